@@ -1,0 +1,3 @@
+"""callbridge: the contact-centre engine beside an Asterisk PBX."""
+
+__version__ = "0.1.0"

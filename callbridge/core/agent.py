@@ -1,0 +1,127 @@
+"""The agent: intent, work and device, kept apart; the published state is a pure function of the three.
+
+A pause, log-out or new phone asked for while talking changes the intent at once and the state at the end,
+because work outranks intent in ``published``. Trouble of the device never changes the intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.ids import LegId
+from callbridge.core.plan import Connect
+from callbridge.core.skills import Profile
+
+
+class Intent(StrEnum):
+    LOGGED_OUT = "logged_out"
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+class Work(StrEnum):
+    IDLE = "idle"
+    OFFERED = "offered"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+class Device(StrEnum):
+    AVAILABLE = "available"
+    BUSY_ELSEWHERE = "busy_elsewhere"
+    OFFLINE = "offline"
+
+
+class State(StrEnum):
+    """What the world is told (DESIGN section 2)."""
+
+    LOGGED_OUT = "logged_out"
+    READY = "ready"
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+    NOT_READY = "not_ready"
+    BUSY_ELSEWHERE = "busy_elsewhere"
+    OFFLINE = "offline"
+
+
+WORK_MOVES: dict[Work, frozenset[Work]] = {
+    Work.IDLE: frozenset({Work.OFFERED}),
+    Work.OFFERED: frozenset({Work.IDLE, Work.TALKING, Work.WRAP_UP}),
+    Work.TALKING: frozenset({Work.WRAP_UP, Work.IDLE}),
+    Work.WRAP_UP: frozenset({Work.IDLE}),
+}
+"""offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """``leg`` is the leg of the present call until it is really gone; ``session`` the nailed-up leg of the login."""
+
+    id: str
+    name: str
+    profile: Profile
+    phone: str
+    home: str
+    """The phone that the plan names; ``phone`` is the one in force."""
+    connect: Connect
+    intent: Intent = Intent.LOGGED_OUT
+    reason: str = ""
+    work: Work = Work.IDLE
+    device: Device = Device.AVAILABLE
+    next_phone: str = ""
+    call: str = ""
+    leg: LegId | None = None
+    session: LegId | None = None
+    session_up: bool = False
+    since: float = 0.0
+    """When the published state began."""
+    idle_since: float = 0.0
+    wrap_began: float = 0.0
+    wrap_until: float = 0.0
+    wrap_queue: str = ""
+    rest_until: float = 0.0
+    return_at: float | None = None
+    leg_gone_at: float = 0.0
+    inspect_at: float | None = None
+    deadline: float | None = None
+
+
+def published(agent: Agent) -> tuple[State, str]:
+    """The state and reason that the world is told."""
+    if agent.work is Work.TALKING:
+        return State.TALKING, ""
+    if agent.work is Work.WRAP_UP:
+        return State.WRAP_UP, ""
+    if agent.intent is Intent.LOGGED_OUT:
+        return State.LOGGED_OUT, ""
+    if agent.work is Work.OFFERED:
+        return State.RINGING, ""
+    if agent.intent is Intent.NOT_READY:
+        return State.NOT_READY, agent.reason
+    if agent.device is Device.OFFLINE:
+        return State.OFFLINE, ""
+    if agent.device is Device.BUSY_ELSEWHERE:
+        return State.BUSY_ELSEWHERE, ""
+    return State.READY, ""
+
+
+def eligible(agent: Agent, now: float) -> bool:
+    """May this agent be offered a call now?"""
+    return (
+        agent.intent is Intent.READY
+        and agent.work is Work.IDLE
+        and agent.device is Device.AVAILABLE
+        and agent.leg is None
+        and agent.rest_until <= now
+        and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+    )
+
+
+def own_deadline(agent: Agent, now: float) -> float | None:
+    """The next moment at which something about this agent is due; moments already past are not due again."""
+    times = [agent.return_at, agent.inspect_at, agent.rest_until]
+    if agent.work is Work.WRAP_UP:
+        times.append(agent.wrap_until)
+    return min((time for time in times if time is not None and time > now), default=None)

@@ -1,0 +1,295 @@
+"""Calls from arrival to end: who came, who left, and what the end of each leg means for the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import legs, offers, staff, visits
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.events import CallerArrived, LegEnded, LegProbed
+from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, TalkEnded
+from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import Answer, Bridge, DropBridge, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.world import World
+
+CLOSE_CHECK = 2.0
+"""Seconds for which the phone that transferred its caller may keep its own leg (it waits for a NOTIFY)."""
+
+
+# -- arrival --------------------------------------------------------------------------------------------------------
+
+
+def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
+    """A caller comes in: from the dialplan just now, or found waiting after a restart."""
+    queue = world.plan.entries.get(event.entry)
+    if event.overloaded or queue is None or queue not in world.plan.queues:
+        divert(world, event, "overload" if event.overloaded else "unknown_entry")
+        return
+    call = Call(
+        id=world.mint("call"),
+        leg=event.leg,
+        entry=event.entry,
+        tier=event.tier or world.plan.default_tier,
+        number=event.number,
+        name=event.name,
+        arrived_at=min(event.at, world.now),
+    )
+    leg = legs.open_leg(world, event.leg, Role.CUSTOMER, call=call.id)
+    if event.up:
+        world.put_leg(leg, up_at=world.now)
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=call.arrived_at,
+            call=call.id,
+            queue=queue,
+            leg=event.leg,
+            entry=event.entry,
+            tier=call.tier,
+            number=event.number,
+            name=event.name,
+            uniqueid=event.uniqueid,
+            linkedid=event.linkedid,
+            found_waiting=found,
+        )
+    )
+    world.order(Subscribe(leg=event.leg))
+    if not event.up:
+        world.order(Answer(leg=event.leg))
+    world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def divert(world: World, event: CallerArrived, reason: str) -> None:
+    """Not ours to serve: on to the fallback, told and counted."""
+    world.order(LeaveToDialplan(leg=event.leg, context=world.plan.fallback_context, extension=event.entry or "unknown"))
+    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))
+
+
+# -- ends -----------------------------------------------------------------------------------------------------------
+
+
+def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
+    """A leg is gone, by ChannelDestroyed or a confirmed absence."""
+    world.legs.drop(leg.id)
+    estimated = event.estimated and leg.missing_since is not None
+    when = world.now
+    if estimated and leg.missing_since is not None:
+        when = (leg.missing_since + world.now) / 2
+    call = world.calls.get(leg.call)
+    if leg.role is Role.CUSTOMER:
+        if call is not None and call.leg == leg.id:
+            customer_gone(world, call, when, estimated)
+        return
+    if call is not None:
+        _other_gone(world, call, leg, event, when, estimated)
+    agent = world.agents.get(leg.agent)
+    if agent is None:
+        return
+    if agent.leg == leg.id:
+        agent = staff.leg_gone(world, agent)
+    if agent.session == leg.id:
+        staff.session_gone(world, agent)
+
+
+def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:
+    """The customer's leg is gone: whatever else belongs to the call ends now."""
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    if call.segment is not None:
+        call = end_segment(world, call, "lost" if estimated else "customer", when, estimated)
+    if call.visit is not None:
+        outcome = visits.abandoned(world, call, when)
+        call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)
+    legs.hang_up(world, call.far)
+    finish(world, call, when, estimated)
+
+
+def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
+    if call.offer is not None and call.offer.leg == leg.id:
+        if call.phase is Phase.OFFERED:
+            result = Result.CANCELLED if estimated else offers.result_of(event.cause)
+            if call.offer.nailed:
+                result = Result.OFFLINE
+            offers.retry(world, call, result, cause=event.cause)
+        else:
+            offers.retry(world, call, Result.REJECTED, cause=event.cause)
+    elif call.segment is not None and call.segment.leg == leg.id:
+        call = end_segment(world, call, "lost" if estimated else "agent", when, estimated)
+        dismiss(world, call)
+    elif call.far == leg.id:
+        dismiss(world, replace(call, far=None))
+
+
+def end_segment(world: World, call: Call, by: str, when: float, estimated: bool = False) -> Call:
+    """An agent's share of the call is over: told, and the agent is released into wrap-up. Gives the call without it;
+    the bridge goes unless the call itself goes on (``by`` is ``transfer``)."""
+    segment = call.segment
+    assert segment is not None
+    world.tell(
+        TalkEnded(
+            seq=world.next_seq(),
+            at=when,
+            call=call.id,
+            agent=segment.agent,
+            queue=segment.queue,
+            talked=max(0.0, when - segment.began_at),
+            held=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
+            ended_by=by,
+            estimated=estimated,
+        )
+    )
+    call = replace(call, segment=None)
+    if by != "transfer":
+        call = _drop_bridge(world, call, (call.leg, segment.leg))
+    leg = world.legs.get(segment.leg)
+    agent = world.agents.get(segment.agent)
+    if leg is not None and leg.role is Role.SESSION:
+        world.put_leg(leg, call="", bridge=None)
+    elif leg is not None and by == "transfer":
+        world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
+    else:
+        legs.hang_up(world, segment.leg)
+    if agent is not None and agent.call == call.id:
+        if leg is None or leg.role is Role.SESSION:
+            agent = staff.change(world, agent, leg=None)
+        queue = world.plan.queues.get(segment.queue)
+        staff.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
+    return call
+
+
+def _drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
+    return replace(call, bridge=None)
+
+
+def dismiss(world: World, call: Call) -> None:
+    """Nobody is left to talk to: the customer's leg is hung up."""
+    call = _drop_bridge(world, call, (call.leg,))
+    world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+    legs.hang_up(world, call.leg)
+
+
+def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:
+    """The end of the call in our books."""
+    call = _drop_bridge(world, call, ())
+    world.calls.drop(call.id)
+    tell_ended(world, call, when, estimated)
+
+
+def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
+    world.tell(
+        CallEnded(
+            seq=world.next_seq(),
+            at=when,
+            call=call.id,
+            lasted=max(0.0, when - call.arrived_at),
+            outcome=call.outcome,
+            segments=call.segments,
+            estimated=estimated,
+        )
+    )
+
+
+def held(world: World, leg: LegId, *, held: bool) -> None:
+    """The agent's phone put the customer on hold, or took the customer back."""
+    known = world.legs.get(leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is None or call.segment is None or call.segment.leg != leg:
+        return
+    segment = call.segment
+    if held and segment.held_since is None:
+        segment = replace(segment, held_since=world.now)
+    elif not held and segment.held_since is not None:
+        segment = replace(segment, held=segment.held_until(world.now), held_since=None)
+    world.calls.put(call.id, replace(call, segment=segment))
+
+
+# -- legs that leave, move or are asked about -----------------------------------------------------------------------
+
+
+def leg_left(world: World, leg: Leg) -> None:
+    """An unordered StasisEnd: most likely a hang-up whose ChannelDestroyed is on its way. A phone must not ring on
+    for a caller who is no longer here, so an offer is cancelled at once."""
+    call = world.calls.get(leg.call)
+    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+    elif leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.WAITING:
+        world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+
+
+def leg_moved(world: World, leg: Leg) -> None:
+    """The customer went on in the dialplan as we ordered: ours no more."""
+    world.legs.drop(leg.id)
+    call = world.calls.get(leg.call)
+    if call is not None and call.leg == leg.id:
+        finish(world, call, world.now)
+
+
+def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
+    """The channel still exists. Alive outside Stasis without our order: somebody took it away."""
+    call = world.calls.get(leg.call)
+    if leg.hung_at is not None:
+        return
+    if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
+        world.legs.drop(leg.id)
+        if call.phase is Phase.LEAVING:
+            finish(world, call, world.now)
+        else:
+            _taken_away(world, call)
+        return
+    leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=None, up_at=leg.up_at or _up(world, event))
+    if call is None:
+        return
+    if call.phase is Phase.LEAVING and call.leg == leg.id:
+        leave_again(world, call)
+    elif call.phase is Phase.TALKING and leg.bridge is None and call.bridge is not None:
+        world.order(Bridge(bridge=call.bridge, legs=(leg.id,), call=call.id))
+    elif call.phase is Phase.ENDING and call.leg == leg.id:
+        legs.hang_up(world, leg.id)
+    elif call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id and event.up:
+        offers.answered(world, call)
+
+
+def _up(world: World, event: LegProbed) -> float | None:
+    return world.now if event.up else None
+
+
+def _taken_away(world: World, call: Call) -> None:
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    if call.segment is not None:
+        call = end_segment(world, call, "taken", world.now)
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="taken_away")
+    legs.hang_up(world, call.far)
+    finish(world, call, world.now)
+
+
+def leave_again(world: World, call: Call) -> None:
+    """The customer was to go on in the dialplan and did not: once more, then no more."""
+    assert call.exit is not None
+    if call.failures >= offers.MOST_FAILURES:
+        dismiss(world, call)
+        return
+    context, extension = call.exit
+    world.calls.put(call.id, replace(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
+    world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """A call's watch ran out: what that means depends on its phase."""
+    match call.phase:
+        case Phase.WAITING:
+            visits.wait(world, call)
+        case Phase.OFFERED | Phase.JOINING:
+            offers.deadline_passed(world, call)
+        case Phase.LEAVING:
+            world.order(Probe(leg=call.leg))
+            world.calls.put(call.id, replace(call, deadline=world.now + visits.LEAVE_CHECK))
+        case Phase.TALKING | Phase.OUTSIDE | Phase.ENDING:
+            world.calls.put(call.id, replace(call, deadline=None))

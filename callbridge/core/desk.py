@@ -1,0 +1,130 @@
+"""What agents ask for: log-in, ready, not ready, log-out, the end of wrap-up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import offers, staff, visits
+from callbridge.core.agent import Agent, Intent, Work
+from callbridge.core.call import Move, Phase, Result, after
+from callbridge.core.events import AgentAsked, Ask
+from callbridge.core.facts import AskRefused
+from callbridge.core.plan import Plan
+from callbridge.core.world import World
+
+
+def asked(world: World, event: AgentAsked) -> None:
+    """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason."""
+    agent = world.agents.get(event.agent)
+    if agent is None:
+        _refuse(world, event, "unknown agent")
+        return
+    match event.ask:
+        case Ask.LOGIN:
+            _login(world, agent, event)
+        case Ask.READY:
+            _ready(world, agent, event)
+        case Ask.NOT_READY:
+            if agent.intent is Intent.LOGGED_OUT:
+                _refuse(world, event, "not logged in")
+            else:
+                agent = _lay_down(world, agent)
+                staff.change(world, agent, intent=Intent.NOT_READY, reason=event.reason, return_at=None)
+        case Ask.LOGOUT:
+            agent = _lay_down(world, agent)
+            agent = staff.change(world, agent, intent=Intent.LOGGED_OUT, reason="", return_at=None)
+            staff.settle(world, agent)
+        case Ask.END_WRAP_UP:
+            if agent.work is not Work.WRAP_UP:
+                _refuse(world, event, "not in wrap-up")
+            else:
+                _end_wrap_up(world, agent)
+
+
+def _login(world: World, agent: Agent, event: AgentAsked) -> None:
+    phone = event.phone or agent.phone
+    holder = world.agent_at(phone)
+    if holder is not None and holder.id != agent.id:
+        if holder.intent is not Intent.LOGGED_OUT:
+            _refuse(world, event, f"phone {phone} is in use by agent {holder.id}")
+            return
+        staff.change(world, holder, phone="")
+    if phone != agent.phone:
+        agent = staff.change(world, agent, next_phone=phone)
+        agent = staff.settle(world, agent)
+    if agent.intent is Intent.LOGGED_OUT:
+        agent = staff.change(world, agent, idle_since=world.now, rest_until=0.0)
+    _ready(world, agent, event, logged_in=True)
+
+
+def _ready(world: World, agent: Agent, event: AgentAsked, *, logged_in: bool = False) -> None:
+    if agent.intent is Intent.LOGGED_OUT and not logged_in:
+        _refuse(world, event, "not logged in")
+        return
+    if not (agent.phone or agent.next_phone):
+        _refuse(world, event, "no phone: log in with one")
+        return
+    if agent.intent is not Intent.READY and agent.work is Work.IDLE:
+        agent = staff.change(world, agent, idle_since=world.now)
+    agent = staff.change(world, agent, intent=Intent.READY, reason="", return_at=None, rest_until=0.0)
+    if agent.work is Work.WRAP_UP and not logged_in:
+        agent = _end_wrap_up(world, agent)
+    staff.open_session(world, agent)
+
+
+def _end_wrap_up(world: World, agent: Agent) -> Agent:
+    return staff.settle(world, staff.change(world, agent, wrap_until=world.now))
+
+
+def _lay_down(world: World, agent: Agent) -> Agent:
+    """An agent who asks for a pause while the phone rings does not want this call: the next one gets it."""
+    call = world.calls.get(agent.call)
+    if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
+        call = offers.withdraw(world, call, Result.REJECTED)
+        visits.wait(world, replace(call, phase=after(call.phase, Move.RETRY)))
+    return world.agents[agent.id]
+
+
+def _refuse(world: World, event: AgentAsked, reason: str) -> None:
+    world.tell(AskRefused(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, reason=reason))
+
+
+def adopt(world: World, plan: Plan) -> None:
+    """A new plan: agents hired, changed or dismissed, callers placed anew with their time waited going on."""
+    world.plan = plan
+    world.matcher.adopt(plan)
+    for agent in world.agents.values():
+        if agent.id not in plan.agents:
+            _dismiss(world, agent)
+    for wanted in plan.agents.values():
+        known = world.agents.get(wanted.id)
+        if known is None:
+            known = staff.hire(world, wanted)
+            if wanted.login:
+                asked(world, AgentAsked(at=world.now, agent=wanted.id, ask=Ask.LOGIN))
+            continue
+        known = staff.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
+        if known.home != wanted.phone:
+            known = staff.change(world, known, home=wanted.phone, next_phone=wanted.phone)
+            staff.settle(world, known)
+    for call in world.calls.values():
+        _place_anew(world, call.id)
+
+
+def _dismiss(world: World, agent: Agent) -> None:
+    agent = _lay_down(world, agent)
+    agent = staff.settle(world, staff.change(world, agent, intent=Intent.LOGGED_OUT, reason="", return_at=None))
+    if agent.work is Work.IDLE and agent.leg is None:
+        world.agents.drop(agent.id)
+
+
+def _place_anew(world: World, call_id: str) -> None:
+    call = world.calls[call_id]
+    visit = call.visit
+    if visit is None or call.phase is not Phase.WAITING:
+        return
+    ladder = world.matcher.ladder(visit.queue, call.tier)
+    if ladder is not None:
+        rank = call.arrived_at + ladder.answer_within - ladder.head_start
+        call = replace(call, visit=replace(visit, rank=rank))
+    visits.wait(world, call)

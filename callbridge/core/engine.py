@@ -1,0 +1,236 @@
+"""The one door of the core: ``step(world, event) -> Outcome``.
+
+Three movements: the event is applied, then free agents and waiting callers are paired, then all that came of it is
+handed out at once. A step that raises leaves the world untouched. Every event has one line here.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core import calls, desk, failures, legs, offers, recovery, staff, transfers
+from callbridge.core.call import Phase
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    CallerArrived,
+    ClockMoved,
+    DayBegan,
+    DeadlinePassed,
+    DeviceChanged,
+    DevicesListed,
+    DigitPressed,
+    EntityFaulted,
+    LegAnswered,
+    LegEnded,
+    LegHeld,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegProbed,
+    LegReplaced,
+    LegRinging,
+    LegTransferred,
+    LegUnheld,
+    OrderFailed,
+    PbxLost,
+    PbxSnapshot,
+    PhoneInspected,
+    PlanChanged,
+    PlaybackEnded,
+)
+from callbridge.core.leg import Leg, Role
+from callbridge.core.tally import Tally
+from callbridge.core.world import Outcome, World
+
+
+def step(world: World, event: AnyEvent) -> Outcome:
+    """Advance the world by one event; say what must be done, what is to be told and what changed.
+
+    Raises whatever our own bugs raise, with the world as it was before.
+    """
+    mark = world.mark()
+    try:
+        world.now = max(world.now, event.at)
+        _apply(world, event)
+    except BaseException:
+        world.undo_to(mark)
+        raise
+    faults = _match(world)
+    outcome = world.commit()
+    outcome.faults = faults
+    return outcome
+
+
+def _match(world: World) -> list[tuple[str, str]]:
+    """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
+    faults: list[tuple[str, str]] = []
+    while (pair := world.matcher.next_pair()) is not None:
+        mark = world.mark()
+        try:
+            offers.make(world, pair)
+        except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+            world.undo_to(mark)
+            world.matcher.unwait(pair.call)
+            faults.append(("call", pair.call))
+    return faults
+
+
+def _apply(world: World, event: AnyEvent) -> None:
+    match event:
+        case CallerArrived():
+            transfers.arrived(world, event)
+        case LegRinging():
+            _sign_of_life(world, event.leg)
+        case LegAnswered():
+            _leg_answered(world, event)
+        case LegEnded():
+            leg = world.legs.get(event.leg)
+            if leg is not None:
+                calls.leg_ended(world, leg, event)
+        case LegLeft():
+            leg = world.legs.get(event.leg)
+            if leg is not None:
+                calls.leg_left(world, leg)
+        case LegMoved():
+            leg = world.legs.get(event.leg)
+            if leg is not None:
+                calls.leg_moved(world, leg)
+        case LegProbed():
+            leg = world.legs.get(event.leg)
+            if leg is not None:
+                calls.leg_probed(world, leg, event)
+        case LegJoined():
+            _leg_joined(world, event)
+        case LegParted():
+            _leg_parted(world, event)
+        case LegHeld():
+            calls.held(world, event.leg, held=True)
+        case LegUnheld():
+            calls.held(world, event.leg, held=False)
+        case LegReplaced():
+            transfers.replaced(world, event)
+        case LegTransferred():
+            transfers.transferred(world, event)
+        case DigitPressed():
+            pass
+        case PlaybackEnded():
+            _playback_ended(world, event)
+        case OrderFailed():
+            failures.order_failed(world, event)
+        case AgentAsked():
+            desk.asked(world, event)
+        case DeviceChanged():
+            staff.device_changed(world, event.phone, event.state)
+        case DevicesListed():
+            _devices_listed(world, event)
+        case PhoneInspected():
+            staff.phone_inspected(world, event.phone, event.legs)
+        case PbxSnapshot():
+            recovery.snapshot(world, event)
+        case PbxLost():
+            recovery.lost(world, event.pbx)
+        case DeadlinePassed():
+            _deadline_passed(world, event)
+        case ClockMoved():
+            world.wall_offset = event.offset
+        case DayBegan():
+            _day_began(world, event)
+        case PlanChanged():
+            desk.adopt(world, event.plan)
+        case EntityFaulted():
+            recovery.faulted(world, event)
+        case _:
+            assert_never(event)
+
+
+def _sign_of_life(world: World, key: str) -> Leg | None:
+    """The leg, unless it is unknown or should be gone; one that should be gone is told so again."""
+    leg = world.legs.get(key)
+    if leg is not None and leg.hung_at is not None:
+        legs.hang_up_again(world, leg)
+        return None
+    return leg
+
+
+def _leg_answered(world: World, event: LegAnswered) -> None:
+    leg = _sign_of_life(world, event.leg)
+    if leg is None:
+        return
+    leg = world.put_leg(leg, up_at=leg.up_at if leg.up_at is not None else world.now)
+    agent = world.agents.get(leg.agent)
+    call = world.calls.get(leg.call)
+    if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
+        staff.session_answered(world, agent)
+    elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:
+        offers.answered(world, call)
+
+
+def _leg_joined(world: World, event: LegJoined) -> None:
+    leg = world.legs.get(event.leg)
+    if leg is None:
+        return
+    leg = world.put_leg(leg, bridge=event.bridge)
+    call = world.calls.get(leg.call)
+    if call is not None:
+        offers.joined(world, call)
+
+
+def _leg_parted(world: World, event: LegParted) -> None:
+    """Out of the bridge: on the way to its end, or something is wrong and will be asked about."""
+    leg = world.legs.get(event.leg)
+    if leg is None or leg.bridge != event.bridge:
+        return
+    leg = world.put_leg(leg, bridge=None)
+    call = world.calls.get(leg.call)
+    if call is not None and call.bridge == event.bridge and call.phase is Phase.TALKING and leg.deadline is None:
+        legs.probe_soon(world, leg, legs.HANG_UP_CHECK)
+
+
+def _playback_ended(world: World, event: PlaybackEnded) -> None:
+    """The beep of a nailed-up agent is over: put the caller through."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == event.leg:
+        offers.answered(world, call)
+
+
+def _devices_listed(world: World, event: DevicesListed) -> None:
+    for phone, state in event.states.items():
+        staff.device_changed(world, phone, state)
+    world.matcher.agents_known(True)
+
+
+def _deadline_passed(world: World, event: DeadlinePassed) -> None:
+    match event.kind:
+        case "call":
+            call = world.calls.get(event.id)
+            if call is not None:
+                calls.deadline_passed(world, call)
+        case "leg":
+            leg = world.legs.get(event.id)
+            if leg is not None and leg.role is Role.PARKED:
+                transfers.parked_too_long(world, leg)
+            elif leg is not None:
+                legs.deadline_passed(world, leg)
+        case "agent":
+            agent = world.agents.get(event.id)
+            if agent is not None:
+                staff.deadline_passed(world, agent)
+        case _:
+            raise ValueError(f"a deadline of an unknown kind: {event.kind}")
+
+
+def _day_began(world: World, event: DayBegan) -> None:
+    """Figures of today start at zero; those of days without a waiting visit are let go."""
+    if event.day == world.day:
+        return
+    world.day = event.day
+    alive = {(call.visit.queue, call.visit.day) for call in world.calls.values() if call.visit is not None}
+    for tally in world.tallies.values():
+        if tally.day != event.day and (tally.queue, tally.day) not in alive:
+            world.tallies.drop(f"{tally.queue}|{tally.day}")
+    for queue in world.plan.queues:
+        if world.tallies.get(f"{queue}|{event.day}") is None:
+            world.tallies.put(f"{queue}|{event.day}", Tally(queue=queue, day=event.day))

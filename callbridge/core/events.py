@@ -1,0 +1,306 @@
+"""What happened: every input of the core. Past tense, frozen; ``at`` is epoch seconds, never running backwards.
+
+The adapters make them from what Asterisk, people and the clock say. An event about a leg that the core does not
+know is news like any other: it is answered or ignored, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.ids import LegId
+from callbridge.core.orders import Order
+from callbridge.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerArrived(Event):
+    """A channel entered Stasis from the dialplan with our arguments ``inbound,<entry>``."""
+
+    leg: LegId
+    entry: str
+    channel_name: str
+    """Asterisk's name, ``PJSIP/trunk-00000001`` or ``Local/x@y-00000001;2``: tells endpoint and Local halves."""
+    number: str
+    name: str
+    tier: str
+    up: bool = False
+    uniqueid: str = ""
+    linkedid: str = ""
+    overloaded: bool = False
+    """The runtime is too far behind to take new calls (DESIGN section 5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRinging(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAnswered(Event):
+    """ChannelStateChange to Up."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEnded(Event):
+    """ChannelDestroyed with its Q.850 cause, or confirmed absence (``estimated``: the moment is not known)."""
+
+    leg: LegId
+    cause: int = 0
+    sip: int | None = None
+    """The SIP status, where Asterisk tells it (20.17 / 22.7 and later)."""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegLeft(Event):
+    """StasisEnd that we did not order: hung up, or taken away; which one is not known yet."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMoved(Event):
+    """StasisEnd that we ordered: the leg went on in the dialplan and is ours no more."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegProbed(Event):
+    """The answer to Probe for a channel that still exists."""
+
+    leg: LegId
+    in_app: bool
+    up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegJoined(Event):
+    leg: LegId
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegParted(Event):
+    leg: LegId
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegHeld(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegUnheld(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegReplaced(Event):
+    """StasisStart with ``replace_channel``: a transfer put channel ``by`` in the place of ``leg``."""
+
+    leg: LegId
+    by: LegId
+    by_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegTransferred(Event):
+    """The phone of ``leg`` transferred its peer (BridgeBlindTransfer, BridgeAttendedTransfer)."""
+
+    leg: LegId
+    target: str
+    attended: bool
+    worked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed(Event):
+    leg: LegId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackEnded(Event):
+    leg: LegId
+    playback: str
+    failed: bool
+
+
+class Why(StrEnum):
+    """Why an order came to nothing."""
+
+    REFUSED = "refused"
+    """Asterisk said no (4xx, 5xx)."""
+    TIMEOUT = "timeout"
+    """No answer in time: it may have worked."""
+    UNSENT = "unsent"
+    """Never left us: the link was down, our ownership in doubt, or the state unsaved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFailed(Event):
+    order: Order
+    why: Why
+    status: int = 0
+    """The HTTP status when refused."""
+    detail: str = ""
+
+
+class Ask(StrEnum):
+    """What an agent (or somebody for the agent) may ask."""
+
+    LOGIN = "login"
+    READY = "ready"
+    NOT_READY = "not_ready"
+    LOGOUT = "logout"
+    END_WRAP_UP = "end_wrap_up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAsked(Event):
+    agent: str
+    ask: Ask
+    reason: str = ""
+    phone: str = ""
+    """With LOGIN: the phone to move to; empty keeps the one in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceChanged(Event):
+    """AMI DeviceStateChange; ``state`` as Asterisk spells it (NOT_INUSE, INUSE, UNAVAILABLE, ...)."""
+
+    phone: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesListed(Event):
+    """All device states, listed anew after a connect."""
+
+    states: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneInspected(Event):
+    """The answer to InspectPhone: the channels that the endpoint has now."""
+
+    phone: str
+    legs: tuple[LegId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLeg:
+    """One channel of ours in a snapshot."""
+
+    leg: LegId
+    name: str
+    up: bool
+    created_at: float
+    number: str = ""
+    caller_name: str = ""
+    entry: str | None = None
+    """Set when it came from the dialplan with our arguments."""
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenBridge:
+    bridge: str
+    legs: tuple[LegId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxSnapshot(Event):
+    """All that is ours on a PBX, listed after a (re)connect. ``requested_at``: when the listing began."""
+
+    pbx: str
+    requested_at: float
+    last_heard_at: float
+    """When the previous connection was last known good: what ended since then ended somewhere in between."""
+    legs: tuple[SeenLeg, ...]
+    bridges: tuple[SeenBridge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxLost(Event):
+    """The event socket of a PBX is gone (or its echo is late): nothing is heard and nothing is sent."""
+
+    pbx: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Event):
+    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``) and id of its owner."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMoved(Event):
+    """The wall clock is off by ``offset`` seconds from ours; no deadline shifts."""
+
+    offset: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayBegan(Event):
+    """A new day in the configured time zone, as ``2026-11-21``: figures of today start at zero."""
+
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanged(Event):
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityFaulted(Event):
+    """Our own bug: a step about this entity raised. The core gives it up as gently as it can (quarantine)."""
+
+    kind: str
+    id: str
+
+
+AnyEvent = (
+    CallerArrived
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | LegLeft
+    | LegMoved
+    | LegProbed
+    | LegJoined
+    | LegParted
+    | LegHeld
+    | LegUnheld
+    | LegReplaced
+    | LegTransferred
+    | DigitPressed
+    | PlaybackEnded
+    | OrderFailed
+    | AgentAsked
+    | DeviceChanged
+    | DevicesListed
+    | PhoneInspected
+    | PbxSnapshot
+    | PbxLost
+    | DeadlinePassed
+    | ClockMoved
+    | DayBegan
+    | PlanChanged
+    | EntityFaulted
+)

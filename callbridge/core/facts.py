@@ -1,0 +1,190 @@
+"""What is worth telling: the core's words to Redis, metrics, logs, history and webhooks.
+
+A fact is told once, when it happens, with an id that readers insert by. Numbers of people are in ``number``
+fields only, so that one rule masks them. Times are epoch seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    seq: int
+    at: float
+    call: str = ""
+    agent: str = ""
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallArrived(Fact):
+    leg: str
+    entry: str
+    tier: str
+    number: str
+    name: str
+    uniqueid: str
+    linkedid: str
+    found_waiting: bool = False
+    """Not heard arriving: found in the PBX after a restart without a saved world."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDiverted(Fact):
+    """A call went to the fallback or elsewhere in the dialplan; ``reason`` says why."""
+
+    leg: str
+    entry: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitBegan(Fact):
+    tier: str
+    rank: float
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegan(Fact):
+    """The caller's window moved on; ``needs`` is the requirement in force from now."""
+
+    tier: str
+    step: int
+    needs: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade(Fact):
+    leg: str
+    tier: str
+    needs: str
+    waited: float
+    freed_at: float | None = None
+    """When a caller was waiting already: the moment that the agent became free (handover)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded(Fact):
+    leg: str
+    result: str
+    """``answered``, ``no_answer``, ``rejected``, ``offline`` or ``cancelled``."""
+    rang_for: float
+    cause: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitEnded(Fact):
+    tier: str
+    outcome: str
+    waited: float
+    """Since the call's arrival, whatever queues it has been in."""
+    within_target: bool
+    day: str
+    to: str = ""
+    """Where an overflow went: ``queue:general``, ``dialplan:context,extension``."""
+    reason: str = ""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkBegan(Fact):
+    """Both legs are in the bridge: a segment begins."""
+
+    leg: str
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnded(Fact):
+    talked: float
+    held: float
+    ended_by: str
+    """``customer``, ``agent``, ``transfer``, ``fault`` or ``lost`` (found gone after a reconnect)."""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTransferred(Fact):
+    target: str
+    attended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapUpEnded(Fact):
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Fact):
+    lasted: float
+    outcome: str
+    """The outcome of its last visit, or ``talked``."""
+    segments: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentChanged(Fact):
+    """The published state changed; ``lasted`` is the time spent in the previous one."""
+
+    name: str
+    phone: str
+    state: str
+    reason: str
+    previous: str
+    previous_reason: str
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGaveUp(Fact):
+    """An order failed in a way that changed what happened to the call."""
+
+    order: str
+    why: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceFound(Fact):
+    """A snapshot differed from our books; ``kind`` says how."""
+
+    pbx: str
+    kind: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRefused(Fact):
+    ask: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityQuarantined(Fact):
+    kind: str
+    id: str
+
+
+AnyFact = (
+    CallArrived
+    | CallDiverted
+    | VisitBegan
+    | StepBegan
+    | OfferMade
+    | OfferEnded
+    | VisitEnded
+    | TalkBegan
+    | TalkEnded
+    | CallTransferred
+    | WrapUpEnded
+    | CallEnded
+    | AgentChanged
+    | OrderGaveUp
+    | DifferenceFound
+    | AskRefused
+    | EntityQuarantined
+)

@@ -1,0 +1,175 @@
+"""Orders that came to nothing, one answer for each kind: a call ends in exactly one outcome whatever Asterisk refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import calls, legs, offers, staff, visits
+from callbridge.core.call import Move, Outcome, Phase, Result, after
+from callbridge.core.events import OrderFailed, Why
+from callbridge.core.facts import OrderGaveUp
+from callbridge.core.ids import LegId
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import (
+    Answer,
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    Order,
+    Play,
+    Probe,
+    Ring,
+    StartMusic,
+    StopMusic,
+    Subscribe,
+)
+from callbridge.core.world import World
+
+DROP_TRIES = 3
+ASK_AGAIN = 1.0
+"""Seconds until an unanswered question about a leg or a phone is asked again."""
+
+
+def order_failed(world: World, event: OrderFailed) -> None:
+    """What was unsent because the link is down is mended by the next snapshot; the rest here."""
+    order = event.order
+    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe):
+        return
+    match order:
+        case Subscribe(leg=leg):
+            _doubt(world, leg)
+        case Answer(leg=leg):
+            _cannot_answer(world, leg, event)
+        case StartMusic(leg=leg):
+            _owe_music(world, leg)
+        case StopMusic():
+            pass
+        case Play(leg=leg):
+            _beep_failed(world, leg)
+        case Ring():
+            _ring_failed(world, order, event)
+        case Bridge():
+            _bridge_failed(world, order, event)
+        case DropBridge():
+            if order.tries < DROP_TRIES:
+                world.order(replace(order, tries=order.tries + 1))
+        case HangUp(leg=leg):
+            _watch(world, leg)
+        case LeaveToDialplan():
+            _cannot_leave(world, order, event)
+        case Probe(leg=leg):
+            _watch(world, leg)
+        case InspectPhone(phone=phone):
+            agent = world.agent_at(phone)
+            if agent is not None:
+                staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
+
+
+def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
+    detail = f"{event.status} {event.detail}".strip() if event.status else event.detail
+    world.tell(
+        OrderGaveUp(seq=world.next_seq(), at=world.now, call=call, order=type(order).__name__, why=event.why, detail=detail)
+    )
+
+
+def _doubt(world: World, leg: LegId) -> None:
+    """A refused subscription: the leg may be gone already."""
+    known = world.legs.get(leg)
+    if known is not None:
+        legs.probe_soon(world, known, 0.0)
+
+
+def _watch(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is not None and known.deadline is None:
+        legs.probe_soon(world, known, ASK_AGAIN)
+
+
+def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
+    known = world.legs.get(leg)
+    if known is None:
+        return
+    legs.probe_soon(world, known, 0.0)
+    call = world.calls.get(known.call)
+    if known.role is Role.CONSULT:
+        legs.hang_up(world, leg)
+    if call is None or call.leg != leg or call.visit is None or event.status == 404:
+        return
+    _gave_up(world, call.id, event.order, event)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = replace(call, phase=after(call.phase, Move.RETRY))
+    if call.phase is Phase.WAITING:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
+        visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")
+
+
+def _owe_music(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is not None and known.hung_at is None and known.tries < offers.MOST_FAILURES:
+        deadline = world.now + legs.MUSIC_RETRY if known.deadline is None else known.deadline
+        world.put_leg(known, music_owed=True, tries=known.tries + 1, deadline=deadline)
+
+
+def _beep_failed(world: World, leg: LegId) -> None:
+    """A nailed-up agent who hears no beep still gets the call."""
+    known = world.legs.get(leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg:
+        offers.answered(world, call)
+
+
+def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
+    """The phone could not be called. The channel may exist all the same: it is hung up and asked about."""
+    leg = world.legs.get(order.leg)
+    if leg is None:
+        return
+    call = world.calls.get(leg.call)
+    if call is not None and call.offer is not None and call.offer.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        unsent = event.why is Why.UNSENT
+        offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
+    elif leg.role is Role.SESSION:
+        legs.hang_up(world, leg.id)
+    leg = world.legs.get(order.leg)
+    if leg is not None and event.why is not Why.UNSENT:
+        legs.probe_now(world, leg)
+    elif leg is not None:
+        _never_was(world, leg)
+
+
+def _never_was(world: World, leg: Leg) -> None:
+    """An unsent Ring: there is no channel, so the books close without asking."""
+    world.legs.drop(leg.id)
+    agent = world.agents.get(leg.agent)
+    if agent is not None and agent.leg == leg.id:
+        staff.leg_gone(world, agent)
+    elif agent is not None and agent.session == leg.id:
+        staff.session_gone(world, agent)
+
+
+def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
+    call = world.calls.get(order.call)
+    if call is None or call.bridge != order.bridge:
+        return
+    if call.phase is Phase.JOINING:
+        offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
+    else:
+        for leg in order.legs:
+            _doubt(world, leg)
+
+
+def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> None:
+    leg = world.legs.get(order.leg)
+    if leg is None:
+        if event.status != 404:
+            world.order(HangUp(leg=order.leg))
+        return
+    call = world.calls.get(leg.call)
+    if event.status == 404 or call is None:
+        legs.probe_soon(world, leg, 0.0)
+    elif call.phase is Phase.LEAVING:
+        _gave_up(world, call.id, order, event)
+        calls.leave_again(world, call)

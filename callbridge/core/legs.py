@@ -1,0 +1,73 @@
+"""Legs as the stories use them: opened, hung up, and watched until the PBX says that they are gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core.ids import LegId
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import HangUp, Probe, StartMusic
+from callbridge.core.world import World
+
+HANG_UP_CHECK = 0.5
+"""Seconds after a HangUp before we ask whether it worked; doubles up to SLOWEST_CHECK."""
+SLOWEST_CHECK = 5.0
+LEFT_CHECK = 0.2
+"""Seconds after an unordered StasisEnd within which ChannelDestroyed usually comes."""
+MUSIC_RETRY = 1.0
+
+
+def open_leg(world: World, leg: LegId, role: Role, *, call: str = "", agent: str = "") -> Leg:
+    """Enter a new leg into the books, before anything about it is ordered."""
+    new = Leg(id=leg, role=role, call=call, agent=agent, heard_at=world.now)
+    world.legs.put(leg, new)
+    return new
+
+
+def hang_up(world: World, leg: LegId | None, reason: str = "normal") -> None:
+    """End a leg: at once, and watched until it is gone. Harmless for a leg unknown or hung up already."""
+    known = world.legs.get(leg)
+    if known is None or known.hung_at is not None:
+        return
+    world.put_leg(known, hung_at=world.now, deadline=world.now + HANG_UP_CHECK, tries=0)
+    world.order(HangUp(leg=known.id, reason=reason))
+
+
+def hang_up_again(world: World, leg: Leg) -> None:
+    """A leg that we hung up shows a sign of life: a late answer is never bridged."""
+    world.order(HangUp(leg=leg.id))
+
+
+def probe_soon(world: World, leg: Leg, after: float) -> None:
+    """Ask after a while whether the leg still lives, unless its end is heard before."""
+    world.put_leg(leg, deadline=world.now + after)
+
+
+def probe_now(world: World, leg: Leg) -> None:
+    """Ask whether the leg lives, and again later if no answer comes."""
+    world.order(Probe(leg=leg.id))
+    world.legs.put(leg.id, replace(leg, deadline=world.now + HANG_UP_CHECK))
+
+
+def deadline_passed(world: World, leg: Leg) -> None:
+    """A leg's watch ran out: what was expected of it has not been heard."""
+    wait = min(SLOWEST_CHECK, HANG_UP_CHECK * 2 ** (leg.tries + 1))
+    if leg.hung_at is not None:
+        world.order(HangUp(leg=leg.id))
+        world.order(Probe(leg=leg.id))
+        world.legs.put(leg.id, replace(leg, tries=leg.tries + 1, deadline=world.now + wait))
+    elif leg.role is Role.AGENT and not leg.call:
+        hang_up(world, leg.id)
+    elif leg.music_owed and not leg.left and leg.missing_since is None:
+        _pay_music(world, leg)
+    else:
+        world.order(Probe(leg=leg.id))
+        world.legs.put(leg.id, replace(leg, tries=leg.tries + 1, deadline=world.now + wait))
+
+
+def _pay_music(world: World, leg: Leg) -> None:
+    world.put_leg(leg, music_owed=False, deadline=None)
+    call = world.calls.get(leg.call)
+    if call is not None and call.visit is not None:
+        queue = world.plan.queues.get(call.visit.queue)
+        world.order(StartMusic(leg=leg.id, music=queue.music if queue else "default"))

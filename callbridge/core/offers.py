@@ -1,0 +1,242 @@
+"""Offers: ringing (or beeping) one agent for one call, and what comes of it - up to the moment that both talk.
+
+An offer is cancelled in our books first and on the phone second; the answer of a leg that was cancelled is hung up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import legs, staff, visits
+from callbridge.core.agent import Agent, Work
+from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, after
+from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, TalkBegan
+from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.leg import Role
+from callbridge.core.matcher import Pair
+from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic
+from callbridge.core.plan import Connect, Penalty, QueuePlan
+from callbridge.core.world import World
+
+SAFETY = 5.0
+"""Seconds that Asterisk's own dial time-out comes after ours."""
+JOIN_CHECK = 5.0
+"""Seconds within which both legs must be in the bridge."""
+BEEP_CHECK = 3.0
+"""Seconds within which a nailed-up agent's beep must be over."""
+MOST_FAILURES = 3
+"""Joins that may fail before the caller is sent to the fallback."""
+
+NO_ANSWER_CAUSES = frozenset({18, 19})
+REJECTED_CAUSES = frozenset({16, 17, 21})
+"""Q.850: normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
+
+
+def make(world: World, pair: Pair) -> None:
+    """Offer the call to the agent: one offer at a time for either."""
+    call, agent = world.calls[pair.call], world.agents[pair.agent]
+    visit = call.visit
+    assert visit is not None and call.offer is None and agent.leg is None, "one offer at a time"
+    queue = world.plan.queues[visit.queue]
+    nailed = agent.connect is Connect.NAILED_UP
+    if nailed:
+        assert agent.session is not None, "a nailed-up agent is eligible only with a session"
+        leg = agent.session
+        world.put_leg(world.legs[leg], call=call.id)
+    else:
+        leg = world.mint_leg(pbx_of(call.leg), "agent")
+        legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
+    freed_at = agent.idle_since if agent.idle_since == world.now else None
+    staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+    patience = BEEP_CHECK if nailed else queue.ring_for
+    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed)
+    world.calls.put(
+        call.id,
+        replace(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=world.now + patience),
+    )
+    world.order(_beep(world, leg) if nailed else _ring(call, agent, leg, queue))
+    world.tell(
+        OfferMade(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=agent.id,
+            queue=visit.queue,
+            leg=leg,
+            tier=call.tier,
+            needs=pair.needs,
+            waited=world.now - call.arrived_at,
+            freed_at=freed_at,
+        )
+    )
+
+
+def _ring(call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
+    return Ring(
+        leg=leg,
+        phone=agent.phone,
+        role="agent",
+        agent=agent.id,
+        give_up=queue.ring_for + SAFETY,
+        call=call.id,
+        originator=call.leg,
+        number=call.number,
+        name=call.name,
+        auto_answer=agent.connect is Connect.AUTO_ANSWER,
+    )
+
+
+def _beep(world: World, leg: LegId) -> Play:
+    return Play(leg=leg, playback=world.mint("beep"), media=world.plan.beep)
+
+
+def answered(world: World, call: Call) -> None:
+    """The agent's leg is up (or has had its beep): put both into a bridge."""
+    offer = call.offer
+    assert offer is not None
+    bridge = world.mint("bridge")
+    world.calls.put(
+        call.id,
+        replace(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + JOIN_CHECK),
+    )
+    world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id))
+
+
+def joined(world: World, call: Call) -> None:
+    """A leg entered the bridge; with the second one the visit is answered and a segment begins."""
+    offer = call.offer
+    if call.phase is not Phase.JOINING or offer is None or call.visit is None:
+        return
+    customer, agents = world.legs.get(call.leg), world.legs.get(offer.leg)
+    if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
+        return
+    queue = call.visit.queue
+    end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
+    call = visits.end_visit(world, call, Outcome.ANSWERED)
+    waited = world.now - call.arrived_at
+    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
+    world.calls.put(
+        call.id,
+        replace(
+            call,
+            phase=after(call.phase, Move.JOIN),
+            offer=None,
+            segment=segment,
+            segments=call.segments + 1,
+            deadline=None,
+        ),
+    )
+    world.tell(
+        TalkBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=offer.agent,
+            queue=queue,
+            leg=offer.leg,
+            waited=waited,
+        )
+    )
+    staff.change(world, world.agents[offer.agent], work=Work.TALKING)
+
+
+def end(world: World, call: Call, offer: Offer, result: Result, *, rang_until: float | None = None, cause: int = 0) -> None:
+    """Tell how an offer ended."""
+    until = world.now if rang_until is None else rang_until
+    world.tell(
+        OfferEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=offer.agent,
+            queue=call.visit.queue if call.visit else "",
+            leg=offer.leg,
+            result=result,
+            rang_for=max(0.0, until - offer.at),
+            cause=cause,
+        )
+    )
+
+
+def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
+    """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
+    given back without its offer, for the caller of this to move and put."""
+    offer = call.offer
+    assert offer is not None
+    end(world, call, offer, result, cause=cause)
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, offer.leg)))
+    agent = world.agents.get(offer.agent)
+    if offer.nailed:
+        session = world.legs.get(offer.leg)
+        if session is not None:
+            world.put_leg(session, call="", bridge=None)
+    else:
+        legs.hang_up(world, offer.leg, "no_answer" if result is Result.NO_ANSWER else "normal")
+    if agent is not None and agent.call == call.id:
+        agent = staff.change(world, agent, work=Work.IDLE, call="")
+        if penalty is not None:
+            agent = staff.penalise(world, agent, penalty)
+        if offer.nailed or offer.leg not in world.legs:
+            staff.leg_gone(world, agent)
+    return replace(call, offer=None, bridge=None)
+
+
+def retry(world: World, call: Call, result: Result, *, cause: int = 0) -> None:
+    """The offer came to nothing: the caller keeps the place and goes on at once."""
+    was_joining = call.phase is Phase.JOINING
+    call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result))
+    if was_joining and call.leg in world.legs:
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+    visits.wait(world, replace(call, phase=after(call.phase, Move.RETRY)))
+
+
+def failed_to_join(world: World, call: Call, detail: str) -> None:
+    """Both were there but the bridge was not: nobody's fault, so once more; in the end to the fallback."""
+    world.tell(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
+    call = replace(call, failures=call.failures + 1)
+    legs.probe_soon(world, world.legs[call.leg], 0.0)
+    if call.failures < MOST_FAILURES:
+        retry(world, call, Result.CANCELLED)
+        return
+    call = withdraw(world, call, Result.CANCELLED)
+    call = visits.end_visit(world, call, Outcome.FAILED, reason="bridge")
+    call = replace(call, phase=after(call.phase, Move.RETRY))
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "bridge")
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """A call's watch ran out while an agent was being reached."""
+    if call.phase is Phase.JOINING:
+        failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
+    elif call.offer is not None and call.offer.nailed:
+        answered(world, call)
+    else:
+        retry(world, call, Result.NO_ANSWER)
+
+
+def result_of(cause: int) -> Result:
+    """What the end of a ringing leg with this Q.850 cause means (ASTERISK.md 3.4)."""
+    if cause in NO_ANSWER_CAUSES:
+        return Result.NO_ANSWER
+    return Result.REJECTED if cause in REJECTED_CAUSES else Result.OFFLINE
+
+
+def _penalty(world: World, call: Call, result: Result) -> Penalty | None:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
+    if queue is None:
+        return None
+    match result:
+        case Result.NO_ANSWER:
+            return queue.no_answer
+        case Result.REJECTED:
+            return queue.rejected
+        case Result.OFFLINE:
+            return queue.offline
+        case _:
+            return None
+
+
+def _music(world: World, call: Call) -> str:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
+    return queue.music if queue is not None else "default"

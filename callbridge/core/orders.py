@@ -1,0 +1,127 @@
+"""What shall be done: every output of the core that touches the PBX. Imperatives, frozen.
+
+``legs`` names every leg that an order touches: orders of one leg are carried out in order, others in parallel.
+An order that fails comes back as the event OrderFailed; success shows in what the PBX reports, never in a reply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callbridge.core.ids import LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfLeg:
+    leg: LegId
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (self.leg,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe(_OfLeg):
+    """Ask for all events of a leg that came from the dialplan (its ChannelDestroyed is not sent otherwise)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMusic(_OfLeg):
+    music: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMusic(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(_OfLeg):
+    playback: str
+    media: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring(_OfLeg):
+    """Create the leg under its id, then dial it. ``give_up`` is Asterisk's safety net; the core's deadline is sooner."""
+
+    phone: str
+    role: str
+    """``agent`` (for one call) or ``session`` (nailed up for the whole login)."""
+    agent: str
+    give_up: float
+    call: str = ""
+    originator: LegId | None = None
+    """The customer's leg: gives linkedid and codecs."""
+    number: str = ""
+    name: str = ""
+    auto_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """Stop the first leg's music, make the mixing bridge unless it is there, put the legs in."""
+
+    bridge: str
+    legs: tuple[LegId, ...]
+    call: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropBridge:
+    """Destroy a bridge; legs still inside fall back to plain Stasis."""
+
+    bridge: str
+    pbx: str
+    legs: tuple[LegId, ...] = ()
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(_OfLeg):
+    """Never queues: drops the leg's unsent orders (but for DropBridge) and goes out at once."""
+
+    reason: str = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveToDialplan(_OfLeg):
+    """Let the leg go on in the dialplan, priority 1. Done when LegMoved comes."""
+
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(_OfLeg):
+    """Ask whether the channel still exists: LegEnded(estimated) or LegProbed comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectPhone:
+    """Ask which channels an endpoint has: PhoneInspected comes back."""
+
+    pbx: str
+    phone: str
+    legs: tuple[LegId, ...] = ()
+
+
+Order = (
+    Subscribe
+    | Answer
+    | StartMusic
+    | StopMusic
+    | Play
+    | Ring
+    | Bridge
+    | DropBridge
+    | HangUp
+    | LeaveToDialplan
+    | Probe
+    | InspectPhone
+)

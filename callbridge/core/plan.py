@@ -1,0 +1,134 @@
+"""The plan: what the configuration asks for, in the core's own terms. Frozen; a reload brings a new one.
+
+The settings module builds it; nothing here reads a file. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callbridge.core.skills import Profile, Requirement
+
+
+class Pick(StrEnum):
+    """Which of the fitting idle agents gets the call."""
+
+    LONGEST_IDLE = "longest_idle"
+    HIGHEST_LEVEL = "highest_level"
+
+
+class Connect(StrEnum):
+    """How a call reaches an agent (DESIGN section 2)."""
+
+    RING = "ring"
+    AUTO_ANSWER = "auto_answer"
+    NAILED_UP = "nailed_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """What an offer that came to nothing means for the agent: a rest, or a forced ``not_ready``."""
+
+    rest: float = 0.0
+    not_ready: str | None = None
+    return_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One widening stage: whom the caller may be offered to, and for how long (None: for ever)."""
+
+    needs: Requirement
+    lasts: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToQueue:
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToDialplan:
+    """Leave for a place in the PBX's dialplan, priority 1."""
+
+    context: str
+    extension: str
+
+
+Then = ToQueue | ToDialplan
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """What one tier of callers gets in one queue: promise, advantage and widening steps."""
+
+    answer_within: float
+    head_start: float
+    steps: tuple[Step, ...]
+    then: Then | None
+
+    def window_at(self, waited: float) -> int:
+        """The step whose fixed window holds this time waited; ``len(steps)`` when all windows are over."""
+        for index, step in enumerate(self.steps):
+            if step.lasts is None or waited < step.lasts:
+                return index
+            waited -= step.lasts
+        return len(self.steps)
+
+    def window_ends(self, index: int) -> float | None:
+        """Seconds of waiting at which window ``index`` is over; None when it lasts for ever."""
+        total = 0.0
+        for step in self.steps[: index + 1]:
+            if step.lasts is None:
+                return None
+            total += step.lasts
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlan:
+    """One queue; ``ladders`` has an entry for every tier of the plan."""
+
+    name: str
+    ladders: Mapping[str, Ladder]
+    pick: Pick = Pick.LONGEST_IDLE
+    short_abandon: float = 5.0
+    wrap_up: float = 15.0
+    ring_for: float = 15.0
+    music: str = "default"
+    no_answer: Penalty = Penalty(not_ready="rona")
+    rejected: Penalty = Penalty(rest=10.0)
+    offline: Penalty = Penalty(rest=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan:
+    """One agent as configured. ``phone`` is the Asterisk endpoint, such as ``PJSIP/1001``."""
+
+    id: str
+    name: str
+    skills: Profile
+    phone: str
+    connect: Connect = Connect.RING
+    login: bool = False
+    """Log in and make ready when callbridge first meets this agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the core needs to know of the configuration."""
+
+    queues: Mapping[str, QueuePlan] = field(default_factory=dict)
+    entries: Mapping[str, str] = field(default_factory=dict)
+    """Entry name -> queue name."""
+    agents: Mapping[str, AgentPlan] = field(default_factory=dict)
+    pbxs: tuple[str, ...] = ("pbx",)
+    """Names of the PBXs; a nailed-up session lives on the first."""
+    default_tier: str = "standard"
+    prefix: str = "cb"
+    """First part of every id that we give to Asterisk."""
+    fallback_context: str = "callbridge-fallback"
+    beep: str = "sound:beep"
+    """What a nailed-up agent hears before a call."""

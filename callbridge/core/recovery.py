@@ -1,0 +1,212 @@
+"""After silence: what a snapshot of the PBX means for our books, and what is done about a fault of our own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import calls, legs, offers, staff, visits
+from callbridge.core.agent import Agent, Intent, Work
+from callbridge.core.call import Call, Outcome, Phase, Result
+from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
+from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantined
+from callbridge.core.ids import channel_of, pbx_of
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
+from callbridge.core.world import World
+
+
+def lost(world: World, pbx: str) -> None:
+    """Nothing is heard from the PBX: no offers to its callers until a snapshot."""
+    world.down.add(pbx)
+    world.matcher.close(pbx)
+
+
+def snapshot(world: World, event: PbxSnapshot) -> None:
+    """Bring our books and the PBX together again after a gap in the events."""
+    pbx = event.pbx
+    seen = {leg.leg: leg for leg in event.legs}
+    inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
+    for leg in world.legs.values():
+        if pbx_of(leg.id) != pbx:
+            continue
+        if leg.id in seen:
+            _still_there(world, leg, seen[leg.id], inside.get(leg.id))
+        elif leg.heard_at <= event.requested_at:
+            _missing(world, leg, event)
+    for call in world.calls.values():
+        if pbx_of(call.leg) == pbx:
+            _mend(world, call)
+    for found in event.legs:
+        if found.leg not in world.legs:
+            _found(world, found, pbx)
+    ours = {call.bridge for call in world.calls.values()}
+    for bridge in event.bridges:
+        if bridge.bridge not in ours:
+            _differs(world, pbx, "bridge_without_call", "")
+            world.order(DropBridge(bridge=bridge.bridge, pbx=pbx))
+    for agent in world.agents.values():
+        _open_for_business(world, agent)
+    world.down.discard(pbx)
+    world.matcher.open(pbx)
+
+
+def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
+    world.tell(DifferenceFound(seq=world.next_seq(), at=world.now, pbx=pbx, kind=kind, leg=leg))
+
+
+def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> None:
+    up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
+    world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
+    if leg.hung_at is not None:
+        world.order(HangUp(leg=leg.id))
+    else:
+        world.order(Subscribe(leg=leg.id))
+
+
+def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
+    """Not listed, nothing heard since: asked about before it is believed."""
+    since = max(leg.heard_at, min(event.last_heard_at, event.requested_at))
+    world.put_leg(leg, heard_at=leg.heard_at, missing_since=since)
+    legs.probe_now(world, world.legs[leg.id])
+
+
+def _mend(world: World, call: Call) -> None:
+    """Half-made things are made again; what went on without us goes on."""
+    customer = world.legs.get(call.leg)
+    if customer is None or customer.missing_since is not None:
+        return
+    match call.phase:
+        case Phase.WAITING:
+            world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        case Phase.OFFERED | Phase.JOINING:
+            agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
+            if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
+                offers.joined(world, call)
+                return
+            call = replace(call, phase=Phase.JOINING) if call.bridge else call
+            offers.retry(world, call, Result.CANCELLED)
+            world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        case Phase.TALKING:
+            agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
+            if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
+                out = tuple(leg.id for leg in (customer, agent_leg) if leg.bridge != call.bridge)
+                if out:
+                    world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
+        case Phase.LEAVING:
+            calls.leave_again(world, call)
+        case Phase.OUTSIDE | Phase.ENDING:
+            pass
+
+
+def _music(world: World, call: Call) -> str:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    return queue.music if queue is not None else "default"
+
+
+def _found(world: World, seen: SeenLeg, pbx: str) -> None:
+    """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
+    if channel_of(seen.leg).startswith(world.plan.prefix + "-"):
+        _differs(world, pbx, "leg_without_owner", seen.leg)
+        world.order(HangUp(leg=seen.leg))
+    elif seen.entry is not None and not seen.name.startswith("Local/"):
+        _differs(world, pbx, "caller_not_known", seen.leg)
+        arrival = CallerArrived(
+            at=seen.created_at,
+            leg=seen.leg,
+            entry=seen.entry,
+            channel_name=seen.name,
+            number=seen.number,
+            name=seen.caller_name,
+            tier=seen.tier,
+            up=seen.up,
+        )
+        calls.arrive(world, arrival, found=True)
+    elif seen.name.startswith("Local/"):
+        _differs(world, pbx, "transfer_leftover", seen.leg)
+        world.order(HangUp(leg=seen.leg))
+    else:
+        _differs(world, pbx, "stray_in_app", seen.leg)
+        world.order(LeaveToDialplan(leg=seen.leg, context=world.plan.fallback_context, extension="unknown"))
+
+
+def _open_for_business(world: World, agent: Agent) -> None:
+    """Nailed-up agents who are ready and have no session get one."""
+    if agent.intent is Intent.READY:
+        staff.open_session(world, agent)
+
+
+# -- quarantine -----------------------------------------------------------------------------------------------------
+
+
+def faulted(world: World, event: EntityFaulted) -> None:
+    """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
+    world.tell(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
+    match event.kind:
+        case "call":
+            call = world.calls.get(event.id)
+            if call is not None:
+                _give_up_call(world, call)
+        case "leg":
+            leg = world.legs.get(event.id)
+            if leg is not None:
+                world.legs.drop(leg.id)
+                world.order(HangUp(leg=leg.id))
+        case _:
+            agent = world.agents.get(event.id)
+            if agent is not None:
+                _give_up_agent(world, agent)
+
+
+def _give_up_call(world: World, call: Call) -> None:
+    """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
+    for leg in world.legs.values():
+        if leg.call == call.id and leg.role is not Role.CUSTOMER and leg.role is not Role.SESSION:
+            world.put_leg(leg, call="")
+            legs.hang_up(world, leg.id)
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
+    for agent in world.agents.values():
+        if agent.call == call.id:
+            _free_agent(world, agent, call)
+    world.legs.drop(call.leg)
+    world.order(LeaveToDialplan(leg=call.leg, context=world.plan.fallback_context, extension=call.entry))
+    world.calls.drop(call.id)
+    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
+    calls.tell_ended(world, call, world.now)
+
+
+def _free_agent(world: World, agent: Agent, call: Call) -> None:
+    session = world.legs.get(agent.session)
+    if session is not None and agent.leg == agent.session:
+        world.put_leg(session, call="", bridge=None)
+        agent = staff.change(world, agent, leg=None)
+    queue = call.segment.queue if call.segment is not None else ""
+    plan = world.plan.queues.get(queue)
+    staff.release(world, agent, queue, plan.wrap_up if plan is not None else 0.0)
+
+
+def _give_up_agent(world: World, agent: Agent) -> None:
+    for leg in (agent.leg, agent.session):
+        if leg is not None:
+            world.legs.drop(leg)
+            world.order(HangUp(leg=leg))
+    call = world.calls.get(agent.call)
+    fresh = Agent(
+        id=agent.id,
+        name=agent.name,
+        profile=agent.profile,
+        phone=agent.phone,
+        home=agent.home,
+        connect=agent.connect,
+        intent=agent.intent,
+        work=Work.IDLE,
+        since=agent.since,
+        idle_since=world.now,
+    )
+    world.agents.put(agent.id, fresh)
+    if fresh.intent is not Intent.LOGGED_OUT:
+        staff.change(world, fresh, intent=Intent.NOT_READY, reason="fault")
+    if call is not None:
+        _give_up_call(world, call)

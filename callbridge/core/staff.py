@@ -1,0 +1,209 @@
+"""Agents as the stories use them: every change of an agent goes through ``change``, which tells its published state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
+from callbridge.core.call import IllegalMove
+from callbridge.core.facts import AgentChanged, WrapUpEnded
+from callbridge.core.ids import LegId, channel_of
+from callbridge.core.leg import Role
+from callbridge.core.legs import hang_up, open_leg
+from callbridge.core.orders import InspectPhone, Ring
+from callbridge.core.plan import AgentPlan, Connect, Penalty
+from callbridge.core.world import World
+
+SETTLE = 0.5
+"""Seconds after the end of our leg in which the phone may still be reported in use (AMI comes later than ARI)."""
+SESSION_RING = 60.0
+"""Seconds that the phone of a nailed-up agent rings at log-in."""
+
+OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
+IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+
+
+def change(world: World, agent: Agent, **changes: object) -> Agent:
+    """Put the agent with these changes; tell the world when the published state is another."""
+    new: Agent = replace(agent, **changes)  # type: ignore[arg-type]
+    if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
+        raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
+    before, after = published(agent), published(new)
+    if before != after:
+        world.tell(
+            AgentChanged(
+                seq=world.next_seq(),
+                at=world.now,
+                agent=agent.id,
+                call=new.call,
+                name=new.name,
+                phone=new.phone,
+                state=after[0],
+                reason=after[1],
+                previous=before[0],
+                previous_reason=before[1],
+                lasted=max(0.0, world.now - agent.since),
+            )
+        )
+        new = replace(new, since=world.now, deadline=own_deadline(new, world.now))
+    else:
+        deadline = own_deadline(new, world.now)
+        if deadline != new.deadline:
+            new = replace(new, deadline=deadline)
+    world.agents.put(agent.id, new)
+    return new
+
+
+def hire(world: World, plan: AgentPlan) -> Agent:
+    """A new agent, known from the plan, logged out."""
+    agent = Agent(
+        id=plan.id,
+        name=plan.name,
+        profile=plan.skills,
+        phone=plan.phone,
+        home=plan.phone,
+        connect=plan.connect,
+        since=world.now,
+        idle_since=world.now,
+        device=_device(world.phones.get(plan.phone) or ""),
+    )
+    world.agents.put(agent.id, agent)
+    return agent
+
+
+def leg_gone(world: World, agent: Agent) -> Agent:
+    """The leg of the agent's call is really gone: the agent is free without waiting for the phone to say so."""
+    agent = change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
+    return settle(world, agent)
+
+
+def release(world: World, agent: Agent, queue: str, wrap_up: float) -> Agent:
+    """The talk is over: wrap-up, one for all queues; an agent who logged out meanwhile has none."""
+    if agent.intent is Intent.LOGGED_OUT:
+        agent = change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
+    else:
+        until = world.now + wrap_up
+        agent = change(world, agent, work=Work.WRAP_UP, call="", wrap_began=world.now, wrap_until=until, wrap_queue=queue)
+    return settle(world, agent)
+
+
+def settle(world: World, agent: Agent) -> Agent:
+    """Let take effect what was waiting for the agent's work, or its leg, to be over."""
+    if agent.work is Work.WRAP_UP and agent.leg is None and world.now >= agent.wrap_until:
+        queue, lasted = agent.wrap_queue, world.now - agent.wrap_began
+        agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
+        world.tell(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
+    if agent.work is Work.IDLE and agent.leg is None:
+        if agent.intent is Intent.LOGGED_OUT and agent.session is not None:
+            hang_up(world, agent.session)
+        if agent.next_phone:
+            agent = move_phone(world, agent, agent.next_phone)
+    return agent
+
+
+def move_phone(world: World, agent: Agent, phone: str) -> Agent:
+    """Take another phone into use; a nailed-up leg at the old one ends."""
+    if agent.session is not None:
+        hang_up(world, agent.session)
+    agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False)
+    return refresh_device(world, agent)
+
+
+def penalise(world: World, agent: Agent, penalty: Penalty) -> Agent:
+    """What an offer that came to nothing means for the agent."""
+    if penalty.not_ready is not None and agent.intent is Intent.READY:
+        return_at = world.now + penalty.return_after if penalty.return_after is not None else None
+        return change(world, agent, intent=Intent.NOT_READY, reason=penalty.not_ready, return_at=return_at)
+    if penalty.rest > 0:
+        return change(world, agent, rest_until=world.now + penalty.rest)
+    return agent
+
+
+def deadline_passed(world: World, agent: Agent) -> None:
+    """Something about this agent is due: the end of wrap-up, a rest or a pause, or a doubt about the phone."""
+    if agent.return_at is not None and agent.return_at <= world.now:
+        agent = change(world, agent, return_at=None, intent=Intent.READY, reason="")
+        agent = open_session(world, agent)
+    if agent.inspect_at is not None and agent.inspect_at <= world.now:
+        agent = change(world, agent, inspect_at=None)
+        if agent.leg is None and (world.phones.get(agent.phone) or "") in IN_USE_STATES:
+            _inspect(world, agent)
+    agent = settle(world, agent)
+    change(world, agent)
+
+
+# -- the phone ------------------------------------------------------------------------------------------------------
+
+
+def device_changed(world: World, phone: str, state: str) -> None:
+    """AMI told a device's state."""
+    if world.phones.get(phone) != state:
+        world.phones.put(phone, state)
+    agent = world.agent_at(phone)
+    if agent is not None:
+        refresh_device(world, agent)
+
+
+def refresh_device(world: World, agent: Agent) -> Agent:
+    """Work out the agent's device from what the phone says, our own legs taken out."""
+    state = world.phones.get(agent.phone) or ""
+    if agent.connect is Connect.NAILED_UP:
+        device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
+        return agent if agent.device is device else change(world, agent, device=device)
+    device = _device(state)
+    if device is Device.BUSY_ELSEWHERE:
+        if agent.leg is not None:
+            device = agent.device
+        elif world.now < agent.leg_gone_at + SETTLE:
+            return change(world, agent, inspect_at=agent.leg_gone_at + SETTLE)
+    return agent if agent.device is device else change(world, agent, device=device)
+
+
+def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
+    """The endpoint's channels, ours taken out, say whether the phone is in use elsewhere."""
+    agent = world.agent_at(phone)
+    if agent is None or agent.connect is Connect.NAILED_UP or agent.device is Device.OFFLINE:
+        return
+    others = [leg for leg in legs if not _ours(world, leg)]
+    device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
+    if agent.device is not device:
+        change(world, agent, device=device)
+
+
+def _ours(world: World, leg: LegId) -> bool:
+    return leg in world.legs or channel_of(leg).startswith(world.plan.prefix + "-")
+
+
+def _device(state: str) -> Device:
+    if state in OFFLINE_STATES:
+        return Device.OFFLINE
+    return Device.BUSY_ELSEWHERE if state in IN_USE_STATES else Device.AVAILABLE
+
+
+def _inspect(world: World, agent: Agent) -> None:
+    for pbx in world.plan.pbxs:
+        world.order(InspectPhone(pbx=pbx, phone=agent.phone))
+
+
+# -- nailed-up sessions ---------------------------------------------------------------------------------------------
+
+
+def open_session(world: World, agent: Agent) -> Agent:
+    """Ring the phone of a nailed-up agent once, for the whole login."""
+    if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
+        return agent
+    leg = world.mint_leg(world.plan.pbxs[0], "session")
+    open_leg(world, leg, Role.SESSION, agent=agent.id)
+    agent = change(world, agent, session=leg, session_up=False, device=Device.OFFLINE)
+    world.order(Ring(leg=leg, phone=agent.phone, role="session", agent=agent.id, give_up=SESSION_RING, name=agent.name))
+    return agent
+
+
+def session_answered(world: World, agent: Agent) -> None:
+    agent = change(world, agent, session_up=True, idle_since=world.now)
+    refresh_device(world, agent)
+
+
+def session_gone(world: World, agent: Agent) -> None:
+    agent = change(world, agent, session=None, session_up=False)
+    refresh_device(world, agent)

@@ -1,0 +1,55 @@
+"""The tally: what became of the visits that arrived on one day in one queue (DESIGN section 8).
+
+At every instant offered = answered + abandoned + short_abandoned + overflowed + failed + still waiting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from callbridge.core.call import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    queue: str
+    day: str
+    offered: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    short_abandoned: int = 0
+    overflowed: int = 0
+    failed: int = 0
+    within_target: int = 0
+
+    @property
+    def ended(self) -> int:
+        return self.answered + self.abandoned + self.short_abandoned + self.overflowed + self.failed
+
+    @property
+    def service_level(self) -> float | None:
+        """Answered within target / (answered + abandoned); None before the first of them."""
+        counted = self.answered + self.abandoned
+        return self.within_target / counted if counted else None
+
+
+def tally_key(queue: str, day: str) -> str:
+    return f"{queue}|{day}"
+
+
+def offered(tally: Tally) -> Tally:
+    return replace(tally, offered=tally.offered + 1)
+
+
+def ended(tally: Tally, outcome: Outcome, within_target: bool) -> Tally:
+    match outcome:
+        case Outcome.ANSWERED:
+            return replace(tally, answered=tally.answered + 1, within_target=tally.within_target + within_target)
+        case Outcome.ABANDONED:
+            return replace(tally, abandoned=tally.abandoned + 1)
+        case Outcome.SHORT_ABANDONED:
+            return replace(tally, short_abandoned=tally.short_abandoned + 1)
+        case Outcome.OVERFLOWED:
+            return replace(tally, overflowed=tally.overflowed + 1)
+        case Outcome.FAILED:
+            return replace(tally, failed=tally.failed + 1)

@@ -1,0 +1,170 @@
+"""Transfers made on the phone: the agent's segment ends, the call goes on, and nothing is counted twice.
+
+What Asterisk shows of one (ASTERISK.md 4.8): a Local channel's first half takes the agent's place in our bridge
+(LegReplaced); its second half runs the dialplan, and when that leads to one of our own entries it arrives like a
+caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the *pair*. Either may be heard first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core import calls, legs, visits
+from callbridge.core.agent import Agent
+from callbridge.core.call import Call, Move, after
+from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
+from callbridge.core.facts import CallTransferred
+from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import Answer, DropBridge, StartMusic, Subscribe
+from callbridge.core.world import World
+
+PARK = 0.3
+"""Seconds that a Local half may wait for news of its other half before it counts as a caller."""
+
+
+def pair_of(channel_name: str) -> str:
+    """The name that both halves of a Local channel share; empty for any other channel."""
+    return channel_name.rpartition(";")[0] if channel_name.startswith("Local/") else ""
+
+
+def endpoint_of(channel_name: str) -> str:
+    """``PJSIP/1001`` of ``PJSIP/1001-0000002a``."""
+    return channel_name.rpartition("-")[0]
+
+
+def arrived(world: World, event: CallerArrived) -> None:
+    """Somebody entered with our arguments: a caller, an agent's consult, or the far end of a transfer."""
+    if event.leg in world.legs:
+        return
+    pair = pair_of(event.channel_name)
+    if pair:
+        _half_arrived(world, event, pair)
+        return
+    agent = world.agent_at(endpoint_of(event.channel_name))
+    if agent is not None:
+        _consult(world, event, agent)
+        return
+    calls.arrive(world, event)
+
+
+def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
+    leg = legs.open_leg(world, event.leg, Role.PARKED)
+    world.put_leg(leg, pair=pair, arrival=event, deadline=world.now + PARK)
+    _match_halves(world, pair)
+
+
+def _consult(world: World, event: CallerArrived, agent: Agent) -> None:
+    """An agent calls one of our entries: answered with music, never offered, never counted."""
+    leg = legs.open_leg(world, event.leg, Role.CONSULT, agent=agent.id)
+    world.put_leg(leg, arrival=event)
+    world.order(Subscribe(leg=event.leg))
+    world.order(Answer(leg=event.leg))
+    queue = world.plan.queues.get(world.plan.entries.get(event.entry, ""))
+    world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
+
+
+def parked_too_long(world: World, leg: Leg) -> None:
+    """No transfer was heard of: the Local half is a caller after all, who arrived when it arrived."""
+    world.legs.drop(leg.id)
+    if leg.arrival is not None:
+        calls.arrive(world, leg.arrival)
+
+
+def replaced(world: World, event: LegReplaced) -> None:
+    """A transfer put another channel in the place of a leg of ours."""
+    leg = world.legs.get(event.leg)
+    if leg is None or event.by in world.legs:
+        return
+    pair = pair_of(event.by_name)
+    call = world.calls.get(leg.call)
+    match leg.role:
+        case Role.AGENT | Role.SESSION if call is not None and call.segment is not None:
+            call = calls.end_segment(world, call, "transfer", world.now)
+            _hand_on(world, call, event.by, pair)
+        case Role.OUTSIDE if call is not None:
+            _let_go(world, leg)
+            _hand_on(world, call, event.by, pair)
+        case Role.CUSTOMER if call is not None:
+            _customer_replaced(world, call, leg, event.by)
+        case Role.CONSULT:
+            _let_go(world, leg)
+            new = legs.open_leg(world, event.by, Role.CONSULT, agent=leg.agent)
+            world.put_leg(new, pair=pair, arrival=leg.arrival)
+            world.order(Subscribe(leg=event.by))
+        case _:
+            return
+    if pair:
+        _match_halves(world, pair)
+
+
+def _hand_on(world: World, call: Call, far: LegId, pair: str) -> None:
+    leg = legs.open_leg(world, far, Role.OUTSIDE, call=call.id)
+    world.put_leg(leg, pair=pair, bridge=call.bridge)
+    world.order(Subscribe(leg=far))
+    world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HAND_ON), far=far, deadline=None))
+
+
+def _let_go(world: World, leg: Leg) -> None:
+    """A leg whose place was taken: its phone usually hangs up by itself."""
+    world.put_leg(leg, call="", role=Role.AGENT, deadline=world.now + calls.CLOSE_CHECK)
+
+
+def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
+    _let_go(world, old)
+    new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
+    world.put_leg(new, up_at=world.now, bridge=old.bridge)
+    world.order(Subscribe(leg=by))
+    world.calls.put(call.id, replace(call, leg=by))
+
+
+def _match_halves(world: World, pair: str) -> None:
+    """When one half stands in for an agent and the other one asks for an entry, the call goes to that entry."""
+    halves = world.legs_of_pair(pair)
+    far = next((leg for leg in halves if leg.role is Role.OUTSIDE), None)
+    near = next((leg for leg in halves if leg.role in (Role.PARKED, Role.CONSULT) and leg.arrival is not None), None)
+    if far is None or near is None or near.arrival is None:
+        return
+    call = world.calls.get(far.call)
+    if call is None:
+        return
+    entry = near.arrival.entry
+    legs.hang_up(world, near.id)
+    legs.hang_up(world, far.id)
+    world.put_leg(world.legs[far.id], call="", pair="")
+    world.put_leg(world.legs[near.id], role=Role.AGENT, pair="")
+    _requeue(world, replace(call, far=None), entry)
+
+
+def _requeue(world: World, call: Call, entry: str) -> None:
+    """The same call's next visit, with tier, arrival and story kept."""
+    queue = world.plan.entries.get(entry)
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
+        customer = world.legs.get(call.leg)
+        if customer is not None:
+            world.put_leg(customer, bridge=None)
+    call = replace(call, bridge=None, entry=entry)
+    if queue is None or queue not in world.plan.queues:
+        call = replace(call, phase=after(call.phase, Move.QUEUE))
+        visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
+        return
+    world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def transferred(world: World, event: LegTransferred) -> None:
+    """The phone's own transfer, as Asterisk reports it: told; what it means follows from the legs."""
+    leg = world.legs.get(event.leg)
+    if leg is None or not event.worked:
+        return
+    world.tell(
+        CallTransferred(
+            seq=world.next_seq(),
+            at=world.now,
+            call=leg.call,
+            agent=leg.agent,
+            target=event.target,
+            attended=event.attended,
+        )
+    )

@@ -1,0 +1,297 @@
+"""The world: one ledger of all calls, legs, agents and figures, with one owner and its indexes.
+
+Rows are frozen values; ``Table.put`` is the only way to change one. Every change is written to a journal, so a step
+that raises is undone as if it had never begun, and a step that ends well leaves the exact delta to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from typing import Any, Generic, Protocol, TypeVar
+
+from callbridge.core.agent import Agent, Intent, eligible
+from callbridge.core.call import Call, Phase
+from callbridge.core.events import DeadlinePassed
+from callbridge.core.facts import AnyFact
+from callbridge.core.ids import LegId, leg_id, pbx_of
+from callbridge.core.leg import Leg
+from callbridge.core.matcher import Matcher
+from callbridge.core.orders import Order
+from callbridge.core.plan import Plan
+from callbridge.core.tally import Tally, tally_key
+
+Row = TypeVar("Row")
+
+
+class _HasDeadline(Protocol):
+    @property
+    def deadline(self) -> float | None: ...
+
+
+class Table(Generic[Row]):
+    """Rows by key; tells ``watch(key, old, new)`` of every change, also of one that is undone."""
+
+    def __init__(
+        self, name: str, journal: list[tuple[Table[Any], str, Any]], watch: Callable[[str, Row | None, Row | None], None]
+    ) -> None:
+        self.name = name
+        self._rows: dict[str, Row] = {}
+        self._journal = journal
+        self._watch = watch
+
+    def __getitem__(self, key: str) -> Row:
+        return self._rows[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def get(self, key: str | None) -> Row | None:
+        return self._rows.get(key) if key is not None else None
+
+    def values(self) -> list[Row]:
+        """A copy: safe to change the table while going through it."""
+        return list(self._rows.values())
+
+    def rows(self) -> Mapping[str, Row]:
+        return self._rows
+
+    def put(self, key: str, row: Row) -> None:
+        old = self._rows.get(key)
+        self._journal.append((self, key, old))
+        self._rows[key] = row
+        self._watch(key, old, row)
+
+    def drop(self, key: str) -> None:
+        old = self._rows.pop(key, None)
+        if old is not None:
+            self._journal.append((self, key, old))
+            self._watch(key, old, None)
+
+    def undo(self, key: str, old: Row | None) -> None:
+        now = self._rows.get(key)
+        if old is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = old
+        self._watch(key, now, old)
+
+
+# A journal entry is (table, key, row before): that the row fits the table is Table.put's word.
+_Change = tuple[Table[Any], str, Any]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one step came to."""
+
+    orders: list[Order] = field(default_factory=list)
+    facts: list[AnyFact] = field(default_factory=list)
+    changed: dict[tuple[str, str], object | None] = field(default_factory=dict)
+    """(table, key) -> the row as it is now, None when dropped."""
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """Entities (kind, id) that were set aside because deciding about them raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    changes: int
+    orders: int
+    facts: int
+    seq: int
+    minted: int
+    now: float
+    day: str
+
+
+class World:
+    """``boot`` is new at every start and take-over, so that ids are never minted twice."""
+
+    def __init__(self, plan: Plan, boot: str) -> None:
+        self.plan = plan
+        self.boot = boot
+        self.now = 0.0
+        self.day = ""
+        self.seq = 0
+        self.minted = 0
+        self.wall_offset = 0.0
+        self.matcher = Matcher(plan)
+        self._journal: list[_Change] = []
+        self.calls: Table[Call] = Table("calls", self._journal, self._call_changed)
+        self.legs: Table[Leg] = Table("legs", self._journal, self._leg_changed)
+        self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
+        self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
+        self.phones: Table[str] = Table("phones", self._journal, _unwatched)
+        """Device states as AMI told them; listed anew at every connect, so never saved."""
+        self.down: set[str] = set()
+        self._deadlines: list[tuple[float, str, str]] = []
+        self._agent_by_phone: dict[str, str] = {}
+        self._leg_by_pair: dict[str, list[LegId]] = {}
+        self._orders: list[Order] = []
+        self._facts: list[AnyFact] = []
+
+    # -- for the engine -----------------------------------------------------------------------------------------
+
+    def order(self, order: Order) -> None:
+        self._orders.append(order)
+
+    def tell(self, fact: AnyFact) -> None:
+        self._facts.append(fact)
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    def mint(self, kind: str) -> str:
+        """A new id that no other run has used or will use; fit for Asterisk."""
+        self.minted += 1
+        return f"{self.plan.prefix}-{kind}-{self.boot}-{self.minted}"
+
+    def mint_leg(self, pbx: str, kind: str) -> LegId:
+        return leg_id(pbx, self.mint(kind))
+
+    def agent_at(self, phone: str) -> Agent | None:
+        """The agent whose phone in force this is."""
+        return self.agents.get(self._agent_by_phone.get(phone))
+
+    def legs_of_pair(self, pair: str) -> list[Leg]:
+        """The halves of a Local channel that we know."""
+        return [self.legs[leg] for leg in self._leg_by_pair.get(pair, [])]
+
+    def tally(self, queue: str, day: str) -> Tally:
+        return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
+
+    # -- transactions -------------------------------------------------------------------------------------------
+
+    def mark(self) -> _Mark:
+        return _Mark(len(self._journal), len(self._orders), len(self._facts), self.seq, self.minted, self.now, self.day)
+
+    def undo_to(self, mark: _Mark) -> None:
+        """Take back every change, order and fact since the mark."""
+        while len(self._journal) > mark.changes:
+            table, key, old = self._journal.pop()
+            table.undo(key, old)
+        del self._orders[mark.orders :]
+        del self._facts[mark.facts :]
+        self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
+
+    def commit(self) -> Outcome:
+        """Everything since the last commit, as the outcome of one step."""
+        changed: dict[tuple[str, str], object | None] = {}
+        for table, key, _ in self._journal:
+            changed[table.name, key] = table.get(key)
+        outcome = Outcome(self._orders[:], self._facts[:], changed)
+        self._journal.clear()
+        self._orders.clear()
+        self._facts.clear()
+        return outcome
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When the next thing is due; None when nothing is."""
+        while self._deadlines:
+            at, kind, key = self._deadlines[0]
+            if self._deadline_of(kind, key) == at:
+                return at
+            heappop(self._deadlines)
+        return None
+
+    def take_due(self, now: float) -> DeadlinePassed | None:
+        """Take one due deadline out of the world; call again until None."""
+        due = self.next_deadline()
+        if due is None or due > now:
+            return None
+        at, kind, key = heappop(self._deadlines)
+        return DeadlinePassed(at=max(at, self.now), kind=kind, id=key)
+
+    def _deadline_of(self, kind: str, key: str) -> float | None:
+        row: _HasDeadline | None
+        if kind == "call":
+            row = self.calls.get(key)
+        elif kind == "leg":
+            row = self.legs.get(key)
+        else:
+            row = self.agents.get(key)
+        return row.deadline if row is not None else None
+
+    def _arm(self, kind: str, key: str, old: _HasDeadline | None, new: _HasDeadline | None) -> None:
+        if new is not None and new.deadline is not None and (old is None or old.deadline != new.deadline):
+            heappush(self._deadlines, (new.deadline, kind, key))
+
+    # -- indexes ------------------------------------------------------------------------------------------------
+
+    def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
+        self._arm("call", key, old, new)
+        if new is not None and new.phase is Phase.WAITING and new.visit is not None:
+            visit = new.visit
+            self.matcher.wait(key, (pbx_of(new.leg), visit.queue, new.tier, visit.window), visit.rank)
+        elif old is not None and old.phase is Phase.WAITING:
+            self.matcher.unwait(key)
+
+    def _leg_changed(self, key: str, old: Leg | None, new: Leg | None) -> None:
+        self._arm("leg", key, old, new)
+        before = old.pair if old is not None else ""
+        now = new.pair if new is not None else ""
+        if before != now:
+            if before:
+                halves = self._leg_by_pair[before]
+                halves.remove(LegId(key))
+                if not halves:
+                    del self._leg_by_pair[before]
+            if now:
+                self._leg_by_pair.setdefault(now, []).append(LegId(key))
+
+    def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
+        self._arm("agent", key, old, new)
+        if old is None or new is None or old.phone != new.phone:
+            if old is not None and self._agent_by_phone.get(old.phone) == key:
+                del self._agent_by_phone[old.phone]
+            if new is not None:
+                self._agent_by_phone[new.phone] = key
+        was = old is not None and old.intent is not Intent.LOGGED_OUT
+        now = new is not None and new.intent is not Intent.LOGGED_OUT
+        if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):
+            if was and old is not None:
+                self.matcher.log(old.profile, -1)
+            if now and new is not None:
+                self.matcher.log(new.profile, +1)
+        if new is not None and eligible(new, self.now):
+            self.matcher.idle(key, new.profile, new.idle_since)
+        else:
+            self.matcher.unidle(key)
+
+    # -- saving and restoring -----------------------------------------------------------------------------------
+
+    def saved_tables(self) -> dict[str, Table[Call] | Table[Leg] | Table[Agent] | Table[Tally]]:
+        return {"calls": self.calls, "legs": self.legs, "agents": self.agents, "tallies": self.tallies}
+
+    def restore(self, calls: list[Call], legs: list[Leg], agents: list[Agent], tallies: list[Tally]) -> None:
+        """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
+        for leg in legs:
+            self.legs.put(leg.id, leg)
+        for agent in agents:
+            self.agents.put(agent.id, agent)
+        for call in calls:
+            self.calls.put(call.id, call)
+        for tally in tallies:
+            self.tallies.put(tally_key(tally.queue, tally.day), tally)
+        self._journal.clear()
+
+    def put_leg(self, leg: Leg, **changes: object) -> Leg:
+        """Change a leg; something was heard or ordered about it just now."""
+        changes.setdefault("heard_at", self.now)
+        new: Leg = replace(leg, **changes)  # type: ignore[arg-type]
+        self.legs.put(leg.id, new)
+        return new
+
+
+def _unwatched(key: str, old: object, new: object) -> None:
+    """Nothing is indexed by this table's rows."""
