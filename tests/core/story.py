@@ -96,7 +96,13 @@ class Story:
         leg = leg_id(PBX, name)
         self.happens(
             CallerArrived(
-                at=self.now, leg=leg, entry=entry, channel_name=channel or f"PJSIP/trunk-{name}", number="+44", name=name, tier=tier
+                at=self.now,
+                leg=leg,
+                entry=entry,
+                channel_name=channel or f"PJSIP/trunk-{name}",
+                number="+44",
+                name=name,
+                tier=tier,
             )
         )
         return leg

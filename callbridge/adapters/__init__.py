@@ -1,0 +1,1 @@
+"""Async and thin: what talks to the world outside. Adapters decide nothing."""

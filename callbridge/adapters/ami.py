@@ -1,0 +1,220 @@
+"""The AMI link to one PBX, for the phones' states: panoramisk carries the protocol, this file its life.
+
+Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after
+close) nor sends anything again. Every question has a deadline. On every login the states are listed anew, and what
+changes while the list is under way is told in the order in which Asterisk said it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import structlog
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.manager import Manager
+
+from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.core.events import DeviceChanged, DevicesListed
+from callbridge.wire.ami import clean_action, device_changed, devices_listed
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_NEVER = 10**8
+_SHUTDOWN = "shutting down"
+_MESSAGE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmiSettings:
+    """One PBX; times in seconds."""
+
+    name: str
+    user: str
+    secret: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 5038
+    events: str = "call"
+    """The classes to ask for; DeviceStateChange is of class ``call``. manager.conf's ``eventfilter`` leaves out more."""
+    ping_every: float = 5.0
+    answer_limit: float = 5.0
+    retry_first: float = 0.2
+    retry_most: float = 5.0
+    retry_refused: float = 30.0
+
+
+class _Unwelcome(Exception):
+    """The login failed, or we may not list: a matter of configuration, not of the line."""
+
+
+class WholeCharacters(AMIProtocol):  # type: ignore[misc]
+    """panoramisk decodes each TCP segment alone and drops characters cut between two; here they are kept together."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def data_received(self, data: bytes) -> None:
+        text = self._decoder.decode(data)
+        if self.queue and len(self.queue[0]) > _MESSAGE_LIMIT:
+            self.transport.abort()
+        elif text:
+            super().data_received(text.encode())
+
+
+class _Session(Manager):  # type: ignore[misc]
+    """A panoramisk manager for one connection: its end is told once and for all."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self.ended: asyncio.Future[str] = self.loop.create_future()
+
+    def connection_lost(self, exc: object) -> None:
+        self.end("closed by the PBX" if exc is None else f"connection lost: {exc}")
+
+    def end(self, why: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def abort(self) -> None:
+        """Drop the connection without waiting for a peer that may be dead."""
+        self.close()
+        if self.protocol is not None:
+            self.protocol.transport.abort()
+        self.end("closed")
+
+
+class Ami:
+    """One PBX over AMI. ``run`` keeps the link; ``ask`` sends one action."""
+
+    def __init__(
+        self,
+        settings: AmiSettings,
+        *,
+        tell: Callable[[DeviceChanged | DevicesListed], None],
+        now: Callable[[], float],
+        observer: Observer | None = None,
+    ) -> None:
+        self.settings = settings
+        self._tell = tell
+        self._now = now
+        self._observer: Observer = observer or Unobserved()
+        self._backoff = Backoff(settings.retry_first, settings.retry_most)
+        self._session: _Session | None = None
+        self._up = False
+        self._listing: asyncio.Future[Any] | None = None
+        self._later: list[DeviceChanged] = []
+
+    @property
+    def up(self) -> bool:
+        """Logged in, and the states listed since."""
+        return self._up
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        settings = self.settings
+        while True:
+            try:
+                await self._connection()
+            except _Unwelcome as refusal:
+                # A wrong password does not mend itself, and hammering fills Asterisk's security log.
+                log.error("ami refused us", pbx=settings.name, why=str(refusal), retry_in=settings.retry_refused)
+                await asyncio.sleep(settings.retry_refused)
+            except (LinkLost, OrderTrouble, OSError) as trouble:
+                wait = self._backoff.next()
+                log.warning("ami link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
+                await asyncio.sleep(wait)
+
+    async def ask(self, action: str, fields: Mapping[str, str] | None = None, *, many: bool = False) -> list[dict[str, str]]:
+        """Send one action and return its answer's headers; ``many``: the whole list that follows.
+
+        Raises NotSent, TimedOut (it may have worked; it is never sent again) or Refused. Originate is asynchronous
+        unless ``Async`` says otherwise: its answer then means "queued".
+        """
+        if self._session is None or not self._up:
+            raise NotSent("the AMI link is down")
+        return [dict(message) for message in await self._ask(self._session, action, fields or {}, many=many)]
+
+    async def _connection(self) -> NoReturn:
+        """One connection from beginning to end."""
+        session = await self._open()
+        try:
+            self._session = session
+            try:
+                await self._login(session)
+                await self._list(session)
+            except Refused as refusal:
+                raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
+            self._set_up(True)
+            self._backoff.reset()
+            while True:
+                await asyncio.wait((session.ended,), timeout=self.settings.ping_every)
+                await self._ask(session, "Ping", {})
+        finally:
+            self._set_up(False)
+            self._session = None
+            self._listing = None
+            session.abort()
+
+    async def _open(self) -> _Session:
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        session = _Session(loop=loop, ping_delay=_NEVER, ping_interval=_NEVER)
+        session.register_event("DeviceStateChange", self._on_device)
+        # connection_made is handed a finished future, as panoramisk's own connect() does; without ``username`` in its
+        # configuration it leaves the login, which needs a deadline, to us.
+        opened: asyncio.Future[Any] = loop.create_future()
+        async with asyncio.timeout(settings.answer_limit):
+            opened.set_result(await loop.create_connection(WholeCharacters, settings.host, settings.port))
+        session.connection_made(opened)
+        return session
+
+    async def _login(self, session: _Session) -> None:
+        settings = self.settings
+        fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
+        await self._ask(session, "Login", fields)
+
+    async def _list(self, session: _Session) -> None:
+        self._later.clear()
+        messages = await self._ask(session, "DeviceStateList", {}, many=True)
+        self._listing = None
+        self._tell(devices_listed(messages, self._now()))
+        for change in self._later:
+            self._tell(change)
+        self._later.clear()
+
+    def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
+        self._observer.heard(self.settings.name, "DeviceStateChange")
+        changed = device_changed(message, self._now())
+        if changed is None:
+            return
+        if self._listing is not None and self._listing.done():
+            # The list is complete but not told yet: this change is newer and must not be overwritten by it.
+            self._later.append(changed)
+        else:
+            self._tell(changed)
+
+    async def _ask(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
+        if session.ended.done():
+            raise LinkLost(session.ended.result())
+        # as_list=None lets panoramisk tell a list from a refusal; False keeps it from taking a plain answer for a list.
+        answer = session.send_action(clean_action(action, fields), as_list=None if many else False)
+        if many:
+            self._listing = answer
+        await asyncio.wait((answer, session.ended), timeout=self.settings.answer_limit, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            lost = session.ended.done()
+            session.abort()
+            raise LinkLost(session.ended.result()) if lost else TimedOut(f"no answer to {action}")
+        messages = answer.result() if isinstance(answer.result(), list) else [answer.result()]
+        if not messages[0].success:
+            raise Refused(0, str(messages[0].message))
+        return messages
+
+    def _set_up(self, up: bool) -> None:
+        if up is not self._up:
+            self._up = up
+            self._observer.link(self.settings.name, "ami", up)
+            log.info("ami link changed", pbx=self.settings.name, up=up)

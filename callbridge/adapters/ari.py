@@ -1,0 +1,361 @@
+"""The ARI link to one PBX: its event socket, the proof that the socket is ours, snapshots, and the carrying out of orders.
+
+Rules of this file. The reader only parses and tells. An order is written only while ``fresh``. A connection tells one
+PbxSnapshot before any other event, and PbxLost when it ends. The proof of ownership is an echo (a user event that we
+send and hear again), and it counts from when it was *sent*: after a stall old echoes in the buffer prove nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+import aiohttp
+import structlog
+
+from callbridge.adapters.ari_http import AriHttp, Reply
+from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
+from callbridge.core.ids import channel_of
+from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, Order, Probe, Ring
+from callbridge.wire import ari as wire
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_UNAUTHORISED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AriSettings:
+    """One PBX; times in seconds."""
+
+    name: str
+    user: str
+    password: str = field(repr=False)
+    url: str = "http://127.0.0.1:8088/ari"
+    """ARI's root, with Asterisk's prefix if it has one."""
+    app: str = "callbridge"
+    prefix: str = "cb"
+    bridge_type: str = "mixing,dtmf_events"
+    echo_every: float = 0.4
+    echo_limit: float = 3.0
+    """How old a proof of ownership may be; 1.0 where a standby is configured."""
+    ping_every: float = 5.0
+    request_timeout: float = 5.0
+    connections: int = 64
+    """At most so many at once; Asterisk's ``sessionlimit`` (100 by default) must leave room for them."""
+    retry_first: float = 0.1
+    retry_most: float = 3.0
+    retry_unauthorised: float = 30.0
+
+
+@dataclass(slots=True)
+class _Ringing:
+    """A Ring under way; ``hang_up`` is what to send again when it returns unwanted."""
+
+    hang_up: wire.Request | None = None
+
+
+class Ari:
+    """One PBX over ARI. ``run`` keeps the link; ``perform`` carries out one order."""
+
+    def __init__(
+        self,
+        settings: AriSettings,
+        *,
+        tell: Callable[[AnyEvent], None],
+        now: Callable[[], float],
+        tier_of: Callable[[str], str],
+        on_replaced: Callable[[], None],
+        observer: Observer | None = None,
+        last_heard_at: float | None = None,
+    ) -> None:
+        """``now``: epoch seconds that never run backwards. ``last_heard_at``: of a saved world, else the present."""
+        self.settings = settings
+        self._tell = tell
+        self._now = now
+        self._tier_of = tier_of
+        self._on_replaced = on_replaced
+        self._observer: Observer = observer or Unobserved()
+        self._backoff = Backoff(settings.retry_first, settings.retry_most)
+        self._http: AriHttp | None = None
+        self._boot = secrets.token_hex(4)
+        self._beats = 0
+        self._sent_at: dict[str, float] = {}
+        self._proven_at = self._last_heard_at = now() if last_heard_at is None else last_heard_at
+        self._synced = False
+        self._replaced = False
+        self._held: list[AnyEvent] = []
+        self._leaving: set[str] = set()
+        self._ringing: dict[str, _Ringing] = {}
+        self._tried_bridges: set[str] = set()
+
+    @property
+    def fresh(self) -> bool:
+        """Listed, and proven ours no longer ago than ``echo_limit``: orders may be written."""
+        return self._synced and self._now() - self._proven_at < self.settings.echo_limit
+
+    # The link
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled, or until another owner replaces us."""
+        settings = self.settings
+        async with AriHttp(
+            settings.url,
+            user=settings.user,
+            password=settings.password,
+            request_timeout=settings.request_timeout,
+            connect_timeout=settings.echo_limit,
+            connections=settings.connections,
+            may_write=lambda: self.fresh,
+        ) as self._http:
+            while not self._replaced:
+                trouble = await self._connection(self._http)
+                wait = settings.retry_unauthorised if _is_unauthorised(trouble) else self._backoff.next()
+                if not self._replaced:
+                    log.warning("ari link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
+                    await asyncio.sleep(wait)
+
+    async def _connection(self, http: AriHttp) -> Exception:
+        """One connection from beginning to end; returns why it ended."""
+        trouble: Exception = LinkLost("closed")
+        asked_at = self._now()
+        try:
+            async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
+                # Asterisk may have taken us for the owner as early as the handshake began, and as briefly.
+                self._proven_at = asked_at
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._read(socket))
+                        tasks.create_task(self._beat(http))
+                        tasks.create_task(self._watch())
+                        tasks.create_task(self._sync(http))
+                finally:
+                    self._lose()
+        except* (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as troubles:
+            trouble = troubles.exceptions[0]
+        return trouble
+
+    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.ERROR:
+                raise LinkLost(f"socket broken: {socket.exception()}")
+            self._hear(message.data)
+        raise LinkLost(f"socket closed: {socket.close_code}")
+
+    def _hear(self, frame: str | bytes) -> None:
+        settings = self.settings
+        heard = wire.read(
+            frame,
+            pbx=settings.name,
+            at=self._now(),
+            app=settings.app,
+            tier_of=self._tier_of,
+            ordered=self._leaving.__contains__,
+        )
+        self._observer.heard(settings.name, heard.kind)
+        for event in heard.events:
+            if isinstance(event, LegMoved | LegEnded):
+                self._leaving.discard(channel_of(event.leg))
+            if self._synced:
+                self._tell(event)
+            else:
+                self._held.append(event)
+        if heard.kind == "echo":
+            self._echoed(heard.echo)
+        elif heard.kind == "replaced":
+            # This is the current socket: a former one is closed, and its reader gone, before the next connects.
+            self._replaced = True
+            self._lose()
+            self._on_replaced()
+            raise LinkLost("another owner took the application")
+
+    async def _beat(self, http: AriHttp) -> NoReturn:
+        while True:
+            self._beats += 1
+            mark = f"{self._boot}-{self._beats}"
+            began = self._sent_at[mark] = self._now()
+            try:
+                await http.ask(wire.echo(self.settings.app, mark))
+            except OrderTrouble as trouble:
+                # One lost beat is no matter; many show as a late echo.
+                log.info("ari beat failed", pbx=self.settings.name, why=str(trouble))
+            await asyncio.sleep(max(0.0, began + self.settings.echo_every - self._now()))
+
+    def _echoed(self, mark: str) -> None:
+        sent_at = self._sent_at.get(mark)
+        if sent_at is None:
+            return  # the beat of somebody else, or of a former connection
+        self._proven_at = max(self._proven_at, sent_at)
+        self._sent_at = {later: at for later, at in self._sent_at.items() if at > sent_at}
+
+    async def _watch(self) -> NoReturn:
+        while True:
+            left = self._proven_at + self.settings.echo_limit - self._now()
+            if left <= 0.0:
+                raise LinkLost("echo late")
+            await asyncio.sleep(min(left, self.settings.echo_every))
+
+    async def _sync(self, http: AriHttp) -> None:
+        """Set the filter, list, tell the snapshot, then what was heard meanwhile."""
+        settings = self.settings
+        await http.ask(wire.set_filter(settings.app))
+        requested_at = self._now()
+        answers = [(await http.ask(request)).body for request in wire.ask_lists(settings.app)]
+        at = self._now()
+        try:
+            seen = wire.snapshot(
+                wire.Lists(*answers),
+                pbx=settings.name,
+                app=settings.app,
+                prefix=settings.prefix,
+                at=at,
+                requested_at=requested_at,
+                last_heard_at=self._last_heard_at,
+                tier_of=self._tier_of,
+            )
+        except wire.Malformed as error:
+            raise LinkLost(f"odd list: {error}") from error
+        self._tried_bridges = {bridge.bridge for bridge in seen.bridges}
+        self._synced = True
+        self._backoff.reset()
+        self._tell(seen)
+        for event in self._held:
+            self._tell(replace(event, at=at))  # time never runs backwards in the core
+        self._held.clear()
+        self._observer.link(settings.name, "ari", True)
+        log.info("ari link up", pbx=settings.name, legs=len(seen.legs), bridges=len(seen.bridges))
+
+    def _lose(self) -> None:
+        self._held.clear()
+        self._sent_at.clear()
+        self._leaving.clear()
+        if self._synced:
+            self._synced = False
+            self._last_heard_at = self._proven_at
+            self._observer.link(self.settings.name, "ari", False)
+            self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
+
+    # Orders
+
+    async def perform(self, order: Order) -> None:
+        """Carry out one order; Probe and InspectPhone tell their answer as an event.
+
+        Raises NotSent, TimedOut or Refused. What became of the order shows in the events, not in the return.
+        """
+        began = self._now()
+        result = "cancelled"
+        try:
+            await self._carry_out(order)
+            result = "done"
+        except OrderTrouble as trouble:
+            result = _RESULTS[type(trouble)]
+            raise
+        finally:
+            self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
+
+    async def _carry_out(self, order: Order) -> None:
+        match order:
+            case Ring():
+                await self._ring(order)
+            case Bridge():
+                await self._bridge(order)
+            case DropBridge(bridge=bridge):
+                await self._write_all(order)
+                self._tried_bridges.discard(bridge)
+            case HangUp():
+                await self._hang_up(order)
+            case LeaveToDialplan():
+                await self._leave(order)
+            case Probe() | InspectPhone():
+                await self._ask(order)
+            case _:
+                await self._write_all(order)
+
+    async def _ring(self, order: Ring) -> None:
+        """Create, then dial unless a HangUp came meanwhile; that one is sent again, for it may have come too early."""
+        create, dial = self._requests(order)
+        ringing = self._ringing[channel_of(order.leg)] = _Ringing()
+        try:
+            await self._write(create)
+            if ringing.hang_up is None:
+                try:
+                    await self._write(dial)
+                except Refused:
+                    if ringing.hang_up is None:
+                        raise
+        finally:
+            del self._ringing[channel_of(order.leg)]
+            if ringing.hang_up is not None:
+                await self._write(ringing.hang_up)
+
+    async def _hang_up(self, order: HangUp) -> None:
+        (request,) = self._requests(order)
+        ringing = self._ringing.get(channel_of(order.leg))
+        if ringing is not None:
+            ringing.hang_up = request
+        await self._write(request)
+
+    async def _bridge(self, order: Bridge) -> None:
+        inside = None
+        if order.bridge in self._tried_bridges:
+            # Versions 16 and 18 do not refuse a second bridge of the same id, so a retry has to look.
+            reply = await self._write(wire.ask_bridge(order.bridge))
+            with _odd_as_refusal(reply):
+                inside = wire.members(reply.status, reply.body)
+        self._tried_bridges.add(order.bridge)
+        for request in self._requests(order, inside=inside):
+            await self._write(request)
+
+    async def _leave(self, order: LeaveToDialplan) -> None:
+        channel = channel_of(order.leg)
+        self._leaving.add(channel)  # before the request: its StasisEnd may overtake the reply
+        try:
+            await self._write_all(order)
+        except (NotSent, Refused):
+            self._leaving.discard(channel)
+            raise
+
+    async def _ask(self, order: Probe | InspectPhone) -> None:
+        (request,) = self._requests(order)
+        reply = await self._write(request)
+        at = self._now()
+        with _odd_as_refusal(reply):
+            if isinstance(order, Probe):
+                app, prefix = self.settings.app, self.settings.prefix
+                event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
+            else:
+                event = wire.inspected(order, reply.body, at=at)
+        self._tell(event)
+
+    def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
+        return wire.requests(order, app=self.settings.app, bridge_type=self.settings.bridge_type, inside=inside)
+
+    async def _write_all(self, order: Order) -> None:
+        for request in self._requests(order):
+            await self._write(request)
+
+    async def _write(self, request: wire.Request) -> Reply:
+        if self._http is None or not self.fresh:
+            raise NotSent("the link is down or its ownership in doubt")
+        return await self._http.write(request)
+
+
+_RESULTS: dict[type[OrderTrouble], str] = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}
+
+
+@contextmanager
+def _odd_as_refusal(reply: Reply) -> Iterator[None]:
+    """An answer that nobody can read carries no order out."""
+    try:
+        yield
+    except wire.Malformed as error:
+        raise Refused(reply.status, f"odd answer: {error}") from error
+
+
+def _is_unauthorised(trouble: Exception) -> bool:
+    return isinstance(trouble, aiohttp.WSServerHandshakeError) and trouble.status in _UNAUTHORISED

@@ -1,0 +1,122 @@
+"""HTTP to one Asterisk: a guarded pool for orders, an unguarded one for lists, echoes and the event socket.
+
+Guarded means: the right to write is asked for when a connection is in hand, immediately before the bytes go out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from callbridge.adapters.link import NotSent, Refused, TimedOut
+from callbridge.wire.ari import Request, trouble_in
+
+KEEP_ALIVE = 10.0
+"""Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
+
+CLOSING = 0.2
+"""Seconds that the event socket's farewell may take."""
+
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes
+
+
+class _Guarded(aiohttp.TCPConnector):
+    """Hands out a connection only while ``may_write`` agrees; asked after the wait for one, not before."""
+
+    def __init__(self, may_write: Callable[[], bool], limit: int) -> None:
+        super().__init__(limit=limit, keepalive_timeout=KEEP_ALIVE)
+        self._may_write = may_write
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if not self._may_write():
+            connection.release()
+            raise NotSent("the link's ownership is in doubt")
+        return connection
+
+
+class AriHttp:
+    """Sends requests below ``url``; to be used as an asynchronous context, within a running loop."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str,
+        password: str,
+        request_timeout: float,
+        connect_timeout: float,
+        connections: int,
+        may_write: Callable[[], bool],
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout, connect=connect_timeout)
+        self._orders = self._session(_Guarded(may_write, connections))
+        self._links = self._session(aiohttp.TCPConnector(limit=8, keepalive_timeout=KEEP_ALIVE))
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        # TCP_NODELAY needs no word: asyncio sets it on every connection.
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers=self._headers,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._orders.close()
+        await self._links.close()
+
+    async def write(self, request: Request) -> Reply:
+        """Send a request of an order. Raises NotSent, TimedOut or Refused."""
+        return await self._send(self._orders, request)
+
+    async def ask(self, request: Request) -> Reply:
+        """Send a request of the link's own: listing, filter, echo. Raises NotSent, TimedOut or Refused."""
+        return await self._send(self._links, request)
+
+    def socket(self, path: str, heartbeat: float) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """The event socket, pinged every ``heartbeat`` seconds; a peer that does not answer is not waited for."""
+        return self._links.ws_connect(
+            URL(self._url + path, encoded=True), heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING)
+        )
+
+    async def _send(self, session: aiohttp.ClientSession, request: Request) -> Reply:
+        data = None if request.body is None else json.dumps(request.body).encode()
+        headers = None if data is None else _JSON
+        url = URL(self._url + request.path, encoded=True)
+        try:
+            async with session.request(request.method, url, data=data, headers=headers) as response:
+                reply = Reply(response.status, await response.read())
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise NotSent(str(error)) from error
+        except TimeoutError as error:
+            raise TimedOut("no answer in time") from error
+        except aiohttp.ClientError as error:
+            # The connection broke under the request: whether Asterisk had read it by then, nobody knows.
+            raise TimedOut(str(error) or type(error).__name__) from error
+        if reply.status >= 300 and reply.status not in request.pardons:
+            raise Refused(reply.status, trouble_in(reply.status, reply.body))
+        return reply

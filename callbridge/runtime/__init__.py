@@ -1,0 +1,7 @@
+"""The only part that knows both sides: inbox -> step -> save -> act -> publish, with one timer (DESIGN section 5)."""
+
+from callbridge.runtime.clock import Clock
+from callbridge.runtime.lanes import Lanes
+from callbridge.runtime.loop import Runtime, Watcher
+
+__all__ = ["Clock", "Lanes", "Runtime", "Watcher"]

@@ -1,0 +1,45 @@
+"""Whose fault was it: the entity that an event is about, for quarantine."""
+
+from __future__ import annotations
+
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    CallerArrived,
+    DeadlinePassed,
+    DeviceChanged,
+    LegReplaced,
+    OrderFailed,
+    PhoneInspected,
+)
+from callbridge.core.world import World
+
+
+def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
+    """The (kind, id) to give up when a step about this event raised; None when it is about nothing of ours."""
+    match event:
+        case DeadlinePassed(kind=kind, id=key):
+            return _of_leg(world, key) if kind == "leg" else (kind, key)
+        case AgentAsked(agent=agent):
+            return ("agent", agent) if agent in world.agents else None
+        case DeviceChanged(phone=phone) | PhoneInspected(phone=phone):
+            agent_row = world.agent_at(phone)
+            return ("agent", agent_row.id) if agent_row is not None else None
+        case OrderFailed(order=order):
+            return next((found for leg in order.legs if (found := _of_leg(world, leg))), None)
+        case CallerArrived():
+            return None
+        case LegReplaced(leg=leg):
+            return _of_leg(world, leg)
+        case _:
+            leg_name: str | None = getattr(event, "leg", None)
+            return _of_leg(world, leg_name) if leg_name is not None else None
+
+
+def _of_leg(world: World, key: str) -> tuple[str, str] | None:
+    leg = world.legs.get(key)
+    if leg is None:
+        return None
+    if leg.call in world.calls:
+        return ("call", leg.call)
+    return ("agent", leg.agent) if leg.agent in world.agents and leg.id == world.agents[leg.agent].session else ("leg", key)

@@ -1,0 +1,306 @@
+"""One inbox, one consumer: events are stepped in batches, saved once a batch, and only then acted upon.
+
+Save, then act: what Asterisk is told to do is in the store before, or the store is marked degraded and we act anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from callbridge.adapters.link import NotSent, OrderTrouble, Refused
+from callbridge.core.engine import step
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    Ask,
+    CallerArrived,
+    ClockMoved,
+    DayBegan,
+    EntityFaulted,
+    OrderFailed,
+    PbxLost,
+    PbxSnapshot,
+    PlanChanged,
+    Why,
+)
+from callbridge.core.facts import AnyFact, AskRefused
+from callbridge.core.orders import HangUp, LeaveToDialplan, Order
+from callbridge.core.world import Outcome, World
+from callbridge.runtime.blame import culprit
+from callbridge.runtime.clock import Clock, day_of, next_midnight
+from callbridge.runtime.lanes import Lanes
+from callbridge.runtime.saver import Saver
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+MOST_EVENTS = 256
+MOST_STEPPING = 0.005
+"""Seconds of stepping after which a batch is saved and acted upon, full or not."""
+NEW_CALLS_AGE = 1.0
+"""Age of an event, in seconds, beyond which new calls go to the fallback."""
+RESYNC_AGE = 3.0
+MOST_WAITING = 50_000
+"""Age, or number of waiting events, beyond which hearing every one of them is given up for a snapshot."""
+TICK = 0.5
+FAULTS_TOO_MANY = 5
+FAULTS_WITHIN = 10.0
+
+
+class Watcher(Protocol):
+    """Who derives something from what happens: metrics, logs, projections. Must return at once and not raise."""
+
+    def batch(self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None]) -> None:
+        """One batch was stepped and saved."""
+
+    def stepped(self, age: float, waiting: int) -> None:
+        """One event was stepped at this age in seconds, with so many behind it."""
+
+    def saved(self, seconds: float, degraded: bool) -> None:
+        """A batch was saved, or not."""
+
+    def lagged(self, seconds: float) -> None:
+        """The loop was so late."""
+
+
+class Fatal(RuntimeError):
+    """The runtime cannot go on; the message says why."""
+
+
+class Runtime:
+    """Owns the world; everything else tells it events and carries out its orders."""
+
+    def __init__(
+        self,
+        world: World,
+        clock: Clock,
+        saver: Saver,
+        *,
+        perform: Callable[[Order], Awaitable[None]],
+        resync: Callable[[str], None],
+        zone: ZoneInfo,
+        watchers: Sequence[Watcher] = (),
+    ) -> None:
+        """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX."""
+        self.world = world
+        self.clock = clock
+        self.lanes = Lanes(perform, self._order_failed)
+        self.accepting = True
+        self._perform = perform
+        self._saver = saver
+        self._resync = resync
+        self._zone = zone
+        self._watchers = watchers
+        self._inbox: deque[AnyEvent] = deque()
+        self._wake = asyncio.Event()
+        self._answers: dict[int, asyncio.Future[AskRefused | None]] = {}
+        self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
+        self._midnight = 0.0
+
+    # -- in -----------------------------------------------------------------------------------------------------
+
+    def tell(self, event: AnyEvent) -> None:
+        """An event for the inbox; returns at once."""
+        self._inbox.append(event)
+        self._wake.set()
+
+    async def ask(self, agent: str, ask: Ask, *, reason: str = "", phone: str = "") -> AskRefused | None:
+        """Ask something for an agent; gives the refusal, or None when it was carried out."""
+        event = AgentAsked(at=self.clock.now(), agent=agent, ask=ask, reason=reason, phone=phone)
+        answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
+        self._answers[id(event)] = answer
+        self.tell(event)
+        return await answer
+
+    @property
+    def waiting(self) -> int:
+        """Events in the inbox."""
+        return len(self._inbox)
+
+    # -- the loop -----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Consume the inbox until cancelled. Raises Fatal when going on would do harm."""
+        async with asyncio.TaskGroup() as tasks:
+            ticking = tasks.create_task(self._tick(), name="tick")
+            try:
+                while True:
+                    await self._sleep()
+                    await self._batch()
+            finally:
+                ticking.cancel()
+
+    async def _sleep(self) -> None:
+        if self._inbox:
+            await asyncio.sleep(0)
+            return
+        self._wake.clear()
+        due = self.world.next_deadline()
+        wait = self._midnight if due is None else min(due, self._midnight)
+        try:
+            async with asyncio.timeout(max(0.0, wait - self.clock.now())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _batch(self) -> None:
+        """Step what is there, save once, then let the orders go."""
+        began = time.monotonic()
+        orders: list[Order] = []
+        facts: list[AnyFact] = []
+        changed: dict[tuple[str, str], object | None] = {}
+        answers: list[tuple[asyncio.Future[AskRefused | None], AskRefused | None]] = []
+        self._shed_load()
+        self._day()
+        for _ in range(MOST_EVENTS):
+            event = self._next()
+            if event is None or time.monotonic() - began > MOST_STEPPING:
+                if event is not None:
+                    self._inbox.appendleft(event)
+                break
+            outcome = self._step(event)
+            orders += outcome.orders
+            facts += outcome.facts
+            changed |= outcome.changed
+            answer = self._answers.pop(id(event), None)
+            if answer is not None:
+                refused = next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
+                answers.append((answer, refused))
+        if changed or facts:
+            await self._save(changed, facts)
+        for order in orders:
+            self.lanes.put(order)
+        if changed or facts:
+            for watcher in self._watchers:
+                watcher.batch(facts, changed)
+        for answer, refused in answers:
+            if not answer.done():
+                answer.set_result(refused)
+
+    async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> None:
+        began = time.monotonic()
+        await self._saver.save(changed, facts)
+        for watcher in self._watchers:
+            watcher.saved(time.monotonic() - began, self._saver.degraded)
+
+    def _next(self) -> AnyEvent | None:
+        """The next event: deadlines come before what happened after them."""
+        now = self.clock.now()
+        first = self._inbox[0].at if self._inbox else now
+        due = self.world.take_due(min(first, now))
+        if due is not None:
+            return due
+        return self._inbox.popleft() if self._inbox else None
+
+    def _step(self, event: AnyEvent) -> Outcome:
+        now = self.clock.now()
+        for watcher in self._watchers:
+            watcher.stepped(max(0.0, now - event.at), len(self._inbox))
+        if isinstance(event, CallerArrived) and (not self.accepting or now - event.at > NEW_CALLS_AGE):
+            event = replace(event, overloaded=True)
+        if isinstance(event, PbxLost):
+            self.lanes.freeze(event.pbx)
+        try:
+            outcome = step(self.world, event)
+        except Exception as fault:  # noqa: BLE001 - whatever our own bug is, the entity is given up and the rest goes on
+            return self._quarantine(event, fault)
+        for kind, key in outcome.faults:
+            log.error("deciding about a call raised; set aside", kind=kind, id=key)
+            _merge(outcome, self._give_up(kind, key))
+        return outcome
+
+    # -- trouble ------------------------------------------------------------------------------------------------
+
+    def _quarantine(self, event: AnyEvent, fault: Exception) -> Outcome:
+        """A step raised: our own bug. The entity is given up so that all others go on."""
+        log.error("a step raised", about=type(event).__name__, fault=repr(fault), exc_info=fault)
+        if isinstance(event, PbxSnapshot | EntityFaulted):
+            raise Fatal(f"a {type(event).__name__} could not be stepped: {fault!r}") from fault
+        if isinstance(event, CallerArrived):
+            self._count_fault()
+            return Outcome(orders=[self._to_fallback(event)])
+        who = culprit(self.world, event)
+        return self._give_up(*who) if who is not None else Outcome()
+
+    def _give_up(self, kind: str, key: str) -> Outcome:
+        self._count_fault()
+        try:
+            return step(self.world, EntityFaulted(at=self.clock.now(), kind=kind, id=key))
+        except Exception as fault:
+            raise Fatal(f"the clean-up after a fault of {kind} {key} raised: {fault!r}") from fault
+
+    def _to_fallback(self, event: CallerArrived) -> Order:
+        return LeaveToDialplan(leg=event.leg, context=self.world.plan.fallback_context, extension=event.entry or "unknown")
+
+    def _count_fault(self) -> None:
+        now = self.clock.now()
+        self._faults.append(now)
+        if len(self._faults) == FAULTS_TOO_MANY and now - self._faults[0] < FAULTS_WITHIN:
+            self.accepting = False
+            raise Fatal(f"{FAULTS_TOO_MANY} quarantines within {FAULTS_WITHIN:g} s")
+
+    async def evacuate(self) -> int:
+        """Before a fatal exit: callers who wait go to the fallback over our own connection. Gives their number."""
+        waiting = [call for call in self.world.calls.values() if call.visit is not None and call.segment is None]
+        sends = []
+        for call in waiting:
+            self.lanes.put(HangUp(leg=call.offer.leg)) if call.offer is not None and not call.offer.nailed else None
+            context = self.world.plan.fallback_context
+            sends.append(self._perform(LeaveToDialplan(leg=call.leg, context=context, extension=call.entry)))
+        await asyncio.gather(*sends, return_exceptions=True)
+        await self.lanes.close()
+        return len(waiting)
+
+    def _order_failed(self, order: Order, trouble: OrderTrouble) -> None:
+        why, status, detail = Why.TIMEOUT, 0, str(trouble)
+        if isinstance(trouble, NotSent):
+            why = Why.UNSENT
+        elif isinstance(trouble, Refused):
+            why, status, detail = Why.REFUSED, trouble.status, trouble.detail
+        self.tell(OrderFailed(at=self.clock.now(), order=order, why=why, status=status, detail=detail))
+
+    def _shed_load(self) -> None:
+        """Too far behind to hear everything: drop what is waiting, and the sockets, and start from snapshots."""
+        if not self._inbox:
+            return
+        age = self.clock.now() - self._inbox[0].at
+        if age < RESYNC_AGE and len(self._inbox) < MOST_WAITING:
+            return
+        ours = [event for event in self._inbox if isinstance(event, OrderFailed | AgentAsked | PbxSnapshot | PlanChanged)]
+        log.error("overload: hearing given up for a snapshot", age=round(age, 3), waiting=len(self._inbox))
+        self._inbox = deque(ours)
+        for pbx in self.world.plan.pbxs:
+            self._resync(pbx)
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def _day(self) -> None:
+        wall = self.clock.now() + self.world.wall_offset
+        if wall >= self._midnight + self.world.wall_offset or not self.world.day:
+            self._midnight = next_midnight(wall, self._zone) - self.world.wall_offset
+            self._inbox.appendleft(DayBegan(at=self.clock.now(), day=day_of(wall, self._zone)))
+
+    async def _tick(self) -> None:
+        """Twice a second: is the loop late, has somebody moved the wall clock?"""
+        while True:
+            due = time.monotonic() + TICK
+            await asyncio.sleep(TICK)
+            for watcher in self._watchers:
+                watcher.lagged(max(0.0, time.monotonic() - due))
+            offset = self.clock.wall_offset()
+            if abs(offset - self.world.wall_offset) > 1.0:
+                self._midnight = 0.0
+                self.tell(ClockMoved(at=self.clock.now(), offset=offset))
+
+
+def _merge(outcome: Outcome, more: Outcome) -> None:
+    outcome.orders += more.orders
+    outcome.facts += more.facts
+    outcome.changed |= more.changed

@@ -1,0 +1,118 @@
+"""Saving the world, one delta a batch, within a budget: a slow or dead store costs safety for a while, never a call.
+
+While the store is behind it is *degraded*: we act anyway, remember nothing piecemeal, and save everything once it is
+back. Numbers of batches make a late write harmless: the store refuses what is older than it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from callbridge.adapters.store import Delta, Displaced, Store, StoreDown
+from callbridge.core.facts import AnyFact
+from callbridge.core.world import World
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+BUDGET = 0.05
+"""Seconds that a batch waits for its save before it is acted upon unsaved."""
+RETRY = 0.5
+MOST_FACTS_KEPT = 100_000
+"""Facts kept for the outbox while the store is away; older ones are lost and counted."""
+
+
+@dataclass(slots=True)
+class Saver:
+    """``on_displaced`` is called when another owner's token is in force."""
+
+    store: Store
+    world: World
+    on_displaced: Callable[[], None]
+    number: int = 0
+    degraded: bool = False
+    facts_lost: int = 0
+    _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
+    _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
+    """What changed since the full snapshot that is under way was copied."""
+    _repair: asyncio.Task[None] | None = None
+
+    async def save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
+        """Save one batch; True when it is safe in the store."""
+        if self.degraded:
+            self._since.update(changed)
+            self._owe(facts)
+            return False
+        self.number += 1
+        delta = Delta(number=self.number, changed=changed, meta=self._meta(), facts=tuple(facts))
+        write = asyncio.ensure_future(self.store.save(delta))
+        done, _ = await asyncio.wait((write,), timeout=BUDGET)
+        if not done:
+            write.add_done_callback(_swallow)
+            self._degrade("slow", facts)
+            return False
+        try:
+            write.result()
+        except Displaced:
+            self.on_displaced()
+            return False
+        except StoreDown as trouble:
+            self._degrade(str(trouble), facts)
+            return False
+        return True
+
+    async def close(self) -> None:
+        if self._repair is not None:
+            self._repair.cancel()
+            await asyncio.wait((self._repair,))
+        await self.store.close()
+
+    def _meta(self) -> dict[str, float | int | str]:
+        return {"now": self.world.now, "seq": self.world.seq, "day": self.world.day}
+
+    def _degrade(self, why: str, facts: list[AnyFact]) -> None:
+        log.error("store degraded", why=why)
+        self.degraded = True
+        self._owe(facts)
+        self._repair = asyncio.create_task(self._repairing(), name="store repair")
+
+    def _owe(self, facts: list[AnyFact]) -> None:
+        self.facts_lost += max(0, len(self._owed) + len(facts) - MOST_FACTS_KEPT)
+        self._owed.extend(facts)
+
+    async def _repairing(self) -> None:
+        """Save everything, then what changed meanwhile, until nothing is owed; then saving batch by batch goes on."""
+        whole = True
+        while self.degraded:
+            await asyncio.sleep(RETRY if whole else 0.0)
+            facts, since = tuple(self._owed), dict(self._since)
+            self._since.clear()
+            self.number += 1
+            try:
+                if whole:
+                    tables = {name: dict(table.rows()) for name, table in self.world.saved_tables().items()}
+                    await self.store.save_all(self.number, tables, self._meta(), facts)
+                else:
+                    await self.store.save(Delta(number=self.number, changed=since, meta=self._meta(), facts=facts))
+            except StoreDown as trouble:
+                log.warning("store still degraded", why=str(trouble))
+                whole = True
+                continue
+            except Displaced:
+                self.on_displaced()
+                return
+            whole = False
+            for _ in facts:
+                self._owed.popleft()
+            self.degraded = bool(self._owed or self._since)
+        log.info("store is back", facts_lost=self.facts_lost)
+
+
+def _swallow(write: asyncio.Future[None]) -> None:
+    """A late write's fate is known by its number; only its exception must be looked at."""
+    if not write.cancelled():
+        write.exception()

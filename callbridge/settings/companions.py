@@ -1,0 +1,77 @@
+"""Files that the configuration names: secrets (``*_file``) and the tiers' CSV, relative to the file that names them."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from pydantic import SecretStr
+
+from callbridge.settings.document import Document, Path
+from callbridge.settings.schema import kind_of, plain
+
+
+def anchor_files(document: Document) -> None:
+    """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
+    for section in ("pbx", "http"):
+        _read_secrets(document, (section,), document.values.get(section))
+    tiers = document.values.get("tiers")
+    name = tiers.get("csv") if isinstance(tiers, dict) else None
+    if isinstance(tiers, dict) and isinstance(name, str) and name:
+        path = _beside(document, ("tiers", "csv"), name)
+        tiers["csv"] = str(path)
+        try:
+            with _regular(path).open("rb"):
+                pass
+        except (OSError, ValueError) as error:
+            document.add(("tiers", "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
+
+
+def _read_secrets(document: Document, at: Path, value: object) -> None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _read_secrets(document, (*at, index), item)
+    elif isinstance(value, dict):
+        for key in list(value):
+            bare, ending = key.removesuffix("_file"), key.endswith("_file")
+            if ending and plain(kind_of((*at, bare))) is SecretStr:
+                _read_secret(document, (*at, key), value, bare)
+            else:
+                _read_secrets(document, (*at, key), value[key])
+
+
+def _read_secret(document: Document, at: Path, section: dict[str, Any], bare: str) -> None:
+    name = section.pop(str(at[-1]))
+    if bare in section:
+        document.add(at, f"given together with {bare}", "one of them is enough", key=True)
+        return
+    section[bare] = "unread"
+    if not isinstance(name, str) or not name:
+        document.add(at, "expected the name of a file")
+        return
+    path = _beside(document, at, name)
+    try:
+        with _regular(path).open(encoding="utf-8") as file:
+            text = file.read(65536).strip()
+        if not text:
+            raise ValueError("it is empty")
+        section[bare] = text
+    except (OSError, ValueError) as error:
+        document.add(at, f"cannot read {str(path)!r}: {_reason(error)}")
+
+
+def _regular(path: pathlib.Path) -> pathlib.Path:
+    """``path``, unless opening it could wait for ever (a pipe)."""
+    if path.exists() and not path.is_file():
+        raise ValueError("not a regular file")
+    return path
+
+
+def _beside(document: Document, at: Path, name: str) -> pathlib.Path:
+    return pathlib.Path(document.place(at).file).parent / name
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)

@@ -1,0 +1,62 @@
+"""The configuration as read, before it means anything: a tree of text, and where each part of it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from callbridge.settings.faults import Fault
+
+Tree = dict[str, "Tree"] | list["Tree"] | str | None
+"""Scalars stay text until a model says what they are: ``0101`` and ``+44...`` are no numbers, ``no`` is a name."""
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    file: str
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Document:
+    """All files of one configuration, joined."""
+
+    root: str
+    values: dict[str, Tree] = field(default_factory=dict)
+    keys: dict[Path, Place] = field(default_factory=dict)
+    """Where the key (or the list item) at a path begins."""
+    scalars: dict[Path, Place] = field(default_factory=dict)
+    """Where the text at a path begins."""
+    faults: list[Fault] = field(default_factory=list)
+    complete: bool = True
+    """False when a file could not be read: what seems to be missing may be in there."""
+
+    def place(self, path: Path, key: bool = False) -> Place:
+        """Where ``path`` was written; for a path that was not, the nearest part above it that was."""
+        if not key and path in self.scalars:
+            return self.scalars[path]
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.keys:
+                return self.keys[path[:end]]
+        return Place(self.root, 0, 0)
+
+    def at(self, path: Path, problem: str, hint: str = "", *, picture: str = "", key: bool = False) -> Fault:
+        """A fault at ``path``, not yet added."""
+        place = self.place(path, key)
+        return Fault(place.file, place.line, place.column, where(path), problem, hint, picture)
+
+    def add(self, path: Path, problem: str, hint: str = "", *, key: bool = False) -> None:
+        self.faults.append(self.at(path, problem, hint, key=key))
+
+
+def where(path: Path) -> str:
+    """``queues.support.steps[0].skills``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """``value`` when it is a mapping, else an empty one: for looking around in a tree of unknown shape."""
+    return value if isinstance(value, Mapping) else {}

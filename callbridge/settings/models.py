@@ -1,0 +1,258 @@
+"""The shape of the configuration, section by section. What names refer to is checked in ``rules``."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from callbridge.core.plan import Connect, Pick, Plan
+from callbridge.settings.faults import Fault
+from callbridge.settings.values import (
+    AriName,
+    DialplanPlace,
+    Duration,
+    HttpUrl,
+    Lasting,
+    Level,
+    Name,
+    PbxName,
+    Phone,
+    Port,
+    RedisUrl,
+    Requirement,
+    Text,
+    Zone,
+    filled,
+)
+
+
+class Section(BaseModel):
+    """Unknown keys are faults; a section left empty takes its defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        return {} if value is None else value
+
+
+class Instance(Section):
+    """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk."""
+
+    app: AriName = "callbridge"
+    prefix: AriName = "cb"
+    timezone: Zone = "Europe/London"
+
+
+class Ari(Section):
+    url: HttpUrl
+    user: Text
+    password: SecretStr
+
+
+class Ami(Section):
+    host: Text = "127.0.0.1"
+    port: Port = 5038
+    user: Text
+    secret: SecretStr
+
+
+class Pbx(Section):
+    """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered."""
+
+    name: PbxName
+    ari: Ari
+    ami: Ami
+    bridge_type: Text = "mixing,dtmf_events"
+    echo_limit: Lasting = 3.0
+
+    @field_validator("bridge_type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        types = [part.strip() for part in value.split(",")]
+        known = ("mixing", "dtmf_events", "proxy_media")
+        if "mixing" not in types or not set(types) <= set(known):
+            raise ValueError(f"expected 'mixing', and with a comma any of {', '.join(known[1:])}, not {value!r:.60}")
+        return ",".join(types)
+
+
+class Redis(Section):
+    url: RedisUrl
+    prefix: Text = "callbridge:"
+
+
+class Http(Section):
+    host: Text = "127.0.0.1"
+    port: Port = 8090
+    token: SecretStr | None = None
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    mask_numbers: bool = True
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class Tiers(Section):
+    """Classes of customers, the most valued first; ``csv`` and ``numbers`` say who belongs to which."""
+
+    default: Name = "standard"
+    order: tuple[Name, ...] = ("diamond", "gold", "silver", "standard")
+    numbers: dict[Name, tuple[Text, ...]] = {}
+    csv: pathlib.Path | None = None
+    country_code: Annotated[str, Field(pattern=r"^\+?[1-9][0-9]{0,2}$")] | None = None
+
+
+class Entry(Section):
+    """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``."""
+
+    queue: Name
+
+
+class Target(Section):
+    """``share`` of the calls is to be answered within ``answer_within`` seconds."""
+
+    answer_within: Lasting | None = None
+    share: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class Step(Section):
+    skills: Requirement
+    lasts: Lasting | None = Field(default=None, alias="for")
+
+
+class Then(Section):
+    """Where a caller goes when the steps are over: exactly one of these."""
+
+    queue: Name | None = None
+    dialplan: DialplanPlace | None = None
+    flow: None = None
+
+    @field_validator("flow", mode="before")
+    @classmethod
+    def _no_flows(cls, value: object) -> None:
+        raise ValueError('flows are not there yet; use {queue: NAME} or {dialplan: "context,extension"}')
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.queue is None) == (self.dialplan is None):
+            raise ValueError('expected either {queue: NAME} or {dialplan: "context,extension"}')
+        return self
+
+
+class Penalty(Section):
+    """What a failed offer costs the agent: a rest, or ``not_ready`` with this reason until ``return_after``."""
+
+    rest: Duration | None = None
+    not_ready: Name | None = None
+    return_after: Lasting | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.rest is None) == (self.not_ready is None):
+            raise ValueError("expected either {rest: 10s} or {not_ready: rona, return_after: 5m}")
+        if self.return_after is not None and self.not_ready is None:
+            raise ValueError("return_after goes with not_ready; a rest ends by itself")
+        return self
+
+
+class Ladder(Section):
+    """What a queue and one of its tiers may both say."""
+
+    target: Target = Target()
+    steps: Annotated[tuple[Step, ...], AfterValidator(filled)] | None = None
+    then: Then | None = None
+
+
+class QueueTier(Ladder):
+    """A tier's steps replace the queue's; ``head_start`` puts its callers that much ahead."""
+
+    head_start: Duration | None = None
+
+
+class Queue(Ladder):
+    """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting."""
+
+    short_abandon: Duration | None = None
+    wrap_up: Duration | None = None
+    pick: Pick | None = None
+    ring_for: Lasting | None = None
+    music: Text | None = None
+    no_answer: Penalty | None = None
+    rejected: Penalty | None = None
+    offline: Penalty | None = None
+    tiers: dict[Name, QueueTier] = {}
+
+
+class Agent(Section):
+    name: Text | None = None
+    skills: dict[Name, Level] = {}
+    phone: Phone
+    connect: Connect = Connect.RING
+    login: bool = False
+
+
+class Fallback(Section):
+    """Where calls go when callbridge cannot take them: ``context``, with the entry as extension."""
+
+    context: Text = "callbridge-fallback"
+
+
+def _described(value: object) -> object:
+    """``skills`` may be a list of names, or a mapping of names to descriptions."""
+    if isinstance(value, list):
+        if not all(isinstance(item, str) for item in value):
+            raise ValueError("expected names, such as [support, english]")
+        return dict.fromkeys(value, "")
+    if isinstance(value, Mapping):
+        return {name: "" if text is None else text for name, text in value.items()}
+    return value
+
+
+class Settings(Section):
+    """The whole configuration, checked. Made by ``load``; times are seconds."""
+
+    instance: Instance = Instance()
+    pbx: Annotated[tuple[Pbx, ...], AfterValidator(filled)]
+    redis: Redis | None = None
+    http: Http = Http()
+    log: Log = Log()
+    tiers: Tiers = Tiers()
+    skills: Annotated[dict[Name, str], BeforeValidator(_described)] = {}
+    entries: dict[Name, Entry] = {}
+    queue_defaults: Queue = Queue()
+    queues: dict[Name, Queue] = {}
+    agents: dict[Name, Agent] = {}
+    fallback: Fallback = Fallback()
+    beep: Text = "sound:beep"
+
+    _warnings: tuple[Fault, ...] = PrivateAttr(default=())
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """What works but is hardly meant so."""
+        return self._warnings
+
+    def plan(self) -> Plan:
+        """The core's view, every tier's ladder worked out."""
+        from callbridge.settings.resolve import plan
+
+        return plan(self)

@@ -1,0 +1,103 @@
+"""Which setting applies: the tier's own, else the tier's in ``queue_defaults``, else the queue's, else the default's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from callbridge.core import plan as core
+from callbridge.core.skills import profile
+from callbridge.settings import models
+from callbridge.settings.document import Path
+from callbridge.settings.values import split_place
+
+ANSWER_WITHIN = 20.0
+SHARE = 0.8
+
+_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "ring_for", "music")
+_PENALTIES = ("no_answer", "rejected", "offline")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What one tier gets in one queue, and where its steps and ``then`` were written."""
+
+    answer_within: float
+    share: float
+    head_start: float
+    steps: tuple[models.Step, ...]
+    steps_at: Path
+    then: models.Then | None
+    then_at: Path
+
+    @property
+    def ends(self) -> bool:
+        """Whether the windows are ever over."""
+        return bool(self.steps) and self.steps[-1].lasts is not None
+
+    def ladder(self) -> core.Ladder:
+        steps = tuple(core.Step(step.skills, step.lasts) for step in self.steps)
+        then = _then(self.then) if self.then and self.ends else None
+        return core.Ladder(self.answer_within, self.head_start, steps, then)
+
+
+def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
+    """All that holds for callers of ``tier`` in ``queue``."""
+    levels = list(_levels(settings, queue, tier))
+    targets = [level.target for _, level in levels]
+    answer_within = next((target.answer_within for target in targets if target.answer_within is not None), ANSWER_WITHIN)
+    share = next((target.share for target in targets if target.share is not None), SHARE)
+    starts = (level.head_start for _, level in levels if isinstance(level, models.QueueTier))
+    head_start = next((start for start in starts if start is not None), 0.0)
+    own = ("queues", queue)
+    steps_at, steps = next(((at, level.steps) for at, level in levels if level.steps), (own, ()))
+    then_at, then = next(((at, level.then) for at, level in levels if level.then), (own, None))
+    return Resolved(answer_within, share, head_start, steps, (*steps_at, "steps"), then, (*then_at, "then"))
+
+
+def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[Path, models.Ladder]]:
+    queues: list[tuple[Path, models.Queue]] = [(("queues", queue), settings.queues[queue])]
+    queues.append((("queue_defaults",), settings.queue_defaults))
+    for at, level in queues:
+        if tier in level.tiers:
+            yield (*at, "tiers", tier), level.tiers[tier]
+    yield from queues
+
+
+def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
+    """The core's plan of one queue; what nobody gave keeps the core's own default."""
+    ladders = {tier: resolve(settings, name, tier).ladder() for tier in settings.tiers.order}
+    given: dict[str, object] = {}
+    for level in (settings.queue_defaults, settings.queues[name]):
+        given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
+        given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
+    known = {field.name for field in fields(core.QueuePlan)}
+    assert given.keys() <= known, "a queue setting that the core does not know"
+    return core.QueuePlan(name=name, ladders=ladders, **given)  # type: ignore[arg-type]
+
+
+def plan(settings: models.Settings) -> core.Plan:
+    """The whole configuration in the core's terms."""
+    return core.Plan(
+        queues={name: queue_plan(settings, name) for name in settings.queues},
+        entries={name: entry.queue for name, entry in settings.entries.items()},
+        agents={
+            id: core.AgentPlan(id, agent.name or id, profile(agent.skills), agent.phone, agent.connect, agent.login)
+            for id, agent in settings.agents.items()
+        },
+        pbxs=tuple(pbx.name for pbx in settings.pbx),
+        default_tier=settings.tiers.default,
+        prefix=settings.instance.prefix,
+        fallback_context=settings.fallback.context,
+        beep=settings.beep,
+    )
+
+
+def _then(then: models.Then) -> core.Then:
+    if then.queue is not None:
+        return core.ToQueue(then.queue)
+    return core.ToDialplan(*split_place(then.dialplan or ""))
+
+
+def _penalty(penalty: models.Penalty) -> core.Penalty:
+    return core.Penalty(penalty.rest or 0.0, penalty.not_ready, penalty.return_after)

@@ -1,0 +1,256 @@
+"""What the shape of one section cannot tell: names that must exist, promises that contradict each other.
+
+Each rule takes the settings (mended where their shape was wrong) and the document, and yields faults. ``doubts`` are
+warnings: they work, but are hardly meant so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import chain
+
+from callbridge.adapters.tiers import normalise
+from callbridge.core import skills
+from callbridge.core.plan import Plan
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path, mapping, where
+from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.resolve import Resolved, resolve
+from callbridge.settings.values import ANYBODY, is_loopback
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Every fault that is not one of shape."""
+    for rule in (_pbxes, _http, _tiers, _skill_names, _skills_used, _queue_names, _tier_names, _phones, _ladders, _cycles):
+        yield from rule(settings, document)
+
+
+def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Warnings about a configuration without faults."""
+    for rule in (_endless, _unserved, _unused):
+        yield from rule(settings, document)
+
+
+def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    listed = document.values.get("pbx")
+    if isinstance(listed, list) and len(listed) > 1:
+        yield document.at(("pbx", 1), "this version runs exactly one PBX", "start one callbridge beside each PBX")
+        names = [mapping(pbx).get("name") for pbx in listed]
+        for index, name in enumerate(names):
+            if name and name in names[:index]:
+                yield document.at(("pbx", index, "name"), f"{name!r} is the name of another PBX already")
+
+
+def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    if not is_loopback(settings.http.host) and settings.http.token is None:
+        hint = "give token_file, or keep host: 127.0.0.1"
+        yield document.at(("http", "host"), f"{settings.http.host!r} can be reached from outside, and there is no token", hint)
+    if settings.http.token is not None and not settings.http.token.get_secret_value():
+        yield document.at(("http", "token"), "is empty")
+
+
+def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    tiers = settings.tiers
+    for index, name in enumerate(tiers.order):
+        if name in tiers.order[:index]:
+            yield document.at(("tiers", "order", index), f"{name!r} is listed twice")
+    if not tiers.order or len(tiers.order) > 256:
+        yield document.at(("tiers", "order"), "expected 1 to 256 tiers")
+    if tiers.default not in tiers.order:
+        yield document.at(("tiers", "default"), f"no such tier: {tiers.default!r}", did_you_mean(tiers.default, tiers.order))
+    seen: dict[str, Path] = {}
+    for tier, numbers in tiers.numbers.items():
+        for index, number in enumerate(numbers):
+            at: Path = ("tiers", "numbers", tier, index)
+            known = normalise(number, tiers.country_code or "")
+            if number and not known:
+                yield document.at(at, f"{number!r:.40} is no phone number")
+            elif number and seen.setdefault(known, at) != at:
+                yield document.at(at, f"{number!r:.40} is also at {where(seen[known])}")
+
+
+def _skill_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    listed = document.values.get("skills")
+    names = list(enumerate(listed)) if isinstance(listed, list) else [(name, name) for name in mapping(listed)]
+    seen: set[str] = set()
+    for key, name in names:
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield document.at(("skills", key), f"{name!r} is listed twice")
+        seen.add(name)
+        try:
+            usable = skills.parse(name).skills() == {name}
+        except skills.RequirementError:
+            usable = False
+        if not usable:
+            problem = f"{name!r:.60} cannot be the name of a skill"
+            yield document.at(("skills", key), problem, "letters, digits, _ and -", key=True)
+
+
+def _known_skills(document: Document) -> set[str]:
+    listed = document.values.get("skills")
+    return {name for name in (listed if isinstance(listed, list) else mapping(listed)) if isinstance(name, str)}
+
+
+def _skills_used(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    known = _known_skills(document)
+    used: list[tuple[Path, str]] = []
+    for id, agent in settings.agents.items():
+        used += [(("agents", id, "skills", name), name) for name in agent.skills]
+    for at, ladder in _written_ladders(settings):
+        for index, step in enumerate(ladder.steps or ()):
+            used += [((*at, "steps", index, "skills"), name) for name in sorted(step.skills.skills())]
+    if used and not known:
+        yield document.at(("skills",), "is missing", "list every skill that agents have and steps ask for")
+        return
+    for path, name in used:
+        if name not in known:
+            yield document.at(path, f"no such skill: {name!r}", did_you_mean(name, known))
+
+
+def _written_ladders(settings: models.Settings) -> Iterator[tuple[Path, models.Ladder]]:
+    """Every place where steps and ``then`` may be written."""
+    queues: list[tuple[Path, models.Queue]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
+    for at, queue in queues:
+        yield at, queue
+        for tier, ladder in queue.tiers.items():
+            yield (*at, "tiers", tier), ladder
+
+
+def _queue_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    written = mapping(document.values.get("queues"))
+    if not written:
+        yield document.at(("queues",), "no queue is configured", "add a section 'queues:'")
+        return
+    used: list[tuple[Path, str]] = [(("entries", name, "queue"), entry.queue) for name, entry in settings.entries.items()]
+    ladders = _written_ladders(settings)
+    used += [((*at, "then", "queue"), ladder.then.queue) for at, ladder in ladders if ladder.then and ladder.then.queue]
+    for path, name in used:
+        if name not in written:
+            yield document.at(path, f"no such queue: {name!r}", did_you_mean(name, written))
+
+
+def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    used: list[tuple[Path, str]] = [(("tiers", "numbers", tier), tier) for tier in settings.tiers.numbers]
+    used += [(at, str(at[-1])) for at, ladder in _written_ladders(settings) if isinstance(ladder, models.QueueTier)]
+    for path, name in used:
+        if name not in settings.tiers.order:
+            yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, settings.tiers.order), key=True)
+
+
+def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for id, agent in settings.agents.items():
+        owner = owners.setdefault(agent.phone.casefold(), id)
+        if owner != id:
+            place = document.place(("agents", owner, "phone"))
+            hint = f"see {place.file}:{place.line}"
+            yield document.at(("agents", id, "phone"), f"{agent.phone} is the phone of agent {owner!r} already", hint)
+
+
+def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Windows must lead somewhere: nothing behind a step for ever, and no end without ``then``."""
+    for at, ladder in _written_ladders(settings):
+        steps = ladder.steps or ()
+        for index, step in enumerate(steps[:-1]):
+            if step.lasts is None and step.skills is not ANYBODY:
+                yield document.at((*at, "steps", index), "lasts for ever: the steps behind it are never reached", "give it 'for'")
+        if steps and steps[-1].lasts is None and steps[-1].skills is not ANYBODY and ladder.then:
+            hint = "give the last step 'for', or take 'then' away"
+            yield document.at((*at, "then"), "is never reached: the last step lasts for ever", hint, key=True)
+    for queue, _, resolved in _all(settings):
+        broken = mapping(mapping(mapping(document.values.get("queues")).get(queue)))
+        if not resolved.steps and "steps" not in broken and "steps" not in mapping(document.values.get("queue_defaults")):
+            yield document.at(("queues", queue), "has no steps", 'such as steps: [{skills: "support >= 1"}]', key=True)
+        elif resolved.ends and resolved.then is None and not _then_meant(document, queue):
+            at = (*resolved.steps_at, len(resolved.steps) - 1)
+            yield document.at(at, f"ends, and queue {queue!r} has no 'then' to go on with", "add 'then', or drop this last 'for'")
+
+
+def _then_meant(document: Document, queue: str) -> bool:
+    """Whether a ``then`` was left out of the settings for being wrong itself, or may hide in a misspelt key."""
+    holders = (mapping(document.values.get("queue_defaults")), mapping(mapping(document.values.get("queues")).get(queue)))
+    tiers = chain.from_iterable(mapping(holder.get("tiers")).values() for holder in holders)
+    known = models.Queue.model_fields.keys() | models.QueueTier.model_fields.keys()
+    return any(key == "then" or key not in known for holder in chain(holders, tiers) for key in mapping(holder))
+
+
+def _all(settings: models.Settings) -> Iterator[tuple[str, str, Resolved]]:
+    for queue in settings.queues:
+        for tier in settings.tiers.order:
+            yield queue, tier, resolve(settings, queue, tier)
+
+
+def _cycles(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A caller keeps the tier, so each tier's way through the queues must come to an end."""
+    told: set[frozenset[str]] = set()
+    for tier in settings.tiers.order:
+        ways = {queue: resolve(settings, queue, tier) for queue in settings.queues}
+        for start in sorted(ways):
+            path = _round_trip(start, ways)
+            if path and frozenset(path) not in told:
+                told.add(frozenset(path))
+                circle = " -> ".join([*path, path[0]])
+                yield document.at((*ways[start].then_at, "queue"), f"callers of tier {tier!r} would go round for ever: {circle}")
+
+
+def _round_trip(start: str, ways: dict[str, Resolved]) -> list[str]:
+    """The queues from ``start`` back to ``start``; empty when the way does not come back."""
+    path, here = [start], start
+    while len(path) <= len(ways):
+        way = ways[here]
+        here = way.then.queue or "" if way.ends and way.then else ""
+        if here == start:
+            return path
+        if here not in ways:
+            return []
+        path.append(here)
+    return []
+
+
+def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    told: set[Path] = set()
+    for queue, tier, resolved in _all(settings):
+        at: Path = (*resolved.steps_at, len(resolved.steps) - 1)
+        if resolved.then and not resolved.ends and at not in told:
+            told.add(at)
+            who = f"callers of tier {tier!r} never leave queue {queue!r} by 'then'"
+            place = document.place(resolved.then_at, key=True)
+            yield document.at(at, f"lasts for ever: {who} (line {place.line} of {place.file})")
+
+
+def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    if not settings.agents:
+        yield document.at(("agents",), "no agent is configured: no call can be answered")
+        return
+    profiles = {skills.profile(agent.skills) for agent in settings.agents.values()}
+    told: set[Path] = set()
+    for _, _, resolved in _all(settings):
+        for index, step in enumerate(resolved.steps):
+            at: Path = (*resolved.steps_at, index, "skills")
+            if at not in told and not _fits_any(step.skills, profiles):
+                yield document.at(at, f"no agent can ever serve this step: {step.skills}")
+            told.add(at)
+
+
+def _fits_any(requirement: skills.Requirement, profiles: Collection[skills.Profile]) -> bool:
+    return any(requirement.strength(profile) is not None for profile in profiles)
+
+
+def _unused(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Queues that no call comes to, agents who get none, namesakes."""
+    plan: Plan = settings.plan()
+    ways = [resolved.then for _, _, resolved in _all(settings) if resolved.then and resolved.ends]
+    reached = {*plan.entries.values(), *(then.queue for then in ways)}
+    for queue in settings.queues:
+        if queue not in reached:
+            yield document.at(("queues", queue), "no entry and no overflow leads here", key=True)
+    asked = {step.skills for _, _, resolved in _all(settings) for step in resolved.steps}
+    names: dict[str, str] = {}
+    for id, agent in plan.agents.items():
+        if not any(step.strength(agent.skills) is not None for step in asked):
+            yield document.at(("agents", id), "fits no step of any queue: will never get a call", key=True)
+        if names.setdefault(agent.name, id) != id:
+            yield document.at(("agents", id), f"has the same name as agent {names[agent.name]!r}: {agent.name}", key=True)

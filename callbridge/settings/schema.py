@@ -1,0 +1,48 @@
+"""Asks the models what may be written at a place: for hints, and for knowing what is secret."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, SecretStr
+
+from callbridge.settings.document import Path
+from callbridge.settings.models import Settings
+
+
+def known_keys(loc: Path) -> list[str]:
+    """The keys that may be written at ``loc``."""
+    model = plain(kind_of(loc))
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    names: list[str] = []
+    for name, info in model.model_fields.items():
+        names.append(info.alias or name)
+        if plain(info.annotation) is SecretStr:
+            names.append(f"{name}_file")
+    return names
+
+
+def kind_of(loc: Path) -> Any:
+    """The type of the setting at ``loc``; None when there is none."""
+    here: Any = Settings
+    for part in loc:
+        inner = plain(here)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found = {info.alias or name: info.annotation for name, info in inner.model_fields.items()}
+            here = found.get(str(part))
+        else:
+            here = next((kind for kind in reversed(typing.get_args(inner)) if kind is not ...), None)
+    return here
+
+
+def plain(kind: Any) -> Any:
+    """``X`` for ``Annotated[X, ...]`` and for ``X | None``."""
+    origin = typing.get_origin(kind)
+    if origin is Annotated:
+        return plain(typing.get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return plain(next((part for part in typing.get_args(kind) if part is not type(None)), None))
+    return kind

@@ -1,0 +1,162 @@
+"""The small values of the configuration: durations, names, numbers to places. Each says what is wrong in plain words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import zoneinfo
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
+
+from callbridge.core import skills
+from callbridge.settings.faults import did_you_mean
+
+T = TypeVar("T")
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)", re.ASCII)
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|s|m|h|d))+|\d{1,9}(?:\.\d{1,6})?", re.ASCII)
+_LONGEST = 30 * 86400.0
+_NAME = re.compile(r"\w[\w.@+-]*")
+_ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
+_PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
+_PLACE = re.compile(r"([\w.-]+)\s*,\s*([\w.*#+-]+)")
+
+ANYBODY = skills.Requirement(skills.AllOf(()))
+"""Stands in for a requirement that could not be read, so that the rest can still be checked. Fits everyone."""
+
+
+def seconds(value: object) -> float:
+    """``90``, ``1.5``, ``500ms``, ``20s``, ``1h30m`` as seconds. Raises ValueError."""
+    text = str(value).strip().replace(" ", "") if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"expected a duration such as 20s, 10m, 1h30m, 500ms or a number of seconds, not {value!r:.60}")
+    parts = _PART.findall(text)
+    total = sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(text)
+    if total > _LONGEST:
+        raise ValueError(f"{text} is longer than 30 days")
+    return round(total, 6)
+
+
+def duration_text(value: float) -> str:
+    """The shortest text that ``seconds`` reads back: ``2m8s``."""
+    if value < 1:
+        return f"{round(value * 1000)}ms" if value else "0s"
+    whole, text = round(value * 1000), ""
+    for unit, size in (("h", 3_600_000), ("m", 60_000)):
+        count, whole = divmod(whole, size)
+        text += f"{count}{unit}" if count else ""
+    return text + (f"{whole / 1000:g}s" if whole else "")
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > 64:
+        raise ValueError(f"{value!r:.70} cannot be a name: letters and digits of any language, and _ . @ + - (at most 64)")
+    return value
+
+
+def _ari_name(value: str) -> str:
+    if not _ARI_NAME.fullmatch(value) or len(value) > 32:
+        raise ValueError(f"expected letters, digits, _ and . (at most 32), not {value!r:.60}")
+    return value
+
+
+def _pbx_name(value: str) -> str:
+    if "/" in value:
+        raise ValueError(f"{value!r:.60} holds a '/', which separates the PBX from the channel in our ids")
+    return _name(value)
+
+
+def _phone(value: str) -> str:
+    if not _PHONE.fullmatch(value):
+        raise ValueError(f"expected one endpoint such as PJSIP/1001, not {value!r:.60}")
+    return value
+
+
+def _place(value: str) -> str:
+    if not _PLACE.fullmatch(value):
+        raise ValueError(f'expected "context,extension", not {value!r:.60}')
+    return value
+
+
+def split_place(value: str) -> tuple[str, str]:
+    """Context and extension of a checked ``context,extension``."""
+    context, _, extension = value.partition(",")
+    return context.strip(), extension.strip()
+
+
+def _requirement(value: object) -> skills.Requirement:
+    if isinstance(value, skills.Requirement):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('expected a requirement such as "support >= 3 and english"')
+    return skills.parse(re.sub(r"\s", " ", value))
+
+
+def _zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = did_you_mean(value, zoneinfo.available_timezones())
+        known = f"; {hint.removesuffix('?')}?" if hint.startswith("did") else ""
+        raise ValueError(f"no such time zone: {value!r:.60}{known}") from None
+    return value
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        example = f"{schemes[0]}://127.0.0.1:{'6379/0' if schemes[0] == 'redis' else '8088'}"
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in schemes and bool(parts.hostname or (parts.scheme == "unix" and parts.path))
+            good = good and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or any(char.isspace() for char in value):
+            raise ValueError(f"expected a URL such as {example}")  # the value may hold a password: not quoted
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def filled(value: tuple[T, ...]) -> tuple[T, ...]:
+    """Checked behind the items, so that faulty items do not make the list look empty."""
+    if not value:
+        raise ValueError("is an empty list")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+Duration = Annotated[float, BeforeValidator(seconds)]
+Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
+Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
+AriName = Annotated[str, AfterValidator(_ari_name)]
+PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
+Phone = Annotated[str, AfterValidator(_phone)]
+DialplanPlace = Annotated[str, AfterValidator(_place)]
+Zone = Annotated[str, AfterValidator(_zone)]
+HttpUrl = Annotated[str, _url("http", "https")]
+RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]
+Level = Annotated[int, Field(ge=1, le=5)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Requirement = Annotated[InstanceOf[skills.Requirement], BeforeValidator(_requirement)]

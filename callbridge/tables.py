@@ -1,0 +1,108 @@
+"""Tables for people: queues, agents, calls, and the story of one call."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, Any]
+
+_COLOURS = {
+    "ready": "green",
+    "talking": "cyan",
+    "ringing": "yellow",
+    "wrap_up": "blue",
+    "not_ready": "magenta",
+    "offline": "red",
+    "busy_elsewhere": "red",
+    "logged_out": "dim",
+    "waiting": "yellow",
+    "offered": "yellow",
+}
+
+
+def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Queues as they are now, with today's figures."""
+    table = _table("queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1)
+    for row in rows:
+        sl = row.get("sl")
+        share = f"{float(sl):.0%}" if sl not in (None, "") else "-"
+        keys = ("waiting", "agents_ready", "agents_ringing", "agents_talking", "agents_wrap_up", "offered", "answered", "abandoned")
+        table.add_row(_text(row.get("name")), *(_text(row.get(key, 0)) for key in keys), share)
+    return render(table, colour=colour)
+
+
+def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Agents with their states."""
+    table = _table("agent", "name", "state", "since", "phone", "call")
+    for row in rows:
+        state = str(row.get("state", ""))
+        shown = f"{state} ({row['reason']})" if row.get("reason") else state
+        cells = [_text(row.get("id")), _text(row.get("name")), Text(shown, style=_COLOURS.get(state, "")), _clock(row.get("since"))]
+        table.add_row(*cells, _text(row.get("phone")), _text(row.get("call")))
+    return render(table, colour=colour)
+
+
+def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Calls in the house."""
+    table = _table("call", "state", "queue", "tier", "number", "arrived", "agent")
+    for row in rows:
+        state = str(row.get("state", ""))
+        cells = [_text(row.get("id")), Text(state, style=_COLOURS.get(state, "")), _text(row.get("queue")), _text(row.get("tier"))]
+        table.add_row(*cells, _text(row.get("number")), _clock(row.get("arrived_at")), _text(row.get("agent")))
+    return render(table, colour=colour)
+
+
+def call_story(call: Row) -> str:
+    """Everything that happened to one call, a line each."""
+    lines = [f"call {call.get('id', '')}: {call.get('state', '')}"]
+    story: Sequence[Row] = call.get("story", [])
+    for fact in story:
+        details = ", ".join(f"{key} {_show(value)}" for key, value in fact.items() if key not in _PLAIN and value not in ("", None))
+        lines.append(f"  {_clock(fact.get('at'))}  {str(fact.get('type', '')).replace('_', ' '):<16} {details}")
+    return "\n".join(_printable(line) for line in lines)
+
+
+_PLAIN = {"id", "seq", "at", "type", "call", "v"}
+
+
+def render(table: Table, *, colour: bool | None = None, width: int | None = None) -> str:
+    """A table as text; colours only when they are wanted."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=colour, width=width or 140, highlight=False)
+    console.print(table)
+    return out.getvalue().rstrip("\n")
+
+
+def _table(*columns: str, right: int | None = None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if right is not None and index >= right else "left", min_width=cell_len(column))
+    return table
+
+
+def _text(value: object) -> Text:
+    return Text(_printable("" if value is None else str(value)))
+
+
+def _show(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
+
+
+def _clock(value: object) -> str:
+    try:
+        return datetime.fromtimestamp(float(str(value))).astimezone().strftime("%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def _printable(text: str) -> str:
+    """Nothing that a caller's name may hold moves the cursor."""
+    return "".join(char if char.isprintable() else "�" for char in text)

@@ -1,0 +1,65 @@
+"""AMI as text: values made safe to send, device-state messages as events.
+
+A message is any mapping of header names; panoramisk's are case-insensitive and answer ``""`` for a missing name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from callbridge.core.events import DeviceChanged, DevicesListed
+
+LINE_LIMIT = 1024
+"""Asterisk refuses longer input lines (``main/manager.c``)."""
+
+STATES = frozenset({"NOT_INUSE", "INUSE", "BUSY", "INVALID", "UNAVAILABLE", "RINGING", "RINGINUSE", "ONHOLD", "UNKNOWN"})
+
+_PHONES = frozenset({"PJSIP", "SIP", "IAX2", "SCCP", "DAHDI", "UNISTIM"})
+"""Technologies with a device at their end; ``Custom:``, ``Queue:``, ``Local/`` and the like are no phones."""
+
+_LINE_BREAKERS = str.maketrans("", "", "\r\n\0")
+
+
+def clean_value(value: str) -> str:
+    """``value`` fit for one AMI header: CR, LF and NUL would begin a header or an action of their own."""
+    return value.translate(_LINE_BREAKERS).encode(errors="replace").decode()
+
+
+def clean_action(action: str, fields: Mapping[str, str]) -> dict[str, str]:
+    """The headers of one action. ``Async`` is always said: panoramisk fails on some replies where it is missing.
+
+    Raises ValueError for a line longer than Asterisk reads.
+    """
+    asynchronous = "true" if action.lower() == "originate" else "false"
+    headers = {"Action": action, "Async": asynchronous, **fields}
+    cleaned = {clean_value(name).replace(":", ""): clean_value(value) for name, value in headers.items()}
+    for name, value in cleaned.items():
+        if len(f"{name}: {value}".encode()) > LINE_LIMIT:
+            raise ValueError(f"AMI header {name} is too long")
+    return cleaned
+
+
+def phone_of(device: str) -> str | None:
+    """The phone, as agents' ``phone`` names it (``PJSIP/1001``), of an Asterisk device; None when it is none.
+
+    A phone that names one contact (``PJSIP/1001/sip:...``) has the device of its endpoint.
+    """
+    technology, slash, rest = device.partition("/")
+    resource = rest.partition("/")[0]
+    if not slash or not resource or technology.upper() not in _PHONES:
+        return None
+    return f"{technology.upper()}/{resource}"
+
+
+def device_changed(message: Mapping[str, str], at: float) -> DeviceChanged | None:
+    """The event of one DeviceStateChange; None for a device that is no phone, and for states unheard of."""
+    phone, state = phone_of(message.get("Device", "")), message.get("State", "")
+    if phone is None or state not in STATES:
+        return None
+    return DeviceChanged(at=at, phone=phone, state=state)
+
+
+def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesListed:
+    """The event of a whole DeviceStateList; its first and last message are no devices and fall out."""
+    changes = (device_changed(message, at) for message in messages)
+    return DevicesListed(at=at, states={change.phone: change.state for change in changes if change is not None})

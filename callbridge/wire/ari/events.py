@@ -1,0 +1,262 @@
+"""One frame of the ARI event socket becomes the core's events.
+
+``read`` never raises: a frame that is malformed, unknown or not ours comes back as a kind to count, without events.
+The kinds are a closed set (they become a metric's label): ARI's type names plus ``malformed``, ``unknown``,
+``foreign`` (an application, or arguments of StasisStart, that are not ours), ``echo`` and ``replaced``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from callbridge.core.events import (
+    AnyEvent,
+    CallerArrived,
+    DigitPressed,
+    LegAnswered,
+    LegEnded,
+    LegHeld,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegReplaced,
+    LegRinging,
+    LegTransferred,
+    LegUnheld,
+    PlaybackEnded,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.wire.ari.shapes import Malformed, identity, optional_part, parse, part, text, whole
+from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
+
+ECHO = "callbridge-echo"
+"""The name of the user event by which we prove that the socket is still ours."""
+
+OWN_ROLES = frozenset({"agent", "session", "resync"})
+"""First arguments of StasisStart for legs that we made or moved ourselves: no news."""
+
+SILENCED = (
+    "ChannelVarset",
+    "ChannelDialplan",
+    "ChannelCreated",
+    "ChannelCallerId",
+    "ChannelConnectedLine",
+    "ChannelHangupRequest",
+    "ChannelToneDetected",
+    "ChannelTalkingStarted",
+    "ChannelTalkingFinished",
+    "Dial",
+    "PlaybackStarted",
+    "PlaybackContinuing",
+    "BridgeCreated",
+    "BridgeDestroyed",
+    "BridgeMerged",
+    "BridgeVideoSourceChanged",
+    "DeviceStateChanged",
+    "EndpointStateChange",
+    "ContactStatusChange",
+    "PeerStatusChange",
+)
+"""Event types that tell the core nothing: asked to be left out, and ignored where they come all the same."""
+
+_COUNTED = frozenset({*SILENCED, "ChannelUserevent", "RecordingStarted", "RecordingFinished", "RecordingFailed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a frame meant: its ``kind`` for counting and the events for the core (an attended transfer has two)."""
+
+    kind: str
+    events: tuple[AnyEvent, ...] = ()
+    echo: str = ""
+    """With kind ``echo``: the mark that we had sent."""
+
+    @property
+    def event(self) -> AnyEvent | None:
+        return self.events[0] if self.events else None
+
+
+@dataclass(slots=True)
+class _Frame:
+    message: dict[str, Any]
+    pbx: str
+    at: float
+    app: str
+    tier_of: Callable[[str], str]
+    ordered: Callable[[str], bool]
+
+    def leg(self, key: str = "channel") -> LegId:
+        return leg_id(self.pbx, identity(part(self.message, key).get("id")))
+
+
+def _never(_channel: str) -> bool:
+    return False
+
+
+def read(
+    frame: str | bytes,
+    *,
+    pbx: str,
+    at: float,
+    app: str,
+    tier_of: Callable[[str], str],
+    ordered: Callable[[str], bool] = _never,
+) -> Heard:
+    """The meaning of one WebSocket frame, heard at ``at`` (epoch seconds). Never raises.
+
+    ``tier_of`` gives the customer's tier for a caller's number; ``ordered`` says whether we ourselves sent that
+    channel id away with ``/continue``, so that its StasisEnd is LegMoved.
+    """
+    try:
+        message = parse(frame)
+        if not isinstance(message, dict):
+            return Heard("malformed")
+        kind = text(message, "type")
+        if message.get("application") != app:
+            return Heard("foreign" if kind in _READERS or kind in _COUNTED else "unknown")
+        reader = _READERS.get(kind)
+        if reader is None:
+            return Heard(kind if kind in _COUNTED else "unknown")
+        return reader(_Frame(message, pbx, at, app, tier_of, ordered))
+    except Malformed:
+        return Heard("malformed")
+
+
+def _stasis_start(frame: _Frame) -> Heard:
+    kind = "StasisStart"
+    channel = part(frame.message, "channel")
+    leg = frame.leg()
+    name = clean(channel.get("name"), NAME_LIMIT)
+    if frame.message.get("replace_channel") is not None:
+        return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name),))
+    said = frame.message.get("args")
+    args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
+    if args[0] != "inbound":
+        return Heard(kind if isinstance(args[0], str) and args[0] in OWN_ROLES else "foreign")
+    caller = optional_part(channel, "caller")
+    number = clean(caller.get("number"), NUMBER_LIMIT)
+    arrived = CallerArrived(
+        at=frame.at,
+        leg=leg,
+        entry=clean(args[1], NUMBER_LIMIT),
+        channel_name=name,
+        number=number,
+        name=clean(caller.get("name"), NAME_LIMIT),
+        tier=frame.tier_of(number),
+        up=channel.get("state") == "Up",
+        uniqueid=identity(channel.get("id")),
+        # ARI tells no linkedid by itself; it comes where ari.conf's channelvars ask for it.
+        linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
+    )
+    return Heard(kind, (arrived,))
+
+
+def _stasis_end(frame: _Frame) -> Heard:
+    leg = frame.leg()
+    if frame.ordered(part(frame.message, "channel")["id"]):
+        return Heard("StasisEnd", (LegMoved(at=frame.at, leg=leg),))
+    return Heard("StasisEnd", (LegLeft(at=frame.at, leg=leg),))
+
+
+def _state_change(frame: _Frame) -> Heard:
+    leg = frame.leg()
+    match part(frame.message, "channel").get("state"):
+        case "Ringing":
+            return Heard("ChannelStateChange", (LegRinging(at=frame.at, leg=leg),))
+        case "Up":
+            return Heard("ChannelStateChange", (LegAnswered(at=frame.at, leg=leg),))
+        case _:
+            return Heard("ChannelStateChange")
+
+
+def _destroyed(frame: _Frame) -> Heard:
+    cause = whole(frame.message.get("cause")) or 0
+    ended = LegEnded(at=frame.at, leg=frame.leg(), cause=cause, sip=whole(frame.message.get("tech_cause")))
+    return Heard("ChannelDestroyed", (ended,))
+
+
+def _entered(frame: _Frame) -> Heard:
+    bridge = identity(part(frame.message, "bridge").get("id"))
+    return Heard("ChannelEnteredBridge", (LegJoined(at=frame.at, leg=frame.leg(), bridge=bridge),))
+
+
+def _left(frame: _Frame) -> Heard:
+    bridge = identity(part(frame.message, "bridge").get("id"))
+    return Heard("ChannelLeftBridge", (LegParted(at=frame.at, leg=frame.leg(), bridge=bridge),))
+
+
+def _hold(frame: _Frame) -> Heard:
+    return Heard("ChannelHold", (LegHeld(at=frame.at, leg=frame.leg()),))
+
+
+def _unhold(frame: _Frame) -> Heard:
+    return Heard("ChannelUnhold", (LegUnheld(at=frame.at, leg=frame.leg()),))
+
+
+def _digit(frame: _Frame) -> Heard:
+    digit = text(frame.message, "digit")
+    if len(digit) != 1 or digit not in "0123456789*#ABCDabcd":
+        raise Malformed("no digit")
+    return Heard("ChannelDtmfReceived", (DigitPressed(at=frame.at, leg=frame.leg(), digit=digit),))
+
+
+def _playback_finished(frame: _Frame) -> Heard:
+    playback = part(frame.message, "playback")
+    target, _, channel = text(playback, "target_uri").partition(":")
+    if target != "channel":
+        return Heard("PlaybackFinished")
+    ended = PlaybackEnded(
+        at=frame.at,
+        leg=leg_id(frame.pbx, identity(channel)),
+        playback=identity(playback.get("id")),
+        failed=playback.get("state") == "failed",
+    )
+    return Heard("PlaybackFinished", (ended,))
+
+
+def _blind_transfer(frame: _Frame) -> Heard:
+    target = f"{clean(frame.message.get('exten'), NUMBER_LIMIT)}@{clean(frame.message.get('context'), NUMBER_LIMIT)}"
+    return Heard("BridgeBlindTransfer", (_transferred(frame, "channel", target, attended=False),))
+
+
+def _attended_transfer(frame: _Frame) -> Heard:
+    to = optional_part(frame.message, "transfer_target")
+    target = clean(optional_part(to, "caller").get("number"), NUMBER_LIMIT) or clean(to.get("name"), NAME_LIMIT)
+    legs = ("transferer_first_leg", "transferer_second_leg")
+    return Heard("BridgeAttendedTransfer", tuple(_transferred(frame, leg, target, attended=True) for leg in legs))
+
+
+def _transferred(frame: _Frame, key: str, target: str, *, attended: bool) -> LegTransferred:
+    worked = frame.message.get("result") == "Success"
+    return LegTransferred(at=frame.at, leg=frame.leg(key), target=target, attended=attended, worked=worked)
+
+
+def _user_event(frame: _Frame) -> Heard:
+    if frame.message.get("eventname") != ECHO:
+        return Heard("ChannelUserevent")
+    return Heard("echo", echo=clean(optional_part(frame.message, "userevent").get("mark"), NAME_LIMIT))
+
+
+def _replaced(_frame: _Frame) -> Heard:
+    return Heard("replaced")
+
+
+_READERS: Mapping[str, Callable[[_Frame], Heard]] = {
+    "StasisStart": _stasis_start,
+    "StasisEnd": _stasis_end,
+    "ChannelStateChange": _state_change,
+    "ChannelDestroyed": _destroyed,
+    "ChannelEnteredBridge": _entered,
+    "ChannelLeftBridge": _left,
+    "ChannelHold": _hold,
+    "ChannelUnhold": _unhold,
+    "ChannelDtmfReceived": _digit,
+    "PlaybackFinished": _playback_finished,
+    "BridgeBlindTransfer": _blind_transfer,
+    "BridgeAttendedTransfer": _attended_transfer,
+    "ChannelUserevent": _user_event,
+    "ApplicationReplaced": _replaced,
+}

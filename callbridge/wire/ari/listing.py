@@ -1,0 +1,170 @@
+"""ARI's answers to our questions: lists become one snapshot of what is ours, a channel a probe's answer.
+
+On a shared PBX most channels are none of our business. Ours are those that the application lists and that are in its
+Stasis() now, and those whose ids begin with our prefix. A Local channel's second half carries the first one's id and
+``;2``: it runs dialplan for the other side and is no leg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from callbridge.core.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
+from callbridge.core.ids import LegId, channel_of, leg_id
+from callbridge.core.orders import InspectPhone, Probe
+from callbridge.wire.ari.shapes import Malformed, identity, optional_part, parse
+from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The answers to ``ask_lists``, as they came."""
+
+    application: bytes
+    channels: bytes
+    bridges: bytes
+
+
+def snapshot(
+    lists: Lists,
+    *,
+    pbx: str,
+    app: str,
+    prefix: str,
+    at: float,
+    requested_at: float,
+    last_heard_at: float,
+    tier_of: Callable[[str], str],
+) -> PbxSnapshot:
+    """What is ours of the three lists. Malformed when a list is none; an odd entry within a list is left out."""
+    application = parse(lists.application)
+    subscribed = application.get("channel_ids") if isinstance(application, dict) else None
+    if not isinstance(subscribed, list):
+        raise Malformed("the application lists no channels")
+    listed = frozenset(channel for channel in subscribed if isinstance(channel, str))
+    mine = f"{prefix}-"
+
+    def is_ours(channel_id: str, channel: dict[str, Any]) -> bool:
+        if channel_id.startswith(mine):
+            return not channel_id.endswith(";2")
+        return channel_id in listed and in_stasis(channel, app)
+
+    return PbxSnapshot(
+        at=at,
+        pbx=pbx,
+        requested_at=requested_at,
+        last_heard_at=last_heard_at,
+        legs=tuple(
+            _seen_leg(leg_id(pbx, channel_id), channel, app, at, tier_of)
+            for channel_id, channel in _entries(lists.channels)
+            if is_ours(channel_id, channel)
+        ),
+        bridges=tuple(
+            SeenBridge(bridge=bridge_id, legs=_legs(pbx, bridge.get("channels")))
+            for bridge_id, bridge in _entries(lists.bridges)
+            if bridge_id.startswith(mine)
+        ),
+    )
+
+
+def probed(order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float) -> LegProbed | LegEnded:
+    """What ``GET /channels/{id}`` said: 404 is the confirmed end, at a moment not known."""
+    if status == 404:
+        return LegEnded(at=at, leg=order.leg, estimated=True)
+    channel = parse(answer)
+    if not isinstance(channel, dict):
+        raise Malformed("no channel")
+    minted = channel_of(order.leg).startswith(f"{prefix}-")
+    return LegProbed(at=at, leg=order.leg, in_app=minted or in_stasis(channel, app), up=channel.get("state") == "Up")
+
+
+def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspected:
+    """What ``GET /endpoints/{tech}/{resource}`` said."""
+    endpoint = parse(answer)
+    if not isinstance(endpoint, dict):
+        raise Malformed("no endpoint")
+    return PhoneInspected(at=at, phone=order.phone, legs=_legs(order.pbx, endpoint.get("channel_ids")))
+
+
+def members(status: int, answer: bytes) -> frozenset[str] | None:
+    """The ids of the channels in a bridge, by the answer to ``ask_bridge``; None when there is no such bridge."""
+    if status == 404:
+        return None
+    bridge = parse(answer)
+    listed = bridge.get("channels") if isinstance(bridge, dict) else None
+    if not isinstance(listed, list):
+        raise Malformed("no bridge")
+    return frozenset(channel for channel in listed if isinstance(channel, str))
+
+
+def trouble_in(status: int, answer: bytes) -> str:
+    """Why ARI refused: its ``message``, or the ``error`` of a failed allocation; else what the status is called.
+
+    The HTTP server below ARI speaks HTML when it is overloaded or shutting down.
+    """
+    try:
+        said = parse(answer)
+    except Malformed:
+        said = None
+    found = said.get("message") or said.get("error") if isinstance(said, dict) else None
+    return clean(found, 200) or _PHRASES.get(status, "")
+
+
+def in_stasis(channel: dict[str, Any], app: str) -> bool:
+    """Is the channel in our Stasis() application now, as far as its dialplan position tells?"""
+    dialplan = optional_part(channel, "dialplan")
+    return dialplan.get("app_name") == "Stasis" and _arguments(dialplan)[0] in (app, "")
+
+
+def _arguments(dialplan: dict[str, Any]) -> list[str]:
+    data = dialplan.get("app_data")
+    return data.split(",") if isinstance(data, str) else [""]
+
+
+def _entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    entries = parse(listing)
+    if not isinstance(entries, list):
+        raise Malformed("no list")
+    for entry in entries:
+        try:
+            if isinstance(entry, dict):
+                yield identity(entry.get("id")), entry
+        except Malformed:
+            continue
+
+
+def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, at: float, tier_of: Callable[[str], str]) -> SeenLeg:
+    caller = optional_part(channel, "caller")
+    number = clean(caller.get("number"), NUMBER_LIMIT)
+    application, first, *rest = [*_arguments(optional_part(channel, "dialplan")), "", ""]
+    arrived = application == app and first == "inbound"
+    return SeenLeg(
+        leg=leg,
+        name=clean(channel.get("name"), NAME_LIMIT),
+        up=channel.get("state") == "Up",
+        created_at=min(_moment(channel.get("creationtime"), at), at),
+        number=number,
+        caller_name=clean(caller.get("name"), NAME_LIMIT),
+        entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
+        tier=tier_of(number) if arrived else "",
+    )
+
+
+def _moment(written: object, otherwise: float) -> float:
+    """Epoch seconds of ``2026-11-21T21:06:00.000+0000``."""
+    try:
+        return datetime.fromisoformat(written).timestamp() if isinstance(written, str) else otherwise
+    except (ValueError, OverflowError):
+        return otherwise
+
+
+def _legs(pbx: str, channels: object) -> tuple[LegId, ...]:
+    if not isinstance(channels, list):
+        return ()
+    return tuple(leg_id(pbx, channel) for channel in channels if isinstance(channel, str) and channel)

@@ -1,0 +1,174 @@
+"""The core's orders as ARI requests. Ids and values are percent-encoded here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+from urllib.parse import quote, urlencode
+
+from callbridge.core.ids import channel_of
+from callbridge.core.orders import (
+    Answer,
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    Order,
+    Play,
+    Probe,
+    Ring,
+    StartMusic,
+    StopMusic,
+    Subscribe,
+)
+from callbridge.wire.ari.events import ECHO, SILENCED
+from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
+
+BRIDGE_TYPE = "mixing,dtmf_events"
+
+_GONE = (404,)
+_NO_BRIDGE = (404, 409)
+"""Version 16 answers 409 for a bridge that it has just destroyed."""
+_ALREADY_THERE = (409,)
+_ANYTHING = range(400, 600)
+_REASONS = frozenset({"normal", "busy", "congestion", "no_answer", "answered_elsewhere"})
+"""Hangup reasons that every version from 16 knows; any other one would be a 400 there."""
+
+_HARMLESS = str.maketrans({'"': "'", "\\": "/", ",": " ", ";": " ", "<": "(", ">": ")", "$": " ", "{": "(", "}": ")"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request below ARI's root; ``path`` has its query and is encoded already."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    pardons: Container[int] = ()
+    """Statuses of 400 and above that are as good as success."""
+
+
+def requests(
+    order: Order, *, app: str, bridge_type: str = BRIDGE_TYPE, inside: Container[str] | None = None
+) -> tuple[Request, ...]:
+    """What to send for ``order``, one after the other.
+
+    ``inside``: the bridge of a Bridge order exists already and has these channels; None: it is to be made.
+    """
+    match order:
+        case Subscribe(leg=leg):
+            source = f"channel:{channel_of(leg)}"
+            return (Request("POST", _path("applications", app, "subscription", eventSource=source)),)
+        case Answer(leg=leg):
+            return (_on_channel("POST", leg, "answer"),)
+        case StartMusic(leg=leg, music=music):
+            return (_on_channel("POST", leg, "moh", mohClass=music),)
+        case StopMusic(leg=leg):
+            return (_on_channel("DELETE", leg, "moh"),)
+        case Play(leg=leg, playback=playback, media=media):
+            return (_on_channel("POST", leg, "play", playback, media=media),)
+        case Ring():
+            return _ring(order, app)
+        case Bridge():
+            return _bridge(order, bridge_type, inside)
+        case DropBridge(bridge=bridge):
+            return (Request("DELETE", _path("bridges", bridge), pardons=_NO_BRIDGE),)
+        case HangUp(leg=leg, reason=reason):
+            known = reason if reason in _REASONS else "normal"
+            return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_GONE),)
+        case LeaveToDialplan(leg=leg, context=context, extension=extension):
+            return (_on_channel("POST", leg, "continue", context=context, extension=extension, priority="1"),)
+        case Probe(leg=leg):
+            return (Request("GET", _path("channels", channel_of(leg)), pardons=_GONE),)
+        case InspectPhone(phone=phone):
+            technology, _, rest = phone.partition("/")
+            # A phone may name one contact (PJSIP/1001/sip:...); its endpoint ends at the second slash.
+            return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
+        case _:
+            assert_never(order)
+
+
+def _ring(order: Ring, app: str) -> tuple[Request, ...]:
+    channel = channel_of(order.leg)
+    body: dict[str, Any] = {
+        "endpoint": order.phone,
+        "app": app,
+        "appArgs": order.role,
+        "channelId": channel,
+        "variables": _ring_variables(order),
+    }
+    if order.originator is not None:
+        body["originator"] = channel_of(order.originator)
+    give_up = str(max(1, math.ceil(order.give_up)))
+    return (Request("POST", "/channels/create", body), Request("POST", _path("channels", channel, "dial", timeout=give_up)))
+
+
+def _ring_variables(order: Ring) -> dict[str, str]:
+    """Tags for recovery, what the phone shows, and headers for SIP phones (ASTERISK.md 1.7 and 3.2)."""
+    variables = {"CALLBRIDGE_ROLE": order.role}
+    if order.call:
+        variables["CALLBRIDGE_CALL"] = order.call
+    number, name = _shown(order.number, NUMBER_LIMIT), _shown(order.name, NAME_LIMIT)
+    if number or name:
+        variables["CONNECTEDLINE(all)"] = f'"{name or number}" <{number}>'
+    if order.phone.startswith("PJSIP/"):
+        if order.call:
+            variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
+        if order.auto_answer:
+            variables["PJSIP_HEADER(add,Call-Info)"] = "<sip:callbridge>;answer-after=0"
+            variables["PJSIP_HEADER(add,Alert-Info)"] = "info=alert-autoanswer"
+    return variables
+
+
+def _shown(value: str, limit: int) -> str:
+    return clean(value.translate(_HARMLESS), limit)
+
+
+def _bridge(order: Bridge, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
+    channels = [channel_of(leg) for leg in order.legs]
+    # Joining a bridge does not stop a channel's music (ASTERISK.md 4.2); where none plays the answer is an error.
+    stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_ANYTHING)
+    create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=order.call), pardons=_ALREADY_THERE)
+    # Whoever is in the bridge already would leave it and enter again if added once more.
+    missing = [channel for channel in channels if inside is None or channel not in inside]
+    join = Request("POST", _path("bridges", order.bridge, "addChannel", channel=",".join(missing)))
+    if inside is None:
+        return (stop, create, join)
+    return (stop, join) if missing else (stop,)
+
+
+def ask_bridge(bridge: str) -> Request:
+    """Is there this bridge, and who is inside: ``members`` reads the answer."""
+    return Request("GET", _path("bridges", bridge), pardons=_GONE)
+
+
+def event_socket(app: str) -> str:
+    """Path of the event WebSocket. Never with subscribeAll=true: it can deadlock Asterisk (ASTERISK.md 2.6)."""
+    return _path("events", app=app, subscribeAll="false")
+
+
+def set_filter(app: str) -> Request:
+    """Leave out what we do not read. Lives with Asterisk's application object: said anew on every connect."""
+    return Request("PUT", _path("applications", app, "eventFilter"), {"disallowed": [{"type": kind} for kind in SILENCED]})
+
+
+def ask_lists(app: str) -> tuple[Request, Request, Request]:
+    """The application, all channels, all bridges: what ``snapshot`` reads."""
+    return Request("GET", _path("applications", app)), Request("GET", "/channels"), Request("GET", "/bridges")
+
+
+def echo(app: str, mark: str) -> Request:
+    """A user event that comes back on the socket that owns the application."""
+    return Request("POST", _path("events", "user", ECHO, application=app), {"variables": {"mark": mark}})
+
+
+def _on_channel(method: str, leg: Any, *parts: str, **query: str) -> Request:
+    return Request(method, _path("channels", channel_of(leg), *parts, **query))
+
+
+def _path(*parts: str, **query: str) -> str:
+    path = "/" + "/".join(quote(part, safe="") for part in parts)
+    return f"{path}?{urlencode(query, quote_via=quote, safe=',:')}" if query else path

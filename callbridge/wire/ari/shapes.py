@@ -1,0 +1,60 @@
+"""Careful looks into JSON that others wrote: the expected shape, or ``Malformed``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+ID_LIMIT = 256
+"""Asterisk's own limit for ids is 149 characters (AST_MAX_PUBLIC_UNIQUEID); Local halves and names add a little."""
+
+
+class Malformed(ValueError):
+    """A message has not the shape that ARI documents."""
+
+
+def parse(frame: str | bytes) -> Any:
+    """The JSON value in ``frame``; Malformed for anything else, however deep or odd."""
+    try:
+        return json.loads(frame)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(type(error).__name__) from error
+
+
+def part(value: Any, key: str) -> dict[str, Any]:
+    """The object that ``value`` has under ``key``."""
+    found = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(found, dict):
+        raise Malformed(f"{key} is no object")
+    return found
+
+
+def optional_part(value: Any, key: str) -> dict[str, Any]:
+    """Like ``part``; empty when there is none."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def text(value: dict[str, Any], key: str) -> str:
+    found = value.get(key)
+    if not isinstance(found, str):
+        raise Malformed(f"{key} is no text")
+    return found
+
+
+def identity(value: Any) -> str:
+    """An id: short printable text, for it goes into URLs, keys and logs."""
+    if not isinstance(value, str) or not value or len(value) > ID_LIMIT or not value.isprintable():
+        raise Malformed("bad id")
+    return value
+
+
+def whole(value: Any) -> int | None:
+    """An integer, also when spelt as text (AMI habits show in some versions); None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return None

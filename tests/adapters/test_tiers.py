@@ -1,0 +1,135 @@
+"""The tier book: spelling of numbers, bad rows, changes of the file, and half a million rows beside a live loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import random
+import time
+
+import pytest
+
+from callbridge.adapters.tiers import BadBook, TierBook, normalise, read_book
+
+TIERS = ("diamond", "gold", "silver", "standard")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("+442079460001", "+442079460001"),
+        ("+44 (0)20 7946-0001", "+442079460001"),
+        ("0044 20 7946.0001", "+442079460001"),
+        ("020 7946 0001", "+442079460001"),
+        ("tel:+44/20/79460001", "+442079460001"),
+        ("1001", "1001"),
+        ("anonymous", ""),
+        ("", ""),
+        ("+", ""),
+        ("+4420794600011234567", ""),
+        ("\u0661\u0662", ""),
+    ],
+)
+def test_a_number_has_one_spelling(written: str, meant: str) -> None:
+    assert normalise(written, "+44") == normalise(written, "44") == meant
+
+
+def book_of(path: pathlib.Path | None, said: list[str]) -> TierBook:
+    return TierBook(TIERS, "standard", {"diamond": ["+44 1"]}, path, "44", said.append)
+
+
+async def test_numbers_of_the_config_win_over_the_file(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_bytes(b'\xef\xbb\xbfNumber;Tier\r\n+441;gold\r\n\r\n"02";"silver"\r\n1001\tgold\n+441001,silver\n+442,gold')
+    book = book_of(path, said)
+    assert book.tier_of("00442") == "standard"
+    assert await book.load()
+    assert [book.tier_of(number) for number in ("01", "+442", "1001", "+441001", "1002", "")] == [
+        "diamond", "gold", "gold", "silver", "standard", "standard",
+    ]  # fmt: skip
+    assert said == []
+
+
+async def test_bad_rows_are_named_by_line_and_the_good_ones_used(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_bytes(
+        b"number,tier\n+441,gold\n\nbob,gold\n+442,gld\n+443\n\xff\xfe,gold\ngold,+445\n,\n+446,silver\n"
+        + b"x" * 1000
+        + b"\n+447,gold\n"
+    )
+    book = book_of(path, said)
+    assert await book.load()
+    assert [book.tier_of("+446"), book.tier_of("+447"), book.tier_of("+442")] == ["silver", "gold", "standard"]
+    [line] = said
+    assert line.endswith(
+        "9 rows left out (line 4: no phone number; line 5: unknown tier 'gld'; line 6: no tier; "
+        "line 7: no phone number; line 8: no phone number; ...), 3 used"
+    )
+
+
+@pytest.mark.parametrize("raw", [b"", b"\0" * 100, b"nonsense\nmore nonsense\n", None])
+async def test_a_bad_file_keeps_the_last_good_book(tmp_path: pathlib.Path, raw: bytes | None) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("+442,gold\n")
+    book = book_of(path, said)
+    await book.load()
+    path.unlink() if raw is None else path.write_bytes(raw)
+    assert not await book.load()
+    assert book.tier_of("+442") == "gold"
+    assert len(said) == 1
+    assert "keeping the 1 numbers known before" in said[0]
+
+
+async def test_a_changed_file_is_read_again_once_it_keeps_still(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("+442,gold\n")
+    book = book_of(path, said)
+    await book.load()
+    watching = asyncio.create_task(book.watch(0.02))
+    fresh = tmp_path / "fresh"
+    fresh.write_text("+442,silver\n+443,gold\n")
+    os.replace(fresh, path)
+    async with asyncio.timeout(5):
+        while book.tier_of("+443") != "gold":
+            await asyncio.sleep(0.01)
+    path.unlink()
+    async with asyncio.timeout(5):
+        while not said:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert len(said) == 1
+    assert book.tier_of("+442") == "silver"
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+
+
+def test_a_file_too_large_is_refused(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "t.csv"
+    with path.open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(BadBook, match="larger than 100 MB"):
+        read_book(path, TIERS)
+
+
+async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path) -> None:
+    path, said, dice = tmp_path / "t.csv", list[str](), random.Random(7)
+    path.write_text("".join(f"+44{dice.randrange(10**10):010},{dice.choice(TIERS)}\n" for _ in range(200_000)))
+    book, lags = book_of(path, said), list[float]()
+
+    async def tick() -> None:
+        while True:
+            due = time.monotonic() + 0.002
+            await asyncio.sleep(0.002)
+            lags.append(time.monotonic() - due)
+
+    ticking = asyncio.create_task(tick())
+    start = time.monotonic()
+    assert await book.load()
+    took = time.monotonic() - start
+    ticking.cancel()
+    assert len(book) > 199_000
+    assert took < 20
+    assert sorted(lags)[len(lags) * 99 // 100] < 0.05, f"worst {max(lags) * 1000:.1f} ms in {took:.1f} s"

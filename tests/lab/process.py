@@ -1,0 +1,82 @@
+"""One child process of the lab: started with its output in a file, ended by its own process id.
+
+Rule of this file: no shell, no search by name, and no survivor; the kernel kills the child should
+the test run itself be killed.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class Process:
+    """A running or ended child."""
+
+    def __init__(self, child: asyncio.subprocess.Process) -> None:
+        self._child = child
+
+    @classmethod
+    async def start(cls, command: Sequence[str | Path], log: Path, cwd: Path | None = None) -> "Process":
+        """Start the command; what it prints is appended to the log."""
+        with log.open("ab") as out:
+            child = await asyncio.create_subprocess_exec(
+                "setpriv", "--pdeathsig", "KILL", *map(str, command),
+                stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
+                env=os.environ | {"TZ": "UTC", "LC_ALL": "C"},
+            )  # fmt: skip
+        return cls(child)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._child.returncode
+
+    @property
+    def running(self) -> bool:
+        return self._child.returncode is None
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.running:
+            self._child.send_signal(number)
+
+    async def wait(self, limit: float | None = None) -> int:
+        """The exit code; `TimeoutError` when it still runs after so many seconds."""
+        return await asyncio.wait_for(self._child.wait(), limit)
+
+    async def end(self, grace: float = 5.0) -> None:
+        """Ask politely, then do not ask. A stopped process is woken so that it can hear."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)
+        try:
+            await self.wait(grace)
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        await self.wait()
+
+
+async def output(*command: str | Path, limit: float = 10.0) -> str:
+    """What a short command prints; `RuntimeError` with its last words when it fails."""
+    child = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        printed, _ = await asyncio.wait_for(child.communicate(), limit)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        raise
+    text = printed.decode(errors="replace")
+    if child.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {child.returncode}: {text.strip()}")
+    return text

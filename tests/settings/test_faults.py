@@ -1,0 +1,157 @@
+"""Each kind of mistake is told with its file, line and setting, and nothing else is told."""
+
+# ruff: noqa: E501 - the messages stand here as they are printed
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from tests.settings.conftest import Write, right, told
+
+WRONG = [
+    # shape
+    ("beep", ("agents:\n", "bep: x\nagents:\n"), "cb.yaml:16: bep: is not a section (hint: did you mean 'beep'?)"),
+    ("key", ("then: {queue: general}", "thn: {queue: general}\n    wrap_up: 1s"), "cb.yaml:13: queues.support.thn: is not a setting (hint: did you mean 'then'?)"),
+    ("missing", ("phone: PJSIP/1002, ", ""), "cb.yaml:18: agents.ann.phone: is missing"),
+    ("secret", (", password: p", ""), "cb.yaml:3: pbx[0].ari.password: is missing (hint: or password_file)"),
+    ("level", ("support: 4", "support: 6"), "cb.yaml:17: agents.0101.skills.support: must be less than or equal to 5, not '6'"),
+    ("whole", ("support: 4", "support: much"), "cb.yaml:17: agents.0101.skills.support: expected a whole number, not 'much'"),
+    ("enum", ("nailed_up", "nail"), "cb.yaml:18: agents.ann.connect: must be 'ring', 'auto_answer' or 'nailed_up', not 'nail'"),
+    ("bool", ("login: yes", "login: maybe"), "cb.yaml:18: agents.ann.login: expected true or false, not 'maybe'"),
+    ("phone", ("PJSIP/1002", "1002"), "cb.yaml:18: agents.ann.phone: expected one endpoint such as PJSIP/1001, not '1002'"),
+    ("null", ("phone: PJSIP/1002", "phone: "), "cb.yaml:18: agents.ann.phone: has no value"),
+    ("list", ("{user: u, secret: s}", "[]"), "cb.yaml:4: pbx[0].ami: expected settings"),
+    ("steps", ('[{skills: "english or 中文"}]', "[]"), "cb.yaml:15: queues.general.steps: is an empty list"),
+    ("duration", ("20s", "20x"), "cb.yaml:11: queues.support.steps[0].for: expected a duration such as 20s, 10m, 1h30m, 500ms or a number of seconds, not '20x'"),
+    ("nothing", ("20s", "0"), "cb.yaml:11: queues.support.steps[0].for: must be longer than nothing"),
+    ("url", ("http:", "htp:"), "cb.yaml:3: pbx[0].ari.url: expected a URL such as http://127.0.0.1:8088"),
+    ("slash", ("pbx1", "a/b"), "cb.yaml:2: pbx[0].name: 'a/b' holds a '/', which separates the PBX from the channel in our ids"),
+    ("zone", ("skills: [", "instance: {timezone: Europe/Londn}\nskills: ["), "cb.yaml:5: instance.timezone: no such time zone: 'Europe/Londn'; did you mean 'Europe/London'?"),
+    ("folder zone", ("skills: [", "instance: {timezone: Europe}\nskills: ["), "cb.yaml:5: instance.timezone: no such time zone: 'Europe'; did you mean 'Europe/Rome'?"),
+    ("flow", ("{queue: general}", "{flow: menu}"), 'cb.yaml:13: queues.support.then.flow: flows are not there yet; use {queue: NAME} or {dialplan: "context,extension"}'),
+    ("two thens", ("{queue: general}", '{queue: general, dialplan: "a,b"}'), 'cb.yaml:13: queues.support.then: expected either {queue: NAME} or {dialplan: "context,extension"}'),
+    ("dialplan", ("{queue: general}", "{dialplan: there}"), """cb.yaml:13: queues.support.then.dialplan: expected "context,extension", not 'there'"""),
+    ("penalty", ("  general:\n", "  general:\n    rejected: {rest: 5s, return_after: 5m}\n"), "cb.yaml:15: queues.general.rejected: return_after goes with not_ready; a rest ends by itself"),
+    # names
+    ("entry", ("queue: support", "queue: suport"), "cb.yaml:7: entries.help.queue: no such queue: 'suport' (hint: did you mean 'support'?)"),
+    ("then", ("queue: general", "queue: genral"), "cb.yaml:13: queues.support.then.queue: no such queue: 'genral' (hint: did you mean 'general'?)"),
+    ("skill", ("support >= 3", "suport >= 3"), "cb.yaml:11: queues.support.steps[0].skills: no such skill: 'suport' (hint: did you mean 'support'?)"),
+    ("agent's skill", ("{english: 2}", "{engish: 2}"), "cb.yaml:18: agents.ann.skills.engish: no such skill: 'engish' (hint: did you mean 'english'?)"),
+    ("skill name", ("中文]", "中文, and]"), "cb.yaml:5: skills[3]: 'and' cannot be the name of a skill (hint: letters, digits, _ and -)"),
+    ("skill twice", ("中文]", "中文, support]"), "cb.yaml:5: skills[3]: 'support' is listed twice"),
+    ("no skills", ("skills: [support, english, 中文]\n", "\n"), "cb.yaml: skills: is missing (hint: list every skill that agents have and steps ask for)"),
+    ("tier", ("  general:\n", "  general:\n    tiers: {dimond: {head_start: 5m}}\n"), "cb.yaml:15: queues.general.tiers.dimond: no such tier: 'dimond' (hint: did you mean 'diamond'?)"),
+    ("default tier", ("skills: [", "tiers: {default: gld}\nskills: ["), "cb.yaml:5: tiers.default: no such tier: 'gld' (hint: did you mean 'gold'?)"),
+    ("tier twice", ("skills: [", "tiers: {order: [standard, gold, gold]}\nskills: ["), "cb.yaml:5: tiers.order[2]: 'gold' is listed twice"),
+    ("number", ("skills: [", "tiers: {numbers: {gold: [+44, bob]}}\nskills: ["), "cb.yaml:5: tiers.numbers.gold[1]: 'bob' is no phone number"),
+    ("number twice", ("skills: [", "tiers: {numbers: {gold: [+44 1], diamond: [00441]}}\nskills: ["), "cb.yaml:5: tiers.numbers.diamond[0]: '00441' is also at tiers.numbers.gold[0]"),
+    ("csv", ("skills: [", "tiers: {csv: no.csv}\nskills: ["), "cb.yaml:5: tiers.csv: cannot read 'no.csv': no such file or directory"),
+    ("shared phone", ("PJSIP/1002", "PJSIP/1001"), "cb.yaml:18: agents.ann.phone: PJSIP/1001 is the phone of agent '0101' already (hint: see cb.yaml:17)"),
+    ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from outside, and there is no token (hint: give token_file, or keep host: 127.0.0.1)"),
+    # ladders
+    ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: lasts for ever: the steps behind it are never reached (hint: give it 'for')"),
+    ("then unreached", (", for: 90s", ""), "cb.yaml:13: queues.support.then: is never reached: the last step lasts for ever (hint: give the last step 'for', or take 'then' away)"),
+    ("no then", ("    then: {queue: general}\n", ""), "cb.yaml:12: queues.support.steps[1]: ends, and queue 'support' has no 'then' to go on with (hint: add 'then', or drop this last 'for')"),
+    ("no steps", ('    steps: [{skills: "english or 中文"}]', "    wrap_up: 3s"), 'cb.yaml:14: queues.general: has no steps (hint: such as steps: [{skills: "support >= 1"}])'),
+    ("circle", ('中文"}]', '中文", for: 5s}]\n    then: {queue: support}'), "cb.yaml:16: queues.general.then.queue: callers of tier 'diamond' would go round for ever: general -> support -> general"),
+    ("itself", ("{queue: general}", "{queue: support}"), "cb.yaml:13: queues.support.then.queue: callers of tier 'diamond' would go round for ever: support -> support"),
+    # YAML and the environment
+    ("twice", ("  general:\n", "  support: {}\n  general:\n"), "cb.yaml:14: queues.support: given twice (first in line 9)"),
+    ("syntax", ("{queue: general}", "{queue: general"), "cb.yaml:14: not valid YAML: while parsing a flow mapping did not find expected ',' or '}'"),
+    ("quotes", ("user: u, p", "user: ${ARI_USR}, p"), "cb.yaml:3: not valid YAML: while parsing a flow mapping did not find expected ',' or '}' (hint: inside {...} put it in quotes: \"${NAME}\")"),
+    ("environment", ("user: u, p", 'user: "${ARI_USR}", p'), "cb.yaml:3: pbx[0].ari.user: the environment variable ARI_USR is not set (hint: did you mean 'ARI_USER'?, or write ${ARI_USR:-default})"),
+    ("reference", ("user: u, p", 'user: "${1}", p'), "cb.yaml:3: pbx[0].ari.user: '${' without a variable's name and '}' (hint: write ${NAME}, or $$ for a dollar sign)"),
+    ("control", ("user: u, p", 'user: "a\\e[2J", p'), "cb.yaml:3: pbx[0].ari.user: holds a control character"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), [pytest.param(*case[1:], id=case[0]) for case in WRONG])
+def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, change: tuple[str, str], message: str) -> None:
+    assert told(write(change), {"ARI_USER": "x"}) == [message]
+
+
+def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
+    assert right(write()).warnings == ()
+
+
+def test_a_requirement_comes_with_a_picture_below_wide_characters_too(write: Write) -> None:
+    path = write(('"english or 中文"', '"(中文 or english"'))
+    assert told(path) == [
+        "cb.yaml:15: queues.general.steps[0].skills: expected ')' at character 15 of '(中文 or english'\n"
+        "    (中文 or english\n"
+        "                    ^ expected ')'"
+    ]
+
+
+def test_every_fault_is_told_at_once_even_inside_one_queue(write: Write) -> None:
+    path = write(
+        ("{queue: general}", "{queue: nowhere}"),
+        ("support >= 3", "support >= 9"),
+        ('"support", for: 90s', "suport, for: 9q, extra: 1"),
+        ("phone: PJSIP/1002, skills: {english", "skills: {engish"),
+        ("name: pbx1", "name: a/b"),
+    )
+    places = [line.split(": ")[0] + " " + line.split(": ")[1] for line in told(path)]
+    assert places == [
+        "cb.yaml:2 pbx[0].name",
+        "cb.yaml:11 queues.support.steps[0].skills",
+        "cb.yaml:12 queues.support.steps[1].skills",
+        "cb.yaml:12 queues.support.steps[1].for",
+        "cb.yaml:12 queues.support.steps[1].extra",
+        "cb.yaml:13 queues.support.then.queue",
+        "cb.yaml:18 agents.ann.phone",
+        "cb.yaml:18 agents.ann.skills.engish",
+    ]
+
+
+def test_two_pbxes_are_refused_plainly(write: Write) -> None:
+    other = "  - {name: pbx1, ari: {url: http://x, user: u, password: p}, ami: {user: u, secret: s}}\nskills: ["
+    assert told(write(("skills: [", other))) == [
+        "cb.yaml:5: pbx[1]: this version runs exactly one PBX (hint: start one callbridge beside each PBX)",
+        "cb.yaml:5: pbx[1].name: 'pbx1' is the name of another PBX already",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"pbx: []\nskills: [caf\xe9]\n", "cb.yaml:2: not UTF-8 text (byte 0xe9) (hint: save the file as UTF-8)"),
+        (b"a: 1\nb: \x07\n", "cb.yaml:2: the character U+0007 is not allowed in YAML"),
+        (b"- 1\n", "cb.yaml:1: expected sections such as 'queues:'"),
+        (b"a: " + b"[" * 200 + b"]" * 200, "cb.yaml:1: nested deeper than 40 levels"),
+        (b"a: &a [*a]\n", "cb.yaml:1: an alias that contains itself"),
+        (b"a: *b\n", "cb.yaml:1: not valid YAML: found undefined alias"),
+        (b"a: 1\n---\nb: 2\n", "cb.yaml:2: not valid YAML: expected a single document in the stream but found another document"),
+    ],
+    ids=["latin-1", "bell", "list", "deep", "self", "undefined", "documents"],
+)
+def test_a_file_that_cannot_be_read_is_one_line(write: Write, raw: bytes, message: str) -> None:
+    path = write()
+    path.write_bytes(raw)
+    assert told(path) == [message]
+
+
+def test_a_bomb_of_aliases_is_defused_quickly(write: Write) -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+    assert [line.partition(" values")[0] for line in told(write(text=bomb))] == ["cb.yaml:1: more than 200000"]
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "empty", "odd\0name"])
+def test_a_path_that_leads_nowhere_is_one_line(tmp_path: pathlib.Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    reasons = {"missing.yaml": "no such file or directory", "empty": "no *.yaml file in this folder"}
+    [line] = told(tmp_path / name)
+    assert line.endswith(reasons.get(name, "embedded null byte"))
+
+
+def test_a_python_object_in_yaml_is_refused(write: Write) -> None:
+    [line] = told(write(("name: 王小明", 'name: !!python/object/apply:os.system ["true"]')))
+    assert line.startswith("cb.yaml:17: agents.0101.name: the tag '!!python/object/apply:os.system' has no meaning here")
+
+
+def test_values_of_secrets_are_not_repeated(write: Write) -> None:
+    path = write(("password: p", "password: [hunter2]"), ("http://127.0.0.1:8088", "http://a:hunter2@:x/"))
+    assert "hunter2" not in "".join(told(path))

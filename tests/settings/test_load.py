@@ -1,0 +1,243 @@
+"""Files, the environment, secrets, and what the settings come to."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callbridge.core.plan import Connect, Penalty, Pick, ToDialplan, ToQueue
+from callbridge.settings import ConfigFaults, check, duration_text, load, seconds
+from callbridge.settings.models import Settings
+from tests.settings.conftest import RIGHT, Write, right, told
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXAMPLE = ROOT / "config"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("500ms", 0.5), ("20s", 20), ("10m", 600), ("1h30m", 5400), ("90", 90), ("1.5", 1.5), ("1d", 86400), ("1m 30s", 90), (7, 7)],
+)
+def test_a_duration_is_read(text: object, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1e3", "nan", "inf", "1:30", "5 x", "31d", "\u0665s", True, None, [], "9" * 400])
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match=r"duration|longer"):
+        seconds(text)
+
+
+@given(st.integers(0, 86_400_000))
+def test_a_duration_written_is_read_back(milliseconds: int) -> None:
+    assert seconds(duration_text(milliseconds / 1000)) == milliseconds / 1000
+
+
+def test_the_example_is_clean_and_means_what_it_says() -> None:
+    loaded = load(EXAMPLE / "callbridge.yaml", {})
+    assert loaded.warnings == ()
+    plan = loaded.plan()
+    diamond = plan.queues["support"].ladders["diamond"]
+    assert (diamond.answer_within, diamond.head_start) == (5, 600)
+    assert [(str(step.needs), step.lasts) for step in diamond.steps] == [
+        ("support >= 4 or expert >= 3", 8),
+        ("support >= 1", 120),
+    ]
+    assert diamond.then == ToQueue("general")
+    modes = [agent.connect for agent in plan.agents.values()]
+    assert [modes.count(mode) for mode in Connect] == [8, 2, 2]
+    assert [agent.phone for agent in plan.agents.values()] == [f"PJSIP/{number}" for number in range(1001, 1013)]
+
+
+def test_a_folder_is_read_whole_and_each_file_once() -> None:
+    assert load(EXAMPLE, {}).plan() == load(EXAMPLE / "callbridge.yaml", {}).plan()
+
+
+def test_includes_are_relative_to_the_file_that_says_them(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/a.yaml").write_text("include: b.yaml\nbeep: sound:ding\ntiers: {csv: t.csv}\n")
+    (tmp_path / "parts/b.yaml").write_text(
+        "include: [a.yaml, ../cb.yaml]\nagents: {bob: {phone: PJSIP/9, skills: {support: 1}}}\n"
+    )
+    (tmp_path / "parts/t.csv").write_text("+441,gold\n")
+    loaded = right(write(("pbx:", "include: [parts/a.yaml]\npbx:")))
+    assert loaded.beep == "sound:ding"
+    assert loaded.tiers.csv == pathlib.Path("parts/t.csv")
+    assert list(loaded.agents) == ["0101", "ann", "bob"]
+
+
+def test_faults_name_the_file_that_is_wrong_and_do_not_guess_at_one_unread(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "more.yaml").write_text("\nlog: {level: loud}\n")
+    assert told(write(("pbx:", "include: [more.yaml, gone.yaml]\npbx:"), ("queue: support", "queue: in_gone"))) == [
+        "cb.yaml:1: include[1]: cannot read 'gone.yaml': no such file or directory",
+        "more.yaml:2: log.level: must be 'debug', 'info', 'warning' or 'error', not 'loud'",
+    ]
+
+
+def test_the_same_name_in_two_files_is_a_fault(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "more.yaml").write_text("\nagents:\n  ann: {phone: PJSIP/9}\nskills: [x]\n")
+    assert told(write(("agents:\n", "include: more.yaml\nagents:\n"))) == [
+        "more.yaml:3: agents.ann: already given in cb.yaml:19",
+        "more.yaml:4: skills: already given in cb.yaml:5",
+    ]
+
+
+def test_numbers_and_words_stay_text(write: Write) -> None:
+    loaded = right(write(("  ann:", "  no:"), ("王小明", "1e3")))
+    assert list(loaded.agents) == ["0101", "no"]
+    assert loaded.agents["0101"].name == "1e3"
+    assert loaded.agents["no"].login is True
+
+
+def test_the_environment_fills_in(write: Write) -> None:
+    path = write(
+        ("user: u, password: p", 'user: "${U}", password: "a$$b${P:-d}"'), ("http://127.0.0.1", "http://${H:-localhost}")
+    )
+    ari = right(path, {"U": "me", "P": ""}).pbx[0].ari
+    assert (ari.user, ari.password.get_secret_value(), ari.url) == ("me", "a$bd", "http://localhost:8088")
+
+
+def test_a_secret_may_be_a_file(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "pw").write_text("s3cret\n")
+    loaded = right(write(("password: p", "password_file: pw")))
+    assert loaded.pbx[0].ari.password.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(loaded)
+
+
+def test_a_secret_file_that_cannot_serve_is_a_fault(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "pw").write_text(" \n")
+    path = write(("password: p", "password_file: pw"), ("secret: s", "secret: s, secret_file: pw"))
+    assert told(path) == [
+        "cb.yaml:3: pbx[0].ari.password_file: cannot read 'pw': it is empty",
+        "cb.yaml:4: pbx[0].ami.secret_file: given together with secret (hint: one of them is enough)",
+    ]
+
+
+def test_merge_keys_fill_in(write: Write) -> None:
+    base = "agents:\n  x: &base {phone: PJSIP/7, skills: {english: 1}, connect: auto_answer}\n"
+    agents = right(write(("agents:\n", base), ("ann: {", "ann: {<<: *base, "), (", connect: nailed_up", ""))).agents
+    assert (agents["ann"].phone, agents["ann"].connect) == ("PJSIP/1002", Connect.AUTO_ANSWER)
+
+
+def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(write: Write) -> None:
+    defaults = (
+        "queue_defaults:\n  target: {answer_within: 30s, share: 0.7}\n  wrap_up: 9s\n  pick: highest_level\n"
+        "  offline: {not_ready: gone, return_after: 1m}\n  then: {dialplan: 'ivr, bye'}\n"
+        "  tiers: {gold: {head_start: 3m, target: {answer_within: 10s}}}\nqueues:\n"
+    )
+    tier = "    target: {answer_within: 25s}\n    tiers: {silver: {steps: [{skills: 中文, for: 5s}], then: {queue: general}}}\n"
+    path = write(("queues:\n", defaults), ("    then: {queue: general}\n", tier), ('中文"}]', '中文", for: 1m}]\n    wrap_up: 0'))
+    plan = right(path).plan()
+    support, general = plan.queues["support"], plan.queues["general"]
+    assert (support.pick, support.wrap_up, general.wrap_up, support.ring_for) == (Pick.HIGHEST_LEVEL, 9, 0, 15)
+    assert (support.offline, support.rejected) == (Penalty(not_ready="gone", return_after=60), Penalty(rest=10))
+    assert {tier: ladder.answer_within for tier, ladder in support.ladders.items()} == {
+        "diamond": 25, "gold": 10, "silver": 25, "standard": 25,
+    }  # fmt: skip
+    assert general.ladders["gold"].head_start == 180
+    assert [str(step.needs) for step in support.ladders["silver"].steps] == ["中文 >= 1"]
+    assert support.ladders["silver"].then == ToQueue("general")
+    assert support.ladders["gold"].then == ToDialplan("ivr", "bye")
+
+
+def test_a_circle_of_one_tier_only_is_found(write: Write) -> None:
+    tier = "    tiers: {gold: {steps: [{skills: english, for: 5s}], then: {queue: support}}}\n"
+    assert told(write(("  general:\n", f"  general:\n{tier}"))) == [
+        "cb.yaml:15: queues.general.tiers.gold.then.queue: "
+        "callers of tier 'gold' would go round for ever: general -> support -> general"
+    ]
+
+
+def test_what_is_hardly_meant_is_a_warning(write: Write) -> None:
+    tier = "    tiers: {gold: {steps: [{skills: support}]}}\n"
+    path = write(
+        ("  general:\n", f"{tier}  lonely: {{steps: [{{skills: support >= 5}}]}}\n  general:\n"),
+        ("{english: 2}", "{support: 1}"),
+        ("name: 王小明", "name: ann"),
+        ("english or 中文", "中文 >= 5"),
+    )
+    assert [str(warning) for warning in right(path).warnings] == [
+        "cb.yaml:14: queues.support.tiers.gold.steps[0]: lasts for ever: "
+        "callers of tier 'gold' never leave queue 'support' by 'then' (line 13 of cb.yaml)",
+        "cb.yaml:15: queues.lonely: no entry and no overflow leads here",
+        "cb.yaml:15: queues.lonely.steps[0].skills: no agent can ever serve this step: support >= 5",
+        "cb.yaml:20: agents.ann: has the same name as agent '0101': ann",
+    ]
+
+
+def test_check_prints_what_it_means_and_says_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(EXAMPLE / "callbridge.yaml", {}) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "0s to 8s         support >= 4 or expert >= 3  3 agents: 1001, 1002, 1010" in out
+
+
+def test_check_prints_every_fault_and_says_2(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(write(("support: 4", "support: 9"), ("PJSIP/1002", "x")), {}) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1] == "2 faults: not usable"
+
+
+_names = st.sampled_from(
+    [*Settings.model_fields, "support", "steps", "skills", "then", "queue", "tiers", "for", "include", "<<", "a/b"]
+)
+_words = st.sampled_from(["${A}", "$${", "support >= 3", "5s", "PJSIP/1", "gold", "1", "-1", "true", "http://x", "a,b"])
+_texts = st.one_of(_words, st.text(max_size=8), st.none().map(lambda _: "~"))
+_trees = st.recursive(
+    _texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_names | st.text(max_size=4), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+def _yaml(tree: object) -> str:
+    """Flow style, scalars unquoted: sometimes YAML, sometimes nonsense."""
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{key}: {_yaml(value)}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list):
+        return "[" + ", ".join(map(_yaml, tree)) + "]"
+    return str(tree)
+
+
+def _never_surprises(path: pathlib.Path) -> None:
+    try:
+        load(path, {"A": "x"})
+    except ConfigFaults as wrong:
+        assert wrong.faults
+        assert all(str(fault).isprintable() or "\n" in str(fault) for fault in wrong.faults)
+        str(wrong).encode()
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=st.dictionaries(_names, _trees, max_size=6))
+def test_whatever_the_structure_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_text("\n".join(f"{key}: {_yaml(value)}" for key, value in tree.items()), encoding="utf-8", errors="replace")
+    _never_surprises(path)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_replaces_a_part_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(RIGHT)))
+    end = data.draw(st.integers(start, min(len(RIGHT), start + 30)))
+    path = tmp_path / "any.yaml"
+    path.write_text(RIGHT[:start] + _yaml(data.draw(_trees)) + RIGHT[end:], encoding="utf-8", errors="replace")
+    _never_surprises(path)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.binary(max_size=200))
+def test_whatever_the_bytes_only_faults_are_raised(tmp_path: pathlib.Path, raw: bytes) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_bytes(raw)
+    _never_surprises(path)
+
+
+def test_a_device_is_not_read() -> None:
+    assert told(pathlib.Path(os.devnull)) == ["/dev/null: is not a regular file"]
