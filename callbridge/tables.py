@@ -30,11 +30,22 @@ _COLOURS = {
 
 def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Queues as they are now, with today's figures."""
-    table = _table("queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1)
+    table = _table(
+        "queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1
+    )
     for row in rows:
         sl = row.get("sl")
         share = f"{float(sl):.0%}" if sl not in (None, "") else "-"
-        keys = ("waiting", "agents_ready", "agents_ringing", "agents_talking", "agents_wrap_up", "offered", "answered", "abandoned")
+        keys = (
+            "waiting",
+            "agents_ready",
+            "agents_ringing",
+            "agents_talking",
+            "agents_wrap_up",
+            "offered",
+            "answered",
+            "abandoned",
+        )
         table.add_row(_text(row.get("name")), *(_text(row.get(key, 0)) for key in keys), share)
     return render(table, colour=colour)
 
@@ -45,7 +56,12 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     for row in rows:
         state = str(row.get("state", ""))
         shown = f"{state} ({row['reason']})" if row.get("reason") else state
-        cells = [_text(row.get("id")), _text(row.get("name")), Text(shown, style=_COLOURS.get(state, "")), _clock(row.get("since"))]
+        cells = [
+            _text(row.get("id")),
+            _text(row.get("name")),
+            Text(shown, style=_COLOURS.get(state, "")),
+            _clock(row.get("since")),
+        ]
         table.add_row(*cells, _text(row.get("phone")), _text(row.get("call")))
     return render(table, colour=colour)
 
@@ -55,7 +71,12 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     table = _table("call", "state", "queue", "tier", "number", "arrived", "agent")
     for row in rows:
         state = str(row.get("state", ""))
-        cells = [_text(row.get("id")), Text(state, style=_COLOURS.get(state, "")), _text(row.get("queue")), _text(row.get("tier"))]
+        cells = [
+            _text(row.get("id")),
+            Text(state, style=_COLOURS.get(state, "")),
+            _text(row.get("queue")),
+            _text(row.get("tier")),
+        ]
         table.add_row(*cells, _text(row.get("number")), _clock(row.get("arrived_at")), _text(row.get("agent")))
     return render(table, colour=colour)
 
@@ -65,7 +86,9 @@ def call_story(call: Row) -> str:
     lines = [f"call {call.get('id', '')}: {call.get('state', '')}"]
     story: Sequence[Row] = call.get("story", [])
     for fact in story:
-        details = ", ".join(f"{key} {_show(value)}" for key, value in fact.items() if key not in _PLAIN and value not in ("", None))
+        details = ", ".join(
+            f"{key} {_show(value)}" for key, value in fact.items() if key not in _PLAIN and value not in ("", None)
+        )
         lines.append(f"  {_clock(fact.get('at'))}  {str(fact.get('type', '')).replace('_', ' '):<16} {details}")
     return "\n".join(_printable(line) for line in lines)
 

@@ -55,7 +55,7 @@ WORK_MOVES: dict[Work, frozenset[Work]] = {
 """offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Agent:
     """``leg`` is the leg of the present call until it is really gone; ``session`` the nailed-up leg of the login."""
 

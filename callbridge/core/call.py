@@ -102,7 +102,7 @@ class Result(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Visit:
     """One stay in one queue. ``day`` is the day of its arrival, where its figures belong."""
 
@@ -113,7 +113,7 @@ class Visit:
     day: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Offer:
     agent: str
     leg: LegId
@@ -121,7 +121,7 @@ class Offer:
     nailed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """One agent's share of the call."""
 
@@ -137,7 +137,7 @@ class Segment:
         return self.held + (at - self.held_since if self.held_since is not None else 0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Call:
     """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached,
     ``segment`` while an agent talks, ``far`` while transferred to somebody who is not ours."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core import legs, offers, staff, visits
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import CallerArrived, LegEnded, LegProbed
@@ -11,6 +9,7 @@ from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, TalkEnde
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, DropBridge, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 CLOSE_CHECK = 2.0
@@ -119,7 +118,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         call = end_segment(world, call, "lost" if estimated else "agent", when, estimated)
         dismiss(world, call)
     elif call.far == leg.id:
-        dismiss(world, replace(call, far=None))
+        dismiss(world, evolve(call, far=None))
 
 
 def end_segment(world: World, call: Call, by: str, when: float, estimated: bool = False) -> Call:
@@ -140,7 +139,7 @@ def end_segment(world: World, call: Call, by: str, when: float, estimated: bool 
             estimated=estimated,
         )
     )
-    call = replace(call, segment=None)
+    call = evolve(call, segment=None)
     if by != "transfer":
         call = _drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)
@@ -162,13 +161,13 @@ def end_segment(world: World, call: Call, by: str, when: float, estimated: bool 
 def _drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
-    return replace(call, bridge=None)
+    return evolve(call, bridge=None)
 
 
 def dismiss(world: World, call: Call) -> None:
     """Nobody is left to talk to: the customer's leg is hung up."""
     call = _drop_bridge(world, call, (call.leg,))
-    world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     legs.hang_up(world, call.leg)
 
 
@@ -201,10 +200,10 @@ def held(world: World, leg: LegId, *, held: bool) -> None:
         return
     segment = call.segment
     if held and segment.held_since is None:
-        segment = replace(segment, held_since=world.now)
+        segment = evolve(segment, held_since=world.now)
     elif not held and segment.held_since is not None:
-        segment = replace(segment, held=segment.held_until(world.now), held_since=None)
-    world.calls.put(call.id, replace(call, segment=segment))
+        segment = evolve(segment, held=segment.held_until(world.now), held_since=None)
+    world.calls.put(call.id, evolve(call, segment=segment))
 
 
 # -- legs that leave, move or are asked about -----------------------------------------------------------------------
@@ -217,9 +216,9 @@ def leg_left(world: World, leg: Leg) -> None:
     world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
     if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
-        world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     elif leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.WAITING:
-        world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
 
 
 def leg_moved(world: World, leg: Leg) -> None:
@@ -277,7 +276,7 @@ def leave_again(world: World, call: Call) -> None:
         dismiss(world, call)
         return
     context, extension = call.exit
-    world.calls.put(call.id, replace(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
+    world.calls.put(call.id, evolve(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
     world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
 
 
@@ -290,6 +289,6 @@ def deadline_passed(world: World, call: Call) -> None:
             offers.deadline_passed(world, call)
         case Phase.LEAVING:
             world.order(Probe(leg=call.leg))
-            world.calls.put(call.id, replace(call, deadline=world.now + visits.LEAVE_CHECK))
+            world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))
         case Phase.TALKING | Phase.OUTSIDE | Phase.ENDING:
-            world.calls.put(call.id, replace(call, deadline=None))
+            world.calls.put(call.id, evolve(call, deadline=None))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core import offers, staff, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Move, Phase, Result, after
 from callbridge.core.events import AgentAsked, Ask
 from callbridge.core.facts import AskRefused
 from callbridge.core.plan import Plan
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 
@@ -81,7 +80,7 @@ def _lay_down(world: World, agent: Agent) -> Agent:
     call = world.calls.get(agent.call)
     if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
         call = offers.withdraw(world, call, Result.REJECTED)
-        visits.wait(world, replace(call, phase=after(call.phase, Move.RETRY)))
+        visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
     return world.agents[agent.id]
 
 
@@ -126,5 +125,5 @@ def _place_anew(world: World, call_id: str) -> None:
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:
         rank = call.arrived_at + ladder.answer_within - ladder.head_start
-        call = replace(call, visit=replace(visit, rank=rank))
+        call = evolve(call, visit=evolve(visit, rank=rank))
     visits.wait(world, call)

@@ -25,6 +25,7 @@ from callbridge.core.orders import (
     StopMusic,
     Subscribe,
 )
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 DROP_TRIES = 3
@@ -100,7 +101,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     _gave_up(world, call.id, event.order, event)
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
-        call = replace(call, phase=after(call.phase, Move.RETRY))
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
     if call.phase is Phase.WAITING:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
         visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")

@@ -27,7 +27,7 @@ class Role(StrEnum):
     """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Leg:
     id: LegId
     role: Role

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import HangUp, Probe, StartMusic
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 HANG_UP_CHECK = 0.5
@@ -46,7 +45,7 @@ def probe_soon(world: World, leg: Leg, after: float) -> None:
 def probe_now(world: World, leg: Leg) -> None:
     """Ask whether the leg lives, and again later if no answer comes."""
     world.order(Probe(leg=leg.id))
-    world.legs.put(leg.id, replace(leg, deadline=world.now + HANG_UP_CHECK))
+    world.legs.put(leg.id, evolve(leg, deadline=world.now + HANG_UP_CHECK))
 
 
 def deadline_passed(world: World, leg: Leg) -> None:
@@ -55,14 +54,14 @@ def deadline_passed(world: World, leg: Leg) -> None:
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
         world.order(Probe(leg=leg.id))
-        world.legs.put(leg.id, replace(leg, tries=leg.tries + 1, deadline=world.now + wait))
+        world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
     elif leg.role is Role.AGENT and not leg.call:
         hang_up(world, leg.id)
     elif leg.music_owed and not leg.left and leg.missing_since is None:
         _pay_music(world, leg)
     else:
         world.order(Probe(leg=leg.id))
-        world.legs.put(leg.id, replace(leg, tries=leg.tries + 1, deadline=world.now + wait))
+        world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
 
 
 def _pay_music(world: World, leg: Leg) -> None:

@@ -158,7 +158,7 @@ class Matcher:
             call, group, pools = best
             agent = self._best_agent(group, pools)
             if agent is not None:
-                return Pair(call, agent, str(self._requirements[group.need]))
+                return Pair(call, agent, self._requirements[group.need].text)
             self._stirred_groups.discard(group.key)
 
     def needs_of(self, key: GroupKey) -> str:
@@ -167,7 +167,7 @@ class Matcher:
         if group is None:
             group = _Group(key)
             self._resolve(group)
-        return str(self._requirements[group.need]) if group.need >= 0 else ""
+        return self._requirements[group.need].text if group.need >= 0 else ""
 
     def serves(self, profile: Profile, queue: QueuePlan) -> bool:
         """Does an agent with this profile belong to the queue: does any step of any tier fit?"""
@@ -286,7 +286,7 @@ class Matcher:
         return any(count and row[profile] is not None for profile, count in enumerate(self._logged_in))
 
     def _need_number(self, requirement: Requirement) -> int:
-        text = str(requirement)
+        text = requirement.text
         number = self._needs.get(text)
         if number is None:
             number = self._needs[text] = len(self._requirements)

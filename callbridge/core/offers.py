@@ -5,8 +5,6 @@ An offer is cancelled in our books first and on the phone second; the answer of 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core import legs, staff, visits
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, after
@@ -16,6 +14,7 @@ from callbridge.core.leg import Role
 from callbridge.core.matcher import Pair
 from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic
 from callbridge.core.plan import Connect, Penalty, QueuePlan
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 SAFETY = 5.0
@@ -52,7 +51,7 @@ def make(world: World, pair: Pair) -> None:
     offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed)
     world.calls.put(
         call.id,
-        replace(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=world.now + patience),
+        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=world.now + patience),
     )
     world.order(_beep(world, leg) if nailed else _ring(call, agent, leg, queue))
     world.tell(
@@ -97,7 +96,7 @@ def answered(world: World, call: Call) -> None:
     bridge = world.mint("bridge")
     world.calls.put(
         call.id,
-        replace(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + JOIN_CHECK),
+        evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + JOIN_CHECK),
     )
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id))
 
@@ -117,7 +116,7 @@ def joined(world: World, call: Call) -> None:
     segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
     world.calls.put(
         call.id,
-        replace(
+        evolve(
             call,
             phase=after(call.phase, Move.JOIN),
             offer=None,
@@ -179,7 +178,7 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
             agent = staff.penalise(world, agent, penalty)
         if offer.nailed or offer.leg not in world.legs:
             staff.leg_gone(world, agent)
-    return replace(call, offer=None, bridge=None)
+    return evolve(call, offer=None, bridge=None)
 
 
 def retry(world: World, call: Call, result: Result, *, cause: int = 0) -> None:
@@ -188,20 +187,20 @@ def retry(world: World, call: Call, result: Result, *, cause: int = 0) -> None:
     call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result))
     if was_joining and call.leg in world.legs:
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
-    visits.wait(world, replace(call, phase=after(call.phase, Move.RETRY)))
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
 
 
 def failed_to_join(world: World, call: Call, detail: str) -> None:
     """Both were there but the bridge was not: nobody's fault, so once more; in the end to the fallback."""
     world.tell(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
-    call = replace(call, failures=call.failures + 1)
+    call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)
     if call.failures < MOST_FAILURES:
         retry(world, call, Result.CANCELLED)
         return
     call = withdraw(world, call, Result.CANCELLED)
     call = visits.end_visit(world, call, Outcome.FAILED, reason="bridge")
-    call = replace(call, phase=after(call.phase, Move.RETRY))
+    call = evolve(call, phase=after(call.phase, Move.RETRY))
     visits.leave(world, call, world.plan.fallback_context, call.entry, "bridge")
 
 

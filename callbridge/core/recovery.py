@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core import calls, legs, offers, staff, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
@@ -12,6 +10,7 @@ from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantin
 from callbridge.core.ids import channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 
@@ -83,7 +82,7 @@ def _mend(world: World, call: Call) -> None:
             if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
                 offers.joined(world, call)
                 return
-            call = replace(call, phase=Phase.JOINING) if call.bridge else call
+            call = evolve(call, phase=Phase.JOINING) if call.bridge else call
             offers.retry(world, call, Result.CANCELLED)
             world.order(StartMusic(leg=call.leg, music=_music(world, call)))
         case Phase.TALKING:

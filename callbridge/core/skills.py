@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 LEVELS = range(1, 6)
 
@@ -69,9 +69,13 @@ class Requirement:
     """A parsed requirement. ``str()`` gives its canonical text, which is also its identity."""
 
     node: Node
+    text: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", str(self.node))
 
     def __str__(self) -> str:
-        return str(self.node)
+        return self.text
 
     def skills(self) -> frozenset[str]:
         """Every skill that the requirement names."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.call import IllegalMove
 from callbridge.core.facts import AgentChanged, WrapUpEnded
@@ -12,6 +10,7 @@ from callbridge.core.leg import Role
 from callbridge.core.legs import hang_up, open_leg
 from callbridge.core.orders import InspectPhone, Ring
 from callbridge.core.plan import AgentPlan, Connect, Penalty
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 SETTLE = 0.5
@@ -25,7 +24,7 @@ IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
 def change(world: World, agent: Agent, **changes: object) -> Agent:
     """Put the agent with these changes; tell the world when the published state is another."""
-    new: Agent = replace(agent, **changes)  # type: ignore[arg-type]
+    new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
     if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
     before, after = published(agent), published(new)
@@ -45,11 +44,11 @@ def change(world: World, agent: Agent, **changes: object) -> Agent:
                 lasted=max(0.0, world.now - agent.since),
             )
         )
-        new = replace(new, since=world.now, deadline=own_deadline(new, world.now))
+        new = evolve(new, since=world.now, deadline=own_deadline(new, world.now))
     else:
         deadline = own_deadline(new, world.now)
         if deadline != new.deadline:
-            new = replace(new, deadline=deadline)
+            new = evolve(new, deadline=deadline)
     world.agents.put(agent.id, new)
     return new
 

@@ -5,12 +5,13 @@ At every instant offered = answered + abandoned + short_abandoned + overflowed +
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from callbridge.core.call import Outcome
+from callbridge.core.rows import evolve
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Tally:
     queue: str
     day: str
@@ -38,18 +39,18 @@ def tally_key(queue: str, day: str) -> str:
 
 
 def offered(tally: Tally) -> Tally:
-    return replace(tally, offered=tally.offered + 1)
+    return evolve(tally, offered=tally.offered + 1)
 
 
 def ended(tally: Tally, outcome: Outcome, within_target: bool) -> Tally:
     match outcome:
         case Outcome.ANSWERED:
-            return replace(tally, answered=tally.answered + 1, within_target=tally.within_target + within_target)
+            return evolve(tally, answered=tally.answered + 1, within_target=tally.within_target + within_target)
         case Outcome.ABANDONED:
-            return replace(tally, abandoned=tally.abandoned + 1)
+            return evolve(tally, abandoned=tally.abandoned + 1)
         case Outcome.SHORT_ABANDONED:
-            return replace(tally, short_abandoned=tally.short_abandoned + 1)
+            return evolve(tally, short_abandoned=tally.short_abandoned + 1)
         case Outcome.OVERFLOWED:
-            return replace(tally, overflowed=tally.overflowed + 1)
+            return evolve(tally, overflowed=tally.overflowed + 1)
         case Outcome.FAILED:
-            return replace(tally, failed=tally.failed + 1)
+            return evolve(tally, failed=tally.failed + 1)

@@ -7,8 +7,6 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core import calls, legs, visits
 from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Move, after
@@ -17,6 +15,7 @@ from callbridge.core.facts import CallTransferred
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, DropBridge, StartMusic, Subscribe
+from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 PARK = 0.3
@@ -102,7 +101,7 @@ def _hand_on(world: World, call: Call, far: LegId, pair: str) -> None:
     leg = legs.open_leg(world, far, Role.OUTSIDE, call=call.id)
     world.put_leg(leg, pair=pair, bridge=call.bridge)
     world.order(Subscribe(leg=far))
-    world.calls.put(call.id, replace(call, phase=after(call.phase, Move.HAND_ON), far=far, deadline=None))
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=far, deadline=None))
 
 
 def _let_go(world: World, leg: Leg) -> None:
@@ -115,7 +114,7 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
-    world.calls.put(call.id, replace(call, leg=by))
+    world.calls.put(call.id, evolve(call, leg=by))
 
 
 def _match_halves(world: World, pair: str) -> None:
@@ -133,7 +132,7 @@ def _match_halves(world: World, pair: str) -> None:
     legs.hang_up(world, far.id)
     world.put_leg(world.legs[far.id], call="", pair="")
     world.put_leg(world.legs[near.id], role=Role.AGENT, pair="")
-    _requeue(world, replace(call, far=None), entry)
+    _requeue(world, evolve(call, far=None), entry)
 
 
 def _requeue(world: World, call: Call, entry: str) -> None:
@@ -144,9 +143,9 @@ def _requeue(world: World, call: Call, entry: str) -> None:
         customer = world.legs.get(call.leg)
         if customer is not None:
             world.put_leg(customer, bridge=None)
-    call = replace(call, bridge=None, entry=entry)
+    call = evolve(call, bridge=None, entry=entry)
     if queue is None or queue not in world.plan.queues:
-        call = replace(call, phase=after(call.phase, Move.QUEUE))
+        call = evolve(call, phase=after(call.phase, Move.QUEUE))
         visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
         return
     world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from callbridge.core.call import Call, Move, Outcome, Visit, after
 from callbridge.core.facts import CallDiverted, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import LeaveToDialplan, StopMusic
 from callbridge.core.plan import Then, ToDialplan, ToQueue
+from callbridge.core.rows import evolve
 from callbridge.core.tally import ended, offered, tally_key
 from callbridge.core.world import World
 
@@ -21,10 +20,10 @@ def begin_visit(world: World, call: Call, queue: str) -> Call:
     """The call joins a queue; the place in line is decided now and never changes by itself (DESIGN section 4)."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None:
-        return leave(world, replace(call, visit=None), world.plan.fallback_context, call.entry, "unknown_queue")
+        return leave(world, evolve(call, visit=None), world.plan.fallback_context, call.entry, "unknown_queue")
     rank = call.arrived_at + ladder.answer_within - ladder.head_start
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day)
-    call = replace(call, phase=after(call.phase, Move.QUEUE), visit=visit)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit)
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
     world.tell(
         VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
@@ -47,7 +46,7 @@ def wait(world: World, call: Call) -> Call:
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
     deadline = None if ends is None or visit.began_at + ends <= world.now else visit.began_at + ends
-    call = replace(call, visit=replace(visit, window=window), deadline=deadline)
+    call = evolve(call, visit=evolve(visit, window=window), deadline=deadline)
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now:
         needs = world.matcher.needs_of((pbx_of(call.leg), visit.queue, call.tier, window))
@@ -110,7 +109,7 @@ def end_visit(
             estimated=estimated,
         )
     )
-    return replace(call, visit=None, outcome=outcome)
+    return evolve(call, visit=None, outcome=outcome)
 
 
 def abandoned(world: World, call: Call, at: float) -> Outcome:
@@ -124,7 +123,7 @@ def abandoned(world: World, call: Call, at: float) -> Outcome:
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
     """Send the customer on in the dialplan. The visit must have ended before."""
     assert call.visit is None, "a call leaves without a visit"
-    call = replace(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
+    call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
     world.calls.put(call.id, call)
     world.order(StopMusic(leg=call.leg))
     world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))

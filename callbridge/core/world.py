@@ -7,7 +7,7 @@ that raises is undone as if it had never begun, and a step that ends well leaves
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from callbridge.core.leg import Leg
 from callbridge.core.matcher import Matcher
 from callbridge.core.orders import Order
 from callbridge.core.plan import Plan
+from callbridge.core.rows import evolve
 from callbridge.core.tally import Tally, tally_key
 
 Row = TypeVar("Row")
@@ -288,7 +289,7 @@ class World:
     def put_leg(self, leg: Leg, **changes: object) -> Leg:
         """Change a leg; something was heard or ordered about it just now."""
         changes.setdefault("heard_at", self.now)
-        new: Leg = replace(leg, **changes)  # type: ignore[arg-type]
+        new: Leg = evolve(leg, **changes)  # type: ignore[arg-type]
         self.legs.put(leg.id, new)
         return new
 

@@ -83,8 +83,7 @@ _STATIC = {
         "retry=1\njoinempty=yes\nleavewhenempty=no\n"
     ),
     "confbridge.conf": (
-        "[general]\n\n[default_user]\ntype=user\nquiet=yes\n\n[default_bridge]\ntype=bridge\n\n"
-        "[sample_user_menu]\ntype=menu\n"
+        "[general]\n\n[default_user]\ntype=user\nquiet=yes\n\n[default_bridge]\ntype=bridge\n\n[sample_user_menu]\ntype=menu\n"
     ),
     "features.conf": "[general]\n\n[featuremap]\n",
     "cdr.conf": "[general]\nenable=no\n",

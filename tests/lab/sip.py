@@ -123,9 +123,7 @@ class Sipp:
 class Callers(Sipp):
     """Calls from the trunk, begun `rate` per second."""
 
-    def __init__(
-        self, pbx: Pbx, calls: Sequence[Call], *, rate: float = 10.0, script: CallerScript | None = None
-    ) -> None:
+    def __init__(self, pbx: Pbx, calls: Sequence[Call], *, rate: float = 10.0, script: CallerScript | None = None) -> None:
         super().__init__(pbx, "callers", TRUNK_HOST, pbx.ports.take(TRUNK_HOST))
         self.calls = tuple(calls)
         self.rate = rate

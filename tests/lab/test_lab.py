@@ -143,8 +143,7 @@ async def test_a_phone_comes_and_goes_by_registration(pbx: Pbx) -> None:
 
 async def test_one_process_serves_many_phones_and_many_callers_told_apart(pbx: Pbx) -> None:
     calls = [
-        Call(dialled=f"dial-{3001 + n % 4}", name=f"c{n}", number=str(5000 + n), hang_up_after=0.2 + n / 100)
-        for n in range(40)
+        Call(dialled=f"dial-{3001 + n % 4}", name=f"c{n}", number=str(5000 + n), hang_up_after=0.2 + n / 100) for n in range(40)
     ]
     async with Phone(pbx, "bank", PhoneScript.answers(ring=0.05)) as bank, Callers(pbx, calls, rate=80) as callers:
         made = await callers.wait()
