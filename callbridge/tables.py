@@ -56,7 +56,7 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     for row in rows:
         state = str(row.get("state", ""))
         shown = f"{state} ({row['reason']})" if row.get("reason") else state
-        cells = [
+        cells: list[Text | str] = [
             _text(row.get("id")),
             _text(row.get("name")),
             Text(shown, style=_COLOURS.get(state, "")),
@@ -71,7 +71,7 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     table = _table("call", "state", "queue", "tier", "number", "arrived", "agent")
     for row in rows:
         state = str(row.get("state", ""))
-        cells = [
+        cells: list[Text | str] = [
             _text(row.get("id")),
             Text(state, style=_COLOURS.get(state, "")),
             _text(row.get("queue")),

@@ -1,1 +1,0 @@
-"""Async and thin: what talks to the world outside. Adapters decide nothing."""

@@ -8,6 +8,7 @@ send and hear again), and it counts from when it was *sent*: after a stall old e
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
@@ -236,9 +237,16 @@ class Ari:
         self._leaving.clear()
         if self._synced:
             self._synced = False
-            self._last_heard_at = self._proven_at
+            self._last_heard_at = max(self._proven_at, self._last_heard_at)
             self._observer.link(self.settings.name, "ari", False)
             self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
+
+    def resync(self, why: str) -> None:
+        """Drop the connection and begin anew with a snapshot: what was heard meanwhile is of no use any more."""
+        if self._synced:
+            log.warning("ari resync", pbx=self.settings.name, why=why)
+            self._lose()
+            self._proven_at = -math.inf  # the watch ends the connection
 
     # Orders
 

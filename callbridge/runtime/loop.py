@@ -55,15 +55,14 @@ FAULTS_WITHIN = 10.0
 
 
 class Watcher(Protocol):
-    """Who derives something from what happens: metrics, logs, projections. Must return at once and not raise."""
+    """Who derives everything else from what happens: metrics, logs, projections. Returns at once and does not raise."""
 
-    def batch(self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None]) -> None:
-        """One batch was stepped and saved."""
+    def batch(
+        self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
+    ) -> None:
+        """A batch was stepped, saved and acted upon; ``ages`` are its events' in seconds, ``waiting`` the inbox behind it."""
 
-    def stepped(self, age: float, waiting: int) -> None:
-        """One event was stepped at this age in seconds, with so many behind it."""
-
-    def saved(self, seconds: float, degraded: bool) -> None:
+    def saved(self, seconds: float, *, degraded: bool) -> None:
         """A batch was saved, or not."""
 
     def lagged(self, seconds: float) -> None:
@@ -86,7 +85,7 @@ class Runtime:
         perform: Callable[[Order], Awaitable[None]],
         resync: Callable[[str], None],
         zone: ZoneInfo,
-        watchers: Sequence[Watcher] = (),
+        watcher: Watcher,
     ) -> None:
         """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX."""
         self.world = world
@@ -97,7 +96,8 @@ class Runtime:
         self._saver = saver
         self._resync = resync
         self._zone = zone
-        self._watchers = watchers
+        self._watcher = watcher
+        self._ages: list[float] = []
         self._inbox: deque[AnyEvent] = deque()
         self._wake = asyncio.Event()
         self._answers: dict[int, asyncio.Future[AskRefused | None]] = {}
@@ -177,9 +177,8 @@ class Runtime:
             await self._save(changed, facts)
         for order in orders:
             self.lanes.put(order)
-        if changed or facts:
-            for watcher in self._watchers:
-                watcher.batch(facts, changed)
+        ages, self._ages = self._ages, []
+        self._watcher.batch(facts, changed, ages, len(self._inbox))
         for answer, refused in answers:
             if not answer.done():
                 answer.set_result(refused)
@@ -187,8 +186,7 @@ class Runtime:
     async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> None:
         began = time.monotonic()
         await self._saver.save(changed, facts)
-        for watcher in self._watchers:
-            watcher.saved(time.monotonic() - began, self._saver.degraded)
+        self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
 
     def _next(self) -> AnyEvent | None:
         """The next event: deadlines come before what happened after them."""
@@ -201,8 +199,7 @@ class Runtime:
 
     def _step(self, event: AnyEvent) -> Outcome:
         now = self.clock.now()
-        for watcher in self._watchers:
-            watcher.stepped(max(0.0, now - event.at), len(self._inbox))
+        self._ages.append(max(0.0, now - event.at))
         if isinstance(event, CallerArrived) and (not self.accepting or now - event.at > NEW_CALLS_AGE):
             event = replace(event, overloaded=True)
         if isinstance(event, PbxLost):
@@ -292,8 +289,7 @@ class Runtime:
         while True:
             due = time.monotonic() + TICK
             await asyncio.sleep(TICK)
-            for watcher in self._watchers:
-                watcher.lagged(max(0.0, time.monotonic() - due))
+            self._watcher.lagged(max(0.0, time.monotonic() - due))
             offset = self.clock.wall_offset()
             if abs(offset - self.world.wall_offset) > 1.0:
                 self._midnight = 0.0

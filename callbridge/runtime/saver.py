@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from callbridge.adapters.store import Delta, Displaced, Store, StoreDown
+from callbridge.adapters.store import Delta, Displaced, Meta, Store, StoreDown, Whole
 from callbridge.core.facts import AnyFact
 from callbridge.core.world import World
 
@@ -33,7 +33,6 @@ class Saver:
     store: Store
     world: World
     on_displaced: Callable[[], None]
-    number: int = 0
     degraded: bool = False
     facts_lost: int = 0
     _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
@@ -47,8 +46,7 @@ class Saver:
             self._since.update(changed)
             self._owe(facts)
             return False
-        self.number += 1
-        delta = Delta(number=self.number, changed=changed, meta=self._meta(), facts=tuple(facts))
+        delta = Delta(number=self._next(), changed=changed, meta=Meta.of(self.world), facts=tuple(facts))
         write = asyncio.ensure_future(self.store.save(delta))
         done, _ = await asyncio.wait((write,), timeout=BUDGET)
         if not done:
@@ -71,8 +69,8 @@ class Saver:
             await asyncio.wait((self._repair,))
         await self.store.close()
 
-    def _meta(self) -> dict[str, float | int | str]:
-        return {"now": self.world.now, "seq": self.world.seq, "day": self.world.day}
+    def _next(self) -> int:
+        return self.store.number + 1
 
     def _degrade(self, why: str, facts: list[AnyFact]) -> None:
         log.error("store degraded", why=why)
@@ -91,13 +89,11 @@ class Saver:
             await asyncio.sleep(RETRY if whole else 0.0)
             facts, since = tuple(self._owed), dict(self._since)
             self._since.clear()
-            self.number += 1
             try:
                 if whole:
-                    tables = {name: dict(table.rows()) for name, table in self.world.saved_tables().items()}
-                    await self.store.save_all(self.number, tables, self._meta(), facts)
+                    await self.store.save_all(Whole.of(self.world, self._next(), facts))
                 else:
-                    await self.store.save(Delta(number=self.number, changed=since, meta=self._meta(), facts=facts))
+                    await self.store.save(Delta(number=self._next(), changed=since, meta=Meta.of(self.world), facts=facts))
             except StoreDown as trouble:
                 log.warning("store still degraded", why=str(trouble))
                 whole = True

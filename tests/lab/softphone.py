@@ -32,13 +32,13 @@ class Leg(pj.Call):  # type: ignore[misc]
         self.phone, self.number = phone, number
         self.recorder: Any = None
 
-    def onCallState(self, prm: Any) -> None:  # noqa: N802
+    def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
         say("state", call=self.number, state=info.stateText, code=info.lastStatusCode, reason=info.lastReason)
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.recorder = None  # closes the file
 
-    def onCallMediaState(self, prm: Any) -> None:  # noqa: N802
+    def onCallMediaState(self, prm: Any) -> None:
         info = self.getInfo()  # the list of media dies with it
         for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
@@ -51,12 +51,12 @@ class Leg(pj.Call):  # type: ignore[misc]
                     self.phone.tone.startTransmit(audio)
                 say("media", call=self.number)
 
-    def onCallTransferStatus(self, prm: Any) -> None:  # noqa: N802
+    def onCallTransferStatus(self, prm: Any) -> None:
         say("transfer", call=self.number, code=prm.statusCode, final=prm.finalNotify)
         if prm.finalNotify and prm.statusCode < 300:
             self.hangup(pj.CallOpParam())  # as phones do: the other side has gone elsewhere
 
-    def onDtmfDigit(self, prm: Any) -> None:  # noqa: N802
+    def onDtmfDigit(self, prm: Any) -> None:
         say("digit", call=self.number, digit=prm.digit)
 
 
@@ -76,12 +76,12 @@ class Account(pj.Account):  # type: ignore[misc]
         self.legs[number] = Leg(self, number, call_id)
         return self.legs[number]
 
-    def onIncomingCall(self, prm: Any) -> None:  # noqa: N802
+    def onIncomingCall(self, prm: Any) -> None:
         leg = self.leg(prm.callId)
         say("incoming", call=leg.number, invite=prm.rdata.wholeMsg)
         leg.answer(_options(200 if self.settings["answers"] else 180))
 
-    def onRegState(self, prm: Any) -> None:  # noqa: N802
+    def onRegState(self, prm: Any) -> None:
         say("registered", code=prm.code, expires=prm.expiration)
 
     def obey(self, order: dict[str, Any]) -> None:

@@ -1,0 +1,79 @@
+"""The public stream ``facts``: the outbox with people's numbers masked.
+
+A fact's id is its id in both streams. So the stream itself is the cursor, and inserting twice is refused by Redis:
+at least once in, exactly once out, whatever is cut off or repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from callbridge.adapters.outbox import FIELDS, masked_data
+from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_BLOCK = 1.0
+"""Seconds for which a read waits for the next fact."""
+_AT_A_TIME = 500
+_PAUSE = 0.5
+"""Seconds between attempts while Redis is in trouble."""
+
+
+class FactStream:
+    """Copies facts from the outbox to the public stream, in order. ``masked=False`` tells numbers as they are."""
+
+    def __init__(self, settings: RedisSettings, *, masked: bool = True) -> None:
+        self._masked = masked
+        self._cap = settings.facts_cap
+        self._outbox = settings.private("outbox")
+        self._facts = settings.public("facts")
+        self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+
+    async def run(self) -> None:
+        """Copy, for ever."""
+        cursor: str | None = None
+        while True:
+            try:
+                if cursor is None:
+                    cursor = await self.cursor()
+                cursor = await self.copy(cursor, wait=True)
+            except TROUBLE as error:
+                log.warning("fact stream is behind", error=type(error).__name__)
+                cursor = None
+                await asyncio.sleep(_PAUSE)
+
+    async def cursor(self) -> str:
+        """The id of the last fact that the public stream has."""
+        last: Any = await self._redis.xrevrange(self._facts, count=1)
+        return str(last[0][0].decode()) if last else "0-0"
+
+    async def copy(self, cursor: str, *, wait: bool = False) -> str:
+        """Copy what comes after ``cursor``, at most a few hundred facts; gives the new cursor."""
+        block = int(_BLOCK * 1000) if wait else None
+        found: Any = await self._redis.xread({self._outbox: cursor}, count=_AT_A_TIME, block=block)
+        entries = found[0][1] if found else []
+        pipe = self._redis.pipeline(transaction=False)
+        for entry_id, entry in entries:
+            pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
+            cursor = entry_id.decode()
+        for answer in await pipe.execute(raise_on_error=False):
+            if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+        return cursor
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _public(self, entry: dict[bytes, bytes]) -> dict[Any, Any]:
+        public: dict[Any, Any] = {field.encode(): entry[field.encode()] for field in FIELDS}
+        if self._masked:
+            public[b"data"] = masked_data(entry[b"data"].decode(), entry[b"personal"].decode()).encode()
+        return public

@@ -1,0 +1,250 @@
+"""Prometheus: what the contract in DESIGN section 7 names, derived from facts, orders' results and batches.
+
+Counters and histograms are fed as things happen; gauges of queues are copied from the board when somebody scrapes,
+and the text is made in a thread. Label values come from the configuration or from closed sets; the two that people
+may choose freely (reasons, targets) are cleaned and counted: beyond MOST_VALUES they are ``other``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from callbridge import __version__
+from callbridge.adapters.privacy import label
+from callbridge.adapters.views import Board, QueueFigures
+from callbridge.core.agent import State
+from callbridge.core.call import Outcome
+from callbridge.core.facts import (
+    AgentChanged,
+    AnyFact,
+    CallDiverted,
+    DifferenceFound,
+    EntityQuarantined,
+    OfferEnded,
+    OfferMade,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+    WrapUpEnded,
+)
+from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.orders import Order, Ring
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_VALUES = 100
+MOST_AGENTS = 500
+_PREFIX = "callbridge_"
+_NUMBER = re.compile(r"\+?\d{6,}")
+"""What could be a phone number in something that people may choose."""
+_WAITS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
+_QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+_HANDOVER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class _Values:
+    """The first MOST_VALUES values that somebody may choose; the rest are ``other``."""
+
+    def __init__(self, most: int = MOST_VALUES) -> None:
+        self._most = most
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        value = _NUMBER.sub("number", label(value))
+        if value not in self._seen:
+            if len(self._seen) >= self._most:
+                return "other"
+            self._seen.add(value)
+        return value
+
+
+class _QueueGauges(Collector):
+    """Shows the copy that the last scrape took."""
+
+    def __init__(self) -> None:
+        self.figures: Mapping[str, QueueFigures] = {}
+        self.now = 0.0
+
+    def collect(self) -> Iterable[Metric]:
+        waiting = GaugeMetricFamily(f"{_PREFIX}queue_calls_waiting", "Callers in the queue now.", labels=["queue"])
+        oldest = GaugeMetricFamily(f"{_PREFIX}queue_oldest_wait_seconds", "Wait of who waits longest.", labels=["queue"])
+        agents = GaugeMetricFamily(f"{_PREFIX}queue_agents", "Agents that fit the queue.", labels=["queue", "state"])
+        for name, figures in self.figures.items():
+            queue = label(name)
+            since = figures.oldest_arrived_at
+            waiting.add_metric([queue], figures.waiting)
+            oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
+            for state in State:
+                agents.add_metric([queue, state.value], figures.agents.get(state, 0))
+        return (waiting, oldest, agents)
+
+
+class Metrics:
+    """All metrics of one instance, on a registry of its own. ``clock`` is the runtime's: epoch seconds, as facts have.
+
+    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told.
+    """
+
+    def __init__(self, board: Board, clock: Callable[[], float], *, label_agents: bool = False) -> None:
+        self.registry = CollectorRegistry()
+        self._board = board
+        self._clock = clock
+        self._label_agents = label_agents
+        self._gauges = _QueueGauges()
+        self.registry.register(self._gauges)
+        self._freed: dict[str, tuple[float, str]] = {}
+        """Leg -> when its agent became free, queue: until its Ring is done."""
+        self._reason, self._to, self._agent = _Values(), _Values(), _Values(MOST_AGENTS)
+        self._make_call_metrics()
+        self._make_own_metrics()
+
+    def _make_call_metrics(self) -> None:
+        self._offered = self._counter("visits_offered", "Visits begun.", "queue", "tier")
+        self._ended = self._counter("visits_ended", "Visits ended.", "queue", "tier", "outcome")
+        self._within = self._counter("visits_within_target", "Visits answered within target.", "queue", "tier")
+        self._answer_wait = self._histogram("answer_wait_seconds", "Wait of answered visits.", _WAITS, "queue", "tier")
+        self._abandon_wait = self._histogram("abandon_wait_seconds", "Wait of abandoned visits.", _WAITS, "queue", "tier")
+        self._talk = self._histogram("talk_seconds", "Talk of a segment without hold.", _TALKS, "queue")
+        self._hold = self._histogram("hold_seconds", "Hold of a segment.", _TALKS, "queue")
+        self._wrap_up = self._histogram("wrap_up_seconds", "Wrap-up.", _TALKS, "queue")
+        self._offers = self._counter("offers", "Offers ended.", "queue", "result")
+        self._handover = self._histogram(
+            "handover_seconds", "Agent free to next INVITE, with callers waiting.", _HANDOVER, "queue"
+        )
+        self._overflows = self._counter("overflows", "Visits overflowed.", "queue", "to", "reason")
+        self._diverted = self._counter("calls_diverted", "Calls sent to the dialplan.", "pbx", "reason")
+        labels = ("state", "reason", "agent") if self._label_agents else ("state", "reason")
+        self._agent_seconds = self._counter("agent_state_seconds", "Time that agents spent in states now over.", *labels)
+        self._estimated = self._counter("estimated_times", "Facts whose time is estimated: nobody listened.")
+
+    def _make_own_metrics(self) -> None:
+        self._pbx_up = self._gauge("pbx_up", "Is the link to the PBX up?", "pbx", "link")
+        self._pbx_events = self._counter("pbx_events", "Events heard.", "pbx", "type")
+        self._orders = self._counter("orders", "Orders given to the PBX.", "pbx", "order", "result")
+        self._order_seconds = self._histogram("order_seconds", "Time that an order took.", _QUICK, "pbx", "order")
+        self._differences = self._counter("audit_differences", "Differences between books and PBX.", "pbx", "kind")
+        self._quarantines = self._counter("quarantines", "Entities set aside after a fault of ours.", "kind")
+        self._event_age = self._histogram("event_age_seconds", "Age of events when they are stepped.", _QUICK)
+        self._inbox = self._gauge("inbox_depth", "Events that wait in the inbox.")
+        self._lag = self._histogram("loop_lag_seconds", "How late the event loop runs.", _QUICK)
+        self._save_seconds = self._histogram("save_seconds", "Time that a save took.", _QUICK)
+        self._degraded = self._gauge("store_degraded", "1 while the stored world is behind.")
+        self._redis_up = self._gauge("redis_up", "1 while Redis answers.")
+        self._leader = self._gauge("leader", "1 while this instance leads.")
+        self._gauge("build_info", "What runs here.", "version").labels(__version__).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(_PREFIX + name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(_PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
+
+    # -- facts --------------------------------------------------------------------------------------------------
+
+    def on_facts(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            self._on_fact(fact)
+            if getattr(fact, "estimated", False):
+                self._estimated.inc()
+
+    def _on_fact(self, fact: AnyFact) -> None:
+        queue = label(fact.queue)
+        match fact:
+            case VisitBegan():
+                self._offered.labels(queue, label(fact.tier)).inc()
+            case VisitEnded():
+                self._visit_ended(fact, queue, label(fact.tier))
+            case OfferMade(freed_at=float(freed_at)):
+                self._freed[fact.leg] = (freed_at, queue)
+            case OfferEnded():
+                self._freed.pop(fact.leg, None)
+                self._offers.labels(queue, label(fact.result)).inc()
+            case TalkEnded():
+                self._talk.labels(queue).observe(max(0.0, fact.talked - fact.held))
+                self._hold.labels(queue).observe(fact.held)
+            case WrapUpEnded():
+                self._wrap_up.labels(queue).observe(fact.lasted)
+            case CallDiverted():
+                self._diverted.labels(label(pbx_of(LegId(fact.leg))), label(fact.reason)).inc()
+            case AgentChanged():
+                self._agent_changed(fact)
+            case DifferenceFound():
+                self._differences.labels(label(fact.pbx), label(fact.kind)).inc()
+            case EntityQuarantined():
+                self._quarantines.labels(label(fact.kind)).inc()
+
+    def _visit_ended(self, fact: VisitEnded, queue: str, tier: str) -> None:
+        self._ended.labels(queue, tier, label(fact.outcome)).inc()
+        if fact.within_target:
+            self._within.labels(queue, tier).inc()
+        if fact.outcome == Outcome.ANSWERED:
+            self._answer_wait.labels(queue, tier).observe(fact.waited)
+        elif fact.outcome == Outcome.ABANDONED:
+            self._abandon_wait.labels(queue, tier).observe(fact.waited)
+        elif fact.outcome == Outcome.OVERFLOWED:
+            self._overflows.labels(queue, self._to(fact.to), label(fact.reason)).inc()
+
+    def _agent_changed(self, fact: AgentChanged) -> None:
+        if fact.previous == State.LOGGED_OUT:
+            return
+        agent = (self._agent(fact.agent),) if self._label_agents else ()
+        self._agent_seconds.labels(label(fact.previous), self._reason(fact.previous_reason), *agent).inc(max(0.0, fact.lasted))
+
+    # -- the PBX ------------------------------------------------------------------------------------------------
+
+    def on_order(self, pbx: str, order: Order, result: str, seconds: float) -> None:
+        """An order came to an end; ``result`` is ``done``, ``refused``, ``timeout``, ``unsent`` or ``cancelled``."""
+        self.performed(pbx, type(order).__name__, result, seconds)
+        if isinstance(order, Ring):
+            freed = self._freed.pop(order.leg, None)
+            if freed is not None and result == "done":
+                self._handover.labels(freed[1]).observe(max(0.0, self._clock() - freed[0]))
+
+    def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:
+        """As ``on_order``, for whoever knows only the order's name; tells nothing of handovers."""
+        self._orders.labels(label(pbx), label(order), label(result)).inc()
+        self._order_seconds.labels(label(pbx), label(order)).observe(seconds)
+
+    def link(self, pbx: str, link: str, up: bool) -> None:
+        self._pbx_up.labels(label(pbx), label(link)).set(up)
+
+    def heard(self, pbx: str, kind: str) -> None:
+        self._pbx_events.labels(label(pbx), label(kind)).inc()
+
+    # -- ourselves ----------------------------------------------------------------------------------------------
+
+    def on_batch(self, ages: Iterable[float], inbox_depth: int) -> None:
+        """A batch was stepped: how old its events were, and how many still wait."""
+        for age in ages:
+            self._event_age.observe(max(0.0, age))
+        self._inbox.set(inbox_depth)
+
+    def on_save(self, seconds: float, *, degraded: bool) -> None:
+        self._save_seconds.observe(seconds)
+        self._degraded.set(degraded)
+
+    def on_loop_lag(self, seconds: float) -> None:
+        self._lag.observe(max(0.0, seconds))
+
+    def on_redis(self, up: bool) -> None:
+        self._redis_up.set(up)
+
+    def on_leader(self, leads: bool) -> None:
+        self._leader.set(leads)
+
+    async def render(self) -> bytes:
+        """The text for Prometheus."""
+        self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
+        text: Any = await asyncio.to_thread(generate_latest, self.registry)
+        return bytes(text)

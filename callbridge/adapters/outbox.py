@@ -1,0 +1,103 @@
+"""The outbox: facts in the envelope that every reader gets, with ids that make telling them twice harmless.
+
+A fact's id is ``<leader's token>-<seq>``. Tokens grow with every take-over and seq within one, so the id is also a
+legal and growing id of a Redis stream: Redis itself refuses a fact that the stream already has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from callbridge.adapters.codec import fact_data, fact_type
+from callbridge.adapters.privacy import masked, personal
+from callbridge.core.call import Call
+from callbridge.core.facts import AnyFact, CallArrived, CallEnded
+from callbridge.core.ids import LegId, channel_of, pbx_of
+
+VERSION = 1
+FIELDS = ("id", "seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data")
+_REMEMBERED = 1000
+"""Calls that ended, whose origin is still known: some facts come after the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A fact on its way out. ``data`` and ``public_data`` (numbers masked) are JSON objects."""
+
+    id: str
+    seq: int
+    at: float
+    type: str
+    call: str
+    pbx: str
+    uniqueid: str
+    linkedid: str
+    v: int
+    data: str
+    personal: str
+    """The names of the fields of ``data`` that hold a customer's number or name, joined by commas."""
+
+
+def masked_data(data: str, personal_fields: str) -> str:
+    """The JSON object ``data`` as others may see it."""
+    if not personal_fields:
+        return data
+    content = json.loads(data)
+    for field in personal_fields.split(","):
+        content[field] = masked(field, content[field])
+    return json.dumps(content, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    pbx: str
+    uniqueid: str
+    linkedid: str
+
+
+_NOWHERE = _Origin("", "", "")
+
+
+class Stamper:
+    """Puts facts into envelopes; remembers where each call came in, because only its first fact says so."""
+
+    def __init__(self) -> None:
+        self._origins: dict[str, _Origin] = {}
+        self._ended: deque[str] = deque()
+
+    def know(self, calls: Iterable[Call]) -> None:
+        """Calls restored from a saved world: a channel's id is Asterisk's uniqueid; the linkedid is not saved."""
+        for call in calls:
+            self._origins.setdefault(call.id, _Origin(pbx_of(call.leg), channel_of(call.leg), ""))
+
+    def stamp(self, token: int, facts: Iterable[AnyFact]) -> list[Envelope]:
+        return [self._stamp(token, fact) for fact in facts]
+
+    def _stamp(self, token: int, fact: AnyFact) -> Envelope:
+        if isinstance(fact, CallArrived):
+            uniqueid = fact.uniqueid or channel_of(LegId(fact.leg))
+            self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid)
+        elif isinstance(fact, CallEnded):
+            self._forget_later(fact.call)
+        origin = self._origins.get(fact.call, _NOWHERE)
+        return Envelope(
+            id=f"{token}-{fact.seq}",
+            seq=fact.seq,
+            at=fact.at,
+            type=fact_type(fact),
+            call=fact.call,
+            pbx=origin.pbx or getattr(fact, "pbx", "") or pbx_of(LegId(getattr(fact, "leg", ""))),
+            uniqueid=origin.uniqueid,
+            linkedid=origin.linkedid,
+            v=VERSION,
+            data=json.dumps(fact_data(fact), separators=(",", ":")),
+            personal=",".join(field for field, _ in personal(fact)),
+        )
+
+    def _forget_later(self, call: str) -> None:
+        self._ended.append(call)
+        if len(self._ended) > _REMEMBERED:
+            self._origins.pop(self._ended.popleft(), None)

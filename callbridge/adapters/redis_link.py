@@ -1,0 +1,48 @@
+"""How we reach Redis: one place for its address, its names and its short temper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+TROUBLE = (RedisError, OSError, TimeoutError)
+"""What a Redis that is down, slow or confused raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedisSettings:
+    """Times in seconds. ``world`` names one cluster of callbridge instances that share their calls."""
+
+    url: str = field(default="redis://127.0.0.1:6379/0", repr=False)
+    prefix: str = "callbridge:"
+    world: str = "main"
+    connect_timeout: float = 0.5
+    timeout: float = 1.0
+    """For any one answer: generous, because the runtime has a budget of its own."""
+    outbox_cap: int = 100_000
+    facts_cap: int = 100_000
+    """Facts kept in the outbox and in the public stream, about."""
+
+    def private(self, name: str) -> str:
+        """A key of the saved world. The braces keep all of them in one slot of a Redis Cluster."""
+        return f"{self.prefix}{{{self.world}}}:{name}"
+
+    def public(self, name: str) -> str:
+        return f"{self.prefix}{name}"
+
+
+def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
+    """A client that connects when first used, and never repeats a command by itself: what repeats is decided above."""
+    return Redis.from_url(
+        settings.url,
+        socket_connect_timeout=settings.connect_timeout,
+        socket_timeout=settings.timeout if timeout is None else timeout,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+        client_name="callbridge",
+        protocol=2,
+    )

@@ -1,0 +1,258 @@
+"""The world in Redis: one atomic script for each batch, and a whole that is built beside the old one and swapped in.
+
+The scripts compare the token first and the number second. A token below ours, or none, means that Redis lost its
+memory or was restored from an old copy: deltas are refused until the whole is saved. Rows are hashes, one for each
+table; the batch's facts go to the outbox stream in the same script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from callbridge.adapters.codec import SCHEMA, TABLES, BadRow, check_schema, decode_row, encode_row
+from callbridge.adapters.outbox import Envelope, Stamper
+from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
+from callbridge.adapters.store import BadRowFound, Delta, Displaced, Ledger, Meta, Saved, SnapshotOwed, StoreDown, Whole
+from callbridge.core.facts import AnyFact
+
+_FIELDS = ("seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data", "personal")
+
+_TELL = """
+local function tell(outbox, cap, first)
+  for i = first, #ARGV, 11 do
+    local told = redis.pcall('XADD', outbox, 'MAXLEN', '~', cap, ARGV[i], 'id', ARGV[i], 'seq', ARGV[i+1], 'at', ARGV[i+2],
+      'type', ARGV[i+3], 'call', ARGV[i+4], 'pbx', ARGV[i+5], 'uniqueid', ARGV[i+6], 'linkedid', ARGV[i+7],
+      'v', ARGV[i+8], 'data', ARGV[i+9], 'personal', ARGV[i+10])
+    if type(told) == 'table' and told.err and not string.find(told.err, 'equal or smaller') then
+      error(told.err)
+    end
+  end
+end
+local function describe(meta, first)
+  redis.call('HSET', meta, 'schema', ARGV[first], 'now', ARGV[first+1], 'seq', ARGV[first+2], 'day', ARGV[first+3])
+end
+local mine, number = tonumber(ARGV[1]), tonumber(ARGV[2])
+local theirs = tonumber(redis.call('HGET', KEYS[1], 'token') or '0')
+local stored = tonumber(redis.call('HGET', KEYS[1], 'number') or '0')
+if theirs > mine then return 'displaced' end
+"""
+
+_SAVE = (
+    _TELL
+    + """
+if theirs < mine then return 'forgotten' end
+if number <= stored then return 'old' end
+if stored ~= tonumber(ARGV[3]) then return 'gap' end
+local rows = tonumber(ARGV[5])
+for i = 10, 9 + 3 * rows, 3 do
+  local key = KEYS[tonumber(ARGV[i])]
+  if ARGV[i+2] == '' then redis.call('HDEL', key, ARGV[i+1]) else redis.call('HSET', key, ARGV[i+1], ARGV[i+2]) end
+end
+tell(KEYS[2], ARGV[4], 10 + 3 * rows)
+describe(KEYS[1], 6)
+redis.call('HSET', KEYS[1], 'number', ARGV[2])
+return 'saved'
+"""
+)
+"""KEYS: meta, outbox, tables. ARGV: token, number, base, cap, how many rows, 4 of meta, (table, key, row)..., facts..."""
+
+_SWAP = (
+    _TELL
+    + """
+if theirs == mine and number <= stored then return 'old' end
+local tables = (#KEYS - 2) / 2
+for i = 3, 2 + tables do
+  if redis.call('HLEN', KEYS[i + tables]) ~= tonumber(ARGV[i + 1]) then return 'torn' end
+end
+for i = 3, 2 + tables do
+  if tonumber(ARGV[i + 1]) > 0 then
+    redis.call('PERSIST', KEYS[i + tables])
+    redis.call('RENAME', KEYS[i + tables], KEYS[i])
+  else
+    redis.call('DEL', KEYS[i])
+  end
+end
+tell(KEYS[2], ARGV[3], 8 + tables)
+describe(KEYS[1], 4 + tables)
+redis.call('HSET', KEYS[1], 'token', ARGV[1], 'number', ARGV[2])
+return 'saved'
+"""
+)
+"""KEYS: meta, outbox, tables, staged tables. ARGV: token, number, cap, rows of each table, 4 of meta, facts..."""
+
+_TAKE_OVER = """
+local last = tonumber(redis.call('HGET', KEYS[1], 'token') or '0')
+local token = string.format('%.0f', math.max(tonumber(ARGV[1]), last + 1))
+redis.call('HSET', KEYS[1], 'token', token)
+return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
+"""
+
+_STAGED_FOR = 60
+"""Seconds after which the staged rows of a save that was cut off go away."""
+_SLICE = 500
+"""Rows encoded, sent or decoded at a time: a few milliseconds of the loop."""
+
+
+class RedisStore:
+    """One instance's view of the saved world. Not to be shared: it remembers what it saved."""
+
+    durable = True
+
+    def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._redis: Redis = connect(settings)
+        self._ledger = Ledger()
+        self._stamper = Stamper()
+        self._token = 0
+        self._meta = settings.private("meta")
+        self._outbox = settings.private("outbox")
+        self._tables = [settings.private(table) for table in TABLES]
+        self._save = self._redis.register_script(_SAVE)
+        self._swap = self._redis.register_script(_SWAP)
+        self._take_over = self._redis.register_script(_TAKE_OVER)
+
+    @property
+    def token(self) -> int:
+        return self._token
+
+    @property
+    def number(self) -> int:
+        return self._ledger.sent
+
+    @property
+    def snapshot_owed(self) -> bool:
+        return self._ledger.owed
+
+    async def take_over(self) -> int:
+        with _trouble():
+            token, number = await self._take_over(keys=[self._meta], args=[int(self._clock() * 1000)])
+        self._token = int(token)
+        self._ledger.start(int(number))
+        return self._token
+
+    async def load(self) -> Saved | None:
+        with _trouble():
+            pipe = self._redis.pipeline(transaction=True)
+            for key in (self._meta, *self._tables):
+                pipe.hgetall(key)
+            meta, *tables = await pipe.execute()
+        if b"number" not in meta:
+            return None
+        check_schema(int(meta[b"schema"]))
+        saved = Saved(
+            number=int(meta[b"number"]),
+            meta=Meta(now=float(meta[b"now"]), seq=int(meta[b"seq"]), day=meta[b"day"].decode()),
+        )
+        for table, rows in zip(TABLES, tables, strict=True):
+            await asyncio.to_thread(_decode, saved, table, rows)
+        self._stamper.know(saved.calls)
+        return saved
+
+    async def save(self, delta: Delta) -> None:
+        base = self._ledger.begin(delta.number)
+        rows: list[bytes | str | int] = []
+        for (table, key), row in delta.changed.items():
+            if table in TABLES:
+                rows += (3 + TABLES.index(table), _bytes(key), b"" if row is None else encode_row(table, row))
+        args = [self._token, delta.number, base, self._settings.outbox_cap, len(rows) // 3]
+        with _trouble():
+            answer = await self._save(
+                keys=[self._meta, self._outbox, *self._tables],
+                args=[*args, *_described(delta.meta), *rows, *self._told(delta.facts)],
+            )
+        self._conclude(answer, delta.number)
+
+    async def save_all(self, whole: Whole) -> None:
+        self._ledger.begin_whole(whole.number)
+        staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
+        with _trouble():
+            for table, key in zip(TABLES, staged, strict=True):
+                await self._stage(table, key, whole.rows.get(table, {}))
+            counts = [len(whole.rows.get(table, {})) for table in TABLES]
+            answer = await self._swap(
+                keys=[self._meta, self._outbox, *self._tables, *staged],
+                args=[
+                    *(self._token, whole.number, self._settings.outbox_cap, *counts),
+                    *_described(whole.meta),
+                    *self._told(whole.facts),
+                ],
+            )
+        self._conclude(answer, whole.number)
+
+    async def reset(self) -> None:
+        with _trouble():
+            keys = [key async for key in self._redis.scan_iter(match=self._settings.private("*"), count=1000)]
+            if keys:
+                await self._redis.delete(*keys)
+        self._ledger.start(0)
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _conclude(self, answer: bytes, number: int) -> None:
+        match answer:
+            case b"saved":
+                self._ledger.confirm(number)
+            case b"displaced":
+                raise Displaced(f"token {self._token} is in force no more")
+            case _:
+                raise SnapshotOwed(f"save {number} was refused: {answer.decode()}")
+
+    def _told(self, facts: Sequence[AnyFact]) -> Iterator[str | bytes]:
+        for envelope in self._stamper.stamp(self._token, facts):
+            yield envelope.id
+            yield from _flat(envelope)
+
+    async def _stage(self, table: str, key: str, rows: Mapping[str, object]) -> None:
+        items = iter(rows.items())
+        while part := list(islice(items, _SLICE)):
+            encoded = await asyncio.to_thread(_encode, table, part)
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(key, mapping=encoded)
+            pipe.expire(key, _STAGED_FOR)
+            await pipe.execute()
+
+
+@contextmanager
+def _trouble() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        raise StoreDown(f"Redis refused: {error}") from error
+    except TROUBLE as error:
+        raise StoreDown(f"{type(error).__name__}: {error}") from error
+
+
+def _encode(table: str, rows: Sequence[tuple[str, object]]) -> dict[Any, Any]:
+    return {_bytes(key): encode_row(table, row) for key, row in rows}
+
+
+def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
+    for key, data in rows.items():
+        try:
+            saved.add(decode_row(table, data))
+        except BadRow as error:
+            saved.bad.append(BadRowFound(table=table, key=key.decode(errors="replace"), problem=str(error)))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _described(meta: Meta) -> tuple[int, str, int, str]:
+    return SCHEMA, repr(meta.now), meta.seq, meta.day
+
+
+def _flat(envelope: Envelope) -> Iterator[str | bytes]:
+    for name in _FIELDS:
+        value: Any = getattr(envelope, name)
+        yield _bytes(value) if isinstance(value, str) else repr(value)

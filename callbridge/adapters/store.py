@@ -1,0 +1,230 @@
+"""Where the world is kept: the protocol, and the store of those who live without Redis.
+
+Rules of every store. A save is all or nothing. Saves are numbered: a delta is applied only on top of exactly the
+number that this store last saw saved, so neither a late write nor a lost one can leave a world that never was.
+After a save whose end is not known, the store wants the whole (``SnapshotOwed``) before it takes another delta.
+The newest token wins; a store with an older one never writes again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from callbridge.adapters.codec import TABLES, Row
+from callbridge.core.agent import Agent
+from callbridge.core.call import Call
+from callbridge.core.facts import AnyFact
+from callbridge.core.leg import Leg
+from callbridge.core.tally import Tally
+from callbridge.core.world import World
+
+
+class Displaced(Exception):
+    """A newer token is in force: somebody else leads."""
+
+
+class StoreDown(Exception):
+    """The store cannot be reached, is too slow or refuses; whether the save happened is not known."""
+
+
+class SnapshotOwed(StoreDown):
+    """Nothing was written: what is stored is not what this delta builds on. ``save_all`` mends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """The world's own figures: its time (epoch seconds), the last fact's number, the day."""
+
+    now: float = 0.0
+    seq: int = 0
+    day: str = ""
+
+    @classmethod
+    def of(cls, world: World) -> Meta:
+        return cls(now=world.now, seq=world.seq, day=world.day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What one batch changed. ``number`` grows by any amount from save to save."""
+
+    number: int
+    changed: Mapping[tuple[str, str], object | None]
+    """(table, key) -> row, None when dropped; tables that are not saved are left out by the store."""
+    meta: Meta
+    facts: Sequence[AnyFact] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """The whole world at one moment; rows are frozen, so it may be encoded while the world goes on."""
+
+    number: int
+    rows: Mapping[str, Mapping[str, object]]
+    """Table -> key -> row."""
+    meta: Meta
+    facts: Sequence[AnyFact] = ()
+    """Facts that no save has surely taken yet; told twice does no harm."""
+
+    @classmethod
+    def of(cls, world: World, number: int, facts: Sequence[AnyFact] = ()) -> Whole:
+        rows = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+        return cls(number=number, rows=rows, meta=Meta.of(world), facts=tuple(facts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRowFound:
+    table: str
+    key: str
+    problem: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Saved:
+    """A world as it was saved; ``bad`` are the rows that could not be read, left out."""
+
+    number: int
+    meta: Meta
+    calls: list[Call] = field(default_factory=list)
+    legs: list[Leg] = field(default_factory=list)
+    agents: list[Agent] = field(default_factory=list)
+    tallies: list[Tally] = field(default_factory=list)
+    bad: list[BadRowFound] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        match row:
+            case Call():
+                self.calls.append(row)
+            case Leg():
+                self.legs.append(row)
+            case Agent():
+                self.agents.append(row)
+            case Tally():
+                self.tallies.append(row)
+
+
+class Store(Protocol):
+    """Every method may raise StoreDown; the saves also Displaced. A save may be cancelled at any moment."""
+
+    @property
+    def durable(self) -> bool:
+        """Does what is saved outlive the process?"""
+
+    @property
+    def number(self) -> int:
+        """Of the last save sent, by whomever: the next one must be greater. Known after ``take_over``."""
+
+    @property
+    def snapshot_owed(self) -> bool:
+        """Must the next save be ``save_all``?"""
+
+    async def take_over(self) -> int:
+        """Become the leader: a token newer than every one before."""
+
+    async def load(self) -> Saved | None:
+        """The saved world; None when there is none. Raises FutureSchema."""
+
+    async def save(self, delta: Delta) -> None: ...
+
+    async def save_all(self, whole: Whole) -> None: ...
+
+    async def reset(self) -> None:
+        """Forget everything. For tests."""
+
+    async def close(self) -> None: ...
+
+
+class Ledger:
+    """The numbers of a store: which save was sent last, and which is known to be in."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.saved = 0
+
+    @property
+    def owed(self) -> bool:
+        return self.sent != self.saved
+
+    def begin(self, number: int) -> int:
+        """A delta is about to go out; gives the number that it builds on. Raises SnapshotOwed."""
+        if self.owed:
+            raise SnapshotOwed(f"save {self.sent} was never confirmed")
+        return self.begin_whole(number)
+
+    def begin_whole(self, number: int) -> int:
+        if number <= self.sent:
+            raise ValueError(f"save {number} comes after save {self.sent}")
+        self.sent = number
+        return self.saved
+
+    def confirm(self, number: int) -> None:
+        self.saved = max(self.saved, number)
+
+    def start(self, number: int) -> None:
+        self.sent = self.saved = number
+
+
+class MemoryStore:
+    """The world outlives a take-over within this process, nothing more."""
+
+    durable = False
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._ledger = Ledger()
+        self._token = 0
+        self._rows: dict[str, dict[str, object]] = {table: {} for table in TABLES}
+        self._meta = Meta()
+        self.told: list[AnyFact] = []
+
+    @property
+    def number(self) -> int:
+        return self._ledger.sent
+
+    @property
+    def snapshot_owed(self) -> bool:
+        return self._ledger.owed
+
+    async def take_over(self) -> int:
+        self._token = max(int(self._clock() * 1000), self._token + 1)
+        return self._token
+
+    async def load(self) -> Saved | None:
+        if not self._ledger.saved:
+            return None
+        saved = Saved(number=self._ledger.saved, meta=self._meta)
+        for rows in self._rows.values():
+            for row in rows.values():
+                assert isinstance(row, Row)
+                saved.add(row)
+        return saved
+
+    async def save(self, delta: Delta) -> None:
+        self._ledger.begin(delta.number)
+        for (table, key), row in delta.changed.items():
+            if table not in self._rows:
+                continue
+            if row is None:
+                self._rows[table].pop(key, None)
+            else:
+                self._rows[table][key] = row
+        self._done(delta)
+
+    async def save_all(self, whole: Whole) -> None:
+        self._ledger.begin_whole(whole.number)
+        self._rows = {table: dict(whole.rows.get(table, {})) for table in TABLES}
+        self._done(whole)
+
+    def _done(self, save: Delta | Whole) -> None:
+        self._meta = save.meta
+        self.told = [*self.told, *save.facts][-1000:]
+        self._ledger.confirm(save.number)
+
+    async def reset(self) -> None:
+        self.__init__(self._clock)  # type: ignore[misc]
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,348 @@
+"""Builds the parts from the settings, starts them in order, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiohttp import web
+
+from callbridge.adapters import log as logs
+from callbridge.adapters.ami import Ami, AmiSettings
+from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.fact_stream import FactStream
+from callbridge.adapters.http import HttpSettings, Probes, make_app
+from callbridge.adapters.link import NotSent, Refused, TimedOut
+from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.projection import RedisProjection
+from callbridge.adapters.redis_link import RedisSettings
+from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.store import MemoryStore, Store, StoreDown
+from callbridge.adapters.stories import Stories
+from callbridge.adapters.tiers import TierBook
+from callbridge.adapters.views import Board
+from callbridge.core.events import Ask, PbxLost, PlanChanged
+from callbridge.core.facts import AskRefused
+from callbridge.core.ids import pbx_of
+from callbridge.core.orders import DropBridge, InspectPhone, Order
+from callbridge.core.world import World
+from callbridge.publisher import Publisher, boot_name
+from callbridge.runtime import Clock, Runtime
+from callbridge.runtime.loop import Fatal
+from callbridge.runtime.saver import Saver
+from callbridge.settings import ConfigFaults, Settings, load
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+DONE, FAILED, REPLACED = 0, 1, 3
+CLOSING = 4.0
+"""Seconds that an orderly stop may take."""
+STORE_PATIENCE = 1.0
+"""Seconds between attempts to reach the store at start."""
+
+
+class App:
+    """One running callbridge. ``stop`` may be called from anywhere on the loop; the first exit code given stays."""
+
+    def __init__(self, settings: Settings, config: Path) -> None:
+        self.settings = settings
+        self.config = config
+        self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.links: dict[str, Ari] = {}
+        self.phones: dict[str, Ami] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def stop(self, code: int) -> None:
+        if not self.exit_code.done():
+            self.exit_code.set_result(code)
+
+    # -- building -----------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Everything up, in order: store, world, views, HTTP, links."""
+        settings = self.settings
+        plan = settings.plan()
+        store = self._store()
+        saved = await self._take_over(store)
+        self.clock = Clock(not_before=saved.meta.now if saved else 0.0)
+        self.world = World(plan, boot_name())
+        if saved is not None:
+            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies)
+            self.world.now, self.world.seq, self.world.day = saved.meta.now, saved.meta.seq, saved.meta.day
+            for bad in saved.bad:
+                log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
+            log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
+        self.board = Board.of(self.world, masked=settings.log.mask_numbers)
+        self.metrics = Metrics(self.board, self.clock.now)
+        self.metrics.on_leader(True)
+        self.stories = Stories(mask=settings.log.mask_numbers)
+        projection = self._projection()
+        facts = logs.FactLog(mask=settings.log.mask_numbers)
+        self.saver = Saver(store, self.world, self._displaced)
+        self.runtime = Runtime(
+            self.world,
+            self.clock,
+            self.saver,
+            perform=self._perform,
+            resync=self._resync,
+            zone=ZoneInfo(settings.instance.timezone),
+            watcher=Publisher(self.world, self.board, self.metrics, self.stories, facts, projection),
+        )
+        self.tiers = self._tier_book()
+        await self.tiers.load()
+        self._link(last_heard_at=saved.meta.now if saved else None)
+        for pbx in self.links:
+            self.runtime.tell(PbxLost(at=self.clock.now(), pbx=pbx))
+        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
+        self._run("runtime", self._consume())
+        self._run("tiers", self.tiers.watch())
+        for name, link in self.links.items():
+            self._run(f"ari {name}", link.run())
+            self._run(f"ami {name}", self.phones[name].run())
+        gc.freeze()  # what lives as long as the process need not be looked at again and again
+
+    def _store(self) -> Store:
+        redis = self._redis()
+        return MemoryStore() if redis is None else RedisStore(redis)
+
+    def _redis(self) -> RedisSettings | None:
+        redis = self.settings.redis
+        return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=self.settings.instance.app)
+
+    async def _take_over(self, store: Store) -> Any:
+        """A token newer than every one before, and the saved world. Without a reachable store there is no safe start."""
+        while True:
+            try:
+                await store.take_over()
+                return await store.load()
+            except StoreDown as trouble:
+                log.error("the store cannot be reached; waiting for it", why=str(trouble))
+                await asyncio.sleep(STORE_PATIENCE)
+
+    def _projection(self) -> RedisProjection | None:
+        redis = self._redis()
+        if redis is None:
+            return None
+        projection = RedisProjection(redis, self.board, told=self.metrics.on_redis)
+        self._run("projection", projection.run())
+        self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
+        return projection
+
+    def _tier_book(self) -> TierBook:
+        tiers = self.settings.tiers
+        return TierBook(
+            tiers.order,
+            tiers.default,
+            tiers.numbers,
+            tiers.csv,
+            tiers.country_code or "",
+            report=lambda line: log.warning("tiers", why=line),
+        )
+
+    def _link(self, last_heard_at: float | None) -> None:
+        instance = self.settings.instance
+        for pbx in self.settings.pbx:
+            ari = AriSettings(
+                name=pbx.name,
+                url=pbx.ari.url,
+                user=pbx.ari.user,
+                password=pbx.ari.password.get_secret_value(),
+                app=instance.app,
+                prefix=instance.prefix,
+                bridge_type=pbx.bridge_type,
+                echo_limit=pbx.echo_limit,
+            )
+            ami = AmiSettings(
+                name=pbx.name,
+                user=pbx.ami.user,
+                secret=pbx.ami.secret.get_secret_value(),
+                host=pbx.ami.host,
+                port=pbx.ami.port,
+            )
+            self.links[pbx.name] = Ari(
+                ari,
+                tell=self.runtime.tell,
+                now=self.clock.now,
+                tier_of=self._tier_of,
+                on_replaced=self._replaced,
+                observer=self.metrics,
+                last_heard_at=last_heard_at,
+            )
+            self.phones[pbx.name] = Ami(ami, tell=self.runtime.tell, now=self.clock.now, observer=self.metrics)
+
+    # -- running ------------------------------------------------------------------------------------------------
+
+    async def _perform(self, order: Order) -> None:
+        """Carry out one order on its PBX, and count it."""
+        pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0])
+        link = self.links.get(pbx)
+        if link is None:
+            raise NotSent(f"no PBX {pbx} is configured")
+        began = time.monotonic()
+        result = "failed"
+        try:
+            await link.perform(order)
+            result = "done"
+        except NotSent:
+            result = "unsent"
+            raise
+        except TimedOut:
+            result = "timeout"
+            raise
+        except Refused:
+            result = "refused"
+            raise
+        finally:
+            self.metrics.on_order(pbx, order, result, time.monotonic() - began)
+
+    def _tier_of(self, number: str) -> str:
+        return self.tiers.tier_of(number)  # the book in force now: a reload brings another
+
+    def _resync(self, pbx: str) -> None:
+        self.links[pbx].resync("overload")
+
+    def _displaced(self) -> None:
+        log.error("another instance has taken the store; standing down")
+        self.stop(REPLACED)
+
+    def _replaced(self) -> None:
+        log.error("another instance has taken the application; standing down")
+        self.stop(REPLACED)
+
+    async def _consume(self) -> None:
+        try:
+            await self.runtime.run()
+        except BaseExceptionGroup as troubles:
+            fatal, rest = troubles.split(Fatal)
+            if fatal is None or rest is not None:
+                raise
+            log.critical("cannot go on", why=str(fatal.exceptions[0]))
+            evacuated = await self.runtime.evacuate()
+            log.critical("waiting callers were sent to the fallback", callers=evacuated)
+            self.stop(FAILED)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A part that ends by itself with an error ends the whole: better restarted than lame."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a part of callbridge failed", part=task.get_name(), exc_info=task.exception())
+            self.stop(FAILED)
+
+    async def reload(self) -> None:
+        """SIGHUP: the configuration anew; refused whole when it is wrong."""
+        try:
+            settings = await asyncio.to_thread(load, self.config)
+        except ConfigFaults as wrong:
+            for fault in wrong.faults:
+                log.error("reload refused", fault=str(fault))
+            return
+        self.settings = settings
+        book = self._tier_book()
+        await book.load()
+        self.tiers = book
+        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=settings.plan()))
+        log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
+
+    async def close(self) -> None:
+        """Stop hearing and acting. Calls stay in the PBX; the next start takes them up again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runtime.lanes.close()
+        await self.saver.close()
+
+    # -- for HTTP -----------------------------------------------------------------------------------------------
+
+    def missing(self) -> list[str]:
+        """What is not up that should be."""
+        missing = [f"pbx {name}: no ARI link" for name, link in self.links.items() if not link.fresh]
+        missing += [f"pbx {name}: no AMI link" for name, link in self.phones.items() if not link.up]
+        return missing + (["the store is behind"] if self.saver.degraded else [])
+
+
+class Desk:
+    """What HTTP may ask and see."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def ask(self, agent: str, ask: Ask, reason: str, phone: str) -> AskRefused | None:
+        async with asyncio.timeout(5.0):
+            return await self._app.runtime.ask(agent, ask, reason=reason, phone=phone)
+
+    def board(self) -> Board:
+        return self._app.board
+
+    def story(self, call: str) -> list[dict[str, Any]] | None:
+        return self._app.stories.story(call)
+
+
+@contextlib.asynccontextmanager
+async def _http(app: App) -> AsyncIterator[None]:
+    http = app.settings.http
+    token = http.token.get_secret_value() if http.token else ""
+    probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
+    site = make_app(HttpSettings(host=http.host, port=http.port, token=token), Desk(app), probes)
+    runner = web.AppRunner(site, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, http.host, http.port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def serve(settings: Settings, config: Path) -> int:
+    """Run until stopped; gives the exit code."""
+    logs.configure(level=settings.log.level.upper())
+    for warning in settings.warnings:
+        log.warning("configuration", why=str(warning))
+    app = App(settings, config)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, app.stop, DONE)
+    reloads: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGHUP, _in_background(app.reload, reloads))
+    running = asyncio.create_task(_until_stopped(app), name="serve")
+    await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((running,), timeout=CLOSING)
+    running.cancel()  # it may be waiting for a store that does not come
+    await asyncio.gather(running, return_exceptions=True)
+    if not running.cancelled() and (trouble := running.exception()) is not None:
+        if not isinstance(trouble, OSError):
+            raise trouble
+        log.critical("cannot start", why=str(trouble))
+        return FAILED
+    return app.exit_code.result() if app.exit_code.done() else DONE
+
+
+async def _until_stopped(app: App) -> None:
+    try:
+        await app.start()
+        async with _http(app):
+            log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
+            await asyncio.shield(app.exit_code)
+    finally:
+        if hasattr(app, "runtime"):
+            await app.close()
+
+
+def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:
+    def begin() -> None:
+        task = asyncio.create_task(work())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    return begin

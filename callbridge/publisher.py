@@ -1,0 +1,63 @@
+"""Who is told: one place that hands every batch on to metrics, log, stories and projections.
+
+All of it is derived from facts and changed rows after the orders went out; nothing here can slow or stop a call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from callbridge.adapters.log import FactLog
+from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.projection import RedisProjection
+from callbridge.adapters.stories import Stories
+from callbridge.adapters.views import Board
+from callbridge.core.facts import AnyFact
+from callbridge.core.world import World
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class Publisher:
+    """The runtime's watcher."""
+
+    def __init__(
+        self, world: World, board: Board, metrics: Metrics, stories: Stories, facts: FactLog, projection: RedisProjection | None
+    ) -> None:
+        self._world = world
+        self._board = board
+        self._metrics = metrics
+        self._stories = stories
+        self._log = facts
+        self._projection = projection
+
+    def batch(
+        self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
+    ) -> None:
+        self._metrics.on_batch(ages, waiting)
+        if not facts and not changed:
+            return
+        self._metrics.on_facts(facts)
+        self._stories.on_facts(facts)
+        touched = self._board.note(self._world, changed)
+        if self._projection is not None:
+            self._projection.touch(touched)
+        self._log.on_facts(facts, inbox_depth=waiting, event_age=max(ages, default=0.0))
+
+    def saved(self, seconds: float, *, degraded: bool) -> None:
+        self._metrics.on_save(seconds, degraded=degraded)
+
+    def lagged(self, seconds: float) -> None:
+        self._metrics.on_loop_lag(seconds)
+
+
+def boot_name() -> str:
+    """A name for this run, new at every start: part of every id that it mints."""
+    milliseconds, digits, name = time.time_ns() // 1_000_000, "0123456789abcdefghijklmnopqrstuvwxyz", ""
+    while milliseconds:
+        milliseconds, digit = divmod(milliseconds, 36)
+        name = digits[digit] + name
+    return name

@@ -1,0 +1,224 @@
+"""One running callbridge of the lab: the real command in a process of its own, beside a lab PBX.
+
+Rule of this file: it is used as people and systems use it: a config file, the HTTP interface, signals, and its log.
+"""
+
+import asyncio
+import json
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from callbridge.client import ApiError, Client
+from tests.lab.pbx import Pbx
+from tests.lab.ports import PortBlock
+from tests.lab.process import Process
+from tests.lab.redis import RedisServer
+
+Fact = dict[str, Any]
+
+QUICK: dict[str, Any] = {
+    "short_abandon": 1,
+    "wrap_up": 1,
+    "ring_for": 4,
+    "rejected": {"rest": 2},
+    "offline": {"rest": 2},
+    "no_answer": {"not_ready": "rona"},
+}
+"""Queue settings for tests: everything that a person waits for is short."""
+
+
+def agent(phone: str, skills: Mapping[str, int], connect: str = "ring", *, login: bool = True) -> dict[str, Any]:
+    return {"name": f"Agent {phone}", "skills": dict(skills), "phone": f"PJSIP/{phone}", "connect": connect, "login": login}
+
+
+def floor(
+    agents: Mapping[str, dict[str, Any]], queues: Mapping[str, dict[str, Any]] | None = None, **more: Any
+) -> dict[str, Any]:
+    """A configuration without its links: one queue ``support`` for whoever has that skill, unless queues are given."""
+    queues = queues or {"support": {"steps": [{"skills": "support"}]}}
+    skills = sorted({skill for one in agents.values() for skill in one["skills"]} | set(more.pop("skills", ())))
+    return {
+        "skills": skills,
+        "entries": {name: {"queue": name} for name in queues},
+        "queue_defaults": QUICK | more.pop("queue_defaults", {}),
+        "queues": dict(queues),
+        "agents": dict(agents),
+        **more,
+    }
+
+
+class Callbridge:
+    """callbridge beside a PBX: ``async with Callbridge(pbx, floor(...), redis=redis) as bridge: ...``"""
+
+    def __init__(self, pbx: Pbx, config: Mapping[str, Any], *, redis: RedisServer | None = None) -> None:
+        self.pbx = pbx
+        self.folder = Path(tempfile.mkdtemp(prefix="cb-run-"))
+        self._ports = PortBlock(1)
+        self.port = self._ports.take("127.0.0.1", socket.SOCK_STREAM)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = Client(self.url)
+        self.log = self.folder / "log"
+        self.redis = redis
+        self._process: Process | None = None
+        self._read = 0
+        self._facts: list[Fact] = []
+        self.write_config(config)
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Put the configuration in place; a running callbridge sees it at SIGHUP."""
+        pbx = self.pbx
+        links = {
+            "instance": {"timezone": "UTC"},
+            "pbx": [
+                {
+                    "name": "pbx1",
+                    "ari": {"url": pbx.ari_url, "user": pbx.ari_user, "password": pbx.ari_password},
+                    "ami": {"port": pbx.ami_port, "user": pbx.ami_user, "secret": pbx.ami_secret},
+                }
+            ],
+            "http": {"port": self.port},
+            "log": {"mask_numbers": False},
+        }
+        if self.redis is not None:
+            links["redis"] = {"url": self.redis.url}
+        whole = links | {name: value for name, value in config.items() if name != "pbx"}
+        if "pbx" in config:
+            whole["pbx"] = [links["pbx"][0] | config["pbx"]]  # type: ignore[index]
+        self.path.write_text(json.dumps(whole, ensure_ascii=False, indent=1))
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "callbridge.yaml"
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise RuntimeError("callbridge was not started")
+        return self._process
+
+    async def start(self, limit: float = 15.0) -> None:
+        """Start, and return when it is ready to take calls."""
+        command = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
+        self._process = await Process.start(command, self.log)
+        async with asyncio.timeout(limit):
+            while not await self.ready():
+                if not self.process.running:
+                    raise RuntimeError(f"callbridge ended with {self.process.returncode}: {self.last_words()}")
+                await asyncio.sleep(0.02)
+
+    async def ready(self) -> bool:
+        reader, writer = None, None
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            return b" 200 " in await reader.readline()
+        except OSError:
+            return False
+        finally:
+            if writer is not None:
+                writer.close()
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            await self._process.end()
+
+    async def kill(self) -> None:
+        """kill -9."""
+        if self._process is not None:
+            await self._process.kill()
+
+    async def close(self) -> None:
+        await self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._ports.release()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            print(self.last_words())
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # What it says
+
+    def last_words(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:]) if self.log.exists() else ""
+
+    def lines(self) -> Sequence[Fact]:
+        """All lines of its log so far."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                try:
+                    self._facts.append(json.loads(line))
+                except ValueError:
+                    self._facts.append({"event": "not json", "text": line.decode(errors="replace")})
+        return self._facts
+
+    def facts(self, kind: str, **fields: Any) -> list[Fact]:
+        """The facts of a kind (``call_ended``) whose fields have these values."""
+        return [
+            line
+            for line in self.lines()
+            if line.get("event") == kind and all(line.get(name) == value for name, value in fields.items())
+        ]
+
+    async def until(self, kind: str, *, count: int = 1, limit: float = 10.0, **fields: Any) -> Fact:
+        """The ``count``-th such fact, waited for."""
+        try:
+            async with asyncio.timeout(limit):
+                while len(found := self.facts(kind, **fields)) < count:
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            recent = [f"{line.get('event')} {line.get('agent', '')} {line.get('result', '')}" for line in self.lines()[-12:]]
+            raise AssertionError(f"no {kind} {fields} (x{count}) within {limit} s; last: {recent}") from None
+        return found[count - 1]
+
+    async def eventually(self, true: Callable[[], Any], limit: float = 10.0) -> None:
+        async with asyncio.timeout(limit):
+            while not true():
+                await asyncio.sleep(0.02)
+
+    async def ask(self, who: str, act: str, *, reason: str = "", phone: str = "") -> dict[str, Any]:
+        """What an agent may ask, over HTTP."""
+        return await asyncio.to_thread(self.client.act, who, act, reason=reason, phone=phone)
+
+    async def state(self, who: str) -> str:
+        agents = await asyncio.to_thread(self.client.agents)
+        return str(next(row["state"] for row in agents if row["id"] == who))
+
+    async def until_state(self, who: str, state: str, limit: float = 10.0) -> None:
+        last = ""
+        try:
+            async with asyncio.timeout(limit):
+                while (last := await self.state(who)) != state:
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"agent {who} is {last}, not {state}, after {limit} s") from None
+
+    async def queue(self, name: str) -> dict[str, Any]:
+        queues = await asyncio.to_thread(self.client.queues)
+        return next(row for row in queues if row["name"] == name)
+
+    async def calls(self) -> list[dict[str, Any]]:
+        return await asyncio.to_thread(self.client.calls)
+
+    def trouble(self) -> list[Fact]:
+        """Lines of the log that should never be there."""
+        return [line for line in self.lines() if line.get("level") in ("error", "critical") or line.get("event") == "not json"]
+
+
+__all__ = ["QUICK", "ApiError", "Callbridge", "agent", "floor"]
