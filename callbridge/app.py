@@ -220,11 +220,8 @@ class App:
     async def _consume(self) -> None:
         try:
             await self.runtime.run()
-        except BaseExceptionGroup as troubles:
-            fatal, rest = troubles.split(Fatal)
-            if fatal is None or rest is not None:
-                raise
-            log.critical("cannot go on", why=str(fatal.exceptions[0]))
+        except Fatal as fault:
+            log.critical("cannot go on", why=str(fault))
             evacuated = await self.runtime.evacuate()
             log.critical("waiting callers were sent to the fallback", callers=evacuated)
             self.stop(FAILED)

@@ -47,7 +47,7 @@ class AmiSettings:
 
 
 class _Unwelcome(Exception):
-    """The login failed, or we may not list: a matter of configuration, not of the line."""
+    """The login failed: a matter of configuration, not of the line."""
 
 
 class WholeCharacters(AMIProtocol):  # type: ignore[misc]
@@ -110,7 +110,7 @@ class Ami:
     @property
     def up(self) -> bool:
         """Logged in, and the states listed since."""
-        return self._up
+        return self._up and self._session is not None and not self._session.ended.done()
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -133,20 +133,22 @@ class Ami:
         Raises NotSent, TimedOut (it may have worked; it is never sent again) or Refused. Originate is asynchronous
         unless ``Async`` says otherwise: its answer then means "queued".
         """
-        if self._session is None or not self._up:
+        session = self._session
+        if session is None or not self.up:
             raise NotSent("the AMI link is down")
-        return [dict(message) for message in await self._ask(self._session, action, fields or {}, many=many)]
+        try:
+            messages = await self._ask(session, action, fields or {}, many=many)
+        except LinkLost as lost:
+            raise TimedOut(str(lost)) from lost
+        return [dict(message) for message in messages]
 
     async def _connection(self) -> NoReturn:
         """One connection from beginning to end."""
         session = await self._open()
         try:
             self._session = session
-            try:
-                await self._login(session)
-                await self._list(session)
-            except Refused as refusal:
-                raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
+            await self._login(session)
+            await self._list(session)
             self._set_up(True)
             self._backoff.reset()
             while True:
@@ -174,11 +176,15 @@ class Ami:
     async def _login(self, session: _Session) -> None:
         settings = self.settings
         fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
-        await self._ask(session, "Login", fields)
+        try:
+            await self._ask(session, "Login", fields)
+        except Refused as refusal:
+            raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
 
     async def _list(self, session: _Session) -> None:
         self._later.clear()
-        messages = await self._ask(session, "DeviceStateList", {}, many=True)
+        self._listing = self._send(session, "DeviceStateList", {}, many=True)
+        messages = await self._answer(session, "DeviceStateList", self._listing)
         self._listing = None
         self._tell(devices_listed(messages, self._now()))
         for change in self._later:
@@ -197,12 +203,15 @@ class Ami:
             self._tell(changed)
 
     async def _ask(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
-        if session.ended.done():
-            raise LinkLost(session.ended.result())
+        return await self._answer(session, action, self._send(session, action, fields, many=many))
+
+    def _send(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:
         # as_list=None lets panoramisk tell a list from a refusal; False keeps it from taking a plain answer for a list.
-        answer = session.send_action(clean_action(action, fields), as_list=None if many else False)
-        if many:
-            self._listing = answer
+        answer: asyncio.Future[Any] = session.send_action(clean_action(action, fields), as_list=None if many else False)
+        return answer
+
+    async def _answer(self, session: _Session, action: str, answer: asyncio.Future[Any]) -> list[Any]:
+        """The messages of one answer. Without one in time the connection is given up: AMI answers in order."""
         await asyncio.wait((answer, session.ended), timeout=self.settings.answer_limit, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             lost = session.ended.done()

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import aiohttp
 import structlog
@@ -59,6 +59,7 @@ class _Ringing:
     """A Ring under way; ``hang_up`` is what to send again when it returns unwanted."""
 
     hang_up: wire.Request | None = None
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Ari:
@@ -123,23 +124,29 @@ class Ari:
 
     async def _connection(self, http: AriHttp) -> Exception:
         """One connection from beginning to end; returns why it ended."""
-        trouble: Exception = LinkLost("closed")
         asked_at = self._now()
         try:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
                 # Asterisk may have taken us for the owner as early as the handshake began, and as briefly.
                 self._proven_at = asked_at
-                try:
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self._read(socket))
-                        tasks.create_task(self._beat(http))
-                        tasks.create_task(self._watch())
-                        tasks.create_task(self._sync(http))
-                finally:
-                    self._lose()
-        except* (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as troubles:
-            trouble = troubles.exceptions[0]
-        return trouble
+                await self._until_lost(self._read(socket), self._beat(http), self._watch(), self._sync(http))
+        except (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as trouble:
+            return trouble
+        return LinkLost("closed")
+
+    async def _until_lost(self, *jobs: Coroutine[Any, Any, None]) -> None:
+        """Run the jobs of one connection until one fails; raises what it raised."""
+        # Not a TaskGroup: in 3.11 it forgets a cancellation from outside that meets a failing child.
+        tasks = [asyncio.create_task(job) for job in jobs]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            self._lose()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            task.result()
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> NoReturn:
         async for message in socket:
@@ -166,6 +173,8 @@ class Ari:
                 self._tell(event)
             else:
                 self._held.append(event)
+        if heard.entered in self._ringing:
+            self._ringing[heard.entered].entered.set()
         if heard.kind == "echo":
             self._echoed(heard.echo)
         elif heard.kind == "replaced":
@@ -237,7 +246,7 @@ class Ari:
         self._leaving.clear()
         if self._synced:
             self._synced = False
-            self._last_heard_at = max(self._proven_at, self._last_heard_at)
+            self._last_heard_at = self._proven_at
             self._observer.link(self.settings.name, "ari", False)
             self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
 
@@ -290,16 +299,28 @@ class Ari:
         ringing = self._ringing[channel_of(order.leg)] = _Ringing()
         try:
             await self._write(create)
-            if ringing.hang_up is None:
-                try:
-                    await self._write(dial)
-                except Refused:
-                    if ringing.hang_up is None:
-                        raise
+            await self._dial(dial, ringing)
         finally:
             del self._ringing[channel_of(order.leg)]
             if ringing.hang_up is not None:
                 await self._write(ringing.hang_up)
+
+    async def _dial(self, dial: wire.Request, ringing: _Ringing) -> None:
+        for last_try in (False, True):
+            if ringing.hang_up is not None:
+                return
+            try:
+                await self._write(dial)
+            except Refused as refusal:
+                if ringing.hang_up is not None:
+                    return
+                if last_try or refusal.status != 409:
+                    raise
+            else:
+                return
+            # Version 16 may answer a create before its channel has entered Stasis, and refuses the dial until it has.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ringing.entered.wait(), self.settings.request_timeout)
 
     async def _hang_up(self, order: HangUp) -> None:
         (request,) = self._requests(order)

@@ -128,14 +128,13 @@ class Runtime:
 
     async def run(self) -> None:
         """Consume the inbox until cancelled. Raises Fatal when going on would do harm."""
-        async with asyncio.TaskGroup() as tasks:
-            ticking = tasks.create_task(self._tick(), name="tick")
-            try:
-                while True:
-                    await self._sleep()
-                    await self._batch()
-            finally:
-                ticking.cancel()
+        ticking = asyncio.create_task(self._tick(), name="tick")
+        try:
+            while True:
+                await self._sleep()
+                await self._batch()
+        finally:
+            ticking.cancel()
 
     async def _sleep(self) -> None:
         if self._inbox:

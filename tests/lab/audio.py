@@ -173,6 +173,12 @@ class Softphone:
         """Whether the tone was in the last second of what this call has brought so far."""
         return heard(self.recording(call), frequency, last)
 
+    async def until_hears(self, frequency: float, call: int = 1, limit: float = 5.0) -> None:
+        """Wait for a tone that fills half a second; `TimeoutError` when it does not come."""
+        async with asyncio.timeout(limit):
+            while loudness(self.recording(call), frequency, 0.5) < 5 * AUDIBLE:
+                await asyncio.sleep(0.1)
+
     async def _read(self) -> None:
         assert self._child is not None
         assert self._child.stdout is not None

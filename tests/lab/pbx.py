@@ -225,6 +225,10 @@ class Pbx:
             while await self.channels():
                 await asyncio.sleep(0.05)
 
+    async def hang_up_all(self) -> None:
+        """End every call: whoever was killed in a call leaves the other side of it in the PBX."""
+        await self.cli("channel request hangup all")
+
     async def channels(self) -> int:
         """How many channels are up."""
         match = re.search(r"(\d+) active channel", await self.cli("core show channels count"))

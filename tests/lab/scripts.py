@@ -26,7 +26,7 @@ from tests.lab.scenario import (
 class CallerScript:
     """What all callers of one process do; when each hangs up is said call by call."""
 
-    cancel_after: float = 60.0  # seconds without an answer
+    cancel_after: float = 60.0  # seconds without an answer; one that comes first wins
     steps: Sequence[Step] = ()
     display: str = ""
     audio: str | None = None  # a tone's name
@@ -65,6 +65,7 @@ class PhoneScript:
 INVITE_MARK = "--- INVITE "
 _LOG = f'<log message="{INVITE_MARK}[call_id]"/><log message="[last_message]"/>'
 FOREVER_MS = 3_600_000
+SILENCE_MS = 32_000  # after which a request that nobody answers is given up
 REASONS = {403: "Forbidden", 404: "Not Found", 480: "Unavailable", 486: "Busy Here", 503: "Unavailable", 603: "Decline"}
 
 
@@ -82,12 +83,20 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
         line = f"{method} sip:[field1]@[remote_ip]:[remote_port] SIP/2.0"
         return [line, VIA + INVITE_BRANCH, f"From: {us}", to, f"CSeq: 1 {method}", *named]
 
-    s.send(opening("INVITE"), sdp(port=s.media_port), retrans="500", start_txn="invite")
-    _await_answer(s, round(script.cancel_after * 1000), answered, failed, "cancel")
+    # Not sent again: while SIPp repeats a request it obeys no time-out, and nobody could hang up.
+    s.send(opening("INVITE"), sdp(port=s.media_port), start_txn="invite")
+    patience = round(script.cancel_after * 1000)
+    _await_answer(s, patience, answered, failed, "unheard", provisional="heard")
+    # A PBX that has said nothing may not be sent a CANCEL yet (RFC 3261, 9.1): Asterisk would refuse it.
+    s.label("unheard")
+    _await_answer(s, SILENCE_MS, "crossed", failed, "end", provisional="cancel")
+    s.label("heard")
+    _await_answer(s, patience, answered, failed, "cancel")
     s.label("cancel")
-    s.send(opening("CANCEL"), retrans="500", start_txn="cancel")
-    s.recv(response="200", optional="true", response_txn="cancel")
-    _await_answer(s, 5000, "crossed", failed, gone)
+    s.send(opening("CANCEL"), start_txn="cancel")
+    for code in (481, 200):
+        s.recv(response=str(code), optional="true", response_txn="cancel", timeout="5000", ontimeout="end")
+    _await_answer(s, 5000, "crossed", failed, "end")
     s.label(failed)
     s.send(opening("ACK", "[last_To:]"), ack_txn="invite", next="end")
     s.label("crossed")
@@ -110,10 +119,11 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
     return s.finished("caller")
 
 
-def _await_answer(s: Scenario, milliseconds: int, answered: str, failed: str, late: str) -> None:
+def _await_answer(s: Scenario, milliseconds: int, answered: str, failed: str, late: str, provisional: str | None = None) -> None:
     timing = {"response_txn": "invite", "timeout": str(milliseconds), "ontimeout": late}
+    early = timing | ({"next": provisional} if provisional else {})
     for code in (100, 180, 181, 182, 183):
-        s.recv(response=str(code), optional="true", **timing)
+        s.recv(response=str(code), optional="true", **early)
     for code in FAILURES:
         s.recv(response=str(code), optional="true", next=failed, **timing)
     s.recv(response="200", rrs="true", next=answered, **timing)

@@ -28,7 +28,7 @@ from callbridge.core.events import (
     LegUnheld,
     PlaybackEnded,
 )
-from callbridge.core.ids import LegId, leg_id
+from callbridge.core.ids import LegId, channel_of, leg_id
 from callbridge.wire.ari.shapes import Malformed, identity, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
@@ -73,6 +73,8 @@ class Heard:
     events: tuple[AnyEvent, ...] = ()
     echo: str = ""
     """With kind ``echo``: the mark that we had sent."""
+    entered: str = ""
+    """The channel, when a leg that we made has entered Stasis: no news, but it can be dialled now."""
 
     @property
     def event(self) -> AnyEvent | None:
@@ -135,7 +137,8 @@ def _stasis_start(frame: _Frame) -> Heard:
     said = frame.message.get("args")
     args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
     if args[0] != "inbound":
-        return Heard(kind if isinstance(args[0], str) and args[0] in OWN_ROLES else "foreign")
+        ours = isinstance(args[0], str) and args[0] in OWN_ROLES
+        return Heard(kind, entered=channel_of(leg)) if ours else Heard("foreign")
     caller = optional_part(channel, "caller")
     number = clean(caller.get("number"), NUMBER_LIMIT)
     arrived = CallerArrived(

@@ -1,0 +1,43 @@
+"""Waiting for what an adapter does in its own time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+
+async def until(holds: Callable[[], object], limit: float = 3.0) -> None:
+    async with asyncio.timeout(limit):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+@contextlib.asynccontextmanager
+async def running(job: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(job)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Counts:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.links: list[tuple[str, bool]] = []
+        self.kinds: list[str] = []
+        self.results: list[tuple[str, str]] = []
+
+    def link(self, pbx: str, link: str, up: bool) -> None:
+        self.links.append((link, up))
+
+    def heard(self, pbx: str, kind: str) -> None:
+        self.kinds.append(kind)
+
+    def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:
+        assert seconds >= 0.0
+        self.results.append((order, result))

@@ -1,0 +1,45 @@
+"""``python -m tests.bench NAME [--json]``: runs one benchmark, prints a table, and with ``--json`` one object."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+NAMES = ("core", "handover", "throughput")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="tests.bench", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
+    options, rest = parser.parse_known_args()
+    module = importlib.import_module(f"tests.bench.{options.name}")
+    result: dict[str, Any] = module.run(*rest)
+    show(options.name, result)
+    if options.json:
+        print(json.dumps(result))
+
+
+def show(name: str, result: dict[str, Any]) -> None:
+    """Figures as a table; lists of rows as tables of their own."""
+    table = Table(title=name, show_header=False)
+    for key, value in result.items():
+        if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+            table.add_row(key, str(value))
+    console = Console()
+    console.print(table)
+    for key, value in result.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = Table(*[str(column) for column in value[0]], title=key)
+            for row in value:
+                rows.add_row(*[str(cell) for cell in row.values()])
+            console.print(rows)
+
+
+if __name__ == "__main__":
+    main()

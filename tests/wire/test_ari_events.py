@@ -1,0 +1,154 @@
+"""Frames of the event socket: what each means, and that no frame whatever raises."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callbridge.core.events import (
+    AnyEvent,
+    CallerArrived,
+    DigitPressed,
+    LegAnswered,
+    LegEnded,
+    LegHeld,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegReplaced,
+    LegRinging,
+    LegTransferred,
+    LegUnheld,
+    PlaybackEnded,
+)
+from callbridge.core.ids import LegId
+from callbridge.wire.ari import ECHO, Heard, read
+
+LEG = LegId("a/c1")
+CHANNEL = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring", "caller": {"number": "4930", "name": "Ada"}}
+TYPES = [
+    "StasisStart", "StasisEnd", "ChannelStateChange", "ChannelDestroyed", "ChannelEnteredBridge", "ChannelLeftBridge",
+    "ChannelHold", "ChannelUnhold", "ChannelDtmfReceived", "PlaybackFinished", "BridgeBlindTransfer",
+    "BridgeAttendedTransfer", "ChannelUserevent", "ApplicationReplaced", "Dial", "Nonsense",
+]  # fmt: skip
+KEYS = [
+    "channel", "id", "args", "application", "bridge", "playback", "target_uri", "state", "caller", "number", "name", "cause",
+    "digit", "replace_channel", "userevent", "eventname", "transferer_first_leg", "transferer_second_leg", "transfer_target",
+]  # fmt: skip
+
+
+def heard(kind: str, ordered: tuple[str, ...] = (), **fields: Any) -> Heard:
+    message = {"type": kind, "application": "app", "channel": CHANNEL} | fields
+    return read(json.dumps(message), pbx="a", at=7.0, app="app", tier_of=lambda n: f"tier-{n}", ordered=lambda c: c in ordered)
+
+
+def test_an_arrival_names_entry_caller_and_tier() -> None:
+    event = heard("StasisStart", args=["inbound", "sales"]).event
+    assert event == CallerArrived(
+        at=7.0, leg=LEG, entry="sales", channel_name="PJSIP/trunk-1", number="4930", name="Ada", tier="tier-4930", uniqueid="c1"
+    )
+
+
+def test_what_a_caller_calls_himself_is_cleaned_and_cut() -> None:
+    caller = {"number": "4\r\n9\x00" + "1" * 200, "name": "A\ud800d\u2028a\x1b" + "x" * 200}
+    event = heard("StasisStart", args=["inbound", "sales"], channel=CHANNEL | {"caller": caller}).event
+    assert isinstance(event, CallerArrived)
+    assert event.number == "49" + "1" * 78
+    assert event.name == "Ada" + "x" * 125
+
+
+@pytest.mark.parametrize(
+    ("fields", "event"),
+    [
+        ({"type": "ChannelStateChange", "channel": CHANNEL | {"state": "Ringing"}}, LegRinging(at=7.0, leg=LEG)),
+        ({"type": "ChannelStateChange", "channel": CHANNEL | {"state": "Up"}}, LegAnswered(at=7.0, leg=LEG)),
+        ({"type": "ChannelDestroyed", "cause": 17, "tech_cause": 486}, LegEnded(at=7.0, leg=LEG, cause=17, sip=486)),
+        ({"type": "ChannelDestroyed", "cause": 16}, LegEnded(at=7.0, leg=LEG, cause=16)),
+        ({"type": "ChannelEnteredBridge", "bridge": {"id": "b"}}, LegJoined(at=7.0, leg=LEG, bridge="b")),
+        ({"type": "ChannelLeftBridge", "bridge": {"id": "b"}}, LegParted(at=7.0, leg=LEG, bridge="b")),
+        ({"type": "ChannelHold"}, LegHeld(at=7.0, leg=LEG)),
+        ({"type": "ChannelUnhold"}, LegUnheld(at=7.0, leg=LEG)),
+        ({"type": "ChannelDtmfReceived", "digit": "#"}, DigitPressed(at=7.0, leg=LEG, digit="#")),
+        ({"type": "StasisEnd"}, LegLeft(at=7.0, leg=LEG)),
+        (
+            {"type": "PlaybackFinished", "playback": {"id": "p", "target_uri": "channel:c1", "state": "failed"}},
+            PlaybackEnded(at=7.0, leg=LEG, playback="p", failed=True),
+        ),
+        (
+            {"type": "StasisStart", "args": [], "replace_channel": CHANNEL, "channel": {"id": "n", "name": "Local/x;1"}},
+            LegReplaced(at=7.0, leg=LEG, by=LegId("a/n"), by_name="Local/x;1"),
+        ),
+        (
+            {"type": "BridgeBlindTransfer", "exten": "8005", "context": "out", "result": "Success"},
+            LegTransferred(at=7.0, leg=LEG, target="8005@out", attended=False, worked=True),
+        ),
+    ],
+)
+def test_each_frame_becomes_its_event(fields: dict[str, Any], event: AnyEvent) -> None:
+    assert heard(**{"kind": fields["type"]} | {k: v for k, v in fields.items() if k != "type"}) == Heard(fields["type"], (event,))
+
+
+def test_a_stasis_end_that_we_ordered_is_a_move() -> None:
+    assert heard("StasisEnd", ordered=("c1",)).event == LegMoved(at=7.0, leg=LEG)
+
+
+def test_an_attended_transfer_tells_both_legs_of_the_transferer() -> None:
+    events = heard(
+        "BridgeAttendedTransfer",
+        result="Fail",
+        transferer_first_leg={"id": "x"},
+        transferer_second_leg={"id": "y"},
+        transfer_target={"id": "z", "caller": {"number": "55"}},
+    ).events
+    assert events == tuple(
+        LegTransferred(at=7.0, leg=LegId(leg), target="55", attended=True, worked=False) for leg in ("a/x", "a/y")
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "said"),
+    [
+        ("StasisStart", {"args": ["agent"]}, Heard("StasisStart", entered="c1")),
+        ("StasisStart", {"args": ["resync", "1"]}, Heard("StasisStart", entered="c1")),
+        ("StasisStart", {"args": []}, Heard("foreign")),
+        ("StasisStart", {"args": "inbound"}, Heard("foreign")),
+        ("StasisStart", {"args": ["inbound", "x"], "application": "other"}, Heard("foreign")),
+        ("ChannelUserevent", {"eventname": ECHO, "userevent": {"mark": "b-7"}}, Heard("echo", echo="b-7")),
+        ("ChannelUserevent", {"eventname": "theirs"}, Heard("ChannelUserevent")),
+        ("ApplicationReplaced", {}, Heard("replaced")),
+        ("Dial", {}, Heard("Dial")),
+        ("PlaybackFinished", {"playback": {"id": "p", "target_uri": "bridge:b"}}, Heard("PlaybackFinished")),
+        ("Invented", {}, Heard("unknown")),
+        ("ChannelHold", {"channel": {"id": "a\nb"}}, Heard("malformed")),
+        ("ChannelHold", {"channel": {"id": "\ud800"}}, Heard("malformed")),
+        ("ChannelHold", {"channel": None}, Heard("malformed")),
+        ("ChannelDtmfReceived", {"digit": ""}, Heard("malformed")),
+    ],
+)
+def test_frames_without_news_are_only_counted(kind: str, fields: dict[str, Any], said: Heard) -> None:
+    assert heard(kind, **fields) == said
+
+
+@pytest.mark.parametrize("frame", ["", "{", "[]", "null", "7", b"\xff\xfe", "[" * 100_000, "9" * 5000, '{"type": 1}', "NaN"])
+def test_what_is_no_message_is_malformed(frame: str | bytes) -> None:
+    assert read(frame, pbx="a", at=0.0, app="app", tier_of=str).kind == "malformed"
+
+
+_leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["app", *KEYS])
+_values = st.recursive(
+    _leaves, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(KEYS), v, max_size=6), max_leaves=15
+)
+
+
+@given(kind=st.sampled_from(TYPES) | st.text(max_size=5), fields=st.dictionaries(st.sampled_from(KEYS), _values))
+def test_no_json_raises(kind: str, fields: dict[str, Any]) -> None:
+    frame = json.dumps({"application": "app"} | fields | {"type": kind})
+    assert isinstance(read(frame, pbx="a", at=0.0, app="app", tier_of=str), Heard)
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_raise(frame: bytes) -> None:
+    assert read(frame, pbx="a", at=0.0, app="app", tier_of=str).events == ()

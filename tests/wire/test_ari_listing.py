@@ -1,0 +1,105 @@
+"""Lists and answers: what is ours on a shared PBX, and what a probe found."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callbridge.core.events import LegEnded, LegProbed, PhoneInspected, SeenBridge
+from callbridge.core.ids import LegId
+from callbridge.core.orders import InspectPhone, Probe
+from callbridge.wire.ari import Lists, Malformed, inspected, members, probed, snapshot, trouble_in
+
+
+def channel(name: str, app_name: str = "Stasis", app_data: str = "app,inbound,sales", **more: object) -> dict[str, object]:
+    return {
+        "id": name,
+        "name": f"PJSIP/{name}",
+        "state": "Up",
+        "caller": {"number": "4930", "name": "Ada"},
+        "dialplan": {"app_name": app_name, "app_data": app_data},
+        "creationtime": "2026-11-21T21:27:38.500+0100",
+    } | more
+
+
+def lists(channels: object, bridges: object = (), listed: tuple[str, ...] = ("in", "gone-on", "other")) -> Lists:
+    return Lists(*(json.dumps(value).encode() for value in ({"channel_ids": listed}, channels, bridges)))
+
+
+def seen(found: Lists, at: float = 2e9):  # type: ignore[no-untyped-def]
+    return snapshot(
+        found, pbx="a", app="app", prefix="cb", at=at, requested_at=1.0, last_heard_at=0.5, tier_of=lambda n: f"tier-{n}"
+    )
+
+
+def test_only_what_is_ours_is_seen() -> None:
+    channels = [
+        channel("in"),
+        channel("gone-on", app_name="Queue"),
+        channel("other", app_data="otherapp,inbound,x"),
+        channel("stranger"),
+        channel("cb-leg-1", app_data="app,agent"),
+        channel("cb-leg-2;2", app_name="Dial"),
+        channel("cbx-leg"),
+    ]
+    bridges = [{"id": "cb-br-1", "channels": ["in", "cb-leg-1"]}, {"id": "theirs", "channels": ["stranger"]}]
+    found = seen(lists(channels, bridges))
+    assert [leg.leg for leg in found.legs] == ["a/in", "a/cb-leg-1"]
+    assert found.bridges == (SeenBridge(bridge="cb-br-1", legs=(LegId("a/in"), LegId("a/cb-leg-1"))),)
+    assert (found.requested_at, found.last_heard_at) == (1.0, 0.5)
+
+
+def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
+    caller, agent = seen(lists([channel("in"), channel("cb-leg-1", app_data="app,agent")])).legs
+    assert (caller.entry, caller.tier, caller.number, caller.up) == ("sales", "tier-4930", "4930", True)
+    assert caller.created_at == 1795292858.5
+    assert (agent.entry, agent.tier) == (None, "")
+
+
+@pytest.mark.parametrize("written", [None, "yesterday", 7, "9999-12-31T23:59:59.000+0000"])
+def test_an_odd_or_future_creation_is_now(written: object) -> None:
+    assert seen(lists([channel("in", creationtime=written)]), at=5.0).legs[0].created_at == 5.0
+
+
+@given(st.lists(st.none() | st.integers() | st.dictionaries(st.sampled_from(["id", "dialplan", "caller"]), st.text())))
+def test_odd_entries_are_left_out(entries: list[object]) -> None:
+    assert "a/in" in [leg.leg for leg in seen(lists([*entries, channel("in")], entries)).legs]
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b"7"])
+def test_a_list_that_is_none_is_malformed(answer: bytes) -> None:
+    with pytest.raises(Malformed):
+        seen(Lists(b'{"channel_ids": []}', answer, b"[]"))
+
+
+def test_a_probe_finds_the_end_or_where_the_channel_is() -> None:
+    order = Probe(leg=LegId("a/in"))
+
+    def said(status: int, **fields: str) -> object:
+        return probed(order, status, json.dumps(channel("in", **fields)).encode(), app="app", prefix="cb", at=3.0)
+
+    assert said(404) == LegEnded(at=3.0, leg=order.leg, estimated=True)
+    assert said(200) == LegProbed(at=3.0, leg=order.leg, in_app=True, up=True)
+    assert said(200, app_name="Queue", app_data="fallback") == LegProbed(at=3.0, leg=order.leg, in_app=False, up=True)
+
+
+def test_an_inspection_tells_the_phones_channels() -> None:
+    order = InspectPhone(pbx="a", phone="PJSIP/1001")
+    answer = b'{"state": "online", "channel_ids": ["x", 7, "y"]}'
+    assert inspected(order, answer, at=3.0) == PhoneInspected(at=3.0, phone="PJSIP/1001", legs=(LegId("a/x"), LegId("a/y")))
+
+
+def test_members_of_a_bridge() -> None:
+    assert members(404, b"") is None
+    assert members(200, b'{"channels": ["x"]}') == frozenset({"x"})
+    with pytest.raises(Malformed):
+        members(200, b"[]")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(b'{"message": "No such"}', "No such"), (b'{"error": "Allocation failed"}', "Allocation failed"), (b"<html>", "Conflict")],
+)
+def test_why_ari_refused(answer: bytes, said: str) -> None:
+    assert trouble_in(409, answer) == said

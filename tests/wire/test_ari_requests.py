@@ -1,0 +1,128 @@
+"""Orders as requests: exactly what goes over the wire."""
+
+import pytest
+
+from callbridge.core import orders as o
+from callbridge.core.ids import LegId
+from callbridge.wire.ari import Request, event_socket, requests
+
+LEG = LegId("a/c 1/2")
+CUSTOMER = LegId("a/cust")
+RING = o.Ring(leg=LegId("a/cb-leg-1"), phone="PJSIP/1001", role="agent", agent="ann", give_up=19.2, call="cb-call-1")
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        (o.Subscribe(leg=LEG), "POST /applications/app/subscription?eventSource=channel:c%201%2F2"),
+        (o.Answer(leg=LEG), "POST /channels/c%201%2F2/answer"),
+        (o.StartMusic(leg=LEG, music="a&b"), "POST /channels/c%201%2F2/moh?mohClass=a%26b"),
+        (o.StopMusic(leg=LEG), "DELETE /channels/c%201%2F2/moh"),
+        (o.Play(leg=LEG, playback="p/1", media="sound:a b"), "POST /channels/c%201%2F2/play/p%2F1?media=sound:a%20b"),
+        (o.HangUp(leg=LEG, reason="busy"), "DELETE /channels/c%201%2F2?reason=busy"),
+        (o.HangUp(leg=LEG, reason="rejected"), "DELETE /channels/c%201%2F2?reason=normal"),
+        (
+            o.LeaveToDialplan(leg=LEG, context="fall", extension="sales"),
+            "POST /channels/c%201%2F2/continue?context=fall&extension=sales&priority=1",
+        ),
+        (o.DropBridge(bridge="b/1", pbx="a"), "DELETE /bridges/b%2F1"),
+        (o.Probe(leg=LEG), "GET /channels/c%201%2F2"),
+        (o.InspectPhone(pbx="a", phone="PJSIP/1001"), "GET /endpoints/PJSIP/1001"),
+        (o.InspectPhone(pbx="a", phone="PJSIP/1001/sip:x@y:5061"), "GET /endpoints/PJSIP/1001"),
+    ],
+)
+def test_orders_of_one_request(order: o.Order, line: str) -> None:
+    (request,) = requests(order, app="app")
+    assert f"{request.method} {request.path}" == line
+    assert request.body is None
+
+
+@pytest.mark.parametrize("order", [o.HangUp(leg=LEG), o.DropBridge(bridge="b", pbx="a"), o.Probe(leg=LEG)])
+def test_what_is_gone_already_is_no_failure(order: o.Order) -> None:
+    (request,) = requests(order, app="app")
+    assert 404 in request.pardons
+    assert 500 not in request.pardons
+
+
+def test_ringing_creates_under_our_id_and_dials() -> None:
+    create, dial = requests(RING, app="app")
+    assert create == Request(
+        "POST",
+        "/channels/create",
+        {
+            "endpoint": "PJSIP/1001",
+            "app": "app",
+            "appArgs": "agent",
+            "channelId": "cb-leg-1",
+            "variables": {
+                "CALLBRIDGE_ROLE": "agent",
+                "CALLBRIDGE_CALL": "cb-call-1",
+                "PJSIP_HEADER(add,X-Callbridge-Call)": "cb-call-1",
+            },
+        },
+    )
+    assert dial == Request("POST", "/channels/cb-leg-1/dial?timeout=20")
+
+
+def ring_body(**changes: object) -> dict[str, object]:
+    fields = {name: getattr(RING, name) for name in ("leg", "phone", "role", "agent", "give_up", "call")}
+    body = requests(o.Ring(**fields | changes), app="app")[0].body
+    assert body is not None
+    return dict(body)
+
+
+def variables(**changes: object) -> dict[str, str]:
+    found = ring_body(**changes)["variables"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_phone_shows_the_caller_and_the_call_is_linked_to_him() -> None:
+    body = ring_body(originator=CUSTOMER, number="4930", name="Ada")
+    assert body["originator"] == "cust"
+    assert variables(number="4930", name="Ada")["CONNECTEDLINE(all)"] == '"Ada" <4930>'
+    assert variables(number="4930")["CONNECTEDLINE(all)"] == '"4930" <4930>'
+
+
+def test_a_name_cannot_break_out_of_its_quotes() -> None:
+    shown = variables(number="1>,2", name='A"\\,\r\n${X}\ud800')["CONNECTEDLINE(all)"]
+    assert shown == '"A\'/  (X)" <1) 2>'
+
+
+def test_auto_answer_asks_the_phone_by_header() -> None:
+    asked = variables(auto_answer=True)
+    assert asked["PJSIP_HEADER(add,Call-Info)"] == "<sip:callbridge>;answer-after=0"
+    assert asked["PJSIP_HEADER(add,Alert-Info)"] == "info=alert-autoanswer"
+
+
+def test_headers_are_for_sip_phones_only() -> None:
+    assert set(variables(phone="Local/7@x", auto_answer=True)) == {"CALLBRIDGE_ROLE", "CALLBRIDGE_CALL"}
+
+
+BRIDGE = o.Bridge(bridge="cb-br-1", legs=(CUSTOMER, LegId("a/cb-leg-1")), call="cb-call-1")
+STOP = "DELETE /channels/cust/moh"
+
+
+@pytest.mark.parametrize(
+    ("inside", "lines"),
+    [
+        (
+            None,
+            [
+                STOP,
+                "POST /bridges?type=mixing,dtmf_events&bridgeId=cb-br-1&name=cb-call-1",
+                "POST /bridges/cb-br-1/addChannel?channel=cust,cb-leg-1",
+            ],
+        ),
+        ({"cust"}, [STOP, "POST /bridges/cb-br-1/addChannel?channel=cb-leg-1"]),
+        ({"cust", "cb-leg-1"}, [STOP]),
+    ],
+)
+def test_a_bridge_is_made_once_and_nobody_enters_twice(inside: set[str] | None, lines: list[str]) -> None:
+    sent = requests(BRIDGE, app="app", inside=inside)
+    assert [f"{request.method} {request.path}" for request in sent] == lines
+    assert 404 in sent[0].pardons
+
+
+def test_the_socket_never_subscribes_to_everything() -> None:
+    assert event_socket("app") == "/events?app=app&subscribeAll=false"
