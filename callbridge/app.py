@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.fact_stream import FactStream
 from callbridge.adapters.http import HttpSettings, Probes, make_app
-from callbridge.adapters.link import NotSent, Refused, TimedOut
+from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.redis_link import RedisSettings
@@ -32,7 +31,7 @@ from callbridge.adapters.views import Board
 from callbridge.core.events import Ask, PbxLost, PlanChanged
 from callbridge.core.facts import AskRefused
 from callbridge.core.ids import pbx_of
-from callbridge.core.orders import DropBridge, InspectPhone, Order
+from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
 from callbridge.core.world import World
 from callbridge.publisher import Publisher, boot_name
 from callbridge.runtime import Clock, Runtime
@@ -71,12 +70,13 @@ class App:
         settings = self.settings
         plan = settings.plan()
         store = self._store()
+        gc.disable()  # loading makes many objects and no garbage: collecting in between took most of its time
         saved = await self._take_over(store)
         self.clock = Clock(not_before=saved.meta.now if saved else 0.0)
         self.world = World(plan, boot_name())
         if saved is not None:
-            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies)
             self.world.now, self.world.seq, self.world.day = saved.meta.now, saved.meta.seq, saved.meta.day
+            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies)
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
@@ -108,6 +108,7 @@ class App:
             self._run(f"ari {name}", link.run())
             self._run(f"ami {name}", self.phones[name].run())
         gc.freeze()  # what lives as long as the process need not be looked at again and again
+        gc.enable()
 
     def _store(self) -> Store:
         redis = self._redis()
@@ -181,27 +182,14 @@ class App:
     # -- running ------------------------------------------------------------------------------------------------
 
     async def _perform(self, order: Order) -> None:
-        """Carry out one order on its PBX, and count it."""
+        """Carry out one order on its PBX."""
         pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0])
         link = self.links.get(pbx)
         if link is None:
             raise NotSent(f"no PBX {pbx} is configured")
-        began = time.monotonic()
-        result = "failed"
-        try:
-            await link.perform(order)
-            result = "done"
-        except NotSent:
-            result = "unsent"
-            raise
-        except TimedOut:
-            result = "timeout"
-            raise
-        except Refused:
-            result = "refused"
-            raise
-        finally:
-            self.metrics.on_order(pbx, order, result, time.monotonic() - began)
+        await link.perform(order)
+        if isinstance(order, Ring):
+            self.metrics.rang(order.leg)
 
     def _tier_of(self, number: str) -> str:
         return self.tiers.tier_of(number)  # the book in force now: a reload brings another

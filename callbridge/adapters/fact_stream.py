@@ -20,7 +20,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 _BLOCK = 1.0
 """Seconds for which a read waits for the next fact."""
-_AT_A_TIME = 500
+_AT_A_TIME = 250
 _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
 

@@ -25,7 +25,7 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """A fact on its way out. ``data`` and ``public_data`` (numbers masked) are JSON objects."""
+    """A fact on its way out. ``data`` is a JSON object with people's numbers as they are."""
 
     id: str
     seq: int

@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 FLUSHES = 20
 """At most so many a second."""
-_SLICE = 250
+_SLICE = 100
 """Views written at a time: a few milliseconds of the loop."""
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 3.0

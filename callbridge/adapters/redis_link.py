@@ -36,7 +36,10 @@ class RedisSettings:
 
 
 def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
-    """A client that connects when first used, and never repeats a command by itself: what repeats is decided above."""
+    """A client that connects when first used, and never repeats a command by itself: what repeats is decided above.
+
+    Text that UTF-8 cannot carry (lone surrogates) is sent as ``?``.
+    """
     return Redis.from_url(
         settings.url,
         socket_connect_timeout=settings.connect_timeout,
@@ -45,4 +48,5 @@ def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
         retry=Retry(NoBackoff(), 0),
         client_name="callbridge",
         protocol=2,
+        encoding_errors="replace",
     )

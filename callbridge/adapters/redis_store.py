@@ -162,7 +162,7 @@ class RedisStore:
         rows: list[bytes | str | int] = []
         for (table, key), row in delta.changed.items():
             if table in TABLES:
-                rows += (3 + TABLES.index(table), _bytes(key), b"" if row is None else encode_row(table, row))
+                rows += (3 + TABLES.index(table), key, b"" if row is None else encode_row(table, row))
         args = [self._token, delta.number, base, self._settings.outbox_cap, len(rows) // 3]
         with _trouble():
             answer = await self._save(
@@ -207,7 +207,7 @@ class RedisStore:
             case _:
                 raise SnapshotOwed(f"save {number} was refused: {answer.decode()}")
 
-    def _told(self, facts: Sequence[AnyFact]) -> Iterator[str | bytes]:
+    def _told(self, facts: Sequence[AnyFact]) -> Iterator[str]:
         for envelope in self._stamper.stamp(self._token, facts):
             yield envelope.id
             yield from _flat(envelope)
@@ -233,7 +233,7 @@ def _trouble() -> Iterator[None]:
 
 
 def _encode(table: str, rows: Sequence[tuple[str, object]]) -> dict[Any, Any]:
-    return {_bytes(key): encode_row(table, row) for key, row in rows}
+    return {key: encode_row(table, row) for key, row in rows}
 
 
 def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
@@ -244,15 +244,11 @@ def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
             saved.bad.append(BadRowFound(table=table, key=key.decode(errors="replace"), problem=str(error)))
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogatepass")
-
-
 def _described(meta: Meta) -> tuple[int, str, int, str]:
     return SCHEMA, repr(meta.now), meta.seq, meta.day
 
 
-def _flat(envelope: Envelope) -> Iterator[str | bytes]:
+def _flat(envelope: Envelope) -> Iterator[str]:
     for name in _FIELDS:
         value: Any = getattr(envelope, name)
-        yield _bytes(value) if isinstance(value, str) else repr(value)
+        yield value if isinstance(value, str) else repr(value)

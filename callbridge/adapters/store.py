@@ -174,11 +174,13 @@ class MemoryStore:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._ledger = Ledger()
         self._token = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._ledger = Ledger()
         self._rows: dict[str, dict[str, object]] = {table: {} for table in TABLES}
         self._meta = Meta()
-        self.told: list[AnyFact] = []
 
     @property
     def number(self) -> int:
@@ -220,11 +222,10 @@ class MemoryStore:
 
     def _done(self, save: Delta | Whole) -> None:
         self._meta = save.meta
-        self.told = [*self.told, *save.facts][-1000:]
         self._ledger.confirm(save.number)
 
     async def reset(self) -> None:
-        self.__init__(self._clock)  # type: ignore[misc]
+        self._forget()
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -103,7 +103,7 @@ class Callbridge:
 
     async def start(self, limit: float = 15.0) -> None:
         """Start, and return when it is ready to take calls."""
-        command = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
+        command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
         self._process = await Process.start(command, self.log)
         async with asyncio.timeout(limit):
             while not await self.ready():

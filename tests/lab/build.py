@@ -21,7 +21,7 @@ STAMP = ".stamp"
 RECIPE = "3"  # raise it when what is built changes: everybody's lab is then built anew
 
 # What must be on the path, and the Debian package that brings it.
-TOOLS = {"mmdebstrap": "mmdebstrap", "sipp": "sip-tester", "redis-server": "redis-server"}
+TOOLS = {"mmdebstrap": "mmdebstrap", "sipp": "sip-tester", "redis-server": "redis-server", "tcpdump": "tcpdump"}
 APT_SOURCES = Path("/etc/apt")
 POLICY = Path("/usr/sbin/policy-rc.d")
 

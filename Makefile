@@ -1,0 +1,46 @@
+# callbridge: everything that a developer or a newcomer types.
+# All targets begin with `setup`, which is quick when there is nothing to do.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help setup demo check test bench clean
+
+help:
+	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
+	@echo "make check   lint, types and fast tests (under a minute)"
+	@echo "make test    everything, the real Asterisk 22 and 16 included"
+	@echo "make bench   all benchmarks"
+	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"
+	@echo "make clean   away with what setup made"
+
+setup: $(INSTALLED)
+	@$(BIN)/python -m tests.lab.build
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "callbridge needs Python 3.11 or newer")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || (apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install python3-venv)
+	@echo "setup: Python packages"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m tests.lab.demo
+
+check: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not live and not slow"
+
+test: setup check
+	$(BIN)/python -m pytest -m "live or slow"
+
+bench: setup
+	@for name in core handover throughput; do $(BIN)/python -m tests.bench $$name || exit 1; done
+
+clean:
+	rm -rf .venv .lab build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

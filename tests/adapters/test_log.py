@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from callbridge.adapters.log import FactLog, configure
+from callbridge.adapters.privacy import label, mask
+from callbridge.adapters.stories import Stories
+from callbridge.core.facts import CallArrived, CallEnded, CallTransferred, EntityQuarantined
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    made = io.StringIO()
+    configure(stream=made)
+    yield made
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def arrived(name: str = "Ann", number: str = "+442079460123", call: str = "c1", at: float = 5.0) -> CallArrived:
+    return CallArrived(
+        seq=1,
+        at=at,
+        call=call,
+        queue="q",
+        leg="p/1",
+        entry="e",
+        tier="gold",
+        number=number,
+        name=name,
+        uniqueid="1.1",
+        linkedid="1.1",
+    )
+
+
+def test_a_fact_is_one_line_with_its_values_in_fields(stream: io.StringIO) -> None:
+    FactLog(stream=stream).on_facts([arrived()], inbox_depth=3, event_age=0.25)
+    (line,) = lines(stream)
+    assert line["event"] == "call_arrived"
+    assert (line["call"], line["queue"], line["tier"], line["inbox_depth"], line["event_age"]) == ("c1", "q", "gold", 3, 0.25)
+    assert (line["pii.number"], line["pii.name"]) == ("+44*****123", "*****")
+    assert "2079460" not in stream.getvalue()
+    assert "number" not in line
+
+
+def test_numbers_are_plain_by_request(stream: io.StringIO) -> None:
+    FactLog(stream=stream, mask=False).on_facts([arrived()])
+    assert lines(stream)[0]["pii.number"] == "+442079460123"
+
+
+def test_the_target_of_a_transfer_is_personal_too(stream: io.StringIO) -> None:
+    FactLog(stream=stream).on_facts([CallTransferred(seq=1, at=1.0, call="c1", target="07700900123", attended=False)])
+    assert lines(stream)[0]["pii.target"] == "*****123"
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[31m", "\u2028", "\x85\x9b", "\x7f", "\ud800", '"}', "安娜"])
+def test_no_value_breaks_a_line(stream: io.StringIO, name: str) -> None:
+    FactLog(stream=stream, mask=False).on_facts([arrived(name)])
+    structlog.get_logger("x").info("said", value=name)
+    logging.getLogger("y").warning("said %s", name)
+    text = stream.getvalue()
+    assert text.isascii()
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert len(lines(stream)) == text.count("\n") == 3
+
+
+def test_a_quarantine_is_an_error(stream: io.StringIO) -> None:
+    FactLog(stream=stream).on_facts([EntityQuarantined(seq=1, at=1.0, kind="call", id="c1")])
+    assert lines(stream)[0]["level"] == "error"
+
+
+SHOWN = {"+442079460123": "+44*****123", "02079460123": "*****123", "1001": "*****", "": "", "+44\ud8001234567": "+44*****567"}
+
+
+@pytest.mark.parametrize(("number", "shown"), SHOWN.items())
+def test_masking(number: str, shown: str) -> None:
+    assert mask(number) == shown
+
+
+def test_labels_are_printable_and_not_endless() -> None:
+    assert label("a\x00b\u2028") == "a\ufffdb\ufffd"
+    assert len(label("x" * 1000)) == 100
+
+
+def test_stories_of_ended_calls_are_kept_for_a_while() -> None:
+    stories = Stories(longest=3, most_ended=2, kept=100.0)
+    for number in range(4):
+        stories.on_facts([arrived(call=f"c{number}", at=float(number)) for _ in range(5)])
+        stories.on_facts([CallEnded(seq=2, at=float(number), call=f"c{number}", lasted=1.0, outcome="answered", segments=1)])
+    assert stories.story("c0") is None
+    kept = stories.story("c3")
+    assert kept is not None
+    assert [fact["type"] for fact in kept] == ["call_arrived", "call_arrived", "call_ended"]
+    stories.on_facts([CallEnded(seq=2, at=500.0, call="late", lasted=1.0, outcome="answered", segments=1)])
+    assert stories.story("c3") is None

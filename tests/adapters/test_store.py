@@ -1,0 +1,318 @@
+"""The rules of every store, on memory and on a real Redis; then what only Redis can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from callbridge.adapters.codec import FutureSchema
+from callbridge.adapters.redis_link import connect
+from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.store import Delta, Displaced, MemoryStore, Meta, Saved, SnapshotOwed, Store, StoreDown, Whole
+from callbridge.core.facts import AskRefused
+from callbridge.core.world import World
+from tests.adapters.conftest import RedisServer
+from tests.adapters.worlds import Busy, agent, call, customer_leg, plan
+
+META = Meta(now=5.5, seq=7, day="2026-11-21")
+
+
+def delta(number: int, *numbers: int, gone: tuple[int, ...] = (), seq: int = 0) -> Delta:
+    changed: dict[tuple[str, str], object | None] = {("calls", call(n).id): call(n) for n in numbers}
+    changed |= {("calls", call(n).id): None for n in gone}
+    facts = [AskRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no")] if seq else []
+    return Delta(number=number, changed=changed, meta=META, facts=facts)
+
+
+def whole(number: int, *numbers: int) -> Whole:
+    return Whole(number=number, rows={"calls": {call(n).id: call(n) for n in numbers}}, meta=META)
+
+
+def numbers(saved: Saved | None) -> list[int]:
+    assert saved is not None
+    return sorted(int(row.id.rpartition("-")[2]) for row in saved.calls)
+
+
+def same(world: World, saved: Saved | None) -> bool:
+    assert saved is not None
+    return (
+        {row.id: row for row in saved.calls} == dict(world.calls.rows())
+        and {row.id: row for row in saved.legs} == dict(world.legs.rows())
+        and {row.id: row for row in saved.agents} == dict(world.agents.rows())
+        and {f"{row.queue}|{row.day}": row for row in saved.tallies} == dict(world.tallies.rows())
+    )
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    made: Store = (
+        MemoryStore() if request.param == "memory" else RedisStore(request.getfixturevalue("redis_server").settings(timeout=0.3))
+    )
+    yield made
+    await made.close()
+
+
+async def test_an_empty_store_has_no_world(store: Store) -> None:
+    await store.take_over()
+    assert await store.load() is None
+    assert store.number == 0
+
+
+async def test_what_was_saved_is_loaded(store: Store) -> None:
+    await store.take_over()
+    await store.save(delta(1, 1, 2))
+    await store.save(delta(5, 3, gone=(1,)))
+    saved = await store.load()
+    assert numbers(saved) == [2, 3]
+    assert saved is not None
+    assert (saved.number, saved.meta, saved.bad) == (5, META, [])
+
+
+async def test_the_stored_world_follows_a_busy_one_exactly(store: Store) -> None:
+    await store.take_over()
+    busy = Busy(seed=7)
+    await store.save_all(Whole.of(busy.world, 1))
+    for number in range(2, 300):
+        outcome = busy.any()
+        await store.save(Delta(number=number, changed=outcome.changed, meta=Meta.of(busy.world), facts=outcome.facts))
+    saved = await store.load()
+    assert same(busy.world, saved)
+    again = World(plan(), "u")
+    assert saved is not None
+    again.restore(saved.calls, saved.legs, saved.agents, saved.tallies)
+    assert dict(again.calls.rows()) == dict(busy.world.calls.rows())
+
+
+async def test_a_whole_replaces_what_was_there(store: Store) -> None:
+    await store.take_over()
+    await store.save(delta(1, 1, 2))
+    await store.save_all(whole(2, 3))
+    await store.save(delta(3, 4))
+    assert numbers(await store.load()) == [3, 4]
+    await store.save_all(whole(4))
+    assert numbers(await store.load()) == []
+
+
+async def test_numbers_only_grow(store: Store) -> None:
+    await store.take_over()
+    await store.save(delta(4, 1))
+    for old in (delta(4, 2), delta(3, 2)):
+        with pytest.raises(ValueError, match="comes after"):
+            await store.save(old)
+    assert numbers(await store.load()) == [1]
+    assert not store.snapshot_owed
+
+
+async def test_tokens_only_grow(store: Store) -> None:
+    first = await store.take_over()
+    assert await store.take_over() > first
+    assert first >= int(time.time() * 1000) - 1000
+
+
+async def test_after_a_reset_nothing_is_left(store: Store) -> None:
+    await store.take_over()
+    await store.save(delta(1, 1))
+    await store.reset()
+    await store.take_over()
+    assert await store.load() is None
+
+
+# -- Redis alone ----------------------------------------------------------------------------------------------------
+
+
+Pair = tuple[RedisStore, RedisStore]
+
+
+@pytest.fixture
+async def pair(redis_server: RedisServer) -> AsyncIterator[Pair]:
+    ours, theirs = RedisStore(redis_server.settings(timeout=0.3)), RedisStore(redis_server.settings(timeout=0.3))
+    yield ours, theirs
+    await ours.close()
+    await theirs.close()
+
+
+async def test_the_newest_token_wins(pair: Pair) -> None:
+    old, new = pair
+    await old.take_over()
+    await old.save(delta(1, 1))
+    await new.take_over()
+    assert new.number == 1
+    with pytest.raises(Displaced):
+        await old.save(delta(2, 2))
+    with pytest.raises(Displaced):
+        await old.save_all(whole(3, 2))
+    await new.save(delta(2, 3))
+    assert numbers(await new.load()) == [1, 3]
+
+
+async def test_a_clock_that_went_back_still_gives_a_greater_token(redis_server: RedisServer) -> None:
+    late, early = RedisStore(redis_server.settings(), clock=lambda: 2e9), RedisStore(redis_server.settings(), clock=lambda: 1e9)
+    assert await late.take_over() == 2_000_000_000_000
+    assert await early.take_over() == 2_000_000_000_001
+    await late.close()
+    await early.close()
+
+
+async def test_a_redis_that_lost_its_memory_wants_the_whole(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    redis_server.kill()
+    with pytest.raises(StoreDown):
+        await ours.save(delta(2, 2))
+    redis_server.start()
+    with pytest.raises(SnapshotOwed):
+        await ours.save(delta(3, 3))
+    await ours.save_all(whole(4, 1, 2, 3))
+    await ours.save(delta(5, 4))
+    assert numbers(await ours.load()) == [1, 2, 3, 4]
+
+
+async def test_a_first_save_needs_the_token_too(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    redis = connect(redis_server.settings())
+    await redis.flushall()
+    with pytest.raises(SnapshotOwed, match="forgotten"):
+        await ours.save(delta(1, 1))
+    await redis.aclose()
+
+
+async def test_an_old_copy_of_the_world_is_not_built_upon(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    await ours.save(delta(2, 2))
+    redis = connect(redis_server.settings())
+    await redis.hset(redis_server.settings().private("meta"), "number", 1)
+    with pytest.raises(SnapshotOwed, match="gap"):
+        await ours.save(delta(3, 3))
+    assert ours.snapshot_owed
+    await redis.aclose()
+
+
+async def test_a_save_cut_off_while_redis_hangs_corrupts_nothing(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    redis_server.pause()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ours.save(delta(2, 2, gone=(1,))), 0.05)
+    with pytest.raises(SnapshotOwed):
+        await ours.save(delta(3, 3))
+    with pytest.raises(StoreDown):
+        await ours.save_all(whole(4, 3))
+    redis_server.go_on()
+    await ours.save_all(whole(5, 4, 5))
+    await ours.save(delta(6, 6))
+    assert numbers(await ours.load()) == [4, 5, 6]
+
+
+async def test_a_whole_cut_off_leaves_the_old_world_in_place(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    redis_server.pause()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ours.save_all(whole(2, 2, 3)), 0.05)
+    redis_server.go_on()
+    assert numbers(await ours.load()) == [1]
+    assert ours.snapshot_owed
+    await ours.save_all(whole(3, 4))
+    assert numbers(await ours.load()) == [4]
+
+
+async def test_a_save_that_is_late_but_comes_through_counts(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    redis_server.pause()
+    saving = asyncio.create_task(ours.save(delta(1, 1)))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(saving), 0.05)
+    assert ours.snapshot_owed
+    redis_server.go_on()
+    await saving
+    assert not ours.snapshot_owed
+    await ours.save(delta(2, 2))
+    assert numbers(await ours.load()) == [1, 2]
+
+
+async def test_a_write_that_comes_late_is_refused(redis_server: RedisServer, pair: Pair) -> None:
+    """The late one waits in a paused Redis behind a newer one: here it is played by a second store of the same token."""
+    ours, late = pair
+    token = await ours.take_over()
+    late._token = token
+    await ours.save_all(whole(2, 2))
+    with pytest.raises(SnapshotOwed, match="old"):
+        await late.save(delta(1, 1))
+    with pytest.raises(SnapshotOwed, match="old"):
+        await late.save_all(whole(2, 1))
+    assert numbers(await ours.load()) == [2]
+
+
+async def test_a_fact_told_twice_is_in_the_outbox_once(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    token = await ours.take_over()
+    first, second = delta(1, 1, seq=1), delta(2, 2, seq=2)
+    await ours.save(first)
+    await ours.save_all(Whole(number=3, rows={}, meta=META, facts=[*first.facts, *second.facts]))
+    redis = connect(redis_server.settings())
+    entries: Any = await redis.xrange(redis_server.settings().private("outbox"))
+    assert [entry_id.decode() for entry_id, _ in entries] == [f"{token}-1", f"{token}-2"]
+    assert entries[0][1][b"type"] == b"ask_refused"
+    await redis.aclose()
+
+
+async def test_a_bad_row_is_reported_and_the_rest_is_loaded(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1, 2))
+    redis = connect(redis_server.settings())
+    await redis.hset(redis_server.settings().private("calls"), call(1).id, b"[1,{broken")
+    saved = await ours.load()
+    assert numbers(saved) == [2]
+    assert saved is not None
+    assert [(bad.table, bad.key) for bad in saved.bad] == [("calls", call(1).id)]
+    await redis.aclose()
+
+
+async def test_a_world_saved_by_a_newer_version_is_left_alone(redis_server: RedisServer, pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    await ours.save(delta(1, 1))
+    redis = connect(redis_server.settings())
+    await redis.hset(redis_server.settings().private("meta"), "schema", 99)
+    with pytest.raises(FutureSchema):
+        await ours.load()
+    await redis.aclose()
+
+
+async def test_hostile_text_is_saved_and_loaded(pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    row = call(1, name="安\x00\r\n😀\ud800", number="'; FLUSHALL")
+    await ours.save(Delta(number=1, changed={("calls", row.id): row}, meta=META))
+    saved = await ours.load()
+    assert saved is not None
+    assert saved.calls == [call(1, name="安\x00\r\n😀\ufffd", number="'; FLUSHALL")]
+
+
+async def test_ten_thousand_calls_are_loaded_in_time(pair: Pair) -> None:
+    ours, _ = pair
+    await ours.take_over()
+    rows: dict[str, dict[str, object]] = {
+        "calls": {call(n).id: call(n) for n in range(10_000)},
+        "legs": {customer_leg(n).id: customer_leg(n) for n in range(10_000)},
+        "agents": {f"a{n}": agent(f"a{n}") for n in range(1000)},
+    }
+    await ours.save_all(Whole(number=1, rows=rows, meta=META))
+    began = time.perf_counter()
+    saved = await ours.load()
+    took = time.perf_counter() - began
+    assert saved is not None
+    assert (len(saved.calls), len(saved.legs), len(saved.agents)) == (10_000, 10_000, 1000)
+    assert took < 2.0  # 0.36 s on two cores of 2026; the goal of 0.5 s is the benchmark's to hold, not a busy machine's

@@ -1,0 +1,151 @@
+"""Worlds for the tests of the store, the views and HTTP: rows of every table, and random changes to a living world."""
+
+from __future__ import annotations
+
+from random import Random
+
+from callbridge.core.agent import Agent
+from callbridge.core.call import Call, Visit
+from callbridge.core.engine import step
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    Ask,
+    CallerArrived,
+    DayBegan,
+    DevicesListed,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    PbxSnapshot,
+    PlanChanged,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import Bridge, Ring
+from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step
+from callbridge.core.skills import parse, profile
+from callbridge.core.world import Outcome, World
+
+PBX = "pbx"
+START = 1_000_000.0
+DAY = "2026-11-21"
+
+
+def call(which: int, **changes: object) -> Call:
+    visit = Visit(queue="support", began_at=START, window=0, rank=START + 20, day=DAY)
+    fields: dict[str, object] = {
+        "id": f"cb-call-t-{which}",
+        "leg": leg_id(PBX, f"channel-{which}"),
+        "entry": "support",
+        "tier": "standard",
+        "number": "+442079460123",
+        "name": "Ann",
+        "arrived_at": START + which,
+        "visit": visit,
+    }
+    return Call(**(fields | changes))  # type: ignore[arg-type]
+
+
+def customer_leg(number: int) -> Leg:
+    name = leg_id(PBX, f"channel-{number}")
+    arrival = CallerArrived(
+        at=START, leg=name, entry="support", channel_name="PJSIP/t-1", number="+442079460123", name="Ann", tier="standard"
+    )
+    return Leg(id=name, role=Role.CUSTOMER, call=f"cb-call-t-{number}", up_at=START, arrival=arrival)
+
+
+def agent(name: str) -> Agent:
+    return Agent(id=name, name=name, profile=(("support", 3),), phone=f"PJSIP/{name}", home="", connect=Connect.RING)
+
+
+def plan(queues: int = 3, agents: int = 12) -> Plan:
+    def queue(number: int) -> QueuePlan:
+        steps = (Step(parse(f"s{number} >= 3"), 20.0), Step(parse(f"s{number} >= 1"), None))
+        ladder = Ladder(answer_within=20.0, head_start=0.0, steps=steps, then=None)
+        return QueuePlan(name=f"q{number}", ladders={"standard": ladder}, wrap_up=5.0)
+
+    def person(number: int) -> AgentPlan:
+        skills = {f"s{number % queues}": 1 + number % 5, f"s{(number + 1) % queues}": 2}
+        return AgentPlan(id=f"a{number}", name=f"Agent {number}", skills=profile(skills), phone=f"PJSIP/a{number}")
+
+    people = [person(number) for number in range(agents)]
+    return Plan(
+        queues={f"q{n}": queue(n) for n in range(queues)},
+        entries={f"q{n}": f"q{n}" for n in range(queues)},
+        agents={one.id: one for one in people},
+        pbxs=(PBX,),
+    )
+
+
+class Busy:
+    """A living world in which a seeded chance decides what happens next."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.chance = Random(seed)
+        self.world = World(plan(), "t")
+        self.now = START
+        self.arrived = 0
+        self.rings: list[LegId] = []
+        self.customers: list[LegId] = []
+        self.begin()
+
+    def begin(self) -> list[Outcome]:
+        snapshot = PbxSnapshot(at=self.now, pbx=PBX, requested_at=self.now, last_heard_at=self.now, legs=(), bridges=())
+        events: list[AnyEvent] = [
+            DayBegan(at=self.now, day=DAY),
+            snapshot,
+            DevicesListed(at=self.now, states={}),
+            PlanChanged(at=self.now, plan=self.world.plan),
+        ]
+        return [self.happens(event) for event in events]
+
+    def happens(self, event: AnyEvent) -> Outcome:
+        outcome = step(self.world, event)
+        for order in outcome.orders:
+            if isinstance(order, Ring):
+                self.rings.append(order.leg)
+            elif isinstance(order, Bridge):
+                for leg in order.legs:
+                    self._merge(outcome, step(self.world, LegJoined(at=self.now, leg=leg, bridge=order.bridge)))
+        return outcome
+
+    @staticmethod
+    def _merge(into: Outcome, later: Outcome) -> None:
+        into.facts += later.facts
+        into.changed.update(later.changed)
+
+    def any(self) -> Outcome:
+        """Something happens."""
+        self.now += self.chance.random() * 3
+        due = self.world.take_due(self.now)
+        if due is not None:
+            return self.happens(due)
+        match self.chance.randrange(6):
+            case 0 | 1:
+                return self.happens(self._caller())
+            case 2 if self.rings:
+                return self.happens(LegAnswered(at=self.now, leg=self.rings.pop(self.chance.randrange(len(self.rings)))))
+            case 3 if self.customers:
+                leg = self.customers.pop(self.chance.randrange(len(self.customers)))
+                return self.happens(LegEnded(at=self.now, leg=leg, cause=16))
+            case _:
+                ask = self.chance.choice([Ask.LOGIN, Ask.LOGIN, Ask.READY, Ask.NOT_READY, Ask.LOGOUT, Ask.END_WRAP_UP])
+                who = f"a{self.chance.randrange(len(self.world.plan.agents))}"
+                return self.happens(AgentAsked(at=self.now, agent=who, ask=ask, reason="lunch"))
+
+    def _caller(self) -> CallerArrived:
+        self.arrived += 1
+        leg = leg_id(PBX, f"customer-{self.arrived}")
+        self.customers.append(leg)
+        return CallerArrived(
+            at=self.now,
+            leg=leg,
+            entry=f"q{self.chance.randrange(len(self.world.plan.queues))}",
+            channel_name=f"PJSIP/trunk-{self.arrived}",
+            number="+442079460123",
+            name="安娜 😀",
+            tier="standard",
+            uniqueid=f"1.{self.arrived}",
+            linkedid=f"1.{self.arrived}",
+        )

@@ -1,0 +1,262 @@
+"""``make demo``: a minute of live traffic on a real Asterisk 22, watched, and added up call by call.
+
+Rule of this file: nothing is pretended. Callers and phones are SIPp processes, callbridge is the real command with
+the example configuration in config/, and the sum at the end joins what each caller and phone saw with its books.
+"""
+
+import asyncio
+import os
+import random
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from callbridge.tables import agents_table, queues_table
+from tests.lab.books import Joined, join
+from tests.lab.bridge import Callbridge
+from tests.lab.pbx import Pbx, PhoneSpec
+from tests.lab.process import output
+from tests.lab.records import CallRecord
+from tests.lab.redis import RedisServer
+from tests.lab.sip import Call, Callers, Phone, PhoneScript
+
+SECONDS = 60
+CALLS = 64
+ROOT = Path(__file__).resolve().parents[2]
+AGENTS = [f"{number}" for number in range(1001, 1013)]
+NAILED = ("1011", "1012")
+PHONES: dict[str, PhoneScript] = {
+    "1003": PhoneScript.answers(ring=1.5, talk=(3.0, 6.0)),
+    "1005": PhoneScript.rejects(486, ring=0.8),
+    "1006": PhoneScript.rings_out(),
+    "1008": PhoneScript.answers(ring=0.3, talk=(3.0, 6.0)),
+    "1009": PhoneScript.answers(ring=0.0, talk=(3.0, 7.0)),
+    "1010": PhoneScript.answers(ring=0.0, talk=(2.0, 5.0)),
+    "1011": PhoneScript.answers(ring=0.2),
+    "1012": PhoneScript.answers(ring=0.2),
+}
+"""The others answer after half a second, and hang up after a talk of 2 to 8 s."""
+TIERS = {"diamond": (100, 8), "gold": (200, 12), "silver": (300, 20)}
+"""Tier -> first number of its block in config/tiers.csv, and how many of them call."""
+CEL = {
+    "modules.conf": "load=res_cdrel_custom.so\nload=cel_custom.so\n",
+    "cel.conf": "[general](+)\nenable=yes\nevents=BRIDGE_ENTER\n",
+    "cel_custom.conf": "[mappings]\nMaster.csv => ${eventtype},${eventtime},${CHANNEL(uniqueid)}\n",
+}
+"""Asterisk's own event log: the witness for agents whose nailed-up phone gets no INVITE for a call."""
+
+
+def callers(seed: int) -> list[Call]:
+    """Who calls: all tiers, different wishes, different patience; some leave while they wait or at once."""
+    rng = random.Random(seed)
+    numbers = [f"+442079460{first + n}" for first, count in TIERS.values() for n in range(count)]
+    numbers += [f"+4930555{n:04}" for n in range(CALLS - len(numbers))]
+    rng.shuffle(numbers)
+    made = []
+    for index, number in enumerate(numbers):
+        patience = rng.choice((0.4, 2.0, 5.0)) if rng.random() < 0.15 else rng.uniform(12.0, 25.0)
+        entry = rng.choices(("support", "sales", "general"), (60, 30, 10))[0]
+        made.append(Call(dialled=entry, number=number, name=f"demo-{index}", hang_up_after=patience))
+    return made
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.phones: dict[str, Phone] = {}
+
+    def say(self, text: str) -> None:
+        self.console.print(text, highlight=False)
+
+    async def run(self) -> int:
+        seed = int(os.environ.get("CALLBRIDGE_DEMO_SEED", "1"))
+        async with AsyncExitStack() as stack:
+            self.say("starting Asterisk 22, Redis and callbridge with config/callbridge.yaml")
+            pbx = Pbx(22, phones=[PhoneSpec(name=name) for name in AGENTS], extra=CEL)
+            (pbx.folder / "log" / "cel-custom").mkdir()
+            self.pbx = await stack.enter_async_context(pbx)
+            redis = await stack.enter_async_context(RedisServer())
+            self.bridge = await stack.enter_async_context(_Example(self.pbx, redis))
+            await self._phones(stack)
+            await self._log_in()
+            crowd = callers(seed)
+            rate = CALLS / SECONDS
+            self.say(f"{CALLS} callers of all tiers within {SECONDS} s; seed {seed}\n")
+            began = time.monotonic()
+            traffic = await stack.enter_async_context(Callers(self.pbx, crowd, rate=rate))
+            await self._watch(traffic, began)
+            records = await traffic.wait(30.0)
+            await self._until_quiet()
+            await asyncio.sleep(0.5)  # the last facts reach the log
+            return self._sum_up(records)
+
+    async def _phones(self, stack: AsyncExitStack) -> None:
+        for name in AGENTS:
+            self.phones[name] = Phone(self.pbx, name, PHONES.get(name, PhoneScript.answers(ring=0.5, talk=(2.0, 8.0))))
+            await stack.enter_async_context(self.phones[name])
+
+    async def _log_in(self) -> None:
+        """With the command that agents and supervisors use."""
+        self.say("12 agents log in: callbridge agents login 1001 ... 1012")
+        command = (sys.executable, "-m", "callbridge", "agents", "login")
+        for start in range(0, len(AGENTS), 4):
+            names = AGENTS[start : start + 4]
+            await asyncio.gather(*(output(*command, name, "--url", self.bridge.url) for name in names))
+        for name in NAILED:
+            await self.bridge.until_state(name, "ready")
+
+    async def _watch(self, traffic: Callers, began: float) -> None:
+        """Show the floor until all calls are over: a live table for people, a line now and then for logs."""
+        live = self.console.is_terminal
+        with Live(console=self.console, transient=True, auto_refresh=False) if live else _Quiet() as screen:
+            shown = 0.0
+            while True:
+                records = traffic.records()
+                over = sum(record.ended_at is not None for record in records)
+                passed = time.monotonic() - began
+                progress = f"{passed:3.0f} s  {len(records)}/{CALLS} callers, {over} gone"
+                if live or passed - shown >= 10.0 or over == CALLS:
+                    queues, agents = await asyncio.gather(
+                        asyncio.to_thread(self.bridge.client.queues), asyncio.to_thread(self.bridge.client.agents)
+                    )
+                    screen.update(_screen(progress, queues, agents, colour=live), refresh=True)
+                    shown = passed
+                if over == CALLS or passed > SECONDS + 60:
+                    return
+                await asyncio.sleep(0.5)
+
+    async def _until_quiet(self) -> None:
+        """Only the nailed-up legs are left; hang up the log-ins so that they end too."""
+        for name in NAILED:
+            await self.bridge.ask(name, "logout")
+        await self.pbx.quiet(10.0)
+
+    # The sum
+
+    def _sum_up(self, records: Sequence[CallRecord]) -> int:
+        phones = {name: phone.records() for name, phone in self.phones.items()}
+        joined = join(records, phones, self.bridge.lines(), nailed=dict(self._bridged()))
+        self.console.print(_by_tier(joined))
+        self.console.print(_by_agent(joined))
+        gaps = [one.wait_gap for one in joined if one.wait_gap is not None]
+        wrong = [one for one in joined if one.differences]
+        for one in wrong:
+            self.say(f"[red]{one.caller.number} to {one.caller.dialled}: {'; '.join(one.differences)}[/red]")
+        troubles = [*self.bridge.trouble(), *self.pbx.problems()]
+        for trouble in troubles[:10]:
+            self.say(f"[red]{trouble}[/red]")
+        self.say(
+            f"{len(joined)} calls on the wire, {sum(one.entry is not None for one in joined)} in callbridge's books, "
+            f"{len(wrong)} differences; waits compared for {len(gaps)}, largest gap {max(gaps, default=0.0) * 1000:.0f} ms"
+        )
+        complete = len(records) == CALLS and bool(gaps)
+        self.say("[green]it adds up[/green]" if complete and not wrong and not troubles else "[red]it does not add up[/red]")
+        return 0 if complete and not wrong and not troubles else 1
+
+    def _bridged(self) -> Iterator[tuple[str, float]]:
+        """When Asterisk saw each customer enter a bridge first, from its own event log."""
+        log = self.pbx.folder / "log" / "cel-custom" / "Master.csv"
+        seen: set[str] = set()
+        for line in log.read_text().splitlines() if log.exists() else ():
+            _, at, unique = line.split(",")
+            if unique not in seen:
+                seen.add(unique)
+                yield unique, float(at)
+
+
+class _Example(Callbridge):
+    """callbridge with the example configuration, its links given by the environment."""
+
+    def __init__(self, pbx: Pbx, redis: RedisServer) -> None:
+        super().__init__(pbx, {}, redis=redis)
+        os.environ.update(
+            CALLBRIDGE_ARI_URL=pbx.ari_url,
+            CALLBRIDGE_ARI_USER=pbx.ari_user,
+            CALLBRIDGE_ARI_PASSWORD=pbx.ari_password,
+            CALLBRIDGE_AMI_PORT=str(pbx.ami_port),
+            CALLBRIDGE_AMI_USER=pbx.ami_user,
+            CALLBRIDGE_AMI_SECRET=pbx.ami_secret,
+            CALLBRIDGE_REDIS_URL=redis.url,
+            CALLBRIDGE_HTTP_PORT=str(self.port),
+            CALLBRIDGE_MASK_NUMBERS="false",
+        )
+
+    @property
+    def path(self) -> Path:
+        return ROOT / "config" / "callbridge.yaml"
+
+    def write_config(self, config: Any) -> None:
+        """The example stays as it is."""
+
+
+class _Quiet:
+    """Where no terminal is: the same picture, printed now and then."""
+
+    def __enter__(self) -> "_Quiet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, picture: Group, *, refresh: bool) -> None:
+        Console().print(picture)
+
+
+def _screen(progress: str, queues: list[dict[str, Any]], agents: list[dict[str, Any]], *, colour: bool) -> Group:
+    show = Text.from_ansi if colour else Text
+    return Group(
+        Text(progress, style="bold"),
+        Text(),
+        show(queues_table(queues, colour=colour)),
+        Text(),
+        show(agents_table(agents, colour=colour)),
+        Text(),
+    )
+
+
+def _by_tier(joined: Sequence[Joined]) -> Table:
+    table = Table("tier", "calls", "answered", "abandoned", "overflowed", "mean wait", "longest", title="callers")
+    for tier in (*TIERS, "standard"):
+        mine = [one.entry for one in joined if one.entry is not None and one.entry.tier == tier]
+        waits = [entry.waited for entry in mine if "answered" in entry.outcomes and entry.waited is not None]
+        ends = Counter(entry.outcomes[-1] for entry in mine if entry.outcomes)
+        table.add_row(
+            tier,
+            str(len(mine)),
+            str(ends["answered"]),
+            str(ends["abandoned"] + ends["short_abandoned"]),
+            str(sum(entry.overflowed for entry in mine)),
+            f"{sum(waits) / len(waits):.1f} s" if waits else "-",
+            f"{max(waits):.1f} s" if waits else "-",
+        )
+    return table
+
+
+def _by_agent(joined: Sequence[Joined]) -> Table:
+    table = Table("agent", "calls answered", "of them diamond", title="agents")
+    served = Counter(agent for one in joined if one.entry is not None for agent in one.entry.agents)
+    best = Counter(agent for one in joined if one.entry is not None and one.entry.tier == "diamond" for agent in one.entry.agents)
+    for agent in AGENTS:
+        table.add_row(agent, str(served[agent]), str(best[agent]))
+    return table
+
+
+def main() -> int:
+    return asyncio.run(Demo(Console(width=None if sys.stdout.isatty() else 110)).run())
+
+
+if __name__ == "__main__":
+    socket.setdefaulttimeout(10.0)
+    sys.exit(main())
