@@ -176,6 +176,8 @@ class Runtime:
             await self._save(changed, facts)
         for order in orders:
             self.lanes.put(order)
+        if orders:
+            await asyncio.sleep(0)  # the orders' first bytes go out before the telling begins
         ages, self._ages = self._ages, []
         self._watcher.batch(facts, changed, ages, len(self._inbox))
         for answer, refused in answers:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("core", "handover", "throughput")
 
 
@@ -21,8 +27,24 @@ def main() -> None:
     module = importlib.import_module(f"tests.bench.{options.name}")
     result: dict[str, Any] = module.run(*rest)
     show(options.name, result)
+    keep(options.name, result)
     if options.json:
         print(json.dumps(result))
+
+
+def keep(name: str, result: dict[str, Any]) -> None:
+    """Append the result, with what it was measured on, to the record from which documents quote."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=ROOT)
+    where = {
+        "name": name,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+    }
+    with (ROOT / "tests" / "bench" / "results" / f"{name}.jsonl").open("a") as record:
+        record.write(json.dumps({**where, **result}) + "\n")
 
 
 def show(name: str, result: dict[str, Any]) -> None:

@@ -122,7 +122,8 @@ def _differences(
     if entry.agents and began is None:
         yield f"answered by {entry.agents[0]}, but no phone of that agent answered"
     if gap is not None and gap > WAIT_TOLERANCE:
-        yield f"wait differs by {gap:.3f} s"
+        seen = f"{began - caller.started_at:.3f} s on the wire" if began is not None else ""
+        yield f"wait with agent {entry.agents[0]}: {entry.waited:.3f} s in the book, {seen}"
     if caller.ended_at is None:
         yield "the caller's phone saw no end"
     if caller.ended_by == "pbx" and "answered" not in entry.outcomes and not entry.diverted:

@@ -31,6 +31,7 @@ from tests.lab.redis import RedisServer
 from tests.lab.sip import Call, Callers, Phone, PhoneScript
 
 SECONDS = 60
+WIDTH = 110
 CALLS = 64
 ROOT = Path(__file__).resolve().parents[2]
 AGENTS = [f"{number}" for number in range(1001, 1013)]
@@ -211,7 +212,7 @@ class _Quiet:
         pass
 
     def update(self, picture: Group, *, refresh: bool) -> None:
-        Console().print(picture)
+        Console(width=WIDTH).print(picture)
 
 
 def _screen(progress: str, queues: list[dict[str, Any]], agents: list[dict[str, Any]], *, colour: bool) -> Group:
@@ -254,7 +255,7 @@ def _by_agent(joined: Sequence[Joined]) -> Table:
 
 
 def main() -> int:
-    return asyncio.run(Demo(Console(width=None if sys.stdout.isatty() else 110)).run())
+    return asyncio.run(Demo(Console(width=None if sys.stdout.isatty() else WIDTH)).run())
 
 
 if __name__ == "__main__":
