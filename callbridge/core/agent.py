@@ -119,9 +119,9 @@ def eligible(agent: Agent, now: float) -> bool:
     )
 
 
-def own_deadline(agent: Agent, now: float) -> float | None:
-    """The next moment at which something about this agent is due; moments already past are not due again."""
-    times = [agent.return_at, agent.inspect_at, agent.rest_until]
-    if agent.work is Work.WRAP_UP:
+def own_deadline(agent: Agent) -> float | None:
+    """The next moment at which something about this agent is due. One that passed stays due until it was met."""
+    times = [agent.return_at, agent.inspect_at, agent.rest_until or None]
+    if agent.work is Work.WRAP_UP and agent.leg is None:
         times.append(agent.wrap_until)
-    return min((time for time in times if time is not None and time > now), default=None)
+    return min((time for time in times if time is not None), default=None)

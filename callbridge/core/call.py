@@ -119,6 +119,8 @@ class Offer:
     leg: LegId
     at: float
     nailed: bool = False
+    playback: str = ""
+    """The beep of a nailed-up agent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core import legs, offers, staff, visits
-from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, Segment, after
 from callbridge.core.events import CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, TalkEnded
 from callbridge.core.ids import LegId, pbx_of
@@ -89,7 +89,9 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     if agent.leg == leg.id:
         agent = staff.leg_gone(world, agent)
     if agent.session == leg.id:
-        staff.session_gone(world, agent)
+        agent = staff.session_gone(world, agent)
+        if estimated and leg.hung_at is None:
+            staff.open_session(world, agent)
 
 
 def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:
@@ -126,6 +128,31 @@ def end_segment(world: World, call: Call, by: str, when: float, estimated: bool 
     the bridge goes unless the call itself goes on (``by`` is ``transfer``)."""
     segment = call.segment
     assert segment is not None
+    tell_talk_ended(world, call, segment, by, when, estimated)
+    call = evolve(call, segment=None)
+    if by != "transfer":
+        call = _drop_bridge(world, call, (call.leg, segment.leg))
+    leg = world.legs.get(segment.leg)
+    agent = world.agents.get(segment.agent)
+    if leg is not None and by == "transfer":
+        leg = world.put_leg(leg, handed_on=call.id)
+    if leg is not None and leg.role is Role.SESSION:
+        world.put_leg(leg, call="", bridge=None)
+    elif leg is not None and by == "transfer":
+        world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
+    else:
+        legs.hang_up(world, segment.leg)
+    if agent is not None and agent.call == call.id:
+        if leg is None:
+            agent = staff.change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + staff.SETTLE)
+        elif leg.role is Role.SESSION:
+            agent = staff.change(world, agent, leg=None)
+        queue = world.plan.queues.get(segment.queue)
+        staff.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
+    return call
+
+
+def tell_talk_ended(world: World, call: Call, segment: Segment, by: str, when: float, estimated: bool = False) -> None:
     world.tell(
         TalkEnded(
             seq=world.next_seq(),
@@ -139,23 +166,6 @@ def end_segment(world: World, call: Call, by: str, when: float, estimated: bool 
             estimated=estimated,
         )
     )
-    call = evolve(call, segment=None)
-    if by != "transfer":
-        call = _drop_bridge(world, call, (call.leg, segment.leg))
-    leg = world.legs.get(segment.leg)
-    agent = world.agents.get(segment.agent)
-    if leg is not None and leg.role is Role.SESSION:
-        world.put_leg(leg, call="", bridge=None)
-    elif leg is not None and by == "transfer":
-        world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
-    else:
-        legs.hang_up(world, segment.leg)
-    if agent is not None and agent.call == call.id:
-        if leg is None or leg.role is Role.SESSION:
-            agent = staff.change(world, agent, leg=None)
-        queue = world.plan.queues.get(segment.queue)
-        staff.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
-    return call
 
 
 def _drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
@@ -240,6 +250,10 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
             finish(world, call, world.now)
         else:
             _taken_away(world, call)
+        return
+    if not event.in_app and call is not None and call.segment is not None and call.segment.leg == leg.id:
+        call = end_segment(world, call, "agent", world.now)
+        dismiss(world, call)
         return
     leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=None, up_at=leg.up_at or _up(world, event))
     if call is None:

@@ -15,7 +15,7 @@ from callbridge.core.world import World
 def asked(world: World, event: AgentAsked) -> None:
     """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason."""
     agent = world.agents.get(event.agent)
-    if agent is None:
+    if agent is None or (agent.id not in world.plan.agents and event.ask is Ask.LOGIN):
         _refuse(world, event, "unknown agent")
         return
     match event.ask:
@@ -41,16 +41,16 @@ def asked(world: World, event: AgentAsked) -> None:
 
 
 def _login(world: World, agent: Agent, event: AgentAsked) -> None:
-    phone = event.phone or agent.phone
-    holder = world.agent_at(phone)
-    if holder is not None and holder.id != agent.id:
-        if holder.intent is not Intent.LOGGED_OUT:
-            _refuse(world, event, f"phone {phone} is in use by agent {holder.id}")
-            return
-        staff.change(world, holder, phone="")
+    phone = event.phone or agent.next_phone or agent.phone or agent.home
     if phone != agent.phone:
-        agent = staff.change(world, agent, next_phone=phone)
-        agent = staff.settle(world, agent)
+        holder = world.agent_at(phone)
+        for other in [*([holder] if holder is not None else []), *world.waiting_for(phone)]:
+            if other.id != agent.id and staff.in_use(other):
+                _refuse(world, event, f"phone {phone} is in use by agent {other.id}")
+                return
+        agent = staff.settle(world, staff.change(world, agent, next_phone=phone))
+    elif agent.next_phone:
+        agent = staff.change(world, agent, next_phone="")
     if agent.intent is Intent.LOGGED_OUT:
         agent = staff.change(world, agent, idle_since=world.now, rest_until=0.0)
     _ready(world, agent, event, logged_in=True)
@@ -102,12 +102,29 @@ def adopt(world: World, plan: Plan) -> None:
             if wanted.login:
                 asked(world, AgentAsked(at=world.now, agent=wanted.id, ask=Ask.LOGIN))
             continue
+        refitted = known.connect is not wanted.connect
         known = staff.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
-        if known.home != wanted.phone:
-            known = staff.change(world, known, home=wanted.phone, next_phone=wanted.phone)
-            staff.settle(world, known)
+        if refitted:
+            staff.refresh_device(world, staff.open_session(world, staff.settle(world, known)))
+    _new_homes(world, plan)
     for call in world.calls.values():
         _place_anew(world, call.id)
+
+
+def _new_homes(world: World, plan: Plan) -> None:
+    """Phones change hands all at once, so that two agents may swap theirs; who is busy moves later."""
+    moving: list[str] = []
+    for wanted in plan.agents.values():
+        known = world.agents[wanted.id]
+        if known.home != wanted.phone:
+            staff.change(world, known, home=wanted.phone, next_phone=wanted.phone)
+            moving.append(wanted.id)
+    for who in moving:
+        known = world.agents[who]
+        if world.agent_at(known.next_phone) is not None and known.work is Work.IDLE and known.leg is None:
+            staff.refresh_device(world, staff.change(world, known, phone=""))
+    for who in moving:
+        staff.settle(world, world.agents[who])
 
 
 def _dismiss(world: World, agent: Agent) -> None:

@@ -54,10 +54,10 @@ def step(world: World, event: AnyEvent) -> Outcome:
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
+        faults = _match(world)
     except BaseException:
         world.undo_to(mark)
         raise
-    faults = _match(world)
     outcome = world.commit()
     outcome.faults = faults
     return outcome
@@ -192,7 +192,7 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
     """The beep of a nailed-up agent is over: put the caller through."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
-    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == event.leg:
+    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == event.playback:
         offers.answered(world, call)
 
 

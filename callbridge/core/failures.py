@@ -47,8 +47,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _owe_music(world, leg)
         case StopMusic():
             pass
-        case Play(leg=leg):
-            _beep_failed(world, leg)
+        case Play():
+            _beep_failed(world, order)
         case Ring():
             _ring_failed(world, order, event)
         case Bridge():
@@ -114,11 +114,11 @@ def _owe_music(world: World, leg: LegId) -> None:
         world.put_leg(known, music_owed=True, tries=known.tries + 1, deadline=deadline)
 
 
-def _beep_failed(world: World, leg: LegId) -> None:
+def _beep_failed(world: World, order: Play) -> None:
     """A nailed-up agent who hears no beep still gets the call."""
-    known = world.legs.get(leg)
+    known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
-    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg:
+    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == order.playback:
         offers.answered(world, call)
 
 
@@ -157,7 +157,11 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
         return
     if call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
+    elif call.segment is not None and call.failures + 1 >= offers.MOST_FAILURES:
+        _gave_up(world, call.id, order, event)
+        calls.dismiss(world, calls.end_segment(world, call, "fault", world.now))
     else:
+        world.calls.put(call.id, evolve(call, failures=call.failures + 1))
         for leg in order.legs:
             _doubt(world, leg)
 

@@ -43,6 +43,8 @@ class Leg:
     missing_since: float | None = None
     """A snapshot did not list it; it was last known alive at this time."""
     music_owed: bool = False
+    handed_on: str = ""
+    """The call that this leg's phone transferred away."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None

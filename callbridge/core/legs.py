@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from callbridge.core.call import Phase
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import HangUp, Probe, StartMusic
@@ -67,6 +68,6 @@ def deadline_passed(world: World, leg: Leg) -> None:
 def _pay_music(world: World, leg: Leg) -> None:
     world.put_leg(leg, music_owed=False, deadline=None)
     call = world.calls.get(leg.call)
-    if call is not None and call.visit is not None:
+    if call is not None and call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
         queue = world.plan.queues.get(call.visit.queue)
         world.order(StartMusic(leg=leg.id, music=queue.music if queue else "default"))

@@ -48,12 +48,14 @@ def make(world: World, pair: Pair) -> None:
     freed_at = agent.idle_since if agent.idle_since == world.now else None
     staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     patience = BEEP_CHECK if nailed else queue.ring_for
-    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed)
+    order = _beep(world, leg) if nailed else _ring(call, agent, leg, queue)
+    playback = order.playback if isinstance(order, Play) else ""
+    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
     world.calls.put(
         call.id,
         evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=world.now + patience),
     )
-    world.order(_beep(world, leg) if nailed else _ring(call, agent, leg, queue))
+    world.order(order)
     world.tell(
         OfferMade(
             seq=world.next_seq(),
@@ -122,6 +124,7 @@ def joined(world: World, call: Call) -> None:
             offer=None,
             segment=segment,
             segments=call.segments + 1,
+            failures=0,
             deadline=None,
         ),
     )

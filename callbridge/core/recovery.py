@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, legs, offers, staff, visits
+from callbridge.core import calls, legs, offers, staff, transfers, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
 from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantined
 from callbridge.core.ids import channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
-from callbridge.core.rows import evolve
+from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
 from callbridge.core.world import World
 
 
@@ -60,6 +59,16 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> N
         world.order(HangUp(leg=leg.id))
     else:
         world.order(Subscribe(leg=leg.id))
+        _answer_again(world, leg, seen)
+
+
+def _answer_again(world: World, leg: Leg, seen: SeenLeg) -> None:
+    """What was answered on either side of the silence, and whose Answer never arrived."""
+    call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
+    if leg.role is Role.CUSTOMER and call is not None and call.visit is not None and not seen.up:
+        world.order(Answer(leg=leg.id))
+    elif leg.role is Role.SESSION and agent is not None and agent.session == leg.id and seen.up and not agent.session_up:
+        staff.session_answered(world, agent)
 
 
 def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
@@ -82,9 +91,9 @@ def _mend(world: World, call: Call) -> None:
             if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
                 offers.joined(world, call)
                 return
-            call = evolve(call, phase=Phase.JOINING) if call.bridge else call
+            if call.phase is Phase.OFFERED:
+                world.order(StartMusic(leg=call.leg, music=_music(world, call)))
             offers.retry(world, call, Result.CANCELLED)
-            world.order(StartMusic(leg=call.leg, music=_music(world, call)))
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
@@ -119,7 +128,11 @@ def _found(world: World, seen: SeenLeg, pbx: str) -> None:
             tier=seen.tier,
             up=seen.up,
         )
-        calls.arrive(world, arrival, found=True)
+        agent = world.agent_at(transfers.endpoint_of(seen.name))
+        if agent is not None:
+            transfers.consult(world, arrival, agent)
+        else:
+            calls.arrive(world, arrival, found=True)
     elif seen.name.startswith("Local/"):
         _differs(world, pbx, "transfer_leftover", seen.leg)
         world.order(HangUp(leg=seen.leg))
@@ -148,16 +161,31 @@ def faulted(world: World, event: EntityFaulted) -> None:
         case "leg":
             leg = world.legs.get(event.id)
             if leg is not None:
-                world.legs.drop(leg.id)
-                world.order(HangUp(leg=leg.id))
+                _give_up_leg(world, leg)
         case _:
             agent = world.agents.get(event.id)
             if agent is not None:
                 _give_up_agent(world, agent)
 
 
+def _give_up_leg(world: World, leg: Leg) -> None:
+    """With a leg goes its call; with an agent's leg that has none, the agent."""
+    call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
+    if call is not None:
+        _give_up_call(world, call)
+    if agent is not None and (agent.session == leg.id or (call is None and agent.leg == leg.id)):
+        _give_up_agent(world, world.agents[agent.id])
+    elif call is None:
+        world.legs.drop(leg.id)
+        world.order(HangUp(leg=leg.id))
+
+
 def _give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
+    if call.offer is not None:
+        offers.end(world, call, call.offer, Result.CANCELLED)
+    if call.segment is not None:
+        calls.tell_talk_ended(world, call, call.segment, "fault", world.now)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
     for leg in world.legs.values():
@@ -187,25 +215,30 @@ def _free_agent(world: World, agent: Agent, call: Call) -> None:
 
 
 def _give_up_agent(world: World, agent: Agent) -> None:
-    for leg in (agent.leg, agent.session):
+    for key in (agent.leg, agent.session):
+        leg = world.legs.get(key)
         if leg is not None:
-            world.legs.drop(leg)
-            world.order(HangUp(leg=leg))
+            world.put_leg(leg, call="", agent="")
+            legs.hang_up(world, leg.id)
     call = world.calls.get(agent.call)
-    fresh = Agent(
-        id=agent.id,
-        name=agent.name,
-        profile=agent.profile,
-        phone=agent.phone,
-        home=agent.home,
-        connect=agent.connect,
-        intent=agent.intent,
+    out = agent.intent is Intent.LOGGED_OUT
+    agent = staff.change(
+        world,
+        agent,
+        intent=Intent.LOGGED_OUT if out else Intent.NOT_READY,
+        reason="" if out else "fault",
         work=Work.IDLE,
-        since=agent.since,
+        call="",
+        leg=None,
+        session=None,
+        session_up=False,
+        next_phone="",
+        wrap_queue="",
+        rest_until=0.0,
+        return_at=None,
+        inspect_at=None,
         idle_since=world.now,
     )
-    world.agents.put(agent.id, fresh)
-    if fresh.intent is not Intent.LOGGED_OUT:
-        staff.change(world, fresh, intent=Intent.NOT_READY, reason="fault")
+    staff.refresh_device(world, agent)
     if call is not None:
         _give_up_call(world, call)

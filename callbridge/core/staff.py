@@ -44,9 +44,9 @@ def change(world: World, agent: Agent, **changes: object) -> Agent:
                 lasted=max(0.0, world.now - agent.since),
             )
         )
-        new = evolve(new, since=world.now, deadline=own_deadline(new, world.now))
+        new = evolve(new, since=world.now, deadline=own_deadline(new))
     else:
-        deadline = own_deadline(new, world.now)
+        deadline = own_deadline(new)
         if deadline != new.deadline:
             new = evolve(new, deadline=deadline)
     world.agents.put(agent.id, new)
@@ -59,7 +59,7 @@ def hire(world: World, plan: AgentPlan) -> Agent:
         id=plan.id,
         name=plan.name,
         profile=plan.skills,
-        phone=plan.phone,
+        phone="" if world.agent_at(plan.phone) is not None else plan.phone,
         home=plan.phone,
         connect=plan.connect,
         since=world.now,
@@ -93,19 +93,49 @@ def settle(world: World, agent: Agent) -> Agent:
         agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
         world.tell(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
     if agent.work is Work.IDLE and agent.leg is None:
-        if agent.intent is Intent.LOGGED_OUT and agent.session is not None:
+        unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not Connect.NAILED_UP
+        if unwanted and agent.session is not None:
             hang_up(world, agent.session)
-        if agent.next_phone:
+            agent = refresh_device(world, change(world, agent, session=None, session_up=False))
+        if agent.next_phone and _make_room(world, agent):
             agent = move_phone(world, agent, agent.next_phone)
+        if agent.intent is Intent.LOGGED_OUT:
+            _next_at(world, agent.phone)
+            agent = world.agents[agent.id]
     return agent
+
+
+def in_use(agent: Agent) -> bool:
+    """May nobody else take this agent's phone?"""
+    return agent.intent is not Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None
+
+
+def _make_room(world: World, agent: Agent) -> bool:
+    """Is the phone that the agent waits for free? Somebody who is logged out gives it up."""
+    holder = world.agent_at(agent.next_phone)
+    if holder is None or holder.id == agent.id:
+        return True
+    if in_use(holder):
+        return False
+    change(world, holder, phone="")
+    return True
+
+
+def _next_at(world: World, phone: str) -> None:
+    """A phone was given up: whoever waits for it moves there."""
+    for other in world.waiting_for(phone):
+        settle(world, world.agents[other.id])
 
 
 def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     """Take another phone into use; a nailed-up leg at the old one ends."""
     if agent.session is not None:
         hang_up(world, agent.session)
+    old = agent.phone
     agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False)
-    return refresh_device(world, agent)
+    agent = refresh_device(world, agent)
+    _next_at(world, old)
+    return open_session(world, world.agents[agent.id])
 
 
 def penalise(world: World, agent: Agent, penalty: Penalty) -> Agent:
@@ -127,8 +157,9 @@ def deadline_passed(world: World, agent: Agent) -> None:
         agent = change(world, agent, inspect_at=None)
         if agent.leg is None and (world.phones.get(agent.phone) or "") in IN_USE_STATES:
             _inspect(world, agent)
+    if 0.0 < agent.rest_until <= world.now:
+        agent = change(world, agent, rest_until=0.0)
     agent = settle(world, agent)
-    change(world, agent)
 
 
 # -- the phone ------------------------------------------------------------------------------------------------------
@@ -149,7 +180,7 @@ def refresh_device(world: World, agent: Agent) -> Agent:
     if agent.connect is Connect.NAILED_UP:
         device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
         return agent if agent.device is device else change(world, agent, device=device)
-    device = _device(state)
+    device = _device(state) if agent.phone else Device.OFFLINE
     if device is Device.BUSY_ELSEWHERE:
         if agent.leg is not None:
             device = agent.device
@@ -203,6 +234,5 @@ def session_answered(world: World, agent: Agent) -> None:
     refresh_device(world, agent)
 
 
-def session_gone(world: World, agent: Agent) -> None:
-    agent = change(world, agent, session=None, session_up=False)
-    refresh_device(world, agent)
+def session_gone(world: World, agent: Agent) -> Agent:
+    return refresh_device(world, change(world, agent, session=None, session_up=False))

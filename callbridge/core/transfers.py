@@ -42,7 +42,7 @@ def arrived(world: World, event: CallerArrived) -> None:
         return
     agent = world.agent_at(endpoint_of(event.channel_name))
     if agent is not None:
-        _consult(world, event, agent)
+        consult(world, event, agent)
         return
     calls.arrive(world, event)
 
@@ -53,7 +53,7 @@ def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
     _match_halves(world, pair)
 
 
-def _consult(world: World, event: CallerArrived, agent: Agent) -> None:
+def consult(world: World, event: CallerArrived, agent: Agent) -> None:
     """An agent calls one of our entries: answered with music, never offered, never counted."""
     leg = legs.open_leg(world, event.leg, Role.CONSULT, agent=agent.id)
     world.put_leg(leg, arrival=event)
@@ -161,7 +161,7 @@ def transferred(world: World, event: LegTransferred) -> None:
         CallTransferred(
             seq=world.next_seq(),
             at=world.now,
-            call=leg.call,
+            call=leg.call or leg.handed_on,
             agent=leg.agent,
             target=event.target,
             attended=event.attended,

@@ -110,6 +110,9 @@ class _Mark:
     minted: int
     now: float
     day: str
+    plan: Plan
+    wall_offset: float
+    down: frozenset[str]
 
 
 class World:
@@ -134,6 +137,7 @@ class World:
         self.down: set[str] = set()
         self._deadlines: list[tuple[float, str, str]] = []
         self._agent_by_phone: dict[str, str] = {}
+        self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
         self._orders: list[Order] = []
         self._facts: list[AnyFact] = []
@@ -162,6 +166,10 @@ class World:
         """The agent whose phone in force this is."""
         return self.agents.get(self._agent_by_phone.get(phone))
 
+    def waiting_for(self, phone: str) -> list[Agent]:
+        """Agents who will move to this phone when it is free."""
+        return [self.agents[who] for who in sorted(self._waiting_for_phone.get(phone, ()))]
+
     def legs_of_pair(self, pair: str) -> list[Leg]:
         """The halves of a Local channel that we know."""
         return [self.legs[leg] for leg in self._leg_by_pair.get(pair, [])]
@@ -172,16 +180,36 @@ class World:
     # -- transactions -------------------------------------------------------------------------------------------
 
     def mark(self) -> _Mark:
-        return _Mark(len(self._journal), len(self._orders), len(self._facts), self.seq, self.minted, self.now, self.day)
+        return _Mark(
+            changes=len(self._journal),
+            orders=len(self._orders),
+            facts=len(self._facts),
+            seq=self.seq,
+            minted=self.minted,
+            now=self.now,
+            day=self.day,
+            plan=self.plan,
+            wall_offset=self.wall_offset,
+            down=frozenset(self.down),
+        )
 
     def undo_to(self, mark: _Mark) -> None:
         """Take back every change, order and fact since the mark."""
+        self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
+        self.wall_offset = mark.wall_offset
+        if self.plan is not mark.plan:
+            self.plan = mark.plan
+            self.matcher.adopt(mark.plan)
+        for pbx in self.down - mark.down:
+            self.matcher.open(pbx)
+        for pbx in mark.down - self.down:
+            self.matcher.close(pbx)
+        self.down = set(mark.down)
         while len(self._journal) > mark.changes:
             table, key, old = self._journal.pop()
             table.undo(key, old)
         del self._orders[mark.orders :]
         del self._facts[mark.facts :]
-        self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
 
     def commit(self) -> Outcome:
         """Everything since the last commit, as the outcome of one step."""
@@ -255,8 +283,16 @@ class World:
         if old is None or new is None or old.phone != new.phone:
             if old is not None and self._agent_by_phone.get(old.phone) == key:
                 del self._agent_by_phone[old.phone]
-            if new is not None:
+            if new is not None and new.phone:
                 self._agent_by_phone[new.phone] = key
+        before, now_wanted = old.next_phone if old is not None else "", new.next_phone if new is not None else ""
+        if before != now_wanted:
+            if before:
+                self._waiting_for_phone[before].discard(key)
+                if not self._waiting_for_phone[before]:
+                    del self._waiting_for_phone[before]
+            if now_wanted:
+                self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
         was = old is not None and old.intent is not Intent.LOGGED_OUT
         now = new is not None and new.intent is not Intent.LOGGED_OUT
         if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):

@@ -1,0 +1,17 @@
+"""What all tests share: the laws speak plainly when they are broken, and traces can be written anew."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("callbridge", deadline=None)
+settings.load_profile("callbridge")
+
+pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.core.toy")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-traces", action="store_true", help="write tests/traces/*.txt anew; read the diff before you commit it"
+    )

@@ -1,0 +1,122 @@
+"""What is true after every step, whatever happened: the laws that all stories and the toy PBX are held to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from callbridge.core.agent import Agent, Work, eligible, published
+from callbridge.core.call import Call, Phase
+from callbridge.core.facts import (
+    AgentChanged,
+    AnyFact,
+    CallArrived,
+    CallEnded,
+    OfferEnded,
+    OfferMade,
+    TalkBegan,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+)
+from callbridge.core.ids import pbx_of
+from callbridge.core.leg import Leg
+from callbridge.core.world import World
+
+
+def check_indexes(world: World) -> None:
+    """Indexes and deadlines against a scan of the rows; one offer, one phone, one call for each agent."""
+    calls, legs, agents = world.calls.values(), world.legs.values(), world.agents.values()
+    matcher = world.matcher
+    waiting = {
+        call.id: (pbx_of(call.leg), call.visit.queue, call.tier, call.visit.window)
+        for call in calls
+        if call.phase is Phase.WAITING and call.visit is not None
+    }
+    assert {call: group.key for call, group in matcher._group_of.items()} == waiting
+    assert {call.id for call in calls if call.phase is Phase.WAITING} == set(waiting), "who waits is in a queue"
+    due = {agent.id for agent in agents if agent.deadline is not None and agent.deadline <= world.now}
+    assert set(matcher._pool_of) - due == {agent.id for agent in agents if eligible(agent, world.now)} - due
+
+    phones = Counter(agent.phone for agent in agents if agent.phone)
+    assert not [phone for phone, users in phones.items() if users > 1], "one phone, one agent"
+    by_phone = {phone: who for phone, who in world._agent_by_phone.items() if phone}
+    assert by_phone == {agent.phone: agent.id for agent in agents if agent.phone}
+    pairs = Counter((leg.pair, leg.id) for leg in legs if leg.pair)
+    assert Counter((pair, leg) for pair, halves in world._leg_by_pair.items() for leg in halves) == pairs
+
+    rows: list[Call | Leg | Agent] = [*calls, *legs, *agents]
+    deadlines = [row.deadline for row in rows if row.deadline is not None]
+    assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
+
+    offered = {call.offer.agent: call.id for call in calls if call.offer is not None}
+    talking = {call.segment.agent: call.id for call in calls if call.segment is not None}
+    assert {a.id: a.call for a in agents if a.work is Work.OFFERED} == offered, "one offer for each agent and caller"
+    assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
+    assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
+    assert {agent.session for agent in agents if agent.session} <= set(world.legs)
+    assert {call.leg for call in calls} <= set(world.legs), "a call has its customer's leg"
+
+
+class Books:
+    """What a reader of facts alone would keep; must agree with the world at every instant."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.calls: set[str] = set()
+        self.visits: dict[str, str] = {}
+        self.offers: dict[str, str] = {}
+        self.talks: dict[str, str] = {}
+        self.agents: dict[str, tuple[str, str]] = {}
+        self.outcomes: list[tuple[str, str]] = []
+        """(queue, outcome) of every visit that ended."""
+
+    def enter(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            assert fact.seq > self.seq, "ids of facts go up"
+            self.seq = fact.seq
+            self._enter(fact)
+
+    def _enter(self, fact: AnyFact) -> None:
+        match fact:
+            case CallArrived():
+                assert fact.call not in self.calls
+                self.calls.add(fact.call)
+            case CallEnded():
+                self.calls.remove(fact.call)
+            case VisitBegan():
+                assert fact.call not in self.visits
+                self.visits[fact.call] = fact.queue
+            case VisitEnded():
+                assert self.visits.pop(fact.call) == fact.queue
+                self.outcomes.append((fact.queue, fact.outcome))
+            case OfferMade():
+                assert fact.call not in self.offers
+                self.offers[fact.call] = fact.agent
+            case OfferEnded():
+                assert self.offers.pop(fact.call) == fact.agent
+            case TalkBegan():
+                assert fact.call not in self.talks
+                self.talks[fact.call] = fact.agent
+            case TalkEnded():
+                assert self.talks.pop(fact.call) == fact.agent
+                assert 0 <= fact.held <= fact.talked
+            case AgentChanged():
+                before = self.agents.get(fact.agent, ("logged_out", ""))
+                assert (fact.previous, fact.previous_reason) == before, "states follow one upon the other"
+                self.agents[fact.agent] = (fact.state, fact.reason)
+            case _:
+                pass
+
+    def check(self, world: World) -> None:
+        """The facts told add up to the world as it is."""
+        calls = world.calls.values()
+        assert self.calls == {call.id for call in calls}
+        assert self.visits == {call.id: call.visit.queue for call in calls if call.visit is not None}
+        assert self.offers == {call.id: call.offer.agent for call in calls if call.offer is not None}
+        assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}
+        told = {agent.id: self.agents.get(agent.id, ("logged_out", "")) for agent in world.agents.values()}
+        assert told == {agent.id: published(agent) for agent in world.agents.values()}
+        waiting = Counter((call.visit.queue, call.visit.day) for call in calls if call.visit is not None)
+        for tally in world.tallies.values():
+            assert tally.offered == tally.ended + waiting[tally.queue, tally.day], "offered = ended + waiting"

@@ -1,0 +1,301 @@
+"""Transfers made on the phone: segments end, the call goes on, nothing is counted twice and nothing sticks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from callbridge.core.events import AnyEvent, LegHeld, LegJoined, LegParted, LegReplaced, LegTransferred, LegUnheld
+from callbridge.core.facts import (
+    CallArrived,
+    CallEnded,
+    CallTransferred,
+    TalkBegan,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+    WrapUpEnded,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import Answer, DropBridge, HangUp, LeaveToDialplan, StartMusic
+from tests.core.story import PBX, Story, agent, ladder, plan, queue
+
+FAR = leg_id(PBX, "local-1")
+NEAR = leg_id(PBX, "local-2")
+NAME = "Local/8005@transfers-00000007"
+
+
+def talking() -> tuple[Story, LegId, LegId, str]:
+    story = Story(
+        plan(
+            [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)), wrap_up=10.0)],
+            [agent("bob"), agent("cid", {"sales": 1})],
+        )
+    )
+    customer = story.caller()
+    leg = story.ring().leg
+    bridge = story.connect(leg)
+    return story, customer, leg, bridge.bridge
+
+
+def blind(story: Story, leg: LegId, bridge: str) -> list[AnyEvent]:
+    """What Asterisk shows of a REFER, in its order."""
+    at = story.now
+    return [
+        LegReplaced(at=at, leg=leg, by=FAR, by_name=f"{NAME};1"),
+        LegParted(at=at, leg=leg, bridge=bridge),
+        LegJoined(at=at, leg=FAR, bridge=bridge),
+        LegTransferred(at=at, leg=leg, target="8005", attended=False, worked=True),
+    ]
+
+
+def near_arrives(story: Story, entry: str = "sales") -> AnyEvent:
+    return replace(story.arrival("local-2", entry=entry), channel_name=f"{NAME};2")
+
+
+def test_a_blind_transfer_to_the_outside_ends_the_segment_and_the_call_goes_on() -> None:
+    story, customer, leg, bridge = talking()
+    story.wait(30.0)
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    (ended,) = story.all_told(TalkEnded)
+    assert (ended.talked, ended.ended_by, ended.agent) == (30.0, "transfer", "bob")
+    assert story.state("bob") == "wrap_up"
+    assert customer not in {order.leg for order in story.sent if isinstance(order, HangUp)}
+    assert story.call().phase == "outside"
+
+
+def test_a_transfer_is_told_with_its_call() -> None:
+    story, _, leg, bridge = talking()
+    call = story.call().id
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    (told,) = story.all_told(CallTransferred)
+    assert (told.call, told.agent, told.target, told.attended) == (call, "bob", "8005", False)
+
+
+@pytest.mark.parametrize("first_gone", ["customer", "far"])
+def test_whoever_goes_first_after_a_transfer_the_other_is_hung_up(first_gone: str) -> None:
+    story, customer, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.gone(leg)
+    story.wait(60.0)
+    first, second = (customer, FAR) if first_gone == "customer" else (FAR, customer)
+    story.gone(first)
+    assert story.hung_up() == {second}
+    story.gone(second)
+    assert (story.all_told(CallEnded)[0].segments, story.tally().answered) == (1, 1)
+    assert not story.world.legs and not story.world.calls
+
+
+def test_a_phone_that_keeps_its_leg_after_a_transfer_is_hung_up_after_two_seconds() -> None:
+    story, _, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.wait(1.9)
+    assert story.hung_up() == set()
+    story.wait(0.2)
+    assert story.hung_up() == {leg}
+
+
+def test_the_agent_is_free_after_wrap_up_though_the_transferred_call_goes_on() -> None:
+    story, _, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.gone(leg)
+    story.wait(10.0)
+    assert story.state("bob") == "ready"
+    story.caller("eve")
+    assert story.rung() == ["bob"]
+
+
+def test_a_transfer_that_did_not_work_changes_nothing() -> None:
+    story, _, leg, _ = talking()
+    story.happens(LegTransferred(at=story.now, leg=leg, target="8005", attended=False, worked=False))
+    assert (story.orders, story.facts) == ([], [])
+    assert story.state("bob") == "talking"
+
+
+def to_an_entry(near: str, entry: str = "sales") -> tuple[Story, LegId, LegId]:
+    story, customer, leg, bridge = talking()
+    story.wait(30.0)
+    events = blind(story, leg, bridge)
+    place = {"first": 0, "in the middle": 2, "last": len(events)}[near]
+    events.insert(place, near_arrives(story, entry))
+    for event in events:
+        story.happens(event)
+        story.wait(0.02)
+    return story, customer, leg
+
+
+ORDERS = ["first", "in the middle", "last"]
+
+
+@pytest.mark.parametrize("near", ORDERS)
+def test_a_transfer_to_one_of_our_entries_is_the_same_calls_next_visit(near: str) -> None:
+    story, customer, _ = to_an_entry(near)
+    assert len(story.all_told(CallArrived)) == 1
+    assert [fact.queue for fact in story.all_told(VisitBegan)] == ["support", "sales"]
+    assert [fact.rank for fact in story.all_told(VisitBegan)] == [story.call().arrived_at + 20.0] * 2
+    assert {order.leg for order in story.sent if isinstance(order, HangUp)} >= {FAR, NEAR}
+    assert not [order for order in story.sent if isinstance(order, Answer) and order.leg == NEAR]
+    assert [order for order in story.sent if isinstance(order, DropBridge)]
+    assert story.sent.count(StartMusic(leg=customer, music="default")) == 2
+    offer = story.call().offer
+    assert offer is not None and offer.agent == "cid"
+
+
+@pytest.mark.parametrize("near", ORDERS)
+def test_a_transfer_to_an_entry_counts_one_call_two_visits_and_two_segments(near: str) -> None:
+    story, customer, leg = to_an_entry(near)
+    offer = story.call().offer
+    assert offer is not None
+    for gone in (NEAR, FAR, leg):
+        story.gone(gone)
+    story.wait(5.0)
+    story.connect(offer.leg)
+    story.wait(40.0)
+    story.gone(customer)
+    story.gone(offer.leg)
+    assert [(fact.agent, fact.queue) for fact in story.all_told(TalkBegan)] == [("bob", "support"), ("cid", "sales")]
+    talks = [(fact.agent, round(fact.talked), fact.ended_by) for fact in story.all_told(TalkEnded)]
+    assert talks == [("bob", 30, "transfer"), ("cid", 40, "customer")]
+    (ended,) = story.all_told(CallEnded)
+    assert ended.segments == 2
+    assert [fact.outcome for fact in story.all_told(VisitEnded)] == ["answered", "answered"]
+    assert (story.tally("support").offered, story.tally("sales").offered) == (1, 1)
+    story.wait(60.0)
+    assert [fact.queue for fact in story.all_told(WrapUpEnded)] == ["support", "sales"]
+    assert not story.world.legs and not story.world.calls
+
+
+def test_a_transfer_to_an_entry_that_does_not_exist_goes_to_the_fallback() -> None:
+    story, customer, _ = to_an_entry("last", "nowhere")
+    (leave,) = [order for order in story.sent if isinstance(order, LeaveToDialplan)]
+    assert (leave.leg, leave.context) == (customer, "callbridge-fallback")
+    assert len(story.all_told(VisitBegan)) == 1
+
+
+def test_a_local_channel_that_is_no_transfer_is_a_caller_after_a_moment_with_its_arrival_kept() -> None:
+    story, _, _, _ = talking()
+    arrived = story.now
+    story.happens(near_arrives(story))
+    assert (story.orders, story.facts) == ([], [])
+    story.wait(0.4)
+    assert story.all_told(CallArrived)[-1].at == arrived
+    assert story.tally("sales").offered == 1
+
+
+# -- consults and attended transfers ------------------------------------------------------------------------------------
+
+CONSULT = leg_id(PBX, "consult")
+
+
+def consulting() -> tuple[Story, LegId, LegId, str]:
+    story, customer, leg, bridge = talking()
+    story.wait(10.0)
+    story.happens(LegHeld(at=story.now, leg=leg))
+    story.happens(replace(story.arrival("consult", entry="sales"), channel_name="PJSIP/bob-0000002a"))
+    return story, customer, leg, bridge
+
+
+def test_a_consult_is_answered_with_music_and_neither_offered_nor_counted() -> None:
+    story, _, _, _ = consulting()
+    assert {type(order).__name__ for order in story.orders} == {"Subscribe", "Answer", "StartMusic"}
+    assert story.facts == []
+    assert story.tally("sales").offered == 0
+
+
+def test_a_consult_that_ends_leaves_nothing() -> None:
+    story, customer, leg, _ = consulting()
+    story.gone(CONSULT)
+    assert set(story.world.legs) == {customer, leg}
+
+
+@pytest.mark.parametrize("first", ["talk", "consult"])
+def test_an_attended_transfer_through_a_consult_is_the_same_calls_next_visit(first: str) -> None:
+    story, customer, leg, bridge = consulting()
+    story.wait(5.0)
+    talk = LegReplaced(at=story.now, leg=leg, by=FAR, by_name=f"{NAME};1")
+    consult = LegReplaced(at=story.now, leg=CONSULT, by=NEAR, by_name=f"{NAME};2")
+    for event in (talk, consult) if first == "talk" else (consult, talk):
+        story.happens(event)
+    story.happens(LegParted(at=story.now, leg=leg, bridge=bridge))
+    story.happens(LegTransferred(at=story.now, leg=leg, target="sales", attended=True, worked=True))
+    (ended,) = story.all_told(TalkEnded)
+    assert (ended.talked, ended.held) == (15.0, 5.0)
+    assert [fact.queue for fact in story.all_told(VisitBegan)] == ["support", "sales"]
+    assert len(story.all_told(CallArrived)) == 1
+    assert story.call().leg == customer
+    for gone in (FAR, NEAR, CONSULT, leg):
+        story.gone(gone)
+    offer = story.call().offer
+    assert offer is not None and set(story.world.legs) == {customer, offer.leg}
+
+
+def test_an_attended_transfer_to_a_colleague_ends_the_segment_and_the_call_goes_on() -> None:
+    story, customer, leg, bridge = talking()
+    story.wait(10.0)
+    far = leg_id(PBX, "colleague")
+    story.happens(LegReplaced(at=story.now, leg=leg, by=far, by_name="PJSIP/2002-00000009"))
+    story.happens(LegParted(at=story.now, leg=leg, bridge=bridge))
+    story.happens(LegJoined(at=story.now, leg=far, bridge=bridge))
+    story.gone(leg)
+    assert story.state("bob") == "wrap_up"
+    story.gone(far)
+    assert story.hung_up() == {customer}
+
+
+def test_a_transferred_call_can_be_transferred_again() -> None:
+    story, customer, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    further = leg_id(PBX, "further")
+    story.happens(LegReplaced(at=story.now, leg=FAR, by=further, by_name="PJSIP/x-00000010"))
+    story.gone(FAR)
+    assert customer not in story.hung_up()
+    story.gone(further)
+    assert story.hung_up() == {customer}
+
+
+def test_a_customer_who_transfers_is_replaced_and_the_talk_goes_on() -> None:
+    story, customer, leg, _ = talking()
+    other = leg_id(PBX, "other")
+    story.happens(LegReplaced(at=story.now, leg=customer, by=other, by_name="PJSIP/trunk-00000011"))
+    story.gone(customer)
+    assert story.state("bob") == "talking"
+    story.gone(other)
+    assert story.hung_up() == {leg}
+    assert story.all_told(TalkEnded)[0].ended_by == "customer"
+
+
+# -- hold -----------------------------------------------------------------------------------------------------------
+
+
+def test_hold_is_counted_with_the_talk() -> None:
+    story, customer, leg, _ = talking()
+    for seconds, event in ((10.0, LegHeld), (4.0, LegUnheld), (6.0, LegHeld), (3.0, LegHeld), (2.0, LegUnheld), (5.0, LegUnheld)):
+        story.wait(seconds)
+        story.happens(event(at=story.now, leg=leg))
+    story.gone(customer)
+    (ended,) = story.all_told(TalkEnded)
+    assert (ended.talked, ended.held) == (30.0, 9.0)
+
+
+def test_a_hold_that_lasts_until_the_end_is_counted_to_the_end() -> None:
+    story, customer, leg, _ = talking()
+    story.wait(10.0)
+    story.happens(LegHeld(at=story.now, leg=leg))
+    story.wait(7.0)
+    story.gone(customer)
+    assert story.fact(TalkEnded).held == 7.0
+
+
+def test_the_customers_own_hold_is_not_the_agents() -> None:
+    story, customer, _, _ = talking()
+    story.happens(LegHeld(at=story.now, leg=customer))
+    story.wait(7.0)
+    story.gone(customer)
+    assert story.fact(TalkEnded).held == 0.0

@@ -1,0 +1,271 @@
+"""A toy PBX that obeys at once: small enough to trust, complete enough to run a call from end to end.
+
+It exists to make single orders fail and to be found changed after a silence; the seeded one with delays and rude
+people lives in tests/sim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from callbridge.core.events import (
+    AnyEvent,
+    DayBegan,
+    DevicesListed,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegProbed,
+    LegRinging,
+    OrderFailed,
+    PbxLost,
+    PbxSnapshot,
+    PhoneInspected,
+    PlanChanged,
+    PlaybackEnded,
+    SeenBridge,
+    SeenLeg,
+    Why,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import (
+    Answer,
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    Order,
+    Play,
+    Probe,
+    Ring,
+    StartMusic,
+    StopMusic,
+    Subscribe,
+)
+from callbridge.core.world import World
+from tests.core.story import DAY, PBX, Story
+
+NEVER = 1e9
+REJECTS = -1.0
+SOON = 0.01
+
+
+@dataclass(slots=True)
+class Channel:
+    leg: LegId
+    name: str
+    created_at: float
+    up: bool = False
+    bridge: str | None = None
+    entry: str | None = None
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Order number ``nth`` comes to nothing; ``done``: it was carried out all the same (a reply that got lost)."""
+
+    nth: int
+    why: Why
+    done: bool = False
+
+
+class Toy:
+    """``picks_up``: seconds that each phone rings before it is answered, NEVER or REJECTS."""
+
+    def __init__(
+        self, story: Story, picks_up: Mapping[str, float], fault: Fault | None = None, always: type | None = None
+    ) -> None:
+        self.story = story
+        self.picks_up = picks_up
+        self.fault = fault
+        self.always = always
+        """Every order of this kind is refused."""
+        self.channels: dict[LegId, Channel] = {}
+        self.deaf = False
+        self.obeyed: list[Order] = []
+        self._diary: list[tuple[float, int, Callable[[], None]]] = []
+        self._n = 0
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        self._n += 1
+        heappush(self._diary, (when, self._n, what))
+
+    def tell(self, event: AnyEvent) -> None:
+        """An event goes out, unless nobody listens."""
+        if not self.deaf:
+            self.story.happens(event)
+            for order in self.story.orders:
+                self._receive(order)
+
+    def run(self, until: float) -> None:
+        """Let things happen, those of the PBX and the core's deadlines, in the order of time."""
+        story = self.story
+        while True:
+            due = None if self.deaf else story.world.next_deadline()
+            at = min(self._diary[0][0] if self._diary else NEVER * 10, due if due is not None else NEVER * 10)
+            if at > until:
+                break
+            story.now = max(story.now, at)
+            if self._diary and self._diary[0][0] <= at:
+                heappop(self._diary)[2]()
+            else:
+                passed = story.world.take_due(story.now)
+                assert passed is not None
+                self.tell(passed)
+            assert len(self.obeyed) < 1000, "orders without end"
+        story.now = until
+
+    def soon(self, make: Callable[[float], AnyEvent], after: float = SOON) -> None:
+        self.at(self.story.now + after, lambda: self.tell(make(self.story.now)))
+
+    # -- people -------------------------------------------------------------------------------------------------
+
+    def calls(self, name: str, *, entry: str = "support", tier: str = "standard") -> LegId:
+        leg = leg_id(PBX, name)
+        self.channels[leg] = Channel(leg, f"PJSIP/trunk-{name}", self.story.now, entry=entry)
+        self.tell(self.story.arrival(name, entry=entry, tier=tier))
+        return leg
+
+    def hangs_up(self, leg: LegId, cause: int = 16) -> None:
+        """The far end hangs up, or the channel dies."""
+        channel = self.channels.pop(leg, None)
+        if channel is None:
+            return
+        bridge = channel.bridge
+        if bridge is not None:
+            self.soon(lambda at: LegParted(at=at, leg=leg, bridge=bridge))
+        self.soon(lambda at: LegLeft(at=at, leg=leg))
+        self.soon(lambda at: LegEnded(at=at, leg=leg, cause=cause), 2 * SOON)
+
+    def _phone(self, leg: LegId, agent: str) -> None:
+        def answers() -> None:
+            channel = self.channels.get(leg)
+            if channel is not None and not channel.up:
+                channel.up = True
+                self.tell(LegAnswered(at=self.story.now, leg=leg))
+
+        wish = self.picks_up.get(agent, 1.0)
+        self.soon(lambda at: LegRinging(at=at, leg=leg), 2 * SOON)
+        if wish == REJECTS:
+            self.at(self.story.now + 1.0, lambda: self.hangs_up(leg, 21))
+        elif wish < NEVER:
+            self.at(self.story.now + wish, answers)
+
+    # -- orders -------------------------------------------------------------------------------------------------
+
+    def _receive(self, order: Order) -> None:
+        nth = len(self.obeyed)
+        self.obeyed.append(order)
+        fault = self.fault
+        if self.always is not None and isinstance(order, self.always):
+            self._refuse(order, 500)
+        elif fault is None or fault.nth != nth:
+            self._obey(order)
+        else:
+            if fault.done:
+                self._obey(order)
+            status = 500 if fault.why is Why.REFUSED else 0
+            self.soon(lambda at: OrderFailed(at=at, order=order, why=fault.why, status=status), 3 * SOON)
+            if fault.why is Why.UNSENT:
+                self.at(self.story.now + 4 * SOON, self.cut)
+                self.at(self.story.now + 1.0, self.reconnect)
+
+    def _refuse(self, order: Order, status: int) -> None:
+        self.soon(lambda at: OrderFailed(at=at, order=order, why=Why.REFUSED, status=status))
+
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Ring(leg=leg):
+                self.channels[leg] = Channel(leg, f"{order.phone}-{len(self.obeyed):08x}", self.story.now, phone=order.phone)
+                self._phone(leg, order.agent)
+            case Bridge():
+                self._bridge(order)
+            case DropBridge():
+                self._drop(order.bridge)
+            case HangUp(leg=leg):
+                self.hangs_up(leg)
+            case Probe(leg=leg):
+                self._probe(leg)
+            case InspectPhone(phone=phone):
+                there = tuple(channel.leg for channel in self.channels.values() if channel.phone == phone)
+                self.soon(lambda at: PhoneInspected(at=at, phone=phone, legs=there))
+            case _ if order.leg not in self.channels:
+                self._refuse(order, 404)
+            case Answer(leg=leg):
+                self.channels[leg].up = True
+                self.soon(lambda at: LegAnswered(at=at, leg=leg))
+            case Play(leg=leg, playback=playback):
+                self.soon(lambda at: PlaybackEnded(at=at, leg=leg, playback=playback, failed=False), 0.3)
+            case LeaveToDialplan(leg=leg):
+                del self.channels[leg]
+                self.soon(lambda at: LegMoved(at=at, leg=leg))
+            case StartMusic() | StopMusic() | Subscribe():
+                pass
+
+    def _bridge(self, order: Bridge) -> None:
+        if not all(leg in self.channels for leg in order.legs):
+            self._refuse(order, 400)
+            return
+        for leg in order.legs:
+            self.channels[leg].bridge = order.bridge
+            self.soon(lambda at, leg=leg: LegJoined(at=at, leg=leg, bridge=order.bridge))  # type: ignore[misc]
+
+    def _drop(self, bridge: str) -> None:
+        for channel in self.channels.values():
+            if channel.bridge == bridge:
+                channel.bridge = None
+                self.soon(lambda at, leg=channel.leg: LegParted(at=at, leg=leg, bridge=bridge))  # type: ignore[misc]
+
+    def _probe(self, leg: LegId) -> None:
+        channel = self.channels.get(leg)
+        if channel is None:
+            self.soon(lambda at: LegEnded(at=at, leg=leg, estimated=True))
+        else:
+            self.soon(lambda at: LegProbed(at=at, leg=leg, in_app=True, up=channel.up))
+
+    # -- the link -----------------------------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """The socket breaks: what is under way is never heard."""
+        self.tell(PbxLost(at=self.story.now, pbx=PBX))
+        self.deaf = True
+
+    def reconnect(self) -> None:
+        """A new socket and a listing of all there is. What went out to the old one is lost."""
+        self.deaf = False
+        bridges: dict[str, list[LegId]] = {}
+        for channel in self.channels.values():
+            if channel.bridge is not None:
+                bridges.setdefault(channel.bridge, []).append(channel.leg)
+        legs = tuple(
+            SeenLeg(leg=c.leg, name=c.name, up=c.up, created_at=c.created_at, entry=c.entry, tier="standard")
+            for c in self.channels.values()
+        )
+        seen = tuple(SeenBridge(bridge=bridge, legs=tuple(inside)) for bridge, inside in bridges.items())
+        now = self.story.now
+        self.tell(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now - 1.0, legs=legs, bridges=seen))
+
+    def restart(self, *, saved: bool = True) -> None:
+        """The core dies and comes back, with its saved rows or with nothing."""
+        story, old = self.story, self.story.world
+        story.world = World(old.plan, "u" if saved else "v")
+        story.world.now = old.now
+        if saved:
+            story.world.seq = old.seq
+            story.world.restore(old.calls.values(), old.legs.values(), old.agents.values(), old.tallies.values())
+        else:
+            story.books = type(story.books)()
+        self.deaf = False
+        self.tell(DayBegan(at=story.now, day=DAY))
+        self.tell(PlanChanged(at=story.now, plan=old.plan))
+        self.reconnect()
+        self.tell(DevicesListed(at=story.now, states={}))
