@@ -84,7 +84,7 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
         return [line, VIA + INVITE_BRANCH, f"From: {us}", to, f"CSeq: 1 {method}", *named]
 
     # Not sent again: while SIPp repeats a request it obeys no time-out, and nobody could hang up.
-    s.send(opening("INVITE"), sdp(port=s.media_port), start_txn="invite")
+    s.send(opening("INVITE"), sdp(port=s.media_port))
     patience = round(script.cancel_after * 1000)
     _await_answer(s, patience, answered, failed, "unheard", provisional="heard")
     # A PBX that has said nothing may not be sent a CANCEL yet (RFC 3261, 9.1): Asterisk would refuse it.
@@ -96,7 +96,7 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
     s.send(opening("CANCEL"))
     _await_cancelled(s, "crossed", failed)
     s.label(failed)
-    s.send(opening("ACK", "[last_To:]"), ack_txn="invite", next="end")
+    s.send(opening("ACK", "[last_To:]"), next="end")
     s.label("crossed")
     _acknowledge(s)
     s.jump("bye")
@@ -118,22 +118,24 @@ def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
 
 
 def _await_answer(s: Scenario, milliseconds: int, answered: str, failed: str, late: str, provisional: str | None = None) -> None:
-    timing = {"response_txn": "invite", "timeout": str(milliseconds), "ontimeout": late}
+    timing = {"timeout": str(milliseconds), "ontimeout": late}
     _expect_others(s, timing, failed, {"next": provisional} if provisional else {})
     s.recv(response="200", rrs="true", next=answered, **timing)
 
 
 def _await_cancelled(s: Scenario, crossed: str, failed: str) -> None:
-    """Two answers are to come, in either order, and SIPp tells a 200 to INVITE and to CANCEL not apart."""
-    timing = {"response_txn": "invite", "timeout": "5000", "ontimeout": "end"}
-    _expect_others(s, timing, failed, {})
+    """Two answers are to come, in either order, and a 200 does not say to SIPp which of them it is."""
+    timing = {"timeout": "5000", "ontimeout": "end"}
     which = '<ereg regexp="CANCEL" search_in="hdr" header="CSeq:" assign_to="confirmed"/>'
-    s.recv(which, response="200", rrs="true", **timing)
     s.uses("confirmed")
-    s.do('<log message="which [$confirmed]"/>', test="confirmed", next="confirmed")
-    s.do('<log message="crossed"/>', next=crossed)
+    # Optional, for SIPp takes whatever resembles an earlier mandatory message as its repetition.
+    s.recv(which, response="200", optional="true", rrs="true", next="which", **timing)
+    _expect_others(s, timing, failed, {})
+    s.recv(response="699", **timing)
+    s.label("which")
+    s.do(test="confirmed", next="confirmed")
+    s.jump(crossed)
     s.label("confirmed")
-    s.do('<log message="confirmed"/>')
     _await_answer(s, 5000, crossed, failed, "end")
 
 
@@ -146,7 +148,7 @@ def _expect_others(s: Scenario, timing: dict[str, str], failed: str, provisional
 
 def _acknowledge(s: Scenario) -> None:
     head = ["ACK [next_url] SIP/2.0", f"{VIA}[branch]", f"From: {s.dialog.us}", f"To: {s.dialog.them}"]
-    s.send([*head, "Call-ID: [call_id]", "CSeq: 1 ACK", "Max-Forwards: 70", s.contact], ack_txn="invite")
+    s.send([*head, "Call-ID: [call_id]", "CSeq: 1 ACK", "Max-Forwards: 70", s.contact])
 
 
 def phone(script: PhoneScript, audio: Path | None) -> dict[str, bytes]:

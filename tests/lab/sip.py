@@ -76,6 +76,8 @@ class Sipp:
             [
                 "sipp", "-nostdin", "-sf", "scenario.xml", "-i", self.host, "-p", str(self.port),
                 "-mi", self.host, "-mp", str(media), "-timer_resol", "1", "-deadcall_wait", "4000",
+                # A message that comes between two steps is sent again; SIPp would end the call instead.
+                "-default_behaviors", "none",
                 "-trace_shortmsg", "-shortmessage_file", "wire.log", "-trace_logs", "-log_file", "logged.log",
                 "-trace_err", "-error_file", "errors.log", *options, f"{PBX_HOST}:{self.pbx.sip_port}",
             ],
@@ -85,7 +87,7 @@ class Sipp:
         async with asyncio.timeout(10):
             while not _is_bound(self.host, self.port):
                 if not self._process.running:
-                    raise RuntimeError(f"SIPp did not start: {(self.folder / 'output').read_text()[-300:]}")
+                    raise RuntimeError(f"SIPp did not start: {self._last_words()}")
                 await asyncio.sleep(0.01)
 
     @property
@@ -107,6 +109,9 @@ class Sipp:
         text = path.read_text(errors="replace") if path.exists() else ""
         entries = (entry.strip() for entry in ENTRY.split(text)[1:])  # SIPp ends no line
         return " | ".join(entry for entry in entries if "receive timeout" not in entry)
+
+    def _last_words(self) -> str:
+        return (self.folder / "output").read_text(errors="replace")[-300:].strip()
 
     async def stop(self) -> None:
         if self._process is not None:
@@ -157,6 +162,8 @@ class Callers(Sipp):
         # Whoever hung up still waits for the PBX to confirm it; a dead PBX never will.
         with contextlib.suppress(TimeoutError):
             await self.process.wait(GRACE)
+        if (self.process.returncode or 0) < 0:  # a caller that crashes must not pass for one that was lost
+            raise RuntimeError(f"SIPp crashed: {self._last_words()}")
         return self.records()
 
     def _over(self, records: Sequence[CallRecord]) -> bool:

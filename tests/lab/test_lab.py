@@ -104,7 +104,7 @@ async def test_a_caller_may_hang_up_first(pbx: Pbx) -> None:
     assert made.answered_at
     assert made.ended_at
     assert (made.ended_by, seen.ended_by) == ("caller", "pbx")
-    assert made.ended_at - made.answered_at == pytest.approx(0.4, abs=0.08)
+    assert made.ended_at - made.answered_at == pytest.approx(0.4, abs=0.2)
 
 
 async def test_a_caller_who_gives_up_stops_the_ringing(pbx: Pbx) -> None:
