@@ -299,6 +299,9 @@ def deadline_passed(world: World, call: Call) -> None:
     match call.phase:
         case Phase.WAITING:
             visits.wait(world, call)
+        case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down:
+            # What the phone did meanwhile is not known: the next snapshot makes the offer again, at nobody's cost.
+            world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
         case Phase.OFFERED | Phase.JOINING:
             offers.deadline_passed(world, call)
         case Phase.LEAVING:
