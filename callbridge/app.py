@@ -28,7 +28,8 @@ from callbridge.adapters.store import MemoryStore, Store, StoreDown
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
-from callbridge.core.events import Ask, PbxLost, PlanChanged
+from callbridge.core import recovery
+from callbridge.core.events import Ask, PlanChanged
 from callbridge.core.facts import AskRefused
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
@@ -80,6 +81,8 @@ class App:
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
+        for pbx in plan.pbxs:
+            recovery.lost(self.world, pbx)  # before the first deadline: nothing is heard until the first snapshot
         self.board = Board.of(self.world, masked=settings.log.mask_numbers)
         self.metrics = Metrics(self.board, self.clock.now)
         self.metrics.on_leader(True)
@@ -99,8 +102,6 @@ class App:
         self.tiers = self._tier_book()
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
-        for pbx in self.links:
-            self.runtime.tell(PbxLost(at=self.clock.now(), pbx=pbx))
         self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
         self._run("runtime", self._consume())
         self._run("tiers", self.tiers.watch())
