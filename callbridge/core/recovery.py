@@ -55,8 +55,11 @@ def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
 def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> None:
     up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
     world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
+    agent = world.agents.get(leg.agent)
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
+    elif agent is not None and agent.session == leg.id and not agent.session_up:
+        _half_made_session(world, agent, up=seen.up)
     else:
         world.order(Subscribe(leg=leg.id))
         _answer_again(world, leg, seen)
@@ -69,6 +72,14 @@ def _answer_again(world: World, leg: Leg, seen: SeenLeg) -> None:
         world.order(Answer(leg=leg.id))
     elif leg.role is Role.SESSION and agent is not None and agent.session == leg.id and seen.up and not agent.session_up:
         staff.session_answered(world, agent)
+
+
+def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
+    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made anew at its end."""
+    if up:
+        staff.session_answered(world, agent)
+    else:
+        legs.hang_up(world, agent.session)
 
 
 def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
