@@ -96,7 +96,7 @@ def _mend(world: World, call: Call) -> None:
         return
     match call.phase:
         case Phase.WAITING:
-            world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+            _entertain(world, call, customer)
         case Phase.OFFERED | Phase.JOINING:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
             if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
@@ -115,6 +115,13 @@ def _mend(world: World, call: Call) -> None:
             calls.leave_again(world, call)
         case Phase.OUTSIDE | Phase.ENDING:
             pass
+
+
+def _entertain(world: World, call: Call, customer: Leg) -> None:
+    """A waiting caller hears music - and is answered first, if the order to do so never went out."""
+    if customer.up_at is None:
+        world.order(Answer(leg=call.leg))
+    world.order(StartMusic(leg=call.leg, music=_music(world, call)))
 
 
 def _music(world: World, call: Call) -> str:
