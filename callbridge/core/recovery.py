@@ -31,13 +31,13 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
             _still_there(world, leg, seen[leg.id], inside.get(leg.id))
         elif leg.heard_at <= event.requested_at:
             _missing(world, leg, event)
+    ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
     for call in world.calls.values():
         if pbx_of(call.leg) == pbx:
             _mend(world, call)
     for found in event.legs:
         if found.leg not in world.legs:
             _found(world, found, pbx)
-    ours = {call.bridge for call in world.calls.values()}
     for bridge in event.bridges:
         if bridge.bridge not in ours:
             _differs(world, pbx, "bridge_without_call", "")
