@@ -32,8 +32,10 @@ def endpoint_of(channel_name: str) -> str:
     return channel_name.rpartition("-")[0]
 
 
-def arrived(world: World, event: CallerArrived) -> None:
-    """Somebody entered with our arguments: a caller, an agent's consult, or the far end of a transfer."""
+def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
+    """Somebody entered with our arguments: a caller, an agent's consult, or the far end of a transfer.
+
+    ``found``: not heard arriving, but found in a snapshot."""
     if event.leg in world.legs:
         return
     pair = pair_of(event.channel_name)
@@ -44,7 +46,7 @@ def arrived(world: World, event: CallerArrived) -> None:
     if agent is not None:
         consult(world, event, agent)
         return
-    calls.arrive(world, event)
+    calls.arrive(world, event, found=found)
 
 
 def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
