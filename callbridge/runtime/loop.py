@@ -24,11 +24,25 @@ from callbridge.core.events import (
     CallerArrived,
     ClockMoved,
     DayBegan,
+    DigitPressed,
     EntityFaulted,
+    LegAnswered,
+    LegEnded,
+    LegHeld,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegProbed,
+    LegReplaced,
+    LegRinging,
+    LegTransferred,
+    LegUnheld,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
     PlanChanged,
+    PlaybackEnded,
     Why,
 )
 from callbridge.core.facts import AnyFact, AskRefused
@@ -49,6 +63,25 @@ NEW_CALLS_AGE = 1.0
 RESYNC_AGE = 3.0
 MOST_WAITING = 50_000
 """Age, or number of waiting events, beyond which hearing every one of them is given up for a snapshot."""
+HEARD = (
+    CallerArrived
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | LegLeft
+    | LegMoved
+    | LegProbed
+    | LegJoined
+    | LegParted
+    | LegHeld
+    | LegUnheld
+    | LegReplaced
+    | LegTransferred
+    | DigitPressed
+    | PlaybackEnded
+    | PbxSnapshot
+)
+"""What a new snapshot makes up for. All else (deadlines taken out, phones' states, asks, failures) comes only once."""
 TICK = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
@@ -271,7 +304,9 @@ class Runtime:
         age = self.clock.now() - self._inbox[0].at
         if age < RESYNC_AGE and len(self._inbox) < MOST_WAITING:
             return
-        ours = [event for event in self._inbox if isinstance(event, OrderFailed | AgentAsked | PbxSnapshot | PlanChanged)]
+        ours = [event for event in self._inbox if not isinstance(event, HEARD)]
+        if len(ours) == len(self._inbox):
+            return  # a snapshot would bring nothing
         log.error("overload: hearing given up for a snapshot", age=round(age, 3), waiting=len(self._inbox))
         self._inbox = deque(ours)
         for pbx in self.world.plan.pbxs:
