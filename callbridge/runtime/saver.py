@@ -34,6 +34,8 @@ class Saver:
     world: World
     on_displaced: Callable[[], None]
     degraded: bool = False
+    displaced: bool = False
+    """Another owner's token is in force: nothing that we decide counts any more."""
     facts_lost: int = 0
     _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
     _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Saver:
         try:
             write.result()
         except Displaced:
-            self.on_displaced()
+            self._stand_down()
             return False
         except StoreDown as trouble:
             self._degrade(str(trouble), facts)
@@ -68,6 +70,10 @@ class Saver:
             self._repair.cancel()
             await asyncio.wait((self._repair,))
         await self.store.close()
+
+    def _stand_down(self) -> None:
+        self.displaced = True
+        self.on_displaced()
 
     def _next(self) -> int:
         return self.store.number + 1
@@ -99,7 +105,7 @@ class Saver:
                 whole = True
                 continue
             except Displaced:
-                self.on_displaced()
+                self._stand_down()
                 return
             whole = False
             for _ in facts:
