@@ -50,6 +50,9 @@ class Publisher:
     def saved(self, seconds: float, *, degraded: bool) -> None:
         self._metrics.on_save(seconds, degraded=degraded)
 
+    def degraded(self, degraded: bool) -> None:
+        self._metrics.on_degraded(degraded)
+
     def lagged(self, seconds: float) -> None:
         self._metrics.on_loop_lag(seconds)
 

@@ -233,6 +233,9 @@ class Metrics:
         self._save_seconds.observe(seconds)
         self._degraded.set(degraded)
 
+    def on_degraded(self, degraded: bool) -> None:
+        self._degraded.set(degraded)
+
     def on_loop_lag(self, seconds: float) -> None:
         self._lag.observe(max(0.0, seconds))
 

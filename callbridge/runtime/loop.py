@@ -98,6 +98,9 @@ class Watcher(Protocol):
     def saved(self, seconds: float, *, degraded: bool) -> None:
         """A batch was saved, or not."""
 
+    def degraded(self, degraded: bool) -> None:
+        """Whether the store is behind, told regularly."""
+
     def lagged(self, seconds: float) -> None:
         """The loop was so late."""
 
@@ -325,6 +328,7 @@ class Runtime:
         while True:
             due = time.monotonic() + TICK
             await asyncio.sleep(TICK)
+            self._watcher.degraded(self._saver.degraded)
             self._watcher.lagged(max(0.0, time.monotonic() - due))
             offset = self.clock.wall_offset()
             if abs(offset - self.world.wall_offset) > 1.0:
