@@ -82,6 +82,9 @@ HEARD = (
     | PbxSnapshot
 )
 """What a new snapshot makes up for. All else (deadlines taken out, phones' states, asks, failures) comes only once."""
+SAVE_AT_LEAST = 1.0
+"""Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
+what we miss are estimated from there), and to find out that the store forgot everything while nothing happened."""
 TICK = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
@@ -139,6 +142,7 @@ class Runtime:
         self._answers: dict[int, asyncio.Future[AskRefused | None]] = {}
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
+        self._saved_at = 0.0
 
     # -- in -----------------------------------------------------------------------------------------------------
 
@@ -178,7 +182,7 @@ class Runtime:
             return
         self._wake.clear()
         due = self.world.next_deadline()
-        wait = self._midnight if due is None else min(due, self._midnight)
+        wait = min(self._midnight, self._saved_at + SAVE_AT_LEAST, *(() if due is None else (due,)))
         try:
             async with asyncio.timeout(max(0.0, wait - self.clock.now())):
                 await self._wake.wait()
@@ -208,7 +212,7 @@ class Runtime:
             if answer is not None:
                 refused = next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
                 answers.append((answer, refused))
-        if changed or facts:
+        if changed or facts or self.clock.now() >= self._saved_at + SAVE_AT_LEAST:
             await self._save(changed, facts)
         for order in orders:
             self.lanes.put(order)
@@ -222,6 +226,7 @@ class Runtime:
 
     async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> None:
         began = time.monotonic()
+        self._saved_at = self.world.now = max(self.world.now, self.clock.now())
         await self._saver.save(changed, facts)
         self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
 
