@@ -96,6 +96,7 @@ class App:
             self.saver,
             perform=self._perform,
             resync=self._resync,
+            caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
             watcher=Publisher(self.world, self.board, self.metrics, self.stories, facts, projection),
         )
@@ -197,6 +198,9 @@ class App:
 
     def _resync(self, pbx: str) -> None:
         self.links[pbx].resync("overload")
+
+    async def _caught_up(self) -> None:
+        await asyncio.gather(*(link.caught_up() for link in self.links.values()))
 
     def _displaced(self) -> None:
         log.error("another instance has taken the store; standing down")

@@ -89,8 +89,8 @@ class Ari:
         self._beats = 0
         self._sent_at: dict[str, float] = {}
         self._proven_at = self._last_heard_at = now() if last_heard_at is None else last_heard_at
-        self._synced = False
-        self._replaced = False
+        self._synced = self._replaced = False
+        self._news = asyncio.Event()
         self._held: list[AnyEvent] = []
         self._leaving: set[str] = set()
         self._ringing: dict[str, _Ringing] = {}
@@ -201,6 +201,7 @@ class Ari:
         if sent_at is None:
             return  # the beat of somebody else, or of a former connection
         self._proven_at = max(self._proven_at, sent_at)
+        self._news.set()
         self._sent_at = {later: at for later, at in self._sent_at.items() if at > sent_at}
 
     async def _watch(self) -> NoReturn:
@@ -246,6 +247,7 @@ class Ari:
         self._leaving.clear()
         if self._synced:
             self._synced = False
+            self._news.set()
             self._last_heard_at = self._proven_at
             self._observer.link(self.settings.name, "ari", False)
             self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
@@ -256,6 +258,13 @@ class Ari:
             log.warning("ari resync", pbx=self.settings.name, why=why)
             self._lose()
             self._proven_at = -math.inf  # the watch ends the connection
+
+    async def caught_up(self) -> None:
+        """Returns when all that Asterisk said before now has been told, or the link is down and a snapshot will come."""
+        asked_at = self._now()
+        while self._synced and self._proven_at < asked_at:
+            self._news.clear()
+            await self._news.wait()
 
     # Orders
 

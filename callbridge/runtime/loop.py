@@ -41,7 +41,6 @@ from callbridge.core.events import (
     OrderFailed,
     PbxLost,
     PbxSnapshot,
-    PlanChanged,
     PlaybackEnded,
     Why,
 )
@@ -85,6 +84,8 @@ HEARD = (
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
 what we miss are estimated from there), and to find out that the store forgot everything while nothing happened."""
+GAP = 0.5
+"""Seconds by which the loop may be late; after more, what was said meanwhile is heard before any deadline is met."""
 TICK = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
@@ -123,10 +124,12 @@ class Runtime:
         *,
         perform: Callable[[Order], Awaitable[None]],
         resync: Callable[[str], None],
+        caught_up: Callable[[], Awaitable[object]],
         zone: ZoneInfo,
         watcher: Watcher,
     ) -> None:
-        """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX."""
+        """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX;
+        ``caught_up`` returns when all that was said before now has been told."""
         self.world = world
         self.clock = clock
         self.lanes = Lanes(perform, self._order_failed)
@@ -134,6 +137,8 @@ class Runtime:
         self._perform = perform
         self._saver = saver
         self._resync = resync
+        self._caught_up = caught_up
+        self._late = False
         self._zone = zone
         self._watcher = watcher
         self._ages: list[float] = []
@@ -171,23 +176,31 @@ class Runtime:
         ticking = asyncio.create_task(self._tick(), name="tick")
         try:
             while True:
-                await self._sleep()
+                late = await self._sleep()
+                if late > GAP:
+                    log.warning("the loop stood still", seconds=round(late, 3))
+                    await self._caught_up()
+                    self._late = True
                 await self._batch()
         finally:
             ticking.cancel()
 
-    async def _sleep(self) -> None:
+    async def _sleep(self) -> float:
+        """Until something is due or told; gives by how many seconds we woke too late."""
+        began = time.monotonic()
         if self._inbox:
             await asyncio.sleep(0)
-            return
+            return time.monotonic() - began
         self._wake.clear()
         due = self.world.next_deadline()
         wait = min(self._midnight, self._saved_at + SAVE_AT_LEAST, *(() if due is None else (due,)))
+        patience = max(0.0, wait - self.clock.now())
         try:
-            async with asyncio.timeout(max(0.0, wait - self.clock.now())):
+            async with asyncio.timeout(patience):
                 await self._wake.wait()
         except TimeoutError:
             pass
+        return time.monotonic() - began - patience
 
     async def _batch(self) -> None:
         """Step what is there, save once, then let the orders go."""
@@ -233,6 +246,10 @@ class Runtime:
     def _next(self) -> AnyEvent | None:
         """The next event: deadlines come before what happened after them."""
         now = self.clock.now()
+        if self._late:
+            self._late = bool(self._inbox)
+            if self._late:
+                return self._inbox.popleft()
         first = self._inbox[0].at if self._inbox else now
         due = self.world.take_due(min(first, now))
         if due is not None:
