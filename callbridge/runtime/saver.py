@@ -22,6 +22,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 BUDGET = 0.05
 """Seconds that a batch waits for its save before it is acted upon unsaved."""
 RETRY = 0.5
+LAST_TRY = 1.0
+"""Seconds that the last save of an orderly stop may take."""
 MOST_FACTS_KEPT = 100_000
 """Facts kept for the outbox while the store is away; older ones are lost and counted."""
 
@@ -69,7 +71,17 @@ class Saver:
         if self._repair is not None:
             self._repair.cancel()
             await asyncio.wait((self._repair,))
+        if self.degraded and not self.displaced:
+            await self._last_try()
         await self.store.close()
+
+    async def _last_try(self) -> None:
+        """We are asked to stop and the store is behind: everything once more, or the next start would know less."""
+        try:
+            async with asyncio.timeout(LAST_TRY):
+                await self.store.save_all(Whole.of(self.world, self._next(), tuple(self._owed)))
+        except (StoreDown, Displaced, TimeoutError) as trouble:
+            log.error("stopping with unsaved state", why=str(trouble) or "slow")
 
     def _stand_down(self) -> None:
         self.displaced = True
