@@ -1,0 +1,130 @@
+"""Lanes: one leg's orders one after the other, different legs' side by side, and a HangUp that never queues."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from callbridge.adapters.link import NotSent, Refused
+from callbridge.core.ids import LegId
+from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, Order, StartMusic, StopMusic
+from callbridge.runtime import Lanes
+from tests.runtime.fakes import Line
+
+ANN, BOB, EVE = LegId("pbx/ann"), LegId("pbx/bob"), LegId("pbx/eve")
+FAR = LegId("far/ann")
+JOIN = Bridge(bridge="b", legs=(ANN, BOB), call="c")
+DROP = DropBridge(bridge="b", pbx="pbx", legs=(ANN, BOB))
+
+
+async def _settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_orders_of_one_leg_go_out_in_their_order() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    orders: list[Order] = [Answer(leg=ANN), StartMusic(leg=ANN, music="m"), StopMusic(leg=ANN)]
+    for order in orders:
+        lanes.put(order)
+    await _settle()
+    assert line.sent == orders[:1]
+    line.gate.set()
+    await _settle()
+    assert line.done == orders
+    assert lanes.unsent == 0
+
+
+async def test_different_legs_do_not_wait_for_each_other() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    lanes.put(Answer(leg=ANN))
+    lanes.put(Answer(leg=BOB))
+    await _settle()
+    assert line.sent == [Answer(leg=ANN), Answer(leg=BOB)]
+    line.gate.set()
+
+
+async def test_an_order_of_two_legs_waits_for_both() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for order in (Answer(leg=ANN), Answer(leg=BOB), JOIN, StopMusic(leg=BOB), Answer(leg=EVE)):
+        lanes.put(order)
+    await _settle()
+    assert line.sent == [Answer(leg=ANN), Answer(leg=BOB), Answer(leg=EVE)]
+    line.gate.set()
+    await _settle()
+    assert line.done[-2:] == [JOIN, StopMusic(leg=BOB)]
+
+
+async def test_a_hang_up_goes_out_at_once_and_drops_what_is_unsent_for_its_leg() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for order in (Answer(leg=ANN), StartMusic(leg=ANN, music="m"), JOIN, StopMusic(leg=BOB), HangUp(leg=ANN)):
+        lanes.put(order)
+    await _settle()
+    assert line.sent[0] == Answer(leg=ANN)
+    assert set(line.sent[1:]) == {HangUp(leg=ANN), StopMusic(leg=BOB)}
+    line.gate.set()
+    await _settle()
+    assert JOIN not in line.done
+    assert line.failed == []
+
+
+async def test_the_drop_of_a_bridge_survives_the_hang_up_of_its_legs() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for order in (Answer(leg=ANN), Answer(leg=BOB), DROP, HangUp(leg=ANN), HangUp(leg=BOB)):
+        lanes.put(order)
+    await _settle()
+    assert DROP in line.sent
+    line.gate.set()
+
+
+async def test_what_is_unsent_for_a_frozen_pbx_comes_to_nothing_once() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for order in (Answer(leg=ANN), Answer(leg=BOB), JOIN, StopMusic(leg=ANN), Answer(leg=FAR), StopMusic(leg=FAR)):
+        lanes.put(order)
+    await _settle()
+    lanes.freeze("pbx")
+    assert [order for order, _ in line.failed] == [JOIN, StopMusic(leg=ANN)]
+    assert all(isinstance(trouble, NotSent) for _, trouble in line.failed)
+    line.gate.set()
+    await _settle()
+    assert line.sent == [Answer(leg=ANN), Answer(leg=BOB), Answer(leg=FAR), StopMusic(leg=FAR)]
+
+
+async def test_an_order_that_fails_is_told_and_the_next_one_goes_out() -> None:
+    line = Line(refuse=lambda order: Refused(404, "gone") if isinstance(order, Answer) else None)
+    lanes = Lanes(line.perform, line.fail)
+    lanes.put(Answer(leg=ANN))
+    lanes.put(StopMusic(leg=ANN))
+    await _settle()
+    assert [order for order, _ in line.failed] == [Answer(leg=ANN)]
+    assert line.done == [StopMusic(leg=ANN)]
+
+
+@pytest.mark.parametrize("count", [1, 50])
+async def test_closing_lets_finish_what_is_on_its_way_and_sends_nothing_new(count: int) -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for number in range(count):
+        lanes.put(Answer(leg=LegId(f"pbx/{number}")))
+        lanes.put(LeaveToDialplan(leg=LegId(f"pbx/{number}"), context="c", extension="e"))
+    await _settle()
+    closing = asyncio.create_task(lanes.close())
+    await _settle()
+    line.gate.set()
+    await closing
+    assert len(line.done) == count
+    assert lanes.unsent == 0

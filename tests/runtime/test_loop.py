@@ -1,0 +1,267 @@
+"""The loop: batches, asks, deadlines, quarantine, overload, gaps - with a real world and fakes around it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from callbridge.adapters.link import NotSent
+from callbridge.adapters.store import Displaced
+from callbridge.core.events import (
+    AnyEvent,
+    Ask,
+    CallerArrived,
+    DeadlinePassed,
+    DeviceChanged,
+    LegAnswered,
+    LegRinging,
+    PbxLost,
+    PlanChanged,
+)
+from callbridge.core.facts import CallArrived, CallDiverted, EntityQuarantined, OfferEnded, VisitEnded
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import HangUp, LeaveToDialplan, Ring
+from callbridge.core.world import Outcome, World
+from callbridge.runtime import loop
+from callbridge.runtime.loop import Fatal
+from tests.core.story import PBX
+from tests.runtime.fakes import PLAN, House, house, snapshot
+
+
+def _caller(at: float, name: str, entry: str = "support") -> CallerArrived:
+    return CallerArrived(
+        at=at, leg=leg_id(PBX, name), entry=entry, channel_name=f"PJSIP/trunk-{name}", number="+44", name=name, tier="standard"
+    )
+
+
+async def _with_bob(one: House) -> None:
+    one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=PLAN))
+    await one.until(lambda: "bob" in one.world.agents)
+
+
+def _rings(one: House) -> list[Ring]:
+    return [order for order in one.line.sent if isinstance(order, Ring)]
+
+
+async def test_what_arrives_together_is_saved_together_and_acted_upon_after() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        one.store.deltas.clear()
+        for number in range(10):
+            one.runtime.tell(_caller(one.runtime.clock.now(), f"c{number}"))
+        await one.until(lambda: len(one.seen(CallArrived)) == 10)
+        assert 1 <= len([delta for delta in one.store.deltas if delta.facts]) <= 2
+
+
+async def test_nothing_is_ordered_before_the_save_is_over_or_its_budget_spent() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        one.store.open.clear()
+        began = time.monotonic()
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.line.sent)
+        assert time.monotonic() - began >= 0.045
+        one.store.open.set()
+
+
+async def test_a_batch_takes_no_more_than_its_share_and_the_rest_follows() -> None:
+    async with house() as one:
+        await one.until(lambda: one.memory.batches)
+        for number in range(600):
+            one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, str(number))))
+        await one.until(lambda: sum(one.memory.batches) >= 601)
+        assert max(one.memory.batches) <= loop.MOST_EVENTS
+
+
+async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        assert await one.runtime.ask("bob", Ask.NOT_READY, reason="lunch") is None
+        refused = await one.runtime.ask("nobody", Ask.READY)
+        assert refused is not None
+        assert refused.reason == "unknown agent"
+
+
+async def test_a_deadline_is_met_by_itself() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: _rings(one))
+        await one.until(lambda: one.seen(OfferEnded), limit=6)
+        assert [fact.result for fact in one.seen(OfferEnded)] == ["no_answer"]
+
+
+async def test_an_answer_given_while_the_loop_stood_still_beats_the_deadline_that_passed_too() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: _rings(one))
+        (ring,) = _rings(one)
+
+        async def caught_up() -> None:
+            one.runtime.tell(LegAnswered(at=one.runtime.clock.now(), leg=ring.leg))
+
+        one.runtime._caught_up = caught_up
+        time.sleep(4.5)  # as if the process were stopped
+        await one.until(lambda: any(type(order).__name__ == "Bridge" for order in one.line.sent))
+        assert one.seen(OfferEnded) == []
+        assert HangUp(leg=ring.leg, reason="no_answer") not in one.line.sent
+
+
+async def test_what_is_unsent_is_told_as_such_when_the_link_goes() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        one.line.gate.clear()
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: _rings(one))
+        one.runtime.tell(PbxLost(at=one.runtime.clock.now(), pbx=PBX))
+        await one.until(lambda: one.runtime.lanes.unsent == 0)
+        one.line.gate.set()
+        assert PBX in one.world.down
+
+
+async def test_an_unsent_ring_frees_its_agent_and_keeps_the_caller() -> None:
+    async with house() as one:
+        one.line.refuse = lambda order: NotSent("down") if isinstance(order, Ring) and len(_rings(one)) == 1 else None
+        await _with_bob(one)
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: len(_rings(one)) == 2)
+        assert [fact.result for fact in one.seen(OfferEnded)] == ["cancelled"]
+
+
+async def test_the_displaced_owner_sends_no_order_of_the_refused_batch() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        one.store.trouble = Displaced("newer")
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.displaced)
+        await one.until(lambda: one.seen(CallArrived))
+        assert one.line.sent == []
+
+
+def _raise_for(monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
+    """Plant a bug: the step raises for some events."""
+    real = loop.step
+
+    def step(world: World, event: AnyEvent) -> Outcome:
+        if wrong(event):
+            raise RuntimeError("planted")
+        return real(world, event)
+
+    monkeypatch.setattr(loop, "step", step)
+
+
+async def test_a_step_that_raises_costs_its_call_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise_for(monkeypatch, lambda event: isinstance(event, LegRinging) and event.leg.endswith("ann"))
+    async with house() as one:
+        for name in ("ann", "eve"):
+            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+        await one.until(lambda: len(one.seen(CallArrived)) == 2)
+        one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, "ann")))
+        await one.until(lambda: one.seen(EntityQuarantined))
+        assert [call.name for call in one.world.calls.values()] == ["eve"]
+        assert [fact.outcome for fact in one.seen(VisitEnded)] == ["failed"]
+        left = [order.leg for order in one.line.sent if isinstance(order, LeaveToDialplan)]
+        assert left == [leg_id(PBX, "ann")]
+
+
+async def test_an_arrival_that_raises_goes_to_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise_for(monkeypatch, lambda event: isinstance(event, CallerArrived))
+    async with house() as one:
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.line.sent)
+        assert one.line.sent == [LeaveToDialplan(leg=leg_id(PBX, "ann"), context="callbridge-fallback", extension="support")]
+
+
+async def test_five_faults_in_ten_seconds_are_fatal_and_the_waiting_go_to_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise_for(monkeypatch, lambda event: isinstance(event, LegRinging))
+    async with house() as one:
+        names = [f"c{number}" for number in range(7)]
+        for name in names:
+            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+        await one.until(lambda: len(one.seen(CallArrived)) == 7)
+        for name in names[:5]:
+            one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
+        with pytest.raises(Fatal):
+            await asyncio.wait_for(asyncio.shield(one.running), 5)
+        await one.runtime.evacuate()
+        left = {order.leg for order in one.line.sent if isinstance(order, LeaveToDialplan)}
+        assert left == {leg_id(PBX, name) for name in names}
+
+
+async def test_a_snapshot_that_raises_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise_for(monkeypatch, lambda event: type(event).__name__ == "PbxSnapshot")
+    async with house() as one:
+        with pytest.raises(Fatal):
+            await asyncio.wait_for(asyncio.shield(one.running), 5)
+
+
+async def test_who_arrives_when_we_are_a_second_behind_goes_to_the_fallback() -> None:
+    async with house() as one:
+        await one.until(lambda: one.memory.batches)
+        one.runtime.tell(_caller(one.runtime.clock.now() - 1.5, "ann"))
+        await one.until(lambda: one.seen(CallDiverted))
+        assert [fact.reason for fact in one.seen(CallDiverted)] == ["overload"]
+
+
+async def test_three_seconds_behind_the_socket_is_given_up_but_nothing_that_comes_only_once() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: _rings(one))
+        (call,) = one.world.calls.values()
+        old = one.runtime.clock.now() - 4.0
+        ghost = LegId("pbx/ghost")
+        one.runtime.tell(LegRinging(at=old, leg=ghost))
+        one.runtime.tell(replace(_caller(old, "eve")))
+        one.runtime.tell(DeviceChanged(at=old, phone="PJSIP/bob", state="UNAVAILABLE"))
+        one.runtime.tell(DeadlinePassed(at=old, kind="call", id=call.id))
+        await one.until(lambda: one.resyncs)
+        await one.until(lambda: one.seen(OfferEnded))
+        assert one.resyncs == [PBX]
+        assert one.world.phones.get("PJSIP/bob") == "UNAVAILABLE"
+        assert len(one.seen(CallArrived)) == 1
+
+
+async def test_being_behind_with_what_no_snapshot_brings_back_drops_no_socket() -> None:
+    async with house() as one:
+        await _with_bob(one)
+        one.runtime.tell(DeviceChanged(at=one.runtime.clock.now() - 9.0, phone="PJSIP/bob", state="INUSE"))
+        await one.until(lambda: one.world.phones.get("PJSIP/bob") == "INUSE")
+        assert one.resyncs == []
+
+
+async def test_the_world_is_saved_now_and_then_even_when_nothing_happens() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        before = one.store.deltas[-1]
+        await one.until(lambda: len(one.store.deltas) > 2, limit=4)
+        assert one.store.deltas[-1].meta.now > before.meta.now + 0.9
+
+
+async def test_the_watcher_hears_that_the_store_is_back_without_another_change() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        one.store.open.clear()
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.memory.behind and one.memory.behind[-1])
+        one.store.open.set()
+        await one.until(lambda: not one.memory.behind[-1], limit=3)
+
+
+async def test_a_new_day_begins_at_the_zone_s_midnight_with_figures_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house() as one:
+        await one.until(lambda: one.world.day)
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.seen(CallArrived))
+        first = one.world.day
+        monkeypatch.setattr(loop, "day_of", lambda _wall, _zone: "2100-01-01")
+        one.runtime._midnight = 0.0
+        one.runtime.tell(snapshot(one.runtime.clock.now()))
+        await one.until(lambda: one.world.day == "2100-01-01")
+        assert one.world.tally("support", "2100-01-01").offered == 0
+        assert one.world.tally("support", first).offered == 1
