@@ -62,24 +62,15 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> N
         _half_made_session(world, agent, up=seen.up)
     else:
         world.order(Subscribe(leg=leg.id))
-        _answer_again(world, leg, seen)
-
-
-def _answer_again(world: World, leg: Leg, seen: SeenLeg) -> None:
-    """What was answered on either side of the silence, and whose Answer never arrived."""
-    call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
-    if leg.role is Role.CUSTOMER and call is not None and call.visit is not None and not seen.up:
-        world.order(Answer(leg=leg.id))
-    elif leg.role is Role.SESSION and agent is not None and agent.session == leg.id and seen.up and not agent.session_up:
-        staff.session_answered(world, agent)
 
 
 def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
-    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made anew at its end."""
+    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made anew."""
     if up:
         staff.session_answered(world, agent)
     else:
         legs.hang_up(world, agent.session)
+        staff.session_gone(world, agent)
 
 
 def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
@@ -102,8 +93,7 @@ def _mend(world: World, call: Call) -> None:
             if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
                 offers.joined(world, call)
                 return
-            if call.phase is Phase.OFFERED:
-                world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+            _entertain(world, call, customer)
             offers.retry(world, call, Result.CANCELLED)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
@@ -121,7 +111,8 @@ def _entertain(world: World, call: Call, customer: Leg) -> None:
     """A waiting caller hears music - and is answered first, if the order to do so never went out."""
     if customer.up_at is None:
         world.order(Answer(leg=call.leg))
-    world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+    if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
 
 
 def _music(world: World, call: Call) -> str:

@@ -227,6 +227,8 @@ class Runtime:
                 answers.append((answer, refused))
         if changed or facts or self.clock.now() >= self._saved_at + SAVE_AT_LEAST:
             await self._save(changed, facts)
+        if self._saver.displaced:
+            orders.clear()
         for order in orders:
             self.lanes.put(order)
         if orders:
@@ -239,7 +241,9 @@ class Runtime:
 
     async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> None:
         began = time.monotonic()
-        self._saved_at = self.world.now = max(self.world.now, self.clock.now())
+        self._saved_at = self.clock.now()
+        if not self._inbox:  # what waits there happened before now
+            self.world.now = max(self.world.now, self._saved_at)
         await self._saver.save(changed, facts)
         self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
 
