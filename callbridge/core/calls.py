@@ -255,7 +255,15 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         call = end_segment(world, call, "agent", world.now)
         dismiss(world, call)
         return
-    leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=None, up_at=leg.up_at or _up(world, event))
+    again = None
+    if leg.music_owed:
+        again = world.now + legs.MUSIC_RETRY
+    elif leg.role is Role.SESSION and not event.up:
+        again = world.now + staff.SESSION_CHECK
+    leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event))
+    agent = world.agents.get(leg.agent)
+    if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:
+        staff.session_answered(world, agent)
     if call is None:
         return
     if call.phase is Phase.LEAVING and call.leg == leg.id:

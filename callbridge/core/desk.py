@@ -137,10 +137,13 @@ def _dismiss(world: World, agent: Agent) -> None:
 def _place_anew(world: World, call_id: str) -> None:
     call = world.calls[call_id]
     visit = call.visit
-    if visit is None or call.phase is not Phase.WAITING:
+    if visit is None:
         return
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:
         rank = call.arrived_at + ladder.answer_within - ladder.head_start
         call = evolve(call, visit=evolve(visit, rank=rank))
-    visits.wait(world, call)
+    if call.phase is Phase.WAITING:
+        visits.wait(world, call)
+    else:
+        world.calls.put(call.id, call)

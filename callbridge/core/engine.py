@@ -40,7 +40,9 @@ from callbridge.core.events import (
     PlanChanged,
     PlaybackEnded,
 )
+from callbridge.core.ids import LegId, channel_of
 from callbridge.core.leg import Leg, Role
+from callbridge.core.orders import HangUp
 from callbridge.core.tally import Tally
 from callbridge.core.world import Outcome, World
 
@@ -145,10 +147,14 @@ def _apply(world: World, event: AnyEvent) -> None:
             assert_never(event)
 
 
-def _sign_of_life(world: World, key: str) -> Leg | None:
-    """The leg, unless it is unknown or should be gone; one that should be gone is told so again."""
+def _sign_of_life(world: World, key: LegId) -> Leg | None:
+    """The leg, unless it is unknown or should be gone; one that should be gone is told so (again)."""
     leg = world.legs.get(key)
-    if leg is not None and leg.hung_at is not None:
+    if leg is None:
+        if channel_of(key).startswith(world.plan.prefix + "-"):
+            world.order(HangUp(leg=key))  # a Ring that we gave up on was carried out after all
+        return None
+    if leg.hung_at is not None:
         legs.hang_up_again(world, leg)
         return None
     return leg
@@ -210,7 +216,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 calls.deadline_passed(world, call)
         case "leg":
             leg = world.legs.get(event.id)
-            if leg is not None and leg.role is Role.PARKED:
+            if leg is not None and leg.role is Role.PARKED and not leg.left:
                 transfers.parked_too_long(world, leg)
             elif leg is not None:
                 legs.deadline_passed(world, leg)

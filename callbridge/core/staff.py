@@ -18,6 +18,9 @@ SETTLE = 0.5
 SESSION_RING = 60.0
 """Seconds that the phone of a nailed-up agent rings at log-in."""
 
+SESSION_CHECK = 5.0
+"""Seconds after which we ask, and go on asking, whether a phone that rings at log-in was answered."""
+
 OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
 IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
@@ -223,13 +226,17 @@ def open_session(world: World, agent: Agent) -> Agent:
     if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
     leg = world.mint_leg(world.plan.pbxs[0], "session")
-    open_leg(world, leg, Role.SESSION, agent=agent.id)
+    new = open_leg(world, leg, Role.SESSION, agent=agent.id)
+    world.put_leg(new, deadline=world.now + SESSION_CHECK)
     agent = change(world, agent, session=leg, session_up=False, device=Device.OFFLINE)
     world.order(Ring(leg=leg, phone=agent.phone, role="session", agent=agent.id, give_up=SESSION_RING, name=agent.name))
     return agent
 
 
 def session_answered(world: World, agent: Agent) -> None:
+    leg = world.legs.get(agent.session)
+    if leg is not None:
+        world.put_leg(leg, deadline=None)
     agent = change(world, agent, session_up=True, idle_since=world.now)
     refresh_device(world, agent)
 

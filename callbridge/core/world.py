@@ -136,6 +136,7 @@ class World:
         """Device states as AMI told them; listed anew at every connect, so never saved."""
         self.down: set[str] = set()
         self._deadlines: list[tuple[float, str, str]] = []
+        self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
         self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
@@ -205,9 +206,11 @@ class World:
         for pbx in mark.down - self.down:
             self.matcher.close(pbx)
         self.down = set(mark.down)
+        self._undoing = True
         while len(self._journal) > mark.changes:
             table, key, old = self._journal.pop()
             table.undo(key, old)
+        self._undoing = False
         del self._orders[mark.orders :]
         del self._facts[mark.facts :]
 
@@ -252,6 +255,8 @@ class World:
         return row.deadline if row is not None else None
 
     def _arm(self, kind: str, key: str, old: _HasDeadline | None, new: _HasDeadline | None) -> None:
+        if self._undoing:
+            return  # what was armed still is; a deadline that was taken out stays out
         if new is not None and new.deadline is not None and (old is None or old.deadline != new.deadline):
             heappush(self._deadlines, (new.deadline, kind, key))
 

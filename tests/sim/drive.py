@@ -1,0 +1,336 @@
+"""One whole day from one seed: the core between a toy PBX, rude callers and agents who ask for things at any time.
+
+The runtime here is the real one's shape without its I/O: a step, a save of its delta, then the orders go out. A kill
+throws the world away and builds it again from what was saved. Every life is recorded and replayed at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from callbridge.core.agent import Agent
+from callbridge.core.call import Call
+from callbridge.core.engine import step
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    Ask,
+    DayBegan,
+    DeadlinePassed,
+    PbxLost,
+    PbxSnapshot,
+    PlanChanged,
+)
+from callbridge.core.facts import AnyFact, CallArrived
+from callbridge.core.leg import Leg
+from callbridge.core.orders import Order
+from callbridge.core.plan import Plan
+from callbridge.core.tally import Tally
+from callbridge.core.world import World
+from tests.sim.agenda import Agenda
+from tests.sim.lanes import Lanes
+from tests.sim.overdue import Overdue
+from tests.sim.parts import Phone
+from tests.sim.people import People
+from tests.sim.portrait import portrait
+from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario
+from tests.sim.toy import PBX, ToyPbx
+from tests.sim.watch import Watch, must
+
+START = 1_000_000.0
+LOOK_EVERY = 0.25
+CLEAN_UP = 100.0
+"""Seconds after the last caller left in which everything must come to rest."""
+TRIPS = 0.02
+"""Share of the steps that are first tried with a fault planted in them; those that change most always are."""
+
+Saved = dict[tuple[str, str], object]
+
+
+class Planted(Exception):
+    """A fault of our own, planted to see what a step leaves behind."""
+
+
+@dataclass(slots=True)
+class Life:
+    """What one process lived through: from which rows it began, and every step."""
+
+    world: World
+    plan: Plan
+    rows: Saved
+    began_at: float
+    steps: list[tuple[AnyEvent, list[Order], list[AnyFact]]] = field(default_factory=list)
+
+
+class Day:
+    def __init__(self, seed: int) -> None:
+        self.rng = Random(seed)
+        self.scene: Scenario = scenario(self.rng)
+        self.plan = self.scene.plan
+        self.agenda = Agenda(START)
+        weather = self.scene.weather
+        self.toy = ToyPbx(self.agenda, self.rng, self.hear, lose=weather.lose)
+        self.people = People(self.toy, self.agenda, self.rng, self.scene.manners, list(self.scene.plan.entries))
+        self.toy.people = self.people
+        self.toy.phones = {agent.phone: Phone(agent.phone) for agent in self.scene.plan.agents.values()}
+        self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
+        self.overdue = Overdue(self.toy, self.lanes)
+        self.watch = Watch()
+        self.saved: Saved = {}
+        self.lives: list[Life] = []
+        self.killed_after_step = False
+        self.closed = True
+        self.heard_at = START
+        self.steps = 0
+        self.today = "2026-11-21"
+
+    @property
+    def world(self) -> World:
+        return self.lives[-1].world
+
+    # -- the day --------------------------------------------------------------------------------------------------
+
+    def run(self) -> Day:
+        self._plan_the_day()
+        self._begin_life()
+        end = START + self.scene.length
+        self._until(end)
+        self.people.all_leave()
+        self._all_ask(Ask.LOGOUT)
+        self._come_to_rest(end)
+        self.overdue.nothing_left(self.world)
+        for life in self.lives:
+            replay(life)
+        return self
+
+    def _come_to_rest(self, end: float) -> None:
+        """Let CLEAN_UP pass; less when nothing has been alive, here or there, for a while."""
+        for seconds in range(10, int(CLEAN_UP) + 1, 10):
+            quiet = self._quiet()
+            self._until(end + seconds)
+            if quiet and self._quiet():
+                return
+
+    def _quiet(self) -> bool:
+        alive = any(channel.in_app for channel in self.toy.channels.values())
+        return not (alive or self.toy.bridges or len(self.world.calls) or len(self.world.legs))
+
+    def _until(self, end: float) -> None:
+        while True:
+            due, planned = self.world.next_deadline(), self.agenda.next_at()
+            first = min((when for when in (due, planned) if when is not None), default=None)
+            if first is None or first > end:
+                self.agenda.now = end
+                return
+            if due is not None and due <= first:
+                self.agenda.now = max(self.agenda.now, due)
+                passed = self.world.take_due(self.agenda.now)
+                assert passed is not None
+                self.hear(passed)
+            else:
+                self.agenda.do_next()
+
+    def _plan_the_day(self) -> None:
+        scene, rng, length = self.scene, self.rng, self.scene.length
+        for _ in range(scene.callers):
+            entry, tier = rng.choice(list(scene.plan.entries)), rng.choice(TIERS)
+            self._sometime(length, partial(self.people.call_in, entry, tier))
+        agents = list(scene.plan.agents.values())
+        for _ in range(scene.asks):
+            agent, ask = rng.choice(agents), rng.choice([*Ask, Ask.READY, Ask.LOGIN])
+            self._sometime(length, partial(self._ask, agent.id, ask))
+        for _ in range(scene.private_calls):
+            phone = rng.choice(agents).phone
+            self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
+        for _ in range(scene.unplugs):
+            phone = rng.choice(agents).phone
+            self._sometime(length, partial(self.people.unplug, phone, rng.uniform(0.5, 8.0)))
+        for _ in range(scene.weather.outages):
+            self._sometime(length, self._outage)
+        for _ in range(scene.weather.kills):
+            self._sometime(length, self._kill)
+        self._sometime(length, self._midnight)
+        for _ in range(scene.reloads):
+            self._sometime(length, self._reload)
+        for tick in range(int((length + CLEAN_UP) / LOOK_EVERY)):
+            self.agenda.at(START + tick * LOOK_EVERY, lambda: self.overdue.look(self.world))
+
+    def _sometime(self, length: float, action: Callable[[], None]) -> None:
+        self.agenda.at(START + self.rng.uniform(0.1, length), action)
+
+    def _ask(self, agent: str, ask: Ask) -> None:
+        reason = "lunch" if ask is Ask.NOT_READY else ""
+        self.hear(AgentAsked(at=self.agenda.now, agent=agent, ask=ask, reason=reason))
+
+    def _all_ask(self, ask: Ask) -> None:
+        for agent in self.scene.plan.agents:
+            self._ask(agent, ask)
+
+    def _midnight(self) -> None:
+        self.today = "2026-11-22"
+        self.hear(DayBegan(at=self.agenda.now, day=self.today))
+
+    def _reload(self) -> None:
+        """A supervisor changes promises, steps and skills while everybody works and waits."""
+        self.plan = changed_plan(self.rng, self.plan)
+        self.hear(PlanChanged(at=self.agenda.now, plan=self.plan))
+
+    # -- the runtime ----------------------------------------------------------------------------------------------
+
+    def hear(self, event: AnyEvent) -> None:
+        """Step, save, act; between save and act is where a kill hurts most."""
+        life = self.lives[-1]
+        self.steps += 1
+        if isinstance(event, PlanChanged | PbxSnapshot) or self.rng.random() < TRIPS:
+            self._trip(event)
+        before = dict(life.world.agents.rows())
+        outcome = step(life.world, event)
+        life.steps.append((event, outcome.orders, outcome.facts))
+        for key, row in outcome.changed.items():
+            if row is None:
+                self.saved.pop(key, None)
+            else:
+                self.saved[key] = row
+        for fact in outcome.facts:
+            must(not isinstance(fact, CallArrived) or fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
+        if isinstance(event, PbxLost | PbxSnapshot):
+            self.closed = isinstance(event, PbxLost)
+        self.watch.after_step(life.world, before, event, outcome, closed=self.closed)
+        self._saved_all()
+        if self.killed_after_step and outcome.orders:
+            self._die()
+        else:
+            self.lanes.put(outcome.orders)
+
+    def _saved_all(self) -> None:
+        for name, table in self.world.saved_tables().items():
+            kept = {key: row for (of, key), row in self.saved.items() if of == name}
+            must(kept == table.rows(), "saved", name, "differ from the world's")
+
+    def _trip(self, event: AnyEvent) -> None:
+        """A step that raises leaves the world untouched, wherever it raises."""
+        world = deepcopy(self.world)
+        before, fuse = portrait(world), self.rng.randint(1, 6)
+        tell = world.tell
+
+        def trip(fact: AnyFact) -> None:
+            nonlocal fuse
+            fuse -= 1
+            if fuse == 0:
+                raise Planted
+            tell(fact)
+
+        world.tell = trip  # type: ignore[method-assign]
+        try:
+            faults = step(world, event).faults
+        except Planted:
+            must(portrait(world) == before, "a step that raised left something behind:", event)
+        else:
+            must(len(faults) <= 1, "one fault set several callers aside")
+
+    def _outage(self) -> None:
+        """The event socket dies; Asterisk and we notice it some time later; then it comes back."""
+        if not self.toy.link.up or self.lanes.frozen:
+            return
+        self.heard_at = self.agenda.now
+        self.toy.go_deaf()
+        epoch, rng = self.toy.link.epoch, self.rng
+
+        def when_same(action: Callable[[], None]) -> Callable[[], None]:
+            return lambda: action() if self.toy.link.epoch == epoch and not self.toy.link.up else None
+
+        def noticed() -> None:
+            self.lanes.freeze()
+            self.hear(PbxLost(at=self.agenda.now, pbx=PBX))
+
+        def unregistered() -> None:
+            self.toy.app_up = False
+
+        self.agenda.after(rng.uniform(0.0, 1.5), when_same(unregistered))
+        lost = rng.uniform(0.3, 1.5)
+        self.agenda.after(lost, when_same(noticed))
+        self.agenda.after(lost + rng.uniform(0.2, 6.0), when_same(self._reconnect))
+
+    def _reconnect(self) -> None:
+        self.toy.reconnect()
+        self.lanes.thaw()
+        requested, epoch = self.agenda.now, self.toy.link.epoch
+
+        def listed() -> None:
+            snapshot = self.toy.snapshot(requested, self.heard_at)
+
+            def apply() -> None:
+                if epoch == self.toy.link.epoch:
+                    self.hear(snapshot)
+                    self.toy.release_held()
+
+            self.agenda.after(self.rng.uniform(0.001, 0.05), apply)
+
+        self.agenda.after(self.rng.uniform(0.001, 0.05), listed)
+
+    def _kill(self) -> None:
+        if self.rng.random() < 0.5:
+            self.killed_after_step = True
+        else:
+            self._die()
+
+    def _die(self) -> None:
+        """kill -9; a supervisor starts us again a little later, with what was saved."""
+        self.killed_after_step = False
+        self.heard_at = self.agenda.now
+        self.lanes.die()
+        self.toy.go_deaf()
+        self.toy.forget_ami()
+        self.toy.app_up = False
+        self._begin_life()
+
+    def _begin_life(self) -> None:
+        """Restore, then say what a fresh process is told before anything else."""
+        life = new_life(self.plan, self.saved, len(self.lives), self.agenda.now)
+        self.lives.append(life)
+        self.hear(PbxLost(at=self.agenda.now, pbx=PBX))
+        while (due := life.world.take_due(self.agenda.now)) is not None:
+            self.hear(due)
+        self.hear(DayBegan(at=self.agenda.now, day=self.today))
+        self.hear(PlanChanged(at=self.agenda.now, plan=self.plan))
+        self.hear(self.toy.devices())
+        if len(self.lives) == 1:
+            self._reconnect()
+        else:
+            self.lanes.frozen = True
+            self.agenda.after(self.rng.uniform(0.1, 3.0), self._reconnect)
+
+
+def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:
+    """A fresh process's world, filled with the rows that were saved."""
+    world = World(plan, f"b{number}")
+    world.now = now
+    calls = [row for row in rows.values() if isinstance(row, Call)]
+    legs = [row for row in rows.values() if isinstance(row, Leg)]
+    agents = [row for row in rows.values() if isinstance(row, Agent)]
+    tallies = [row for row in rows.values() if isinstance(row, Tally)]
+    world.restore(calls, legs, agents, tallies)
+    return Life(world, plan, dict(rows), now)
+
+
+def replay(life: Life) -> None:
+    """The record is the whole input: the same events make the same orders, facts and world."""
+    fresh = World(life.plan, life.world.boot)
+    fresh.now = life.began_at
+    rows = life.rows.values()
+    fresh.restore(
+        [row for row in rows if isinstance(row, Call)],
+        [row for row in rows if isinstance(row, Leg)],
+        [row for row in rows if isinstance(row, Agent)],
+        [row for row in rows if isinstance(row, Tally)],
+    )
+    for event, orders, facts in life.steps:
+        if isinstance(event, DeadlinePassed):
+            must(fresh.take_due(event.at) == event, "another deadline in the replay than", event)
+        outcome = step(fresh, event)
+        must(outcome.orders == orders and outcome.facts == facts, "another outcome in the replay of", event)
+    must(portrait(fresh) == portrait(life.world), "another world after the replay")

@@ -1,0 +1,236 @@
+"""Planted faults in what is done: hanging up, offers, agents, transfers. A simulator that lets one live is not looking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from callbridge.core import calls, desk, engine, failures, legs, offers, staff, transfers
+from callbridge.core.agent import Work
+from callbridge.core.call import Phase
+from callbridge.core.ids import leg_id
+from callbridge.core.leg import Role
+from callbridge.core.orders import Bridge, DropBridge, Probe
+from callbridge.core.world import World
+from tests.sim.planting import (
+    Patch,
+    Without,
+    filter_orders,
+    mutant,
+    no_hang_up_in,
+    nothing,
+)
+
+# -- hanging up -------------------------------------------------------------------------------------------------------
+
+
+@mutant("the offer is withdrawn and the phone rings on")
+def phone_rings_on(patch: Patch) -> None:
+    no_hang_up_in(patch, offers, Role.AGENT)
+
+
+@mutant("the customer hangs up and the agent's leg stays")
+def agent_left_on_the_line(patch: Patch) -> None:
+    no_hang_up_in(patch, calls, Role.AGENT)
+
+
+@mutant("the agent hangs up and the customer stays, alone")
+def customer_left_alone(patch: Patch) -> None:
+    no_hang_up_in(patch, calls, Role.CUSTOMER)
+
+
+@mutant("the customer hangs up and the far party of a transfer stays")
+def far_party_left(patch: Patch) -> None:
+    no_hang_up_in(patch, calls, Role.OUTSIDE)
+
+
+@mutant("a nailed-up agent logs out and the phone stays connected")
+def session_outlives_the_login(patch: Patch) -> None:
+    patch.setattr(staff, "hang_up", nothing)
+
+
+@mutant("a transfer back to an entry leaves its Local channel behind")
+def local_halves_left(patch: Patch) -> None:
+    no_hang_up_in(patch, transfers, *Role)
+
+
+@mutant("a HangUp that failed is not repeated")
+def one_hang_up_is_enough(patch: Patch) -> None:
+    patch.setattr(engine, "legs", Without(legs, deadline_passed=lambda world, leg: None))
+
+
+@mutant("the phone answers while it is cancelled, and the caller is bridged to it")
+def late_answer_bridged(patch: Patch) -> None:
+    life = engine._sign_of_life
+
+    def sign_of_life(world: World, key: Any) -> Any:
+        leg = world.legs.get(key)
+        call = world.calls.get(leg.call) if leg is not None else None
+        if leg is not None and leg.hung_at is not None and call is not None and call.phase is Phase.WAITING:
+            world.order(Bridge(bridge=world.mint("bridge"), legs=(call.leg, leg.id), call=call.id))
+        return life(world, key)
+
+    patch.setattr(engine, "_sign_of_life", sign_of_life)
+
+
+@mutant("an emptied bridge is never destroyed")
+def bridge_forgotten(patch: Patch) -> None:
+    filter_orders(patch, lambda world, order: not isinstance(order, DropBridge))
+
+
+# -- offers -----------------------------------------------------------------------------------------------------------
+
+
+@mutant("the caller hangs up while a phone rings, and nobody tells the phone")
+def cancel_skipped(patch: Patch) -> None:
+    patch.setattr(calls, "offers", Without(offers, withdraw=lambda world, call, result, **_: replace(call, offer=None)))
+
+
+@mutant("an agent who is being offered a call counts as idle")
+def offered_twice(patch: Patch) -> None:
+    def change(world: World, agent: Any, **changes: Any) -> Any:
+        if changes.get("work") is Work.OFFERED:
+            changes = {"call": changes["call"]}
+        return staff.change(world, agent, **changes)
+
+    patch.setattr(offers, "staff", Without(staff, change=change))
+
+
+@mutant("the core has no ring deadline and leaves it to Asterisk")
+def ring_deadline_forgotten(patch: Patch) -> None:
+    passed = offers.deadline_passed
+
+    def deadline_passed(world: World, call: Any) -> None:
+        if call.phase is not Phase.OFFERED:
+            passed(world, call)
+
+    patch.setattr(offers, "deadline_passed", deadline_passed)
+
+
+@mutant("a bridge that nobody enters is waited for, for ever")
+def join_watchdog_forgotten(patch: Patch) -> None:
+    passed = offers.deadline_passed
+
+    def deadline_passed(world: World, call: Any) -> None:
+        if call.phase is not Phase.JOINING:
+            passed(world, call)
+
+    patch.setattr(offers, "deadline_passed", deadline_passed)
+
+
+@mutant("an offer that ended comes back to life with the call")
+def offer_resurrected(patch: Patch) -> None:
+    withdraw = offers.withdraw
+    patch.setattr(
+        offers, "withdraw", lambda world, call, *more, **named: replace(withdraw(world, call, *more, **named), offer=call.offer)
+    )
+
+
+@mutant("an agent who did not answer, or rejected, pays no penalty")
+def penalty_forgotten(patch: Patch) -> None:
+    patch.setattr(offers, "_penalty", nothing)
+
+
+@mutant("the phone of a cancelled offer counts as free before it stopped ringing")
+def freed_too_soon(patch: Patch) -> None:
+    withdraw = offers.withdraw
+
+    def hasty(world: World, call: Any, *more: Any, **named: Any) -> Any:
+        after = withdraw(world, call, *more, **named)
+        agent = world.agents.get(call.offer.agent)
+        if agent is not None:
+            staff.change(world, agent, leg=None)
+        return after
+
+    patch.setattr(offers, "withdraw", hasty)
+
+
+@mutant("after a failed join the caller waits in silence")
+def music_never_comes_back(patch: Patch) -> None:
+    patch.setattr(offers, "StartMusic", lambda **_: Probe(leg=leg_id("pbx", "nobody")))
+
+
+@mutant("a refused StartMusic is never tried again")
+def music_not_owed(patch: Patch) -> None:
+    patch.setattr(failures, "_owe_music", nothing)
+
+
+# -- agents -----------------------------------------------------------------------------------------------------------
+
+
+@mutant("after talking the agent is free at once")
+def wrap_up_forgotten(patch: Patch) -> None:
+    release = staff.release
+    patch.setattr(staff, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, 0.0))
+
+
+@mutant("wrap-up has no end")
+def wrap_up_never_ends(patch: Patch) -> None:
+    patch.setattr(staff, "own_deadline", nothing)
+
+
+@mutant("wrap-up lasts half as long")
+def wrap_up_halved(patch: Patch) -> None:
+    release = staff.release
+    patch.setattr(staff, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, wrap_up / 2))
+
+
+@mutant("a log-out asked for while talking is lost")
+def log_out_lost(patch: Patch) -> None:
+    asked = desk.asked
+
+    def deaf(world: World, event: Any) -> None:
+        agent = world.agents.get(event.agent)
+        if agent is None or agent.work is not Work.TALKING:
+            asked(world, event)
+
+    patch.setattr(engine, "desk", Without(desk, asked=deaf))
+
+
+@mutant("an agent asks for a pause and the phone rings on")
+def pause_while_ringing_ignored(patch: Patch) -> None:
+    patch.setattr(desk, "_lay_down", lambda world, agent: agent)
+
+
+@mutant("a phone in use for something else counts as free")
+def busy_phone_ignored(patch: Patch) -> None:
+    patch.setattr(staff, "IN_USE_STATES", frozenset())
+
+
+@mutant("a phone without registration counts as there")
+def offline_phone_ignored(patch: Patch) -> None:
+    patch.setattr(staff, "OFFLINE_STATES", frozenset())
+
+
+@mutant("the end of our leg does not free the agent")
+def leg_end_does_not_free(patch: Patch) -> None:
+    patch.setattr(calls, "staff", Without(staff, leg_gone=lambda world, agent: agent))
+
+
+@mutant("a state's seconds are counted from the last change of anything")
+def seconds_lost(patch: Patch) -> None:
+    change = staff.change
+    patch.setattr(staff, "change", lambda world, agent, **changes: change(world, agent, **changes | {"since": world.now}))
+
+
+# -- transfers --------------------------------------------------------------------------------------------------------
+
+
+@mutant("the agent who transferred a call stays in it")
+def transfer_keeps_the_agent(patch: Patch) -> None:
+    patch.setattr(transfers, "replaced", nothing)
+
+
+@mutant("a transfer to one of our entries counts as a second call")
+def transfer_is_a_second_call(patch: Patch) -> None:
+    patch.setattr(transfers, "pair_of", lambda name: "")
+
+
+@mutant("an agent's consult counts as a customer")
+def consult_is_a_customer(patch: Patch) -> None:
+    patch.setattr(transfers, "endpoint_of", lambda name: "")
+
+
+@mutant("a transferred call keeps its old bridge when it queues again")
+def old_bridge_kept(patch: Patch) -> None:
+    patch.setattr(transfers, "DropBridge", lambda **_: Probe(leg=leg_id("pbx", "nobody")))

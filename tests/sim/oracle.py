@@ -1,0 +1,136 @@
+"""The written rules of matching (DESIGN section 4), worked out by looking at everything: slow, plain and independent.
+
+Nothing here asks the core's matcher, ladders or requirements to decide; requirements are read from their text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from callbridge.core.agent import Agent, Device, Intent, Work
+from callbridge.core.call import Call, Phase
+from callbridge.core.plan import Connect, Ladder, Pick, Plan
+from callbridge.core.skills import Profile
+from callbridge.core.world import World
+
+_AT_LEAST = re.compile(r"([^\W\d][\w-]*) >= (\d)")
+
+
+@cache
+def fits(needs: str, levels: Profile) -> bool:
+    have = dict(levels)
+    truth = _AT_LEAST.sub(lambda found: str(have.get(found[1], 0) >= int(found[2])), needs)
+    return bool(eval(truth, {}))
+
+
+@cache
+def strength(needs: str, levels: Profile) -> int:
+    have = dict(levels)
+    return sum(have.get(skill, 0) for skill in {found[1] for found in _AT_LEAST.finditer(needs)})
+
+
+def ladder(plan: Plan, queue: str, tier: str) -> Ladder:
+    ladders = plan.queues[queue].ladders
+    return ladders.get(tier) or ladders[plan.default_tier]
+
+
+def rank(plan: Plan, call: Call) -> float:
+    assert call.visit is not None
+    steps = ladder(plan, call.visit.queue, call.tier)
+    return call.arrived_at + steps.answer_within - steps.head_start
+
+
+def window(steps: Ladder, waited: float) -> int:
+    """The last window that has begun."""
+    begun, total = 0, 0.0
+    for index, step in enumerate(steps.steps[:-1]):
+        if step.lasts is None:
+            break
+        total += step.lasts
+        if waited >= total:
+            begun = index + 1
+    return begun
+
+
+def over(world: World, call: Call) -> bool:
+    """Are all the caller's windows over, and is there somewhere else to go?"""
+    assert call.visit is not None
+    steps = ladder(world.plan, call.visit.queue, call.tier)
+    if steps.then is None or any(step.lasts is None for step in steps.steps):
+        return False
+    return world.now - call.visit.began_at >= sum(step.lasts or 0.0 for step in steps.steps)
+
+
+def on_the_edge(world: World, call: Call) -> bool:
+    """Does the caller's next window begin in this very moment?"""
+    assert call.visit is not None
+    steps, waited = ladder(world.plan, call.visit.queue, call.tier), world.now - call.visit.began_at
+    return window(steps, waited + 1e-6) != window(steps, waited - 1e-6) and waited > 0
+
+
+def needs(world: World, call: Call) -> str:
+    """The requirement in force for a waiting caller now."""
+    assert call.visit is not None
+    steps = ladder(world.plan, call.visit.queue, call.tier)
+    now = window(steps, world.now - call.visit.began_at + 1e-6)
+    left = [str(step.needs) for step in steps.steps[now:]]
+    if not world.matcher.know_agents:
+        return left[0]
+    logged_in = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
+    return next((text for text in left if any(fits(text, levels) for levels in logged_in)), left[0])
+
+
+def may_be_offered(agent: Agent, now: float) -> bool:
+    return (
+        agent.intent is Intent.READY
+        and agent.work is Work.IDLE
+        and agent.device is Device.AVAILABLE
+        and agent.leg is None
+        and agent.rest_until <= now
+        and (agent.connect is not Connect.NAILED_UP or (agent.session is not None and agent.session_up))
+    )
+
+
+def waiting(world: World) -> list[Call]:
+    return [call for call in world.calls.values() if call.phase is Phase.WAITING and call.visit is not None]
+
+
+def free(world: World) -> list[Agent]:
+    return [agent for agent in world.agents.values() if may_be_offered(agent, world.now)]
+
+
+def missed(world: World) -> str:
+    """A pair that should have been made and was not; empty when there is none."""
+    agents = free(world)
+    for call in waiting(world):
+        text = needs(world, call)
+        for agent in agents:
+            if fits(text, agent.profile):
+                return f"{agent.id} is free and {call.id} waits for {text}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who waits with what, and who is free: enough to pair by the written rules."""
+
+    calls: dict[str, tuple[float, str, Pick]]
+    agents: dict[str, tuple[float, Profile]]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All offers, in the order of the rules."""
+        calls, agents, made = dict(self.calls), dict(self.agents), []
+        for call, (_, text, pick) in sorted(self.calls.items(), key=lambda item: (item[1][0], item[0])):
+            by_level = pick is Pick.HIGHEST_LEVEL
+            able = [
+                (-strength(text, levels) if by_level else 0, since, agent)
+                for agent, (since, levels) in agents.items()
+                if fits(text, levels)
+            ]
+            if able:
+                agent = min(able)[2]
+                made.append((call, agent))
+                del calls[call], agents[agent]
+        return made

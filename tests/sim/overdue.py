@@ -1,0 +1,163 @@
+"""What may be so for a moment but not for long, seen from the PBX's side: ghosts, silence, stuck agents, leftovers.
+
+Each wrong has a patience in seconds on an ordinary day. Near a refused order or a lost event the patience is TROUBLED;
+after a broken link everything must be mended RECOVERY seconds after the snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from callbridge.core.agent import Agent, Device, Intent, Work
+from callbridge.core.call import Phase
+from callbridge.core.leg import Role
+from callbridge.core.plan import Connect
+from callbridge.core.world import World
+from tests.sim.lanes import Lanes
+from tests.sim.parts import Channel, Kind
+from tests.sim.toy import ToyPbx
+from tests.sim.watch import must
+
+RECOVERY = 10.0
+TROUBLED = 10.0
+LONG_AGO = 15.0
+GHOST = 1.0
+UNBRIDGED = 1.0
+ALONE = 2.0
+SILENT = 2.0
+UNOWNED = 2.0
+STUCK = 5.0
+CLOSING = 3.5
+"""The phone that transferred its caller may keep its own leg for a while."""
+BELIEVED = 3.0
+START_UP = 1.0
+BUSY_UNSEEN = 2.0
+
+Wrong = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Overdue:
+    toy: ToyPbx
+    lanes: Lanes
+    since: dict[Wrong, float] = field(default_factory=dict)
+    down_at: float = float("-inf")
+
+    def look(self, world: World) -> None:
+        now = self.toy.agenda.now
+        if not self.toy.link.up or self.toy.link.holding or world.down:
+            self.down_at = now
+        seen: dict[Wrong, float] = {}
+        for what, who, patience in self._wrongs(world):
+            began = seen[what, who] = self.since.get((what, who), now)
+            must(now <= self._until(began, patience), what, who, "for", round(now - began, 3), "s")
+        self.since = seen
+        self._nobody_thrown_out()
+
+    def _until(self, began: float, patience: float) -> float:
+        until = began + patience
+        if self.toy.trouble_at > began - LONG_AGO:
+            until = began + max(patience, TROUBLED)
+        if self.down_at > began - LONG_AGO:
+            until = max(until, self.down_at + RECOVERY)
+        return until
+
+    @property
+    def _calm(self) -> bool:
+        """Has nothing gone wrong so far?"""
+        return max(self.toy.trouble_at, self.down_at - START_UP) <= self.toy.agenda.started_at
+
+    def _nobody_thrown_out(self) -> None:
+        """We hang up on no caller whom nobody has talked to, unless things went wrong badly."""
+        must(not (self._calm and self.toy.thrown_out), "thrown out unheard:", self.toy.thrown_out)
+        must(not (self._calm and self.toy.rung_twice), "two legs to one phone:", self.toy.rung_twice)
+
+    # -- wrongs ---------------------------------------------------------------------------------------------------
+
+    def _wrongs(self, world: World) -> Iterator[tuple[str, str, float]]:
+        for channel in self.toy.channels.values():
+            if channel.kind in (Kind.AGENT, Kind.SESSION):
+                yield from self._of_agent_leg(world, channel)
+            elif channel.kind is Kind.CUSTOMER and channel.in_app:
+                yield from self._of_customer(world, channel)
+            elif channel.kind is Kind.FAR_HALF and channel.in_app:
+                yield "a transfer's far half at our entry", channel.id, ALONE
+            elif channel.kind is Kind.NEAR_HALF and channel.bridge is None:
+                yield "a transfer's near half in no bridge", channel.id, ALONE
+        for bridge, legs in self.toy.bridges.items():
+            if len(legs) < 2:
+                yield "a bridge for fewer than two", bridge, ALONE
+            agents = [leg for leg in legs if self.toy.channels[leg].kind in (Kind.AGENT, Kind.SESSION)]
+            must(len(agents) < 2, "two agents in bridge", bridge)
+        for agent in world.agents.values():
+            yield from self._of_agent(world, agent)
+        for leg in world.legs.values():
+            channel_of = self.toy.channels.get(leg.id)
+            if (channel_of is None or not channel_of.in_app) and not self.lanes.outstanding(leg.id):
+                yield "a leg believed to be there", leg.id, BELIEVED
+
+    def _of_agent_leg(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
+        if channel.kind is Kind.AGENT:
+            if not channel.up and channel.caller not in self.toy.channels:
+                yield "a ghost rings", channel.id, GHOST
+            elif not channel.up and channel.rings_until < world.now:
+                yield "a phone rings too long", channel.id, GHOST
+            elif channel.up and channel.bridge is None:
+                yield "an answered phone in no bridge", channel.id, CLOSING if channel.handed_on else UNBRIDGED
+        if channel.id not in world.legs:
+            yield "an agent's leg that nobody owns", channel.id, UNOWNED
+
+    def _of_customer(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
+        leg = world.legs.get(channel.id)
+        call = world.calls.get(leg.call) if leg is not None else None
+        if call is None:
+            yield "a customer whom nobody owns", channel.id, UNOWNED
+        elif channel.bridge is None and not channel.music and call.phase in (Phase.WAITING, Phase.OFFERED, Phase.JOINING):
+            yield "a customer in silence", channel.id, SILENT
+        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE):
+            yield "a customer who talks in no bridge", channel.id, SILENT
+        elif channel.bridge is not None and channel.music:
+            yield "a customer who talks and hears music", channel.id, SILENT
+        elif call.phase in (Phase.ENDING, Phase.LEAVING):
+            yield "a customer who should be gone", channel.id, ALONE
+
+    def _of_agent(self, world: World, agent: Agent) -> Iterator[tuple[str, str, float]]:
+        phone = self.toy.phones.get(agent.phone)
+        if phone is None:
+            return
+        mine = self.toy.on_phone(agent.phone)
+        nailed = agent.connect is Connect.NAILED_UP
+        session = [channel for channel in mine if channel.kind is Kind.SESSION]
+        resting = agent.rest_until > world.now or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
+        idle = session and session[0].up and not session[0].bridge if nailed else not mine and phone.online
+        offered = agent.work is Work.OFFERED
+        if agent.intent is Intent.READY and idle and not resting and not offered and not self._eligible(world, agent):
+            yield f"a stuck agent ({agent.work}, {agent.device})", agent.id, STUCK
+        if agent.intent is Intent.LOGGED_OUT and session and agent.work is Work.IDLE:
+            yield "a session of an agent who is logged out", agent.id, STUCK
+        ours = agent.leg is not None or any(channel.kind is not Kind.PRIVATE for channel in mine)
+        if not nailed and mine and not ours and agent.device is Device.AVAILABLE:
+            yield "a phone in use believed to be free", agent.id, BUSY_UNSEEN
+        if not nailed and not phone.online and agent.device is not Device.OFFLINE:
+            yield "a phone offline believed to be there", agent.id, BUSY_UNSEEN
+        if agent.return_at is not None and agent.return_at < world.now:
+            yield "a pause that should be over", agent.id, GHOST
+        if agent.work is Work.OFFERED and agent.call not in world.calls:
+            yield "offered a call that is over", agent.id, 0.0
+
+    def _eligible(self, world: World, agent: Agent) -> bool:
+        return agent.id in world.matcher._pool_of
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def nothing_left(self, world: World) -> None:
+        """Everybody has gone home: the PBX and the books are empty."""
+        left = [channel for channel in self.toy.channels.values() if channel.in_app]
+        must(not left, "left in the PBX:", left)
+        must(not self.toy.bridges, "bridges left:", self.toy.bridges)
+        must(not len(world.calls), "calls left in the books:", world.calls.values())
+        must(not len(world.legs), "legs left in the books:", world.legs.values())
+        busy = [agent for agent in world.agents.values() if agent.work is not Work.IDLE]
+        must(not busy, "agents left at work:", busy)
+        must(all(leg.role is not Role.PARKED for leg in world.legs.values()), "a parked leg left")

@@ -1,0 +1,86 @@
+"""What the toy PBX is made of: channels, phones, the link, and the people it asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callbridge.core.events import AnyEvent
+from callbridge.core.ids import LegId
+from callbridge.core.orders import Ring
+
+
+class Kind(StrEnum):
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    SESSION = "session"
+    CONSULT = "consult"
+    NEAR_HALF = "near_half"
+    """Local ``;1``, in our bridge in the place of somebody."""
+    FAR_HALF = "far_half"
+    """Local ``;2``, in the dialplan or at one of our entries."""
+    PRIVATE = "private"
+
+
+@dataclass(slots=True, kw_only=True)
+class Channel:
+    id: LegId
+    name: str
+    kind: Kind
+    created_at: float
+    phone: str = ""
+    up: bool = False
+    in_app: bool = True
+    told: bool = False
+    """Its ChannelDestroyed will be sent: made by us, or subscribed to."""
+    bridge: str | None = None
+    music: bool = False
+    entry: str = ""
+    tier: str = ""
+    rings_until: float = float("inf")
+    """The core's own ring deadline, sooner than Asterisk's."""
+    caller: LegId | None = None
+    """Of an agent's leg: the customer whom it rings for."""
+    other: LegId | None = None
+    talked: bool = False
+    handed_on: bool = False
+
+
+@dataclass(slots=True)
+class Phone:
+    name: str
+    online: bool = True
+    told: str = "NOT_INUSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request brought: its HTTP status, and what the adapter makes of the body."""
+
+    status: int = 204
+    news: AnyEvent | None = None
+
+
+class Witness:
+    """Whoever wants to know what goes on inside the PBX; the people on the phones do."""
+
+    def rings(self, leg: LegId, order: Ring) -> None: ...
+
+    def answered(self, leg: LegId) -> None: ...
+
+    def together(self, bridge: str) -> None: ...
+
+    def races(self, leg: LegId) -> bool:
+        """Does the phone answer in the very moment in which the call is cancelled?"""
+        return False
+
+
+@dataclass(slots=True)
+class Link:
+    """The event socket. ``epoch`` grows with every loss: what was on its way then is never heard."""
+
+    up: bool = True
+    holding: bool = False
+    epoch: int = 0
+    last_at: float = 0.0
+    held: list[AnyEvent] = field(default_factory=list)

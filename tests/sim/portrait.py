@@ -1,0 +1,68 @@
+"""Everything that makes one world equal to another, the indexes included - and the same indexes from a scan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from callbridge.core.agent import Intent
+from callbridge.core.call import Phase
+from callbridge.core.ids import pbx_of
+from callbridge.core.world import World
+from tests.sim import oracle
+
+Portrait = dict[str, Any]
+
+
+def portrait(world: World) -> Portrait:
+    """Two worlds with equal portraits behave alike from now on."""
+    picture: Portrait = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+    picture["phones"] = dict(world.phones.rows())
+    picture["scalars"] = (world.now, world.day, world.seq, world.minted, world.wall_offset, sorted(world.down))
+    picture["plan"] = world.plan, world.matcher.plan
+    picture["matcher"] = sorted(world.matcher._closed), world.matcher.know_agents
+    return picture | indexes(world)
+
+
+def indexes(world: World) -> Portrait:
+    """The indexes as they are kept; what is empty does not count."""
+    matcher = world.matcher
+    pools = [profile for profile in matcher._profile_list if matcher._pools[matcher._profiles[profile]].members]
+    return {
+        "groups": {
+            key: (dict(group.line.members), str(matcher._requirements[group.need]) if group.need >= 0 else "")
+            for key, group in matcher._groups.items()
+        },
+        "pools": {profile: dict(matcher._pools[matcher._profiles[profile]].members) for profile in pools},
+        "logged_in": {profile: count for profile, count in zip(matcher._profile_list, matcher._logged_in, strict=True) if count},
+        "phones": dict(world._agent_by_phone),
+        "pairs": {pair: sorted(legs) for pair, legs in world._leg_by_pair.items()},
+        "due": sorted({entry for entry in world._deadlines if world._deadline_of(entry[1], entry[2]) == entry[0]}),
+    }
+
+
+def scanned(world: World) -> Portrait:
+    """The same from the tables alone (but for what is due: a deadline taken out stays in its row)."""
+    groups: dict[Any, tuple[dict[str, float], str]] = {}
+    for call in world.calls.values():
+        if call.phase is Phase.WAITING and call.visit is not None:
+            visit = call.visit
+            key = (pbx_of(call.leg), visit.queue, call.tier, visit.window)
+            groups.setdefault(key, ({}, oracle.needs(world, call)))[0][call.id] = visit.rank
+    pools: dict[Any, dict[str, float]] = {}
+    logged_in: dict[Any, int] = {}
+    for agent in world.agents.values():
+        if oracle.may_be_offered(agent, world.now):
+            pools.setdefault(agent.profile, {})[agent.id] = agent.idle_since
+        if agent.intent is not Intent.LOGGED_OUT:
+            logged_in[agent.profile] = logged_in.get(agent.profile, 0) + 1
+    pairs: dict[str, list[str]] = {}
+    for leg in world.legs.values():
+        if leg.pair:
+            pairs.setdefault(leg.pair, []).append(leg.id)
+    return {
+        "groups": groups,
+        "pools": pools,
+        "logged_in": logged_in,
+        "phones": {agent.phone: agent.id for agent in world.agents.values() if agent.phone},
+        "pairs": {pair: sorted(legs) for pair, legs in pairs.items()},
+    }

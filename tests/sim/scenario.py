@@ -1,0 +1,150 @@
+"""A random contact centre and its day, all from one seed: who works there, what is promised, what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+
+from callbridge.core.plan import (
+    AgentPlan,
+    Connect,
+    Ladder,
+    Penalty,
+    Pick,
+    Plan,
+    QueuePlan,
+    Step,
+    Then,
+    ToDialplan,
+    ToQueue,
+)
+from callbridge.core.skills import parse, profile
+from tests.sim.lanes import Weather
+from tests.sim.people import Manners
+from tests.sim.toy import PBX
+
+SKILLS = ("sales", "support", "french")
+TIERS = ("standard", "diamond")
+WEATHERS = (
+    Weather(),
+    Weather(slowest=0.2),
+    Weather(),
+    Weather(slowest=0.1, refuse=0.08),
+    Weather(slowest=0.1, time_out=0.06),
+    Weather(lose=0.1),
+    Weather(outages=2),
+    Weather(kills=3),
+    Weather(slowest=0.1, refuse=0.03, time_out=0.02, lose=0.03, outages=1, kills=1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``length``: seconds in which callers come; then everybody leaves and the house must be empty."""
+
+    plan: Plan
+    weather: Weather
+    manners: Manners
+    length: float = 45.0
+    callers: int = 10
+    asks: int = 8
+    private_calls: int = 2
+    unplugs: int = 1
+    reloads: int = 0
+
+
+def scenario(rng: Random) -> Scenario:
+    queues = [_queue(rng, index) for index in range(rng.choice([1, 1, 2, 3]))]
+    agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
+    plan = Plan(
+        queues={queue.name: queue for queue in queues},
+        entries={f"in-{queue.name}": queue.name for queue in queues},
+        agents={agent.id: agent for agent in agents},
+        pbxs=(PBX,),
+    )
+    manners = Manners(
+        rude=rng.choice([0.02, 0.1]),
+        patience=rng.choice([5.0, 15.0, 40.0]),
+        talk=rng.choice([1.0, 3.0, 6.0]),
+        transfer=rng.choice([0.1, 0.4]),
+    )
+    return Scenario(
+        plan=plan,
+        weather=rng.choice(WEATHERS),
+        manners=manners,
+        callers=rng.choice([6, 10, 14]),
+        asks=rng.choice([2, 6, 10]),
+        private_calls=rng.choice([0, 2]),
+        unplugs=rng.choice([0, 1, 2]),
+        reloads=rng.choice([0, 0, 0, 1]),
+    )
+
+
+def _queue(rng: Random, index: int) -> QueuePlan:
+    tiers = {"standard": _ladder(rng, index), "diamond": _ladder(rng, index, head_start=rng.choice([5.0, 60.0]))}
+    return QueuePlan(
+        name=f"q{index}",
+        ladders=tiers,
+        pick=rng.choice(list(Pick)),
+        short_abandon=rng.choice([1.0, 5.0]),
+        wrap_up=rng.choice([0.0, 1.0, 3.0]),
+        ring_for=rng.choice([3.0, 6.0]),
+        no_answer=rng.choice([Penalty(not_ready="rona", return_after=4.0), Penalty(not_ready="rona"), Penalty(rest=3.0)]),
+        rejected=Penalty(rest=rng.choice([0.0, 2.0])),
+        offline=Penalty(rest=3.0),
+    )
+
+
+def _ladder(rng: Random, index: int, head_start: float = 0.0) -> Ladder:
+    count = rng.choice([1, 2, 3])
+    steps = tuple(Step(parse(_needs(rng)), rng.choice([2.0, 4.0, 8.0])) for _ in range(count - 1))
+    then: Then | None = rng.choice([None, ToDialplan("fallback", f"q{index}"), ToQueue(f"q{index - 1}") if index else None])
+    last = rng.choice([None, 10.0]) if then is None else rng.choice([6.0, 15.0])
+    return Ladder(
+        answer_within=rng.choice([5.0, 20.0]),
+        head_start=head_start,
+        steps=(*steps, Step(parse(_needs(rng)), last)),
+        then=then,
+    )
+
+
+def _needs(rng: Random) -> str:
+    one, two = rng.sample(SKILLS, 2)
+    low, high = rng.randint(1, 2), rng.randint(2, 5)
+    return rng.choice([one, one, f"{one} >= {high}", f"{one} >= {low} and {two}", f"{one} >= {high} or {two} >= {low}"])
+
+
+def _agent(rng: Random, index: int) -> AgentPlan:
+    name = f"a{index}"
+    levels = {skill: rng.randint(1, 5) for skill in SKILLS if rng.random() < 0.75}
+    connect = rng.choice([Connect.RING, Connect.RING, Connect.RING, Connect.AUTO_ANSWER, Connect.NAILED_UP])
+    return AgentPlan(id=name, name=name, skills=profile(levels), phone=f"PJSIP/{name}", connect=connect, login=rng.random() < 0.9)
+
+
+def changed_plan(rng: Random, plan: Plan) -> Plan:
+    """The same house after a reload: other ladders in one queue, other skills for one agent."""
+    queue, agent = rng.choice(list(plan.queues.values())), rng.choice(list(plan.agents.values()))
+    index = int(queue.name[1:])
+    ladders = {"standard": _ladder(rng, index), "diamond": _ladder(rng, index, head_start=30.0)}
+    other = replace(agent, skills=profile({skill: rng.randint(1, 5) for skill in SKILLS}))
+    return replace(
+        plan,
+        queues={**plan.queues, queue.name: replace(queue, ladders=ladders)},
+        agents={**plan.agents, agent.id: other},
+    )
+
+
+def simple_plan(agents: int) -> Plan:
+    """One queue that asks for ``sales``, and so many agents who can, and log in by themselves."""
+    steps = (Step(parse("sales"), None),)
+    ladder = Ladder(answer_within=20.0, head_start=0.0, steps=steps, then=None)
+    people = [
+        AgentPlan(id=f"a{index}", name=f"a{index}", skills=profile({"sales": 3}), phone=f"PJSIP/a{index}", login=True)
+        for index in range(agents)
+    ]
+    return Plan(
+        queues={"q0": QueuePlan(name="q0", ladders={"standard": ladder})},
+        entries={"in-q0": "q0"},
+        agents={agent.id: agent for agent in people},
+        pbxs=(PBX,),
+    )

@@ -1,0 +1,88 @@
+"""The core lives through many random days, and each planted fault is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from callbridge.core import offers
+from callbridge.core.engine import step
+from callbridge.core.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
+from callbridge.core.ids import leg_id
+from callbridge.core.matcher import Pair
+from callbridge.core.orders import Ring
+from callbridge.core.world import World
+from tests.sim import mutants, mutants_books
+from tests.sim.drive import Day
+from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
+from tests.sim.scenario import WEATHERS, simple_plan
+from tests.sim.toy import PBX
+
+BLOCK = 25
+assert mutants and mutants_books, "importing them enters their mutants"
+noticed: dict[str, int] = {}
+
+
+@pytest.mark.parametrize("first", range(0, 250, BLOCK))
+def test_every_rule_holds_on_every_day(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        try:
+            Day(seed).run()
+        except Exception as broken:
+            broken.add_note(f"seed {seed}")
+            raise
+
+
+def test_the_days_have_all_weathers_and_all_stories() -> None:
+    days = [Day(seed).run() for seed in range(40)]
+    assert {day.scene.weather for day in days} == set(WEATHERS)
+    told = {type(fact).__name__ for day in days for fact in day.watch.told}
+    assert {"CallTransferred", "CallDiverted", "OrderGaveUp", "DifferenceFound", "WrapUpEnded", "StepBegan"} <= told
+
+
+def test_a_day_is_its_seed() -> None:
+    one, two = Day(7).run(), Day(7).run()
+    assert one.watch.told == two.watch.told
+    assert one.steps == two.steps
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_planted_fault_is_noticed(mutant: Mutant) -> None:
+    killed = kill(mutant)
+    assert killed is not None, f"{mutant.name} survived {len(SEEDS)} seeds: {mutant.story}"
+    noticed[mutant.name] = killed[0] + 1
+
+
+def test_a_fault_about_one_caller_sets_only_that_caller_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = simple_plan(agents=2)
+    world = World(plan, "t")
+    for event in (
+        DayBegan(at=1.0, day="2026-11-21"),
+        PbxSnapshot(at=1.0, pbx=PBX, requested_at=1.0, last_heard_at=1.0, legs=(), bridges=()),
+        DevicesListed(at=1.0, states={}),
+    ):
+        step(world, event)
+    for name in ("ann", "bob"):
+        arrival = CallerArrived(
+            at=2.0, leg=leg_id(PBX, name), entry="in-q0", channel_name=f"PJSIP/trunk-{name}", number="", name="", tier="standard"
+        )
+        step(world, arrival)
+    make, first = offers.make, world.calls.values()[0].id
+
+    def faulty(world: World, pair: Pair) -> None:
+        make(world, pair)
+        assert pair.call != first
+
+    monkeypatch.setattr(offers, "make", faulty)
+    outcome = step(world, PlanChanged(at=3.0, plan=plan))
+    assert outcome.faults == [("call", first)]
+    assert [order.call for order in outcome.orders if isinstance(order, Ring)] == [world.calls.values()[1].id]
+    assert world.calls[first].offer is None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table_of_mutants() -> object:
+    yield
+    if noticed:
+        print("\nseeds needed to notice each planted fault")
+        for name, seeds in sorted(noticed.items(), key=lambda item: (-item[1], item[0])):
+            print(f"{seeds:4}  {name}")

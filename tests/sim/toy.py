@@ -1,0 +1,355 @@
+"""A toy PBX that behaves towards the core as Asterisk behaves through our ARI and AMI adapters (ASTERISK.md 2-4).
+
+It keeps channels, bridges and phones, obeys orders with the real refusals, and tells what happens in the real order.
+What people do with their phones is not decided here but in ``people``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from callbridge.core.events import (
+    AnyEvent,
+    CallerArrived,
+    DeviceChanged,
+    DevicesListed,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegParted,
+    LegProbed,
+    LegRinging,
+    PbxSnapshot,
+    PhoneInspected,
+    PlaybackEnded,
+    SeenBridge,
+    SeenLeg,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import (
+    Answer,
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    Order,
+    Play,
+    Probe,
+    Ring,
+    StartMusic,
+    StopMusic,
+    Subscribe,
+)
+from tests.sim.agenda import Agenda
+from tests.sim.parts import Channel, Kind, Link, Phone, Reply, Witness
+
+PBX = "pbx"
+LOSABLE = (LegRinging, LegAnswered, LegEnded, LegParted, LegMoved, PlaybackEnded)
+"""Events whose loss the design can bear: each has a watchdog or a second witness."""
+CAUSES = {"normal": 16, "no_answer": 19, "answered_elsewhere": 26}
+
+
+class ToyPbx:
+    def __init__(self, agenda: Agenda, rng: Random, hear: Callable[[AnyEvent], None], *, lose: float = 0.0) -> None:
+        self.agenda = agenda
+        self.rng = rng
+        self.hear = hear
+        self.lose = lose
+        self.people = Witness()
+        self.channels: dict[LegId, Channel] = {}
+        self.bridges: dict[str, list[LegId]] = {}
+        self.phones: dict[str, Phone] = {}
+        self.link = Link()
+        self.app_up = True
+        self.trouble_at = float("-inf")
+        """When something last went wrong that an ordinary day would not bring."""
+        self.thrown_out: list[LegId] = []
+        """Customers whom we hung up before anybody talked to them."""
+        self.rung_twice: list[LegId] = []
+        """Legs made to a phone that had a leg of ours already."""
+        self.customers: set[LegId] = set()
+        self._made = 0
+        self._ami_at = 0.0
+        self._ami_epoch = 0
+
+    # -- telling --------------------------------------------------------------------------------------------------
+
+    def say(self, event: AnyEvent) -> None:
+        """Put an event on the socket: heard in order, a little later, or never."""
+        if not self.link.up:
+            return
+        if self.lose and isinstance(event, LOSABLE) and self.rng.random() < self.lose:
+            self.trouble_at = self.agenda.now
+            return
+        self.link.last_at = max(self.link.last_at, self.agenda.now + self.rng.uniform(0.001, 0.02))
+        epoch = self.link.epoch
+        self.agenda.at(self.link.last_at, lambda: self._deliver(event, epoch))
+
+    def _deliver(self, event: AnyEvent, epoch: int) -> None:
+        if epoch != self.link.epoch:
+            return
+        if self.link.holding:
+            self.link.held.append(event)
+        else:
+            self.hear(replace(event, at=self.agenda.now))
+
+    def device_moved(self, name: str) -> None:
+        """AMI tells a phone's state, later than ARI tells the same."""
+        phone = self.phones.get(name)
+        if phone is None or (state := self.device_state(name)) == phone.told:
+            return
+        phone.told = state
+        self._ami_at = max(self._ami_at, self.agenda.now + self.rng.uniform(0.01, 0.3))
+        epoch = self._ami_epoch
+        self.agenda.at(self._ami_at, lambda: self._deliver_device(name, state, epoch))
+
+    def _deliver_device(self, name: str, state: str, epoch: int) -> None:
+        if epoch == self._ami_epoch:
+            self.hear(DeviceChanged(at=self.agenda.now, phone=name, state=state))
+
+    def device_state(self, name: str) -> str:
+        if not self.phones[name].online:
+            return "UNAVAILABLE"
+        mine = self.on_phone(name)
+        if any(channel.up for channel in mine):
+            return "INUSE"
+        return "RINGING" if mine else "NOT_INUSE"
+
+    def on_phone(self, name: str) -> list[Channel]:
+        return [channel for channel in self.channels.values() if channel.phone == name]
+
+    def devices(self) -> DevicesListed:
+        return DevicesListed(at=self.agenda.now, states={name: self.device_state(name) for name in self.phones})
+
+    # -- the link -------------------------------------------------------------------------------------------------
+
+    def go_deaf(self) -> None:
+        """From now on nothing is heard; Asterisk has not noticed yet."""
+        self.link = Link(up=False, epoch=self.link.epoch + 1, last_at=self.link.last_at)
+
+    def forget_ami(self) -> None:
+        self._ami_epoch += 1
+
+    def reconnect(self) -> None:
+        """The socket is back: live events are held until the snapshot is applied."""
+        self.link.up, self.link.holding, self.app_up = True, True, True
+
+    def snapshot(self, requested_at: float, last_heard_at: float) -> PbxSnapshot:
+        ours = [channel for channel in self.channels.values() if channel.in_app and channel.kind is not Kind.PRIVATE]
+        seen = [
+            SeenLeg(
+                leg=channel.id,
+                name=channel.name,
+                up=channel.up,
+                created_at=channel.created_at,
+                entry=channel.entry or None,
+                tier=channel.tier,
+            )
+            for channel in ours
+        ]
+        bridges = [SeenBridge(bridge=name, legs=tuple(legs)) for name, legs in self.bridges.items()]
+        return PbxSnapshot(
+            at=self.agenda.now,
+            pbx=PBX,
+            requested_at=requested_at,
+            last_heard_at=last_heard_at,
+            legs=tuple(seen),
+            bridges=tuple(bridges),
+        )
+
+    def release_held(self) -> None:
+        held, self.link.held, self.link.holding = self.link.held, [], False
+        for event in held:
+            self.hear(replace(event, at=self.agenda.now))
+
+    # -- what happens to channels ---------------------------------------------------------------------------------
+
+    def new_id(self) -> LegId:
+        """An id of Asterisk's own."""
+        self._made += 1
+        return leg_id(PBX, f"17000.{self._made}")
+
+    def open(self, channel: Channel) -> None:
+        self.channels[channel.id] = channel
+        self.device_moved(channel.phone)
+
+    def arrive(self, channel: Channel) -> None:
+        """A channel reaches ``Stasis(callbridge,inbound,<entry>)``; without us it goes on to the fallback."""
+        if not self.app_up:
+            self.channels.pop(channel.id, None)
+            self.device_moved(channel.phone)
+            return
+        self.open(channel)
+        if channel.kind is Kind.CUSTOMER:
+            self.customers.add(channel.id)
+        number = f"+44{self._made:06d}"
+        self.say(
+            CallerArrived(
+                at=0.0,
+                leg=channel.id,
+                entry=channel.entry,
+                channel_name=channel.name,
+                number=number,
+                name="",
+                tier=channel.tier,
+                up=channel.up,
+            )
+        )
+
+    def answer(self, leg: LegId) -> None:
+        channel = self.channels.get(leg)
+        if channel is None or channel.up:
+            return
+        channel.up = True
+        self.say(LegAnswered(at=0.0, leg=leg))
+        self.device_moved(channel.phone)
+        self.people.answered(leg)
+
+    def end(self, leg: LegId | None, cause: int = 16) -> None:
+        """The channel is gone, with all that Asterisk tells about it; a Local channel ends with both halves."""
+        channel = self.channels.pop(leg, None) if leg is not None else None
+        if channel is None:
+            return
+        self._part(channel)
+        if channel.in_app and channel.kind is not Kind.PRIVATE:
+            self.say(LegLeft(at=0.0, leg=channel.id))
+        if channel.told:
+            self.say(LegEnded(at=0.0, leg=channel.id, cause=cause))
+        self.device_moved(channel.phone)
+        self.end(channel.other)
+
+    def _part(self, channel: Channel) -> None:
+        if channel.bridge is not None:
+            self.bridges[channel.bridge].remove(channel.id)
+            self.say(LegParted(at=0.0, leg=channel.id, bridge=channel.bridge))
+            channel.bridge = None
+
+    def swap(self, out: Channel, new: Channel) -> None:
+        """Put ``new`` in the place of ``out`` in its bridge, as a transfer does."""
+        bridge = out.bridge
+        assert bridge is not None
+        self._part(out)
+        new.bridge = bridge
+        self.bridges[bridge].append(new.id)
+        self.say(LegJoined(at=0.0, leg=new.id, bridge=bridge))
+
+    # -- orders ---------------------------------------------------------------------------------------------------
+
+    def perform(self, order: Order) -> Reply:
+        """Do what an HTTP request asks for, now."""
+        match order:
+            case Ring():
+                return Reply(self._ring(order))
+            case Bridge():
+                return Reply(self._bridge(order))
+            case DropBridge(bridge=bridge):
+                return Reply(self._drop(bridge))
+            case InspectPhone(phone=phone):
+                legs = tuple(channel.id for channel in self.on_phone(phone))
+                return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
+            case _:
+                channel = self.channels.get(order.leg)
+                if channel is None:
+                    return Reply(404, LegEnded(at=0.0, leg=order.leg, estimated=True) if isinstance(order, Probe) else None)
+                return self._to_channel(order, channel)
+
+    def _to_channel(
+        self, order: Subscribe | Answer | StartMusic | StopMusic | Play | HangUp | LeaveToDialplan | Probe, channel: Channel
+    ) -> Reply:
+        match order:
+            case HangUp(reason=reason):
+                self._hang_up(channel, CAUSES.get(reason, 16))
+                return Reply()
+            case Probe(leg=leg):
+                return Reply(200, LegProbed(at=0.0, leg=leg, in_app=channel.in_app, up=channel.up))
+            case Subscribe():
+                channel.told = True
+                return Reply()
+        if not channel.in_app:
+            return Reply(409)
+        match order:
+            case Answer(leg=leg):
+                self.answer(leg)
+            case StartMusic():
+                channel.music = True
+            case StopMusic():
+                channel.music = False
+            case Play(leg=leg, playback=playback):
+                ended = PlaybackEnded(at=0.0, leg=leg, playback=playback, failed=False)
+                self.agenda.after(0.3, lambda: self.say(ended) if leg in self.channels else None)
+            case LeaveToDialplan(leg=leg):
+                self._part(channel)
+                channel.in_app = channel.music = False
+                self.say(LegMoved(at=0.0, leg=leg))
+        return Reply()
+
+    def _hang_up(self, channel: Channel, cause: int) -> None:
+        if channel.kind is Kind.CUSTOMER and not channel.talked:
+            self.thrown_out.append(channel.id)
+        if not channel.up and self.people.races(channel.id):
+            self.answer(channel.id)
+            cause = 26
+        self.end(channel.id, cause)
+
+    def _ring(self, order: Ring) -> int:
+        if order.leg in self.channels:
+            return 409
+        if not self.phones[order.phone].online:
+            return 500
+        if (originator := self.channels.get(order.originator or LegId(""))) is not None:
+            originator.told = True  # Asterisk subscribes us to it; one that is gone is no reason to refuse
+        if any(channel.kind is Kind.AGENT for channel in self.on_phone(order.phone)):
+            self.rung_twice.append(order.leg)
+        kind = Kind.SESSION if order.role == "session" else Kind.AGENT
+        self._made += 1
+        name = f"{order.phone}-{self._made:08x}"
+        channel = Channel(
+            id=order.leg,
+            name=name,
+            kind=kind,
+            created_at=self.agenda.now,
+            phone=order.phone,
+            told=True,
+            caller=order.originator,
+            rings_until=self.agenda.now + order.give_up - 5.0,
+        )
+        self.open(channel)
+        self.say(LegRinging(at=0.0, leg=order.leg))
+        self.people.rings(order.leg, order)
+        self.agenda.after(order.give_up, lambda: None if channel.up else self.end(channel.id, 19))
+        return 204
+
+    def _bridge(self, order: Bridge) -> int:
+        if (first := self.channels.get(order.legs[0])) is not None:
+            first.music = False
+        members = self.bridges.setdefault(order.bridge, [])
+        found = [self.channels.get(leg) for leg in order.legs]
+        channels = [channel for channel in found if channel is not None]
+        if len(channels) < len(found):
+            return 400
+        if not all(channel.in_app for channel in channels):
+            return 422
+        if self.lose and self.rng.random() < self.lose:
+            self.trouble_at = self.agenda.now
+            return 204  # it does not prove that anybody is in the bridge (ASTERISK.md 4.2)
+        for channel in channels:
+            if channel.bridge != order.bridge:
+                self._part(channel)
+                channel.bridge = order.bridge
+                members.append(channel.id)
+                self.say(LegJoined(at=0.0, leg=channel.id, bridge=order.bridge))
+        self.people.together(order.bridge)
+        return 204
+
+    def _drop(self, bridge: str) -> int:
+        if bridge not in self.bridges:
+            return 404
+        for leg in self.bridges[bridge][:]:
+            self._part(self.channels[leg])
+        del self.bridges[bridge]
+        return 204

@@ -1,0 +1,282 @@
+"""What must hold in our books after every step: told facts against rows, rows against each other, rows against rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from callbridge.core.agent import Agent, Intent, Work, published
+from callbridge.core.call import Call, Phase, Result
+from callbridge.core.events import AgentAsked, AnyEvent, Ask, DeadlinePassed, PbxSnapshot, PlanChanged
+from callbridge.core.facts import (
+    AgentChanged,
+    AnyFact,
+    CallArrived,
+    CallEnded,
+    OfferEnded,
+    OfferMade,
+    TalkBegan,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+    WrapUpEnded,
+)
+from callbridge.core.leg import Role
+from callbridge.core.orders import Ring
+from callbridge.core.plan import Penalty
+from callbridge.core.world import Outcome, World
+from tests.sim import oracle
+from tests.sim.portrait import indexes, scanned
+
+
+class Broken(AssertionError):
+    """Something that must always hold does not."""
+
+
+def must(holds: bool, *said: object) -> None:
+    if not holds:
+        raise Broken(" ".join(str(word) for word in said))
+
+
+@dataclass(slots=True)
+class Watch:
+    """Keeps its own account from the facts alone and compares it with the world."""
+
+    told: list[AnyFact] = field(default_factory=list)
+    visiting: dict[str, VisitBegan] = field(default_factory=dict)
+    offered: dict[str, OfferMade] = field(default_factory=dict)
+    talking: dict[str, TalkBegan] = field(default_factory=dict)
+    living: dict[str, float] = field(default_factory=dict)
+    """Call -> arrival."""
+    arrived_legs: set[str] = field(default_factory=set)
+    counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
+    asked_at: dict[str, float] = field(default_factory=dict)
+    wrap: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Agent -> end of talk, and the wrap-up that the queue gives."""
+
+    def after_step(
+        self, world: World, before: dict[str, Agent], event: AnyEvent, outcome: Outcome, *, closed: bool = False
+    ) -> None:
+        """``closed``: the core was told that nothing is heard from the PBX."""
+        if isinstance(event, PbxSnapshot):
+            self._offers_anew(world, event)
+        offers = any(isinstance(fact, OfferMade) for fact in outcome.facts)
+        must(not (closed and offers), "an offer over a broken link")
+        must(not outcome.faults, "deciding raised about", outcome.faults)
+        if isinstance(event, AgentAsked):
+            self.asked_at[event.agent] = world.now
+        for fact in outcome.facts:
+            self._fact(world, fact)
+        self.told += outcome.facts
+        self._intents(world, before, event, outcome.facts)
+        self._rows(world)
+        self._agents(world)
+        self._figures(world)
+        rings = Counter(order.agent for order in outcome.orders if isinstance(order, Ring))
+        must(all(count == 1 for count in rings.values()), "one agent was rung twice in one step")
+        if (due := world.next_deadline()) is not None and due <= world.now:
+            return  # another step of this very moment may change what the rules say of it
+        self._order_of_offers(world, outcome.facts)
+        must(not (gap := oracle.missed(world)) or closed, gap)
+        kept, found = indexes(world), scanned(world)
+        for name, value in found.items():
+            must(kept[name] == value, "index", name, kept[name], "but a scan says", value)
+
+    def _offers_anew(self, world: World, event: PbxSnapshot) -> None:
+        """Half-made offers are hung up and made again when the PBX is back."""
+        there = {seen.leg for seen in event.legs}
+        for call in world.calls.values():
+            if call.offer is not None and call.leg in there:
+                must(call.offer.at == world.now, "an offer from before the snapshot goes on:", call)
+
+    # -- facts ----------------------------------------------------------------------------------------------------
+
+    def _fact(self, world: World, fact: AnyFact) -> None:
+        match fact:
+            case CallArrived():
+                must(fact.leg not in self.arrived_legs, "arrived twice:", fact.leg)
+                self.arrived_legs.add(fact.leg)
+                self.living[fact.call] = fact.at
+            case VisitBegan():
+                must(fact.call in self.living and fact.call not in self.visiting, "a second visit at once:", fact)
+                self.visiting[fact.call] = fact
+                self.counts[fact.queue, fact.day, "offered"] += 1
+            case VisitEnded():
+                began = self.visiting.pop(fact.call, None)
+                must(began is not None and began.queue == fact.queue, "a visit ended that was not on:", fact)
+                self.counts[fact.queue, fact.day, fact.outcome] += 1
+                self._rightly_ended(world, fact)
+            case OfferMade():
+                must(fact.call not in self.offered, "two offers of one call:", fact)
+                must(all(offer.agent != fact.agent for offer in self.offered.values()), "two offers to one agent:", fact)
+                self.offered[fact.call] = fact
+            case OfferEnded():
+                must(self.offered.pop(fact.call, None) is not None, "an offer ended that was not on:", fact)
+            case TalkBegan():
+                must(fact.call not in self.talking, "two agents in one call:", fact)
+                self.talking[fact.call] = fact
+            case TalkEnded():
+                began_talk = self.talking.pop(fact.call, None)
+                must(began_talk is not None and began_talk.agent == fact.agent, "a talk ended that was not on:", fact)
+                must(0 <= fact.held <= fact.talked + 1e-6, "held longer than talked:", fact)
+                self._wrap_up_begins(world, fact)
+            case WrapUpEnded():
+                self._rightly_wrapped(fact)
+            case AgentChanged():
+                self._chain(fact)
+            case CallEnded():
+                must(fact.call in self.living, "a call ended that was not alive:", fact)
+                busy = fact.call in self.visiting or fact.call in self.offered or fact.call in self.talking
+                must(not busy, "a call ended with business open:", fact)
+                del self.living[fact.call]
+
+    def _rightly_ended(self, world: World, fact: VisitEnded) -> None:
+        queue = world.plan.queues[fact.queue]
+        within = oracle.ladder(world.plan, fact.queue, fact.tier).answer_within
+        must(fact.within_target == (fact.outcome == "answered" and fact.waited <= within), "service level:", fact)
+        if fact.outcome in ("abandoned", "short_abandoned"):
+            must((fact.outcome == "short_abandoned") == (fact.waited < queue.short_abandon), "which abandon:", fact)
+
+    def _wrap_up_begins(self, world: World, fact: TalkEnded) -> None:
+        agent = world.agents.get(fact.agent)
+        if agent is None or agent.intent is Intent.LOGGED_OUT:
+            return
+        lasts = world.plan.queues[fact.queue].wrap_up
+        self.wrap[fact.agent] = (world.now, lasts)
+        if lasts > 0:
+            must(agent.work is Work.WRAP_UP, "no wrap-up after talking:", fact)
+            must(abs(agent.wrap_until - world.now - lasts) < 1e-6, "wrap-up of another length:", agent)
+
+    def _rightly_wrapped(self, fact: WrapUpEnded) -> None:
+        began, lasts = self.wrap.pop(fact.agent)
+        must(abs(fact.at - began - fact.lasted) < 1e-6, "wrap-up counted wrongly:", fact)
+        if self.asked_at.get(fact.agent, 0.0) < began:
+            must(fact.lasted >= lasts - 1e-6, "wrap-up too short:", fact)
+
+    def _chain(self, fact: AgentChanged) -> None:
+        """Seconds per state sum to the time: each state begins where the one before ended."""
+        known = self.state_since.get(fact.agent)
+        if known is not None:
+            must(known[:2] == (fact.previous, fact.previous_reason), "a state was skipped:", fact)
+            must(abs(known[2] + fact.lasted - fact.at) < 1e-6, "seconds of a state lost:", fact)
+        self.state_since[fact.agent] = (fact.state, fact.reason, fact.at)
+
+    # -- rows -----------------------------------------------------------------------------------------------------
+
+    def _intents(self, world: World, before: dict[str, Agent], event: AnyEvent, facts: list[AnyFact]) -> None:
+        """An intent changes because somebody asked, because an offer came to nothing, or because a pause is over."""
+        for agent in world.agents.values():
+            old = before.get(agent.id)
+            if old is None or isinstance(event, PlanChanged):
+                continue
+            wanted = old.intent
+            if isinstance(event, AgentAsked) and event.agent == agent.id:
+                wanted = self._wanted(old, event.ask)
+            elif isinstance(event, DeadlinePassed) and old.return_at is not None and old.return_at <= world.now:
+                wanted = Intent.READY
+            if self._penalties(world, agent, facts):
+                continue
+            asked = isinstance(event, AgentAsked) and event.agent == agent.id and event.ask in (Ask.NOT_READY, Ask.LOGOUT)
+            call = world.calls.get(agent.call)
+            rings = agent.work is Work.OFFERED and call is not None and call.phase is Phase.OFFERED
+            must(not (asked and rings), "still offered a call after a pause was asked for:", agent)
+            must(agent.intent is wanted, "intent of", agent.id, "is", agent.intent, "and should be", wanted, "after", event)
+
+    def _wanted(self, old: Agent, ask: Ask) -> Intent:
+        if ask is Ask.LOGIN:
+            return Intent.READY
+        if ask is Ask.LOGOUT or old.intent is Intent.LOGGED_OUT:
+            return Intent.LOGGED_OUT
+        return {Ask.READY: Intent.READY, Ask.NOT_READY: Intent.NOT_READY}.get(ask, old.intent)
+
+    def _penalties(self, world: World, agent: Agent, facts: list[AnyFact]) -> bool:
+        """Was a penalty due in this step; and was it paid?"""
+        for fact in facts:
+            if isinstance(fact, OfferEnded) and fact.agent == agent.id and fact.queue:
+                queue = world.plan.queues[fact.queue]
+                due: Penalty | None = {
+                    Result.NO_ANSWER: queue.no_answer,
+                    Result.REJECTED: queue.rejected,
+                    Result.OFFLINE: queue.offline,
+                }.get(Result(fact.result))
+                if due is not None and agent.intent is not Intent.LOGGED_OUT and self.asked_at.get(agent.id) != world.now:
+                    paid = agent.intent is Intent.NOT_READY if due.not_ready else agent.rest_until >= world.now + due.rest - 1e-6
+                    must(paid or (due.rest == 0 and not due.not_ready), "no penalty for", fact)
+                return due is not None and due.not_ready is not None
+        return False
+
+    def _rows(self, world: World) -> None:
+        must({call.id: call.arrived_at for call in world.calls.values()} == self.living, "calls in the books and told of differ")
+        for call in world.calls.values():
+            self._call(world, call)
+        for leg in world.legs.values():
+            if leg.role is Role.CUSTOMER:
+                call_of = world.calls.get(leg.call)
+                must(call_of is not None and call_of.leg == leg.id, "a customer's leg without a call:", leg)
+
+    def _call(self, world: World, call: Call) -> None:
+        offer, segment = call.offer, call.segment
+        must((offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
+        must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
+        must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
+        must((call.visit is not None) == (call.id in self.visiting), "visit told and kept differ:", call)
+        must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
+        must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
+        must(call.leg in world.legs or call.phase is Phase.ENDING, "a call without its leg:", call)
+        if call.visit is not None:
+            over = oracle.over(world, call) and call.phase is Phase.WAITING
+            must(not over or (world.next_deadline() or 0.0) <= world.now, "waits though all windows are over:", call)
+            must(abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
+        if offer is not None:
+            agent = world.agents[offer.agent]
+            must(agent.work is Work.OFFERED and agent.call == call.id and agent.leg == offer.leg, "offer and agent:", agent, call)
+        if segment is not None:
+            agent = world.agents[segment.agent]
+            must(agent.work is Work.TALKING and agent.call == call.id, "segment and agent:", agent, call)
+
+    def _agents(self, world: World) -> None:
+        for agent in world.agents.values():
+            call = world.calls.get(agent.call)
+            if agent.work is Work.OFFERED:
+                must(call is not None and call.offer is not None and call.offer.agent == agent.id, "offered nothing:", agent)
+            if agent.work is Work.TALKING:
+                must(call is not None and call.segment is not None and call.segment.agent == agent.id, "talks to nobody:", agent)
+            must(agent.leg is None or agent.leg in world.legs, "an agent's leg that is not in the books:", agent)
+            must(agent.session is None or agent.session in world.legs, "a session that is not in the books:", agent)
+            known = self.state_since.setdefault(agent.id, (*published(agent), agent.since))
+            must(known[:2] == published(agent), "a state that nobody was told:", agent)
+
+    def _figures(self, world: World) -> None:
+        waiting = Counter((call.visit.queue, call.visit.day) for call in world.calls.values() if call.visit is not None)
+        for tally in world.tallies.values():
+            here = waiting[tally.queue, tally.day]
+            must(tally.offered == tally.ended + here, "figures do not add up:", tally, "waiting", here)
+            for name in ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"):
+                must(getattr(tally, name) == self.counts[tally.queue, tally.day, name], "figure", name, "of", tally)
+
+    # -- order of service -----------------------------------------------------------------------------------------
+
+    def _order_of_offers(self, world: World, facts: list[AnyFact]) -> None:
+        """Whoever was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
+        made = [fact for fact in facts if isinstance(fact, OfferMade)]
+        if not made:
+            return
+        calls = {call.id: call for call in oracle.waiting(world)}
+        agents = {agent.id: agent for agent in oracle.free(world)}
+        for fact in reversed(made):
+            call = world.calls.get(fact.call)
+            if call is None or call.visit is None or oracle.on_the_edge(world, call):
+                return
+            calls[call.id] = call
+            agents[fact.agent] = world.agents[fact.agent]
+        standing = oracle.Standing(
+            {
+                call.id: (oracle.rank(world.plan, call), oracle.needs(world, call), world.plan.queues[call.visit.queue].pick)
+                for call in calls.values()
+                if call.visit is not None
+            },
+            {agent.id: (agent.idle_since, agent.profile) for agent in agents.values()},
+        )
+        rule = standing.pairs()
+        must([(fact.call, fact.agent) for fact in made] == rule, "offers", [(f.call, f.agent) for f in made], "rule", rule)
