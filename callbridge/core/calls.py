@@ -91,7 +91,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     if agent.session == leg.id:
         agent = staff.session_gone(world, agent)
         if estimated and leg.hung_at is None:
-            staff.open_session(world, agent)
+            staff.open_session(world, agent)  # the PBX lost it: the agent did not leave
 
 
 def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:

@@ -102,7 +102,8 @@ class TalkEnded(Fact):
     talked: float
     held: float
     ended_by: str
-    """``customer``, ``agent``, ``transfer``, ``fault`` or ``lost`` (found gone after a reconnect)."""
+    """``customer``, ``agent``, ``transfer``, ``taken`` (somebody took the call away), ``fault`` or ``lost`` (found gone
+    after a reconnect)."""
     estimated: bool = False
 
 
