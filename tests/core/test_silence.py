@@ -21,8 +21,8 @@ from callbridge.core.plan import Connect
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 
-def _story(connect: Connect = Connect.RING, **more: object) -> Story:
-    support = queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=0.0, **more)
+def _story(connect: Connect = Connect.RING) -> Story:
+    support = queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=0.0)
     return Story(plan([support], [agent("bob", {"support": 3}, connect)]))
 
 

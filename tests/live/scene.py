@@ -11,12 +11,11 @@ import contextlib
 import re
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
-from tests.lab.process import output
 from tests.lab.redis import RedisServer
 from tests.lab.sip import Call, Callers, CallRecord, Phone, PhoneRecord, PhoneScript
 
@@ -65,6 +64,7 @@ class Scene:
         self.pbx, self.bridge, self.phones = pbx, bridge, phones
         self.callers: list[Callers] = []
         self.arrived: dict[str, float] = {}
+        self.ids: dict[str, str] = {}
 
     # -- setting it
 
@@ -79,7 +79,7 @@ class Scene:
         await bridge.ask("paused", "not-ready", reason="lunch")
         for who in ("spare", "nailed"):
             await bridge.until_state(who, "ready")
-        await self.call(Call(dialled="wrap", number=WRAPPED, name="wrapped", hang_up_after=0.3))
+        await self.call(Call(dialled="wrap", number=WRAPPED, name="wrapped", hang_up_after=1.0))
         for number in TALKERS:
             await self.call(Call(dialled="talk", number=number, name="talking"))
         await self.call(Call(dialled="nail", number=NAILED, name="nailed"))
@@ -91,6 +91,18 @@ class Scene:
         await self.phones["1001"].until(lambda record: record.ringing_at)
         await bridge.until("call_arrived", count=10)
         self.arrived = {row["number"]: row["arrived_at"] for row in await bridge.calls()}
+        self.ids = {fact["pii.number"]: fact["call"] for fact in bridge.facts("call_arrived")}
+
+    async def people_leave(self) -> None:
+        """While nobody listens: a waiting caller, a talking caller and an agent hang up, and somebody new calls."""
+        await self.hang_up(IMPATIENT)
+        await self.hang_up(CUSTOMER_LEAVES)
+        await self.hang_up_phone(TALKERS[AGENT_LEAVES])
+        await self.call(Call(dialled="line", number=NEWCOMER, name="newcomer"))
+
+    async def newcomer_is_in_the_fallback(self) -> None:
+        await self.until_answered(NEWCOMER)
+        await self.until_in_fallback(1)
 
     # -- looking
 
@@ -109,8 +121,7 @@ class Scene:
         await self.bridge.eventually(lambda: any(one.answered_at for callers in calls for one in callers.records()))
 
     def call_of(self, number: str) -> str:
-        (fact,) = self.bridge.facts("call_arrived", **{"pii.number": number})
-        return str(fact["call"])
+        return self.ids[number]
 
     async def channel_of(self, number: str) -> str:
         """The name of the caller's channel."""
@@ -155,6 +166,48 @@ class Scene:
 
     # -- what must be true after every interruption
 
+    async def all_is_well(self) -> None:
+        """Who talked talks, who waited waits, who was paused or logged in still is; the figures add up."""
+        await self.still_talking(TALKING, NAILED)
+        for who, state in {"ann": "talking", "nailed": "talking", "spare": "ready", "paused": "not_ready"}.items():
+            assert await self.bridge.state(who) == state, who
+        assert len(self.at_phone("1005")) == 1
+        await self.figures_add_up()
+        self.no_id_twice()
+
+    async def the_books_know_who_left(self, *, estimated: bool) -> None:
+        for number in (IMPATIENT, CUSTOMER_LEAVES):
+            ended = await self.bridge.until("call_ended", call=self.call_of(number))
+            assert ended["estimated"] is estimated
+        (left,) = self.bridge.facts("visit_ended", call=self.call_of(IMPATIENT))
+        assert left["outcome"] in ("abandoned", "short_abandoned")
+        assert left["estimated"] is estimated
+        talk = await self.bridge.until("talk_ended", call=self.call_of(AGENT_LEAVES))
+        assert talk["estimated"] is estimated
+        await self.bridge.eventually(lambda: self.record(AGENT_LEAVES).ended_at)
+        for who in ("bob", "cid"):
+            await self.bridge.until_state(who, "ready")
+
+    async def everybody_leaves(self) -> None:
+        """The end of the day: served, hung up, and counted to the last one."""
+        await self.places_kept()
+        for one in await self.bridge.calls():
+            await self.hang_up(one["number"])
+        await self.bridge.eventually(lambda: self.record(NAILED).ended_at)
+        await self.nobody_left()
+        await self.figures_add_up()
+        figures = await self.figures()
+        assert figures["talk"] == row(offered=3, answered=3)
+        assert figures["nail"] == figures["wrap"] == row(offered=1, answered=1)
+        assert figures["ring"] == row(offered=1, abandoned=1)
+        line = figures["line"]
+        assert (line["offered"], line["answered"], line["abandoned"] + line["short_abandoned"]) == (4, 3, 1)
+
+    async def nobody_left(self) -> None:
+        async with asyncio.timeout(10):
+            while await self.bridge.calls():
+                await asyncio.sleep(0.05)
+
     async def figures_add_up(self) -> None:
         for queue, row in (await self.figures()).items():
             assert row["offered"] == sum(row[name] for name in OUTCOMES), (queue, row)
@@ -171,7 +224,8 @@ class Scene:
             assert self.record(number).ended_at is None, number
         shown = await self.pbx.cli("bridge show all")
         two = re.findall(r"^cb-bridge\S+ .* 2 +stasis ", shown, re.MULTILINE)
-        assert len(two) == len(numbers), shown
+        talking = [one for one in await self.bridge.calls() if one["state"] == "talking"]
+        assert len(two) == len(talking) >= len(numbers), shown
 
     async def places_kept(self) -> None:
         """The waiting callers have their arrival times, and are served in the order of their ranks."""
@@ -206,7 +260,7 @@ async def setting(
     redis: RedisServer | None,
     *,
     config: Mapping[str, Any] = CONFIG,
-    via: Callable[[Pbx], dict[str, Any]] | None = None,
+    via: Callable[[Pbx], Awaitable[dict[str, Any]]] | None = None,
 ) -> AsyncIterator[Scene]:
     """A PBX with the scene's phones, and a callbridge that is ready for calls."""
     async with contextlib.AsyncExitStack() as stack:
@@ -216,7 +270,7 @@ async def setting(
             "1001": await stack.enter_async_context(Phone(pbx, "1001", PhoneScript.rings_out())),
             "1004": await stack.enter_async_context(Phone(pbx, "1004", PhoneScript.answers(0.05, talk=0.4))),
         }
-        links = {"pbx": via(pbx)} if via is not None else {}
+        links = {"pbx": await via(pbx)} if via is not None else {}
         bridge = await stack.enter_async_context(Callbridge(pbx, {**config, **links}, redis=redis))
         scene = Scene(pbx, bridge, phones)
         try:
@@ -226,6 +280,10 @@ async def setting(
                 await callers.stop()
 
 
+def row(**counts: int) -> dict[str, int]:
+    return {name: counts.get(name, 0) for name in ("offered", *OUTCOMES)}
+
+
 async def pause(seconds: float) -> None:
     """Nothing is awaited here but the time itself: the length of a gap."""
     await asyncio.sleep(seconds)
@@ -233,6 +291,3 @@ async def pause(seconds: float) -> None:
 
 def now() -> float:
     return time.time()
-
-
-__all__ = ["Scene", "output", "setting"]

@@ -6,17 +6,18 @@ import pytest
 
 from tests.lab.redis import RedisServer
 from tests.lab.sip import Call
+from tests.live.foreign import foreign
 from tests.live.scene import (
-    AGENT_LEAVES,
     CUSTOMER_LEAVES,
+    GOLD,
     IMPATIENT,
     NAILED,
-    NEWCOMER,
+    PLAIN,
     RINGING,
     TALKERS,
     TALKING,
+    THIRD,
     WRAP_UP,
-    WRAPPED,
     Scene,
     now,
     pause,
@@ -37,66 +38,72 @@ async def _away(scene: Scene, how: str) -> None:
 
 @pytest.mark.parametrize(("version", "how", "gap"), CASES)
 async def test_a_restart_under_calls_loses_nobody(version: int, how: str, gap: float) -> None:
-    async with RedisServer() as redis, setting(version, redis) as scene:
+    async with RedisServer() as redis, setting(version, redis) as scene, foreign(scene.pbx) as other:
         bridge = scene.bridge
         await scene.begin()
-        talking_since = {number: scene.record(number).answered_at for number in TALKERS}
-        spare = scene.at_phone("1005")
-
         await _away(scene, how)
-        await scene.hang_up(IMPATIENT)
-        await scene.hang_up(CUSTOMER_LEAVES)
-        await scene.hang_up_phone(TALKERS[AGENT_LEAVES])
-        await scene.call(Call(dialled="line", number=NEWCOMER, name="newcomer"))
-        await scene.until_answered(NEWCOMER)
-        await scene.until_in_fallback(1)
+        await scene.people_leave()
+        await scene.newcomer_is_in_the_fallback()
         await pause(gap)
         await bridge.start()
         back = now()
 
         await scene.rung_again(back)
-        for number in (IMPATIENT, CUSTOMER_LEAVES):
-            (ended,) = [await bridge.until("call_ended", call=scene.call_of(number))]
-            assert ended["estimated"] is True
-        (left,) = bridge.facts("visit_ended", call=scene.call_of(IMPATIENT))
-        assert left["outcome"] in ("abandoned", "short_abandoned")
-        assert left["estimated"] is True
-        lost = await bridge.until("talk_ended", call=scene.call_of(AGENT_LEAVES))
-        assert lost["estimated"] is True
-        await bridge.eventually(lambda: scene.record(AGENT_LEAVES).ended_at)
-        await scene.still_talking(TALKING, NAILED)
-        assert scene.record(TALKING).answered_at == talking_since[TALKING]
-        assert await bridge.state("ann") == "talking"
-        assert await bridge.state("nailed") == "talking"
-        assert await bridge.state("spare") == "ready"
-        assert scene.at_phone("1005") == spare
-        assert await bridge.state("paused") == "not_ready"
-        await scene.figures_add_up()
-        await scene.places_kept()
+        await scene.the_books_know_who_left(estimated=True)
+        await scene.all_is_well()
         await bridge.until_state("wrap", "ready", limit=WRAP_UP + 3)
         (over,) = bridge.facts("wrap_up_ended", agent="wrap")
-        assert WRAP_UP - 0.1 <= over["lasted"] < WRAP_UP + max(0.5, back - 1 - scene.arrived[RINGING])
-        for who in ("bob", "cid"):
-            await bridge.until_state(who, "ready")
-        await scene.hang_up(RINGING)
-        await scene.hang_up(TALKING)
-        await scene.hang_up(NAILED)
-        await bridge.eventually(lambda: scene.record(NAILED).ended_at)
-        await bridge.until("call_ended", count=10)
-        await scene.figures_add_up()
-        assert await scene.figures() == {
-            "line": _row(offered=4, answered=3, **{left["outcome"]: 1}),
-            "ring": _row(offered=1, abandoned=1),
-            "talk": _row(offered=3, answered=3),
-            "wrap": _row(offered=1, answered=1),
-            "nail": _row(offered=1, answered=1),
-            "spare": _row(),
-        }
-        scene.no_id_twice()
-        assert scene.record(WRAPPED).ended_by == "caller"
+        assert WRAP_UP - 0.1 <= over["lasted"] < WRAP_UP + 0.5
+        await scene.everybody_leaves()
+        await other.unharmed()
         assert scene.trouble() == []
 
 
-def _row(**counts: int) -> dict[str, int]:
-    names = ("offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed", "waiting")
-    return {name: counts.get(name, 0) for name in names}
+@pytest.mark.parametrize("version", [22, 16])
+async def test_a_ring_and_a_wrap_up_that_end_while_we_are_away_cost_nobody_anything(version: int) -> None:
+    async with RedisServer() as redis, setting(version, redis) as scene:
+        bridge = scene.bridge
+        await bridge.ask("paused", "not-ready", reason="lunch")
+        await scene.call(Call(dialled="ring", number=RINGING))
+        await scene.phones["1001"].until(lambda record: record.ringing_at)
+        await scene.call(Call(dialled="talk", number=TALKING, hang_up_after=1.0))
+        await bridge.until("talk_ended")
+        await bridge.kill()
+        await pause(7.0)
+        await bridge.start()
+        await scene.rung_again(now())
+        assert await bridge.state("bell") == "ringing"
+        assert await bridge.state("ann") == "ready"
+        assert {fact["result"] for fact in bridge.facts("offer_ended", agent="bell")} == {"cancelled"}
+        assert len(bridge.facts("offer_made", agent="bell")) == 2
+
+
+@pytest.mark.parametrize("version", [22, 16])
+async def test_without_a_saved_world_callers_are_queued_by_the_age_of_their_channel(version: int) -> None:
+    async with setting(version, None) as scene:
+        bridge = scene.bridge
+        await scene.begin()
+        await bridge.kill()
+        await scene.hang_up(CUSTOMER_LEAVES)
+        await bridge.start()
+        back = now()
+        found = await bridge.until("call_arrived", count=10 + 8)
+        assert found["found_waiting"] is True
+        first = scene.phones["1001"].records()[0]
+        await bridge.eventually(lambda: scene.phones["1001"].records()[0].ended_at, 3)
+        assert (scene.phones["1001"].records()[0].ended_at or 0.0) < back + 1.0
+        again = await scene.phones["1001"].until(lambda record: record.call_id != first.call_id)
+        assert again.outcome == "ringing"
+        for number, phone in {TALKING: TALKERS[TALKING], NAILED: "1006"}.items():
+            assert scene.at_phone(phone)[0].ended_at is not None, number
+        arrived = {row["number"]: row["arrived_at"] for row in await bridge.calls()}
+        waiting = (PLAIN, GOLD, THIRD, IMPATIENT)
+        for number in waiting:
+            assert abs(arrived[number] - scene.arrived[number]) < 0.2
+        await bridge.until_state("nailed", "talking")
+        for number in (TALKING, NAILED, RINGING):
+            assert scene.record(number).ended_at is None
+        await scene.serve_the_line()
+        await bridge.eventually(lambda: scene.record(IMPATIENT).ended_at)
+        assert list(dict.fromkeys(record.caller_number for record in scene.at_phone("1004"))) == [GOLD, PLAIN, THIRD, IMPATIENT]
+        await scene.figures_add_up()

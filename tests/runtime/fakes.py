@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.link import OrderTrouble
@@ -18,6 +19,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.core.story import PBX, agent, ladder, plan, queue
 
+Told = TypeVar("Told")
 PLAN = plan([queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=1.0)], [agent("bob", {"support": 3})])
 
 
@@ -117,7 +119,7 @@ class House:
     def world(self) -> World:
         return self.runtime.world
 
-    def seen(self, kind: type) -> list[AnyFact]:
+    def seen(self, kind: type[Told]) -> list[Told]:
         return [fact for fact in self.memory.facts if isinstance(fact, kind)]
 
     async def until(self, true: Callable[[], object], limit: float = 5.0) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.store import Displaced
+from callbridge.core import engine
 from callbridge.core.events import (
     AnyEvent,
     Ask,
@@ -145,7 +146,7 @@ async def test_the_displaced_owner_sends_no_order_of_the_refused_batch() -> None
 
 def _raise_for(monkeypatch: pytest.MonkeyPatch, wrong: Any) -> None:
     """Plant a bug: the step raises for some events."""
-    real = loop.step
+    real = engine.step
 
     def step(world: World, event: AnyEvent) -> Outcome:
         if wrong(event):

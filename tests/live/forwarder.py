@@ -1,0 +1,94 @@
+"""A wire between callbridge and Asterisk's HTTP port that can be cut, held still or refused."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Self
+
+from tests.lab.pbx import PBX_HOST, Pbx
+
+
+class Forwarder:
+    """``async with Forwarder() as wire: await setting(..., via=wire.to)``"""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._target = 0
+        self._refusing = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def to(self, pbx: Pbx) -> dict[str, Any]:
+        """Lead to this PBX; gives what a configuration says of it."""
+        self._target = pbx.http_port
+        url = f"http://{PBX_HOST}:{self.port}/ari"
+        return {"ari": {"url": url, "user": pbx.ari_user, "password": pbx.ari_password}}
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def cut(self, *, refuse: bool = False) -> None:
+        """End every connection; with ``refuse`` no new one comes through until ``mend``."""
+        self._refusing = refuse
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    def hold(self) -> None:
+        """Nothing passes, nothing breaks."""
+        self._flowing.clear()
+
+    def mend(self) -> None:
+        self._refusing = False
+        self._flowing.set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, PBX_HOST, 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        self._flowing.set()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._refusing:
+            writer.transport.abort()
+            return
+        try:
+            far_reader, far_writer = await asyncio.open_connection(PBX_HOST, self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        ends = {writer, far_writer}
+        self._writers |= ends
+        pumps = [asyncio.create_task(self._pump(reader, far_writer)), asyncio.create_task(self._pump(far_reader, writer))]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            self._writers -= ends
+            for end in ends:
+                end.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()

@@ -1,0 +1,99 @@
+"""Redis is slow, dead or forgetful under calls: calls go on, and what it missed is in it again before it is needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.bridge import Callbridge
+from tests.lab.redis import RedisServer
+from tests.lab.sip import Call
+from tests.live.scene import CONFIG, NAILED, RINGING, TALKING, Scene, now, pause, setting
+
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
+EXTRA = "4930200"
+
+
+async def _a_call_is_served(scene: Scene) -> None:
+    """Whatever the store does: somebody calls, talks and leaves."""
+    served = len(scene.bridge.facts("wrap_up_ended"))
+    await scene.bridge.ask("ann", "ready")
+    await scene.call(Call(dialled="spare", number=EXTRA, hang_up_after=1.5))
+    await scene.bridge.until("talk_ended", agent="spare")
+    await scene.bridge.until("wrap_up_ended", count=served + 1)
+
+
+async def _until_degraded(scene: Scene, degraded: float) -> None:
+    for _ in range(100):
+        if await scene.metric("store_degraded") == degraded:
+            return
+        await pause(0.1)
+    raise AssertionError(f"store_degraded is not {degraded}")
+
+
+async def _survives_a_restart(scene: Scene) -> None:
+    await scene.bridge.kill()
+    await scene.bridge.start()
+    await scene.rung_again(now())
+    await scene.all_is_well()
+    await scene.places_kept()
+    assert (await scene.figures())["spare"]["answered"] == 1
+
+
+@pytest.mark.parametrize("version", [22, 16])
+async def test_a_redis_that_stands_still_for_three_seconds_holds_up_nobody(version: int) -> None:
+    async with RedisServer() as redis, setting(version, redis) as scene:
+        await scene.begin()
+        redis.freeze()
+        await _a_call_is_served(scene)
+        await _until_degraded(scene, 1.0)
+        await pause(1.5)
+        redis.thaw()
+        await _until_degraded(scene, 0.0)
+        await _survives_a_restart(scene)
+
+
+@pytest.mark.parametrize("appendonly", [False, True])
+async def test_a_redis_that_died_has_the_world_again_when_it_is_back(appendonly: bool) -> None:
+    async with RedisServer(appendonly=appendonly) as redis, setting(22, redis) as scene:
+        await scene.begin()
+        await redis.kill()
+        await _a_call_is_served(scene)
+        await _until_degraded(scene, 1.0)
+        await redis.start()
+        await _until_degraded(scene, 0.0)
+        await _survives_a_restart(scene)
+
+
+async def test_a_redis_that_forgot_everything_in_a_quiet_moment_is_found_out() -> None:
+    async with RedisServer() as redis, setting(22, redis) as scene:
+        await scene.begin()
+        await scene.hang_up(RINGING)
+        await scene.bridge.until("call_ended", call=scene.call_of(RINGING))
+        await pause(1.0)
+        await redis.kill()
+        await redis.start()
+        await pause(3.0)
+        await scene.bridge.kill()
+        await scene.bridge.start()
+        await scene.all_is_well()
+        await scene.places_kept()
+
+
+@pytest.mark.parametrize("version", [22, 16])
+async def test_a_second_instance_takes_over_and_the_first_one_stands_down(version: int) -> None:
+    async with RedisServer() as redis, setting(version, redis) as scene:
+        await scene.begin()
+        first = scene.bridge
+        async with Callbridge(scene.pbx, CONFIG, redis=redis) as second:
+            back = now()
+            assert await first.process.wait(5) == 3
+            scene.bridge = second
+            await scene.rung_again(back)
+            await scene.all_is_well()
+            await scene.places_kept()
+            assert not [line for line in second.lines() if line["event"] == "store degraded" and line["why"] != "slow"]
+            await second.kill()
+            await second.start()
+            await scene.still_talking(TALKING, NAILED)
+            await scene.figures_add_up()
+        scene.bridge = first
