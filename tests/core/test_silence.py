@@ -147,6 +147,24 @@ def test_a_session_that_its_agent_hung_up_is_not_rung_again() -> None:
     assert story.state("bob") == "offline"
 
 
+def test_a_session_whose_phone_cannot_be_called_is_not_tried_for_ever() -> None:
+    story = _story(Connect.NAILED_UP)
+    ring = next(order for order in story.sent if isinstance(order, Ring))
+    story.happens(OrderFailed(at=story.now, order=ring, why=Why.REFUSED, status=500, detail="Allocation failed"))
+    orders = story.happens(LegEnded(at=story.now, leg=ring.leg, estimated=True))
+    assert not [order for order in orders + story.wait(60.0) if isinstance(order, Ring)]
+    assert story.state("bob") == "offline"
+
+
+def test_a_half_made_session_is_ended_and_made_anew() -> None:
+    story = _story(Connect.NAILED_UP)
+    session = story.world.agents["bob"].session
+    assert session is not None
+    _lost(story)
+    assert HangUp(leg=session) in _back(story, _seen(session, up=False))
+    assert [order.role for order in story.gone(session) if isinstance(order, Ring)] == ["session"]
+
+
 def test_a_bridge_of_a_half_made_offer_is_dropped_once_and_is_no_difference() -> None:
     story = _story()
     caller = story.caller()
