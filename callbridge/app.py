@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -280,7 +281,7 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def _http(app: App) -> AsyncIterator[None]:
+async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
     http = app.settings.http
     token = http.token.get_secret_value() if http.token else ""
     probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
@@ -288,10 +289,25 @@ async def _http(app: App) -> AsyncIterator[None]:
     runner = web.AppRunner(site, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        await web.TCPSite(runner, http.host, http.port).start()
+        await web.SockSite(runner, address).start()
         yield
     finally:
         await runner.cleanup()
+
+
+async def _bind(host: str, port: int) -> socket.socket:
+    """Our HTTP address, before anything is taken over: started twice by mistake, the second must fail without harm."""
+    (family, kind, protocol, _, address), *_ = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 async def serve(settings: Settings, config: Path) -> int:
@@ -320,8 +336,9 @@ async def serve(settings: Settings, config: Path) -> int:
 
 async def _until_stopped(app: App) -> None:
     try:
+        address = await _bind(app.settings.http.host, app.settings.http.port)
         await app.start()
-        async with _http(app):
+        async with _http(app, address):
             log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
             await asyncio.shield(app.exit_code)
     finally:
