@@ -201,7 +201,9 @@ class Scene:
         assert figures["nail"] == figures["wrap"] == row(offered=1, answered=1)
         assert figures["ring"] == row(offered=1, abandoned=1)
         line = figures["line"]
-        assert (line["offered"], line["answered"], line["abandoned"] + line["short_abandoned"]) == (4, 3, 1)
+        assert line["offered"] == 4
+        assert line["answered"] + line["abandoned"] + line["short_abandoned"] == 4
+        assert line["answered"] >= len(WAITING)
 
     async def nobody_left(self) -> None:
         async with asyncio.timeout(10):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.lab.bridge import Callbridge
+from tests.lab.process import Process
 from tests.lab.redis import RedisServer
 from tests.lab.sip import Call
 from tests.live.scene import CONFIG, NAILED, RINGING, TALKING, Scene, now, pause, setting
@@ -97,3 +101,15 @@ async def test_a_second_instance_takes_over_and_the_first_one_stands_down(versio
             await scene.still_talking(TALKING, NAILED)
             await scene.figures_add_up()
         scene.bridge = first
+
+
+async def test_the_same_instance_started_twice_by_mistake_harms_nobody() -> None:
+    async with RedisServer() as redis, setting(22, redis) as scene:
+        await scene.begin()
+        command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", scene.bridge.path]
+        twin = await Process.start(command, scene.bridge.folder / "twin")
+        assert await twin.wait(10) == 1
+        await pause(2.0)
+        assert scene.bridge.process.running
+        await scene.all_is_well()
+        assert len(scene.phones["1001"].records()) == 1
