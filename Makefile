@@ -34,7 +34,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not live and not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not live and not slow"
 
 test: setup check
 	$(BIN)/python -m pytest -m "live or slow"

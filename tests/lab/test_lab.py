@@ -31,7 +31,7 @@ from tests.lab.sip import (
     register,
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.live]
 
 NAMES = [str(number) for number in range(1001, 1010)]
 PHONES = [

@@ -45,6 +45,7 @@ def test_a_day_is_its_seed() -> None:
     assert one.steps == two.steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_a_planted_fault_is_noticed(mutant: Mutant) -> None:
     killed = kill(mutant)
