@@ -176,9 +176,7 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
     else:
         legs.hang_up(world, offer.leg, "no_answer" if result is Result.NO_ANSWER else "normal")
     if agent is not None and agent.call == call.id:
-        agent = staff.change(world, agent, work=Work.IDLE, call="")
-        if penalty is not None:
-            agent = staff.penalise(world, agent, penalty)
+        agent = staff.change(world, agent, work=Work.IDLE, call="", **staff.cost(world, agent, penalty))
         if offer.nailed or offer.leg not in world.legs:
             staff.leg_gone(world, agent)
     return evolve(call, offer=None, bridge=None)

@@ -141,14 +141,14 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     return open_session(world, world.agents[agent.id])
 
 
-def penalise(world: World, agent: Agent, penalty: Penalty) -> Agent:
-    """What an offer that came to nothing means for the agent."""
+def cost(world: World, agent: Agent, penalty: Penalty | None) -> dict[str, object]:
+    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``."""
+    if penalty is None:
+        return {}
     if penalty.not_ready is not None and agent.intent is Intent.READY:
         return_at = world.now + penalty.return_after if penalty.return_after is not None else None
-        return change(world, agent, intent=Intent.NOT_READY, reason=penalty.not_ready, return_at=return_at)
-    if penalty.rest > 0:
-        return change(world, agent, rest_until=world.now + penalty.rest)
-    return agent
+        return {"intent": Intent.NOT_READY, "reason": penalty.not_ready, "return_at": return_at}
+    return {"rest_until": world.now + penalty.rest} if penalty.rest > 0 else {}
 
 
 def deadline_passed(world: World, agent: Agent) -> None:
