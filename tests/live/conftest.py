@@ -1,0 +1,53 @@
+"""A real PBX for each module, and for each test a house: Redis, callbridge and what must be true at the end of the day."""
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.lab import build
+from tests.lab.pbx import Pbx, PhoneSpec
+from tests.live.house import House
+
+PHONES = [
+    *(PhoneSpec(name=str(number)) for number in range(1001, 1010)),
+    PhoneSpec(name="2001", contact="register"),
+    PhoneSpec(name="2002", contact="none"),
+    *(PhoneSpec(name=str(number), line="bank") for number in range(3001, 3005)),
+]
+DIALPLAN = """
+[lab-then]
+exten => bye,1,Verbose(1,left for the dialplan)
+ same => n,Wait(0.3)
+ same => n,Hangup()
+
+; With nothing after Dial() a busy number would mean ten seconds of busy tone.
+[from-phones](+)
+exten => _try-.,1,Dial(PJSIP/${EXTEN:4},20)
+ same => n,Hangup()
+
+[from-trunk](+)
+exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
+ same => n,Set(CALLERID(num)=FOUR_KILOBYTES)
+ same => n,Goto(callbridge-inbound,support,1)
+""".replace("FOUR_KILOBYTES", "N" * 4000)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[22, 16])
+async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
+    version: int = request.param
+    if not build.is_built(version):
+        missing = f"Asterisk {version} is not built: run `python -m tests.lab.build`"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    async with Pbx(version, phones=PHONES, extra={"extensions.conf": DIALPLAN}, verbose=3) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def house(pbx: Pbx) -> AsyncIterator[House]:
+    """Opened by the test with a configuration; closed and looked over when the test is done."""
+    house = House(pbx)
+    async with house:
+        yield house
+        await house.at_the_end()

@@ -1,0 +1,138 @@
+"""The house of a live test: Redis and callbridge beside a real PBX, and the accounts that must balance at the end.
+
+Rule of this file: what every test must leave behind - a silent PBX, no bridge, free agents, one outcome for each visit,
+clean logs - is asked here once, for all of them.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+import aiohttp
+
+from tests.lab.bridge import Callbridge, Fact
+from tests.lab.pbx import Pbx
+from tests.lab.proxy import AmiProxy, AriProxy
+from tests.lab.redis import RedisServer
+from tests.lab.sip import CallRecord, PhoneRecord
+
+OUTCOMES = ("answered", "abandoned", "short_abandoned", "overflowed", "failed")
+AT_WORK = {"ringing", "talking"}
+TICK_16 = 0.2
+"""Seconds for which version 16 may leave an order lying (MAX_WAIT_MS)."""
+
+
+class House:
+    """``bridge = await house.open(floor(...))``; more than one may be opened, one after the other."""
+
+    def __init__(self, pbx: Pbx) -> None:
+        self.pbx = pbx
+        self.redis = RedisServer()
+        self.proxy: AriProxy | None = None
+        self.ami: AmiProxy | None = None
+        self.bridges: list[Callbridge] = []
+        self._stack = AsyncExitStack()
+        self._explained: list[str] = []
+        self._explained_by_pbx: list[str] = []
+        self._read = 0
+
+    async def __aenter__(self) -> Self:
+        self._read = len(self.pbx.problems())
+        await self._stack.enter_async_context(self.redis)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pbx.hang_up_all()
+        await self._stack.aclose()
+
+    async def open(self, config: Mapping[str, Any], *, redis: bool = True) -> Callbridge:
+        """Start callbridge with this configuration."""
+        bridge = Callbridge(self.pbx, config, redis=self.redis if redis else None)
+        self.bridges.append(await self._stack.enter_async_context(bridge))
+        return bridge
+
+    async def open_through_proxy(self, config: Mapping[str, Any]) -> tuple[Callbridge, AriProxy]:
+        """The same, with a fault proxy before ARI."""
+        self.proxy = await self._stack.enter_async_context(AriProxy(self.pbx))
+        return await self.open(dict(config) | self.proxy.config()), self.proxy
+
+    def explains(self, event: str) -> None:
+        """Lines of callbridge's log that this test means to bring about."""
+        self._explained.append(event)
+
+    def explains_pbx(self, pattern: str) -> None:
+        """The same of the PBX's log."""
+        self._explained_by_pbx.append(pattern)
+
+    @property
+    def slack(self) -> float:
+        return TICK_16 if self.pbx.version == 16 else 0.0
+
+    # At the end
+
+    async def at_the_end(self) -> None:
+        """Nothing is left, nobody is stuck, the figures add up, and no log complains."""
+        await self.pbx.quiet()
+        await self._until_no_bridge()
+        for bridge in self.bridges:
+            await self._balance(bridge)
+        told = [line for bridge in self.bridges for line in bridge.trouble() if line["event"] not in self._explained]
+        # The budget of 50 ms for a save is a promise for a machine of one's own.
+        trouble = [line for line in told if (line["event"], line.get("why")) != ("store degraded", "slow")]
+        assert trouble == [], trouble
+        known = [*self._explained_by_pbx, *PBX_SAYS]
+        lines = [line for line in self.pbx.problems()[self._read :] if not any(re.search(each, line) for each in known)]
+        assert lines == [], lines
+
+    async def _balance(self, bridge: Callbridge) -> None:
+        if not bridge.process.running:
+            return
+        await bridge.eventually(lambda: len(bridge.facts("call_arrived")) == len(bridge.facts("call_ended")))
+        assert_accounts(bridge.lines())
+        rows = await asyncio.to_thread(bridge.client.agents)
+        assert [(row["id"], row["state"]) for row in rows if row["state"] in AT_WORK] == []
+        for row in await asyncio.to_thread(bridge.client.queues):
+            assert int(row["waiting"]) == 0
+            assert int(row["offered"]) == sum(int(row[outcome]) for outcome in OUTCOMES), row
+
+    async def _until_no_bridge(self) -> None:
+        async with asyncio.timeout(5):
+            while await self.our_bridges():
+                await asyncio.sleep(0.05)
+
+    async def our_bridges(self) -> list[str]:
+        """Bridges of callbridge that the PBX has now."""
+        headers = {"Authorization": aiohttp.encode_basic_auth(self.pbx.ari_user, self.pbx.ari_password)}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{self.pbx.ari_url}/bridges") as answer:
+            return [bridge["id"] for bridge in await answer.json() if bridge["id"].startswith("cb-")]
+
+
+PBX_SAYS: tuple[str, ...] = ()
+"""Warnings of the PBX that mean nothing here, each with its reason."""
+
+
+def assert_accounts(lines: Sequence[Fact]) -> None:
+    """Every call ended once, every visit ended once, every segment and every offer too."""
+    told = Counter((line["event"], line.get("call", "")) for line in lines if "seq" in line)
+    for begin, end in (
+        ("call_arrived", "call_ended"),
+        ("visit_began", "visit_ended"),
+        ("offer_made", "offer_ended"),
+        ("talk_began", "talk_ended"),
+    ):
+        began = {call: count for (kind, call), count in told.items() if kind == begin}
+        ended = {call: count for (kind, call), count in told.items() if kind == end}
+        assert began == ended, f"{begin} and {end} differ"
+    assert all(count == 1 for (kind, _), count in told.items() if kind == "call_arrived")
+
+
+def arrived(records: Sequence[CallRecord], number: str) -> CallRecord:
+    return next(record for record in records if record.number == number)
+
+
+def served(records: Sequence[PhoneRecord]) -> list[str]:
+    """Whose calls a phone got, in order."""
+    return [record.caller_number for record in sorted(records, key=lambda record: record.invite_at)]
