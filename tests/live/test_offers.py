@@ -100,7 +100,7 @@ async def test_an_unreachable_phone_costs_the_caller_nothing(house: House, pbx: 
         made = await call(pbx, Call(dialled="support"))
         won = second.records()[0]
     assert won.invite_at - made.started_at < 0.3 + house.slack
-    assert len(bridge.facts("call_ended")) == 1
+    await bridge.until("call_ended")
 
 
 async def test_a_phone_that_is_gone_is_offline_until_it_registers_again(house: House, pbx: Pbx) -> None:
@@ -135,6 +135,7 @@ async def test_the_phone_stops_when_the_caller_is_gone(house: House, pbx: Pbx) -
 
 
 async def test_an_answer_in_the_moment_of_the_hang_up_leaves_nobody_with_a_dead_line(house: House, pbx: Pbx) -> None:
+    house.explains_pbx("Session already DISCONNECTED")  # the race itself, as chan_pjsip sees it
     bridge = await house.open(floor({"ann": agent("1001", {"support": 1})}, queue_defaults=NOW))
     outcomes: list[str] = []
     for ring in range(490, 620, 8 if pbx.version == 22 else 20):
