@@ -128,9 +128,9 @@ class Softphone:
     def press(self, digits: str, call: int = 1) -> None:
         self._tell("press", call=call, digits=digits)
 
-    def transfer(self, to: str, call: int = 1) -> None:
-        """Blind: the other side is sent to a number."""
-        self._tell("transfer", call=call, to=to)
+    def transfer(self, to: str, call: int = 1, *, stays: bool = False) -> None:
+        """Blind: the other side is sent to a number; then the phone hangs up, unless it `stays`."""
+        self._tell("transfer", call=call, to=to, stays=stays)
 
     def transfer_to(self, other: int, call: int = 1) -> None:
         """Attended: the other sides of two of our calls are joined."""

@@ -31,6 +31,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         super().__init__(phone, call_id)
         self.phone, self.number = phone, number
         self.recorder: Any = None
+        self.stays = False
 
     def onCallState(self, prm: Any) -> None:
         info = self.getInfo()
@@ -53,7 +54,7 @@ class Leg(pj.Call):  # type: ignore[misc]
 
     def onCallTransferStatus(self, prm: Any) -> None:
         say("transfer", call=self.number, code=prm.statusCode, final=prm.finalNotify)
-        if prm.finalNotify and prm.statusCode < 300:
+        if prm.finalNotify and prm.statusCode < 300 and not self.stays:
             self.hangup(pj.CallOpParam())  # as phones do: the other side has gone elsewhere
 
     def onDtmfDigit(self, prm: Any) -> None:
@@ -106,6 +107,7 @@ class Account(pj.Account):  # type: ignore[misc]
             case "press", Leg():
                 leg.dialDtmf(order["digits"])
             case "transfer", Leg():
+                leg.stays = order["stays"]
                 leg.xfer(target, pj.CallOpParam(True))
             case "attended", Leg():
                 leg.xferReplaces(self.legs[order["other"]], pj.CallOpParam(True))
