@@ -158,6 +158,9 @@ class Lanes:
         self.toy.perform(order)
 
     def _arrive(self, ticket: _Ticket, life: int) -> None:
+        if (queued := self.toy.occupied(ticket.order)) > 0.0:
+            self.agenda.after(queued, lambda: self._arrive(ticket, life))
+            return
         reply = self.toy.perform(ticket.order)
         self.agenda.after(self.rng.uniform(0.001, self.weather.slowest), lambda: self._replied(ticket, reply, life))
 

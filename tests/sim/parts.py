@@ -34,6 +34,11 @@ class Channel:
     told: bool = False
     """Its ChannelDestroyed will be sent: made by us, or subscribed to."""
     bridge: str | None = None
+    joined: bool = False
+    """It was in a bridge at some time."""
+    playing: list[str] = field(default_factory=list)
+    """Playbacks under way or queued; orders that must wait for them wait until ``plays_until``."""
+    plays_until: float = 0.0
     music: bool = False
     entry: str = ""
     tier: str = ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from callbridge.core.events import LegHeld, LegReplaced, LegTransferred, LegUnheld
+from callbridge.core.events import LegHeld, LegReplaced, LegUnheld
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Ring
+from tests.sim import transfers
 from tests.sim.agenda import Action, Agenda
 from tests.sim.parts import Channel, Kind, Witness
 from tests.sim.toy import ToyPbx
@@ -57,7 +58,7 @@ class People(Witness):
     def _lose_patience(self, leg: LegId) -> None:
         channel = self.toy.channels.get(leg)
         if channel is not None and not self._with_company(channel):
-            self.toy.end(leg)
+            self.toy.leave(leg)
 
     def _with_company(self, channel: Channel) -> bool:
         return channel.bridge is not None and len(self.toy.bridges[channel.bridge]) > 1
@@ -95,7 +96,7 @@ class People(Witness):
         channel = self.toy.channels[leg]
         if channel.caller is not None and self.rng.random() < self.manners.rude:
             caller = channel.caller
-            self.agenda.after(self.rng.choice([0.0, 0.01, 0.05]), lambda: self.toy.end(caller))
+            self.agenda.after(self.rng.choice([0.0, 0.01, 0.05]), lambda: self.toy.leave(caller))
         elif channel.kind is Kind.AGENT and self.rng.random() < self.manners.rude:
             self._bye(channel, self.rng.choice([0.0, 0.03, 0.1]))
 
@@ -133,7 +134,7 @@ class People(Witness):
             return lambda: self._transfer(agent, bridge, entry, attended=attended)
         by_customer = chance < 0.65 if agent.kind is Kind.AGENT else chance < 0.85
         first = customer if by_customer else agent
-        return lambda: self.toy.end(first.id)
+        return lambda: self.toy.leave(first.id)
 
     # -- transfers ------------------------------------------------------------------------------------------------
 
@@ -171,19 +172,23 @@ class People(Witness):
 
     def _hand_on(self, agent: Channel, bridge: str, entry: str, *, attended: bool, consult: Channel | None = None) -> None:
         """A Local channel takes the agent's place; its other half goes where the agent wants it (ASTERISK.md 4.8)."""
-        near, far = self._halves(entry, at_once=consult is not None)
+        at_once = consult is not None
+        near, far = transfers.halves(
+            self.toy,
+            entry or "8005",
+            serial=self.rng.randrange(1 << 32),
+            context="agents",
+            up=at_once,
+            entry="" if at_once else entry,
+        )
         customer = next(leg for leg in self.toy.bridges[bridge] if leg != agent.id)
-        swap = LegReplaced(at=0.0, leg=agent.id, by=near.id, by_name=near.name)
         to_us = self.toy.app_up and bool(entry)
         far.in_app = to_us
         self.toy.open(near)
         first = self.rng.random() < 0.5
         if to_us and first:
             self._far_end(far, consult)
-        self.toy.say(swap)
-        self.toy.swap(agent, near)
-        agent.handed_on = True
-        self.toy.say(LegTransferred(at=0.0, leg=agent.id, target=entry or "8005", attended=attended, worked=True))
+        transfers.take_the_place(self.toy, agent, near, entry or "8005", attended=attended)
         if not to_us:
             self.toy.open(far)
             first_to_go = far.id if self.rng.random() < 0.5 else customer
@@ -204,18 +209,8 @@ class People(Witness):
             self.toy.say(LegReplaced(at=0.0, leg=consult.id, by=far.id, by_name=far.name))
             self._bye(consult, 0.1)
 
-    def _halves(self, entry: str, *, at_once: bool) -> tuple[Channel, Channel]:
-        one, two = self.toy.new_id(), self.toy.new_id()
-        name = f"Local/{entry or '8005'}@agents-{self.rng.randrange(1 << 32):08x}"
-        now = self.agenda.now
-        near = Channel(id=one, name=f"{name};1", kind=Kind.NEAR_HALF, created_at=now, up=True, other=two)
-        far = Channel(
-            id=two, name=f"{name};2", kind=Kind.FAR_HALF, created_at=now, up=at_once, other=one, entry="" if at_once else entry
-        )
-        return near, far
-
     def _bye(self, channel: Channel, after: float) -> None:
-        self.agenda.after(after, lambda: self.toy.end(channel.id))
+        self.agenda.after(after, lambda: self.toy.leave(channel.id))
 
     # -- the rest of the office -----------------------------------------------------------------------------------
 
@@ -250,4 +245,4 @@ class People(Witness):
         """The day is over: every customer who is still there hangs up."""
         for channel in list(self.toy.channels.values()):
             if channel.kind in (Kind.CUSTOMER, Kind.CONSULT):
-                self.toy.end(channel.id)
+                self.toy.leave(channel.id)

@@ -210,16 +210,27 @@ class ToyPbx:
         self.device_moved(channel.phone)
         self.people.answered(leg)
 
-    def end(self, leg: LegId | None, cause: int = 16) -> None:
+    def leave(self, leg: LegId) -> None:
+        """Whoever holds this phone hangs up."""
+        channel = self.channels.get(leg)
+        if channel is not None and channel.kind is Kind.CUSTOMER and not channel.up:
+            self.end(leg, 127, sip=487)
+        elif channel is not None:
+            # The BYE of a caller who was never put through has no cause.
+            self.end(leg, 0 if channel.kind is Kind.CUSTOMER and not channel.joined else 16)
+
+    def end(self, leg: LegId | None, cause: int = 16, sip: int | None = None) -> None:
         """The channel is gone, with all that Asterisk tells about it; a Local channel ends with both halves."""
         channel = self.channels.pop(leg, None) if leg is not None else None
         if channel is None:
             return
         self._part(channel)
+        for playback in channel.playing:
+            self.say(PlaybackEnded(at=0.0, leg=channel.id, playback=playback, failed=True))
         if channel.in_app and channel.kind is not Kind.PRIVATE:
             self.say(LegLeft(at=0.0, leg=channel.id))
         if channel.told:
-            self.say(LegEnded(at=0.0, leg=channel.id, cause=cause))
+            self.say(LegEnded(at=0.0, leg=channel.id, cause=cause, sip=sip))
         self.device_moved(channel.phone)
         self.end(channel.other)
 
@@ -234,11 +245,18 @@ class ToyPbx:
         bridge = out.bridge
         assert bridge is not None
         self._part(out)
-        new.bridge = bridge
+        new.bridge, new.joined = bridge, True
         self.bridges[bridge].append(new.id)
         self.say(LegJoined(at=0.0, leg=new.id, bridge=bridge))
 
     # -- orders ---------------------------------------------------------------------------------------------------
+
+    def occupied(self, order: Order) -> float:
+        """Seconds for which the order waits in the queue of a channel behind its playbacks (ASTERISK.md 5.2)."""
+        if not isinstance(order, Answer | Bridge):
+            return 0.0
+        ends = [channel.plays_until for leg in order.legs if (channel := self.channels.get(leg)) is not None]
+        return max(0.0, max(ends, default=0.0) - self.agenda.now)
 
     def perform(self, order: Order) -> Reply:
         """Do what an HTTP request asks for, now."""
@@ -254,9 +272,16 @@ class ToyPbx:
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
             case _:
                 channel = self.channels.get(order.leg)
-                if channel is None:
-                    return Reply(404, LegEnded(at=0.0, leg=order.leg, estimated=True) if isinstance(order, Probe) else None)
-                return self._to_channel(order, channel)
+                return self._to_nobody(order) if channel is None else self._to_channel(order, channel)
+
+    def _to_nobody(self, order: Order) -> Reply:
+        match order:
+            case Probe(leg=leg):
+                return Reply(404, LegEnded(at=0.0, leg=leg, estimated=True))
+            case Subscribe():
+                return Reply(422)
+            case _:
+                return Reply(404)
 
     def _to_channel(
         self, order: Subscribe | Answer | StartMusic | StopMusic | Play | HangUp | LeaveToDialplan | Probe, channel: Channel
@@ -272,6 +297,9 @@ class ToyPbx:
                 return Reply()
         if not channel.in_app:
             return Reply(409)
+        ringing = channel.kind in (Kind.AGENT, Kind.SESSION) and not channel.up
+        if ringing and isinstance(order, Play | StartMusic | LeaveToDialplan):
+            return Reply(412)
         match order:
             case Answer(leg=leg):
                 self.answer(leg)
@@ -279,22 +307,38 @@ class ToyPbx:
                 channel.music = True
             case StopMusic():
                 channel.music = False
-            case Play(leg=leg, playback=playback):
-                ended = PlaybackEnded(at=0.0, leg=leg, playback=playback, failed=False)
-                self.agenda.after(0.3, lambda: self.say(ended) if leg in self.channels else None)
-            case LeaveToDialplan(leg=leg):
-                self._part(channel)
-                channel.in_app = channel.music = False
-                self.say(LegMoved(at=0.0, leg=leg))
+            case Play():
+                self._play(order, channel)
+            case LeaveToDialplan():
+                self.agenda.at(channel.plays_until, lambda: self._send_on(channel))
         return Reply()
+
+    def _play(self, order: Play, channel: Channel) -> None:
+        """One after the other; missing media ends at once."""
+        failed = "missing" in order.media
+        channel.music = False
+        channel.plays_until = max(channel.plays_until, self.agenda.now) + (0.0 if failed else 0.3)
+        channel.playing.append(order.playback)
+
+        def ended() -> None:
+            if channel.id in self.channels:
+                channel.playing.remove(order.playback)
+                self.say(PlaybackEnded(at=0.0, leg=channel.id, playback=order.playback, failed=failed))
+
+        self.agenda.at(channel.plays_until, ended)
+
+    def _send_on(self, channel: Channel) -> None:
+        if channel.id in self.channels and channel.in_app:
+            self._part(channel)
+            channel.in_app = channel.music = False
+            self.say(LegMoved(at=0.0, leg=channel.id))
 
     def _hang_up(self, channel: Channel, cause: int) -> None:
         if channel.kind is Kind.CUSTOMER and not channel.talked:
             self.thrown_out.append(channel.id)
         if not channel.up and self.people.races(channel.id):
             self.answer(channel.id)
-            cause = 26
-        self.end(channel.id, cause)
+        self.end(channel.id, cause, sip=480 if cause == 19 else None)
 
     def _ring(self, order: Ring) -> int:
         if order.leg in self.channels:
@@ -321,7 +365,7 @@ class ToyPbx:
         self.open(channel)
         self.say(LegRinging(at=0.0, leg=order.leg))
         self.people.rings(order.leg, order)
-        self.agenda.after(order.give_up, lambda: None if channel.up else self.end(channel.id, 19))
+        self.agenda.after(order.give_up, lambda: None if channel.up else self.end(channel.id, 19, sip=480))
         return 204
 
     def _bridge(self, order: Bridge) -> int:
@@ -340,7 +384,7 @@ class ToyPbx:
         for channel in channels:
             if channel.bridge != order.bridge:
                 self._part(channel)
-                channel.bridge = order.bridge
+                channel.bridge, channel.joined = order.bridge, True
                 members.append(channel.id)
                 self.say(LegJoined(at=0.0, leg=channel.id, bridge=order.bridge))
         self.people.together(order.bridge)
