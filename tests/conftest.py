@@ -13,5 +13,7 @@ pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.cor
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rewrite-traces", action="store_true", help="write tests/traces/*.txt anew; read the diff before you commit it"
+        "--rewrite-traces",
+        action="store_true",
+        help="write tests/traces/*.txt and tests/sim/conformance.txt anew; read the diff before you commit it",
     )
