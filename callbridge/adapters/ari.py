@@ -336,7 +336,10 @@ class Ari:
         ringing = self._ringing.get(channel_of(order.leg))
         if ringing is not None:
             ringing.hang_up = request
-        await self._write(request)
+        reply = await self._write(request)
+        if reply.status == 404 and ringing is None:
+            # Confirmed absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
+            self._tell(LegEnded(at=self._now(), leg=order.leg, estimated=True))
 
     async def _bridge(self, order: Bridge) -> None:
         inside = None
