@@ -23,6 +23,7 @@ from callbridge.core.events import (
     EntityFaulted,
     LegAnswered,
     LegEnded,
+    LegEntered,
     LegHeld,
     LegJoined,
     LegLeft,
@@ -83,6 +84,8 @@ def _apply(world: World, event: AnyEvent) -> None:
     match event:
         case CallerArrived():
             transfers.arrived(world, event)
+        case LegEntered():
+            legs.entered(world, event.leg)
         case LegRinging():
             _sign_of_life(world, event.leg)
         case LegAnswered():

@@ -39,6 +39,13 @@ class CallerArrived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegEntered(Event):
+    """A leg that we made is in Stasis now."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegRinging(Event):
     leg: LegId
 
@@ -277,6 +284,7 @@ class EntityFaulted(Event):
 
 AnyEvent = (
     CallerArrived
+    | LegEntered
     | LegRinging
     | LegAnswered
     | LegEnded

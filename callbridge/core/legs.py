@@ -33,6 +33,16 @@ def hang_up(world: World, leg: LegId | None, reason: str = "normal") -> None:
     world.order(HangUp(leg=known.id, reason=reason))
 
 
+def entered(world: World, leg: LegId) -> None:
+    """A leg of ours is there. One that is in no book was given up, asked about, and made all the same: a create that
+    took Asterisk longer than we waited. Nobody would ever end it."""
+    known = world.legs.get(leg)
+    if known is None:
+        world.order(HangUp(leg=leg))
+    elif known.hung_at is not None:
+        hang_up_again(world, known)
+
+
 def hang_up_again(world: World, leg: Leg) -> None:
     """A leg that we hung up shows a sign of life: a late answer is never bridged."""
     world.order(HangUp(leg=leg.id))

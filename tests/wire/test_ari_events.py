@@ -13,6 +13,7 @@ from callbridge.core.events import (
     DigitPressed,
     LegAnswered,
     LegEnded,
+    LegEntered,
     LegHeld,
     LegJoined,
     LegLeft,
@@ -111,7 +112,7 @@ def test_an_attended_transfer_tells_both_legs_of_the_transferer() -> None:
 @pytest.mark.parametrize(
     ("kind", "fields", "said"),
     [
-        ("StasisStart", {"args": ["agent"]}, Heard("StasisStart", entered="c1")),
+        ("StasisStart", {"args": ["agent"]}, Heard("StasisStart", (LegEntered(at=7.0, leg=LEG),), entered="c1")),
         ("StasisStart", {"args": ["resync", "1"]}, Heard("StasisStart", entered="c1")),
         ("StasisStart", {"args": []}, Heard("foreign")),
         ("StasisStart", {"args": "inbound"}, Heard("foreign")),

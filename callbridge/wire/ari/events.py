@@ -17,6 +17,7 @@ from callbridge.core.events import (
     DigitPressed,
     LegAnswered,
     LegEnded,
+    LegEntered,
     LegHeld,
     LegJoined,
     LegLeft,
@@ -36,7 +37,7 @@ ECHO = "callbridge-echo"
 """The name of the user event by which we prove that the socket is still ours."""
 
 OWN_ROLES = frozenset({"agent", "session", "resync"})
-"""First arguments of StasisStart for legs that we made or moved ourselves: no news."""
+"""First arguments of StasisStart for legs that we made or moved ourselves."""
 
 SILENCED = (
     "ChannelVarset",
@@ -138,7 +139,9 @@ def _stasis_start(frame: _Frame) -> Heard:
     args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
     if args[0] != "inbound":
         ours = isinstance(args[0], str) and args[0] in OWN_ROLES
-        return Heard(kind, entered=channel_of(leg)) if ours else Heard("foreign")
+        made = ours and args[0] != "resync"
+        events = (LegEntered(at=frame.at, leg=leg),) if made else ()
+        return Heard(kind, events, entered=channel_of(leg)) if ours else Heard("foreign")
     caller = optional_part(channel, "caller")
     number = clean(caller.get("number"), NUMBER_LIMIT)
     arrived = CallerArrived(
