@@ -157,13 +157,14 @@ def _requeue(world: World, call: Call, entry: str) -> None:
 def transferred(world: World, event: LegTransferred) -> None:
     """The phone's own transfer, as Asterisk reports it: told; what it means follows from the legs."""
     leg = world.legs.get(event.leg)
-    if leg is None or not event.worked:
+    call = (leg.call or leg.handed_on) if leg is not None else ""
+    if leg is None or not call or not event.worked:  # the report of an attended one names a consult's leg too
         return
     world.tell(
         CallTransferred(
             seq=world.next_seq(),
             at=world.now,
-            call=leg.call or leg.handed_on,
+            call=call,
             agent=leg.agent,
             target=event.target,
             attended=event.attended,
