@@ -192,8 +192,8 @@ class Ami:
         self._later.clear()
 
     def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
-        self._observer.heard(self.settings.name, "DeviceStateChange")
         changed = device_changed(message, self._now())
+        self._observer.heard(self.settings.name, "DeviceStateChange" if changed is not None else "malformed")
         if changed is None:
             return
         if self._listing is not None and self._listing.done():

@@ -87,7 +87,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegEntered():
             legs.entered(world, event.leg)
         case LegRinging():
-            _sign_of_life(world, event.leg)
+            _leg_ringing(world, event)
         case LegAnswered():
             _leg_answered(world, event)
         case LegEnded():
@@ -161,6 +161,12 @@ def _sign_of_life(world: World, key: LegId) -> Leg | None:
         legs.hang_up_again(world, leg)
         return None
     return leg
+
+
+def _leg_ringing(world: World, event: LegRinging) -> None:
+    leg = _sign_of_life(world, event.leg)
+    if leg is not None and not leg.rang:
+        world.put_leg(leg, rang=True)
 
 
 def _leg_answered(world: World, event: LegAnswered) -> None:

@@ -34,6 +34,8 @@ class Leg:
     call: str = ""
     agent: str = ""
     up_at: float | None = None
+    rang: bool = False
+    """The phone said that it rings."""
     bridge: str | None = None
     heard_at: float = 0.0
     """When something was last ordered or heard that changed it."""

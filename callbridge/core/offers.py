@@ -212,7 +212,8 @@ def deadline_passed(world: World, call: Call) -> None:
     elif call.offer is not None and call.offer.nailed:
         answered(world, call)
     else:
-        retry(world, call, Result.NO_ANSWER)
+        leg = world.legs.get(call.offer.leg) if call.offer is not None else None
+        retry(world, call, Result.NO_ANSWER if leg is not None and leg.rang else Result.OFFLINE)
 
 
 def result_of(cause: int) -> Result:

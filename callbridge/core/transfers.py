@@ -7,7 +7,7 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
-from callbridge.core import calls, legs, visits
+from callbridge.core import calls, legs, staff, visits
 from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Move, after
 from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
@@ -82,6 +82,8 @@ def replaced(world: World, event: LegReplaced) -> None:
     match leg.role:
         case Role.AGENT | Role.SESSION if call is not None and call.segment is not None:
             call = calls.end_segment(world, call, "transfer", world.now)
+            if leg.role is Role.SESSION:
+                _session_given_away(world, leg)
             _hand_on(world, call, event.by, pair)
         case Role.OUTSIDE if call is not None:
             _let_go(world, leg)
@@ -97,6 +99,14 @@ def replaced(world: World, event: LegReplaced) -> None:
             return
     if pair:
         _match_halves(world, pair)
+
+
+def _session_given_away(world: World, leg: Leg) -> None:
+    """A nailed-up phone ends the line that it transferred: nothing more is offered on it."""
+    agent = world.agents.get(leg.agent)
+    if agent is not None and agent.session == leg.id:
+        staff.session_gone(world, agent)
+    _let_go(world, world.legs[leg.id])
 
 
 def _hand_on(world: World, call: Call, far: LegId, pair: str) -> None:

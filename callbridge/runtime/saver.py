@@ -91,7 +91,7 @@ class Saver:
         return self.store.number + 1
 
     def _degrade(self, why: str, facts: list[AnyFact]) -> None:
-        log.error("store degraded", why=why)
+        log.warning("store degraded", why=why)
         self.degraded = True
         self._owe(facts)
         self._repair = asyncio.create_task(self._repairing(), name="store repair")

@@ -56,11 +56,20 @@ def test_an_agent_who_does_not_answer_loses_the_call_and_is_made_not_ready() -> 
     story = one_queue(agent("bob"), agent("cid"), ring_for=15.0)
     story.caller("ann")
     ring = story.ring()
+    story.happens(LegRinging(at=story.now, leg=ring.leg))
     story.wait(15.0)
     assert story.fact(OfferEnded).result == "no_answer"
     assert HangUp(leg=ring.leg, reason="no_answer") in story.orders
     assert story.state(ring.agent) == "not_ready rona"
     assert story.rung() == [({"bob", "cid"} - {ring.agent}).pop()], "the caller keeps the place and goes on at once"
+
+
+def test_a_phone_that_never_rang_was_offline_and_nobody_is_blamed() -> None:
+    story = one_queue(agent("bob"), ring_for=15.0)
+    story.caller("ann")
+    story.wait(15.0)
+    assert story.fact(OfferEnded).result == "offline"
+    assert story.state("bob") == "ready"
 
 
 CAUSES = [

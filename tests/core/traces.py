@@ -22,6 +22,7 @@ from callbridge.core.events import (
     LegLeft,
     LegMoved,
     LegReplaced,
+    LegRinging,
     LegTransferred,
     LegUnheld,
     PbxLost,
@@ -138,6 +139,9 @@ class Trace:
                 self.legs[who] = leg_id(PBX, who)
                 self.names[self.legs[who]] = who
                 story.caller(who, entry=entry, tier=(tier or ["standard"])[0])
+                yield
+            case [who, "rings"]:
+                story.happens(LegRinging(at=now, leg=self.legs[who]))
                 yield
             case [who, "picks", "up"]:
                 story.happens(LegAnswered(at=now, leg=self.legs[who]))

@@ -93,7 +93,7 @@ async def test_a_deadline_is_met_by_itself() -> None:
         one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
         await one.until(lambda: one.seen(OfferEnded), limit=6)
-        assert [fact.result for fact in one.seen(OfferEnded)] == ["no_answer"]
+        assert [fact.result for fact in one.seen(OfferEnded)] == ["offline"]
 
 
 async def test_an_answer_given_while_the_loop_stood_still_beats_the_deadline_that_passed_too() -> None:
