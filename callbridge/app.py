@@ -163,6 +163,7 @@ class App:
                 prefix=instance.prefix,
                 bridge_type=pbx.bridge_type,
                 echo_limit=pbx.echo_limit,
+                request_timeout=pbx.request_timeout,
             )
             ami = AmiSettings(
                 name=pbx.name,

@@ -72,13 +72,15 @@ class Ami(Section):
 
 
 class Pbx(Section):
-    """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered."""
+    """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered;
+    ``request_timeout``: seconds after which an order without an answer counts as failed, though it may have worked."""
 
     name: PbxName
     ari: Ari
     ami: Ami
     bridge_type: Text = "mixing,dtmf_events"
     echo_limit: Lasting = 3.0
+    request_timeout: Lasting = 5.0
 
     @field_validator("bridge_type")
     @classmethod

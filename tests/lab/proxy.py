@@ -111,8 +111,9 @@ class AriProxy:
         return f"http://{PBX_HOST}:{self.port}/ari"
 
     def config(self) -> dict[str, object]:
-        """The part of a configuration that sends callbridge through here."""
-        return {"pbx": {"ari": {"url": self.url, "user": self.pbx.ari_user, "password": self.pbx.ari_password}}}
+        """The part of a configuration that sends callbridge through here; it gives up an unheard order soon."""
+        ari = {"url": self.url, "user": self.pbx.ari_user, "password": self.pbx.ari_password}
+        return {"pbx": {"ari": ari, "request_timeout": 1.5}}
 
     def plan(self, fault: Fault) -> Fault:
         """From now on; give the fault back to see later whether it struck."""
