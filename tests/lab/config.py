@@ -157,6 +157,7 @@ def _manager(plan: Plan) -> str:
         f"[{plan.ami.name}]\nsecret={plan.ami.secret}\n"
         f"deny=0.0.0.0/0.0.0.0\npermit={PBX_HOST}/255.255.255.255\n"
         "read=system,call,agent,user\nwrite=reporting,agent\nwritetimeout=5000\n"
+        "eventfilter=Event: DeviceStateChange\n"
     )
 
 
