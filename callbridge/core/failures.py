@@ -127,6 +127,8 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
     leg = world.legs.get(order.leg)
     if leg is None:
         return
+    if event.why is Why.TIMEOUT and (leg.rang or leg.up_at is not None):
+        return  # it worked, the phone says so: only the reply was lost
     call = world.calls.get(leg.call)
     if call is not None and call.offer is not None and call.offer.leg == leg.id:
         _gave_up(world, call.id, order, event)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from callbridge.core.events import AnyEvent, OrderFailed, Why
+from callbridge.core.events import AnyEvent, LegEnded, OrderFailed, Why
 from callbridge.core.ids import LegId
 from callbridge.core.orders import DropBridge, HangUp, Order, Probe, Ring
 from tests.sim.agenda import Agenda
@@ -170,8 +170,14 @@ class Lanes:
         self._finish(ticket)
         if reply.news is not None:
             self.hear(replace(reply.news, at=self.agenda.now))
+        elif reply.status == 404 and isinstance(ticket.order, HangUp) and not self._ringing(ticket.order.leg):
+            self.hear(LegEnded(at=self.agenda.now, leg=ticket.order.leg, estimated=True))
         elif reply.status >= 400 and not self._fine(ticket.order, reply.status):
             self._fail(ticket.order, Why.REFUSED, reply.status)
+
+    def _ringing(self, leg: LegId) -> bool:
+        """Is a Ring of this leg still on its way? Then that there is no channel means nothing yet."""
+        return any(isinstance(ticket.order, Ring) and ticket.order.leg == leg for ticket in self._under_way)
 
     def _fine(self, order: Order, status: int) -> bool:
         return status == 404 and isinstance(order, HangUp | DropBridge | Probe)

@@ -17,6 +17,7 @@ from callbridge.core.events import (
     DevicesListed,
     LegAnswered,
     LegEnded,
+    LegEntered,
     LegJoined,
     LegLeft,
     LegMoved,
@@ -363,6 +364,7 @@ class ToyPbx:
             rings_until=self.agenda.now + order.give_up - 5.0,
         )
         self.open(channel)
+        self.say(LegEntered(at=0.0, leg=order.leg))
         self.say(LegRinging(at=0.0, leg=order.leg))
         self.people.rings(order.leg, order)
         self.agenda.after(order.give_up, lambda: None if channel.up else self.end(channel.id, 19, sip=480))
