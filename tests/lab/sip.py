@@ -198,6 +198,8 @@ class Phone(Sipp):
         for message in messages(self._wire):
             known = self._records.get(message.call_id)
             if known is None:
+                if message.sent or message.method != "INVITE":
+                    continue  # meant for somebody who had this address before
                 known = PhoneRecord(call_id=message.call_id, invite_at=message.at)
             self._records[message.call_id] = advance_phone(known, message)
         for call_id, line, headers in invites(self._logged, scripts.INVITE_MARK):

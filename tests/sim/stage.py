@@ -125,10 +125,15 @@ class Stage(ABC):
         return fits[count - 1] if len(fits) >= count else None
 
     def record(self) -> str:
-        """What was told, leg by leg."""
+        """What was told, leg by leg. That a leg is gone may be told again (a HangUp too late finds nothing): no news."""
         lines: defaultdict[str, list[str]] = defaultdict(list)
+        ended: set[str] = set()
         for event in self.told:
             who = about(event)
+            if isinstance(event, LegEnded):
+                if event.estimated and event.leg in ended:
+                    continue
+                ended.add(event.leg)
             lines[self.named(who) if who else "pbx"] += self.said(event)
         return "".join(f"  {who}\n" + "".join(f"    {line}\n" for line in said) for who, said in sorted(lines.items()))
 
