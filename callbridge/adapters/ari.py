@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Container, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Container, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import aiohttp
 import structlog
 
-from callbridge.adapters.ari_http import AriHttp, Reply
+from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised, odd_as_refusal
 from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
 from callbridge.core.ids import channel_of
@@ -26,8 +26,6 @@ from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, Lea
 from callbridge.wire import ari as wire
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-_UNAUTHORISED = (401, 403)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ class Ari:
         ) as self._http:
             while not self._replaced:
                 trouble = await self._connection(self._http)
-                wait = settings.retry_unauthorised if _is_unauthorised(trouble) else self._backoff.next()
+                wait = settings.retry_unauthorised if is_unauthorised(trouble) else self._backoff.next()
                 if not self._replaced:
                     log.warning("ari link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
                     await asyncio.sleep(wait)
@@ -346,7 +344,7 @@ class Ari:
         if order.bridge in self._tried_bridges:
             # Versions 16 and 18 do not refuse a second bridge of the same id, so a retry has to look.
             reply = await self._write(wire.ask_bridge(order.bridge))
-            with _odd_as_refusal(reply):
+            with odd_as_refusal(reply):
                 inside = wire.members(reply.status, reply.body)
         self._tried_bridges.add(order.bridge)
         for request in self._requests(order, inside=inside):
@@ -365,7 +363,7 @@ class Ari:
         (request,) = self._requests(order)
         reply = await self._write(request)
         at = self._now()
-        with _odd_as_refusal(reply):
+        with odd_as_refusal(reply):
             if isinstance(order, Probe):
                 app, prefix = self.settings.app, self.settings.prefix
                 event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
@@ -387,16 +385,3 @@ class Ari:
 
 
 _RESULTS: dict[type[OrderTrouble], str] = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}
-
-
-@contextmanager
-def _odd_as_refusal(reply: Reply) -> Iterator[None]:
-    """An answer that nobody can read carries no order out."""
-    try:
-        yield
-    except wire.Malformed as error:
-        raise Refused(reply.status, f"odd answer: {error}") from error
-
-
-def _is_unauthorised(trouble: Exception) -> bool:
-    return isinstance(trouble, aiohttp.WSServerHandshakeError) and trouble.status in _UNAUTHORISED

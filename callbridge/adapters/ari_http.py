@@ -6,8 +6,8 @@ Guarded means: the right to write is asked for when a connection is in hand, imm
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from callbridge.adapters.link import NotSent, Refused, TimedOut
-from callbridge.wire.ari import Request, trouble_in
+from callbridge.wire.ari import Malformed, Request, trouble_in
 
 KEEP_ALIVE = 10.0
 """Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
@@ -27,6 +27,7 @@ KEEP_ALIVE = 10.0
 CLOSING = 0.2
 """Seconds that the event socket's farewell may take."""
 
+_UNAUTHORISED = (401, 403)
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -120,3 +121,17 @@ class AriHttp:
         if reply.status >= 300 and reply.status not in request.pardons:
             raise Refused(reply.status, trouble_in(reply.status, reply.body))
         return reply
+
+
+@contextmanager
+def odd_as_refusal(reply: Reply) -> Iterator[None]:
+    """An answer that nobody can read carries no order out."""
+    try:
+        yield
+    except Malformed as error:
+        raise Refused(reply.status, f"odd answer: {error}") from error
+
+
+def is_unauthorised(trouble: Exception) -> bool:
+    """Is it our name or password that Asterisk does not take?"""
+    return isinstance(trouble, aiohttp.WSServerHandshakeError) and trouble.status in _UNAUTHORISED

@@ -282,7 +282,7 @@ class EntityFaulted(Event):
     id: str
 
 
-AnyEvent = (
+Heard = (
     CallerArrived
     | LegEntered
     | LegRinging
@@ -299,12 +299,17 @@ AnyEvent = (
     | LegTransferred
     | DigitPressed
     | PlaybackEnded
+    | PbxSnapshot
+)
+"""What is heard of a PBX's channels: a new snapshot makes up for all of it. Everything else comes only once."""
+
+AnyEvent = (
+    Heard
     | OrderFailed
     | AgentAsked
     | DeviceChanged
     | DevicesListed
     | PhoneInspected
-    | PbxSnapshot
     | PbxLost
     | DeadlinePassed
     | ClockMoved

@@ -24,24 +24,11 @@ from callbridge.core.events import (
     CallerArrived,
     ClockMoved,
     DayBegan,
-    DigitPressed,
     EntityFaulted,
-    LegAnswered,
-    LegEnded,
-    LegHeld,
-    LegJoined,
-    LegLeft,
-    LegMoved,
-    LegParted,
-    LegProbed,
-    LegReplaced,
-    LegRinging,
-    LegTransferred,
-    LegUnheld,
+    Heard,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
-    PlaybackEnded,
     Why,
 )
 from callbridge.core.facts import AnyFact, AskRefused
@@ -62,25 +49,6 @@ NEW_CALLS_AGE = 1.0
 RESYNC_AGE = 3.0
 MOST_WAITING = 50_000
 """Age, or number of waiting events, beyond which hearing every one of them is given up for a snapshot."""
-HEARD = (
-    CallerArrived
-    | LegRinging
-    | LegAnswered
-    | LegEnded
-    | LegLeft
-    | LegMoved
-    | LegProbed
-    | LegJoined
-    | LegParted
-    | LegHeld
-    | LegUnheld
-    | LegReplaced
-    | LegTransferred
-    | DigitPressed
-    | PlaybackEnded
-    | PbxSnapshot
-)
-"""What a new snapshot makes up for. All else (deadlines taken out, phones' states, asks, failures) comes only once."""
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
 what we miss are estimated from there), and to find out that the store forgot everything while nothing happened."""
@@ -333,7 +301,7 @@ class Runtime:
         age = self.clock.now() - self._inbox[0].at
         if age < RESYNC_AGE and len(self._inbox) < MOST_WAITING:
             return
-        ours = [event for event in self._inbox if not isinstance(event, HEARD)]
+        ours = [event for event in self._inbox if not isinstance(event, Heard)]
         if len(ours) == len(self._inbox):
             return  # a snapshot would bring nothing
         log.error("overload: hearing given up for a snapshot", age=round(age, 3), waiting=len(self._inbox))
