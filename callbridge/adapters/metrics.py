@@ -1,4 +1,4 @@
-"""Prometheus: what the contract in DESIGN section 7 names, derived from facts, orders' results and batches.
+"""Prometheus: the published metric names, derived from facts, orders' results and batches.
 
 Counters and histograms are fed as things happen; gauges of queues are copied from the board when somebody scrapes,
 and the text is made in a thread. Label values come from the configuration or from closed sets; the two that people

@@ -1,4 +1,4 @@
-"""What others may see of the world: queues, agents and calls as flat dicts, with the fields that DESIGN section 7 promises.
+"""What others may see of the world: queues, agents and calls as flat dicts, with the published fields.
 
 Pure. The board is kept up to date from what each batch changed and never looks at the whole world again; a view is
 made from it when somebody asks. Absent values are the empty string, times epoch seconds.

@@ -1,1 +1,1 @@
-"""The pure middle: events in, orders and facts out; no clock, no random, no I/O (DESIGN section 4)."""
+"""The pure middle: events in, orders and facts out; no clock, no random, no I/O."""

@@ -34,7 +34,7 @@ class Device(StrEnum):
 
 
 class State(StrEnum):
-    """What the world is told (DESIGN section 2)."""
+    """What the world is told."""
 
     LOGGED_OUT = "logged_out"
     READY = "ready"

@@ -35,7 +35,7 @@ class CallerArrived(Event):
     uniqueid: str = ""
     linkedid: str = ""
     overloaded: bool = False
-    """The runtime is too far behind to take new calls (DESIGN section 5)."""
+    """The runtime is too far behind to take new calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

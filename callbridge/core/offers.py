@@ -217,7 +217,7 @@ def deadline_passed(world: World, call: Call) -> None:
 
 
 def result_of(cause: int) -> Result:
-    """What the end of a ringing leg with this Q.850 cause means (ASTERISK.md 3.4)."""
+    """What the end of a ringing leg with this Q.850 cause means."""
     if cause in NO_ANSWER_CAUSES:
         return Result.NO_ANSWER
     return Result.REJECTED if cause in REJECTED_CAUSES else Result.OFFLINE

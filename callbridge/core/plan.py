@@ -20,7 +20,7 @@ class Pick(StrEnum):
 
 
 class Connect(StrEnum):
-    """How a call reaches an agent (DESIGN section 2)."""
+    """How a call reaches an agent."""
 
     RING = "ring"
     AUTO_ANSWER = "auto_answer"

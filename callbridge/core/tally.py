@@ -1,4 +1,4 @@
-"""The tally: what became of the visits that arrived on one day in one queue (DESIGN section 8).
+"""The tally: what became of the visits that arrived on one day in one queue.
 
 At every instant offered = answered + abandoned + short_abandoned + overflowed + failed + still waiting.
 """

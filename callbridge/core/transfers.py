@@ -1,6 +1,6 @@
 """Transfers made on the phone: the agent's segment ends, the call goes on, and nothing is counted twice.
 
-What Asterisk shows of one (ASTERISK.md 4.8): a Local channel's first half takes the agent's place in our bridge
+What Asterisk shows of one: a Local channel's first half takes the agent's place in our bridge
 (LegReplaced); its second half runs the dialplan, and when that leads to one of our own entries it arrives like a
 caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the *pair*. Either may be heard first.
 """

@@ -17,7 +17,7 @@ _ROUNDING = 1e-6
 
 
 def begin_visit(world: World, call: Call, queue: str) -> Call:
-    """The call joins a queue; the place in line is decided now and never changes by itself (DESIGN section 4)."""
+    """The call joins a queue; the place in line is decided now and never changes by itself."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None:
         return leave(world, evolve(call, visit=None), world.plan.fallback_context, call.entry, "unknown_queue")

@@ -1,4 +1,4 @@
-"""The only part that knows both sides: inbox -> step -> save -> act -> publish, with one timer (DESIGN section 5)."""
+"""The only part that knows both sides: inbox -> step -> save -> act -> publish, with one timer."""
 
 from callbridge.runtime.clock import Clock
 from callbridge.runtime.lanes import Lanes

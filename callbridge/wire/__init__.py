@@ -1,1 +1,1 @@
-"""Pure codecs: what Asterisk writes becomes the core's events, orders become requests; no I/O (DESIGN section 3)."""
+"""Pure codecs: what Asterisk writes becomes the core's events, orders become requests; no I/O."""

@@ -1,4 +1,4 @@
-"""The written rules of matching (DESIGN section 4), worked out by looking at everything: slow, plain and independent.
+"""The written rules of matching, worked out by looking at everything: slow, plain and independent.
 
 Nothing here asks the core's matcher, ladders or requirements to decide; requirements are read from their text.
 """

@@ -171,7 +171,7 @@ class People(Witness):
         self.agenda.after(self.rng.uniform(0.3, 1.5), go_on)
 
     def _hand_on(self, agent: Channel, bridge: str, entry: str, *, attended: bool, consult: Channel | None = None) -> None:
-        """A Local channel takes the agent's place; its other half goes where the agent wants it (ASTERISK.md 4.8)."""
+        """A Local channel takes the agent's place; its other half goes where the agent wants it."""
         at_once = consult is not None
         near, far = transfers.halves(
             self.toy,

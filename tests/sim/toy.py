@@ -1,4 +1,4 @@
-"""A toy PBX that behaves towards the core as Asterisk behaves through our ARI and AMI adapters (ASTERISK.md 2-4).
+"""A toy PBX that behaves towards the core as Asterisk behaves through our ARI and AMI adapters.
 
 It keeps channels, bridges and phones, obeys orders with the real refusals, and tells what happens in the real order.
 What people do with their phones is not decided here but in ``people``.
@@ -253,7 +253,7 @@ class ToyPbx:
     # -- orders ---------------------------------------------------------------------------------------------------
 
     def occupied(self, order: Order) -> float:
-        """Seconds for which the order waits in the queue of a channel behind its playbacks (ASTERISK.md 5.2)."""
+        """Seconds for which the order waits in the queue of a channel behind its playbacks."""
         if not isinstance(order, Answer | Bridge):
             return 0.0
         ends = [channel.plays_until for leg in order.legs if (channel := self.channels.get(leg)) is not None]
@@ -382,7 +382,7 @@ class ToyPbx:
             return 422
         if self.lose and self.rng.random() < self.lose:
             self.trouble_at = self.agenda.now
-            return 204  # it does not prove that anybody is in the bridge (ASTERISK.md 4.2)
+            return 204  # it does not prove that anybody is in the bridge
         for channel in channels:
             if channel.bridge != order.bridge:
                 self._part(channel)

@@ -17,7 +17,7 @@ from tests.sim.toy import PBX, ToyPbx
 
 START = 1_000_000.0
 CAUSES = {404: 1, 480: 19, 486: 17, 503: 34, 603: 21}
-"""What Asterisk makes of a phone's refusal (ASTERISK.md 3.4)."""
+"""What Asterisk makes of a phone's refusal."""
 ENTRIES = ("sales", "support")
 
 

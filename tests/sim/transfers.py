@@ -1,6 +1,6 @@
 """What Asterisk makes of a phone's REFER: a Local channel in the agent's place, its other half where it was sent.
 
-The order of what is told: ASTERISK.md 4.8. Whether somebody transfers, and where to, is decided by others.
+The order of what is told is that of Asterisk 22. Whether somebody transfers, and where to, is decided by others.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _ring(order: Ring, app: str) -> tuple[Request, ...]:
 
 
 def _ring_variables(order: Ring) -> dict[str, str]:
-    """Tags for recovery, what the phone shows, and headers for SIP phones (ASTERISK.md 1.7 and 3.2)."""
+    """Tags for recovery, what the phone shows, and headers for SIP phones."""
     variables = {"CALLBRIDGE_ROLE": order.role}
     if order.call:
         variables["CALLBRIDGE_CALL"] = order.call
@@ -129,7 +129,7 @@ def _shown(value: str, limit: int) -> str:
 
 def _bridge(order: Bridge, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
     channels = [channel_of(leg) for leg in order.legs]
-    # Joining a bridge does not stop a channel's music (ASTERISK.md 4.2); where none plays the answer is an error.
+    # Joining a bridge does not stop a channel's music; where none plays the answer is an error.
     stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_ANYTHING)
     create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=order.call), pardons=_ALREADY_THERE)
     # Whoever is in the bridge already would leave it and enter again if added once more.
@@ -146,7 +146,7 @@ def ask_bridge(bridge: str) -> Request:
 
 
 def event_socket(app: str) -> str:
-    """Path of the event WebSocket. Never with subscribeAll=true: it can deadlock Asterisk (ASTERISK.md 2.6)."""
+    """Path of the event WebSocket. Never with subscribeAll=true: it can deadlock Asterisk."""
     return _path("events", app=app, subscribeAll="false")
 
 
