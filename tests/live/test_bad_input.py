@@ -91,7 +91,7 @@ async def counted(bridge: Callbridge, kind: str) -> float:
 
 
 async def served(house: House, pbx: Pbx, bridge: Callbridge, raw: RawCall) -> None:
-    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.05, talk=0.2)) as phone:
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.05, talk=0.5)) as phone:
         assert await raw.make() == 200
         await bridge.until("talk_ended")
         seen = await phone.until(lambda record: record.headers)
@@ -119,7 +119,7 @@ async def test_a_caller_with_a_strange_number_is_served(house: House, pbx: Pbx, 
 async def test_a_name_of_four_kilobytes_is_cut_and_served(house: House, pbx: Pbx) -> None:
     house.explains_pbx(REPLACED)
     bridge = await house.open(config())
-    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.05, talk=0.2)) as phone:
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.05, talk=0.5)) as phone:
         await call(pbx, Call(dialled="longname"))
         seen = await phone.until(lambda record: record.headers)
     assert len(seen.headers["from"]) < 1000

@@ -95,7 +95,7 @@ async def test_a_refused_way_out_to_the_dialplan_is_tried_again(house: House, pb
     made = await call(pbx, Call(dialled="support", number="49301", hang_up_after=25))
     await bridge.until("call_ended")
     await bridge.ask("ann", "ready")
-    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.1, talk=0.3)):
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.1, talk=0.5)):
         await served_afterwards(bridge, proxy, pbx)
     assert fault.hits == 1
     assert made.ended_by == "pbx"

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 VIP = "4930777"
 TIERS: dict[str, Any] = {"numbers": {"diamond": [VIP]}}
-QUICK = PhoneScript.answers(ring=0.1, talk=0.3)
+QUICK = PhoneScript.answers(ring=0.1, talk=0.5)
 
 
 def one_queue(agents: dict[str, dict[str, Any]], **queue: Any) -> dict[str, Any]:
@@ -195,7 +195,7 @@ async def test_what_is_told_of_the_waits_is_what_happened_on_the_wire(house: Hou
     agents = {name: agent(phone, {"support": 1}) for name, phone in (("ann", "1001"), ("bob", "1002"))}
     bridge = await house.open(one_queue(agents, steps=[{"skills": "support"}]))
     calls = [Call(dialled="support", number=f"4930{n:03}") for n in range(16)]
-    script = PhoneScript(ring=(0.1, 0.3), steps=[Talk(0.2, 0.5)], hangs_up=True)
+    script = PhoneScript(ring=(0.1, 0.3), steps=[Talk(0.5, 0.8)], hangs_up=True)
     async with Phone(pbx, "1001", script) as first, Phone(pbx, "1002", script) as second, Callers(pbx, calls, rate=8) as callers:
         made = await callers.wait()
         answered = {seen.caller_number: seen.answered_at for seen in (*first.records(), *second.records())}

@@ -153,7 +153,7 @@ async def test_an_agent_is_free_soon_after_the_phone_has_let_go(house: House, pb
 
 async def test_what_is_told_of_a_transfer_names_the_call_and_is_told_once(house: House, pbx: Pbx) -> None:
     bridge = await house.open(two_desks("1001", "1002"))
-    async with Phone(pbx, "1001", hands_over("1005")), Phone(pbx, "1005", PhoneScript.answers(talk=0.3)):
+    async with Phone(pbx, "1001", hands_over("1005")), Phone(pbx, "1005", PhoneScript.answers(talk=0.5)):
         await call(pbx, Call(dialled="support"))
         told = await bridge.until("call_transferred")
     assert len(bridge.facts("call_transferred")) == 1

@@ -31,7 +31,7 @@ async def test_there_is_one_wrap_up_for_all_queues(house: House, pbx: Pbx) -> No
 
 async def test_wrap_up_ends_early_on_request(house: House, pbx: Pbx) -> None:
     bridge = await house.open(two_queues(wrap_up=30))
-    async with Phone(pbx, "1001", PhoneScript.answers(talk=0.3)):
+    async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)):
         await call(pbx, Call(dialled="support"))
         await bridge.until("agent_changed", state="wrap_up")
         await bridge.ask("ann", "end-wrap-up")
@@ -70,7 +70,7 @@ async def test_another_phone_asked_for_while_talking_gets_the_next_call(house: H
     bridge = await house.open(two_queues(wrap_up=0.3))
     async with (
         Phone(pbx, "1001", PhoneScript.answers(talk=1.0)) as old,
-        Phone(pbx, "1002", PhoneScript.answers(talk=0.3)) as new,
+        Phone(pbx, "1002", PhoneScript.answers(talk=0.5)) as new,
         Callers(pbx, [Call(dialled="support")]) as callers,
     ):
         await bridge.until("talk_began")
