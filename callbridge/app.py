@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import resource
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,8 @@ from callbridge.settings import ConfigFaults, Settings, load
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
+RESTART_ONLY = ("instance", "pbx", "redis", "http", "log")
+"""Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
 STORE_PATIENCE = 1.0
@@ -53,9 +57,10 @@ STORE_PATIENCE = 1.0
 class App:
     """One running callbridge. ``stop`` may be called from anywhere on the loop; the first exit code given stays."""
 
-    def __init__(self, settings: Settings, config: Path) -> None:
+    def __init__(self, settings: Settings, config: Path, drain: logs.Drain) -> None:
         self.settings = settings
         self.config = config
+        self._drain = drain
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.links: dict[str, Ari] = {}
         self.phones: dict[str, Ami] = {}
@@ -89,7 +94,7 @@ class App:
         self.metrics.on_leader(True)
         self.stories = Stories(mask=settings.log.mask_numbers)
         projection = self._projection()
-        facts = logs.FactLog(mask=settings.log.mask_numbers)
+        facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
         self.saver = Saver(store, self.world, self._displaced)
         self.runtime = Runtime(
             self.world,
@@ -101,12 +106,12 @@ class App:
             zone=ZoneInfo(settings.instance.timezone),
             watcher=Publisher(self.world, self.board, self.metrics, self.stories, facts, projection),
         )
-        self.tiers = self._tier_book()
+        self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
         self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
         self._run("runtime", self._consume())
-        self._run("tiers", self.tiers.watch())
+        self._tier_watch = self._run("tiers", self.tiers.watch())
         for name, link in self.links.items():
             self._run(f"ari {name}", link.run())
             self._run(f"ami {name}", self.phones[name].run())
@@ -140,8 +145,8 @@ class App:
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
         return projection
 
-    def _tier_book(self) -> TierBook:
-        tiers = self.settings.tiers
+    def _tier_book(self, settings: Settings) -> TierBook:
+        tiers = settings.tiers
         return TierBook(
             tiers.order,
             tiers.default,
@@ -221,10 +226,11 @@ class App:
             log.critical("waiting callers were sent to the fallback", callers=evacuated)
             self.stop(FAILED)
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A part that ends by itself with an error ends the whole: better restarted than lame."""
@@ -233,17 +239,29 @@ class App:
             self.stop(FAILED)
 
     async def reload(self) -> None:
-        """SIGHUP: the configuration anew; refused whole when it is wrong."""
+        """SIGHUP: the configuration anew; refused whole when it is wrong or asks for what only a restart can do."""
+        if not hasattr(self, "runtime"):
+            log.warning("reload refused", fault="still starting")
+            return
         try:
             settings = await asyncio.to_thread(load, self.config)
         except ConfigFaults as wrong:
             for fault in wrong.faults:
                 log.error("reload refused", fault=str(fault))
             return
-        self.settings = settings
-        book = self._tier_book()
-        await book.load()
-        self.tiers = book
+        fixed = [name for name in RESTART_ONLY if getattr(settings, name) != getattr(self.settings, name)]
+        if fixed:
+            log.error("reload refused", fault=f"changes of {', '.join(fixed)} need a restart")
+            return
+        book = self._tier_book(settings)
+        if not await book.load():
+            log.error("reload refused", fault=f"{settings.tiers.csv}: cannot be used")
+            return
+        self.settings, self.tiers = settings, book
+        self._tier_watch.cancel()
+        self._tier_watch = self._run("tiers", book.watch())
+        for warning in settings.warnings:
+            log.warning("configuration", why=str(warning))
         self.runtime.tell(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
 
@@ -311,12 +329,26 @@ async def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def _raise_limits() -> None:
+    """As many open files as we may have: somebody who opens connections to us must not take those of calls."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(settings: Settings, config: Path) -> int:
     """Run until stopped; gives the exit code."""
-    logs.configure(level=settings.log.level.upper())
-    for warning in settings.warnings:
+    drain = logs.Drain(sys.stderr)
+    logs.configure(level=settings.log.level.upper(), stream=drain)
+    try:
+        return await _serve(App(settings, config, drain))
+    finally:
+        drain.close()
+
+
+async def _serve(app: App) -> int:
+    _raise_limits()
+    for warning in app.settings.warnings:
         log.warning("configuration", why=str(warning))
-    app = App(settings, config)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, app.stop, DONE)

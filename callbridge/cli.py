@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import sys
@@ -23,6 +24,8 @@ ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error is one line on stderr."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return int(options.run(options))
     except ConfigFaults as wrong:
@@ -77,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
-    default = os.environ.get("CALLBRIDGE_CONFIG")
+    default = os.environ.get("CALLBRIDGE_CONFIG") or None
     parser.add_argument(
         "-c",
         "--config",

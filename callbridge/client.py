@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -66,7 +67,7 @@ class Client:
         except (urllib.error.URLError, OSError) as trouble:
             reason = getattr(trouble, "reason", trouble)
             raise ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?") from None
-        except ValueError as trouble:
+        except (ValueError, http.client.HTTPException) as trouble:
             raise ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}") from None
 
 

@@ -70,7 +70,8 @@ class AskBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
-    phone: str = Field(default="", max_length=80, pattern=r"^(?:[A-Za-z0-9_]+/[A-Za-z0-9_.@+-]+)?$")
+    phone: str = Field(default="", max_length=80, pattern=r"^(?:(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
+    """An endpoint of the PBX: never a dial string that leads into the dialplan or out of a trunk."""
 
 
 class _Problem(Exception):

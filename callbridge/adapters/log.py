@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -27,7 +29,53 @@ _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 _JSON = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
 
 
-def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
+class Drain:
+    """Where log lines go without ever holding anybody up: a bounded queue that a thread empties into ``out``.
+
+    A reader that stopped, a full disk or a closed pipe costs log lines, which are counted, never a call.
+    """
+
+    def __init__(self, out: TextIO, most: int = 50_000) -> None:
+        self._out = out
+        self._most = most
+        self._lines: deque[str] = deque()
+        self._news = threading.Event()
+        self._empty = threading.Event()
+        self._empty.set()
+        self.lost = 0
+        threading.Thread(target=self._run, name="log", daemon=True).start()
+
+    def write(self, text: str) -> int:
+        if len(self._lines) >= self._most:
+            self.lost += 1
+            return 0
+        self._lines.append(text)
+        self._empty.clear()
+        self._news.set()
+        return len(text)
+
+    def flush(self) -> None:
+        """The thread does, after each batch of lines."""
+
+    def close(self, limit: float = 1.0) -> None:
+        """Wait until all is written, but no longer than ``limit`` seconds."""
+        self._empty.wait(limit)
+
+    def _run(self) -> None:
+        while True:
+            self._news.wait()
+            self._news.clear()
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            try:
+                self._out.write("".join(lines))
+                self._out.flush()
+            except (OSError, ValueError):
+                self.lost += len(lines)
+            if not self._lines:
+                self._empty.set()
+
+
+def configure(*, level: str = "INFO", stream: TextIO | Drain | None = None) -> None:
     """Send all logs, ours and the libraries', to ``stream`` (stderr) as JSON from ``level`` on."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -50,7 +98,7 @@ def configure(*, level: str = "INFO", stream: TextIO | None = None) -> None:
             _JSON,
         ],
     )
-    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler: logging.StreamHandler[Any] = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -71,10 +119,10 @@ class FactLog:
     It writes by itself: the standard library's way costs three times as much, and there may be a thousand facts a second.
     """
 
-    def __init__(self, *, level: str = "INFO", stream: TextIO | None = None, mask: bool = True) -> None:
+    def __init__(self, *, level: str = "INFO", stream: TextIO | Drain | None = None, mask: bool = True) -> None:
         self._mask = mask
         self._log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-            structlog.WriteLogger(stream if stream is not None else sys.stderr),
+            structlog.WriteLogger(cast(TextIO, stream if stream is not None else sys.stderr)),
             wrapper_class=structlog.make_filtering_bound_logger(level),
             processors=[structlog.stdlib.add_log_level, _TIME, _harmless, _JSON],
         ).bind(logger="callbridge.facts")

@@ -29,6 +29,8 @@ from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 DROP_TRIES = 3
+UNSENT_REST = 0.2
+"""Seconds before an agent whose Ring never left us is offered anything again."""
 ASK_AGAIN = 1.0
 """Seconds until an unanswered question about a leg or a phone is asked again."""
 
@@ -133,6 +135,9 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
     if call is not None and call.offer is not None and call.offer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
+        if unsent and (agent := world.agents.get(leg.agent)) is not None:
+            # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
+            staff.change(world, agent, rest_until=world.now + UNSENT_REST)
         offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
     elif leg.role is Role.SESSION:
         legs.hang_up(world, leg.id)

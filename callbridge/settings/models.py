@@ -94,7 +94,7 @@ class Pbx(Section):
 
 class Redis(Section):
     url: RedisUrl
-    prefix: Text = "callbridge:"
+    prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] = "callbridge:"
 
 
 class Http(Section):

@@ -34,7 +34,11 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
     listed = document.values.get("pbx")
     if isinstance(listed, list) and len(listed) > 1:
-        yield document.at(("pbx", 1), "this version runs exactly one PBX", "start one callbridge beside each PBX")
+        yield document.at(
+            ("pbx", 1),
+            "this version runs exactly one PBX",
+            "start one callbridge beside each PBX, each with a redis.prefix of its own",
+        )
         names = [mapping(pbx).get("name") for pbx in listed]
         for index, name in enumerate(names):
             if name and name in names[:index]:

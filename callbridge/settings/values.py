@@ -82,7 +82,8 @@ def _pbx_name(value: str) -> str:
 def _phone(value: str) -> str:
     if not _PHONE.fullmatch(value):
         raise ValueError(f"expected one endpoint such as PJSIP/1001, not {value!r:.60}")
-    return value
+    technology, _, resource = value.partition("/")
+    return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
 
 
 def _place(value: str) -> str:

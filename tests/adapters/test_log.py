@@ -3,13 +3,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from callbridge.adapters.log import FactLog, configure
+from callbridge.adapters.log import Drain, FactLog, configure
 from callbridge.adapters.privacy import label, mask
 from callbridge.adapters.stories import Stories
 from callbridge.core.facts import CallArrived, CallEnded, CallTransferred, EntityQuarantined
@@ -107,3 +108,38 @@ def test_stories_of_ended_calls_are_kept_for_a_while() -> None:
     assert [fact["type"] for fact in kept] == ["call_arrived", "call_arrived", "call_ended"]
     stories.on_facts([CallEnded(seq=2, at=500.0, call="late", lasted=1.0, outcome="answered", segments=1)])
     assert stories.story("c3") is None
+
+
+class Full(io.StringIO):
+    """A disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else() -> None:
+    drain = Drain(Full())
+    FactLog(stream=drain).on_facts([arrived("ann")])
+    drain.close()
+    assert drain.lost == 1
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as out:
+        drain = Drain(out, most=100)
+        for _ in range(1000):
+            drain.write("x" * 1000 + "\n")
+        assert drain.lost > 0
+        with os.fdopen(reader) as late:
+            late.read(1)
+            drain.close(0.1)
+
+
+def test_a_drain_writes_all_in_order() -> None:
+    out = io.StringIO()
+    drain = Drain(out)
+    for number in range(100):
+        drain.write(f"{number}\n")
+    drain.close()
+    assert out.getvalue().split() == [str(number) for number in range(100)]

@@ -207,6 +207,8 @@ def test_a_ring_that_was_never_sent_costs_the_agent_nothing() -> None:
     ring = story.ring()
     story.fails(ring, Why.UNSENT)
     assert ring.leg not in story.world.legs
+    assert (story.state("bob"), story.rung()) == ("ready", []), "at once and again would be a busy loop"
+    story.wait(0.2)
     assert story.state("bob") == "ringing"
 
 

@@ -109,7 +109,7 @@ def test_every_fault_is_told_at_once_even_inside_one_queue(write: Write) -> None
 def test_two_pbxes_are_refused_plainly(write: Write) -> None:
     other = "  - {name: pbx1, ari: {url: http://x, user: u, password: p}, ami: {user: u, secret: s}}\nskills: ["
     assert told(write(("skills: [", other))) == [
-        "cb.yaml:5: pbx[1]: this version runs exactly one PBX (hint: start one callbridge beside each PBX)",
+        "cb.yaml:5: pbx[1]: this version runs exactly one PBX (hint: start one callbridge beside each PBX, each with a redis.prefix of its own)",
         "cb.yaml:5: pbx[1].name: 'pbx1' is the name of another PBX already",
     ]
 
