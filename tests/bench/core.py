@@ -38,7 +38,7 @@ PBX = "pbx"
 PROFILES = 200
 QUEUES = 10
 TIERS = ("diamond", "gold", "silver", "standard")
-REJECTED = 0.75
+REJECTED = 0.7
 """Share of ringing phones that decline, so that the decision itself weighs in the mix: a declined call is offered on."""
 SKILLS = ("support", "sales", "billing", "expert", "english", "french", "german", "chinese")
 
