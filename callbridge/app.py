@@ -29,6 +29,7 @@ from callbridge.adapters.redis_link import RedisSettings
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import MemoryStore, Store, StoreDown
 from callbridge.adapters.stories import Stories
+from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
@@ -267,9 +268,7 @@ class App:
 
     async def close(self) -> None:
         """Stop hearing and acting. Calls stay in the PBX; the next start takes them up again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         await self.runtime.lanes.close()
         await self.saver.close()
 
@@ -357,8 +356,7 @@ async def _serve(app: App) -> int:
     running = asyncio.create_task(_until_stopped(app), name="serve")
     await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait((running,), timeout=CLOSING)
-    running.cancel()  # it may be waiting for a store that does not come
-    await asyncio.gather(running, return_exceptions=True)
+    await end((running,))  # it may be waiting for a store that does not come
     if not running.cancelled() and (trouble := running.exception()) is not None:
         if not isinstance(trouble, OSError):
             raise trouble

@@ -20,6 +20,7 @@ import structlog
 
 from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised, odd_as_refusal
 from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.tasks import end
 from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
 from callbridge.core.ids import channel_of
 from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, Order, Probe, Ring
@@ -140,9 +141,7 @@ class Ari:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             self._lose()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
         for task in done:
             task.result()
 

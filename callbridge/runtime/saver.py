@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from callbridge.adapters.store import Delta, Displaced, Meta, Store, StoreDown, Whole
+from callbridge.adapters.tasks import end
 from callbridge.core.facts import AnyFact
 from callbridge.core.world import World
 
@@ -69,8 +70,7 @@ class Saver:
 
     async def close(self) -> None:
         if self._repair is not None:
-            self._repair.cancel()
-            await asyncio.wait((self._repair,))
+            await end((self._repair,))
         if self.degraded and not self.displaced:
             await self._last_try()
         await self.store.close()

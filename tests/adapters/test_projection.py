@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.redis_link import connect
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import Delta, Meta
+from callbridge.adapters.tasks import end
 from callbridge.adapters.views import Board, View
 from callbridge.core.agent import State, published
 from callbridge.core.events import PlanChanged
@@ -178,9 +178,7 @@ async def running(redis_server: RedisServer) -> AsyncIterator[Running]:
     made = Running(redis_server)
     task = asyncio.create_task(made.projection.run())
     yield made
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await end((task,))
     await made.projection.close()
 
 
@@ -297,8 +295,6 @@ async def test_the_public_stream_goes_on_after_redis_came_back(redis_server: Red
         return bool(await redis.xlen("callbridge:facts") == len(outcome.facts))
 
     await until(complete)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await end((task,))
     await store.close()
     await stream.close()

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
+from callbridge.adapters.tasks import end
+
 
 async def until(holds: Callable[[], object], limit: float = 3.0) -> None:
     async with asyncio.timeout(limit):
@@ -20,8 +22,7 @@ async def running(job: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end((task,))
 
 
 class Counts:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.link import OrderTrouble
 from callbridge.adapters.store import Delta, MemoryStore, Whole
+from callbridge.adapters.tasks import end
 from callbridge.core.events import PbxSnapshot
 from callbridge.core.facts import AnyFact
 from callbridge.core.orders import Order
@@ -159,8 +160,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
     try:
         yield House(runtime, store, line, memory, resyncs, displaced, running)
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await end((running,))
         line.gate.set()
         store.open.set()
         await runtime.lanes.close()
