@@ -33,7 +33,7 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.events import Ask, PlanChanged
+from callbridge.core.events import AgentAsked, Ask, PlanChanged
 from callbridge.core.facts import AskRefused
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
@@ -84,7 +84,7 @@ class App:
         self.world = World(plan, boot_name())
         if saved is not None:
             self.world.now, self.world.seq, self.world.day = saved.meta.now, saved.meta.seq, saved.meta.day
-            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies)
+            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies, saved.switches)
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
@@ -289,7 +289,8 @@ class Desk:
 
     async def ask(self, agent: str, ask: Ask, reason: str, phone: str) -> AskRefused | None:
         async with asyncio.timeout(5.0):
-            return await self._app.runtime.ask(agent, ask, reason=reason, phone=phone)
+            now = self._app.clock.now()
+            return await self._app.runtime.ask(AgentAsked(at=now, agent=agent, ask=ask, reason=reason, phone=phone))
 
     def board(self) -> Board:
         return self._app.board

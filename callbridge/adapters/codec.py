@@ -21,24 +21,26 @@ from callbridge.core.agent import Agent
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
+from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 
 SCHEMA = 1
 
-Row = Call | Leg | Agent | Tally
+Row = Call | Leg | Agent | Tally | Switch
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
 MIGRATIONS: dict[int, Migration] = {}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies")
+TABLES = ("calls", "legs", "agents", "tallies", "switches")
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "calls": TypeAdapter(Call),
     "legs": TypeAdapter(Leg),
     "agents": TypeAdapter(Agent),
     "tallies": TypeAdapter(Tally),
+    "switches": TypeAdapter(Switch),
 }
 _OPENING = b"[%d," % SCHEMA
 

@@ -18,6 +18,7 @@ from callbridge.core.agent import Agent
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
+from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
 
@@ -92,6 +93,7 @@ class Saved:
     legs: list[Leg] = field(default_factory=list)
     agents: list[Agent] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
+    switches: list[Switch] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -104,6 +106,8 @@ class Saved:
                 self.agents.append(row)
             case Tally():
                 self.tallies.append(row)
+            case Switch():
+                self.switches.append(row)
 
 
 class Store(Protocol):

@@ -83,6 +83,10 @@ class Agent:
     wrap_queue: str = ""
     rest_until: float = 0.0
     return_at: float | None = None
+    limit_at: float | None = None
+    """When the reason for being not ready has lasted its limit."""
+    misses: int = 0
+    """Offers in a row that came to nothing by the agent's or the phone's doing."""
     leg_gone_at: float = 0.0
     inspect_at: float | None = None
     deadline: float | None = None
@@ -121,7 +125,7 @@ def eligible(agent: Agent, now: float) -> bool:
 
 def own_deadline(agent: Agent) -> float | None:
     """The next moment at which something about this agent is due. One that passed stays due until it was met."""
-    times = [agent.return_at, agent.inspect_at, agent.rest_until or None]
+    times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None]
     if agent.work is Work.WRAP_UP and agent.leg is None:
         times.append(agent.wrap_until)
     return min((time for time in times if time is not None), default=None)

@@ -111,6 +111,8 @@ class Visit:
     window: int
     rank: float
     day: str
+    head_start: float | None = None
+    """Seconds, when somebody gave this caller another advantage than the tier's."""
 
 
 @dataclass(frozen=True, kw_only=True)

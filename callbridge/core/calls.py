@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from callbridge.core import legs, offers, staff, visits
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, Segment, after
-from callbridge.core.events import CallerArrived, LegEnded, LegProbed
+from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, TalkEnded
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, DropBridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.rows import evolve
+from callbridge.core.switches import is_on
 from callbridge.core.world import World
 
 CLOSE_CHECK = 2.0
@@ -22,8 +23,9 @@ CLOSE_CHECK = 2.0
 def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     """A caller comes in: from the dialplan just now, or found waiting after a restart."""
     queue = world.plan.entries.get(event.entry)
-    if event.overloaded or queue is None or queue not in world.plan.queues:
-        divert(world, event, "overload" if event.overloaded else "unknown_entry")
+    bypassed = is_on(world, BYPASS) and not found
+    if event.overloaded or bypassed or queue is None or queue not in world.plan.queues:
+        divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
         return
     call = Call(
         id=world.mint("call"),
@@ -123,14 +125,14 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         dismiss(world, evolve(call, far=None))
 
 
-def end_segment(world: World, call: Call, by: str, when: float, estimated: bool = False) -> Call:
+def end_segment(world: World, call: Call, by: str, when: float, estimated: bool = False, *, keep_bridge: bool = False) -> Call:
     """An agent's share of the call is over: told, and the agent is released into wrap-up. Gives the call without it;
-    the bridge goes unless the call itself goes on (``by`` is ``transfer``)."""
+    the bridge goes unless the call itself goes on (``by`` is ``transfer``, or ``keep_bridge``)."""
     segment = call.segment
     assert segment is not None
     tell_talk_ended(world, call, segment, by, when, estimated)
     call = evolve(call, segment=None)
-    if by != "transfer":
+    if by != "transfer" and not keep_bridge:
         call = _drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)
     agent = world.agents.get(segment.agent)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from callbridge.core import offers, staff, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Move, Phase, Result, after
 from callbridge.core.events import AgentAsked, Ask
-from callbridge.core.facts import AskRefused
+from callbridge.core.facts import AskGranted, AskRefused
 from callbridge.core.plan import Plan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -16,59 +18,77 @@ def asked(world: World, event: AgentAsked) -> None:
     """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason."""
     agent = world.agents.get(event.agent)
     if agent is None or (agent.id not in world.plan.agents and event.ask is Ask.LOGIN):
-        _refuse(world, event, "unknown agent")
+        _refuse(world, event, "unknown agent", unknown=True)
         return
+    refusal = _carry_out(world, agent, event)
+    if refusal:
+        _refuse(world, event, refusal)
+    elif event.by and event.by != event.agent:
+        world.tell(
+            AskGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
+        )
+
+
+def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
+    """Gives why not, or nothing when it is done."""
+    if agent.intent is Intent.LOGGED_OUT and event.ask in (Ask.READY, Ask.NOT_READY):
+        return "not logged in"
+    if agent.work is not Work.WRAP_UP and event.ask in (Ask.END_WRAP_UP, Ask.EXTEND_WRAP_UP):
+        return "not in wrap-up"
     match event.ask:
         case Ask.LOGIN:
-            _login(world, agent, event)
+            return _login(world, agent, event)
         case Ask.READY:
-            _ready(world, agent, event)
+            return _ready(world, agent)
         case Ask.NOT_READY:
-            if agent.intent is Intent.LOGGED_OUT:
-                _refuse(world, event, "not logged in")
-            else:
-                agent = _lay_down(world, agent)
-                staff.change(world, agent, intent=Intent.NOT_READY, reason=event.reason, return_at=None)
-        case Ask.LOGOUT:
             agent = _lay_down(world, agent)
-            agent = staff.change(world, agent, intent=Intent.LOGGED_OUT, reason="", return_at=None)
-            staff.settle(world, agent)
+            staff.change(world, agent, **staff.not_ready(world, event.reason))
+        case Ask.LOGOUT:
+            staff.settle(world, staff.change(world, _lay_down(world, agent), **staff.LOGGED_OUT))
         case Ask.END_WRAP_UP:
-            if agent.work is not Work.WRAP_UP:
-                _refuse(world, event, "not in wrap-up")
-            else:
-                _end_wrap_up(world, agent)
+            _end_wrap_up(world, agent)
+        case Ask.EXTEND_WRAP_UP:
+            return _extend_wrap_up(world, agent)
+        case _:
+            assert_never(event.ask)
+    return ""
 
 
-def _login(world: World, agent: Agent, event: AgentAsked) -> None:
+def _login(world: World, agent: Agent, event: AgentAsked) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     if phone != agent.phone:
         holder = world.agent_at(phone)
         for other in [*([holder] if holder is not None else []), *world.waiting_for(phone)]:
             if other.id != agent.id and staff.in_use(other):
-                _refuse(world, event, f"phone {phone} is in use by agent {other.id}")
-                return
+                return f"phone {phone} is in use by agent {other.id}"
         agent = staff.settle(world, staff.change(world, agent, next_phone=phone))
     elif agent.next_phone:
         agent = staff.change(world, agent, next_phone="")
     if agent.intent is Intent.LOGGED_OUT:
         agent = staff.change(world, agent, idle_since=world.now, rest_until=0.0)
-    _ready(world, agent, event, logged_in=True)
+    return _ready(world, agent, logged_in=True)
 
 
-def _ready(world: World, agent: Agent, event: AgentAsked, *, logged_in: bool = False) -> None:
-    if agent.intent is Intent.LOGGED_OUT and not logged_in:
-        _refuse(world, event, "not logged in")
-        return
+def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
     if not (agent.phone or agent.next_phone):
-        _refuse(world, event, "no phone: log in with one")
-        return
+        return "no phone: log in with one"
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = staff.change(world, agent, idle_since=world.now)
-    agent = staff.change(world, agent, intent=Intent.READY, reason="", return_at=None, rest_until=0.0)
+    agent = staff.change(world, agent, rest_until=0.0, **staff.READY)
     if agent.work is Work.WRAP_UP and not logged_in:
         agent = _end_wrap_up(world, agent)
     staff.open_session(world, agent)
+    return ""
+
+
+def _extend_wrap_up(world: World, agent: Agent) -> str:
+    """Until the queue's maximum; there is no second one."""
+    queue = world.plan.queues.get(agent.wrap_queue)
+    most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
+    if most <= agent.wrap_until:
+        return "wrap-up lasts no longer"
+    staff.change(world, agent, wrap_until=most)
+    return ""
 
 
 def _end_wrap_up(world: World, agent: Agent) -> Agent:
@@ -84,8 +104,18 @@ def _lay_down(world: World, agent: Agent) -> Agent:
     return world.agents[agent.id]
 
 
-def _refuse(world: World, event: AgentAsked, reason: str) -> None:
-    world.tell(AskRefused(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, reason=reason))
+def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = False) -> None:
+    world.tell(
+        AskRefused(
+            seq=world.next_seq(),
+            at=world.now,
+            agent=event.agent,
+            ask=event.ask,
+            reason=reason,
+            by=event.by,
+            unknown=unknown,
+        )
+    )
 
 
 def adopt(world: World, plan: Plan) -> None:
@@ -129,7 +159,7 @@ def _new_homes(world: World, plan: Plan) -> None:
 
 def _dismiss(world: World, agent: Agent) -> None:
     agent = _lay_down(world, agent)
-    agent = staff.settle(world, staff.change(world, agent, intent=Intent.LOGGED_OUT, reason="", return_at=None))
+    agent = staff.settle(world, staff.change(world, agent, **staff.LOGGED_OUT))
     if agent.work is Work.IDLE and agent.leg is None:
         world.agents.drop(agent.id)
 
@@ -141,7 +171,8 @@ def _place_anew(world: World, call_id: str) -> None:
         return
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:
-        rank = call.arrived_at + ladder.answer_within - ladder.head_start
+        head_start = ladder.head_start if visit.head_start is None else visit.head_start
+        rank = call.arrived_at + ladder.answer_within - head_start
         call = evolve(call, visit=evolve(visit, rank=rank))
     if call.phase is Phase.WAITING:
         visits.wait(world, call)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import calls, desk, failures, legs, offers, recovery, staff, transfers
+from callbridge.core import acts, calls, desk, failures, legs, offers, recovery, staff, switches, transfers
 from callbridge.core.call import Phase
 from callbridge.core.events import (
     AgentAsked,
     AnyEvent,
+    CallAsked,
     CallerArrived,
     ClockMoved,
     DayBegan,
@@ -40,6 +41,7 @@ from callbridge.core.events import (
     PhoneInspected,
     PlanChanged,
     PlaybackEnded,
+    SwitchTurned,
 )
 from callbridge.core.ids import LegId, channel_of
 from callbridge.core.leg import Leg, Role
@@ -126,6 +128,10 @@ def _apply(world: World, event: AnyEvent) -> None:
             failures.order_failed(world, event)
         case AgentAsked():
             desk.asked(world, event)
+        case CallAsked():
+            acts.asked(world, event)
+        case SwitchTurned():
+            switches.turned(world, event)
         case DeviceChanged():
             staff.device_changed(world, event.phone, event.state)
         case DevicesListed():

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Order
-from callbridge.core.plan import Plan
+from callbridge.core.plan import Plan, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,8 @@ class Ask(StrEnum):
     NOT_READY = "not_ready"
     LOGOUT = "logout"
     END_WRAP_UP = "end_wrap_up"
+    EXTEND_WRAP_UP = "extend_wrap_up"
+    """More time for notes: wrap-up lasts until its queue's maximum, or until it is ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,43 @@ class AgentAsked(Event):
     reason: str = ""
     phone: str = ""
     """With LOGIN: the phone to move to; empty keeps the one in force."""
+    by: str = ""
+    """Who asks when it is not the agent: a supervisor or a program, by the name of its token. Told as an audit fact."""
+
+
+class CallAsk(StrEnum):
+    """What may be asked about a call."""
+
+    HANG_UP = "hang_up"
+    MOVE = "move"
+    """To another queue (``to``): the arrival is kept. A call that an agent has is taken from the agent."""
+    HEAD_START = "head_start"
+    """A waiting call gets this advantage (``seconds``) instead of its tier's."""
+    PULL = "pull"
+    """A waiting call is offered to an agent (``to``) now, whoever fits better; if that fails it waits on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAsked(Event):
+    call: str
+    ask: CallAsk
+    to: Target | None = None
+    seconds: float = 0.0
+    by: str = ""
+    """Who asks: the name of a token, or the agent's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchTurned(Event):
+    """Somebody turned one of the switches that hold until turned back, restarts included."""
+
+    switch: str
+    on: bool
+    by: str = ""
+
+
+BYPASS = "bypass"
+"""The switch that sends every new call to the fallback at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +346,8 @@ AnyEvent = (
     Heard
     | OrderFailed
     | AgentAsked
+    | CallAsked
+    | SwitchTurned
     | DeviceChanged
     | DevicesListed
     | PhoneInspected

@@ -102,8 +102,8 @@ class TalkEnded(Fact):
     talked: float
     held: float
     ended_by: str
-    """``customer``, ``agent``, ``transfer``, ``taken`` (somebody took the call away), ``fault`` or ``lost`` (found gone
-    after a reconnect)."""
+    """``customer``, ``agent``, ``transfer``, ``moved`` or ``supervisor`` (somebody asked for it), ``taken`` (somebody took
+    the call away in the PBX), ``fault`` or ``lost`` (found gone after a reconnect)."""
     estimated: bool = False
 
 
@@ -159,9 +159,43 @@ class DifferenceFound(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAlerted(Fact):
+    """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit) or
+    ``offers_missed`` (``count`` offers in a row came to nothing)."""
+
+    kind: str
+    reason: str = ""
+    limit: float = 0.0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskRefused(Fact):
+    """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
+
     ask: str
     reason: str
+    by: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskGranted(Fact):
+    """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
+
+    ask: str
+    by: str
+    to: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchChanged(Fact):
+    """A switch (``bypass``) was turned."""
+
+    switch: str
+    on: bool
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +220,9 @@ AnyFact = (
     | AgentChanged
     | OrderGaveUp
     | DifferenceFound
+    | AgentAlerted
     | AskRefused
+    | AskGranted
+    | SwitchChanged
     | EntityQuarantined
 )

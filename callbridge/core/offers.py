@@ -139,7 +139,7 @@ def joined(world: World, call: Call) -> None:
             waited=waited,
         )
     )
-    staff.change(world, world.agents[offer.agent], work=Work.TALKING)
+    staff.change(world, world.agents[offer.agent], work=Work.TALKING, misses=0)
 
 
 def end(world: World, call: Call, offer: Offer, result: Result, *, rang_until: float | None = None, cause: int = 0) -> None:

@@ -61,6 +61,22 @@ Then = ToQueue | ToDialplan
 
 
 @dataclass(frozen=True, slots=True)
+class ToAgent:
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToNumber:
+    """Somebody outside, or any other extension of the PBX."""
+
+    number: str
+
+
+Target = ToQueue | ToAgent | ToNumber
+"""Where a call can be handed on to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ladder:
     """What one tier of callers gets in one queue: promise, advantage and widening steps."""
 
@@ -96,6 +112,8 @@ class QueuePlan:
     pick: Pick = Pick.LONGEST_IDLE
     short_abandon: float = 5.0
     wrap_up: float = 15.0
+    wrap_up_most: float = 15.0
+    """How long an agent who asks for more may stay in wrap-up."""
     ring_for: float = 15.0
     music: str = "default"
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -117,6 +135,15 @@ class AgentPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason for being not ready. ``limit``: seconds after which an alert is told; ``digit``: its key on the phone."""
+
+    name: str
+    limit: float | None = None
+    digit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that the core needs to know of the configuration."""
 
@@ -124,6 +151,9 @@ class Plan:
     entries: Mapping[str, str] = field(default_factory=dict)
     """Entry name -> queue name."""
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    alert_after_misses: int = 3
+    """Offers in a row that an agent may let go before an alert is told, and at every multiple of it."""
     pbxs: tuple[str, ...] = ("pbx",)
     """Names of the PBXs; a nailed-up session lives on the first."""
     default_tier: str = "standard"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callbridge.core.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.call import IllegalMove
-from callbridge.core.facts import AgentChanged, WrapUpEnded
+from callbridge.core.facts import AgentAlerted, AgentChanged, WrapUpEnded
 from callbridge.core.ids import LegId, channel_of
 from callbridge.core.leg import Role
 from callbridge.core.legs import hang_up, open_leg
@@ -20,6 +20,9 @@ SESSION_RING = 60.0
 
 SESSION_CHECK = 5.0
 """Seconds after which we ask, and go on asking, whether a phone that rings at log-in was answered."""
+
+LONGEST_REST = 600.0
+"""Seconds beyond which the penalty of an agent whose offers keep failing no longer doubles."""
 
 OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
 IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
@@ -142,20 +145,47 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
 
 
 def cost(world: World, agent: Agent, penalty: Penalty | None) -> dict[str, object]:
-    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``."""
+    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
+    it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on."""
     if penalty is None:
         return {}
+    misses = agent.misses + 1
+    if misses % world.plan.alert_after_misses == 0:
+        world.tell(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="offers_missed", count=misses))
+    changes: dict[str, object] = {"misses": misses}
     if penalty.not_ready is not None and agent.intent is Intent.READY:
-        return_at = world.now + penalty.return_after if penalty.return_after is not None else None
-        return {"intent": Intent.NOT_READY, "reason": penalty.not_ready, "return_at": return_at}
-    return {"rest_until": world.now + penalty.rest} if penalty.rest > 0 else {}
+        back = penalty.return_after
+        changes |= not_ready(world, penalty.not_ready)
+        changes["return_at"] = world.now + _doubled(back, misses) if back is not None else None
+    elif penalty.rest > 0:
+        changes["rest_until"] = world.now + _doubled(penalty.rest, misses)
+    return changes
+
+
+def _doubled(seconds: float, misses: int) -> float:
+    return max(seconds, min(LONGEST_REST, seconds * 2.0 ** min(misses - 1, 20)))
+
+
+def not_ready(world: World, name: str) -> dict[str, object]:
+    """What being not ready for this reason changes for an agent."""
+    reason = world.plan.reasons.get(name)
+    limit = reason.limit if reason is not None else None
+    limit_at = world.now + limit if limit is not None else None
+    return {"intent": Intent.NOT_READY, "reason": name, "return_at": None, "limit_at": limit_at}
+
+
+READY: dict[str, object] = {"intent": Intent.READY, "reason": "", "return_at": None, "limit_at": None}
+LOGGED_OUT: dict[str, object] = {"intent": Intent.LOGGED_OUT, "reason": "", "return_at": None, "limit_at": None, "misses": 0}
+"""What being ready, or logged out, changes for an agent."""
 
 
 def deadline_passed(world: World, agent: Agent) -> None:
     """Something about this agent is due: the end of wrap-up, a rest or a pause, or a doubt about the phone."""
     if agent.return_at is not None and agent.return_at <= world.now:
-        agent = change(world, agent, return_at=None, intent=Intent.READY, reason="")
-        agent = open_session(world, agent)
+        agent = open_session(world, change(world, agent, **READY))
+    if agent.limit_at is not None and agent.limit_at <= world.now:
+        _over_limit(world, agent)
+        agent = change(world, agent, limit_at=None)
     if agent.inspect_at is not None and agent.inspect_at <= world.now:
         agent = change(world, agent, inspect_at=None)
         if agent.leg is None and (world.phones.get(agent.phone) or "") in IN_USE_STATES:
@@ -163,6 +193,22 @@ def deadline_passed(world: World, agent: Agent) -> None:
     if 0.0 < agent.rest_until <= world.now:
         agent = change(world, agent, rest_until=0.0)
     agent = settle(world, agent)
+
+
+def _over_limit(world: World, agent: Agent) -> None:
+    reason = world.plan.reasons.get(agent.reason)
+    if reason is None or reason.limit is None:
+        return  # the plan has changed since
+    world.tell(
+        AgentAlerted(
+            seq=world.next_seq(),
+            at=world.now,
+            agent=agent.id,
+            kind="reason_limit",
+            reason=agent.reason,
+            limit=reason.limit,
+        )
+    )
 
 
 # -- the phone ------------------------------------------------------------------------------------------------------

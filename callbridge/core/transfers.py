@@ -148,20 +148,30 @@ def _match_halves(world: World, pair: str) -> None:
 
 
 def _requeue(world: World, call: Call, entry: str) -> None:
-    """The same call's next visit, with tier, arrival and story kept."""
+    """The same call's next visit, by the entry that the transfer led to."""
     queue = world.plan.entries.get(entry)
+    if queue is None or queue not in world.plan.queues:
+        call = _out_of_bridge(world, evolve(call, entry=entry))
+        call = evolve(call, phase=after(call.phase, Move.QUEUE))
+        visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
+        return
+    queue_again(world, evolve(call, entry=entry), queue)
+
+
+def queue_again(world: World, call: Call, queue: str) -> None:
+    """The same call's next visit, with tier, arrival and story kept."""
+    call = _out_of_bridge(world, call)
+    world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def _out_of_bridge(world: World, call: Call) -> Call:
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
         customer = world.legs.get(call.leg)
         if customer is not None:
             world.put_leg(customer, bridge=None)
-    call = evolve(call, bridge=None, entry=entry)
-    if queue is None or queue not in world.plan.queues:
-        call = evolve(call, phase=after(call.phase, Move.QUEUE))
-        visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
-        return
-    world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
-    visits.begin_visit(world, call, queue)
+    return evolve(call, bridge=None)
 
 
 def transferred(world: World, event: LegTransferred) -> None:

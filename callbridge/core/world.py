@@ -6,7 +6,7 @@ that raises is undone as if it had never begun, and a step that ends well leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,6 +21,7 @@ from callbridge.core.matcher import Matcher
 from callbridge.core.orders import Order
 from callbridge.core.plan import Plan
 from callbridge.core.rows import evolve
+from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally, tally_key
 
 Row = TypeVar("Row")
@@ -132,6 +133,7 @@ class World:
         self.legs: Table[Leg] = Table("legs", self._journal, self._leg_changed)
         self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
         self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
+        self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
         self.down: set[str] = set()
@@ -312,10 +314,23 @@ class World:
 
     # -- saving and restoring -----------------------------------------------------------------------------------
 
-    def saved_tables(self) -> dict[str, Table[Call] | Table[Leg] | Table[Agent] | Table[Tally]]:
-        return {"calls": self.calls, "legs": self.legs, "agents": self.agents, "tallies": self.tallies}
+    def saved_tables(self) -> dict[str, Table[Call] | Table[Leg] | Table[Agent] | Table[Tally] | Table[Switch]]:
+        return {
+            "calls": self.calls,
+            "legs": self.legs,
+            "agents": self.agents,
+            "tallies": self.tallies,
+            "switches": self.switches,
+        }
 
-    def restore(self, calls: list[Call], legs: list[Leg], agents: list[Agent], tallies: list[Tally]) -> None:
+    def restore(
+        self,
+        calls: Iterable[Call],
+        legs: Iterable[Leg],
+        agents: Iterable[Agent],
+        tallies: Iterable[Tally],
+        switches: Iterable[Switch] = (),
+    ) -> None:
         """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
         for leg in legs:
             self.legs.put(leg.id, leg)
@@ -325,6 +340,8 @@ class World:
             self.calls.put(call.id, call)
         for tally in tallies:
             self.tallies.put(tally_key(tally.queue, tally.day), tally)
+        for switch in switches:
+            self.switches.put(switch.id, switch)
         self._journal.clear()
 
     def put_leg(self, leg: Leg, **changes: object) -> Leg:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from callbridge.core.events import (
     AgentAsked,
     AnyEvent,
+    CallAsked,
     CallerArrived,
     DeadlinePassed,
     DeviceChanged,
@@ -22,6 +23,8 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
             return _of_leg(world, key) if kind == "leg" else (kind, key)
         case AgentAsked(agent=agent):
             return ("agent", agent) if agent in world.agents else None
+        case CallAsked(call=call):
+            return ("call", call) if call in world.calls else None
         case DeviceChanged(phone=phone) | PhoneInspected(phone=phone):
             agent_row = world.agent_at(phone)
             return ("agent", agent_row.id) if agent_row is not None else None

@@ -20,7 +20,7 @@ from callbridge.core.engine import step
 from callbridge.core.events import (
     AgentAsked,
     AnyEvent,
-    Ask,
+    CallAsked,
     CallerArrived,
     ClockMoved,
     DayBegan,
@@ -29,6 +29,7 @@ from callbridge.core.events import (
     OrderFailed,
     PbxLost,
     PbxSnapshot,
+    SwitchTurned,
     Why,
 )
 from callbridge.core.facts import AnyFact, AskRefused
@@ -124,9 +125,8 @@ class Runtime:
         self._inbox.append(event)
         self._wake.set()
 
-    async def ask(self, agent: str, ask: Ask, *, reason: str = "", phone: str = "") -> AskRefused | None:
-        """Ask something for an agent; gives the refusal, or None when it was carried out."""
-        event = AgentAsked(at=self.clock.now(), agent=agent, ask=ask, reason=reason, phone=phone)
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+        """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
         answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer
         self.tell(event)

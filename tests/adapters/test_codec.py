@@ -122,6 +122,8 @@ def test_a_fact_is_named_in_snake_case() -> None:
         "queue": "",
         "ask": "ready",
         "reason": "no",
+        "by": "",
+        "unknown": False,
     }
     assert "arrived" in fact_type(
         CallArrived(seq=1, at=1.0, leg="p/1", entry="", tier="", number="", name="", uniqueid="", linkedid="")

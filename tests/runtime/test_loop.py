@@ -13,6 +13,7 @@ from callbridge.adapters.link import NotSent
 from callbridge.adapters.store import Displaced
 from callbridge.core import engine
 from callbridge.core.events import (
+    AgentAsked,
     AnyEvent,
     Ask,
     CallerArrived,
@@ -81,8 +82,10 @@ async def test_a_batch_takes_no_more_than_its_share_and_the_rest_follows() -> No
 async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> None:
     async with house() as one:
         await _with_bob(one)
-        assert await one.runtime.ask("bob", Ask.NOT_READY, reason="lunch") is None
-        refused = await one.runtime.ask("nobody", Ask.READY)
+        assert (
+            await one.runtime.ask(AgentAsked(at=one.runtime.clock.now(), agent="bob", ask=Ask.NOT_READY, reason="lunch")) is None
+        )
+        refused = await one.runtime.ask(AgentAsked(at=one.runtime.clock.now(), agent="nobody", ask=Ask.READY))
         assert refused is not None
         assert refused.reason == "unknown agent"
 

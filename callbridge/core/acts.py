@@ -1,0 +1,146 @@
+"""What supervisors and programs ask about calls: hang up, move, change the head start, pull to an agent."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core import calls, legs, offers, transfers, visits
+from callbridge.core.agent import eligible
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.events import CallAsk, CallAsked
+from callbridge.core.facts import AskGranted, AskRefused
+from callbridge.core.matcher import Pair
+from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+GOING = (Phase.LEAVING, Phase.ENDING)
+
+
+def asked(world: World, event: CallAsked) -> None:
+    """Carry out what was asked about a call; what cannot be is refused with a reason."""
+    call = world.calls.get(event.call)
+    if call is None:
+        _refuse(world, event, "no such call, or it is over", unknown=True)
+    elif call.phase in GOING:
+        _refuse(world, event, f"the call is {call.phase}")
+    else:
+        match event.ask:
+            case CallAsk.HANG_UP:
+                _grant(world, event)
+                _hang_up(world, call)
+            case CallAsk.MOVE:
+                _move(world, call, event)
+            case CallAsk.HEAD_START:
+                _head_start(world, call, event)
+            case CallAsk.PULL:
+                _pull(world, call, event)
+            case _:
+                assert_never(event.ask)
+
+
+def target_text(to: Target | None) -> str:
+    """A target as people write it: ``queue:sales``, ``agent:1001``, ``number:4420...``."""
+    match to:
+        case ToQueue(queue):
+            return f"queue:{queue}"
+        case ToAgent(agent):
+            return f"agent:{agent}"
+        case ToNumber(number):
+            return f"number:{number}"
+        case None:
+            return ""
+        case _:
+            assert_never(to)
+
+
+def _grant(world: World, event: CallAsked) -> None:
+    to = target_text(event.to)
+    world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+
+
+def _refuse(world: World, event: CallAsked, reason: str, *, unknown: bool = False) -> None:
+    world.tell(
+        AskRefused(
+            seq=world.next_seq(),
+            at=world.now,
+            call=event.call,
+            ask=event.ask,
+            reason=reason,
+            by=event.by,
+            unknown=unknown,
+        )
+    )
+
+
+def _hang_up(world: World, call: Call) -> None:
+    """End the call as if the caller had: the visit, which nobody answered, failed."""
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="hung_up")
+    if call.segment is not None:
+        call = calls.end_segment(world, call, "supervisor", world.now)
+    legs.hang_up(world, call.far)
+    calls.dismiss(world, call)
+
+
+def _move(world: World, call: Call, event: CallAsked) -> None:
+    match event.to:
+        case ToQueue(queue) if queue in world.plan.queues:
+            pass
+        case ToQueue(queue):
+            _refuse(world, event, f"no such queue: {queue}", unknown=True)
+            return
+        case _:
+            _refuse(world, event, "a call moves to a queue")
+            return
+    if call.visit is not None and call.visit.queue == queue:
+        _refuse(world, event, f"the call waits in {queue} already")
+        return
+    if call.phase is Phase.JOINING:
+        _refuse(world, event, "an agent is just answering")
+        return
+    _grant(world, event)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason="moved")
+        visits.begin_visit(world, call, queue)
+        return
+    if call.segment is not None:
+        call = calls.end_segment(world, call, "moved", world.now, keep_bridge=True)
+    legs.hang_up(world, call.far)
+    transfers.queue_again(world, evolve(call, far=None), queue)
+
+
+def _head_start(world: World, call: Call, event: CallAsked) -> None:
+    if call.visit is None:
+        _refuse(world, event, "the call does not wait")
+        return
+    ladder = world.matcher.ladder(call.visit.queue, call.tier)
+    if ladder is None:
+        _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
+        return
+    _grant(world, event)
+    rank = call.arrived_at + ladder.answer_within - event.seconds
+    world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
+
+
+def _pull(world: World, call: Call, event: CallAsked) -> None:
+    match event.to:
+        case ToAgent(name):
+            agent = world.agents.get(name)
+        case _:
+            _refuse(world, event, "a call is pulled to an agent")
+            return
+    if agent is None:
+        _refuse(world, event, f"no such agent: {name}", unknown=True)
+    elif call.phase is not Phase.WAITING:
+        _refuse(world, event, f"the call is {call.phase}")
+    elif not eligible(agent, world.now):
+        _refuse(world, event, f"agent {name} is not free")
+    else:
+        _grant(world, event)
+        offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

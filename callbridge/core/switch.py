@@ -1,0 +1,15 @@
+"""A switch: something that people turn on and off while everything runs; it holds until it is turned back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """``by`` and ``since`` say who turned it last, and when."""
+
+    id: str
+    on: bool
+    by: str = ""
+    since: float = 0.0

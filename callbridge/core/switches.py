@@ -1,0 +1,27 @@
+"""Switches: what people turn on and off while everything runs, and what holds until it is turned back."""
+
+from __future__ import annotations
+
+from callbridge.core.events import BYPASS, SwitchTurned
+from callbridge.core.facts import AskRefused, SwitchChanged
+from callbridge.core.switch import Switch
+from callbridge.core.world import World
+
+KNOWN = frozenset({BYPASS})
+
+
+def turned(world: World, event: SwitchTurned) -> None:
+    """Turn a switch; turning it where it stands is no news."""
+    if event.switch not in KNOWN:
+        reason = f"no such switch: {event.switch}"
+        world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
+        return
+    if is_on(world, event.switch) is event.on:
+        return
+    world.switches.put(event.switch, Switch(id=event.switch, on=event.on, by=event.by, since=world.now))
+    world.tell(SwitchChanged(seq=world.next_seq(), at=world.now, switch=event.switch, on=event.on, by=event.by))
+
+
+def is_on(world: World, switch: str) -> bool:
+    row = world.switches.get(switch)
+    return row is not None and row.on
