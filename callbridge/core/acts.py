@@ -9,6 +9,7 @@ from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import CallAsk, CallAsked
 from callbridge.core.facts import AskGranted, AskRefused
+from callbridge.core.ids import pbx_of
 from callbridge.core.matcher import Pair
 from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.rows import evolve
@@ -82,7 +83,7 @@ def _hang_up(world: World, call: Call) -> None:
     if call.segment is not None:
         call = calls.end_segment(world, call, "supervisor", world.now)
     legs.hang_up(world, call.far)
-    calls.dismiss(world, call)
+    calls.dismiss(world, evolve(call, far=None))
 
 
 def _move(world: World, call: Call, event: CallAsked) -> None:
@@ -139,6 +140,8 @@ def _pull(world: World, call: Call, event: CallAsked) -> None:
         _refuse(world, event, f"no such agent: {name}", unknown=True)
     elif call.phase is not Phase.WAITING:
         _refuse(world, event, f"the call is {call.phase}")
+    elif pbx_of(call.leg) in world.down:
+        _refuse(world, event, f"PBX {pbx_of(call.leg)} cannot be reached")
     elif not eligible(agent, world.now):
         _refuse(world, event, f"agent {name} is not free")
     else:

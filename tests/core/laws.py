@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from callbridge.core.agent import Agent, Work, eligible, published
+from callbridge.core.agent import Agent, State, Work, eligible, published
 from callbridge.core.call import Call, Phase
 from callbridge.core.facts import (
     AgentChanged,
@@ -68,6 +68,9 @@ class Books:
         self.offers: dict[str, str] = {}
         self.talks: dict[str, str] = {}
         self.agents: dict[str, tuple[str, str]] = {}
+        self.logged_in: dict[str, float] = {}
+        self.spent: dict[str, float] = {}
+        """Seconds in all states since the log-in."""
         self.outcomes: list[tuple[str, str]] = []
         """(queue, outcome) of every visit that ended."""
 
@@ -105,8 +108,19 @@ class Books:
                 before = self.agents.get(fact.agent, ("logged_out", ""))
                 assert (fact.previous, fact.previous_reason) == before, "states follow one upon the other"
                 self.agents[fact.agent] = (fact.state, fact.reason)
+                self._clock_in(fact)
             case _:
                 pass
+
+    def _clock_in(self, fact: AgentChanged) -> None:
+        """The seconds of all states sum to the time logged in, exactly, at every change."""
+        if fact.previous == State.LOGGED_OUT:
+            self.logged_in[fact.agent] = fact.at
+            self.spent[fact.agent] = 0.0
+            return
+        self.spent[fact.agent] += fact.lasted
+        logged_in = fact.at - self.logged_in[fact.agent]
+        assert abs(self.spent[fact.agent] - logged_in) < 1e-6, (fact, self.spent[fact.agent], logged_in)
 
     def check(self, world: World) -> None:
         """The facts told add up to the world as it is."""

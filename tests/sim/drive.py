@@ -16,19 +16,24 @@ from callbridge.core.agent import Agent
 from callbridge.core.call import Call
 from callbridge.core.engine import step
 from callbridge.core.events import (
+    BYPASS,
     AgentAsked,
     AnyEvent,
     Ask,
+    CallAsk,
+    CallAsked,
     DayBegan,
     DeadlinePassed,
     PbxLost,
     PbxSnapshot,
     PlanChanged,
+    SwitchTurned,
 )
 from callbridge.core.facts import AnyFact, CallArrived
 from callbridge.core.leg import Leg
 from callbridge.core.orders import Order
-from callbridge.core.plan import Plan
+from callbridge.core.plan import Plan, Target, ToAgent, ToQueue
+from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
 from tests.sim.agenda import Agenda
@@ -143,6 +148,8 @@ class Day:
         for _ in range(scene.asks):
             agent, ask = rng.choice(agents), rng.choice([*Ask, Ask.READY, Ask.LOGIN])
             self._sometime(length, partial(self._ask, agent.id, ask))
+        for _ in range(scene.acts):
+            self._sometime(length, self._act)
         for _ in range(scene.private_calls):
             phone = rng.choice(agents).phone
             self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
@@ -165,6 +172,25 @@ class Day:
     def _ask(self, agent: str, ask: Ask) -> None:
         reason = "lunch" if ask is Ask.NOT_READY else ""
         self.hear(AgentAsked(at=self.agenda.now, agent=agent, ask=ask, reason=reason))
+
+    def _act(self) -> None:
+        """A supervisor does something to some call, sensible or not; or turns the bypass for a moment."""
+        rng = self.rng
+        calls = sorted(self.world.calls)
+        if not calls or rng.random() < 0.1:
+            self.hear(SwitchTurned(at=self.agenda.now, switch=BYPASS, on=True, by="eva"))
+            self.agenda.after(2.0, lambda: self.hear(SwitchTurned(at=self.agenda.now, switch=BYPASS, on=False, by="eva")))
+            return
+        ask = rng.choice([*CallAsk, CallAsk.MOVE, CallAsk.PULL])
+        to: Target = ToAgent(rng.choice(list(self.scene.plan.agents)))
+        if ask is CallAsk.MOVE:
+            to = ToQueue(rng.choice(list(self.scene.plan.queues)))
+        call = rng.choice(calls)
+        customer = self.toy.channels.get(self.world.calls[call].leg)
+        if ask is CallAsk.HANG_UP and customer is not None:
+            customer.unwanted = True
+        seconds = rng.choice([0.0, 60.0, 600.0])
+        self.hear(CallAsked(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, by="eva"))
 
     def _all_ask(self, ask: Ask) -> None:
         for agent in self.scene.plan.agents:
@@ -309,25 +335,25 @@ def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:
     """A fresh process's world, filled with the rows that were saved."""
     world = World(plan, f"b{number}")
     world.now = now
-    calls = [row for row in rows.values() if isinstance(row, Call)]
-    legs = [row for row in rows.values() if isinstance(row, Leg)]
-    agents = [row for row in rows.values() if isinstance(row, Agent)]
-    tallies = [row for row in rows.values() if isinstance(row, Tally)]
-    world.restore(calls, legs, agents, tallies)
+    _restore(world, rows)
     return Life(world, plan, dict(rows), now)
+
+
+def _restore(world: World, rows: Saved) -> None:
+    world.restore(
+        [row for row in rows.values() if isinstance(row, Call)],
+        [row for row in rows.values() if isinstance(row, Leg)],
+        [row for row in rows.values() if isinstance(row, Agent)],
+        [row for row in rows.values() if isinstance(row, Tally)],
+        [row for row in rows.values() if isinstance(row, Switch)],
+    )
 
 
 def replay(life: Life) -> None:
     """The record is the whole input: the same events make the same orders, facts and world."""
     fresh = World(life.plan, life.world.boot)
     fresh.now = life.began_at
-    rows = life.rows.values()
-    fresh.restore(
-        [row for row in rows if isinstance(row, Call)],
-        [row for row in rows if isinstance(row, Leg)],
-        [row for row in rows if isinstance(row, Agent)],
-        [row for row in rows if isinstance(row, Tally)],
-    )
+    _restore(fresh, life.rows)
     for event, orders, facts in life.steps:
         if isinstance(event, DeadlinePassed):
             must(fresh.take_due(event.at) == event, "another deadline in the replay than", event)

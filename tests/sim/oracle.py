@@ -39,7 +39,8 @@ def ladder(plan: Plan, queue: str, tier: str) -> Ladder:
 def rank(plan: Plan, call: Call) -> float:
     assert call.visit is not None
     steps = ladder(plan, call.visit.queue, call.tier)
-    return call.arrived_at + steps.answer_within - steps.head_start
+    head_start = steps.head_start if call.visit.head_start is None else call.visit.head_start
+    return call.arrived_at + steps.answer_within - head_start
 
 
 def window(steps: Ladder, waited: float) -> int:

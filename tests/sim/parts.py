@@ -48,6 +48,8 @@ class Channel:
     """Of an agent's leg: the customer whom it rings for."""
     other: LegId | None = None
     talked: bool = False
+    unwanted: bool = False
+    """A supervisor wants this caller gone."""
     handed_on: bool = False
 
 

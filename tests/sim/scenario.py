@@ -48,6 +48,8 @@ class Scenario:
     length: float = 45.0
     callers: int = 10
     asks: int = 8
+    acts: int = 0
+    """What a supervisor does to calls."""
     private_calls: int = 2
     unplugs: int = 1
     reloads: int = 0
@@ -74,6 +76,7 @@ def scenario(rng: Random) -> Scenario:
         manners=manners,
         callers=rng.choice([6, 10, 14]),
         asks=rng.choice([2, 6, 10]),
+        acts=rng.choice([0, 0, 4, 10]),
         private_calls=rng.choice([0, 2]),
         unplugs=rng.choice([0, 1, 2]),
         reloads=rng.choice([0, 0, 0, 1]),

@@ -335,7 +335,7 @@ class ToyPbx:
             self.say(LegMoved(at=0.0, leg=channel.id))
 
     def _hang_up(self, channel: Channel, cause: int) -> None:
-        if channel.kind is Kind.CUSTOMER and not channel.talked:
+        if channel.kind is Kind.CUSTOMER and not (channel.talked or channel.unwanted):
             self.thrown_out.append(channel.id)
         if not channel.up and self.people.races(channel.id):
             self.answer(channel.id)

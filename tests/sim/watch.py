@@ -260,7 +260,7 @@ class Watch:
     def _order_of_offers(self, world: World, facts: list[AnyFact]) -> None:
         """Whoever was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
         made = [fact for fact in facts if isinstance(fact, OfferMade)]
-        if not made:
+        if not made or any(fact.needs.startswith("pulled by") for fact in made):
             return
         calls = {call.id: call for call in oracle.waiting(world)}
         agents = {agent.id: agent for agent in oracle.free(world)}
