@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from callbridge.core.facts import AnyFact, CallArrived, CallTransferred
+from callbridge.core.facts import AnyFact, AskGranted, CallArrived, CallTransferred, HandingBegan, HandingEnded
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -36,6 +36,8 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case CallTransferred():
             return (("target", fact.target),)
+        case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith("number:"):
+            return (("to", fact.to),)
         case _:
             return ()
 
@@ -44,4 +46,6 @@ def masked(field: str, value: str) -> str:
     """A personal field as others may see it: numbers keep their ends, names are left out."""
     if field == "name":
         return "*****" if value else ""
+    if field == "to":
+        return f"number:{mask(value.removeprefix('number:'))}"
     return mask(value)

@@ -39,8 +39,8 @@ class Stamp:
 
 def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = True) -> View:
     """A call as others see it; ``queue`` and ``agent`` are the ones that have it now."""
-    segment, offer, visit = call.segment, call.offer, call.visit
-    agent = segment.agent if segment is not None else offer.agent if offer is not None else ""
+    visit = call.visit
+    holder = call.segment or call.offer or call.handing
     return {
         "state": ENDED if ended else call.phase.value,
         "queue": queue_of(call),
@@ -48,7 +48,7 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
         "number": mask(call.number) if masked else call.number,
         "arrived_at": call.arrived_at,
         "step": visit.window if visit is not None else "",
-        "agent": agent,
+        "agent": holder.agent if holder is not None else "",
         "updated_at": stamp.now,
         "seq": stamp.seq,
     }
@@ -99,7 +99,8 @@ def queue_view(waiting: Iterable[float], states: Mapping[str, int], tally: Tally
 def queue_of(call: Call) -> str:
     if call.visit is not None:
         return call.visit.queue
-    return call.segment.queue if call.segment is not None else ""
+    holder = call.segment or call.handing
+    return holder.queue if holder is not None else ""
 
 
 def queues_for(plan: Plan, profile: Profile) -> frozenset[str]:
@@ -258,9 +259,9 @@ class Board:
             self._stamps.pop(("call", key), None)
             self.ended[key] = (old, self._stamp)
         for call in (old, new):
-            holder = call and (call.segment or call.offer)
-            if holder and holder.agent in self.agents:
-                touched.add(("agent", holder.agent))
+            for holder in (call.segment, call.offer, call.handing) if call is not None else ():
+                if holder is not None and holder.agent in self.agents:
+                    touched.add(("agent", holder.agent))
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
         if call.visit is not None and call.visit.queue in self._queues:

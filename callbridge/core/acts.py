@@ -1,17 +1,17 @@
-"""What supervisors and programs ask about calls: hang up, move, change the head start, pull to an agent."""
+"""What agents, supervisors and programs ask about calls; the stories of handing on and of supervision are elsewhere."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import calls, legs, offers, transfers, visits
+from callbridge.core import handing, legs, offers, segments, supervise, visits
 from callbridge.core.agent import eligible
-from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
 from callbridge.core.facts import AskGranted, AskRefused
 from callbridge.core.ids import pbx_of
 from callbridge.core.matcher import Pair
-from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.plan import ToAgent, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -36,28 +36,49 @@ def asked(world: World, event: CallAsked) -> None:
                 _head_start(world, call, event)
             case CallAsk.PULL:
                 _pull(world, call, event)
+            case CallAsk.HAND_ON:
+                _hand_on(world, call, event, Way.BLIND)
+            case CallAsk.CONSULT:
+                _hand_on(world, call, event, Way.CONSULT)
+            case CallAsk.COMPLETE:
+                _conclude(world, event, handing.complete(world, call))
+            case CallAsk.RETURN:
+                _conclude(world, event, handing.go_back(world, call))
+            case CallAsk.CONFERENCE:
+                _conclude(world, event, handing.conference(world, call))
+            case CallAsk.LISTEN | CallAsk.WHISPER | CallAsk.BARGE | CallAsk.TAKE_OVER:
+                _supervise(world, call, event)
+            case CallAsk.RELEASE:
+                _conclude(world, event, supervise.leave(world, call, event.by))
             case _:
                 assert_never(event.ask)
 
 
-def target_text(to: Target | None) -> str:
-    """A target as people write it: ``queue:sales``, ``agent:1001``, ``number:4420...``."""
-    match to:
-        case ToQueue(queue):
-            return f"queue:{queue}"
-        case ToAgent(agent):
-            return f"agent:{agent}"
-        case ToNumber(number):
-            return f"number:{number}"
-        case None:
-            return ""
-        case _:
-            assert_never(to)
-
-
 def _grant(world: World, event: CallAsked) -> None:
-    to = target_text(event.to)
+    to = handing.target_text(event.to)
     world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+
+
+def _conclude(world: World, event: CallAsked, reason: str) -> None:
+    """Tell whether it was done (no reason) or not."""
+    if reason:
+        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+    else:
+        _grant(world, event)
+
+
+def _hand_on(world: World, call: Call, event: CallAsked, way: Way) -> None:
+    reason = handing.refusal(world, call, event.to, way)
+    _conclude(world, event, reason)
+    if not reason and event.to is not None:
+        handing.begin(world, call, event.to, way)
+
+
+def _supervise(world: World, call: Call, event: CallAsked) -> None:
+    reason = supervise.refusal(world, call, event.phone, event.by)
+    _conclude(world, event, reason)
+    if not reason:
+        supervise.join(world, call, Mode(event.ask), event.phone, event.by)
 
 
 def _refuse(world: World, event: CallAsked, reason: str, *, unknown: bool = False) -> None:
@@ -80,10 +101,11 @@ def _hang_up(world: World, call: Call) -> None:
         call = offers.withdraw(world, call, Result.CANCELLED)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="hung_up")
+    call = handing.cancel(world, call)
     if call.segment is not None:
-        call = calls.end_segment(world, call, "supervisor", world.now)
+        call = segments.end_segment(world, call, "supervisor", world.now)
     legs.hang_up(world, call.far)
-    calls.dismiss(world, evolve(call, far=None))
+    segments.dismiss(world, evolve(call, far=None))
 
 
 def _move(world: World, call: Call, event: CallAsked) -> None:
@@ -110,10 +132,11 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
         call = visits.end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason="moved")
         visits.begin_visit(world, call, queue)
         return
+    call = handing.cancel(world, call)
     if call.segment is not None:
-        call = calls.end_segment(world, call, "moved", world.now, keep_bridge=True)
+        call = segments.end_segment(world, call, "moved", world.now, keep_bridge=True)
     legs.hang_up(world, call.far)
-    transfers.queue_again(world, evolve(call, far=None), queue)
+    segments.queue_again(world, evolve(call, far=None), queue)
 
 
 def _head_start(world: World, call: Call, event: CallAsked) -> None:

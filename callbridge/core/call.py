@@ -4,7 +4,8 @@ Everything that may happen to a call's phase is in ALLOWED; nothing outside this
 The engine's stories move calls with ``after`` and decide what each move means for legs and agents.
 
     waiting -> offered -> joining -> talking -> ending     the ordinary way
-    talking -> outside                                     transferred to somebody who is not ours; the call goes on
+    talking -> handing -> talking, outside                 handed on: the caller hears music until the target answers
+    talking -> outside                                     transferred on the phone to somebody who is not ours
     talking, outside -> waiting                            transferred to one of our own entries: the next visit
     waiting -> leaving                                     on its way to the dialplan
 """
@@ -22,6 +23,7 @@ class Phase(StrEnum):
     OFFERED = "offered"
     JOINING = "joining"
     TALKING = "talking"
+    HANDING = "handing"
     OUTSIDE = "outside"
     LEAVING = "leaving"
     ENDING = "ending"
@@ -32,6 +34,7 @@ class Move(StrEnum):
     RETRY = "retry"
     ANSWER = "answer"
     JOIN = "join"
+    HAND = "hand"
     HAND_ON = "hand_on"
     QUEUE = "queue"
     LEAVE = "leave"
@@ -56,11 +59,20 @@ ALLOWED: dict[Phase, dict[Move, Phase]] = {
         Move.HANG_UP: Phase.ENDING,
     },
     Phase.TALKING: {
+        Move.HAND: Phase.HANDING,
+        Move.HAND_ON: Phase.OUTSIDE,
+        Move.QUEUE: Phase.WAITING,
+        Move.HANG_UP: Phase.ENDING,
+    },
+    Phase.HANDING: {
+        Move.HAND: Phase.HANDING,
+        Move.JOIN: Phase.TALKING,
         Move.HAND_ON: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
         Move.HANG_UP: Phase.ENDING,
     },
     Phase.OUTSIDE: {
+        Move.HAND: Phase.HANDING,
         Move.HAND_ON: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
         Move.HANG_UP: Phase.ENDING,
@@ -141,10 +153,73 @@ class Segment:
         return self.held + (at - self.held_since if self.held_since is not None else 0.0)
 
 
+class Way(StrEnum):
+    """How a call is handed on."""
+
+    BLIND = "blind"
+    """The agent is free at once; the caller hears music until the target answers."""
+    CONSULT = "consult"
+    """The agent talks to the target first, and then completes, returns to the caller, or joins all three."""
+    BACK = "back"
+    """Nobody answered: back to the agent who handed the call on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handing:
+    """A call on its way to a target. ``queue`` is whose call it is: its wrap-up, and the way back."""
+
+    to: str
+    """``agent:1001`` or ``number:4420...``"""
+    leg: LegId | None
+    """The target's leg; None while the agent's phone, to which the call goes back, is not free yet."""
+    agent: str
+    """The target when it is an agent."""
+    by: str
+    queue: str
+    began_at: float
+    until: float | None
+    """When the target has rung for long enough, or what was ordered must have happened."""
+    way: Way
+    playback: str = ""
+    """The beep of a nailed-up agent."""
+    reached: bool = False
+    """The target has answered."""
+    together: bool = False
+    """Caller, agent and target are in one bridge."""
+
+
+class Mode(StrEnum):
+    """How a supervisor takes part in a talk."""
+
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    """Heard by the agent only."""
+    BARGE = "barge"
+    """Heard by both."""
+    TAKE_OVER = "take_over"
+    """In place of the agent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """One supervisor with one talk. ``leg`` is the supervisor's phone, ``snoop`` what it listens through."""
+
+    leg: LegId
+    by: str
+    phone: str
+    mode: Mode
+    agent: str
+    began_at: float
+    up: bool = False
+    snoop: LegId | None = None
+    bridge: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached,
-    ``segment`` while an agent talks, ``far`` while transferred to somebody who is not ours."""
+    ``segment`` while an agent talks, ``handing`` while it is being handed on, ``far`` while with somebody who is
+    not ours."""
 
     id: str
     leg: LegId
@@ -157,7 +232,15 @@ class Call:
     visit: Visit | None = None
     offer: Offer | None = None
     segment: Segment | None = None
+    handing: Handing | None = None
     far: LegId | None = None
+    handed_by: str = ""
+    """The agent who handed the call on last, from ``handed_queue``: to whom it comes back when nobody answers."""
+    handed_queue: str = ""
+    watching: tuple[Watching, ...] = ()
+    keys: str = ""
+    """What the agent has pressed of a code so far."""
+    keys_until: float | None = None
     bridge: str | None = None
     outcome: str = ""
     segments: int = 0

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from callbridge.core import legs, offers, staff, visits
-from callbridge.core.call import Call, Move, Outcome, Phase, Result, Segment, after
+from callbridge.core import handing, keys, legs, offers, segments, staff, supervise, visits
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
-from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, TalkEnded
+from callbridge.core.facts import CallArrived, CallDiverted
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import Answer, Bridge, DropBridge, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.rows import evolve
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
-
-CLOSE_CHECK = 2.0
-"""Seconds for which the phone that transferred its caller may keep its own leg (it waits for a NOTIFY)."""
-
 
 # -- arrival --------------------------------------------------------------------------------------------------------
 
@@ -100,13 +96,14 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
     """The customer's leg is gone: whatever else belongs to the call ends now."""
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
+    call = handing.cancel(world, call)
     if call.segment is not None:
-        call = end_segment(world, call, "lost" if estimated else "customer", when, estimated)
+        call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
     if call.visit is not None:
         outcome = visits.abandoned(world, call, when)
         call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)
     legs.hang_up(world, call.far)
-    finish(world, call, when, estimated)
+    segments.finish(world, call, when, estimated)
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
@@ -118,90 +115,19 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
             offers.retry(world, call, result, cause=event.cause)
         else:
             offers.retry(world, call, Result.REJECTED, cause=event.cause)
+    elif call.handing is not None and call.handing.leg == leg.id:
+        handing.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
+    elif call.handing is not None and call.segment is not None and call.segment.leg == leg.id:
+        handing.agent_gone(world, call)
+    elif leg.role is Role.SUPERVISOR or leg.role is Role.SNOOP:
+        supervise.leg_gone(world, call, leg)
     elif call.segment is not None and call.segment.leg == leg.id:
-        call = end_segment(world, call, "lost" if estimated else "agent", when, estimated)
-        dismiss(world, call)
+        call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
+        segments.dismiss(world, call)
+    elif call.far == leg.id and leg.up_at is None and call.handed_by:
+        handing.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
-        dismiss(world, evolve(call, far=None))
-
-
-def end_segment(world: World, call: Call, by: str, when: float, estimated: bool = False, *, keep_bridge: bool = False) -> Call:
-    """An agent's share of the call is over: told, and the agent is released into wrap-up. Gives the call without it;
-    the bridge goes unless the call itself goes on (``by`` is ``transfer``, or ``keep_bridge``)."""
-    segment = call.segment
-    assert segment is not None
-    tell_talk_ended(world, call, segment, by, when, estimated)
-    call = evolve(call, segment=None)
-    if by != "transfer" and not keep_bridge:
-        call = _drop_bridge(world, call, (call.leg, segment.leg))
-    leg = world.legs.get(segment.leg)
-    agent = world.agents.get(segment.agent)
-    if leg is not None and by == "transfer":
-        leg = world.put_leg(leg, handed_on=call.id)
-    if leg is not None and leg.role is Role.SESSION:
-        world.put_leg(leg, call="", bridge=None)
-    elif leg is not None and by == "transfer":
-        world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
-    else:
-        legs.hang_up(world, segment.leg)
-    if agent is not None and agent.call == call.id:
-        if leg is None:
-            agent = staff.change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + staff.SETTLE)
-        elif leg.role is Role.SESSION:
-            agent = staff.change(world, agent, leg=None)
-        queue = world.plan.queues.get(segment.queue)
-        staff.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
-    return call
-
-
-def tell_talk_ended(world: World, call: Call, segment: Segment, by: str, when: float, estimated: bool = False) -> None:
-    world.tell(
-        TalkEnded(
-            seq=world.next_seq(),
-            at=when,
-            call=call.id,
-            agent=segment.agent,
-            queue=segment.queue,
-            talked=max(0.0, when - segment.began_at),
-            held=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
-            ended_by=by,
-            estimated=estimated,
-        )
-    )
-
-
-def _drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
-    if call.bridge is not None:
-        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
-    return evolve(call, bridge=None)
-
-
-def dismiss(world: World, call: Call) -> None:
-    """Nobody is left to talk to: the customer's leg is hung up."""
-    call = _drop_bridge(world, call, (call.leg,))
-    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
-    legs.hang_up(world, call.leg)
-
-
-def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:
-    """The end of the call in our books."""
-    call = _drop_bridge(world, call, ())
-    world.calls.drop(call.id)
-    tell_ended(world, call, when, estimated)
-
-
-def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
-    world.tell(
-        CallEnded(
-            seq=world.next_seq(),
-            at=when,
-            call=call.id,
-            lasted=max(0.0, when - call.arrived_at),
-            outcome=call.outcome,
-            segments=call.segments,
-            estimated=estimated,
-        )
-    )
+        segments.dismiss(world, evolve(call, far=None))
 
 
 def held(world: World, leg: LegId, *, held: bool) -> None:
@@ -238,7 +164,7 @@ def leg_moved(world: World, leg: Leg) -> None:
     world.legs.drop(leg.id)
     call = world.calls.get(leg.call)
     if call is not None and call.leg == leg.id:
-        finish(world, call, world.now)
+        segments.finish(world, call, world.now)
 
 
 def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
@@ -249,13 +175,13 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
         world.legs.drop(leg.id)
         if call.phase is Phase.LEAVING:
-            finish(world, call, world.now)
+            segments.finish(world, call, world.now)
         else:
             _taken_away(world, call)
         return
     if not event.in_app and call is not None and call.segment is not None and call.segment.leg == leg.id:
-        call = end_segment(world, call, "agent", world.now)
-        dismiss(world, call)
+        call = segments.end_segment(world, call, "agent", world.now)
+        segments.dismiss(world, call)
         return
     again = None
     if leg.music_owed:
@@ -285,19 +211,20 @@ def _up(world: World, event: LegProbed) -> float | None:
 def _taken_away(world: World, call: Call) -> None:
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
+    call = handing.cancel(world, call)
     if call.segment is not None:
-        call = end_segment(world, call, "taken", world.now)
+        call = segments.end_segment(world, call, "taken", world.now)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="taken_away")
     legs.hang_up(world, call.far)
-    finish(world, call, world.now)
+    segments.finish(world, call, world.now)
 
 
 def leave_again(world: World, call: Call) -> None:
     """The customer was to go on in the dialplan and did not: once more, then no more."""
     assert call.exit is not None
     if call.failures >= offers.MOST_FAILURES:
-        dismiss(world, call)
+        segments.dismiss(world, call)
         return
     context, extension = call.exit
     world.calls.put(call.id, evolve(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
@@ -317,5 +244,10 @@ def deadline_passed(world: World, call: Call) -> None:
         case Phase.LEAVING:
             world.order(Probe(leg=call.leg))
             world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))
-        case Phase.TALKING | Phase.OUTSIDE | Phase.ENDING:
+        case Phase.TALKING | Phase.HANDING:
+            if call.keys_until is not None and call.keys_until <= world.now:
+                call = keys.timed_out(world, call)
+            if call.phase in (Phase.TALKING, Phase.HANDING):
+                handing.deadline_passed(world, call)
+        case Phase.OUTSIDE | Phase.ENDING:
             world.calls.put(call.id, evolve(call, deadline=None))

@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import acts, calls, desk, failures, legs, offers, recovery, staff, switches, transfers
+from callbridge.core import (
+    acts,
+    calls,
+    desk,
+    failures,
+    handing,
+    keys,
+    legs,
+    offers,
+    recovery,
+    staff,
+    supervise,
+    switches,
+    transfers,
+)
 from callbridge.core.call import Phase
 from callbridge.core.events import (
     AgentAsked,
@@ -87,7 +101,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case CallerArrived():
             transfers.arrived(world, event)
         case LegEntered():
-            legs.entered(world, event.leg)
+            _leg_entered(world, event.leg)
         case LegRinging():
             _leg_ringing(world, event)
         case LegAnswered():
@@ -121,7 +135,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegTransferred():
             transfers.transferred(world, event)
         case DigitPressed():
-            pass
+            keys.pressed(world, event)
         case PlaybackEnded():
             _playback_ended(world, event)
         case OrderFailed():
@@ -169,6 +183,14 @@ def _sign_of_life(world: World, key: LegId) -> Leg | None:
     return leg
 
 
+def _leg_entered(world: World, key: LegId) -> None:
+    legs.entered(world, key)
+    leg = world.legs.get(key)
+    call = world.calls.get(leg.call) if leg is not None else None
+    if leg is not None and call is not None and leg.role is Role.SNOOP and leg.hung_at is None:
+        supervise.entered(world, call, key)
+
+
 def _leg_ringing(world: World, event: LegRinging) -> None:
     leg = _sign_of_life(world, event.leg)
     if leg is not None and not leg.rang:
@@ -186,6 +208,10 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         staff.session_answered(world, agent)
     elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:
         offers.answered(world, call)
+    elif call is not None and call.handing is not None and call.handing.leg == leg.id:
+        handing.answered(world, call)
+    elif call is not None and leg.role is Role.SUPERVISOR:
+        supervise.answered(world, call, leg)
 
 
 def _leg_joined(world: World, event: LegJoined) -> None:
@@ -196,6 +222,7 @@ def _leg_joined(world: World, event: LegJoined) -> None:
     call = world.calls.get(leg.call)
     if call is not None:
         offers.joined(world, call)
+        handing.joined(world, world.calls[call.id])
 
 
 def _leg_parted(world: World, event: LegParted) -> None:
@@ -210,11 +237,13 @@ def _leg_parted(world: World, event: LegParted) -> None:
 
 
 def _playback_ended(world: World, event: PlaybackEnded) -> None:
-    """The beep of a nailed-up agent is over: put the caller through."""
+    """The beep of a nailed-up agent is over: put the call through."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == event.playback:
         offers.answered(world, call)
+    elif call is not None and call.handing is not None and call.handing.playback == event.playback:
+        handing.answered(world, call)
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:

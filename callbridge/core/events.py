@@ -120,6 +120,8 @@ class LegReplaced(Event):
     leg: LegId
     by: LegId
     by_name: str
+    up: bool = True
+    """Somebody is at the other end of ``by`` already; a Local half that still looks for somebody is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,23 @@ class CallAsk(StrEnum):
     """A waiting call gets this advantage (``seconds``) instead of its tier's."""
     PULL = "pull"
     """A waiting call is offered to an agent (``to``) now, whoever fits better; if that fails it waits on."""
+    HAND_ON = "hand_on"
+    """To a queue, an agent or somebody outside (``to``); the agent is free at once."""
+    CONSULT = "consult"
+    """The agent wants a word with an agent or somebody outside (``to``) while the caller hears music."""
+    COMPLETE = "complete"
+    """After a consult, or during it: the agent leaves, caller and target go on."""
+    RETURN = "return"
+    """After a consult, or during it: the target goes, agent and caller go on."""
+    CONFERENCE = "conference"
+    """After a consult: all three."""
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    BARGE = "barge"
+    TAKE_OVER = "take_over"
+    """A supervisor (``phone``) joins a talk; asked again by the same one with another of these, changes over."""
+    RELEASE = "release"
+    """The supervisor (``by``) leaves the talk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +225,8 @@ class CallAsked(Event):
     ask: CallAsk
     to: Target | None = None
     seconds: float = 0.0
+    phone: str = ""
+    """Where to ring the supervisor."""
     by: str = ""
     """Who asks: the name of a token, or the agent's id."""
 

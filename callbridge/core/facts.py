@@ -102,8 +102,8 @@ class TalkEnded(Fact):
     talked: float
     held: float
     ended_by: str
-    """``customer``, ``agent``, ``transfer``, ``moved`` or ``supervisor`` (somebody asked for it), ``taken`` (somebody took
-    the call away in the PBX), ``fault`` or ``lost`` (found gone after a reconnect)."""
+    """``customer``, ``agent``, ``transfer``; ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken``
+    (somebody took the call away in the PBX), ``fault`` or ``lost`` (found gone after a reconnect)."""
     estimated: bool = False
 
 
@@ -111,6 +111,42 @@ class TalkEnded(Fact):
 class CallTransferred(Fact):
     target: str
     attended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingBegan(Fact):
+    """``agent`` hands the call on, or wants a word with the target first; ``way`` is ``blind``, ``consult`` or ``back``."""
+
+    to: str
+    way: str
+    leg: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingEnded(Fact):
+    """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``failed`` or ``cancelled``."""
+
+    to: str
+    way: str
+    result: str
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchBegan(Fact):
+    """Audit: ``by`` listens to, whispers to or barges in on ``agent``, or takes the call over."""
+
+    by: str
+    mode: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchEnded(Fact):
+    by: str
+    mode: str
+    phone: str
+    lasted: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +251,10 @@ AnyFact = (
     | TalkBegan
     | TalkEnded
     | CallTransferred
+    | HandingBegan
+    | HandingEnded
+    | WatchBegan
+    | WatchEnded
     | WrapUpEnded
     | CallEnded
     | AgentChanged

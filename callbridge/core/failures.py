@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core import calls, legs, offers, staff, visits
+from callbridge.core import calls, handing, legs, offers, segments, staff, supervise, visits
 from callbridge.core.call import Move, Outcome, Phase, Result, after
 from callbridge.core.events import OrderFailed, Why
 from callbridge.core.facts import OrderGaveUp
@@ -21,8 +21,11 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Ring,
+    Snoop,
     StartMusic,
+    StartRinging,
     StopMusic,
+    StopRinging,
     Subscribe,
 )
 from callbridge.core.rows import evolve
@@ -47,8 +50,10 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_answer(world, leg, event)
         case StartMusic(leg=leg):
             _owe_music(world, leg)
-        case StopMusic():
+        case StopMusic() | StartRinging() | StopRinging():
             pass
+        case Snoop(leg=leg):
+            _cannot_snoop(world, leg)
         case Play():
             _beep_failed(world, order)
         case Ring():
@@ -122,6 +127,18 @@ def _beep_failed(world: World, order: Play) -> None:
     call = world.calls.get(known.call) if known is not None else None
     if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == order.playback:
         offers.answered(world, call)
+    elif call is not None and call.handing is not None and call.handing.playback == order.playback:
+        handing.answered(world, call)
+
+
+def _cannot_snoop(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is None:
+        return
+    call = world.calls.get(known.call)
+    if call is not None:
+        supervise.leg_gone(world, call, known)
+    legs.hang_up(world, leg)
 
 
 def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
@@ -139,6 +156,11 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             staff.change(world, agent, rest_until=world.now + UNSENT_REST)
         offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
+    elif call is not None and call.handing is not None and call.handing.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        handing.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT else Result.OFFLINE)
+    elif call is not None and leg.role is Role.SUPERVISOR:
+        supervise.leg_gone(world, call, leg)
     elif leg.role is Role.SESSION:
         legs.hang_up(world, leg.id)
     leg = world.legs.get(order.leg)
@@ -160,13 +182,19 @@ def _never_was(world: World, leg: Leg) -> None:
 
 def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
     call = world.calls.get(order.call)
-    if call is None or call.bridge != order.bridge:
+    if call is None:
         return
-    if call.phase is Phase.JOINING:
+    if call.bridge != order.bridge:
+        supervise.bridge_failed(world, call, order.bridge)
+        return
+    if call.handing is not None:
+        _gave_up(world, call.id, order, event)
+        handing.failed(world, call, "failed")
+    elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
     elif call.segment is not None and call.failures + 1 >= offers.MOST_FAILURES:
         _gave_up(world, call.id, order, event)
-        calls.dismiss(world, calls.end_segment(world, call, "fault", world.now))
+        segments.dismiss(world, segments.end_segment(world, call, "fault", world.now))
     else:
         world.calls.put(call.id, evolve(call, failures=call.failures + 1))
         for leg in order.legs:

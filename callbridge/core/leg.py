@@ -23,6 +23,10 @@ class Role(StrEnum):
     """An agent calling one of our entries, perhaps to transfer a caller there."""
     OUTSIDE = "outside"
     """The far party of a transfer, not ours to offer or count."""
+    SUPERVISOR = "supervisor"
+    """The phone of somebody who listens, whispers or barges."""
+    SNOOP = "snoop"
+    """What a supervisor listens through: Asterisk's Snoop channel on the agent's leg."""
     PARKED = "parked"
     """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
 

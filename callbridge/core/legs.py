@@ -66,7 +66,7 @@ def deadline_passed(world: World, leg: Leg) -> None:
         world.order(HangUp(leg=leg.id))
         world.order(Probe(leg=leg.id))
         world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
-    elif leg.role is Role.AGENT and not leg.call:
+    elif (leg.role is Role.AGENT and not leg.call) or (leg.role is Role.SUPERVISOR and leg.up_at is None):
         hang_up(world, leg.id)
     elif leg.music_owed and not leg.left and leg.missing_since is None:
         _pay_music(world, leg)

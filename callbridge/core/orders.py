@@ -41,6 +41,29 @@ class StopMusic(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartRinging(_OfLeg):
+    """The leg hears that somebody's phone rings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRinging(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoop(_OfLeg):
+    """Hear what the leg ``of`` hears and says, through a new leg; with ``whisper``, speak to it alone."""
+
+    of: LegId
+    whisper: bool
+    call: str
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (self.leg, self.of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play(_OfLeg):
     playback: str
     media: str
@@ -52,7 +75,8 @@ class Ring(_OfLeg):
 
     phone: str
     role: str
-    """``agent`` (for one call) or ``session`` (nailed up for the whole login)."""
+    """``agent`` (for one call), ``session`` (nailed up for the whole login), ``outside`` (the target of a transfer) or
+    ``supervisor``."""
     agent: str
     give_up: float
     call: str = ""
@@ -116,6 +140,9 @@ Order = (
     | Answer
     | StartMusic
     | StopMusic
+    | StartRinging
+    | StopRinging
+    | Snoop
     | Play
     | Ring
     | Bridge

@@ -116,6 +116,8 @@ class QueuePlan:
     """How long an agent who asks for more may stay in wrap-up."""
     ring_for: float = 15.0
     music: str = "default"
+    extension: str = ""
+    """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
     rejected: Penalty = Penalty(rest=10.0)
     offline: Penalty = Penalty(rest=30.0)
@@ -160,5 +162,9 @@ class Plan:
     prefix: str = "cb"
     """First part of every id that we give to Asterisk."""
     fallback_context: str = "callbridge-fallback"
+    outside: str = ""
+    """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What an agent presses during a talk -> ``hand_on``, ``consult``, ``complete``, ``return`` or ``conference``."""
     beep: str = "sound:beep"
     """What a nailed-up agent hears before a call."""

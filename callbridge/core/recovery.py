@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, legs, offers, staff, transfers, visits
+from callbridge.core import calls, handing, legs, offers, segments, staff, transfers, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
@@ -85,6 +85,12 @@ def _mend(world: World, call: Call) -> None:
     customer = world.legs.get(call.leg)
     if customer is None or customer.missing_since is not None:
         return
+    if call.watching:
+        call = segments.end_watching(world, call)
+        world.calls.put(call.id, call)
+    if call.handing is not None:
+        handing.mend(world, call)
+        return
     match call.phase:
         case Phase.WAITING:
             _entertain(world, call, customer)
@@ -103,7 +109,7 @@ def _mend(world: World, call: Call) -> None:
                     world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
         case Phase.LEAVING:
             calls.leave_again(world, call)
-        case Phase.OUTSIDE | Phase.ENDING:
+        case Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
             pass
 
 
@@ -194,7 +200,7 @@ def _give_up_call(world: World, call: Call) -> None:
     if call.offer is not None:
         offers.end(world, call, call.offer, Result.CANCELLED)
     if call.segment is not None:
-        calls.tell_talk_ended(world, call, call.segment, "fault", world.now)
+        segments.tell_talk_ended(world, call, call.segment, "fault", world.now)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
     for leg in world.legs.values():
@@ -210,7 +216,7 @@ def _give_up_call(world: World, call: Call) -> None:
     world.order(LeaveToDialplan(leg=call.leg, context=world.plan.fallback_context, extension=call.entry))
     world.calls.drop(call.id)
     world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
-    calls.tell_ended(world, call, world.now)
+    segments.tell_ended(world, call, world.now)
 
 
 def _free_agent(world: World, agent: Agent, call: Call) -> None:

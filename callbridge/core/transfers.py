@@ -7,14 +7,14 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
-from callbridge.core import calls, legs, staff, visits
+from callbridge.core import calls, handing, legs, segments, staff, visits
 from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Move, after
 from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
 from callbridge.core.facts import CallTransferred
-from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import Answer, DropBridge, StartMusic, Subscribe
+from callbridge.core.orders import Answer, Bridge, StartMusic, Subscribe
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -80,14 +80,16 @@ def replaced(world: World, event: LegReplaced) -> None:
     pair = pair_of(event.by_name)
     call = world.calls.get(leg.call)
     match leg.role:
-        case Role.AGENT | Role.SESSION if call is not None and call.segment is not None:
-            call = calls.end_segment(world, call, "transfer", world.now)
+        case Role.AGENT | Role.SESSION if call is not None and call.segment is not None and call.segment.leg == leg.id:
+            by, queue = call.segment.agent, call.segment.queue
+            call = segments.end_segment(world, handing.cancel(world, call), "transfer", world.now, by_phone=True)
+            call = evolve(call, handed_by=by, handed_queue=queue)
             if leg.role is Role.SESSION:
                 _session_given_away(world, leg)
-            _hand_on(world, call, event.by, pair)
+            _hand_on(world, call, event, pair)
         case Role.OUTSIDE if call is not None:
             _let_go(world, leg)
-            _hand_on(world, call, event.by, pair)
+            _hand_on(world, call, event, pair)
         case Role.CUSTOMER if call is not None:
             _customer_replaced(world, call, leg, event.by)
         case Role.CONSULT:
@@ -95,7 +97,8 @@ def replaced(world: World, event: LegReplaced) -> None:
             new = legs.open_leg(world, event.by, Role.CONSULT, agent=leg.agent)
             world.put_leg(new, pair=pair, arrival=leg.arrival)
             world.order(Subscribe(leg=event.by))
-        case _:
+        case _:  # the phone transferred a talk that was over for us in the same moment: nobody is left to hand on
+            legs.hang_up(world, legs.open_leg(world, event.by, Role.AGENT).id)
             return
     if pair:
         _match_halves(world, pair)
@@ -109,16 +112,21 @@ def _session_given_away(world: World, leg: Leg) -> None:
     _let_go(world, world.legs[leg.id])
 
 
-def _hand_on(world: World, call: Call, far: LegId, pair: str) -> None:
-    leg = legs.open_leg(world, far, Role.OUTSIDE, call=call.id)
-    world.put_leg(leg, pair=pair, bridge=call.bridge)
-    world.order(Subscribe(leg=far))
-    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=far, deadline=None))
+def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
+    leg = legs.open_leg(world, event.by, Role.OUTSIDE, call=call.id)
+    world.put_leg(leg, pair=pair, bridge=call.bridge, up_at=world.now if event.up else None)
+    world.order(Subscribe(leg=event.by))
+    bridge = call.bridge
+    if bridge is None:  # the agent had just asked for a consult, and we had taken the bridge away
+        bridge = world.mint("bridge")
+        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id))
+    call = evolve(call, phase=after(call.phase, Move.HAND_ON), far=event.by, bridge=bridge, deadline=None)
+    world.calls.put(call.id, call)
 
 
 def _let_go(world: World, leg: Leg) -> None:
     """A leg whose place was taken: its phone usually hangs up by itself."""
-    world.put_leg(leg, call="", role=Role.AGENT, deadline=world.now + calls.CLOSE_CHECK)
+    world.put_leg(leg, call="", role=Role.AGENT, deadline=world.now + segments.CLOSE_CHECK)
 
 
 def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
@@ -151,27 +159,11 @@ def _requeue(world: World, call: Call, entry: str) -> None:
     """The same call's next visit, by the entry that the transfer led to."""
     queue = world.plan.entries.get(entry)
     if queue is None or queue not in world.plan.queues:
-        call = _out_of_bridge(world, evolve(call, entry=entry))
+        call = segments.out_of_bridge(world, evolve(call, entry=entry))
         call = evolve(call, phase=after(call.phase, Move.QUEUE))
         visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
         return
-    queue_again(world, evolve(call, entry=entry), queue)
-
-
-def queue_again(world: World, call: Call, queue: str) -> None:
-    """The same call's next visit, with tier, arrival and story kept."""
-    call = _out_of_bridge(world, call)
-    world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
-    visits.begin_visit(world, call, queue)
-
-
-def _out_of_bridge(world: World, call: Call) -> Call:
-    if call.bridge is not None:
-        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
-        customer = world.legs.get(call.leg)
-        if customer is not None:
-            world.put_leg(customer, bridge=None)
-    return evolve(call, bridge=None)
+    segments.queue_again(world, evolve(call, entry=entry), queue)
 
 
 def transferred(world: World, event: LegTransferred) -> None:

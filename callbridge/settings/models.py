@@ -23,8 +23,11 @@ from callbridge.settings.faults import Fault
 from callbridge.settings.values import (
     AriName,
     DialplanPlace,
+    DialString,
     Duration,
+    Extension,
     HttpUrl,
+    Keys,
     Lasting,
     Level,
     Name,
@@ -198,6 +201,7 @@ class Queue(Ladder):
     pick: Pick | None = None
     ring_for: Lasting | None = None
     music: Text | None = None
+    extension: Extension | None = None
     no_answer: Penalty | None = None
     rejected: Penalty | None = None
     offline: Penalty | None = None
@@ -210,6 +214,15 @@ class Agent(Section):
     phone: Phone
     connect: Connect = Connect.RING
     login: bool = False
+
+
+class Outside(Section):
+    """How agents and supervisors reach somebody who is no agent: ``dial``, with ``{number}`` in it."""
+
+    dial: DialString
+
+
+HandingKeys = Literal["hand_on", "consult", "complete", "return", "conference"]
 
 
 class Fallback(Section):
@@ -244,6 +257,8 @@ class Settings(Section):
     queues: dict[Name, Queue] = {}
     agents: dict[Name, Agent] = {}
     fallback: Fallback = Fallback()
+    outside: Outside | None = None
+    keys: dict[Keys, HandingKeys] = {}
     beep: Text = "sound:beep"
 
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())

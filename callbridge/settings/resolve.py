@@ -14,7 +14,7 @@ from callbridge.settings.values import split_place
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
 
-_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "ring_for", "music")
+_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "ring_for", "music", "extension")
 _PENALTIES = ("no_answer", "rejected", "offline")
 
 
@@ -89,6 +89,8 @@ def plan(settings: models.Settings) -> core.Plan:
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
         fallback_context=settings.fallback.context,
+        outside=settings.outside.dial if settings.outside is not None else "",
+        keys=dict(settings.keys),
         beep=settings.beep,
     )
 

@@ -21,7 +21,8 @@ from callbridge.settings.values import ANYBODY, is_loopback
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
-    for rule in (_pbxes, _http, _tiers, _skill_names, _skills_used, _queue_names, _tier_names, _phones, _ladders, _cycles):
+    names = (_skill_names, _skills_used, _queue_names, _tier_names)
+    for rule in (_pbxes, _http, _tiers, *names, _phones, _extensions, _ladders, _cycles):
         yield from rule(settings, document)
 
 
@@ -152,6 +153,21 @@ def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
             place = document.place(("agents", owner, "phone"))
             hint = f"see {place.file}:{place.line}"
             yield document.at(("agents", id, "phone"), f"{agent.phone} is the phone of agent {owner!r} already", hint)
+
+
+def _extensions(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """What an agent presses must mean one thing."""
+    if settings.queue_defaults.extension is not None:
+        yield document.at(("queue_defaults", "extension"), "cannot be the same for every queue")
+    owners: dict[str, str] = dict.fromkeys(settings.agents, "an agent's id")
+    for name, queue in settings.queues.items():
+        owner = owners.setdefault(queue.extension, f"queue {name!r}") if queue.extension is not None else ""
+        if owner and owner != f"queue {name!r}":
+            yield document.at(("queues", name, "extension"), f"{queue.extension!r} is {owner} already")
+    for code in settings.keys:
+        for other in settings.keys:
+            if other != code and other.startswith(code):
+                yield document.at(("keys", other), f"begins with {code!r}, which is a code already", key=True)
 
 
 def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -92,6 +92,12 @@ def _place(value: str) -> str:
     return value
 
 
+def _dial_string(value: str) -> str:
+    if value.count("{number}") != 1 or not re.fullmatch(r"[A-Za-z0-9]+/[^\s,&|;]+", value.replace("{number}", "0")):
+        raise ValueError(f'expected what Asterisk is to dial, such as "Local/{{number}}@callbridge-outside/n", not {value!r:.60}')
+    return value
+
+
 def split_place(value: str) -> tuple[str, str]:
     """Context and extension of a checked ``context,extension``."""
     context, _, extension = value.partition(",")
@@ -155,6 +161,9 @@ AriName = Annotated[str, AfterValidator(_ari_name)]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
 Phone = Annotated[str, AfterValidator(_phone)]
 DialplanPlace = Annotated[str, AfterValidator(_place)]
+DialString = Annotated[str, BeforeValidator(_text), AfterValidator(_dial_string)]
+Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$")]
+Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$")]
 Zone = Annotated[str, AfterValidator(_zone)]
 HttpUrl = Annotated[str, _url("http", "https")]
 RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]

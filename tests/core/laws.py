@@ -49,8 +49,13 @@ def check_indexes(world: World) -> None:
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
+    agents_by_id = {agent.id: agent for agent in agents}
     offered = {call.offer.agent: call.id for call in calls if call.offer is not None}
     talking = {call.segment.agent: call.id for call in calls if call.segment is not None}
+    for call in calls:
+        if call.handing is not None and call.handing.agent:
+            joined = agents_by_id[call.handing.agent].work is Work.TALKING
+            (talking if joined else offered)[call.handing.agent] = call.id
     assert {a.id: a.call for a in agents if a.work is Work.OFFERED} == offered, "one offer for each agent and caller"
     assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
     assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"

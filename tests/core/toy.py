@@ -45,7 +45,9 @@ from callbridge.core.orders import (
     Probe,
     Ring,
     StartMusic,
+    StartRinging,
     StopMusic,
+    StopRinging,
     Subscribe,
 )
 from callbridge.core.world import World
@@ -208,7 +210,7 @@ class Toy:
             case LeaveToDialplan(leg=leg):
                 del self.channels[leg]
                 self.soon(lambda at: LegMoved(at=at, leg=leg))
-            case StartMusic() | StopMusic() | Subscribe():
+            case StartMusic() | StopMusic() | StartRinging() | StopRinging() | Subscribe():
                 pass
 
     def _bridge(self, order: Bridge) -> None:

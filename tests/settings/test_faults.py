@@ -50,6 +50,12 @@ WRONG = [
     ("csv", ("skills: [", "tiers: {csv: no.csv}\nskills: ["), "cb.yaml:5: tiers.csv: cannot read 'no.csv': no such file or directory"),
     ("shared phone", ("PJSIP/1002", "PJSIP/1001"), "cb.yaml:18: agents.ann.phone: PJSIP/1001 is the phone of agent '0101' already (hint: see cb.yaml:17)"),
     ("open http", ("skills: [", "http: {host: 0.0.0.0}\nskills: ["), "cb.yaml:5: http.host: '0.0.0.0' can be reached from outside, and there is no token (hint: give token_file, or keep host: 127.0.0.1)"),
+    # handing on
+    ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected what Asterisk is to dial, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
+    ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected what Asterisk is to dial, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
+    ("key act", ("skills: [", 'keys: {"*1": hand_of}\nskills: ['), "cb.yaml:5: keys.*1: must be 'hand_on', 'consult', 'complete', 'return' or 'conference', not 'hand_of'"),
+    ("key prefix", ("skills: [", 'keys: {"*1": consult, "*12": hand_on}\nskills: ['), "cb.yaml:5: keys.*12: begins with '*1', which is a code already"),
+    ("extension twice", ("  general:\n", "  general:\n    extension: 0101\n"), "cb.yaml:15: queues.general.extension: '0101' is an agent's id already"),
     # ladders
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: lasts for ever: the steps behind it are never reached (hint: give it 'for')"),
     ("then unreached", (", for: 90s", ""), "cb.yaml:13: queues.support.then: is never reached: the last step lasts for ever (hint: give the last step 'for', or take 'then' away)"),

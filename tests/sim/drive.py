@@ -32,7 +32,7 @@ from callbridge.core.events import (
 from callbridge.core.facts import AnyFact, CallArrived
 from callbridge.core.leg import Leg
 from callbridge.core.orders import Order
-from callbridge.core.plan import Plan, Target, ToAgent, ToQueue
+from callbridge.core.plan import Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
@@ -177,20 +177,26 @@ class Day:
         """A supervisor does something to some call, sensible or not; or turns the bypass for a moment."""
         rng = self.rng
         calls = sorted(self.world.calls)
-        if not calls or rng.random() < 0.1:
+        if rng.random() < 0.02:
             self.hear(SwitchTurned(at=self.agenda.now, switch=BYPASS, on=True, by="eva"))
             self.agenda.after(2.0, lambda: self.hear(SwitchTurned(at=self.agenda.now, switch=BYPASS, on=False, by="eva")))
             return
-        ask = rng.choice([*CallAsk, CallAsk.MOVE, CallAsk.PULL])
-        to: Target = ToAgent(rng.choice(list(self.scene.plan.agents)))
-        if ask is CallAsk.MOVE:
-            to = ToQueue(rng.choice(list(self.scene.plan.queues)))
-        call = rng.choice(calls)
+        if not calls:
+            return
+        talks = [call.id for call in self.world.calls.values() if call.segment is not None]
+        call = rng.choice(talks if talks and rng.random() < 0.8 else calls)
+        consulted = self.world.calls[call].handing is not None
+        fitting = [CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE] if consulted else [CallAsk.CONSULT, CallAsk.HAND_ON]
+        ask = rng.choice([*CallAsk, *[other for other in CallAsk if other is not CallAsk.HANG_UP] * 3, *fitting * 20])
+        somebody: list[Target] = [ToAgent(agent) for agent in self.scene.plan.agents]
+        queues: list[Target] = [ToQueue(queue) for queue in self.scene.plan.queues]
+        to = rng.choice(queues if ask is CallAsk.MOVE else [*somebody, *queues, ToNumber("4711")])
         customer = self.toy.channels.get(self.world.calls[call].leg)
         if ask is CallAsk.HANG_UP and customer is not None:
             customer.unwanted = True
         seconds = rng.choice([0.0, 60.0, 600.0])
-        self.hear(CallAsked(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, by="eva"))
+        phone = rng.choice(["PJSIP/boss", *(agent.phone for agent in self.scene.plan.agents.values())])
+        self.hear(CallAsked(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, phone=phone, by="eva"))
 
     def _all_ask(self, ask: Ask) -> None:
         for agent in self.scene.plan.agents:

@@ -37,6 +37,9 @@ BUSY_UNSEEN = 2.0
 Wrong = tuple[str, str]
 
 
+ALONE_WITH_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.JOINING, Phase.HANDING)
+
+
 @dataclass(slots=True)
 class Overdue:
     toy: ToyPbx
@@ -81,15 +84,19 @@ class Overdue:
                 yield from self._of_agent_leg(world, channel)
             elif channel.kind is Kind.CUSTOMER and channel.in_app:
                 yield from self._of_customer(world, channel)
+            elif channel.kind in (Kind.OUTSIDE, Kind.SUPERVISOR, Kind.SNOOP) and channel.id not in world.legs:
+                yield f"a {channel.kind} leg that nobody owns", channel.id, UNOWNED
             elif channel.kind is Kind.FAR_HALF and channel.in_app:
                 yield "a transfer's far half at our entry", channel.id, ALONE
             elif channel.kind is Kind.NEAR_HALF and channel.bridge is None:
                 yield "a transfer's near half in no bridge", channel.id, ALONE
+        consulting = {call.bridge for call in world.calls.values() if call.handing is not None}
         for bridge, legs in self.toy.bridges.items():
             if len(legs) < 2:
                 yield "a bridge for fewer than two", bridge, ALONE
             agents = [leg for leg in legs if self.toy.channels[leg].kind in (Kind.AGENT, Kind.SESSION)]
-            must(len(agents) < 2, "two agents in bridge", bridge)
+            if len(agents) > 1 and bridge not in consulting:
+                yield "two agents in a bridge", bridge, GHOST
         for agent in world.agents.values():
             yield from self._of_agent(world, agent)
         for leg in world.legs.values():
@@ -103,19 +110,25 @@ class Overdue:
                 yield "a ghost rings", channel.id, GHOST
             elif not channel.up and channel.rings_until < world.now:
                 yield "a phone rings too long", channel.id, GHOST
-            elif channel.up and channel.bridge is None:
+            elif channel.up and channel.bridge is None and not self._hears_ringing(world, channel):
                 yield "an answered phone in no bridge", channel.id, CLOSING if channel.handed_on else UNBRIDGED
         if channel.id not in world.legs:
             yield "an agent's leg that nobody owns", channel.id, UNOWNED
+
+    def _hears_ringing(self, world: World, channel: Channel) -> bool:
+        """Is this the phone of an agent who wants a word with somebody first?"""
+        leg = world.legs.get(channel.id)
+        call = world.calls.get(leg.call) if leg is not None else None
+        return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
 
     def _of_customer(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
         leg = world.legs.get(channel.id)
         call = world.calls.get(leg.call) if leg is not None else None
         if call is None:
             yield "a customer whom nobody owns", channel.id, UNOWNED
-        elif channel.bridge is None and not channel.music and call.phase in (Phase.WAITING, Phase.OFFERED, Phase.JOINING):
+        elif channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or call.handing is not None):
             yield "a customer in silence", channel.id, SILENT
-        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE):
+        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE) and call.handing is None:
             yield "a customer who talks in no bridge", channel.id, SILENT
         elif channel.bridge is not None and channel.music:
             yield "a customer who talks and hears music", channel.id, SILENT

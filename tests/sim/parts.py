@@ -19,6 +19,10 @@ class Kind(StrEnum):
     """Local ``;1``, in our bridge in the place of somebody."""
     FAR_HALF = "far_half"
     """Local ``;2``, in the dialplan or at one of our entries."""
+    OUTSIDE = "outside"
+    """Somebody whom an agent had called, to hand a customer on to."""
+    SUPERVISOR = "supervisor"
+    SNOOP = "snoop"
     PRIVATE = "private"
 
 

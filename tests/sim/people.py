@@ -110,7 +110,10 @@ class People(Witness):
         """Two parties are in a bridge: they talk, and one of them ends it in one way or another."""
         channels = [self.toy.channels[leg] for leg in self.toy.bridges[bridge]]
         customer = next((channel for channel in channels if channel.kind is Kind.CUSTOMER), None)
-        agent = next((channel for channel in channels if channel.kind in (Kind.AGENT, Kind.SESSION)), None)
+        agent = next((channel for channel in channels if channel.kind in (Kind.AGENT, Kind.SESSION, Kind.OUTSIDE)), None)
+        if customer is None and len(channels) > 1 and bridge not in self._in_talk:
+            self._in_talk.add(bridge)
+            self._bye(self.rng.choice(channels), self.rng.uniform(0.5, 8.0))
         if customer is None or agent is None or bridge in self._in_talk:
             return
         self._in_talk.add(bridge)

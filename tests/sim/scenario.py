@@ -63,11 +63,12 @@ def scenario(rng: Random) -> Scenario:
         entries={f"in-{queue.name}": queue.name for queue in queues},
         agents={agent.id: agent for agent in agents},
         pbxs=(PBX,),
+        outside="Local/{number}@outside/n",
     )
     manners = Manners(
         rude=rng.choice([0.02, 0.1]),
         patience=rng.choice([5.0, 15.0, 40.0]),
-        talk=rng.choice([1.0, 3.0, 6.0]),
+        talk=rng.choice([1.0, 3.0, 6.0, 15.0]),
         transfer=rng.choice([0.1, 0.4]),
     )
     return Scenario(
@@ -76,7 +77,7 @@ def scenario(rng: Random) -> Scenario:
         manners=manners,
         callers=rng.choice([6, 10, 14]),
         asks=rng.choice([2, 6, 10]),
-        acts=rng.choice([0, 0, 4, 10]),
+        acts=rng.choice([0, 0, 30, 100]),
         private_calls=rng.choice([0, 2]),
         unplugs=rng.choice([0, 1, 2]),
         reloads=rng.choice([0, 0, 0, 1]),

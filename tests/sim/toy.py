@@ -42,8 +42,11 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Ring,
+    Snoop,
     StartMusic,
+    StartRinging,
     StopMusic,
+    StopRinging,
     Subscribe,
 )
 from tests.sim.agenda import Agenda
@@ -53,6 +56,14 @@ PBX = "pbx"
 LOSABLE = (LegRinging, LegAnswered, LegEnded, LegParted, LegMoved, PlaybackEnded)
 """Events whose loss the design can bear: each has a watchdog or a second witness."""
 CAUSES = {"normal": 16, "no_answer": 19, "answered_elsewhere": 26}
+
+
+RUNG = frozenset({Kind.AGENT, Kind.SESSION, Kind.OUTSIDE, Kind.SUPERVISOR})
+"""Kinds of channels that we make and that ring somewhere."""
+
+_ToOne = (
+    Subscribe | Answer | StartMusic | StopMusic | StartRinging | StopRinging | Snoop | Play | HangUp | LeaveToDialplan | Probe
+)
 
 
 class ToyPbx:
@@ -272,7 +283,7 @@ class ToyPbx:
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
             case _:
-                channel = self.channels.get(order.leg)
+                channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
                 return self._to_nobody(order) if channel is None else self._to_channel(order, channel)
 
     def _to_nobody(self, order: Order) -> Reply:
@@ -284,9 +295,7 @@ class ToyPbx:
             case _:
                 return Reply(404)
 
-    def _to_channel(
-        self, order: Subscribe | Answer | StartMusic | StopMusic | Play | HangUp | LeaveToDialplan | Probe, channel: Channel
-    ) -> Reply:
+    def _to_channel(self, order: _ToOne, channel: Channel) -> Reply:
         match order:
             case HangUp(reason=reason):
                 self._hang_up(channel, CAUSES.get(reason, 16))
@@ -298,7 +307,7 @@ class ToyPbx:
                 return Reply()
         if not channel.in_app:
             return Reply(409)
-        ringing = channel.kind in (Kind.AGENT, Kind.SESSION) and not channel.up
+        ringing = channel.kind in RUNG and not channel.up
         if ringing and isinstance(order, Play | StartMusic | LeaveToDialplan):
             return Reply(412)
         match order:
@@ -308,11 +317,32 @@ class ToyPbx:
                 channel.music = True
             case StopMusic():
                 channel.music = False
+            case StartRinging() | StopRinging():
+                pass
+            case Snoop():
+                return Reply(self._snoop(order, channel))
             case Play():
                 self._play(order, channel)
             case LeaveToDialplan():
                 self.agenda.at(channel.plays_until, lambda: self._send_on(channel))
         return Reply()
+
+    def _snoop(self, order: Snoop, spied: Channel) -> int:
+        """A Snoop channel lives as long as the one that it spies on."""
+        if order.leg in self.channels:
+            return 500
+        snoop = Channel(
+            id=order.leg,
+            name=f"Snoop/{spied.id}",
+            kind=Kind.SNOOP,
+            created_at=self.agenda.now,
+            up=True,
+            told=True,
+            other=spied.id,
+        )
+        self.open(snoop)
+        self.say(LegEntered(at=0.0, leg=order.leg))
+        return 200
 
     def _play(self, order: Play, channel: Channel) -> None:
         """One after the other; missing media ends at once."""
@@ -344,13 +374,13 @@ class ToyPbx:
     def _ring(self, order: Ring) -> int:
         if order.leg in self.channels:
             return 409
-        if not self.phones[order.phone].online:
+        if not self.phones.setdefault(order.phone, Phone(order.phone)).online:
             return 500
         if (originator := self.channels.get(order.originator or LegId(""))) is not None:
             originator.told = True  # Asterisk subscribes us to it; one that is gone is no reason to refuse
         if any(channel.kind is Kind.AGENT for channel in self.on_phone(order.phone)):
             self.rung_twice.append(order.leg)
-        kind = Kind.SESSION if order.role == "session" else Kind.AGENT
+        kind = Kind(order.role)
         self._made += 1
         name = f"{order.phone}-{self._made:08x}"
         channel = Channel(

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from callbridge.core.agent import Agent, Intent, Work, published
-from callbridge.core.call import Call, Phase, Result
+from callbridge.core.call import Call, Phase, Result, Way
 from callbridge.core.events import AgentAsked, AnyEvent, Ask, DeadlinePassed, PbxSnapshot, PlanChanged
 from callbridge.core.facts import (
     AgentChanged,
@@ -122,7 +122,7 @@ class Watch:
                 must(0 <= fact.held <= fact.talked + 1e-6, "held longer than talked:", fact)
                 self._wrap_up_begins(world, fact)
             case WrapUpEnded():
-                self._rightly_wrapped(fact)
+                self._rightly_wrapped(world, fact)
             case AgentChanged():
                 self._chain(fact)
             case CallEnded():
@@ -148,8 +148,11 @@ class Watch:
             must(agent.work is Work.WRAP_UP, "no wrap-up after talking:", fact)
             must(abs(agent.wrap_until - world.now - lasts) < 1e-6, "wrap-up of another length:", agent)
 
-    def _rightly_wrapped(self, fact: WrapUpEnded) -> None:
+    def _rightly_wrapped(self, world: World, fact: WrapUpEnded) -> None:
         began, lasts = self.wrap.pop(fact.agent)
+        call = world.calls.get(world.agents[fact.agent].call)
+        if call is not None and call.handing is not None and call.handing.way is Way.BACK:
+            return  # nobody took the call: the agent who handed it on has it again
         must(abs(fact.at - began - fact.lasted) < 1e-6, "wrap-up counted wrongly:", fact)
         if self.asked_at.get(fact.agent, 0.0) < began:
             must(fact.lasted >= lasts - 1e-6, "wrap-up too short:", fact)
@@ -219,6 +222,7 @@ class Watch:
         offer, segment = call.offer, call.segment
         must((offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
+        must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         must((call.visit is not None) == (call.id in self.visiting), "visit told and kept differ:", call)
         must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
@@ -238,9 +242,10 @@ class Watch:
     def _agents(self, world: World) -> None:
         for agent in world.agents.values():
             call = world.calls.get(agent.call)
-            if agent.work is Work.OFFERED:
+            target = call is not None and call.handing is not None and call.handing.agent == agent.id
+            if agent.work is Work.OFFERED and not target:
                 must(call is not None and call.offer is not None and call.offer.agent == agent.id, "offered nothing:", agent)
-            if agent.work is Work.TALKING:
+            if agent.work is Work.TALKING and not target:
                 must(call is not None and call.segment is not None and call.segment.agent == agent.id, "talks to nobody:", agent)
             must(agent.leg is None or agent.leg in world.legs, "an agent's leg that is not in the books:", agent)
             must(agent.session is None or agent.session in world.legs, "a session that is not in the books:", agent)

@@ -36,7 +36,7 @@ from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 ECHO = "callbridge-echo"
 """The name of the user event by which we prove that the socket is still ours."""
 
-OWN_ROLES = frozenset({"agent", "session", "resync"})
+OWN_ROLES = frozenset({"agent", "session", "outside", "supervisor", "snoop", "resync"})
 """First arguments of StasisStart for legs that we made or moved ourselves."""
 
 SILENCED = (
@@ -134,7 +134,8 @@ def _stasis_start(frame: _Frame) -> Heard:
     leg = frame.leg()
     name = clean(channel.get("name"), NAME_LIMIT)
     if frame.message.get("replace_channel") is not None:
-        return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name),))
+        up = channel.get("state") == "Up"
+        return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name, up=up),))
     said = frame.message.get("args")
     args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
     if args[0] != "inbound":

@@ -20,8 +20,11 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Ring,
+    Snoop,
     StartMusic,
+    StartRinging,
     StopMusic,
+    StopRinging,
     Subscribe,
 )
 from callbridge.wire.ari.events import ECHO, SILENCED
@@ -68,6 +71,13 @@ def requests(
             return (_on_channel("POST", leg, "moh", mohClass=music),)
         case StopMusic(leg=leg):
             return (_on_channel("DELETE", leg, "moh"),)
+        case StartRinging(leg=leg):
+            return (_on_channel("POST", leg, "ring"),)
+        case StopRinging(leg=leg):
+            return (_on_channel("DELETE", leg, "ring"),)
+        case Snoop(leg=leg, of=of, whisper=whisper):
+            heard = {"app": app, "appArgs": "snoop", "spy": "both", "whisper": "out" if whisper else "none"}
+            return (_on_channel("POST", of, "snoop", channel_of(leg), **heard),)
         case Play(leg=leg, playback=playback, media=media):
             return (_on_channel("POST", leg, "play", playback, media=media),)
         case Ring():

@@ -1,0 +1,454 @@
+"""Handing a call on: to an agent, a queue or somebody outside; at once, or after a word with them.
+
+    talking -- blind --------------------------> handing -- joined --> talking, or outside
+    talking (consult) -- complete, agent gone -> handing -- joined --> talking, or outside
+    talking (consult) -- return, target gone --> talking, as before
+    handing -- nobody answered ----------------> handing (back to the agent) -- nobody again --> waiting
+
+While the target rings the caller hears music, and the agent who wants a word with the target hears it ring. Nobody is
+ever left alone in a bridge: what fails brings the caller back to the agent, then to the queue.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core import legs, offers, segments, staff, visits
+from callbridge.core.agent import Agent, Device, Intent, Work, published
+from callbridge.core.call import Call, Handing, Move, Phase, Segment, Way, after
+from callbridge.core.facts import CallTransferred, HandingBegan, HandingEnded, TalkBegan
+from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.leg import Role
+from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRinging, StopRinging
+from callbridge.core.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+BACK_RETRY = 0.3
+"""Seconds until the phone of an agent who just hung up is tried again, when a call comes back."""
+BACK_PATIENCE = 3.0
+RING_FOR = 20.0
+"""Seconds for which a target rings when the queue is no more."""
+
+
+def target_text(to: Target | None) -> str:
+    """A target as people write it: ``queue:sales``, ``agent:1001``, ``number:4420...``."""
+    match to:
+        case ToQueue(queue):
+            return f"queue:{queue}"
+        case ToAgent(agent):
+            return f"agent:{agent}"
+        case ToNumber(number):
+            return f"number:{number}"
+        case None:
+            return ""
+        case _:
+            assert_never(to)
+
+
+# -- what agents and supervisors ask ----------------------------------------------------------------------------------
+
+
+def refusal(world: World, call: Call, to: Target | None, way: Way) -> str:
+    """Why the call cannot be handed on to this target now; nothing when it can."""
+    if call.phase is not Phase.TALKING or call.segment is None:
+        return "no agent talks to the caller"
+    if call.handing is not None:
+        return "the call is being handed on already"
+    if pbx_of(call.leg) in world.down:
+        return f"PBX {pbx_of(call.leg)} cannot be reached"
+    match to:
+        case ToQueue(queue):
+            if queue not in world.plan.queues:
+                return f"no such queue: {queue}"
+            return "a queue cannot be asked first" if way is Way.CONSULT else ""
+        case ToAgent(name):
+            return _agent_refusal(world, call.segment, name)
+        case ToNumber():
+            return "" if world.plan.outside else "nobody outside can be called: the setting 'outside' is missing"
+        case None:
+            return "to whom?"
+        case _:
+            assert_never(to)
+
+
+def _agent_refusal(world: World, segment: Segment, name: str) -> str:
+    agent = world.agents.get(name)
+    if agent is None:
+        return f"no such agent: {name}"
+    if agent.id == segment.agent:
+        return f"the call is with agent {name} already"
+    return "" if _can_take(agent) else f"agent {name} is {published(agent)[0]}"
+
+
+def _can_take(agent: Agent) -> bool:
+    """Free enough for a call that somebody hands over in person: also in a pause."""
+    free = agent.intent is not Intent.LOGGED_OUT and agent.work is Work.IDLE and agent.leg is None
+    return free and agent.device is Device.AVAILABLE and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+
+
+def begin(world: World, call: Call, to: Target, way: Way) -> None:
+    """Hand the call on. Only after ``refusal`` had nothing against it."""
+    segment = call.segment
+    assert segment is not None, "an agent hands on"
+    if isinstance(to, ToQueue):
+        call = _leave_talk(world, call, segment)
+        _tell_transferred(world, call, segment.agent, target_text(to), attended=False)
+        segments.queue_again(world, call, to.queue)
+        return
+    if way is Way.BLIND:
+        call = _leave_talk(world, call, segment)
+        call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.HAND))
+    else:
+        call = _part(world, call, segment)
+        world.order(StartRinging(leg=segment.leg))
+    world.order(StartMusic(leg=call.leg, music=_music(world, segment.queue)))
+    put(world, evolve(call, handing=_reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
+
+
+def complete(world: World, call: Call) -> str:
+    """The agent leaves; caller and target go on, or the target goes on ringing for the caller."""
+    handing, segment = call.handing, call.segment
+    if handing is None or segment is None:
+        return "nobody is being consulted"
+    leg = world.legs.get(segment.leg)
+    call = _leave_talk(world, call, segment)
+    call = evolve(call, phase=after(call.phase, Move.HAND))
+    if not handing.reached:
+        put(world, evolve(call, handing=evolve(handing, way=Way.BLIND)))
+        return ""
+    if leg is not None and leg.role is Role.SESSION and call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, handing.leg or call.leg)))
+        call = evolve(call, bridge=None)
+        _unbridge(world, call.leg, handing.leg)
+    _join(world, call, handing)
+    joined(world, world.calls[call.id])
+    return ""
+
+
+def go_back(world: World, call: Call) -> str:
+    """The target goes; agent and caller go on."""
+    if call.handing is None or call.segment is None:
+        return "nobody is being consulted"
+    _back_to_caller(world, call, "returned")
+    return ""
+
+
+def conference(world: World, call: Call) -> str:
+    """The caller comes to agent and target."""
+    handing = call.handing
+    if handing is None or call.segment is None:
+        return "nobody is being consulted"
+    if not handing.reached or handing.until is not None or call.bridge is None:
+        return "the other one has not answered yet"
+    world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
+    put(world, evolve(call, handing=evolve(handing, together=True)))
+    return ""
+
+
+# -- what happens on the way ------------------------------------------------------------------------------------------
+
+
+def answered(world: World, call: Call) -> None:
+    """The target is there: together with the caller, or with the agent who wants a word."""
+    handing = call.handing
+    if handing is None or handing.reached:
+        return
+    handing = evolve(handing, reached=True)
+    if call.segment is not None:
+        world.order(StopRinging(leg=call.segment.leg))
+    _join(world, call, handing)
+
+
+def _join(world: World, call: Call, handing: Handing) -> None:
+    assert handing.leg is not None
+    first = call.segment.leg if call.segment is not None else call.leg
+    bridge = call.bridge or world.mint("bridge")
+    world.order(Bridge(bridge=bridge, legs=(first, handing.leg), call=call.id))
+    put(world, evolve(call, bridge=bridge, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
+
+
+def joined(world: World, call: Call) -> None:
+    """A leg entered the bridge. Two who belong together now are."""
+    handing = call.handing
+    if handing is None or not handing.reached or call.bridge is None:
+        return
+    first = world.legs.get(call.segment.leg if call.segment is not None else call.leg)
+    target = world.legs.get(handing.leg)
+    if first is None or target is None or first.bridge != call.bridge or target.bridge != call.bridge:
+        return
+    agent = world.agents.get(handing.agent)
+    if agent is not None and agent.work is Work.OFFERED:
+        agent = staff.change(world, agent, work=Work.TALKING, misses=0)
+    if call.phase is Phase.HANDING:
+        _arrived(world, call, handing, target.id)
+    elif handing.until is not None:
+        put(world, evolve(call, handing=evolve(handing, until=None)))
+
+
+def _arrived(world: World, call: Call, handing: Handing, leg: LegId) -> None:
+    """The target has the call."""
+    _tell_ended(world, call, handing, "completed")
+    if handing.way is not Way.BACK:
+        _tell_transferred(world, call, handing.by, handing.to, attended=handing.way is Way.CONSULT)
+    call = evolve(call, handing=None, deadline=None, failures=0)
+    if not handing.agent:
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=leg))
+        return
+    segment = Segment(agent=handing.agent, leg=leg, queue=handing.queue, began_at=world.now)
+    call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
+    world.calls.put(call.id, call)
+    world.tell(
+        TalkBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=handing.agent,
+            queue=handing.queue,
+            leg=leg,
+            waited=world.now - call.arrived_at,
+        )
+    )
+
+
+def target_gone(world: World, call: Call, result: str) -> None:
+    """The target hung up, was never there, or cannot be reached."""
+    handing = call.handing
+    if handing is None:
+        return
+    if call.segment is not None:
+        _back_to_caller(world, call, "returned" if handing.reached else result)
+        return
+    _tell_ended(world, call, handing, result)
+    call = free(world, call)
+    if handing.way is Way.BACK:
+        _to_queue(world, call)
+    else:
+        come_back(world, call)
+
+
+def agent_gone(world: World, call: Call) -> None:
+    """The agent hung up during a consult: as if completed."""
+    complete(world, call)
+
+
+def come_back(world: World, call: Call) -> None:
+    """Nobody took the call: back to the agent who handed it on; to the queue when that agent is not there either."""
+    agent = world.agents.get(call.handed_by)
+    call = evolve(call, phase=after(call.phase, Move.HAND), handing=None)
+    world.order(StartMusic(leg=call.leg, music=_music(world, call.handed_queue)))
+    _try_back(world, call, agent, world.now)
+
+
+def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) -> None:
+    pause = agent is not None and agent.work in (Work.IDLE, Work.WRAP_UP) and agent.intent is not Intent.LOGGED_OUT
+    if agent is None or not pause or world.now > began_at + BACK_PATIENCE or pbx_of(call.leg) in world.down:
+        _to_queue(world, call)
+        return
+    if agent.leg is None and agent.work is Work.WRAP_UP:
+        agent = staff.settle(world, staff.change(world, agent, wrap_until=world.now))
+    if agent.leg is None and _can_take(agent):
+        back = _reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
+        put(world, evolve(call, handing=back))
+        return
+    waiting = Handing(
+        to=f"agent:{agent.id}",
+        leg=None,
+        agent="",
+        by=agent.id,
+        queue=call.handed_queue,
+        began_at=began_at,
+        until=world.now + BACK_RETRY,
+        way=Way.BACK,
+    )
+    put(world, evolve(call, handing=waiting))
+
+
+def _to_queue(world: World, call: Call) -> None:
+    call = evolve(call, handing=None)
+    if call.handed_queue in world.plan.queues:
+        segments.queue_again(world, call, call.handed_queue)
+        return
+    call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.QUEUE))
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+
+
+def cancel(world: World, call: Call) -> Call:
+    """The call goes another way: the target is let go. Gives the call without it."""
+    if call.handing is None:
+        return call
+    _tell_ended(world, call, call.handing, "cancelled")
+    return free(world, call)
+
+
+def failed(world: World, call: Call, result: str) -> None:
+    """An order about the target came to nothing."""
+    target_gone(world, call, result)
+
+
+def mend(world: World, call: Call) -> None:
+    """After a gap in the events: what is together goes on, the rest is undone."""
+    handing = call.handing
+    if handing is None or (handing.leg is None and handing.way is Way.BACK):
+        return
+    target = world.legs.get(handing.leg)
+    if handing.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
+        joined(world, call)
+        return
+    target_gone(world, call, "cancelled")
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """The target has rung for long enough, or what was ordered has not happened."""
+    handing = call.handing
+    if handing is None or handing.until is None or handing.until > world.now:
+        put(world, call)
+    elif pbx_of(call.leg) in world.down:
+        put(world, evolve(call, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
+    elif handing.leg is None:
+        _try_back(world, evolve(call, handing=None), world.agents.get(handing.by), handing.began_at)
+    elif handing.playback and not handing.reached:
+        answered(world, call)
+    else:
+        target_gone(world, call, "failed" if handing.reached else "no_answer")
+
+
+# -- bricks -----------------------------------------------------------------------------------------------------------
+
+
+def _leave_talk(world: World, call: Call, segment: Segment) -> Call:
+    call = segments.end_segment(world, call, "transfer", world.now, keep_bridge=True)
+    return evolve(call, handed_by=segment.agent, handed_queue=segment.queue)
+
+
+def _part(world: World, call: Call, segment: Segment) -> Call:
+    """Caller and agent leave their bridge, each for music of their own."""
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
+    _unbridge(world, call.leg, segment.leg)
+    return evolve(call, bridge=None)
+
+
+def _unbridge(world: World, *keys: LegId | None) -> None:
+    for key in keys:
+        leg = world.legs.get(key)
+        if leg is not None:
+            world.put_leg(leg, bridge=None)
+
+
+def _reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, way: Way) -> Handing:
+    """Ring (or beep) the target."""
+    plan = world.plan.queues.get(queue)
+    ring_for = plan.ring_for if plan is not None else RING_FOR
+    playback, patience = "", ring_for
+    if isinstance(to, ToNumber):
+        agent = None
+        leg = world.mint_leg(pbx_of(call.leg), "outside")
+        legs.open_leg(world, leg, Role.OUTSIDE, call=call.id)
+        phone = world.plan.outside.replace("{number}", to.number)
+        world.order(_ring(call, leg, phone, "outside", "", ring_for))
+    else:
+        agent = world.agents[to.agent]
+        if agent.connect is Connect.NAILED_UP and agent.session is not None:
+            leg, playback, patience = agent.session, world.mint("beep"), offers.BEEP_CHECK
+            world.put_leg(world.legs[leg], call=call.id)
+            world.order(Play(leg=leg, playback=playback, media=world.plan.beep))
+        else:
+            leg = world.mint_leg(pbx_of(call.leg), "agent")
+            legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
+            auto = agent.connect is Connect.AUTO_ANSWER
+            world.order(_ring(call, leg, agent.phone, "agent", agent.id, ring_for, auto_answer=auto))
+        staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+    text = target_text(to)
+    world.tell(HandingBegan(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg))
+    return Handing(
+        to=text,
+        leg=leg,
+        agent=agent.id if agent is not None else "",
+        by=by,
+        queue=queue,
+        began_at=world.now,
+        until=world.now + patience,
+        way=way,
+        playback=playback,
+    )
+
+
+def _ring(call: Call, leg: LegId, phone: str, role: str, agent: str, ring_for: float, *, auto_answer: bool = False) -> Ring:
+    return Ring(
+        leg=leg,
+        phone=phone,
+        role=role,
+        agent=agent,
+        give_up=ring_for + offers.SAFETY,
+        call=call.id,
+        originator=call.leg,
+        number=call.number,
+        name=call.name,
+        auto_answer=auto_answer,
+    )
+
+
+def free(world: World, call: Call) -> Call:
+    """Let the target go; gives the call without it."""
+    handing = call.handing
+    assert handing is not None
+    leg = world.legs.get(handing.leg)
+    if leg is not None and leg.role is Role.SESSION:
+        if handing.reached and call.bridge is not None:
+            inside = (call.leg, leg.id, *((call.segment.leg,) if call.segment is not None else ()))
+            world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
+            _unbridge(world, *inside)
+            call = evolve(call, bridge=None)
+        leg = world.put_leg(world.legs[leg.id], call="", bridge=None)
+    else:
+        legs.hang_up(world, handing.leg)
+    agent = world.agents.get(handing.agent)
+    if agent is not None and agent.call == call.id:
+        agent = staff.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
+        if leg is None or leg.role is Role.SESSION:
+            staff.leg_gone(world, agent)
+    return evolve(call, handing=None)
+
+
+def _back_to_caller(world: World, call: Call, result: str) -> None:
+    handing, segment = call.handing, call.segment
+    assert handing is not None and segment is not None
+    _tell_ended(world, call, handing, result)
+    call = free(world, call)
+    if not handing.reached:
+        world.order(StopRinging(leg=segment.leg))
+    bridge = call.bridge or world.mint("bridge")
+    world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id))
+    put(world, evolve(call, bridge=bridge))
+
+
+def put(world: World, call: Call) -> None:
+    """The call with its next deadline: the target's, or that of a code being pressed."""
+    due = [call.handing.until if call.handing is not None else None, call.keys_until]
+    world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
+
+
+def _music(world: World, queue: str) -> str:
+    plan = world.plan.queues.get(queue)
+    return plan.music if plan is not None else "default"
+
+
+def _tell_ended(world: World, call: Call, handing: Handing, result: str) -> None:
+    world.tell(
+        HandingEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=handing.by,
+            queue=handing.queue,
+            to=handing.to,
+            way=handing.way,
+            result=result,
+            lasted=world.now - handing.began_at,
+        )
+    )
+
+
+def _tell_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
+    world.tell(CallTransferred(seq=world.next_seq(), at=world.now, call=call.id, agent=by, target=target, attended=attended))

@@ -1,0 +1,599 @@
+"""Calls handed on by agents and supervisors, and supervisors in talks: nobody is left in silence, figures stay right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from callbridge.core.call import Phase
+from callbridge.core.events import (
+    Ask,
+    CallAsk,
+    CallAsked,
+    DigitPressed,
+    LegAnswered,
+    LegEntered,
+    LegJoined,
+    LegReplaced,
+    PlaybackEnded,
+    SeenLeg,
+    Why,
+)
+from callbridge.core.facts import (
+    AskRefused,
+    CallEnded,
+    CallTransferred,
+    HandingBegan,
+    HandingEnded,
+    TalkBegan,
+    TalkEnded,
+    VisitBegan,
+    WatchBegan,
+    WatchEnded,
+)
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import Bridge, DropBridge, HangUp, Order, Play, Ring, Snoop, StartMusic, StartRinging, StopRinging
+from callbridge.core.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
+
+KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
+
+
+class Talk(Story):
+    """Ann is a customer and talks to bob; cid and dan could take over, nailed-up nan too."""
+
+    def __init__(self) -> None:
+        queues = [
+            queue("support", wrap_up=10.0, ring_for=12.0),
+            queue("sales", ladder(("sales", None)), extension="800", wrap_up=5.0),
+        ]
+        agents = [
+            agent("bob"),
+            agent("cid", {"sales": 1}),
+            agent("1004", {}, phone="PJSIP/dan"),
+            agent("nan", {}, Connect.NAILED_UP, login=False),
+        ]
+        outside = "Local/{number}@out/n"
+        super().__init__(replace(plan(queues, agents), outside=outside, keys=KEYS))
+        self.customer, self.bob = self.talk()
+        self.wait(30.0)
+
+    def act(self, ask: CallAsk, to: Target | None = None, by: str = "bob", phone: str = "") -> list[Order]:
+        return self.happens(CallAsked(at=self.now, call=self.call().id, ask=ask, to=to, by=by, phone=phone))
+
+    def press(self, digits: str) -> list[Order]:
+        orders: list[Order] = []
+        for digit in digits:
+            orders += self.happens(DigitPressed(at=self.now, leg=self.bob, digit=digit))
+        return orders
+
+    def consult(self, to: Target | None = None) -> LegId:
+        """Bob has cid, or somebody else, on the line; Ann hears music. Gives the other one's leg."""
+        self.act(CallAsk.CONSULT, to or ToAgent("cid"))
+        leg = self.ring().leg
+        self.connect(leg)
+        return leg
+
+    def results(self) -> list[str]:
+        return [fact.result for fact in self.all_told(HandingEnded)]
+
+    def over(self) -> None:
+        """Everybody hangs up, and nothing is left."""
+        for leg in self.world.legs.values():
+            if leg.id in self.world.legs and leg.role != "session":
+                self.gone(leg.id)
+        self.wait(60.0)
+        assert not self.world.calls
+        assert {leg.role for leg in self.world.legs.values()} <= {"session"}
+
+
+# -- blind ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_blind_hand_over_to_a_queue_is_its_next_visit() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToQueue("sales"))
+    assert story.hung_up() == {story.bob}
+    assert story.rung() == ["cid"]
+    assert (story.fact(TalkEnded).ended_by, story.fact(TalkEnded).talked) == ("transfer", 30.0)
+    assert (story.fact(CallTransferred).agent, story.fact(CallTransferred).target) == ("bob", "queue:sales")
+    assert (story.call().arrived_at, story.call().tier) == (START, "standard")
+    story.gone(story.bob)
+    story.connect(story.call().offer.leg)  # type: ignore[union-attr]
+    assert [fact.queue for fact in story.all_told(VisitBegan)] == ["support", "sales"]
+    assert (story.call().segments, story.tally("sales").answered) == (2, 1)
+    story.over()
+
+
+def test_a_blind_hand_over_frees_the_agent_at_once_and_the_caller_hears_music() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    assert story.state("bob") == "wrap_up"
+    assert story.state("cid") == "ringing"
+    assert story.only(StartMusic).leg == story.customer
+    assert story.only(DropBridge).legs == (story.customer,)
+    leg = story.ring().leg
+    story.wait(3.0)
+    assert story.pick_up(leg).legs == (story.customer, leg)
+
+
+def test_one_call_two_segments_and_no_second_visit() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    leg = story.ring().leg
+    story.gone(story.bob)
+    story.wait(3.0)
+    story.connect(leg)
+    assert (story.call().phase, story.state("cid")) == ("talking", "talking")
+    assert (story.fact(TalkBegan).agent, story.fact(TalkBegan).waited) == ("cid", 33.0)
+    assert (story.fact(CallTransferred).target, story.fact(CallTransferred).attended) == ("agent:cid", False)
+    assert story.results() == ["completed"]
+    story.wait(20.0)
+    story.gone(leg)
+    story.gone(story.customer)
+    assert [fact.talked for fact in story.all_told(TalkEnded)] == [30.0, 20.0]
+    assert (story.tally().offered, story.tally().answered) == (1, 1)
+    assert story.state("cid") == "wrap_up"
+    story.over()
+
+
+def test_a_number_outside_takes_the_call() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToNumber("4711"))
+    ring = story.ring()
+    assert (ring.phone, ring.role, ring.number) == ("Local/4711@out/n", "outside", "+44")
+    story.gone(story.bob)
+    story.connect(ring.leg)
+    assert story.call().phase == "outside"
+    story.wait(600.0)
+    story.gone(ring.leg)
+    assert story.hung_up() == {story.customer}
+    story.over()
+
+
+@pytest.mark.parametrize(("cause", "result"), [(21, "rejected"), (17, "rejected"), (19, "no_answer"), (20, "offline")])
+def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: str) -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.bob)
+    story.wait(2.0)
+    story.gone(target, cause)
+    back = story.ring()
+    assert back.agent == "bob"
+    assert story.only(StartMusic).leg == story.customer
+    story.connect(back.leg)
+    assert story.results() == [result, "completed"]
+    assert [fact.way for fact in story.all_told(HandingBegan)] == ["blind", "back"]
+    assert not story.all_told(CallTransferred)
+    assert (story.state("bob"), story.call().segments) == ("talking", 2)
+    story.over()
+
+
+def test_a_target_who_lets_it_ring_is_hung_up_and_the_caller_comes_back() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.bob)
+    story.wait(11.9)
+    assert story.hung_up() == set()
+    story.wait(0.2)
+    assert story.hung_up() == {target}
+    assert story.rung() == ["bob"]
+
+
+def test_the_way_back_waits_for_the_agents_phone_and_then_takes_the_queue() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.gone(story.ring().leg, 21)  # at once: bob's own leg is not gone yet
+    assert not story.rung()
+    assert story.call().phase is Phase.HANDING
+    story.wait(0.5)
+    assert not story.rung()
+    story.gone(story.bob)
+    assert [order.agent for order in story.wait(0.4) if isinstance(order, Ring)] == ["bob"]
+
+
+def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.gone(story.ring().leg, 21)
+    story.wait(4.0)
+    assert (story.call().phase, story.call().visit.queue) == ("waiting", "support")  # type: ignore[union-attr]
+
+
+def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_came() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.bob)
+    story.gone(target, 21)
+    story.gone(story.ring().leg, 21)
+    assert story.results() == ["rejected", "rejected"]
+    assert (story.call().visit.queue, story.call().arrived_at) == ("support", START)  # type: ignore[union-attr]
+    story.over()
+
+
+def test_an_agent_who_logged_out_meanwhile_gets_nothing_back() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.bob)
+    story.ask("bob", Ask.LOGOUT)
+    story.gone(target, 21)
+    assert story.call().phase == "waiting"
+
+
+def test_a_caller_who_hangs_up_on_the_way_stops_the_phone() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.customer)
+    assert target in story.hung_up()
+    assert story.results() == ["cancelled"]
+    assert story.fact(CallEnded)
+    story.gone(target)
+    assert story.state("cid") == "ready"
+    story.over()
+
+
+def test_a_ring_that_fails_is_as_good_as_nobody_there() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToNumber("4711"))
+    ring = story.ring()
+    story.gone(story.bob)
+    story.fails(ring)
+    assert story.rung() == ["bob"]
+    assert story.results() == ["offline"]
+
+
+# -- consult ----------------------------------------------------------------------------------------------------------
+
+
+def test_during_a_consult_the_caller_hears_music_and_the_agent_hears_it_ring() -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    assert story.only(StartMusic).leg == story.customer
+    assert story.only(StartRinging).leg == story.bob
+    assert set(story.only(DropBridge).legs) == {story.customer, story.bob}
+    assert (story.state("bob"), story.state("cid")) == ("talking", "ringing")
+    leg = story.ring().leg
+    assert story.pick_up(leg).legs == (story.bob, leg)
+    assert story.only(StopRinging).leg == story.bob
+
+
+def test_a_completed_consult_is_a_transfer() -> None:
+    story = Talk()
+    leg = story.consult()
+    assert story.state("cid") == "talking"
+    story.wait(5.0)
+    story.act(CallAsk.COMPLETE)
+    assert story.hung_up() == {story.bob}
+    joined = story.only(Bridge)
+    assert joined.legs == (story.customer, leg)
+    assert (story.fact(TalkEnded).talked, story.fact(TalkEnded).ended_by) == (35.0, "transfer")
+    story.happens(LegJoined(at=story.now, leg=story.customer, bridge=joined.bridge))
+    assert story.fact(TalkBegan).agent == "cid"
+    assert (story.fact(CallTransferred).attended, story.results()) == (True, ["completed"])
+    assert story.call().segments == 2
+    story.over()
+
+
+def test_an_agent_who_hangs_up_during_a_consult_has_completed_it() -> None:
+    story = Talk()
+    leg = story.consult()
+    story.gone(story.bob)
+    assert story.only(Bridge).legs == (story.customer, leg)
+    story.over()
+
+
+def test_an_agent_who_hangs_up_while_it_rings_has_handed_the_call_on() -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    leg = story.ring().leg
+    story.gone(story.bob)
+    assert story.call().phase is Phase.HANDING
+    assert story.pick_up(leg).legs == (story.customer, leg)
+
+
+@pytest.mark.parametrize("who", ["asks", "target hangs up", "target never answers", "target rejects"])
+def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) -> None:
+    story = Talk()
+    if who in ("asks", "target hangs up"):
+        leg = story.consult()
+    else:
+        story.act(CallAsk.CONSULT, ToAgent("cid"))
+        leg = story.ring().leg
+    match who:
+        case "asks":
+            story.act(CallAsk.RETURN)
+            assert story.hung_up() == {leg}
+        case "target hangs up":
+            story.gone(leg)
+        case "target never answers":
+            story.wait(12.0)
+            assert story.hung_up() == {leg}
+        case _:
+            story.gone(leg, 21)
+    assert story.only(Bridge).legs == (story.customer, story.bob)
+    story.join(story.only(Bridge))
+    assert (story.call().phase, story.state("bob"), story.call().handing) == ("talking", "talking", None)
+    story.gone(leg)
+    assert story.state("cid") == "ready"
+    assert not story.all_told(CallTransferred)
+    assert story.call().segments == 1
+    story.over()
+
+
+def test_three_talk_and_whoever_leaves_the_others_go_on() -> None:
+    story = Talk()
+    leg = story.consult()
+    story.act(CallAsk.CONFERENCE)
+    joined = story.only(Bridge)
+    assert joined.legs == (story.customer,)
+    story.happens(LegJoined(at=story.now, leg=story.customer, bridge=joined.bridge))
+    story.wait(10.0)
+    story.act(CallAsk.COMPLETE)
+    assert (story.hung_up(), story.fact(TalkBegan).agent) == ({story.bob}, "cid")
+    assert customer_stays(story)
+    story.gone(leg)
+    story.over()
+
+
+def customer_stays(story: Talk) -> bool:
+    return story.customer in story.world.legs and not [order for order in story.sent if order == HangUp(leg=story.customer)]
+
+
+def test_nobody_joins_three_before_the_other_one_has_answered() -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallAsk.CONFERENCE)
+    assert story.fact(AskRefused).reason == "the other one has not answered yet"
+
+
+def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
+    story = Talk()
+    story.ask("nan", Ask.LOGIN)
+    session = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.act(CallAsk.HAND_ON, ToAgent("nan"))
+    beep = story.only(Play)
+    assert beep.leg == session
+    story.gone(story.bob)
+    story.happens(PlaybackEnded(at=story.now, leg=session, playback=beep.playback, failed=False))
+    story.join(story.only(Bridge))
+    assert story.state("nan") == "talking"
+    story.gone(story.customer)
+    assert session in story.world.legs and session not in story.hung_up()
+
+
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [
+        (ToAgent("bob"), "the call is with agent bob already"),
+        (ToAgent("nan"), "agent nan is logged_out"),
+        (ToAgent("zoe"), "no such agent: zoe"),
+        (ToQueue("nowhere"), "no such queue: nowhere"),
+        (ToQueue("sales"), "a queue cannot be asked first"),
+        (None, "to whom?"),
+    ],
+    ids=str,
+)
+def test_a_consult_that_cannot_be_changes_nothing(to: Target | None, reason: str) -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, to)
+    assert (story.fact(AskRefused).reason, story.orders) == (reason, [])
+    assert story.call().phase == "talking"
+
+
+def test_without_a_way_outside_no_number_is_called() -> None:
+    story = Talk()
+    story.world.plan = replace(story.world.plan, outside="")
+    story.act(CallAsk.HAND_ON, ToNumber("4711"))
+    assert story.fact(AskRefused).reason == "nobody outside can be called: the setting 'outside' is missing"
+
+
+def test_after_a_gap_a_consult_that_still_rang_is_undone() -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    leg = story.ring().leg
+    seen = [SeenLeg(leg=one, name="x", up=True, created_at=START) for one in (story.customer, story.bob, leg)]
+    story.wait(1.0)
+    story.snapshot(*seen)
+    assert leg in story.hung_up()
+    assert [order.legs for order in story.orders if isinstance(order, Bridge)] == [(story.customer, story.bob)]
+
+
+# -- keys -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_with_a_target_ends_with_hash() -> None:
+    story = Talk()
+    story.press("*2cid".replace("cid", "1004"))
+    assert not story.all_told(HandingBegan)
+    story.press("#")
+    assert (story.ring().agent, story.call().handing is not None) == ("1004", True)
+
+
+def test_a_code_with_a_target_also_ends_when_nothing_more_comes() -> None:
+    story = Talk()
+    story.press("*1800")
+    story.wait(3.9)
+    assert not story.all_told(CallTransferred)
+    story.wait(0.2)
+    (told,) = story.all_told(CallTransferred)
+    assert told.target == "queue:sales"
+
+
+def test_other_digits_go_outside() -> None:
+    story = Talk()
+    story.press("*10207#")
+    assert story.ring().phone == "Local/0207@out/n"
+
+
+def test_a_consult_is_led_by_keys() -> None:
+    story = Talk()
+    story.press("*21004#")
+    leg = story.ring().leg
+    story.connect(leg)
+    story.press("*4")
+    assert story.hung_up() == {leg}
+    assert story.results() == ["returned"]
+
+
+def test_what_is_no_code_is_forgotten() -> None:
+    story = Talk()
+    story.press("12*9*")
+    story.press("#0")
+    story.wait(10.0)
+    assert (story.call().keys, story.call().deadline) == ("", None)
+    assert not story.all_told(AskRefused)
+
+
+def test_a_customers_keys_mean_nothing() -> None:
+    story = Talk()
+    story.happens(DigitPressed(at=story.now, leg=story.customer, digit="*"))
+    assert story.call().keys == ""
+
+
+def test_a_code_begun_and_left_alone_is_forgotten() -> None:
+    story = Talk()
+    story.press("*1")
+    story.wait(5.0)
+    assert story.call().keys == ""
+    story.press("800#")
+    assert not story.all_told(CallTransferred)
+
+
+# -- a REFER that reaches nobody --------------------------------------------------------------------------------------
+
+
+def test_a_phones_own_transfer_that_nobody_answers_comes_back() -> None:
+    story = Talk()
+    far = leg_id(PBX, "far")
+    story.happens(LegReplaced(at=story.now, leg=story.bob, by=far, by_name="Local/9@a-1;1", up=False))
+    story.gone(story.bob)
+    story.wait(1.0)
+    story.gone(far, 17)
+    assert story.rung() == ["bob"]
+    assert customer_stays(story)
+
+
+# -- supervisors ------------------------------------------------------------------------------------------------------
+
+
+def listening(story: Talk, ask: CallAsk = CallAsk.LISTEN) -> tuple[LegId, LegId]:
+    """Eva listens: her leg, and the Snoop channel."""
+    story.act(ask, by="eva", phone="PJSIP/eva")
+    leg = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    snoop = story.only(Snoop)
+    assert (snoop.of, snoop.whisper) == (story.bob, ask is CallAsk.WHISPER)
+    story.happens(LegEntered(at=story.now, leg=snoop.leg))
+    assert story.only(Bridge).legs == (leg, snoop.leg)
+    story.join(story.only(Bridge))
+    return leg, snoop.leg
+
+
+@pytest.mark.parametrize("ask", [CallAsk.LISTEN, CallAsk.WHISPER], ids=str)
+def test_a_supervisor_listens_until_the_talk_ends(ask: CallAsk) -> None:
+    story = Talk()
+    leg, snoop = listening(story, ask)
+    (began,) = story.all_told(WatchBegan)
+    assert (began.by, began.agent, began.mode, began.phone) == ("eva", "bob", ask, "PJSIP/eva")
+    story.wait(20.0)
+    story.gone(story.customer)
+    assert {leg, snoop} <= story.hung_up()
+    assert (story.fact(WatchEnded).by, story.fact(WatchEnded).lasted) == ("eva", 20.0)
+    story.over()
+
+
+def test_from_listening_to_barging_in() -> None:
+    story = Talk()
+    leg, snoop = listening(story)
+    bridge = story.call().bridge
+    story.act(CallAsk.BARGE, by="eva")
+    assert story.hung_up() == {snoop}
+    assert story.only(Bridge) == Bridge(bridge=bridge or "", legs=(leg,), call=story.call().id)
+    assert [fact.mode for fact in story.all_told(WatchBegan)] == ["listen", "barge"]
+    story.over()
+
+
+def test_a_supervisor_leaves_and_the_talk_goes_on() -> None:
+    story = Talk()
+    leg, snoop = listening(story)
+    story.act(CallAsk.RELEASE, by="eva")
+    assert story.hung_up() == {leg, snoop}
+    assert (story.call().phase, story.call().watching) == ("talking", ())
+    story.over()
+
+
+def test_a_supervisor_who_hangs_up_has_left() -> None:
+    story = Talk()
+    leg, snoop = listening(story)
+    story.gone(leg)
+    assert story.hung_up() == {snoop}
+    assert story.fact(WatchEnded)
+    story.over()
+
+
+def test_a_supervisor_takes_over() -> None:
+    story = Talk()
+    leg, _ = listening(story)
+    bridge = story.call().bridge
+    story.act(CallAsk.TAKE_OVER, by="eva")
+    assert story.fact(TalkEnded).ended_by == "taken_over"
+    assert story.bob in story.hung_up() and leg not in story.hung_up()
+    story.happens(LegJoined(at=story.now, leg=leg, bridge=bridge or ""))
+    assert story.call().phase == "outside"
+    story.gone(leg)
+    assert story.hung_up() == {story.customer}
+    story.over()
+
+
+def test_a_supervisor_who_is_an_agent_takes_over_with_a_segment() -> None:
+    story = Talk()
+    story.act(CallAsk.TAKE_OVER, by="eva", phone="PJSIP/cid")
+    leg = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    story.join(story.only(Bridge))
+    assert (story.state("cid"), story.call().segments) == ("talking", 2)
+    assert story.state("bob") == "wrap_up"
+    story.over()
+
+
+def test_a_supervisor_who_does_not_pick_up_is_rung_for_a_while() -> None:
+    story = Talk()
+    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/eva")
+    leg = story.ring().leg
+    story.wait(20.0)
+    assert story.hung_up() == {leg}
+    story.gone(leg)
+    assert story.call().watching == ()
+
+
+def test_a_supervisor_who_cannot_hear_is_let_go() -> None:
+    story = Talk()
+    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/eva")
+    leg = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    story.fails(story.only(Snoop), Why.REFUSED, 500)
+    assert leg in story.hung_up()
+    story.over()
+
+
+@pytest.mark.parametrize(
+    ("phone", "reason"),
+    [("", "which phone shall ring?"), ("PJSIP/bob", "phone PJSIP/bob is in a call")],
+)
+def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> None:
+    story = Talk()
+    story.act(CallAsk.LISTEN, by="eva", phone=phone)
+    assert (story.fact(AskRefused).reason, story.orders) == (reason, [])
+
+
+def test_who_takes_no_part_cannot_leave() -> None:
+    story = Talk()
+    story.act(CallAsk.RELEASE, by="eva")
+    assert story.fact(AskRefused).reason == "eva takes no part in this talk"
