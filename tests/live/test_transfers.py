@@ -102,15 +102,18 @@ async def test_the_caller_may_hang_up_after_a_blind_transfer(house: House, pbx: 
 
 
 @pytest.mark.parametrize("target", ["try-1005", "try-2002"], ids=["refuses", "unreachable"])
-async def test_a_blind_transfer_to_somebody_who_does_not_come_ends_the_call(house: House, pbx: Pbx, target: str) -> None:
+async def test_a_blind_transfer_to_somebody_who_does_not_come_brings_the_caller_back(house: House, pbx: Pbx, target: str) -> None:
     house.explains_pbx(r"2002|dialog|outgoing session|app_dial|Unable to create")
     bridge = await house.open(two_desks("1001", "1002"))
     async with Phone(pbx, "1001", hands_over(target)), Phone(pbx, "1005", PhoneScript.rejects()):
-        made = await call(pbx, Call(dialled="support"))
+        async with Callers(pbx, [Call(dialled="support", hang_up_after=6.0)]) as callers:
+            await bridge.until("talk_began", count=2, agent="ann")
+            (made,) = await callers.wait()
         ended = await bridge.until("call_ended")
         await bridge.until("agent_changed", agent="ann", state="ready", previous="wrap_up")
-    assert made.ended_by == "pbx"
-    assert ended["lasted"] < 2.0
+    assert made.ended_by == "caller"
+    assert ended["segments"] >= 2
+    assert bridge.facts("handing_began", way="back")
 
 
 async def test_a_transfer_to_a_number_that_nobody_has_leaves_the_call_as_it_was(house: House, pbx: Pbx) -> None:

@@ -21,7 +21,7 @@ RING = o.Ring(leg=LegId("a/cb-leg-1"), phone="PJSIP/1001", role="agent", agent="
         (o.StopRinging(leg=LEG), "DELETE /channels/c%201%2F2/ring"),
         (
             o.Snoop(leg=LegId("pbx/cb-snoop-1"), of=LEG, whisper=False, call="c"),
-            "POST /channels/c%201%2F2/snoop/cb-snoop-1?app=callbridge&appArgs=snoop&spy=both&whisper=none",
+            "POST /channels/c%201%2F2/snoop/cb-snoop-1?app=app&appArgs=snoop&spy=both&whisper=none",
         ),
         (o.StopMusic(leg=LEG), "DELETE /channels/c%201%2F2/moh"),
         (o.Play(leg=LEG, playback="p/1", media="sound:a b"), "POST /channels/c%201%2F2/play/p%2F1?media=sound:a%20b"),

@@ -1,0 +1,175 @@
+"""Calls handed on by codes pressed during the talk, with real voice: who hears whom, and nobody is left in silence."""
+
+from typing import Any
+
+import pytest
+
+from tests.lab import sounds
+from tests.lab.audio import Softphone
+from tests.lab.bridge import agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.sip import Phone, PhoneScript
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+VOICE, REPLY, THIRD, MUSIC = (sounds.TONES[name] for name in ("caller", "agent", "third", "music"))
+KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
+
+
+def three_desks(connect: str = "ring") -> dict[str, Any]:
+    """Ann talks to callers; bob, whose id is 1007, knows better. 1005 is nobody's phone."""
+    return floor(
+        {"ann": agent("1008", {"support": 1}), "1007": agent("1007", {"sales": 1}, connect)},
+        {"support": {"steps": [{"skills": "support"}]}, "sales": {"steps": [{"skills": "sales"}], "extension": "800"}},
+        keys=KEYS,
+        outside={"dial": "Local/{number}@lab-numbers/n"},
+    )
+
+
+@pytest.mark.parametrize("connect", ["ring", "nailed_up"])
+async def test_a_consult_that_is_completed(house: House, pbx: Pbx, connect: str) -> None:
+    bridge = await house.open(three_desks(connect))
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        if connect == "nailed_up":
+            await bridge.until("agent_changed", agent="1007", state="ready")
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*21007#")
+        await caller.until_hears(MUSIC, limit=10.0)
+        await ann.until_hears(THIRD)
+        await bob.until_hears(REPLY)
+        assert not bob.hears(VOICE, last=0.3)
+        ann.press("*3")
+        await caller.until_hears(THIRD)
+        await bob.until_hears(VOICE)
+        await ann.until_state("DISCONNECTED")
+        talks = bridge.facts("talk_began")
+        assert [talk["agent"] for talk in talks] == ["ann", "1007"]
+        assert await bridge.state("1007") == "talking"
+        caller.hang_up()
+        ended = await bridge.until("call_ended")
+    (told,) = bridge.facts("call_transferred")
+    assert (told["attended"], ended["segments"]) == (True, 2)
+    row = await bridge.queue("support")
+    assert (int(row["offered"]), int(row["answered"])) == (1, 1)
+
+
+async def test_a_consult_that_is_given_up_brings_the_caller_back(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*21007#")
+        await ann.until_hears(THIRD)
+        ann.press("*4")
+        await bob.until_state("DISCONNECTED")
+        await caller.until_hears(REPLY)
+        await ann.until_hears(VOICE)
+        assert not caller.hears(MUSIC, last=0.3)
+        ann.hang_up()
+        await caller.until_state("DISCONNECTED")
+        await bridge.until("agent_changed", agent="1007", state="ready", previous="talking")
+    assert [fact["result"] for fact in bridge.facts("handing_ended")] == ["returned"]
+
+
+async def test_three_talk_and_the_caller_stays_with_the_colleague(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*21007#")
+        await ann.until_hears(THIRD)
+        ann.press("*5")
+        for phone, tones in ((caller, (REPLY, THIRD)), (ann, (VOICE, THIRD)), (bob, (VOICE, REPLY))):
+            for tone in tones:
+                await phone.until_hears(tone)
+        ann.hang_up()
+        await bridge.until("talk_began", agent="1007")
+        await bob.until_hears(VOICE)
+        await caller.until_hears(THIRD)
+        bob.hang_up()
+        await caller.until_state("DISCONNECTED")
+
+
+async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Phone(pbx, "1007", PhoneScript.rejects()),
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*11007#")
+        await ann.until_state("DISCONNECTED")
+        await bridge.until("talk_began", count=2, agent="ann")
+        await ann.until("media", call=2)
+        await ann.until_hears(VOICE, 2)
+        await caller.until_hears(REPLY)
+        assert not caller.hears(MUSIC, last=0.3)
+        ann.hang_up(2)
+        await caller.until_state("DISCONNECTED")
+    assert [(fact["way"], fact["result"]) for fact in bridge.facts("handing_ended")] == [
+        ("blind", "rejected"),
+        ("back", "completed"),
+    ]
+
+
+async def test_a_phones_own_transfer_that_nobody_answers_is_back_with_the_agent(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Phone(pbx, "1005", PhoneScript.rejects()),
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.transfer("try-1005")
+        await bridge.until("talk_began", count=2, agent="ann")
+        await ann.until("media", call=2)
+        await ann.until_hears(VOICE, 2)
+        await caller.until_hears(REPLY)
+        ann.hang_up(2)
+        await caller.until_state("DISCONNECTED")
+
+
+async def test_a_number_outside_and_a_queue_by_its_extension(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1005", tone=THIRD) as outside,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        first = await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*11005#")
+        await ann.until_state("DISCONNECTED")
+        await caller.until_hears(THIRD, first)
+        await outside.until_hears(VOICE)
+        await bridge.until("agent_changed", agent="ann", state="ready", previous="wrap_up")
+        outside.hang_up()
+        await caller.until_state("DISCONNECTED", first)
+        second = await caller.call("support")
+        await ann.until("media", call=2)
+        await ann.until_hears(VOICE, 2)
+        async with Softphone(pbx, "1007", tone=THIRD) as bob:
+            ann.press("*1800#", 2)
+            await caller.until_hears(THIRD, second)
+            await bob.until_hears(VOICE)
+            bob.hang_up()
+            await caller.until_state("DISCONNECTED", second)
+    visits = [fact["queue"] for fact in bridge.facts("visit_began")]
+    assert visits == ["support", "support", "sales"]
