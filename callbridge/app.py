@@ -15,13 +15,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from aiohttp import web
 
 from callbridge.adapters import log as logs
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.http import HttpSettings, Probes, make_app
+from callbridge.adapters.http import Feed, HttpSettings, Probes, Role, Token, listening, make_app
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
@@ -33,10 +32,11 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.events import AgentAsked, Ask, PlanChanged
+from callbridge.core.events import AgentAsked, CallAsked, PlanChanged, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
+from callbridge.core.switch import Switch
 from callbridge.core.world import World
 from callbridge.publisher import Publisher, boot_name
 from callbridge.runtime import Clock, Runtime
@@ -51,6 +51,9 @@ RESTART_ONLY = ("instance", "pbx", "redis", "http", "log")
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
+ASKING = 5.0
+"""Seconds after which somebody who asked is told that no answer came."""
+RELOADING = 60.0
 STORE_PATIENCE = 1.0
 """Seconds between attempts to reach the store at start."""
 
@@ -66,6 +69,7 @@ class App:
         self.links: dict[str, Ari] = {}
         self.phones: dict[str, Ami] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._reloading = asyncio.Lock()
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():
@@ -94,6 +98,7 @@ class App:
         self.metrics = Metrics(self.board, self.clock.now)
         self.metrics.on_leader(True)
         self.stories = Stories(mask=settings.log.mask_numbers)
+        self.feed = Feed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
         projection = self._projection()
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
         self.saver = Saver(store, self.world, self._displaced)
@@ -105,7 +110,7 @@ class App:
             resync=self._resync,
             caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
-            watcher=Publisher(self.world, self.board, self.metrics, self.stories, facts, projection),
+            watcher=Publisher(self.world, self.board, self.metrics, self.stories, self.feed, facts, projection),
         )
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
@@ -131,7 +136,7 @@ class App:
         """A token newer than every one before, and the saved world. Without a reachable store there is no safe start."""
         while True:
             try:
-                await store.take_over()
+                self._token = await store.take_over()
                 return await store.load()
             except StoreDown as trouble:
                 log.error("the store cannot be reached; waiting for it", why=str(trouble))
@@ -239,32 +244,36 @@ class App:
             log.critical("a part of callbridge failed", part=task.get_name(), exc_info=task.exception())
             self.stop(FAILED)
 
-    async def reload(self) -> None:
-        """SIGHUP: the configuration anew; refused whole when it is wrong or asks for what only a restart can do."""
+    async def reload(self) -> list[str]:
+        """The configuration anew, in force on return; refused whole, with the faults given, when it is wrong or asks for
+        what only a restart can do."""
+        async with self._reloading:
+            faults = await self._reload()
+        for fault in faults:
+            log.error("reload refused", fault=fault)
+        return faults
+
+    async def _reload(self) -> list[str]:
         if not hasattr(self, "runtime"):
-            log.warning("reload refused", fault="still starting")
-            return
+            return ["still starting"]
         try:
             settings = await asyncio.to_thread(load, self.config)
         except ConfigFaults as wrong:
-            for fault in wrong.faults:
-                log.error("reload refused", fault=str(fault))
-            return
+            return [str(fault) for fault in wrong.faults]
         fixed = [name for name in RESTART_ONLY if getattr(settings, name) != getattr(self.settings, name)]
         if fixed:
-            log.error("reload refused", fault=f"changes of {', '.join(fixed)} need a restart")
-            return
+            return [f"changes of {', '.join(fixed)} need a restart"]
         book = self._tier_book(settings)
         if not await book.load():
-            log.error("reload refused", fault=f"{settings.tiers.csv}: cannot be used")
-            return
+            return [f"{settings.tiers.csv}: cannot be used"]
         self.settings, self.tiers = settings, book
         self._tier_watch.cancel()
         self._tier_watch = self._run("tiers", book.watch())
         for warning in settings.warnings:
             log.warning("configuration", why=str(warning))
-        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=settings.plan()))
+        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
+        return []
 
     async def close(self) -> None:
         """Stop hearing and acting. Calls stay in the PBX; the next start takes them up again."""
@@ -287,10 +296,19 @@ class Desk:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def ask(self, agent: str, ask: Ask, reason: str, phone: str) -> AskRefused | None:
-        async with asyncio.timeout(5.0):
-            now = self._app.clock.now()
-            return await self._app.runtime.ask(AgentAsked(at=now, agent=agent, ask=ask, reason=reason, phone=phone))
+    def now(self) -> float:
+        return self._app.clock.now()
+
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+        async with asyncio.timeout(ASKING):
+            return await self._app.runtime.ask(event)
+
+    async def reload(self) -> list[str]:
+        async with asyncio.timeout(RELOADING):
+            return await self._app.reload()
+
+    def switch(self, name: str) -> Switch | None:
+        return self._app.world.switches.get(name)
 
     def board(self) -> Board:
         return self._app.board
@@ -303,15 +321,14 @@ class Desk:
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
     http = app.settings.http
     token = http.token.get_secret_value() if http.token else ""
+    tokens = [
+        Token(name=one.name, role=Role(one.role), token=one.token.get_secret_value(), agent=one.agent or "")
+        for one in http.tokens
+    ]
     probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
-    site = make_app(HttpSettings(host=http.host, port=http.port, token=token), Desk(app), probes)
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, address).start()
+    site = make_app(HttpSettings(host=http.host, token=token, tokens=tokens), Desk(app), probes, app.feed)
+    async with listening(site, address):
         yield
-    finally:
-        await runner.cleanup()
 
 
 async def _bind(host: str, port: int) -> socket.socket:
@@ -352,7 +369,7 @@ async def _serve(app: App) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, app.stop, DONE)
-    reloads: set[asyncio.Task[None]] = set()
+    reloads: set[asyncio.Task[list[str]]] = set()
     loop.add_signal_handler(signal.SIGHUP, _in_background(app.reload, reloads))
     running = asyncio.create_task(_until_stopped(app), name="serve")
     await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
@@ -378,7 +395,9 @@ async def _until_stopped(app: App) -> None:
             await app.close()
 
 
-def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:
+def _in_background(
+    work: Callable[[], Coroutine[Any, Any, list[str]]], running: set[asyncio.Task[list[str]]]
+) -> Callable[[], None]:
     def begin() -> None:
         task = asyncio.create_task(work())
         running.add(task)

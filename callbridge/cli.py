@@ -18,7 +18,7 @@ from callbridge.settings import ConfigFaults, check, load
 from callbridge.tables import agents_table, call_story, calls_table, queues_table
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
-ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up")
+ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,6 +118,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _agents(options: argparse.Namespace) -> int:
+    for name, act in (("phone", "login"), ("reason", "not-ready")):
+        if getattr(options, name) and options.act != act:
+            options.parser.error(f"--{name} goes with {act}, not with {options.act}")
     client = _client(options)
     if options.act == "list":
         return _show(options, client.agents(), agents_table)

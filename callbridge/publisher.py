@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from callbridge.adapters.http import Feed
 from callbridge.adapters.log import FactLog
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
@@ -25,12 +26,20 @@ class Publisher:
     """The runtime's watcher."""
 
     def __init__(
-        self, world: World, board: Board, metrics: Metrics, stories: Stories, facts: FactLog, projection: RedisProjection | None
+        self,
+        world: World,
+        board: Board,
+        metrics: Metrics,
+        stories: Stories,
+        feed: Feed,
+        facts: FactLog,
+        projection: RedisProjection | None,
     ) -> None:
         self._world = world
         self._board = board
         self._metrics = metrics
         self._stories = stories
+        self._feed = feed
         self._log = facts
         self._projection = projection
 
@@ -43,6 +52,7 @@ class Publisher:
         self._metrics.on_facts(facts)
         self._stories.on_facts(facts)
         touched = self._board.note(self._world, changed)
+        self._feed.on_facts(facts)
         if self._projection is not None:
             self._projection.touch(touched)
         self._log.on_facts(facts, inbox_depth=waiting, event_age=max(ages, default=0.0))

@@ -129,6 +129,9 @@ _KINDS: tuple[type, ...] = get_args(AnyFact)
 _NAMES = {kind: _HUMP.sub("_", kind.__name__).lower() for kind in _KINDS}
 _DATA = {kind: tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "call")) for kind in _KINDS}
 
+FACT_TYPES = frozenset(_NAMES.values())
+"""The public names of all kinds of facts."""
+
 
 def fact_type(fact: AnyFact) -> str:
     """The public name of a kind of fact: ``CallArrived`` is ``call_arrived``."""

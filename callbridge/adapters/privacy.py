@@ -10,6 +10,9 @@ from callbridge.core.facts import AnyFact, AskGranted, CallArrived, CallTransfer
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+_OUTSIDE = "number:"
+"""How a target outside is written where targets of all kinds are."""
+
 
 def storable(text: str) -> str:
     """``text`` with each lone surrogate, which UTF-8 cannot carry, replaced by U+FFFD."""
@@ -36,7 +39,7 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case CallTransferred():
             return (("target", fact.target),)
-        case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith("number:"):
+        case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith(_OUTSIDE):
             return (("to", fact.to),)
         case _:
             return ()
@@ -46,6 +49,6 @@ def masked(field: str, value: str) -> str:
     """A personal field as others may see it: numbers keep their ends, names are left out."""
     if field == "name":
         return "*****" if value else ""
-    if field == "to":
-        return f"number:{mask(value.removeprefix('number:'))}"
+    if value.startswith(_OUTSIDE):
+        return _OUTSIDE + mask(value.removeprefix(_OUTSIDE))
     return mask(value)

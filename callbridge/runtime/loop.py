@@ -29,6 +29,7 @@ from callbridge.core.events import (
     OrderFailed,
     PbxLost,
     PbxSnapshot,
+    PlanChanged,
     SwitchTurned,
     Why,
 )
@@ -125,7 +126,7 @@ class Runtime:
         self._inbox.append(event)
         self._wake.set()
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned | PlanChanged) -> AskRefused | None:
         """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
         answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer

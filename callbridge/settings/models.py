@@ -100,10 +100,22 @@ class Redis(Section):
     prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] = "callbridge:"
 
 
+class Token(Section):
+    """Who may use the API, and as what; ``name`` stands in the audit. An ``agent``'s is for this agent only."""
+
+    name: Name
+    role: Literal["viewer", "agent", "supervisor", "admin"]
+    agent: Name | None = None
+    token: SecretStr
+
+
 class Http(Section):
+    """``token`` is an admin's; ``tokens`` may do less."""
+
     host: Text = "127.0.0.1"
     port: Port = 8090
     token: SecretStr | None = None
+    tokens: tuple[Token, ...] = ()
 
 
 class Log(Section):

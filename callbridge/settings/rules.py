@@ -47,11 +47,41 @@ def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    if not is_loopback(settings.http.host) and settings.http.token is None:
+    http = settings.http
+    if not is_loopback(http.host) and http.token is None and not http.tokens:
         hint = "give token_file, or keep host: 127.0.0.1"
         yield document.at(("http", "host"), f"{settings.http.host!r} can be reached from outside, and there is no token", hint)
-    if settings.http.token is not None and not settings.http.token.get_secret_value():
-        yield document.at(("http", "token"), "is empty")
+    secrets: dict[str, Path] = {}
+    if http.token is not None:
+        yield from _secret(document, ("http", "token"), http.token.get_secret_value(), secrets)
+    names: set[str] = set(_RESERVED)
+    for index, token in enumerate(http.tokens):
+        at: Path = ("http", "tokens", index)
+        if token.name in names:
+            problem = "has a meaning of its own" if token.name in _RESERVED else "is the name of another token already"
+            yield document.at((*at, "name"), f"{token.name!r} {problem}")
+        names.add(token.name)
+        yield from _secret(document, (*at, "token"), token.token.get_secret_value(), secrets)
+        if token.role == "agent" and token.agent is None:
+            yield document.at(at, "whose it is, is missing", 'such as agent: "1001"')
+        elif token.role != "agent" and token.agent is not None:
+            yield document.at((*at, "agent"), f"goes with role: agent, not with {token.role}", key=True)
+        elif token.agent is not None and token.agent not in mapping(document.values.get("agents")):
+            known = mapping(document.values.get("agents"))
+            yield document.at((*at, "agent"), f"no such agent: {token.agent!r}", did_you_mean(token.agent, known))
+
+
+_RESERVED = ("admin", "local")
+"""What stands in the audit for ``http.token``, and for whoever needs none."""
+
+
+def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) -> Iterator[Fault]:
+    if not secret:
+        yield document.at(at, "is empty")
+    elif not (secret.isascii() and secret.isprintable() and " " not in secret):
+        yield document.at(at, "no HTTP header can carry it: use letters, digits and signs of ASCII")
+    elif seen.setdefault(secret, at) != at:
+        yield document.at(at, f"is the same as {where(seen[secret])}: nobody could tell them apart")
 
 
 def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:

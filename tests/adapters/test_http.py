@@ -5,59 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
-from callbridge.adapters.http import BODY_LIMIT, HttpSettings, Probes, make_app
-from callbridge.adapters.stories import Stories
-from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, Ask
-from callbridge.core.facts import AskRefused
-from tests.adapters.worlds import Busy
+from callbridge.adapters.http import BODY_LIMIT, HttpSettings
+from tests.adapters.http_desk import ToyDesk, client_of, probes
 
 Client = TestClient[Any, Any]
 TOKEN = "s3cret"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-
-
-class ToyDesk:
-    """A desk at which the core answers at once."""
-
-    def __init__(self) -> None:
-        self.busy = Busy(8)
-        self.stories = Stories()
-        self.made = Board.of(self.busy.world)
-        self.fault: Exception | None = None
-
-    def run(self, times: int) -> None:
-        for _ in range(times):
-            outcome = self.busy.any()
-            self.made.note(self.busy.world, outcome.changed)
-            self.stories.on_facts(outcome.facts)
-
-    async def ask(self, agent: str, ask: Ask, reason: str, phone: str) -> AskRefused | None:
-        if self.fault is not None:
-            raise self.fault
-        outcome = self.busy.happens(AgentAsked(at=self.busy.now, agent=agent, ask=ask, reason=reason, phone=phone))
-        self.made.note(self.busy.world, outcome.changed)
-        return next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
-
-    def board(self) -> Board:
-        return self.made
-
-    def story(self, call: str) -> list[dict[str, Any]] | None:
-        return self.stories.story(call)
-
-
-async def render() -> bytes:
-    return b"callbridge_leader 1.0\n"
-
-
-def probes(*, healthy: bool = True, missing: tuple[str, ...] = ()) -> Probes:
-    return Probes(healthy=lambda: healthy, ready=lambda: list(missing), metrics=render)
-
-
-def client_of(desk: ToyDesk, settings: HttpSettings, asked: Probes | None = None) -> Client:
-    return TestClient(TestServer(make_app(settings, desk, asked or probes())))
 
 
 @pytest.fixture
@@ -141,7 +96,7 @@ async def test_a_call_tells_its_story(desk: ToyDesk, client: Client) -> None:
     assert await (await client.get(f"/api/facts?call={name}", headers=BEARER)).json() == body["story"]
     await problem(await client.get("/api/calls/nobody", headers=BEARER), 404)
     await problem(await client.get("/api/facts?call=nobody", headers=BEARER), 404)
-    await problem(await client.get("/api/facts", headers=BEARER), 404)
+    await problem(await client.get("/api/facts", headers=BEARER), 400)
 
 
 async def test_an_agent_asks_and_gets_what_came_of_it(client: Client) -> None:

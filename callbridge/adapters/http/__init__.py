@@ -1,0 +1,14 @@
+"""HTTP: health, metrics, the views as JSON, what people and programs may ask, and facts as they happen.
+
+It decides nothing; the desk does. Every route is one line in ``routes``, from which the server, the rules about who
+may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
+"""
+
+from callbridge.adapters.http.bodies import BODY_LIMIT
+from callbridge.adapters.http.desk import Desk, Probes
+from callbridge.adapters.http.door import HttpSettings, Role, Token
+from callbridge.adapters.http.feed import Feed
+from callbridge.adapters.http.server import Limits, listening
+from callbridge.adapters.http.site import make_app
+
+__all__ = ["BODY_LIMIT", "Desk", "Feed", "HttpSettings", "Limits", "Probes", "Role", "Token", "listening", "make_app"]

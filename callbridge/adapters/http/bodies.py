@@ -1,0 +1,243 @@
+"""What may come in a body, and what is answered: the shapes that the OpenAPI document is made from."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal, NoReturn, TypeVar
+
+from aiohttp import web
+from aiohttp.client_exceptions import ClientError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from callbridge.adapters.http.problems import Problem
+from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
+
+BODY_LIMIT = 16 * 1024
+"""Bytes that a request may bring."""
+BODY_PATIENCE = 10.0
+"""Seconds in which they must be here."""
+_PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+_NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
+_LONGEST = 30 * 86_400.0
+
+
+# -- asked ----------------------------------------------------------------------------------------------------------
+
+
+class Body(BaseModel):
+    """What nothing more is said about: ``{}``, or nothing at all."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class LoginBody(Body):
+    """An endpoint of the PBX: never a dial string that leads into the dialplan or out of a trunk. None: the one in force."""
+
+    phone: str = Field(default="", max_length=80, pattern=r"^(?:(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
+
+
+class ReasonBody(Body):
+    """Why, as configured."""
+
+    reason: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+
+
+class TargetBody(Body):
+    """Where to; which kinds of target it may be is the subclass's to say."""
+
+    to: str
+
+    def target(self) -> Target:
+        kind, _, name = self.to.partition(":")
+        match kind:
+            case "queue":
+                return ToQueue(name)
+            case "agent":
+                return ToAgent(name)
+            case _:
+                return ToNumber(name)
+
+
+class ToQueueBody(TargetBody):
+    """``queue:NAME``."""
+
+    to: str = Field(pattern=f"^queue:{_NAME}", examples=["queue:support"])
+
+
+class ToAgentBody(TargetBody):
+    """``agent:ID``."""
+
+    to: str = Field(pattern=f"^agent:{_NAME}", examples=["agent:1001"])
+
+
+class SecondsBody(Body):
+    """An advantage in line, in seconds."""
+
+    seconds: float = Field(ge=0, le=_LONGEST, allow_inf_nan=False, strict=False, examples=[600])
+
+
+class SwitchBody(Body):
+    on: bool
+
+
+Some = TypeVar("Some", bound=Body)
+
+
+async def body_of(request: web.Request, kind: type[Some]) -> Some:
+    """The request's body, checked. Raises Problem: too late, cut off, or not what is asked for."""
+    try:
+        async with asyncio.timeout(BODY_PATIENCE):
+            data = await request.read()
+    except TimeoutError:
+        raise Problem(408, "the body did not come") from None
+    except (ConnectionError, ClientError, web.RequestPayloadError):
+        raise Problem(400, "the body is broken") from None
+    try:
+        return kind.model_validate_json(data or b"{}")
+    except ValidationError as error:
+        _invalid(error)
+
+
+def _invalid(error: ValidationError) -> NoReturn:
+    faults = [{"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]} for fault in error.errors(include_input=False)]
+    raise Problem(400, "the body is not what is asked for", faults=faults) from None
+
+
+# -- answered -------------------------------------------------------------------------------------------------------
+
+Count = Annotated[int, Field(ge=0)]
+Absent = Literal[""]
+
+
+class Answer(BaseModel):
+    """Absent values are the empty string, times epoch seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Queue(Answer):
+    """A queue now, and of the visits that arrived today what became of them. ``sl``: the service level, 0 to 1."""
+
+    name: str
+    waiting: Count
+    oldest_arrived_at: float | Absent
+    agents_logged_in: Count
+    agents_ready: Count
+    agents_ringing: Count
+    agents_talking: Count
+    agents_wrap_up: Count
+    agents_not_ready: Count
+    agents_busy_elsewhere: Count
+    agents_offline: Count
+    callbacks_waiting: Count
+    ewt_seconds: float | Absent
+    offered: Count
+    answered: Count
+    abandoned: Count
+    short_abandoned: Count
+    overflowed: Count
+    failed: Count
+    sl: float | Absent
+    updated_at: float
+    seq: int
+
+
+class Agent(Answer):
+    """An agent now. ``queue`` and ``call`` are those in hand; in wrap-up ``queue`` is the one that it is for."""
+
+    id: str
+    name: str
+    state: str
+    reason: str
+    since: float
+    queue: str
+    call: str
+    phone: str
+    device: str
+    updated_at: float
+    seq: int
+
+
+class Call(Answer):
+    """A call. ``queue`` and ``agent`` are the ones that have it now; ``step``: the window of its queue's steps, from 0."""
+
+    id: str
+    state: str
+    queue: str
+    tier: str
+    number: str
+    arrived_at: float
+    step: int | Absent
+    agent: str
+    updated_at: float
+    seq: int
+
+
+class Fact(BaseModel):
+    """Something that happened; what more it says depends on its ``type``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seq: int
+    at: float
+    type: str
+    call: str
+    agent: str
+    queue: str
+
+
+class CallStory(Answer):
+    """A call with what happened to it, oldest first. Of a call that ended long ago only ``id`` and ``story`` are left."""
+
+    id: str
+    state: str | None = None
+    queue: str | None = None
+    tier: str | None = None
+    number: str | None = None
+    arrived_at: float | None = None
+    step: int | Absent | None = None
+    agent: str | None = None
+    updated_at: float | None = None
+    seq: int | None = None
+    story: list[Fact]
+
+
+class Asked(Answer):
+    """Accepted, and being done."""
+
+    call: str
+    ask: str
+
+
+class Reloaded(Answer):
+    reloaded: Literal[True]
+
+
+class Switch(Answer):
+    """``by`` and ``since``: who turned it last, and when; absent when nobody ever did."""
+
+    on: bool
+    by: str
+    since: float | Absent
+
+
+class Health(Answer):
+    healthy: bool
+
+
+class Readiness(Answer):
+    """``missing``: what is not up that should be."""
+
+    ready: bool
+    missing: list[str]
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457. ``faults`` says what is wrong with a body or a configuration."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str

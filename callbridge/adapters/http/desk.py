@@ -1,0 +1,42 @@
+"""What the HTTP interface asks of the house: one desk, and the probes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from callbridge.adapters.views import Board
+from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
+from callbridge.core.facts import AskRefused
+from callbridge.core.switch import Switch
+
+
+class Desk(Protocol):
+    """Where asking goes and what can be seen; the runtime's. Asking may raise TimeoutError when no answer comes."""
+
+    def now(self) -> float:
+        """The moment, as events carry it."""
+
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+        """Ask; None when it was done."""
+
+    async def reload(self) -> list[str]:
+        """The configuration anew, in force when this returns; gives the faults for which it was refused."""
+
+    def switch(self, name: str) -> Switch | None:
+        """How a switch stands; None when nobody ever turned it."""
+
+    def board(self) -> Board: ...
+
+    def story(self, call: str) -> list[dict[str, Any]] | None:
+        """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """What the outside may check. ``ready`` gives what is missing, nothing when all is well."""
+
+    healthy: Callable[[], bool]
+    ready: Callable[[], list[str]]
+    metrics: Callable[[], Awaitable[bytes]]

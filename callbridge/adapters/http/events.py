@@ -1,0 +1,90 @@
+"""``/api/events``: facts as server-sent events.
+
+First comes ``hello``, with the id to go on from; a reader who was away sends it (or the last that it saw) as
+Last-Event-ID and is told what it missed, as far as that is kept. Who reads too slowly is told ``dropped``, and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+from aiohttp import hdrs, web
+
+from callbridge.adapters.http.feed import Feed, Reader, Wanted, sse
+from callbridge.adapters.http.problems import Problem
+
+MOST_READERS = 100
+HEARTBEAT = 15.0
+"""Seconds without anything to tell after which a comment is sent: proxies keep the stream open, and we learn who is gone."""
+PATIENCE = 30.0
+"""Seconds for which a reader may take nothing at all."""
+_SEND_BUFFER = 64 * 1024
+"""Bytes that the system keeps for a reader: with more of them a slow one is found out late."""
+_AGAIN = b"retry: 3000\n"
+
+
+async def stream(request: web.Request, feed: Feed, wanted: Wanted) -> web.StreamResponse:
+    """Tell one reader what happens until somebody has had enough."""
+    if sum(not reader.gone for reader in feed.readers) >= MOST_READERS:
+        raise Problem(503, "too many readers of events", retry_after=10)
+    last = request.headers.get("Last-Event-ID")
+    place, complete = (feed.end, True) if last is None else feed.place_after(last)
+    response = web.StreamResponse(headers={"X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"})
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.content_type = "text/event-stream"
+    response.force_close()
+    _small_buffer(request)
+    reader = Reader(place, request.transport)
+    feed.readers.add(reader)
+    try:
+        await response.prepare(request)
+        hello = {"id": feed.id_at(place), "missed": not complete}
+        await reader.wait_for(response.write(_AGAIN + sse("hello", hello, feed.id_at(place))), PATIENCE)
+        await _tell(reader, response, feed, wanted)
+    except TimeoutError:
+        await _dropped(reader, response, feed)
+    except ConnectionError:
+        pass  # the reader went away
+    finally:
+        feed.readers.discard(reader)
+    return response
+
+
+async def _tell(reader: Reader, response: web.StreamResponse, feed: Feed, wanted: Wanted) -> None:
+    clock = asyncio.get_running_loop().time
+    said = clock()
+    while not feed.closed:
+        if feed.behind(reader):
+            raise TimeoutError
+        events, place = feed.since(reader.place, wanted)
+        if events:
+            await reader.wait_for(response.write(b"".join(events)), PATIENCE)
+            said = clock()
+        elif clock() >= said + HEARTBEAT:
+            # The id alone is no event, but is remembered: a reader of rare facts need not be told old ones again.
+            await reader.wait_for(response.write(b": still here\nid: %s\n\n" % feed.id_at(place).encode()), PATIENCE)
+            said = clock()
+        reader.place = place
+        if place < feed.end:
+            await asyncio.sleep(0)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(said + HEARTBEAT):
+                    await feed.news()
+
+
+async def _dropped(reader: Reader, response: web.StreamResponse, feed: Feed) -> None:
+    """The last words go out when, and if, the reader reads on; nobody waits for that."""
+    if feed.closed:
+        return
+    words = sse("dropped", {"reason": "too slow: reconnect with Last-Event-ID"})
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        await reader.wait_for(response.write(words), 0.0)
+
+
+def _small_buffer(request: web.Request) -> None:
+    wire = request.transport.get_extra_info("socket") if request.transport is not None else None
+    if wire is not None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)

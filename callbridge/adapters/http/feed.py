@@ -1,0 +1,152 @@
+"""Facts as they happen, for readers who come and go: the last ones in memory, and each reader's place among them.
+
+Telling costs the runtime an append. Readers fetch in their own time; who falls too far behind is told so and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Iterable, Set
+from dataclasses import dataclass
+from typing import Any
+
+from callbridge.adapters.codec import fact_type
+from callbridge.adapters.stories import told
+from callbridge.core.facts import AnyFact
+
+KEPT = 10_000
+"""Facts in memory: as many may a connected reader be behind. Who was away is told half of them again at most."""
+AT_A_TIME = 200
+"""Facts that are made into text before the loop gets its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reader wants to be told. Empty: everything."""
+
+    types: Set[str] = frozenset()
+    queue: str = ""
+    agent: str = ""
+
+    def takes(self, fact: AnyFact) -> bool:
+        return (
+            (not self.queue or fact.queue == self.queue)
+            and (not self.agent or fact.agent == self.agent)
+            and (not self.types or fact_type(fact) in self.types)
+        )
+
+
+class Feed:
+    """``run`` names this run and begins every id, so that ids of another are known as such; ``seq``: of the last fact
+    before this run."""
+
+    def __init__(self, run: str, *, seq: int = 0, masked: bool = True, kept: int = KEPT) -> None:
+        self.closed = False
+        self.readers: set[Reader] = set()
+        self._run = run
+        self._masked = masked
+        self._kept = kept
+        self._facts: deque[AnyFact] = deque(maxlen=kept)
+        self._forgotten = seq
+        """The seq of the last fact that is not kept."""
+        self.end = 0
+        """The place behind the last fact: how many were told."""
+        self._news = asyncio.Event()
+
+    def on_facts(self, facts: Iterable[AnyFact]) -> None:
+        """Take in facts; returns at once."""
+        for fact in facts:
+            if len(self._facts) == self._kept:
+                self._forgotten = self._facts[0].seq
+            self._facts.append(fact)
+            self.end += 1
+        self._wake()
+
+    def close(self) -> None:
+        """No more will come: readers are sent away."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+        for reader in self.readers:
+            if self.closed or self.behind(reader):
+                reader.give_up()
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def behind(self, reader: Reader) -> bool:
+        """Whether what this reader has to be told next is not there any more."""
+        return self.end - reader.place > self._kept
+
+    def id_at(self, place: int) -> str:
+        """The id of the fact before ``place``."""
+        return f"{self._run}-{self._seq_before(place)}"
+
+    def place_after(self, fact_id: str) -> tuple[int, bool]:
+        """The place to go on from behind a fact, and whether nothing was lost in between."""
+        oldest = max(self._start, self.end - self._kept // 2)
+        run, _, number = fact_id.rpartition("-")
+        if run != self._run or not (number.isascii() and number.isdigit() and len(number) < 19):
+            return oldest, False
+        place = self.end
+        while place > oldest and self._seq_before(place) > int(number):
+            place -= 1
+        return place, self._seq_before(place) <= int(number)
+
+    def since(self, place: int, wanted: Wanted) -> tuple[list[bytes], int]:
+        """The wanted among the next facts from ``place`` on, as server-sent events, and the place behind them."""
+        after = min(place + AT_A_TIME, self.end)
+        facts = [self._facts[index - self._start] for index in range(place, after)]
+        return [self._event(fact) for fact in facts if wanted.takes(fact)], after
+
+    async def news(self) -> None:
+        """Return when something was told."""
+        await self._news.wait()
+
+    @property
+    def _start(self) -> int:
+        return self.end - len(self._facts)
+
+    def _seq_before(self, place: int) -> int:
+        return self._facts[place - self._start - 1].seq if place > self._start else self._forgotten
+
+    def _event(self, fact: AnyFact) -> bytes:
+        fact_id = f"{self._run}-{fact.seq}"
+        return sse(fact_type(fact), {"id": fact_id, **told(fact, mask=self._masked)}, fact_id)
+
+
+class Reader:
+    """One reader's place; ``give_up`` ends the write that it waits in."""
+
+    def __init__(self, place: int, transport: asyncio.BaseTransport | None) -> None:
+        self.place = place
+        self._transport = transport
+        self._writing: asyncio.Timeout | None = None
+        self._given_up = False
+
+    @property
+    def gone(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def give_up(self) -> None:
+        if not self._given_up and self._writing is not None and not self._writing.expired():
+            self._given_up = True
+            self._writing.reschedule(asyncio.get_running_loop().time())
+
+    async def wait_for(self, writing: Awaitable[object], patience: float) -> None:
+        """Await a write. Raises TimeoutError when it takes too long, or the reader has been given up."""
+        try:
+            async with asyncio.timeout(patience) as self._writing:
+                await writing
+        finally:
+            self._writing = None
+
+
+def sse(event: str, data: dict[str, Any], event_id: str = "") -> bytes:
+    """One server-sent event. Everything outside ASCII is escaped: no name that a caller chose can end a line here."""
+    head = f"id: {event_id}\n" if event_id else ""
+    return f"{head}event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

@@ -1,0 +1,94 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the models of what goes in and out."""
+
+from __future__ import annotations
+
+import functools
+import re
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from callbridge import __version__
+from callbridge.adapters.http.bodies import ProblemBody
+from callbridge.adapters.http.problems import PROBLEM_JSON
+from callbridge.adapters.http.routes import ROUTES, Route
+
+_MODELS = "#/components/schemas/"
+_BODY_FAULTS = (400, 408, 413, 415)
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+@functools.cache
+def document() -> dict[str, Any]:
+    """The whole document."""
+    schemas: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "callbridge", "version": __version__},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route),
+        "summary": route.what,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            for name in _PARAMETER.findall(route.path)
+        ],
+        "responses": _responses(route, schemas),
+        "security": [] if route.roles is None else [{"token": []}],
+    }
+    operation["parameters"] += [
+        {"name": query.name, "in": "query", "required": query.required, "description": query.what, "schema": query.schema}
+        for query in route.query
+    ]
+    if route.roles is not None:
+        operation["description"] = f"Roles: {', '.join(sorted(route.roles))}."
+    if route.body is not None:
+        content = {"application/json": {"schema": _schema(route.body, schemas, "validation")}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _operation_id(route: Route) -> str:
+    return f"{route.handler}_{route.act}" if route.act is not None else route.handler
+
+
+def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+    good = {"description": "done", "content": {route.media: {"schema": _schema(route.answer, schemas, "serialization")}}}
+    responses = {"200": good}
+    for status in sorted(_statuses(route)):
+        model: Any = ProblemBody
+        media = PROBLEM_JSON
+        if status == 503 and route.roles is None:  # a probe's answer has the same shape whichever way it is
+            model, media = route.answer, route.media
+        content = {media: {"schema": _schema(model, schemas, "serialization")}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    return responses
+
+
+def _statuses(route: Route) -> set[int]:
+    """Everything but success that can come."""
+    statuses = {403, 500, *route.faults}
+    if route.roles is not None:
+        statuses |= {401, 429}
+    if route.body is not None:
+        statuses |= set(_BODY_FAULTS)
+    return statuses
+
+
+def _schema(kind: Any, schemas: dict[str, Any], mode: Any) -> dict[str, Any]:
+    """The schema of a type; its models are put into ``schemas``."""
+    schema = TypeAdapter(kind).json_schema(ref_template=_MODELS + "{model}", mode=mode)
+    schemas.update(schema.pop("$defs", {}))
+    if "title" in schema and schema.get("type") == "object":
+        schemas[schema["title"]] = schema
+        return {"$ref": _MODELS + schema["title"]}
+    return schema

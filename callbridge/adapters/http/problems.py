@@ -1,0 +1,55 @@
+"""Problems (RFC 9457): the one form in which everything that is not a success is said, with nothing about our inside."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class Problem(Exception):
+    """To be answered with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header."""
+
+    def __init__(self, status: int, detail: str = "", *, retry_after: float | None = None, **more: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.retry_after = retry_after
+        self.body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+
+    def response(self) -> web.Response:
+        response = web.json_response(self.body, status=self.status, content_type=PROBLEM_JSON)
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="callbridge"'
+        if self.retry_after is not None:
+            response.headers[hdrs.RETRY_AFTER] = str(max(1, round(self.retry_after)))
+        return response
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever is raised becomes a problem; what is our own fault is logged, too."""
+    try:
+        response = await handler(request)
+    except Problem as problem:
+        response = problem.response()
+    except web.HTTPException as error:
+        response = Problem(error.status).response()
+        if hdrs.ALLOW in error.headers:
+            response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
+    except TimeoutError:
+        response = Problem(504, "no answer in time; it may still be done").response()
+    except ConnectionError:
+        raise  # nobody is there to be told
+    except Exception:
+        log.exception("http request failed", path=request.path, method=request.method)
+        response = Problem(500).response()
+    if not response.prepared:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    return response

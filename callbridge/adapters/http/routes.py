@@ -1,0 +1,147 @@
+"""The table of routes: what there is, who may use it, what comes in, what goes out, and what can go wrong.
+
+One line a route; one line in ``AGENT_ACTS`` or ``CALL_ACTS`` for a new thing to ask. The server, the guard and the
+OpenAPI document read this table and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from callbridge.adapters.http import bodies
+from callbridge.adapters.http.door import Role
+from callbridge.core.events import Ask, CallAsk
+
+EVERYBODY = frozenset(Role)
+WATCHERS = EVERYBODY - {Role.AGENT}
+STAFF = EVERYBODY - {Role.VIEWER}
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+ADMINS = frozenset({Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parameter of the query. ``schema`` is its JSON schema."""
+
+    name: str
+    what: str
+    schema: dict[str, Any]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """``handler`` is a method of the site. ``roles``: None for what needs no token. ``faults``: statuses of its own."""
+
+    method: str
+    path: str
+    handler: str
+    what: str
+    answer: Any
+    roles: frozenset[Role] | None = EVERYBODY
+    body: type[bodies.Body] | None = None
+    query: tuple[Query, ...] = ()
+    faults: tuple[int, ...] = ()
+    media: str = "application/json"
+    act: Ask | CallAsk | None = None
+
+
+AGENT_ACTS: dict[Ask, tuple[type[bodies.Body], str]] = {
+    Ask.LOGIN: (bodies.LoginBody, "log in and be ready, here or at another phone"),
+    Ask.READY: (bodies.Body, "be ready for calls"),
+    Ask.NOT_READY: (bodies.ReasonBody, "take no calls, now or after the one in hand"),
+    Ask.LOGOUT: (bodies.Body, "log out"),
+    Ask.END_WRAP_UP: (bodies.Body, "be done with the notes"),
+    Ask.EXTEND_WRAP_UP: (bodies.Body, "have more time for the notes, up to the queue's maximum"),
+}
+
+CALL_ACTS: dict[CallAsk, tuple[type[bodies.Body], frozenset[Role], str]] = {
+    CallAsk.HANG_UP: (bodies.Body, SUPERVISORS, "end the call"),
+    CallAsk.MOVE: (bodies.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
+    CallAsk.HEAD_START: (bodies.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
+    CallAsk.PULL: (bodies.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
+}
+
+_QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "minLength": 1})
+_CALL = Query("call", "of which call", {"type": "string"}, required=True)
+_LIMIT = Query("limit", "at most so many", {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 1000})
+_TYPES = Query("types", "only facts of these types, joined by commas", {"type": "string", "minLength": 1})
+
+
+def segment(ask: Ask | CallAsk) -> str:
+    """An ask as the last part of a path: ``not-ready``."""
+    return ask.value.replace("_", "-")
+
+
+def _get(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:
+    return Route(method="GET", path=path, handler=handler, what=what, answer=answer, **more)
+
+
+def _post(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:
+    return Route(method="POST", path=path, handler=handler, what=what, answer=answer, **more)
+
+
+def _of_agents(ask: Ask) -> Route:
+    body, what = AGENT_ACTS[ask]
+    faults = (404, 409, 504) + ((429,) if ask is Ask.LOGIN else ())
+    path = f"/api/agents/{{id}}/{segment(ask)}"
+    return _post(path, "ask_agent", what, bodies.Agent, roles=STAFF, body=body, faults=faults, act=ask)
+
+
+def _of_calls(ask: CallAsk) -> Route:
+    body, roles, what = CALL_ACTS[ask]
+    path = f"/api/calls/{{id}}/{segment(ask)}"
+    return _post(path, "ask_call", what, bodies.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
+
+
+ROUTES: tuple[Route, ...] = (
+    _get("/healthz", "health", "is the process well", bodies.Health, roles=None, faults=(503,)),
+    _get("/readyz", "ready", "can calls be taken; what is missing", bodies.Readiness, roles=None, faults=(503,)),
+    _get("/metrics", "metrics", "for Prometheus", str, roles=None, media="text/plain"),
+    _get("/api/openapi.json", "openapi", "this document", dict[str, Any]),
+    _get("/api/queues", "queues", "all queues", list[bodies.Queue]),
+    _get("/api/queues/{name}", "queue", "one queue", bodies.Queue, faults=(404,)),
+    _get("/api/agents", "agents", "all agents; an agent sees itself", list[bodies.Agent]),
+    _get("/api/agents/{id}", "agent", "one agent", bodies.Agent, faults=(404,)),
+    _get(
+        "/api/calls",
+        "calls",
+        "the living calls, oldest first; an agent sees the one in hand",
+        list[bodies.Call],
+        query=(_QUEUE, _LIMIT),
+        faults=(400, 404),
+    ),
+    _get("/api/calls/{id}", "call", "one call with its story", bodies.CallStory, faults=(404,)),
+    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(400, 404)),
+    _get(
+        "/api/events",
+        "events",
+        "facts as they happen, as server-sent events; Last-Event-ID goes on from there",
+        str,
+        query=(_TYPES, _QUEUE),
+        faults=(400, 404, 503),
+        media="text/event-stream",
+    ),
+    *map(_of_agents, AGENT_ACTS),
+    *map(_of_calls, CALL_ACTS),
+    _post(
+        "/api/reload",
+        "reload",
+        "read the configuration anew; refused whole when it is wrong",
+        bodies.Reloaded,
+        roles=ADMINS,
+        body=bodies.Body,
+        faults=(409, 504),
+    ),
+    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", bodies.Switch, roles=WATCHERS),
+    _post(
+        "/api/bypass",
+        "turn_bypass",
+        "send new calls to the fallback at once, or no more",
+        bodies.Switch,
+        roles=ADMINS,
+        body=bodies.SwitchBody,
+        faults=(409, 504),
+    ),
+)

@@ -1,0 +1,246 @@
+"""The handlers behind the table of routes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from callbridge.adapters.codec import FACT_TYPES
+from callbridge.adapters.http.bodies import BODY_LIMIT, Body, LoginBody, ReasonBody, SecondsBody, SwitchBody, TargetBody, body_of
+from callbridge.adapters.http.desk import Desk, Probes
+from callbridge.adapters.http.door import Caller, HttpSettings, caller, guard
+from callbridge.adapters.http.events import stream
+from callbridge.adapters.http.feed import Feed, Wanted
+from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.routes import ROUTES, Route
+from callbridge.adapters.http.server import timed
+from callbridge.adapters.http.throttle import Throttle
+from callbridge.adapters.metrics import CONTENT_TYPE
+from callbridge.adapters.views import Board, call_view, queue_of
+from callbridge.core.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, SwitchTurned
+from callbridge.core.facts import AskRefused
+
+_MOST_CALLS = 1000
+_NOT_YOURS = "this token is for one agent"
+
+
+def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> web.Application:
+    """The application, ready for a runner. To be called on the loop that it will run on."""
+    app = web.Application(middlewares=[timed, problems, guard(settings)], client_max_size=BODY_LIMIT)
+    site = _Site(desk, probes, feed, Throttle(settings.logins, now=asyncio.get_running_loop().time))
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _allowed(route, site))
+
+    async def close(_: web.Application) -> None:
+        feed.close()
+
+    app.on_shutdown.append(close)
+    return app
+
+
+def _allowed(route: Route, site: _Site) -> Handler:
+    """The route's handler, behind the question whether this role may use it."""
+    handler = getattr(site, route.handler)
+
+    async def allowed(request: web.Request) -> web.StreamResponse:
+        if route.roles is not None and caller().role not in route.roles:
+            raise Problem(403, f"this needs another role: {', '.join(sorted(route.roles))}")
+        response: web.StreamResponse = await (handler(request) if route.act is None else handler(request, route))
+        return response
+
+    return allowed
+
+
+class _Site:
+    def __init__(self, desk: Desk, probes: Probes, feed: Feed, logins: Throttle) -> None:
+        self._desk = desk
+        self._probes = probes
+        self._feed = feed
+        self._logins = logins
+
+    # -- probes -------------------------------------------------------------------------------------------------
+
+    async def health(self, _request: web.Request) -> web.Response:
+        healthy = self._probes.healthy()
+        return web.json_response({"healthy": healthy}, status=200 if healthy else 503)
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        missing = self._probes.ready()
+        return web.json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=await self._probes.metrics(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(document())
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    async def queues(self, _request: web.Request) -> web.Response:
+        board = self._desk.board()
+        return web.json_response([{"name": name, **(board.queue(name) or {})} for name in sorted(board.queues)])
+
+    async def queue(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        view = self._desk.board().queue(name)
+        if view is None:
+            raise Problem(404, "no such queue")
+        return web.json_response({"name": name, **view})
+
+    async def agents(self, request: web.Request) -> web.Response:
+        board, own = self._desk.board(), caller().agent
+        names = sorted(name for name in board.agents if own in ("", name))
+        return web.json_response([{"id": name, **(board.agent(name) or {})} for name in names])
+
+    async def agent(self, request: web.Request) -> web.Response:
+        return self._agent(self._known_agent(request))
+
+    async def calls(self, request: web.Request) -> web.Response:
+        board, own = self._desk.board(), caller().agent
+        queue, limit = self._queue_asked(request, board), _limit(request.query.get("limit"))
+        rows, masked = board.live_calls(), board.masked
+        in_hand = _in_hand(board, own) if own else None
+
+        def render() -> bytes:
+            chosen = [
+                row for row in rows if (not queue or queue_of(row[0]) == queue) and (in_hand is None or row[0].id == in_hand)
+            ]
+            chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
+            # One row at a time: a single long json.dumps would keep the interpreter, and so the event loop, to itself.
+            views = ({"id": call.id, **call_view(call, stamp, masked=masked)} for call, stamp in chosen[:limit])
+            return f"[{','.join(map(json.dumps, views))}]".encode()
+
+        return web.Response(body=await asyncio.to_thread(render), content_type="application/json")
+
+    async def call(self, request: web.Request) -> web.Response:
+        name, who = request.match_info["id"], caller()
+        self._own_call(who, name)
+        view, story = self._desk.board().call(name), self._desk.story(name)
+        if view is None and story is None:
+            raise Problem(404, "no such call")
+        return web.json_response({"id": name, **(view or {}), "story": _for(who, story or [])})
+
+    async def facts(self, request: web.Request) -> web.Response:
+        """``?call=ID``: the last facts of a call."""
+        name, who = request.query.get("call"), caller()
+        if name is None:
+            raise Problem(400, "say of which call: ?call=ID")
+        self._own_call(who, name)
+        story = self._desk.story(name)
+        if story is None:
+            raise Problem(404, "no such call")
+        return web.json_response(_for(who, story))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        types = frozenset(filter(None, request.query.get("types", "").split(",")))
+        if not types <= FACT_TYPES:
+            raise Problem(400, "no such type of fact", types=sorted(FACT_TYPES))
+        queue = self._queue_asked(request, self._desk.board())
+        return await stream(request, self._feed, Wanted(types, queue, caller().agent))
+
+    def _queue_asked(self, request: web.Request, board: Board) -> str:
+        queue = request.query.get("queue")
+        if queue is not None and board.queue(queue) is None:
+            raise Problem(404, "no such queue")
+        return queue or ""
+
+    def _known_agent(self, request: web.Request) -> str:
+        """The agent of the path. Raises Problem: not this token's, or not known; so nothing unknown goes further."""
+        name, who = request.match_info["id"], caller()
+        if who.agent not in ("", name):
+            raise Problem(403, _NOT_YOURS)
+        if name not in self._desk.board().agents:
+            raise Problem(404, "unknown agent")
+        return name
+
+    def _own_call(self, who: Caller, call: str) -> None:
+        """An agent's token is for the call in the agent's hands; about others it is not even told whether they exist."""
+        if who.agent and _in_hand(self._desk.board(), who.agent) != call:
+            raise Problem(403, _NOT_YOURS)
+
+    def _agent(self, name: str) -> web.Response:
+        view = self._desk.board().agent(name)
+        if view is None:
+            raise Problem(404, "unknown agent")
+        return web.json_response({"id": name, **view})
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    async def ask_agent(self, request: web.Request, route: Route) -> web.Response:
+        ask = route.act
+        assert isinstance(ask, Ask)
+        agent, by = self._known_agent(request), caller().by
+        body = await body_of(request, route.body or Body)
+        if ask is Ask.LOGIN:
+            if wait := self._logins.wait(agent):
+                raise Problem(429, "too many log-ins of this agent", retry_after=wait)
+            self._logins.count(agent)
+        reason = body.reason if isinstance(body, ReasonBody) else ""
+        phone = body.phone if isinstance(body, LoginBody) else ""
+        event = AgentAsked(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
+        _check(await self._desk.ask(event), agent=agent)
+        return self._agent(agent)
+
+    async def ask_call(self, request: web.Request, route: Route) -> web.Response:
+        ask = route.act
+        assert isinstance(ask, CallAsk)
+        call, who = request.match_info["id"], caller()
+        self._own_call(who, call)
+        if call not in self._desk.board().calls:
+            raise Problem(404, "no such call, or it is over")
+        body = await body_of(request, route.body or Body)
+        to = body.target() if isinstance(body, TargetBody) else None
+        seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
+        event = CallAsked(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, by=who.by)
+        _check(await self._desk.ask(event), call=call)
+        return web.json_response({"call": call, "ask": ask.value})
+
+    async def reload(self, request: web.Request) -> web.Response:
+        await body_of(request, Body)
+        faults = await self._desk.reload()
+        if faults:
+            raise Problem(409, "the configuration was refused; the old one stays in force", faults=faults)
+        return web.json_response({"reloaded": True})
+
+    async def bypass(self, _request: web.Request) -> web.Response:
+        switch = self._desk.switch(BYPASS)
+        if switch is None:
+            return web.json_response({"on": False, "by": "", "since": ""})
+        return web.json_response({"on": switch.on, "by": switch.by, "since": switch.since})
+
+    async def turn_bypass(self, request: web.Request) -> web.Response:
+        body = await body_of(request, SwitchBody)
+        by = caller().by
+        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=BYPASS, on=body.on, by=by)))
+        return await self.bypass(request)
+
+
+def _check(refused: AskRefused | None, **about: Any) -> None:
+    """Raises Problem when what was asked is not done."""
+    if refused is not None:
+        raise Problem(404 if refused.unknown else 409, refused.reason, ask=refused.ask, **about)
+
+
+def _in_hand(board: Board, agent: str) -> str:
+    """The call that an agent has now; empty when there is none."""
+    row = board.agents.get(agent)
+    return row.call if row is not None else ""
+
+
+def _for(who: Caller, story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of a story what concerns the caller: an agent is not told of other agents."""
+    return [fact for fact in story if not who.agent or fact["agent"] in ("", who.agent)]
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _MOST_CALLS
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise Problem(400, "limit must be a number")
+    return int(text)

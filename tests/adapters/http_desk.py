@@ -1,0 +1,77 @@
+"""A desk for the tests of HTTP: a living world behind it, and the core answers at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
+from callbridge.adapters.stories import Stories
+from callbridge.adapters.views import Board
+from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
+from callbridge.core.facts import AskRefused
+from callbridge.core.switch import Switch
+from callbridge.core.world import Outcome
+from tests.adapters.worlds import Busy
+
+Client = TestClient[Any, Any]
+
+
+class ToyDesk:
+    """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration."""
+
+    def __init__(self) -> None:
+        self.busy = Busy(8)
+        self.stories = Stories()
+        self.made = Board.of(self.busy.world)
+        self.feed = Feed("run", seq=self.busy.world.seq)
+        self.fault: Exception | None = None
+        self.faults: list[str] = []
+        self.reloads = 0
+        self.asked: list[AgentAsked | CallAsked | SwitchTurned] = []
+
+    def run(self, times: int) -> None:
+        for _ in range(times):
+            self._tell(self.busy.any())
+
+    def _tell(self, outcome: Outcome) -> None:
+        self.made.note(self.busy.world, outcome.changed)
+        self.stories.on_facts(outcome.facts)
+        self.feed.on_facts(outcome.facts)
+
+    def now(self) -> float:
+        return self.busy.now
+
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+        if self.fault is not None:
+            raise self.fault
+        self.asked.append(event)
+        outcome = self.busy.happens(event)
+        self._tell(outcome)
+        return next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
+
+    async def reload(self) -> list[str]:
+        self.reloads += 1
+        return self.faults
+
+    def switch(self, name: str) -> Switch | None:
+        return self.busy.world.switches.get(name)
+
+    def board(self) -> Board:
+        return self.made
+
+    def story(self, call: str) -> list[dict[str, Any]] | None:
+        return self.stories.story(call)
+
+
+async def render() -> bytes:
+    return b"callbridge_leader 1.0\n"
+
+
+def probes(*, healthy: bool = True, missing: tuple[str, ...] = ()) -> Probes:
+    return Probes(healthy=lambda: healthy, ready=lambda: list(missing), metrics=render)
+
+
+def client_of(desk: ToyDesk, settings: HttpSettings, asked: Probes | None = None) -> Client:
+    return TestClient(TestServer(make_app(settings, desk, asked or probes(), desk.feed)))
