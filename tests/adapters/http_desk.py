@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
+from callbridge.core.events import AgentAsked, AnyEvent, CallAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 from callbridge.core.world import Outcome
@@ -33,9 +33,14 @@ class ToyDesk:
 
     def run(self, times: int) -> None:
         for _ in range(times):
-            self._tell(self.busy.any())
+            self._note(self.busy.any())
 
-    def _tell(self, outcome: Outcome) -> None:
+    def tell(self, event: AnyEvent) -> Outcome:
+        outcome = self.busy.happens(event)
+        self._note(outcome)
+        return outcome
+
+    def _note(self, outcome: Outcome) -> None:
         self.made.note(self.busy.world, outcome.changed)
         self.stories.on_facts(outcome.facts)
         self.feed.on_facts(outcome.facts)
@@ -47,9 +52,7 @@ class ToyDesk:
         if self.fault is not None:
             raise self.fault
         self.asked.append(event)
-        outcome = self.busy.happens(event)
-        self._tell(outcome)
-        return next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
+        return next((fact for fact in self.tell(event).facts if isinstance(fact, AskRefused)), None)
 
     async def reload(self) -> list[str]:
         self.reloads += 1

@@ -95,8 +95,6 @@ def guard(settings: HttpSettings) -> Middleware:
             raise Problem(403, "unknown host name")
         if request.path == "/api" or request.path.startswith("/api/"):
             _caller.set(_recognised(request, known, wrong) if wrong is not None else _local(loopback))
-        if request.method == hdrs.METH_POST and request.content_type != "application/json":
-            raise Problem(415, "the body must be application/json")
         return await handler(request)
 
     return guarded

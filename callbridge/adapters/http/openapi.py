@@ -15,7 +15,7 @@ from callbridge.adapters.http.problems import PROBLEM_JSON
 from callbridge.adapters.http.routes import ROUTES, Route
 
 _MODELS = "#/components/schemas/"
-_BODY_FAULTS = (400, 408, 413, 415)
+_BODY_FAULTS = (408, 413, 415)
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -78,7 +78,7 @@ def _statuses(route: Route) -> set[int]:
     """Everything but success that can come."""
     statuses = {403, 500, *route.faults}
     if route.roles is not None:
-        statuses |= {401, 429}
+        statuses |= {400, 401, 429}
     if route.body is not None:
         statuses |= set(_BODY_FAULTS)
     return statuses

@@ -32,7 +32,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """``handler`` is a method of the site. ``roles``: None for what needs no token. ``faults``: statuses of its own."""
+    """``handler`` is a method of the site. ``roles``: None for what needs no token. ``faults``: statuses of its own,
+    beside those that all of its kind have."""
 
     method: str
     path: str
@@ -110,17 +111,17 @@ ROUTES: tuple[Route, ...] = (
         "the living calls, oldest first; an agent sees the one in hand",
         list[bodies.Call],
         query=(_QUEUE, _LIMIT),
-        faults=(400, 404),
+        faults=(404,),
     ),
     _get("/api/calls/{id}", "call", "one call with its story", bodies.CallStory, faults=(404,)),
-    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(400, 404)),
+    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(404,)),
     _get(
         "/api/events",
         "events",
         "facts as they happen, as server-sent events; Last-Event-ID goes on from there",
         str,
         query=(_TYPES, _QUEUE),
-        faults=(400, 404, 503),
+        faults=(404, 503),
         media="text/event-stream",
     ),
     *map(_of_agents, AGENT_ACTS),

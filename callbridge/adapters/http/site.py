@@ -45,12 +45,16 @@ def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> 
 
 
 def _allowed(route: Route, site: _Site) -> Handler:
-    """The route's handler, behind the question whether this role may use it."""
+    """The route's handler, behind the questions whether this role may use it, and whether the body is no web form."""
     handler = getattr(site, route.handler)
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
             raise Problem(403, f"this needs another role: {', '.join(sorted(route.roles))}")
+        if route.roles is not None:
+            _check_query(request, route)
+        if route.body is not None and request.content_type != "application/json":
+            raise Problem(415, "the body must be application/json")
         response: web.StreamResponse = await (handler(request) if route.act is None else handler(request, route))
         return response
 
@@ -219,6 +223,16 @@ class _Site:
         by = caller().by
         _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=BYPASS, on=body.on, by=by)))
         return await self.bypass(request)
+
+
+def _check_query(request: web.Request, route: Route) -> None:
+    """A misspelt parameter that was passed over in silence would give an answer to another question."""
+    known = {query.name for query in route.query}
+    for name in request.query:
+        if name not in known:
+            raise Problem(400, "no such parameter", parameter=name[:64], known=sorted(known))
+        if len(request.query.getall(name)) > 1:
+            raise Problem(400, "a parameter is given twice", parameter=name)
 
 
 def _check(refused: AskRefused | None, **about: Any) -> None:

@@ -1,0 +1,160 @@
+"""The HTTP application on a real socket with a real runtime and world behind it, in a thread of its own.
+
+For clients that block, as programs of others do. Callers arrive before it opens, and wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
+from callbridge.adapters.store import MemoryStore
+from callbridge.adapters.stories import Stories
+from callbridge.adapters.tasks import end
+from callbridge.adapters.views import Board
+from callbridge.core.events import AgentAsked, CallAsked, CallerArrived, DevicesListed, PbxSnapshot, PlanChanged, SwitchTurned
+from callbridge.core.facts import AnyFact, AskRefused
+from callbridge.core.ids import leg_id
+from callbridge.core.orders import Order
+from callbridge.core.switch import Switch
+from callbridge.core.world import World
+from callbridge.runtime import Clock, Runtime
+from callbridge.runtime.saver import Saver
+from tests.adapters.http_desk import probes
+from tests.adapters.worlds import PBX, plan
+
+
+class House:
+    """The desk, and the watcher, of a runtime whose PBX does nothing at all."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.world = World(plan(), "t")
+        self.views = Board.of(self.world)
+        self.stories = Stories()
+        self.feed = Feed("run", seq=self.world.seq)
+        store = MemoryStore()
+        self.runtime = Runtime(
+            self.world,
+            self.clock,
+            Saver(store, self.world, lambda: None),
+            perform=self._perform,
+            resync=lambda _: None,
+            caught_up=self._caught_up,
+            zone=ZoneInfo("UTC"),
+            watcher=self,
+        )
+        self.store = store
+
+    async def _perform(self, order: Order) -> None:
+        """A PBX that answers yes and then says nothing."""
+
+    async def _caught_up(self) -> None:
+        """Nothing was said."""
+
+    # -- the watcher
+
+    def batch(
+        self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
+    ) -> None:
+        self.views.note(self.world, changed)
+        self.stories.on_facts(facts)
+        self.feed.on_facts(facts)
+
+    def saved(self, seconds: float, *, degraded: bool) -> None: ...
+
+    def degraded(self, degraded: bool) -> None: ...
+
+    def lagged(self, seconds: float) -> None: ...
+
+    # -- the desk
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+        async with asyncio.timeout(5.0):
+            return await self.runtime.ask(event)
+
+    async def reload(self) -> list[str]:
+        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=plan()))
+        return []
+
+    def switch(self, name: str) -> Switch | None:
+        return self.world.switches.get(name)
+
+    def board(self) -> Board:
+        return self.views
+
+    def story(self, call: str) -> list[dict[str, Any]] | None:
+        return self.stories.story(call)
+
+    # -- its day
+
+    def begin(self, callers: int) -> None:
+        now = self.clock.now()
+        self.runtime.tell(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now, legs=(), bridges=()))
+        self.runtime.tell(DevicesListed(at=now, states={}))
+        self.runtime.tell(PlanChanged(at=now, plan=plan()))
+        for number in range(callers):
+            self.runtime.tell(arrival(now, number))
+
+
+def arrival(now: float, number: int) -> CallerArrived:
+    return CallerArrived(
+        at=now,
+        leg=leg_id(PBX, f"customer-{number}"),
+        entry=f"q{number % 3}",
+        channel_name=f"PJSIP/trunk-{number}",
+        number="+442079460123",
+        name="安娜 😀",
+        tier="standard",
+    )
+
+
+@contextlib.contextmanager
+def open_house(settings: HttpSettings, callers: int = 30) -> Iterator[tuple[str, House]]:
+    """The house, and the URL under which it is open."""
+    opened: list[tuple[str, House]] = []
+    up = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def live() -> None:
+        house = House()
+        await house.store.take_over()
+        house.begin(callers)
+        running = asyncio.create_task(house.runtime.run())
+        async with asyncio.timeout(5):
+            while len(house.views.calls) < callers:
+                await asyncio.sleep(0.01)
+        address = socket.create_server(("127.0.0.1", 0))
+        async with listening(make_app(settings, house, probes(), house.feed), address):
+            opened.append((f"http://127.0.0.1:{address.getsockname()[1]}", house))
+            up.set()
+            await stop.wait()
+        await end((running,))
+        await house.runtime.lanes.close()
+
+    def run(life: Coroutine[Any, Any, None]) -> None:
+        try:
+            loop.run_until_complete(life)
+        finally:
+            up.set()
+            loop.close()
+
+    thread = threading.Thread(target=run, args=(live(),))
+    thread.start()
+    try:
+        assert up.wait(10)
+        yield opened[0]
+    finally:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()

@@ -1,0 +1,277 @@
+"""Who may do what: every route with every role, and what an agent's token gets to see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.routes import AGENT_ACTS, CALL_ACTS, ROUTES, Route
+from callbridge.core.events import AgentAsked, Ask, CallAsk, CallerArrived, SwitchTurned
+from callbridge.core.ids import leg_id
+from callbridge.core.plan import ToAgent, ToQueue
+from tests.adapters.http_desk import Client, ToyDesk, client_of
+from tests.adapters.worlds import PBX
+
+SETTINGS = HttpSettings(
+    token="root",
+    tokens=[
+        Token(name="wallboard", role=Role.VIEWER, token="view"),
+        Token(name="anna", role=Role.AGENT, token="anna", agent="a0"),
+        Token(name="boss", role=Role.SUPERVISOR, token="boss"),
+        Token(name="ops", role=Role.ADMIN, token="ops"),
+    ],
+)
+TOKENS = {Role.VIEWER: "view", Role.AGENT: "anna", Role.SUPERVISOR: "boss", Role.ADMIN: "ops"}
+LETTERS = {Role.VIEWER: "v", Role.AGENT: "a", Role.SUPERVISOR: "s", Role.ADMIN: "A"}
+
+MATRIX = {
+    "GET /healthz": "",
+    "GET /readyz": "",
+    "GET /metrics": "",
+    "GET /api/openapi.json": "vasA",
+    "GET /api/queues": "vasA",
+    "GET /api/queues/{name}": "vasA",
+    "GET /api/agents": "vasA",
+    "GET /api/agents/{id}": "vasA",
+    "GET /api/calls": "vasA",
+    "GET /api/calls/{id}": "vasA",
+    "GET /api/facts": "vasA",
+    "GET /api/events": "vasA",
+    "POST /api/agents/{id}/login": "asA",
+    "POST /api/agents/{id}/ready": "asA",
+    "POST /api/agents/{id}/not-ready": "asA",
+    "POST /api/agents/{id}/logout": "asA",
+    "POST /api/agents/{id}/end-wrap-up": "asA",
+    "POST /api/agents/{id}/extend-wrap-up": "asA",
+    "POST /api/calls/{id}/hang-up": "sA",
+    "POST /api/calls/{id}/move": "sA",
+    "POST /api/calls/{id}/head-start": "sA",
+    "POST /api/calls/{id}/pull": "sA",
+    "POST /api/reload": "A",
+    "GET /api/bypass": "vsA",
+    "POST /api/bypass": "A",
+}
+"""Written by hand, so that nobody gets a right by a slip in the table. Empty: no token is needed."""
+
+
+def bearer(role: Role) -> dict[str, str]:
+    return {"Authorization": f"Bearer {TOKENS[role]}"}
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+@pytest.fixture
+def desk() -> ToyDesk:
+    """Agent a0 is logged in and has one call in hand; others wait."""
+    desk = ToyDesk()
+    desk.tell(AgentAsked(at=desk.now(), agent="a0", ask=Ask.LOGIN))
+    for number in range(3):
+        desk.tell(
+            CallerArrived(
+                at=desk.now(),
+                leg=leg_id(PBX, f"customer-{number}"),
+                entry="q0",
+                channel_name=f"PJSIP/trunk-{number}",
+                number="+442079460123",
+                name="Ann",
+                tier="standard",
+            )
+        )
+    assert desk.made.agents["a0"].call
+    return desk
+
+
+@pytest.fixture
+async def client(desk: ToyDesk) -> AsyncIterator[Client]:
+    async with client_of(desk, SETTINGS) as made:
+        yield made
+
+
+def test_the_matrix_names_every_route() -> None:
+    assert {name_of(route) for route in ROUTES} == MATRIX.keys()
+
+
+def test_everything_that_can_be_asked_has_a_route() -> None:
+    assert AGENT_ACTS.keys() == set(Ask)
+    assert CALL_ACTS.keys() == set(CallAsk)
+
+
+@pytest.mark.parametrize("role", [None, *Role], ids=str)
+@pytest.mark.parametrize("route", ROUTES, ids=name_of)
+async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
+    desk: ToyDesk, client: Client, route: Route, role: Role | None
+) -> None:
+    call = desk.made.agents["a0"].call
+    path = route.path.replace("{name}", "q0").replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
+    before = len(desk.asked) + desk.reloads
+    headers = {} if role is None else bearer(role)
+    answer = await client.request(
+        route.method, path, headers=headers, json={"wrong": 1} if route.body else None, params=_query(route, call)
+    )
+    allowed = {400} if route.body else {200}
+    expected = allowed if not MATRIX[name_of(route)] else {401} if role is None else {403}
+    expected = allowed if role is not None and LETTERS[role] in MATRIX[name_of(route)] else expected
+    assert answer.status in expected
+    assert len(desk.asked) + desk.reloads == before
+    answer.close()
+
+
+def _query(route: Route, call: str) -> dict[str, str]:
+    return {query.name: call for query in route.query if query.required}
+
+
+@pytest.mark.parametrize("path", ["/api/agents/a1", "/api/agents/nobody", "/api/facts?call=nobody", "/api/calls/nobody"])
+async def test_an_agents_token_is_not_even_told_what_exists(client: Client, path: str) -> None:
+    assert (await client.get(path, headers=bearer(Role.AGENT))).status == 403
+
+
+async def test_an_agents_token_sees_its_agent_and_the_call_in_hand_only(desk: ToyDesk, client: Client) -> None:
+    call = desk.made.agents["a0"].call
+    agents = await (await client.get("/api/agents", headers=bearer(Role.AGENT))).json()
+    assert [agent["id"] for agent in agents] == ["a0"]
+    calls = await (await client.get("/api/calls", headers=bearer(Role.AGENT))).json()
+    assert [one["id"] for one in calls] == [call]
+    waiting = next(name for name in desk.made.calls if name != call)
+    assert (await client.get(f"/api/calls/{waiting}", headers=bearer(Role.AGENT))).status == 403
+    assert (await client.get(f"/api/facts?call={waiting}", headers=bearer(Role.AGENT))).status == 403
+    assert len(await (await client.get("/api/queues", headers=bearer(Role.AGENT))).json()) == 3
+
+
+async def test_an_agents_token_acts_for_its_agent_only(desk: ToyDesk, client: Client) -> None:
+    for agent in ("a1", "nobody"):
+        answer = await client.post(f"/api/agents/{agent}/login", json={}, headers=bearer(Role.AGENT))
+        assert answer.status == 403
+    answer = await client.post("/api/agents/a0/not-ready", json={"reason": "lunch"}, headers=bearer(Role.AGENT))
+    assert answer.status == 200
+    assert [event.by for event in desk.asked] == ["a0"]
+
+
+@pytest.mark.parametrize(("token", "by"), [("root", "admin"), ("ops", "ops"), ("boss", "boss")])
+async def test_the_name_of_the_token_is_told_as_the_one_who_asked(desk: ToyDesk, client: Client, token: str, by: str) -> None:
+    call = desk.made.agents["a0"].call
+    headers = {"Authorization": f"Bearer {token}"}
+    await client.post("/api/agents/a0/ready", json={}, headers=headers)
+    answer = await client.post(f"/api/calls/{call}/hang-up", json={}, headers=headers)
+    assert await answer.json() == {"call": call, "ask": "hang_up"}
+    assert [event.by for event in desk.asked] == [by, by]
+    story = desk.story(call) or []
+    assert [(fact["ask"], fact["by"]) for fact in story if fact["type"] == "ask_granted"] == [("hang_up", by)]
+
+
+async def test_without_a_token_on_loopback_the_one_who_asks_is_local(desk: ToyDesk) -> None:
+    async with client_of(desk, HttpSettings()) as made:
+        await made.post("/api/bypass", json={"on": True})
+        assert (await (await made.get("/api/bypass")).json())["by"] == "local"
+
+
+async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Client) -> None:
+    waiting = [name for name in desk.made.calls if name != desk.made.agents["a0"].call]
+
+    async def ask(call: str, what: str, body: dict[str, Any]) -> tuple[int, str]:
+        answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(Role.SUPERVISOR))
+        return answer.status, str((await answer.json()).get("detail", ""))
+
+    assert await ask(waiting[0], "head-start", {"seconds": 600}) == (200, "")
+    assert desk.made.calls[waiting[0]].visit.head_start == 600.0  # type: ignore[union-attr]
+    assert await ask(waiting[1], "pull", {"to": "agent:a0"}) == (409, "agent a0 is not free")
+    assert await ask(waiting[1], "pull", {"to": "agent:nobody"}) == (404, "no such agent: nobody")
+    assert await ask(waiting[1], "move", {"to": "queue:nowhere"}) == (404, "no such queue: nowhere")
+    assert await ask(waiting[1], "move", {"to": "queue:q1"}) == (200, "")
+    assert (desk.made.call(waiting[1]) or {})["queue"] == "q1"
+    assert [getattr(event, "to", None) for event in desk.asked][1:] == [
+        ToAgent("a0"), ToAgent("nobody"), ToQueue("nowhere"), ToQueue("q1"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "body"),
+    [
+        ("move", {}),
+        ("move", {"to": "q1"}),
+        ("move", {"to": "agent:a0"}),
+        ("move", {"to": "queue:"}),
+        ("move", {"to": "queue:a\r\nb"}),
+        ("pull", {"to": "number:0044123"}),
+        ("head-start", {"seconds": -1}),
+        ("head-start", {"seconds": "soon"}),
+        ("head-start", {"seconds": 1e300}),
+        ("hang-up", {"to": "queue:q1"}),
+    ],
+)
+async def test_what_makes_no_sense_about_a_call_is_refused(desk: ToyDesk, client: Client, what: str, body: Any) -> None:
+    call = desk.made.agents["a0"].call
+    answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(Role.ADMIN))
+    assert answer.status == 400
+    assert (await answer.json())["faults"]
+    assert desk.asked == []
+
+
+async def test_nothing_unknown_reaches_the_core(desk: ToyDesk, client: Client) -> None:
+    for path in ("/api/agents/nobody/login", "/api/calls/nobody/hang-up", "/api/calls/nobody/move"):
+        answer = await client.post(path, json={"wrong": 1}, headers=bearer(Role.ADMIN))
+        assert answer.status == 404
+    assert desk.asked == []
+
+
+async def test_a_reload_is_done_or_refused_with_its_faults(desk: ToyDesk, client: Client) -> None:
+    answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
+    assert (answer.status, await answer.json()) == (200, {"reloaded": True})
+    desk.faults = ["cb.yaml:3: queues: no such tier: 'gild'"]
+    answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
+    assert answer.status == 409
+    assert (await answer.json())["faults"] == desk.faults
+
+
+async def test_the_bypass_is_turned_and_shown(desk: ToyDesk, client: Client) -> None:
+    shown = await (await client.get("/api/bypass", headers=bearer(Role.VIEWER))).json()
+    assert shown == {"on": False, "by": "", "since": ""}
+    turned = await (await client.post("/api/bypass", json={"on": True}, headers=bearer(Role.ADMIN))).json()
+    assert turned == {"on": True, "by": "ops", "since": desk.busy.world.now}
+    assert isinstance(desk.asked[0], SwitchTurned)
+    assert await (await client.get("/api/bypass", headers=bearer(Role.VIEWER))).json() == turned
+
+
+async def test_one_queue_and_one_agent_are_shown(desk: ToyDesk, client: Client) -> None:
+    queue = await (await client.get("/api/queues/q1", headers=bearer(Role.VIEWER))).json()
+    assert queue == {"name": "q1", **(desk.made.queue("q1") or {})}
+    agent = await (await client.get("/api/agents/a3", headers=bearer(Role.VIEWER))).json()
+    assert agent == {"id": "a3", **(desk.made.agent("a3") or {})}
+    for path in ("/api/queues/nowhere", "/api/agents/nobody", "/api/calls?queue=nowhere"):
+        assert (await client.get(path, headers=bearer(Role.VIEWER))).status == 404
+    answer = await client.get("/api/calls?queu=q1", headers=bearer(Role.VIEWER))
+    assert (answer.status, (await answer.json())["known"]) == (400, ["limit", "queue"])
+
+
+async def test_wrong_tokens_shut_an_address_out_for_a_minute(desk: ToyDesk) -> None:
+    async with client_of(desk, HttpSettings(token="root", wrong_tokens=3)) as made:
+        assert (await made.get("/api/queues")).status == 401  # no token is no guess
+        for _ in range(3):
+            assert (await made.get("/api/queues", headers={"Authorization": "Bearer x"})).status == 401
+        answer = await made.get("/api/queues", headers={"Authorization": "Bearer root"})
+        assert answer.status == 429
+        assert 55 <= int(answer.headers["Retry-After"]) <= 60
+        assert (await made.get("/healthz")).status == 200
+
+
+async def test_log_ins_of_one_agent_are_limited(desk: ToyDesk) -> None:
+    async with client_of(desk, HttpSettings(token="root", logins=2)) as made:
+        headers = {"Authorization": "Bearer root"}
+        for _ in range(2):
+            assert (await made.post("/api/agents/a1/login", json={}, headers=headers)).status == 200
+        answer = await made.post("/api/agents/a1/login", json={}, headers=headers)
+        assert (answer.status, "Retry-After" in answer.headers) == (429, True)
+        assert (await made.post("/api/agents/a2/login", json={}, headers=headers)).status == 200
+
+
+async def test_the_document_is_served_as_it_is_made(client: Client) -> None:
+    served = await (await client.get("/api/openapi.json", headers=bearer(Role.VIEWER))).json()
+    assert served == json.loads(json.dumps(document()))
+    operations = [operation for path in served["paths"].values() for operation in path.values()]
+    assert len(operations) == len({operation["operationId"] for operation in operations}) == len(ROUTES)
