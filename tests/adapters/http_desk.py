@@ -21,11 +21,11 @@ Client = TestClient[Any, Any]
 class ToyDesk:
     """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, feed: Feed | None = None) -> None:
         self.busy = Busy(8)
         self.stories = Stories()
         self.made = Board.of(self.busy.world)
-        self.feed = Feed("run", seq=self.busy.world.seq)
+        self.feed = feed or Feed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
         self.faults: list[str] = []
         self.reloads = 0
