@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aiohttp import StreamReader
 
 from callbridge.adapters.http import Feed, HttpSettings, Role, Token, events, listening, make_app
 from callbridge.adapters.http.feed import Wanted
@@ -57,7 +58,7 @@ def arrival(seq: int, queue: str = "q0") -> CallArrived:
 class Stream:
     """What a reader of events is told."""
 
-    def __init__(self, content: asyncio.StreamReader) -> None:
+    def __init__(self, content: StreamReader) -> None:
         self._content = content
 
     async def block(self) -> list[str]:

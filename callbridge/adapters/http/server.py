@@ -35,7 +35,7 @@ class _Noise(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if record.exc_info else None
-        return not isinstance(fault, HttpProcessingError | ConnectionError)
+        return not isinstance(fault, HttpProcessingError | web.RequestPayloadError | ConnectionError)
 
 
 _peers = logging.getLogger("callbridge.http.peers")
