@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,18 @@ class Client:
         body = {key: value for key, value in (("reason", reason), ("phone", phone)) if value}
         return self._dict(self._ask("POST", f"/api/agents/{urllib.parse.quote(agent, safe='')}/{act}", body))
 
+    def act_on_call(self, call: str, act: str, **body: str | float) -> dict[str, Any]:
+        """Ask something about a call: ``hang-up``, ``move`` (to="queue:NAME"), ``head-start`` (seconds), ``pull``."""
+        return self._dict(self._ask("POST", f"/api/calls/{urllib.parse.quote(call, safe='')}/{act}", body))
+
+    def reload(self) -> None:
+        """Put the configuration in force. ApiError names the faults for which it was refused."""
+        self._ask("POST", "/api/reload", {})
+
+    def bypass(self, on: bool | None = None) -> dict[str, Any]:
+        """How the bypass stands; turn it first when ``on`` is given."""
+        return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
+
     def _list(self, path: str, key: str) -> list[dict[str, Any]]:
         answer = self._ask("GET", path)
         rows = answer.get(key, []) if isinstance(answer, dict) else answer
@@ -50,13 +63,13 @@ class Client:
     def _dict(self, answer: Any) -> dict[str, Any]:
         return answer if isinstance(answer, dict) else {}
 
-    def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    def _ask(self, method: str, path: str, body: Mapping[str, str | float | bool] | None = None) -> Any:
         headers = {"Accept": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         data = None
         if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+            data, headers["Content-Type"] = json.dumps(dict(body)).encode(), "application/json"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             request = urllib.request.Request(self.url.rstrip("/") + path, data=data, method=method, headers=headers)
@@ -76,6 +89,7 @@ def _problem(refusal: urllib.error.HTTPError) -> str:
         return "the server wants a token: set $CALLBRIDGE_TOKEN"
     try:
         problem = json.load(refusal)
-        return str(problem.get("detail") or problem.get("title") or refusal)
+        faults = [fault for fault in problem.get("faults", []) if isinstance(fault, str)]
+        return "; ".join([str(problem.get("detail") or problem.get("title") or refusal), *faults])
     except (ValueError, AttributeError):
         return f"the server said {refusal.code} {refusal.reason}"

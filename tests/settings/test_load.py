@@ -241,3 +241,13 @@ def test_whatever_the_bytes_only_faults_are_raised(tmp_path: pathlib.Path, raw: 
 
 def test_a_device_is_not_read() -> None:
     assert told(pathlib.Path(os.devnull)) == ["/dev/null: is not a regular file"]
+
+
+def test_tokens_may_be_files_and_open_the_door_to_the_world(write: Write) -> None:
+    pathlib.Path("anna").write_text("s3cret\n", encoding="utf-8")
+    tokens = '[{name: anna, role: agent, agent: "0101", token_file: anna}, {name: wall, role: viewer, token: x}]'
+    http = right(write(("skills: [", f"http: {{host: 0.0.0.0, tokens: {tokens}}}\nskills: ["))).http
+    assert [(one.name, one.role, one.agent, one.token.get_secret_value()) for one in http.tokens] == [
+        ("anna", "agent", "0101", "s3cret"),
+        ("wall", "viewer", None, "x"),
+    ]
