@@ -20,7 +20,7 @@ from callbridge.adapters import log as logs
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.http import Feed, HttpSettings, Probes, Role, Token, listening, make_app
+from callbridge.adapters.http import Feed, Probes, listening, make_app
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
@@ -32,12 +32,11 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.events import AgentAsked, CallAsked, PlanChanged, SwitchTurned
-from callbridge.core.facts import AskRefused
+from callbridge.core.events import PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
-from callbridge.core.switch import Switch
 from callbridge.core.world import World
+from callbridge.desk import Desk, http_settings
 from callbridge.publisher import Publisher, boot_name
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
@@ -51,9 +50,6 @@ RESTART_ONLY = ("instance", "pbx", "redis", "http", "log")
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
-ASKING = 5.0
-"""Seconds after which somebody who asked is told that no answer came."""
-RELOADING = 60.0
 STORE_PATIENCE = 1.0
 """Seconds between attempts to reach the store at start."""
 
@@ -290,43 +286,10 @@ class App:
         return missing + (["the store is behind"] if self.saver.degraded else [])
 
 
-class Desk:
-    """What HTTP may ask and see."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    def now(self) -> float:
-        return self._app.clock.now()
-
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
-        async with asyncio.timeout(ASKING):
-            return await self._app.runtime.ask(event)
-
-    async def reload(self) -> list[str]:
-        async with asyncio.timeout(RELOADING):
-            return await self._app.reload()
-
-    def switch(self, name: str) -> Switch | None:
-        return self._app.world.switches.get(name)
-
-    def board(self) -> Board:
-        return self._app.board
-
-    def story(self, call: str) -> list[dict[str, Any]] | None:
-        return self._app.stories.story(call)
-
-
 @contextlib.asynccontextmanager
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
-    http = app.settings.http
-    token = http.token.get_secret_value() if http.token else ""
-    tokens = [
-        Token(name=one.name, role=Role(one.role), token=one.token.get_secret_value(), agent=one.agent or "")
-        for one in http.tokens
-    ]
     probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
-    site = make_app(HttpSettings(host=http.host, token=token, tokens=tokens), Desk(app), probes, app.feed)
+    site = make_app(http_settings(app.settings.http), Desk(app), probes, app.feed)
     async with listening(site, address):
         yield
 
