@@ -87,6 +87,9 @@ class Agent:
     """When the reason for being not ready has lasted its limit."""
     misses: int = 0
     """Offers in a row that came to nothing by the agent's or the phone's doing."""
+    wrong_pins: int = 0
+    """Wrong PINs in a row at phones."""
+    pin_locked_until: float = 0.0
     leg_gone_at: float = 0.0
     inspect_at: float | None = None
     deadline: float | None = None

@@ -14,12 +14,13 @@ from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 
-def asked(world: World, event: AgentAsked) -> None:
-    """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason."""
+def asked(world: World, event: AgentAsked) -> str:
+    """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
+    is told and given (empty: it is done)."""
     agent = world.agents.get(event.agent)
     if agent is None or (agent.id not in world.plan.agents and event.ask is Ask.LOGIN):
         _refuse(world, event, "unknown agent", unknown=True)
-        return
+        return "unknown agent"
     refusal = _carry_out(world, agent, event)
     if refusal:
         _refuse(world, event, refusal)
@@ -27,6 +28,7 @@ def asked(world: World, event: AgentAsked) -> None:
         world.tell(
             AskGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
         )
+    return refusal
 
 
 def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
@@ -57,16 +59,22 @@ def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
 def _login(world: World, agent: Agent, event: AgentAsked) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     if phone != agent.phone:
-        holder = world.agent_at(phone)
-        for other in [*([holder] if holder is not None else []), *world.waiting_for(phone)]:
-            if other.id != agent.id and staff.in_use(other):
-                return f"phone {phone} is in use by agent {other.id}"
+        other = taken_by(world, agent, phone)
+        if other is not None:
+            return f"phone {phone} is in use by agent {other.id}"
         agent = staff.settle(world, staff.change(world, agent, next_phone=phone))
     elif agent.next_phone:
         agent = staff.change(world, agent, next_phone="")
     if agent.intent is Intent.LOGGED_OUT:
         agent = staff.change(world, agent, idle_since=world.now, rest_until=0.0)
     return _ready(world, agent, logged_in=True)
+
+
+def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
+    """Who else has this phone in use, or will have it next."""
+    holder = world.agent_at(phone)
+    others = [*([holder] if holder is not None else []), *world.waiting_for(phone)]
+    return next((other for other in others if other.id != agent.id and staff.in_use(other)), None)
 
 
 def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:

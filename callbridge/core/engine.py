@@ -13,6 +13,7 @@ from callbridge.core import (
     calls,
     desk,
     failures,
+    features,
     handing,
     keys,
     legs,
@@ -36,6 +37,7 @@ from callbridge.core.events import (
     DevicesListed,
     DigitPressed,
     EntityFaulted,
+    FeatureDialled,
     LegAnswered,
     LegEnded,
     LegEntered,
@@ -100,6 +102,8 @@ def _apply(world: World, event: AnyEvent) -> None:
     match event:
         case CallerArrived():
             transfers.arrived(world, event)
+        case FeatureDialled():
+            features.dialled(world, event)
         case LegEntered():
             _leg_entered(world, event.leg)
         case LegRinging():
@@ -108,7 +112,9 @@ def _apply(world: World, event: AnyEvent) -> None:
             _leg_answered(world, event)
         case LegEnded():
             leg = world.legs.get(event.leg)
-            if leg is not None:
+            if leg is not None and leg.role is Role.FEATURE:
+                features.leg_gone(world, leg)
+            elif leg is not None:
                 calls.leg_ended(world, leg, event)
         case LegLeft():
             leg = world.legs.get(event.leg)
@@ -120,7 +126,9 @@ def _apply(world: World, event: AnyEvent) -> None:
                 calls.leg_moved(world, leg)
         case LegProbed():
             leg = world.legs.get(event.leg)
-            if leg is not None:
+            if leg is not None and leg.role is Role.FEATURE and not event.in_app and leg.hung_at is None:
+                features.leg_gone(world, leg)
+            elif leg is not None:
                 calls.leg_probed(world, leg, event)
         case LegJoined():
             _leg_joined(world, event)
@@ -136,6 +144,7 @@ def _apply(world: World, event: AnyEvent) -> None:
             transfers.transferred(world, event)
         case DigitPressed():
             keys.pressed(world, event)
+            features.pressed(world, event)
         case PlaybackEnded():
             _playback_ended(world, event)
         case OrderFailed():
@@ -151,6 +160,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DevicesListed():
             _devices_listed(world, event)
         case PhoneInspected():
+            features.phone_inspected(world, event.phone, event.legs)
             staff.phone_inspected(world, event.phone, event.legs)
         case PbxSnapshot():
             recovery.snapshot(world, event)
@@ -237,7 +247,8 @@ def _leg_parted(world: World, event: LegParted) -> None:
 
 
 def _playback_ended(world: World, event: PlaybackEnded) -> None:
-    """The beep of a nailed-up agent is over: put the call through."""
+    """The beep of a nailed-up agent is over: put the call through. Or a prompt of a feature call."""
+    features.said(world, event.leg, event.playback)
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == event.playback:
@@ -268,6 +279,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             agent = world.agents.get(event.id)
             if agent is not None:
                 staff.deadline_passed(world, agent)
+        case "feature":
+            talk = world.dialogues.get(event.id)
+            if talk is not None:
+                features.deadline_passed(world, talk)
         case _:
             raise ValueError(f"a deadline of an unknown kind: {event.kind}")
 

@@ -39,6 +39,18 @@ class CallerArrived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDialled(Event):
+    """Somebody dialled a feature code: a channel entered Stasis with our arguments ``feature,<feature>,<argument>``.
+    Who it is follows from the endpoint in the channel's name and from a PIN, never from a caller's number."""
+
+    leg: LegId
+    feature: str
+    argument: str
+    channel_name: str
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegEntered(Event):
     """A leg that we made is in Stasis now."""
 
@@ -280,6 +292,8 @@ class SeenLeg:
     entry: str | None = None
     """Set when it came from the dialplan with our arguments."""
     tier: str = ""
+    feature: bool = False
+    """It came from the dialplan by a feature code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,7 +323,7 @@ class PbxLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
-    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``) and id of its owner."""
+    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``) and id of its owner."""
 
     kind: str
     id: str
@@ -344,6 +358,7 @@ class EntityFaulted(Event):
 
 Heard = (
     CallerArrived
+    | FeatureDialled
     | LegEntered
     | LegRinging
     | LegAnswered

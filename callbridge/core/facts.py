@@ -196,8 +196,9 @@ class DifferenceFound(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAlerted(Fact):
-    """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit) or
-    ``offers_missed`` (``count`` offers in a row came to nothing)."""
+    """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
+    ``offers_missed`` (``count`` offers in a row came to nothing) or ``pin_locked`` (after ``count`` wrong PINs in a row
+    nobody logs in at a phone as this agent for ``limit`` seconds)."""
 
     kind: str
     reason: str = ""

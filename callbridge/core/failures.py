@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core import calls, handing, legs, offers, segments, staff, supervise, visits
+from callbridge.core import calls, features, handing, legs, offers, segments, staff, supervise, visits
 from callbridge.core.call import Move, Outcome, Phase, Result, after
 from callbridge.core.events import OrderFailed, Why
 from callbridge.core.facts import OrderGaveUp
@@ -26,6 +26,7 @@ from callbridge.core.orders import (
     StartRinging,
     StopMusic,
     StopRinging,
+    StopPlaying,
     Subscribe,
 )
 from callbridge.core.rows import evolve
@@ -50,11 +51,12 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_answer(world, leg, event)
         case StartMusic(leg=leg):
             _owe_music(world, leg)
-        case StopMusic() | StartRinging() | StopRinging():
+        case StopMusic() | StartRinging() | StopRinging() | StopPlaying():
             pass
         case Snoop(leg=leg):
             _cannot_snoop(world, leg)
-        case Play():
+        case Play(leg=leg, playback=playback):
+            features.said(world, leg, playback)
             _beep_failed(world, order)
         case Ring():
             _ring_failed(world, order, event)
@@ -101,7 +103,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
         return
     legs.probe_soon(world, known, 0.0)
     call = world.calls.get(known.call)
-    if known.role is Role.CONSULT:
+    if known.role in (Role.CONSULT, Role.FEATURE):
         legs.hang_up(world, leg)
     if call is None or call.leg != leg or call.visit is None or event.status == 404:
         return

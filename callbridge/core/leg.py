@@ -27,6 +27,8 @@ class Role(StrEnum):
     """The phone of somebody who listens, whispers or barges."""
     SNOOP = "snoop"
     """What a supervisor listens through: Asterisk's Snoop channel on the agent's leg."""
+    FEATURE = "feature"
+    """Somebody at a phone who dialled a feature code, and is spoken to."""
     PARKED = "parked"
     """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
 
@@ -54,5 +56,7 @@ class Leg:
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None
+    phone: str = ""
+    """Of a feature call: the endpoint that dialled it."""
     tries: int = 0
     deadline: float | None = None

@@ -48,7 +48,7 @@ def make(world: World, pair: Pair) -> None:
     freed_at = agent.idle_since if agent.idle_since == world.now else None
     staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     patience = BEEP_CHECK if nailed else queue.ring_for
-    order = _beep(world, leg) if nailed else _ring(call, agent, leg, queue)
+    order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
     playback = order.playback if isinstance(order, Play) else ""
     offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
     world.calls.put(
@@ -72,7 +72,7 @@ def make(world: World, pair: Pair) -> None:
     )
 
 
-def _ring(call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
+def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
     return Ring(
         leg=leg,
         phone=agent.phone,
@@ -82,9 +82,19 @@ def _ring(call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
         call=call.id,
         originator=call.leg,
         number=call.number,
-        name=call.name,
+        name=_shown(world, call, queue),
         auto_answer=agent.connect is Connect.AUTO_ANSWER,
     )
+
+
+def _shown(world: World, call: Call, queue: QueuePlan) -> str:
+    """The name on the agent's display. What callers call themselves is put in last: it may look like a field."""
+    known = {"{tier}": call.tier, "{queue}": queue.name, "{number}": call.number}
+    before, field, after = world.plan.display.partition("{name}")
+    for name, value in known.items():
+        before, after = before.replace(name, value), after.replace(name, value)
+    whole = f"{before}{call.name if field else ''}{after}"
+    return " ".join(part for part in whole.split(" ") if part)
 
 
 def _beep(world: World, leg: LegId) -> Play:

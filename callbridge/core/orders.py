@@ -67,6 +67,15 @@ class Snoop(_OfLeg):
 class Play(_OfLeg):
     playback: str
     media: str
+    """One or more of ARI's media, separated by commas."""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPlaying(_OfLeg):
+    """Cut a playback short; one that is over already is no failure."""
+
+    playback: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +153,7 @@ Order = (
     | StopRinging
     | Snoop
     | Play
+    | StopPlaying
     | Ring
     | Bridge
     | DropBridge

@@ -134,6 +134,11 @@ class AgentPlan:
     connect: Connect = Connect.RING
     login: bool = False
     """Log in and make ready when callbridge first meets this agent."""
+    pin: str = field(default="", repr=False)
+    """For log-in at a phone; without one an agent logs in there only from the phone named above."""
+    language: str = ""
+    """Of the prompts that this agent hears, as Asterisk names it; empty: the phone's own."""
+    supervisor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,39 @@ class Reason:
     name: str
     limit: float | None = None
     digit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What agents hear who dial a feature code: ARI media, several separated by commas. The defaults are of Asterisk's
+    own core sounds."""
+
+    agent: str = "sound:agent-user"
+    """Asks for the agent's number."""
+    pin: str = "sound:agent-pass"
+    wrong_login: str = "sound:agent-incorrect"
+    """Something was wrong; asks for the agent's number again."""
+    wrong_pin: str = "sound:auth-incorrect"
+    """Asks for the PIN again."""
+    logged_in: str = "sound:agent-loginok"
+    logged_out: str = "sound:agent-loggedoff"
+    ready: str = "sound:do-not-disturb,sound:de-activated"
+    not_ready: str = "sound:do-not-disturb,sound:activated"
+    wrap_up: str = "sound:one-moment-please"
+    """Of the states that may be asked for: there is time for notes."""
+    wrap_up_ended: str = "sound:auth-thankyou"
+    wrap_up_extended: str = "sound:added"
+    talking: str = "sound:is-in-use"
+    """Of the states that may be asked for: there is a call."""
+    in_use: str = "sound:extension,sound:is-in-use"
+    """Somebody else is logged in at this phone."""
+    locked: str = "sound:im-sorry,sound:please-try-call-later"
+    """Too many wrong PINs."""
+    refused: str = "sound:im-sorry"
+    unknown: str = "sound:pm-invalid-option"
+    """No such code, or no such reason."""
+    goodbye: str = "sound:vm-goodbye"
+    """Nothing was pressed, or the wrong thing too often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +206,8 @@ class Plan:
     """What an agent presses during a talk -> ``hand_on``, ``consult``, ``complete``, ``return`` or ``conference``."""
     beep: str = "sound:beep"
     """What a nailed-up agent hears before a call."""
+    display: str = "{name}"
+    """The caller's name as an agent's phone shows it, with ``{tier}``, ``{queue}`` and ``{number}`` where wanted."""
+    prompts: Prompts = Prompts()
+    trunks: frozenset[str] = frozenset()
+    """Endpoints that are no phones: whoever comes from there dials no feature codes."""

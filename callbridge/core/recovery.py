@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, handing, legs, offers, segments, staff, transfers, visits
+from callbridge.core import calls, features, handing, legs, offers, segments, staff, transfers, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
@@ -58,6 +58,8 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> N
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
+    elif leg.role is Role.FEATURE:
+        features.give_up(world, world.legs[leg.id])  # what was said and typed meanwhile nobody heard
     elif agent is not None and agent.session == leg.id and not agent.session_up:
         _half_made_session(world, agent, up=seen.up)
     else:
@@ -131,6 +133,11 @@ def _found(world: World, seen: SeenLeg, pbx: str) -> None:
     if channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
         world.order(HangUp(leg=seen.leg))
+    elif seen.feature:
+        _differs(world, pbx, "feature_leftover", seen.leg)
+        legs.open_leg(world, seen.leg, Role.FEATURE)
+        world.order(Subscribe(leg=seen.leg))
+        legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
         arrival = CallerArrived(
@@ -185,6 +192,9 @@ def faulted(world: World, event: EntityFaulted) -> None:
 
 def _give_up_leg(world: World, leg: Leg) -> None:
     """With a leg goes its call; with an agent's leg that has none, the agent."""
+    if leg.role is Role.FEATURE:
+        features.give_up(world, leg)
+        return
     call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
     if call is not None:
         _give_up_call(world, call)

@@ -226,6 +226,9 @@ def device_changed(world: World, phone: str, state: str) -> None:
 def refresh_device(world: World, agent: Agent) -> Agent:
     """Work out the agent's device from what the phone says, our own legs taken out."""
     state = world.phones.get(agent.phone) or ""
+    if world.features_at(agent.phone):
+        # Sooner than AMI says it; and a nailed-up agent on another line would not hear the beep.
+        return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
     if agent.connect is Connect.NAILED_UP:
         device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
         return agent if agent.device is device else change(world, agent, device=device)
@@ -241,12 +244,25 @@ def refresh_device(world: World, agent: Agent) -> Agent:
 def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
     """The endpoint's channels, ours taken out, say whether the phone is in use elsewhere."""
     agent = world.agent_at(phone)
-    if agent is None or agent.connect is Connect.NAILED_UP or agent.device is Device.OFFLINE:
+    if agent is None or agent.connect is Connect.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
         return
     others = [leg for leg in legs if not _ours(world, leg)]
     device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
     if agent.device is not device:
         change(world, agent, device=device)
+
+
+def feature_gone(world: World, agent: Agent, *, in_use: bool) -> Agent:
+    """The phone has ended its feature call: free at once, though AMI may still call it busy. ``in_use``: it was known to
+    have another call besides, or nobody has looked; that is settled by looking."""
+    if world.features_at(agent.phone):
+        return agent
+    if agent.connect is not Connect.NAILED_UP:
+        agent = change(world, agent, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
+        offline = _device(world.phones.get(agent.phone) or "") is Device.OFFLINE
+        if agent.device is Device.BUSY_ELSEWHERE and not in_use and not offline:
+            agent = change(world, agent, device=Device.AVAILABLE)
+    return open_session(world, refresh_device(world, agent))
 
 
 def _ours(world: World, leg: LegId) -> bool:
@@ -268,8 +284,10 @@ def _inspect(world: World, agent: Agent) -> None:
 
 
 def open_session(world: World, agent: Agent) -> Agent:
-    """Ring the phone of a nailed-up agent once, for the whole login."""
+    """Ring the phone of a nailed-up agent once, for the whole login - when it has no feature call any more."""
     if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
+        return agent
+    if world.features_at(agent.phone):
         return agent
     leg = world.mint_leg(world.plan.pbxs[0], "session")
     new = open_leg(world, leg, Role.SESSION, agent=agent.id)

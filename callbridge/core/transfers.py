@@ -14,7 +14,7 @@ from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
 from callbridge.core.facts import CallTransferred
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import Answer, Bridge, StartMusic, Subscribe
+from callbridge.core.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -97,6 +97,9 @@ def replaced(world: World, event: LegReplaced) -> None:
             new = legs.open_leg(world, event.by, Role.CONSULT, agent=leg.agent)
             world.put_leg(new, pair=pair, arrival=leg.arrival)
             world.order(Subscribe(leg=event.by))
+        case Role.FEATURE:
+            legs.hang_up(world, leg.id)
+            world.order(HangUp(leg=event.by))
         case _:  # the phone transferred a talk that was over for us in the same moment: nobody is left to hand on
             legs.hang_up(world, legs.open_leg(world, event.by, Role.AGENT).id)
             return

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.agent import Agent, Intent, eligible
 from callbridge.core.call import Call, Phase
+from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
 from callbridge.core.facts import AnyFact
 from callbridge.core.ids import LegId, leg_id, pbx_of
@@ -136,12 +137,15 @@ class World:
         self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
+        self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
+        """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.down: set[str] = set()
         self._deadlines: list[tuple[float, str, str]] = []
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
         self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
+        self._features_at: dict[str, set[LegId]] = {}
         self._orders: list[Order] = []
         self._facts: list[AnyFact] = []
 
@@ -172,6 +176,10 @@ class World:
     def waiting_for(self, phone: str) -> list[Agent]:
         """Agents who will move to this phone when it is free."""
         return [self.agents[who] for who in sorted(self._waiting_for_phone.get(phone, ()))]
+
+    def features_at(self, phone: str) -> frozenset[LegId]:
+        """The feature calls that this phone makes now."""
+        return frozenset(self._features_at.get(phone, ()))
 
     def legs_of_pair(self, pair: str) -> list[Leg]:
         """The halves of a Local channel that we know."""
@@ -252,6 +260,8 @@ class World:
             row = self.calls.get(key)
         elif kind == "leg":
             row = self.legs.get(key)
+        elif kind == "feature":
+            row = self.dialogues.get(key)
         else:
             row = self.agents.get(key)
         return row.deadline if row is not None else None
@@ -284,6 +294,18 @@ class World:
                     del self._leg_by_pair[before]
             if now:
                 self._leg_by_pair.setdefault(now, []).append(LegId(key))
+
+        phone_before, phone = old.phone if old is not None else "", new.phone if new is not None else ""
+        if phone_before != phone:
+            if phone_before:
+                self._features_at[phone_before].discard(LegId(key))
+                if not self._features_at[phone_before]:
+                    del self._features_at[phone_before]
+            if phone:
+                self._features_at.setdefault(phone, set()).add(LegId(key))
+
+    def _dialogue_changed(self, key: str, old: Dialogue | None, new: Dialogue | None) -> None:
+        self._arm("feature", key, old, new)
 
     def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
         self._arm("agent", key, old, new)

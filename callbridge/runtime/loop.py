@@ -25,6 +25,7 @@ from callbridge.core.events import (
     ClockMoved,
     DayBegan,
     EntityFaulted,
+    FeatureDialled,
     Heard,
     OrderFailed,
     PbxLost,
@@ -255,6 +256,9 @@ class Runtime:
         if isinstance(event, CallerArrived):
             self._count_fault()
             return Outcome(orders=[self._to_fallback(event)])
+        if isinstance(event, FeatureDialled):
+            self._count_fault()
+            return Outcome(orders=[HangUp(leg=event.leg)])
         who = culprit(self.world, event)
         return self._give_up(*who) if who is not None else Outcome()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -24,12 +25,16 @@ from callbridge.settings.values import (
     AriName,
     DialplanPlace,
     DialString,
+    Digit,
+    Display,
     Duration,
     Extension,
     HttpUrl,
     Keys,
+    Language,
     Lasting,
     Level,
+    Media,
     Name,
     PbxName,
     Phone,
@@ -210,6 +215,7 @@ class Queue(Ladder):
 
     short_abandon: Duration | None = None
     wrap_up: Duration | None = None
+    wrap_up_most: Duration | None = None
     pick: Pick | None = None
     ring_for: Lasting | None = None
     music: Text | None = None
@@ -226,6 +232,47 @@ class Agent(Section):
     phone: Phone
     connect: Connect = Connect.RING
     login: bool = False
+    pin: SecretStr | None = None
+    language: Language | None = None
+    supervisor: bool = False
+
+    @field_validator("pin")
+    @classmethod
+    def _digits(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty one, as of a variable that is not set, is none."""
+        pin = value.get_secret_value() if value is not None else ""
+        if pin and not re.fullmatch("[0-9]{3,12}", pin):
+            raise ValueError("expected 3 to 12 digits")  # not quoted: it is a secret all the same
+        return value if pin else None
+
+
+class Reason(Section):
+    """A reason for being not ready: after ``limit`` an alert is told; ``digit`` is its key behind the feature code."""
+
+    limit: Lasting | None = None
+    digit: Digit | None = None
+
+
+class Prompts(Section):
+    """What agents hear who dial a feature code; what is not given here is one of Asterisk's core sounds."""
+
+    agent: Media | None = None
+    pin: Media | None = None
+    wrong_login: Media | None = None
+    wrong_pin: Media | None = None
+    logged_in: Media | None = None
+    logged_out: Media | None = None
+    ready: Media | None = None
+    not_ready: Media | None = None
+    wrap_up: Media | None = None
+    wrap_up_ended: Media | None = None
+    wrap_up_extended: Media | None = None
+    talking: Media | None = None
+    in_use: Media | None = None
+    locked: Media | None = None
+    refused: Media | None = None
+    unknown: Media | None = None
+    goodbye: Media | None = None
 
 
 class Outside(Section):
@@ -268,10 +315,15 @@ class Settings(Section):
     queue_defaults: Queue = Queue()
     queues: dict[Name, Queue] = {}
     agents: dict[Name, Agent] = {}
+    reasons: dict[Name, Reason] = {}
+    alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3
     fallback: Fallback = Fallback()
     outside: Outside | None = None
     keys: dict[Keys, HandingKeys] = {}
     beep: Text = "sound:beep"
+    display: Display = "{tier} {queue} {name}"
+    prompts: Prompts = Prompts()
+    trunks: tuple[Phone, ...] = ()
 
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
 

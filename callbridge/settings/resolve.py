@@ -14,7 +14,7 @@ from callbridge.settings.values import split_place
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
 
-_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "ring_for", "music", "extension")
+_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
 _PENALTIES = ("no_answer", "rejected", "offline")
 
 
@@ -71,6 +71,8 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     for level in (settings.queue_defaults, settings.queues[name]):
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
+    if "wrap_up" in given:
+        given.setdefault("wrap_up_most", given["wrap_up"])
     known = {field.name for field in fields(core.QueuePlan)}
     assert given.keys() <= known, "a queue setting that the core does not know"
     return core.QueuePlan(name=name, ladders=ladders, **given)  # type: ignore[arg-type]
@@ -81,10 +83,9 @@ def plan(settings: models.Settings) -> core.Plan:
     return core.Plan(
         queues={name: queue_plan(settings, name) for name in settings.queues},
         entries={name: entry.queue for name, entry in settings.entries.items()},
-        agents={
-            id: core.AgentPlan(id, agent.name or id, profile(agent.skills), agent.phone, agent.connect, agent.login)
-            for id, agent in settings.agents.items()
-        },
+        agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
+        reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
+        alert_after_misses=settings.alert_after_misses,
         pbxs=tuple(pbx.name for pbx in settings.pbx),
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
@@ -92,6 +93,23 @@ def plan(settings: models.Settings) -> core.Plan:
         outside=settings.outside.dial if settings.outside is not None else "",
         keys=dict(settings.keys),
         beep=settings.beep,
+        display=settings.display,
+        prompts=core.Prompts(**settings.prompts.model_dump(exclude_none=True)),
+        trunks=frozenset(settings.trunks),
+    )
+
+
+def _agent(id: str, agent: models.Agent) -> core.AgentPlan:
+    return core.AgentPlan(
+        id,
+        agent.name or id,
+        profile(agent.skills),
+        agent.phone,
+        agent.connect,
+        agent.login,
+        pin=agent.pin.get_secret_value() if agent.pin is not None else "",
+        language=agent.language or "",
+        supervisor=agent.supervisor,
     )
 
 

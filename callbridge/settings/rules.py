@@ -15,14 +15,14 @@ from callbridge.core.plan import Plan
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.faults import Fault, did_you_mean
-from callbridge.settings.resolve import Resolved, resolve
-from callbridge.settings.values import ANYBODY, is_loopback
+from callbridge.settings.resolve import Resolved, queue_plan, resolve
+from callbridge.settings.values import ANYBODY, duration_text, is_loopback
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
-    names = (_skill_names, _skills_used, _queue_names, _tier_names)
-    for rule in (_pbxes, _http, _tiers, *names, _phones, _extensions, _ladders, _cycles):
+    names = (_tiers, _skill_names, _skills_used, _queue_names, _tier_names, _reasons)
+    for rule in (_pbxes, _http, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles):
         yield from rule(settings, document)
 
 
@@ -175,9 +175,44 @@ def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault
             yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, settings.tiers.order), key=True)
 
 
+RONA = "rona"
+"""The reason that needs no entry of its own: queues use it by default."""
+
+
+def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """One key, one reason; and a penalty's reason is one of them, once there is a list."""
+    keys: dict[str, str] = {}
+    for name, reason in settings.reasons.items():
+        if reason.digit is not None and keys.setdefault(reason.digit, name) != name:
+            yield document.at(("reasons", name, "digit"), f"{reason.digit} is the key of {keys[reason.digit]!r} already")
+    known = {*mapping(document.values.get("reasons")), RONA}
+    if known == {RONA}:
+        return
+    for at, queue in _written_ladders(settings):
+        if not isinstance(queue, models.Queue):
+            continue
+        for field in ("no_answer", "rejected", "offline"):
+            penalty: models.Penalty | None = getattr(queue, field)
+            if penalty is not None and penalty.not_ready is not None and penalty.not_ready not in known:
+                problem = f"no such reason: {penalty.not_ready!r}"
+                yield document.at((*at, field, "not_ready"), problem, did_you_mean(penalty.not_ready, known))
+
+
+def _wrap_ups(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    for name in settings.queues:
+        queue = queue_plan(settings, name)
+        if queue.wrap_up_most < queue.wrap_up:
+            own = settings.queues[name].wrap_up_most is not None
+            at: Path = ("queues", name, "wrap_up_most") if own else ("queue_defaults", "wrap_up_most")
+            most, least = duration_text(queue.wrap_up_most), duration_text(queue.wrap_up)
+            yield document.at(at, f"{most} is shorter than the wrap-up of queue {name!r}, {least}")
+
+
 def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     owners: dict[str, str] = {}
     for id, agent in settings.agents.items():
+        if agent.phone in settings.trunks:
+            yield document.at(("agents", id, "phone"), f"{agent.phone} is listed as a trunk: no phone")
         owner = owners.setdefault(agent.phone.casefold(), id)
         if owner != id:
             place = document.place(("agents", owner, "phone"))

@@ -22,6 +22,7 @@ _LONGEST = 30 * 86400.0
 _NAME = re.compile(r"\w[\w.@+-]*")
 _ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
+_MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?[\w./#*-]+(?:;[\w=]+)?")
 _PLACE = re.compile(r"([\w.-]+)\s*,\s*([\w.*#+-]+)")
 
 ANYBODY = skills.Requirement(skills.AllOf(()))
@@ -86,6 +87,21 @@ def _phone(value: str) -> str:
     return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
 
 
+def _media(value: str) -> str:
+    """ARI's media: one or more, separated by commas; a bare name is a sound."""
+    parts = [part.strip() for part in value.split(",")]
+    if not all(_MEDIA.fullmatch(part) for part in parts):
+        raise ValueError(f"expected a sound such as agent-loginok, or several with commas, not {value!r:.60}")
+    return ",".join(part if ":" in part else f"sound:{part}" for part in parts)
+
+
+def _display(value: str) -> str:
+    odd = [name for name in re.findall(r"{([^{}]*)}", value) if name not in ("tier", "queue", "name", "number")]
+    if odd or value.count("{name}") > 1:
+        raise ValueError(f"expected text with any of {{tier}}, {{queue}}, {{number}} and once {{name}}, not {value!r:.60}")
+    return value
+
+
 def _place(value: str) -> str:
     if not _PLACE.fullmatch(value):
         raise ValueError(f'expected "context,extension", not {value!r:.60}')
@@ -102,6 +118,12 @@ def split_place(value: str) -> tuple[str, str]:
     """Context and extension of a checked ``context,extension``."""
     context, _, extension = value.partition(",")
     return context.strip(), extension.strip()
+
+
+def _digit(value: str) -> str:
+    if not re.fullmatch("[0-9]", value):
+        raise ValueError(f"expected one of the keys 0 to 9, not {value!r:.20}")
+    return value
 
 
 def _requirement(value: object) -> skills.Requirement:
@@ -160,6 +182,10 @@ Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
 AriName = Annotated[str, AfterValidator(_ari_name)]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
 Phone = Annotated[str, AfterValidator(_phone)]
+Media = Annotated[str, AfterValidator(_media)]
+Display = Annotated[str, AfterValidator(_display)]
+Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit)]
+Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 DialplanPlace = Annotated[str, AfterValidator(_place)]
 DialString = Annotated[str, BeforeValidator(_text), AfterValidator(_dial_string)]
 Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$")]

@@ -179,6 +179,7 @@ include => lab
 include => lab-entries
 
 [from-phones]
+include => callbridge-features
 include => lab
 include => lab-numbers
 include => lab-entries

@@ -129,10 +129,18 @@ class Sipp:
 
 
 class Callers(Sipp):
-    """Calls from the trunk, begun `rate` per second."""
+    """Calls from the trunk, begun `rate` per second. From PHONES_HOST, a call's number is the phone that makes it."""
 
-    def __init__(self, pbx: Pbx, calls: Sequence[Call], *, rate: float = 10.0, script: CallerScript | None = None) -> None:
-        super().__init__(pbx, "callers", TRUNK_HOST, pbx.ports.take(TRUNK_HOST))
+    def __init__(
+        self,
+        pbx: Pbx,
+        calls: Sequence[Call],
+        *,
+        rate: float = 10.0,
+        script: CallerScript | None = None,
+        host: str = TRUNK_HOST,
+    ) -> None:
+        super().__init__(pbx, "callers", host, pbx.ports.take(host))
         self.calls = tuple(calls)
         self.rate = rate
         self.script = script or CallerScript()

@@ -15,6 +15,7 @@ from callbridge.core.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
+    FeatureDialled,
     LegAnswered,
     LegEnded,
     LegEntered,
@@ -138,6 +139,8 @@ def _stasis_start(frame: _Frame) -> Heard:
         return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name, up=up),))
     said = frame.message.get("args")
     args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
+    if args[0] == "feature":
+        return Heard(kind, (_feature(frame, channel, [*args, ""]),))
     if args[0] != "inbound":
         ours = isinstance(args[0], str) and args[0] in OWN_ROLES
         made = ours and args[0] != "resync"
@@ -159,6 +162,17 @@ def _stasis_start(frame: _Frame) -> Heard:
         linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
     )
     return Heard(kind, (arrived,))
+
+
+def _feature(frame: _Frame, channel: dict[str, Any], args: list[Any]) -> FeatureDialled:
+    return FeatureDialled(
+        at=frame.at,
+        leg=frame.leg(),
+        feature=clean(args[1], NUMBER_LIMIT),
+        argument=clean(args[2], NUMBER_LIMIT),
+        channel_name=clean(channel.get("name"), NAME_LIMIT),
+        up=channel.get("state") == "Up",
+    )
 
 
 def _stasis_end(frame: _Frame) -> Heard:

@@ -153,6 +153,7 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, at: float, tier_of:
         caller_name=clean(caller.get("name"), NAME_LIMIT),
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
         tier=tier_of(number) if arrived else "",
+        feature=application == app and first == "feature",
     )
 
 

@@ -25,6 +25,7 @@ from callbridge.core.orders import (
     StartRinging,
     StopMusic,
     StopRinging,
+    StopPlaying,
     Subscribe,
 )
 from callbridge.wire.ari.events import ECHO, SILENCED
@@ -78,8 +79,11 @@ def requests(
         case Snoop(leg=leg, of=of, whisper=whisper):
             heard = {"app": app, "appArgs": "snoop", "spy": "both", "whisper": "out" if whisper else "none"}
             return (_on_channel("POST", of, "snoop", channel_of(leg), **heard),)
-        case Play(leg=leg, playback=playback, media=media):
-            return (_on_channel("POST", leg, "play", playback, media=media),)
+        case Play(leg=leg, playback=playback, media=media, language=language):
+            spoken = {"lang": language} if language else {}
+            return (_on_channel("POST", leg, "play", playback, media=media, **spoken),)
+        case StopPlaying(playback=playback):
+            return (Request("DELETE", _path("playbacks", playback), pardons=_GONE),)
         case Ring():
             return _ring(order, app)
         case Bridge():
