@@ -25,8 +25,8 @@ from callbridge.core.orders import (
     StartMusic,
     StartRinging,
     StopMusic,
-    StopRinging,
     StopPlaying,
+    StopRinging,
     Subscribe,
 )
 from callbridge.core.rows import evolve

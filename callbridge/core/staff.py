@@ -226,10 +226,11 @@ def device_changed(world: World, phone: str, state: str) -> None:
 def refresh_device(world: World, agent: Agent) -> Agent:
     """Work out the agent's device from what the phone says, our own legs taken out."""
     state = world.phones.get(agent.phone) or ""
-    if world.features_at(agent.phone):
+    nailed = agent.connect is Connect.NAILED_UP
+    if world.features_at(agent.phone) and (nailed or _device(state) is not Device.OFFLINE):
         # Sooner than AMI says it; and a nailed-up agent on another line would not hear the beep.
         return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
-    if agent.connect is Connect.NAILED_UP:
+    if nailed:
         device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
         return agent if agent.device is device else change(world, agent, device=device)
     device = _device(state) if agent.phone else Device.OFFLINE

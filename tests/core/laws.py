@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from callbridge.core.agent import Agent, State, Work, eligible, published
 from callbridge.core.call import Call, Phase
+from callbridge.core.dialogue import Dialogue
 from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
@@ -20,7 +21,7 @@ from callbridge.core.facts import (
     VisitEnded,
 )
 from callbridge.core.ids import pbx_of
-from callbridge.core.leg import Leg
+from callbridge.core.leg import Leg, Role
 from callbridge.core.world import World
 
 
@@ -45,7 +46,11 @@ def check_indexes(world: World) -> None:
     pairs = Counter((leg.pair, leg.id) for leg in legs if leg.pair)
     assert Counter((pair, leg) for pair, halves in world._leg_by_pair.items() for leg in halves) == pairs
 
-    rows: list[Call | Leg | Agent] = [*calls, *legs, *agents]
+    at_phones = {(leg.phone, leg.id) for leg in legs if leg.phone}
+    assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
+    assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is Role.FEATURE}, "a dialogue has its leg"
+
+    rows: list[Call | Leg | Agent | Dialogue] = [*calls, *legs, *agents, *world.dialogues.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 

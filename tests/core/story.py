@@ -208,6 +208,9 @@ class Story:
     def all_told(self, kind: type[Kind]) -> list[Kind]:
         return [fact for fact in self.told if isinstance(fact, kind)]
 
+    def all_sent(self, kind: type[Asked]) -> list[Asked]:
+        return [order for order in self.sent if isinstance(order, kind)]
+
     def hung_up(self) -> set[LegId]:
         return {order.leg for order in self.orders if isinstance(order, HangUp)}
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from callbridge.core.agent import Agent
+from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call
 from callbridge.core.engine import step
 from callbridge.core.events import (
@@ -47,6 +47,10 @@ from tests.sim.toy import PBX, ToyPbx
 from tests.sim.watch import Watch, must
 
 START = 1_000_000.0
+DESK = "PJSIP/desk"
+"""A phone that is nobody's: for whoever sits there today."""
+STRAGGLERS = 6.0
+"""Seconds in which the last keys that somebody pressed may still be heard, and log somebody in."""
 LOOK_EVERY = 0.25
 CLEAN_UP = 100.0
 """Seconds after the last caller left in which everything must come to rest."""
@@ -81,7 +85,7 @@ class Day:
         self.toy = ToyPbx(self.agenda, self.rng, self.hear, lose=weather.lose)
         self.people = People(self.toy, self.agenda, self.rng, self.scene.manners, list(self.scene.plan.entries))
         self.toy.people = self.people
-        self.toy.phones = {agent.phone: Phone(agent.phone) for agent in self.scene.plan.agents.values()}
+        self.toy.phones = {agent.phone: Phone(agent.phone) for agent in self.scene.plan.agents.values()} | {DESK: Phone(DESK)}
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
         self.overdue = Overdue(self.toy, self.lanes)
         self.watch = Watch()
@@ -106,6 +110,8 @@ class Day:
         self._until(end)
         self.people.all_leave()
         self._all_ask(Ask.LOGOUT)
+        self._until(end + STRAGGLERS)
+        self._all_ask(Ask.LOGOUT)
         self._come_to_rest(end)
         self.overdue.nothing_left(self.world)
         for life in self.lives:
@@ -122,7 +128,8 @@ class Day:
 
     def _quiet(self) -> bool:
         alive = any(channel.in_app for channel in self.toy.channels.values())
-        return not (alive or self.toy.bridges or len(self.world.calls) or len(self.world.legs))
+        busy = any(agent.work is not Work.IDLE for agent in self.world.agents.values())
+        return not (alive or busy or self.toy.bridges or len(self.world.calls) or len(self.world.legs))
 
     def _until(self, end: float) -> None:
         while True:
@@ -153,6 +160,9 @@ class Day:
         for _ in range(scene.private_calls):
             phone = rng.choice(agents).phone
             self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
+        for _ in range(scene.codes):
+            phone = rng.choice([*(agent.phone for agent in agents), DESK])
+            self._sometime(length, partial(self.people.dial_code, phone, agents))
         for _ in range(scene.unplugs):
             phone = rng.choice(agents).phone
             self._sometime(length, partial(self.people.unplug, phone, rng.uniform(0.5, 8.0)))
@@ -231,7 +241,7 @@ class Day:
             must(not isinstance(fact, CallArrived) or fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
         if isinstance(event, PbxLost | PbxSnapshot):
             self.closed = isinstance(event, PbxLost)
-        self.watch.after_step(life.world, before, event, outcome, closed=self.closed)
+        self.watch.after_step(life.world, before, event, outcome, self.toy.codes, closed=self.closed)
         self._saved_all()
         if self.killed_after_step and outcome.orders:
             self._die()

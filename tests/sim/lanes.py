@@ -13,7 +13,7 @@ from random import Random
 
 from callbridge.core.events import AnyEvent, LegEnded, OrderFailed, Why
 from callbridge.core.ids import LegId
-from callbridge.core.orders import DropBridge, HangUp, Order, Probe, Ring
+from callbridge.core.orders import DropBridge, HangUp, Order, Probe, Ring, StopPlaying
 from tests.sim.agenda import Agenda
 from tests.sim.parts import Reply
 from tests.sim.toy import ToyPbx
@@ -180,7 +180,7 @@ class Lanes:
         return any(isinstance(ticket.order, Ring) and ticket.order.leg == leg for ticket in self._under_way)
 
     def _fine(self, order: Order, status: int) -> bool:
-        return status == 404 and isinstance(order, HangUp | DropBridge | Probe)
+        return status == 404 and isinstance(order, HangUp | DropBridge | Probe | StopPlaying)
 
     def _timed_out(self, ticket: _Ticket, life: int) -> None:
         if life == self._life:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from callbridge.core.agent import Agent, Device, Intent, Work
 from callbridge.core.call import Phase
+from callbridge.core.features import CALL_MOST
 from callbridge.core.leg import Role
 from callbridge.core.plan import Connect
 from callbridge.core.world import World
@@ -33,6 +34,8 @@ CLOSING = 3.5
 BELIEVED = 3.0
 START_UP = 1.0
 BUSY_UNSEEN = 2.0
+TALKED_OUT = 45.0
+"""What people type in these days takes no feature call longer than this."""
 
 Wrong = tuple[str, str]
 
@@ -75,6 +78,8 @@ class Overdue:
         """We hang up on no caller whom nobody has talked to, unless things went wrong badly."""
         must(not (self._calm and self.toy.thrown_out), "thrown out unheard:", self.toy.thrown_out)
         must(not (self._calm and self.toy.rung_twice), "two legs to one phone:", self.toy.rung_twice)
+        dialling = self.toy.rung_while_dialling
+        must(not (self._calm and dialling), "rung while the phone makes a feature call:", dialling)
 
     # -- wrongs ---------------------------------------------------------------------------------------------------
 
@@ -86,6 +91,8 @@ class Overdue:
                 yield from self._of_customer(world, channel)
             elif channel.kind in (Kind.OUTSIDE, Kind.SUPERVISOR, Kind.SNOOP) and channel.id not in world.legs:
                 yield f"a {channel.kind} leg that nobody owns", channel.id, UNOWNED
+            elif channel.kind is Kind.FEATURE:
+                yield from self._of_feature_call(world, channel)
             elif channel.kind is Kind.FAR_HALF and channel.in_app:
                 yield "a transfer's far half at our entry", channel.id, ALONE
             elif channel.kind is Kind.NEAR_HALF and channel.bridge is None:
@@ -121,6 +128,11 @@ class Overdue:
         call = world.calls.get(leg.call) if leg is not None else None
         return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
 
+    def _of_feature_call(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
+        yield "a feature call that nobody ends", channel.id, TALKED_OUT if self._calm else CALL_MOST + RECOVERY
+        if channel.id not in world.legs:
+            yield "a feature call that nobody owns", channel.id, UNOWNED
+
     def _of_customer(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
         leg = world.legs.get(channel.id)
         call = world.calls.get(leg.call) if leg is not None else None
@@ -143,7 +155,8 @@ class Overdue:
         nailed = agent.connect is Connect.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]
         resting = agent.rest_until > world.now or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
-        idle = session and session[0].up and not session[0].bridge if nailed else not mine and phone.online
+        dialling = any(channel.kind is Kind.FEATURE for channel in mine)
+        idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and phone.online
         offered = agent.work is Work.OFFERED
         if agent.intent is Intent.READY and idle and not resting and not offered and not self._eligible(world, agent):
             yield f"a stuck agent ({agent.work}, {agent.device})", agent.id, STUCK

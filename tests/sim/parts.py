@@ -24,6 +24,8 @@ class Kind(StrEnum):
     SUPERVISOR = "supervisor"
     SNOOP = "snoop"
     PRIVATE = "private"
+    FEATURE = "feature"
+    """Somebody who dialled a feature code."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,6 +59,16 @@ class Channel:
     handed_on: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A feature code as it was dialled: at which phone, and as whom this person can prove to be."""
+
+    phone: str
+    feature: str
+    argument: str
+    knows: str
+
+
 @dataclass(slots=True)
 class Phone:
     name: str
@@ -80,6 +92,9 @@ class Witness:
     def answered(self, leg: LegId) -> None: ...
 
     def together(self, bridge: str) -> None: ...
+
+    def spoken_to(self, leg: LegId) -> None:
+        """A feature call hears the beginning of a prompt."""
 
     def races(self, leg: LegId) -> bool:
         """Does the phone answer in the very moment in which the call is cancelled?"""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
-from callbridge.core.events import LegHeld, LegReplaced, LegUnheld
+from callbridge.core.events import Ask, DigitPressed, LegHeld, LegReplaced, LegUnheld
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Ring
+from callbridge.core.plan import AgentPlan
 from tests.sim import transfers
 from tests.sim.agenda import Action, Agenda
-from tests.sim.parts import Channel, Kind, Witness
+from tests.sim.parts import Channel, Code, Kind, Witness
 from tests.sim.toy import ToyPbx
 
 
@@ -36,6 +38,8 @@ class People(Witness):
         self.manners = manners
         self.entries = entries
         self._in_talk: set[str] = set()
+        self._keys: dict[LegId, str] = {}
+        """What somebody who dialled a feature code will type after the next prompt."""
 
     # -- customers ------------------------------------------------------------------------------------------------
 
@@ -233,6 +237,47 @@ class People(Witness):
         self.toy.open(channel)
         self._bye(channel, lasts)
 
+    def dial_code(self, phone: str, agents: list[AgentPlan]) -> None:
+        """Somebody dials a feature code, at the own phone or at another's, and knows the PIN that is needed or not."""
+        mine = self.toy.on_phone(phone)
+        if not self.toy.phones[phone].online or not all(channel.up for channel in mine):
+            return
+        leg, rng = self.toy.new_id(), self.rng
+        feature = str(rng.choice([*Ask, Ask.LOGIN, Ask.LOGIN, "state", "nonsense"]))
+        someone = rng.choice(agents)
+        argument = ""
+        if feature == Ask.LOGIN:
+            argument = rng.choice(["", someone.id])
+        elif feature == Ask.NOT_READY:
+            argument = rng.choice(["", "1", "9"])
+        owner = someone if argument == someone.id else next((each for each in agents if each.phone == phone), someone)
+        honest = rng.random() < 0.6
+        self._keys[leg] = rng.choice([owner.pin, owner.pin + "#"]) if honest else rng.choice(["", "0", "12#", "#"])
+        knows = owner.id if (honest and owner.pin) or (not owner.pin and owner.phone == phone) else ""
+        self.toy.codes[leg] = Code(phone, feature, argument, knows)
+        channel = Channel(
+            id=leg,
+            name=f"{phone}-{rng.randrange(1 << 32):08x}",
+            kind=Kind.FEATURE,
+            created_at=self.agenda.now,
+            phone=phone,
+            up=rng.random() < 0.1,
+        )
+        self.toy.arrive(channel)
+        if rng.random() < 0.2:
+            self._bye(channel, rng.uniform(0.0, 3.0))
+
+    def spoken_to(self, leg: LegId) -> None:
+        """Type, in the middle of the prompt or after it; key by key."""
+        wait = self.rng.uniform(0.05, 1.0)
+        for key in self._keys.get(leg, ""):
+            self.agenda.after(wait, partial(self._press, leg, key))
+            wait += self.rng.uniform(0.05, 0.4)
+
+    def _press(self, leg: LegId, key: str) -> None:
+        if leg in self.toy.channels and leg in self._keys:
+            self.toy.say(DigitPressed(at=0.0, leg=leg, digit=key))
+
     def unplug(self, phone: str, lasts: float) -> None:
         """The phone loses its registration for a while; a call in progress goes on."""
         self.toy.phones[phone].online = False
@@ -245,7 +290,8 @@ class People(Witness):
         self.agenda.after(lasts, back)
 
     def all_leave(self) -> None:
-        """The day is over: every customer who is still there hangs up."""
+        """The day is over: every customer who is still there hangs up, and nobody presses a key any more."""
+        self._keys.clear()
         for channel in list(self.toy.channels.values()):
             if channel.kind in (Kind.CUSTOMER, Kind.CONSULT):
                 self.toy.leave(channel.id)

@@ -16,6 +16,7 @@ Portrait = dict[str, Any]
 def portrait(world: World) -> Portrait:
     """Two worlds with equal portraits behave alike from now on."""
     picture: Portrait = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+    picture["dialogues"] = dict(world.dialogues.rows())
     picture["phones"] = dict(world.phones.rows())
     picture["scalars"] = (world.now, world.day, world.seq, world.minted, world.wall_offset, sorted(world.down))
     picture["plan"] = world.plan, world.matcher.plan
@@ -36,6 +37,7 @@ def indexes(world: World) -> Portrait:
         "logged_in": {profile: count for profile, count in zip(matcher._profile_list, matcher._logged_in, strict=True) if count},
         "phones": dict(world._agent_by_phone),
         "pairs": {pair: sorted(legs) for pair, legs in world._leg_by_pair.items()},
+        "features": {phone: sorted(legs) for phone, legs in world._features_at.items()},
         "due": sorted({entry for entry in world._deadlines if world._deadline_of(entry[1], entry[2]) == entry[0]}),
     }
 
@@ -56,13 +58,17 @@ def scanned(world: World) -> Portrait:
         if agent.intent is not Intent.LOGGED_OUT:
             logged_in[agent.profile] = logged_in.get(agent.profile, 0) + 1
     pairs: dict[str, list[str]] = {}
+    features: dict[str, list[str]] = {}
     for leg in world.legs.values():
         if leg.pair:
             pairs.setdefault(leg.pair, []).append(leg.id)
+        if leg.phone:
+            features.setdefault(leg.phone, []).append(leg.id)
     return {
         "groups": groups,
         "pools": pools,
         "logged_in": logged_in,
         "phones": {agent.phone: agent.id for agent in world.agents.values() if agent.phone},
         "pairs": {pair: sorted(legs) for pair, legs in pairs.items()},
+        "features": {phone: sorted(legs) for phone, legs in features.items()},
     }

@@ -13,6 +13,7 @@ from callbridge.core.plan import (
     Pick,
     Plan,
     QueuePlan,
+    Reason,
     Step,
     Then,
     ToDialplan,
@@ -51,6 +52,8 @@ class Scenario:
     acts: int = 0
     """What a supervisor does to calls."""
     private_calls: int = 2
+    codes: int = 4
+    """Feature codes that are dialled."""
     unplugs: int = 1
     reloads: int = 0
 
@@ -62,6 +65,7 @@ def scenario(rng: Random) -> Scenario:
         queues={queue.name: queue for queue in queues},
         entries={f"in-{queue.name}": queue.name for queue in queues},
         agents={agent.id: agent for agent in agents},
+        reasons={"lunch": Reason("lunch", 20.0, "1")},
         pbxs=(PBX,),
         outside="Local/{number}@outside/n",
     )
@@ -79,6 +83,7 @@ def scenario(rng: Random) -> Scenario:
         asks=rng.choice([2, 6, 10]),
         acts=rng.choice([0, 0, 30, 100]),
         private_calls=rng.choice([0, 2]),
+        codes=rng.choice([0, 4, 8]),
         unplugs=rng.choice([0, 1, 2]),
         reloads=rng.choice([0, 0, 0, 1]),
     )
@@ -122,7 +127,15 @@ def _agent(rng: Random, index: int) -> AgentPlan:
     name = f"a{index}"
     levels = {skill: rng.randint(1, 5) for skill in SKILLS if rng.random() < 0.75}
     connect = rng.choice([Connect.RING, Connect.RING, Connect.RING, Connect.AUTO_ANSWER, Connect.NAILED_UP])
-    return AgentPlan(id=name, name=name, skills=profile(levels), phone=f"PJSIP/{name}", connect=connect, login=rng.random() < 0.9)
+    return AgentPlan(
+        id=name,
+        name=name,
+        skills=profile(levels),
+        phone=f"PJSIP/{name}",
+        connect=connect,
+        login=rng.random() < 0.9,
+        pin=rng.choice(["", f"47{index:02}", f"47{index:02}"]),
+    )
 
 
 def changed_plan(rng: Random, plan: Plan) -> Plan:

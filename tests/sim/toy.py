@@ -15,6 +15,7 @@ from callbridge.core.events import (
     CallerArrived,
     DeviceChanged,
     DevicesListed,
+    FeatureDialled,
     LegAnswered,
     LegEnded,
     LegEntered,
@@ -46,15 +47,18 @@ from callbridge.core.orders import (
     StartMusic,
     StartRinging,
     StopMusic,
+    StopPlaying,
     StopRinging,
     Subscribe,
 )
 from tests.sim.agenda import Agenda
-from tests.sim.parts import Channel, Kind, Link, Phone, Reply, Witness
+from tests.sim.parts import Channel, Code, Kind, Link, Phone, Reply, Witness
 
 PBX = "pbx"
 LOSABLE = (LegRinging, LegAnswered, LegEnded, LegParted, LegMoved, PlaybackEnded)
 """Events whose loss the design can bear: each has a watchdog or a second witness."""
+NOTICED = 0.5
+"""Seconds after which a feature call has been heard of, and no Ring from before is still on its way."""
 CAUSES = {"normal": 16, "no_answer": 19, "answered_elsewhere": 26}
 
 
@@ -62,7 +66,18 @@ RUNG = frozenset({Kind.AGENT, Kind.SESSION, Kind.OUTSIDE, Kind.SUPERVISOR})
 """Kinds of channels that we make and that ring somewhere."""
 
 _ToOne = (
-    Subscribe | Answer | StartMusic | StopMusic | StartRinging | StopRinging | Snoop | Play | HangUp | LeaveToDialplan | Probe
+    Subscribe
+    | Answer
+    | StartMusic
+    | StopMusic
+    | StartRinging
+    | StopRinging
+    | Snoop
+    | Play
+    | StopPlaying
+    | HangUp
+    | LeaveToDialplan
+    | Probe
 )
 
 
@@ -84,7 +99,10 @@ class ToyPbx:
         """Customers whom we hung up before anybody talked to them."""
         self.rung_twice: list[LegId] = []
         """Legs made to a phone that had a leg of ours already."""
+        self.rung_while_dialling: list[LegId] = []
+        """Legs made to a phone that had long been making a feature call."""
         self.customers: set[LegId] = set()
+        self.codes: dict[LegId, Code] = {}
         self._made = 0
         self._ami_at = 0.0
         self._ami_epoch = 0
@@ -161,6 +179,7 @@ class ToyPbx:
                 created_at=channel.created_at,
                 entry=channel.entry or None,
                 tier=channel.tier,
+                feature=channel.kind is Kind.FEATURE,
             )
             for channel in ours
         ]
@@ -197,6 +216,9 @@ class ToyPbx:
             self.device_moved(channel.phone)
             return
         self.open(channel)
+        if channel.kind is Kind.FEATURE:
+            self._dialled(channel)
+            return
         if channel.kind is Kind.CUSTOMER:
             self.customers.add(channel.id)
         number = f"+44{self._made:06d}"
@@ -209,6 +231,19 @@ class ToyPbx:
                 number=number,
                 name="",
                 tier=channel.tier,
+                up=channel.up,
+            )
+        )
+
+    def _dialled(self, channel: Channel) -> None:
+        code = self.codes[channel.id]
+        self.say(
+            FeatureDialled(
+                at=0.0,
+                leg=channel.id,
+                feature=code.feature,
+                argument=code.argument,
+                channel_name=channel.name,
                 up=channel.up,
             )
         )
@@ -323,6 +358,8 @@ class ToyPbx:
                 return Reply(self._snoop(order, channel))
             case Play():
                 self._play(order, channel)
+            case StopPlaying(playback=playback):
+                return self._stop_playing(channel, playback)
             case LeaveToDialplan():
                 self.agenda.at(channel.plays_until, lambda: self._send_on(channel))
         return Reply()
@@ -352,11 +389,22 @@ class ToyPbx:
         channel.playing.append(order.playback)
 
         def ended() -> None:
-            if channel.id in self.channels:
+            if channel.id in self.channels and order.playback in channel.playing:
                 channel.playing.remove(order.playback)
                 self.say(PlaybackEnded(at=0.0, leg=channel.id, playback=order.playback, failed=failed))
 
         self.agenda.at(channel.plays_until, ended)
+        if channel.kind is Kind.FEATURE:
+            self.people.spoken_to(channel.id)
+
+    def _stop_playing(self, channel: Channel, playback: str) -> Reply:
+        """What plays ends like one that was heard to its end; what is over already is not found."""
+        if playback not in channel.playing:
+            return Reply(404)
+        channel.playing.remove(playback)
+        channel.plays_until = self.agenda.now
+        self.say(PlaybackEnded(at=0.0, leg=channel.id, playback=playback, failed=False))
+        return Reply()
 
     def _send_on(self, channel: Channel) -> None:
         if channel.id in self.channels and channel.in_app:
@@ -380,6 +428,9 @@ class ToyPbx:
             originator.told = True  # Asterisk subscribes us to it; one that is gone is no reason to refuse
         if any(channel.kind is Kind.AGENT for channel in self.on_phone(order.phone)):
             self.rung_twice.append(order.leg)
+        dialling = [channel for channel in self.on_phone(order.phone) if channel.kind is Kind.FEATURE]
+        if any(self.agenda.now - channel.created_at > NOTICED for channel in dialling):
+            self.rung_while_dialling.append(order.leg)
         kind = Kind(order.role)
         self._made += 1
         name = f"{order.phone}-{self._made:08x}"

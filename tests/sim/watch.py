@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from callbridge.core.agent import Agent, Intent, Work, published
 from callbridge.core.call import Call, Phase, Result, Way
-from callbridge.core.events import AgentAsked, AnyEvent, Ask, DeadlinePassed, PbxSnapshot, PlanChanged
+from callbridge.core.events import (
+    AgentAsked,
+    AnyEvent,
+    Ask,
+    DeadlinePassed,
+    DigitPressed,
+    FeatureDialled,
+    PbxSnapshot,
+    PlanChanged,
+)
 from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
+    AskRefused,
     CallArrived,
     CallEnded,
     OfferEnded,
@@ -21,11 +32,13 @@ from callbridge.core.facts import (
     VisitEnded,
     WrapUpEnded,
 )
+from callbridge.core.ids import LegId
 from callbridge.core.leg import Role
 from callbridge.core.orders import Ring
 from callbridge.core.plan import Penalty
 from callbridge.core.world import Outcome, World
 from tests.sim import oracle
+from tests.sim.parts import Code
 from tests.sim.portrait import indexes, scanned
 
 
@@ -56,7 +69,14 @@ class Watch:
     """Agent -> end of talk, and the wrap-up that the queue gives."""
 
     def after_step(
-        self, world: World, before: dict[str, Agent], event: AnyEvent, outcome: Outcome, *, closed: bool = False
+        self,
+        world: World,
+        before: dict[str, Agent],
+        event: AnyEvent,
+        outcome: Outcome,
+        codes: Mapping[LegId, Code],
+        *,
+        closed: bool = False,
     ) -> None:
         """``closed``: the core was told that nothing is heard from the PBX."""
         if isinstance(event, PbxSnapshot):
@@ -64,12 +84,19 @@ class Watch:
         offers = any(isinstance(fact, OfferMade) for fact in outcome.facts)
         must(not (closed and offers), "an offer over a broken link")
         must(not outcome.faults, "deciding raised about", outcome.faults)
+        code = _code(event, codes)
         if isinstance(event, AgentAsked):
             self.asked_at[event.agent] = world.now
+        elif code is not None:
+            self.asked_at |= {agent.id: world.now for agent in before.values() if agent.phone == code.phone}
+            self.asked_at[code.knows] = world.now
         for fact in outcome.facts:
             self._fact(world, fact)
         self.told += outcome.facts
-        self._intents(world, before, event, outcome.facts)
+        if code is not None:
+            self._asked_at_the_phone(world, before, code)
+        else:
+            self._intents(world, before, event, outcome.facts)
         self._rows(world)
         self._agents(world)
         self._figures(world)
@@ -174,8 +201,10 @@ class Watch:
             if old is None or isinstance(event, PlanChanged):
                 continue
             wanted = old.intent
+            refused = any(isinstance(fact, AskRefused) for fact in facts)
             if isinstance(event, AgentAsked) and event.agent == agent.id:
-                wanted = self._wanted(old, event.ask)
+                # Whose phone somebody else has taken cannot log in without naming another.
+                wanted = old.intent if refused and not old.phone else self._wanted(old, event.ask)
             elif isinstance(event, DeadlinePassed) and old.return_at is not None and old.return_at <= world.now:
                 wanted = Intent.READY
             if self._penalties(world, agent, facts):
@@ -185,6 +214,19 @@ class Watch:
             rings = agent.work is Work.OFFERED and call is not None and call.phase is Phase.OFFERED
             must(not (asked and rings), "still offered a call after a pause was asked for:", agent)
             must(agent.intent is wanted, "intent of", agent.id, "is", agent.intent, "and should be", wanted, "after", event)
+
+    def _asked_at_the_phone(self, world: World, before: dict[str, Agent], code: Code) -> None:
+        """By a feature call logs in who proved it; for the rest it acts for the agent of that phone alone."""
+        for agent in world.agents.values():
+            old = before[agent.id]
+            if agent.intent is old.intent:
+                continue
+            if code.feature == Ask.LOGIN:
+                must(agent.id == code.knows, "logged in without a proof:", agent, code)
+            else:
+                wanted = {Ask.READY: Intent.READY, Ask.NOT_READY: Intent.NOT_READY, Ask.LOGOUT: Intent.LOGGED_OUT}
+                rightly = old.phone == code.phone and wanted.get(Ask(code.feature)) is agent.intent
+                must(rightly, "a feature call asked for another agent:", agent, code)
 
     def _wanted(self, old: Agent, ask: Ask) -> Intent:
         if ask is Ask.LOGIN:
@@ -285,3 +327,14 @@ class Watch:
         )
         rule = standing.pairs()
         must([(fact.call, fact.agent) for fact in made] == rule, "offers", [(f.call, f.agent) for f in made], "rule", rule)
+
+
+def _code(event: AnyEvent, codes: Mapping[LegId, Code]) -> Code | None:
+    """The feature call that an event is about."""
+    match event:
+        case FeatureDialled(leg=leg) | DigitPressed(leg=leg):
+            return codes.get(leg)
+        case DeadlinePassed(kind="feature", id=key):
+            return codes.get(LegId(key))
+        case _:
+            return None

@@ -24,8 +24,8 @@ from callbridge.core.orders import (
     StartMusic,
     StartRinging,
     StopMusic,
-    StopRinging,
     StopPlaying,
+    StopRinging,
     Subscribe,
 )
 from callbridge.wire.ari.events import ECHO, SILENCED
