@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.link import NotSent, OrderTrouble, Refused
-from callbridge.core.events import AnyEvent, CallerArrived, OrderFailed, PbxSnapshot, Why
+from callbridge.core.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxSnapshot, Why
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Bridge, DropBridge, Order, Ring
 from callbridge.runtime.lanes import Lanes
@@ -106,6 +106,13 @@ class RealStage(Stage):
         number = await trunk.call(entry)
         leg = self.call(await self.until_arrived(*before), name)
         self._lines[leg] = _Line(trunk, number=number)
+        return leg
+
+    async def dial(self, name: str, phone: str, code: str) -> LegId:
+        desk, before = self.house.phones[phone], [event.leg for event in self.told if isinstance(event, FeatureDialled)]
+        number = await desk.call(code)
+        leg = self.call(await self._first(lambda: self.dialled(*before), "nobody dials"), name)
+        self._lines[leg] = _Line(desk, number=number)
         return leg
 
     async def order(self, *orders: Order) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.sim import scenes_calls, scenes_phones
+from tests.sim import scenes_calls, scenes_features, scenes_phones
 from tests.sim.bricks import SCENARIOS
 from tests.sim.stage import Stage
 
-assert scenes_calls and scenes_phones, "importing them enters their scenarios"
+assert scenes_calls and scenes_features and scenes_phones, "importing them enters their scenarios"
 PHONES = ("1001", "1002", "2002")
 OFFLINE = ("2002",)
 SETTLE = 0.35

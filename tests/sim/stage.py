@@ -15,6 +15,7 @@ from callbridge.core.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
+    FeatureDialled,
     LegEnded,
     LegJoined,
     LegParted,
@@ -64,6 +65,10 @@ class Stage(ABC):
     @abstractmethod
     async def call_in(self, name: str, entry: str) -> LegId:
         """A caller dials an entry; returns when the arrival is heard."""
+
+    @abstractmethod
+    async def dial(self, name: str, phone: str, code: str) -> LegId:
+        """A phone dials a feature code; returns when that is heard."""
 
     @abstractmethod
     async def order(self, *orders: Order) -> None:
@@ -120,6 +125,11 @@ class Stage(ABC):
         arrived = (event.leg for event in self.told if isinstance(event, CallerArrived))
         return next((leg for leg in arrived if leg not in before), None)
 
+    def dialled(self, *before: LegId) -> LegId | None:
+        """The first feature call that is none of those."""
+        legs = (event.leg for event in self.told if isinstance(event, FeatureDialled))
+        return next((leg for leg in legs if leg not in before), None)
+
     def found(self, leg: LegId | str, kind: type[AnyEvent], count: int = 1) -> AnyEvent | None:
         fits = [event for event in self.told if isinstance(event, kind) and about(event) == leg]
         return fits[count - 1] if len(fits) >= count else None
@@ -148,6 +158,9 @@ class Stage(ABC):
                 return [kind, *self._listed(event)]
             case CallerArrived():
                 return [f"{kind} {event.entry} {_state(event.up)} {_technology(event.channel_name)} tier={event.tier}"]
+            case FeatureDialled():
+                said = f"{event.feature} {event.argument}".strip()
+                return [f"{kind} {said} {_state(event.up)} {_technology(event.channel_name)}"]
             case LegEnded(sip=None):
                 return [f"{kind} estimated" if event.estimated else f"{kind} cause={event.cause}"]
             case LegEnded():
@@ -179,6 +192,7 @@ class Stage(ABC):
         legs = sorted(
             f"leg {self.named(leg.leg)} {_technology(leg.name)} {_state(leg.up)}"
             + (f" entry={leg.entry} tier={leg.tier}" if leg.entry is not None else "")
+            + (" feature" if leg.feature else "")
             for leg in seen.legs
         )
         bridges = sorted(f"bridge {self.named(one.bridge)}: {self._set(one.legs)}" for one in seen.bridges)

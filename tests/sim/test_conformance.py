@@ -18,6 +18,7 @@ from tests.sim.toy_stage import ToyStage
 
 SAID: list[type[AnyEvent]] = [
     events.CallerArrived,
+    events.FeatureDialled,
     events.LegRinging,
     events.LegAnswered,
     events.LegEnded,

@@ -263,8 +263,8 @@ class ToyPbx:
         if channel is not None and channel.kind is Kind.CUSTOMER and not channel.up:
             self.end(leg, 127, sip=487)
         elif channel is not None:
-            # The BYE of a caller who was never put through has no cause.
-            self.end(leg, 0 if channel.kind is Kind.CUSTOMER and not channel.joined else 16)
+            # The BYE of somebody who called and was never put through has no cause.
+            self.end(leg, 0 if channel.kind in (Kind.CUSTOMER, Kind.FEATURE) and not channel.joined else 16)
 
     def end(self, leg: LegId | None, cause: int = 16, sip: int | None = None) -> None:
         """The channel is gone, with all that Asterisk tells about it; a Local channel ends with both halves."""

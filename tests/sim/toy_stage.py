@@ -11,7 +11,7 @@ from callbridge.core.orders import HangUp, Order
 from tests.sim import transfers
 from tests.sim.agenda import Agenda
 from tests.sim.lanes import Lanes, Weather
-from tests.sim.parts import Channel, Kind, Phone, Witness
+from tests.sim.parts import Channel, Code, Kind, Phone, Witness
 from tests.sim.stage import PATIENCE, Stage
 from tests.sim.toy import PBX, ToyPbx
 
@@ -19,6 +19,7 @@ START = 1_000_000.0
 CAUSES = {404: 1, 480: 19, 486: 17, 503: 34, 603: 21}
 """What Asterisk makes of a phone's refusal."""
 ENTRIES = ("sales", "support")
+FEATURES = {"*11": "login", "*19": "state"}
 
 
 class ToyStage(Stage, Witness):
@@ -53,6 +54,22 @@ class ToyStage(Stage, Witness):
         )
         self.toy.arrive(channel)
         self._run(lambda: any(getattr(event, "leg", "") == leg for event in self.told))
+        return leg
+
+    async def dial(self, name: str, phone: str, code: str) -> LegId:
+        before = list(self.toy.codes)
+        leg = self.call(self.toy.new_id(), name)
+        feature = FEATURES[code[:3]]
+        self.toy.codes[leg] = Code(f"PJSIP/{phone}", feature, code[3:], "")
+        channel = Channel(
+            id=leg,
+            name=f"PJSIP/{phone}-{len(before):08x}",
+            kind=Kind.FEATURE,
+            created_at=self.agenda.now,
+            phone=f"PJSIP/{phone}",
+        )
+        self.toy.arrive(channel)
+        self._run(lambda: self.dialled(*before) is not None)
         return leg
 
     async def order(self, *orders: Order) -> None:
