@@ -126,6 +126,12 @@ def _digit(value: str) -> str:
     return value
 
 
+def _language(value: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]{1,32}", value):
+        raise ValueError(f"expected a language as Asterisk names it, such as en or de, not {value!r:.40}")
+    return value
+
+
 def _requirement(value: object) -> skills.Requirement:
     if isinstance(value, skills.Requirement):
         return value
@@ -185,7 +191,7 @@ Phone = Annotated[str, AfterValidator(_phone)]
 Media = Annotated[str, AfterValidator(_media)]
 Display = Annotated[str, AfterValidator(_display)]
 Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit)]
-Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Language = Annotated[str, AfterValidator(_language)]
 DialplanPlace = Annotated[str, AfterValidator(_place)]
 DialString = Annotated[str, BeforeValidator(_text), AfterValidator(_dial_string)]
 Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$")]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.plan import Connect, Penalty, Pick, ToDialplan, ToQueue
+from callbridge.core.plan import Connect, Penalty, Pick, Prompts, Reason, ToDialplan, ToQueue
 from callbridge.settings import ConfigFaults, check, duration_text, load, seconds
 from callbridge.settings.models import Settings
 from tests.settings.conftest import RIGHT, Write, right, told
@@ -106,6 +106,37 @@ def test_a_secret_may_be_a_file(write: Write, tmp_path: pathlib.Path) -> None:
     loaded = right(write(("password: p", "password_file: pw")))
     assert loaded.pbx[0].ari.password.get_secret_value() == "s3cret"
     assert "s3cret" not in repr(loaded)
+
+
+def test_pins_are_secrets_and_may_be_files(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "pin").write_text("0815\n")
+    loaded = right(write(("connect: nailed_up", "pin_file: pin"), ("phone: PJSIP/1001", "pin: 0471, phone: PJSIP/1001")))
+    plan = loaded.plan()
+    assert (plan.agents["ann"].pin, plan.agents["0101"].pin) == ("0815", "0471")
+    assert not [pin for pin in ("0815", "0471") if pin in repr(loaded) + repr(plan)]
+
+
+def test_a_pin_of_a_variable_that_is_not_set_is_none(write: Write) -> None:
+    assert right(write(("connect: nailed_up", 'pin: "${PIN_ANN:-}"'))).plan().agents["ann"].pin == ""
+
+
+def test_what_agents_do_at_phones_is_filled_in(write: Write) -> None:
+    text = """\
+reasons: {lunch: {limit: 45m, digit: 1}, training: }
+alert_after_misses: 5
+prompts: {logged_in: "hello,digits:1", pin: custom/pin}
+trunks: [pjsip/trunk]
+queue_defaults: {wrap_up: 10s}
+skills: ["""
+    agent = "connect: nailed_up, language: de, supervisor: yes"
+    most = ("  general:\n", "  general:\n    wrap_up_most: 1m\n")
+    plan = right(write(("skills: [", text), ("connect: nailed_up", agent), most)).plan()
+    assert dict(plan.reasons) == {"lunch": Reason("lunch", 2700, "1"), "training": Reason("training")}
+    assert (plan.alert_after_misses, plan.trunks, plan.display) == (5, frozenset({"PJSIP/trunk"}), "{tier} {queue} {name}")
+    assert (plan.prompts.logged_in, plan.prompts.pin) == ("sound:hello,digits:1", "sound:custom/pin")
+    assert plan.prompts.logged_out == Prompts().logged_out
+    assert (plan.queues["support"].wrap_up_most, plan.queues["general"].wrap_up_most) == (10, 60)
+    assert (plan.agents["ann"].language, plan.agents["ann"].supervisor, plan.agents["0101"].supervisor) == ("de", True, False)
 
 
 def test_a_secret_file_that_cannot_serve_is_a_fault(write: Write, tmp_path: pathlib.Path) -> None:

@@ -11,6 +11,7 @@ from callbridge.core.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
+    FeatureDialled,
     LegAnswered,
     LegEnded,
     LegEntered,
@@ -51,6 +52,22 @@ def test_an_arrival_names_entry_caller_and_tier() -> None:
     assert event == CallerArrived(
         at=7.0, leg=LEG, entry="sales", channel_name="PJSIP/trunk-1", number="4930", name="Ada", tier="tier-4930", uniqueid="c1"
     )
+
+
+@pytest.mark.parametrize(
+    ("args", "feature", "argument"),
+    [
+        (["feature", "login", "1001"], "login", "1001"),
+        (["feature", "state"], "state", ""),
+        (["feature"], "", ""),
+        (["feature", 7, None, "x"], "", ""),
+    ],
+)
+def test_a_feature_code_names_what_is_asked_and_the_endpoint_and_never_the_caller(
+    args: list[Any], feature: str, argument: str
+) -> None:
+    event = heard("StasisStart", args=args).event
+    assert event == FeatureDialled(at=7.0, leg=LEG, feature=feature, argument=argument, channel_name="PJSIP/trunk-1")
 
 
 def test_what_a_caller_calls_himself_is_cleaned_and_cut() -> None:

@@ -57,6 +57,11 @@ def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
     assert (agent.entry, agent.tier) == (None, "")
 
 
+def test_a_feature_call_is_no_arrival() -> None:
+    (leg,) = seen(lists([channel("in", app_data="app,feature,login,1001")])).legs
+    assert (leg.feature, leg.entry, leg.tier) == (True, None, "")
+
+
 @pytest.mark.parametrize("written", [None, "yesterday", 7, "9999-12-31T23:59:59.000+0000"])
 def test_an_odd_or_future_creation_is_now(written: object) -> None:
     assert seen(lists([channel("in", creationtime=written)]), at=5.0).legs[0].created_at == 5.0

@@ -25,6 +25,11 @@ RING = o.Ring(leg=LegId("a/cb-leg-1"), phone="PJSIP/1001", role="agent", agent="
         ),
         (o.StopMusic(leg=LEG), "DELETE /channels/c%201%2F2/moh"),
         (o.Play(leg=LEG, playback="p/1", media="sound:a b"), "POST /channels/c%201%2F2/play/p%2F1?media=sound:a%20b"),
+        (
+            o.Play(leg=LEG, playback="p", media="sound:a,digits:1", language="de"),
+            "POST /channels/c%201%2F2/play/p?media=sound:a,digits:1&lang=de",
+        ),
+        (o.StopPlaying(leg=LEG, playback="p/1"), "DELETE /playbacks/p%2F1"),
         (o.HangUp(leg=LEG, reason="busy"), "DELETE /channels/c%201%2F2?reason=busy"),
         (o.HangUp(leg=LEG, reason="rejected"), "DELETE /channels/c%201%2F2?reason=normal"),
         (
@@ -43,7 +48,10 @@ def test_orders_of_one_request(order: o.Order, line: str) -> None:
     assert request.body is None
 
 
-@pytest.mark.parametrize("order", [o.HangUp(leg=LEG), o.DropBridge(bridge="b", pbx="a"), o.Probe(leg=LEG)])
+@pytest.mark.parametrize(
+    "order",
+    [o.HangUp(leg=LEG), o.DropBridge(bridge="b", pbx="a"), o.Probe(leg=LEG), o.StopPlaying(leg=LEG, playback="p")],
+)
 def test_what_is_gone_already_is_no_failure(order: o.Order) -> None:
     (request,) = requests(order, app="app")
     assert 404 in request.pardons
