@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from callbridge.adapters.tiers import BadBook, read_book
-from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, ToQueue
+from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, ToQueue
 from callbridge.core.skills import Requirement
 from callbridge.settings.faults import ConfigFaults, printable
 from callbridge.settings.loading import load
@@ -49,11 +49,19 @@ def summary(settings: Settings) -> Iterator[str]:
     yield f"agents    {len(plan.agents)}: " + ", ".join(
         f"{sum(agent.connect == mode for agent in plan.agents.values())} {mode}" for mode in _modes(plan)
     )
+    if plan.reasons:
+        yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
     yield "entries   " + (", ".join(f"{name} -> {queue}" for name, queue in plan.entries.items()) or "none: no call can arrive")
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
     yield from _tier_file(settings)
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
     yield "store     " + ("Redis" if settings.redis else "memory: a restart forgets who was waiting for how long")
+
+
+def _reason(reason: Reason) -> str:
+    key = [f"key {reason.digit}"] if reason.digit else []
+    limit = [f"alert after {duration_text(reason.limit)}"] if reason.limit is not None else []
+    return reason.name + (f" ({', '.join([*key, *limit])})" if key or limit else "")
 
 
 def _modes(plan: Plan) -> list[str]:
