@@ -116,11 +116,12 @@ def _entered(world: World, talk: Dialogue) -> None:
 def _pin_entered(world: World, talk: Dialogue, digits: str) -> None:
     """An agent whom nobody knows is asked for a PIN like any other, so that nobody learns which numbers exist."""
     plan, agent = world.plan.agents.get(talk.who), world.agents.get(talk.who)
+    pin = plan.pin if plan is not None else ""
     if agent is not None and agent.pin_locked_until > world.now:
         _say(world, talk, world.plan.prompts.locked)
-    elif _right(plan.pin if plan is not None else "", digits):
+    elif _right(pin, digits):
         _log_in(world, talk)
-    elif agent is not None and digits and _wrong_pin(world, agent):
+    elif agent is not None and pin and digits and _wrong_pin(world, agent):
         _say(world, talk, world.plan.prompts.locked)
     else:
         _once_more(world, talk)

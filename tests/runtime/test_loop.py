@@ -19,6 +19,7 @@ from callbridge.core.events import (
     CallerArrived,
     DeadlinePassed,
     DeviceChanged,
+    FeatureDialled,
     LegAnswered,
     LegRinging,
     PbxLost,
@@ -179,6 +180,16 @@ async def test_an_arrival_that_raises_goes_to_the_fallback(monkeypatch: pytest.M
         one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.line.sent)
         assert one.line.sent == [LeaveToDialplan(leg=leg_id(PBX, "ann"), context="callbridge-fallback", extension="support")]
+
+
+async def test_a_feature_call_that_raises_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raise_for(monkeypatch, lambda event: isinstance(event, FeatureDialled))
+    async with house() as one:
+        leg = leg_id(PBX, "phone")
+        now = one.runtime.clock.now()
+        one.runtime.tell(FeatureDialled(at=now, leg=leg, feature="login", argument="", channel_name="PJSIP/1001-01"))
+        await one.until(lambda: one.line.sent)
+        assert one.line.sent == [HangUp(leg=leg)]
 
 
 async def test_five_faults_in_ten_seconds_are_fatal_and_the_waiting_go_to_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:

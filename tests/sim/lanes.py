@@ -39,6 +39,8 @@ class _Ticket:
     order: Order
     lanes: list[LegId] = field(default_factory=list)
     sent: bool = False
+    before_ring: bool = False
+    """A Ring of its leg was on its way when it went out: that there is no channel then means nothing yet."""
     done: bool = False
 
 
@@ -136,6 +138,7 @@ class Lanes:
 
     def _send(self, ticket: _Ticket) -> None:
         ticket.sent = True
+        ticket.before_ring = isinstance(ticket.order, HangUp) and self._ringing(ticket.order.leg)
         self._under_way.append(ticket)
         life, chance, weather = self._life, self.rng.random(), self.weather
         there = self.rng.uniform(0.001, weather.slowest)
@@ -170,13 +173,13 @@ class Lanes:
         self._finish(ticket)
         if reply.news is not None:
             self.hear(replace(reply.news, at=self.agenda.now))
-        elif reply.status == 404 and isinstance(ticket.order, HangUp) and not self._ringing(ticket.order.leg):
+        elif reply.status == 404 and isinstance(ticket.order, HangUp) and not ticket.before_ring:
             self.hear(LegEnded(at=self.agenda.now, leg=ticket.order.leg, estimated=True))
         elif reply.status >= 400 and not self._fine(ticket.order, reply.status):
             self._fail(ticket.order, Why.REFUSED, reply.status)
 
     def _ringing(self, leg: LegId) -> bool:
-        """Is a Ring of this leg still on its way? Then that there is no channel means nothing yet."""
+        """Is a Ring of this leg still on its way?"""
         return any(isinstance(ticket.order, Ring) and ticket.order.leg == leg for ticket in self._under_way)
 
     def _fine(self, order: Order, status: int) -> bool:

@@ -83,7 +83,7 @@ def scenario(rng: Random) -> Scenario:
         asks=rng.choice([2, 6, 10]),
         acts=rng.choice([0, 0, 30, 100]),
         private_calls=rng.choice([0, 2]),
-        codes=rng.choice([0, 4, 8]),
+        codes=rng.choice([0, 6, 12]),
         unplugs=rng.choice([0, 1, 2]),
         reloads=rng.choice([0, 0, 0, 1]),
     )

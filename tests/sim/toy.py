@@ -57,7 +57,7 @@ from tests.sim.parts import Channel, Code, Kind, Link, Phone, Reply, Witness
 PBX = "pbx"
 LOSABLE = (LegRinging, LegAnswered, LegEnded, LegParted, LegMoved, PlaybackEnded)
 """Events whose loss the design can bear: each has a watchdog or a second witness."""
-NOTICED = 0.5
+NOTICED = 0.3
 """Seconds after which a feature call has been heard of, and no Ring from before is still on its way."""
 CAUSES = {"normal": 16, "no_answer": 19, "answered_elsewhere": 26}
 
