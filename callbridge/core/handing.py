@@ -346,7 +346,7 @@ def _reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: 
         leg = world.mint_leg(pbx_of(call.leg), "outside")
         legs.open_leg(world, leg, Role.OUTSIDE, call=call.id)
         phone = world.plan.outside.replace("{number}", to.number)
-        world.order(_ring(call, leg, phone, "outside", "", ring_for))
+        world.order(_ring(world, call, leg, phone, None, queue, ring_for))
     else:
         agent = world.agents[to.agent]
         if agent.connect is Connect.NAILED_UP and agent.session is not None:
@@ -356,8 +356,7 @@ def _reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: 
         else:
             leg = world.mint_leg(pbx_of(call.leg), "agent")
             legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
-            auto = agent.connect is Connect.AUTO_ANSWER
-            world.order(_ring(call, leg, agent.phone, "agent", agent.id, ring_for, auto_answer=auto))
+            world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
         staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     text = target_text(to)
     world.tell(HandingBegan(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg))
@@ -374,18 +373,18 @@ def _reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: 
     )
 
 
-def _ring(call: Call, leg: LegId, phone: str, role: str, agent: str, ring_for: float, *, auto_answer: bool = False) -> Ring:
+def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None, queue: str, ring_for: float) -> Ring:
     return Ring(
         leg=leg,
         phone=phone,
-        role=role,
-        agent=agent,
+        role="outside" if agent is None else "agent",
+        agent="" if agent is None else agent.id,
         give_up=ring_for + offers.SAFETY,
         call=call.id,
         originator=call.leg,
         number=call.number,
-        name=call.name,
-        auto_answer=auto_answer,
+        name=offers.shown(world, call, queue),
+        auto_answer=agent is not None and agent.connect is Connect.AUTO_ANSWER,
     )
 
 

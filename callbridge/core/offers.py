@@ -82,14 +82,14 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
         call=call.id,
         originator=call.leg,
         number=call.number,
-        name=_shown(world, call, queue),
+        name=shown(world, call, queue.name),
         auto_answer=agent.connect is Connect.AUTO_ANSWER,
     )
 
 
-def _shown(world: World, call: Call, queue: QueuePlan) -> str:
+def shown(world: World, call: Call, queue: str) -> str:
     """The name on the agent's display. What callers call themselves is put in last: it may look like a field."""
-    known = {"{tier}": call.tier, "{queue}": queue.name, "{number}": call.number}
+    known = {"{tier}": call.tier, "{queue}": queue, "{number}": call.number}
     before, field, after = world.plan.display.partition("{name}")
     for name, value in known.items():
         before, after = before.replace(name, value), after.replace(name, value)
