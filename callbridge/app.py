@@ -19,6 +19,7 @@ import structlog
 from callbridge.adapters import log as logs
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import FactStream
 from callbridge.adapters.http import Feed, Probes, listening, make_app
 from callbridge.adapters.link import NotSent
@@ -28,6 +29,7 @@ from callbridge.adapters.redis_link import RedisSettings
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import MemoryStore, Store, StoreDown
 from callbridge.adapters.stories import Stories
+from callbridge.adapters.story_archive import StoryArchive
 from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
@@ -95,6 +97,7 @@ class App:
         self.metrics.on_leader(True)
         self.stories = Stories(mask=settings.log.mask_numbers)
         self.feed = Feed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
+        self.explainer = Explainer(self.world, self.board, self.stories, self.clock.now, self._archive())
         projection = self._projection()
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
         self.saver = Saver(store, self.world, self._displaced)
@@ -146,6 +149,14 @@ class App:
         self._run("projection", projection.run())
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
         return projection
+
+    def _archive(self) -> StoryArchive | None:
+        redis = self._redis()
+        if redis is None:
+            return None
+        archive = StoryArchive(redis, masked=self.settings.log.mask_numbers)
+        self._run("stories", archive.run())
+        return archive
 
     def _tier_book(self, settings: Settings) -> TierBook:
         tiers = settings.tiers

@@ -43,6 +43,13 @@ class Desk:
     def board(self) -> Board:
         return self._app.board
 
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        explainer = self._app.explainer
+        return await {"agents": explainer.agent, "queues": explainer.queue, "calls": explainer.call}[kind](name)
+
+    async def waiting(self) -> dict[str, Any]:
+        return await self._app.explainer.waiting()
+
     def story(self, call: str) -> list[dict[str, Any]] | None:
         return self._app.stories.story(call)
 

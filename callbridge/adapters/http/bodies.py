@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.client_exceptions import ClientError
@@ -200,6 +200,31 @@ class CallStory(Answer):
     updated_at: float | None = None
     seq: int | None = None
     story: list[Fact]
+
+
+class Line(BaseModel):
+    """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    text: str
+
+
+class Explained(BaseModel):
+    """What the view says, and ``lines`` that say why. Of a call also its ``story``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    lines: list[Line]
+
+
+class Waiting(Answer):
+    """The first callers of every queue in the order in which they are served."""
+
+    now: float
+    bypass: bool
+    waiting: list[dict[str, Any]]
 
 
 class Asked(Answer):

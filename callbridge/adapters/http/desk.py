@@ -29,6 +29,13 @@ class Desk(Protocol):
 
     def board(self) -> Board: ...
 
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Why an agent gets no calls, a queue does not move, a call went where it went: ``kind`` is ``agents``,
+        ``queues`` or ``calls``; None when there is no such thing."""
+
+    async def waiting(self) -> dict[str, Any]:
+        """The first callers of every queue, in the order in which they are served."""
+
     def story(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
 

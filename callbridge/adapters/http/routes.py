@@ -114,6 +114,10 @@ ROUTES: tuple[Route, ...] = (
         faults=(404,),
     ),
     _get("/api/calls/{id}", "call", "one call with its story", bodies.CallStory, faults=(404,)),
+    _get("/api/waiting", "waiting", "who waits, in the order of service", bodies.Waiting, roles=WATCHERS),
+    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", bodies.Explained, faults=(404,)),
+    _get("/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", bodies.Explained, faults=(404,)),
+    _get("/api/explain/calls/{id}", "explain_call", "what became of a call, and why", bodies.Explained, faults=(404,)),
     _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(404,)),
     _get(
         "/api/events",

@@ -130,6 +130,26 @@ class _Site:
             raise Problem(404, "no such call")
         return web.json_response({"id": name, **(view or {}), "story": _for(who, story or [])})
 
+    async def waiting(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._desk.waiting())
+
+    async def explain_agent(self, request: web.Request) -> web.Response:
+        return await self._explained("agents", self._known_agent(request))
+
+    async def explain_queue(self, request: web.Request) -> web.Response:
+        return await self._explained("queues", request.match_info["name"])
+
+    async def explain_call(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        self._own_call(caller(), name)
+        return await self._explained("calls", name)
+
+    async def _explained(self, kind: str, name: str) -> web.Response:
+        found = await self._desk.explain(kind, name)
+        if found is None:
+            raise Problem(404, f"no such {kind.removesuffix('s')}")
+        return web.json_response(found)
+
     async def facts(self, request: web.Request) -> web.Response:
         """``?call=ID``: the last facts of a call."""
         name, who = request.query.get("call"), caller()

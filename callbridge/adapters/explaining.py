@@ -1,0 +1,94 @@
+"""HTTP routes that answer "why": ``/api/explain/{agents|queues|calls}/{id}``, and ``/api/waiting`` for wallboards.
+
+The world is read on the loop that owns it, so what is explained is one moment. A call that lives is told from memory,
+one that ended from memory or, after a restart, from the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from callbridge.adapters.explain import Waiter, explain_agent, explain_queue, explain_waiter, in_order, inside
+from callbridge.adapters.retell import retell
+from callbridge.adapters.stories import Stories
+from callbridge.adapters.story_archive import StoryArchive
+from callbridge.adapters.views import Board
+from callbridge.adapters.words import Line, span
+from callbridge.core.events import BYPASS
+from callbridge.core.switches import is_on
+from callbridge.core.world import World
+
+MOST_WAITING = 50
+"""Callers told of each queue; how many wait in all is in the queue's own view."""
+
+
+class Explainer:
+    """Reads one world. ``now``: the moment of asking, epoch seconds."""
+
+    def __init__(
+        self, world: World, board: Board, stories: Stories, now: Callable[[], float], archive: StoryArchive | None = None
+    ) -> None:
+        self._world = world
+        self._board = board
+        self._stories = stories
+        self._now = now
+        self._archive = archive
+
+    def agent(self, name: str) -> dict[str, Any] | None:
+        lines = explain_agent(self._world, name, self._now())
+        return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
+
+    def queue(self, name: str) -> dict[str, Any] | None:
+        lines = explain_queue(self._world, name, self._now())
+        return None if lines is None else {"name": name, **(self._board.queue(name) or {}), "lines": _plain(lines)}
+
+    async def call(self, name: str) -> dict[str, Any] | None:
+        """A living or ended call; one that began before a restart is completed from the archive."""
+        heard = self._stories.story(name) or []
+        kept = []
+        if self._archive is not None and not (heard and heard[0]["type"] == "call_arrived"):
+            kept = await self._archive.story(name) or []
+        first = heard[0]["seq"] if heard else None
+        story = [fact for fact in kept if first is None or fact["seq"] < first] + heard
+        view = self._board.call(name)
+        if view is None and not story:
+            return None
+        lines = [*retell(story, self._world.plan), *self._at_present(name)]
+        state = {} if view is None else dict(view)
+        return {"id": name, **({"state": "ended"} | state), "lines": _plain(lines), "story": story}
+
+    def waiting(self) -> dict[str, Any]:
+        """The first callers of every queue, in the order in which they are served, and whether bypass is on."""
+        now, world = self._now(), self._world
+        lines = (in_order(world, calls, MOST_WAITING) for calls in inside(world).values())
+        rows = [self._row(one, now) for line in lines for one in line]
+        return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows}
+
+    def _row(self, one: Waiter, now: float) -> dict[str, Any]:
+        view = self._board.call(one.call.id) or {}
+        return {
+            "id": one.call.id,
+            **view,
+            "position": one.position,
+            "waited": round(one.waited(now), 3),
+            "needs": one.needs,
+            "steps": len(one.ladder.steps) if one.ladder is not None else 0,
+        }
+
+    def _at_present(self, name: str) -> Sequence[Line]:
+        call, now = self._world.calls.get(name), self._now()
+        if call is None:
+            return ()
+        if call.visit is not None:
+            line = in_order(self._world, inside(self._world)[call.visit.queue])
+            (found,) = (one for one in line if one.call.id == name)
+            return [*explain_waiter(self._world, found, now)]
+        if call.segment is not None:
+            talked = span(now - call.segment.began_at)
+            return (Line(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
+        return (Line(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+
+
+def _plain(lines: Sequence[Line]) -> list[dict[str, object]]:
+    return [line.plain() for line in lines]

@@ -1,0 +1,189 @@
+"""A call's story in plain words, told from its facts (as plain data, see ``stories.told``). Pure.
+
+What the facts do not hold - how a queue picks, what an agent is called - is taken from the plan of today.
+A kind of fact that has no words here is shown by its name and fields, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from callbridge.adapters.words import Line, count, span
+from callbridge.core.plan import Pick, Plan
+
+Fact = Mapping[str, Any]
+
+_SILENT = frozenset({"agent_changed", "wrap_up_ended"})
+"""About agents, not about the call."""
+_ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
+
+_DIVERTED = {
+    "bypass": "bypass was on",
+    "overflow": "the waiting time of the queue was over",
+    "unknown_entry": "the entry is in no configuration",
+    "unknown_queue": "the queue is in no configuration",
+    "queue_removed": "the queue was taken out of the configuration",
+    "answer": "the PBX could not answer the call",
+    "fault": "a fault of callbridge",
+}
+_ENDED_BY = {
+    "customer": "the caller hung up",
+    "agent": "the agent hung up",
+    "transfer": "transferred",
+    "moved": "moved to another queue by somebody",
+    "supervisor": "ended by a supervisor",
+    "taken": "somebody took the call away in the PBX",
+    "fault": "ended by a fault",
+    "lost": "found gone after a reconnect",
+}
+_OFFER_ENDED = {
+    "no_answer": "did not pick up within {rang}",
+    "rejected": "rejected it after {rang}",
+    "offline": "the phone could not be reached",
+    "cancelled": "withdrawn after {rang}: the caller left, moved on, or another way was found",
+    "answered": "picked up after {rang}",
+}
+
+
+def retell(facts: Iterable[Fact], plan: Plan) -> list[Line]:
+    """The story, oldest first, a line for each thing that happened to the call."""
+    story: list[Line] = []
+    arrived = 0.0
+    for fact in facts:
+        kind = str(fact.get("type", ""))
+        if kind == "call_arrived":
+            arrived = float(fact["at"])
+        if kind in _SILENT:
+            continue
+        tell = _WORDS.get(kind, _unknown)
+        story.append(Line(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
+    return story
+
+
+def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
+    details = ", ".join(f"{key} {value}" for key, value in fact.items() if key not in _ENVELOPE and value not in ("", None))
+    return f"{fact.get('type', '?')}: {details}"
+
+
+def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
+    tier = fact["tier"]
+    why = "no list names the number" if tier == plan.default_tier else "by the number, from the lists of tiers"
+    found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
+    number = f", number {fact['number']}" if fact.get("number") else ", no number"
+    return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
+
+
+def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
+    reason = str(fact["reason"])
+    return f"sent on into the dialplan: {_DIVERTED.get(reason, reason.replace('_', ' '))}"
+
+
+def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    offset = float(fact["rank"]) - arrived
+    order = f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival: ahead of the others"
+    return f"waits in queue {fact['queue']}; its place there is that of a call due {order}"
+
+
+def _step_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"step {int(fact['step']) + 1}: may be offered to whoever has {fact['needs'] or 'any skills'}"
+
+
+def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
+    needs, queue = str(fact["needs"]), plan.queues.get(str(fact["queue"]))
+    if needs.startswith("pulled by"):
+        why = needs
+    else:
+        best = queue is not None and queue.pick is Pick.HIGHEST_LEVEL
+        why = f"fits {needs}; of the free agents who fit the one {'of the highest level' if best else 'idle for longest'}"
+    freed = fact.get("freed_at")
+    since = f"; had become free {span(float(fact['at']) - float(freed))} before" if freed is not None else ""
+    return f"offered to {_who(fact, plan)} after waiting {span(float(fact['waited']))}: {why}{since}"
+
+
+def _offer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    result, cause = str(fact["result"]), int(fact.get("cause") or 0)
+    text = _OFFER_ENDED.get(result, result).format(rang=span(float(fact["rang_for"])))
+    return f"{_who(fact, plan)}: {text}" + (f" (cause {cause})" if cause and result in ("rejected", "offline") else "")
+
+
+def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    outcome, waited, queue = str(fact["outcome"]), span(float(fact["waited"])), fact["queue"]
+    about = " (time estimated)" if fact.get("estimated") else ""
+    match outcome:
+        case "answered":
+            within = "within" if fact.get("within_target") else "later than"
+            text = f"answered after {waited}, {within} the target"
+        case "abandoned":
+            text = f"hung up after waiting {waited}"
+        case "short_abandoned":
+            text = f"hung up after only {waited}: counts neither way"
+        case "overflowed":
+            why = "somebody moved it" if fact.get("reason") == "moved" else "the steps were over"
+            text = f"leaves for {str(fact.get('to', '')).replace(':', ' ', 1)} after {waited}: {why}"
+        case _:
+            text = f"{outcome} after {waited}" + (f": {str(fact['reason']).replace('_', ' ')}" if fact.get("reason") else "")
+    return f"queue {queue}: {text}{about}"
+
+
+def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"talks with {_who(fact, plan)}"
+
+
+def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    by = str(fact["ended_by"])
+    held = f", {span(float(fact['held']))} of it on hold" if fact.get("held") else ""
+    about = " (time estimated)" if fact.get("estimated") else ""
+    return f"talk with {_who(fact, plan)} ends after {span(float(fact['talked']))}{held}: {_ENDED_BY.get(by, by)}{about}"
+
+
+def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
+    how = "after consulting" if fact.get("attended") else "blind"
+    return f"transferred {how} to {fact['target'] or 'somebody'} by {_who(fact, plan)}"
+
+
+def _ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    segments = count(int(fact.get("segments") or 0), "agent") + " talked"
+    return f"over after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
+
+
+def _granted(fact: Fact, plan: Plan, arrived: float) -> str:
+    to = f" to {str(fact['to']).replace(':', ' ', 1)}" if fact.get("to") else ""
+    return f"{fact.get('by') or 'somebody'} asked: {str(fact['ask']).replace('_', ' ')}{to}"
+
+
+def _refused(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"{fact.get('by') or 'somebody'} asked: {str(fact['ask']).replace('_', ' ')}; refused: {fact['reason']}"
+
+
+def _gave_up(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"the PBX did not carry out {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
+
+
+def _quarantined(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"a fault of callbridge: the {fact['kind']} was set aside; please report it"
+
+
+def _who(fact: Fact, plan: Plan) -> str:
+    agent = str(fact.get("agent", ""))
+    known = plan.agents.get(agent)
+    return f"{agent} ({known.name})" if known is not None and known.name != agent else agent or "somebody"
+
+
+_WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
+    "call_arrived": _arrived,
+    "call_diverted": _diverted,
+    "visit_began": _visit_began,
+    "step_began": _step_began,
+    "offer_made": _offer_made,
+    "offer_ended": _offer_ended,
+    "visit_ended": _visit_ended,
+    "talk_began": _talk_began,
+    "talk_ended": _talk_ended,
+    "call_transferred": _transferred,
+    "call_ended": _ended,
+    "ask_granted": _granted,
+    "ask_refused": _refused,
+    "order_gave_up": _gave_up,
+    "entity_quarantined": _quarantined,
+}

@@ -1,0 +1,270 @@
+"""Why an agent gets no calls, and why a caller waits: each answer stands where its reason does."""
+
+from __future__ import annotations
+
+import pytest
+
+from callbridge.adapters.explain import MOST_SHOWN, explain_agent, explain_queue
+from callbridge.adapters.words import lacking, some, span
+from callbridge.core.events import BYPASS, Ask, CallAsk, CallAsked, DeviceChanged, LegRinging, PbxLost, SwitchTurned
+from callbridge.core.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, ToQueue
+from callbridge.core.skills import parse, profile
+from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
+
+WIDENING = ladder(("support >= 4", 20.0), ("support >= 1", None))
+
+
+def codes(story: Story, who: str) -> list[str]:
+    lines = explain_agent(story.world, who, story.now)
+    assert lines is not None
+    return [line.code for line in lines]
+
+
+def said(story: Story, who: str, code: str) -> str:
+    """What is said to an agent under this code, once."""
+    lines = explain_agent(story.world, who, story.now) or []
+    (text,) = [line.text for line in lines if line.code == code]
+    return text
+
+
+def of_queue(story: Story, code: str, name: str = "support") -> list[str]:
+    lines = explain_queue(story.world, name, story.now) or []
+    return [line.text for line in lines if line.code == code]
+
+
+def floor(the_queue: QueuePlan, *agents: AgentPlan) -> Story:
+    return Story(plan([the_queue], list(agents)))
+
+
+# -- an agent -------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_is_explained_who_does_not_exist() -> None:
+    story = one_queue(agent("ann"))
+    assert explain_agent(story.world, "bob", story.now) is None
+    assert explain_queue(story.world, "sales", story.now) is None
+
+
+def test_a_logged_out_agent_is_told_so() -> None:
+    assert codes(one_queue(agent("ann", login=False)), "ann")[0] == "logged_out"
+
+
+def test_a_pause_is_told_with_its_reason_and_length() -> None:
+    story = one_queue(agent("ann"))
+    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    story.wait(65)
+    assert said(story, "ann", "not_ready") == "not ready for 1 min 5 s, reason lunch"
+
+
+def test_an_agent_who_let_it_ring_hears_when_the_pause_ends() -> None:
+    story = one_queue(agent("ann"), no_answer=Penalty(not_ready="rona", return_after=300.0))
+    story.caller()
+    story.happens(LegRinging(at=story.now, leg=story.ring().leg))
+    story.wait(20)
+    assert said(story, "ann", "not_ready") == "not ready for 5 s, reason rona; ready again by itself in 4 min 55 s"
+
+
+def test_wrap_up_is_told_with_what_is_left() -> None:
+    story = one_queue(agent("ann"), wrap_up=30.0)
+    customer, leg = story.talk()
+    story.gone(customer)
+    story.gone(leg)
+    story.wait(10)
+    assert said(story, "ann", "wrap_up") == "in wrap-up for queue support, 20 s more"
+
+
+def test_somebody_in_a_call_is_told_which() -> None:
+    story = one_queue(agent("ann"))
+    story.talk()
+    assert story.call().id in said(story, "ann", "talking")
+    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    assert "pause_later" in codes(story, "ann")
+
+
+@pytest.mark.parametrize(("state", "code"), [("UNAVAILABLE", "offline"), ("INUSE", "busy_elsewhere")])
+def test_trouble_of_the_phone_is_told(state: str, code: str) -> None:
+    story = one_queue(agent("ann"))
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/ann", state=state))
+    assert "PJSIP/ann" in said(story, "ann", code)
+    assert "free" not in codes(story, "ann")
+
+
+def test_a_rest_after_a_rejection_is_told_with_what_is_left() -> None:
+    story = one_queue(agent("ann"))
+    story.caller()
+    story.gone(story.ring().leg, cause=21)
+    assert said(story, "ann", "resting") == "rests for 10 s more after 1 offer in a row that came to nothing"
+
+
+def test_a_nailed_up_agent_without_the_lasting_call_is_told_how_to_get_it() -> None:
+    story = one_queue(agent("ann", connect=Connect.NAILED_UP))
+    assert "ringing" in said(story, "ann", "session_down")
+    story.gone(story.sent[-1].legs[0])
+    assert "agents ready" in said(story, "ann", "session_down")
+
+
+def test_skills_that_fit_no_queue_are_told_with_what_is_missing() -> None:
+    story = floor(queue("support", WIDENING), agent("eve", {"sales": 2}))
+    assert said(story, "eve", "no_queue") == "no step of any queue fits the skills: sales 2"
+    assert said(story, "eve", "not_in_queue") == (
+        "queue support: does not fit, lacks support >= 4 (has none); or support >= 1 (has none)"
+    )
+
+
+def test_an_agent_who_fits_later_hears_when_the_first_caller_widens() -> None:
+    story = floor(queue("support", WIDENING), agent("ann", {"support": 3}), agent("bob", {"support": 4}))
+    story.talk("x")
+    story.caller("y")
+    story.wait(5)
+    text = said(story, "ann", "waiters_need_more")
+    assert "lacks support >= 4 (has 3)" in text
+    assert "in 15 s" in text
+    story.wait(15)
+    assert story.rung() == ["ann"]
+
+
+def test_a_free_agent_hears_that_nobody_waits_and_who_comes_first() -> None:
+    story = one_queue(agent("ann"), agent("bob"))
+    story.wait(60)
+    assert codes(story, "ann") == ["free", "nobody_waits", "next"]
+    assert said(story, "bob", "others_first") == "queue support: 1 other agent who fit have been idle longer: ann"
+
+
+def test_with_highest_level_first_the_better_come_first() -> None:
+    story = one_queue(agent("ann", {"support": 2}), agent("bob", {"support": 5}), pick=Pick.HIGHEST_LEVEL)
+    assert said(story, "ann", "others_first").endswith("come first (higher level, then longer idle): bob")
+    assert "next" in codes(story, "bob")
+
+
+def test_what_is_told_first_comes_true() -> None:
+    story = one_queue(agent("ann"), agent("bob"), agent("eve"))
+    story.wait(30)
+    (first,) = [who for who in ("ann", "bob", "eve") if "next" in codes(story, who)]
+    story.caller()
+    assert story.rung() == [first]
+
+
+def test_bypass_and_a_lost_link_are_told_to_everybody() -> None:
+    story = one_queue(agent("ann"))
+    story.happens(SwitchTurned(at=story.now, switch=BYPASS, on=True, by="ops"))
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    assert {"bypass", "pbx_down"} <= set(codes(story, "ann"))
+    assert len(of_queue(story, "bypass")) == 1
+
+
+# -- a queue --------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_queue_says_so_and_who_serves_it() -> None:
+    story = one_queue(agent("ann"), agent("bob", login=False))
+    assert of_queue(story, "staff") == ["2 agents can serve it, longest idle first: 1 logged out, 1 ready"]
+    assert of_queue(story, "nobody_waits") == ["nobody waits"]
+
+
+def test_the_first_caller_hears_who_is_busy_and_who_does_not_fit() -> None:
+    story = floor(queue("support", WIDENING), agent("ann", {"support": 3}), agent("bob", {"support": 4}))
+    story.talk("x")
+    story.caller("y")
+    story.wait(5)
+    assert of_queue(story, "waiter") == [
+        f"1. {story.call('y').id}, standard, waiting for 5 s; step 1 of 2, needs support >= 4; widens in 15 s"
+    ]
+    assert of_queue(story, "none_free") == ["   not offered: nobody who fits is free: bob talking for 5 s"]
+    assert of_queue(story, "free_but_unfit") == ["   free but does not fit: ann lacks support >= 4 (has 3)"]
+
+
+def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
+    story = Story(
+        plan([queue("support", WIDENING, ladder(("support >= 1", None), head_start=600.0))], [agent("ann", login=False)])
+    )
+    story.caller("first")
+    story.wait(5)
+    story.caller("vip", tier="diamond")
+    lines = of_queue(story, "waiter")
+    assert story.call("vip").id in lines[0]
+    assert "head start 10 min" in lines[0]
+    assert story.call("first").id in lines[1]
+
+
+def test_a_head_start_given_by_hand_is_told_as_such() -> None:
+    story = one_queue(agent("ann", login=False))
+    story.caller()
+    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.HEAD_START, seconds=60.0, by="ops"))
+    assert "(head start 1 min, given by hand)" in of_queue(story, "waiter")[0]
+
+
+def test_a_step_that_nobody_logged_in_could_serve_is_told_as_skipped() -> None:
+    story = floor(queue("support", WIDENING), agent("ann", {"support": 3}), agent("bob", {"support": 4}, login=False))
+    story.talk("x")
+    story.caller("y")
+    assert "(its own, support >= 4, is skipped: nobody logged in could serve it)" in of_queue(story, "waiter")[0]
+
+
+def test_a_caller_being_offered_names_the_agent() -> None:
+    story = one_queue(agent("ann"))
+    story.caller()
+    story.wait(3)
+    assert of_queue(story, "offered") == ["   ann is being reached for 3 s"]
+
+
+def test_leaving_the_queue_is_told_ahead() -> None:
+    leaving = ladder(("support >= 1", 30.0), then=ToQueue("other"))
+    story = Story(plan([queue("support", leaving), queue("other")], [agent("ann", login=False)]))
+    story.caller()
+    story.wait(10)
+    assert "leaves the queue in 20 s" in of_queue(story, "waiter")[0]
+
+
+def test_nobody_with_the_skill_is_told_as_such() -> None:
+    story = floor(queue("support", ladder(("magic >= 1", None))), agent("ann"))
+    story.caller()
+    assert of_queue(story, "nobody_fits") == ["   not offered: no agent has these skills"]
+    assert "no_staff" in [line.code for line in explain_queue(story.world, "support", story.now) or []]
+
+
+def test_a_long_line_is_told_from_its_head() -> None:
+    story = one_queue(agent("ann", login=False))
+    for number in range(MOST_SHOWN + 3):
+        story.caller(f"c{number}")
+    assert len(of_queue(story, "waiter")) == MOST_SHOWN
+    assert of_queue(story, "more") == ["3 more wait behind them"]
+    assert len(of_queue(story, "none_free")) == 1
+
+
+# -- words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (0.04, "0 s"),
+        (4.26, "4.3 s"),
+        (9.97, "10 s"),
+        (59.6, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (3780, "1 h 3 min"),
+    ],
+)
+def test_spans_read_like_speech(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("needs", "skills", "missing"),
+    [
+        ("support >= 3", {"support": 3}, ""),
+        ("support >= 3", {"support": 2}, "support >= 3 (has 2)"),
+        ("a and b >= 2", {"a": 1}, "b >= 2 (has none)"),
+        ("a and (b or c >= 2)", {}, "a >= 1 (has none) and (b >= 1 (has none) or c >= 2 (has none))"),
+        ("a and (b or c)", {"c": 1}, "a >= 1 (has none)"),
+    ],
+)
+def test_what_a_profile_lacks_is_named(needs: str, skills: dict[str, int], missing: str) -> None:
+    assert lacking(parse(needs), profile(skills)) == missing
+
+
+def test_long_lists_are_cut() -> None:
+    assert some("abc", 3) == "a, b, c"
+    assert some("abcd", 3) == "a, b, c and 1 more"

@@ -1,0 +1,221 @@
+"""The story of a call in words, living and ended, from memory and from Redis after a restart."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from aiohttp.test_utils import TestClient, TestServer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callbridge.adapters.codec import fact_type
+from callbridge.adapters.explaining import Explainer
+from callbridge.adapters.http import HttpSettings, Probes, make_app
+from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.retell import _SILENT, _WORDS, retell
+from callbridge.adapters.store import Delta, Meta
+from callbridge.adapters.stories import Stories, told
+from callbridge.adapters.story_archive import StoryArchive
+from callbridge.adapters.views import Board
+from callbridge.core import facts
+from callbridge.core.events import CallAsk, CallAsked
+from callbridge.core.facts import AnyFact
+from callbridge.core.plan import ToAgent
+from tests.adapters.conftest import RedisServer
+from tests.adapters.test_http import ToyDesk
+from tests.adapters.worlds import Busy
+from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+
+
+def words(story: Story, name: str = "ann") -> list[str]:
+    call = next(fact.call for fact in story.told if isinstance(fact, facts.CallArrived) and fact.leg.endswith(f"/{name}"))
+    return [line.text for line in retell((told(fact) for fact in story.told if fact.call == call), story.world.plan)]
+
+
+def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
+    story = one_queue(agent("bob"))
+    customer, _ = story.talk()
+    story.wait(42)
+    story.gone(customer)
+    assert words(story) == [
+        "arrived at entry support, number *****; tier standard (no list names the number)",
+        "waits in queue support; its place there is that of a call due 20 s after its arrival",
+        "step 1: may be offered to whoever has support >= 1",
+        "offered to bob (Bob) after waiting 0 s: fits support >= 1; of the free agents who fit the one idle for longest; "
+        "had become free 0 s before",
+        "bob (Bob): picked up after 0 s",
+        "queue support: answered after 0 s, within the target",
+        "talks with bob (Bob)",
+        "talk with bob (Bob) ends after 42 s: the caller hung up",
+        "over after 42 s: answered, 1 agent talked",
+    ]
+
+
+def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
+    story = Story(plan([queue("support", ladder(("support >= 4", 5.0), ("support >= 1", None)))], [agent("ann"), agent("bob")]))
+    story.caller("vip", tier="diamond")
+    story.gone(story.ring().leg, cause=21)
+    text = "\n".join(words(story, "vip"))
+    assert "tier diamond (by the number, from the lists of tiers)" in text
+    assert "rejected it after 0 s (cause 21)" in text
+    assert text.index("offered to ann") < text.index("offered to bob")
+
+
+def test_a_pulled_call_says_who_pulled_it() -> None:
+    story = one_queue(agent("bob", {"other": 1}))
+    story.caller()
+    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.PULL, to=ToAgent("bob"), by="ops"))
+    text = "\n".join(words(story))
+    assert "ops asked: pull" in text
+    assert "pulled by ops" in text
+
+
+def test_every_kind_of_fact_about_calls_has_words() -> None:
+    kinds = {fact_type(object.__new__(kind)) for kind in get_args(AnyFact)}
+    not_of_calls = {"agent_alerted", "switch_changed", "difference_found"}
+    assert kinds - _SILENT - not_of_calls == set(_WORDS)
+
+
+def test_a_kind_of_fact_of_tomorrow_is_shown_by_its_fields() -> None:
+    (line,) = retell([{"type": "call_painted", "at": 1.0, "call": "c", "colour": "blue"}], one_queue().world.plan)
+    assert line.text == "call_painted: colour blue"
+
+
+@given(st.integers(0, 10_000))
+def test_whatever_happens_to_calls_can_be_told(seed: int) -> None:
+    busy = Busy(seed)
+    for _ in range(60):
+        for fact in busy.any().facts:
+            assert len(list(retell([told(fact)], busy.world.plan))) <= 1
+
+
+# -- kept in Redis --------------------------------------------------------------------------------------------------
+
+
+async def _saved(server: RedisServer, busy: Busy, steps: int, number: int = 0) -> tuple[RedisStore, list[AnyFact]]:
+    """Let things happen and be saved as the runtime does it: facts in the same script as the world."""
+    store = RedisStore(server.settings())
+    await store.take_over()
+    await store.load()
+    all_facts: list[AnyFact] = []
+    for _ in range(steps):
+        outcome = busy.any()
+        all_facts += outcome.facts
+        number = store.number + 1
+        meta = Meta(now=busy.world.now, seq=busy.world.seq, day=busy.world.day)
+        await store.save(Delta(number=number, changed=outcome.changed, facts=outcome.facts, meta=meta))
+    return store, all_facts
+
+
+def of_calls(all_facts: list[AnyFact]) -> dict[str, list[dict[str, Any]]]:
+    stories: dict[str, list[dict[str, Any]]] = {}
+    for fact in all_facts:
+        if fact.call:
+            stories.setdefault(fact.call, []).append(told(fact))
+    return stories
+
+
+async def test_stories_outlive_the_process_and_hold_every_fact_once(redis_server: RedisServer) -> None:
+    store, all_facts = await _saved(redis_server, Busy(5), 150)
+    await store.close()
+    first = StoryArchive(redis_server.settings())
+    await first.copy()  # and here the process is killed: the cursor and the copies are one transaction
+    await first.close()
+    archive = StoryArchive(redis_server.settings())
+    while await archive.copy():
+        pass
+    expected = of_calls(all_facts)
+    assert expected
+    assert {call: await archive.story(call) for call in expected} == expected
+    assert await archive.story("never-was") is None
+    await archive.close()
+
+
+async def test_two_readers_at_once_tell_nothing_twice(redis_server: RedisServer) -> None:
+    store, all_facts = await _saved(redis_server, Busy(6), 80)
+    await store.close()
+    one, other = StoryArchive(redis_server.settings()), StoryArchive(redis_server.settings())
+    assert await one.copy() > 0
+    while await other.copy() or await one.copy():
+        pass
+    assert {call: await one.story(call) for call in of_calls(all_facts)} == of_calls(all_facts)
+    await one.close()
+    await other.close()
+
+
+async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server: RedisServer) -> None:
+    store, _ = await _saved(redis_server, Busy(5), 60)
+    await store.close()
+    archive = StoryArchive(redis_server.settings(), kept=1000)
+    while await archive.copy():
+        pass
+    settings = redis_server.settings()
+    keys = [key async for key in archive._redis.scan_iter(match=settings.private("story:*"))]
+    assert keys
+    for key in keys:
+        assert 990 <= await archive._redis.ttl(key) <= 1000
+        assert "2079460123" not in str(await archive._redis.lrange(key, 0, -1))
+    await archive.close()
+
+
+async def test_a_redis_that_is_away_costs_the_old_story_only() -> None:
+    archive = StoryArchive(RedisServer(1, "").settings(connect_timeout=0.2))
+    assert await archive.story("any") is None
+    await archive.close()
+
+
+async def test_after_a_restart_the_call_is_told_from_its_beginning(redis_server: RedisServer) -> None:
+    busy = Busy(7)
+    store, all_facts = await _saved(redis_server, busy, 120)
+    await store.close()
+    archive = StoryArchive(redis_server.settings())
+    while await archive.copy():
+        pass
+    call = next(call for call, story in of_calls(all_facts).items() if len(story) > 4)
+    stories = Stories()
+    stories.on_facts([fact for fact in all_facts if fact.call == call][-2:])  # what was heard since the restart
+    explainer = Explainer(busy.world, Board.of(busy.world), stories, lambda: busy.now, archive)
+    found = await explainer.call(call)
+    assert found is not None
+    assert found["story"] == of_calls(all_facts)[call]
+    assert str(found["lines"][0]["text"]).startswith("arrived at entry")
+    await archive.close()
+
+
+# -- over HTTP ------------------------------------------------------------------------------------------------------
+
+
+async def _nothing() -> bytes:
+    return b""
+
+
+async def test_explanations_and_the_line_of_callers_come_over_http() -> None:
+    desk = ToyDesk()
+    desk.run(80)
+    explainer = Explainer(desk.busy.world, desk.made, desk.stories, lambda: desk.busy.now)
+    probes = Probes(healthy=lambda: True, ready=list, metrics=_nothing)
+    async with TestClient(TestServer(make_app(HttpSettings(), desk, probes, explainer))) as client:
+        waiting = await (await client.get("/api/waiting")).json()
+        assert waiting["bypass"] is False
+        first = waiting["waiting"][0]
+        assert {"id", "queue", "tier", "number", "position", "waited", "needs", "step", "steps"} <= first.keys()
+        for path in ("agents/a1", "queues/q1", f"calls/{first['id']}"):
+            answer = await client.get(f"/api/explain/{path}")
+            assert answer.status == 200
+            assert (await answer.json())["lines"]
+        for path in ("agents/nobody", "queues/none", "calls/none", "things/a1"):
+            assert (await client.get(f"/api/explain/{path}")).status == 404
+
+
+async def test_every_living_call_and_agent_can_be_explained_at_any_moment() -> None:
+    desk = ToyDesk()
+    explainer = Explainer(desk.busy.world, desk.made, desk.stories, lambda: desk.busy.now)
+    for _ in range(150):
+        desk.run(1)
+        for call in desk.busy.world.calls:
+            found = await explainer.call(call)
+            assert found is not None
+            assert found["lines"]
+        for name in desk.busy.world.plan.agents:
+            assert explainer.agent(name)
+        assert all(explainer.queue(name) for name in desk.busy.world.plan.queues)
