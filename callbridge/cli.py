@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import io
-import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from callbridge import __version__
-from callbridge.client import ApiError, Client
+from callbridge import commands as talking
+from callbridge.client import ApiError
 from callbridge.settings import ConfigFaults, check, load
-from callbridge.tables import agents_table, call_story, calls_table, queues_table
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
-ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What writing to a full or broken file raises."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        print(end="", flush=True)
+        return code
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             print(fault, file=sys.stderr)
@@ -36,10 +38,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"callbridge: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
+        print("callbridge: interrupted", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
+    except OSError as trouble:
+        if trouble.errno not in FULL:
+            raise
+        print(f"callbridge: the output cannot be written: {trouble.strerror}", file=sys.stderr)
+        _drop_output()
+        return FAILED
+
+
+def _drop_output() -> None:
+    """What could not be written is not to be tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,25 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     _config(checked)
     checked.set_defaults(run=lambda options: check(options.config))
 
-    agents = commands.add_parser("agents", help="list agents, or log one in or out")
-    _server(agents)
-    agents.add_argument(
-        "act", nargs="?", default="list", choices=("list", *ACTS), metavar="ACT", help=" | ".join(("list", *ACTS))
-    )
-    agents.add_argument("agent", nargs="?", help="whose state to change")
-    agents.add_argument("--reason", default="", help="with not-ready: why")
-    agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
-    agents.set_defaults(run=_agents, parser=agents)
-
-    queues = commands.add_parser("queues", help="list queues with their figures of today")
-    _server(queues)
-    queues.set_defaults(run=lambda options: _show(options, _client(options).queues(), queues_table))
-
-    calls = commands.add_parser("calls", help="list calls, or show the story of one")
-    _server(calls)
-    calls.add_argument("act", nargs="?", default="list", choices=("list", "show"), metavar="ACT", help="list | show")
-    calls.add_argument("call", nargs="?", help="the call to show")
-    calls.set_defaults(run=_calls, parser=calls)
+    talking.add(commands)
     return parser
 
 
@@ -92,48 +88,7 @@ def _config(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--url", default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"), help="callbridge's HTTP address"
-    )
-    parser.add_argument(
-        "--token", default=os.environ.get("CALLBRIDGE_TOKEN", ""), help="bearer token (better: $CALLBRIDGE_TOKEN)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _client(options: argparse.Namespace) -> Client:
-    return Client(options.url, options.token)
-
-
-def _show(options: argparse.Namespace, rows: Any, table: Callable[[Any], str]) -> int:
-    print(json.dumps(rows, ensure_ascii=False) if options.json else table(rows))
-    return DONE
-
-
 def _serve(options: argparse.Namespace) -> int:
     from callbridge.app import serve
 
     return asyncio.run(serve(load(options.config), options.config))
-
-
-def _agents(options: argparse.Namespace) -> int:
-    for name, act in (("phone", "login"), ("reason", "not-ready")):
-        if getattr(options, name) and options.act != act:
-            options.parser.error(f"--{name} goes with {act}, not with {options.act}")
-    client = _client(options)
-    if options.act == "list":
-        return _show(options, client.agents(), agents_table)
-    if not options.agent:
-        options.parser.error(f"{options.act} needs an agent: callbridge agents {options.act} AGENT")
-    agent = client.act(options.agent, options.act, reason=options.reason, phone=options.phone)
-    return _show(options, [agent], agents_table)
-
-
-def _calls(options: argparse.Namespace) -> int:
-    client = _client(options)
-    if options.act == "list":
-        return _show(options, client.calls(), calls_table)
-    if not options.call:
-        options.parser.error("show needs a call: callbridge calls show CALL")
-    return _show(options, client.call(options.call), call_story)

@@ -7,7 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,18 @@ TIMEOUT = 10.0
 
 class ApiError(Exception):
     """What went wrong, in one line for a person."""
+
+
+class NotThere(ApiError):
+    """There is no such agent, queue or call."""
+
+
+class Unready(ApiError):
+    """The server is up, but says that parts of it are not."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(f"not ready: {', '.join(missing)}")
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +48,55 @@ class Client:
 
     def call(self, call: str) -> dict[str, Any]:
         """One call with its story."""
-        return self._dict(self._ask("GET", f"/api/calls/{urllib.parse.quote(call, safe='')}"))
+        return self._dict(self._ask("GET", f"/api/calls/{_quoted(call)}"))
 
     def act(self, agent: str, act: str, *, reason: str = "", phone: str = "") -> dict[str, Any]:
         """Ask something for an agent; gives the agent as it is then."""
         body = {key: value for key, value in (("reason", reason), ("phone", phone)) if value}
-        return self._dict(self._ask("POST", f"/api/agents/{urllib.parse.quote(agent, safe='')}/{act}", body))
+        return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/{act}", body))
+
+    def act_on_call(self, call: str, act: str, **body: object) -> dict[str, Any]:
+        """Ask something about a call: ``hang-up``, ``move``, ``head-start`` or ``pull``."""
+        return self._dict(self._ask("POST", f"/api/calls/{_quoted(call)}/{act}", body))
+
+    def explain(self, kind: str, name: str) -> dict[str, Any]:
+        """One of the ``agents``, ``queues`` or ``calls`` with the reasons for what happens to it, as ``lines``."""
+        try:
+            return self._dict(self._ask("GET", f"/api/explain/{kind}/{_quoted(name)}"))
+        except NotThere:
+            seen = ", nor one that ended in the last day" if kind == "calls" else ""
+            raise NotThere(f"no such {kind.removesuffix('s')}: {name}{seen}") from None
+
+    def waiting(self) -> dict[str, Any]:
+        """Who waits, in the order in which they are served."""
+        return self._dict(self._ask("GET", "/api/waiting"))
+
+    def missing(self) -> list[str]:
+        """What the server says is not up that should be."""
+        try:
+            answer = self._ask("GET", "/readyz")
+        except Unready as refusal:
+            return refusal.missing
+        return [str(each) for each in self._dict(answer).get("missing", [])]
+
+    def bypass(self, on: bool | None = None) -> dict[str, Any]:
+        """How bypass stands, after turning it when asked to."""
+        return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
+
+    def reload(self) -> dict[str, Any]:
+        return self._dict(self._ask("POST", "/api/reload", {}))
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """Facts as they happen, until the server ends it. Raises ApiError, also when it has no such stream."""
+        try:
+            with self._open("GET", "/api/events", None, "text/event-stream") as answer:
+                for line in answer:
+                    if line.startswith(b"data:"):
+                        fact = json.loads(line[5:])
+                        if isinstance(fact, dict):
+                            yield fact
+        except (OSError, ValueError, http.client.HTTPException) as trouble:
+            raise self._trouble(trouble) from None
 
     def act_on_call(self, call: str, act: str, **body: str | float) -> dict[str, Any]:
         """Ask something about a call: ``hang-up``, ``move`` (to="queue:NAME"), ``head-start`` (seconds), ``pull``."""
@@ -63,33 +118,56 @@ class Client:
     def _dict(self, answer: Any) -> dict[str, Any]:
         return answer if isinstance(answer, dict) else {}
 
-    def _ask(self, method: str, path: str, body: Mapping[str, str | float | bool] | None = None) -> Any:
-        headers = {"Accept": "application/json"}
+    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        try:
+            with self._open(method, path, body, "application/json") as answer:
+                return json.load(answer)
+        except (OSError, ValueError, http.client.HTTPException) as trouble:
+            raise self._trouble(trouble) from None
+
+    def _open(self, method: str, path: str, body: Mapping[str, object] | None, accept: str) -> Any:
+        headers = {"Accept": accept}
         if self.token:
+            if not (self.token.isascii() and self.token.isprintable()):
+                raise ApiError("the token holds characters that no token can have; look at $CALLBRIDGE_TOKEN or --token")
             headers["Authorization"] = f"Bearer {self.token}"
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(dict(body)).encode(), "application/json"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            request = urllib.request.Request(self.url.rstrip("/") + path, data=data, method=method, headers=headers)
-            with opener.open(request, timeout=TIMEOUT) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as refusal:
-            raise ApiError(_problem(refusal)) from None
-        except (urllib.error.URLError, OSError) as trouble:
+        request = urllib.request.Request(self.url.rstrip("/") + path, data=data, method=method, headers=headers)
+        return opener.open(request, timeout=TIMEOUT)
+
+    def _trouble(self, trouble: Exception) -> ApiError:
+        if isinstance(trouble, urllib.error.HTTPError):
+            with trouble:
+                return _problem(trouble)
+        if isinstance(trouble, OSError):
             reason = getattr(trouble, "reason", trouble)
-            raise ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?") from None
-        except (ValueError, http.client.HTTPException) as trouble:
-            raise ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}") from None
+            return ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?")
+        return ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}")
 
 
-def _problem(refusal: urllib.error.HTTPError) -> str:
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="", errors="replace")
+
+
+def _problem(refusal: urllib.error.HTTPError) -> ApiError:
     if refusal.code == 401:
-        return "the server wants a token: set $CALLBRIDGE_TOKEN"
+        return ApiError("the server wants a token: set $CALLBRIDGE_TOKEN")
     try:
         problem = json.load(refusal)
-        faults = [fault for fault in problem.get("faults", []) if isinstance(fault, str)]
-        return "; ".join([str(problem.get("detail") or problem.get("title") or refusal), *faults])
-    except (ValueError, AttributeError):
-        return f"the server said {refusal.code} {refusal.reason}"
+        if refusal.code == 503 and "missing" in problem:
+            return Unready([str(each) for each in problem["missing"]])
+        text = str(problem.get("detail") or problem.get("title") or refusal)
+        faults = [_fault(each) for each in problem.get("faults") or ()]
+    except (OSError, ValueError, AttributeError, TypeError):
+        text, faults = f"the server said {refusal.code} {refusal.reason}", []
+    kind = NotThere if refusal.code == 404 else ApiError
+    return kind(": ".join([text, "; ".join(faults)]) if faults else text)
+
+
+def _fault(fault: object) -> str:
+    if isinstance(fault, Mapping):
+        return ": ".join(str(fault[key]) for key in ("field", "problem") if fault.get(key))
+    return str(fault)

@@ -1,9 +1,9 @@
-"""Tables for people: queues, agents, calls, and the story of one call."""
+"""Tables for people: queues, agents, calls, and the explanation of one."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 
-_COLOURS = {
+COLOURS = {
     "ready": "green",
     "talking": "cyan",
     "ringing": "yellow",
@@ -59,8 +59,8 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
         cells: list[Text | str] = [
             _text(row.get("id")),
             _text(row.get("name")),
-            Text(shown, style=_COLOURS.get(state, "")),
-            _clock(row.get("since")),
+            Text(shown, style=COLOURS.get(state, "")),
+            clock(row.get("since")),
         ]
         table.add_row(*cells, _text(row.get("phone")), _text(row.get("call")))
     return render(table, colour=colour)
@@ -73,27 +73,45 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
         state = str(row.get("state", ""))
         cells: list[Text | str] = [
             _text(row.get("id")),
-            Text(state, style=_COLOURS.get(state, "")),
+            Text(state, style=COLOURS.get(state, "")),
             _text(row.get("queue")),
             _text(row.get("tier")),
         ]
-        table.add_row(*cells, _text(row.get("number")), _clock(row.get("arrived_at")), _text(row.get("agent")))
+        table.add_row(*cells, _text(row.get("number")), clock(row.get("arrived_at")), _text(row.get("agent")))
     return render(table, colour=colour)
 
 
-def call_story(call: Row) -> str:
-    """Everything that happened to one call, a line each."""
-    lines = [f"call {call.get('id', '')}: {call.get('state', '')}"]
-    story: Sequence[Row] = call.get("story", [])
-    for fact in story:
-        details = ", ".join(
-            f"{key} {_show(value)}" for key, value in fact.items() if key not in _PLAIN and value not in ("", None)
-        )
-        lines.append(f"  {_clock(fact.get('at'))}  {str(fact.get('type', '')).replace('_', ' '):<16} {details}")
-    return "\n".join(_printable(line) for line in lines)
+def explained(found: Row, *, what: str) -> str:
+    """Why things are as they are with one agent, queue or call: a line of its state, then one for each reason."""
+    name = found.get("id") or found.get("name", "")
+    shown = [str(name), *_known(found, what)]
+    lines = [f"{what} {', '.join(part for part in shown if part)}"]
+    for line in found.get("lines", []):
+        time = f"{clock(line['at'])}  " if "at" in line else ""
+        lines.append(f"  {time}{line.get('text', '')}")
+    return "\n".join(printable(line) for line in lines)
 
 
-_PLAIN = {"id", "seq", "at", "type", "call", "v"}
+def _known(found: Row, what: str) -> Iterable[str]:
+    match what:
+        case "agent":
+            reason = f" ({found['reason']})" if found.get("reason") else ""
+            yield str(found.get("name", ""))
+            yield f"{found.get('state', '')}{reason} since {clock(found.get('since'))}"
+            yield f"phone {found.get('phone') or '-'}"
+        case "queue":
+            yield f"{found.get('waiting', 0)} waiting"
+        case _:
+            yield str(found.get("state", ""))
+
+
+def bypass_line(switch: Row) -> str:
+    """How bypass stands, and since when by whose doing."""
+    on = bool(switch.get("on"))
+    since = f" since {clock(switch['since'])}" if switch.get("since") else ""
+    by = f", turned by {switch['by']}" if switch.get("by") else ""
+    meaning = "new calls go to the fallback" if on else "new calls are taken"
+    return printable(f"bypass is {'on' if on else 'off'}{since}{by}: {meaning}")
 
 
 def render(table: Table, *, colour: bool | None = None, width: int | None = None) -> str:
@@ -112,20 +130,16 @@ def _table(*columns: str, right: int | None = None) -> Table:
 
 
 def _text(value: object) -> Text:
-    return Text(_printable("" if value is None else str(value)))
+    return Text(printable("" if value is None else str(value)))
 
 
-def _show(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1e6 else str(value)
-
-
-def _clock(value: object) -> str:
+def clock(value: object) -> str:
     try:
         return datetime.fromtimestamp(float(str(value))).astimezone().strftime("%H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return "-"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Nothing that a caller's name may hold moves the cursor."""
     return "".join(char if char.isprintable() else "�" for char in text)

@@ -74,6 +74,7 @@ class Explainer:
             "waited": round(one.waited(now), 3),
             "needs": one.needs,
             "steps": len(one.ladder.steps) if one.ladder is not None else 0,
+            "answer_within": one.ladder.answer_within if one.ladder is not None else "",
         }
 
     def _at_present(self, name: str) -> Sequence[Line]:

@@ -1,0 +1,178 @@
+"""The commands that talk to a running callbridge: agents, queues, calls, bypass, reload, top."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callbridge.client import Client
+from callbridge.settings.values import seconds
+from callbridge.tables import agents_table, bypass_line, calls_table, explained, queues_table
+
+DONE = 0
+AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
+CALL_ACTS = {"hang-up": "", "move": "QUEUE", "head-start": "DURATION", "pull": "AGENT"}
+"""What may be asked about a call, and what must be said with it."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add them to the command's parser."""
+    agents = commands.add_parser("agents", help="list agents, ask why one gets no calls, log one in or out")
+    _server(agents)
+    _act(agents, ("list", "show", *AGENT_ACTS), "agent", "whose state to change or explain")
+    agents.add_argument("--reason", default="", help="with not-ready: why")
+    agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
+    agents.set_defaults(run=_agents, parser=agents)
+
+    queues = commands.add_parser("queues", help="list queues with their figures of today, or ask why callers wait in one")
+    _server(queues)
+    _act(queues, ("list", "show"), "queue", "the queue to explain")
+    queues.set_defaults(run=_queues, parser=queues)
+
+    calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move, favour or pull it")
+    _server(calls)
+    _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
+    calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
+    calls.set_defaults(run=_calls, parser=calls)
+
+    bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")
+    _server(bypass)
+    bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
+    bypass.set_defaults(run=_bypass)
+
+    reload = commands.add_parser("reload", help="read the configuration anew; refused whole when it is wrong")
+    _server(reload)
+    reload.set_defaults(run=_reload)
+
+    top = commands.add_parser("top", help="a live wallboard in the terminal")
+    _server(top, as_json=False)
+    top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="how often to ask (default: 1)")
+    top.add_argument("--once", action="store_true", help="print one frame and end")
+    top.set_defaults(run=_top)
+
+
+def _act(parser: argparse.ArgumentParser, acts: tuple[str, ...], thing: str, about: str) -> None:
+    parser.add_argument("act", nargs="?", default="list", choices=acts, metavar="ACT", help=" | ".join(acts))
+    parser.add_argument(thing, nargs="?", help=about)
+
+
+def _server(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+    parser.add_argument(
+        "--url", default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"), help="callbridge's HTTP address"
+    )
+    parser.add_argument(
+        "--token", default=os.environ.get("CALLBRIDGE_TOKEN", ""), help="bearer token (better: $CALLBRIDGE_TOKEN)"
+    )
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _interval(text: str) -> float:
+    try:
+        value = seconds(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+    if not 0.2 <= value <= 3600:
+        raise argparse.ArgumentTypeError("expected 0.2 to 3600 seconds")
+    return value
+
+
+def _client(options: argparse.Namespace) -> Client:
+    return Client(options.url, options.token)
+
+
+def _show(options: argparse.Namespace, rows: Any, table: Callable[[Any], str]) -> int:
+    print(json.dumps(rows, ensure_ascii=False) if options.json else table(rows))
+    return DONE
+
+
+def _explain(options: argparse.Namespace, kind: str, name: str) -> int:
+    return _show(options, _client(options).explain(kind, name), lambda found: explained(found, what=kind.removesuffix("s")))
+
+
+def _fitting(options: argparse.Namespace, thing: str) -> str:
+    """The name of what it is about, which ``list`` has not and everything else needs."""
+    name = getattr(options, thing)
+    if options.act == "list":
+        if name:
+            options.parser.error(f"list takes no {thing}; did you mean: {options.parser.prog} show {name}")
+    elif not name:
+        options.parser.error(f"{options.act} needs a {thing}: {options.parser.prog} {options.act} {thing.upper()}")
+    return name or ""
+
+
+def _agents(options: argparse.Namespace) -> int:
+    agent = _fitting(options, "agent")
+    for option, act in (("phone", "login"), ("reason", "not-ready")):
+        if getattr(options, option) and options.act != act:
+            options.parser.error(f"--{option} goes with {act} only")
+    match options.act:
+        case "list":
+            return _show(options, _client(options).agents(), agents_table)
+        case "show":
+            return _explain(options, "agents", agent)
+        case act:
+            return _show(options, [_client(options).act(agent, act, reason=options.reason, phone=options.phone)], agents_table)
+
+
+def _queues(options: argparse.Namespace) -> int:
+    queue = _fitting(options, "queue")
+    if options.act == "list":
+        return _show(options, _client(options).queues(), queues_table)
+    return _explain(options, "queues", queue)
+
+
+def _calls(options: argparse.Namespace) -> int:
+    call = _fitting(options, "call")
+    wanted = CALL_ACTS.get(options.act, "")
+    if options.to and not wanted:
+        options.parser.error(f"{options.act} takes nothing more: {options.to!r}")
+    if wanted and not options.to:
+        options.parser.error(f"{options.act} needs more: {options.parser.prog} {options.act} CALL {wanted}")
+    match options.act:
+        case "list":
+            return _show(options, _client(options).calls(), calls_table)
+        case "show":
+            return _explain(options, "calls", call)
+        case act:
+            body = _body(options, act)
+            return _show(options, _client(options).act_on_call(call, act, **body), lambda _: f"{act}: accepted for {call}")
+
+
+def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
+    match act:
+        case "move":
+            return {"to": f"queue:{options.to}"}
+        case "pull":
+            return {"to": f"agent:{options.to}"}
+        case "head-start":
+            return {"seconds": _duration(options)}
+        case _:
+            return {}
+
+
+def _duration(options: argparse.Namespace) -> float:
+    try:
+        return seconds(options.to)
+    except ValueError as wrong:
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(wrong))
+
+
+def _bypass(options: argparse.Namespace) -> int:
+    wanted = None if options.on is None else options.on == "on"
+    return _show(options, _client(options).bypass(wanted), bypass_line)
+
+
+def _reload(options: argparse.Namespace) -> int:
+    return _show(options, _client(options).reload(), lambda _: "reloaded")
+
+
+def _top(options: argparse.Namespace) -> int:
+    from callbridge.top import live, once
+
+    client = _client(options)
+    return once(client) if options.once else live(client, every=options.every)

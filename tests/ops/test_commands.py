@@ -1,0 +1,158 @@
+"""What ops type: what is asked of the server, what is printed, and that every trouble is one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import TextIO
+
+import pytest
+
+from callbridge.cli import main
+from tests.ops.server import Toy, serving
+
+AGENT = {"id": "1001", "name": "王小明", "state": "not_ready", "reason": "lunch", "since": 0.0, "phone": "PJSIP/1001", "call": ""}
+
+
+@pytest.fixture
+def toy() -> Iterator[Toy]:
+    with serving() as toy:
+        yield toy
+
+
+def run(toy: Toy, *words: str) -> int:
+    return main([*words, "--url", toy.url])
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "body"),
+    [
+        (("calls", "hang-up", "cb-1"), "/api/calls/cb-1/hang-up", {}),
+        (("calls", "move", "cb-1", "sales"), "/api/calls/cb-1/move", {"to": "queue:sales"}),
+        (("calls", "head-start", "cb-1", "10m"), "/api/calls/cb-1/head-start", {"seconds": 600.0}),
+        (("calls", "pull", "cb/1", "1001"), "/api/calls/cb%2F1/pull", {"to": "agent:1001"}),
+        (("bypass", "on"), "/api/bypass", {"on": True}),
+        (("bypass", "off"), "/api/bypass", {"on": False}),
+        (("reload",), "/api/reload", {}),
+        (("agents", "extend-wrap-up", "1001"), "/api/agents/1001/extend-wrap-up", {}),
+        (("agents", "login", "1001", "--phone", "PJSIP/2"), "/api/agents/1001/login", {"phone": "PJSIP/2"}),
+        (("agents", "not-ready", "1001", "--reason", "lunch"), "/api/agents/1001/not-ready", {"reason": "lunch"}),
+    ],
+)
+def test_each_act_asks_the_server_for_exactly_that(toy: Toy, words: tuple[str, ...], path: str, body: object) -> None:
+    toy.knows(path, AGENT | {"on": True}, method="POST")
+    assert run(toy, *words) == 0
+    assert toy.only() == ("POST", path, body)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agents", "ready", "1001", "--phone", "PJSIP/2"),
+        ("agents", "login", "1001", "--reason", "lunch"),
+        ("agents", "list", "1001"),
+        ("agents", "show"),
+        ("queues", "show"),
+        ("queues", "list", "sales"),
+        ("calls", "move", "cb-1"),
+        ("calls", "hang-up", "cb-1", "sales"),
+        ("calls", "head-start", "cb-1", "soon"),
+        ("bypass", "maybe"),
+        ("top", "--every", "0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_asked(
+    toy: Toy, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(toy, *words)
+    assert ended.value.code == 2
+    assert toy.asked == []
+    assert "error:" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_bypass_alone_shows_how_it_stands(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.knows("/api/bypass", {"on": True, "by": "ops", "since": time.time()})
+    assert run(toy, "bypass") == 0
+    assert "bypass is on since" in (said := capsys.readouterr().out)
+    assert "turned by ops: new calls go to the fallback" in said
+
+
+def test_an_explanation_is_printed_line_by_line_and_cannot_move_the_cursor(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.knows("/api/explain/agents/1001", AGENT | {"lines": [{"code": "x", "text": "not ready \x1b[31mred"}]})
+    assert run(toy, "agents", "show", "1001") == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.startswith("agent 1001, 王小明, not_ready (lunch) since ")
+    assert line == "  not ready �[31mred"
+
+
+def test_a_story_has_the_time_of_each_line_and_json_has_all(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {"id": "cb-1", "state": "ended", "lines": [{"code": "call_arrived", "text": "arrived", "at": 0.0}], "story": []}
+    toy.knows("/api/explain/calls/cb-1", found)
+    assert run(toy, "calls", "show", "cb-1") == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(":00:00  arrived")
+    assert run(toy, "calls", "show", "cb-1", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("calls", "show", "cb-9"), "callbridge: no such call: cb-9, nor one that ended in the last day\n"),
+        (("agents", "show", "x"), "callbridge: no such agent: x\n"),
+        (("queues", "show", "x"), "callbridge: no such queue: x\n"),
+    ],
+)
+def test_what_is_not_there_is_named(toy: Toy, words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(toy, *words) == 1
+    assert capsys.readouterr().err == said
+
+
+def test_a_refused_reload_names_its_faults(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    faults = ["queues.yaml:3: queues.x: unknown", "agents.yaml:1: agents: empty"]
+    toy.knows("/api/reload", {"detail": "the configuration is wrong", "faults": faults}, method="POST", status=422)
+    assert run(toy, "reload") == 1
+    assert capsys.readouterr().err == f"callbridge: the configuration is wrong: {'; '.join(faults)}\n"
+
+
+@pytest.mark.parametrize("token", ["schlüssel€", "王", "a\nb", "\udcff"])
+def test_a_token_that_no_header_can_carry_is_one_line(toy: Toy, token: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["queues", "--url", toy.url, "--token", token]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("callbridge: the token holds characters")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "http://[", "http://127.0.0.1:notaport", "ftp://127.0.0.1:1"])
+def test_an_address_that_does_not_answer_is_one_line(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["queues", "--url", url]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def process(toy: Toy, *words: str, stdout: int | TextIO) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "callbridge", *words, "--url", toy.url]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdout=stdout)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_one_line(toy: Toy) -> None:
+    toy.knows("/api/agents", [AGENT])
+    with open("/dev/full", "w") as full, process(toy, "agents", stdout=full) as child:
+        assert child.communicate(timeout=20)[1] == "callbridge: the output cannot be written: No space left on device\n"
+        assert child.returncode == 1
+
+
+def test_ctrl_c_is_one_line_and_ends_the_wallboard_quietly(toy: Toy) -> None:
+    toy.knows("/api/waiting", {"waiting": [], "now": 0})
+    with process(toy, "top", stdout=subprocess.DEVNULL) as child:
+        deadline = time.monotonic() + 20
+        while not toy.asked and time.monotonic() < deadline:
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        assert child.communicate(timeout=20)[1] == ""
+        assert child.returncode == 0
