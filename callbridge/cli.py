@@ -15,6 +15,8 @@ from callbridge import __version__
 from callbridge import commands as talking
 from callbridge.client import ApiError
 from callbridge.settings import ConfigFaults, check, load
+from callbridge.settings.faults import printable
+from callbridge.settings.values import seconds
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -71,8 +73,29 @@ def _parser() -> argparse.ArgumentParser:
     _config(checked)
     checked.set_defaults(run=lambda options: check(options.config))
 
+    doctor = commands.add_parser("doctor", help="look at the PBX and Redis and say what is missing or dangerous; changes nothing")
+    _config(doctor)
+    doctor.add_argument("--etc", type=Path, metavar="DIR", help="Asterisk's configuration files, to be read, too")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(run=_doctor)
+
+    imported = commands.add_parser("import", help="print an Asterisk's queues.conf as our configuration")
+    imported.add_argument("queues", type=Path, metavar="QUEUES.CONF", help="its includes are followed")
+    imported.add_argument("--extensions", type=Path, metavar="EXTENSIONS.CONF", help="says which extensions led to which queue")
+    imported.add_argument(
+        "--widen", type=_duration, metavar="DURATION", help="wait so long for each penalty before the next is asked"
+    )
+    imported.set_defaults(run=_import)
+
     talking.add(commands)
     return parser
+
+
+def _duration(text: str) -> float:
+    try:
+        return seconds(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
@@ -92,3 +115,31 @@ def _serve(options: argparse.Namespace) -> int:
     from callbridge.app import serve
 
     return asyncio.run(serve(load(options.config), options.config))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from callbridge.doctor import doctor
+
+    return doctor(load(options.config), options.etc, as_json=options.json)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from callbridge.conf_files import read_conf
+    from callbridge.importing import convert
+
+    try:
+        conf = read_conf(options.queues)
+        result = convert(conf, read_conf(options.extensions) if options.extensions else None, options.widen)
+    except OSError as trouble:
+        print(f"callbridge: {trouble.filename}: {trouble.strerror}", file=sys.stderr)
+        return FAILED
+    if not result.queues:
+        print(f"callbridge: {options.queues}: no queue is in it", file=sys.stderr)
+        return FAILED
+    print(result.text, end="")
+    for doubt in result.doubts:
+        print(f"look at: {printable(doubt)}", file=sys.stderr)
+    print(
+        f"{result.queues} queues and {result.agents} agents; put it beside your own and run `callbridge check`", file=sys.stderr
+    )
+    return DONE

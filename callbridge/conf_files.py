@@ -1,0 +1,35 @@
+"""Asterisk's configuration files on disk: read with their includes, whatever their encoding."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from callbridge.wire.asterisk_conf import Conf, Note, decode, parse
+
+LONGEST = 8 << 20
+"""Bytes of one file that are read."""
+
+
+def read_conf(path: Path) -> Conf:
+    """A file and what it includes, relative to its folder. Raises OSError when the file itself cannot be read."""
+    odd: list[Note] = []
+
+    def text_of(file: Path) -> str:
+        with file.open("rb") as opened:
+            text, word = decode(opened.read(LONGEST))
+        if word:
+            odd.append(Note(str(file), 1, word))
+        return text
+
+    def included(name: str) -> str | None:
+        """One file, or several when the name is a pattern."""
+        places = sorted(glob.glob(str(path.parent / name)))
+        try:
+            return "\n".join(text_of(Path(place)) for place in places) if places else None
+        except OSError:
+            return None
+
+    conf = parse(text_of(path), str(path), included)
+    conf.notes = [*odd, *conf.notes]
+    return conf

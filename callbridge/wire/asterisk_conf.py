@@ -1,0 +1,192 @@
+"""Asterisk's configuration files: text -> sections, with templates, additions and includes resolved as Asterisk does.
+
+Pure: who calls says how a file is read. What cannot be understood is noted with its place, and the rest is read on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+DEEPEST = 10
+"""Includes in includes."""
+
+Read = Callable[[str], "str | None"]
+"""The text of the file of this name, as an include names it; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``key = value`` or ``key => value``; ``file`` and ``line`` say where."""
+
+    key: str
+    value: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that could not be read; the rest was."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.text}"
+
+
+@dataclass(slots=True)
+class Section:
+    name: str
+    template: bool
+    entries: list[Entry] = field(default_factory=list)
+
+    def last(self, key: str) -> str | None:
+        """The value in force of a key that holds one: the last given. Keys are compared without case."""
+        return next((entry.value for entry in reversed(self.entries) if entry.key.lower() == key.lower()), None)
+
+    def all(self, key: str) -> list[Entry]:
+        return [entry for entry in self.entries if entry.key.lower() == key.lower()]
+
+
+@dataclass(slots=True)
+class Conf:
+    """``sections`` in the order of the file, templates too."""
+
+    sections: list[Section] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def section(self, name: str) -> Section | None:
+        return next((section for section in self.sections if section.name == name and not section.template), None)
+
+    def value(self, section: str, key: str) -> str | None:
+        found = self.section(section)
+        return None if found is None else found.last(key)
+
+
+_HEADING = re.compile(r"\[(?P<name>[^\]]+)\]\s*(?:\((?P<how>[^)]*)\))?\s*(?P<rest>.*)")
+_INCLUDE = re.compile(r"#\s*(?P<kind>include|tryinclude|exec)\s+(?P<name>.+)", re.IGNORECASE)
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """Text of a file of unknown encoding, and a word about it when it was not UTF-8."""
+    try:
+        return data.decode("utf-8-sig"), ""
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace"), "not UTF-8; read as Windows-1252 (Latin)"
+
+
+def parse(text: str, name: str, read: Read | None = None) -> Conf:
+    """Read one file. ``read`` gives included files; without it, includes are noted only."""
+    reader = _Reader(read)
+    reader.file(text, name, 0)
+    return reader.conf
+
+
+class _Reader:
+    def __init__(self, read: Read | None) -> None:
+        self.conf = Conf()
+        self._read = read
+        self._now: Section | None = None
+        self._comment = 0
+        """How deep in ``;-- ... --;`` we are."""
+
+    def file(self, text: str, name: str, depth: int) -> None:
+        for number, line in enumerate(text.splitlines(), 1):
+            content = self._bare(line)
+            if content:
+                self._line(content, name, number, depth)
+        if self._comment and depth == 0:
+            self._note(name, len(text.splitlines()), "a comment ';--' is never closed: what follows it was not read")
+
+    def _bare(self, line: str) -> str:
+        """The line without comments."""
+        kept: list[str] = []
+        at = 0
+        while at < len(line):
+            if self._comment:
+                end = line.find("--;", at)
+                if end < 0:
+                    return "".join(kept).strip()
+                self._comment, at = self._comment - 1, end + 3
+            elif line.startswith(";--", at) and not line.startswith(";---", at):
+                self._comment, at = self._comment + 1, at + 3
+            elif line.startswith("\\;", at):
+                kept.append(";")
+                at += 2
+            elif line[at] == ";":
+                break
+            else:
+                kept.append(line[at])
+                at += 1
+        return "".join(kept).strip().replace("\0", "")
+
+    def _line(self, line: str, file: str, number: int, depth: int) -> None:
+        if line.startswith("["):
+            self._heading(line, file, number)
+        elif line.startswith("#"):
+            self._directive(line, file, number, depth)
+        elif "=" not in line:
+            self._note(file, number, f"neither 'key = value' nor a section: {line:.60}")
+        elif self._now is None:
+            self._note(file, number, f"stands before the first section: {line:.60}")
+        else:
+            key, _, value = line.partition("=")
+            entry = Entry(key.strip(), value.removeprefix(">").strip(), file, number)
+            if entry.key:
+                self._now.entries.append(entry)
+            else:
+                self._note(file, number, f"a value without a key: {line:.60}")
+
+    def _heading(self, line: str, file: str, number: int) -> None:
+        found = _HEADING.fullmatch(line)
+        if found is None:
+            self._note(file, number, f"a section whose bracket is never closed: {line:.60}")
+            self._now = None
+            return
+        name, how = found["name"].strip(), [word.strip() for word in (found["how"] or "").split(",") if word.strip()]
+        if "+" in how:
+            self._now = next((one for one in reversed(self.conf.sections) if one.name == name), None)
+            if self._now is None:
+                self._note(file, number, f"[{name}](+) adds to a section that there is not")
+                self._now = self._new(name, template=False)
+        else:
+            self._now = self._new(name, template="!" in how)
+        for parent in how:
+            if parent not in ("!", "+"):
+                self._inherit(self._now, parent, file, number)
+
+    def _new(self, name: str, *, template: bool) -> Section:
+        section = Section(name, template)
+        self.conf.sections.append(section)
+        return section
+
+    def _inherit(self, section: Section, parent: str, file: str, number: int) -> None:
+        found = next((one for one in reversed(self.conf.sections) if one.name == parent and one is not section), None)
+        if found is None:
+            self._note(file, number, f"[{section.name}] inherits from {parent}, which there is not")
+        else:
+            section.entries += found.entries
+
+    def _directive(self, line: str, file: str, number: int, depth: int) -> None:
+        found = _INCLUDE.fullmatch(line)
+        if found is None:
+            self._note(file, number, f"unknown directive: {line:.60}")
+            return
+        name = found["name"].strip().strip("\"'<>")
+        if found["kind"].lower() == "exec":
+            self._note(file, number, f"#exec was not run: {name:.60}")
+        elif self._read is None or depth >= DEEPEST:
+            self._note(file, number, f"not followed: #include {name:.60}")
+        else:
+            text = self._read(name)
+            if text is not None:
+                self.file(text, name, depth + 1)
+            elif found["kind"].lower() == "include":
+                self._note(file, number, f"the included file cannot be read: {name:.60}")
+
+    def _note(self, file: str, line: int, text: str) -> None:
+        self.conf.notes.append(Note(file, line, text))

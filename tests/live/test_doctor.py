@@ -1,0 +1,181 @@
+"""`callbridge doctor` beside a real PBX: a healthy one has no fault, each planted defect is found and named, nothing changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from callbridge.doctor import examine
+from callbridge.doctor.findings import Finding, Level
+from callbridge.settings import load
+from tests.lab.bridge import agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.redis import RedisServer
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+AGENTS = {"ann": agent("1001", {"support": 1}), "bob": agent("1002", {"support": 1}, "nailed_up")}
+
+
+def config(pbx: Pbx, **changes: Any) -> dict[str, Any]:
+    ari = {"url": pbx.ari_url, "user": pbx.ari_user, "password": pbx.ari_password} | changes.pop("ari", {})
+    ami = {"port": pbx.ami_port, "user": pbx.ami_user, "secret": pbx.ami_secret} | changes.pop("ami", {})
+    return floor(AGENTS) | {"instance": {"timezone": "UTC"}, "pbx": [{"name": "pbx1", "ari": ari, "ami": ami}]} | changes
+
+
+async def found(folder: Path, settings: Mapping[str, Any], etc: Path | None = None) -> list[Finding]:
+    path = folder / "callbridge.yaml"
+    path.write_text(json.dumps(settings))
+    return [finding async for finding in examine(load(path), etc)]
+
+
+def faults(findings: list[Finding]) -> list[str]:
+    return [f"{finding.about}: {finding.said}" for finding in findings if finding.level is Level.FAULT]
+
+
+def of(findings: list[Finding], about: str) -> list[str]:
+    return [f"{finding.level}: {finding.said}" for finding in findings if finding.about == about]
+
+
+@asynccontextmanager
+async def added(pbx: Pbx, name: str, text: str, reload: str) -> AsyncIterator[None]:
+    """Some lines more in a configuration file of the PBX, for a while."""
+    path = pbx.folder / "etc" / name
+    before = path.read_text()
+    path.write_text(f"{before}\n{text}\n")
+    try:
+        await pbx.cli(reload)
+        yield
+    finally:
+        path.write_text(before)
+        await pbx.cli(reload)
+
+
+async def test_a_healthy_pbx_has_no_fault_and_is_left_as_it_was(pbx: Pbx, tmp_path: Path) -> None:
+    before = [await pbx.cli(command) for command in ("ari show apps", "module show", "dialplan show", "queue show")]
+    async with RedisServer(appendonly=True) as redis:
+        findings = await found(tmp_path, config(pbx, redis={"url": redis.url}), pbx.folder / "etc")
+    assert faults(findings) == []
+    assert of(findings, "application") == ["ok: the name callbridge is free"]
+    assert [finding for finding in findings if finding.level is Level.UNSEEN] == []
+    assert [await pbx.cli(command) for command in ("ari show apps", "module show", "dialplan show", "queue show")] == before
+
+
+async def test_beside_a_running_callbridge_it_finds_the_name_in_good_hands(pbx: Pbx, house: House) -> None:
+    bridge = await house.open(floor({"ann": AGENTS["ann"]}))
+    findings = [finding async for finding in examine(load(bridge.path))]
+    assert faults(findings) == []
+    assert of(findings, "application") == ["ok: callbridge belongs to the callbridge that runs here"]
+    assert of(findings, "redis names") == ["ok: the prefix callbridge: is ours alone"]
+
+
+async def test_a_name_that_somebody_else_has_is_told(pbx: Pbx, house: House, tmp_path: Path) -> None:
+    await house.open(floor({"ann": AGENTS["ann"]}))
+    (said,) = of(await found(tmp_path, config(pbx, http={"port": 1})), "application")
+    assert said.startswith("warning: somebody has the name callbridge already")
+
+
+async def test_wrong_passwords_are_named(pbx: Pbx, tmp_path: Path) -> None:
+    findings = await found(tmp_path, config(pbx, ari={"password": "wrong"}, ami={"secret": "wrong"}))
+    assert [text.partition(":")[0] for text in faults(findings)] == ["ari user", "ami user"]
+    assert "Authentication failed" in faults(findings)[1]
+
+
+async def test_a_pbx_that_does_not_answer_is_named_twice(pbx: Pbx, tmp_path: Path) -> None:
+    findings = await found(tmp_path, config(pbx, ari={"url": "http://127.0.0.1:1/ari"}, ami={"port": 1}))
+    assert [text.partition(":")[0] for text in faults(findings)] == ["ari", "ami"]
+
+
+async def test_what_is_not_ami_and_what_is_not_ari_is_named(pbx: Pbx, tmp_path: Path) -> None:
+    crossed = config(pbx, ari={"url": f"http://127.0.0.1:{pbx.ami_port}/ari"}, ami={"port": pbx.http_port})
+    assert [text.partition(":")[0] for text in faults(await found(tmp_path, crossed))] == ["ari", "ami"]
+
+
+async def test_a_missing_module_is_named_with_what_it_is_for(pbx: Pbx, tmp_path: Path) -> None:
+    await pbx.cli("module unload res_manager_devicestate.so")
+    try:
+        findings = await found(tmp_path, config(pbx))
+    finally:
+        await pbx.cli("module load res_manager_devicestate.so")
+    modules, rights = faults(findings)
+    assert modules.startswith("modules: res_manager_devicestate is not loaded")
+    assert rights.startswith("ami rights: DeviceStateList is refused")
+    assert "modules.conf: load = res_manager_devicestate.so" in [finding.todo for finding in findings]
+
+
+async def test_a_read_only_ari_user_is_found_out_without_an_order(pbx: Pbx, tmp_path: Path) -> None:
+    async with added(pbx, "ari.conf", "[looker]\ntype=user\nread_only=yes\npassword=looking", "module reload res_ari.so"):
+        findings = await found(tmp_path, config(pbx, ari={"user": "looker", "password": "looking"}))
+    assert faults(findings) == ["ari user: looker is read-only: nothing could be ordered"]
+
+
+async def test_an_ami_user_without_rights_is_named_and_the_rest_examined(pbx: Pbx, tmp_path: Path) -> None:
+    poor = "[poor]\nsecret=poor\nread=call\nwrite=\n"
+    async with added(pbx, "manager.conf", poor, "manager reload"):
+        findings = await found(tmp_path, config(pbx, ami={"user": "poor", "secret": "poor"}))
+    (said,) = faults(findings)
+    assert said.startswith("ami rights: DeviceStateList is refused")
+    assert any(text.startswith("warning: QueueAdd is refused") for text in of(findings, "ami rights"))
+    assert all(text.startswith("not seen:") for text in of(findings, "dialplan"))
+
+
+async def test_an_ami_user_with_all_rights_is_told_as_dangerous_and_shows_the_files(pbx: Pbx, tmp_path: Path) -> None:
+    rich = "[rich]\nsecret=rich\nread=all\nwrite=all\n"
+    async with added(pbx, "manager.conf", rich, "manager reload"):
+        findings = await found(tmp_path, config(pbx, ami={"user": "rich", "secret": "rich"}))
+    assert faults(findings) == []
+    assert any("command, config, originate" in text for text in of(findings, "ami rights"))
+    assert of(findings, "ari.conf") == ["ok: channelvars holds our tags"]
+    assert of(findings, "stasis.conf") == ["ok: VarSet messages are declined"]
+
+
+async def test_missing_contexts_are_named(pbx: Pbx, tmp_path: Path) -> None:
+    findings = await found(tmp_path, config(pbx, fallback={"context": "nowhere"}, instance={"app": "other", "timezone": "UTC"}))
+    wrong, missing = faults(findings)
+    assert wrong == "dialplan: context callbridge-inbound sends calls to the application callbridge, but instance.app is other"
+    assert missing == "dialplan: there is no context nowhere"
+
+
+async def test_a_phone_that_the_pbx_does_not_know_is_named_with_its_agent(pbx: Pbx, tmp_path: Path) -> None:
+    agents = {"eve": agent("9999", {"support": 1}), "tom": agent("2002", {"support": 1})}
+    findings = await found(tmp_path, config(pbx, agents=agents))
+    assert faults(findings) == ["phones: PJSIP/9999 of agent eve is no endpoint of the PBX"]
+    assert any("cannot be reached now: PJSIP/2002" in text for text in of(findings, "phones"))
+
+
+async def test_missing_tags_are_seen_where_the_files_can_be_read(pbx: Pbx, tmp_path: Path) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    for name in ("http.conf", "manager.conf", "musiconhold.conf"):
+        (etc / name).write_text((pbx.folder / "etc" / name).read_text())
+    (etc / "ari.conf").write_text("[general]\nenabled=yes\nchannelvars=OTHER\n")
+    findings = await found(tmp_path, config(pbx), etc)
+    assert faults(findings) == [
+        "ari.conf: channelvars lacks CALLBRIDGE_CALL, CALLBRIDGE_ROLE: after a restart calls are not found again"
+    ]
+    assert any("VarSet is more than half" in text for text in of(findings, "stasis.conf"))
+
+
+async def test_the_command_ends_with_1_on_a_fault_and_0_without(pbx: Pbx, tmp_path: Path) -> None:
+    path = tmp_path / "callbridge.yaml"
+    codes = []
+    for settings in (config(pbx), config(pbx, ari={"password": "wrong"})):
+        path.write_text(json.dumps(settings))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "callbridge", "doctor", "-c", str(path)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, trouble = await process.communicate()
+        assert trouble == b""
+        assert b" faults" in said or b" fault," in said
+        codes.append(process.returncode)
+    assert codes == [0, 1]

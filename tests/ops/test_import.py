@@ -1,0 +1,187 @@
+"""queues.conf as our configuration: it passes `check`, means the same, and says what it could not carry over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callbridge.cli import main
+from callbridge.conf_files import read_conf
+from callbridge.core.plan import Pick
+from callbridge.importing import Imported, convert
+from callbridge.settings import Settings, load
+from callbridge.wire.asterisk_conf import parse
+
+REAL = """\
+[general]
+persistentmembers = yes
+autofill = yes
+monitor-type = MixMonitor
+
+[standard](!)          ; what our queues share
+strategy = rrmemory
+timeout = 20
+wrapuptime = 10
+joinempty = yes
+ringinuse = no
+musicclass = jazz
+
+[support](standard)
+servicelevel = 30
+weight = 5
+announce-frequency = 60
+member => PJSIP/1001,0,Alice Morgan
+member => PJSIP/1002,1,王小明
+member => SIP/1003,2,"Zoë Ó Briain"
+member = PJSIP/1004
+
+[sales team](standard)
+strategy = linear
+member => PJSIP/1001,3,Alice Morgan
+member => Local/1005@from-queue/n,0,Ben Carter,hint:1005@ext-local
+
+[500]
+timeout = soon
+#include members.conf
+"""
+MEMBERS = "member => pjsip/1002,0,Wang Xiaoming\nmember => Local/s@somewhere,0\nthis line is broken\n"
+EXTENSIONS = """\
+[from-trunk]
+exten => 4420,1,Answer()
+ same => n,Queue(support,t,,,300)
+exten => 4421,1,Queue(sales team)
+exten => 4422,1,Queue(gone)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "queues.conf").write_text(REAL)
+    (tmp_path / "members.conf").write_text(MEMBERS)
+    (tmp_path / "extensions.conf").write_text(EXTENSIONS)
+    return tmp_path
+
+
+def imported(text: str) -> Imported:
+    return convert(parse(text, "queues.conf"))
+
+
+def loaded(result: Imported, folder: Path) -> Settings:
+    path = folder / "callbridge.yaml"
+    path.write_text(result.text)
+    return load(path, {})
+
+
+def test_a_real_file_comes_over_with_members_penalties_and_times(folder: Path) -> None:
+    result = convert(read_conf(folder / "queues.conf"), read_conf(folder / "extensions.conf"))
+    plan = loaded(result, folder).plan()
+    support = plan.queues["support"]
+    assert (support.ring_for, support.wrap_up, support.music) == (20.0, 10.0, "jazz")
+    ladder = support.ladders["standard"]
+    assert [(step.needs.text, step.lasts) for step in ladder.steps] == [("support >= 3", None)]
+    assert support.pick is Pick.HIGHEST_LEVEL
+    assert plan.queues["500"].pick is Pick.LONGEST_IDLE
+    assert ladder.answer_within == 30.0
+    assert dict(plan.agents["1001"].skills) == {"support": 5, "sales-team": 4}
+    assert dict(plan.agents["1002"].skills) == {"support": 4, "skill-500": 5}
+    assert (plan.agents["1003"].name, plan.agents["1003"].phone) == ("Zoë Ó Briain", "SIP/1003")
+    assert plan.agents["1005"].phone == "PJSIP/1005"
+    assert plan.entries == {"support": "support", "sales-team": "sales-team", "500": "500"}
+
+
+def test_callers_may_wait_for_the_lower_penalties_first(folder: Path) -> None:
+    plan = loaded(convert(read_conf(folder / "queues.conf"), widen=30.0), folder).plan()
+    steps = [(step.needs.text, step.lasts) for step in plan.queues["support"].ladders["standard"].steps]
+    assert steps == [("support >= 5", 30.0), ("support >= 4", 30.0), ("support >= 3", None)]
+
+
+def test_what_could_not_be_carried_over_stands_in_comments(folder: Path) -> None:
+    result = convert(read_conf(folder / "queues.conf"), read_conf(folder / "extensions.conf"))
+    for said in (
+        "# was: [general] persistentmembers = yes",
+        "# was: [general] monitor-type = MixMonitor",
+        "# was: strategy = linear",
+        "# was: weight = 5",
+        "# was: announce-frequency = 60",
+        "# was: [sales team]",
+        "# was: also called Wang Xiaoming",
+        "# from-trunk,4420 called Queue(support); now: Goto(callbridge-inbound,support,1)",
+        "# not read: ",
+    ):
+        assert said in result.text
+    doubts = "\n".join(result.doubts)
+    for said in ("Local/s@somewhere", "timeout = soon", "Queue(gone)", "was taken for PJSIP/1005", "this line is broken"):
+        assert said in doubts
+
+
+def test_the_order_in_which_agents_are_asked_is_that_of_the_penalties(tmp_path: Path) -> None:
+    lines = "".join(f"member => PJSIP/{number},{number * 10}\n" for number in range(8))
+    result = imported(f"[q]\n{lines}")
+    agents = loaded(result, tmp_path).plan().agents
+    levels = [dict(agents[str(number)].skills)["q"] for number in range(8)]
+    assert levels == sorted(levels, reverse=True)
+    assert set(levels) == {1, 2, 3, 4, 5}
+    assert "8 different penalties" in "\n".join(result.doubts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[empty]\n",
+        "[q]\nmember => PJSIP/1\n[q]\nmember => PJSIP/2\n",
+        "[a b]\n[a-b]\n[a.b]\n[and]\n[yes]\n[x]\n[客服]\nmember => PJSIP/1,0,李娜\n",
+        "[q]\nmember =>\nmember => ,,\nmember => PJSIP/1,x,Name\nmember => Agent/1\nmember => PJSIP/1@trunk\n",
+        "[q]\nmember => PJSIP/1,0,\"${NAME} : # 'x' \\ ok\"\nmusicclass = ${M}\n",
+        "[q]\ntimeout=0\nwrapuptime=99999999\nservicelevel=-1\nstrategy=unheard\n",
+        "[q]\nmember => PJSIP/1,0,Tab\tand\x07bell\n",
+        "[q]\n" + "".join(f"member => PJSIP/{number},{number % 3},{'N' * 300}\n" for number in range(50)),
+    ],
+)
+def test_whatever_the_file_holds_the_result_passes_check(text: str, tmp_path: Path) -> None:
+    loaded(imported(text), tmp_path)
+
+
+WORDS = st.text(alphabet="ab1 ,=>[](){}:#'\"\\$%&*!?|-_/@.\tü客\x00\x1b", max_size=12)
+
+
+@given(st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_odd_names_never_break_the_result(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+    text = "".join(
+        f"[{queue}]\nmember => PJSIP/{agent},1,{name}\nmember => {name}\nmusicclass={agent}\n" for queue, agent, name in rows
+    )
+    loaded(imported(f"[one]\n{text}"), tmp_path_factory.mktemp("odd"))
+
+
+def test_a_file_in_latin_letters_is_read_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "queues.conf"
+    path.write_bytes("[q]\r\nmember => PJSIP/1,0,Zoë\r\n".encode("cp1252"))
+    assert main(["import", str(path)]) == 0
+    said = capsys.readouterr()
+    assert 'name: "Zoë"' in said.out
+    assert "read as Windows-1252" in said.err
+    assert "1 queues and 1 agents" in said.err
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "none.conf")]) == 1
+    assert capsys.readouterr().err == f"callbridge: {tmp_path / 'none.conf'}: No such file or directory\n"
+    assert main(["import", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "[general]\nautofill=yes\n", "[t](!)\n"])
+def test_a_file_without_queues_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "queues.conf").write_text(text)
+    assert main(["import", str(tmp_path / "queues.conf")]) == 1
+    assert capsys.readouterr() == ("", f"callbridge: {tmp_path / 'queues.conf'}: no queue is in it\n")
+
+
+def test_the_printed_configuration_passes_the_command_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(folder / "queues.conf"), "--extensions", str(folder / "extensions.conf")]) == 0
+    (folder / "callbridge.yaml").write_text(capsys.readouterr().out)
+    assert main(["check", "-c", str(folder / "callbridge.yaml")]) == 0
+    assert "queue support: highest_level, rings 20s, wrap-up 10s" in capsys.readouterr().out
