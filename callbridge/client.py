@@ -159,7 +159,8 @@ def _problem(refusal: urllib.error.HTTPError) -> ApiError:
         problem = json.load(refusal)
         if refusal.code == 503 and "missing" in problem:
             return Unready([str(each) for each in problem["missing"]])
-        text = str(problem.get("detail") or problem.get("title") or refusal)
+        unknown = "the server has no such thing; is it older than this command?" if refusal.code == 404 else ""
+        text = str(problem.get("detail") or unknown or problem.get("title") or refusal)
         faults = [_fault(each) for each in problem.get("faults") or ()]
     except (OSError, ValueError, AttributeError, TypeError):
         text, faults = f"the server said {refusal.code} {refusal.reason}", []

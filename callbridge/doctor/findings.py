@@ -65,7 +65,8 @@ def findings_table(findings: Sequence[Finding], *, colour: bool | None = None, w
         if finding.todo:
             said.append(f"\n-> {printable(finding.todo)}", style="italic")
         table.add_row(Text(finding.level.value, style=_STYLES[finding.level]), Text(printable(finding.about)), said)
-    return f"{render(table, colour=colour, width=width)}\n{summary(findings)}"
+    lines = [line.rstrip() for line in render(table, colour=colour, width=width).splitlines()]
+    return "\n".join([*lines, summary(findings)])
 
 
 def summary(findings: Iterable[Finding]) -> str:
