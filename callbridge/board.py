@@ -115,7 +115,9 @@ def _head(known: Known, at: float) -> Text:
 
 def _alerts(known: Known, now: float) -> Text:
     late = Counter(str(row.get("queue")) for row in known.waiting if _late(row, now))
-    said = [*known.alerts, *(f"{queue}: {number} over target" for queue, number in late.items())]
+    told = Counter(str(row.get("queue")) for row in known.waiting)
+    more = {str(row.get("name")) for row in known.queues if int(row.get("waiting", 0)) > told[str(row.get("name"))]}
+    said = [*known.alerts, *(f"{queue}: {number}{'+' if queue in more else ''} over target" for queue, number in late.items())]
     offline = [str(row.get("id")) for row in known.agents if row.get("state") == "offline"]
     if offline:
         said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")

@@ -7,7 +7,7 @@ the moment of asking, in epoch seconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -23,7 +23,7 @@ from callbridge.core.world import World
 
 MOST_SHOWN = 10
 """Callers of one queue that are explained one by one."""
-MOST_LOOKED_AT = 500
+MOST_LOOKED_AT = 200
 """Callers of one queue, from the first on, that are looked at for one agent."""
 
 
@@ -44,13 +44,17 @@ class Waiter:
         return max(0.0, now - self.call.arrived_at)
 
 
-def inside(world: World) -> dict[str, list[Call]]:
-    """The calls that have a place in a queue, by queue, in no order: one look at all calls."""
-    found: dict[str, list[Call]] = {queue: [] for queue in world.plan.queues}
-    for call in world.calls.rows().values():
+Lines = Mapping[str, Sequence[Call]]
+"""Calls that have a place in a queue, by queue."""
+
+
+def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[Call]]:
+    """Calls by the queue that they are in, of each the ``most`` that are served first. Rows are frozen: any thread may do it."""
+    found: dict[str, list[Call]] = {}
+    for call in calls:
         if call.visit is not None:
             found.setdefault(call.visit.queue, []).append(call)
-    return found
+    return found if most is None else {queue: nsmallest(most, inside, key=_rank) for queue, inside in found.items()}
 
 
 def in_order(world: World, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
@@ -84,8 +88,8 @@ def _in_force(waiter: Waiter) -> Requirement | None:
 # -- an agent: why do I get no calls? -------------------------------------------------------------------------------
 
 
-def explain_agent(world: World, name: str, now: float) -> list[Line] | None:
-    """Why this agent gets calls or none; None when there is no such agent."""
+def explain_agent(world: World, name: str, now: float, calls: Lines | None = None) -> list[Line] | None:
+    """Why this agent gets calls or none; None when there is no such agent. ``calls``: when they are sorted already."""
     agent = world.agents.get(name)
     if agent is None:
         return None
@@ -95,10 +99,10 @@ def explain_agent(world: World, name: str, now: float) -> list[Line] | None:
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
         lines.append(Line(code="no_queue", text=f"no step of any queue fits the skills: {_skills(agent)}"))
-    calls = inside(world)
+    calls = by_queue(world.calls.rows().values()) if calls is None else calls
     for queue in world.plan.queues.values():
         if queue.name in names:
-            lines += _about_queue(world, agent, queue, in_order(world, calls[queue.name], MOST_LOOKED_AT), now)
+            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MOST_LOOKED_AT), now)
         else:
             lines.append(_not_of(agent, queue))
     return lines
@@ -237,25 +241,27 @@ def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, floa
 # -- a queue: who waits, and why is nobody offered? -----------------------------------------------------------------
 
 
-def explain_queue(world: World, name: str, now: float) -> list[Line] | None:
+def explain_queue(world: World, name: str, now: float, calls: Lines | None = None) -> list[Line] | None:
     """Who waits, who fits now, and why the first caller is not offered; None when there is no such queue."""
     queue = world.plan.queues.get(name)
     if queue is None:
         return None
     lines = [*_house(world), *_staff(world, queue, now)]
-    calls = inside(world)[name]
-    if not calls:
+    calls = by_queue(world.calls.rows().values()) if calls is None else calls
+    inside = calls.get(name, ())
+    if not inside:
         lines.append(Line(code="nobody_waits", text="nobody waits"))
     told: set[str] = set()
-    for waiter in in_order(world, calls, MOST_SHOWN):
+    for waiter in in_order(world, inside, MOST_SHOWN):
         lines += explain_waiter(world, waiter, now, told)
-    if len(calls) > MOST_SHOWN:
-        lines.append(Line(code="more", text=f"{len(calls) - MOST_SHOWN} more wait behind them"))
+    if len(inside) > MOST_SHOWN:
+        lines.append(Line(code="more", text=f"{len(inside) - MOST_SHOWN} more wait behind them"))
     return lines
 
 
 def _staff(world: World, queue: QueuePlan, now: float) -> Iterator[Line]:
-    members = [agent for agent in world.agents.values() if world.matcher.serves(agent.profile, queue)]
+    serves = {profile: world.matcher.serves(profile, queue) for profile in {agent.profile for agent in world.agents.values()}}
+    members = [agent for agent in world.agents.values() if serves[agent.profile]]
     states = Counter(published(agent)[0].value for agent in members)
     told = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(states.items()))
     how = "longest idle first" if queue.pick is Pick.LONGEST_IDLE else "highest level first"

@@ -1,15 +1,16 @@
 """HTTP routes that answer "why": ``/api/explain/{agents|queues|calls}/{id}``, and ``/api/waiting`` for wallboards.
 
-The world is read on the loop that owns it, so what is explained is one moment. A call that lives is told from memory,
-one that ended from memory or, after a restart, from the archive.
+The world is read on the loop that owns it; only sorting its (frozen) calls, which may be many, is left to a thread.
+A call that lives is told from memory, one that ended from memory or, after a restart, from the archive.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callbridge.adapters.explain import Waiter, explain_agent, explain_queue, explain_waiter, in_order, inside
+from callbridge.adapters.explain import Lines, Waiter, by_queue, explain_agent, explain_queue, explain_waiter, in_order
 from callbridge.adapters.retell import retell
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.story_archive import StoryArchive
@@ -19,7 +20,7 @@ from callbridge.core.events import BYPASS
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
 
-MOST_WAITING = 50
+MOST_WAITING = 20
 """Callers told of each queue; how many wait in all is in the queue's own view."""
 
 
@@ -35,12 +36,14 @@ class Explainer:
         self._now = now
         self._archive = archive
 
-    def agent(self, name: str) -> dict[str, Any] | None:
-        lines = explain_agent(self._world, name, self._now())
+    async def agent(self, name: str) -> dict[str, Any] | None:
+        calls = await self._lines()
+        lines = explain_agent(self._world, name, self._now(), calls)
         return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
 
-    def queue(self, name: str) -> dict[str, Any] | None:
-        lines = explain_queue(self._world, name, self._now())
+    async def queue(self, name: str) -> dict[str, Any] | None:
+        calls = await self._lines()
+        lines = explain_queue(self._world, name, self._now(), calls)
         return None if lines is None else {"name": name, **(self._board.queue(name) or {}), "lines": _plain(lines)}
 
     async def call(self, name: str) -> dict[str, Any] | None:
@@ -58,10 +61,14 @@ class Explainer:
         state = {} if view is None else dict(view)
         return {"id": name, **({"state": "ended"} | state), "lines": _plain(lines), "story": story}
 
-    def waiting(self) -> dict[str, Any]:
+    async def _lines(self, most: int | None = None) -> Lines:
+        return await asyncio.to_thread(by_queue, list(self._world.calls.rows().values()), most)
+
+    async def waiting(self) -> dict[str, Any]:
         """The first callers of every queue, in the order in which they are served, and whether bypass is on."""
+        calls = await self._lines(MOST_WAITING)
         now, world = self._now(), self._world
-        lines = (in_order(world, calls, MOST_WAITING) for calls in inside(world).values())
+        lines = (in_order(world, line) for line in calls.values())
         rows = [self._row(one, now) for line in lines for one in line]
         return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows}
 
@@ -82,7 +89,7 @@ class Explainer:
         if call is None:
             return ()
         if call.visit is not None:
-            line = in_order(self._world, inside(self._world)[call.visit.queue])
+            line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
             (found,) = (one for one in line if one.call.id == name)
             return [*explain_waiter(self._world, found, now)]
         if call.segment is not None:

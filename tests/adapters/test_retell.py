@@ -217,5 +217,6 @@ async def test_every_living_call_and_agent_can_be_explained_at_any_moment() -> N
             assert found is not None
             assert found["lines"]
         for name in desk.busy.world.plan.agents:
-            assert explainer.agent(name)
-        assert all(explainer.queue(name) for name in desk.busy.world.plan.queues)
+            assert await explainer.agent(name)
+        for name in desk.busy.world.plan.queues:
+            assert await explainer.queue(name)
