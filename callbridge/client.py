@@ -98,18 +98,6 @@ class Client:
         except (OSError, ValueError, http.client.HTTPException) as trouble:
             raise self._trouble(trouble) from None
 
-    def act_on_call(self, call: str, act: str, **body: str | float) -> dict[str, Any]:
-        """Ask something about a call: ``hang-up``, ``move`` (to="queue:NAME"), ``head-start`` (seconds), ``pull``."""
-        return self._dict(self._ask("POST", f"/api/calls/{urllib.parse.quote(call, safe='')}/{act}", body))
-
-    def reload(self) -> None:
-        """Put the configuration in force. ApiError names the faults for which it was refused."""
-        self._ask("POST", "/api/reload", {})
-
-    def bypass(self, on: bool | None = None) -> dict[str, Any]:
-        """How the bypass stands; turn it first when ``on`` is given."""
-        return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
-
     def _list(self, path: str, key: str) -> list[dict[str, Any]]:
         answer = self._ask("GET", path)
         rows = answer.get(key, []) if isinstance(answer, dict) else answer

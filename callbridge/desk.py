@@ -44,8 +44,7 @@ class Desk:
         return self._app.board
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        explainer = self._app.explainer
-        return await {"agents": explainer.agent, "queues": explainer.queue, "calls": explainer.call}[kind](name)
+        return await self._app.explainer.explain(kind, name)
 
     async def waiting(self) -> dict[str, Any]:
         return await self._app.explainer.waiting()

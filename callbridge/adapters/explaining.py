@@ -36,6 +36,16 @@ class Explainer:
         self._now = now
         self._archive = archive
 
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        """``kind``: ``agents``, ``queues`` or ``calls``. None when there is no such thing."""
+        match kind:
+            case "agents":
+                return await self.agent(name)
+            case "queues":
+                return await self.queue(name)
+            case _:
+                return await self.call(name)
+
     async def agent(self, name: str) -> dict[str, Any] | None:
         calls = await self._lines()
         lines = explain_agent(self._world, name, self._now(), calls)

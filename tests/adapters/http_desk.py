@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
+from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.views import Board
@@ -63,6 +64,15 @@ class ToyDesk:
 
     def board(self) -> Board:
         return self.made
+
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        return await self._explainer().explain(kind, name)
+
+    async def waiting(self) -> dict[str, Any]:
+        return await self._explainer().waiting()
+
+    def _explainer(self) -> Explainer:
+        return Explainer(self.busy.world, self.made, self.stories, self.now)
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         return self.stories.story(call)

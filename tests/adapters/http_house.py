@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.stories import Stories
@@ -91,6 +92,15 @@ class House:
 
     def board(self) -> Board:
         return self.views
+
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        return await self._explainer().explain(kind, name)
+
+    async def waiting(self) -> dict[str, Any]:
+        return await self._explainer().waiting()
+
+    def _explainer(self) -> Explainer:
+        return Explainer(self.world, self.views, self.stories, self.now)
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         return self.stories.story(call)

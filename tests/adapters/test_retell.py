@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.codec import fact_type
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.http import HttpSettings, Probes, make_app
+from callbridge.adapters.http import HttpSettings
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.retell import _SILENT, _WORDS, retell
 from callbridge.adapters.store import Delta, Meta
@@ -22,7 +21,7 @@ from callbridge.core.events import CallAsk, CallAsked
 from callbridge.core.facts import AnyFact
 from callbridge.core.plan import ToAgent
 from tests.adapters.conftest import RedisServer
-from tests.adapters.test_http import ToyDesk
+from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.worlds import Busy
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
@@ -185,16 +184,10 @@ async def test_after_a_restart_the_call_is_told_from_its_beginning(redis_server:
 # -- over HTTP ------------------------------------------------------------------------------------------------------
 
 
-async def _nothing() -> bytes:
-    return b""
-
-
 async def test_explanations_and_the_line_of_callers_come_over_http() -> None:
     desk = ToyDesk()
     desk.run(80)
-    explainer = Explainer(desk.busy.world, desk.made, desk.stories, lambda: desk.busy.now)
-    probes = Probes(healthy=lambda: True, ready=list, metrics=_nothing)
-    async with TestClient(TestServer(make_app(HttpSettings(), desk, probes, explainer))) as client:
+    async with client_of(desk, HttpSettings()) as client:
         waiting = await (await client.get("/api/waiting")).json()
         assert waiting["bypass"] is False
         first = waiting["waiting"][0]
