@@ -48,6 +48,11 @@ async def test_health_and_metrics_need_no_token(client: Client) -> None:
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
 
 
+async def test_a_load_balancer_may_ask_for_the_head_only(client: Client) -> None:
+    answer = await client.head("/readyz")
+    assert (answer.status, await answer.read()) == (200, b"")
+
+
 async def test_what_is_missing_is_told(desk: ToyDesk) -> None:
     async with client_of(desk, HttpSettings(), probes(healthy=False, missing=("ari of pbx",))) as made:
         assert (await made.get("/healthz")).status == 503

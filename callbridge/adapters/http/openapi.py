@@ -46,7 +46,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "security": [] if route.roles is None else [{"token": []}],
     }
     operation["parameters"] += [
-        {"name": query.name, "in": "query", "required": query.required, "description": query.what, "schema": query.schema}
+        {"name": query.name, "in": query.place, "required": query.required, "description": query.what, "schema": query.schema}
         for query in route.query
     ]
     if route.roles is not None:

@@ -7,7 +7,7 @@ OpenAPI document read this table and nothing else.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from callbridge.adapters.http import bodies
 from callbridge.adapters.http.door import Role
@@ -22,12 +22,13 @@ ADMINS = frozenset({Role.ADMIN})
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parameter of the query. ``schema`` is its JSON schema."""
+    """A parameter of the query, or a header. ``schema`` is its JSON schema."""
 
     name: str
     what: str
     schema: dict[str, Any]
     required: bool = False
+    place: Literal["query", "header"] = "query"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ _QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "m
 _CALL = Query("call", "of which call", {"type": "string"}, required=True)
 _LIMIT = Query("limit", "at most so many", {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 1000})
 _TYPES = Query("types", "only facts of these types, joined by commas", {"type": "string", "minLength": 1})
+_LAST = Query("Last-Event-ID", "the id of the last fact that was seen", {"type": "string"}, place="header")
 
 
 def segment(ask: Ask | CallAsk) -> str:
@@ -124,7 +126,7 @@ ROUTES: tuple[Route, ...] = (
         "events",
         "facts as they happen, as server-sent events; Last-Event-ID goes on from there",
         str,
-        query=(_TYPES, _QUEUE),
+        query=(_TYPES, _QUEUE, _LAST),
         faults=(404, 503),
         media="text/event-stream",
     ),

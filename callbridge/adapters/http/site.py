@@ -35,7 +35,10 @@ def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> 
     app = web.Application(middlewares=[timed, problems, guard(settings)], client_max_size=BODY_LIMIT)
     site = _Site(desk, probes, feed, Throttle(settings.logins, now=asyncio.get_running_loop().time))
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _allowed(route, site))
+        handler = _allowed(route, site)
+        app.router.add_route(route.method, route.path, handler)
+        if route.roles is None:
+            app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # as probes of load balancers ask
 
     async def close(_: web.Application) -> None:
         feed.close()
@@ -247,7 +250,7 @@ class _Site:
 
 def _check_query(request: web.Request, route: Route) -> None:
     """A misspelt parameter that was passed over in silence would give an answer to another question."""
-    known = {query.name for query in route.query}
+    known = {query.name for query in route.query if query.place == "query"}
     for name in request.query:
         if name not in known:
             raise Problem(400, "no such parameter", parameter=name[:64], known=sorted(known))
