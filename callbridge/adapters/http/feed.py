@@ -38,6 +38,14 @@ class Wanted:
         )
 
 
+@dataclass(slots=True)
+class _Told:
+    """A fact, and its text once somebody wanted it: it is made for all readers once."""
+
+    fact: AnyFact
+    text: bytes = b""
+
+
 class Feed:
     """``run`` names this run and begins every id, so that ids of another are known as such; ``seq``: of the last fact
     before this run."""
@@ -48,7 +56,7 @@ class Feed:
         self._run = run
         self._masked = masked
         self._kept = kept
-        self._facts: deque[AnyFact] = deque(maxlen=kept)
+        self._facts: deque[_Told] = deque(maxlen=kept)
         self._forgotten = seq
         """The seq of the last fact that is not kept."""
         self.end = 0
@@ -59,8 +67,8 @@ class Feed:
         """Take in facts; returns at once."""
         for fact in facts:
             if len(self._facts) == self._kept:
-                self._forgotten = self._facts[0].seq
-            self._facts.append(fact)
+                self._forgotten = self._facts[0].fact.seq
+            self._facts.append(_Told(fact))
             self.end += 1
         self._wake()
 
@@ -101,7 +109,7 @@ class Feed:
         """The wanted among the next facts from ``place`` on, as server-sent events, and the place behind them."""
         after = min(place + AT_A_TIME, self.end)
         facts = [self._facts[index - self._start] for index in range(place, after)]
-        return [self._event(fact) for fact in facts if wanted.takes(fact)], after
+        return [self._event(one) for one in facts if wanted.takes(one.fact)], after
 
     async def news(self) -> None:
         """Return when something was told."""
@@ -112,11 +120,13 @@ class Feed:
         return self.end - len(self._facts)
 
     def _seq_before(self, place: int) -> int:
-        return self._facts[place - self._start - 1].seq if place > self._start else self._forgotten
+        return self._facts[place - self._start - 1].fact.seq if place > self._start else self._forgotten
 
-    def _event(self, fact: AnyFact) -> bytes:
-        fact_id = f"{self._run}-{fact.seq}"
-        return sse(fact_type(fact), {"id": fact_id, **told(fact, mask=self._masked)}, fact_id)
+    def _event(self, one: _Told) -> bytes:
+        if not one.text:
+            fact_id = f"{self._run}-{one.fact.seq}"
+            one.text = sse(fact_type(one.fact), {"id": fact_id, **told(one.fact, mask=self._masked)}, fact_id)
+        return one.text
 
 
 class Reader:
