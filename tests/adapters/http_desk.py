@@ -30,6 +30,7 @@ class ToyDesk:
         self.fault: Exception | None = None
         self.faults: list[str] = []
         self.reloads = 0
+        self.looked = 0
         self.asked: list[AgentAsked | CallAsked | SwitchTurned] = []
 
     def run(self, times: int) -> None:
@@ -63,6 +64,7 @@ class ToyDesk:
         return self.busy.world.switches.get(name)
 
     def board(self) -> Board:
+        self.looked += 1
         return self.made
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:

@@ -272,13 +272,16 @@ async def test_a_slow_reader_of_a_long_answer_is_cut_off(desk: ToyDesk) -> None:
             await loop.sock_connect(slow, ("127.0.0.1", port))
             asked = "GET /api/calls HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer root\r\n\r\n"
             await loop.sock_sendall(slow, asked.encode() * 100)
-            await asyncio.sleep(0.8)
+            answered = -1
+            while desk.looked != answered:  # the server goes on as long as the system takes its answers
+                answered = desk.looked
+                await asyncio.sleep(0.8)
             read = 0
             with contextlib.suppress(ConnectionError):
                 while more := await loop.sock_recv(slow, 65536):
                     read += len(more)
         whole = len(await send(port, f"GET /api/calls HTTP/1.1\r\n{HEAD}\r\n".encode())) * 100
-    assert 0 < read < whole / 2
+    assert 0 < read < whole * 0.9
 
 
 def test_the_memory_of_a_throttle_is_bounded() -> None:

@@ -212,8 +212,6 @@ async def test_the_end_of_the_server_ends_the_streams(desk: ToyDesk) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer root\r\n\r\n")
         await reader.readuntil(b"hello")
-        began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 0.5
     assert (await reader.read()).endswith(b"0\r\n\r\n")
     writer.close()
 
