@@ -52,6 +52,16 @@ MATRIX = {
     "POST /api/calls/{id}/move": "sA",
     "POST /api/calls/{id}/head-start": "sA",
     "POST /api/calls/{id}/pull": "sA",
+    "POST /api/calls/{id}/hand-on": "asA",
+    "POST /api/calls/{id}/consult": "asA",
+    "POST /api/calls/{id}/complete": "asA",
+    "POST /api/calls/{id}/return": "asA",
+    "POST /api/calls/{id}/conference": "asA",
+    "POST /api/calls/{id}/listen": "sA",
+    "POST /api/calls/{id}/whisper": "sA",
+    "POST /api/calls/{id}/barge": "sA",
+    "POST /api/calls/{id}/take-over": "sA",
+    "POST /api/calls/{id}/release": "sA",
     "POST /api/reload": "A",
     "GET /api/bypass": "vsA",
     "POST /api/bypass": "A",
@@ -199,6 +209,11 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
         ("move", {"to": "queue:"}),
         ("move", {"to": "queue:a\r\nb"}),
         ("pull", {"to": "number:0044123"}),
+        ("consult", {"to": "queue:q1"}),
+        ("hand-on", {"to": "number:1&PJSIP/trunk"}),
+        ("hand-on", {"to": "number:"}),
+        ("hand-on", {"to": "x agent:a0"}),
+        ("listen", {"phone": "Local/1@from-trunk"}),
         ("head-start", {"seconds": -1}),
         ("head-start", {"seconds": "soon"}),
         ("head-start", {"seconds": 1e300}),
@@ -211,6 +226,16 @@ async def test_what_makes_no_sense_about_a_call_is_refused(desk: ToyDesk, client
     assert answer.status == 400
     assert (await answer.json())["faults"]
     assert desk.asked == []
+
+
+async def test_an_agent_hands_on_the_call_in_hand_and_no_other(desk: ToyDesk, client: Client) -> None:
+    own = desk.made.agents["a0"].call
+    other = next(name for name in desk.made.calls if name != own)
+    answer = await client.post(f"/api/calls/{other}/hand-on", json={"to": "queue:q1"}, headers=bearer(Role.AGENT))
+    assert answer.status == 403
+    answer = await client.post(f"/api/calls/{own}/hand-on", json={"to": "agent:a1"}, headers=bearer(Role.AGENT))
+    assert (answer.status, (await answer.json())["detail"]) == (409, "no agent talks to the caller")
+    assert [(getattr(event, "to", None), event.by) for event in desk.asked] == [(ToAgent("a1"), "a0")]
 
 
 async def test_nothing_unknown_reaches_the_core(desk: ToyDesk, client: Client) -> None:

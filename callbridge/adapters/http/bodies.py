@@ -18,6 +18,8 @@ BODY_PATIENCE = 10.0
 """Seconds in which they must be here."""
 _PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
+_NUMBER = r"^number:\+?[0-9*#]{1,32}$"
+"""What can be dialled: never more than a number."""
 _LONGEST = 30 * 86_400.0
 
 
@@ -30,7 +32,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class LoginBody(Body):
+class PhoneBody(Body):
     """An endpoint of the PBX: never a dial string that leads into the dialplan or out of a trunk. None: the one in force."""
 
     phone: str = Field(default="", max_length=80, pattern=r"^(?:(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
@@ -68,6 +70,18 @@ class ToAgentBody(TargetBody):
     """``agent:ID``."""
 
     to: str = Field(pattern=f"^agent:{_NAME}", examples=["agent:1001"])
+
+
+class ToPersonBody(TargetBody):
+    """``agent:ID`` or ``number:DIGITS``, somebody outside."""
+
+    to: str = Field(pattern=f"^agent:{_NAME}|{_NUMBER}", examples=["agent:1001", "number:+493012345"])
+
+
+class ToAnyBody(TargetBody):
+    """``queue:NAME``, ``agent:ID`` or ``number:DIGITS``, somebody outside."""
+
+    to: str = Field(pattern=f"^queue:{_NAME}|^agent:{_NAME}|{_NUMBER}", examples=["queue:support", "number:+493012345"])
 
 
 class SecondsBody(Body):

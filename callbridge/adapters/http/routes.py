@@ -50,7 +50,7 @@ class Route:
 
 
 AGENT_ACTS: dict[Ask, tuple[type[bodies.Body], str]] = {
-    Ask.LOGIN: (bodies.LoginBody, "log in and be ready, here or at another phone"),
+    Ask.LOGIN: (bodies.PhoneBody, "log in and be ready, here or at another phone"),
     Ask.READY: (bodies.Body, "be ready for calls"),
     Ask.NOT_READY: (bodies.ReasonBody, "take no calls, now or after the one in hand"),
     Ask.LOGOUT: (bodies.Body, "log out"),
@@ -63,6 +63,16 @@ CALL_ACTS: dict[CallAsk, tuple[type[bodies.Body], frozenset[Role], str]] = {
     CallAsk.MOVE: (bodies.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
     CallAsk.HEAD_START: (bodies.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
     CallAsk.PULL: (bodies.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
+    CallAsk.HAND_ON: (bodies.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
+    CallAsk.CONSULT: (bodies.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
+    CallAsk.COMPLETE: (bodies.Body, STAFF, "after a consult: the agent leaves, the others go on"),
+    CallAsk.RETURN: (bodies.Body, STAFF, "after a consult: back to the caller"),
+    CallAsk.CONFERENCE: (bodies.Body, STAFF, "after a consult: all three"),
+    CallAsk.LISTEN: (bodies.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
+    CallAsk.WHISPER: (bodies.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
+    CallAsk.BARGE: (bodies.PhoneBody, SUPERVISORS, "take part in the talk"),
+    CallAsk.TAKE_OVER: (bodies.PhoneBody, SUPERVISORS, "take the agent's place"),
+    CallAsk.RELEASE: (bodies.Body, SUPERVISORS, "leave the talk again"),
 }
 
 _QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "minLength": 1})

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.codec import FACT_TYPES
-from callbridge.adapters.http.bodies import BODY_LIMIT, Body, LoginBody, ReasonBody, SecondsBody, SwitchBody, TargetBody, body_of
+from callbridge.adapters.http.bodies import BODY_LIMIT, Body, PhoneBody, ReasonBody, SecondsBody, SwitchBody, TargetBody, body_of
 from callbridge.adapters.http.desk import Desk, Probes
 from callbridge.adapters.http.door import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.events import stream
@@ -209,7 +209,7 @@ class _Site:
                 raise Problem(429, "too many log-ins of this agent", retry_after=wait)
             self._logins.count(agent)
         reason = body.reason if isinstance(body, ReasonBody) else ""
-        phone = body.phone if isinstance(body, LoginBody) else ""
+        phone = body.phone if isinstance(body, PhoneBody) else ""
         event = AgentAsked(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
         _check(await self._desk.ask(event), agent=agent)
         return self._agent(agent)
@@ -224,7 +224,8 @@ class _Site:
         body = await body_of(request, route.body or Body)
         to = body.target() if isinstance(body, TargetBody) else None
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
-        event = CallAsked(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, by=who.by)
+        phone = body.phone if isinstance(body, PhoneBody) else ""
+        event = CallAsked(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, phone=phone, by=who.by)
         _check(await self._desk.ask(event), call=call)
         return web.json_response({"call": call, "ask": ask.value})
 
