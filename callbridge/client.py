@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT = 10.0
+QUIET = 60.0
+"""Seconds without a word, comments included, after which a stream of events is given up."""
 
 
 class ApiError(Exception):
@@ -86,10 +88,12 @@ class Client:
     def reload(self) -> dict[str, Any]:
         return self._dict(self._ask("POST", "/api/reload", {}))
 
-    def events(self) -> Iterator[dict[str, Any]]:
-        """Facts as they happen, until the server ends it. Raises ApiError, also when it has no such stream."""
+    def events(self, after: str = "") -> Iterator[dict[str, Any]]:
+        """Facts as they happen, from the one with the id ``after`` on, until the server ends it. Raises ApiError, also when
+        it has no such stream."""
+        more = {"Last-Event-ID": after} if after else {}
         try:
-            with self._open("GET", "/api/events", None, "text/event-stream") as answer:
+            with self._open("GET", "/api/events", None, "text/event-stream", QUIET, more) as answer:
                 for line in answer:
                     if line.startswith(b"data:"):
                         fact = json.loads(line[5:])
@@ -113,8 +117,16 @@ class Client:
         except (OSError, ValueError, http.client.HTTPException) as trouble:
             raise self._trouble(trouble) from None
 
-    def _open(self, method: str, path: str, body: Mapping[str, object] | None, accept: str) -> Any:
-        headers = {"Accept": accept}
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        accept: str,
+        timeout: float = TIMEOUT,
+        more: Mapping[str, str] | None = None,
+    ) -> Any:
+        headers = {"Accept": accept, **(more or {})}
         if self.token:
             if not (self.token.isascii() and self.token.isprintable()):
                 raise ApiError("the token holds characters that no token can have; look at $CALLBRIDGE_TOKEN or --token")
@@ -124,7 +136,7 @@ class Client:
             data, headers["Content-Type"] = json.dumps(dict(body)).encode(), "application/json"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         request = urllib.request.Request(self.url.rstrip("/") + path, data=data, method=method, headers=headers)
-        return opener.open(request, timeout=TIMEOUT)
+        return opener.open(request, timeout=timeout)
 
     def _trouble(self, trouble: Exception) -> ApiError:
         if isinstance(trouble, urllib.error.HTTPError):

@@ -105,9 +105,11 @@ class Watch:
 
     def _listen(self) -> None:
         """Events make the board quicker and bring alerts; without them it is asked for once in a while."""
+        last = ""
         while not self._ended.is_set():
             try:
-                for fact in self._client.events():
+                for fact in self._client.events(last):
+                    last = str(fact.get("id") or last)
                     alert = alert_of(fact)
                     if alert is not None:
                         self._alerts = [*self._alerts, (time.time(), alert)]
