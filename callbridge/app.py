@@ -21,6 +21,7 @@ from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import FactStream
+from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
 from callbridge.adapters.http import Feed, Probes, listening, make_app
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
@@ -34,9 +35,10 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.events import PlanChanged
+from callbridge.core.events import BYPASS, PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
+from callbridge.core.switches import is_on
 from callbridge.core.world import World
 from callbridge.desk import Desk, http_settings
 from callbridge.publisher import Publisher, boot_name
@@ -48,7 +50,7 @@ from callbridge.settings import ConfigFaults, Settings, load
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
-RESTART_ONLY = ("instance", "pbx", "redis", "http", "log")
+RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "fallback")
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
@@ -66,6 +68,7 @@ class App:
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.links: dict[str, Ari] = {}
         self.phones: dict[str, Ami] = {}
+        self.fallbacks: list[FallbackQueue] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
 
@@ -109,7 +112,7 @@ class App:
             resync=self._resync,
             caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
-            watcher=Publisher(self.world, self.board, self.metrics, self.stories, self.feed, facts, projection),
+            watcher=Publisher(self.world, self.board, self.metrics, self.stories, self.feed, facts, projection, self.fallbacks),
         )
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
@@ -120,6 +123,8 @@ class App:
         for name, link in self.links.items():
             self._run(f"ari {name}", link.run())
             self._run(f"ami {name}", self.phones[name].run())
+        for fallback in self.fallbacks:
+            self._run(f"fallback {fallback.settings.pbx}", fallback.run())
         gc.freeze()  # what lives as long as the process need not be looked at again and again
         gc.enable()
 
@@ -200,6 +205,25 @@ class App:
                 last_heard_at=last_heard_at,
             )
             self.phones[pbx.name] = Ami(ami, tell=self.runtime.tell, now=self.clock.now, observer=self.metrics)
+            self.fallbacks.append(self._fallback(pbx.name))
+
+    def _fallback(self, pbx: str) -> FallbackQueue:
+        wanted = self.settings.fallback
+        settings = FallbackSettings(
+            pbx=pbx,
+            queue=wanted.queue,
+            return_context=wanted.return_context,
+            mark=self.settings.instance.app,
+            mirror=wanted.mirror,
+            pull_back=wanted.pull_back,
+            leave_alone=wanted.leave_alone,
+        )
+
+        def serving() -> bool:
+            heard = self.links[pbx].fresh and pbx not in self.world.down
+            return heard and self.runtime.accepting and not is_on(self.world, BYPASS)
+
+        return FallbackQueue(settings, self.phones[pbx], self.world, serving=serving, now=self.clock.now)
 
     # -- running ------------------------------------------------------------------------------------------------
 

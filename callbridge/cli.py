@@ -14,7 +14,7 @@ from pathlib import Path
 from callbridge import __version__
 from callbridge import commands as talking
 from callbridge.client import ApiError
-from callbridge.settings import ConfigFaults, check, load
+from callbridge.settings import ConfigFaults, check, load, load_links
 from callbridge.settings.faults import printable
 from callbridge.settings.values import seconds
 
@@ -73,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     _config(checked)
     checked.set_defaults(run=lambda options: check(options.config))
 
+    rescue = commands.add_parser("rescue", help="when callbridge is dead: send the callers it left behind to the fallback")
+    _config(rescue)
+    rescue.add_argument("--watch", action="store_true", help="stay, and look again for as long as it runs")
+    rescue.set_defaults(run=_rescue)
+
     doctor = commands.add_parser("doctor", help="look at the PBX and Redis and say what is missing or dangerous; changes nothing")
     _config(doctor)
     doctor.add_argument("--etc", type=Path, metavar="DIR", help="Asterisk's configuration files, to be read, too")
@@ -115,6 +120,12 @@ def _serve(options: argparse.Namespace) -> int:
     from callbridge.app import serve
 
     return asyncio.run(serve(load(options.config), options.config))
+
+
+def _rescue(options: argparse.Namespace) -> int:
+    from callbridge.rescue import rescue
+
+    return asyncio.run(rescue(*load_links(options.config), watch=options.watch))
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.http import Feed
 from callbridge.adapters.log import FactLog
 from callbridge.adapters.metrics import Metrics
@@ -34,7 +35,9 @@ class Publisher:
         feed: Feed,
         facts: FactLog,
         projection: RedisProjection | None,
+        fallbacks: Sequence[FallbackQueue] = (),
     ) -> None:
+        """``fallbacks`` may be filled later."""
         self._world = world
         self._board = board
         self._metrics = metrics
@@ -42,6 +45,7 @@ class Publisher:
         self._feed = feed
         self._log = facts
         self._projection = projection
+        self._fallbacks = fallbacks
 
     def batch(
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
@@ -51,6 +55,8 @@ class Publisher:
             return
         self._metrics.on_facts(facts)
         self._stories.on_facts(facts)
+        for fallback in self._fallbacks:
+            fallback.note(facts, changed)
         touched = self._board.note(self._world, changed)
         self._feed.on_facts(facts)
         if self._projection is not None:

@@ -44,6 +44,8 @@ class AriSettings:
     echo_every: float = 0.4
     echo_limit: float = 3.0
     """How old a proof of ownership may be; 1.0 where a standby is configured."""
+    stamp_every: float = 3.0
+    """How often the PBX is told that its callers have an owner; ``callbridge rescue`` acts when that stops."""
     ping_every: float = 5.0
     request_timeout: float = 5.0
     connections: int = 64
@@ -85,7 +87,7 @@ class Ari:
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
         self._boot = secrets.token_hex(4)
-        self._beats = 0
+        self._beats = self._stamps = 0
         self._sent_at: dict[str, float] = {}
         self._proven_at = self._last_heard_at = now() if last_heard_at is None else last_heard_at
         self._synced = self._replaced = False
@@ -128,7 +130,7 @@ class Ari:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
                 # Asterisk may have taken us for the owner as early as the handshake began, and as briefly.
                 self._proven_at = asked_at
-                await self._until_lost(self._read(socket), self._beat(http), self._watch(), self._sync(http))
+                await self._until_lost(self._read(socket), self._beat(http), self._stamp(http), self._watch(), self._sync(http))
         except (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as trouble:
             return trouble
         return LinkLost("closed")
@@ -192,6 +194,16 @@ class Ari:
                 # One lost beat is no matter; many show as a late echo.
                 log.info("ari beat failed", pbx=self.settings.name, why=str(trouble))
             await asyncio.sleep(max(0.0, began + self.settings.echo_every - self._now()))
+
+    async def _stamp(self, http: AriHttp) -> NoReturn:
+        while True:
+            if self.fresh:
+                self._stamps += 1
+                try:
+                    await http.write(wire.stamp(self.settings.app, f"{self._boot}:{self._stamps}"))
+                except OrderTrouble as trouble:
+                    log.info("ari stamp failed", pbx=self.settings.name, why=str(trouble))
+            await asyncio.sleep(self.settings.stamp_every if self.fresh else self.settings.echo_every)
 
     def _echoed(self, mark: str) -> None:
         sent_at = self._sent_at.get(mark)

@@ -30,7 +30,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
         tier=event.tier or world.plan.default_tier,
         number=event.number,
         name=event.name,
-        arrived_at=min(event.at, world.now),
+        arrived_at=min(event.at if event.since is None else event.since, world.now),
     )
     leg = legs.open_leg(world, event.leg, Role.CUSTOMER, call=call.id)
     if event.up:

@@ -34,6 +34,8 @@ class CallerArrived(Event):
     up: bool = False
     uniqueid: str = ""
     linkedid: str = ""
+    since: float | None = None
+    """When the caller, who was elsewhere in the PBX meanwhile (the fallback), first came; None: now."""
     overloaded: bool = False
     """The runtime is too far behind to take new calls."""
 

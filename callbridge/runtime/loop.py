@@ -34,7 +34,7 @@ from callbridge.core.events import (
     SwitchTurned,
     Why,
 )
-from callbridge.core.facts import AnyFact, AskRefused
+from callbridge.core.facts import AnyFact, AskRefused, CallDiverted
 from callbridge.core.orders import HangUp, LeaveToDialplan, Order
 from callbridge.core.world import Outcome, World
 from callbridge.runtime.blame import culprit
@@ -255,7 +255,7 @@ class Runtime:
             raise Fatal(f"a {type(event).__name__} could not be stepped: {fault!r}") from fault
         if isinstance(event, CallerArrived):
             self._count_fault()
-            return Outcome(orders=[self._to_fallback(event)])
+            return Outcome(orders=[self._to_fallback(event)], facts=[self._diverted(event)])
         if isinstance(event, FeatureDialled):
             self._count_fault()
             return Outcome(orders=[HangUp(leg=event.leg)])
@@ -271,6 +271,10 @@ class Runtime:
 
     def _to_fallback(self, event: CallerArrived) -> Order:
         return LeaveToDialplan(leg=event.leg, context=self.world.plan.fallback_context, extension=event.entry or "unknown")
+
+    def _diverted(self, event: CallerArrived) -> CallDiverted:
+        seq, at = self.world.next_seq(), self.clock.now()
+        return CallDiverted(seq=seq, at=at, leg=event.leg, entry=event.entry, reason="fault")
 
     def _count_fault(self) -> None:
         now = self.clock.now()

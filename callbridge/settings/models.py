@@ -285,9 +285,18 @@ HandingKeys = Literal["hand_on", "consult", "complete", "return", "conference"]
 
 
 class Fallback(Section):
-    """Where calls go when callbridge cannot take them: ``context``, with the entry as extension."""
+    """Where calls go when callbridge cannot take them: ``context``, with the entry as extension.
+
+    ``queue``: the app_queue that answers there; ``mirror``: its members follow our agents; ``pull_back``: its callers
+    return to us by ``return_context``, those whom we sent there for trouble only after ``leave_alone`` seconds.
+    """
 
     context: Text = "callbridge-fallback"
+    queue: Text = "callbridge-fallback"
+    mirror: bool = True
+    pull_back: bool = True
+    return_context: Text = "callbridge-return"
+    leave_alone: Duration = 600.0
 
 
 def _described(value: object) -> object:

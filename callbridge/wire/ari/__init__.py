@@ -6,12 +6,18 @@ from callbridge.wire.ari.requests import (
     Request,
     ask_bridge,
     ask_lists,
+    ask_stamp,
+    ask_stranded,
+    drop,
     echo,
     event_socket,
     requests,
+    send_on,
     set_filter,
+    stamp,
 )
 from callbridge.wire.ari.shapes import Malformed
+from callbridge.wire.ari.stranded import Stranded, stamped, stranded
 
 __all__ = [
     "ECHO",
@@ -20,8 +26,12 @@ __all__ = [
     "Lists",
     "Malformed",
     "Request",
+    "Stranded",
     "ask_bridge",
     "ask_lists",
+    "ask_stamp",
+    "ask_stranded",
+    "drop",
     "echo",
     "event_socket",
     "inspected",
@@ -29,7 +39,11 @@ __all__ = [
     "probed",
     "read",
     "requests",
+    "send_on",
     "set_filter",
     "snapshot",
+    "stamp",
+    "stamped",
+    "stranded",
     "trouble_in",
 ]

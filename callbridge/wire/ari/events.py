@@ -31,7 +31,7 @@ from callbridge.core.events import (
     PlaybackEnded,
 )
 from callbridge.core.ids import LegId, channel_of, leg_id
-from callbridge.wire.ari.shapes import Malformed, identity, optional_part, parse, part, text, whole
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 ECHO = "callbridge-echo"
@@ -138,9 +138,9 @@ def _stasis_start(frame: _Frame) -> Heard:
         up = channel.get("state") == "Up"
         return Heard(kind, (LegReplaced(at=frame.at, leg=frame.leg("replace_channel"), by=leg, by_name=name, up=up),))
     said = frame.message.get("args")
-    args: list[Any] = [*said, ""] if isinstance(said, list) else [""]
+    args: list[Any] = [*said, "", ""] if isinstance(said, list) else [""]
     if args[0] == "feature":
-        return Heard(kind, (_feature(frame, channel, [*args, ""]),))
+        return Heard(kind, (_feature(frame, channel, args),))
     if args[0] != "inbound":
         ours = isinstance(args[0], str) and args[0] in OWN_ROLES
         made = ours and args[0] != "resync"
@@ -158,6 +158,7 @@ def _stasis_start(frame: _Frame) -> Heard:
         tier=frame.tier_of(number),
         up=channel.get("state") == "Up",
         uniqueid=identity(channel.get("id")),
+        since=epoch(args[2], frame.at),
         # ARI tells no linkedid by itself; it comes where ari.conf's channelvars ask for it.
         linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
     )

@@ -16,7 +16,7 @@ from typing import Any
 from callbridge.core.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.ids import LegId, channel_of, leg_id
 from callbridge.core.orders import InspectPhone, Probe
-from callbridge.wire.ari.shapes import Malformed, identity, optional_part, parse
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -62,12 +62,12 @@ def snapshot(
         last_heard_at=last_heard_at,
         legs=tuple(
             _seen_leg(leg_id(pbx, channel_id), channel, app, at, tier_of)
-            for channel_id, channel in _entries(lists.channels)
+            for channel_id, channel in entries(lists.channels)
             if is_ours(channel_id, channel)
         ),
         bridges=tuple(
             SeenBridge(bridge=bridge_id, legs=_legs(pbx, bridge.get("channels")))
-            for bridge_id, bridge in _entries(lists.bridges)
+            for bridge_id, bridge in entries(lists.bridges)
             if bridge_id.startswith(mine)
         ),
     )
@@ -119,19 +119,21 @@ def trouble_in(status: int, answer: bytes) -> str:
 def in_stasis(channel: dict[str, Any], app: str) -> bool:
     """Is the channel in our Stasis() application now, as far as its dialplan position tells?"""
     dialplan = optional_part(channel, "dialplan")
-    return dialplan.get("app_name") == "Stasis" and _arguments(dialplan)[0] in (app, "")
+    return dialplan.get("app_name") == "Stasis" and arguments(dialplan)[0] in (app, "")
 
 
-def _arguments(dialplan: dict[str, Any]) -> list[str]:
+def arguments(dialplan: dict[str, Any]) -> list[str]:
+    """The arguments of the application that the dialplan runs."""
     data = dialplan.get("app_data")
     return data.split(",") if isinstance(data, str) else [""]
 
 
-def _entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    entries = parse(listing)
-    if not isinstance(entries, list):
+def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ids and objects of a list; Malformed when it is none, an odd entry is left out."""
+    found = parse(listing)
+    if not isinstance(found, list):
         raise Malformed("no list")
-    for entry in entries:
+    for entry in found:
         try:
             if isinstance(entry, dict):
                 yield identity(entry.get("id")), entry
@@ -142,13 +144,14 @@ def _entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, at: float, tier_of: Callable[[str], str]) -> SeenLeg:
     caller = optional_part(channel, "caller")
     number = clean(caller.get("number"), NUMBER_LIMIT)
-    application, first, *rest = [*_arguments(optional_part(channel, "dialplan")), "", ""]
+    application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 3
     arrived = application == app and first == "inbound"
+    since = epoch(rest[1], at) if arrived else None
     return SeenLeg(
         leg=leg,
         name=clean(channel.get("name"), NAME_LIMIT),
         up=channel.get("state") == "Up",
-        created_at=min(_moment(channel.get("creationtime"), at), at),
+        created_at=min(_moment(channel.get("creationtime"), at), at) if since is None else since,
         number=number,
         caller_name=clean(caller.get("name"), NAME_LIMIT),
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,

@@ -34,6 +34,7 @@ from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 BRIDGE_TYPE = "mixing,dtmf_events"
 
 _GONE = (404,)
+_GONE_OR_OUT = (404, 409)
 _NO_BRIDGE = (404, 409)
 """Version 16 answers 409 for a bridge that it has just destroyed."""
 _ALREADY_THERE = (409,)
@@ -177,6 +178,38 @@ def ask_lists(app: str) -> tuple[Request, Request, Request]:
 def echo(app: str, mark: str) -> Request:
     """A user event that comes back on the socket that owns the application."""
     return Request("POST", _path("events", "user", ECHO, application=app), {"variables": {"mark": mark}})
+
+
+def owner_variable(app: str) -> str:
+    """The PBX's global variable in which the owner of the application says that it lives."""
+    return "CALLBRIDGE_OWNER" if app == "callbridge" else f"CALLBRIDGE_OWNER_{app.replace('.', '_')}"
+
+
+def stamp(app: str, value: str) -> Request:
+    """Say that the application has an owner: another ``value`` each time."""
+    return Request("POST", _path("asterisk", "variable", variable=owner_variable(app), value=value))
+
+
+def ask_stamp(app: str) -> Request:
+    """What the owner said last: ``stamped`` reads the answer."""
+    return Request("GET", _path("asterisk", "variable", variable=owner_variable(app)))
+
+
+def ask_stranded(app: str) -> tuple[Request, Request]:
+    """All channels and all bridges: what ``stranded`` reads."""
+    _, channels, bridges = ask_lists(app)
+    return channels, bridges
+
+
+def send_on(channel: str, context: str, extension: str) -> Request:
+    """A channel on in the dialplan; one that is gone, or has left Stasis already, is as good as sent."""
+    path = _path("channels", channel, "continue", context=context, extension=extension, priority="1")
+    return Request("POST", path, pardons=_GONE_OR_OUT)
+
+
+def drop(channel: str) -> Request:
+    """A channel that nobody needs any more."""
+    return Request("DELETE", _path("channels", channel, reason="normal"), pardons=_GONE)
 
 
 def _on_channel(method: str, leg: Any, *parts: str, **query: str) -> Request:

@@ -1,0 +1,124 @@
+"""When callbridge is away the PBX's own fallback queue answers: who its members are, and which of its callers come back.
+
+Only decisions, no acts. A member of ours is a dynamic one whose name begins with our mark; nobody else's is ever touched.
+A caller comes back unless it was us who sent the caller there for a reason that still holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.agent import Agent, Intent
+from callbridge.core.facts import AnyFact, CallDiverted
+from callbridge.core.ids import LegId
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One phone in the fallback queue. ``name`` is our mark and the agent's id, ``callbridge:ann``."""
+
+    phone: str
+    name: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMember:
+    """One member as the PBX lists it. ``dynamic``: added while it runs, not written in its configuration."""
+
+    phone: str
+    name: str
+    paused: bool
+    dynamic: bool
+
+
+class Act(StrEnum):
+    ADD = "add"
+    REMOVE = "remove"
+    PAUSE = "pause"
+    """Or unpause, as the member says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    act: Act
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A caller in the fallback queue; ``channel`` is Asterisk's name of the leg."""
+
+    leg: LegId
+    channel: str
+
+
+def membership(agents: Iterable[Agent], mark: str) -> dict[str, Member]:
+    """Who should be in the fallback queue, by phone: everyone who is logged in, paused unless the intent is ``ready``.
+
+    Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
+    itself, and whoever was talking when callbridge went away is to take the next caller all the same.
+    """
+    return {
+        agent.phone: Member(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
+        for agent in agents
+        if agent.intent is not Intent.LOGGED_OUT and agent.phone
+    }
+
+
+def differences(wanted: Mapping[str, Member], seen: Mapping[str, SeenMember], mark: str) -> list[Change]:
+    """What makes ``seen`` into ``wanted``. A phone at which there is a member that is not ours stays as it is."""
+    changes = []
+    for there in seen.values():
+        wish = wanted.get(there.phone)
+        if not is_ours(there, mark):
+            continue
+        if wish is None or wish.name != there.name:
+            changes.append(Change(Act.REMOVE, Member(there.phone, there.name, there.paused)))
+        elif wish.paused is not there.paused:
+            changes.append(Change(Act.PAUSE, wish))
+    for wish in wanted.values():
+        known = seen.get(wish.phone)
+        if known is None or (is_ours(known, mark) and known.name != wish.name):
+            changes.append(Change(Act.ADD, wish))
+    return changes
+
+
+def is_ours(member: SeenMember, mark: str) -> bool:
+    return member.dynamic and member.name.startswith(f"{mark}:")
+
+
+MOST_RETURNS = 3
+"""How often one caller is pulled back: whoever ends up in the fallback time and again is better served there."""
+MOST_REMEMBERED = 10_000
+
+_FOR_GOOD = frozenset({"fault", "overflow"})
+"""Quarantined, or sent there by the configuration's own will."""
+_NO_MATTER = frozenset({"bypass"})
+"""While the switch is on nobody is pulled back at all; when it is off, everybody may be."""
+
+
+class Departures:
+    """The callers whom we sent to the dialplan ourselves, and for how long that is to be respected."""
+
+    def __init__(self, leave_alone: float) -> None:
+        """``leave_alone``: seconds for which a caller sent away for trouble (overload, an unknown entry) stays there."""
+        self._leave_alone = leave_alone
+        self._left: dict[LegId, CallDiverted] = {}
+
+    def note(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            if isinstance(fact, CallDiverted):
+                self._left.pop(LegId(fact.leg), None)
+                self._left[LegId(fact.leg)] = fact
+        while len(self._left) > MOST_REMEMBERED:
+            del self._left[next(iter(self._left))]
+
+    def may_return(self, leg: LegId, now: float) -> bool:
+        """May this caller be pulled back? Yes, when it was not us who sent the caller away."""
+        fact = self._left.get(leg)
+        if fact is None or fact.reason in _NO_MATTER:
+            return True
+        return fact.reason not in _FOR_GOOD and now - fact.at >= self._leave_alone

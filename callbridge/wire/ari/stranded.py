@@ -1,0 +1,50 @@
+"""What a callbridge that died left behind in one Asterisk, by the PBX's own lists: callers without anybody, legs without use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callbridge.wire.ari.listing import arguments, entries, in_stasis
+from callbridge.wire.ari.shapes import Malformed, optional_part, parse
+from callbridge.wire.text import NUMBER_LIMIT, clean
+
+
+@dataclass(frozen=True, slots=True)
+class Stranded:
+    """A channel of ours in no bridge. ``entry``: by which the customer came; None for a leg that we made for an agent."""
+
+    channel: str
+    entry: str | None
+
+
+def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple[Stranded, ...]:
+    """Legs of agents first, whose phones are needed; then customers, who came first first. Malformed when a list is none.
+
+    Whoever is in a bridge, anybody's, talks and is left alone.
+    """
+    talking = {one for _, bridge in entries(bridges) for one in _texts(bridge.get("channels"))}
+    agents, customers = [], []
+    for channel_id, channel in entries(channels):
+        if channel_id in talking:
+            continue
+        if channel_id.startswith(f"{prefix}-") and not channel_id.endswith(";2"):
+            agents.append(Stranded(channel_id, None))
+        elif in_stasis(channel, app):
+            application, first, entry, *_ = arguments(optional_part(channel, "dialplan")) + [""] * 2
+            if application == app and first == "inbound":
+                stranger = Stranded(channel_id, clean(entry, NUMBER_LIMIT) or "unknown")
+                customers.append((str(channel.get("creationtime")), stranger))
+    return (*agents, *(customer for _, customer in sorted(customers, key=lambda each: each[0])))
+
+
+def stamped(answer: bytes) -> str:
+    """The value of a global variable, by its ``GET``; empty when it was never set."""
+    said = parse(answer)
+    value = said.get("value") if isinstance(said, dict) else None
+    if not isinstance(value, str):
+        raise Malformed("no value")
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
