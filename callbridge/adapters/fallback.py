@@ -17,7 +17,17 @@ import structlog
 from callbridge.adapters.ami import Ami
 from callbridge.adapters.link import Backoff, OrderTrouble, Refused
 from callbridge.core.facts import AnyFact
-from callbridge.core.fallback import MOST_RETURNS, Act, Change, Departures, SeenMember, Waiting, differences, membership
+from callbridge.core.fallback import (
+    MOST_RETURNS,
+    Act,
+    Change,
+    Departures,
+    SeenMember,
+    Waiting,
+    differences,
+    may_return,
+    membership,
+)
 from callbridge.core.ids import channel_of
 from callbridge.core.world import World
 from callbridge.wire.queue import being_rung_for, membership_action, queue_seen, variable
@@ -168,8 +178,7 @@ class FallbackQueue:
     async def _pull_back(self, waiting: Iterable[Waiting]) -> None:
         """Callers come back in the order in which they wait; who is being rung for stays where help is near."""
         world, now = self._world, self._now()
-        # A leg still in our books left Stasis unseen: first its call there must end.
-        callers = [one for one in waiting if one.leg not in world.legs and self._departures.may_return(one.leg, now)]
+        callers = [one for one in waiting if may_return(world, self._departures, one, now)]
         try:
             found = [(caller, entry) for caller in callers if (entry := await self._entry(caller)) in world.plan.entries]
             if not found or not await self._way_back_exists():

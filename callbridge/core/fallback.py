@@ -13,6 +13,8 @@ from enum import StrEnum
 from callbridge.core.agent import Agent, Intent
 from callbridge.core.facts import AnyFact, CallDiverted
 from callbridge.core.ids import LegId
+from callbridge.core.transfers import endpoint_of
+from callbridge.core.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +124,14 @@ class Departures:
         if fact is None or fact.reason in _NO_MATTER:
             return True
         return fact.reason not in _FOR_GOOD and now - fact.at >= self._leave_alone
+
+
+def may_return(world: World, departures: Departures, caller: Waiting, now: float) -> bool:
+    """Would this caller be served here, as a new arrival?
+
+    Not while the leg is in our books: it left Stasis unseen, and its call there must end first. Not from an agent's own
+    phone: to us that is a consult, which nobody serves.
+    """
+    if caller.leg in world.legs or world.agent_at(endpoint_of(caller.channel)) is not None:
+        return False
+    return departures.may_return(caller.leg, now)

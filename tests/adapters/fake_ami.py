@@ -15,6 +15,10 @@ class FakeAmi:
         self.silent: set[str] = set()
         self.refusals: dict[str, str] = {}
         self.after_list = ""
+        self.lists: dict[str, list[dict[str, str]]] = {}
+        """Action -> the events of its list."""
+        self.says: dict[str, dict[str, str]] = {}
+        """Further headers of an action's answer, by its name or by ``Getvar NAME``."""
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
         self.port = 0
@@ -70,11 +74,21 @@ class FakeAmi:
         name, mark = action["Action"], f"ActionID: {action['ActionID']}\n"
         if name in self.refusals:
             return f"Response: Error\n{mark}Message: {self.refusals[name]}\n\n"
+        if name in self.lists:
+            return self._list(name, mark)
         if name != "DeviceStateList":
-            return f"Response: Success\n{mark}Message: {action.get('Reply', 'fine')}\n\n"
+            said = self.says.get(f"{name} {action.get('Variable', '')}".strip(), {})
+            more = "".join(f"{header}: {value}\n" for header, value in said.items())
+            return f"Response: Success\n{mark}Message: {action.get('Reply', 'fine')}\n{more}\n"
         items = "".join(
             f"Event: DeviceStateChange\n{mark}Device: {device}\nState: {state}\n\n" for device, state in self.states.items()
         )
         end = f"Event: DeviceStateListComplete\n{mark}EventList: Complete\nListItems: {len(self.states)}\n\n"
         start = f"Response: Success\n{mark}EventList: start\nMessage: Device State Changes will follow\n\n"
         return start + items + end + self.after_list
+
+    def _list(self, name: str, mark: str) -> str:
+        events = ["".join(f"{header}: {value}\n" for header, value in event.items()) for event in self.lists[name]]
+        start = f"Response: Success\n{mark}EventList: start\nMessage: It will follow\n\n"
+        items = "".join(f"{event}{mark}\n" for event in events)
+        return f"{start}{items}Event: {name}Complete\n{mark}EventList: Complete\nListItems: {len(events)}\n\n"

@@ -1,4 +1,4 @@
-"""A wire between callbridge and Asterisk's HTTP port that can be cut, held still or refused."""
+"""A wire between callbridge and Asterisk's HTTP or AMI port that can be cut, held still or refused."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Forwarder:
         self._target = pbx.http_port
         url = f"http://{PBX_HOST}:{self.port}/ari"
         return {"ari": {"url": url, "user": pbx.ari_user, "password": pbx.ari_password}}
+
+    async def to_ami(self, pbx: Pbx) -> dict[str, Any]:
+        """The same for its AMI."""
+        self._target = pbx.ami_port
+        return {"ami": {"port": self.port, "user": pbx.ami_user, "secret": pbx.ami_secret}}
 
     @property
     def port(self) -> int:

@@ -180,6 +180,8 @@ async def test_an_arrival_that_raises_goes_to_the_fallback(monkeypatch: pytest.M
         one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.line.sent)
         assert one.line.sent == [LeaveToDialplan(leg=leg_id(PBX, "ann"), context="callbridge-fallback", extension="support")]
+        await one.until(lambda: one.seen(CallDiverted))
+        assert [(fact.leg, fact.reason) for fact in one.seen(CallDiverted)] == [(leg_id(PBX, "ann"), "fault")]
 
 
 async def test_a_feature_call_that_raises_is_hung_up(monkeypatch: pytest.MonkeyPatch) -> None:

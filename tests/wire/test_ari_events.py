@@ -70,6 +70,27 @@ def test_a_feature_code_names_what_is_asked_and_the_endpoint_and_never_the_calle
     assert event == FeatureDialled(at=7.0, leg=LEG, feature=feature, argument=argument, channel_name="PJSIP/trunk-1")
 
 
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("1795292000", 1795292000.0),
+        ("1795292860", 1795292858.0),
+        ("1795292900", None),
+        ("1795200000", None),
+        ("-1", None),
+        ("1e9", None),
+        ("\u0661\u0667\u0669", None),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_a_third_argument_is_when_the_caller_first_came_unless_that_cannot_be(said: object, since: float | None) -> None:
+    message = {"type": "StasisStart", "application": "app", "channel": CHANNEL, "args": ["inbound", "sales", said]}
+    event = read(json.dumps(message), pbx="a", at=1795292858.0, app="app", tier_of=str).event
+    assert isinstance(event, CallerArrived)
+    assert (event.at, event.since) == (1795292858.0, since)
+
+
 def test_what_a_caller_calls_himself_is_cleaned_and_cut() -> None:
     caller = {"number": "4\r\n9\x00" + "1" * 200, "name": "A\ud800d\u2028a\x1b" + "x" * 200}
     event = heard("StasisStart", args=["inbound", "sales"], channel=CHANNEL | {"caller": caller}).event

@@ -62,6 +62,11 @@ def test_a_feature_call_is_no_arrival() -> None:
     assert (leg.feature, leg.entry, leg.tier) == (True, None, "")
 
 
+def test_a_caller_who_was_pulled_back_is_as_old_as_the_dialplan_says() -> None:
+    (caller,) = seen(lists([channel("in", app_data="app,inbound,sales,1795292000")]), at=1795292900.0).legs
+    assert (caller.entry, caller.created_at) == ("sales", 1795292000.0)
+
+
 @pytest.mark.parametrize("written", [None, "yesterday", 7, "9999-12-31T23:59:59.000+0000"])
 def test_an_odd_or_future_creation_is_now(written: object) -> None:
     assert seen(lists([channel("in", creationtime=written)]), at=5.0).legs[0].created_at == 5.0

@@ -1,0 +1,92 @@
+"""Rescue against a fake ARI: it acts on a stamp that stands still, and on nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from callbridge import rescue as module
+from callbridge.adapters.ari_http import AriHttp
+from callbridge.adapters.link import OrderTrouble
+from callbridge.rescue import Ours, Rescue
+from tests.adapters.fake_ari import FakeAri
+from tests.adapters.waiting import until
+
+STAMP = "GET /asterisk/variable?variable=CALLBRIDGE_OWNER_app"
+SEND = "POST /channels/{}/continue?context=callbridge-fallback&extension=sales&priority=1"
+OURS = Ours(pbx="a", app="app", prefix="cb", context="callbridge-fallback")
+
+
+def waiting(name: str) -> dict[str, Any]:
+    return {"id": name, "creationtime": name, "dialplan": {"app_name": "Stasis", "app_data": "app,inbound,sales"}}
+
+
+class Rig:
+    def __init__(self, fake: FakeAri, http: AriHttp) -> None:
+        self.fake = fake
+        self.rescue = Rescue(OURS, http)
+        fake.channels = [waiting("1.1"), waiting("2.2"), {"id": "cb-leg-1"}]
+        self.stamp("k:1")
+
+    def stamp(self, value: str) -> None:
+        self.fake.answers[STAMP] = (200, {"value": value})
+
+    def sent(self) -> list[str]:
+        return [line for line in self.fake.asked if line.startswith(("POST", "DELETE"))]
+
+
+@pytest.fixture
+async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "LOOK", 0.02)
+    async with FakeAri().serve() as fake:
+        http = AriHttp(
+            fake.url, user="u", password="p", request_timeout=1.0, connect_timeout=1.0, connections=1, may_write=lambda: True
+        )
+        async with http:
+            yield Rig(fake, http)
+
+
+@pytest.mark.parametrize("value", ["k:1", ""])
+async def test_a_stamp_that_stands_still_is_acted_upon_and_read_before_each_channel(rig: Rig, value: str) -> None:
+    rig.stamp(value)
+    assert await rig.rescue.once()
+    assert rig.sent() == ["DELETE /channels/cb-leg-1?reason=normal", SEND.format("1.1"), SEND.format("2.2")]
+    lines = rig.fake.asked
+    assert all(lines[lines.index(line) - 1] == STAMP for line in rig.sent())
+
+
+async def test_an_owner_who_lives_is_left_alone(rig: Rig) -> None:
+    watching = asyncio.create_task(rig.rescue.once())
+    await until(lambda: rig.fake.asked)
+    rig.stamp("k:2")
+    assert await watching
+    assert rig.sent() == []
+
+
+async def test_it_stops_when_the_owner_is_back(rig: Rig) -> None:
+    gate = rig.fake.gate(SEND.format("1.1"))
+    working = asyncio.create_task(rig.rescue.once())
+    await until(lambda: SEND.format("1.1") in rig.fake.asked)
+    rig.stamp("k2:1")
+    gate.set()
+    assert await working
+    assert SEND.format("2.2") not in rig.fake.asked
+
+
+async def test_a_channel_that_another_rescue_sent_on_is_no_failure_and_a_refusal_is(rig: Rig) -> None:
+    rig.fake.answers[SEND.format("1.1")] = (409, {"message": "Channel not in Stasis application"})
+    assert await rig.rescue.once()
+    rig.fake.answers[SEND.format("1.1")] = (412, {"message": "Channel in invalid state"})
+    assert not await rig.rescue.once()
+    assert rig.sent().count(SEND.format("2.2")) == 2
+
+
+async def test_a_pbx_that_cannot_be_asked_is_no_dead_owner(rig: Rig) -> None:
+    rig.fake.answers[STAMP] = (503, {"message": "shutting down"})
+    with pytest.raises(OrderTrouble):
+        await rig.rescue.once()
+    assert rig.sent() == []

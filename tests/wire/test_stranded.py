@@ -1,0 +1,65 @@
+"""What a dead callbridge left behind, by the PBX's own lists; and the owner's stamp."""
+
+import json
+
+import pytest
+
+from callbridge.wire.ari import Malformed, Stranded, ask_stamp, drop, send_on, stamp, stamped, stranded
+
+
+def channel(name: str, data: str = "callbridge,inbound,sales", app: str = "Stasis", at: str = "10:00:00") -> dict[str, object]:
+    return {"id": name, "name": f"PJSIP/{name}", "creationtime": at, "dialplan": {"app_name": app, "app_data": data}}
+
+
+def found(channels: object, bridges: object = ()) -> tuple[Stranded, ...]:
+    return stranded(json.dumps(channels).encode(), json.dumps(bridges).encode(), app="callbridge", prefix="cb")
+
+
+def test_legs_of_agents_come_first_then_customers_by_age_and_whoever_talks_is_left_alone() -> None:
+    channels = [
+        channel("young", at="10:00:02"),
+        channel("back", "callbridge,inbound,help,1795292858", at="10:00:01"),
+        channel("cb-leg-1", "callbridge,agent"),
+        channel("talks"),
+        channel("cb-leg-2", "callbridge,agent"),
+        channel("in-a-conference"),
+    ]
+    bridges = [{"id": "cb-bridge-1", "channels": ["talks", "cb-leg-2"]}, {"id": "theirs", "channels": ["in-a-conference"]}]
+    assert found(channels, bridges) == (Stranded("cb-leg-1", None), Stranded("back", "help"), Stranded("young", "sales"))
+
+
+def test_what_is_not_ours_is_not_seen() -> None:
+    channels = [
+        channel("a", "otherapp,inbound,sales"),
+        channel("b", app="Queue"),
+        channel("c", "callbridge2,inbound,sales"),
+        channel("d", "callbridge,resync"),
+        channel("e", ""),
+        channel("cb-leg-1;2", app="Dial"),
+        channel("cbx-leg"),
+        "nonsense",
+    ]
+    assert found(channels) == (Stranded("cbx-leg", "sales"),)
+
+
+@pytest.mark.parametrize(("channels", "bridges"), [({}, []), ([], None)])
+def test_what_is_no_list_is_malformed(channels: object, bridges: object) -> None:
+    with pytest.raises(Malformed):
+        found(channels, bridges)
+
+
+def test_the_stamp_has_a_variable_of_its_own_for_each_application() -> None:
+    assert stamp("callbridge", "k7:3").path == "/asterisk/variable?variable=CALLBRIDGE_OWNER&value=k7:3"
+    assert ask_stamp("my.app").path == "/asterisk/variable?variable=CALLBRIDGE_OWNER_my_app"
+    assert stamped(b'{"value": "k7:3"}') == "k7:3"
+    assert stamped(b'{"value": ""}') == ""
+    with pytest.raises(Malformed):
+        stamped(b"[]")
+
+
+def test_a_channel_that_is_gone_or_out_already_is_as_good_as_helped() -> None:
+    assert send_on("1.2", "callbridge-fallback", "sales").path == (
+        "/channels/1.2/continue?context=callbridge-fallback&extension=sales&priority=1"
+    )
+    assert all(status in send_on("1.2", "a", "b").pardons for status in (404, 409))
+    assert drop("cb-leg-1").path == "/channels/cb-leg-1?reason=normal"
