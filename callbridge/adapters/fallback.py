@@ -16,16 +16,19 @@ import structlog
 
 from callbridge.adapters.ami import Ami
 from callbridge.adapters.link import Backoff, OrderTrouble, Refused
+from callbridge.core.agent import Agent
 from callbridge.core.facts import AnyFact
 from callbridge.core.fallback import (
     MOST_RETURNS,
     Act,
     Change,
     Departures,
+    Member,
     SeenMember,
     Waiting,
     differences,
     may_return,
+    member_of,
     membership,
 )
 from callbridge.core.ids import channel_of
@@ -86,13 +89,20 @@ class FallbackQueue:
         self._agents_changed = asyncio.Event()
         self._members: dict[str, SeenMember] | None = None
         """As listed last, with our own changes since; None: to be listed before anything is changed."""
+        self._wanted: dict[str, Member | None] = {}
+        """By agent, as noted last."""
         self._said: set[str] = set()
 
     def note(self, facts: Iterable[AnyFact], changed: Mapping[tuple[str, str], object | None]) -> None:
         """What the last batch brought."""
         self._departures.note(facts)
-        if any(table == "agents" for table, _ in changed):
-            self._agents_changed.set()
+        for (table, key), row in changed.items():
+            if table == "agents":
+                # Most changes are of work, which nobody is told here: only what matters may wake us.
+                member = member_of(row, self.settings.mark) if isinstance(row, Agent) else None
+                if self._wanted.get(key) != member:
+                    self._wanted[key] = member
+                    self._agents_changed.set()
 
     async def run(self) -> NoReturn:
         """Until cancelled."""

@@ -63,11 +63,15 @@ def membership(agents: Iterable[Agent], mark: str) -> dict[str, Member]:
     Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
     itself, and whoever was talking when callbridge went away is to take the next caller all the same.
     """
-    return {
-        agent.phone: Member(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
-        for agent in agents
-        if agent.intent is not Intent.LOGGED_OUT and agent.phone
-    }
+    members = (member_of(agent, mark) for agent in agents)
+    return {member.phone: member for member in members if member is not None}
+
+
+def member_of(agent: Agent, mark: str) -> Member | None:
+    """What this agent's log-in means for the fallback queue."""
+    if agent.intent is Intent.LOGGED_OUT or not agent.phone:
+        return None
+    return Member(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
 
 
 def differences(wanted: Mapping[str, Member], seen: Mapping[str, SeenMember], mark: str) -> list[Change]:

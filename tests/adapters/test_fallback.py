@@ -12,7 +12,7 @@ import structlog
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
 from callbridge.core.engine import step
-from callbridge.core.events import AgentAsked, AnyEvent, Ask, PlanChanged
+from callbridge.core.events import AgentAsked, AnyEvent, Ask, CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
 from callbridge.core.facts import CallDiverted
 from callbridge.core.ids import leg_id
 from callbridge.core.world import World
@@ -41,6 +41,9 @@ class Rig:
         self.ami = Ami(AmiSettings(name="a", user="u", secret="s", port=fake.port), tell=lambda event: None, now=time.time)
         settings = FallbackSettings(pbx="a", queue="fb", look_every=0.05, retry_first=0.01, retry_most=0.02)
         self.queue = FallbackQueue(settings, self.ami, self.world, serving=lambda: self.serving, now=time.time)
+        self.happens(DayBegan(at=1.0, day="2026-11-21"))
+        self.happens(PbxSnapshot(at=1.0, pbx="pbx", requested_at=1.0, last_heard_at=1.0, legs=(), bridges=()))
+        self.happens(DevicesListed(at=1.0, states={}))
         self.happens(PlanChanged(at=1.0, plan=PLAN))
 
     def happens(self, event: AnyEvent) -> None:
@@ -82,7 +85,8 @@ async def test_nothing_that_only_work_changes_is_told_to_the_pbx(rig: Rig) -> No
     rig.fake.lists["QueueStatus"] = [PARAMS, ANN]
     await until(lambda: len(rig.asked("QueueStatus")) >= 3)
     before = len(rig.asked("QueueAdd"))
-    rig.queue.note([], {("agents", "ann"): None})
+    rig.happens(CallerArrived(at=2.0, leg=leg_id("pbx", "1"), entry="support", channel_name="", number="", name="", tier=""))
+    assert rig.world.agents["ann"].call
     await until(lambda: len(rig.asked("QueueStatus")) >= 6)
     assert len(rig.asked("QueueAdd")) == before <= 1
     assert {asked["Action"] for asked in rig.fake.asked} <= {"Login", "DeviceStateList", "QueueStatus", "QueueAdd", "Ping"}
