@@ -104,7 +104,7 @@ def only_on_22(pbx: Pbx) -> None:
 
 async def kill(house: House, bridge: Callbridge) -> None:
     house.explains_pbx("Web ?[sS]ocket (closed abruptly|read error)")
-    house.explains_pbx("outbound websocket per-call config|Stasis app 'callbridge' (doesn't exist|not active)")
+    house.explains_pbx("outbound websocket per-call config|Stasis app 'callbridge' (doesn't exist|not active|not registered)")
     await bridge.kill()
 
 
@@ -178,6 +178,21 @@ async def test_what_changed_while_the_link_was_down_is_made_up_for(house: House,
         await bridge.ask("ann", "not-ready")
         wire.mend()
         await until_members(pbx, ANN_PAUSED | {"PJSIP/1002": ("callbridge:bob", False)}, 8.0)
+
+
+async def test_the_members_outlive_callbridge_and_a_restart_of_asterisk(house: House, pbx: Pbx) -> None:
+    house.explains_pbx("WARNING|ERROR")
+    bridge = await house.open(two())
+    await bridge.ask("bob", "login")
+    await bridge.ask("bob", "not-ready")
+    both = ANN_READY | {"PJSIP/1002": ("callbridge:bob", True)}
+    await until_members(pbx, both)
+    await kill(house, bridge)
+    await pbx.restart()
+    assert await members(pbx) == both
+    await bridge.start()
+    await bridge.ask("bob", "ready")
+    await until_members(pbx, ANN_READY | {"PJSIP/1002": ("callbridge:bob", False)})
 
 
 async def test_missing_permission_and_missing_queue_are_said_once_and_cost_nothing(house: House, pbx: Pbx) -> None:
@@ -316,6 +331,8 @@ async def test_rescue_frees_who_waits_and_leaves_who_talks(house: House, pbx: Pb
         assert talking.records()[0].ended_at is None
         assert [record.ended_at for record in waiting.records()] == [None, None]
         assert await bridge.state("ann") == "talking"
+        await pbx.hang_up_all()
+        await pbx.quiet()
 
 
 async def test_two_rescues_at_once_do_no_harm_even_with_a_broken_configuration(house: House, pbx: Pbx) -> None:
