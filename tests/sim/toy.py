@@ -429,7 +429,8 @@ class ToyPbx:
         if any(channel.kind is Kind.AGENT for channel in self.on_phone(order.phone)):
             self.rung_twice.append(order.leg)
         dialling = [channel for channel in self.on_phone(order.phone) if channel.kind is Kind.FEATURE]
-        if any(self.agenda.now - channel.created_at > NOTICED for channel in dialling):
+        for_work = order.role in ("agent", "session")
+        if for_work and any(self.agenda.now - channel.created_at > NOTICED for channel in dialling):
             self.rung_while_dialling.append(order.leg)
         kind = Kind(order.role)
         self._made += 1
