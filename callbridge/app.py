@@ -19,9 +19,11 @@ import structlog
 from callbridge.adapters import log as logs
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.cursors import Trimmer
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.fact_stream import FactStream
+from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
+from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed, Probes, listening, make_app
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
@@ -50,7 +52,7 @@ from callbridge.settings import ConfigFaults, Settings, load
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
-RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "fallback")
+RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback")
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
@@ -96,14 +98,24 @@ class App:
         for pbx in plan.pbxs:
             recovery.lost(self.world, pbx)  # before the first deadline: nothing is heard until the first snapshot
         self.board = Board.of(self.world, masked=settings.log.mask_numbers)
-        self.metrics = Metrics(self.board, self.clock.now)
+        self.metrics = Metrics(
+            self.board,
+            self.clock.now,
+            begin=saved.meta.now if saved else None,
+            label_agents=settings.metrics.label_agents,
+        )
         self.metrics.on_leader(True)
+        self.metrics.on_switches(self.world.switches.values())
         self.stories = Stories(mask=settings.log.mask_numbers)
         self.feed = Feed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
         self.explainer = Explainer(self.world, self.board, self.stories, self.clock.now, self._archive())
+        self.hooks = Hooks(
+            self._run, self.metrics, redis=self._redis(), calls=self.world.calls.values, token=int(self.clock.now() * 1000)
+        )
         projection = self._projection()
+        await self.hooks.adopt(_hooks(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
-        self.saver = Saver(store, self.world, self._displaced)
+        self.saver = Saver(store, self.world, self._displaced, on_lost=lambda count: self.metrics.facts_lost("outbox", count))
         self.runtime = Runtime(
             self.world,
             self.clock,
@@ -112,7 +124,9 @@ class App:
             resync=self._resync,
             caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
-            watcher=Publisher(self.world, self.board, self.metrics, self.stories, self.feed, facts, projection, self.fallbacks),
+            watcher=Publisher(
+                self.world, self.board, self.metrics, self.stories, self.feed, facts, projection, self.hooks, self.fallbacks
+            ),
         )
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
@@ -153,6 +167,8 @@ class App:
         projection = RedisProjection(redis, self.board, told=self.metrics.on_redis)
         self._run("projection", projection.run())
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
+        trimmer = Trimmer(redis, lambda: {READER, *self.hooks.readers()}, self.metrics.facts_lost)
+        self._run("outbox", trimmer.run())
         return projection
 
     def _archive(self) -> StoryArchive | None:
@@ -302,6 +318,7 @@ class App:
         self._tier_watch = self._run("tiers", book.watch())
         for warning in settings.warnings:
             log.warning("configuration", why=str(warning))
+        await self.hooks.adopt(_hooks(settings))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
@@ -309,6 +326,7 @@ class App:
     async def close(self) -> None:
         """Stop hearing and acting. Calls stay in the PBX; the next start takes them up again."""
         await end(self._tasks)
+        await self.hooks.close()
         await self.runtime.lanes.close()
         await self.saver.close()
 

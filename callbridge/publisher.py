@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from callbridge.adapters.fallback import FallbackQueue
+from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
 from callbridge.adapters.log import FactLog
 from callbridge.adapters.metrics import Metrics
@@ -35,6 +36,7 @@ class Publisher:
         feed: Feed,
         facts: FactLog,
         projection: RedisProjection | None,
+        hooks: Hooks,
         fallbacks: Sequence[FallbackQueue] = (),
     ) -> None:
         """``fallbacks`` may be filled later."""
@@ -46,6 +48,7 @@ class Publisher:
         self._log = facts
         self._projection = projection
         self._fallbacks = fallbacks
+        self._hooks = hooks
 
     def batch(
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
@@ -61,6 +64,7 @@ class Publisher:
         self._feed.on_facts(facts)
         if self._projection is not None:
             self._projection.touch(touched)
+        self._hooks.on_facts(facts)
         self._log.on_facts(facts, inbox_depth=waiting, event_age=max(ages, default=0.0))
 
     def saved(self, seconds: float, *, degraded: bool) -> None:

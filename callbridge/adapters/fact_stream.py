@@ -13,11 +13,14 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from callbridge.adapters.cursors import cursors_key
 from callbridge.adapters.outbox import FIELDS, masked_data
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+READER = "facts"
+"""Its name among the readers of the outbox."""
 _BLOCK = 1.0
 """Seconds for which a read waits for the next fact."""
 _AT_A_TIME = 250
@@ -33,6 +36,7 @@ class FactStream:
         self._cap = settings.facts_cap
         self._outbox = settings.private("outbox")
         self._facts = settings.public("facts")
+        self._cursors = cursors_key(settings)
         self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
 
     async def run(self) -> None:
@@ -42,6 +46,7 @@ class FactStream:
             try:
                 if cursor is None:
                     cursor = await self.cursor()
+                    await self._redis.hset(self._cursors, READER, f"{cursor} {cursor}")
                 cursor = await self.copy(cursor, wait=True)
             except TROUBLE as error:
                 log.warning("fact stream is behind", error=type(error).__name__)
@@ -62,6 +67,8 @@ class FactStream:
         for entry_id, entry in entries:
             pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
             cursor = entry_id.decode()
+        if entries:
+            pipe.hset(self._cursors, READER, f"{cursor} {cursor}")
         for answer in await pipe.execute(raise_on_error=False):
             if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
                 continue

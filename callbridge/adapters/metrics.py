@@ -20,22 +20,27 @@ from prometheus_client.registry import Collector
 from callbridge import __version__
 from callbridge.adapters.privacy import label
 from callbridge.adapters.views import Board, QueueFigures
-from callbridge.core.agent import State
+from callbridge.core.agent import State, published
 from callbridge.core.call import Outcome
 from callbridge.core.facts import (
+    AgentAlerted,
     AgentChanged,
     AnyFact,
+    AskRefused,
     CallDiverted,
     DifferenceFound,
     EntityQuarantined,
     OfferEnded,
     OfferMade,
+    SwitchChanged,
     TalkEnded,
     VisitBegan,
     VisitEnded,
     WrapUpEnded,
 )
 from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.switch import Switch
+from callbridge.core.switches import KNOWN
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series of its own for each series, that nobody asked for
 
@@ -67,6 +72,43 @@ class _Values:
         return value
 
 
+class _AgentClocks:
+    """Seconds of agents in states, counted up to now whenever somebody looks, and never twice.
+
+    ``begin``: since when this run counts; what came before was counted by the run before."""
+
+    def __init__(self, board: Board, begin: float, count: Callable[[str, str, str, float], None]) -> None:
+        self._board = board
+        self._begin = begin
+        self._count = count
+        self._until: dict[str, tuple[State, str, float]] = {}
+        """Agent -> state, reason, and up to when it is counted."""
+        for name, agent in board.agents.items():
+            self._enter(name, *published(agent), max(begin, agent.since))
+
+    def changed(self, fact: AgentChanged) -> None:
+        """A state is over. Times may be estimated backwards: the counted ones never shrink."""
+        if fact.agent not in self._until:
+            self._enter(fact.agent, State(fact.previous), fact.previous_reason, max(self._begin, fact.at - fact.lasted))
+        state, reason, counted = self._until.pop(fact.agent, (State.LOGGED_OUT, "", fact.at))
+        if state is not State.LOGGED_OUT:
+            self._count(fact.agent, state, reason, max(0.0, fact.at - counted))
+        self._enter(fact.agent, State(fact.state), fact.reason, max(fact.at, counted))
+
+    def tick(self, now: float) -> None:
+        """Count what is in progress."""
+        for name, (state, reason, counted) in list(self._until.items()):
+            if name not in self._board.agents:
+                del self._until[name]
+            elif now > counted:
+                self._until[name] = state, reason, now
+                self._count(name, state, reason, now - counted)
+
+    def _enter(self, name: str, state: State, reason: str, at: float) -> None:
+        if state is not State.LOGGED_OUT:
+            self._until[name] = state, reason, at
+
+
 class _QueueGauges(Collector):
     """Shows the copy that the last scrape took."""
 
@@ -91,10 +133,14 @@ class _QueueGauges(Collector):
 class Metrics:
     """All metrics of one instance, on a registry of its own. ``clock`` is the runtime's: epoch seconds, as facts have.
 
-    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told.
+    ``begin``: when the run before this one ended, as far as its saved world says; agents' seconds count from there.
+    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog``,
+    ``facts_lost`` and ``hook_gone`` one of the webhooks.
     """
 
-    def __init__(self, board: Board, clock: Callable[[], float], *, label_agents: bool = False) -> None:
+    def __init__(
+        self, board: Board, clock: Callable[[], float], *, begin: float | None = None, label_agents: bool = False
+    ) -> None:
         self.registry = CollectorRegistry()
         self._board = board
         self._clock = clock
@@ -103,9 +149,11 @@ class Metrics:
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
         """Leg -> when its agent became free, queue: until its Ring is done."""
-        self._reason, self._to, self._agent = _Values(), _Values(), _Values(MOST_AGENTS)
+        self._reason, self._to, self._agent, self._ask = _Values(), _Values(), _Values(MOST_AGENTS), _Values()
         self._make_call_metrics()
         self._make_own_metrics()
+        self._make_reader_metrics()
+        self._clocks = _AgentClocks(board, clock() if begin is None else begin, self._spent)
 
     def _make_call_metrics(self) -> None:
         self._offered = self._counter("visits_offered", "Visits begun.", "queue", "tier")
@@ -123,8 +171,13 @@ class Metrics:
         self._overflows = self._counter("overflows", "Visits overflowed.", "queue", "to", "reason")
         self._diverted = self._counter("calls_diverted", "Calls sent to the dialplan.", "pbx", "reason")
         labels = ("state", "reason", "agent") if self._label_agents else ("state", "reason")
-        self._agent_seconds = self._counter("agent_state_seconds", "Time that agents spent in states now over.", *labels)
+        self._agent_seconds = self._counter("agent_state_seconds", "Time that agents spent in states.", *labels)
         self._estimated = self._counter("estimated_times", "Facts whose time is estimated: nobody listened.")
+        self._alerts = self._counter("agent_alerts", "Agents whom somebody should look after.", "kind")
+        self._refused = self._counter("asks_refused", "Asks of people that were refused.", "ask")
+        self._switch = self._gauge("switch_on", "1 while the switch is on.", "switch")
+        for switch in KNOWN:
+            self._switch.labels(switch).set(0)
 
     def _make_own_metrics(self) -> None:
         self._pbx_up = self._gauge("pbx_up", "Is the link to the PBX up?", "pbx", "link")
@@ -141,6 +194,11 @@ class Metrics:
         self._redis_up = self._gauge("redis_up", "1 while Redis answers.")
         self._leader = self._gauge("leader", "1 while this instance leads.")
         self._gauge("build_info", "What runs here.", "version").labels(__version__).set(1)
+
+    def _make_reader_metrics(self) -> None:
+        self._deliveries = self._counter("webhook_deliveries", "Attempts to deliver.", "hook", "result")
+        self._backlog = self._gauge("webhook_backlog", "Deliveries in memory that are not done.", "hook")
+        self._facts_lost = self._counter("facts_lost", "Facts lost to a reader that was too far behind.", "reader")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, text, labels, registry=self.registry)
@@ -179,7 +237,13 @@ class Metrics:
             case CallDiverted():
                 self._diverted.labels(label(pbx_of(LegId(fact.leg))), label(fact.reason)).inc()
             case AgentChanged():
-                self._agent_changed(fact)
+                self._clocks.changed(fact)
+            case AgentAlerted():
+                self._alerts.labels(label(fact.kind)).inc()
+            case AskRefused():
+                self._refused.labels(self._ask(fact.ask)).inc()
+            case SwitchChanged():
+                self._switch.labels(label(fact.switch)).set(fact.on)
             case DifferenceFound():
                 self._differences.labels(label(fact.pbx), label(fact.kind)).inc()
             case EntityQuarantined():
@@ -196,11 +260,9 @@ class Metrics:
         elif fact.outcome == Outcome.OVERFLOWED:
             self._overflows.labels(queue, self._to(fact.to), label(fact.reason)).inc()
 
-    def _agent_changed(self, fact: AgentChanged) -> None:
-        if fact.previous == State.LOGGED_OUT:
-            return
-        agent = (self._agent(fact.agent),) if self._label_agents else ()
-        self._agent_seconds.labels(label(fact.previous), self._reason(fact.previous_reason), *agent).inc(max(0.0, fact.lasted))
+    def _spent(self, agent: str, state: str, reason: str, seconds: float) -> None:
+        who = (self._agent(agent),) if self._label_agents else ()
+        self._agent_seconds.labels(label(state), self._reason(reason), *who).inc(seconds)
 
     # -- the PBX ------------------------------------------------------------------------------------------------
 
@@ -220,6 +282,21 @@ class Metrics:
 
     def heard(self, pbx: str, kind: str) -> None:
         self._pbx_events.labels(label(pbx), label(kind)).inc()
+
+    # -- readers of the facts -----------------------------------------------------------------------------------
+
+    def delivered(self, hook: str, result: str) -> None:
+        self._deliveries.labels(label(hook), label(result)).inc()
+
+    def backlog(self, hook: str, waiting: int) -> None:
+        self._backlog.labels(label(hook)).set(waiting)
+
+    def hook_gone(self, hook: str) -> None:
+        self._backlog.remove(label(hook))
+
+    def facts_lost(self, reader: str, count: int) -> None:
+        """So many facts will never reach this reader; ``outbox`` stands for all of them."""
+        self._facts_lost.labels(label(reader)).inc(count)
 
     # -- ourselves ----------------------------------------------------------------------------------------------
 
@@ -245,8 +322,14 @@ class Metrics:
     def on_leader(self, leads: bool) -> None:
         self._leader.set(leads)
 
+    def on_switches(self, switches: Iterable[Switch]) -> None:
+        """How the switches stand when we begin."""
+        for switch in switches:
+            self._switch.labels(label(switch.id)).set(switch.on)
+
     async def render(self) -> bytes:
         """The text for Prometheus."""
+        self._clocks.tick(self._clock())
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
         text: Any = await asyncio.to_thread(generate_latest, self.registry)
         return bytes(text)

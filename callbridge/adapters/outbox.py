@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 
 from callbridge.adapters.codec import fact_data, fact_type
 from callbridge.adapters.privacy import masked, personal
 from callbridge.core.call import Call
-from callbridge.core.facts import AnyFact, CallArrived, CallEnded
+from callbridge.core.facts import AnyFact, CallArrived, CallEnded, OfferMade, TalkBegan
 from callbridge.core.ids import LegId, channel_of, pbx_of
 
 VERSION = 1
@@ -39,6 +39,15 @@ class Envelope:
     data: str
     personal: str
     """The names of the fields of ``data`` that hold a customer's number or name, joined by commas."""
+    caller: str = ""
+    """Who calls, as a JSON object with ``number``, ``name`` and ``tier``: of the facts that a webhook tells of a call.
+    Never in the public stream."""
+
+
+def envelope(entry: Mapping[bytes, bytes]) -> Envelope:
+    """An entry of the outbox, read back; one from before ``caller`` was written has none."""
+    plain = {field.name: entry.get(field.name.encode(), b"").decode() for field in fields(Envelope)}
+    return Envelope(**(plain | {"seq": int(plain["seq"]), "at": float(plain["at"]), "v": int(plain["v"])}))  # type: ignore[arg-type]
 
 
 def masked_data(data: str, personal_fields: str) -> str:
@@ -56,13 +65,20 @@ class _Origin:
     pbx: str
     uniqueid: str
     linkedid: str
+    caller: str = ""
 
 
 _NOWHERE = _Origin("", "", "")
+_ABOUT_CALLERS = (OfferMade, TalkBegan, CallEnded)
+
+
+def _caller(who: Call | CallArrived) -> str:
+    about = {"number": who.number, "name": who.name, "tier": who.tier}
+    return json.dumps(about, separators=(",", ":"))
 
 
 class Stamper:
-    """Puts facts into envelopes; remembers where each call came in, because only its first fact says so."""
+    """Puts facts into envelopes; remembers where and who each call is from, because only its first fact says so."""
 
     def __init__(self) -> None:
         self._origins: dict[str, _Origin] = {}
@@ -71,7 +87,7 @@ class Stamper:
     def know(self, calls: Iterable[Call]) -> None:
         """Calls restored from a saved world: a channel's id is Asterisk's uniqueid; the linkedid is not saved."""
         for call in calls:
-            self._origins.setdefault(call.id, _Origin(pbx_of(call.leg), channel_of(call.leg), ""))
+            self._origins.setdefault(call.id, _Origin(pbx_of(call.leg), channel_of(call.leg), "", _caller(call)))
 
     def stamp(self, token: int, facts: Iterable[AnyFact]) -> list[Envelope]:
         return [self._stamp(token, fact) for fact in facts]
@@ -79,7 +95,7 @@ class Stamper:
     def _stamp(self, token: int, fact: AnyFact) -> Envelope:
         if isinstance(fact, CallArrived):
             uniqueid = fact.uniqueid or channel_of(LegId(fact.leg))
-            self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid)
+            self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid, _caller(fact))
         elif isinstance(fact, CallEnded):
             self._forget_later(fact.call)
         origin = self._origins.get(fact.call, _NOWHERE)
@@ -95,6 +111,7 @@ class Stamper:
             v=VERSION,
             data=json.dumps(fact_data(fact), separators=(",", ":")),
             personal=",".join(field for field, _ in personal(fact)),
+            caller=origin.caller if isinstance(fact, _ABOUT_CALLERS) else "",
         )
 
     def _forget_later(self, call: str) -> None:

@@ -2,7 +2,7 @@
 
 The scripts compare the token first and the number second. A token below ours, or none, means that Redis lost its
 memory or was restored from an old copy: deltas are refused until the whole is saved. Rows are hashes, one for each
-table; the batch's facts go to the outbox stream in the same script.
+table; the batch's facts go to the outbox stream in the same script (``cursors`` trims it).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.adapters.store import BadRowFound, Delta, Displaced, Ledger, Meta, Saved, SnapshotOwed, StoreDown, Whole
 from callbridge.core.facts import AnyFact
 
-_FIELDS = ("seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data", "personal")
+_FIELDS = ("seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data", "personal", "caller")
 
 _TELL = """
-local function tell(outbox, cap, first)
-  for i = first, #ARGV, 11 do
-    local told = redis.pcall('XADD', outbox, 'MAXLEN', '~', cap, ARGV[i], 'id', ARGV[i], 'seq', ARGV[i+1], 'at', ARGV[i+2],
+local function tell(outbox, first)
+  for i = first, #ARGV, 12 do
+    local told = redis.pcall('XADD', outbox, ARGV[i], 'id', ARGV[i], 'seq', ARGV[i+1], 'at', ARGV[i+2],
       'type', ARGV[i+3], 'call', ARGV[i+4], 'pbx', ARGV[i+5], 'uniqueid', ARGV[i+6], 'linkedid', ARGV[i+7],
-      'v', ARGV[i+8], 'data', ARGV[i+9], 'personal', ARGV[i+10])
+      'v', ARGV[i+8], 'data', ARGV[i+9], 'personal', ARGV[i+10], 'caller', ARGV[i+11])
     if type(told) == 'table' and told.err and not string.find(told.err, 'equal or smaller') then
       error(told.err)
     end
@@ -51,18 +51,18 @@ _SAVE = (
 if theirs < mine then return 'forgotten' end
 if number <= stored then return 'old' end
 if stored ~= tonumber(ARGV[3]) then return 'gap' end
-local rows = tonumber(ARGV[5])
-for i = 10, 9 + 3 * rows, 3 do
+local rows = tonumber(ARGV[4])
+for i = 9, 8 + 3 * rows, 3 do
   local key = KEYS[tonumber(ARGV[i])]
   if ARGV[i+2] == '' then redis.call('HDEL', key, ARGV[i+1]) else redis.call('HSET', key, ARGV[i+1], ARGV[i+2]) end
 end
-tell(KEYS[2], ARGV[4], 10 + 3 * rows)
-describe(KEYS[1], 6)
+tell(KEYS[2], 9 + 3 * rows)
+describe(KEYS[1], 5)
 redis.call('HSET', KEYS[1], 'number', ARGV[2])
 return 'saved'
 """
 )
-"""KEYS: meta, outbox, tables. ARGV: token, number, base, cap, how many rows, 4 of meta, (table, key, row)..., facts..."""
+"""KEYS: meta, outbox, tables. ARGV: token, number, base, how many rows, 4 of meta, (table, key, row)..., facts..."""
 
 _SWAP = (
     _TELL
@@ -70,23 +70,23 @@ _SWAP = (
 if theirs == mine and number <= stored then return 'old' end
 local tables = (#KEYS - 2) / 2
 for i = 3, 2 + tables do
-  if redis.call('HLEN', KEYS[i + tables]) ~= tonumber(ARGV[i + 1]) then return 'torn' end
+  if redis.call('HLEN', KEYS[i + tables]) ~= tonumber(ARGV[i]) then return 'torn' end
 end
 for i = 3, 2 + tables do
-  if tonumber(ARGV[i + 1]) > 0 then
+  if tonumber(ARGV[i]) > 0 then
     redis.call('PERSIST', KEYS[i + tables])
     redis.call('RENAME', KEYS[i + tables], KEYS[i])
   else
     redis.call('DEL', KEYS[i])
   end
 end
-tell(KEYS[2], ARGV[3], 8 + tables)
-describe(KEYS[1], 4 + tables)
+tell(KEYS[2], 7 + tables)
+describe(KEYS[1], 3 + tables)
 redis.call('HSET', KEYS[1], 'token', ARGV[1], 'number', ARGV[2])
 return 'saved'
 """
 )
-"""KEYS: meta, outbox, tables, staged tables. ARGV: token, number, cap, rows of each table, 4 of meta, facts..."""
+"""KEYS: meta, outbox, tables, staged tables. ARGV: token, number, rows of each table, 4 of meta, facts..."""
 
 _TAKE_OVER = """
 local last = tonumber(redis.call('HGET', KEYS[1], 'token') or '0')
@@ -163,7 +163,7 @@ class RedisStore:
         for (table, key), row in delta.changed.items():
             if table in TABLES:
                 rows += (3 + TABLES.index(table), key, b"" if row is None else encode_row(table, row))
-        args = [self._token, delta.number, base, self._settings.outbox_cap, len(rows) // 3]
+        args = [self._token, delta.number, base, len(rows) // 3]
         with _trouble():
             answer = await self._save(
                 keys=[self._meta, self._outbox, *self._tables],
@@ -181,7 +181,7 @@ class RedisStore:
             answer = await self._swap(
                 keys=[self._meta, self._outbox, *self._tables, *staged],
                 args=[
-                    *(self._token, whole.number, self._settings.outbox_cap, *counts),
+                    *(self._token, whole.number, *counts),
                     *_described(whole.meta),
                     *self._told(whole.facts),
                 ],

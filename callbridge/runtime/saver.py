@@ -31,7 +31,8 @@ MOST_FACTS_KEPT = 100_000
 
 @dataclass(slots=True)
 class Saver:
-    """``on_displaced`` is called when another owner's token is in force."""
+    """``on_displaced`` is called when another owner's token is in force, ``on_lost`` with the number of facts that will
+    never be in the outbox."""
 
     store: Store
     world: World
@@ -40,6 +41,7 @@ class Saver:
     displaced: bool = False
     """Another owner's token is in force: nothing that we decide counts any more."""
     facts_lost: int = 0
+    on_lost: Callable[[int], None] | None = None
     _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
     _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
     """What changed since the full snapshot that is under way was copied."""
@@ -97,7 +99,11 @@ class Saver:
         self._repair = asyncio.create_task(self._repairing(), name="store repair")
 
     def _owe(self, facts: list[AnyFact]) -> None:
-        self.facts_lost += max(0, len(self._owed) + len(facts) - MOST_FACTS_KEPT)
+        lost = max(0, len(self._owed) + len(facts) - MOST_FACTS_KEPT)
+        if lost:
+            self.facts_lost += lost
+            if self.on_lost is not None:
+                self.on_lost(lost)
         self._owed.extend(facts)
 
     async def _repairing(self) -> None:

@@ -13,7 +13,7 @@ from callbridge.settings.schema import kind_of, plain
 
 def anchor_files(document: Document) -> None:
     """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
-    for section in ("pbx", "http", "agents"):
+    for section in ("pbx", "http", "webhooks", "agents"):
         _read_secrets(document, (section,), document.values.get(section))
     tiers = document.values.get("tiers")
     name = tiers.get("csv") if isinstance(tiers, dict) else None
@@ -45,7 +45,7 @@ def _read_secret(document: Document, at: Path, section: dict[str, Any], bare: st
     if bare in section:
         document.add(at, f"given together with {bare}", "one of them is enough", key=True)
         return
-    section[bare] = "unread"
+    section[bare] = "unread, and told as a fault"
     if not isinstance(name, str) or not name:
         document.add(at, "expected the name of a file")
         return

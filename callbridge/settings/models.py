@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from callbridge.adapters.hook_body import EVENTS, placeholders
 from callbridge.core.plan import Connect, Pick, Plan
 from callbridge.settings.faults import Fault
 from callbridge.settings.values import (
@@ -42,6 +43,7 @@ from callbridge.settings.values import (
     RedisUrl,
     Requirement,
     Text,
+    WholeUrl,
     Zone,
     filled,
 )
@@ -131,6 +133,37 @@ class Log(Section):
     @classmethod
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+
+class Metrics(Section):
+    """``label_agents``: seconds by agent, too; for at most 500 agents."""
+
+    label_agents: bool = False
+
+
+class Webhook(Section):
+    """Somebody who is told at once: ``link`` is what a screen pop opens; numbers are masked unless ``unmasked``."""
+
+    name: Name
+    url: WholeUrl
+    secret: SecretStr
+    events: Annotated[tuple[Literal["offer", "answer", "end", "alert"], ...], AfterValidator(filled)] = EVENTS
+    link: str = ""
+    unmasked: bool = False
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 16:
+            raise ValueError("is too short to sign with: at least 16 characters")
+        return value
+
+    @field_validator("link")
+    @classmethod
+    def _a_template(cls, value: str) -> str:
+        if value:
+            placeholders(value)
+        return value
 
 
 class Tiers(Section):
@@ -318,6 +351,8 @@ class Settings(Section):
     redis: Redis | None = None
     http: Http = Http()
     log: Log = Log()
+    metrics: Metrics = Metrics()
+    webhooks: tuple[Webhook, ...] = ()
     tiers: Tiers = Tiers()
     skills: Annotated[dict[Name, str], BeforeValidator(_described)] = {}
     entries: dict[Name, Entry] = {}

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from callbridge.adapters.tiers import BadBook, read_book
 from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, ToQueue
@@ -55,6 +56,9 @@ def summary(settings: Settings) -> Iterator[str]:
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
     yield from _tier_file(settings)
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
+    for hook in settings.webhooks:
+        numbers = "numbers as they are" if hook.unmasked else "numbers masked"
+        yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"
     yield "store     " + ("Redis" if settings.redis else "memory: a restart forgets who was waiting for how long")
 
 

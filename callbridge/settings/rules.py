@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from itertools import chain
+from urllib.parse import urlsplit
 
+from callbridge.adapters.hook_body import placeholders
 from callbridge.adapters.tiers import normalise
 from callbridge.core import skills
 from callbridge.core.plan import Plan
@@ -22,13 +24,13 @@ from callbridge.settings.values import ANYBODY, duration_text, is_loopback
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
     names = (_tiers, _skill_names, _skills_used, _queue_names, _tier_names, _reasons)
-    for rule in (_pbxes, _http, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles):
+    for rule in (_pbxes, _http, _hooks, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles):
         yield from rule(settings, document)
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_endless, _unserved, _unused):
+    for rule in (_endless, _unserved, _unused, _odd_hooks):
         yield from rule(settings, document)
 
 
@@ -82,6 +84,27 @@ def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) ->
         yield document.at(at, "no HTTP header can carry it: use letters, digits and signs of ASCII")
     elif seen.setdefault(secret, at) != at:
         yield document.at(at, f"is the same as {where(seen[secret])}: nobody could tell them apart")
+
+
+def _hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    names = [hook.name for hook in settings.webhooks]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield document.at(("webhooks", index, "name"), f"{name!r} is the name of another webhook already")
+
+
+def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Webhooks that say less, or say it to more people, than most likely meant."""
+    for index, hook in enumerate(settings.webhooks):
+        url = urlsplit(hook.url)
+        if url.scheme == "http" and not is_loopback(url.hostname or ""):
+            yield document.at(("webhooks", index, "url"), "is not https: whoever is on the way can read who calls")
+        asked = set(placeholders(hook.link)) & {"number", "name"} if hook.link and not hook.unmasked else set()
+        if asked:
+            what = " and ".join(sorted(asked))
+            yield document.at(
+                ("webhooks", index, "link"), f"the {what} in it will be masked", "unmasked: true tells them as they are"
+            )
 
 
 def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -150,9 +150,12 @@ def _zone(value: str) -> str:
     return value
 
 
-def _url(*schemes: str) -> AfterValidator:
+_PORTS = {"redis": "6379/0", "http": "8088", "https": "8443/calls"}
+
+
+def _url(*schemes: str, whole: bool = False) -> AfterValidator:
     def check(value: str) -> str:
-        example = f"{schemes[0]}://127.0.0.1:{'6379/0' if schemes[0] == 'redis' else '8088'}"
+        example = f"{schemes[0]}://127.0.0.1:{_PORTS[schemes[0]]}"
         try:
             parts = urlsplit(value)
             good = parts.scheme in schemes and bool(parts.hostname or (parts.scheme == "unix" and parts.path))
@@ -161,7 +164,7 @@ def _url(*schemes: str) -> AfterValidator:
             good = False
         if not good or any(char.isspace() for char in value):
             raise ValueError(f"expected a URL such as {example}")  # the value may hold a password: not quoted
-        return value.rstrip("/")
+        return value if whole else value.rstrip("/")
 
     return AfterValidator(check)
 
@@ -198,6 +201,8 @@ Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$
 Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$")]
 Zone = Annotated[str, AfterValidator(_zone)]
 HttpUrl = Annotated[str, _url("http", "https")]
+WholeUrl = Annotated[str, _url("https", "http", whole=True)]
+"""A URL whose every character counts, a slash at its end too."""
 RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]
 Level = Annotated[int, Field(ge=1, le=5)]
 Port = Annotated[int, Field(ge=1, le=65535)]
