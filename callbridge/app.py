@@ -339,6 +339,20 @@ class App:
         return missing + (["the store is behind"] if self.saver.degraded else [])
 
 
+def _hooks(settings: Settings) -> list[HookSettings]:
+    return [
+        HookSettings(
+            name=hook.name,
+            url=hook.url,
+            secret=hook.secret.get_secret_value(),
+            events=hook.events,
+            link=hook.link,
+            unmasked=hook.unmasked,
+        )
+        for hook in settings.webhooks
+    ]
+
+
 @contextlib.asynccontextmanager
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
     probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)

@@ -1,13 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.views import Board
-from callbridge.core.facts import AgentChanged, CallDiverted, OfferEnded, OfferMade, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.agent import Intent, published
+from callbridge.core.facts import (
+    AgentAlerted,
+    AgentChanged,
+    AskRefused,
+    CallDiverted,
+    OfferEnded,
+    OfferMade,
+    SwitchChanged,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+)
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Ring
+from callbridge.core.switch import Switch
 from tests.adapters.worlds import Busy
 
 CONTRACT = {
@@ -42,11 +57,17 @@ CONTRACT = {
     "leader": ("gauge", set[str]()),
     "estimated_times": ("counter", set[str]()),
     "build_info": ("gauge", {"version"}),
+    "agent_alerts": ("counter", {"kind"}),
+    "asks_refused": ("counter", {"ask"}),
+    "switch_on": ("gauge", {"switch"}),
+    "webhook_deliveries": ("counter", {"hook", "result"}),
+    "webhook_backlog": ("gauge", {"hook"}),
+    "facts_lost": ("counter", {"reader"}),
 }
 
 
 def metrics(*, now: float = 100.0, label_agents: bool = False) -> Metrics:
-    return Metrics(Board(), lambda: now, label_agents=label_agents)
+    return Metrics(Board(), lambda: now, begin=0.0, label_agents=label_agents)
 
 
 def value(made: Metrics, name: str, **labels: str) -> float | None:
@@ -144,7 +165,7 @@ def test_talk_and_hold_do_not_overlap() -> None:
 def changed(agent: str, reason: str, previous: str = "not_ready") -> AgentChanged:
     return AgentChanged(
         seq=1,
-        at=1.0,
+        at=10.0,
         agent=agent,
         name="",
         phone="",
@@ -158,7 +179,7 @@ def changed(agent: str, reason: str, previous: str = "not_ready") -> AgentChange
 
 def test_what_people_type_cannot_flood_the_labels() -> None:
     made = metrics()
-    made.on_facts([changed("ann", f"reason {number}") for number in range(1000)])
+    made.on_facts([changed(f"agent {number}", f"reason {number}") for number in range(1000)])
     seconds = made.registry._names_to_collectors["callbridge_agent_state_seconds"]._metrics  # type: ignore[attr-defined]
     assert len(seconds) == 101
     assert value(made, "agent_state_seconds_total", state="not_ready", reason="other") == 1800.0
@@ -166,7 +187,7 @@ def test_what_people_type_cannot_flood_the_labels() -> None:
 
 async def test_labels_are_clean_and_hold_no_phone_numbers() -> None:
     made = metrics()
-    made.on_facts([changed("ann", "call +442079460123"), changed("ann", "a\nb\ud800\x1b"), changed("ann", "", "logged_out")])
+    made.on_facts([changed("ann", "call +442079460123"), changed("bob", "a\nb\ud800\x1b"), changed("cy", "", "logged_out")])
     made.on_facts([visit_ended("overflowed", to="dialplan:out,+442079460123", reason="waited")])
     made.on_facts([CallDiverted(seq=1, at=1.0, leg="p/1", entry="+442079460123", reason="unknown_entry")])
     text = (await made.render()).decode()
@@ -180,6 +201,86 @@ def test_agents_are_labels_by_request_only() -> None:
     made = metrics(label_agents=True)
     made.on_facts([changed("ann", "lunch")])
     assert value(made, "agent_state_seconds_total", state="not_ready", reason="lunch", agent="ann") == 2.0
+
+
+async def seconds_by_state(made: Metrics) -> dict[str, float]:
+    """As a scrape shows them now, reasons summed."""
+    families = {family.name: family for family in text_string_to_metric_families((await made.render()).decode())}
+    told: dict[str, float] = {}
+    for sample in families["callbridge_agent_state_seconds"].samples:
+        told[sample.labels["state"]] = told.get(sample.labels["state"], 0.0) + sample.value
+    return told
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_agents_seconds_tick_and_sum_to_their_logged_in_time_at_every_scrape(seed: int) -> None:
+    busy = Busy(seed)
+    board = Board.of(busy.world)
+    made = Metrics(board, lambda: busy.now, begin=busy.now)
+    logged_in, last, before = 0.0, busy.now, dict.fromkeys(("ready", "talking"), 0.0)
+    for turn in range(150):
+        present = sum(published(agent)[0].value != "logged_out" for agent in board.agents.values())
+        outcome = busy.any()
+        logged_in += present * (busy.world.now - last)
+        last = busy.world.now
+        made.on_facts(outcome.facts)
+        board.note(busy.world, outcome.changed)
+        busy.now = max(busy.now, busy.world.now)
+        made._clock = lambda: busy.world.now
+        if turn % 5 == 0:
+            told = await seconds_by_state(made)
+            assert sum(told.values()) == pytest.approx(logged_in, abs=0.001)
+            assert all(told.get(state, 0.0) >= seconds for state, seconds in before.items())
+            before = told
+    assert logged_in > 100
+
+
+async def test_after_a_restart_agents_seconds_go_on_where_the_last_run_ended() -> None:
+    busy = Busy(3)
+    for _ in range(60):
+        busy.any()
+    at_work = [agent for agent in busy.world.agents.values() if agent.intent is not Intent.LOGGED_OUT]
+    assert at_work
+    saved_at = busy.now
+    again = Metrics(Board.of(busy.world), lambda: saved_at + 10.0, begin=saved_at)
+    assert sum((await seconds_by_state(again)).values()) == pytest.approx(10.0 * len(at_work), rel=0.01)
+    assert sum((await seconds_by_state(again)).values()) == pytest.approx(10.0 * len(at_work), rel=0.01)
+
+
+def test_a_state_that_ended_earlier_than_a_scrape_saw_takes_nothing_back() -> None:
+    made = metrics(now=12.0)
+    made.on_facts([changed("ann", "lunch")])
+    made._clocks._board.agents["ann"] = next(iter(Busy(1).world.agents.values()))
+    made._clocks.tick(12.0)
+    made.on_facts([replace(changed("ann", "", "ready"), at=11.0, state="talking")])
+    made._clocks.tick(15.0)
+    assert value(made, "agent_state_seconds_total", state="ready", reason="") == 2.0
+    assert value(made, "agent_state_seconds_total", state="talking", reason="") == 3.0
+
+
+def test_what_people_must_look_at_is_counted() -> None:
+    made = metrics()
+    assert value(made, "switch_on", switch="bypass") == 0
+    made.on_facts([AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
+    made.on_facts([AskRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
+    made.on_facts([SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
+    assert value(made, "agent_alerts_total", kind="reason_limit") == 1
+    assert value(made, "asks_refused_total", ask="ready") == 1
+    assert value(made, "switch_on", switch="bypass") == 1
+    made.on_switches([Switch(id="bypass", on=False)])
+    assert value(made, "switch_on", switch="bypass") == 0
+
+
+def test_readers_of_facts_are_counted_and_forgotten() -> None:
+    made = metrics()
+    made.delivered("crm", "done")
+    made.backlog("crm", 17)
+    made.facts_lost("hook:crm", 5)
+    assert value(made, "webhook_deliveries_total", hook="crm", result="done") == 1
+    assert value(made, "webhook_backlog", hook="crm") == 17
+    assert value(made, "facts_lost_total", reader="hook:crm") == 5
+    made.hook_gone("crm")
+    assert value(made, "webhook_backlog", hook="crm") is None
 
 
 def test_our_own_health_is_shown() -> None:

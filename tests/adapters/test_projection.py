@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -19,7 +20,7 @@ from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.tasks import end
 from callbridge.adapters.views import Board, View
 from callbridge.core.agent import State, published
-from callbridge.core.events import PlanChanged
+from callbridge.core.events import AgentAsked, Ask, PlanChanged
 from callbridge.core.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.worlds import Busy, plan
@@ -198,11 +199,12 @@ async def test_a_call_that_ended_stays_for_an_hour(running: Running, redis: Redi
     assert 3590 <= await redis.ttl(f"callbridge:call:{name}") <= 3600
 
 
-async def test_subscribers_get_the_whole_queue_at_most_twenty_times_a_second(running: Running, redis: Redis) -> None:
+async def test_subscribers_get_the_whole_queue_at_most_forty_times_a_second(running: Running, redis: Redis) -> None:
     listener: Any = redis.pubsub()
     await listener.subscribe("callbridge:queue:q0")
     assert (await listener.get_message(timeout=1.0) or {})["type"] == "subscribe"
     await until(lambda: running.equals(redis))
+    began = asyncio.get_running_loop().time()
     for _ in range(100):
         running.change(3)
         await asyncio.sleep(0.002)
@@ -210,7 +212,7 @@ async def test_subscribers_get_the_whole_queue_at_most_twenty_times_a_second(run
     messages = []
     while (message := await listener.get_message(timeout=0.1)) is not None:
         messages.append(json.loads(message["data"]))
-    assert 2 <= len(messages) <= 20
+    assert 2 <= len(messages) <= 40 * (asyncio.get_running_loop().time() - began) + 2
     assert {key: value for key, value in messages[-1].items() if key != "queue"} == running.board.queue("q0")
     assert [message["seq"] for message in messages] == sorted(message["seq"] for message in messages)
     await listener.aclose()
@@ -248,6 +250,61 @@ async def test_a_hanging_redis_does_not_hold_a_change(redis_server: RedisServer,
     await until(lambda: False in running.health)
     redis_server.go_on()
     await until(lambda: running.equals(redis))
+
+
+async def test_a_redis_flushed_in_a_quiet_moment_is_found_out(running: Running, redis: Redis) -> None:
+    await until(lambda: running.equals(redis))
+    await redis.flushall()
+    await until(lambda: running.equals(redis))
+
+
+async def test_a_redis_flushed_under_load_never_keeps_half_a_hash(running: Running, redis: Redis) -> None:
+    await until(lambda: running.equals(redis))
+    for _ in range(5):
+        running.change(20)
+        await asyncio.sleep(0.01)
+        await redis.flushall()
+    running.change(5)
+    await until(lambda: running.equals(redis))
+
+
+async def test_a_call_that_ended_while_redis_was_away_is_there_ended(
+    redis_server: RedisServer, running: Running, redis: Redis
+) -> None:
+    await until(lambda: running.equals(redis))
+    redis_server.kill()
+    ended = len(running.board.ended)
+    while len(running.board.ended) < ended + 3:
+        running.change()
+    await until(lambda: False in running.health)
+    redis_server.start()
+    for name in list(running.board.ended)[ended:]:
+        await until(lambda name=name: redis.exists(f"callbridge:call:{name}"))  # type: ignore[misc]
+        assert await redis.hget(f"callbridge:call:{name}", "state") == b"ended"
+        assert 3590 <= await redis.ttl(f"callbridge:call:{name}") <= 3600
+
+
+async def test_the_first_change_after_quiet_is_there_at_once(running: Running, redis: Redis) -> None:
+    await until(lambda: running.equals(redis))
+    took = []
+    for _ in range(20):
+        await asyncio.sleep(0.05)
+        began = time.perf_counter()
+        running.change()
+        await until(lambda: running.equals(redis))
+        took.append(time.perf_counter() - began)
+    assert sorted(took)[10] < 0.024  # the pause between flushes is 25 ms
+
+
+async def test_only_what_changed_is_written(redis_server: RedisServer, redis: Redis) -> None:
+    running = Running(redis_server)
+    await running.projection.flush()
+    await redis.hset("callbridge:agent:a0", "name", "as somebody else wrote it")
+    outcome = running.busy.happens(AgentAsked(at=running.busy.now, agent="a0", ask=Ask.LOGIN))
+    running.projection.touch(running.board.note(running.busy.world, outcome.changed))
+    await running.projection.flush()
+    assert await redis.hmget("callbridge:agent:a0", "name", "state") == [b"as somebody else wrote it", b"ready"]
+    await running.projection.close()
 
 
 async def test_the_public_stream_has_every_fact_once_and_masked(redis_server: RedisServer, redis: Redis) -> None:

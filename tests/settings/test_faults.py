@@ -78,6 +78,13 @@ WRONG = [
     ("agent's token", ("skills: [", "http: {tokens: [{name: a, role: agent, token: x}]}\nskills: ["), 'cb.yaml:5: http.tokens[0]: whose it is, is missing (hint: such as agent: "1001")'),
     ("token of no agent", ("skills: [", "http: {tokens: [{name: a, role: admin, agent: ann, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].agent: goes with role: agent, not with admin"),
     ("token's letters", ("skills: [", 'http: {tokens: [{name: a, role: admin, token: "a b"}]}\nskills: ['), "cb.yaml:5: http.tokens[0].token: no HTTP header can carry it: use letters, digits and signs of ASCII"),
+    ("hook url", ("skills: [", "webhooks: [{name: crm, url: crm.example, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[0].url: expected a URL such as https://127.0.0.1:8443/calls"),
+    ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),
+    ("short secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: short}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is too short to sign with: at least 16 characters"),
+    ("secret file", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret_file: no}]\nskills: ["), "cb.yaml:5: webhooks[0].secret_file: cannot read 'no': no such file or directory"),
+    ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'answer', 'end' or 'alert', not 'ofer'"),
+    ("link", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, link: 'https://x/{nummer}'}]\nskills: ["), "cb.yaml:5: webhooks[0].link: {nummer} is no placeholder; there are {number}, {name}, {tier}, {queue}, {agent}, {call}, {uniqueid}"),
+    ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is the name of another webhook already"),
     # ladders
     ("behind", ('3", for: 20s', '3"'), "cb.yaml:11: queues.support.steps[0]: lasts for ever: the steps behind it are never reached (hint: give it 'for')"),
     ("then unreached", (", for: 90s", ""), "cb.yaml:13: queues.support.then: is never reached: the last step lasts for ever (hint: give the last step 'for', or take 'then' away)"),

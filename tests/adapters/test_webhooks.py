@@ -1,0 +1,554 @@
+"""Webhooks against a receiver on a real socket that is well, slow, refusing, hanging, gone or restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from callbridge.adapters import hook_feed, webhooks
+from callbridge.adapters.cursors import Trimmer
+from callbridge.adapters.fact_stream import FactStream
+from callbridge.adapters.hook_body import HookSettings, body, placeholders, sign
+from callbridge.adapters.hook_feed import Hooks
+from callbridge.adapters.outbox import Envelope, Stamper
+from callbridge.adapters.redis_link import RedisSettings, connect
+from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.store import Delta, Meta
+from callbridge.adapters.tasks import end
+from callbridge.adapters.webhooks import Webhook
+from callbridge.core.facts import AgentAlerted, AnyFact, CallArrived, CallEnded, OfferMade, SwitchChanged, TalkBegan
+from tests.adapters.conftest import RedisServer
+from tests.adapters.receiver import Receiver
+from tests.adapters.waiting import running, until
+
+LINK = "https://crm.example/?number={number}&tier={tier}&queue={queue}&call={call}&agent={agent}"
+
+
+class Books:
+    """The observer that remembers."""
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        self.waiting: dict[str, int] = {}
+
+    def delivered(self, hook: str, result: str) -> None:
+        self.results[result] += 1
+
+    def backlog(self, hook: str, waiting: int) -> None:
+        self.waiting[hook] = waiting
+
+    def facts_lost(self, reader: str, count: int) -> None:
+        self.lost[reader] += count
+
+    def hook_gone(self, hook: str) -> None:
+        self.waiting.pop(hook, None)
+
+
+def story(
+    call: str = "c1", *, first: int = 1, at: float = 1.0, number: str = "+442079460123", name: str = "安娜 & Söhne"
+) -> list[AnyFact]:
+    """A call that was offered, answered and ended."""
+    more: dict[str, Any] = {"call": call, "queue": "support", "agent": "1001"}
+    who: dict[str, Any] = {"number": number, "name": name, "tier": "gold", "uniqueid": "1.1", "linkedid": "1.1"}
+    return [
+        CallArrived(seq=first, at=at, call=call, leg="p/1", entry="e", **who),
+        OfferMade(seq=first + 1, at=at + 0.5, leg="p/2", tier="gold", needs="x", waited=0.5, **more),
+        TalkBegan(seq=first + 2, at=at + 1.0, leg="p/2", waited=1.0, **more),
+        CallEnded(seq=first + 3, at=at + 8.0, call=call, lasted=8.0, outcome="talked", segments=1),
+    ]
+
+
+def stamped(*facts: AnyFact) -> list[Envelope]:
+    return Stamper().stamp(7, facts)
+
+
+def stories(count: int) -> list[Envelope]:
+    return stamped(*(fact for n in range(count) for fact in story(f"c{n}", first=10 * n, at=time.time())))
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(webhooks, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
+    monkeypatch.setattr(hook_feed, "_SAVED_EVERY", 0.05)
+    monkeypatch.setattr(hook_feed, "_PAUSE", 0.05)
+    monkeypatch.setattr(hook_feed, "_BLOCK", 0.05)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as made:
+        yield made
+
+
+def by_call(events: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What was told of each call, in order, repetitions left out."""
+    told: dict[str, list[str]] = {}
+    for event in events:
+        kinds = told.setdefault(event["call"], [])
+        if event["type"] not in kinds:
+            kinds.append(event["type"])
+    return told
+
+
+# -- what is said ---------------------------------------------------------------------------------------------------
+
+
+def bodies(hook: HookSettings, *facts: AnyFact) -> list[dict[str, Any]]:
+    return [json.loads(body(one, hook)) for one in stamped(*facts) if hook.wants(one.type)]
+
+
+def test_an_offer_is_a_screen_pop() -> None:
+    hook = HookSettings(name="crm", url="", secret="", link=LINK, unmasked=True)
+    offer, answer, ended = bodies(hook, *story())
+    assert offer == {
+        "id": "7-2",
+        "type": "offer",
+        "at": 1.5,
+        "call": "c1",
+        "pbx": "p",
+        "uniqueid": "1.1",
+        "linkedid": "1.1",
+        "number": "+442079460123",
+        "name": "安娜 & Söhne",
+        "tier": "gold",
+        "queue": "support",
+        "agent": "1001",
+        "waited": 0.5,
+        "collected": {},
+        "link": "https://crm.example/?number=%2B442079460123&tier=gold&queue=support&call=c1&agent=1001",
+    }
+    assert (answer["type"], answer["agent"], answer["waited"], answer["link"]) == ("answer", "1001", 1.0, offer["link"])
+    assert {name: ended[name] for name in ("type", "outcome", "segments", "lasted", "number")} == {
+        "type": "end",
+        "outcome": "talked",
+        "segments": 1,
+        "lasted": 8.0,
+        "number": "+442079460123",
+    }
+
+
+def test_numbers_and_names_are_masked_unless_asked_for_plainly() -> None:
+    hook = HookSettings(name="crm", url="", secret="", link=LINK + "&name={name}")
+    told = [body(one, hook).decode() for one in stamped(*story()) if hook.wants(one.type)]
+    assert len(told) == 3
+    assert not [text for text in told if "2079460" in text or "安娜" in text or "Söhne" in text]
+    assert json.loads(told[0])["number"] == "+44*****123"
+    assert "number=%2B44%2A%2A%2A%2A%2A123" in json.loads(told[0])["link"]
+
+
+def test_alerts_say_what_is_the_matter() -> None:
+    hook = HookSettings(name="ops", url="", secret="", events=("alert",))
+    lunch = AgentAlerted(seq=1, at=1.0, agent="1001", kind="reason_limit", reason="lunch", limit=2700.0)
+    switch = SwitchChanged(seq=2, at=2.0, switch="bypass", on=True, by="ops")
+    first, second = bodies(hook, lunch, switch, *story(first=3))
+    assert (first["type"], first["kind"], first["agent"], first["reason"]) == ("alert", "reason_limit", "1001", "lunch")
+    assert (second["type"], second["kind"], second["switch"], second["on"]) == ("alert", "switch", "bypass", True)
+
+
+@pytest.mark.parametrize("value", ["a&b=c#d", "../../x", "1 2", "{call}", "\ud800\r\n", "%2e", "安"])
+def test_no_value_can_leave_its_place_in_the_link(value: str) -> None:
+    hook = HookSettings(name="crm", url="", secret="", link="https://crm.example/{number}/open", unmasked=True)
+    link = bodies(hook, *story(number=value))[0]["link"]
+    inside = link.removeprefix("https://crm.example/").removesuffix("/open")
+    assert not set(inside) & set("/?#&= \r\n{}")
+
+
+@pytest.mark.parametrize(
+    "link", ["https://x/{nummer}", "https://x/{}", "https://x/{number!r}", "https://x/{call:>9}", "https://x/{"]
+)
+def test_a_link_that_asks_for_what_there_is_not_is_refused(link: str) -> None:
+    with pytest.raises(ValueError, match=r"placeholder|brace"):
+        placeholders(link)
+
+
+@pytest.mark.parametrize("link", ["javascript:alert({number})", "data:text/html,{name}", "/open/{call}", "{number}"])
+def test_a_link_must_be_one(link: str) -> None:
+    with pytest.raises(ValueError, match="expected a link"):
+        placeholders(link)
+
+
+def test_the_signature_is_what_the_readme_says() -> None:
+    by_hand = hmac.new(b"secret", b'1700000000.{"a":1}', hashlib.sha256).hexdigest()
+    assert sign("secret", "1700000000", b'{"a":1}') == f"sha256={by_hand}"
+
+
+# -- delivering -----------------------------------------------------------------------------------------------------
+
+
+async def test_everything_arrives_once_signed_and_in_order(receiver: Receiver) -> None:
+    books = Books()
+    hook = Webhook(receiver.hook(), books)
+    async with running(hook.run()):
+        hook.take(stories(30))
+        await until(lambda: len(receiver.got) == 90)
+    assert receiver.forged == 0
+    assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
+    assert books.results == {"done": 90}
+    assert (books.waiting, hook.backlog, max(receiver.tries.values())) == ({"crm": 0}, 0, 1)
+
+
+async def test_a_receiver_that_fails_now_and_then_gets_everything_in_order(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 204 if receiver.tries[event["id"]] > int(event["id"][-1]) % 3 else 500  # type: ignore[method-assign]
+    hook = Webhook(receiver.hook(), Books())
+    async with running(hook.run()):
+        hook.take(stories(8))
+        await until(lambda: hook.backlog == 0, 10)
+    assert [event["type"] for event in receiver.got if event["call"] == "c7"] == ["offer", "answer", "end"]
+    assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
+    assert len(by_call(receiver.got)) == 8
+
+
+async def test_an_event_that_the_receiver_refuses_holds_back_its_own_call_only(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 400 if event["call"] == "c3" else 204  # type: ignore[method-assign]
+    hook = Webhook(receiver.hook(), Books())
+    async with running(hook.run()):
+        hook.take(stories(10))
+        await until(lambda: len(receiver.got) == 27)
+        await until(lambda: sum(receiver.tries.values()) > 30)
+    assert hook.backlog == 3
+    assert hook.owed() == ["7-31", "7-32", "7-33"]
+
+
+async def test_a_dead_receiver_is_not_hammered_and_gets_everything_when_it_is_back(receiver: Receiver) -> None:
+    await receiver.stop()
+    books = Books()
+    hook = Webhook(receiver.hook(), books)
+    async with running(hook.run()):
+        hook.take(stories(100))
+        await asyncio.sleep(0.5)
+        assert set(books.results) == {"unreachable"}
+        assert books.results["unreachable"] < 30
+        await receiver.start()
+        await until(lambda: hook.backlog == 0)
+    assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
+    assert len(receiver.got) == 300
+
+
+async def test_a_receiver_that_hangs_is_given_up_and_asked_again(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 0 if receiver.tries[event["id"]] == 1 else 200  # type: ignore[method-assign]
+    books = Books()
+    hook = Webhook(receiver.hook(), books)
+    async with running(hook.run()):
+        hook.take(stories(2))
+        await until(lambda: hook.backlog == 0, 10)
+    assert books.results == {"timeout": 6, "done": 6}
+
+
+async def test_a_dead_hook_delays_no_other_and_taking_never_waits(receiver: Receiver) -> None:
+    hung, books = Receiver(), Books()
+    hung.answer = lambda event: 0  # type: ignore[method-assign]
+    async with hung:
+        dead, well = Webhook(hung.hook("dead"), books), Webhook(receiver.hook(), books)
+        async with running(dead.run()), running(well.run()):
+            began = time.perf_counter()
+            for hook in (dead, well):
+                hook.take(stories(50))
+            assert time.perf_counter() - began < 0.1
+            await until(lambda: len(receiver.got) == 150, 2)
+            assert dead.backlog == 150
+
+
+async def test_410_disables(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 410  # type: ignore[method-assign]
+    books = Books()
+    hook = Webhook(receiver.hook(), books)
+    async with running(hook.run()) as task:
+        hook.take(stories(1))
+        await until(task.done)
+        hook.take(stories(5))
+    assert hook.gone
+    assert (books.results, sum(receiver.tries.values()), hook.backlog) == ({"gone": 1}, 1, 0)
+
+
+async def test_redirects_are_not_followed(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 307  # type: ignore[method-assign]
+    hook = Webhook(receiver.hook(), Books())
+    async with running(hook.run()):
+        hook.take(stories(1))
+        await until(lambda: len(receiver.paths) > 2)
+    assert set(receiver.paths) == {"/hook"}
+
+
+async def test_after_a_day_a_delivery_is_given_up_and_counted(receiver: Receiver) -> None:
+    receiver.answer = lambda event: 500 if event["type"] == "offer" else 200  # type: ignore[method-assign]
+    books = Books()
+    hook = Webhook(receiver.hook(), books, wall=lambda: time.time() + 86_500)
+    async with running(hook.run()):
+        hook.take(stories(1))
+        await until(lambda: hook.backlog == 0)
+    assert [event["type"] for event in receiver.got] == ["answer", "end"]
+    assert (books.results["expired"], books.lost) == (1, {"hook:crm": 1})
+
+
+async def test_beyond_the_cap_the_oldest_is_lost_and_counted(receiver: Receiver) -> None:
+    await receiver.stop()
+    books = Books()
+    hook = Webhook(receiver.hook(), books, cap=100)
+    async with running(hook.run()):
+        hook.take(stories(10))
+        await until(lambda: books.results["unreachable"] >= 3)
+        hook.take(stories(60))
+        assert (hook.backlog, books.lost["hook:crm"]) == (100, 80)
+        await receiver.start()
+        await until(lambda: hook.backlog == 0)
+    assert len(receiver.got) == 100
+    assert by_call(receiver.got)["c59"] == ["offer", "answer", "end"]
+
+
+# -- from the outbox ------------------------------------------------------------------------------------------------
+
+
+class Floor:
+    """Calls whose facts go into the outbox."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self.store = RedisStore(settings)
+        self.told: list[str] = []
+        """The ids of the facts that a webhook must hear of."""
+        self.facts = 0
+        self._number = 0
+        self._token = 0
+
+    async def lead(self) -> None:
+        self._token = await self.store.take_over()
+        self._number = self.store.number
+
+    async def goes_on(self, calls: int = 50) -> None:
+        """So many more calls, each fact saved by itself: four facts, of which a webhook hears three."""
+        for _ in range(calls):
+            for fact in story(f"c{self.facts // 4}", first=self.facts + 1, at=time.time()):
+                self._number += 1
+                await self.store.save(Delta(number=self._number, changed={}, meta=Meta(), facts=[fact]))
+                if not isinstance(fact, CallArrived):
+                    self.told.append(f"{self._token}-{fact.seq}")
+            self.facts += 4
+
+
+@asynccontextmanager
+async def hooked(settings: RedisSettings | None, books: Books, *wanted: HookSettings) -> AsyncIterator[Hooks]:
+    """Webhooks of one run of callbridge."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(work, name=name))
+        return tasks[-1]
+
+    hooks = Hooks(start, books, redis=settings, calls=lambda: (), token=7)
+    await hooks.adopt(wanted)
+    try:
+        yield hooks
+    finally:
+        await hooks.close()
+        assert not [task for task in tasks if not task.cancelled() and task.exception() is not None]
+
+
+@pytest.fixture
+async def floor(redis_server: RedisServer) -> AsyncIterator[Floor]:
+    made = Floor(redis_server.settings())
+    await made.lead()
+    yield made
+    await made.store.close()
+
+
+@pytest.fixture
+async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
+    client = connect(redis_server.settings())
+    yield client
+    await client.aclose()
+
+
+def ids(receiver: Receiver) -> set[str]:
+    return {event["id"] for event in receiver.got}
+
+
+async def placed(redis: Redis, reader: str = "hook:crm") -> bool:
+    return bool(await redis.hexists("callbridge:{main}:cursors", reader))
+
+
+async def until_placed(redis: Redis, reader: str = "hook:crm") -> None:
+    async with asyncio.timeout(3):
+        while not await placed(redis, reader):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_saved_is_told(redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis) -> None:
+    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+        await until_placed(redis)
+        await floor.goes_on(60)
+        await until(lambda: ids(receiver) == set(floor.told), 10)
+    assert max(receiver.tries.values()) == 1
+    assert all(event["number"] == "+44*****123" for event in receiver.got if event["type"] != "alert")
+
+
+async def test_nothing_is_lost_and_little_is_repeated_over_restarts(
+    redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
+) -> None:
+    receiver.answer = lambda event: 500 if event["id"].endswith("7") and receiver.tries[event["id"]] < 3 else 200  # type: ignore[method-assign]
+    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+        await until_placed(redis)
+        await floor.goes_on(40)
+        await until(lambda: len(receiver.got) > 10)
+    await receiver.stop()
+    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+        await floor.goes_on(30)
+        await asyncio.sleep(0.2)
+    await floor.goes_on(30)
+    await receiver.start()
+    books = Books()
+    async with hooked(redis_server.settings(), books, receiver.hook()):
+        await until(lambda: ids(receiver) == set(floor.told), 10)
+    assert len(receiver.got) - len(floor.told) <= 2 * webhooks.PARALLEL  # what was under way at each of the two ends
+    assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
+    assert len(by_call(receiver.got)) == 100
+    assert books.lost == {}
+
+
+async def test_a_crash_repeats_but_loses_nothing(
+    redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
+) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        tasks.append(asyncio.create_task(work))
+        return tasks[-1]
+
+    receiver.slow = 0.01
+    killed = Hooks(start, Books(), redis=redis_server.settings(), calls=lambda: ())
+    await killed.adopt([receiver.hook()])
+    await until_placed(redis)
+    await floor.goes_on(60)
+    await until(lambda: len(receiver.got) > 20)
+    await end(tasks)  # and no place is saved
+    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+        await until(lambda: ids(receiver) == set(floor.told), 10)
+    await killed.close()
+
+
+async def test_redis_that_was_away_is_followed_again(redis_server: RedisServer, receiver: Receiver, redis: Redis) -> None:
+    settings = redis_server.settings(timeout=0.2)
+    async with hooked(settings, Books(), receiver.hook()):
+        await until_placed(redis)
+        redis_server.kill()
+        await asyncio.sleep(0.2)
+        redis_server.start()
+        again = Floor(settings)
+        await again.lead()
+        await until_placed(redis)
+        await again.goes_on(30)
+        await until(lambda: ids(receiver) == set(again.told), 10)
+        await again.store.close()
+
+
+async def test_a_new_hook_begins_with_what_happens_from_now_on(
+    redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
+) -> None:
+    await floor.goes_on(60)
+    before = len(floor.told)
+    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+        await until_placed(redis)
+        await floor.goes_on(50)
+        await until(lambda: ids(receiver) == set(floor.told[before:]), 10)
+
+
+async def test_a_reload_changes_hooks_without_losing_what_they_owe(
+    redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
+) -> None:
+    books = Books()
+    await receiver.stop()
+    async with hooked(redis_server.settings(), books, receiver.hook(), receiver.hook("other")) as hooks:
+        await until_placed(redis)
+        await until_placed(redis, "hook:other")
+        await floor.goes_on(50)
+        await until(lambda: books.waiting["crm"] == len(floor.told))
+        await hooks.adopt([receiver.hook(unmasked=True)])
+        assert hooks.readers() == {"hook:crm"}
+        assert set(books.waiting) == {"crm"}
+        await receiver.start()
+        await until(lambda: ids(receiver) == set(floor.told), 10)
+    assert {event["number"] for event in receiver.got if event["type"] != "alert"} == {"+442079460123"}
+
+
+async def test_without_redis_the_publisher_tells(receiver: Receiver) -> None:
+    async with hooked(None, Books(), receiver.hook()) as hooks:
+        hooks.on_facts(story())
+        await until(lambda: len(receiver.got) == 3)
+    assert [event["id"] for event in receiver.got] == ["7-2", "7-3", "7-4"]
+
+
+# -- trimming -------------------------------------------------------------------------------------------------------
+
+
+async def outbox(redis: Redis) -> list[str]:
+    entries: Any = await redis.xrange("callbridge:{main}:outbox")
+    return [entry_id.decode() for entry_id, _ in entries]
+
+
+async def test_the_outbox_is_trimmed_only_past_the_slowest_reader(
+    redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
+) -> None:
+    settings, books = redis_server.settings(), Books()
+    receiver.answer = lambda event: 500 if receiver.slow else 200  # type: ignore[method-assign]
+    receiver.slow = 0.001
+    stream = FactStream(settings)
+    async with hooked(settings, books, receiver.hook()) as hooks, running(stream.run()):
+        trimmer = Trimmer(settings, lambda: {"facts", *hooks.readers()}, books.facts_lost)
+        await until_placed(redis)
+        await until_placed(redis, "facts")
+        await floor.goes_on(60)
+        await asyncio.sleep(0.3)
+        await trimmer.trim()
+        assert set(await outbox(redis)) >= set(floor.told)
+        receiver.slow = 0.0
+        await until(lambda: ids(receiver) == set(floor.told), 10)
+        async with asyncio.timeout(5):
+            while len(await outbox(redis)) > 150:  # Redis trims by nodes of a hundred
+                await trimmer.trim()
+                await asyncio.sleep(0.02)
+        await trimmer.close()
+    await stream.close()
+    assert books.lost == {}
+
+
+async def test_the_cap_cuts_what_is_unread_and_says_so(redis_server: RedisServer, floor: Floor, redis: Redis) -> None:
+    settings, books = redis_server.settings(outbox_cap=50), Books()
+    await redis.hset("callbridge:{main}:cursors", mapping={"facts": "0-0 0-0"})
+    await floor.goes_on(10)
+    middle = (await outbox(redis))[-1]
+    await redis.hset("callbridge:{main}:cursors", mapping={"hook:crm": f"{middle} {middle}"})
+    read = floor.facts
+    await floor.goes_on(120)
+    trimmer = Trimmer(settings, lambda: {"facts", "hook:crm"}, books.facts_lost)
+    await trimmer.trim()
+    assert len(await outbox(redis)) == 50
+    assert books.lost == {"facts": floor.facts - 50, "hook:crm": floor.facts - 50 - read}
+    await trimmer.trim()
+    assert books.lost["facts"] == floor.facts - 50
+    await trimmer.close()
+
+
+async def test_nothing_is_trimmed_while_a_reader_has_no_place_yet(redis_server: RedisServer, floor: Floor, redis: Redis) -> None:
+    await floor.goes_on(60)
+    last = (await outbox(redis))[-1]
+    await redis.hset("callbridge:{main}:cursors", mapping={"facts": f"{last} {last}", "hook:old": "0-0 0-0"})
+    waiting = Trimmer(redis_server.settings(), lambda: {"facts", "hook:crm"}, Books().facts_lost)
+    await waiting.trim()
+    assert len(await outbox(redis)) == floor.facts
+    alone = Trimmer(redis_server.settings(), lambda: {"facts"}, Books().facts_lost)
+    await alone.trim()
+    assert len(await outbox(redis)) < 150
+    assert not await placed(redis, "hook:old")
+    await waiting.close()
+    await alone.close()
