@@ -23,6 +23,8 @@ READER = "facts"
 """Its name among the readers of the outbox."""
 _BLOCK = 1.0
 """Seconds for which a read waits for the next fact."""
+_GATHER = 0.005
+"""Seconds after a copy in which more may come: one copy for a burst instead of one for each save."""
 _AT_A_TIME = 250
 _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
@@ -48,6 +50,7 @@ class FactStream:
                     cursor = await self.cursor()
                     await self._redis.hset(self._cursors, READER, f"{cursor} {cursor}")
                 cursor = await self.copy(cursor, wait=True)
+                await asyncio.sleep(_GATHER)
             except TROUBLE as error:
                 log.warning("fact stream is behind", error=type(error).__name__)
                 cursor = None

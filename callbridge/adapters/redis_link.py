@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from redis.asyncio import Redis
+import hiredis
+from redis.asyncio import Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -35,6 +37,18 @@ class RedisSettings:
         return f"{self.prefix}{name}"
 
 
+class _Packing(Connection):
+    """Commands are packed in C: the client's own packing took a tenth of all our time under load."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        name, *rest = args
+        words = name.encode().split() if isinstance(name, str) else name.split()
+        try:
+            return [hiredis.pack_command((*words, *rest))]
+        except (TypeError, UnicodeEncodeError):  # something rare, such as a lone surrogate: as the client does it
+            return super().pack_command(*args)
+
+
 def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
     """A client that connects when first used, and never repeats a command by itself: what repeats is decided above.
 
@@ -42,6 +56,7 @@ def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
     """
     return Redis.from_url(
         settings.url,
+        connection_class=_Packing,  # but for TLS and sockets of files, where the client has classes of its own
         socket_connect_timeout=settings.connect_timeout,
         socket_timeout=settings.timeout if timeout is None else timeout,
         socket_keepalive=True,
