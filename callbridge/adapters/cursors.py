@@ -2,7 +2,8 @@
 
 A reader keeps two ids under its name: from where the outbox must be *kept* for it (its oldest unfinished fact), and up
 to where it has *read*. Beyond the cap the oldest facts go all the same; what a reader has not read by then is lost to
-it, counted and told. Saves never trim: a reader that stands still costs memory up to the cap, never time.
+it, counted and told. Saves never trim: a reader that stands still costs memory up to the cap, never time. The public
+stream is always kept up to its cap; the consumer groups of others that fall behind it are told of, too.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ class Trimmer:
         self._cap = settings.outbox_cap
         self._keys = [settings.private("outbox"), cursors_key(settings)]
         self._owed = owed_key(settings)
+        self._facts = settings.public("facts")
+        self._groups: dict[str, int] = {}
+        """Group -> seq of the last fact about whose loss we know."""
         self._readers = readers
         self._lost = lost
         self._redis: Redis = connect(settings)
@@ -109,13 +113,30 @@ class Trimmer:
         while beyond:
             left, *lost = await self._script(keys=self._keys, args=[self._cap, _SLICE, *sorted(self._readers())])
             for reader, count in zip(lost[::2], lost[1::2], strict=True):
-                name = reader.decode()
-                log.error("facts were cut from the outbox unread", reader=name, facts=count, cap=self._cap)
-                self._lost(name, count)
+                self._tell(reader.decode(), count)
             beyond = left > 0
+        await self._watch_groups()
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+    def _tell(self, reader: str, count: int) -> None:
+        log.error("facts were cut unread", reader=reader, facts=count)
+        self._lost(reader, count)
+
+    async def _watch_groups(self) -> None:
+        """Facts are numbered without gaps, so what was cut before a group got it can be counted from ids alone."""
+        first: Any = await self._redis.xrange(self._facts, count=1)
+        if not first:
+            return
+        cut = _seq(first[0][0]) - 1
+        groups: Any = await self._redis.xinfo_groups(self._facts)
+        for group in groups:
+            name, read = group["name"].decode(), _seq(group["last-delivered-id"])
+            known = max(read, self._groups.get(name, cut))
+            if cut > known:
+                self._tell(f"group:{name}", cut - known)
+            self._groups[name] = max(cut, known)
 
     async def _forget_hooks(self) -> None:
         known = set(self._readers())
@@ -124,3 +145,7 @@ class Trimmer:
         if stale:
             await self._redis.hdel(self._keys[1], *stale)
             await self._redis.hdel(self._owed, *stale)
+
+
+def _seq(fact_id: bytes) -> int:
+    return int(fact_id.rpartition(b"-")[2])

@@ -149,7 +149,8 @@ class Metrics:
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
         """Leg -> when its agent became free, queue: until its Ring is done."""
-        self._reason, self._to, self._agent, self._ask = _Values(), _Values(), _Values(MOST_AGENTS), _Values()
+        self._reason, self._to, self._ask, self._reader = _Values(), _Values(), _Values(), _Values()
+        self._agent = _Values(MOST_AGENTS)
         self._make_call_metrics()
         self._make_own_metrics()
         self._make_reader_metrics()
@@ -296,7 +297,7 @@ class Metrics:
 
     def facts_lost(self, reader: str, count: int) -> None:
         """So many facts will never reach this reader; ``outbox`` stands for all of them."""
-        self._facts_lost.labels(label(reader)).inc(count)
+        self._facts_lost.labels(self._reader(reader)).inc(count)
 
     # -- ourselves ----------------------------------------------------------------------------------------------
 

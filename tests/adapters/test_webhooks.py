@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.webhooks import Webhook
 from callbridge.core.facts import AgentAlerted, AnyFact, CallArrived, CallEnded, OfferMade, SwitchChanged, TalkBegan
 from tests.adapters.conftest import RedisServer
-from tests.adapters.receiver import Receiver
+from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.waiting import running, until
 
 LINK = "https://crm.example/?number={number}&tier={tier}&queue={queue}&call={call}&agent={agent}"
@@ -180,9 +179,19 @@ def test_a_link_must_be_one(link: str) -> None:
         placeholders(link)
 
 
-def test_the_signature_is_what_the_readme_says() -> None:
-    by_hand = hmac.new(b"secret", b'1700000000.{"a":1}', hashlib.sha256).hexdigest()
-    assert sign("secret", "1700000000", b'{"a":1}') == f"sha256={by_hand}"
+def test_the_readme_verifies_what_we_sign() -> None:
+    told = (Path(__file__).parents[2] / "README.md").read_text()
+    code = told[told.index("import hashlib, hmac, time") :].partition("```")[0]
+    readme: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), readme)
+    now, content = str(int(time.time())), b'{"a":1}'
+    headers = {"X-Callbridge-Timestamp": now, "X-Callbridge-Signature": sign(SECRET, now, content)}
+    assert readme["is_genuine"](SECRET, headers, content)
+    assert not readme["is_genuine"](SECRET, headers, content + b" ")
+    assert not readme["is_genuine"]("another secret", headers, content)
+    old = str(int(time.time()) - 1000)
+    replayed = {"X-Callbridge-Timestamp": old, "X-Callbridge-Signature": sign(SECRET, old, content)}
+    assert not readme["is_genuine"](SECRET, replayed, content)
 
 
 # -- delivering -----------------------------------------------------------------------------------------------------
@@ -552,3 +561,25 @@ async def test_nothing_is_trimmed_while_a_reader_has_no_place_yet(redis_server: 
     assert not await placed(redis, "hook:old")
     await waiting.close()
     await alone.close()
+
+
+async def test_a_consumer_group_that_falls_behind_the_public_stream_is_told_of(
+    redis_server: RedisServer, floor: Floor, redis: Redis
+) -> None:
+    settings, books = redis_server.settings(facts_cap=100), Books()
+    stream, trimmer = FactStream(settings), Trimmer(settings, lambda: (), books.facts_lost)
+    await floor.goes_on(10)
+    cursor = await stream.copy("0-0")
+    await redis.xgroup_create("callbridge:facts", "bi", id="0-0")
+    await trimmer.trim()
+    assert books.lost == {}
+    await floor.goes_on(200)
+    while (further := await stream.copy(cursor)) != cursor:
+        cursor = further
+    kept = await redis.xlen("callbridge:facts")
+    assert kept < 300
+    for _ in range(2):
+        await trimmer.trim()
+        assert books.lost == {"group:bi": floor.facts - kept}
+    await stream.close()
+    await trimmer.close()

@@ -149,3 +149,17 @@ async def test_more_facts_than_can_be_kept_are_counted_and_break_nothing(monkeyp
     assert saver.facts_lost == 2
     assert await _stored(store) == {"support": 2}
     await saver.close()
+
+
+async def test_facts_beyond_what_is_kept_for_a_dead_store_are_lost_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_FACTS_KEPT", 3)
+    saver, store, _ = await _saver()
+    lost: list[int] = []
+    saver.on_lost = lost.append
+    store.trouble = StoreDown("away")
+    for number in range(1, 6):
+        await saver.save(_tally(saver, number), [FACT])
+    assert (lost, saver.facts_lost) == ([1, 1], 2)
+    store.trouble = None
+    await _until(lambda: not saver.degraded)
+    await saver.close()

@@ -282,3 +282,26 @@ def test_tokens_may_be_files_and_open_the_door_to_the_world(write: Write) -> Non
         ("anna", "agent", "0101", "s3cret"),
         ("wall", "viewer", None, "x"),
     ]
+
+
+def test_a_webhook_is_read_with_its_secret_from_a_file(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    pathlib.Path("crm.secret").write_text("0123456789abcdef\n")
+    hook = "webhooks: [{name: crm, url: 'https://crm.example/in/', secret_file: crm.secret, events: [offer], link: 'https://x/?n={number}'}]"
+    path = write(("skills: [", f"{hook}\nskills: ["))
+    (loaded,) = right(path).webhooks
+    assert (loaded.url, loaded.events, loaded.unmasked) == ("https://crm.example/in/", ("offer",), False)
+    assert loaded.secret.get_secret_value() == "0123456789abcdef"
+    assert check(path, {}) == 0
+    told = capsys.readouterr()
+    assert "webhook   crm: offer to crm.example, numbers masked" in told.out
+    assert "webhooks[0].link: the number in it will be masked (hint: unmasked: true tells them as they are)" in told.err
+    assert "0123456789abcdef" not in told.out + told.err
+
+
+def test_a_webhook_over_plain_http_to_somewhere_else_is_a_doubt(write: Write) -> None:
+    addresses = {"a": "http://127.0.0.1:9/", "b": "http://crm.example/"}
+    hooks = ", ".join(f"{{name: {name}, url: '{url}', secret: 0123456789abcdef}}" for name, url in addresses.items())
+    path = write(("skills: [", f"webhooks: [{hooks}]\nskills: ["))
+    assert [str(warning) for warning in right(path).warnings] == [
+        "cb.yaml:5: webhooks[1].url: is not https: whoever is on the way can read who calls"
+    ]
