@@ -58,7 +58,7 @@ class Saver:
         done, _ = await asyncio.wait((write,), timeout=BUDGET)
         if not done:
             write.add_done_callback(_swallow)
-            self._degrade("slow", facts)
+            self._degrade("slow", facts, write)
             return False
         try:
             write.result()
@@ -92,11 +92,11 @@ class Saver:
     def _next(self) -> int:
         return self.store.number + 1
 
-    def _degrade(self, why: str, facts: list[AnyFact]) -> None:
+    def _degrade(self, why: str, facts: list[AnyFact], late: asyncio.Future[None] | None = None) -> None:
         log.warning("store degraded", why=why)
         self.degraded = True
         self._owe(facts)
-        self._repair = asyncio.create_task(self._repairing(), name="store repair")
+        self._repair = asyncio.create_task(self._repairing(late), name="store repair")
 
     def _owe(self, facts: list[AnyFact]) -> None:
         lost = max(0, len(self._owed) + len(facts) - MOST_FACTS_KEPT)
@@ -106,9 +106,12 @@ class Saver:
                 self.on_lost(lost)
         self._owed.extend(facts)
 
-    async def _repairing(self) -> None:
-        """Save everything, then what changed meanwhile, until nothing is owed; then saving batch by batch goes on."""
-        whole = True
+    async def _repairing(self, late: asyncio.Future[None] | None) -> None:
+        """Save everything, then what changed meanwhile, until nothing is owed; then saving batch by batch goes on.
+        When the save that was too slow comes through after all, only what changed since is missing."""
+        if late is not None:
+            await asyncio.wait((late,), timeout=RETRY)
+        whole = late is None or self.store.snapshot_owed
         while self.degraded:
             await asyncio.sleep(RETRY if whole else 0.0)
             facts, since = tuple(self._owed), dict(self._since)

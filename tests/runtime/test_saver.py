@@ -163,3 +163,16 @@ async def test_facts_beyond_what_is_kept_for_a_dead_store_are_lost_and_told(monk
     store.trouble = None
     await _until(lambda: not saver.degraded)
     await saver.close()
+
+
+async def test_a_save_that_is_late_but_comes_through_needs_no_whole() -> None:
+    saver, store, _ = await _saver()
+    await saver.save(_tally(saver, 1), [])
+    store.open.clear()
+    assert not await saver.save(_tally(saver, 2), [FACT])
+    assert not await saver.save(_tally(saver, 3, "general"), [])
+    store.open.set()
+    await _until(lambda: not saver.degraded)
+    assert store.wholes == []
+    assert await _stored(store) == {"support": 2, "general": 3}
+    await saver.close()
