@@ -185,8 +185,7 @@ class Hooks:
                 hook.take(told)
 
     async def close(self) -> None:
-        for name in list(self._running):
-            await self._end(name)
+        await asyncio.gather(*(self._end(name) for name in list(self._running)))
 
     def _begin(self, settings: HookSettings) -> None:
         hook = Webhook(settings, self._observer, cap=None if self._redis is not None else CAP)

@@ -174,6 +174,9 @@ class Webhook:
                 return due - now
             heapq.heappop(self._due)
             del self._turns[lane]
+            if self._wall() - self._lanes[lane][0].at > KEPT:
+                self._give_up(self._lanes[lane][0])
+                continue
             self._sending[lane] = asyncio.create_task(self._send(session, lane), name=f"webhook {self.settings.name}")
         return None
 
@@ -208,7 +211,10 @@ class Webhook:
                 status = answer.status
         except TimeoutError:
             return "timeout"
-        except (aiohttp.ClientError, OSError, ValueError):
+        except (aiohttp.ClientError, OSError):
+            return "unreachable"
+        except Exception as error:  # noqa: BLE001 - whatever a peer makes the client raise is a failed attempt, no more
+            log.error("webhook attempt raised", hook=self.settings.name, error=repr(error))
             return "unreachable"
         if status == _GONE:
             return "gone"
@@ -230,13 +236,15 @@ class Webhook:
         if self._failures == PARALLEL or _now() > self._said_at + _SAID_AGAIN:
             self._said_at = _now()
             log.warning("webhook fails", hook=self.settings.name, result=result, tries=delivery.tries, backlog=self.backlog)
-        if self._wall() - delivery.at > KEPT:
-            log.error("webhook delivery given up", hook=self.settings.name, fact=delivery.id, tries=delivery.tries)
-            self._observer.delivered(self.settings.name, "expired")
-            self._lose(1)
-            self._finish(delivery)
-        else:
-            self._rest(delivery.lane, _pause(delivery.tries - 1))
+        self._rest(delivery.lane, _pause(delivery.tries - 1))
+
+    def _give_up(self, delivery: _Delivery) -> None:
+        """Nobody wants to see any more what happened a day ago."""
+        log.error("webhook delivery given up", hook=self.settings.name, fact=delivery.id, tries=delivery.tries)
+        self._observer.delivered(self.settings.name, "expired")
+        self._lose(1)
+        self._finish(delivery)
+        self._tell_backlog()
 
     def _finish(self, delivery: _Delivery) -> None:
         """The first of its lane is over, done or given up: the next one may go."""
@@ -289,4 +297,4 @@ def _now() -> float:
 
 def _pause(repetition: int) -> float:
     """Seconds before a repetition, with jitter: receivers that come back are not hit by all at once."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(repetition, 30)) * random.uniform(0.75, 1.25)
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(repetition, 30) * random.uniform(1.0, 1.5))
