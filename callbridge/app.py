@@ -17,12 +17,14 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from callbridge.adapters import log as logs
+from callbridge.adapters import story_archive
 from callbridge.adapters.ami import Ami, AmiSettings
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.cursors import Trimmer
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
+from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed, Probes, listening, make_app
 from callbridge.adapters.link import NotSent
@@ -32,7 +34,6 @@ from callbridge.adapters.redis_link import RedisSettings
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import MemoryStore, Store, StoreDown
 from callbridge.adapters.stories import Stories
-from callbridge.adapters.story_archive import StoryArchive
 from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
@@ -167,15 +168,15 @@ class App:
         projection = RedisProjection(redis, self.board, told=self.metrics.on_redis)
         self._run("projection", projection.run())
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
-        trimmer = Trimmer(redis, lambda: {READER, *self.hooks.readers()}, self.metrics.facts_lost)
+        trimmer = Trimmer(redis, lambda: {READER, story_archive.READER, *self.hooks.readers()}, self.metrics.facts_lost)
         self._run("outbox", trimmer.run())
         return projection
 
-    def _archive(self) -> StoryArchive | None:
+    def _archive(self) -> story_archive.StoryArchive | None:
         redis = self._redis()
         if redis is None:
             return None
-        archive = StoryArchive(redis, masked=self.settings.log.mask_numbers)
+        archive = story_archive.StoryArchive(redis, masked=self.settings.log.mask_numbers)
         self._run("stories", archive.run())
         return archive
 

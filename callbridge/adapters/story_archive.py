@@ -16,11 +16,14 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
+from callbridge.adapters.cursors import cursors_key
 from callbridge.adapters.outbox import masked_data
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+READER = "stories"
+"""Our name among the readers of the outbox."""
 KEPT = 86_400
 """Seconds for which a story is kept after its last fact."""
 LONGEST = 200
@@ -40,6 +43,7 @@ class StoryArchive:
         self._kept = kept
         self._outbox = settings.private("outbox")
         self._cursor = settings.private("stories_cursor")
+        self._cursors = cursors_key(settings)
         self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
 
     async def run(self) -> None:
@@ -74,7 +78,9 @@ class StoryArchive:
         for call in calls:
             pipe.ltrim(self._key(call), -LONGEST, -1)
             pipe.expire(self._key(call), self._kept)
-        pipe.set(self._cursor, entries[-1][0])
+        reached = entries[-1][0].decode()
+        pipe.set(self._cursor, reached)
+        pipe.hset(self._cursors, READER, f"{reached} {reached}")
         await pipe.execute()
         return len(entries)
 
