@@ -194,6 +194,7 @@ class App:
     def _link(self, last_heard_at: float | None) -> None:
         instance = self.settings.instance
         for pbx in self.settings.pbx:
+            self.metrics.expect(pbx.name)
             ari = AriSettings(
                 name=pbx.name,
                 url=pbx.ari.url,

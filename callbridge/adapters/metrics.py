@@ -8,6 +8,7 @@ may choose freely (reasons, targets) are cleaned and counted: beyond MOST_VALUES
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -54,6 +55,9 @@ _WAITS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
 _TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
 _QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _HANDOVER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_QUARANTINED = ("call", "agent")
+_NOT_SERVED = ("bypass", "overload", "unknown_entry", "fault")
+"""Why a call goes to the fallback though nobody asked for that in the configuration."""
 
 
 class _Values:
@@ -155,6 +159,8 @@ class Metrics:
         self._make_own_metrics()
         self._make_reader_metrics()
         self._clocks = _AgentClocks(board, clock() if begin is None else begin, self._spent)
+        for kind in _QUARANTINED:
+            self._quarantines.labels(kind)
 
     def _make_call_metrics(self) -> None:
         self._offered = self._counter("visits_offered", "Visits begun.", "queue", "tier")
@@ -192,7 +198,8 @@ class Metrics:
         self._lag = self._histogram("loop_lag_seconds", "How late the event loop runs.", _QUICK)
         self._save_seconds = self._histogram("save_seconds", "Time that a save took.", _QUICK)
         self._degraded = self._gauge("store_degraded", "1 while the stored world is behind.")
-        self._redis_up = self._gauge("redis_up", "1 while Redis answers.")
+        self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN when none was asked.")
+        self._redis_up.set(math.nan)
         self._leader = self._gauge("leader", "1 while this instance leads.")
         self._gauge("build_info", "What runs here.", "version").labels(__version__).set(1)
 
@@ -222,7 +229,7 @@ class Metrics:
         queue = label(fact.queue)
         match fact:
             case VisitBegan():
-                self._offered.labels(queue, label(fact.tier)).inc()
+                self._visit_began(queue, label(fact.tier))
             case VisitEnded():
                 self._visit_ended(fact, queue, label(fact.tier))
             case OfferMade(freed_at=float(freed_at)):
@@ -249,6 +256,14 @@ class Metrics:
                 self._differences.labels(label(fact.pbx), label(fact.kind)).inc()
             case EntityQuarantined():
                 self._quarantines.labels(label(fact.kind)).inc()
+
+    def _visit_began(self, queue: str, tier: str) -> None:
+        self._offered.labels(queue, tier).inc()
+        # Its end is counted from nothing to one: Prometheus sees no increase in a series that begins with one.
+        for outcome in Outcome:
+            self._ended.labels(queue, tier, outcome.value)
+        for metric in (self._within, self._answer_wait, self._abandon_wait):
+            metric.labels(queue, tier)
 
     def _visit_ended(self, fact: VisitEnded, queue: str, tier: str) -> None:
         self._ended.labels(queue, tier, label(fact.outcome)).inc()
@@ -277,6 +292,13 @@ class Metrics:
         """An order came to an end; ``result`` is ``done``, ``refused``, ``timeout``, ``unsent`` or ``cancelled``."""
         self._orders.labels(label(pbx), label(order), label(result)).inc()
         self._order_seconds.labels(label(pbx), label(order)).observe(seconds)
+
+    def expect(self, pbx: str) -> None:
+        """This PBX is configured: its links are down until they are told to be up."""
+        for link in ("ari", "ami"):
+            self.link(pbx, link, False)
+        for reason in _NOT_SERVED:
+            self._diverted.labels(label(pbx), reason)
 
     def link(self, pbx: str, link: str, up: bool) -> None:
         self._pbx_up.labels(label(pbx), label(link)).set(up)

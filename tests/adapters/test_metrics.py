@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -298,3 +299,27 @@ def test_our_own_health_is_shown() -> None:
     assert value(made, "redis_up") == value(made, "leader") == 1
     assert value(made, "pbx_up", pbx="p", link="ari") == 1
     assert value(made, "pbx_events_total", pbx="p", type="StasisStart") == 1
+
+
+def test_a_link_that_never_came_up_is_shown_as_down() -> None:
+    made = metrics()
+    made.expect("pbx1")
+    assert value(made, "pbx_up", pbx="pbx1", link="ari") == 0.0
+    assert value(made, "pbx_up", pbx="pbx1", link="ami") == 0.0
+    assert value(made, "calls_diverted_total", pbx="pbx1", reason="overload") == 0.0
+
+
+def test_without_a_redis_nothing_says_that_it_is_down() -> None:
+    made = metrics()
+    assert math.isnan(value(made, "redis_up") or 0.0)
+    made.on_redis(False)
+    assert value(made, "redis_up") == 0.0
+
+
+@pytest.mark.parametrize("outcome", ["answered", "abandoned", "short_abandoned", "overflowed", "failed"])
+def test_the_end_of_a_visit_is_counted_from_nothing(outcome: str) -> None:
+    made = metrics()
+    made.on_facts([VisitBegan(seq=1, at=1.0, call="c", queue="support", tier="gold", rank=1.0, day="d")])
+    assert value(made, "visits_ended_total", queue="support", tier="gold", outcome=outcome) == 0.0
+    assert value(made, "visits_within_target_total", queue="support", tier="gold") == 0.0
+    assert value(made, "answer_wait_seconds_count", queue="support", tier="gold") == 0.0

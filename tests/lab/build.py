@@ -21,7 +21,14 @@ STAMP = ".stamp"
 RECIPE = "3"  # raise it when what is built changes: everybody's lab is then built anew
 
 # What must be on the path, and the Debian package that brings it.
-TOOLS = {"mmdebstrap": "mmdebstrap", "sipp": "sip-tester", "redis-server": "redis-server", "tcpdump": "tcpdump"}
+TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "sipp": "sip-tester",
+    "redis-server": "redis-server",
+    "tcpdump": "tcpdump",
+    "prometheus": "prometheus",  # promtool comes with it
+    "systemd-analyze": "systemd",
+}
 APT_SOURCES = Path("/etc/apt")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -96,8 +103,9 @@ def _install_tools() -> None:
     finally:
         if ours:
             POLICY.unlink()
-    if "redis-server" in missing and Path("/run/systemd/system").exists():
-        _run(["systemctl", "disable", "--now", "redis-server"])
+    servers = sorted({"redis-server", "prometheus"} & set(missing))
+    if servers and Path("/run/systemd/system").exists():
+        _run(["systemctl", "disable", "--now", *servers])
 
 
 def _make_sounds() -> None:
