@@ -1,0 +1,81 @@
+"""deploy/prometheus: promtool accepts it, each alarm sounds and is silent when it should, and every name is exported."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.views import Board
+from tests.deploy.files import DEPLOY, PROMETHEUS, dashboard, metrics_of, queries, recorded_of, rules
+
+UNIT_TESTS = Path(__file__).with_name("alerts.yml")
+ALERTS = rules("alert")
+NAMES = [rule["alert"] for rule in ALERTS]
+
+
+@pytest.fixture(scope="module")
+def promtool() -> str:
+    found = shutil.which("promtool")
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("promtool is missing: run `make setup`")
+    return str(found)
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+def exported() -> set[str]:
+    """Every name that /metrics can show."""
+    kinds = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    families = Metrics(Board(), lambda: 0.0).registry.collect()
+    return {family.name + end for family in families for end in kinds.get(family.type, ("",))}
+
+
+def test_promtool_accepts_configuration_and_rules(promtool: str) -> None:
+    done = run(promtool, "check", "config", "--lint-fatal", PROMETHEUS / "prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alarm_sounds_and_is_silent_when_it_should(promtool: str) -> None:
+    done = run(promtool, "test", "rules", UNIT_TESTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_threshold_that_is_changed_is_noticed(promtool: str, tmp_path: Path) -> None:
+    for file in PROMETHEUS.glob("callbridge.*.yml"):
+        (tmp_path / file.name).write_text(file.read_text().replace("callbridge_redis_up == 0", "callbridge_redis_up == 1"))
+    again = UNIT_TESTS.read_text().replace("../../deploy/prometheus/", "")
+    (tmp_path / "alerts.yml").write_text(again)
+    done = run(promtool, "test", "rules", tmp_path / "alerts.yml")
+    assert done.returncode != 0
+    assert "CallbridgeRedisDown" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_alarm_has_a_case_that_sounds_and_one_that_does_not(name: str) -> None:
+    cases = [case for test in yaml.safe_load(UNIT_TESTS.read_text())["tests"] for case in test["alert_rule_test"]]
+    sounds = {bool(case["exp_alerts"]) for case in cases if case["alertname"] == name}
+    assert sounds == {True, False}
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=NAMES)
+def test_each_alarm_says_what_to_do_and_where_that_is_written(rule: dict[str, dict[str, str]]) -> None:
+    assert set(rule["annotations"]) == {"summary", "action", "runbook"}
+    file, _, anchor = rule["annotations"]["runbook"].partition("#")
+    assert file == "deploy/README.md"
+    headings = [line.lstrip("# ").lower() for line in (DEPLOY / "README.md").read_text().splitlines() if line.startswith("#")]
+    assert anchor in headings
+    assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_rules_and_panels_use_only_what_is_exported_or_recorded() -> None:
+    asked = [rule["expr"] for rule in (*rules("record"), *ALERTS)] + [query.expression for query in queries(dashboard())]
+    recorded = {rule["record"] for rule in rules("record")}
+    assert {name for text in asked for name in metrics_of(text)} <= exported()
+    assert {name for text in asked for name in recorded_of(text)} <= recorded
+    assert all(metrics_of(text) or recorded_of(text) for text in asked)

@@ -1,0 +1,127 @@
+"""A real Prometheus with our rules watches a floor at work: every panel and every rule shows what was recorded there."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.deploy.files import PROMETHEUS, Query, dashboard, filled, metrics_of, queries, recorded_of, rules
+from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.pbx import Pbx, PhoneSpec
+from tests.lab.prometheus import Prometheus
+from tests.lab.sip import Call, Callers, Hold, Phone, PhoneScript, Talk, Transfer, call
+from tests.live.conftest import DIALPLAN
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="module")]
+
+QUICK = PhoneScript(ring=0.1, steps=[Talk(0.3), Hold(0.3), Talk(0.2)], hangs_up=True)
+HANDS_OVER = PhoneScript(ring=0.1, steps=[Talk(0.4), Transfer("sales")], hangs_up=True)
+FLOOR = floor(
+    {
+        "ann": agent("1001", {"support": 1}),
+        "bob": agent("1002", {"sales": 1}),
+        "cid": agent("1003", {"bell": 1}),
+        "dan": agent("1004", {"support": 1}),
+        "eve": agent("2002", {"support": 1}),
+    },
+    {
+        "support": {"steps": [{"skills": "support"}], "wrap_up": 0.3},
+        "sales": {"steps": [{"skills": "sales"}], "wrap_up": 0.3},
+        "bell": {"steps": [{"skills": "bell", "for": 2.5}], "ring_for": 1, "then": {"queue": "sales"}},
+        "away": {"steps": [{"skills": "bell", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}},
+    },
+    tiers={"numbers": {"gold": ["4930777"]}},
+)
+VARIABLES = {"__rate_interval": "1m", "queue": ".*"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pbx() -> AsyncIterator[Pbx]:
+    phones = [*(PhoneSpec(name=str(number)) for number in range(1001, 1005)), PhoneSpec(name="2002", contact="none")]
+    async with Pbx(22, phones=phones, extra={"extensions.conf": DIALPLAN}) as running:
+        yield running
+
+
+async def a_quarter_of_an_hour(pbx: Pbx, bridge: Callbridge) -> None:
+    """Everything that a dashboard shows happens: answered, abandoned, overflowed, handed over, rung out, refused."""
+    numbers = ("4930777", "49301", "49302")
+    async with Phone(pbx, "1002", QUICK), Phone(pbx, "1003", PhoneScript.rings_out()):
+        async with Phone(pbx, "1001", HANDS_OVER):
+            await call(pbx, Call(dialled="support", number="49309"))
+            await bridge.until("call_ended")
+        async with Phone(pbx, "1001", QUICK), Callers(pbx, _calls("support", *numbers)) as callers:
+            await callers.wait()
+        await call(pbx, Call(dialled="bell", number="49303"))  # rings out, overflows to sales
+        await call(pbx, Call(dialled="away", number="49304"))
+        await bridge.ask("ann", "not-ready", reason="lunch")
+        impatient = [*_calls("support", "49305", "49306", after=1.6), *_calls("support", "49307", after=0.3)]
+        async with Callers(pbx, impatient) as callers:
+            await callers.wait()
+        await bridge.ask("ann", "ready")
+        await bridge.ask("cid", "ready")
+
+
+def _calls(dialled: str, *numbers: str, after: float | None = None) -> list[Call]:
+    return [Call(dialled=dialled, number=number, hang_up_after=after) for number in numbers]
+
+
+async def silent(prometheus: Prometheus, asked: Sequence[Query], known: set[str]) -> list[str]:
+    """Which of these queries show nothing, or nothing that came from a metric of callbridge."""
+    found = []
+    for query in asked:
+        text = filled(query, **VARIABLES)
+        series = await prometheus.query(text)
+        values = [float(one["value"][1]) for one in series]
+        named = metrics_of(text) | recorded_of(text)
+        if not any(math.isfinite(value) for value in values) or not named <= known:
+            found.append(f"{query.where}: {text}: {values}")
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def watched(house: House, pbx: Pbx) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
+    # The agent without a phone is offline, as planned.
+    bridge = await house.open(FLOOR)
+    async with Prometheus(PROMETHEUS, target=f"127.0.0.1:{bridge.port}") as prometheus:
+        await bridge.ask("dan", "not-ready", reason="training")
+        for _ in range(2):
+            await a_quarter_of_an_hour(pbx, bridge)
+        await asyncio.sleep(2.5)  # the last scrape, and the rules after it
+        yield bridge, prometheus
+
+
+async def test_every_panel_and_every_rule_shows_what_was_recorded(watched: tuple[Callbridge, Prometheus]) -> None:
+    _, prometheus = watched
+    board = list(queries(dashboard()))
+    known = set(await prometheus.ask("label/__name__/values"))
+
+    # The harness first: a name that nobody exports, a label that nobody has.
+    planted = replace(board[0], expression=board[0].expression.replace("calls_waiting", "callers_waiting"))
+    unlabelled = replace(board[0], expression='sum(callbridge_queue_calls_waiting{line=~".+"})')
+    assert len(await silent(prometheus, [planted, unlabelled], known)) == 2
+
+    recorded = [Query(rule["record"], rule["record"]) for rule in rules("record")]
+    assert await silent(prometheus, [*board, *recorded], known) == []
+
+
+async def test_the_figures_are_those_of_the_calls(watched: tuple[Callbridge, Prometheus]) -> None:
+    bridge, prometheus = watched
+    for row in await asyncio.to_thread(bridge.client.queues):
+        for outcome in ("answered", "abandoned", "short_abandoned", "overflowed"):
+            text = f'sum(callbridge_visits_ended_total{{queue="{row["name"]}", outcome="{outcome}"}}) or vector(0)'
+            assert await value(prometheus, text) == float(row[outcome]), (row["name"], outcome)
+    states = {one["metric"]["state"] for one in await prometheus.query("callbridge_agent_state_seconds_total")}
+    assert {"ready", "ringing", "talking", "wrap_up", "not_ready"} <= states
+    assert await value(prometheus, 'sum(callbridge_queue_agents{queue="support", state="offline"})') == 1.0
+    assert await value(prometheus, 'sum(callbridge_offers_total{queue="bell", result="no_answer"})') == 2.0
+    assert await value(prometheus, 'count(ALERTS{alertname=~".*(Down|Behind|Quarantine|Fail|NotServed)"}) or vector(0)') == 0.0
+
+
+async def value(prometheus: Prometheus, expression: str) -> float:
+    (series,) = await prometheus.query(expression)
+    return float(dict[str, Any](series)["value"][1])
