@@ -29,6 +29,7 @@ from callbridge.settings.values import (
     Digit,
     Display,
     Duration,
+    EntryName,
     Extension,
     HttpUrl,
     Keys,
@@ -355,7 +356,7 @@ class Settings(Section):
     webhooks: tuple[Webhook, ...] = ()
     tiers: Tiers = Tiers()
     skills: Annotated[dict[Name, str], BeforeValidator(_described)] = {}
-    entries: dict[Name, Entry] = {}
+    entries: dict[EntryName, Entry] = {}
     queue_defaults: Queue = Queue()
     queues: dict[Name, Queue] = {}
     agents: dict[Name, Agent] = {}

@@ -20,6 +20,7 @@ _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|s|m|h|d))+|\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 _LONGEST = 30 * 86400.0
 _NAME = re.compile(r"\w[\w.@+-]*")
+_ENTRY_NAME = re.compile(r"[A-Za-z0-9]-*[A-Za-z0-9][A-Za-z0-9-]*")
 _ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
 _MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?[\w./#*-]+(?:;[\w=]+)?")
@@ -65,6 +66,13 @@ def _text(value: object) -> object:
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > 64:
         raise ValueError(f"{value!r:.70} cannot be a name: letters and digits of any language, and _ . @ + - (at most 64)")
+    return value
+
+
+def _entry_name(value: str) -> str:
+    """What ``dialplan/callbridge.conf`` can reach: single letters mean something there, and dashes do not count."""
+    if not _ENTRY_NAME.fullmatch(value) or len(value) > 64:
+        raise ValueError(f"{value!r:.70} cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)")
     return value
 
 
@@ -188,6 +196,7 @@ Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(seconds)]
 Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
 Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
+EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name)]
 AriName = Annotated[str, AfterValidator(_ari_name)]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
 Phone = Annotated[str, AfterValidator(_phone)]

@@ -48,6 +48,11 @@ WRONG = [
     ("language", ("connect: nailed_up", "language: 'de/../x'"), "cb.yaml:18: agents.ann.language: expected a language as Asterisk names it, such as en or de, not 'de/../x'"),
     ("trunk", ("skills: [", "trunks: [PJSIP/1002]\nskills: ["), "cb.yaml:19: agents.ann.phone: PJSIP/1002 is listed as a trunk: no phone"),
     # names
+    ("entry name", ("  help: {", "  he_lp: {"), "cb.yaml:7: entries.he_lp: 'he_lp' cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"),
+    ("entry h", ("  help: {", "  h: {"), "cb.yaml:7: entries.h: 'h' cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"),
+    ("entry x.y", ("  help: {", "  x.y: {"), "cb.yaml:7: entries.x.y: 'x.y' cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"),
+    ("entry 销售", ("  help: {", "  销售: {"), "cb.yaml:7: entries.销售: '销售' cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"),
+    ("entry a-", ("  help: {", "  a-: {"), "cb.yaml:7: entries.a-: 'a-' cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"),
     ("entry", ("queue: support", "queue: suport"), "cb.yaml:7: entries.help.queue: no such queue: 'suport' (hint: did you mean 'support'?)"),
     ("then", ("queue: general", "queue: genral"), "cb.yaml:13: queues.support.then.queue: no such queue: 'genral' (hint: did you mean 'general'?)"),
     ("skill", ("support >= 3", "suport >= 3"), "cb.yaml:11: queues.support.steps[0].skills: no such skill: 'suport' (hint: did you mean 'support'?)"),
