@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import signal
 import socket
@@ -34,6 +35,7 @@ from callbridge.adapters.redis_link import RedisSettings
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import MemoryStore, Store, StoreDown
 from callbridge.adapters.stories import Stories
+from callbridge.adapters.systemd import Manager
 from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
@@ -57,6 +59,8 @@ RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback"
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
+STUCK = 10.0
+"""Age of the oldest unread event, in seconds, from which on we are not alive."""
 STORE_PATIENCE = 1.0
 """Seconds between attempts to reach the store at start."""
 
@@ -68,6 +72,7 @@ class App:
         self.settings = settings
         self.config = config
         self._drain = drain
+        self.manager = Manager(os.environ, os.getpid())
         self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.links: dict[str, Ari] = {}
         self.phones: dict[str, Ami] = {}
@@ -340,6 +345,11 @@ class App:
         missing += [f"pbx {name}: no AMI link" for name, link in self.phones.items() if not link.up]
         return missing + (["the store is behind"] if self.saver.degraded else [])
 
+    def alive(self) -> bool:
+        """Events are worked on, and every link is up or was tried lately. A PBX that is away is no fault of ours."""
+        links = [*(link.alive for link in self.links.values()), *(link.alive for link in self.phones.values())]
+        return self.runtime.behind < STUCK and all(links)
+
 
 def _hooks(settings: Settings) -> list[HookSettings]:
     return [
@@ -401,8 +411,8 @@ async def _serve(app: App) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, app.stop, DONE)
-    reloads: set[asyncio.Task[list[str]]] = set()
-    loop.add_signal_handler(signal.SIGHUP, _in_background(app.reload, reloads))
+    reloads: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: app.manager.reloading(app.reload()), reloads))
     running = asyncio.create_task(_until_stopped(app), name="serve")
     await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait((running,), timeout=CLOSING)
@@ -421,15 +431,16 @@ async def _until_stopped(app: App) -> None:
         await app.start()
         async with _http(app, address):
             log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
+            app.manager.ready()
+            app._run("watchdog", app.manager.watch(app.alive, app.missing))
             await asyncio.shield(app.exit_code)
     finally:
+        app.manager.stopping()
         if hasattr(app, "runtime"):
             await app.close()
 
 
-def _in_background(
-    work: Callable[[], Coroutine[Any, Any, list[str]]], running: set[asyncio.Task[list[str]]]
-) -> Callable[[], None]:
+def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:
     def begin() -> None:
         task = asyncio.create_task(work())
         running.add(task)

@@ -17,7 +17,7 @@ import structlog
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
-from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.core.events import DeviceChanged, DevicesListed
 from callbridge.wire.ami import clean_action, device_changed, devices_listed
 
@@ -104,6 +104,7 @@ class Ami:
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._session: _Session | None = None
         self._up = False
+        self._tried_at = now()
         self._listing: asyncio.Future[Any] | None = None
         self._later: list[DeviceChanged] = []
 
@@ -111,6 +112,11 @@ class Ami:
     def up(self) -> bool:
         """Logged in, and the states listed since."""
         return self._up and self._session is not None and not self._session.ended.done()
+
+    @property
+    def alive(self) -> bool:
+        """Up, or lost or tried lately."""
+        return self.up or self._now() - self._tried_at < TRIED
 
     async def run(self) -> None:
         """Keep the link up until cancelled."""
@@ -144,6 +150,7 @@ class Ami:
 
     async def _connection(self) -> NoReturn:
         """One connection from beginning to end."""
+        self._tried_at = self._now()
         session = await self._open()
         try:
             self._session = session
@@ -155,6 +162,7 @@ class Ami:
                 await asyncio.wait((session.ended,), timeout=self.settings.ping_every)
                 await self._ask(session, "Ping", {})
         finally:
+            self._tried_at = self._now()
             self._set_up(False)
             self._session = None
             self._listing = None

@@ -19,7 +19,7 @@ import aiohttp
 import structlog
 
 from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised, odd_as_refusal
-from callbridge.adapters.link import Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.adapters.tasks import end
 from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
 from callbridge.core.ids import channel_of
@@ -90,6 +90,7 @@ class Ari:
         self._beats = self._stamps = 0
         self._sent_at: dict[str, float] = {}
         self._proven_at = self._last_heard_at = now() if last_heard_at is None else last_heard_at
+        self._tried_at = now()
         self._synced = self._replaced = False
         self._news = asyncio.Event()
         self._held: list[AnyEvent] = []
@@ -101,6 +102,11 @@ class Ari:
     def fresh(self) -> bool:
         """Listed, and proven ours no longer ago than ``echo_limit``: orders may be written."""
         return self._synced and self._now() - self._proven_at < self.settings.echo_limit
+
+    @property
+    def alive(self) -> bool:
+        """Proven ours, lost or tried lately."""
+        return self._now() - max(self._proven_at, self._tried_at) < TRIED
 
     # The link
 
@@ -125,7 +131,7 @@ class Ari:
 
     async def _connection(self, http: AriHttp) -> Exception:
         """One connection from beginning to end; returns why it ended."""
-        asked_at = self._now()
+        asked_at = self._tried_at = self._now()
         try:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
                 # Asterisk may have taken us for the owner as early as the handshake began, and as briefly.
@@ -251,6 +257,7 @@ class Ari:
         log.info("ari link up", pbx=settings.name, legs=len(seen.legs), bridges=len(seen.bridges))
 
     def _lose(self) -> None:
+        self._tried_at = self._now()
         self._held.clear()
         self._sent_at.clear()
         self._leaving.clear()

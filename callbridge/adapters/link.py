@@ -6,6 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Protocol
 
+TRIED = 60.0
+"""Seconds within which a link that is down must have been tried again: more than its longest wait and time-outs."""
+
 
 class OrderTrouble(Exception):
     """An order came to nothing, or nobody knows."""

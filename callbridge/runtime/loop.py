@@ -139,6 +139,11 @@ class Runtime:
         """Events in the inbox."""
         return len(self._inbox)
 
+    @property
+    def behind(self) -> float:
+        """Age of the oldest event in the inbox, in seconds."""
+        return self.clock.now() - self._inbox[0].at if self._inbox else 0.0
+
     # -- the loop -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -72,7 +72,9 @@ def _name(value: str) -> str:
 def _entry_name(value: str) -> str:
     """What ``dialplan/callbridge.conf`` can reach: single letters mean something there, and dashes do not count."""
     if not _ENTRY_NAME.fullmatch(value) or len(value) > 64:
-        raise ValueError(f"{value!r:.70} cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)")
+        raise ValueError(
+            f"{value!r:.70} cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"
+        )
     return value
 
 
