@@ -26,6 +26,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 _NEVER = 10**8
 _SHUTDOWN = "shutting down"
 _MESSAGE_LIMIT = 1 << 20
+_DENIED = "Permission denied"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +193,13 @@ class Ami:
     async def _list(self, session: _Session) -> None:
         self._later.clear()
         self._listing = self._send(session, "DeviceStateList", {}, many=True)
-        messages = await self._answer(session, "DeviceStateList", self._listing)
+        try:
+            messages = await self._answer(session, "DeviceStateList", self._listing)
+        except Refused as refusal:
+            if _DENIED in refusal.detail:
+                raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must give us 'write = reporting'") from None
+            # While it boots, Asterisk may have taken our login and not yet loaded the module.
+            raise LinkLost(f"DeviceStateList: {refusal.detail} (is res_manager_devicestate.so loaded?)") from None
         self._listing = None
         self._tell(devices_listed(messages, self._now()))
         for change in self._later:

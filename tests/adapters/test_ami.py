@@ -100,6 +100,17 @@ async def test_a_pbx_that_is_shutting_down_or_booting_is_asked_again_soon(fake: 
         await until(lambda: rig.ami.up)
 
 
+async def test_a_right_that_is_missing_is_named_and_not_asked_for_again_at_once(
+    fake: FakeAmi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.refusals = {"DeviceStateList": "Permission denied"}
+    async with running(Rig(fake).ami.run()):
+        await until(lambda: "DeviceStateList" in fake.names())
+        await asyncio.sleep(0.3)
+        assert fake.connections == 1
+    assert "DeviceStateList: Permission denied: manager.conf must give us 'write = reporting'" in capsys.readouterr().out
+
+
 async def test_closing_leaves_no_zombie(fake: FakeAmi) -> None:
     rig = Rig(fake)
     async with running(rig.ami.run()):
