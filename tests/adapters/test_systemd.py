@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from callbridge.adapters.ami import Ami, AmiSettings
+from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.systemd import Manager
 
 PID = 4711
@@ -105,3 +107,19 @@ async def test_without_a_manager_nobody_is_told(tmp_path: Path) -> None:
 
 def test_a_manager_that_does_not_listen_stops_nothing(tmp_path: Path) -> None:
     manager(str(tmp_path / "nobody")).ready()
+
+
+def test_a_link_that_is_not_even_tried_any_more_is_no_sign_of_life() -> None:
+    clock = [100.0]
+
+    def now() -> float:
+        return clock[0]
+
+    settings = AriSettings(name="pbx1", user="u", password="p")
+    ari = Ari(settings, tell=lambda _: None, now=now, tier_of=str, on_replaced=lambda: None, last_heard_at=5.0)
+    ami = Ami(AmiSettings(name="pbx1", user="u", secret="s"), tell=lambda _: None, now=now)
+    assert (ari.alive, ami.alive) == (True, True)
+    clock[0] += 59.0
+    assert (ari.alive, ami.alive) == (True, True)
+    clock[0] += 2.0
+    assert (ari.alive, ami.alive) == (False, False)

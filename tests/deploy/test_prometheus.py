@@ -41,11 +41,13 @@ def test_promtool_accepts_configuration_and_rules(promtool: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_every_alarm_sounds_and_is_silent_when_it_should(promtool: str) -> None:
     done = run(promtool, "test", "rules", UNIT_TESTS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_threshold_that_is_changed_is_noticed(promtool: str, tmp_path: Path) -> None:
     for file in PROMETHEUS.glob("callbridge.*.yml"):
         (tmp_path / file.name).write_text(file.read_text().replace("callbridge_redis_up == 0", "callbridge_redis_up == 1"))

@@ -115,6 +115,7 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
     ports.release()
 
 
+@pytest.mark.slow
 async def test_the_service_tells_its_manager_all_that_the_unit_waits_for(service: Service) -> None:
     running = await service.start(WATCHDOG_USEC="600000")
     try:
