@@ -182,7 +182,7 @@ exten => 4930123460,1,Goto(customdests,dest-3,1)
 exten => _X.,1,Goto(bad-number,s,1)
 
 [customdests]
-exten => dest-1,1,NoOp(Entering Custom Destination: support)
+exten => dest-1,1,NoOp(a destination of the user)
  same => n,Goto(callbridge-inbound,support,1)
 exten => dest-2,1,Goto(callbridge-or-queue,support,1)
 exten => dest-3,1,Goto(callbridge-inbound,a_b,1)
