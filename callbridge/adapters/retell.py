@@ -32,11 +32,22 @@ _ENDED_BY = {
     "agent": "the agent hung up",
     "transfer": "transferred",
     "moved": "moved to another queue by somebody",
+    "taken_over": "taken over by a supervisor",
     "supervisor": "ended by a supervisor",
     "taken": "somebody took the call away in the PBX",
     "fault": "ended by a fault",
     "lost": "found gone after a reconnect",
 }
+_HANDED = {
+    "completed": "took the call",
+    "returned": "left again, the agent went back to the caller",
+    "no_answer": "did not pick up",
+    "rejected": "rejected it",
+    "offline": "could not be reached",
+    "failed": "could not be connected",
+    "cancelled": "was given up",
+}
+_MODES = {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
 _OFFER_ENDED = {
     "no_answer": "did not pick up within {rang}",
     "rejected": "rejected it after {rang}",
@@ -142,6 +153,35 @@ def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"transferred {how} to {fact['target'] or 'somebody'} by {_who(fact, plan)}"
 
 
+def _handing_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    to, who = _target(fact), _who(fact, plan)
+    match fact["way"]:
+        case "consult":
+            return f"{who} wants a word with {to}; the caller hears music"
+        case "back":
+            return f"comes back to {who}"
+        case _:
+            return f"{who} hands the call on to {to}; the caller hears music"
+
+
+def _handing_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    result, lasted = str(fact["result"]), span(float(fact["lasted"]))
+    return f"{_target(fact)}: {_HANDED.get(result, result)} after {lasted}"
+
+
+def _target(fact: Fact) -> str:
+    return str(fact["to"]).replace(":", " ", 1)
+
+
+def _watch_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"{fact['by'] or 'somebody'} at {fact['phone']}: {_MODES.get(str(fact['mode']), fact['mode'])} {_who(fact, plan)}"
+
+
+def _watch_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    mode = str(fact["mode"]).replace("_", " ")
+    return f"{fact['by'] or 'somebody'} at {fact['phone']}: no more {mode}, after {span(float(fact['lasted']))}"
+
+
 def _ended(fact: Fact, plan: Plan, arrived: float) -> str:
     segments = count(int(fact.get("segments") or 0), "agent") + " talked"
     return f"over after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
@@ -181,6 +221,10 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "talk_began": _talk_began,
     "talk_ended": _talk_ended,
     "call_transferred": _transferred,
+    "handing_began": _handing_began,
+    "handing_ended": _handing_ended,
+    "watch_began": _watch_began,
+    "watch_ended": _watch_ended,
     "call_ended": _ended,
     "ask_granted": _granted,
     "ask_refused": _refused,

@@ -19,6 +19,8 @@ from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.http_house import arrival
 from tests.adapters.waiting import until
 
+pytestmark = pytest.mark.slow
+
 HEAD = "Host: x\r\nConnection: close\r\nAuthorization: Bearer root\r\nContent-Type: application/json\r\n"
 READY = f"POST /api/agents/a0/ready HTTP/1.1\r\n{HEAD}"
 

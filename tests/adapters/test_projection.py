@@ -252,6 +252,7 @@ async def test_a_hanging_redis_does_not_hold_a_change(redis_server: RedisServer,
     await until(lambda: running.equals(redis))
 
 
+@pytest.mark.slow
 async def test_a_redis_flushed_in_a_quiet_moment_is_found_out(running: Running, redis: Redis) -> None:
     await until(lambda: running.equals(redis))
     await redis.flushall()

@@ -30,6 +30,8 @@ from tests.adapters.conftest import RedisServer
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.waiting import running, until
 
+pytestmark = pytest.mark.slow
+
 LINK = "https://crm.example/?number={number}&tier={tier}&queue={queue}&call={call}&agent={agent}"
 
 

@@ -169,6 +169,7 @@ def test_alerts_come_by_events_where_the_server_has_them() -> None:
         watch.stop()
 
 
+@pytest.mark.slow
 def test_the_live_board_draws_until_it_is_ended() -> None:
     out, done = io.StringIO(), threading.Event()
     console = Console(file=out, width=100, height=30, force_terminal=True, highlight=False)

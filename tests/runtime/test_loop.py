@@ -91,6 +91,7 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
         assert refused.reason == "unknown agent"
 
 
+@pytest.mark.slow
 async def test_a_deadline_is_met_by_itself() -> None:
     async with house() as one:
         await _with_bob(one)
@@ -100,6 +101,7 @@ async def test_a_deadline_is_met_by_itself() -> None:
         assert [fact.result for fact in one.seen(OfferEnded)] == ["offline"]
 
 
+@pytest.mark.slow
 async def test_an_answer_given_while_the_loop_stood_still_beats_the_deadline_that_passed_too() -> None:
     async with house() as one:
         await _with_bob(one)
@@ -252,6 +254,7 @@ async def test_being_behind_with_what_no_snapshot_brings_back_drops_no_socket() 
         assert one.resyncs == []
 
 
+@pytest.mark.slow
 async def test_the_world_is_saved_now_and_then_even_when_nothing_happens() -> None:
     async with house() as one:
         await one.until(lambda: one.store.deltas)
