@@ -14,7 +14,22 @@ from callbridge.tables import agents_table, bypass_line, calls_table, explained,
 
 DONE = 0
 AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
-CALL_ACTS = {"hang-up": "", "move": "QUEUE", "head-start": "DURATION", "pull": "AGENT"}
+CALL_ACTS = {
+    "hang-up": "",
+    "move": "QUEUE",
+    "head-start": "DURATION",
+    "pull": "AGENT",
+    "hand-on": "TARGET",
+    "consult": "TARGET",
+    "complete": "",
+    "return": "",
+    "conference": "",
+    "listen": "PHONE",
+    "whisper": "PHONE",
+    "barge": "PHONE",
+    "take-over": "PHONE",
+    "release": "",
+}
 """What may be asked about a call, and what must be said with it."""
 
 
@@ -32,7 +47,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _act(queues, ("list", "show"), "queue", "the queue to explain")
     queues.set_defaults(run=_queues, parser=queues)
 
-    calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move, favour or pull it")
+    calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move it, hand it on, listen in")
     _server(calls)
     _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
@@ -148,6 +163,12 @@ def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
             return {"to": f"queue:{options.to}"}
         case "pull":
             return {"to": f"agent:{options.to}"}
+        case "hand-on" | "consult":
+            if options.to.partition(":")[0] not in ("queue", "agent", "number"):
+                options.parser.error(f"{act} goes to queue:NAME, agent:ID or number:DIGITS, not to {options.to!r}")
+            return {"to": options.to}
+        case "listen" | "whisper" | "barge" | "take-over":
+            return {"phone": options.to}
         case "head-start":
             return {"seconds": _duration(options)}
         case _:

@@ -81,6 +81,9 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
         return
     if call is not None:
         _other_gone(world, call, leg, event, when, estimated)
+    at_phone = world.agent_at(leg.phone) if leg.phone else None
+    if at_phone is not None:  # a supervisor's, who had dialled in
+        staff.feature_gone(world, at_phone, in_use=True)
     agent = world.agents.get(leg.agent)
     if agent is None:
         return

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hmac
 
-from callbridge.core import desk, legs, staff
+from callbridge.core import desk, legs, staff, supervise
 from callbridge.core.agent import Agent, Intent, Work
+from callbridge.core.call import Mode
 from callbridge.core.dialogue import Dialogue, Stage, Turn, after
 from callbridge.core.events import AgentAsked, Ask, DigitPressed, FeatureDialled
 from callbridge.core.facts import AgentAlerted
@@ -42,6 +43,7 @@ STATE = "state"
 """The code that only asks. All others have the names of what agents ask (Ask)."""
 
 _ASKS = {str(ask): ask for ask in Ask}
+_MODES = frozenset(map(str, Mode))
 
 
 def dialled(world: World, event: FeatureDialled) -> None:
@@ -68,7 +70,9 @@ def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
     prompts = world.plan.prompts
     agent = world.agent_at(talk.phone)
     ask = _ASKS.get(event.feature)
-    if ask is Ask.LOGIN:
+    if event.feature in _MODES:
+        _supervise(world, talk, Mode(event.feature), event.argument)
+    elif ask is Ask.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
     elif ask is None and event.feature != STATE:
@@ -79,6 +83,23 @@ def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
         _say(world, evolve(talk, who=agent.id), _state(world, agent))
     else:
         _ask(world, evolve(talk, who=agent.id), ask, event.argument)
+
+
+def _supervise(world: World, talk: Dialogue, mode: Mode, agent: str) -> None:
+    """A supervisor who is logged in at this phone takes part in an agent's talk: this very call is the way in."""
+    supervisor, spied = world.agent_at(talk.phone), world.agents.get(agent)
+    call = world.calls.get(spied.call) if spied is not None else None
+    may = supervisor is not None and _may_supervise(world, supervisor)
+    if not may or supervisor is None or call is None or supervise.refusal(world, call, talk.phone, supervisor.id):
+        _say(world, talk, world.plan.prompts.refused)
+    else:
+        world.dialogues.drop(talk.leg)
+        supervise.join_from(world, call, mode, world.legs[talk.leg], talk.phone, supervisor.id)
+
+
+def _may_supervise(world: World, agent: Agent) -> bool:
+    plan = world.plan.agents.get(agent.id)
+    return plan is not None and plan.supervisor and agent.intent is not Intent.LOGGED_OUT
 
 
 def _owner(world: World, phone: str) -> str:

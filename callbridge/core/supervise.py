@@ -58,6 +58,18 @@ def join(world: World, call: Call, mode: Mode, phone: str, by: str) -> None:
     _put(world, call, one)
 
 
+def join_from(world: World, call: Call, mode: Mode, leg: Leg, phone: str, by: str) -> None:
+    """The supervisor has called us: this leg takes part."""
+    segment, known = call.segment, _of(call, by)
+    assert segment is not None
+    if known is not None:
+        _end(world, call, known)
+        call = world.calls[call.id]
+    world.put_leg(leg, role=Role.SUPERVISOR, call=call.id, up_at=world.now)
+    one = Watching(leg=leg.id, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now, up=True)
+    _connect(world, _put(world, call, one), one)
+
+
 def leave(world: World, call: Call, by: str) -> str:
     """The supervisor leaves."""
     one = _of(call, by)
@@ -145,7 +157,7 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
     if agent is not None and (agent.intent is Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None):
         agent = None
     role = Role.AGENT if agent is not None else Role.OUTSIDE
-    world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "")
+    world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "", phone="")
     if agent is not None:
         staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge = call.bridge or world.mint("bridge")

@@ -245,6 +245,7 @@ class Runtime:
         try:
             outcome = step(self.world, event)
         except Exception as fault:  # noqa: BLE001 - whatever our own bug is, the entity is given up and the rest goes on
+            self._not_done(event)
             return self._quarantine(event, fault)
         for kind, key in outcome.faults:
             log.error("deciding about a call raised; set aside", kind=kind, id=key)
@@ -266,6 +267,12 @@ class Runtime:
             return Outcome(orders=[HangUp(leg=event.leg)])
         who = culprit(self.world, event)
         return self._give_up(*who) if who is not None else Outcome()
+
+    def _not_done(self, event: AnyEvent) -> None:
+        """Whoever asked for what raised is told so."""
+        answer = self._answers.pop(id(event), None)
+        if answer is not None and not answer.done():
+            answer.set_result(AskRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more"))
 
     def _give_up(self, kind: str, key: str) -> Outcome:
         self._count_fault()

@@ -12,6 +12,7 @@ from callbridge.core.events import (
     CallAsk,
     CallAsked,
     DigitPressed,
+    FeatureDialled,
     LegAnswered,
     LegEntered,
     LegJoined,
@@ -597,3 +598,60 @@ def test_who_takes_no_part_cannot_leave() -> None:
     story = Talk()
     story.act(CallAsk.RELEASE, by="eva")
     assert story.fact(AskRefused).reason == "eva takes no part in this talk"
+
+
+def supervisor_dials(story: Talk, feature: str = "listen", argument: str = "bob", channel: str = "PJSIP/cid-1") -> LegId:
+    leg = leg_id(PBX, "dialled")
+    story.happens(FeatureDialled(at=story.now, leg=leg, feature=feature, argument=argument, channel_name=channel, up=True))
+    return leg
+
+
+def promoted() -> Talk:
+    """Cid is a supervisor."""
+    story = Talk()
+    agents = {name: replace(one, supervisor=name == "cid") for name, one in story.world.plan.agents.items()}
+    story.world.plan = replace(story.world.plan, agents=agents)
+    return story
+
+
+def test_a_supervisor_listens_from_the_phone_by_code() -> None:
+    story = promoted()
+    leg = supervisor_dials(story)
+    assert not [order for order in story.orders if isinstance(order, Ring)]
+    snoop = story.only(Snoop)
+    assert (story.fact(WatchBegan).by, story.fact(WatchBegan).agent) == ("cid", "bob")
+    story.happens(LegEntered(at=story.now, leg=snoop.leg))
+    assert story.only(Bridge).legs == (leg, snoop.leg)
+    story.wait(120.0)
+    assert leg not in {order.leg for order in story.sent if isinstance(order, HangUp)}
+    story.gone(story.customer)
+    assert {leg, snoop.leg} <= story.hung_up()
+    story.gone(leg)
+    story.wait(1.0)
+    assert story.state("cid") == "ready"
+    story.over()
+
+
+def test_a_supervisor_takes_over_from_the_phone_by_code() -> None:
+    story = promoted()
+    leg = supervisor_dials(story, "take_over")
+    story.join(story.only(Bridge))
+    assert (story.state("cid"), story.call().segments) == ("talking", 2)
+    story.gone(leg)
+    assert story.state("cid") == "wrap_up"
+    story.over()
+
+
+@pytest.mark.parametrize(
+    ("channel", "argument"),
+    [("PJSIP/dan-1", "bob"), ("PJSIP/cid-1", "zoe"), ("PJSIP/cid-1", "1004"), ("PJSIP/stranger-1", "bob")],
+    ids=["no supervisor", "no such agent", "nobody talks to", "a strange phone"],
+)
+def test_who_may_not_listen_is_told_so_and_hung_up(channel: str, argument: str) -> None:
+    story = promoted()
+    leg = supervisor_dials(story, "listen", argument, channel)
+    assert not [order for order in story.orders if isinstance(order, Snoop)]
+    said = story.only(Play)
+    story.happens(PlaybackEnded(at=story.now, leg=leg, playback=said.playback, failed=False))
+    assert leg in story.hung_up()
+    assert not story.call().watching

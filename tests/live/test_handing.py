@@ -1,12 +1,13 @@
-"""Calls handed on by codes pressed during the talk, with real voice: who hears whom, and nobody is left in silence."""
+"""Calls handed on, and supervisors in talks, with real voice: who hears whom, and nobody is left in silence."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tests.lab import sounds
 from tests.lab.audio import Softphone
-from tests.lab.bridge import agent, floor
+from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Phone, PhoneScript
 from tests.live.house import House
@@ -173,3 +174,120 @@ async def test_a_number_outside_and_a_queue_by_its_extension(house: House, pbx: 
             await caller.until_state("DISCONNECTED", second)
     visits = [fact["queue"] for fact in bridge.facts("visit_began")]
     assert visits == ["support", "support", "sales"]
+
+
+# -- supervisors ------------------------------------------------------------------------------------------------------
+
+
+async def act(bridge: Callbridge, what: str, **body: str) -> None:
+    """Somebody at the API asks something about the one call there is."""
+    (call,) = await bridge.calls()
+    await asyncio.to_thread(bridge.client.act_on_call, call["id"], what, **body)
+
+
+async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1005", tone=THIRD) as boss,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        await act(bridge, "listen", phone="PJSIP/1005")
+        await boss.until_hears(VOICE)
+        await boss.until_hears(REPLY)
+        await asyncio.sleep(0.5)
+        assert not ann.hears(THIRD, last=0.5)
+        assert not caller.hears(THIRD, last=0.5)
+        await act(bridge, "whisper", phone="PJSIP/1005")
+        await ann.until_hears(THIRD)
+        await boss.until_hears(VOICE)
+        assert not caller.hears(THIRD, last=0.5)
+        await act(bridge, "barge", phone="PJSIP/1005")
+        await caller.until_hears(THIRD)
+        await boss.until_hears(REPLY)
+        await act(bridge, "release")
+        await boss.until_state("DISCONNECTED")
+        await asyncio.sleep(0.6)
+        assert caller.hears(REPLY, last=0.5)
+        assert not caller.hears(THIRD, last=0.5)
+        ann.hang_up()
+        await caller.until_state("DISCONNECTED")
+    told = [(fact["event"], fact["mode"]) for fact in bridge.lines() if fact["event"] in ("watch_began", "watch_ended")]
+    assert told == [(kind, mode) for mode in ("listen", "whisper", "barge") for kind in ("watch_began", "watch_ended")]
+
+
+async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        first = await caller.call("support")
+        await ann.until_hears(VOICE)
+        await act(bridge, "listen", phone="PJSIP/1007")
+        await bob.until_hears(VOICE)
+        caller.hang_up(first)
+        await bob.until_state("DISCONNECTED", 1)
+        second = await caller.call("support")
+        await ann.until("media", call=2)
+        await ann.until_hears(VOICE, 2)
+        await act(bridge, "take-over", phone="PJSIP/1007")
+        await ann.until_state("DISCONNECTED", 2)
+        await bob.until("media", call=2)
+        await bob.until_hears(VOICE, 2)
+        await caller.until_hears(THIRD, second)
+        assert await bridge.state("1007") == "talking"
+        bob.hang_up(2)
+        await caller.until_state("DISCONNECTED", second)
+    assert [fact["ended_by"] for fact in bridge.facts("talk_ended")] == ["customer", "taken_over", "agent"]
+
+
+async def test_a_supervisor_listens_from_any_phone_by_code(house: House, pbx: Pbx) -> None:
+    agents = {"1001": agent("1008", {"support": 1}), "1007": agent("1007", {"sales": 1}, login=False) | {"supervisor": True}}
+    bridge = await house.open(floor(agents))
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1005", tone=THIRD) as boss,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await bridge.ask("1007", "login", phone="PJSIP/1005")
+        await bridge.ask("1007", "not-ready")
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        stranger = await boss.call("*319999")
+        await boss.until_state("DISCONNECTED", stranger)
+        assert not bridge.facts("watch_began")
+        listening = await boss.call("*311001")
+        await boss.until_hears(VOICE, listening)
+        await boss.until_hears(REPLY, listening)
+        await asyncio.sleep(0.5)
+        assert not ann.hears(THIRD, last=0.5)
+        ann.hang_up()
+        await boss.until_state("DISCONNECTED", listening)
+        await caller.until_state("DISCONNECTED")
+    assert [(fact["by"], fact["mode"]) for fact in bridge.facts("watch_began")] == [("1007", "listen")]
+
+
+async def test_a_consult_and_a_held_caller_never_hear_silence(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await caller.until_hears(REPLY)
+        ann.hold()
+        await caller.until_hears(MUSIC)
+        ann.unhold()
+        await caller.until_hears(REPLY)
+        await act(bridge, "consult", to="agent:1007")
+        await caller.until_hears(MUSIC)
+        await bob.until_hears(REPLY)
+        await act(bridge, "return")
+        await caller.until_hears(REPLY)
+        ann.hang_up()
+        await caller.until_state("DISCONNECTED")

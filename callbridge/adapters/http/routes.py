@@ -108,6 +108,11 @@ def _of_calls(ask: CallAsk) -> Route:
     return _post(path, "ask_call", what, bodies.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
 
 
+def _explain(path: str, handler: str, what: str) -> Route:
+    """Explanations name everybody concerned: not for agents' tokens."""
+    return _get(path, handler, what, bodies.Explained, roles=WATCHERS, faults=(404,))
+
+
 ROUTES: tuple[Route, ...] = (
     _get("/healthz", "health", "is the process well", bodies.Health, roles=None, faults=(503,)),
     _get("/readyz", "ready", "can calls be taken; what is missing", bodies.Readiness, roles=None, faults=(503,)),
@@ -128,8 +133,17 @@ ROUTES: tuple[Route, ...] = (
     _get("/api/calls/{id}", "call", "one call with its story", bodies.CallStory, faults=(404,)),
     _get("/api/waiting", "waiting", "who waits, in the order of service", bodies.Waiting, roles=WATCHERS),
     _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", bodies.Explained, faults=(404,)),
-    _get("/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", bodies.Explained, faults=(404,)),
-    _get("/api/explain/calls/{id}", "explain_call", "what became of a call, and why", bodies.Explained, faults=(404,)),
+    _get(
+        "/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", bodies.Explained, roles=WATCHERS, faults=(404,)
+    ),
+    _get(
+        "/api/explain/calls/{id}",
+        "explain_call",
+        "what became of a call, and why",
+        bodies.Explained,
+        roles=WATCHERS,
+        faults=(404,),
+    ),
     _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(404,)),
     _get(
         "/api/events",
