@@ -106,6 +106,11 @@ class Overdue:
                 yield "two agents in a bridge", bridge, GHOST
         for agent in world.agents.values():
             yield from self._of_agent(world, agent)
+        for call in world.calls.values():
+            if call.handing is not None and call.handing.leg is not None and call.handing.leg not in world.legs:
+                yield "handed on to somebody who is gone", call.id, GHOST
+            if call.handing is not None and call.handing.until is not None and call.handing.until < world.now:
+                yield "a target waited for too long", call.id, GHOST
         for leg in world.legs.values():
             channel_of = self.toy.channels.get(leg.id)
             if (channel_of is None or not channel_of.in_app) and not self.lanes.outstanding(leg.id):

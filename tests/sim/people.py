@@ -78,6 +78,8 @@ class People(Witness):
             self._answer(leg, self.rng.uniform(0.2, 2.0)) if chance < 0.9 else self._reject(leg, 21, 1.0)
         elif order.auto_answer:
             self._answer(leg, self.rng.uniform(0.05, 0.2)) if chance < 0.95 else self._reject(leg, 17, 0.05)
+        elif order.role == "outside" and chance > 0.5:
+            self._reject(leg, 17, 1.0) if chance > 0.8 else None
         elif chance < 0.7:
             self._answer(leg, self.rng.uniform(0.1, 3.0))
         elif chance < 0.8:

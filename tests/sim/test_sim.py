@@ -11,14 +11,14 @@ from callbridge.core.ids import leg_id
 from callbridge.core.matcher import Pair
 from callbridge.core.orders import Ring
 from callbridge.core.world import World
-from tests.sim import mutants, mutants_books, mutants_features
+from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
 from tests.sim.drive import Day
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
 from tests.sim.scenario import WEATHERS, simple_plan
 from tests.sim.toy import PBX
 
 BLOCK = 25
-assert mutants and mutants_books and mutants_features, "importing them enters their mutants"
+assert mutants and mutants_books and mutants_features and mutants_handing, "importing them enters their mutants"
 noticed: dict[str, int] = {}
 
 

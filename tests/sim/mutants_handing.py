@@ -1,0 +1,39 @@
+"""Planted faults in handing on and supervision: the caller left behind, the phone that rings on, the ear that stays."""
+
+from __future__ import annotations
+
+from callbridge.core import calls, handing, legs, segments
+from callbridge.core.call import Call, Segment
+from callbridge.core.world import World
+from tests.sim.planting import Patch, Without, mutant, nothing
+
+
+@mutant("a caller whom nobody takes is forgotten")
+def nobody_comes_back(patch: Patch) -> None:
+    patch.setattr(handing, "come_back", nothing)
+
+
+@mutant("the target's phone rings on when the call goes another way")
+def target_rings_on(patch: Patch) -> None:
+    patch.setattr(handing, "legs", Without(legs, hang_up=nothing))
+
+
+@mutant("the caller stays in the bridge while the agent consults")
+def caller_overhears(patch: Patch) -> None:
+    def stay(world: World, call: Call, segment: Segment) -> Call:
+        return call
+
+    patch.setattr(handing, "_part", stay)
+
+
+@mutant("a target who never answers is waited for for ever")
+def target_rings_for_ever(patch: Patch) -> None:
+    patch.setattr(calls, "handing", Without(handing, deadline_passed=nothing))
+
+
+@mutant("supervisors listen on after the talk")
+def ears_stay(patch: Patch) -> None:
+    def stay(world: World, call: Call) -> Call:
+        return call
+
+    patch.setattr(segments, "end_watching", stay)
