@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
-import resource
-import signal
-import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,15 +14,14 @@ import structlog
 
 from callbridge.adapters import log as logs
 from callbridge.adapters import story_archive
-from callbridge.adapters.ami import Ami, AmiSettings
-from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.ami import Ami
+from callbridge.adapters.ari import Ari
 from callbridge.adapters.cursors import Trimmer
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import READER, FactStream
-from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
-from callbridge.adapters.hook_body import HookSettings
+from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
-from callbridge.adapters.http import Feed, Probes, listening, make_app
+from callbridge.adapters.http import Feed
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
@@ -45,12 +39,12 @@ from callbridge.core.ids import pbx_of
 from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
-from callbridge.desk import Desk, http_settings
 from callbridge.publisher import Publisher, boot_name
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
 from callbridge.settings import ConfigFaults, Settings, load
+from callbridge.terms import ami_settings, ari_settings, fallback_settings, hook_settings, redis_settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -119,7 +113,7 @@ class App:
             self._run, self.metrics, redis=self._redis(), calls=self.world.calls.values, token=int(self.clock.now() * 1000)
         )
         projection = self._projection()
-        await self.hooks.adopt(_hooks(settings))
+        await self.hooks.adopt(hook_settings(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
         self.saver = Saver(store, self.world, self._displaced, on_lost=lambda count: self.metrics.facts_lost("outbox", count))
         self.runtime = Runtime(
@@ -153,8 +147,7 @@ class App:
         return MemoryStore() if redis is None else RedisStore(redis)
 
     def _redis(self) -> RedisSettings | None:
-        redis = self.settings.redis
-        return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=self.settings.instance.app)
+        return redis_settings(self.settings)
 
     async def _take_over(self, store: Store) -> Any:
         """A token newer than every one before, and the saved world. Without a reachable store there is no safe start."""
@@ -197,29 +190,10 @@ class App:
         )
 
     def _link(self, last_heard_at: float | None) -> None:
-        instance = self.settings.instance
         for pbx in self.settings.pbx:
             self.metrics.expect(pbx.name)
-            ari = AriSettings(
-                name=pbx.name,
-                url=pbx.ari.url,
-                user=pbx.ari.user,
-                password=pbx.ari.password.get_secret_value(),
-                app=instance.app,
-                prefix=instance.prefix,
-                bridge_type=pbx.bridge_type,
-                echo_limit=pbx.echo_limit,
-                request_timeout=pbx.request_timeout,
-            )
-            ami = AmiSettings(
-                name=pbx.name,
-                user=pbx.ami.user,
-                secret=pbx.ami.secret.get_secret_value(),
-                host=pbx.ami.host,
-                port=pbx.ami.port,
-            )
             self.links[pbx.name] = Ari(
-                ari,
+                ari_settings(self.settings.instance, pbx),
                 tell=self.runtime.tell,
                 now=self.clock.now,
                 tier_of=self._tier_of,
@@ -227,25 +201,15 @@ class App:
                 observer=self.metrics,
                 last_heard_at=last_heard_at,
             )
-            self.phones[pbx.name] = Ami(ami, tell=self.runtime.tell, now=self.clock.now, observer=self.metrics)
+            self.phones[pbx.name] = Ami(ami_settings(pbx), tell=self.runtime.tell, now=self.clock.now, observer=self.metrics)
             self.fallbacks.append(self._fallback(pbx.name))
 
     def _fallback(self, pbx: str) -> FallbackQueue:
-        wanted = self.settings.fallback
-        settings = FallbackSettings(
-            pbx=pbx,
-            queue=wanted.queue,
-            return_context=wanted.return_context,
-            mark=self.settings.instance.app,
-            mirror=wanted.mirror,
-            pull_back=wanted.pull_back,
-            leave_alone=wanted.leave_alone,
-        )
-
         def serving() -> bool:
             heard = self.links[pbx].fresh and pbx not in self.world.down
             return heard and self.runtime.accepting and not is_on(self.world, BYPASS)
 
+        settings = fallback_settings(self.settings, pbx)
         return FallbackQueue(settings, self.phones[pbx], self.world, serving=serving, now=self.clock.now)
 
     # -- running ------------------------------------------------------------------------------------------------
@@ -325,7 +289,7 @@ class App:
         self._tier_watch = self._run("tiers", book.watch())
         for warning in settings.warnings:
             log.warning("configuration", why=str(warning))
-        await self.hooks.adopt(_hooks(settings))
+        await self.hooks.adopt(hook_settings(settings))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
@@ -349,101 +313,3 @@ class App:
         """Events are worked on, and every link is up or was tried lately. A PBX that is away is no fault of ours."""
         links = [*(link.alive for link in self.links.values()), *(link.alive for link in self.phones.values())]
         return self.runtime.behind < STUCK and all(links)
-
-
-def _hooks(settings: Settings) -> list[HookSettings]:
-    return [
-        HookSettings(
-            name=hook.name,
-            url=hook.url,
-            secret=hook.secret.get_secret_value(),
-            events=hook.events,
-            link=hook.link,
-            unmasked=hook.unmasked,
-        )
-        for hook in settings.webhooks
-    ]
-
-
-@contextlib.asynccontextmanager
-async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
-    probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
-    site = make_app(http_settings(app.settings.http), Desk(app), probes, app.feed)
-    async with listening(site, address):
-        yield
-
-
-async def _bind(host: str, port: int) -> socket.socket:
-    """Our HTTP address, before anything is taken over: started twice by mistake, the second must fail without harm."""
-    (family, kind, protocol, _, address), *_ = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    bound = socket.socket(family, kind, protocol)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError:
-        bound.close()
-        raise
-    return bound
-
-
-def _raise_limits() -> None:
-    """As many open files as we may have: somebody who opens connections to us must not take those of calls."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-async def serve(settings: Settings, config: Path) -> int:
-    """Run until stopped; gives the exit code."""
-    drain = logs.Drain(sys.stderr)
-    logs.configure(level=settings.log.level.upper(), stream=drain)
-    try:
-        return await _serve(App(settings, config, drain))
-    finally:
-        drain.close()
-
-
-async def _serve(app: App) -> int:
-    _raise_limits()
-    for warning in app.settings.warnings:
-        log.warning("configuration", why=str(warning))
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, app.stop, DONE)
-    reloads: set[asyncio.Task[None]] = set()
-    loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: app.manager.reloading(app.reload()), reloads))
-    running = asyncio.create_task(_until_stopped(app), name="serve")
-    await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.wait((running,), timeout=CLOSING)
-    await end((running,))  # it may be waiting for a store that does not come
-    if not running.cancelled() and (trouble := running.exception()) is not None:
-        if not isinstance(trouble, OSError):
-            raise trouble
-        log.critical("cannot start", why=str(trouble))
-        return FAILED
-    return app.exit_code.result() if app.exit_code.done() else DONE
-
-
-async def _until_stopped(app: App) -> None:
-    try:
-        address = await _bind(app.settings.http.host, app.settings.http.port)
-        await app.start()
-        async with _http(app, address):
-            log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
-            app.manager.ready()
-            app._run("watchdog", app.manager.watch(app.alive, app.missing))
-            await asyncio.shield(app.exit_code)
-    finally:
-        app.manager.stopping()
-        if hasattr(app, "runtime"):
-            await app.close()
-
-
-def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:
-    def begin() -> None:
-        task = asyncio.create_task(work())
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    return begin

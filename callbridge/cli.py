@@ -117,7 +117,7 @@ def _config(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from callbridge.app import serve
+    from callbridge.serving import serve
 
     return asyncio.run(serve(load(options.config), options.config))
 

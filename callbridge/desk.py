@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from callbridge.adapters.http import HttpSettings, Role, Token
 from callbridge.adapters.views import Board
 from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
-from callbridge.settings.models import Http
 
 if TYPE_CHECKING:
     from callbridge.app import App
@@ -51,12 +49,3 @@ class Desk:
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         return self._app.stories.story(call)
-
-
-def http_settings(http: Http) -> HttpSettings:
-    """Who may use the API, in its own terms."""
-    tokens = [
-        Token(name=token.name, role=Role(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
-        for token in http.tokens
-    ]
-    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens)

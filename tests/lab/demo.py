@@ -21,14 +21,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from callbridge.tables import agents_table, queues_table
+from callbridge.board import frame
+from callbridge.top import Watch
 from tests.lab.books import Joined, join
 from tests.lab.bridge import Callbridge
+from tests.lab.config import PHONES_HOST
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.process import output
 from tests.lab.records import CallRecord
 from tests.lab.redis import RedisServer
-from tests.lab.sip import Call, Callers, Phone, PhoneScript
+from tests.lab.sip import Call, Callers, CallerScript, Phone, PhoneScript, Press, Talk, register
 
 SECONDS = 60
 WIDTH = 110
@@ -47,6 +49,12 @@ PHONES: dict[str, PhoneScript] = {
     "1012": PhoneScript.answers(ring=0.2),
 }
 """The others answer after half a second, and hang up after a talk of 2 to 8 s."""
+DIALLED = {"1001": "4711#", "1002": "0815#", "1003": "2580#"}
+"""Who logs in at the phone, by the code *11, and what they press when asked for the PIN. The others use the command."""
+LUNCHES, MOVES = "1002", "1004"
+"""Who goes to lunch by the code *141 and comes back by *13; whose phone is unplugged for a while."""
+DAY = {"lunch": 18.0, "unplug": 24.0, "plug in": 40.0, "back": 44.0}
+"""Seconds after the first caller."""
 TIERS = {"diamond": (100, 8), "gold": (200, 12), "silver": (300, 20)}
 """Tier -> first number of its block in config/tiers.csv, and how many of them call."""
 CEL = {
@@ -85,7 +93,8 @@ class Demo:
         seed = int(os.environ.get("CALLBRIDGE_DEMO_SEED", "1"))
         async with AsyncExitStack() as stack:
             self.say("starting Asterisk 22, Redis and callbridge with config/callbridge.yaml")
-            pbx = Pbx(22, phones=[PhoneSpec(name=name) for name in AGENTS], extra=CEL)
+            specs = [PhoneSpec(name=name, contact="register" if name == MOVES else "static") for name in AGENTS]
+            pbx = Pbx(22, phones=specs, extra=CEL)
             (pbx.folder / "log" / "cel-custom").mkdir()
             self.pbx = await stack.enter_async_context(pbx)
             redis = await stack.enter_async_context(RedisServer())
@@ -97,7 +106,9 @@ class Demo:
             self.say(f"{CALLS} callers of all tiers within {SECONDS} s; seed {seed}\n")
             began = time.monotonic()
             traffic = await stack.enter_async_context(Callers(self.pbx, crowd, rate=rate))
-            await self._watch(traffic, began)
+            async with asyncio.TaskGroup() as floor:
+                floor.create_task(self._floor(began))
+                floor.create_task(self._watch(traffic, began))
             records = await traffic.wait(30.0)
             await self._until_quiet()
             await asyncio.sleep(0.5)  # the last facts reach the log
@@ -107,20 +118,58 @@ class Demo:
         for name in AGENTS:
             self.phones[name] = Phone(self.pbx, name, PHONES.get(name, PhoneScript.answers(ring=0.5, talk=(2.0, 8.0))))
             await stack.enter_async_context(self.phones[name])
+        await register(self.pbx, MOVES)
 
     async def _log_in(self) -> None:
-        """With the command that agents and supervisors use."""
-        self.say("12 agents log in: callbridge agents login 1001 ... 1012")
+        """Some at their phones, the others with the command that supervisors use."""
+        self.say(f"{len(DIALLED)} agents log in at their phones: *11 and the PIN")
+        await asyncio.gather(*(self._dial(name, "*11", pin) for name, pin in DIALLED.items()))
+        others = [name for name in AGENTS if name not in DIALLED]
+        self.say(f"{len(others)} more by command: callbridge agents login {others[0]} ... {others[-1]}")
         command = (sys.executable, "-m", "callbridge", "agents", "login")
-        for start in range(0, len(AGENTS), 4):
-            names = AGENTS[start : start + 4]
+        for start in range(0, len(others), 4):
+            names = others[start : start + 4]
             await asyncio.gather(*(output(*command, name, "--url", self.bridge.url) for name in names))
+        for name in DIALLED:
+            await self.bridge.until_state(name, "ready")
         for name in NAILED:
             await self.bridge.until_state(name, "ready")
 
+    async def _dial(self, phone: str, code: str, keys: str = "") -> None:
+        """Dial a feature code at an agent's phone."""
+        script = CallerScript(steps=[Talk(1.0), Press(keys, gap=0.25)] if keys else [])
+        async with Callers(self.pbx, [Call(dialled=code, number=phone)], script=script, host=PHONES_HOST) as made:
+            await made.wait(30.0)
+
+    async def _floor(self, began: float) -> None:
+        """What happens on a floor besides calls."""
+        for what, at in DAY.items():
+            await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+            match what:
+                case "lunch":
+                    self.say(f"{LUNCHES} goes to lunch: *141 at the phone")
+                    await self._dial(LUNCHES, "*141")
+                case "unplug":
+                    self.say(f"the phone of {MOVES} is unplugged")
+                    await register(self.pbx, MOVES, expires=0)
+                case "plug in":
+                    self.say(f"the phone of {MOVES} is back")
+                    await register(self.pbx, MOVES)
+                case _:
+                    self.say(f"{LUNCHES} is back: *13")
+                    await self._dial(LUNCHES, "*13")
+
     async def _watch(self, traffic: Callers, began: float) -> None:
-        """Show the floor until all calls are over: a live table for people, a line now and then for logs."""
+        """Show `callbridge top` until all calls are over: live for people, a frame now and then for logs."""
         live = self.console.is_terminal
+        board = Watch(self.bridge.client, every=1.0)
+        board.start()
+        try:
+            await self._show(traffic, began, board, live=live)
+        finally:
+            board.stop()
+
+    async def _show(self, traffic: Callers, began: float, board: Watch, *, live: bool) -> None:
         with Live(console=self.console, transient=True, auto_refresh=False) if live else _Quiet() as screen:
             shown = 0.0
             while True:
@@ -129,10 +178,10 @@ class Demo:
                 passed = time.monotonic() - began
                 progress = f"{passed:3.0f} s  {len(records)}/{CALLS} callers, {over} gone"
                 if live or passed - shown >= 10.0 or over == CALLS:
-                    queues, agents = await asyncio.gather(
-                        asyncio.to_thread(self.bridge.client.queues), asyncio.to_thread(self.bridge.client.agents)
+                    width, height = (self.console.width, self.console.height - 2) if live else (WIDTH, None)
+                    screen.update(
+                        Group(Text(progress, style="bold"), frame(board.known, time.time(), width, height)), refresh=True
                     )
-                    screen.update(_screen(progress, queues, agents, colour=live), refresh=True)
                     shown = passed
                 if over == CALLS or passed > SECONDS + 60:
                     return
@@ -213,18 +262,6 @@ class _Quiet:
 
     def update(self, picture: Group, *, refresh: bool) -> None:
         Console(width=WIDTH).print(picture)
-
-
-def _screen(progress: str, queues: list[dict[str, Any]], agents: list[dict[str, Any]], *, colour: bool) -> Group:
-    show = Text.from_ansi if colour else Text
-    return Group(
-        Text(progress, style="bold"),
-        Text(),
-        show(queues_table(queues, colour=colour)),
-        Text(),
-        show(agents_table(agents, colour=colour)),
-        Text(),
-    )
 
 
 def _by_tier(joined: Sequence[Joined]) -> Table:

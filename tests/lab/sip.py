@@ -71,7 +71,7 @@ class Sipp:
     async def _start(self, files: dict[str, bytes], *options: str) -> None:
         for name, content in files.items():
             (self.folder / name).write_bytes(content)
-        media = self.pbx.ports.take(self.host)
+        media, _ = self.pbx.ports.take_range(4)  # sound, and two ports on a picture that never comes; RTCP beside each
         self._process = await Process.start(
             [
                 "sipp", "-nostdin", "-sf", "scenario.xml", "-i", self.host, "-p", str(self.port),

@@ -51,3 +51,18 @@ async def house(pbx: Pbx) -> AsyncIterator[House]:
     async with house:
         yield house
         await house.at_the_end()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A module's ``ON_16`` names the tests that show each of its ways on version 16, too; the others are of 22 only."""
+    left_out = [item for item in items if isinstance(item, pytest.Function) and _of_22_only(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _of_22_only(item: pytest.Function) -> bool:
+    on_16 = getattr(item.module, "ON_16", None)
+    callspec = getattr(item, "callspec", None)
+    version = callspec.params.get("pbx") if callspec is not None else None
+    return on_16 is not None and version == 16 and item.originalname not in on_16

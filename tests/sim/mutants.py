@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from callbridge.core import calls, desk, engine, failures, legs, offers, staff, transfers
+from callbridge.core import calls, desk, engine, failures, legs, offers, segments, staff, transfers
 from callbridge.core.agent import Work
 from callbridge.core.call import Phase
 from callbridge.core.ids import leg_id
@@ -31,12 +31,12 @@ def phone_rings_on(patch: Patch) -> None:
 
 @mutant("the customer hangs up and the agent's leg stays")
 def agent_left_on_the_line(patch: Patch) -> None:
-    no_hang_up_in(patch, calls, Role.AGENT)
+    no_hang_up_in(patch, segments, Role.AGENT)
 
 
 @mutant("the agent hangs up and the customer stays, alone")
 def customer_left_alone(patch: Patch) -> None:
-    no_hang_up_in(patch, calls, Role.CUSTOMER)
+    no_hang_up_in(patch, segments, Role.CUSTOMER)
 
 
 @mutant("the customer hangs up and the far party of a transfer stays")
@@ -233,4 +233,4 @@ def consult_is_a_customer(patch: Patch) -> None:
 
 @mutant("a transferred call keeps its old bridge when it queues again")
 def old_bridge_kept(patch: Patch) -> None:
-    patch.setattr(transfers, "DropBridge", lambda **_: Probe(leg=leg_id("pbx", "nobody")))
+    patch.setattr(segments, "DropBridge", lambda **_: Probe(leg=leg_id("pbx", "nobody")))

@@ -1,0 +1,78 @@
+"""The configuration in the adapters' own terms."""
+
+from __future__ import annotations
+
+from callbridge.adapters.ami import AmiSettings
+from callbridge.adapters.ari import AriSettings
+from callbridge.adapters.fallback import FallbackSettings
+from callbridge.adapters.hook_body import HookSettings
+from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.redis_link import RedisSettings
+from callbridge.settings import Settings
+from callbridge.settings.models import Http, Instance, Pbx
+
+
+def redis_settings(settings: Settings) -> RedisSettings | None:
+    """Where the world is saved; None: nowhere."""
+    redis = settings.redis
+    return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
+
+
+def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:
+    return AriSettings(
+        name=pbx.name,
+        url=pbx.ari.url,
+        user=pbx.ari.user,
+        password=pbx.ari.password.get_secret_value(),
+        app=instance.app,
+        prefix=instance.prefix,
+        bridge_type=pbx.bridge_type,
+        echo_limit=pbx.echo_limit,
+        request_timeout=pbx.request_timeout,
+    )
+
+
+def ami_settings(pbx: Pbx) -> AmiSettings:
+    return AmiSettings(
+        name=pbx.name,
+        user=pbx.ami.user,
+        secret=pbx.ami.secret.get_secret_value(),
+        host=pbx.ami.host,
+        port=pbx.ami.port,
+    )
+
+
+def fallback_settings(settings: Settings, pbx: str) -> FallbackSettings:
+    wanted = settings.fallback
+    return FallbackSettings(
+        pbx=pbx,
+        queue=wanted.queue,
+        return_context=wanted.return_context,
+        mark=settings.instance.app,
+        mirror=wanted.mirror,
+        pull_back=wanted.pull_back,
+        leave_alone=wanted.leave_alone,
+    )
+
+
+def hook_settings(settings: Settings) -> list[HookSettings]:
+    return [
+        HookSettings(
+            name=hook.name,
+            url=hook.url,
+            secret=hook.secret.get_secret_value(),
+            events=hook.events,
+            link=hook.link,
+            unmasked=hook.unmasked,
+        )
+        for hook in settings.webhooks
+    ]
+
+
+def http_settings(http: Http) -> HttpSettings:
+    """Who may use the API, in its own terms."""
+    tokens = [
+        Token(name=token.name, role=Role(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
+        for token in http.tokens
+    ]
+    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens)
