@@ -124,6 +124,10 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         handing.agent_gone(world, call)
     elif leg.role is Role.SUPERVISOR or leg.role is Role.SNOOP:
         supervise.leg_gone(world, call, leg)
+    elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
+        by, queue = call.segment.agent, call.segment.queue
+        call = segments.end_segment(world, call, "transfer", when, estimated)
+        handing.come_back(world, evolve(call, handed_by=by, handed_queue=queue))
     elif call.segment is not None and call.segment.leg == leg.id:
         call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
         segments.dismiss(world, call)

@@ -51,6 +51,8 @@ class Leg:
     missing_since: float | None = None
     """A snapshot did not list it; it was last known alive at this time."""
     music_owed: bool = False
+    transfers: bool = False
+    """Its phone has transferred its peer, and nobody has been seen in its place: the target was gone at once."""
     handed_on: str = ""
     """The call that this leg's phone transferred away."""
     pair: str = ""

@@ -175,6 +175,9 @@ def transferred(world: World, event: LegTransferred) -> None:
     call = (leg.call or leg.handed_on) if leg is not None else ""
     if leg is None or not call or not event.worked:  # the report of an attended one names a consult's leg too
         return
+    talk = world.calls.get(leg.call)
+    if talk is not None and talk.segment is not None and talk.segment.leg == leg.id and not event.attended:
+        leg = world.put_leg(leg, transfers=True)
     world.tell(
         CallTransferred(
             seq=world.next_seq(),

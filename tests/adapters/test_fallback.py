@@ -20,6 +20,8 @@ from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import running, until
 from tests.core.story import agent, plan, queue
 
+pytestmark = pytest.mark.slow
+
 PLAN = plan([queue("support")], [agent("ann"), agent("bob", login=False)])
 PARAMS = {"Event": "QueueParams", "Queue": "fb"}
 ANN = {

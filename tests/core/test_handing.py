@@ -17,6 +17,7 @@ from callbridge.core.events import (
     LegEntered,
     LegJoined,
     LegReplaced,
+    LegTransferred,
     PlaybackEnded,
     SeenLeg,
     Why,
@@ -479,6 +480,19 @@ def test_a_phones_own_transfer_that_nobody_answers_comes_back() -> None:
     story.gone(far, 17)
     assert story.rung() == ["bob"]
     assert customer_stays(story)
+
+
+def test_a_phones_own_transfer_to_somebody_who_is_gone_at_once_comes_back() -> None:
+    story = Talk()
+    story.happens(LegTransferred(at=story.now, leg=story.bob, target="2002@phones", attended=False, worked=True))
+    story.wait(0.5)
+    story.gone(story.bob)  # the phone believes that it has handed the caller on
+    assert story.fact(TalkEnded).ended_by == "transfer"
+    assert story.rung() == ["bob"]
+    assert customer_stays(story)
+    story.connect(story.ring().leg)
+    assert story.call().segments == 2
+    story.over()
 
 
 # -- supervisors ------------------------------------------------------------------------------------------------------
