@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import handing, legs, offers, segments, supervise, visits
+from callbridge.core import handing, legs, offers, segments, supervise, targets, visits
 from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
@@ -55,7 +55,7 @@ def asked(world: World, event: CallAsked) -> None:
 
 
 def _grant(world: World, event: CallAsked) -> None:
-    to = handing.target_text(event.to)
+    to = targets.target_text(event.to)
     world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
 
 

@@ -13,37 +13,20 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import legs, offers, segments, staff, visits
-from callbridge.core.agent import Agent, Device, Intent, Work, published
+from callbridge.core import offers, segments, staff, targets, visits
+from callbridge.core.agent import Agent, Intent, Work, published
 from callbridge.core.call import Call, Handing, Move, Phase, Segment, Way, after
-from callbridge.core.facts import CallTransferred, HandingBegan, HandingEnded, TalkBegan
+from callbridge.core.facts import CallTransferred, HandingEnded, TalkBegan
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRinging, StopRinging
-from callbridge.core.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.orders import Bridge, DropBridge, StartMusic, StartRinging, StopRinging
+from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 BACK_RETRY = 0.3
 """Seconds until the phone of an agent who just hung up is tried again, when a call comes back."""
 BACK_PATIENCE = 3.0
-RING_FOR = 20.0
-"""Seconds for which a target rings when the queue is no more."""
-
-
-def target_text(to: Target | None) -> str:
-    """A target as people write it: ``queue:sales``, ``agent:1001``, ``number:4420...``."""
-    match to:
-        case ToQueue(queue):
-            return f"queue:{queue}"
-        case ToAgent(agent):
-            return f"agent:{agent}"
-        case ToNumber(number):
-            return f"number:{number}"
-        case None:
-            return ""
-        case _:
-            assert_never(to)
 
 
 # -- what agents and supervisors ask ----------------------------------------------------------------------------------
@@ -78,13 +61,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
         return f"no such agent: {name}"
     if agent.id == segment.agent:
         return f"the call is with agent {name} already"
-    return "" if _can_take(agent) else f"agent {name} is {published(agent)[0]}"
-
-
-def _can_take(agent: Agent) -> bool:
-    """Free enough for a call that somebody hands over in person: also in a pause."""
-    free = agent.intent is not Intent.LOGGED_OUT and agent.work is Work.IDLE and agent.leg is None
-    return free and agent.device is Device.AVAILABLE and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+    return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
 
 
 def begin(world: World, call: Call, to: Target, way: Way) -> None:
@@ -93,7 +70,7 @@ def begin(world: World, call: Call, to: Target, way: Way) -> None:
     assert segment is not None, "an agent hands on"
     if isinstance(to, ToQueue):
         call = _leave_talk(world, call, segment)
-        _tell_transferred(world, call, segment.agent, target_text(to), attended=False)
+        _tell_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
         segments.queue_again(world, call, to.queue)
         return
     if way is Way.BLIND:
@@ -102,8 +79,8 @@ def begin(world: World, call: Call, to: Target, way: Way) -> None:
     else:
         call = _part(world, call, segment)
         world.order(StartRinging(leg=segment.leg))
-    world.order(StartMusic(leg=call.leg, music=_music(world, segment.queue)))
-    put(world, evolve(call, handing=_reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
+    world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
+    put(world, evolve(call, handing=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
 
 
 def complete(world: World, call: Call) -> str:
@@ -120,7 +97,7 @@ def complete(world: World, call: Call) -> str:
     if leg is not None and leg.role is Role.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, handing.leg or call.leg)))
         call = evolve(call, bridge=None)
-        _unbridge(world, call.leg, handing.leg)
+        targets.unbridge(world, call.leg, handing.leg)
     _join(world, call, handing)
     joined(world, world.calls[call.id])
     return ""
@@ -220,7 +197,7 @@ def target_gone(world: World, call: Call, result: str) -> None:
         _back_to_caller(world, call, "returned" if handing.reached else result)
         return
     _tell_ended(world, call, handing, result)
-    call = free(world, call)
+    call = targets.free(world, call)
     if handing.way is Way.BACK:
         _to_queue(world, call)
     else:
@@ -236,7 +213,7 @@ def come_back(world: World, call: Call) -> None:
     """Nobody took the call: back to the agent who handed it on; to the queue when that agent is not there either."""
     agent = world.agents.get(call.handed_by)
     call = evolve(call, phase=after(call.phase, Move.HAND), handing=None)
-    world.order(StartMusic(leg=call.leg, music=_music(world, call.handed_queue)))
+    world.order(StartMusic(leg=call.leg, music=targets.music(world, call.handed_queue)))
     _try_back(world, call, agent, world.now)
 
 
@@ -247,8 +224,8 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         return
     if agent.leg is None and agent.work is Work.WRAP_UP:
         agent = staff.settle(world, staff.change(world, agent, wrap_until=world.now))
-    if agent.leg is None and _can_take(agent):
-        back = _reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
+    if agent.leg is None and targets.can_take(agent):
+        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
         put(world, evolve(call, handing=back))
         return
     waiting = Handing(
@@ -278,7 +255,7 @@ def cancel(world: World, call: Call) -> Call:
     if call.handing is None:
         return call
     _tell_ended(world, call, call.handing, "cancelled")
-    return free(world, call)
+    return targets.free(world, call)
 
 
 def failed(world: World, call: Call, result: str) -> None:
@@ -325,96 +302,15 @@ def _part(world: World, call: Call, segment: Segment) -> Call:
     """Caller and agent leave their bridge, each for music of their own."""
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
-    _unbridge(world, call.leg, segment.leg)
+    targets.unbridge(world, call.leg, segment.leg)
     return evolve(call, bridge=None)
-
-
-def _unbridge(world: World, *keys: LegId | None) -> None:
-    for key in keys:
-        leg = world.legs.get(key)
-        if leg is not None:
-            world.put_leg(leg, bridge=None)
-
-
-def _reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, way: Way) -> Handing:
-    """Ring (or beep) the target."""
-    plan = world.plan.queues.get(queue)
-    ring_for = plan.ring_for if plan is not None else RING_FOR
-    playback, patience = "", ring_for
-    if isinstance(to, ToNumber):
-        agent = None
-        leg = world.mint_leg(pbx_of(call.leg), "outside")
-        legs.open_leg(world, leg, Role.OUTSIDE, call=call.id)
-        phone = world.plan.outside.replace("{number}", to.number)
-        world.order(_ring(world, call, leg, phone, None, queue, ring_for))
-    else:
-        agent = world.agents[to.agent]
-        if agent.connect is Connect.NAILED_UP and agent.session is not None:
-            leg, playback, patience = agent.session, world.mint("beep"), offers.BEEP_CHECK
-            world.put_leg(world.legs[leg], call=call.id)
-            world.order(Play(leg=leg, playback=playback, media=world.plan.beep))
-        else:
-            leg = world.mint_leg(pbx_of(call.leg), "agent")
-            legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
-            world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
-        staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
-    text = target_text(to)
-    world.tell(HandingBegan(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg))
-    return Handing(
-        to=text,
-        leg=leg,
-        agent=agent.id if agent is not None else "",
-        by=by,
-        queue=queue,
-        began_at=world.now,
-        until=world.now + patience,
-        way=way,
-        playback=playback,
-    )
-
-
-def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None, queue: str, ring_for: float) -> Ring:
-    return Ring(
-        leg=leg,
-        phone=phone,
-        role="outside" if agent is None else "agent",
-        agent="" if agent is None else agent.id,
-        give_up=ring_for + offers.SAFETY,
-        call=call.id,
-        originator=call.leg,
-        number=call.number,
-        name=offers.shown(world, call, queue),
-        auto_answer=agent is not None and agent.connect is Connect.AUTO_ANSWER,
-    )
-
-
-def free(world: World, call: Call) -> Call:
-    """Let the target go; gives the call without it."""
-    handing = call.handing
-    assert handing is not None
-    leg = world.legs.get(handing.leg)
-    if leg is not None and leg.role is Role.SESSION:
-        if handing.reached and call.bridge is not None:
-            inside = (call.leg, leg.id, *((call.segment.leg,) if call.segment is not None else ()))
-            world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
-            _unbridge(world, *inside)
-            call = evolve(call, bridge=None)
-        leg = world.put_leg(world.legs[leg.id], call="", bridge=None)
-    else:
-        legs.hang_up(world, handing.leg)
-    agent = world.agents.get(handing.agent)
-    if agent is not None and agent.call == call.id:
-        agent = staff.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
-        if leg is None or leg.role is Role.SESSION:
-            staff.leg_gone(world, agent)
-    return evolve(call, handing=None)
 
 
 def _back_to_caller(world: World, call: Call, result: str) -> None:
     handing, segment = call.handing, call.segment
     assert handing is not None and segment is not None
     _tell_ended(world, call, handing, result)
-    call = free(world, call)
+    call = targets.free(world, call)
     if not handing.reached:
         world.order(StopRinging(leg=segment.leg))
     bridge = call.bridge or world.mint("bridge")
@@ -426,11 +322,6 @@ def put(world: World, call: Call) -> None:
     """The call with its next deadline: the target's, or that of a code being pressed."""
     due = [call.handing.until if call.handing is not None else None, call.keys_until]
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
-
-
-def _music(world: World, queue: str) -> str:
-    plan = world.plan.queues.get(queue)
-    return plan.music if plan is not None else "default"
 
 
 def _tell_ended(world: World, call: Call, handing: Handing, result: str) -> None:

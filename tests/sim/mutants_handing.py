@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, handing, legs, segments
+from callbridge.core import calls, handing, legs, segments, targets
 from callbridge.core.call import Call, Segment
 from callbridge.core.world import World
 from tests.sim.planting import Patch, Without, mutant, nothing
@@ -15,7 +15,7 @@ def nobody_comes_back(patch: Patch) -> None:
 
 @mutant("the target's phone rings on when the call goes another way")
 def target_rings_on(patch: Patch) -> None:
-    patch.setattr(handing, "legs", Without(legs, hang_up=nothing))
+    patch.setattr(targets, "legs", Without(legs, hang_up=nothing))
 
 
 @mutant("the caller stays in the bridge while the agent consults")
