@@ -17,7 +17,7 @@ import structlog
 
 from callbridge.adapters import log as logs
 from callbridge.adapters.ari_http import AriHttp
-from callbridge.adapters.link import OrderTrouble, Refused
+from callbridge.adapters.link import OrderTrouble
 from callbridge.settings import Fault, Settings
 from callbridge.wire import ari as wire
 
@@ -66,6 +66,8 @@ class Rescue:
         ours = self._ours
         channels, bridges = [(await self._http.ask(request)).body for request in wire.ask_stranded(ours.app)]
         found = wire.stranded(channels, bridges, app=ours.app, prefix=ours.prefix)
+        if not stamp:  # nobody has ever owned this application here: legs with our prefix may be those of another one
+            found = tuple(one for one in found if one.entry is not None)
         failed = 0
         for one in found:
             if await self._stamp() != stamp:
@@ -82,7 +84,7 @@ class Rescue:
         request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
         try:
             reply = await self._http.ask(request)
-        except Refused as refusal:
+        except OrderTrouble as refusal:
             log.error("a stranded channel cannot be helped", pbx=ours.pbx, channel=one.channel, why=str(refusal))
             return False
         if one.entry is None:

@@ -132,7 +132,7 @@ class Trimmer:
         cut = _seq(first[0][0]) - 1
         groups: Any = await self._redis.xinfo_groups(self._facts)
         for group in groups:
-            name, read = group["name"].decode(), _seq(group["last-delivered-id"])
+            name, read = group["name"].decode(errors="replace"), _seq(group["last-delivered-id"])
             known = max(read, self._groups.get(name, cut))
             if cut > known:
                 self._tell(f"group:{name}", cut - known)
@@ -141,7 +141,8 @@ class Trimmer:
     async def _forget_hooks(self) -> None:
         known = set(self._readers())
         found: Any = await self._redis.hkeys(self._keys[1])
-        stale = [reader for each in found if (reader := each.decode()).startswith("hook:") and reader not in known]
+        readers = [each.decode(errors="replace") for each in found]
+        stale = [reader for reader in readers if reader.startswith("hook:") and reader not in known]
         if stale:
             await self._redis.hdel(self._keys[1], *stale)
             await self._redis.hdel(self._owed, *stale)

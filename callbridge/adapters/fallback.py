@@ -217,7 +217,7 @@ class FallbackQueue:
         """The entry by which the caller came; empty for somebody who came another way, or too often."""
         entry = await self._variable(caller, "CALLBRIDGE_ENTRY")
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
-        return "" if returns.isdigit() and int(returns) >= MOST_RETURNS else entry
+        return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
 
     async def _variable(self, caller: Waiting, name: str) -> str:
         try:

@@ -41,6 +41,10 @@ CAP = 20_000
 _SAID_AGAIN = 60.0
 """Seconds after which a failing receiver is worth another line in the log."""
 _GONE = 410
+_COME_AGAIN = (408, 425, 429)
+"""Statuses below 500 that mean: later."""
+REJECTIONS = 5
+"""Attempts after which what the receiver rejects (4xx) is given up."""
 
 
 class Observer(Protocol):
@@ -123,7 +127,7 @@ class Webhook:
                 log.error("a fact cannot be told to a webhook", hook=self.settings.name, fact=envelope.id, why=repr(error))
                 self._lose(1)
                 continue
-            lane = envelope.call or envelope.type
+            lane = envelope.call or envelope.id  # facts about no call wait for nobody
             delivery = _Delivery(id=envelope.id, at=envelope.at, lane=lane, body=content)
             self._owed[delivery.id] = delivery
             if lane in self._lanes:
@@ -191,6 +195,8 @@ class Webhook:
             self._finish(delivery)
         elif result == "gone":
             self._disable()
+        elif result == "rejected":
+            self._rejected(delivery)
         else:
             self._failed(delivery, result)
         self._tell_backlog()
@@ -218,6 +224,8 @@ class Webhook:
             return "unreachable"
         if status == _GONE:
             return "gone"
+        if 400 <= status < 500 and status not in _COME_AGAIN:
+            return "rejected"
         return "done" if 200 <= status < 300 else "refused"
 
     # -- what follows -------------------------------------------------------------------------------------------
@@ -227,6 +235,14 @@ class Webhook:
             log.info("webhook is well again", hook=self.settings.name, backlog=len(self._owed))
             self._due = sorted((0.0, turn, lane) for lane, turn in self._turns.items())
         self._failures = 0
+
+    def _rejected(self, delivery: _Delivery) -> None:
+        """The receiver is there and does not want this one: a few more times, at the cost of nobody else."""
+        delivery.tries += 1
+        if delivery.tries >= REJECTIONS:
+            self._give_up(delivery, "rejected_for_good")
+        else:
+            self._rest(delivery.lane, _pause(delivery.tries - 1))
 
     def _failed(self, delivery: _Delivery, result: str) -> None:
         self._failures += 1
@@ -238,10 +254,10 @@ class Webhook:
             log.warning("webhook fails", hook=self.settings.name, result=result, tries=delivery.tries, backlog=self.backlog)
         self._rest(delivery.lane, _pause(delivery.tries - 1))
 
-    def _give_up(self, delivery: _Delivery) -> None:
-        """Nobody wants to see any more what happened a day ago."""
+    def _give_up(self, delivery: _Delivery, result: str = "expired") -> None:
+        """Nobody wants to see any more what happened a day ago, or what was rejected time and again."""
         log.error("webhook delivery given up", hook=self.settings.name, fact=delivery.id, tries=delivery.tries)
-        self._observer.delivered(self.settings.name, "expired")
+        self._observer.delivered(self.settings.name, result)
         self._lose(1)
         self._finish(delivery)
         self._tell_backlog()

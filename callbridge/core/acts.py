@@ -15,6 +15,8 @@ from callbridge.core.plan import ToAgent, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
+_OF_THE_AGENT = frozenset({CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE})
+"""What an agent asks about the own talk only, whoever is being consulted."""
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
@@ -25,6 +27,8 @@ def asked(world: World, event: CallAsked) -> None:
         _refuse(world, event, "no such call, or it is over", unknown=True)
     elif call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
+    elif event.ask in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
+        _refuse(world, event, f"the call is not with agent {event.by}")
     else:
         match event.ask:
             case CallAsk.HANG_UP:
@@ -57,6 +61,10 @@ def asked(world: World, event: CallAsked) -> None:
 def _grant(world: World, event: CallAsked) -> None:
     to = targets.target_text(event.to)
     world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+
+
+def _talker(call: Call) -> str:
+    return call.segment.agent if call.segment is not None else ""
 
 
 def _conclude(world: World, event: CallAsked, reason: str) -> None:

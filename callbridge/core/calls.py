@@ -187,6 +187,9 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
             _taken_away(world, call)
         return
     if not event.in_app and call is not None and call.segment is not None and call.segment.leg == leg.id:
+        if call.handing is not None:
+            handing.agent_gone(world, call)
+            return
         call = segments.end_segment(world, call, "agent", world.now)
         segments.dismiss(world, call)
         return
@@ -203,12 +206,19 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         return
     if call.phase is Phase.LEAVING and call.leg == leg.id:
         leave_again(world, call)
-    elif call.phase is Phase.TALKING and leg.bridge is None and call.bridge is not None:
+    elif call.phase is Phase.TALKING and leg.bridge is None and call.bridge is not None and _belongs_inside(call, leg):
         world.order(Bridge(bridge=call.bridge, legs=(leg.id,), call=call.id))
     elif call.phase is Phase.ENDING and call.leg == leg.id:
         legs.hang_up(world, leg.id)
     elif call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id and event.up:
         offers.answered(world, call)
+
+
+def _belongs_inside(call: Call, leg: Leg) -> bool:
+    """Is this a party of the talk: not a caller who hears music during a consult, not a supervisor?"""
+    if call.segment is not None and leg.id == call.segment.leg:
+        return True
+    return leg.id == call.leg and (call.handing is None or call.handing.together)
 
 
 def _up(world: World, event: LegProbed) -> float | None:

@@ -58,6 +58,8 @@ def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
 
 def _login(world: World, agent: Agent, event: AgentAsked) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
+    if phone in world.plan.trunks:
+        return f"{phone} is a trunk, not a phone"
     if phone != agent.phone:
         other = taken_by(world, agent, phone)
         if other is not None:

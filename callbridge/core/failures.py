@@ -186,8 +186,7 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
     call = world.calls.get(order.call)
     if call is None:
         return
-    if call.bridge != order.bridge:
-        supervise.bridge_failed(world, call, order.bridge)
+    if supervise.bridge_failed(world, call, order) or call.bridge != order.bridge:
         return
     if call.handing is not None:
         _gave_up(world, call.id, order, event)

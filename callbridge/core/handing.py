@@ -15,7 +15,7 @@ from typing import assert_never
 
 from callbridge.core import offers, segments, staff, targets, visits
 from callbridge.core.agent import Agent, Intent, Work, published
-from callbridge.core.call import Call, Handing, Move, Phase, Segment, Way, after
+from callbridge.core.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
 from callbridge.core.facts import CallTransferred, HandingEnded, TalkBegan
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
@@ -89,6 +89,7 @@ def complete(world: World, call: Call) -> str:
     if handing is None or segment is None:
         return "nobody is being consulted"
     leg = world.legs.get(segment.leg)
+    _hush(world, call)
     call = _leave_talk(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.HAND))
     if not handing.reached:
@@ -193,6 +194,9 @@ def target_gone(world: World, call: Call, result: str) -> None:
     handing = call.handing
     if handing is None:
         return
+    if call.phase not in (Phase.TALKING, Phase.HANDING):
+        world.calls.put(call.id, targets.free(world, call))
+        return
     if call.segment is not None:
         _back_to_caller(world, call, "returned" if handing.reached else result)
         return
@@ -228,6 +232,8 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
         put(world, evolve(call, handing=back))
         return
+    held = world.now + 2 * BACK_RETRY
+    staff.change(world, agent, rest_until=max(agent.rest_until, held))  # nobody else's call comes before this one
     waiting = Handing(
         to=f"agent:{agent.id}",
         leg=None,
@@ -254,8 +260,16 @@ def cancel(world: World, call: Call) -> Call:
     """The call goes another way: the target is let go. Gives the call without it."""
     if call.handing is None:
         return call
-    _tell_ended(world, call, call.handing, "cancelled")
+    if call.handing.leg is not None:
+        _tell_ended(world, call, call.handing, "cancelled")
+    _hush(world, call)
     return targets.free(world, call)
+
+
+def _hush(world: World, call: Call) -> None:
+    """The agent need not hear it ring any more."""
+    if call.segment is not None and call.handing is not None and not call.handing.reached and call.segment.leg in world.legs:
+        world.order(StopRinging(leg=call.segment.leg))
 
 
 def failed(world: World, call: Call, result: str) -> None:
@@ -299,7 +313,11 @@ def _leave_talk(world: World, call: Call, segment: Segment) -> Call:
 
 
 def _part(world: World, call: Call, segment: Segment) -> Call:
-    """Caller and agent leave their bridge, each for music of their own."""
+    """Caller and agent leave their bridge, each for music of their own; whoever had barged in is let go."""
+    for one in call.watching:
+        if one.mode is Mode.BARGE:
+            segments.release(world, call, one)
+    call = evolve(call, watching=tuple(one for one in call.watching if one.mode is not Mode.BARGE))
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
     targets.unbridge(world, call.leg, segment.leg)

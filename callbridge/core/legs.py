@@ -78,6 +78,13 @@ def deadline_passed(world: World, leg: Leg) -> None:
 def _pay_music(world: World, leg: Leg) -> None:
     world.put_leg(leg, music_owed=False, deadline=None)
     call = world.calls.get(leg.call)
-    if call is not None and call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
-        queue = world.plan.queues.get(call.visit.queue)
-        world.order(StartMusic(leg=leg.id, music=queue.music if queue else "default"))
+    if call is None:
+        return
+    queue = ""
+    if call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
+        queue = call.visit.queue
+    elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
+        queue = call.handing.queue
+    if queue:
+        plan = world.plan.queues.get(queue)
+        world.order(StartMusic(leg=leg.id, music=plan.music if plan else "default"))

@@ -32,6 +32,7 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
         elif leg.heard_at <= event.requested_at:
             _missing(world, leg, event)
     ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
+    ours |= {one.bridge for call in world.calls.values() for one in call.watching}
     for call in world.calls.values():
         if pbx_of(call.leg) == pbx:
             _mend(world, call)
@@ -207,6 +208,7 @@ def _give_up_leg(world: World, leg: Leg) -> None:
 
 def _give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
+    call = segments.end_watching(world, call)
     if call.offer is not None:
         offers.end(world, call, call.offer, Result.CANCELLED)
     if call.segment is not None:

@@ -135,6 +135,8 @@ def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) 
     unhook(world, call, one)
     if not keep_leg:
         legs.hang_up(world, one.leg)
+    if not one.up:
+        return  # who never picked up took no part
     world.tell(
         WatchEnded(
             seq=world.next_seq(),

@@ -30,6 +30,8 @@ def refusal(world: World, call: Call, phone: str, by: str) -> str:
         return ""
     if not phone:
         return "which phone shall ring?"
+    if phone in world.plan.trunks:
+        return f"{phone} is a trunk, not a phone"
     holder = world.agent_at(phone)
     if holder is not None and holder.leg is not None:
         return f"phone {phone} is in a call"
@@ -135,11 +137,12 @@ def leg_gone(world: World, call: Call, leg: Leg) -> None:
         _end(world, call, one)
 
 
-def bridge_failed(world: World, call: Call, bridge: str) -> None:
-    """A supervisor could not be connected."""
-    one = next((one for one in call.watching if one.bridge == bridge), None)
+def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
+    """Was it a supervisor who could not be connected? The talk is none the worse for it."""
+    one = next((one for one in call.watching if one.bridge == order.bridge or one.leg in order.legs), None)
     if one is not None:
         _end(world, call, one)
+    return one is not None
 
 
 def _take_over(world: World, call: Call, one: Watching) -> None:
@@ -157,7 +160,7 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
     if agent is not None and (agent.intent is Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None):
         agent = None
     role = Role.AGENT if agent is not None else Role.OUTSIDE
-    world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "", phone="")
+    world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "")
     if agent is not None:
         staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge = call.bridge or world.mint("bridge")
@@ -175,6 +178,7 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
     )
     call = evolve(call, bridge=bridge, handing=way_there, handed_by=segment.agent, handed_queue=segment.queue)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND), deadline=way_there.until))
+    handing.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
 
 
 def _of(call: Call, by: str) -> Watching | None:

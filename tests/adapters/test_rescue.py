@@ -50,9 +50,14 @@ async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
             yield Rig(fake, http)
 
 
-@pytest.mark.parametrize("value", ["k:1", ""])
-async def test_a_stamp_that_stands_still_is_acted_upon_and_read_before_each_channel(rig: Rig, value: str) -> None:
-    rig.stamp(value)
+async def test_where_nobody_ever_stamped_only_callers_of_the_application_are_helped(rig: Rig) -> None:
+    rig.stamp("")
+    assert await rig.rescue.once()
+    assert rig.sent() == [SEND.format("1.1"), SEND.format("2.2")]
+
+
+async def test_a_stamp_that_stands_still_is_acted_upon_and_read_before_each_channel(rig: Rig) -> None:
+    rig.stamp("k:1")
     assert await rig.rescue.once()
     assert rig.sent() == ["DELETE /channels/cb-leg-1?reason=normal", SEND.format("1.1"), SEND.format("2.2")]
     lines = rig.fake.asked

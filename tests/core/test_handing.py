@@ -16,6 +16,7 @@ from callbridge.core.events import (
     LegAnswered,
     LegEntered,
     LegJoined,
+    LegProbed,
     LegReplaced,
     LegTransferred,
     PlaybackEnded,
@@ -669,3 +670,118 @@ def test_who_may_not_listen_is_told_so_and_hung_up(channel: str, argument: str) 
     story.happens(PlaybackEnded(at=story.now, leg=leg, playback=said.playback, failed=False))
     assert leg in story.hung_up()
     assert not story.call().watching
+
+
+# -- seldom, and all at once ------------------------------------------------------------------------------------------
+
+
+def barging(story: Talk) -> LegId:
+    """Eva has barged in."""
+    story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+    leg = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    story.join(story.only(Bridge))
+    return leg
+
+
+def test_who_has_barged_in_takes_over_at_once() -> None:
+    story = Talk()
+    leg = barging(story)
+    story.act(CallAsk.TAKE_OVER, by="eva")  # both are in the bridge already: nobody will enter it
+    assert story.call().phase == "outside"
+    story.wait(10.0)
+    assert leg not in {order.leg for order in story.sent if isinstance(order, HangUp)}
+    story.over()
+
+
+def test_a_supervisor_who_cannot_barge_in_costs_the_talk_nothing() -> None:
+    story = Talk()
+    for _ in range(4):
+        story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+        leg = story.ring().leg
+        story.happens(LegAnswered(at=story.now, leg=leg))
+        story.fails(story.only(Bridge), status=409)
+        assert story.hung_up() == {leg}
+        story.gone(leg)
+    assert (story.call().phase, story.call().failures, story.call().watching) == ("talking", 0, ())
+    story.over()
+
+
+def test_a_supervisor_who_cannot_barge_in_leaves_a_consult_alone() -> None:
+    story = Talk()
+    target = story.consult()
+    story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+    leg = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=leg))
+    story.fails(story.only(Bridge), status=409)
+    assert story.hung_up() == {leg}
+    assert story.call().handing is not None and target in story.world.legs
+
+
+def test_a_barging_supervisor_is_let_go_when_the_agent_consults() -> None:
+    story = Talk()
+    leg = barging(story)
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    assert leg in story.hung_up()
+    assert story.call().watching == ()
+
+
+def test_a_phones_own_transfer_during_a_consult_takes_the_caller_along() -> None:
+    story = Talk()
+    story.consult()
+    far = leg_id(PBX, "far")
+    story.happens(LegReplaced(at=story.now, leg=story.bob, by=far, by_name="PJSIP/x-9", up=True))
+    joined = story.only(Bridge)
+    assert (joined.legs, joined.bridge) == ((story.customer,), story.call().bridge)
+    assert story.call().phase == "outside"
+
+
+def test_a_caller_who_is_asked_about_during_a_consult_does_not_overhear_it() -> None:
+    story = Talk()
+    story.consult()
+    story.happens(LegProbed(at=story.now, leg=story.customer, in_app=True, up=True))
+    assert not [order for order in story.orders if isinstance(order, Bridge)]
+
+
+def test_an_agents_channel_that_was_taken_away_during_a_consult_completes_it() -> None:
+    story = Talk()
+    target = story.consult()
+    story.happens(LegProbed(at=story.now, leg=story.bob, in_app=False, up=True))
+    assert story.only(Bridge).legs == (story.customer, target)
+    assert customer_stays(story)
+
+
+def test_music_that_failed_during_a_consult_is_tried_again() -> None:
+    story = Talk()
+    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.fails(story.only(StartMusic))
+    assert [order.leg for order in story.wait(1.1) if isinstance(order, StartMusic)] == [story.customer]
+
+
+def test_the_agent_is_kept_for_the_caller_who_comes_back() -> None:
+    story = Talk()
+    queues = {name: replace(one, wrap_up=0.0) for name, one in story.world.plan.queues.items()}
+    story.world.plan = replace(story.world.plan, queues=queues)
+    story.caller("eve")  # waits, and bob could have her
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.gone(story.ring().leg, 21)
+    story.gone(story.bob)
+    assert story.rung() == []
+    assert [(order.agent, order.call) for order in story.wait(0.5) if isinstance(order, Ring)] == [("bob", story.call().id)]
+
+
+@pytest.mark.parametrize("ask", [CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE], ids=str)
+def test_who_is_only_consulted_does_not_steer_the_call(ask: CallAsk) -> None:
+    story = Talk()
+    story.consult()
+    story.act(ask, ToAgent("1004"), by="cid")
+    assert (story.fact(AskRefused).reason, story.orders) == ("the call is not with agent cid", [])
+
+
+def test_nobody_logs_in_or_listens_at_a_trunk() -> None:
+    story = Talk()
+    story.world.plan = replace(story.world.plan, trunks=frozenset({"PJSIP/trunk"}))
+    story.ask("cid", Ask.LOGIN, phone="PJSIP/trunk")
+    assert story.fact(AskRefused).reason == "PJSIP/trunk is a trunk, not a phone"
+    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/trunk")
+    assert story.fact(AskRefused).reason == "PJSIP/trunk is a trunk, not a phone"

@@ -20,9 +20,14 @@ class Stranded:
 def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple[Stranded, ...]:
     """Legs of agents first, whose phones are needed; then customers, who came first first. Malformed when a list is none.
 
-    Whoever is in a bridge, anybody's, talks and is left alone.
+    Whoever is in a bridge, anybody's, talks and is left alone; but for one who is alone in a bridge of ours: the other
+    one hung up when nobody was there any more to notice.
     """
-    talking = {one for _, bridge in entries(bridges) for one in _texts(bridge.get("channels"))}
+    talking = set()
+    for bridge_id, bridge in entries(bridges):
+        inside = _texts(bridge.get("channels"))
+        if len(inside) > 1 or not bridge_id.startswith(f"{prefix}-"):
+            talking.update(inside)
     agents, customers = [], []
     for channel_id, channel in entries(channels):
         if channel_id in talking:
