@@ -179,6 +179,12 @@ class Softphone:
             while loudness(self.recording(call), frequency, 0.5) < 5 * AUDIBLE:
                 await asyncio.sleep(0.1)
 
+    async def until_hears_no_more(self, frequency: float, call: int = 1, limit: float = 5.0) -> None:
+        """Wait until half a second is free of a tone; a recording lags behind what was heard."""
+        async with asyncio.timeout(limit):
+            while self.hears(frequency, call, last=0.5):
+                await asyncio.sleep(0.1)
+
     async def _read(self) -> None:
         assert self._child is not None
         assert self._child.stdout is not None
