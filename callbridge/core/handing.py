@@ -263,7 +263,13 @@ def cancel(world: World, call: Call) -> Call:
     if call.handing.leg is not None:
         _tell_ended(world, call, call.handing, "cancelled")
     _hush(world, call)
-    return targets.free(world, call)
+    leg = call.handing.leg
+    call = targets.free(world, call)
+    if call.phase is Phase.HANDING and leg is not None:
+        # After the order that was to bring them together, on the same lanes: else it would make the bridge anew.
+        call = segments.drop_bridge(world, call, (call.leg, leg))
+        targets.unbridge(world, call.leg)
+    return call
 
 
 def _hush(world: World, call: Call) -> None:
