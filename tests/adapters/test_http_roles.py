@@ -238,7 +238,7 @@ async def test_an_agent_hands_on_the_call_in_hand_and_no_other(desk: ToyDesk, cl
     answer = await client.post(f"/api/calls/{other}/hand-on", json={"to": "queue:q1"}, headers=bearer(Role.AGENT))
     assert answer.status == 403
     answer = await client.post(f"/api/calls/{own}/hand-on", json={"to": "agent:a1"}, headers=bearer(Role.AGENT))
-    assert (answer.status, (await answer.json())["detail"]) == (409, "no agent talks to the caller")
+    assert (answer.status, (await answer.json())["detail"]) == (409, "the call is not with agent a0")
     assert [(getattr(event, "to", None), event.by) for event in desk.asked] == [(ToAgent("a1"), "a0")]
 
 
