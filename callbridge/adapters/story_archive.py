@@ -29,6 +29,8 @@ KEPT = 86_400
 LONGEST = 200
 """Facts kept of one call: its last ones."""
 _BLOCK = 1.0
+_GATHER = 0.25
+"""Seconds between copies: until then stories are told from memory, and on a busy day many facts go in one copy."""
 _AT_A_TIME = 250
 _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
@@ -50,7 +52,8 @@ class StoryArchive:
         """Copy what the outbox brings, for ever."""
         while True:
             try:
-                await self.copy(wait=True)
+                copied = await self.copy(wait=True)
+                await asyncio.sleep(_GATHER if copied < _AT_A_TIME else 0.0)
             except TROUBLE as error:
                 log.warning("stories are behind", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE)

@@ -25,14 +25,26 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line")
     options, rest = parser.parse_known_args()
     module = importlib.import_module(f"tests.bench.{options.name}")
+    before = ticks()
     result: dict[str, Any] = module.run(*rest)
     show(options.name, result)
-    keep(options.name, result)
+    keep(options.name, result, stolen_share(before, ticks()))
     if options.json:
         print(json.dumps(result))
 
 
-def keep(name: str, result: dict[str, Any]) -> None:
+def ticks() -> tuple[int, int]:
+    """What the cores did since boot: ticks that the machine below took from us, ticks in all (Linux, ``/proc/stat``)."""
+    spent = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return spent[7], sum(spent)
+
+
+def stolen_share(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Of the cores' time in between: on a virtual machine with busy neighbours, times say little when this is not about 0."""
+    return round((after[0] - before[0]) / max(1, after[1] - before[1]), 3)
+
+
+def keep(name: str, result: dict[str, Any], stolen: float) -> None:
     """Append the result, with what it was measured on, to the record from which documents quote."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=ROOT)
     where = {
@@ -41,6 +53,7 @@ def keep(name: str, result: dict[str, Any]) -> None:
         "commit": commit.stdout.strip(),
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 2),
+        "stolen": stolen,
         "python": platform.python_version(),
     }
     with (ROOT / "tests" / "bench" / "results" / f"{name}.jsonl").open("a") as record:
