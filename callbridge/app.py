@@ -23,6 +23,7 @@ from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
 from callbridge.adapters.link import NotSent
+from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.redis_link import RedisSettings
@@ -36,7 +37,7 @@ from callbridge.adapters.views import Board
 from callbridge.core import recovery
 from callbridge.core.events import BYPASS, PlanChanged
 from callbridge.core.ids import pbx_of
-from callbridge.core.orders import DropBridge, InspectPhone, Order, Ring
+from callbridge.core.orders import DropBridge, InspectPhone, LookUp, Order, Ring
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
 from callbridge.publisher import Publisher, boot_name
@@ -44,7 +45,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
 from callbridge.settings import ConfigFaults, Settings, load
-from callbridge.terms import ami_settings, ari_settings, fallback_settings, hook_settings, redis_settings
+from callbridge.terms import ami_settings, ari_settings, fallback_settings, hook_settings, lookup_settings, redis_settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -128,6 +129,8 @@ class App:
                 self.world, self.board, self.metrics, self.stories, self.feed, facts, projection, self.hooks, self.fallbacks
             ),
         )
+        self.lookups = Lookups(self.runtime.tell, self.clock.now, redis=self._redis())
+        self.lookups.adopt(lookup_settings(settings), settings.tiers.order)
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
@@ -215,7 +218,10 @@ class App:
     # -- running ------------------------------------------------------------------------------------------------
 
     async def _perform(self, order: Order) -> None:
-        """Carry out one order on its PBX."""
+        """Carry out one order on its PBX, or ask another system."""
+        if isinstance(order, LookUp):
+            await self.lookups.perform(order)
+            return
         pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0])
         link = self.links.get(pbx)
         if link is None:
@@ -290,6 +296,7 @@ class App:
         for warning in settings.warnings:
             log.warning("configuration", why=str(warning))
         await self.hooks.adopt(hook_settings(settings))
+        self.lookups.adopt(lookup_settings(settings), settings.tiers.order)
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
@@ -299,6 +306,7 @@ class App:
         await end(self._tasks)
         await self.hooks.close()
         await self.runtime.lanes.close()
+        await self.lookups.close()
         await self.saver.close()
 
     # -- for HTTP -----------------------------------------------------------------------------------------------

@@ -85,6 +85,14 @@ class Client:
         """How bypass stands, after turning it when asked to."""
         return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
 
+    def hours(self) -> list[dict[str, Any]]:
+        """All calendars, and which of them are open."""
+        return self._list("/api/hours", "name")
+
+    def close(self, calendar: str, closed: bool) -> dict[str, Any]:
+        """Close a calendar at once, or let its hours hold again."""
+        return self._dict(self._ask("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
+
     def reload(self) -> dict[str, Any]:
         return self._dict(self._ask("POST", "/api/reload", {}))
 

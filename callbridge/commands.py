@@ -10,7 +10,7 @@ from typing import Any
 
 from callbridge.client import Client
 from callbridge.settings.values import seconds
-from callbridge.tables import agents_table, bypass_line, calls_table, explained, queues_table
+from callbridge.tables import agents_table, bypass_line, calls_table, explained, hours_table, queues_table
 
 DONE = 0
 AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
@@ -57,6 +57,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _server(bypass)
     bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
     bypass.set_defaults(run=_bypass)
+
+    hours = commands.add_parser("hours", help="list calendars; close one at once, or let its hours hold again")
+    _server(hours)
+    hours.add_argument("calendar", nargs="?")
+    hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
+    hours.set_defaults(run=_hours, parser=hours)
 
     reload = commands.add_parser("reload", help="read the configuration anew; refused whole when it is wrong")
     _server(reload)
@@ -186,6 +192,15 @@ def _duration(options: argparse.Namespace) -> float:
 def _bypass(options: argparse.Namespace) -> int:
     wanted = None if options.on is None else options.on == "on"
     return _show(options, _client(options).bypass(wanted), bypass_line)
+
+
+def _hours(options: argparse.Namespace) -> int:
+    client = _client(options)
+    if options.calendar is None:
+        return _show(options, client.hours(), hours_table)
+    if options.act is None:
+        options.parser.error("close or reopen?")
+    return _show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
 
 
 def _reload(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from callbridge.adapters.calendars import hours
 from callbridge.adapters.views import Board
 from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
@@ -37,6 +38,10 @@ class Desk:
 
     def switch(self, name: str) -> Switch | None:
         return self._app.world.switches.get(name)
+
+    def hours(self) -> list[dict[str, object]]:
+        """Every calendar as it is now."""
+        return hours(self._app.world, self._app.clock.now())
 
     def board(self) -> Board:
         return self._app.board

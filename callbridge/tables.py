@@ -81,6 +81,17 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
+def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Calendars, and why each is as it is."""
+    table = _table("calendar", "now", "because", "opens")
+    for row in rows:
+        state = Text("open" if row.get("open") else "closed", style="green" if row.get("open") else "yellow")
+        by = f" by {row['by']}" if row.get("by") else ""
+        why = f"closed{by} at {clock(row.get('since'))}" if row.get("closed") else "of its hours"
+        table.add_row(_text(row.get("name")), state, why, clock(row.get("opens")) if row.get("opens") else "")
+    return render(table, colour=colour)
+
+
 def explained(found: Row, *, what: str) -> str:
     """Why things are as they are with one agent, queue or call: a line of its state, then one for each reason."""
     name = found.get("id") or found.get("name", "")

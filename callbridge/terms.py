@@ -7,6 +7,7 @@ from callbridge.adapters.ari import AriSettings
 from callbridge.adapters.fallback import FallbackSettings
 from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.settings import Settings
 from callbridge.settings.models import Http, Instance, Pbx
@@ -66,6 +67,19 @@ def hook_settings(settings: Settings) -> list[HookSettings]:
             unmasked=hook.unmasked,
         )
         for hook in settings.webhooks
+    ]
+
+
+def lookup_settings(settings: Settings) -> list[LookupSettings]:
+    return [
+        LookupSettings(
+            name=name,
+            deadline=lookup.deadline,
+            url=lookup.url or "",
+            key=lookup.redis or "",
+            token=lookup.token.get_secret_value() if lookup.token is not None else "",
+        )
+        for name, lookup in settings.lookups.items()
     ]
 
 

@@ -22,10 +22,31 @@ _DIVERTED = {
     "bypass": "bypass was on",
     "overflow": "the waiting time of the queue was over",
     "unknown_entry": "the entry is in no configuration",
+    "unknown_flow": "the flow is in no configuration",
+    "flow": "the flow says so",
+    "flow_failed": "the flow leads nowhere any more",
+    "too_many_ways": "it went round in circles",
     "unknown_queue": "the queue is in no configuration",
     "queue_removed": "the queue was taken out of the configuration",
     "answer": "the PBX could not answer the call",
     "fault": "a fault of callbridge",
+}
+_LEFT = {
+    "waited": "the steps were over",
+    "moved": "somebody moved it",
+    "key": "the caller pressed a key, and chose so",
+}
+_STARTED = {"entry": "as the entry says", "key": "the caller pressed a key", "flow": "as another flow says"}
+_FLOW_ENDED = {
+    "hung_up": "the caller hung up",
+    "goodbye": "said goodbye",
+    "moved": "somebody led the caller elsewhere",
+    "failed": "it leads nowhere any more: to the fallback",
+}
+_SAID = {
+    "greeting": "hears the greeting",
+    "periodic": "hears one of the messages",
+    "busy": "hears the apology for the long wait",
 }
 _ENDED_BY = {
     "customer": "the caller hung up",
@@ -130,11 +151,44 @@ def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:
         case "short_abandoned":
             text = f"hung up after only {waited}: counts neither way"
         case "overflowed":
-            why = "somebody moved it" if fact.get("reason") == "moved" else "the steps were over"
+            reason = str(fact.get("reason", ""))
+            why = _LEFT.get(reason, reason.replace("_", " "))
             text = f"leaves for {str(fact.get('to', '')).replace(':', ' ', 1)} after {waited}: {why}"
         case _:
             text = f"{outcome} after {waited}" + (f": {str(fact['reason']).replace('_', ' ')}" if fact.get("reason") else "")
     return f"queue {queue}: {text}{about}"
+
+
+def _flow_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    reason = str(fact["reason"])
+    return f"enters flow {fact['flow']}: {_STARTED.get(reason, 'left a queue, ' + reason.replace('_', ' '))}"
+
+
+def _flow_stepped(fact: Fact, plan: Plan, arrived: float) -> str:
+    return (f"pressed {fact['key']}; " if fact.get("key") else "") + f"at {fact['flow']}/{fact['node']}"
+
+
+def _flow_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    result, to = str(fact["result"]), str(fact.get("to", "")).replace(":", " ", 1)
+    where = f"leads to {to}" if to else _FLOW_ENDED.get(result, result)
+    return f"flow {fact['flow']} ends after {span(float(fact['lasted']))}: {where}"
+
+
+def _prompt_failed(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"could not be played: {str(fact['where']).replace(':', ' ', 1)}; is the sound on the PBX?"
+
+
+def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    how = "answered" if fact["result"] == "found" else "gave no answer that could be used"
+    return f"lookup {fact['lookup']} {how}, after {span(float(fact['lasted']))}"
+
+
+def _announced(fact: Fact, plan: Plan, arrived: float) -> str:
+    if fact["what"] != "position":
+        return _SAID.get(str(fact["what"]), str(fact["what"]))
+    minutes = fact.get("minutes")
+    wait = f", and a wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
+    return f"is told position {fact['position']}{wait}"
 
 
 def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -218,6 +272,12 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "offer_made": _offer_made,
     "offer_ended": _offer_ended,
     "visit_ended": _visit_ended,
+    "flow_began": _flow_began,
+    "flow_stepped": _flow_stepped,
+    "flow_ended": _flow_ended,
+    "prompt_failed": _prompt_failed,
+    "lookup_ended": _lookup_ended,
+    "announced": _announced,
     "talk_began": _talk_began,
     "talk_ended": _talk_ended,
     "call_transferred": _transferred,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import handing, legs, offers, segments, supervise, targets, visits
+from callbridge.core import handing, journey, legs, offers, segments, supervise, targets, visits
 from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
@@ -109,6 +109,7 @@ def _hang_up(world: World, call: Call) -> None:
         call = offers.withdraw(world, call, Result.CANCELLED)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="hung_up")
+    call = journey.leave(world, call, "hung_up")
     call = handing.cancel(world, call)
     if call.segment is not None:
         call = segments.end_segment(world, call, "supervisor", world.now)
@@ -126,7 +127,7 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
         case _:
             _refuse(world, event, "a call moves to a queue")
             return
-    if call.visit is not None and call.visit.queue == queue:
+    if call.visit is not None and call.visit.queue == queue and call.walk is None:
         _refuse(world, event, f"the call waits in {queue} already")
         return
     if call.phase is Phase.JOINING:
@@ -136,9 +137,9 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
+    call = journey.leave(world, call, "moved")
     if call.visit is not None:
-        call = visits.end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason="moved")
-        visits.begin_visit(world, call, queue)
+        visits.overflow(world, call, event.to, "moved")
         return
     call = handing.cancel(world, call)
     if call.segment is not None:

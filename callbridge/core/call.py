@@ -8,6 +8,7 @@ The engine's stories move calls with ``after`` and decide what each move means f
     talking -> outside                                     transferred on the phone to somebody who is not ours
     talking, outside -> waiting                            transferred to one of our own entries: the next visit
     waiting -> leaving                                     on its way to the dialplan
+    waiting -> flow -> waiting, leaving, ending            a flow says and asks; the visit goes on when a key opened it
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from callbridge.core.ids import LegId
 
 class Phase(StrEnum):
     WAITING = "waiting"
+    FLOW = "flow"
     OFFERED = "offered"
     JOINING = "joining"
     TALKING = "talking"
@@ -37,6 +39,7 @@ class Move(StrEnum):
     HAND = "hand"
     HAND_ON = "hand_on"
     QUEUE = "queue"
+    FLOW = "flow"
     LEAVE = "leave"
     HANG_UP = "hang_up"
 
@@ -45,6 +48,13 @@ ALLOWED: dict[Phase, dict[Move, Phase]] = {
     Phase.WAITING: {
         Move.OFFER: Phase.OFFERED,
         Move.QUEUE: Phase.WAITING,
+        Move.FLOW: Phase.FLOW,
+        Move.LEAVE: Phase.LEAVING,
+        Move.HANG_UP: Phase.ENDING,
+    },
+    Phase.FLOW: {
+        Move.QUEUE: Phase.WAITING,
+        Move.FLOW: Phase.FLOW,
         Move.LEAVE: Phase.LEAVING,
         Move.HANG_UP: Phase.ENDING,
     },
@@ -123,6 +133,8 @@ class Visit:
     window: int
     rank: float
     day: str
+    estimate: float | None = None
+    """The wait that was expected when it began, in seconds; None when nobody could tell."""
     head_start: float | None = None
     """Seconds, when somebody gave this caller another advantage than the tier's."""
 
@@ -215,11 +227,64 @@ class Watching:
     bridge: str | None = None
 
 
+class Doing(StrEnum):
+    """What goes on at a node of a flow."""
+
+    SAYING = "saying"
+    LISTENING = "listening"
+    LOOKING = "looking"
+    """Another system is being asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """Where a caller is in a flow. ``node`` is empty before the first one."""
+
+    flow: str
+    version: str
+    began_at: float
+    node: str = ""
+    doing: Doing = Doing.SAYING
+    playback: str = ""
+    checking: bool = False
+    """What was typed is being read back."""
+    typed: str = ""
+    """For this node, so far."""
+    ahead: str = ""
+    """Keys pressed before anybody asked."""
+    tries: int = 0
+    hops: int = 0
+    """Nodes since something was heard to its end, pressed or waited for."""
+    due: float | None = None
+    """When waiting for the caller, a prompt's end or an answer is over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearing:
+    """What a waiting caller hears besides music: ``at`` is when the next thing is due, or the end of what is said counts
+    as unheard."""
+
+    at: float | None
+    playback: str = ""
+    what: str = ""
+    """What is said now."""
+    key: str = ""
+    """Pressed while an agent was being reached: looked at when nobody answered."""
+    greeted: bool = False
+    told_at: float | None = None
+    """When position and wait were told last, and as what."""
+    minutes: int | None = None
+    turn: int = 0
+    """Periodic messages said."""
+    turned_at: float | None = None
+    sorry: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached,
     ``segment`` while an agent talks, ``handing`` while it is being handed on, ``far`` while with somebody who is
-    not ours."""
+    not ours, ``walk`` while in a flow."""
 
     id: str
     leg: LegId
@@ -233,6 +298,16 @@ class Call:
     offer: Offer | None = None
     segment: Segment | None = None
     handing: Handing | None = None
+    walk: Walk | None = None
+    hearing: Hearing | None = None
+    values: tuple[tuple[str, str], ...] = ()
+    """What the caller typed, and what other systems said, by name."""
+    language: str = ""
+    """Of the prompts that this caller hears, as Asterisk names it; empty: the channel's own."""
+    head_start: float | None = None
+    """Seconds of advantage that a flow gave this caller in the queues to come, instead of the tier's."""
+    ways: int = 0
+    """Queues and flows entered so far."""
     far: LegId | None = None
     handed_by: str = ""
     """The agent who handed the call on last, from ``handed_queue``: to whom it comes back when nobody answers."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from callbridge.core import handing, keys, legs, offers, segments, staff, supervise, visits
+from callbridge.core import handing, journey, keys, legs, offers, segments, staff, supervise, visits
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.plan import Entry, Plan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
@@ -18,9 +19,9 @@ from callbridge.core.world import World
 
 def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     """A caller comes in: from the dialplan just now, or found waiting after a restart."""
-    queue = world.plan.entries.get(event.entry)
+    way = world.plan.entries.get(event.entry)
     bypassed = is_on(world, BYPASS) and not found
-    if event.overloaded or bypassed or queue is None or queue not in world.plan.queues:
+    if event.overloaded or bypassed or way is None or not _leads_somewhere(world.plan, way):
         divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
         return
     call = Call(
@@ -32,6 +33,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
         name=event.name,
         arrived_at=min(event.at if event.since is None else event.since, world.now),
     )
+    queue = way.queue if isinstance(way, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, Role.CUSTOMER, call=call.id)
     if event.up:
         world.put_leg(leg, up_at=world.now)
@@ -54,8 +56,19 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     world.order(Subscribe(leg=event.leg))
     if not event.up:
         world.order(Answer(leg=event.leg))
+    if isinstance(way, ToFlow):
+        visits.into_flow(world, call, way.flow, "entry")
+        return
     world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)
+
+
+def _leads_somewhere(plan: Plan, way: Entry) -> bool:
+    match way:
+        case ToQueue(queue):
+            return queue in plan.queues
+        case ToFlow(flow):
+            return flow in plan.flows
 
 
 def divert(world: World, event: CallerArrived, reason: str) -> None:
@@ -99,7 +112,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
     """The customer's leg is gone: whatever else belongs to the call ends now."""
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
-    call = handing.cancel(world, call)
+    call = handing.cancel(world, journey.hung_up(world, call))
     if call.segment is not None:
         call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
     if call.visit is not None:
@@ -162,7 +175,7 @@ def leg_left(world: World, leg: Leg) -> None:
     if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
-    elif leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.WAITING:
+    elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
 
 
@@ -228,7 +241,7 @@ def _up(world: World, event: LegProbed) -> float | None:
 def _taken_away(world: World, call: Call) -> None:
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
-    call = handing.cancel(world, call)
+    call = handing.cancel(world, journey.hung_up(world, call))
     if call.segment is not None:
         call = segments.end_segment(world, call, "taken", world.now)
     if call.visit is not None:
@@ -253,6 +266,8 @@ def deadline_passed(world: World, call: Call) -> None:
     match call.phase:
         case Phase.WAITING:
             visits.wait(world, call)
+        case Phase.FLOW:
+            journey.deadline_passed(world, call)
         case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down:
             # What the phone did meanwhile is not known: the next snapshot makes the offer again, at nobody's cost.
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))

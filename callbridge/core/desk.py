@@ -130,6 +130,7 @@ def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = Fal
 
 def adopt(world: World, plan: Plan) -> None:
     """A new plan: agents hired, changed or dismissed, callers placed anew with their time waited going on."""
+    world.keep_flows()
     world.plan = plan
     world.matcher.adopt(plan)
     for agent in world.agents.values():

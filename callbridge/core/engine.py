@@ -15,6 +15,8 @@ from callbridge.core import (
     failures,
     features,
     handing,
+    hearing,
+    journey,
     keys,
     legs,
     offers,
@@ -23,6 +25,7 @@ from callbridge.core import (
     supervise,
     switches,
     transfers,
+    visits,
 )
 from callbridge.core.call import Phase
 from callbridge.core.events import (
@@ -51,6 +54,7 @@ from callbridge.core.events import (
     LegRinging,
     LegTransferred,
     LegUnheld,
+    LookedUp,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
@@ -75,6 +79,7 @@ def step(world: World, event: AnyEvent) -> Outcome:
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
+        _look_again(world, event)
         faults = _match(world)
     except BaseException:
         world.undo_to(mark)
@@ -82,6 +87,19 @@ def step(world: World, event: AnyEvent) -> Outcome:
     outcome = world.commit()
     outcome.faults = faults
     return outcome
+
+
+def _look_again(world: World, event: AnyEvent) -> None:
+    """What may send waiting callers elsewhere has changed: who is logged in, a switch, the clock on the wall."""
+    if not world.staffing_changed and not isinstance(event, SwitchTurned | ClockMoved):
+        return
+    world.staffing_changed = False
+    ruled = {queue.name for queue in world.plan.queues.values() if queue.overflow}
+    if not ruled or not world.matcher.know_agents:
+        return
+    for call in world.calls.values():
+        if call.phase is Phase.WAITING and call.visit is not None and call.visit.queue in ruled:
+            visits.wait(world, call)
 
 
 def _match(world: World) -> list[tuple[str, str]]:
@@ -145,6 +163,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DigitPressed():
             keys.pressed(world, event)
             features.pressed(world, event)
+            journey.pressed(world, event)
         case PlaybackEnded():
             _playback_ended(world, event)
         case OrderFailed():
@@ -162,6 +181,8 @@ def _apply(world: World, event: AnyEvent) -> None:
         case PhoneInspected():
             features.phone_inspected(world, event.phone, event.legs)
             staff.phone_inspected(world, event.phone, event.legs)
+        case LookedUp():
+            journey.looked_up(world, event)
         case PbxSnapshot():
             recovery.snapshot(world, event)
         case PbxLost():
@@ -255,6 +276,9 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
         offers.answered(world, call)
     elif call is not None and call.handing is not None and call.handing.playback == event.playback:
         handing.answered(world, call)
+    elif call is not None and call.leg == event.leg:
+        journey.said(world, call, event)
+        hearing.said(world, world.calls[call.id], event)
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:
@@ -269,6 +293,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             call = world.calls.get(event.id)
             if call is not None:
                 calls.deadline_passed(world, call)
+        case "hearing":
+            call = world.calls.get(event.id)
+            if call is not None:
+                hearing.deadline_passed(world, call)
         case "leg":
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is Role.PARKED and not leg.left:

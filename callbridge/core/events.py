@@ -161,6 +161,15 @@ class PlaybackEnded(Event):
     failed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp(Event):
+    """The answer to LookUp; ``found`` is None when there was none in time, or nobody could read it."""
+
+    call: str
+    node: str
+    found: Mapping[str, str] | None
+
+
 class Why(StrEnum):
     """Why an order came to nothing."""
 
@@ -258,6 +267,11 @@ BYPASS = "bypass"
 """The switch that sends every new call to the fallback at once."""
 
 
+def closing(calendar: str) -> str:
+    """The switch that closes a calendar at once, whatever its hours say."""
+    return f"closed:{calendar}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceChanged(Event):
     """AMI DeviceStateChange; ``state`` as Asterisk spells it (NOT_INUSE, INUSE, UNAVAILABLE, ...)."""
@@ -325,7 +339,8 @@ class PbxLost(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
-    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``) and id of its owner."""
+    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
+    ``hearing``) and id of its owner."""
 
     kind: str
     id: str
@@ -389,6 +404,7 @@ AnyEvent = (
     | DeviceChanged
     | DevicesListed
     | PhoneInspected
+    | LookedUp
     | PbxLost
     | DeadlinePassed
     | ClockMoved

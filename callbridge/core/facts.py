@@ -84,9 +84,67 @@ class VisitEnded(Fact):
     within_target: bool
     day: str
     to: str = ""
-    """Where an overflow went: ``queue:general``, ``dialplan:context,extension``."""
+    """Where an overflow went: ``queue:general``, ``flow:closed``, ``dialplan:context,extension``."""
     reason: str = ""
     estimated: bool = False
+    expected: float | None = None
+    """The wait in this queue that was estimated when the visit began, in seconds."""
+    lasted: float = 0.0
+    """Seconds in this queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowBegan(Fact):
+    """The caller is in a flow now; ``reason``: ``entry``, ``key``, ``flow`` (another one led here) or why a queue was left."""
+
+    flow: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStepped(Fact):
+    """The caller came to a node. What a caller types for a value is told nowhere; a menu's key is."""
+
+    flow: str
+    node: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowEnded(Fact):
+    """``result``: ``queue``, ``flow``, ``dialplan``, ``goodbye``, ``hung_up``, ``moved`` or ``failed``; ``to``: where it led."""
+
+    flow: str
+    node: str
+    result: str
+    lasted: float
+    to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFailed(Fact):
+    """Something could not be played: most likely the PBX does not have it. What comes after it came at once."""
+
+    where: str
+    """``flow:welcome/ask``, or ``queue:support/greeting``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupEnded(Fact):
+    """``result``: ``found``, ``failed`` (late, refused, or not to be read)."""
+
+    lookup: str
+    result: str
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced(Fact):
+    """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic`` or ``busy``."""
+
+    what: str
+    position: int | None = None
+    minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +307,12 @@ AnyFact = (
     | OfferMade
     | OfferEnded
     | VisitEnded
+    | FlowBegan
+    | FlowStepped
+    | FlowEnded
+    | PromptFailed
+    | LookupEnded
+    | Announced
     | TalkBegan
     | TalkEnded
     | CallTransferred

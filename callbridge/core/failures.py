@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core import calls, features, handing, legs, offers, segments, staff, supervise, visits
+from callbridge.core import calls, features, handing, hearing, journey, legs, offers, segments, staff, supervise, visits
 from callbridge.core.call import Move, Outcome, Phase, Result, after
-from callbridge.core.events import OrderFailed, Why
+from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, Why
 from callbridge.core.facts import OrderGaveUp
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
@@ -17,6 +17,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LookUp,
     Order,
     Play,
     Probe,
@@ -57,6 +58,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_snoop(world, leg)
         case Play(leg=leg, playback=playback):
             features.said(world, leg, playback)
+            _prompt_failed(world, order)
             _beep_failed(world, order)
         case Ring():
             _ring_failed(world, order, event)
@@ -75,6 +77,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             agent = world.agent_at(phone)
             if agent is not None:
                 staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
+        case LookUp(call=call, node=node):
+            journey.looked_up(world, LookedUp(at=world.now, call=call, node=node, found=None))
 
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
@@ -131,6 +135,17 @@ def _beep_failed(world: World, order: Play) -> None:
         offers.answered(world, call)
     elif call is not None and call.handing is not None and call.handing.playback == order.playback:
         handing.answered(world, call)
+
+
+def _prompt_failed(world: World, order: Play) -> None:
+    """What a caller was to hear is not heard: on at once, as after its end."""
+    known = world.legs.get(order.leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is None or call.leg != order.leg:
+        return
+    ended = PlaybackEnded(at=world.now, leg=order.leg, playback=order.playback, failed=True)
+    journey.said(world, call, ended)
+    hearing.said(world, world.calls[call.id], ended)
 
 
 def _cannot_snoop(world: World, leg: LegId) -> None:

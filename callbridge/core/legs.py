@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.call import Phase
+from callbridge.core.call import Doing, Phase
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import HangUp, Probe, StartMusic
@@ -85,6 +85,9 @@ def _pay_music(world: World, leg: Leg) -> None:
         queue = call.visit.queue
     elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
         queue = call.handing.queue
-    if queue:
+    if call.walk is not None and call.walk.doing is not Doing.SAYING:
+        flow = world.flow(call.walk.flow, call.walk.version)
+        world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
+    elif queue and not (call.hearing is not None and call.hearing.playback):
         plan = world.plan.queues.get(queue)
         world.order(StartMusic(leg=leg.id, music=plan.music if plan else "default"))

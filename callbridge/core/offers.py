@@ -5,7 +5,7 @@ An offer is cancelled in our books first and on the phone second; the answer of 
 
 from __future__ import annotations
 
-from callbridge.core import legs, staff, visits
+from callbridge.core import hearing, legs, staff, visits
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, after
 from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, TalkBegan
@@ -106,6 +106,7 @@ def answered(world: World, call: Call) -> None:
     offer = call.offer
     assert offer is not None
     bridge = world.mint("bridge")
+    call = hearing.hush(world, call)
     world.calls.put(
         call.id,
         evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + JOIN_CHECK),

@@ -6,6 +6,7 @@ An order that fails comes back as the event OrderFailed; success shows in what t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callbridge.core.ids import LegId
@@ -144,6 +145,18 @@ class InspectPhone:
     legs: tuple[LegId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """Ask another system about a caller; LookedUp comes back, whatever happens. Touches no leg."""
+
+    lookup: str
+    call: str
+    node: str
+    values: Mapping[str, str]
+    """What the question may hold: ``caller``, ``entry``, ``tier`` and all that the caller typed."""
+    legs: tuple[LegId, ...] = ()
+
+
 Order = (
     Subscribe
     | Answer
@@ -161,4 +174,5 @@ Order = (
     | LeaveToDialplan
     | Probe
     | InspectPhone
+    | LookUp
 )

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from callbridge.core.flow import Condition, Flow
+from callbridge.core.hours import Calendar
 from callbridge.core.skills import Profile, Requirement
 
 
@@ -57,7 +59,47 @@ class ToDialplan:
     extension: str
 
 
-Then = ToQueue | ToDialplan
+@dataclass(frozen=True, slots=True)
+class ToFlow:
+    flow: str
+
+
+Then = ToQueue | ToDialplan | ToFlow
+"""Where a caller goes who leaves a queue."""
+Entry = ToQueue | ToFlow
+"""Where a caller begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
+
+    when: Condition
+    to: Then
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """What waiting callers hear besides music. Media as in flows; empty: not said. Times in seconds."""
+
+    greeting: str = ""
+    position: str = ""
+    """With ``{position}``: how many are served before the caller, and one."""
+    wait: str = ""
+    """With ``{minutes}``: the estimated wait, rounded up. Silent when the estimate is not to be trusted."""
+    first: float = 15.0
+    every: float = 45.0
+    """When position and wait are told first, and then how often."""
+    periodic: tuple[str, ...] = ()
+    """One after the other in turn, every ``periodic_every`` seconds."""
+    periodic_every: float = 60.0
+    busy: str = ""
+    busy_after: float = 120.0
+    busy_head_start: float = 0.0
+    """An apology after so long, once, with the promise of priority: it adds this head start."""
+    busy_tiers: frozenset[str] = frozenset()
+    """To whom; empty: everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +158,10 @@ class QueuePlan:
     """How long an agent who asks for more may stay in wrap-up."""
     ring_for: float = 15.0
     music: str = "default"
+    announcements: Announcements = Announcements()
+    overflow: tuple[Overflow, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What a waiting caller may press -> the flow that it opens."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -188,8 +234,11 @@ class Plan:
     """Everything that the core needs to know of the configuration."""
 
     queues: Mapping[str, QueuePlan] = field(default_factory=dict)
-    entries: Mapping[str, str] = field(default_factory=dict)
-    """Entry name -> queue name."""
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    flows: Mapping[str, Flow] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    lookups: Mapping[str, float] = field(default_factory=dict)
+    """Lookup -> seconds in which it must answer."""
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     alert_after_misses: int = 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, features, handing, legs, offers, segments, staff, transfers, visits
+from callbridge.core import calls, features, handing, hearing, journey, legs, offers, segments, staff, transfers, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
@@ -103,7 +103,7 @@ def _mend(world: World, call: Call) -> None:
                 offers.joined(world, call)
                 return
             _entertain(world, call, customer)
-            offers.retry(world, call, Result.CANCELLED)
+            offers.retry(world, world.calls[call.id], Result.CANCELLED)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
@@ -112,6 +112,10 @@ def _mend(world: World, call: Call) -> None:
                     world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
         case Phase.LEAVING:
             calls.leave_again(world, call)
+        case Phase.FLOW:
+            if customer.up_at is None:
+                world.order(Answer(leg=call.leg))
+            journey.mend(world, call)
         case Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
             pass
 
@@ -121,7 +125,9 @@ def _entertain(world: World, call: Call, customer: Leg) -> None:
     if customer.up_at is None:
         world.order(Answer(leg=call.leg))
     if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
+        call = hearing.hush(world, call)
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        world.calls.put(call.id, hearing.resume(world, call))
 
 
 def _music(world: World, call: Call) -> str:
@@ -208,7 +214,7 @@ def _give_up_leg(world: World, leg: Leg) -> None:
 
 def _give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
-    call = segments.end_watching(world, call)
+    call = segments.end_watching(world, journey.leave(world, call, "failed"))
     if call.offer is not None:
         offers.end(world, call, call.offer, Result.CANCELLED)
     if call.segment is not None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from callbridge.core.events import BYPASS, SwitchTurned
+from callbridge.core.events import BYPASS, SwitchTurned, closing
 from callbridge.core.facts import AskRefused, SwitchChanged
 from callbridge.core.switch import Switch
 from callbridge.core.world import World
 
 KNOWN = frozenset({BYPASS})
+"""What there is always; besides, each calendar has one that closes it."""
+
+
+def known(world: World) -> frozenset[str]:
+    """Every switch that can be turned."""
+    return KNOWN | {closing(name) for name in world.plan.calendars}
 
 
 def turned(world: World, event: SwitchTurned) -> None:
     """Turn a switch; turning it where it stands is no news."""
-    if event.switch not in KNOWN:
+    if event.switch not in known(world):
         reason = f"no such switch: {event.switch}"
         world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
         return

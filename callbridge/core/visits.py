@@ -1,29 +1,37 @@
-"""Visits: a call's stays in queues - begun, widened step by step, ended exactly once, and counted."""
+"""Visits: a call's stays in queues - begun, widened step by step, ended exactly once, and counted - and the ways out."""
 
 from __future__ import annotations
 
-from callbridge.core.call import Call, Move, Outcome, Visit, after
-from callbridge.core.facts import CallDiverted, StepBegan, VisitBegan, VisitEnded
+from callbridge.core import conditions, estimate, hearing
+from callbridge.core.call import Call, Move, Outcome, Phase, Visit, Walk, after
+from callbridge.core.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.ids import pbx_of
-from callbridge.core.orders import LeaveToDialplan, StopMusic
-from callbridge.core.plan import Then, ToDialplan, ToQueue
+from callbridge.core.orders import LeaveToDialplan, StartMusic, StopMusic
+from callbridge.core.plan import Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.tally import ended, offered, tally_key
 from callbridge.core.world import World
 
 LEAVE_CHECK = 5.0
 """Seconds after ordering a leg into the dialplan before we ask what became of it."""
+MOST_WAYS = 100
+"""Queues and flows that one call may enter: a caller who goes round in circles is for the fallback."""
 _ROUNDING = 1e-6
 
 
-def begin_visit(world: World, call: Call, queue: str) -> Call:
-    """The call joins a queue; the place in line is decided now and never changes by itself."""
+def begin_visit(world: World, call: Call, queue: str, *, head_start: float | None = None) -> Call:
+    """The call joins a queue; the place in line is decided now and never changes by itself. ``head_start``: an advantage
+    for this visit, instead of the tier's."""
     ladder = world.matcher.ladder(queue, call.tier)
-    if ladder is None:
-        return leave(world, evolve(call, visit=None), world.plan.fallback_context, call.entry, "unknown_queue")
-    rank = call.arrived_at + ladder.answer_within - ladder.head_start
-    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day)
-    call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit)
+    if ladder is None or call.ways >= MOST_WAYS:
+        why = "unknown_queue" if ladder is None else "too_many_ways"
+        return leave(world, evolve(call, visit=None), world.plan.fallback_context, call.entry, why)
+    head_start = call.head_start if head_start is None else head_start
+    rank = call.arrived_at + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+    expected = estimate.expected(world, queue, estimate.waiting(world, queue) + 1)
+    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
+    call = hearing.begin(world, call)
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
     world.tell(
         VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
@@ -39,14 +47,24 @@ def wait(world: World, call: Call) -> Call:
     if ladder is None:
         call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
         return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+    queue = world.plan.queues[visit.queue]
+    rule = next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
+    if rule is not None:
+        return overflow(world, call, rule.to, rule.reason)
+    key = call.hearing.key if call.hearing is not None else ""
+    if key in queue.keys:
+        return _by_key(world, call, key, queue.keys[key])
     window = ladder.window_at(world.now - visit.began_at + _ROUNDING)
     if window == len(ladder.steps):
         if ladder.then is not None:
-            return overflow(world, call, ladder.then)
+            return overflow(world, call, ladder.then, "waited")
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
-    deadline = None if ends is None or visit.began_at + ends <= world.now else visit.began_at + ends
-    call = evolve(call, visit=evolve(visit, window=window), deadline=deadline)
+    looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
+    if ends is not None and visit.began_at + ends > world.now:
+        looks.append(visit.began_at + ends)
+    call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))
+    call = hearing.resume(world, call)
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now:
         needs = world.matcher.needs_of((pbx_of(call.leg), visit.queue, call.tier, window))
@@ -64,15 +82,80 @@ def wait(world: World, call: Call) -> Call:
     return call
 
 
-def overflow(world: World, call: Call, then: Then) -> Call:
-    """The windows are over: on to the next queue with the arrival time kept, or out to the dialplan."""
+def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
+    """Out of the queue: on to the next one with the arrival time kept, into a flow, or out to the dialplan."""
     match then:
         case ToQueue(queue):
-            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason="waited")
+            before = _music(world, call)
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason=reason)
+            plan = world.plan.queues.get(queue)
+            if plan is not None and plan.music != before:
+                world.order(StartMusic(leg=call.leg, music=plan.music))
             return begin_visit(world, call, queue)
+        case ToFlow(flow):
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"flow:{flow}", reason=reason)
+            return into_flow(world, call, flow, reason)
         case ToDialplan(context, extension):
-            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason="waited")
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason=reason)
             return leave(world, call, context, extension, "overflow")
+
+
+def _music(world: World, call: Call) -> str:
+    """What the waiting caller hears now; empty when it is something that is said."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    speaking = call.walk is not None or (call.hearing is not None and call.hearing.playback)
+    return queue.music if queue is not None and not speaking else ""
+
+
+def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
+    """The caller is in a flow from now on; ``journey`` takes the first step when the deadline, which is now, is met."""
+    flow = world.plan.flows.get(name)
+    if flow is None or call.ways >= MOST_WAYS:
+        if call.visit is not None:
+            call = end_visit(world, call, Outcome.FAILED, reason="flow_removed")
+        why = "unknown_flow" if flow is None else "too_many_ways"
+        return leave(world, call, world.plan.fallback_context, call.entry, why)
+    call = hearing.hush(world, call)
+    walk = Walk(flow=name, version=flow.version, began_at=world.now)
+    phase, language = after(call.phase, Move.FLOW), call.language or flow.language
+    call = evolve(call, phase=phase, walk=walk, language=language, ways=call.ways + 1, deadline=world.now)
+    world.calls.put(call.id, call)
+    world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
+    return call
+
+
+def key_pressed(world: World, call: Call, key: str) -> None:
+    """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if queue is None or key not in queue.keys or call.hearing is None:
+        return
+    if call.phase is Phase.WAITING:
+        _by_key(world, call, key, queue.keys[key])
+    elif call.phase in (Phase.OFFERED, Phase.JOINING):
+        world.calls.put(call.id, evolve(call, hearing=evolve(call.hearing, key=key)))
+
+
+def _by_key(world: World, call: Call, key: str, flow: str) -> Call:
+    """The place in the queue is kept meanwhile."""
+    if call.hearing is not None:
+        call = evolve(call, hearing=evolve(call.hearing, key=""))
+    return into_flow(world, call, flow, "key")
+
+
+def wait_on(world: World, call: Call) -> Call:
+    """A flow that a key had opened led back to the same queue: the visit goes on."""
+    assert call.visit is not None
+    queue = world.plan.queues.get(call.visit.queue)
+    if queue is not None:
+        world.order(StartMusic(leg=call.leg, music=queue.music))
+    return wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def overflowed_by_key(world: World, call: Call, to: str, outcome: Outcome = Outcome.OVERFLOWED) -> Call:
+    """A flow that a key had opened led elsewhere: the visit, if it is one, ends. Gives the call without it."""
+    if call.visit is None:
+        return call
+    return end_visit(world, call, outcome, to=to, reason="key")
 
 
 def end_visit(
@@ -89,10 +172,13 @@ def end_visit(
     visit = call.visit
     assert visit is not None, "a visit ends exactly once"
     at = world.now if at is None else at
+    call = hearing.end(world, call)
     waited = max(0.0, at - call.arrived_at)
     ladder = world.matcher.ladder(visit.queue, call.tier)
     within = outcome is Outcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
+    if outcome is Outcome.ANSWERED:
+        estimate.answered(world, visit.queue)
     world.tell(
         VisitEnded(
             seq=world.next_seq(),
@@ -107,6 +193,8 @@ def end_visit(
             to=to,
             reason=reason,
             estimated=estimated,
+            expected=visit.estimate,
+            lasted=max(0.0, at - visit.began_at),
         )
     )
     return evolve(call, visit=None, outcome=outcome)

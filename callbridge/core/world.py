@@ -16,10 +16,12 @@ from callbridge.core.call import Call, Phase
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
 from callbridge.core.facts import AnyFact
+from callbridge.core.flow import Flow
 from callbridge.core.ids import LegId, leg_id, pbx_of
 from callbridge.core.leg import Leg
 from callbridge.core.matcher import Matcher
 from callbridge.core.orders import Order
+from callbridge.core.pace import Pace
 from callbridge.core.plan import Plan
 from callbridge.core.rows import evolve
 from callbridge.core.switch import Switch
@@ -139,7 +141,12 @@ class World:
         """Device states as AMI told them; listed anew at every connect, so never saved."""
         self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
+        self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
+        """How fast queues are served; measured anew after a start, so never saved."""
         self.down: set[str] = set()
+        self.staffing_changed = False
+        """Somebody logged in or out, or changed skills, since the engine looked."""
+        self._old_flows: dict[tuple[str, str], Flow] = {}
         self._deadlines: list[tuple[float, str, str]] = []
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
@@ -187,6 +194,16 @@ class World:
 
     def tally(self, queue: str, day: str) -> Tally:
         return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
+
+    def flow(self, name: str, version: str) -> Flow | None:
+        """This version of a flow as long as a caller is in it; else the one in force."""
+        return self._old_flows.get((name, version)) or self.plan.flows.get(name)
+
+    def keep_flows(self) -> None:
+        """The plan changes: callers finish on the flows that they are in."""
+        walks = [call.walk for call in self.calls.rows().values() if call.walk is not None]
+        used = {(walk.flow, walk.version): self.flow(walk.flow, walk.version) for walk in walks}
+        self._old_flows = {key: flow for key, flow in used.items() if flow is not None and flow.version == key[1]}
 
     # -- transactions -------------------------------------------------------------------------------------------
 
@@ -258,6 +275,9 @@ class World:
         row: _HasDeadline | None
         if kind == "call":
             row = self.calls.get(key)
+        elif kind == "hearing":
+            call = self.calls.get(key)
+            return call.hearing.at if call is not None and call.hearing is not None else None
         elif kind == "leg":
             row = self.legs.get(key)
         elif kind == "feature":
@@ -269,13 +289,22 @@ class World:
     def _arm(self, kind: str, key: str, old: _HasDeadline | None, new: _HasDeadline | None) -> None:
         if self._undoing:
             return  # what was armed still is; a deadline that was taken out stays out
-        if new is not None and new.deadline is not None and (old is None or old.deadline != new.deadline):
-            heappush(self._deadlines, (new.deadline, kind, key))
+        at = new.deadline if new is not None else None
+        # One that is due now may have been taken out just before: the same moment once more is a deadline of its own.
+        if at is not None and (old is None or old.deadline != at or at <= self.now):
+            heappush(self._deadlines, (at, kind, key))
+
+    def _arm_hearing(self, key: str, old: Call | None, new: Call | None) -> None:
+        before = old.hearing.at if old is not None and old.hearing is not None else None
+        at = new.hearing.at if new is not None and new.hearing is not None else None
+        if at is not None and (at != before or at <= self.now) and not self._undoing:
+            heappush(self._deadlines, (at, "hearing", key))
 
     # -- indexes ------------------------------------------------------------------------------------------------
 
     def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
         self._arm("call", key, old, new)
+        self._arm_hearing(key, old, new)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
             self.matcher.wait(key, (pbx_of(new.leg), visit.queue, new.tier, visit.window), visit.rank)
@@ -325,6 +354,7 @@ class World:
         was = old is not None and old.intent is not Intent.LOGGED_OUT
         now = new is not None and new.intent is not Intent.LOGGED_OUT
         if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):
+            self.staffing_changed = True
             if was and old is not None:
                 self.matcher.log(old.profile, -1)
             if now and new is not None:

@@ -9,9 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -22,9 +20,10 @@ from pydantic import (
 from callbridge.adapters.hook_body import EVENTS, placeholders
 from callbridge.core.plan import Connect, Pick, Plan
 from callbridge.settings.faults import Fault
+from callbridge.settings.journeys import Announce, Calendar, Flow, Lookup, Overflow, Way
+from callbridge.settings.section import Section
 from callbridge.settings.values import (
     AriName,
-    DialplanPlace,
     DialString,
     Digit,
     Display,
@@ -32,6 +31,7 @@ from callbridge.settings.values import (
     EntryName,
     Extension,
     HttpUrl,
+    Key,
     Keys,
     Language,
     Lasting,
@@ -48,17 +48,6 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
-
-
-class Section(BaseModel):
-    """Unknown keys are faults; a section left empty takes its defaults."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty(cls, value: object) -> object:
-        return {} if value is None else value
 
 
 class Instance(Section):
@@ -180,7 +169,14 @@ class Tiers(Section):
 class Entry(Section):
     """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``."""
 
-    queue: Name
+    queue: Name | None = None
+    flow: Name | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.queue is None) == (self.flow is None):
+            raise ValueError("expected either {queue: NAME} or {flow: NAME}")
+        return self
 
 
 class Target(Section):
@@ -193,25 +189,6 @@ class Target(Section):
 class Step(Section):
     skills: Requirement
     lasts: Lasting | None = Field(default=None, alias="for")
-
-
-class Then(Section):
-    """Where a caller goes when the steps are over: exactly one of these."""
-
-    queue: Name | None = None
-    dialplan: DialplanPlace | None = None
-    flow: None = None
-
-    @field_validator("flow", mode="before")
-    @classmethod
-    def _no_flows(cls, value: object) -> None:
-        raise ValueError('flows are not there yet; use {queue: NAME} or {dialplan: "context,extension"}')
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.queue is None) == (self.dialplan is None):
-            raise ValueError('expected either {queue: NAME} or {dialplan: "context,extension"}')
-        return self
 
 
 class Penalty(Section):
@@ -235,7 +212,7 @@ class Ladder(Section):
 
     target: Target = Target()
     steps: Annotated[tuple[Step, ...], AfterValidator(filled)] | None = None
-    then: Then | None = None
+    then: Way | None = None
 
 
 class QueueTier(Ladder):
@@ -253,6 +230,9 @@ class Queue(Ladder):
     pick: Pick | None = None
     ring_for: Lasting | None = None
     music: Text | None = None
+    announce: Announce | None = None
+    overflow: tuple[Overflow, ...] | None = None
+    keys: dict[Key, Name] | None = None
     extension: Extension | None = None
     no_answer: Penalty | None = None
     rejected: Penalty | None = None
@@ -359,6 +339,9 @@ class Settings(Section):
     entries: dict[EntryName, Entry] = {}
     queue_defaults: Queue = Queue()
     queues: dict[Name, Queue] = {}
+    flows: dict[Name, Flow] = {}
+    calendars: dict[Name, Calendar] = {}
+    lookups: dict[Name, Lookup] = {}
     agents: dict[Name, Agent] = {}
     reasons: dict[Name, Reason] = {}
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3

@@ -9,7 +9,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from callbridge.adapters.tiers import BadBook, read_book
-from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, ToQueue
+from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.skills import Requirement
 from callbridge.settings.faults import ConfigFaults, printable
 from callbridge.settings.loading import load
@@ -52,7 +52,7 @@ def summary(settings: Settings) -> Iterator[str]:
     )
     if plan.reasons:
         yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
-    yield "entries   " + (", ".join(f"{name} -> {queue}" for name, queue in plan.entries.items()) or "none: no call can arrive")
+    yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
     yield from _tier_file(settings)
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
@@ -100,8 +100,17 @@ def _windows(ladder: Ladder, plan: Plan) -> Iterator[str]:
         start = end or start
     if ladder.then is not None:
         then = ladder.then
-        to = f"queue {then.queue}" if isinstance(then, ToQueue) else f"dialplan {then.context},{then.extension},1"
-        yield f"    {'then':<16} {to}"
+        yield f"    {'then':<16} {_to(then)}"
+
+
+def _to(then: Then) -> str:
+    match then:
+        case ToQueue(queue):
+            return f"queue {queue}"
+        case ToFlow(flow):
+            return f"flow {flow}"
+        case ToDialplan(context, extension):
+            return f"dialplan {context},{extension},1"
 
 
 def _who(needs: Requirement, agents: Mapping[str, AgentPlan]) -> str:

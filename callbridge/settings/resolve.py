@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from zoneinfo import ZoneInfo
 
 from callbridge.core import plan as core
+from callbridge.core.flow import Flow
+from callbridge.core.hours import Calendar
 from callbridge.core.skills import profile
-from callbridge.settings import models
+from callbridge.settings import journeys, models
 from callbridge.settings.document import Path
+from callbridge.settings.journeys import Announce, Overflow, Way
 from callbridge.settings.values import split_place
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
 
-_OF_QUEUE = ("pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
+_OF_QUEUE = ("keys", "pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
 _PENALTIES = ("no_answer", "rejected", "offline")
 
 
@@ -27,7 +32,7 @@ class Resolved:
     head_start: float
     steps: tuple[models.Step, ...]
     steps_at: Path
-    then: models.Then | None
+    then: Way | None
     then_at: Path
 
     @property
@@ -37,7 +42,7 @@ class Resolved:
 
     def ladder(self) -> core.Ladder:
         steps = tuple(core.Step(step.skills, step.lasts) for step in self.steps)
-        then = _then(self.then) if self.then and self.ends else None
+        then = way(self.then) if self.then and self.ends else None
         return core.Ladder(self.answer_within, self.head_start, steps, then)
 
 
@@ -71,6 +76,10 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     for level in (settings.queue_defaults, settings.queues[name]):
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
+        if level.announce is not None:
+            given["announcements"] = _announcements(level.announce)
+        if level.overflow is not None:
+            given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
     if "wrap_up" in given:
         given.setdefault("wrap_up_most", given["wrap_up"])
     known = {field.name for field in fields(core.QueuePlan)}
@@ -82,7 +91,10 @@ def plan(settings: models.Settings) -> core.Plan:
     """The whole configuration in the core's terms."""
     return core.Plan(
         queues={name: queue_plan(settings, name) for name in settings.queues},
-        entries={name: entry.queue for name, entry in settings.entries.items()},
+        entries={name: _entry(entry) for name, entry in settings.entries.items()},
+        flows={name: _flow(name, flow) for name, flow in settings.flows.items()},
+        calendars={name: _calendar(name, one, settings) for name, one in settings.calendars.items()},
+        lookups={name: lookup.deadline for name, lookup in settings.lookups.items()},
         agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
         alert_after_misses=settings.alert_after_misses,
@@ -113,10 +125,56 @@ def _agent(id: str, agent: models.Agent) -> core.AgentPlan:
     )
 
 
-def _then(then: models.Then) -> core.Then:
-    if then.queue is not None:
-        return core.ToQueue(then.queue)
-    return core.ToDialplan(*split_place(then.dialplan or ""))
+def _entry(entry: models.Entry) -> core.Entry:
+    return core.ToQueue(entry.queue) if entry.queue is not None else core.ToFlow(entry.flow or "")
+
+
+def way(to: Way) -> core.Then:
+    """Where a caller goes."""
+    if to.queue is not None:
+        return core.ToQueue(to.queue)
+    if to.flow is not None:
+        return core.ToFlow(to.flow)
+    return core.ToDialplan(*split_place(to.dialplan or ""))
+
+
+def _overflow(rule: Overflow) -> core.Overflow:
+    return core.Overflow(rule.when.condition(), way(rule), rule.reason)
+
+
+def _announcements(given: Announce) -> core.Announcements:
+    busy = given.busy
+    return core.Announcements(
+        greeting=given.greeting or "",
+        position=given.position or "",
+        wait=given.wait or "",
+        first=given.first,
+        every=given.every,
+        periodic=given.periodic,
+        periodic_every=given.periodic_every,
+        busy=busy.say if busy is not None else "",
+        busy_after=busy.after if busy is not None else 0.0,
+        busy_head_start=busy.head_start if busy is not None else 0.0,
+        busy_tiers=frozenset(busy.tiers or ()) if busy is not None else frozenset(),
+    )
+
+
+def _flow(name: str, flow: journeys.Flow) -> Flow:
+    version = hashlib.sha256(flow.model_dump_json().encode()).hexdigest()[:12]
+    return Flow(
+        name=name,
+        version=version,
+        start=flow.start or next(iter(flow.nodes)),
+        nodes={key: node.node() for key, node in flow.nodes.items()},
+        music=flow.music,
+        language=flow.language or "",
+    )
+
+
+def _calendar(name: str, given: journeys.Calendar, settings: models.Settings) -> Calendar:
+    zone = ZoneInfo(given.timezone or settings.instance.timezone)
+    week = tuple(given.week.get(day, ()) for day in journeys.DAYS)
+    return Calendar(name=name, zone=zone, week=week, holidays=dict(given.holidays))
 
 
 def _penalty(penalty: models.Penalty) -> core.Penalty:

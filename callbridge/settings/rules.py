@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from callbridge.adapters.hook_body import placeholders
 from callbridge.adapters.tiers import normalise
 from callbridge.core import skills
-from callbridge.core.plan import Plan
-from callbridge.settings import models
+from callbridge.core.plan import Plan, ToQueue
+from callbridge.settings import flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
@@ -24,13 +24,13 @@ from callbridge.settings.values import ANYBODY, duration_text, is_loopback
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
     names = (_tiers, _skill_names, _skills_used, _queue_names, _tier_names, _reasons)
-    for rule in (_pbxes, _http, _hooks, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles):
+    for rule in (_pbxes, _http, _hooks, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles, flow_rules.faults):
         yield from rule(settings, document)
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_endless, _unserved, _unused, _odd_hooks):
+    for rule in (_endless, _unserved, _unused, _odd_hooks, flow_rules.doubts):
         yield from rule(settings, document)
 
 
@@ -182,7 +182,8 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
     if not written:
         yield document.at(("queues",), "no queue is configured", "add a section 'queues:'")
         return
-    used: list[tuple[Path, str]] = [(("entries", name, "queue"), entry.queue) for name, entry in settings.entries.items()]
+    entries = settings.entries.items()
+    used: list[tuple[Path, str]] = [(("entries", name, "queue"), entry.queue) for name, entry in entries if entry.queue]
     ladders = _written_ladders(settings)
     used += [((*at, "then", "queue"), ladder.then.queue) for at, ladder in ladders if ladder.then and ladder.then.queue]
     for path, name in used:
@@ -351,7 +352,8 @@ def _unused(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Queues that no call comes to, agents who get none, namesakes."""
     plan: Plan = settings.plan()
     ways = [resolved.then for _, _, resolved in _all(settings) if resolved.then and resolved.ends]
-    reached = {*plan.entries.values(), *(then.queue for then in ways)}
+    reached = {way.queue for way in plan.entries.values() if isinstance(way, ToQueue)} | {then.queue for then in ways}
+    reached |= {name for _, kind, name in flow_rules.names(settings) if kind == "queue"}
     for queue in settings.queues:
         if queue not in reached:
             yield document.at(("queues", queue), "no entry and no overflow leads here", key=True)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from callbridge.core import skills
+from callbridge.core.flow import KEYS, is_pattern
 from callbridge.settings.faults import did_you_mean
 
 T = TypeVar("T")
@@ -24,6 +25,7 @@ _ENTRY_NAME = re.compile(r"[A-Za-z0-9]-*[A-Za-z0-9][A-Za-z0-9-]*")
 _ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
 _MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?[\w./#*-]+(?:;[\w=]+)?")
+_FLOW_MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?(?:[\w./#*-]|{\w+})+(?:;[\w=]+)?")
 _PLACE = re.compile(r"([\w.-]+)\s*,\s*([\w.*#+-]+)")
 
 ANYBODY = skills.Requirement(skills.AllOf(()))
@@ -103,6 +105,36 @@ def _media(value: str) -> str:
     if not all(_MEDIA.fullmatch(part) for part in parts):
         raise ValueError(f"expected a sound such as agent-loginok, or several with commas, not {value!r:.60}")
     return ",".join(part if ":" in part else f"sound:{part}" for part in parts)
+
+
+def _flow_media(value: str) -> str:
+    """As media, with ``{names}`` of values in it."""
+    parts = [part.strip() for part in value.split(",")]
+    if value and not all(_FLOW_MEDIA.fullmatch(part) for part in parts):
+        raise ValueError(f"expected a sound such as welcome, or several with commas such as digits:{{number}}, not {value!r:.60}")
+    return ",".join(part if ":" in part else f"sound:{part}" for part in parts) if value else ""
+
+
+def _key(value: str) -> str:
+    if len(value) != 1 or value not in KEYS:
+        raise ValueError(f"expected one key: 0 to 9, * or #, not {value!r:.20}")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if not is_pattern(value):
+        raise ValueError(
+            f"expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not {value!r:.40}"
+        )
+    return value
+
+
+def _value_name(value: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]{0,31}", value) or value in RESERVED_VALUES:
+        raise ValueError(
+            f"{value!r:.40} cannot name a value: a-z, 0-9 and _ (at most 32), and none of {', '.join(RESERVED_VALUES)}"
+        )
+    return value
 
 
 def _display(value: str) -> str:
@@ -194,6 +226,9 @@ def filled(value: tuple[T, ...]) -> tuple[T, ...]:
     return value
 
 
+RESERVED_VALUES = ("caller", "entry", "tier", "call", "language", "position", "minutes")
+"""Names that say something already."""
+
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(seconds)]
 Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
@@ -203,6 +238,10 @@ AriName = Annotated[str, AfterValidator(_ari_name)]
 PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
 Phone = Annotated[str, AfterValidator(_phone)]
 Media = Annotated[str, AfterValidator(_media)]
+FlowMedia = Annotated[str, AfterValidator(_flow_media)]
+Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key)]
+Pattern = Annotated[str, BeforeValidator(_text), AfterValidator(_pattern)]
+ValueName = Annotated[str, AfterValidator(_value_name)]
 Display = Annotated[str, AfterValidator(_display)]
 Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit)]
 Language = Annotated[str, AfterValidator(_language)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
+from callbridge.adapters.calendars import hours
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
 from callbridge.adapters.stories import Stories
@@ -62,6 +63,9 @@ class ToyDesk:
 
     def switch(self, name: str) -> Switch | None:
         return self.busy.world.switches.get(name)
+
+    def hours(self) -> list[dict[str, object]]:
+        return hours(self.busy.world, self.busy.now)
 
     def board(self) -> Board:
         self.looked += 1

@@ -13,6 +13,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callbridge.adapters.calendars import hours
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
 from callbridge.adapters.store import MemoryStore
@@ -89,6 +90,9 @@ class House:
 
     def switch(self, name: str) -> Switch | None:
         return self.world.switches.get(name)
+
+    def hours(self) -> list[dict[str, object]]:
+        return hours(self.world, self.clock.now())
 
     def board(self) -> Board:
         return self.views

@@ -67,6 +67,8 @@ MATRIX = {
     "POST /api/calls/{id}/take-over": "sA",
     "POST /api/calls/{id}/release": "sA",
     "POST /api/reload": "A",
+    "GET /api/hours": "vsA",
+    "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
     "POST /api/bypass": "A",
 }
@@ -265,6 +267,18 @@ async def test_the_bypass_is_turned_and_shown(desk: ToyDesk, client: Client) -> 
     assert turned == {"on": True, "by": "ops", "since": desk.busy.world.now}
     assert isinstance(desk.asked[0], SwitchTurned)
     assert await (await client.get("/api/bypass", headers=bearer(Role.VIEWER))).json() == turned
+
+
+async def test_a_calendar_is_closed_and_its_hours_hold_again(desk: ToyDesk, client: Client) -> None:
+    (shown,) = await (await client.get("/api/hours", headers=bearer(Role.VIEWER))).json()
+    assert (shown["open"], shown["closed"], shown["by"]) == (True, False, "")
+    closed = await (await client.post("/api/hours/q0", json={"closed": True}, headers=bearer(Role.SUPERVISOR))).json()
+    assert (closed["open"], closed["closed"], closed["opens"]) == (False, True, "")
+    assert closed["by"]
+    again = await (await client.post("/api/hours/q0", json={"closed": False}, headers=bearer(Role.SUPERVISOR))).json()
+    assert (again["open"], again["closed"]) == (True, False)
+    gone = await client.post("/api/hours/nowhere", json={"closed": True}, headers=bearer(Role.SUPERVISOR))
+    assert gone.status == 404
 
 
 async def test_one_queue_and_one_agent_are_shown(desk: ToyDesk, client: Client) -> None:

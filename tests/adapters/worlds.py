@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from zoneinfo import ZoneInfo
 
 from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Visit
@@ -20,10 +21,11 @@ from callbridge.core.events import (
     PbxSnapshot,
     PlanChanged,
 )
+from callbridge.core.hours import Calendar
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Bridge, Ring
-from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step
+from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, ToQueue
 from callbridge.core.skills import parse, profile
 from callbridge.core.world import Outcome, World
 
@@ -72,7 +74,8 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
     people = [person(number) for number in range(agents)]
     return Plan(
         queues={f"q{n}": queue(n) for n in range(queues)},
-        entries={f"q{n}": f"q{n}" for n in range(queues)},
+        calendars={"q0": Calendar(name="q0", zone=ZoneInfo("UTC"), week=tuple(((0, 1440),) for _ in range(7)))},
+        entries={f"q{n}": ToQueue(f"q{n}") for n in range(queues)},
         agents={one.id: one for one in people},
         pbxs=(PBX,),
     )

@@ -69,7 +69,7 @@ def make_plan(agents: int, seed: int) -> Plan:
         }
         queues[f"q{number}"] = QueuePlan(name=f"q{number}", ladders=ladders, wrap_up=0.0, rejected=Penalty())
     staff = {f"a{n}": AgentPlan(f"a{n}", f"Agent {n}", kinds[n % PROFILES], f"PJSIP/{n}", login=True) for n in range(agents)}
-    return Plan(queues=queues, entries={name: name for name in queues}, agents=staff, pbxs=(PBX,))
+    return Plan(queues=queues, entries={name: ToQueue(name) for name in queues}, agents=staff, pbxs=(PBX,))
 
 
 @dataclass

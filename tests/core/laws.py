@@ -52,6 +52,7 @@ def check_indexes(world: World) -> None:
 
     rows: list[Call | Leg | Agent | Dialogue] = [*calls, *legs, *agents, *world.dialogues.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
+    deadlines += [call.hearing.at for call in calls if call.hearing is not None and call.hearing.at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
     agents_by_id = {agent.id: agent for agent in agents}

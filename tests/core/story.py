@@ -27,12 +27,13 @@ from callbridge.core.events import (
     PlanChanged,
     SeenBridge,
     SeenLeg,
+    SwitchTurned,
     Why,
 )
 from callbridge.core.facts import AnyFact, Fact
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.orders import Bridge, HangUp, Order, Ring
-from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, Then
+from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, Then, ToQueue
 from callbridge.core.skills import parse, profile
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
@@ -79,7 +80,7 @@ def queue(name: str, plain: Ladder = ANYBODY, diamond: Ladder | None = None, **m
 def plan(queues: list[QueuePlan], agents: list[AgentPlan]) -> Plan:
     return Plan(
         queues={q.name: q for q in queues},
-        entries={q.name: q.name for q in queues},
+        entries={q.name: ToQueue(q.name) for q in queues},
         agents={a.id: a for a in agents},
         pbxs=(PBX,),
     )
@@ -144,6 +145,9 @@ class Story:
 
     def ask(self, who: str, ask: Ask, reason: str = "", phone: str = "") -> list[Order]:
         return self.happens(AgentAsked(at=self.now, agent=who, ask=ask, reason=reason, phone=phone))
+
+    def turn(self, switch: str, on: bool) -> list[Order]:
+        return self.happens(SwitchTurned(at=self.now, switch=switch, on=on))
 
     def pick_up(self, leg: LegId) -> Bridge:
         self.happens(LegAnswered(at=self.now, leg=leg))

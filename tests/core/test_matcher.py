@@ -331,7 +331,9 @@ skills = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 5), ma
 @given(st.lists(skills, min_size=1, max_size=5), st.data())
 def test_no_caller_waits_beside_a_free_agent_who_fits(people: list[dict[str, int]], data: st.DataObject) -> None:
     agents: list[AgentPlan] = [agent(f"a{n}", each, login=False) for n, each in enumerate(people)]
-    story = Story(Plan(queues=ORACLE_PLAN.queues, entries={q: q for q in "abc"}, agents={a.id: a for a in agents}, pbxs=(PBX,)))
+    story = Story(
+        Plan(queues=ORACLE_PLAN.queues, entries={q: ToQueue(q) for q in "abc"}, agents={a.id: a for a in agents}, pbxs=(PBX,))
+    )
     for n in range(data.draw(st.integers(1, 12))):
         who = data.draw(st.sampled_from(agents)).id
         match data.draw(st.sampled_from(["caller", "login", "pause", "logout", "time", "wrong"])):

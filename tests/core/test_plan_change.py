@@ -9,7 +9,7 @@ import pytest
 from callbridge.core.events import Ask, LegAnswered, PlanChanged
 from callbridge.core.facts import AskRefused, VisitEnded
 from callbridge.core.orders import LeaveToDialplan, Play, Ring
-from callbridge.core.plan import AgentPlan, Connect, QueuePlan
+from callbridge.core.plan import AgentPlan, Connect, QueuePlan, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 
@@ -201,7 +201,7 @@ def test_an_agent_who_is_nailed_up_no_more_loses_the_session_and_rings() -> None
 def test_new_entries_are_served_and_removed_ones_are_not() -> None:
     story = one_queue()
     changed = plan([queue("support")], [])
-    story.happens(PlanChanged(at=story.now, plan=replace(changed, entries={"hotline": "support"})))
+    story.happens(PlanChanged(at=story.now, plan=replace(changed, entries={"hotline": ToQueue("support")})))
     story.caller("ann", entry="hotline")
     assert story.tally().offered == 1
     story.caller("eve", entry="support")

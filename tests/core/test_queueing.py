@@ -45,7 +45,7 @@ def test_a_caller_at_an_unknown_entry_goes_to_the_fallback_and_is_counted(entry:
 
 
 def test_an_entry_whose_queue_is_missing_is_an_unknown_entry() -> None:
-    story = Story(replace(plan([queue("support")], []), entries={"front": "gone"}))
+    story = Story(replace(plan([queue("support")], []), entries={"front": ToQueue("gone")}))
     story.caller("ann", entry="front")
     assert story.fact(CallDiverted).reason == "unknown_entry"
 

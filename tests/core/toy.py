@@ -14,6 +14,7 @@ from callbridge.core.events import (
     AnyEvent,
     DayBegan,
     DevicesListed,
+    DigitPressed,
     LegAnswered,
     LegEnded,
     LegJoined,
@@ -22,6 +23,7 @@ from callbridge.core.events import (
     LegParted,
     LegProbed,
     LegRinging,
+    LookedUp,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
@@ -40,6 +42,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LookUp,
     Order,
     Play,
     Probe,
@@ -47,6 +50,7 @@ from callbridge.core.orders import (
     StartMusic,
     StartRinging,
     StopMusic,
+    StopPlaying,
     StopRinging,
     Subscribe,
 )
@@ -67,6 +71,10 @@ class Channel:
     bridge: str | None = None
     entry: str | None = None
     phone: str = ""
+    music: bool = False
+    playing: str = ""
+    silent_since: float | None = None
+    """Up, and nothing is heard: no music, no prompt, no bridge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,14 @@ class Toy:
         self.channels: dict[LegId, Channel] = {}
         self.deaf = False
         self.obeyed: list[Order] = []
+        self.knows: Mapping[str, str] | None = None
+        """What other systems answer; they never do when ``knows_nothing``."""
+        self.knows_nothing = False
+        self.lasts = 0.3
+        """Seconds of a prompt. One with ``missing`` in its name cannot be played, the end of an ``endless`` one is not told."""
+        self.longest_silence = 0.0
+        self.most = 1000
+        """Orders; more are orders without end."""
         self._diary: list[tuple[float, int, Callable[[], None]]] = []
         self._n = 0
 
@@ -117,14 +133,27 @@ class Toy:
             if at > until:
                 break
             story.now = max(story.now, at)
+            self._listen()
             if self._diary and self._diary[0][0] <= at:
                 heappop(self._diary)[2]()
             else:
                 passed = story.world.take_due(story.now)
                 assert passed is not None
                 self.tell(passed)
-            assert len(self.obeyed) < 1000, "orders without end"
+            assert len(self.obeyed) < self.most, "orders without end"
         story.now = until
+        self._listen()
+
+    def _listen(self) -> None:
+        """How long has each caller heard nothing?"""
+        now = self.story.now
+        for channel in self.channels.values():
+            heard = channel.music or channel.playing or channel.bridge is not None
+            if channel.entry is None or not channel.up or heard:
+                channel.silent_since = None
+                continue
+            channel.silent_since = now if channel.silent_since is None else channel.silent_since
+            self.longest_silence = max(self.longest_silence, now - channel.silent_since)
 
     def soon(self, make: Callable[[float], AnyEvent], after: float = SOON) -> None:
         self.at(self.story.now + after, lambda: self.tell(make(self.story.now)))
@@ -200,23 +229,56 @@ class Toy:
             case InspectPhone(phone=phone):
                 there = tuple(channel.leg for channel in self.channels.values() if channel.phone == phone)
                 self.soon(lambda at: PhoneInspected(at=at, phone=phone, legs=there))
+            case LookUp(call=call, node=node):
+                if not self.knows_nothing:
+                    self.soon(lambda at: LookedUp(at=at, call=call, node=node, found=self.knows))
             case _ if order.leg not in self.channels:
                 self._refuse(order, 404)
             case Answer(leg=leg):
                 self.channels[leg].up = True
                 self.soon(lambda at: LegAnswered(at=at, leg=leg))
-            case Play(leg=leg, playback=playback):
-                self.soon(lambda at: PlaybackEnded(at=at, leg=leg, playback=playback, failed=False), 0.3)
+            case Play():
+                self._play(order)
+            case StopPlaying(leg=leg, playback=playback):
+                if self.channels[leg].playing == playback:
+                    self.channels[leg].playing = ""
+                    self.soon(lambda at: PlaybackEnded(at=at, leg=leg, playback=playback, failed=False))
+            case StartMusic(leg=leg):
+                self.channels[leg].music = True
+            case StopMusic(leg=leg):
+                self.channels[leg].music = False
             case LeaveToDialplan(leg=leg):
                 del self.channels[leg]
                 self.soon(lambda at: LegMoved(at=at, leg=leg))
-            case StartMusic() | StopMusic() | StartRinging() | StopRinging() | Subscribe():
+            case StartRinging() | StopRinging() | Subscribe():
                 pass
+
+    def _play(self, order: Play) -> None:
+        """A playback stops the music for good, as Asterisk does."""
+        channel = self.channels[order.leg]
+        channel.music, channel.playing = False, order.playback
+
+        def ends(failed: bool) -> None:
+            known = self.channels.get(order.leg)
+            if known is not None and known.playing == order.playback:
+                known.playing = ""
+                self.tell(PlaybackEnded(at=self.story.now, leg=order.leg, playback=order.playback, failed=failed))
+
+        if "missing" in order.media:
+            self.at(self.story.now + SOON, lambda: ends(True))
+        elif "endless" not in order.media:
+            self.at(self.story.now + self.lasts, lambda: ends(False))
+
+    def presses(self, leg: LegId, digits: str) -> None:
+        for digit in digits:
+            if leg in self.channels:
+                self.tell(DigitPressed(at=self.story.now, leg=leg, digit=digit))
 
     def _bridge(self, order: Bridge) -> None:
         if not all(leg in self.channels for leg in order.legs):
             self._refuse(order, 400)
             return
+        self.channels[order.legs[0]].music = False
         for leg in order.legs:
             self.channels[leg].bridge = order.bridge
             self.soon(lambda at, leg=leg: LegJoined(at=at, leg=leg, bridge=order.bridge))  # type: ignore[misc]

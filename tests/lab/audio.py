@@ -34,6 +34,21 @@ def loudness(wav: Path, frequency: float, last: float = 1.0) -> float:
     return sounds.level(samples[-round(last * rate) :], rate, frequency) if rate else 0.0
 
 
+def longest_silence(wav: Path, below: float = 0.00316) -> float:
+    """Seconds of the longest stretch below a level (of full scale; -50 dBFS), from the first sound to the last."""
+    rate, samples = sounds.read_wav(wav)
+    frame = rate // 50 if rate else 1
+    loud = [max(map(abs, samples[start : start + frame])) / 32768 >= below for start in range(0, len(samples) - frame + 1, frame)]
+    if True not in loud:
+        return len(loud) / 50
+    first, last = loud.index(True), len(loud) - 1 - loud[::-1].index(True)
+    longest = run = 0
+    for here in loud[first : last + 1]:
+        run = 0 if here else run + 1
+        longest = max(longest, run)
+    return longest / 50
+
+
 class Softphone:
     """A phone of the PBX (`user` names an endpoint), or a caller from the trunk (`trunk=True`)."""
 
@@ -125,8 +140,9 @@ class Softphone:
     def unhold(self, call: int = 1) -> None:
         self._tell("unhold", call=call)
 
-    def press(self, digits: str, call: int = 1) -> None:
-        self._tell("press", call=call, digits=digits)
+    def press(self, digits: str, call: int = 1, *, info: bool = False) -> None:
+        """Press keys, as RTP events or as SIP INFO."""
+        self._tell("press", call=call, digits=digits, info=info)
 
     def transfer(self, to: str, call: int = 1, *, stays: bool = False) -> None:
         """Blind: the other side is sent to a number; then the phone hangs up, unless it `stays`."""

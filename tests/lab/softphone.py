@@ -105,7 +105,7 @@ class Account(pj.Account):  # type: ignore[misc]
                 again.opt.flag = pj.PJSUA_CALL_UNHOLD
                 leg.reinvite(again)
             case "press", Leg():
-                leg.dialDtmf(order["digits"])
+                press(leg, order["digits"], info=order["info"])
             case "transfer", Leg():
                 leg.stays = order["stays"]
                 leg.xfer(target, pj.CallOpParam(True))
@@ -113,6 +113,14 @@ class Account(pj.Account):  # type: ignore[misc]
                 leg.xferReplaces(self.legs[order["other"]], pj.CallOpParam(True))
             case _:
                 say("refused", order=order, why="no such order, or no such call")
+
+
+def press(leg: Leg, digits: str, *, info: bool) -> None:
+    """Keys as RTP events, or as SIP INFO."""
+    keys = pj.CallSendDtmfParam()
+    keys.digits = digits
+    keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO if info else pj.PJSUA_DTMF_METHOD_RFC2833
+    leg.sendDtmf(keys)
 
 
 def _options(code: int) -> Any:

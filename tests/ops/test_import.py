@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from callbridge.cli import main
 from callbridge.conf_files import read_conf
-from callbridge.core.plan import Pick
+from callbridge.core.plan import Pick, ToQueue
 from callbridge.importing import Imported, convert
 from callbridge.settings import Settings, load
 from callbridge.wire.asterisk_conf import parse
@@ -89,7 +89,7 @@ def test_a_real_file_comes_over_with_members_penalties_and_times(folder: Path) -
     assert dict(plan.agents["1002"].skills) == {"support": 4, "skill-500": 5}
     assert (plan.agents["1003"].name, plan.agents["1003"].phone) == ("Zoë Ó Briain", "SIP/1003")
     assert plan.agents["1005"].phone == "PJSIP/1005"
-    assert plan.entries == {"support": "support", "sales-team": "sales-team", "500": "500"}
+    assert plan.entries == {name: ToQueue(name) for name in ("support", "sales-team", "500")}
 
 
 def test_callers_may_wait_for_the_lower_penalties_first(folder: Path) -> None:

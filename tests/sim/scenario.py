@@ -63,7 +63,7 @@ def scenario(rng: Random) -> Scenario:
     agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
     plan = Plan(
         queues={queue.name: queue for queue in queues},
-        entries={f"in-{queue.name}": queue.name for queue in queues},
+        entries={f"in-{queue.name}": ToQueue(queue.name) for queue in queues},
         agents={agent.id: agent for agent in agents},
         reasons={"lunch": Reason("lunch", 20.0, "1")},
         pbxs=(PBX,),
@@ -161,7 +161,7 @@ def simple_plan(agents: int) -> Plan:
     ]
     return Plan(
         queues={"q0": QueuePlan(name="q0", ladders={"standard": ladder})},
-        entries={"in-q0": "q0"},
+        entries={"in-q0": ToQueue("q0")},
         agents={agent.id: agent for agent in people},
         pbxs=(PBX,),
     )

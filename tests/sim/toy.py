@@ -25,6 +25,7 @@ from callbridge.core.events import (
     LegParted,
     LegProbed,
     LegRinging,
+    LookedUp,
     PbxSnapshot,
     PhoneInspected,
     PlaybackEnded,
@@ -39,6 +40,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LookUp,
     Order,
     Play,
     Probe,
@@ -317,6 +319,8 @@ class ToyPbx:
             case InspectPhone(phone=phone):
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
+            case LookUp(call=call, node=node):
+                return Reply(200, LookedUp(at=0.0, call=call, node=node, found=None))
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
                 return self._to_nobody(order) if channel is None else self._to_channel(order, channel)

@@ -94,6 +94,10 @@ class SwitchBody(Body):
     on: bool
 
 
+class ClosedBody(Body):
+    closed: bool
+
+
 Some = TypeVar("Some", bound=Body)
 
 
@@ -258,6 +262,18 @@ class Switch(Answer):
     on: bool
     by: str
     since: float | Absent
+
+
+class Hours(Answer):
+    """A calendar: ``open`` is what callers meet now; ``closed`` whether somebody closed it, ``by`` whom and ``since`` when."""
+
+    name: str
+    open: bool
+    closed: bool
+    by: str
+    since: float | Absent
+    opens: float | Absent
+    """The next time at which it opens by its hours; absent while it is open, or when that is weeks away."""
 
 
 class Health(Answer):

@@ -27,6 +27,9 @@ class Desk(Protocol):
     def switch(self, name: str) -> Switch | None:
         """How a switch stands; None when nobody ever turned it."""
 
+    def hours(self) -> list[dict[str, object]]:
+        """Every calendar as it is now."""
+
     def board(self) -> Board: ...
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:

@@ -165,6 +165,16 @@ ROUTES: tuple[Route, ...] = (
         body=bodies.Body,
         faults=(409, 504),
     ),
+    _get("/api/hours", "hours", "all calendars: who is open", list[bodies.Hours], roles=WATCHERS),
+    _post(
+        "/api/hours/{name}",
+        "close_hours",
+        "close a calendar at once, whatever its hours say, or let its hours hold again",
+        bodies.Hours,
+        roles=SUPERVISORS,
+        body=bodies.ClosedBody,
+        faults=(404, 409, 504),
+    ),
     _get("/api/bypass", "bypass", "do new calls go to the fallback at once", bodies.Switch, roles=WATCHERS),
     _post(
         "/api/bypass",

@@ -11,7 +11,17 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.codec import FACT_TYPES
-from callbridge.adapters.http.bodies import BODY_LIMIT, Body, PhoneBody, ReasonBody, SecondsBody, SwitchBody, TargetBody, body_of
+from callbridge.adapters.http.bodies import (
+    BODY_LIMIT,
+    Body,
+    ClosedBody,
+    PhoneBody,
+    ReasonBody,
+    SecondsBody,
+    SwitchBody,
+    TargetBody,
+    body_of,
+)
 from callbridge.adapters.http.desk import Desk, Probes
 from callbridge.adapters.http.door import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.events import stream
@@ -23,7 +33,7 @@ from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.throttle import Throttle
 from callbridge.adapters.metrics import CONTENT_TYPE
 from callbridge.adapters.views import Board, call_view, queue_of
-from callbridge.core.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, SwitchTurned
+from callbridge.core.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, SwitchTurned, closing
 from callbridge.core.facts import AskRefused
 
 _MOST_CALLS = 1000
@@ -233,6 +243,17 @@ class _Site:
         if faults:
             raise Problem(409, "the configuration was refused; the old one stays in force", faults=faults)
         return web.json_response({"reloaded": True})
+
+    async def hours(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.hours())
+
+    async def close_hours(self, request: web.Request) -> web.Response:
+        name, by = request.match_info["name"], caller().by
+        if all(row["name"] != name for row in self._desk.hours()):
+            raise Problem(404, "no such calendar")
+        body = await body_of(request, ClosedBody)
+        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=closing(name), on=body.closed, by=by)))
+        return web.json_response(next(row for row in self._desk.hours() if row["name"] == name))
 
     async def bypass(self, _request: web.Request) -> web.Response:
         switch = self._desk.switch(BYPASS)

@@ -16,6 +16,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LookUp,
     Order,
     Play,
     Probe,
@@ -102,6 +103,8 @@ def requests(
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); its endpoint ends at the second slash.
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
+        case LookUp():
+            return ()  # not for a PBX
         case _:
             assert_never(order)
 

@@ -1,0 +1,140 @@
+"""Lookups: asks other systems about a caller, by HTTP or from a Redis hash, within a deadline.
+
+Whatever they do - late, refused, garbage, endless - exactly one LookedUp is told for each question, and the caller goes
+on. Answers are strangers' words: only short values under plain names get in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import structlog
+from redis.asyncio import Redis
+
+from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
+from callbridge.core.events import AnyEvent, LookedUp
+from callbridge.core.orders import LookUp
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+MOST_BYTES = 64 * 1024
+MOST_VALUES = 50
+LONGEST_VALUE = 100
+_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
+_LANGUAGE = re.compile("[A-Za-z0-9_-]{1,32}")
+_FIELD = re.compile(r"{(\w+)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupSettings:
+    """``url`` or ``key`` (of a Redis hash), with ``{caller}`` and other values in it; ``deadline`` in seconds."""
+
+    name: str
+    deadline: float
+    url: str = ""
+    key: str = ""
+    token: str = field(default="", repr=False)
+
+
+class Odd(ValueError):
+    """An answer that cannot be used; the message says why."""
+
+
+class Lookups:
+    """``tiers``: those that an answer may name. ``redis``: where hashes are; None when there is no Redis."""
+
+    def __init__(self, tell: Callable[[AnyEvent], None], now: Callable[[], float], *, redis: RedisSettings | None) -> None:
+        self._tell = tell
+        self._now = now
+        self._known: dict[str, LookupSettings] = {}
+        self._tiers: frozenset[str] = frozenset()
+        self._redis: Redis | None = connect(redis) if redis is not None else None
+        self._http: aiohttp.ClientSession | None = None
+
+    def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str]) -> None:
+        """These from now on."""
+        self._known = {one.name: one for one in wanted}
+        self._tiers = frozenset(tiers)
+
+    async def perform(self, order: LookUp) -> None:
+        """Ask; the answer is told. Never raises."""
+        settings = self._known.get(order.lookup)
+        found: Mapping[str, str] | None = None
+        if settings is not None:
+            try:
+                async with asyncio.timeout(settings.deadline):
+                    found = read(await self._ask(settings, order.values), self._tiers)
+            except TimeoutError:
+                log.warning("a lookup failed", lookup=order.lookup, why=f"no answer within {settings.deadline:g} s")
+            except (aiohttp.ClientError, Odd, *TROUBLE) as trouble:
+                log.warning("a lookup failed", lookup=order.lookup, why=str(trouble)[:200] or type(trouble).__name__)
+        self._tell(LookedUp(at=self._now(), call=order.call, node=order.node, found=found))
+
+    async def close(self) -> None:
+        if self._http is not None:
+            await self._http.close()
+        if self._redis is not None:
+            await self._redis.aclose()
+
+    async def _ask(self, settings: LookupSettings, values: Mapping[str, str]) -> Mapping[Any, Any]:
+        if settings.key:
+            if self._redis is None:
+                raise Odd("there is no Redis")
+            # No quoting: a key is no command. What people typed is digits; a number is what the trunk sent.
+            answer: Any = await self._redis.hgetall(_filled(settings.key, values, lambda value: value))
+            return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in answer.items()}
+        return await self._fetch(settings, _filled(settings.url, values, lambda value: quote(value, safe="")))
+
+    async def _fetch(self, settings: LookupSettings, url: str) -> Mapping[Any, Any]:
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60.0), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        headers = {"Accept": "application/json"}
+        if settings.token:
+            headers["Authorization"] = f"Bearer {settings.token}"
+        async with self._http.get(url, headers=headers, allow_redirects=False) as response:
+            if response.status == 404:
+                return {}  # nobody of that number is known: an answer, too
+            if response.status != 200:
+                raise Odd(f"HTTP status {response.status}")
+            content = await response.content.read(MOST_BYTES + 1)
+            while not response.content.at_eof() and len(content) <= MOST_BYTES:
+                content += await response.content.read(MOST_BYTES + 1 - len(content))
+        if len(content) > MOST_BYTES:
+            raise Odd(f"more than {MOST_BYTES} bytes")
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError):
+            raise Odd("not JSON") from None
+        if not isinstance(answer, dict):
+            raise Odd("not a JSON object")
+        return answer
+
+
+def read(answer: Mapping[Any, Any], tiers: Collection[str]) -> dict[str, str]:
+    """The values of an answer that may be used; the rest is left out."""
+    found: dict[str, str] = {}
+    for name, value in answer.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MOST_VALUES:
+            continue
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            continue
+        text = str(value)
+        if not text or len(text) > LONGEST_VALUE or not text.isprintable():
+            continue
+        if (name == "tier" and text not in tiers) or (name == "language" and not _LANGUAGE.fullmatch(text)):
+            continue
+        found[name] = text
+    return found
+
+
+def _filled(template: str, values: Mapping[str, str], quoted: Callable[[str], str]) -> str:
+    return _FIELD.sub(lambda name: quoted(values.get(name[1], "")), template)

@@ -1,0 +1,272 @@
+"""Flows: what a caller hears and is asked before (or instead of) a queue, as data that the configuration gives.
+
+A flow is a handful of named nodes; each says what happens there and which node comes next. ``journey`` walks callers
+through them. Digits that callers type are known by names, and may be spoken again: ``digits:{customer}``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+KEYS = "0123456789*#"
+MOST_DIGITS = 40
+"""What a caller may type for one value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """Say something. ``interrupt``: a key cuts it short; else it is kept for the next node that asks for one."""
+
+    media: str
+    next: str
+    interrupt: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Menu:
+    """One key decides. After ``tries`` wrong keys or silences: ``otherwise``."""
+
+    media: str
+    keys: Mapping[str, str]
+    otherwise: str
+    wait: float = 5.0
+    """Seconds after the prompt in which a key must be pressed."""
+    tries: int = 3
+    wrong: str = ""
+    silent: str = ""
+    """What is said after a wrong key, and when none was pressed, before the prompt comes again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collect:
+    """Several keys make a value. ``read_back``: says it again, and ``yes`` confirms."""
+
+    media: str
+    into: str
+    next: str
+    otherwise: str
+    least: int = 1
+    most: int = 20
+    ends: str = "#"
+    """The key that ends a value shorter than ``most``; the time-out between two keys does, too."""
+    pattern: str = ""
+    read_back: str = ""
+    yes: str = "1"
+    wait: float = 8.0
+    gap: float = 4.0
+    tries: int = 3
+    wrong: str = ""
+    silent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    calendar: str
+    open: str
+    closed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """Ask another system about the caller; late, failing or odd answers lead to ``otherwise`` with nothing changed."""
+
+    lookup: str
+    next: str
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Set:
+    """Change what is known of the call. What is empty or None stays as it is."""
+
+    next: str
+    tier: str = ""
+    language: str = ""
+    head_start: float | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Holds when all that is given in it holds. Durations in seconds."""
+
+    tiers: frozenset[str] = frozenset()
+    open: str = ""
+    closed: str = ""
+    """A calendar that is open, or closed."""
+    queue: str = ""
+    """The queue that the next ones are about; in a queue's own rules: that queue."""
+    waiting: int | None = None
+    """At least so many in it are served before this caller."""
+    wait: float | None = None
+    """The estimated wait is at least this; a wait that cannot be estimated is none."""
+    agents: int | None = None
+    """At most so many agents who fit the queue are logged in."""
+    waited: float | None = None
+    """The caller has waited for so long in this queue."""
+    value: str = ""
+    is_any: frozenset[str] = frozenset()
+    pattern: str = ""
+    """The value of this name is one of these, or has this pattern."""
+    languages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """The first case that holds decides."""
+
+    cases: tuple[tuple[Condition, str], ...]
+    otherwise: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntoQueue:
+    """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow."""
+
+    queue: str
+    head_start: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntoFlow:
+    flow: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntoDialplan:
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodbye:
+    """The end: say something, and hang up."""
+
+    media: str = ""
+
+
+Node = Play | Menu | Collect | Hours | Lookup | Set | Branch | IntoQueue | IntoFlow | IntoDialplan | Goodbye
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """``version`` changes with everything in it: callers inside finish on the one that they began."""
+
+    name: str
+    version: str
+    start: str
+    nodes: Mapping[str, Node]
+    music: str = "default"
+    """What callers hear while nothing is said to them, a silence being what makes people hang up."""
+    language: str = ""
+
+
+def leads_to(node: Node) -> list[str]:
+    """The nodes that may come next; none at an end."""
+    match node:
+        case Play() | Set():
+            return [node.next]
+        case Menu():
+            return [*node.keys.values(), node.otherwise]
+        case Collect() | Lookup():
+            return [node.next, node.otherwise]
+        case Hours():
+            return [node.open, node.closed]
+        case Branch():
+            return [*(to for _, to in node.cases), node.otherwise]
+        case _:
+            return []
+
+
+def takes_keys(node: Node) -> bool:
+    """Whether a caller can do something there: a circle of nodes without one would go round for ever."""
+    return isinstance(node, Menu | Collect)
+
+
+# -- patterns of digits, as dialplans write them ----------------------------------------------------------------------
+
+_PATTERN = re.compile(r"(?:[0-9XZN*#]|\[[0-9*#]+(?:-[0-9])?[0-9*#]*\])+[.]?")
+_CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "\\#"}
+
+
+def is_pattern(text: str) -> bool:
+    """Whether this is a pattern: ``X`` any digit, ``Z`` 1-9, ``N`` 2-9, ``[1-5]``, and at the end ``.`` for one or more."""
+    return _PATTERN.fullmatch(text) is not None
+
+
+def fits(pattern: str, digits: str) -> bool:
+    """Whether the digits have the pattern. Linear in their number, whatever the pattern."""
+    return _compiled(pattern).fullmatch(digits) is not None
+
+
+@lru_cache(maxsize=1000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    text, inside = "", False
+    for char in pattern:
+        if inside or char in "[]":
+            inside = char != "]"
+            text += char
+        elif char == ".":
+            text += "[0-9*#]+"
+        else:
+            text += _CLASSES.get(char, char)
+    return re.compile(text)
+
+
+# -- what is said ------------------------------------------------------------------------------------------------------
+
+_FIELD = re.compile(r"{([^{}]*)}")
+_NUMBER = re.compile("[0-9]{1,9}")
+_TYPED = re.compile("[0-9A-Za-z*#]{1,40}")
+
+
+def spoken(media: str, values: Mapping[str, str]) -> str:
+    """The media with the values put in. A part whose value is missing, or cannot be spoken, is left out."""
+    return ",".join(_stoppable(part) for each in media.split(",") if (part := _filled(each, values)))
+
+
+def fields_of(media: str) -> list[str]:
+    """The names of values that the media wants."""
+    return _FIELD.findall(media)
+
+
+_SIGNS = {"*": "star", "#": "pound"}
+
+
+def _stoppable(part: str) -> str:
+    """``digits:12`` as the two sounds that Asterisk makes of it: its own saying of digits cannot be stopped before its end,
+    and holds up everything else on the channel - such as the agent who answers."""
+    scheme, _, digits = part.partition(":")
+    if scheme != "digits" or not digits or not set(digits) <= set(KEYS):
+        return part
+    return ",".join(f"sound:digits/{_SIGNS.get(digit, digit)}" for digit in digits)
+
+
+def _filled(part: str, values: Mapping[str, str]) -> str:
+    wanted = _FIELD.findall(part)
+    if not wanted:
+        return part
+    scheme = part.partition(":")[0]
+    good = _NUMBER if scheme == "number" else _TYPED
+    if not all(good.fullmatch(values.get(name, "")) for name in wanted):
+        return ""
+    return _FIELD.sub(lambda field: values[field[1]], part)
+
+
+# -- how long a prompt may take -----------------------------------------------------------------------------------------
+
+LONGEST_SOUND = 120.0
+_A_CHARACTER = 2.0
+
+
+def patience(media: str) -> float:
+    """Seconds after which the end of a playback counts as unheard: Asterisk never tells it for some media."""
+    total = 3.0
+    for part in media.split(","):
+        scheme, _, rest = part.partition(":")
+        spelt = scheme in ("number", "digits", "characters")
+        total += _A_CHARACTER * len(rest) if spelt else _A_CHARACTER if rest.startswith("digits/") else LONGEST_SOUND
+    return min(total, 2 * LONGEST_SOUND)

@@ -1,0 +1,463 @@
+"""The caller's journey: walks callers through flows - says, listens, asks other systems, decides, and leads on.
+
+    visits.into_flow -> (its deadline, which is now) -> node -> node -> ... -> queue, dialplan, goodbye, another flow
+
+While nothing is said there is music, whatever the node waits for: a caller in silence hangs up. A caller can do nothing
+that leads nowhere: every wait has an end, every circle of nodes has a key in it (the configuration is refused
+otherwise), and a fault of ours or of the PBX leads on as silence would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from callbridge.core import conditions, segments, visits
+from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
+from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded
+from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed
+from callbridge.core.flow import (
+    KEYS,
+    MOST_DIGITS,
+    Branch,
+    Collect,
+    Flow,
+    Goodbye,
+    Hours,
+    IntoDialplan,
+    IntoFlow,
+    IntoQueue,
+    Lookup,
+    Menu,
+    Node,
+    Play,
+    Set,
+    fits,
+    patience,
+    spoken,
+)
+from callbridge.core.ids import pbx_of
+from callbridge.core.orders import LookUp, StartMusic, StopPlaying
+from callbridge.core.orders import Play as PlayOrder
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+LOOKUP_SLACK = 1.0
+"""Seconds beyond a lookup's own deadline after which its answer is not waited for any more."""
+MOST_NODES = 50
+"""Nodes without a word heard, a key pressed or a moment waited, after which a flow goes round for ever."""
+MOST_AHEAD = 20
+DOWN_CHECK = 1.0
+
+
+# -- what happens -----------------------------------------------------------------------------------------------------
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """The flow begins, or what it waited for did not come."""
+    walk = call.walk
+    if walk is None or (walk.due is not None and walk.due > world.now):
+        world.calls.put(call.id, evolve(call, deadline=walk.due if walk is not None else None))
+        return
+    if walk.node and pbx_of(call.leg) in world.down:  # a caller whom nobody hears is not silent; the next snapshot goes on
+        _put(world, evolve(call, walk=evolve(walk, due=world.now + DOWN_CHECK)))
+        return
+    flow = flow_of(world, walk)
+    if flow is None:
+        _fail(world, call)
+    elif not walk.node or walk.node not in flow.nodes:
+        _go(world, call, flow, flow.start)
+    elif walk.doing is Doing.SAYING:
+        call = _hush(world, evolve(call, walk=evolve(walk, hops=0)))
+        _said(world, call, flow, flow.nodes[walk.node])
+    elif walk.doing is Doing.LOOKING:
+        _found(world, call, flow, None)
+    else:
+        _silence(world, evolve(call, walk=evolve(walk, hops=0)), flow, flow.nodes[walk.node])
+
+
+def said(world: World, call: Call, event: PlaybackEnded) -> None:
+    """A prompt is over, or could not be played."""
+    walk = call.walk
+    flow = flow_of(world, walk) if walk is not None else None
+    if call.phase is not Phase.FLOW or walk is None or flow is None or not walk.playback or walk.playback != event.playback:
+        return
+    if event.failed:
+        where = f"flow:{walk.flow}/{walk.node}"
+        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+    node = flow.nodes.get(walk.node)
+    if node is not None:
+        hops = walk.hops if event.failed else 0
+        _said(world, evolve(call, walk=evolve(walk, playback="", hops=hops)), flow, node)
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """A caller pressed a key: in a flow it is an answer; while waiting it may open one."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    if call is None or call.leg != event.leg or event.digit not in KEYS:
+        return
+    if call.phase is Phase.FLOW and call.walk is not None:
+        flow = flow_of(world, call.walk)
+        node = flow.nodes.get(call.walk.node) if flow is not None else None
+        if flow is not None and node is not None:
+            _key(world, evolve(call, walk=evolve(call.walk, hops=0)), flow, node, event.digit)
+    elif call.walk is None and call.visit is not None:
+        visits.key_pressed(world, call, event.digit)
+
+
+def looked_up(world: World, event: LookedUp) -> None:
+    """Another system answered, or did not."""
+    call = world.calls.get(event.call)
+    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
+    flow = flow_of(world, walk) if walk is not None else None
+    if call is not None and walk is not None and flow is not None and walk.doing is Doing.LOOKING and walk.node == event.node:
+        _found(world, call, flow, event.found)
+
+
+def mend(world: World, call: Call) -> None:
+    """After a gap in the events: the node begins anew."""
+    walk = call.walk
+    flow = flow_of(world, walk) if walk is not None else None
+    if walk is None or flow is None:
+        _fail(world, call)
+        return
+    call = _hush(world, call)
+    if isinstance(flow.nodes.get(walk.node), Lookup):  # silent for a moment already
+        world.order(StartMusic(leg=call.leg, music=flow.music))
+    _arrive(world, evolve(call, walk=evolve(walk, playback="", typed="", checking=False)), flow, walk.node or flow.start)
+
+
+def hung_up(world: World, call: Call) -> Call:
+    """The caller is gone, or taken elsewhere. Gives the call without its walk."""
+    if call.walk is None:
+        return call
+    if call.visit is None and not call.outcome:
+        call = evolve(call, outcome="left_flow")
+    return _end(world, call, "hung_up")
+
+
+def leave(world: World, call: Call, result: str) -> Call:
+    """Somebody leads the caller elsewhere. Gives the call out of its flow, nothing being said to it."""
+    if call.walk is None:
+        return call
+    return _end(world, _hush(world, call), result)
+
+
+def flow_of(world: World, walk: Walk) -> Flow | None:
+    """The flow as it was when the caller came into it, or as it is now when that is not known any more (a restart)."""
+    return world.flow(walk.flow, walk.version)
+
+
+# -- going on ---------------------------------------------------------------------------------------------------------
+
+
+def _go(world: World, call: Call, flow: Flow, node: str, key: str = "") -> None:
+    """To a node, with nothing typed or tried there yet."""
+    walk = call.walk
+    assert walk is not None
+    _arrive(world, evolve(call, walk=evolve(walk, typed="", checking=False, tries=0)), flow, node, key)
+
+
+def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> None:
+    """At a node; through those where nothing is said or asked."""
+    while True:
+        walk = call.walk
+        assert walk is not None
+        if walk.hops >= MOST_NODES:
+            break
+        world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
+        call, key = evolve(call, walk=evolve(walk, node=name, hops=walk.hops + 1)), ""
+        node = flow.nodes.get(name)
+        match node:
+            case None:
+                break
+            case Set():
+                call, name = _set(call, node), node.next
+            case Hours():
+                name = node.open if conditions.is_open(world, node.calendar) else node.closed
+            case Branch():
+                name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
+            case _:
+                _begin(world, call, flow, node)
+                return
+    _fail(world, call)
+
+
+def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
+    """A node where something happens."""
+    walk = call.walk
+    assert walk is not None
+    match node:
+        case Play() | Goodbye():
+            _say(world, call, flow, node, node.media)
+        case Menu() | Collect() if walk.ahead:
+            _listen(world, call, flow, node)
+            _take_ahead(world, call.id, flow, walk.node)
+        case Menu() | Collect():
+            _say(world, call, flow, node, node.media)
+        case Lookup():
+            _look_up(world, call, flow, node)
+        case IntoQueue():
+            _into_queue(world, call, node)
+        case IntoFlow():
+            call = visits.overflowed_by_key(world, call, f"flow:{node.flow}")
+            visits.into_flow(world, _end(world, call, "flow", f"flow:{node.flow}"), node.flow, "flow")
+        case IntoDialplan():
+            to = f"dialplan:{node.context},{node.extension}"
+            call = visits.overflowed_by_key(world, call, to)
+            visits.leave(world, _end(world, call, "dialplan", to), node.context, node.extension, "flow")
+        case _:
+            raise AssertionError(f"nothing happens at a {type(node).__name__}")
+
+
+def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
+    """What was typed before it was asked for, key by key; what is left when another node is reached is for that one."""
+    while True:
+        call = world.calls.get(call_id)
+        walk = call.walk if call is not None else None
+        if call is None or walk is None or walk.flow != flow.name or walk.node != node or not walk.ahead:
+            return
+        call = evolve(call, walk=evolve(walk, ahead=walk.ahead[1:]))
+        _key(world, call, flow, flow.nodes[node], walk.ahead[0])
+
+
+def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
+    visit = call.visit
+    if visit is not None and visit.queue == node.queue:
+        call = _end(world, call, "queue", f"queue:{node.queue}")
+        visits.wait_on(world, call)
+        return
+    call = visits.overflowed_by_key(world, call, f"queue:{node.queue}")
+    call = _end(world, call, "queue", f"queue:{node.queue}")
+    plan = world.plan.queues.get(node.queue)
+    if plan is not None:
+        world.order(StartMusic(leg=call.leg, music=plan.music))
+    visits.begin_visit(world, call, node.queue, head_start=node.head_start)
+
+
+def _set(call: Call, node: Set) -> Call:
+    values = dict(call.values) | dict(node.values)
+    return evolve(
+        call,
+        tier=node.tier or call.tier,
+        language=node.language or call.language,
+        head_start=call.head_start if node.head_start is None else node.head_start,
+        values=tuple(values.items()),
+    )
+
+
+def _fail(world: World, call: Call) -> None:
+    """The flow is no more, or leads nowhere: the fallback answers."""
+    call = visits.overflowed_by_key(world, call, "fallback", Outcome.FAILED)
+    call = _end(world, _hush(world, call), "failed")
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
+
+
+def _end(world: World, call: Call, result: str, to: str = "") -> Call:
+    """Out of the flow. Gives the call without it, still in its phase."""
+    walk = call.walk
+    assert walk is not None
+    world.tell(
+        FlowEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            flow=walk.flow,
+            node=walk.node,
+            result=result,
+            lasted=max(0.0, world.now - walk.began_at),
+            to=to,
+        )
+    )
+    return evolve(call, walk=None, deadline=None)
+
+
+# -- saying -----------------------------------------------------------------------------------------------------------
+
+
+def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
+    """Say it, then go on with the node; at once when there is nothing to say."""
+    walk = call.walk
+    assert walk is not None
+    media = spoken(media, dict(call.values))
+    if not media:
+        _said(world, call, flow, node)
+        return
+    playback = world.mint("say")
+    world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.SAYING, playback=playback, due=world.now + patience(media))))
+
+
+def _hush(world: World, call: Call) -> Call:
+    walk = call.walk
+    if walk is None or not walk.playback:
+        return call
+    world.order(StopPlaying(leg=call.leg, playback=walk.playback))
+    return evolve(call, walk=evolve(walk, playback=""))
+
+
+def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
+    match node:
+        case Play():
+            _go(world, call, flow, node.next)
+        case Goodbye():
+            call = visits.overflowed_by_key(world, call, "goodbye")
+            call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
+            segments.dismiss(world, call)
+        case Menu() | Collect():
+            _listen(world, call, flow, node)
+        case _:
+            _fail(world, call)
+
+
+def _listen(world: World, call: Call, flow: Flow, node: Menu | Collect) -> None:
+    """Wait for a key, with music."""
+    walk = call.walk
+    assert walk is not None
+    world.order(StartMusic(leg=call.leg, music=flow.music))
+    seconds = node.gap if isinstance(node, Collect) and walk.typed else node.wait
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.LISTENING, due=world.now + seconds)))
+
+
+def _put(world: World, call: Call) -> None:
+    world.calls.put(call.id, evolve(call, deadline=call.walk.due if call.walk is not None else None))
+
+
+# -- listening --------------------------------------------------------------------------------------------------------
+
+
+def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
+    walk = call.walk
+    assert walk is not None
+    match node:
+        case Menu() | Collect() if walk.doing is not Doing.LOOKING:
+            saying = walk.doing is Doing.SAYING
+            call = _hush(world, call)
+            if isinstance(node, Menu):
+                _chosen(world, call, flow, node, key)
+            elif walk.checking:
+                _confirmed(world, call, flow, node, key)
+            else:
+                _typed(world, call, flow, node, key, saying=saying)
+        case Play() if node.interrupt:
+            _said(world, _hush(world, evolve(call, walk=evolve(walk, ahead=(walk.ahead + key)[:MOST_AHEAD]))), flow, node)
+        case Goodbye():
+            pass
+        case _:
+            world.calls.put(call.id, evolve(call, walk=evolve(walk, ahead=(walk.ahead + key)[:MOST_AHEAD])))
+
+
+def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
+    to = node.keys.get(key)
+    if to is not None:
+        _go(world, call, flow, to, key)
+    else:
+        _again(world, call, flow, node, node.wrong)
+
+
+def _typed(world: World, call: Call, flow: Flow, node: Collect, key: str, *, saying: bool) -> None:
+    walk = call.walk
+    assert walk is not None
+    if key == node.ends:
+        _entered(world, call, flow, node)
+        return
+    call = evolve(call, walk=evolve(walk, typed=(walk.typed + key)[:MOST_DIGITS]))
+    assert call.walk is not None
+    if len(call.walk.typed) >= node.most:
+        _entered(world, call, flow, node)
+    elif saying:
+        _listen(world, call, flow, node)
+    else:
+        _put(world, evolve(call, walk=evolve(call.walk, due=world.now + node.gap)))
+
+
+def _entered(world: World, call: Call, flow: Flow, node: Collect) -> None:
+    """The value is complete: is it one?"""
+    walk = call.walk
+    assert walk is not None
+    good = node.least <= len(walk.typed) <= node.most and (not node.pattern or fits(node.pattern, walk.typed))
+    if not good:
+        _again(world, call, flow, node, node.wrong if walk.typed else node.silent)
+        return
+    call = _knowing(call, {node.into: walk.typed})
+    if node.read_back:
+        _say(world, evolve(call, walk=evolve(walk, checking=True)), flow, node, node.read_back)
+    else:
+        _go(world, call, flow, node.next)
+
+
+def _confirmed(world: World, call: Call, flow: Flow, node: Collect, key: str) -> None:
+    if key == node.yes:
+        _go(world, call, flow, node.next)
+    else:
+        _again(world, _knowing(call, {node.into: ""}), flow, node, "")
+
+
+def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
+    """No key came in time."""
+    walk = call.walk
+    assert walk is not None
+    if isinstance(node, Collect) and walk.typed and not walk.checking:
+        _entered(world, call, flow, node)
+    elif isinstance(node, Collect) and walk.checking:
+        _again(world, _knowing(call, {node.into: ""}), flow, node, node.silent)
+    elif isinstance(node, Menu | Collect):
+        _again(world, call, flow, node, node.silent)
+    else:
+        _fail(world, call)
+
+
+def _again(world: World, call: Call, flow: Flow, node: Menu | Collect, first: str) -> None:
+    """Wrong, or nothing: the prompt once more, or the way out."""
+    walk = call.walk
+    assert walk is not None
+    if walk.tries + 1 >= node.tries:
+        _go(world, call, flow, node.otherwise)
+        return
+    call = evolve(call, walk=evolve(walk, tries=walk.tries + 1, typed="", ahead="", checking=False))
+    _say(world, call, flow, node, ",".join(part for part in (first, node.media) if part))
+
+
+def _knowing(call: Call, news: Mapping[str, str]) -> Call:
+    known = {name: value for name, value in (dict(call.values) | dict(news)).items() if value}
+    return evolve(call, values=tuple(known.items()))
+
+
+# -- asking other systems ---------------------------------------------------------------------------------------------
+
+
+def _look_up(world: World, call: Call, flow: Flow, node: Lookup) -> None:
+    walk = call.walk
+    assert walk is not None
+    limit = world.plan.lookups.get(node.lookup, 0.0)
+    known = dict(call.values) | {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id}
+    world.order(LookUp(lookup=node.lookup, call=call.id, node=walk.node, values=known))
+    if limit > 1.0:
+        world.order(StartMusic(leg=call.leg, music=flow.music))
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.LOOKING, due=world.now + limit + LOOKUP_SLACK, tries=0)))
+
+
+def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None) -> None:
+    walk = call.walk
+    assert walk is not None
+    node = flow.nodes.get(walk.node)
+    if not isinstance(node, Lookup):
+        _fail(world, call)
+        return
+    began = (walk.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
+    world.tell(
+        LookupEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            lookup=node.lookup,
+            result="failed" if found is None else "found",
+            lasted=max(0.0, world.now - began),
+        )
+    )
+    if found is None:
+        _go(world, call, flow, node.otherwise)
+        return
+    tier, language = found.get("tier", ""), found.get("language", "")
+    known = {name: value for name, value in found.items() if name not in ("tier", "language")}
+    _go(world, evolve(_knowing(call, known), tier=tier or call.tier, language=language or call.language), flow, node.next)

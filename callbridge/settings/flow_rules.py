@@ -1,0 +1,212 @@
+"""What the shape of a flow cannot tell: names that must exist, nodes nobody comes to, circles that nobody can leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from callbridge.core import flow as core
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path, mapping
+from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.journeys import Node, Overflow, Way, When
+from callbridge.settings.values import RESERVED_VALUES
+
+Name = tuple[Path, str, str]
+"""Where a name is used, of which kind it is (``queue``, ``flow``, ...), and the name."""
+
+_SECTIONS = {"queue": "queues", "flow": "flows", "calendar": "calendars", "lookup": "lookups"}
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Every fault of flows and of what leads to them."""
+    for at, kind, name in names(settings):
+        known = settings.tiers.order if kind == "tier" else mapping(document.values.get(_SECTIONS[kind]))
+        if name not in known:
+            yield document.at(at, f"no such {kind}: {name!r}", did_you_mean(name, [str(each) for each in known]))
+    for name, flow in settings.flows.items():
+        place: Path = ("flows", name)
+        written = mapping(mapping(mapping(document.values.get("flows")).get(name)).get("nodes"))
+        if flow.start is not None and flow.start not in written:
+            yield document.at((*place, "start"), f"no such node: {flow.start!r}", did_you_mean(flow.start, list(written)))
+        for node_at, to in _node_names(place, flow.nodes):
+            if to not in written:
+                yield document.at(node_at, f"no such node: {to!r}", did_you_mean(to, list(written)))
+    yield from _circles(settings, document)
+    for index, queue in settings.queues.items():
+        if queue.keys and len(queue.keys) > len(core.KEYS):
+            yield document.at(("queues", index, "keys"), "more keys than a phone has")
+
+
+def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Flows that are hardly meant so."""
+    for name, flow in settings.flows.items():
+        nodes = _made(flow.nodes)
+        if len(nodes) < len(flow.nodes):
+            continue
+        reached = _reached(flow.start or next(iter(nodes)), nodes)
+        for node in nodes:
+            if node not in reached:
+                yield document.at(("flows", name, "nodes", node), "no other node leads here", key=True)
+        yield from _unknown_values(settings, document, name)
+    for flow_name in settings.flows.keys() - {target for _, kind, target in names(settings) if kind == "flow"}:
+        yield document.at(("flows", flow_name), "nothing leads into this flow", key=True)
+
+
+# -- names ------------------------------------------------------------------------------------------------------------
+
+
+def names(settings: models.Settings) -> Iterator[Name]:
+    """Every use of the name of a queue, flow, calendar, lookup or tier, but for queues in entries and ``then``."""
+    for name, entry in settings.entries.items():
+        if entry.flow is not None:
+            yield ("entries", name, "flow"), "flow", entry.flow
+    queues: list[tuple[Path, models.Queue]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
+    for at, queue in queues:
+        for ladder_at, ladder in [(at, queue), *(((*at, "tiers", tier), one) for tier, one in queue.tiers.items())]:
+            if ladder.then is not None and ladder.then.flow is not None:
+                yield (*ladder_at, "then", "flow"), "flow", ladder.then.flow
+        for index, rule in enumerate(queue.overflow or ()):
+            yield from _of_overflow((*at, "overflow", index), rule)
+        for key, flow in (queue.keys or {}).items():
+            yield (*at, "keys", key), "flow", flow
+        if queue.announce is not None and queue.announce.busy is not None:
+            for tier in queue.announce.busy.tiers or ():
+                yield (*at, "announce", "busy", "tiers"), "tier", tier
+    for name, flow_ in settings.flows.items():
+        for key, node in flow_.nodes.items():
+            yield from _of_node(("flows", name, "nodes", key), node)
+
+
+def _of_overflow(at: Path, rule: Overflow) -> Iterator[Name]:
+    yield from _of_when((*at, "when"), rule.when)
+    yield from _of_way(at, rule)
+
+
+def _of_way(at: Path, way: Way) -> Iterator[Name]:
+    if way.queue is not None:
+        yield (*at, "queue"), "queue", way.queue
+    if way.flow is not None:
+        yield (*at, "flow"), "flow", way.flow
+
+
+def _of_when(at: Path, when: When) -> Iterator[Name]:
+    for kind, field, value in (
+        ("calendar", "open", when.open),
+        ("calendar", "closed", when.closed),
+        ("queue", "queue", when.queue),
+    ):
+        if value is not None:
+            yield (*at, field), kind, value
+    for tier in when.tiers or ():
+        yield (*at, "tiers"), "tier", tier
+
+
+def _of_node(at: Path, node: Node) -> Iterator[Name]:
+    for kind, field, value in (
+        ("queue", "queue", node.queue),
+        ("flow", "flow", node.flow),
+        ("calendar", "hours", node.hours),
+        ("lookup", "lookup", node.lookup),
+        ("tier", "set", node.set.tier if node.set is not None else None),
+    ):
+        if value is not None:
+            yield (*at, field), kind, value
+    for index, case in enumerate(node.branch or ()):
+        yield from _of_when((*at, "branch", index, "when"), case.when)
+
+
+def _node_names(at: Path, nodes: Mapping[str, Node]) -> Iterator[tuple[Path, str]]:
+    for name, node in nodes.items():
+        here: Path = (*at, "nodes", name)
+        for field in ("next", "otherwise", "open", "closed"):
+            to = getattr(node, field)
+            if to is not None:
+                yield (*here, field), to
+        for key, to in (node.keys or {}).items():
+            yield (*here, "keys", key), to
+        for index, case in enumerate(node.branch or ()):
+            yield (*here, "branch", index, "to"), case.to
+
+
+# -- ways -------------------------------------------------------------------------------------------------------------
+
+
+def _made(nodes: Mapping[str, Node]) -> dict[str, core.Node]:
+    """The nodes that could be read."""
+    return {name: node.node() for name, node in nodes.items() if isinstance(node, Node)}
+
+
+def _reached(start: str, nodes: Mapping[str, core.Node]) -> set[str]:
+    reached: set[str] = set()
+    ahead = [start]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached and name in nodes:
+            reached.add(name)
+            ahead += core.leads_to(nodes[name])
+    return reached
+
+
+def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A circle without a key in it goes round for ever, though nobody does anything; through other flows, too."""
+    nodes: dict[tuple[str, str], core.Node] = {}
+    starts: dict[str, tuple[str, str]] = {}
+    for name, flow in settings.flows.items():
+        made = _made(flow.nodes)
+        nodes |= {(name, key): node for key, node in made.items()}
+        if made:
+            starts[name] = (name, flow.start or next(iter(made)))
+    ways: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for place, node in nodes.items():
+        if core.takes_keys(node):
+            # A silent caller is led on by `otherwise` only, and that after a while each time.
+            ways[place] = []
+        elif isinstance(node, core.IntoFlow):
+            ways[place] = [starts[node.flow]] if node.flow in starts else []
+        else:
+            ways[place] = [(place[0], to) for to in core.leads_to(node)]
+    done: set[tuple[str, str]] = set()
+    for place in ways:
+        circle = _circle_from(place, ways, done)
+        if circle:
+            path = " -> ".join(f"{flow}/{node}" for flow, node in [*circle, circle[0]])
+            yield document.at(("flows", circle[0][0], "nodes", circle[0][1]), f"goes round for ever: {path}", key=True)
+
+
+def _circle_from(
+    start: tuple[str, str], ways: Mapping[tuple[str, str], list[tuple[str, str]]], done: set[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The first circle that can be reached from here and was not looked at before; empty when there is none."""
+    path: list[tuple[str, str]] = []
+    on_path: set[tuple[str, str]] = set()
+    stack: list[tuple[tuple[str, str], bool]] = [(start, False)]
+    while stack:
+        place, leaving = stack.pop()
+        if leaving:
+            on_path.discard(path.pop())
+            done.add(place)
+        elif place in on_path:
+            return path[path.index(place) :]
+        elif place not in done:
+            path.append(place)
+            on_path.add(place)
+            stack.append((place, True))
+            stack += [(to, False) for to in ways.get(place, ())]
+    return []
+
+
+def _unknown_values(settings: models.Settings, document: Document, name: str) -> Iterator[Fault]:
+    """A value that is spoken and that nobody sets is left out: said once, where it is used. Lookups may bring any."""
+    nodes = [(flow, key, node) for flow, one in settings.flows.items() for key, node in one.nodes.items()]
+    if any(node.lookup is not None for _, _, node in nodes):
+        return
+    known = {node.into for _, _, node in nodes} | set(RESERVED_VALUES)
+    known |= {value for _, _, node in nodes if node.set is not None for value in node.set.values}
+    for flow, key, node in nodes:
+        if flow != name:
+            continue
+        for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent"):
+            for value in core.fields_of(getattr(node, field) or ""):
+                if value not in known:
+                    yield document.at(("flows", name, "nodes", key, field), f"nothing sets {{{value}}}: it is left out")
