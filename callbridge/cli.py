@@ -92,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     imported.set_defaults(run=_import)
 
+    flows = commands.add_parser("flows", help="list the flows of a configuration, or draw one")
+    flows.add_argument("act", nargs="?", default="list", choices=("list", "draw"), metavar="list|draw")
+    flows.add_argument("flow", nargs="?", help="the flow to draw, as Mermaid text")
+    _config(flows)
+    flows.set_defaults(run=_flows, parser=flows)
+
     talking.add(commands)
     return parser
 
@@ -132,6 +138,24 @@ def _doctor(options: argparse.Namespace) -> int:
     from callbridge.doctor import doctor
 
     return doctor(load(options.config), options.etc, as_json=options.json)
+
+
+def _flows(options: argparse.Namespace) -> int:
+    from callbridge.drawing import mermaid
+
+    if (options.act == "draw") == (options.flow is None):
+        options.parser.error("which flow? draw NAME" if options.act == "draw" else "list takes no flow")
+    flows = load(options.config).plan().flows
+    if options.act == "list":
+        for flow in flows.values():
+            print(printable(f"{flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"))
+        return DONE
+    if options.flow not in flows:
+        known = ", ".join(flows) or "there is none"
+        print(printable(f"callbridge: no such flow: {options.flow} (known: {known})"), file=sys.stderr)
+        return FAILED
+    print(mermaid(flows[options.flow]))
+    return DONE
 
 
 def _import(options: argparse.Namespace) -> int:

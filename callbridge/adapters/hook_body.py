@@ -76,7 +76,8 @@ def body(told: Envelope, hook: HookSettings) -> bytes:
         **says,
     }
     if event["type"] == "offer":
-        event["collected"] = {}  # nothing asks callers for anything yet
+        collected: dict[str, str] = json.loads(data.get("collected") or "{}")
+        event["collected"] = {name: value if hook.unmasked else "*****" for name, value in collected.items()}
     if hook.link and event["type"] in ("offer", "answer"):
         event["link"] = rendered(hook.link, event)
     return storable(json.dumps(event, ensure_ascii=False, separators=(",", ":"))).encode()

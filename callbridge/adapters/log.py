@@ -19,9 +19,9 @@ from structlog.typing import EventDict, WrappedLogger
 
 from callbridge.adapters.codec import fact_data, fact_type
 from callbridge.adapters.privacy import masked, personal
-from callbridge.core.facts import AnyFact, DifferenceFound, EntityQuarantined, OrderGaveUp
+from callbridge.core.facts import AnyFact, DifferenceFound, EntityQuarantined, OrderGaveUp, PromptFailed
 
-_WARNINGS = (OrderGaveUp, DifferenceFound)
+_WARNINGS = (OrderGaveUp, DifferenceFound, PromptFailed)
 _ERRORS = (EntityQuarantined,)
 
 

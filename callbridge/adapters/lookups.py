@@ -17,6 +17,7 @@ from urllib.parse import quote
 import aiohttp
 import structlog
 from redis.asyncio import Redis
+from yarl import URL
 
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.core.events import AnyEvent, LookedUp
@@ -100,7 +101,7 @@ class Lookups:
         headers = {"Accept": "application/json"}
         if settings.token:
             headers["Authorization"] = f"Bearer {settings.token}"
-        async with self._http.get(url, headers=headers, allow_redirects=False) as response:
+        async with self._http.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as response:
             if response.status == 404:
                 return {}  # nobody of that number is known: an answer, too
             if response.status != 200:

@@ -31,8 +31,11 @@ from callbridge.core.facts import (
     CallDiverted,
     DifferenceFound,
     EntityQuarantined,
+    FlowEnded,
+    LookupEnded,
     OfferEnded,
     OfferMade,
+    PromptFailed,
     SwitchChanged,
     TalkEnded,
     VisitBegan,
@@ -176,6 +179,13 @@ class Metrics:
             "handover_seconds", "Agent free to next INVITE, with callers waiting.", _HANDOVER, "queue"
         )
         self._overflows = self._counter("overflows", "Visits overflowed.", "queue", "to", "reason")
+        self._ewt_error = self._histogram(
+            "ewt_error_seconds", "Estimated wait when the visit began against the wait of those answered.", _WAITS, "queue"
+        )
+        self._flows = self._counter("flows_ended", "Flows that callers left.", "flow", "result")
+        self._prompts = self._counter("prompts_failed", "Prompts that could not be played.", "where")
+        self._lookups = self._counter("lookups", "Other systems asked about callers.", "lookup", "result")
+        self._lookup_seconds = self._histogram("lookup_seconds", "Time that a lookup took.", _QUICK, "lookup")
         self._diverted = self._counter("calls_diverted", "Calls sent to the dialplan.", "pbx", "reason")
         labels = ("state", "reason", "agent") if self._label_agents else ("state", "reason")
         self._agent_seconds = self._counter("agent_state_seconds", "Time that agents spent in states.", *labels)
@@ -237,6 +247,13 @@ class Metrics:
             case OfferEnded():
                 self._freed.pop(fact.leg, None)
                 self._offers.labels(queue, label(fact.result)).inc()
+            case FlowEnded():
+                self._flows.labels(label(fact.flow), label(fact.result)).inc()
+            case PromptFailed():
+                self._prompts.labels(label(fact.where)).inc()
+            case LookupEnded():
+                self._lookups.labels(label(fact.lookup), label(fact.result)).inc()
+                self._lookup_seconds.labels(label(fact.lookup)).observe(fact.lasted)
             case TalkEnded():
                 self._talk.labels(queue).observe(max(0.0, fact.talked - fact.held))
                 self._hold.labels(queue).observe(fact.held)
@@ -271,6 +288,8 @@ class Metrics:
             self._within.labels(queue, tier).inc()
         if fact.outcome == Outcome.ANSWERED:
             self._answer_wait.labels(queue, tier).observe(fact.waited)
+            if fact.expected is not None:
+                self._ewt_error.labels(queue).observe(abs(fact.expected - fact.lasted))
         elif fact.outcome == Outcome.ABANDONED:
             self._abandon_wait.labels(queue, tier).observe(fact.waited)
         elif fact.outcome == Outcome.OVERFLOWED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from callbridge.core.facts import AnyFact, AskGranted, CallArrived, CallTransferred, HandingBegan, HandingEnded
+from callbridge.core.facts import AnyFact, AskGranted, CallArrived, CallTransferred, HandingBegan, HandingEnded, OfferMade
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -37,6 +37,8 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
     match fact:
         case CallArrived():
             return (("number", fact.number), ("name", fact.name))
+        case OfferMade() if fact.collected:
+            return (("collected", fact.collected),)
         case CallTransferred():
             return (("target", fact.target),)
         case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith(_OUTSIDE):
@@ -47,7 +49,7 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
 
 def masked(field: str, value: str) -> str:
     """A personal field as others may see it: numbers keep their ends, names are left out."""
-    if field == "name":
+    if field in ("name", "collected"):
         return "*****" if value else ""
     if value.startswith(_OUTSIDE):
         return _OUTSIDE + mask(value.removeprefix(_OUTSIDE))

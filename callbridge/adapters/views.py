@@ -14,6 +14,8 @@ from typing import Literal
 from callbridge.adapters.privacy import mask
 from callbridge.core.agent import Agent, State, Work, published
 from callbridge.core.call import Call
+from callbridge.core.estimate import at_pace
+from callbridge.core.pace import Pace
 from callbridge.core.plan import Plan
 from callbridge.core.skills import Profile
 from callbridge.core.tally import Tally, tally_key
@@ -72,18 +74,21 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp) -> View:
     }
 
 
-def queue_view(waiting: Iterable[float], states: Mapping[str, int], tally: Tally, stamp: Stamp) -> View:
-    """A queue as others see it, from the arrival times of who waits and its agents by published state."""
+def queue_view(waiting: Iterable[float], states: Mapping[str, int], tally: Tally, stamp: Stamp, pace: Pace | None) -> View:
+    """A queue as others see it, from the arrival times of who waits and its agents by published state; the estimated wait
+    is that of a caller who comes now."""
     arrivals = list(waiting)
     level = tally.service_level
     agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
+    staffed = sum(agents.values()) > 0
+    expected = at_pace(pace, len(arrivals) + 1, stamp.now) if staffed else None
     return {
         "waiting": len(arrivals),
         "oldest_arrived_at": min(arrivals, default=""),
         "agents_logged_in": sum(agents.values()),
         **agents,
         "callbacks_waiting": 0,
-        "ewt_seconds": "",
+        "ewt_seconds": "" if expected is None else round(expected, 1),
         "offered": tally.offered,
         "answered": tally.answered,
         "abandoned": tally.abandoned,
@@ -141,6 +146,7 @@ class Board:
         self._plan = Plan()
         self._day = ""
         self._tallies: dict[str, Tally] = {}
+        self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
         self._stamps: dict[Key, Stamp] = {}
         self._belongs: dict[Profile, frozenset[str]] = {}
@@ -171,6 +177,8 @@ class Board:
                     self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
                 case "tallies":
                     self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
+                case "paces" if isinstance(row, Pace):
+                    self._paces[key] = row
         self._forget_ended(world.now)
         for kind, name in touched:
             if kind == "queue" and name in self._queues:
@@ -206,7 +214,7 @@ class Board:
         if queue is None:
             return None
         tally = self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
-        return queue_view(queue.waiting.values(), queue.states, tally, queue.stamp)
+        return queue_view(queue.waiting.values(), queue.states, tally, queue.stamp, self._paces.get(name))
 
     def agent(self, name: str) -> View | None:
         agent = self.agents.get(name)

@@ -40,9 +40,12 @@ def answered(world: World, queue: str) -> None:
 def expected(world: World, queue: str, position: int) -> float | None:
     """Seconds until whoever stands at ``position`` (the first is 1) is answered; None when it is not to be trusted."""
     pace = world.paces.get(queue)
-    if pace is None or pace.count < LEAST or not staffed(world, queue):
-        return None
-    if world.now - pace.answered_at > max(STALE, 3 * pace.interval):
+    return at_pace(pace, position, world.now) if pace is not None and staffed(world, queue) else None
+
+
+def at_pace(pace: Pace | None, position: int, now: float) -> float | None:
+    """The same for a queue that is staffed."""
+    if pace is None or pace.count < LEAST or now - pace.answered_at > max(STALE, 3 * pace.interval):
         return None
     return position * pace.interval
 

@@ -64,6 +64,8 @@ class OfferMade(Fact):
     waited: float
     freed_at: float | None = None
     """When a caller was waiting already: the moment that the agent became free (handover)."""
+    collected: str = ""
+    """A JSON object of what the caller typed and other systems said; empty when there is nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

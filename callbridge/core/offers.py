@@ -5,6 +5,8 @@ An offer is cancelled in our books first and on the phone second; the answer of 
 
 from __future__ import annotations
 
+import json
+
 from callbridge.core import hearing, legs, staff, visits
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, after
@@ -68,6 +70,7 @@ def make(world: World, pair: Pair) -> None:
             needs=pair.needs,
             waited=world.now - call.arrived_at,
             freed_at=freed_at,
+            collected=json.dumps(dict(call.values), separators=(",", ":")) if call.values else "",
         )
     )
 

@@ -108,10 +108,11 @@ def _of_node(at: Path, node: Node) -> Iterator[Name]:
         ("flow", "flow", node.flow),
         ("calendar", "hours", node.hours),
         ("lookup", "lookup", node.lookup),
-        ("tier", "set", node.set.tier if node.set is not None else None),
     ):
         if value is not None:
             yield (*at, field), kind, value
+    if node.set is not None and node.set.tier is not None:
+        yield (*at, "set", "tier"), "tier", node.set.tier
     for index, case in enumerate(node.branch or ()):
         yield from _of_when((*at, "branch", index, "when"), case.when)
 

@@ -298,6 +298,8 @@ def _span(text: str) -> Span:
 def _spans(value: object) -> tuple[Span, ...]:
     if value == "closed" or value is None:
         return ()
+    if isinstance(value, tuple):
+        return value  # read with its week already
     items = value if isinstance(value, list) else [value]
     spans = [_span(item) for item in items if isinstance(item, str)]
     if len(spans) < len(items):
@@ -321,8 +323,13 @@ def _days(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
     week: dict[object, object] = {}
-    for key, spans in value.items():
-        for day in _named_days(str(key)):
+    for key, hours in value.items():
+        days = _named_days(str(key))
+        try:
+            spans = _spans(hours)
+        except ValueError as wrong:
+            raise ValueError(f"{key}: {wrong}") from None
+        for day in days:
             if day in week:
                 raise ValueError(f"{day} is given twice")
             week[day] = spans

@@ -9,9 +9,12 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from callbridge.adapters.tiers import BadBook, read_book
+from callbridge.core.flow import Condition
+from callbridge.core.hours import Calendar, Span
 from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.skills import Requirement
 from callbridge.settings.faults import ConfigFaults, printable
+from callbridge.settings.journeys import DAYS
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import resolve
@@ -53,6 +56,10 @@ def summary(settings: Settings) -> Iterator[str]:
     if plan.reasons:
         yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
+    for flow in plan.flows.values():
+        yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
+    for calendar in plan.calendars.values():
+        yield f"calendar  {calendar.name}: {_week(calendar)}, {calendar.zone.key}, {len(calendar.holidays)} holidays"
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
     yield from _tier_file(settings)
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
@@ -60,6 +67,23 @@ def summary(settings: Settings) -> Iterator[str]:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
         yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"
     yield "store     " + ("Redis" if settings.redis else "memory: a restart forgets who was waiting for how long")
+
+
+def _week(calendar: Calendar) -> str:
+    """``mon-fri 08:00-18:00, sat 09:00-12:30 13:30-16:00``"""
+    runs: list[tuple[str, str, tuple[Span, ...]]] = []
+    for day, spans in zip(DAYS, calendar.week, strict=True):
+        if runs and runs[-1][2] == spans:
+            runs[-1] = runs[-1][0], day, spans
+        else:
+            runs.append((day, day, spans))
+    open_days = [(first if first == last else f"{first}-{last}", spans) for first, last, spans in runs if spans]
+    hours = [f"{days} " + " ".join(f"{_time(begin)}-{_time(end)}" for begin, end in spans) for days, spans in open_days]
+    return ", ".join(hours) or "always closed"
+
+
+def _time(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _reason(reason: Reason) -> str:
@@ -82,6 +106,10 @@ def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
             ahead = f", {duration_text(ladder.head_start)} ahead" if ladder.head_start else ""
             yield f"  {', '.join(tiers)}: {share:.0%} within {duration_text(ladder.answer_within)}{ahead}"
             yield from _windows(ladder, plan)
+        for rule in queue.overflow:
+            yield f"  overflow: {condition_text(rule.when) or 'always'} -> {_to(rule.to)} ({rule.reason})"
+        for key, flow in queue.keys.items():
+            yield f"  key {key} while waiting -> flow {flow}"
         yield ""
 
 
@@ -101,6 +129,28 @@ def _windows(ladder: Ladder, plan: Plan) -> Iterator[str]:
     if ladder.then is not None:
         then = ladder.then
         yield f"    {'then':<16} {_to(then)}"
+
+
+def condition_text(when: Condition) -> str:
+    """A condition as people read it."""
+    value = f"{when.value} {' or '.join(sorted(when.is_any))}{when.pattern}" if when.value else ""
+    queue = f"{when.queue}: " if when.queue else ""
+    parts = [
+        f"tier {' or '.join(sorted(when.tiers))}" if when.tiers else "",
+        f"language {' or '.join(sorted(when.languages))}" if when.languages else "",
+        f"{when.open} open" if when.open else "",
+        f"{when.closed} closed" if when.closed else "",
+        f"{queue}{when.waiting} or more ahead" if when.waiting is not None else "",
+        f"{queue}wait of {duration_text(when.wait)} or more" if when.wait is not None else "",
+        _staff(queue, when.agents) if when.agents is not None else "",
+        f"waited {duration_text(when.waited)}" if when.waited is not None else "",
+        value,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _staff(queue: str, most: int) -> str:
+    return f"{queue}nobody logged in" if not most else f"{queue}{most} or fewer agents logged in"
 
 
 def _to(then: Then) -> str:

@@ -64,6 +64,11 @@ CONTRACT = {
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
     "facts_lost": ("counter", {"reader"}),
+    "ewt_error_seconds": ("histogram", {"queue"}),
+    "flows_ended": ("counter", {"flow", "result"}),
+    "prompts_failed": ("counter", {"where"}),
+    "lookups": ("counter", {"lookup", "result"}),
+    "lookup_seconds": ("histogram", {"lookup"}),
 }
 
 
