@@ -306,8 +306,8 @@ class App:
         await end(self._tasks)
         await self.hooks.close()
         await self.runtime.lanes.close()
-        await self.lookups.close()
         await self.saver.close()
+        await self.lookups.close()
 
     # -- for HTTP -----------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ MOST_VALUES = 50
 LONGEST_VALUE = 100
 _NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 _LANGUAGE = re.compile("[A-Za-z0-9_-]{1,32}")
+_KEY = re.compile(r"[\w+*#.@-]{1,64}")
 _FIELD = re.compile(r"{(\w+)}")
 
 
@@ -74,9 +75,13 @@ class Lookups:
                     found = read(await self._ask(settings, order.values), self._tiers)
             except TimeoutError:
                 log.warning("a lookup failed", lookup=order.lookup, why=f"no answer within {settings.deadline:g} s")
-            except (aiohttp.ClientError, Odd, *TROUBLE) as trouble:
-                log.warning("a lookup failed", lookup=order.lookup, why=str(trouble)[:200] or type(trouble).__name__)
-        self._tell(LookedUp(at=self._now(), call=order.call, node=order.node, found=found))
+            except Odd as trouble:
+                log.warning("a lookup failed", lookup=order.lookup, why=str(trouble))
+            except (aiohttp.ClientError, ValueError, *TROUBLE) as trouble:
+                # Not its text: the address stands in it, and there the caller's number and perhaps a key.
+                status = f" {trouble.status}" if isinstance(trouble, aiohttp.ClientResponseError) else ""
+                log.warning("a lookup failed", lookup=order.lookup, why=f"{type(trouble).__name__}{status}")
+        self._tell(LookedUp(at=self._now(), call=order.call, question=order.question, found=found))
 
     async def close(self) -> None:
         if self._http is not None:
@@ -88,15 +93,15 @@ class Lookups:
         if settings.key:
             if self._redis is None:
                 raise Odd("there is no Redis")
-            # No quoting: a key is no command. What people typed is digits; a number is what the trunk sent.
-            answer: Any = await self._redis.hgetall(_filled(settings.key, values, lambda value: value))
+            answer: Any = await self._redis.hgetall(_filled(settings.key, values, _plain))
             return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in answer.items()}
-        return await self._fetch(settings, _filled(settings.url, values, lambda value: quote(value, safe="")))
+        return await self._fetch(settings, _filled(settings.url, values, _quoted))
 
     async def _fetch(self, settings: LookupSettings, url: str) -> Mapping[Any, Any]:
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=60.0), cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(limit=200, limit_per_host=50, keepalive_timeout=60.0),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         headers = {"Accept": "application/json"}
         if settings.token:
@@ -135,6 +140,20 @@ def read(answer: Mapping[Any, Any], tiers: Collection[str]) -> dict[str, str]:
             continue
         found[name] = text
     return found
+
+
+def _quoted(value: str) -> str:
+    """A value as a part of a path, which it cannot leave."""
+    if value in ("", ".", ".."):
+        raise Odd("there is nothing to ask by")
+    return quote(value, safe="", errors="replace")
+
+
+def _plain(value: str) -> str:
+    """A value as a part of a key: the caller's number is what a trunk sent."""
+    if not _KEY.fullmatch(value):
+        raise Odd("there is nothing to ask by")
+    return value
 
 
 def _filled(template: str, values: Mapping[str, str], quoted: Callable[[str], str]) -> str:

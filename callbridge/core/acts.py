@@ -11,6 +11,7 @@ from callbridge.core.events import CallAsk, CallAsked
 from callbridge.core.facts import AskGranted, AskRefused
 from callbridge.core.ids import pbx_of
 from callbridge.core.matcher import Pair
+from callbridge.core.orders import StartMusic
 from callbridge.core.plan import ToAgent, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -137,7 +138,12 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
-    call = journey.leave(world, call, "moved")
+    if call.walk is not None:
+        call = journey.leave(world, call, "moved")
+        world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
+    if call.visit is not None and call.visit.queue == queue:
+        visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+        return
     if call.visit is not None:
         visits.overflow(world, call, event.to, "moved")
         return
@@ -157,7 +163,7 @@ def _head_start(world: World, call: Call, event: CallAsked) -> None:
         _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
         return
     _grant(world, event)
-    rank = call.arrived_at + ladder.answer_within - event.seconds
+    rank = call.waiting_since + ladder.answer_within - event.seconds
     world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
 
 

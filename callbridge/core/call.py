@@ -246,6 +246,7 @@ class Walk:
     node: str = ""
     doing: Doing = Doing.SAYING
     playback: str = ""
+    """What is being said; while another system is asked: the question's id."""
     checking: bool = False
     """What was typed is being read back."""
     typed: str = ""
@@ -253,8 +254,13 @@ class Walk:
     ahead: str = ""
     """Keys pressed before anybody asked."""
     tries: int = 0
+    full: bool = False
+    """A value was complete by its length: the key ``ends`` that people press all the same means nothing then."""
+    ends: str = ""
     hops: int = 0
     """Nodes since something was heard to its end, pressed or waited for."""
+    silences: int = 0
+    """Times in a row that the caller was asked and pressed nothing."""
     due: float | None = None
     """When waiting for the caller, a prompt's end or an answer is over."""
 
@@ -308,6 +314,8 @@ class Call:
     """Seconds of advantage that a flow gave this caller in the queues to come, instead of the tier's."""
     ways: int = 0
     """Queues and flows entered so far."""
+    queued_at: float | None = None
+    """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
     far: LegId | None = None
     handed_by: str = ""
     """The agent who handed the call on last, from ``handed_queue``: to whom it comes back when nobody answers."""
@@ -324,3 +332,8 @@ class Call:
     exit: tuple[str, str] | None = None
     """While leaving: the context and extension of the dialplan."""
     deadline: float | None = None
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when the caller waits for a person."""
+        return self.arrived_at if self.queued_at is None else self.queued_at

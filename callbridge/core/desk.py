@@ -183,7 +183,7 @@ def _place_anew(world: World, call_id: str) -> None:
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:
         head_start = ladder.head_start if visit.head_start is None else visit.head_start
-        rank = call.arrived_at + ladder.answer_within - head_start
+        rank = call.waiting_since + ladder.answer_within - head_start
         call = evolve(call, visit=evolve(visit, rank=rank))
     if call.phase is Phase.WAITING:
         visits.wait(world, call)

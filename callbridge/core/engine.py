@@ -79,8 +79,8 @@ def step(world: World, event: AnyEvent) -> Outcome:
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
-        _look_again(world, event)
-        faults = _match(world)
+        faults = _look_again(world, event)
+        faults += _match(world)
     except BaseException:
         world.undo_to(mark)
         raise
@@ -89,17 +89,24 @@ def step(world: World, event: AnyEvent) -> Outcome:
     return outcome
 
 
-def _look_again(world: World, event: AnyEvent) -> None:
+def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
     """What may send waiting callers elsewhere has changed: who is logged in, a switch, the clock on the wall."""
-    if not world.staffing_changed and not isinstance(event, SwitchTurned | ClockMoved):
-        return
+    staffing = world.staffing_changed and world.matcher.know_agents
+    if not staffing and not isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
+        return []
     world.staffing_changed = False
-    ruled = {queue.name for queue in world.plan.queues.values() if queue.overflow}
-    if not ruled or not world.matcher.know_agents:
-        return
-    for call in world.calls.values():
-        if call.phase is Phase.WAITING and call.visit is not None and call.visit.queue in ruled:
-            visits.wait(world, call)
+    faults: list[tuple[str, str]] = []
+    for queue in world.plan.queues.values():
+        if not any(rule.when.of_the_house for rule in queue.overflow):
+            continue
+        for key in world.line(queue.name).calls:
+            mark = world.mark()
+            try:
+                visits.look_again(world, world.calls[key])
+            except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+                world.undo_to(mark)
+                faults.append(("call", key))
+    return faults
 
 
 def _match(world: World) -> list[tuple[str, str]]:

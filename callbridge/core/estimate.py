@@ -6,7 +6,6 @@ one figure that is measured, not modelled. A caller's wait is the pace times tho
 
 from __future__ import annotations
 
-from callbridge.core.agent import Intent
 from callbridge.core.call import Call
 from callbridge.core.pace import Pace
 from callbridge.core.rows import evolve
@@ -37,6 +36,13 @@ def answered(world: World, queue: str) -> None:
     world.paces.put(queue, pace)
 
 
+def left(world: World, queue: str) -> None:
+    """A caller of this queue went unanswered: when nobody is left to wait, the time to the next answer says nothing."""
+    known = world.paces.get(queue)
+    if known is not None and known.others and not waiting(world, queue):
+        world.paces.put(queue, evolve(known, others=False))
+
+
 def expected(world: World, queue: str, position: int) -> float | None:
     """Seconds until whoever stands at ``position`` (the first is 1) is answered; None when it is not to be trusted."""
     pace = world.paces.get(queue)
@@ -52,22 +58,17 @@ def at_pace(pace: Pace | None, position: int, now: float) -> float | None:
 
 def waiting(world: World, queue: str) -> int:
     """Callers in the queue now."""
-    return sum(tally.offered - tally.ended for tally in world.tallies.rows().values() if tally.queue == queue)
+    return world.line(queue).count
 
 
 def position(world: World, call: Call) -> int:
     """Who is served next is at 1."""
     visit = call.visit
     assert visit is not None, "only who waits has a position"
-    mine = visit.rank, call.id
-    others = (other for other in world.calls.rows().values() if other.visit is not None and other.visit.queue == visit.queue)
-    return 1 + sum((other.visit.rank, other.id) < mine for other in others if other.visit is not None)
+    return 1 + world.line(visit.queue).before(visit.rank, call.id)
 
 
 def staffed(world: World, queue: str) -> int:
     """Agents logged in who fit some step of the queue."""
     plan = world.plan.queues.get(queue)
-    if plan is None:
-        return 0
-    logged_in = (agent for agent in world.agents.rows().values() if agent.intent is not Intent.LOGGED_OUT)
-    return sum(world.matcher.serves(agent.profile, plan) for agent in logged_in)
+    return world.matcher.staffed(plan) if plan is not None else 0

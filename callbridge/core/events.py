@@ -166,7 +166,7 @@ class LookedUp(Event):
     """The answer to LookUp; ``found`` is None when there was none in time, or nobody could read it."""
 
     call: str
-    node: str
+    question: str
     found: Mapping[str, str] | None
 
 

@@ -77,8 +77,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             agent = world.agent_at(phone)
             if agent is not None:
                 staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
-        case LookUp(call=call, node=node):
-            journey.looked_up(world, LookedUp(at=world.now, call=call, node=node, found=None))
+        case LookUp(call=call, question=question):
+            journey.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
 
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
@@ -109,14 +109,18 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     call = world.calls.get(known.call)
     if known.role in (Role.CONSULT, Role.FEATURE):
         legs.hang_up(world, leg)
-    if call is None or call.leg != leg or call.visit is None or event.status == 404:
+    waits = call is not None and (call.visit is not None or call.walk is not None)
+    if call is None or call.leg != leg or not waits or event.status == 404:
         return
     _gave_up(world, call.id, event.order, event)
+    if call.walk is not None:
+        call = evolve(journey.leave(world, call, "failed"), phase=after(call.phase, Move.QUEUE))
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
     if call.phase is Phase.WAITING:
-        call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
+        if call.visit is not None:
+            call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
         visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")
 
 

@@ -113,6 +113,11 @@ class Condition:
     """The value of this name is one of these, or has this pattern."""
     languages: frozenset[str] = frozenset()
 
+    @property
+    def of_the_house(self) -> bool:
+        """Whether something besides the caller and the time waited decides: who is logged in, hours, the pace."""
+        return bool(self.open or self.closed) or self.agents is not None or self.wait is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
@@ -181,20 +186,16 @@ def leads_to(node: Node) -> list[str]:
             return []
 
 
-def takes_keys(node: Node) -> bool:
-    """Whether a caller can do something there: a circle of nodes without one would go round for ever."""
-    return isinstance(node, Menu | Collect)
-
-
 # -- patterns of digits, as dialplans write them ----------------------------------------------------------------------
 
-_PATTERN = re.compile(r"(?:[0-9XZN*#]|\[[0-9*#]+(?:-[0-9])?[0-9*#]*\])+[.]?")
+_PATTERN = re.compile(r"(?:[0-9XZN*#]|\[(?:[0-9]-[0-9]|[0-9*#])+\])+[.]?")
 _CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "\\#"}
 
 
 def is_pattern(text: str) -> bool:
     """Whether this is a pattern: ``X`` any digit, ``Z`` 1-9, ``N`` 2-9, ``[1-5]``, and at the end ``.`` for one or more."""
-    return _PATTERN.fullmatch(text) is not None
+    ranges = re.findall(r"([0-9])-([0-9])", text)
+    return _PATTERN.fullmatch(text) is not None and all(begin <= end for begin, end in ranges)
 
 
 def fits(pattern: str, digits: str) -> bool:

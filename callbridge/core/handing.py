@@ -184,7 +184,7 @@ def _arrived(world: World, call: Call, handing: Handing, leg: LegId) -> None:
             agent=handing.agent,
             queue=handing.queue,
             leg=leg,
-            waited=world.now - call.arrived_at,
+            waited=world.now - call.waiting_since,
         )
     )
 

@@ -20,8 +20,6 @@ from callbridge.core.plan import Announcements, QueuePlan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
-DOWN_CHECK = 1.0
-"""Seconds between looks while nothing can be said."""
 _WAITING = (Phase.WAITING, Phase.OFFERED)
 
 
@@ -63,10 +61,8 @@ def deadline_passed(world: World, call: Call) -> None:
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if hearing is None or hearing.at is None or hearing.at > world.now:
         return
-    if visit is None or queue is None or call.phase not in _WAITING:
+    if visit is None or queue is None or call.phase not in _WAITING or pbx_of(call.leg) in world.down:
         world.calls.put(call.id, evolve(call, hearing=evolve(hearing, at=None)))
-    elif pbx_of(call.leg) in world.down:
-        world.calls.put(call.id, evolve(call, hearing=evolve(hearing, at=world.now + DOWN_CHECK)))
     elif hearing.playback:
         world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
         _music(world, call, queue, hearing)
@@ -142,6 +138,7 @@ def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing:
             parts = [plan.position, plan.wait if minutes is not None else ""]
             media = spoken(",".join(part for part in parts if part), known | dict(call.values))
             hearing = evolve(hearing, told_at=world.now, minutes=minutes if minutes is not None else hearing.minutes)
+    media = spoken(media, dict(call.values))
     if not media:
         world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
         return

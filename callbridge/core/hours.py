@@ -35,9 +35,9 @@ class Calendar:
     def changes_after(self, wall: float) -> float:
         """The next beginning or end of a span after ``wall``; at the latest the day after tomorrow's midnight."""
         today = datetime.fromtimestamp(wall, self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        moments = [(today + timedelta(days=2)).timestamp()]
+        moments = [_real(today + timedelta(days=2))]
         for day in (today, today + timedelta(days=1)):
-            moments += [(day + timedelta(minutes=minute)).timestamp() for span in self.spans(day) for minute in span]
+            moments += [_real(day + timedelta(minutes=minute)) for span in self.spans(day) for minute in span]
         return min(moment for moment in moments if moment > wall)
 
     def opens_after(self, wall: float, days: int = 14) -> float | None:
@@ -47,8 +47,19 @@ class Calendar:
         today = datetime.fromtimestamp(wall, self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
         for ahead in range(days + 1):
             day = today + timedelta(days=ahead)  # on the wall's clock, so a day of 23 or 25 hours is one day
-            begins = sorted((day + timedelta(minutes=begin)).timestamp() for begin, end in self.spans(day) if begin < end)
+            begins = sorted(_real(day + timedelta(minutes=begin)) for begin, end in self.spans(day) if begin < end)
             later = next((begin for begin in begins if begin > wall), None)
             if later is not None:
                 return later
         return None
+
+
+def _real(moment: datetime) -> float:
+    """When the clock on the wall shows this. In the hour that is left out in spring it never does: then, when that is over."""
+    late = moment.timestamp()
+    if datetime.fromtimestamp(late, moment.tzinfo).replace(tzinfo=None) == moment.replace(tzinfo=None):
+        return late
+    early = moment.replace(fold=1).timestamp()
+    new = datetime.fromtimestamp(late, moment.tzinfo).utcoffset()
+    minutes = range(int(early), int(late) + 1, 60)
+    return float(next(each for each in minutes if datetime.fromtimestamp(each, moment.tzinfo).utcoffset() == new))

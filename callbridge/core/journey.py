@@ -45,6 +45,7 @@ LOOKUP_SLACK = 1.0
 """Seconds beyond a lookup's own deadline after which its answer is not waited for any more."""
 MOST_NODES = 50
 """Nodes without a word heard, a key pressed or a moment waited, after which a flow goes round for ever."""
+MOST_SILENCES = 20
 MOST_AHEAD = 20
 DOWN_CHECK = 1.0
 
@@ -100,7 +101,7 @@ def pressed(world: World, event: DigitPressed) -> None:
         flow = flow_of(world, call.walk)
         node = flow.nodes.get(call.walk.node) if flow is not None else None
         if flow is not None and node is not None:
-            _key(world, evolve(call, walk=evolve(call.walk, hops=0)), flow, node, event.digit)
+            _key(world, evolve(call, walk=evolve(call.walk, hops=0, silences=0)), flow, node, event.digit)
     elif call.walk is None and call.visit is not None:
         visits.key_pressed(world, call, event.digit)
 
@@ -109,8 +110,10 @@ def looked_up(world: World, event: LookedUp) -> None:
     """Another system answered, or did not."""
     call = world.calls.get(event.call)
     walk = call.walk if call is not None and call.phase is Phase.FLOW else None
-    flow = flow_of(world, walk) if walk is not None else None
-    if call is not None and walk is not None and flow is not None and walk.doing is Doing.LOOKING and walk.node == event.node:
+    if call is None or walk is None or walk.doing is not Doing.LOOKING or walk.playback != event.question:
+        return  # too late, or an answer to another time at this node
+    flow = flow_of(world, walk)
+    if flow is not None:
         _found(world, call, flow, event.found)
 
 
@@ -124,7 +127,12 @@ def mend(world: World, call: Call) -> None:
     call = _hush(world, call)
     if isinstance(flow.nodes.get(walk.node), Lookup):  # silent for a moment already
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    _arrive(world, evolve(call, walk=evolve(walk, playback="", typed="", checking=False)), flow, walk.node or flow.start)
+    _arrive(
+        world,
+        evolve(call, walk=evolve(walk, playback="", typed="", checking=False)),
+        flow,
+        walk.node if walk.node in flow.nodes else flow.start,
+    )
 
 
 def hung_up(world: World, call: Call) -> Call:
@@ -279,7 +287,7 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     """Say it, then go on with the node; at once when there is nothing to say."""
     walk = call.walk
     assert walk is not None
-    media = spoken(media, dict(call.values))
+    media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
     if not media:
         _said(world, call, flow, node)
         return
@@ -290,7 +298,7 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
 
 def _hush(world: World, call: Call) -> Call:
     walk = call.walk
-    if walk is None or not walk.playback:
+    if walk is None or not walk.playback or walk.doing is Doing.LOOKING:
         return call
     world.order(StopPlaying(leg=call.leg, playback=walk.playback))
     return evolve(call, walk=evolve(walk, playback=""))
@@ -315,7 +323,7 @@ def _listen(world: World, call: Call, flow: Flow, node: Menu | Collect) -> None:
     walk = call.walk
     assert walk is not None
     world.order(StartMusic(leg=call.leg, music=flow.music))
-    seconds = node.gap if isinstance(node, Collect) and walk.typed else node.wait
+    seconds = node.gap if isinstance(node, Collect) and walk.typed and not walk.checking else node.wait
     _put(world, evolve(call, walk=evolve(walk, doing=Doing.LISTENING, due=world.now + seconds)))
 
 
@@ -329,6 +337,10 @@ def _put(world: World, call: Call) -> None:
 def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
     walk = call.walk
     assert walk is not None
+    if walk.full and key == walk.ends:
+        world.calls.put(call.id, evolve(call, walk=evolve(walk, full=False)))
+        return
+    call = evolve(call, walk=evolve(walk, full=False))
     match node:
         case Menu() | Collect() if walk.doing is not Doing.LOOKING:
             saying = walk.doing is Doing.SAYING
@@ -340,11 +352,17 @@ def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
             else:
                 _typed(world, call, flow, node, key, saying=saying)
         case Play() if node.interrupt:
-            _said(world, _hush(world, evolve(call, walk=evolve(walk, ahead=(walk.ahead + key)[:MOST_AHEAD]))), flow, node)
+            _said(world, _hush(world, _ahead(call, key)), flow, node)
         case Goodbye():
             pass
         case _:
-            world.calls.put(call.id, evolve(call, walk=evolve(walk, ahead=(walk.ahead + key)[:MOST_AHEAD])))
+            world.calls.put(call.id, _ahead(call, key))
+
+
+def _ahead(call: Call, key: str) -> Call:
+    """The key is kept for the next node that asks for one."""
+    assert call.walk is not None
+    return evolve(call, walk=evolve(call.walk, ahead=(call.walk.ahead + key)[:MOST_AHEAD]))
 
 
 def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
@@ -364,7 +382,7 @@ def _typed(world: World, call: Call, flow: Flow, node: Collect, key: str, *, say
     call = evolve(call, walk=evolve(walk, typed=(walk.typed + key)[:MOST_DIGITS]))
     assert call.walk is not None
     if len(call.walk.typed) >= node.most:
-        _entered(world, call, flow, node)
+        _entered(world, evolve(call, walk=evolve(call.walk, full=True, ends=node.ends)), flow, node)
     elif saying:
         _listen(world, call, flow, node)
     else:
@@ -394,9 +412,14 @@ def _confirmed(world: World, call: Call, flow: Flow, node: Collect, key: str) ->
 
 
 def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
-    """No key came in time."""
+    """No key came in time. Whoever is asked so often and never presses one is not there, or cannot."""
     walk = call.walk
     assert walk is not None
+    if walk.silences >= MOST_SILENCES:
+        _fail(world, call)
+        return
+    walk = evolve(walk, silences=walk.silences + 1)
+    call = evolve(call, walk=walk)
     if isinstance(node, Collect) and walk.typed and not walk.checking:
         _entered(world, call, flow, node)
     elif isinstance(node, Collect) and walk.checking:
@@ -430,11 +453,14 @@ def _look_up(world: World, call: Call, flow: Flow, node: Lookup) -> None:
     walk = call.walk
     assert walk is not None
     limit = world.plan.lookups.get(node.lookup, 0.0)
-    known = dict(call.values) | {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id}
-    world.order(LookUp(lookup=node.lookup, call=call.id, node=walk.node, values=known))
+    about = {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id, "language": call.language}
+    known = dict(call.values) | about
+    question = world.mint("lookup")
+    world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=known))
     if limit > 1.0:
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    _put(world, evolve(call, walk=evolve(walk, doing=Doing.LOOKING, due=world.now + limit + LOOKUP_SLACK, tries=0)))
+    walk = evolve(walk, doing=Doing.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0)
+    _put(world, evolve(call, walk=walk))
 
 
 def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None) -> None:
@@ -455,6 +481,7 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
             lasted=max(0.0, world.now - began),
         )
     )
+    call = evolve(call, walk=evolve(walk, playback=""))
     if found is None:
         _go(world, call, flow, node.otherwise)
         return

@@ -84,6 +84,8 @@ class Matcher:
         self._group_of: dict[str, _Group] = {}
         self._logged_in: list[int] = []
         """Agents logged in, by profile."""
+        self._staffed: dict[str, int] = {}
+        """Agents logged in who fit a queue, where that was asked since it last changed."""
         self._stirred_agents: set[str] = set()
         self._stirred_groups: set[GroupKey] = set()
         self._closed: set[str] = set()
@@ -140,6 +142,7 @@ class Matcher:
     def log(self, profile: Profile, change: int) -> None:
         """An agent of this profile logged in (+1) or out (-1)."""
         number = self.profile_number(profile)
+        self._staffed.clear()
         before = self._logged_in[number]
         self._logged_in[number] = before + change
         if (before == 0) != (before + change == 0):
@@ -178,6 +181,15 @@ class Matcher:
             for step in ladder.steps
         )
 
+    def staffed(self, queue: QueuePlan) -> int:
+        """How many agents are logged in who fit some step of the queue."""
+        found = self._staffed.get(queue.name)
+        if found is None:
+            numbers = [number for number, count in enumerate(self._logged_in) if count]
+            found = sum(self._logged_in[number] for number in numbers if self.serves(self._profile_list[number], queue))
+            self._staffed[queue.name] = found
+        return found
+
     def ladder(self, queue: str, tier: str) -> Ladder | None:
         found = self.plan.queues.get(queue)
         if found is None:
@@ -195,6 +207,7 @@ class Matcher:
     def adopt(self, plan: Plan) -> None:
         """A new plan: requirements in force are worked out anew."""
         self.plan = plan
+        self._staffed.clear()
         self._resolve_all()
         self._stirred_groups.update(self._filled)
 

@@ -68,7 +68,7 @@ def make(world: World, pair: Pair) -> None:
             leg=leg,
             tier=call.tier,
             needs=pair.needs,
-            waited=world.now - call.arrived_at,
+            waited=world.now - call.waiting_since,
             freed_at=freed_at,
             collected=json.dumps(dict(call.values), separators=(",", ":")) if call.values else "",
         )
@@ -128,7 +128,7 @@ def joined(world: World, call: Call) -> None:
     queue = call.visit.queue
     end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
     call = visits.end_visit(world, call, Outcome.ANSWERED)
-    waited = world.now - call.arrived_at
+    waited = world.now - call.waiting_since
     segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
     world.calls.put(
         call.id,

@@ -151,7 +151,8 @@ class LookUp:
 
     lookup: str
     call: str
-    node: str
+    question: str
+    """Its id, which the answer bears."""
     values: Mapping[str, str]
     """What the question may hold: ``caller``, ``entry``, ``tier`` and all that the caller typed."""
     legs: tuple[LegId, ...] = ()

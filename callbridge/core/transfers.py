@@ -7,9 +7,9 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
-from callbridge.core import calls, handing, legs, segments, staff, visits
+from callbridge.core import calls, handing, hearing, journey, legs, segments, staff, visits
 from callbridge.core.agent import Agent
-from callbridge.core.call import Call, Move, after
+from callbridge.core.call import Call, Move, Phase, after
 from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
 from callbridge.core.facts import CallTransferred
 from callbridge.core.ids import LegId
@@ -141,7 +141,16 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
-    world.calls.put(call.id, evolve(call, leg=by))
+    call = evolve(call, leg=by)
+    world.calls.put(call.id, call)
+    if call.phase is Phase.FLOW:
+        journey.mend(world, call)
+    elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
+        queue = world.plan.queues.get(call.visit.queue)
+        world.order(StartMusic(leg=by, music=queue.music if queue is not None else "default"))
+        if call.hearing is not None:
+            call = evolve(call, hearing=evolve(call.hearing, playback=""))
+        world.calls.put(call.id, hearing.resume(world, call))
 
 
 def _match_halves(world: World, pair: str) -> None:

@@ -7,7 +7,7 @@ from callbridge.core.call import Call, Move, Outcome, Phase, Visit, Walk, after
 from callbridge.core.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import LeaveToDialplan, StartMusic, StopMusic
-from callbridge.core.plan import Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.plan import Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.tally import ended, offered, tally_key
 from callbridge.core.world import World
@@ -25,9 +25,12 @@ def begin_visit(world: World, call: Call, queue: str, *, head_start: float | Non
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None or call.ways >= MOST_WAYS:
         why = "unknown_queue" if ladder is None else "too_many_ways"
-        return leave(world, evolve(call, visit=None), world.plan.fallback_context, call.entry, why)
+        call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
+        return leave(world, call, world.plan.fallback_context, call.entry, why)
+    if call.queued_at is None:  # who came straight here waits since the arrival, wherever in the PBX that was
+        call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
     head_start = call.head_start if head_start is None else head_start
-    rank = call.arrived_at + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+    rank = call.waiting_since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
     expected = estimate.expected(world, queue, estimate.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
@@ -48,7 +51,7 @@ def wait(world: World, call: Call) -> Call:
         call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
         return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
     queue = world.plan.queues[visit.queue]
-    rule = next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
+    rule = _rule(world, call, queue)
     if rule is not None:
         return overflow(world, call, rule.to, rule.reason)
     key = call.hearing.key if call.hearing is not None else ""
@@ -82,6 +85,18 @@ def wait(world: World, call: Call) -> Call:
     return call
 
 
+def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
+    return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
+
+
+def look_again(world: World, call: Call) -> None:
+    """Something in the house has changed: does a rule lead this waiting caller out now?"""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    rule = _rule(world, call, queue) if queue is not None and call.phase is Phase.WAITING else None
+    if rule is not None:
+        overflow(world, call, rule.to, rule.reason)
+
+
 def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
     """Out of the queue: on to the next one with the arrival time kept, into a flow, or out to the dialplan."""
     match then:
@@ -110,6 +125,7 @@ def _music(world: World, call: Call) -> str:
 def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     """The caller is in a flow from now on; ``journey`` takes the first step when the deadline, which is now, is met."""
     flow = world.plan.flows.get(name)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE))
     if flow is None or call.ways >= MOST_WAYS:
         if call.visit is not None:
             call = end_visit(world, call, Outcome.FAILED, reason="flow_removed")
@@ -127,7 +143,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.hearing is None:
+    if queue is None or key not in queue.keys or call.hearing is None or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, key, queue.keys[key])
@@ -173,12 +189,14 @@ def end_visit(
     assert visit is not None, "a visit ends exactly once"
     at = world.now if at is None else at
     call = hearing.end(world, call)
-    waited = max(0.0, at - call.arrived_at)
+    waited = max(0.0, at - call.waiting_since)
     ladder = world.matcher.ladder(visit.queue, call.tier)
     within = outcome is Outcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     if outcome is Outcome.ANSWERED:
         estimate.answered(world, visit.queue)
+    else:
+        estimate.left(world, visit.queue)
     world.tell(
         VisitEnded(
             seq=world.next_seq(),
@@ -204,7 +222,7 @@ def abandoned(world: World, call: Call, at: float) -> Outcome:
     """Which kind of abandon a hang-up at this moment is."""
     assert call.visit is not None
     queue = world.plan.queues.get(call.visit.queue)
-    short = queue is not None and at - call.arrived_at < queue.short_abandon
+    short = queue is not None and at - call.waiting_since < queue.short_abandon
     return Outcome.SHORT_ABANDONED if short else Outcome.ABANDONED
 
 

@@ -12,13 +12,14 @@ from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.agent import Agent, Intent, eligible
-from callbridge.core.call import Call, Phase
+from callbridge.core.call import Call, Phase, Visit
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
 from callbridge.core.facts import AnyFact
 from callbridge.core.flow import Flow
 from callbridge.core.ids import LegId, leg_id, pbx_of
 from callbridge.core.leg import Leg
+from callbridge.core.line import Line
 from callbridge.core.matcher import Matcher
 from callbridge.core.orders import Order
 from callbridge.core.pace import Pace
@@ -147,6 +148,7 @@ class World:
         self.staffing_changed = False
         """Somebody logged in or out, or changed skills, since the engine looked."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
+        self._lines: dict[str, Line] = {}
         self._deadlines: list[tuple[float, str, str]] = []
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
@@ -194,6 +196,10 @@ class World:
 
     def tally(self, queue: str, day: str) -> Tally:
         return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
+
+    def line(self, queue: str) -> Line:
+        """Who has a visit in this queue."""
+        return self._lines.get(queue) or Line()
 
     def flow(self, name: str, version: str) -> Flow | None:
         """This version of a flow as long as a caller is in it; else the one in force."""
@@ -294,6 +300,16 @@ class World:
         if at is not None and (old is None or old.deadline != at or at <= self.now):
             heappush(self._deadlines, (at, kind, key))
 
+    def _stand_in_line(self, key: str, old: Visit | None, new: Visit | None) -> None:
+        if old is not None and new is not None and (old.queue, old.rank) == (new.queue, new.rank):
+            return
+        if old is not None:
+            self._lines[old.queue].remove(old.rank, key)
+            if not self._lines[old.queue].count:
+                del self._lines[old.queue]
+        if new is not None:
+            self._lines.setdefault(new.queue, Line()).add(new.rank, key)
+
     def _arm_hearing(self, key: str, old: Call | None, new: Call | None) -> None:
         before = old.hearing.at if old is not None and old.hearing is not None else None
         at = new.hearing.at if new is not None and new.hearing is not None else None
@@ -305,6 +321,7 @@ class World:
     def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
         self._arm("call", key, old, new)
         self._arm_hearing(key, old, new)
+        self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
             self.matcher.wait(key, (pbx_of(new.leg), visit.queue, new.tier, visit.window), visit.rank)

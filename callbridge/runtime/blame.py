@@ -20,6 +20,8 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
     """The (kind, id) to give up when a step about this event raised; None when it is about nothing of ours."""
     match event:
         case DeadlinePassed(kind=kind, id=key):
+            if kind == "hearing":
+                return ("call", key)
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
         case AgentAsked(agent=agent):
             return ("agent", agent) if agent in world.agents else None

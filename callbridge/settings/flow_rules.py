@@ -32,9 +32,27 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             if to not in written:
                 yield document.at(node_at, f"no such node: {to!r}", did_you_mean(to, list(written)))
     yield from _circles(settings, document)
+    yield from _own_overflow(settings, document)
+    yield from _lookups(settings, document)
     for index, queue in settings.queues.items():
         if queue.keys and len(queue.keys) > len(core.KEYS):
             yield document.at(("queues", index, "keys"), "more keys than a phone has")
+
+
+def _own_overflow(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A rule that leads into its own queue would hold there at once again."""
+    for name in settings.queues:
+        own = settings.queues[name].overflow
+        at: Path = ("queues", name, "overflow") if own is not None else ("queue_defaults", "overflow")
+        for index, rule in enumerate(own if own is not None else settings.queue_defaults.overflow or ()):
+            if rule.queue == name:
+                yield document.at((*at, index, "queue"), f"leads queue {name!r} into itself")
+
+
+def _lookups(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    for name, lookup in settings.lookups.items():
+        if lookup.redis is not None and settings.redis is None:
+            yield document.at(("lookups", name, "redis"), "there is no section 'redis:'")
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -150,7 +168,7 @@ def _reached(start: str, nodes: Mapping[str, core.Node]) -> set[str]:
 
 
 def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A circle without a key in it goes round for ever, though nobody does anything; through other flows, too."""
+    """A circle that nobody leaves who does nothing goes round for ever; through other flows, too."""
     nodes: dict[tuple[str, str], core.Node] = {}
     starts: dict[str, tuple[str, str]] = {}
     for name, flow in settings.flows.items():
@@ -160,9 +178,8 @@ def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
             starts[name] = (name, flow.start or next(iter(made)))
     ways: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for place, node in nodes.items():
-        if core.takes_keys(node):
-            # A silent caller is led on by `otherwise` only, and that after a while each time.
-            ways[place] = []
+        if isinstance(node, core.Menu | core.Collect):
+            ways[place] = [(place[0], node.otherwise)]  # where somebody is led who does nothing
         elif isinstance(node, core.IntoFlow):
             ways[place] = [starts[node.flow]] if node.flow in starts else []
         else:
@@ -188,6 +205,7 @@ def _circle_from(
             on_path.discard(path.pop())
             done.add(place)
         elif place in on_path:
+            done.update(on_path)
             return path[path.index(place) :]
         elif place not in done:
             path.append(place)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
@@ -61,8 +62,11 @@ class When(Section):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_fields_set:
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if not given:
             raise ValueError("is an empty condition: it would always hold")
+        if given == {"queue"}:
+            raise ValueError("what of the queue? waiting, wait or agents")
         if (self.is_any is not None or self.pattern is not None) and self.value is None:
             raise ValueError("'is' and 'pattern' are about a value: value: NAME")
         if self.value is not None and self.is_any is None and self.pattern is None:
@@ -371,6 +375,16 @@ class Lookup(Section):
     def _one(self) -> Self:
         if (self.url is None) == (self.redis is None):
             raise ValueError("expected either url: https://... or redis: key")
+        if self.url is not None and "{" in urlsplit(self.url).netloc:
+            raise ValueError("url: a value may stand behind the host only: else callers could choose whom we ask")
+        if self.redis is not None and not re.match(r"[^{]{2,}", self.redis):
+            raise ValueError("redis: begin with text of your own, such as customers:{caller}: else callers could choose any key")
+        if self.token is not None and not (
+            self.token.get_secret_value().isascii() and self.token.get_secret_value().isprintable()
+        ):
+            raise ValueError("token: no HTTP header can carry it")
+        if self.token is not None and self.url is not None and "@" in urlsplit(self.url).netloc:
+            raise ValueError("url: a name in it does not go with a token")
         if self.deadline > 10:
             raise ValueError("deadline: a caller does not wait for more than 10 s")
         return self

@@ -76,10 +76,14 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
     for level in (settings.queue_defaults, settings.queues[name]):
         given.update({field: value for field in _OF_QUEUE if (value := getattr(level, field)) is not None})
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
-        if level.announce is not None:
-            given["announcements"] = _announcements(level.announce)
         if level.overflow is not None:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
+    announced = {}
+    for level in (settings.queue_defaults, settings.queues[name]):
+        if level.announce is not None:
+            announced.update({field: getattr(level.announce, field) for field in level.announce.model_fields_set})
+    if announced:
+        given["announcements"] = _announcements(Announce.model_construct(**announced))
     if "wrap_up" in given:
         given.setdefault("wrap_up_most", given["wrap_up"])
     known = {field.name for field in fields(core.QueuePlan)}

@@ -63,12 +63,12 @@ async def asked(settings: LookupSettings, *, redis: Any = None, caller: str = "+
     lookups = Lookups(told.append, lambda: 5.0, redis=redis)
     lookups.adopt([settings], TIERS)
     try:
-        await lookups.perform(LookUp(lookup="crm", call="c1", node="who", values={"caller": caller}))
+        await lookups.perform(LookUp(lookup="crm", call="c1", question="q1", values={"caller": caller}))
     finally:
         await lookups.close()
     (event,) = told
     assert isinstance(event, LookedUp)
-    assert (event.call, event.node, event.at) == ("c1", "who", 5.0)
+    assert (event.call, event.question, event.at) == ("c1", "q1", 5.0)
     return event
 
 
@@ -100,6 +100,21 @@ async def test_what_cannot_be_used_is_no_answer(system: System, status: int, ans
     system.status, system.answer = status, answer
     assert (await asked(crm(system))).found is None
     assert len(system.paths) == 1, "nobody is followed elsewhere"
+
+
+@pytest.mark.parametrize("caller", ["", ".", ".."])
+async def test_a_number_that_would_change_the_path_is_not_asked_about(system: System, caller: str) -> None:
+    assert (await asked(crm(system), caller=caller)).found is None
+    assert system.paths == []
+
+
+@pytest.mark.parametrize("caller", ["\ud800", "x" * 3000])
+async def test_any_number_is_told_an_answer(system: System, caller: str) -> None:
+    assert (await asked(crm(system), caller=caller)).found is not None
+
+
+async def test_what_no_header_can_carry_is_no_answer(system: System) -> None:
+    assert (await asked(crm(system, token="a\nb"))).found is None
 
 
 async def test_nobody_known_is_an_answer(system: System) -> None:

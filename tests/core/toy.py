@@ -229,9 +229,9 @@ class Toy:
             case InspectPhone(phone=phone):
                 there = tuple(channel.leg for channel in self.channels.values() if channel.phone == phone)
                 self.soon(lambda at: PhoneInspected(at=at, phone=phone, legs=there))
-            case LookUp(call=call, node=node):
+            case LookUp(call=call, question=question):
                 if not self.knows_nothing:
-                    self.soon(lambda at: LookedUp(at=at, call=call, node=node, found=self.knows))
+                    self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))
             case _ if order.leg not in self.channels:
                 self._refuse(order, 404)
             case Answer(leg=leg):

@@ -111,6 +111,13 @@ WRONG = [
     ("both", ('{url: "https://crm.example/{caller}"', '{redis: x, url: "https://crm.example/{caller}"'), "cb.yaml:8: lookups.crm: expected either url: https://... or redis: key"),
     ("patience", ("deadline: 500ms", "deadline: 60s"), "cb.yaml:8: lookups.crm: deadline: a caller does not wait for more than 10 s"),
     ("empty", ("when: {waited: 90s}", "when: {}"), "cb.yaml:42: queues.support.overflow[1].when: is an empty condition: it would always hold"),
+    ("descending", ('"NXX."', '"[9-1]"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not '[9-1]'"),
+    ("itself", ("{when: {waited: 90s}, queue: general}", "{when: {closed: office}, queue: support}"), "cb.yaml:42: queues.support.overflow[1].queue: leads queue 'support' into itself"),
+    ("null", ("when: {waited: 90s}", "when: {tiers: }"), "cb.yaml:42: queues.support.overflow[1].when: is an empty condition: it would always hold"),
+    ("only a queue", ("when: {waited: 90s}", "when: {queue: general}"), "cb.yaml:42: queues.support.overflow[1].when: what of the queue? waiting, wait or agents"),
+    ("no redis", ('{url: "https://crm.example/{caller}"', '{redis: "c:{caller}"'), "cb.yaml:8: lookups.crm.redis: there is no section 'redis:'"),
+    ("any key", ('{url: "https://crm.example/{caller}"', '{redis: "{caller}"'), "cb.yaml:8: lookups.crm: redis: begin with text of your own, such as customers:{caller}: else callers could choose any key"),
+    ("any host", ("https://crm.example/{caller}", "https://{caller}/x"), "cb.yaml:8: lookups.crm: url: a value may stand behind the host only: else callers could choose whom we ask"),
     ("pressed", ("keys: {5: second}", "keys: {5: thrd}"), "cb.yaml:40: queues.support.keys.5: no such flow: 'thrd' (hint: known: door, second)"),
     ("entry", ("door: {flow: door}", "door: {flow: door, queue: support}"), "cb.yaml:1: entries.door: expected either {queue: NAME} or {flow: NAME}"),
 ]  # fmt: skip
@@ -136,8 +143,21 @@ def test_a_circle_without_a_key_is_refused(write: Write, nodes: str, path: str) 
     assert [fault for fault in faults if f"goes round for ever: {path}" in fault]
 
 
-def test_a_circle_in_which_a_caller_is_asked_is_right(write: Write) -> None:
-    right(write(("otherwise: wait\n      number", "otherwise: ask\n      number"), text=WHOLE))
+def test_a_circle_that_only_a_key_leaves_is_refused_too(write: Write) -> None:
+    faults = told(write(("otherwise: wait\n      number", "otherwise: ask\n      number"), text=WHOLE))
+    assert [fault.split(": ", 1)[1] for fault in faults] == ["flows.door.nodes.ask: goes round for ever: door/ask -> door/ask"]
+
+
+def test_a_circle_by_a_key_is_right(write: Write) -> None:
+    right(write(('"*": other}', '"*": ask}'), text=WHOLE))
+
+
+def test_announcements_of_a_queue_are_added_to_those_of_all(write: Write) -> None:
+    text = WHOLE.replace("queues:\n", "queue_defaults: {announce: {periodic: [a, b], greeting: all}}\nqueues:\n", 1)
+    plan = right(write(text=text)).plan()
+    assert plan.queues["support"].announcements.greeting == "sound:hello"
+    assert plan.queues["support"].announcements.periodic == ("sound:a", "sound:b")
+    assert plan.queues["general"].announcements.greeting == "sound:all"
 
 
 def test_nodes_and_flows_that_nothing_leads_to_are_doubted(write: Write) -> None:

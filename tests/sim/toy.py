@@ -319,8 +319,8 @@ class ToyPbx:
             case InspectPhone(phone=phone):
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
-            case LookUp(call=call, node=node):
-                return Reply(200, LookedUp(at=0.0, call=call, node=node, found=None))
+            case LookUp(call=call, question=question):
+                return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
                 return self._to_nobody(order) if channel is None else self._to_channel(order, channel)

@@ -1,0 +1,33 @@
+"""The line of one queue: who is in it, in the order of service. An index: kept by the world, changed by nobody else."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Line:
+    """Everybody with a visit in the queue, whoever is being offered or is in a flow among them."""
+
+    _places: list[tuple[float, str]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return len(self._places)
+
+    @property
+    def calls(self) -> list[str]:
+        """The first comes first."""
+        return [call for _, call in self._places]
+
+    def before(self, rank: float, call: str) -> int:
+        """How many come before whoever has this rank."""
+        return bisect_left(self._places, (rank, call))
+
+    def add(self, rank: float, call: str) -> None:
+        insort(self._places, (rank, call))
+
+    def remove(self, rank: float, call: str) -> None:
+        index = bisect_left(self._places, (rank, call))
+        del self._places[index]
