@@ -35,6 +35,9 @@ class Known:
     missing: Sequence[str] = ()
     bypass: bool = False
     alerts: Sequence[str] = ()
+    """What events told lately."""
+    standing: Sequence[str] = ()
+    """What still is so."""
     heard_at: float | None = None
     offset: float = 0.0
     trouble: str = ""
@@ -117,10 +120,13 @@ def _alerts(known: Known, now: float) -> Text:
     late = Counter(str(row.get("queue")) for row in known.waiting if _late(row, now))
     told = Counter(str(row.get("queue")) for row in known.waiting)
     more = {str(row.get("name")) for row in known.queues if int(row.get("waiting", 0)) > told[str(row.get("name"))]}
-    said = [*known.alerts, *(f"{queue}: {number}{'+' if queue in more else ''} over target" for queue, number in late.items())]
+    over = [f"{queue}: {number}{'+' if queue in more else ''} over target" for queue, number in late.items()]
+    said = [*dict.fromkeys([*known.standing, *known.alerts]), *over]
     offline = [str(row.get("id")) for row in known.agents if row.get("state") == "offline"]
     if offline:
         said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")
+    if known.heard_at is None:
+        return Text("nothing is known yet", style="dim")
     text = printable("; ".join(said))
     return Text(f"! {text}" if said else "no alerts", style=_BAD if said else "dim", no_wrap=True, overflow="ellipsis")
 

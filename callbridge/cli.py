@@ -137,6 +137,9 @@ def _rescue(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from callbridge.doctor import doctor
 
+    if options.etc is not None and not options.etc.is_dir():
+        print(printable(f"callbridge: --etc {options.etc}: no such folder"), file=sys.stderr)
+        return FAILED
     return doctor(load(options.config), options.etc, as_json=options.json)
 
 

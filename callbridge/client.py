@@ -149,7 +149,7 @@ class Client:
     def _trouble(self, trouble: Exception) -> ApiError:
         if isinstance(trouble, urllib.error.HTTPError):
             with trouble:
-                return _problem(trouble)
+                return _problem(trouble, self.token)
         if isinstance(trouble, OSError):
             reason = getattr(trouble, "reason", trouble)
             return ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?")
@@ -160,9 +160,10 @@ def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="", errors="replace")
 
 
-def _problem(refusal: urllib.error.HTTPError) -> ApiError:
+def _problem(refusal: urllib.error.HTTPError, token: str) -> ApiError:
     if refusal.code == 401:
-        return ApiError("the server wants a token: set $CALLBRIDGE_TOKEN")
+        known = "the server does not know this token: look at $CALLBRIDGE_TOKEN or --token"
+        return ApiError(known if token else "the server wants a token: set $CALLBRIDGE_TOKEN")
     try:
         problem = json.load(refusal)
         if refusal.code == 503 and "missing" in problem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from callbridge.client import Client
 from callbridge.settings.values import seconds
 from callbridge.tables import agents_table, bypass_line, calls_table, explained, hours_table, queues_table
 
-DONE = 0
+DONE, FAILED = 0, 1
 AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
 CALL_ACTS = {
     "hang-up": "",
@@ -211,4 +212,7 @@ def _top(options: argparse.Namespace) -> int:
     from callbridge.top import live, once
 
     client = _client(options)
+    if not options.once and not sys.stdout.isatty():
+        print("callbridge: this is no terminal: `callbridge top --once` prints one frame", file=sys.stderr)
+        return FAILED
     return once(client) if options.once else live(client, every=options.every)

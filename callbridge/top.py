@@ -62,6 +62,7 @@ def ask(client: Client) -> Known:
         waiting=[row for row in rows if isinstance(row, dict)],
         missing=missing,
         bypass=bool(waiting.get("bypass")),
+        standing=[str(text) for text in waiting.get("alerts", ())],
         heard_at=at,
         offset=float(waiting.get("now", at)) - at,
     )

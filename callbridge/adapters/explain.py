@@ -41,7 +41,7 @@ class Waiter:
     """The requirement in force."""
 
     def waited(self, now: float) -> float:
-        return max(0.0, now - self.call.arrived_at)
+        return max(0.0, now - self.call.waiting_since)
 
 
 Lines = Mapping[str, Sequence[Call]]
@@ -94,6 +94,7 @@ def explain_agent(world: World, name: str, now: float, calls: Lines | None = Non
     if agent is None:
         return None
     reasons = [*_intent(agent, now), *_work(world, agent, now), *_phone(world, agent), *_pauses(agent, now)]
+    reasons += alarming(world, agent, now)
     lines = [*reasons] if reasons else [Line(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     lines += _house(world)
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
@@ -154,6 +155,19 @@ def _pauses(agent: Agent, now: float) -> Iterator[Line]:
     if agent.rest_until > now:
         missed = f" after {count(agent.misses, 'offer')} in a row that came to nothing" if agent.misses else ""
         yield Line(code="resting", text=f"rests for {span(agent.rest_until - now)} more{missed}")
+
+
+def alarming(world: World, agent: Agent, now: float) -> Iterator[Line]:
+    """What about the agent somebody should look after, as long as it is so."""
+    reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
+    if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
+        text = f"{agent.reason} lasts {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
+        yield Line(code="reason_limit", text=text)
+    if agent.misses >= world.plan.alert_after_misses:
+        yield Line(code="offers_missed", text=f"{count(agent.misses, 'offer')} in a row came to nothing")
+    if agent.pin_locked_until > now:
+        text = f"nobody logs in at a phone for {span(agent.pin_locked_until - now)} more: too many wrong PINs"
+        yield Line(code="pin_locked", text=text)
 
 
 def _house(world: World) -> Iterator[Line]:

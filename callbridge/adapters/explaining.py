@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callbridge.adapters.explain import Lines, Waiter, by_queue, explain_agent, explain_queue, explain_waiter, in_order
+from callbridge.adapters.explain import Lines, Waiter, alarming, by_queue, explain_agent, explain_queue, explain_waiter, in_order
 from callbridge.adapters.retell import retell
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.story_archive import StoryArchive
@@ -80,7 +80,8 @@ class Explainer:
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in calls.values())
         rows = [self._row(one, now) for line in lines for one in line]
-        return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows}
+        alerts = [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alarming(world, agent, now)]
+        return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
 
     def _row(self, one: Waiter, now: float) -> dict[str, Any]:
         view = self._board.call(one.call.id) or {}

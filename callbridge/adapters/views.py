@@ -273,7 +273,7 @@ class Board:
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
         if call.visit is not None and call.visit.queue in self._queues:
-            self._queues[call.visit.queue].waiting[key] = call.arrived_at
+            self._queues[call.visit.queue].waiting[key] = call.waiting_since
             if touched is not None:
                 touched.add(("queue", call.visit.queue))
 

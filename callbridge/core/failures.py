@@ -181,6 +181,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         _gave_up(world, call.id, order, event)
         handing.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT else Result.OFFLINE)
     elif call is not None and leg.role is Role.SUPERVISOR:
+        _gave_up(world, call.id, order, event)
         supervise.leg_gone(world, call, leg)
     elif leg.role is Role.SESSION:
         legs.hang_up(world, leg.id)

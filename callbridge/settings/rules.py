@@ -56,6 +56,8 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
     secrets: dict[str, Path] = {}
     if http.token is not None:
         yield from _secret(document, ("http", "token"), http.token.get_secret_value(), secrets)
+        if not is_loopback(http.host):
+            yield from _long_enough(document, ("http", "token"), http.token.get_secret_value())
     names: set[str] = set(_RESERVED)
     for index, token in enumerate(http.tokens):
         at: Path = ("http", "tokens", index)
@@ -64,6 +66,8 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "name"), f"{token.name!r} {problem}")
         names.add(token.name)
         yield from _secret(document, (*at, "token"), token.token.get_secret_value(), secrets)
+        if not is_loopback(http.host):
+            yield from _long_enough(document, (*at, "token"), token.token.get_secret_value())
         if token.role == "agent" and token.agent is None:
             yield document.at(at, "whose it is, is missing", 'such as agent: "1001"')
         elif token.role != "agent" and token.agent is not None:
@@ -73,6 +77,7 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "agent"), f"no such agent: {token.agent!r}", did_you_mean(token.agent, known))
 
 
+SHORTEST_TOKEN = 16
 _RESERVED = ("admin", "local")
 """What stands in the audit for ``http.token``, and for whoever needs none."""
 
@@ -84,6 +89,12 @@ def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) ->
         yield document.at(at, "no HTTP header can carry it: use letters, digits and signs of ASCII")
     elif seen.setdefault(secret, at) != at:
         yield document.at(at, f"is the same as {where(seen[secret])}: nobody could tell them apart")
+
+
+def _long_enough(document: Document, at: Path, secret: str) -> Iterator[Fault]:
+    """Others than this machine can try tokens."""
+    if secret and len(secret) < SHORTEST_TOKEN:
+        yield document.at(at, f"can be guessed: at least {SHORTEST_TOKEN} characters where others reach the address")
 
 
 def _hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from callbridge.adapters.explain import MOST_SHOWN, explain_agent, explain_queue
 from callbridge.adapters.words import lacking, some, span
-from callbridge.core.events import BYPASS, Ask, CallAsk, CallAsked, DeviceChanged, LegRinging, PbxLost, SwitchTurned
-from callbridge.core.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, ToQueue
+from callbridge.core.events import BYPASS, Ask, CallAsk, CallAsked, DeviceChanged, LegRinging, PbxLost, PlanChanged, SwitchTurned
+from callbridge.core.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, Reason, ToQueue
 from callbridge.core.skills import parse, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
@@ -268,3 +270,16 @@ def test_what_a_profile_lacks_is_named(needs: str, skills: dict[str, int], missi
 def test_long_lists_are_cut() -> None:
     assert some("abc", 3) == "a, b, c"
     assert some("abcd", 3) == "a, b, c and 1 more"
+
+
+def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
+    story = one_queue(agent("ann"))
+    lunch = replace(story.world.plan, reasons={"lunch": Reason("lunch", limit=60.0)})
+    story.happens(PlanChanged(at=story.now, plan=lunch))
+    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    story.wait(30)
+    assert "reason_limit" not in codes(story, "ann")
+    story.wait(45)
+    assert said(story, "ann", "reason_limit") == "lunch lasts 1 min 15 s, 15 s over its limit"
+    story.ask("ann", Ask.READY)
+    assert "reason_limit" not in codes(story, "ann")

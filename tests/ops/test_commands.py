@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import TextIO
@@ -147,9 +149,24 @@ def test_a_full_disk_is_one_line(toy: Toy) -> None:
         assert child.returncode == 1
 
 
+def _drain(terminal: int) -> None:
+    with contextlib.suppress(OSError):  # the other end is closed
+        while os.read(terminal, 65536):
+            pass
+
+
+def test_top_wants_a_terminal_or_once(toy: Toy) -> None:
+    with process(toy, "top", stdout=subprocess.PIPE) as child:
+        assert "top --once" in child.communicate(timeout=20)[1]
+        assert child.returncode == 1
+
+
 def test_ctrl_c_is_one_line_and_ends_the_wallboard_quietly(toy: Toy) -> None:
     toy.knows("/api/waiting", {"waiting": [], "now": 0})
-    with process(toy, "top", stdout=subprocess.DEVNULL) as child:
+    master, terminal = os.openpty()
+    with process(toy, "top", stdout=terminal) as child:
+        os.close(terminal)
+        threading.Thread(target=_drain, args=(master,), daemon=True).start()
         deadline = time.monotonic() + 20
         while not toy.asked and time.monotonic() < deadline:
             time.sleep(0.05)

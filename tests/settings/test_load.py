@@ -275,13 +275,20 @@ def test_a_device_is_not_read() -> None:
 
 
 def test_tokens_may_be_files_and_open_the_door_to_the_world(write: Write) -> None:
-    pathlib.Path("anna").write_text("s3cret\n", encoding="utf-8")
-    tokens = '[{name: anna, role: agent, agent: "0101", token_file: anna}, {name: wall, role: viewer, token: x}]'
+    pathlib.Path("anna").write_text("s3cret-of-sixteen\n", encoding="utf-8")
+    tokens = '[{name: anna, role: agent, agent: "0101", token_file: anna}, {name: wall, role: viewer, token: 0123456789abcdef}]'
     http = right(write(("skills: [", f"http: {{host: 0.0.0.0, tokens: {tokens}}}\nskills: ["))).http
     assert [(one.name, one.role, one.agent, one.token.get_secret_value()) for one in http.tokens] == [
-        ("anna", "agent", "0101", "s3cret"),
-        ("wall", "viewer", None, "x"),
+        ("anna", "agent", "0101", "s3cret-of-sixteen"),
+        ("wall", "viewer", None, "0123456789abcdef"),
     ]
+
+
+def test_a_token_that_can_be_guessed_is_refused_where_others_can_try(write: Write) -> None:
+    assert told(write(("skills: [", "http: {host: 0.0.0.0, token: short}\nskills: ["))) == [
+        "cb.yaml:5: http.token: can be guessed: at least 16 characters where others reach the address"
+    ]
+    right(write(("skills: [", "http: {token: short}\nskills: [")))
 
 
 def test_a_webhook_is_read_with_its_secret_from_a_file(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

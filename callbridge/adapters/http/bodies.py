@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from aiohttp import web
 from aiohttp.client_exceptions import ClientError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from callbridge.adapters.http.problems import Problem
 from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
@@ -117,8 +118,22 @@ async def body_of(request: web.Request, kind: type[Some]) -> Some:
 
 
 def _invalid(error: ValidationError) -> NoReturn:
-    faults = [{"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"]} for fault in error.errors(include_input=False)]
+    faults = [
+        {"field": ".".join(map(str, fault["loc"])), "problem": _problem(fault)} for fault in error.errors(include_input=False)
+    ]
     raise Problem(400, "the body is not what is asked for", faults=faults) from None
+
+
+_FORMS = {
+    "phone": "expected an endpoint such as PJSIP/1001",
+    "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
+}
+"""What a value should look like, instead of the pattern that it does not fit."""
+
+
+def _problem(fault: ErrorDetails) -> str:
+    field = str(fault["loc"][-1]) if fault["loc"] else ""
+    return _FORMS.get(field, fault["msg"]) if fault["type"] == "string_pattern_mismatch" else fault["msg"]
 
 
 # -- answered -------------------------------------------------------------------------------------------------------
@@ -243,6 +258,8 @@ class Waiting(Answer):
     now: float
     bypass: bool
     waiting: list[dict[str, Any]]
+    alerts: list[str]
+    """What stands with agents now: a pause beyond its limit, offers missed in a row, a locked PIN."""
 
 
 class Asked(Answer):

@@ -3,7 +3,7 @@
 Whoever brings a bearer token has its role. Without any token configured only a loopback address serves ``/api``, and
 only under a loopback name (a web page that rebinds its own name to 127.0.0.1 sends that name as Host); whoever comes
 is an admin then. A POST must say that it is JSON: a web page elsewhere cannot send that without asking first, and
-nobody answers yes. An address that keeps bringing wrong tokens is shut out for a while.
+nobody answers yes. An address that keeps bringing wrong tokens is told nothing but that for a while.
 """
 
 from __future__ import annotations
@@ -107,16 +107,17 @@ def _local(loopback: bool) -> Caller:
 
 
 def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: Throttle) -> Caller:
-    """Whose token this is. All are compared, each in constant time: how long it takes says nothing."""
+    """Whose token this is. All are compared, each in constant time: how long it takes says nothing. A right one is let in
+    whatever others bring from the same address: nobody on it may keep the operator out."""
     address = _address(request.remote)
+    given = request.headers.get(hdrs.AUTHORIZATION)
+    said = given.encode(errors="surrogateescape") if given is not None else b""
+    found = [caller for token, caller in known if hmac.compare_digest(said, token)]
+    if found:
+        return found[0]
     if wait := wrong.wait(address):
         raise Problem(429, "too many wrong tokens from this address", retry_after=wait)
-    given = request.headers.get(hdrs.AUTHORIZATION)
     if given is not None:
-        said = given.encode(errors="surrogateescape")
-        found = [caller for token, caller in known if hmac.compare_digest(said, token)]
-        if found:
-            return found[0]
         wrong.count(address)
         if wrong.wait(address):
             log.warning("too many wrong tokens; shut out for a minute", address=address)
