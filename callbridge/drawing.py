@@ -19,6 +19,7 @@ from callbridge.core.flow import (
     Node,
     Play,
     Set,
+    Voicemail,
 )
 from callbridge.settings.report import condition_text
 from callbridge.settings.values import duration_text
@@ -74,6 +75,8 @@ def _label(node: Node) -> str:
             return _set(node)
         case Branch():
             return "which?"
+        case Voicemail(queue=queue):
+            return f"message for {queue}"
         case IntoQueue(queue=queue):
             return f"queue {queue}"
         case IntoFlow(flow=flow):
@@ -93,7 +96,7 @@ def _set(node: Set) -> str:
 
 def _ways(node: Node) -> Iterator[tuple[str, str]]:
     match node:
-        case Play() | Set():
+        case Play() | Set() | Voicemail():
             yield "", node.next
         case Menu():
             for to in dict.fromkeys(node.keys.values()):

@@ -40,6 +40,7 @@ from callbridge.core.facts import (
     TalkEnded,
     VisitBegan,
     VisitEnded,
+    VoicemailLeft,
     WrapUpEnded,
 )
 from callbridge.core.ids import LegId, pbx_of
@@ -183,6 +184,7 @@ class Metrics:
             "ewt_error_seconds", "Estimated wait when the visit began against the wait of those answered.", _WAITS, "queue"
         )
         self._flows = self._counter("flows_ended", "Flows that callers left.", "flow", "result")
+        self._voicemails = self._counter("voicemails", "Messages left.", "queue")
         self._prompts = self._counter("prompts_failed", "Prompts that could not be played.", "where")
         self._lookups = self._counter("lookups", "Other systems asked about callers.", "lookup", "result")
         self._lookup_seconds = self._histogram("lookup_seconds", "Time that a lookup took.", _QUICK, "lookup")
@@ -251,6 +253,8 @@ class Metrics:
                 self._flows.labels(label(fact.flow), label(fact.result)).inc()
             case PromptFailed():
                 self._prompts.labels(label(fact.where)).inc()
+            case VoicemailLeft():
+                self._voicemails.labels(queue).inc()
             case LookupEnded():
                 self._lookups.labels(label(fact.lookup), label(fact.result)).inc()
                 self._lookup_seconds.labels(label(fact.lookup)).observe(fact.lasted)

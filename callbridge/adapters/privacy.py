@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from callbridge.core.facts import AnyFact, AskGranted, CallArrived, CallTransferred, HandingBegan, HandingEnded, OfferMade
+from callbridge.core.facts import (
+    AnyFact,
+    AskGranted,
+    CallArrived,
+    CallTransferred,
+    HandingBegan,
+    HandingEnded,
+    OfferMade,
+    VoicemailLeft,
+)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -39,6 +48,8 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case OfferMade() if fact.collected:
             return (("collected", fact.collected),)
+        case VoicemailLeft():
+            return (("number", fact.number),)
         case CallTransferred():
             return (("target", fact.target),)
         case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith(_OUTSIDE):

@@ -178,6 +178,10 @@ def _prompt_failed(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"could not be played: {str(fact['where']).replace(':', ' ', 1)}; is the sound on the PBX?"
 
 
+def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"left a message of {span(float(fact['lasted']))} for queue {fact['queue']}: {fact['recording']}"
+
+
 def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     how = "answered" if fact["result"] == "found" else "gave no answer that could be used"
     return f"lookup {fact['lookup']} {how}, after {span(float(fact['lasted']))}"
@@ -276,6 +280,7 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "flow_stepped": _flow_stepped,
     "flow_ended": _flow_ended,
     "prompt_failed": _prompt_failed,
+    "voicemail_left": _voicemail_left,
     "lookup_ended": _lookup_ended,
     "announced": _announced,
     "talk_began": _talk_began,

@@ -234,6 +234,7 @@ class Doing(StrEnum):
     LISTENING = "listening"
     LOOKING = "looking"
     """Another system is being asked."""
+    RECORDING = "recording"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +247,9 @@ class Walk:
     node: str = ""
     doing: Doing = Doing.SAYING
     playback: str = ""
-    """What is being said; while another system is asked: the question's id."""
+    """What is being said; while another system is asked: the question's id; while a message is recorded: its name."""
+    since: float = 0.0
+    """When the recording began."""
     checking: bool = False
     """What was typed is being read back."""
     typed: str = ""

@@ -61,6 +61,7 @@ from callbridge.core.events import (
     PhoneInspected,
     PlanChanged,
     PlaybackEnded,
+    RecordingEnded,
     SwitchTurned,
 )
 from callbridge.core.ids import LegId, channel_of
@@ -188,6 +189,8 @@ def _apply(world: World, event: AnyEvent) -> None:
         case PhoneInspected():
             features.phone_inspected(world, event.phone, event.legs)
             staff.phone_inspected(world, event.phone, event.legs)
+        case RecordingEnded():
+            journey.recorded(world, event)
         case LookedUp():
             journey.looked_up(world, event)
         case PbxSnapshot():

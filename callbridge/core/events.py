@@ -170,6 +170,16 @@ class LookedUp(Event):
     found: Mapping[str, str] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(Event):
+    """``lasted``: seconds of sound."""
+
+    leg: LegId
+    recording: str
+    lasted: float
+    failed: bool
+
+
 class Why(StrEnum):
     """Why an order came to nothing."""
 
@@ -391,6 +401,7 @@ Heard = (
     | LegTransferred
     | DigitPressed
     | PlaybackEnded
+    | RecordingEnded
     | PbxSnapshot
 )
 """What is heard of a PBX's channels: a new snapshot makes up for all of it. Everything else comes only once."""

@@ -132,6 +132,16 @@ class PromptFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailLeft(Fact):
+    """A message for ``queue``: ``recording`` is the file's name among the PBX's recordings. ``lasted`` is about right when the
+    caller ended it by hanging up."""
+
+    recording: str
+    lasted: float
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupEnded(Fact):
     """``result``: ``found``, ``failed`` (late, refused, or not to be read)."""
 
@@ -313,6 +323,7 @@ AnyFact = (
     | FlowStepped
     | FlowEnded
     | PromptFailed
+    | VoicemailLeft
     | LookupEnded
     | Announced
     | TalkBegan

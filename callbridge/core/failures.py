@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from callbridge.core import calls, features, handing, hearing, journey, legs, offers, segments, staff, supervise, visits
 from callbridge.core.call import Move, Outcome, Phase, Result, after
-from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, Why
+from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.facts import OrderGaveUp
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
@@ -21,6 +21,7 @@ from callbridge.core.orders import (
     Order,
     Play,
     Probe,
+    Record,
     Ring,
     Snoop,
     StartMusic,
@@ -60,6 +61,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             features.said(world, leg, playback)
             _prompt_failed(world, order)
             _beep_failed(world, order)
+        case Record(leg=leg, recording=recording):
+            journey.recorded(world, RecordingEnded(at=world.now, leg=leg, recording=recording, lasted=0.0, failed=True))
         case Ring():
             _ring_failed(world, order, event)
         case Bridge():

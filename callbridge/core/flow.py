@@ -128,6 +128,18 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Voicemail:
+    """A message for the people of a queue, after the beep: ended by ``#``, by ``silence`` seconds without a sound, after
+    ``longest`` seconds, or by hanging up."""
+
+    queue: str
+    media: str
+    next: str
+    longest: float = 180.0
+    silence: float = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntoQueue:
     """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow."""
 
@@ -153,7 +165,7 @@ class Goodbye:
     media: str = ""
 
 
-Node = Play | Menu | Collect | Hours | Lookup | Set | Branch | IntoQueue | IntoFlow | IntoDialplan | Goodbye
+Node = Play | Menu | Collect | Hours | Lookup | Set | Branch | Voicemail | IntoQueue | IntoFlow | IntoDialplan | Goodbye
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +184,7 @@ class Flow:
 def leads_to(node: Node) -> list[str]:
     """The nodes that may come next; none at an end."""
     match node:
-        case Play() | Set():
+        case Play() | Set() | Voicemail():
             return [node.next]
         case Menu():
             return [*node.keys.values(), node.otherwise]

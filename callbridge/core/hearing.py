@@ -2,7 +2,8 @@
 
 Nothing here holds back an offer: announcements are played while an agent's phone rings, too, and the agent's answer
 cuts them. Whoever is told a wait is never told a longer one later; when the estimate is not to be trusted, none is told.
-After each announcement the music goes on, for a playback stops it for good.
+A playback stops the music for good, so music is ordered right behind it: Asterisk carries out what it is told about a channel
+one after the other, and there is no silence even when nobody ever tells us that the announcement is over.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def deadline_passed(world: World, call: Call) -> None:
         world.calls.put(call.id, evolve(call, hearing=evolve(hearing, at=None)))
     elif hearing.playback:
         world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
-        _music(world, call, queue, hearing)
+        _go_on(world, call, queue, hearing)
     else:
         _say_next(world, call, queue, visit, hearing)
 
@@ -82,12 +83,11 @@ def said(world: World, call: Call, event: PlaybackEnded) -> None:
     if queue is None or call.phase not in _WAITING:
         world.calls.put(call.id, evolve(call, hearing=evolve(hearing, playback="", at=None)))
     else:
-        _music(world, call, queue, hearing)
+        _go_on(world, call, queue, hearing)
 
 
-def _music(world: World, call: Call, queue: QueuePlan, hearing: Hearing) -> None:
+def _go_on(world: World, call: Call, queue: QueuePlan, hearing: Hearing) -> None:
     assert call.visit is not None
-    world.order(StartMusic(leg=call.leg, music=queue.music))
     hearing = _scheduled(world, queue, call.visit, evolve(hearing, playback=""))
     world.calls.put(call.id, evolve(call, hearing=hearing))
 
@@ -144,6 +144,7 @@ def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing:
         return
     playback = world.mint("say")
     world.order(Play(leg=call.leg, playback=playback, media=media, language=call.language))
+    world.order(StartMusic(leg=call.leg, music=queue.music))
     hearing = evolve(hearing, playback=playback, what=what, at=world.now + patience(media))
     world.calls.put(call.id, evolve(call, hearing=hearing))
     world.tell(

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from callbridge.core import conditions, segments, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
-from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded
-from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed
+from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
+from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
 from callbridge.core.flow import (
     KEYS,
     MOST_DIGITS,
@@ -31,12 +31,13 @@ from callbridge.core.flow import (
     Node,
     Play,
     Set,
+    Voicemail,
     fits,
     patience,
     spoken,
 )
 from callbridge.core.ids import pbx_of
-from callbridge.core.orders import LookUp, StartMusic, StopPlaying
+from callbridge.core.orders import LookUp, Record, StartMusic, StopPlaying
 from callbridge.core.orders import Play as PlayOrder
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -47,6 +48,10 @@ MOST_NODES = 50
 """Nodes without a word heard, a key pressed or a moment waited, after which a flow goes round for ever."""
 MOST_SILENCES = 20
 MOST_AHEAD = 20
+RECORD_SLACK = 5.0
+"""Seconds beyond a message's longest time after which its end counts as unheard."""
+SHORTEST_MESSAGE = 1.0
+"""Seconds; what is shorter is a hang-up, no message."""
 DOWN_CHECK = 1.0
 
 
@@ -72,6 +77,8 @@ def deadline_passed(world: World, call: Call) -> None:
         _said(world, call, flow, flow.nodes[walk.node])
     elif walk.doing is Doing.LOOKING:
         _found(world, call, flow, None)
+    elif walk.doing is Doing.RECORDING:
+        _recorded(world, call, flow, None)
     else:
         _silence(world, evolve(call, walk=evolve(walk, hops=0)), flow, flow.nodes[walk.node])
 
@@ -117,6 +124,18 @@ def looked_up(world: World, event: LookedUp) -> None:
         _found(world, call, flow, event.found)
 
 
+def recorded(world: World, event: RecordingEnded) -> None:
+    """A message is complete, or could not be recorded."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
+    if call is None or walk is None or walk.doing is not Doing.RECORDING or walk.playback != event.recording:
+        return
+    flow = flow_of(world, walk)
+    if flow is not None:
+        _recorded(world, call, flow, event)
+
+
 def mend(world: World, call: Call) -> None:
     """After a gap in the events: the node begins anew."""
     walk = call.walk
@@ -137,8 +156,11 @@ def mend(world: World, call: Call) -> None:
 
 def hung_up(world: World, call: Call) -> Call:
     """The caller is gone, or taken elsewhere. Gives the call without its walk."""
-    if call.walk is None:
+    walk = call.walk
+    if walk is None:
         return call
+    if walk.doing is Doing.RECORDING and _keep_message(world, call, walk, world.now - walk.since):
+        call = evolve(call, outcome="voicemail")
     if call.visit is None and not call.outcome:
         call = evolve(call, outcome="left_flow")
     return _end(world, call, "hung_up")
@@ -196,9 +218,10 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
     walk = call.walk
     assert walk is not None
     match node:
-        case Play() | Goodbye():
+        case Play() | Goodbye() | Voicemail():
             _say(world, call, flow, node, node.media)
         case Menu() | Collect() if walk.ahead:
+            world.order(StartMusic(leg=call.leg, music=flow.music))
             _listen(world, call, flow, node)
             _take_ahead(world, call.id, flow, walk.node)
         case Menu() | Collect():
@@ -289,16 +312,20 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     assert walk is not None
     media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
     if not media:
+        if isinstance(node, Menu | Collect):
+            world.order(StartMusic(leg=call.leg, music=flow.music))
         _said(world, call, flow, node)
         return
     playback = world.mint("say")
     world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
+    if isinstance(node, Menu | Collect):  # right behind it: the music is there when the prompt is over or cut, told or not
+        world.order(StartMusic(leg=call.leg, music=flow.music))
     _put(world, evolve(call, walk=evolve(walk, doing=Doing.SAYING, playback=playback, due=world.now + patience(media))))
 
 
 def _hush(world: World, call: Call) -> Call:
     walk = call.walk
-    if walk is None or not walk.playback or walk.doing is Doing.LOOKING:
+    if walk is None or not walk.playback or walk.doing is not Doing.SAYING:
         return call
     world.order(StopPlaying(leg=call.leg, playback=walk.playback))
     return evolve(call, walk=evolve(walk, playback=""))
@@ -308,6 +335,8 @@ def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
     match node:
         case Play():
             _go(world, call, flow, node.next)
+        case Voicemail():
+            _record(world, call, node)
         case Goodbye():
             call = visits.overflowed_by_key(world, call, "goodbye")
             call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
@@ -319,10 +348,9 @@ def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
 
 
 def _listen(world: World, call: Call, flow: Flow, node: Menu | Collect) -> None:
-    """Wait for a key, with music."""
+    """Wait for a key; the music is on already."""
     walk = call.walk
     assert walk is not None
-    world.order(StartMusic(leg=call.leg, music=flow.music))
     seconds = node.gap if isinstance(node, Collect) and walk.typed and not walk.checking else node.wait
     _put(world, evolve(call, walk=evolve(walk, doing=Doing.LISTENING, due=world.now + seconds)))
 
@@ -353,7 +381,7 @@ def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
                 _typed(world, call, flow, node, key, saying=saying)
         case Play() if node.interrupt:
             _said(world, _hush(world, _ahead(call, key)), flow, node)
-        case Goodbye():
+        case Goodbye() | Voicemail():
             pass
         case _:
             world.calls.put(call.id, _ahead(call, key))
@@ -444,6 +472,54 @@ def _again(world: World, call: Call, flow: Flow, node: Menu | Collect, first: st
 def _knowing(call: Call, news: Mapping[str, str]) -> Call:
     known = {name: value for name, value in (dict(call.values) | dict(news)).items() if value}
     return evolve(call, values=tuple(known.items()))
+
+
+# -- recording --------------------------------------------------------------------------------------------------------
+
+
+def _record(world: World, call: Call, node: Voicemail) -> None:
+    walk = call.walk
+    assert walk is not None
+    recording = world.mint("voicemail")
+    world.order(Record(leg=call.leg, recording=recording, longest=node.longest, silence=node.silence))
+    due = world.now + node.longest + RECORD_SLACK
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.RECORDING, playback=recording, since=world.now, due=due)))
+
+
+def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None) -> None:
+    """``event`` None: its end was never told."""
+    walk = call.walk
+    assert walk is not None
+    node = flow.nodes.get(walk.node)
+    if not isinstance(node, Voicemail):
+        _fail(world, call)
+        return
+    if event is not None and event.failed:
+        where = f"flow:{walk.flow}/{walk.node}"
+        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+    elif _keep_message(world, call, walk, event.lasted if event is not None else node.longest):
+        call = evolve(call, outcome="voicemail")
+    _go(world, evolve(call, walk=evolve(walk, playback="", doing=Doing.SAYING)), flow, node.next)
+
+
+def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
+    """Told, when there is something to hear; is there?"""
+    flow = flow_of(world, walk)
+    node = flow.nodes.get(walk.node) if flow is not None else None
+    if not isinstance(node, Voicemail) or lasted < SHORTEST_MESSAGE:
+        return False
+    world.tell(
+        VoicemailLeft(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=node.queue,
+            recording=walk.playback,
+            lasted=lasted,
+            number=call.number,
+        )
+    )
+    return True
 
 
 # -- asking other systems ---------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def _pay_music(world: World, leg: Leg) -> None:
         queue = call.visit.queue
     elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
         queue = call.handing.queue
-    if call.walk is not None and call.walk.doing is not Doing.SAYING:
+    if call.walk is not None and call.walk.doing in (Doing.LISTENING, Doing.LOOKING):
         flow = world.flow(call.walk.flow, call.walk.version)
         world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
     elif queue and not (call.hearing is not None and call.hearing.playback):

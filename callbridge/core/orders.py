@@ -73,6 +73,16 @@ class Play(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Record(_OfLeg):
+    """Record what the leg says, after a beep, into a file of the PBX; RecordingEnded comes back. ``#`` ends it. Whatever else
+    the leg is to hear or do waits until then."""
+
+    recording: str
+    longest: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopPlaying(_OfLeg):
     """Cut a playback short; one that is over already is no failure."""
 
@@ -167,6 +177,7 @@ Order = (
     | StopRinging
     | Snoop
     | Play
+    | Record
     | StopPlaying
     | Ring
     | Bridge

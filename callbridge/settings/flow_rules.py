@@ -123,6 +123,7 @@ def _of_when(at: Path, when: When) -> Iterator[Name]:
 def _of_node(at: Path, node: Node) -> Iterator[Name]:
     for kind, field, value in (
         ("queue", "queue", node.queue),
+        ("queue", "voicemail", node.voicemail),
         ("flow", "flow", node.flow),
         ("calendar", "hours", node.hours),
         ("lookup", "lookup", node.lookup),
@@ -225,7 +226,7 @@ def _unknown_values(settings: models.Settings, document: Document, name: str) ->
     for flow, key, node in nodes:
         if flow != name:
             continue
-        for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent"):
+        for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent", "greeting"):
             for value in core.fields_of(getattr(node, field) or ""):
                 if value not in known:
                     yield document.at(("flows", name, "nodes", key, field), f"nothing sets {{{value}}}: it is left out")

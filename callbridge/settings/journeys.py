@@ -115,6 +115,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lookup": (("next", "otherwise"), ()),
     "set": (("next",), ()),
     "branch": (("otherwise",), ()),
+    "voicemail": (("next",), ("greeting", "longest", "silence")),
     "queue": ((), ("head_start",)),
     "flow": ((), ()),
     "dialplan": ((), ()),
@@ -124,7 +125,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class Node(Section):
-    """One node of a flow: exactly one of the first eleven, and what belongs to it."""
+    """One node of a flow: exactly one of the first twelve, and what belongs to it."""
 
     play: FlowMedia | None = None
     menu: Said | None = None
@@ -133,6 +134,7 @@ class Node(Section):
     lookup: Name | None = None
     set: Change | None = None
     branch: Annotated[tuple[Case, ...], AfterValidator(filled)] | None = None
+    voicemail: Name | None = None
     queue: Name | None = None
     flow: Name | None = None
     dialplan: DialplanPlace | None = None
@@ -156,6 +158,9 @@ class Node(Section):
     open: Name | None = None
     closed: Name | None = None
     head_start: Duration | None = None
+    greeting: FlowMedia | None = None
+    longest: Lasting = 180.0
+    silence: Lasting = 6.0
 
     @field_validator("length")
     @classmethod
@@ -259,6 +264,9 @@ _MAKERS: dict[str, Any] = {
     "lookup": lambda node: core.Lookup(lookup=node.lookup, next=node.next, otherwise=node.otherwise),
     "set": _set,
     "branch": _branch,
+    "voicemail": lambda node: core.Voicemail(
+        queue=node.voicemail, media=node.greeting or "", next=node.next, longest=node.longest, silence=node.silence
+    ),
     "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start),
     "flow": lambda node: core.IntoFlow(flow=node.flow),
     "dialplan": _dialplan,

@@ -67,6 +67,7 @@ CONTRACT = {
     "ewt_error_seconds": ("histogram", {"queue"}),
     "flows_ended": ("counter", {"flow", "result"}),
     "prompts_failed": ("counter", {"where"}),
+    "voicemails": ("counter", {"queue"}),
     "lookups": ("counter", {"lookup", "result"}),
     "lookup_seconds": ("histogram", {"lookup"}),
 }

@@ -27,6 +27,7 @@ from callbridge.core.flow import (
     Node,
     Play,
     Set,
+    Voicemail,
 )
 from callbridge.core.plan import Announcements, Overflow, ToFlow
 from tests.core.flows import floor, stage
@@ -86,6 +87,7 @@ def _nodes() -> st.SearchStrategy[Node]:
         build(Lookup, lookup=st.just("crm"), next=to, otherwise=to),
         build(Set, next=to, tier=st.sampled_from(["", "diamond"]), language=st.sampled_from(["", "zh"])),
         build(Branch, cases=st.lists(st.tuples(conditions, to), max_size=3).map(tuple), otherwise=to),
+        build(Voicemail, queue=st.just("support"), media=media, next=to, longest=short),
         build(IntoQueue, queue=st.sampled_from(["support", "gone"])),
         build(IntoFlow, flow=st.sampled_from([*FLOWS, "gone"])),
         st.just(IntoDialplan(context="ctx", extension="1")),

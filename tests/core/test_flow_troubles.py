@@ -18,11 +18,11 @@ from callbridge.core.events import (
     PlanChanged,
     closing,
 )
-from callbridge.core.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded
-from callbridge.core.flow import Collect, Condition, Goodbye, IntoQueue, Node
+from callbridge.core.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded, VoicemailLeft
+from callbridge.core.flow import Collect, Condition, Goodbye, IntoQueue, Node, Voicemail
 from callbridge.core.hours import Calendar
 from callbridge.core.ids import leg_id
-from callbridge.core.orders import Answer, Play, StartMusic, Subscribe
+from callbridge.core.orders import Answer, Play, Record, StartMusic, Subscribe
 from callbridge.core.plan import Announcements, Overflow, ToFlow, ToQueue
 from callbridge.runtime.blame import culprit
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
@@ -204,3 +204,46 @@ def test_prompts_that_the_pbx_refuses_are_told_and_lead_on_at_once() -> None:
     toy.run(toy.story.now + 1.0)
     assert [fact.where for fact in toy.story.told if isinstance(fact, PromptFailed)] == ["flow:welcome/hello"]
     assert the_call(toy).phase is Phase.OFFERED
+
+
+MESSAGE = flow({"vm": Voicemail(queue="support", media="speak", next="bye", longest=20.0)})
+
+
+def messages(toy: Toy) -> list[VoicemailLeft]:
+    return [fact for fact in toy.story.told if isinstance(fact, VoicemailLeft)]
+
+
+def test_a_message_is_recorded_after_its_greeting_and_told() -> None:
+    toy = stage(floor(MESSAGE))
+    leg = toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 3.0)
+    toy.presses(leg, "5")  # means nothing there
+    toy.run(toy.story.now + 10.0)
+    (left,) = messages(toy)
+    assert (left.queue, left.lasted, left.number) == ("support", 4.0, "+44")
+    assert said(toy) == ["speak", "thanks"]
+    assert [fact.outcome for fact in toy.story.told if isinstance(fact, CallEnded)] == ["voicemail"]
+
+
+@pytest.mark.parametrize(("spoke", "kept"), [(3.0, 1), (0.5, 0)])
+def test_a_message_that_ends_by_hanging_up_is_one_too_unless_it_is_nothing(spoke: float, kept: int) -> None:
+    toy = stage(floor(MESSAGE))
+    leg = toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 2.0 + spoke)
+    toy.hangs_up(leg)
+    toy.run(toy.story.now + 2.0)
+    assert len(messages(toy)) == kept
+
+
+def test_a_recording_that_fails_or_is_never_heard_of_again_leads_on() -> None:
+    toy = Toy(stage(floor(MESSAGE)).story, {"amy": NEVER}, always=Record)
+    toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 5.0)
+    assert not messages(toy)
+    assert not toy.channels
+    toy = stage(floor(MESSAGE))
+    toy.message = 10_000.0
+    toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 40.0)
+    assert len(messages(toy)) == 1
+    assert not toy.channels

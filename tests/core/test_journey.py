@@ -12,6 +12,7 @@ from callbridge.core.facts import CallEnded, FlowBegan, FlowEnded, FlowStepped, 
 from callbridge.core.flow import Branch, Condition, Goodbye, Hours, IntoDialplan, IntoFlow, IntoQueue, Lookup, Node, Set
 from callbridge.core.hours import Calendar
 from callbridge.core.orders import LeaveToDialplan, Ring, StartMusic, StopPlaying
+from callbridge.core.orders import Play as PlayOrder
 from callbridge.core.plan import ToFlow
 from tests.core.flows import BYE, collect, floor, flow, menu, play, said, stage, the_call
 from tests.core.story import ladder, queue
@@ -92,7 +93,9 @@ def test_music_plays_while_a_key_is_waited_for() -> None:
     toy = stage(floor(MENU))
     toy.calls("ann", entry="welcome")
     toy.run(toy.story.now + 3.0)
-    assert [type(order) for order in toy.obeyed][-1] is StartMusic
+    kinds = [type(order) for order in toy.obeyed]
+    assert kinds[-1] is StartMusic
+    assert kinds[-2] is PlayOrder, "ordered together: Asterisk carries them out one after the other"
 
 
 COLLECT = flow(

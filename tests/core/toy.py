@@ -30,6 +30,7 @@ from callbridge.core.events import (
     PhoneInspected,
     PlanChanged,
     PlaybackEnded,
+    RecordingEnded,
     SeenBridge,
     SeenLeg,
     Why,
@@ -46,6 +47,7 @@ from callbridge.core.orders import (
     Order,
     Play,
     Probe,
+    Record,
     Ring,
     StartMusic,
     StartRinging,
@@ -106,6 +108,8 @@ class Toy:
         self.lasts = 0.3
         """Seconds of a prompt. One with ``missing`` in its name cannot be played, the end of an ``endless`` one is not told."""
         self.longest_silence = 0.0
+        self.message = 4.0
+        """Seconds that callers speak when they are recorded."""
         self.most = 1000
         """Orders; more are orders without end."""
         self._diary: list[tuple[float, int, Callable[[], None]]] = []
@@ -239,6 +243,9 @@ class Toy:
                 self.soon(lambda at: LegAnswered(at=at, leg=leg))
             case Play():
                 self._play(order)
+            case Record(leg=leg, recording=recording):
+                self.channels[leg].music, self.channels[leg].playing = False, recording
+                self.at(self.story.now + self.message, lambda: self._end_recording(leg, recording))
             case StopPlaying(leg=leg, playback=playback):
                 if self.channels[leg].playing == playback:
                     self.channels[leg].playing = ""
@@ -268,6 +275,12 @@ class Toy:
             self.at(self.story.now + SOON, lambda: ends(True))
         elif "endless" not in order.media:
             self.at(self.story.now + self.lasts, lambda: ends(False))
+
+    def _end_recording(self, leg: LegId, recording: str) -> None:
+        channel = self.channels.get(leg)
+        if channel is not None and channel.playing == recording:
+            channel.playing = ""
+            self.tell(RecordingEnded(at=self.story.now, leg=leg, recording=recording, lasted=self.message, failed=False))
 
     def presses(self, leg: LegId, digits: str) -> None:
         for digit in digits:

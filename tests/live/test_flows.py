@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from tests.lab import sounds
-from tests.lab.audio import Softphone, longest_silence
+from tests.lab.audio import Softphone, heard, longest_silence
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers, CallerScript, CallRecord, Phone, PhoneScript, Press, Step, Talk, call
@@ -24,6 +24,7 @@ ON_16 = {
 }
 
 MUSIC, HELLO, CHOOSE, REPLY = (sounds.TONES[name] for name in ("music", "apology", "third", "agent"))
+VOICE = sounds.TONES["caller"]
 SAY_HELLO, SAY_CHOOSE = "sound:/lab/sounds/tones/apology", "sound:/lab/sounds/tones/third"
 SILENCE = 2.0
 """Seconds that no caller may hear nothing."""
@@ -283,6 +284,23 @@ async def test_callers_finish_on_the_flow_that_they_began(house: House, pbx: Pbx
         assert steps_of(bridge) == ["ask", "wait"]
         await dial(pbx, "welcome", [Talk(1.0), Press("2")])
         assert steps_of(bridge) == ["ask", "wait", "ask", "wait"]
+
+
+@pytest.mark.parametrize("hangs_up", [False, True], ids=["key", "hang-up"])
+async def test_a_message_is_recorded_and_told(house: House, pbx: Pbx, hangs_up: bool) -> None:
+    flow = {"nodes": {"vm": {"voicemail": "support", "greeting": "beep", "next": "bye"}, "bye": {"goodbye": "beep"}}}
+    async with Softphone(pbx, "4930100", trunk=True, tone=VOICE) as caller:
+        bridge = await house.open(desk({"welcome": flow}))
+        await caller.call("welcome")
+        await bridge.until("flow_stepped", node="vm")
+        await asyncio.sleep(5.0)
+        caller.hang_up() if hangs_up else caller.press("#")
+        left = await bridge.until("voicemail_left")
+        await bridge.until("call_ended", outcome="voicemail")
+    kept = pbx.folder / "spool" / "recording" / f"{left['recording']}.wav"
+    await bridge.eventually(lambda: kept.exists() and kept.stat().st_size > 8000)
+    assert left["lasted"] == pytest.approx(4.0, abs=2.0)
+    assert heard(kept, VOICE)
 
 
 # -- waiting ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.flow import Collect, Goodbye, IntoQueue, Menu, fits, is_pattern, spoken
+from callbridge.core.flow import Collect, Goodbye, IntoQueue, Menu, Voicemail, fits, is_pattern, spoken
 from callbridge.core.plan import ToFlow
 from callbridge.drawing import mermaid
 from tests.settings.conftest import RIGHT, Write, right, told
@@ -40,7 +40,8 @@ flows:
       set: {set: {tier: standard, head_start: 1m, values: {known: "yes"}}, next: wait}
       wait: {queue: support}
       other: {flow: second}
-      bye: {goodbye: }
+      bye: {voicemail: support, greeting: speak, longest: 1m, next: end}
+      end: {goodbye: }
   second:
     nodes:
       out: {dialplan: "ctx,1"}
@@ -65,7 +66,8 @@ def test_a_whole_flow_is_understood(write: Write) -> None:
     assert isinstance(number, Collect)
     assert (number.least, number.most, number.media) == (4, 8, "sound:type")
     assert isinstance(door.nodes["wait"], IntoQueue)
-    assert door.nodes["bye"] == Goodbye()
+    assert door.nodes["end"] == Goodbye()
+    assert door.nodes["bye"] == Voicemail(queue="support", media="sound:speak", next="end", longest=60.0)
     assert plan.calendars["office"].week[5] == ((540, 720), (780, 900))
     assert plan.lookups == {"crm": 0.5}
     support = plan.queues["support"]
@@ -87,7 +89,7 @@ def test_a_flow_is_drawn_with_every_node_and_way(write: Write) -> None:
         assert f'"{name}<br/>' in picture
     assert '-->|"3x wrong or silent"|' in picture
     assert '-->|"tier standard, support: 3 or more ahead"|' in picture
-    assert picture.count("-->") == 15
+    assert picture.count("-->") == 16
 
 
 WRONG = [
@@ -97,8 +99,8 @@ WRONG = [
     ("calendar", ("hours: office", "hours: offce"), "cb.yaml:16: flows.door.nodes.open.hours: no such calendar: 'offce' (hint: did you mean 'office'?)"),
     ("lookup", ("lookup: crm", "lookup: cmr"), "cb.yaml:17: flows.door.nodes.who.lookup: no such lookup: 'cmr' (hint: did you mean 'crm'?)"),
     ("tier", ("set: {tier: standard", "set: {tier: stndard"), "cb.yaml:28: flows.door.nodes.set.set.tier: no such tier: 'stndard' (hint: did you mean 'standard'?)"),
-    ("start", ("    language: zh\n", "    language: zh\n    start: begin\n"), "cb.yaml:13: flows.door.start: no such node: 'begin' (hint: known: ask, bye, number, open, other, set, split, wait, who, 欢迎)"),
-    ("two kinds", ("wait: {queue: support}", "wait: {queue: support, goodbye: x}"), "cb.yaml:29: flows.door.nodes.wait: expected exactly one of play, menu, collect, hours, lookup, set, branch, queue, flow, dialplan, goodbye, not queue and goodbye"),
+    ("start", ("    language: zh\n", "    language: zh\n    start: begin\n"), "cb.yaml:13: flows.door.start: no such node: 'begin' (hint: known: ask, bye, end, number, open, other, set, split, wait, who, 欢迎)"),
+    ("two kinds", ("wait: {queue: support}", "wait: {queue: support, goodbye: x}"), "cb.yaml:29: flows.door.nodes.wait: expected exactly one of play, menu, collect, hours, lookup, set, branch, voicemail, queue, flow, dialplan, goodbye, not queue and goodbye"),
     ("lacks", ("{hours: office, open: who, closed: bye}", "{hours: office, open: who}"), "cb.yaml:16: flows.door.nodes.open: a node with 'hours' needs 'closed', too"),
     ("odd", ("wait: {queue: support}", "wait: {queue: support, next: bye}"), "cb.yaml:29: flows.door.nodes.wait: 'next' does not go with 'queue'"),
     ("key", ('"*": other}', 'A: other}'), "cb.yaml:20: flows.door.nodes.ask.keys.A: expected one key: 0 to 9, * or #, not 'A'"),
@@ -110,15 +112,15 @@ WRONG = [
     ("holiday", ("2026-12-25: closed", "christmas: closed"), "cb.yaml:6: calendars.office.holidays.christmas: expected a day such as 2026-12-25, not 'christmas'"),
     ("both", ('{url: "https://crm.example/{caller}"', '{redis: x, url: "https://crm.example/{caller}"'), "cb.yaml:8: lookups.crm: expected either url: https://... or redis: key"),
     ("patience", ("deadline: 500ms", "deadline: 60s"), "cb.yaml:8: lookups.crm: deadline: a caller does not wait for more than 10 s"),
-    ("empty", ("when: {waited: 90s}", "when: {}"), "cb.yaml:42: queues.support.overflow[1].when: is an empty condition: it would always hold"),
+    ("empty", ("when: {waited: 90s}", "when: {}"), "cb.yaml:43: queues.support.overflow[1].when: is an empty condition: it would always hold"),
     ("descending", ('"NXX."', '"[9-1]"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not '[9-1]'"),
-    ("itself", ("{when: {waited: 90s}, queue: general}", "{when: {closed: office}, queue: support}"), "cb.yaml:42: queues.support.overflow[1].queue: leads queue 'support' into itself"),
-    ("null", ("when: {waited: 90s}", "when: {tiers: }"), "cb.yaml:42: queues.support.overflow[1].when: is an empty condition: it would always hold"),
-    ("only a queue", ("when: {waited: 90s}", "when: {queue: general}"), "cb.yaml:42: queues.support.overflow[1].when: what of the queue? waiting, wait or agents"),
+    ("itself", ("{when: {waited: 90s}, queue: general}", "{when: {closed: office}, queue: support}"), "cb.yaml:43: queues.support.overflow[1].queue: leads queue 'support' into itself"),
+    ("null", ("when: {waited: 90s}", "when: {tiers: }"), "cb.yaml:43: queues.support.overflow[1].when: is an empty condition: it would always hold"),
+    ("only a queue", ("when: {waited: 90s}", "when: {queue: general}"), "cb.yaml:43: queues.support.overflow[1].when: what of the queue? waiting, wait or agents"),
     ("no redis", ('{url: "https://crm.example/{caller}"', '{redis: "c:{caller}"'), "cb.yaml:8: lookups.crm.redis: there is no section 'redis:'"),
     ("any key", ('{url: "https://crm.example/{caller}"', '{redis: "{caller}"'), "cb.yaml:8: lookups.crm: redis: begin with text of your own, such as customers:{caller}: else callers could choose any key"),
     ("any host", ("https://crm.example/{caller}", "https://{caller}/x"), "cb.yaml:8: lookups.crm: url: a value may stand behind the host only: else callers could choose whom we ask"),
-    ("pressed", ("keys: {5: second}", "keys: {5: thrd}"), "cb.yaml:40: queues.support.keys.5: no such flow: 'thrd' (hint: known: door, second)"),
+    ("pressed", ("keys: {5: second}", "keys: {5: thrd}"), "cb.yaml:41: queues.support.keys.5: no such flow: 'thrd' (hint: known: door, second)"),
     ("entry", ("door: {flow: door}", "door: {flow: door, queue: support}"), "cb.yaml:1: entries.door: expected either {queue: NAME} or {flow: NAME}"),
 ]  # fmt: skip
 
@@ -161,7 +163,7 @@ def test_announcements_of_a_queue_are_added_to_those_of_all(write: Write) -> Non
 
 
 def test_nodes_and_flows_that_nothing_leads_to_are_doubted(write: Write) -> None:
-    settings = right(write(('"*": other}', '"*": wait}'), ("      bye:", "      lonely: {goodbye: x}\n      bye:"), text=WHOLE))
+    settings = right(write(('"*": other}', '"*": wait}'), ("      end:", "      lonely: {goodbye: x}\n      end:"), text=WHOLE))
     doubts = [str(doubt).split(": ", 1)[1] for doubt in settings.warnings]
     assert "flows.door.nodes.lonely: no other node leads here" in doubts
 

@@ -7,6 +7,7 @@ from random import Random
 
 from callbridge.core.plan import (
     AgentPlan,
+    Announcements,
     Connect,
     Ladder,
     Penalty,
@@ -58,6 +59,20 @@ class Scenario:
     reloads: int = 0
 
 
+TALKATIVE = Announcements(
+    greeting="hello",
+    position="number:{position}",
+    wait="number:{minutes}",
+    first=2.0,
+    every=3.0,
+    periodic=("missing", "hello"),
+    periodic_every=4.0,
+    busy="sorry",
+    busy_after=6.0,
+    busy_head_start=30.0,
+)
+
+
 def scenario(rng: Random) -> Scenario:
     queues = [_queue(rng, index) for index in range(rng.choice([1, 1, 2, 3]))]
     agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
@@ -101,6 +116,7 @@ def _queue(rng: Random, index: int) -> QueuePlan:
         no_answer=rng.choice([Penalty(not_ready="rona", return_after=4.0), Penalty(not_ready="rona"), Penalty(rest=3.0)]),
         rejected=Penalty(rest=rng.choice([0.0, 2.0])),
         offline=Penalty(rest=3.0),
+        announcements=TALKATIVE if index % 2 == 0 else Announcements(),
     )
 
 

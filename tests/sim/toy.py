@@ -29,6 +29,7 @@ from callbridge.core.events import (
     PbxSnapshot,
     PhoneInspected,
     PlaybackEnded,
+    RecordingEnded,
     SeenBridge,
     SeenLeg,
 )
@@ -44,6 +45,7 @@ from callbridge.core.orders import (
     Order,
     Play,
     Probe,
+    Record,
     Ring,
     Snoop,
     StartMusic,
@@ -76,6 +78,7 @@ _ToOne = (
     | StopRinging
     | Snoop
     | Play
+    | Record
     | StopPlaying
     | HangUp
     | LeaveToDialplan
@@ -362,6 +365,9 @@ class ToyPbx:
                 return Reply(self._snoop(order, channel))
             case Play():
                 self._play(order, channel)
+            case Record(leg=leg, recording=recording):
+                ended = RecordingEnded(at=0.0, leg=leg, recording=recording, lasted=2.0, failed=False)
+                self.agenda.at(self.agenda.now + 2.0, lambda: self.say(ended))
             case StopPlaying(playback=playback):
                 return self._stop_playing(channel, playback)
             case LeaveToDialplan():

@@ -29,6 +29,7 @@ from callbridge.core.events import (
     LegTransferred,
     LegUnheld,
     PlaybackEnded,
+    RecordingEnded,
 )
 from callbridge.core.ids import LegId, channel_of, leg_id
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse, part, text, whole
@@ -64,7 +65,7 @@ SILENCED = (
 )
 """Event types that tell the core nothing: asked to be left out, and ignored where they come all the same."""
 
-_COUNTED = frozenset({*SILENCED, "ChannelUserevent", "RecordingStarted", "RecordingFinished", "RecordingFailed"})
+_COUNTED = frozenset({*SILENCED, "ChannelUserevent", "RecordingStarted"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,22 @@ def _playback_finished(frame: _Frame) -> Heard:
     return Heard("PlaybackFinished", (ended,))
 
 
+def _recording_ended(frame: _Frame) -> Heard:
+    recording = part(frame.message, "recording")
+    kind = text(frame.message, "type")
+    target, _, channel = text(recording, "target_uri").partition(":")
+    if target != "channel":
+        return Heard(kind)
+    ended = RecordingEnded(
+        at=frame.at,
+        leg=leg_id(frame.pbx, identity(channel)),
+        recording=identity(recording.get("name")),
+        lasted=float(whole(recording.get("duration")) or 0),
+        failed=kind == "RecordingFailed",
+    )
+    return Heard(kind, (ended,))
+
+
 def _blind_transfer(frame: _Frame) -> Heard:
     target = f"{clean(frame.message.get('exten'), NUMBER_LIMIT)}@{clean(frame.message.get('context'), NUMBER_LIMIT)}"
     return Heard("BridgeBlindTransfer", (_transferred(frame, "channel", target, attended=False),))
@@ -277,6 +294,8 @@ _READERS: Mapping[str, Callable[[_Frame], Heard]] = {
     "ChannelUnhold": _unhold,
     "ChannelDtmfReceived": _digit,
     "PlaybackFinished": _playback_finished,
+    "RecordingFinished": _recording_ended,
+    "RecordingFailed": _recording_ended,
     "BridgeBlindTransfer": _blind_transfer,
     "BridgeAttendedTransfer": _attended_transfer,
     "ChannelUserevent": _user_event,

@@ -20,6 +20,7 @@ from callbridge.core.orders import (
     Order,
     Play,
     Probe,
+    Record,
     Ring,
     Snoop,
     StartMusic,
@@ -84,6 +85,16 @@ def requests(
         case Play(leg=leg, playback=playback, media=media, language=language):
             spoken = {"lang": language} if language else {}
             return (_on_channel("POST", leg, "play", playback, media=media, **spoken),)
+        case Record(leg=leg, recording=recording, longest=longest, silence=silence):
+            wanted = {
+                "name": recording,
+                "format": "wav",
+                "maxDurationSeconds": str(math.ceil(longest)),
+                "maxSilenceSeconds": str(math.ceil(silence)),
+                "beep": "true",
+                "terminateOn": "#",
+            }
+            return (_on_channel("POST", leg, "record", **wanted),)
         case StopPlaying(playback=playback):
             return (Request("DELETE", _path("playbacks", playback), pardons=_GONE),)
         case Ring():
