@@ -127,7 +127,9 @@ def _entertain(world: World, call: Call, customer: Leg) -> None:
     if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
         call = hearing.hush(world, call)
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
-        world.calls.put(call.id, hearing.resume(world, call))
+        known = call.hearing is not None or call.visit is None or call.visit.queue not in world.plan.queues
+        # Rows of a version that told waiting callers nothing have no word of it: they were greeted by nobody, and need not be.
+        world.calls.put(call.id, hearing.resume(world, call) if known else hearing.begin(world, call, greeted=True))
 
 
 def _music(world: World, call: Call) -> str:

@@ -16,6 +16,7 @@ from callbridge.core.flow import Condition, Goodbye
 from callbridge.core.hours import Calendar
 from callbridge.core.orders import Bridge, StartMusic, StopPlaying
 from callbridge.core.plan import Announcements, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.rows import evolve
 from tests.core.flows import floor, flow, said, stage, the_call
 from tests.core.story import START, queue
 from tests.core.toy import NEVER, Toy
@@ -295,3 +296,13 @@ def test_queues_that_overflow_into_each_other_end_at_the_fallback() -> None:
     toy.calls("ann")
     toy.run(toy.story.now + 1.0)
     assert not toy.channels
+
+
+def test_callers_saved_by_a_version_without_announcements_are_told_where_they_stand() -> None:
+    toy = announcing()
+    toy.calls("ann")
+    call = the_call(toy)
+    toy.story.world.calls.put(call.id, evolve(call, hearing=None))
+    toy.restart()
+    toy.run(toy.story.now + 12.0)
+    assert said(toy) == ["number:1"]
