@@ -25,6 +25,7 @@ CALL_ACTS = {
     "complete": "",
     "return": "",
     "conference": "",
+    "survey": "",
     "listen": "PHONE",
     "whisper": "PHONE",
     "barge": "PHONE",

@@ -9,8 +9,10 @@ from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Role, Token
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
+from callbridge.core.plan import SURVEY
 from callbridge.settings import Settings
 from callbridge.settings.models import Http, Instance, Pbx
+from callbridge.settings.resolve import ONCE_WITHIN
 
 
 def redis_settings(settings: Settings) -> RedisSettings | None:
@@ -80,6 +82,9 @@ def lookup_settings(settings: Settings) -> list[LookupSettings]:
             token=lookup.token.get_secret_value() if lookup.token is not None else "",
         )
         for name, lookup in settings.lookups.items()
+    ] + [
+        LookupSettings(name=SURVEY + name, deadline=ONCE_WITHIN, once=survey.again_after)
+        for name, survey in settings.surveys.items()
     ]
 
 

@@ -29,6 +29,7 @@ _EVENT_OF = {
     "call_ended": "end",
     "agent_alerted": "alert",
     "switch_changed": "alert",
+    "survey_alerted": "alert",
 }
 FACTS = frozenset(_EVENT_OF)
 """The facts that webhooks tell, by their public names."""
@@ -38,6 +39,7 @@ _SAYS = {
     "call_ended": ("outcome", "segments", "lasted"),
     "agent_alerted": ("kind", "agent", "reason", "limit", "count"),
     "switch_changed": ("switch", "on", "by"),
+    "survey_alerted": ("survey", "question", "answer", "agent", "queue"),
 }
 _SCHEME = re.compile(r"(?!(?:javascript|data|vbscript):)[A-Za-z][A-Za-z0-9+.-]*:[^\s{]")
 
@@ -64,6 +66,8 @@ def body(told: Envelope, hook: HookSettings) -> bytes:
     says = {name: data[name] for name in _SAYS[told.type]}
     if told.type == "switch_changed":
         says["kind"] = "switch"
+    elif told.type == "survey_alerted":
+        says["kind"] = "survey"
     event: dict[str, Any] = {
         "id": told.id,
         "type": _EVENT_OF[told.type],

@@ -22,7 +22,16 @@ from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.adapters.tasks import end
 from callbridge.adapters.webhooks import CAP, Observer, Webhook, reader_of
 from callbridge.core.call import Call
-from callbridge.core.facts import AgentAlerted, AnyFact, CallArrived, CallEnded, OfferMade, SwitchChanged, TalkBegan
+from callbridge.core.facts import (
+    AgentAlerted,
+    AnyFact,
+    CallArrived,
+    CallEnded,
+    OfferMade,
+    SurveyAlerted,
+    SwitchChanged,
+    TalkBegan,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -41,7 +50,7 @@ _PAUSE = 0.5
 _LAST_SAVE = 0.5
 """Seconds that saving the place may take at the end."""
 _TYPES = frozenset(kind.encode() for kind in FACTS)
-_TOLD = (CallArrived, CallEnded, OfferMade, TalkBegan, AgentAlerted, SwitchChanged)
+_TOLD = (CallArrived, CallEnded, OfferMade, TalkBegan, AgentAlerted, SwitchChanged, SurveyAlerted)
 """What is stamped without Redis: the facts of webhooks, and those from which the stamper learns who calls."""
 
 

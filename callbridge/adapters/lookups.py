@@ -7,8 +7,10 @@ on. Answers are strangers' words: only short values under plain names get in.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +29,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST_BYTES = 64 * 1024
 MOST_VALUES = 50
+MOST_ASKED = 100_000
+"""Callers of whom we remember without Redis that they were asked."""
 LONGEST_VALUE = 100
 _NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 _LANGUAGE = re.compile("[A-Za-z0-9_-]{1,32}")
@@ -42,6 +46,8 @@ class LookupSettings:
     deadline: float
     url: str = ""
     key: str = ""
+    once: float | None = None
+    """Neither: an answer when the same caller did not ask within so many seconds (surveys)."""
     token: str = field(default="", repr=False)
 
 
@@ -58,6 +64,9 @@ class Lookups:
         self._known: dict[str, LookupSettings] = {}
         self._tiers: frozenset[str] = frozenset()
         self._redis: Redis | None = connect(redis) if redis is not None else None
+        self._private = redis.private("asked") if redis is not None else ""
+        self._asked: OrderedDict[str, float] = OrderedDict()
+        """Without Redis: until when callers are not to be asked again."""
         self._http: aiohttp.ClientSession | None = None
 
     def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str]) -> None:
@@ -72,7 +81,10 @@ class Lookups:
         if settings is not None:
             try:
                 async with asyncio.timeout(settings.deadline):
-                    found = read(await self._ask(settings, order.values), self._tiers)
+                    if settings.once is not None:
+                        found = {} if await self._first(settings, order.values.get("caller", "")) else None
+                    else:
+                        found = read(await self._ask(settings, order.values), self._tiers)
             except TimeoutError:
                 log.warning("a lookup failed", lookup=order.lookup, why=f"no answer within {settings.deadline:g} s")
             except Odd as trouble:
@@ -88,6 +100,23 @@ class Lookups:
             await self._http.close()
         if self._redis is not None:
             await self._redis.aclose()
+
+    async def _first(self, settings: LookupSettings, caller: str) -> bool:
+        """Is it the first time for this caller within the time? Whoever has no number is always new."""
+        if not caller or not settings.once:
+            return True
+        who = f"{settings.name}:{hashlib.sha256(caller.encode(errors='replace')).hexdigest()[:32]}"
+        if self._redis is not None:
+            answer: Any = await self._redis.set(f"{self._private}:{who}", "1", nx=True, ex=max(1, round(settings.once)))
+            return bool(answer)
+        now = self._now()
+        if self._asked.get(who, 0.0) > now:
+            return False
+        self._asked[who] = now + settings.once
+        self._asked.move_to_end(who)
+        if len(self._asked) > MOST_ASKED:
+            self._asked.popitem(last=False)
+        return True
 
     async def _ask(self, settings: LookupSettings, values: Mapping[str, str]) -> Mapping[Any, Any]:
         if settings.key:

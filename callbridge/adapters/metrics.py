@@ -36,6 +36,8 @@ from callbridge.core.facts import (
     OfferEnded,
     OfferMade,
     PromptFailed,
+    SurveyAnswered,
+    SurveyEnded,
     SwitchChanged,
     TalkEnded,
     VisitBegan,
@@ -184,6 +186,8 @@ class Metrics:
             "ewt_error_seconds", "Estimated wait when the visit began against the wait of those answered.", _WAITS, "queue"
         )
         self._flows = self._counter("flows_ended", "Flows that callers left.", "flow", "result")
+        self._survey_answers = self._counter("survey_answers", "Answers to surveys.", "queue", "question", "answer")
+        self._surveys = self._counter("surveys_ended", "Surveys that callers left.", "queue", "result")
         self._voicemails = self._counter("voicemails", "Messages left.", "queue")
         self._prompts = self._counter("prompts_failed", "Prompts that could not be played.", "where")
         self._lookups = self._counter("lookups", "Other systems asked about callers.", "lookup", "result")
@@ -253,6 +257,10 @@ class Metrics:
                 self._flows.labels(label(fact.flow), label(fact.result)).inc()
             case PromptFailed():
                 self._prompts.labels(label(fact.where)).inc()
+            case SurveyAnswered():
+                self._survey_answers.labels(queue, label(fact.question), label(fact.answer)).inc()
+            case SurveyEnded():
+                self._surveys.labels(queue, label(fact.result)).inc()
             case VoicemailLeft():
                 self._voicemails.labels(queue).inc()
             case LookupEnded():

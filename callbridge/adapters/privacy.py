@@ -13,6 +13,7 @@ from callbridge.core.facts import (
     HandingBegan,
     HandingEnded,
     OfferMade,
+    SurveyAlerted,
     VoicemailLeft,
 )
 
@@ -48,7 +49,7 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case OfferMade() if fact.collected:
             return (("collected", fact.collected),)
-        case VoicemailLeft():
+        case VoicemailLeft() | SurveyAlerted():
             return (("number", fact.number),)
         case CallTransferred():
             return (("target", fact.target),)

@@ -36,7 +36,12 @@ _LEFT = {
     "moved": "somebody moved it",
     "key": "the caller pressed a key, and chose so",
 }
-_STARTED = {"entry": "as the entry says", "key": "the caller pressed a key", "flow": "as another flow says"}
+_STARTED = {
+    "survey": "the agent has hung up",
+    "entry": "as the entry says",
+    "key": "the caller pressed a key",
+    "flow": "as another flow says",
+}
 _FLOW_ENDED = {
     "hung_up": "the caller hung up",
     "goodbye": "said goodbye",
@@ -178,6 +183,18 @@ def _prompt_failed(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"could not be played: {str(fact['where']).replace(':', ' ', 1)}; is the sound on the PBX?"
 
 
+def _survey_answered(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"survey {fact['survey']}: answers {fact['answer']} to {fact['question']}"
+
+
+def _survey_alerted(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"survey {fact['survey']}: somebody should hear of the {fact['answer']} for {fact['question']}"
+
+
+def _survey_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"survey {fact['survey']}: {fact['result']}, {count(int(fact['answers']), 'answer')}"
+
+
 def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"left a message of {span(float(fact['lasted']))} for queue {fact['queue']}: {fact['recording']}"
 
@@ -280,6 +297,9 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "flow_stepped": _flow_stepped,
     "flow_ended": _flow_ended,
     "prompt_failed": _prompt_failed,
+    "survey_answered": _survey_answered,
+    "survey_alerted": _survey_alerted,
+    "survey_ended": _survey_ended,
     "voicemail_left": _voicemail_left,
     "lookup_ended": _lookup_ended,
     "announced": _announced,

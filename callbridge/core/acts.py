@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import handing, journey, legs, offers, segments, supervise, targets, visits
+from callbridge.core import handing, journey, legs, offers, segments, supervise, surveys, targets, visits
 from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
@@ -16,7 +16,9 @@ from callbridge.core.plan import ToAgent, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
-_OF_THE_AGENT = frozenset({CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE})
+_OF_THE_AGENT = frozenset(
+    {CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE, CallAsk.SURVEY}
+)
 """What an agent asks about the own talk only, whoever is being consulted."""
 GOING = (Phase.LEAVING, Phase.ENDING)
 
@@ -51,6 +53,8 @@ def asked(world: World, event: CallAsked) -> None:
                 _conclude(world, event, handing.go_back(world, call))
             case CallAsk.CONFERENCE:
                 _conclude(world, event, handing.conference(world, call))
+            case CallAsk.SURVEY:
+                _survey(world, call, event)
             case CallAsk.LISTEN | CallAsk.WHISPER | CallAsk.BARGE | CallAsk.TAKE_OVER:
                 _supervise(world, call, event)
             case CallAsk.RELEASE:
@@ -81,6 +85,19 @@ def _hand_on(world: World, call: Call, event: CallAsked, way: Way) -> None:
     _conclude(world, event, reason)
     if not reason and event.to is not None:
         handing.begin(world, call, event.to, way)
+
+
+def _survey(world: World, call: Call, event: CallAsked) -> None:
+    """The agent says goodbye by a code: the caller stays on the line for the survey."""
+    if call.segment is None or call.handing is not None:
+        _refuse(world, event, "no agent talks to the caller alone")
+        return
+    queue = world.plan.queues.get(call.segment.queue)
+    if queue is None or not queue.survey:
+        _refuse(world, event, f"queue {call.segment.queue} has no survey")
+        return
+    _grant(world, event)
+    surveys.after_talk(world, segments.end_segment(world, call, "agent", world.now))
 
 
 def _supervise(world: World, call: Call, event: CallAsked) -> None:

@@ -262,6 +262,8 @@ class Walk:
     ends: str = ""
     hops: int = 0
     """Nodes since something was heard to its end, pressed or waited for."""
+    answers: int = 0
+    """Of a survey, so far."""
     silences: int = 0
     """Times in a row that the caller was asked and pressed nothing."""
     due: float | None = None
@@ -315,6 +317,9 @@ class Call:
     """Of the prompts that this caller hears, as Asterisk names it; empty: the channel's own."""
     head_start: float | None = None
     """Seconds of advantage that a flow gave this caller in the queues to come, instead of the tier's."""
+    served: tuple[str, str] = ("", "")
+    """Agent and queue of the last talk."""
+    surveyed: bool = False
     ways: int = 0
     """Queues and flows entered so far."""
     queued_at: float | None = None

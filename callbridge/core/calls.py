@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import handing, journey, keys, legs, offers, segments, staff, supervise, visits
+from callbridge.core import handing, journey, keys, legs, offers, segments, staff, supervise, surveys, visits
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted
@@ -143,11 +143,11 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         handing.come_back(world, evolve(call, handed_by=by, handed_queue=queue))
     elif call.segment is not None and call.segment.leg == leg.id:
         call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
-        segments.dismiss(world, call)
+        surveys.after_talk(world, call)
     elif call.far == leg.id and leg.up_at is None and call.handed_by:
         handing.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
-        segments.dismiss(world, evolve(call, far=None))
+        surveys.after_talk(world, evolve(call, far=None))
 
 
 def held(world: World, leg: LegId, *, held: bool) -> None:
@@ -204,7 +204,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
             handing.agent_gone(world, call)
             return
         call = segments.end_segment(world, call, "agent", world.now)
-        segments.dismiss(world, call)
+        surveys.after_talk(world, call)
         return
     again = None
     if leg.music_owed:

@@ -243,6 +243,8 @@ class CallAsk(StrEnum):
     """After a consult, or during it: the target goes, agent and caller go on."""
     CONFERENCE = "conference"
     """After a consult: all three."""
+    SURVEY = "survey"
+    """The talk is over for the agent; the caller is led into the queue's survey."""
     LISTEN = "listen"
     WHISPER = "whisper"
     BARGE = "barge"

@@ -132,6 +132,36 @@ class PromptFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswered(Fact):
+    """``agent`` and ``queue`` are those of the talk that it is about."""
+
+    survey: str
+    question: str
+    answer: str
+    """The key that was pressed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAlerted(Fact):
+    """An answer of which somebody should hear at once."""
+
+    survey: str
+    question: str
+    answer: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyEnded(Fact):
+    """``result``: ``complete``, ``partial``, ``refused`` (nothing was answered) or ``skipped`` (nothing was asked: this
+    number was asked a short time ago)."""
+
+    survey: str
+    result: str
+    answers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoicemailLeft(Fact):
     """A message for ``queue``: ``recording`` is the file's name among the PBX's recordings. ``lasted`` is about right when the
     caller ended it by hanging up."""
@@ -323,6 +353,9 @@ AnyFact = (
     | FlowStepped
     | FlowEnded
     | PromptFailed
+    | SurveyAnswered
+    | SurveyAlerted
+    | SurveyEnded
     | VoicemailLeft
     | LookupEnded
     | Announced

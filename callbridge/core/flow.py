@@ -38,6 +38,10 @@ class Menu:
     wrong: str = ""
     silent: str = ""
     """What is said after a wrong key, and when none was pressed, before the prompt comes again."""
+    question: str = ""
+    """Of a survey: the key pressed is the answer."""
+    alarming: frozenset[str] = frozenset()
+    """Answers of which somebody should hear at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,8 @@ class Lookup:
     lookup: str
     next: str
     otherwise: str
+    quiet: bool = False
+    """One of our own, which is no news."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +182,8 @@ class Flow:
     version: str
     start: str
     nodes: Mapping[str, Node]
+    questions: int = 0
+    """Of a survey: how many there are to answer."""
     music: str = "default"
     """What callers hear while nothing is said to them, a silence being what makes people hang up."""
     language: str = ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callbridge.core import conditions, segments, visits
+from callbridge.core import conditions, segments, surveys, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
 from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
 from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
@@ -288,6 +288,7 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     """Out of the flow. Gives the call without it, still in its phase."""
     walk = call.walk
     assert walk is not None
+    surveys.ended(world, call, walk, flow_of(world, walk))
     world.tell(
         FlowEnded(
             seq=world.next_seq(),
@@ -395,7 +396,9 @@ def _ahead(call: Call, key: str) -> Call:
 
 def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
     to = node.keys.get(key)
-    if to is not None:
+    if to is not None and node.question:
+        _go(world, surveys.answered(world, call, flow, node, key), flow, to)  # the answer is a fact of its own
+    elif to is not None:
         _go(world, call, flow, to, key)
     else:
         _again(world, call, flow, node, node.wrong)
@@ -547,16 +550,11 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
         _fail(world, call)
         return
     began = (walk.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
-    world.tell(
-        LookupEnded(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            lookup=node.lookup,
-            result="failed" if found is None else "found",
-            lasted=max(0.0, world.now - began),
+    if not node.quiet:
+        result, lasted = "failed" if found is None else "found", max(0.0, world.now - began)
+        world.tell(
+            LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
         )
-    )
     call = evolve(call, walk=evolve(walk, playback=""))
     if found is None:
         _go(world, call, flow, node.otherwise)

@@ -145,6 +145,21 @@ class Ladder:
         return total
 
 
+SURVEY = "survey:"
+"""Begins the names of the flows and lookups that surveys are made of: no flow of the configuration has such a name."""
+SKIPPED = "skip"
+"""The node at which a survey ends for whoever is not to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Who is led into the flow ``survey:<name>`` after a talk: this share of these tiers (none named: of all)."""
+
+    name: str
+    share: float = 1.0
+    tiers: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
     """One queue; ``ladders`` has an entry for every tier of the plan."""
@@ -162,6 +177,8 @@ class QueuePlan:
     overflow: tuple[Overflow, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     """What a waiting caller may press -> the flow that it opens."""
+    survey: str = ""
+    """What a caller is asked when the agent has hung up."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -237,6 +254,7 @@ class Plan:
     entries: Mapping[str, Entry] = field(default_factory=dict)
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
     lookups: Mapping[str, float] = field(default_factory=dict)
     """Lookup -> seconds in which it must answer."""
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)

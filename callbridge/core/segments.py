@@ -32,7 +32,8 @@ def end_segment(
     segment = call.segment
     assert segment is not None
     tell_talk_ended(world, call, segment, by, when, estimated)
-    call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None)
+    served = segment.agent, segment.queue
+    call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None, served=served)
     if not (by_phone or keep_bridge):
         call = drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)

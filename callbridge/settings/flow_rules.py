@@ -14,7 +14,7 @@ from callbridge.settings.values import RESERVED_VALUES
 Name = tuple[Path, str, str]
 """Where a name is used, of which kind it is (``queue``, ``flow``, ...), and the name."""
 
-_SECTIONS = {"queue": "queues", "flow": "flows", "calendar": "calendars", "lookup": "lookups"}
+_SECTIONS = {"survey": "surveys", "queue": "queues", "flow": "flows", "calendar": "calendars", "lookup": "lookups"}
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -86,11 +86,19 @@ def names(settings: models.Settings) -> Iterator[Name]:
                 yield (*ladder_at, "then", "flow"), "flow", ladder.then.flow
         for index, rule in enumerate(queue.overflow or ()):
             yield from _of_overflow((*at, "overflow", index), rule)
+        if queue.survey is not None:
+            yield (*at, "survey"), "survey", queue.survey
         for key, flow in (queue.keys or {}).items():
             yield (*at, "keys", key), "flow", flow
         if queue.announce is not None and queue.announce.busy is not None:
             for tier in queue.announce.busy.tiers or ():
                 yield (*at, "announce", "busy", "tiers"), "tier", tier
+    for name, survey in settings.surveys.items():
+        for index, question in enumerate(survey.questions):
+            for key, queue_name in question.connect.items():
+                yield ("surveys", name, "questions", index, "connect", key), "queue", queue_name
+        for tier in survey.tiers or ():
+            yield ("surveys", name, "tiers"), "tier", tier
     for name, flow_ in settings.flows.items():
         for key, node in flow_.nodes.items():
             yield from _of_node(("flows", name, "nodes", key), node)

@@ -20,7 +20,7 @@ from pydantic import (
 from callbridge.adapters.hook_body import EVENTS, placeholders
 from callbridge.core.plan import Connect, Pick, Plan
 from callbridge.settings.faults import Fault
-from callbridge.settings.journeys import Announce, Calendar, Flow, Lookup, Overflow, Way
+from callbridge.settings.journeys import Announce, Calendar, Flow, Lookup, Overflow, Survey, Way
 from callbridge.settings.section import Section
 from callbridge.settings.values import (
     AriName,
@@ -233,6 +233,7 @@ class Queue(Ladder):
     announce: Announce | None = None
     overflow: tuple[Overflow, ...] | None = None
     keys: dict[Key, Name] | None = None
+    survey: Name | None = None
     extension: Extension | None = None
     no_answer: Penalty | None = None
     rejected: Penalty | None = None
@@ -295,7 +296,7 @@ class Outside(Section):
     dial: DialString
 
 
-HandingKeys = Literal["hand_on", "consult", "complete", "return", "conference"]
+HandingKeys = Literal["hand_on", "consult", "complete", "return", "conference", "survey"]
 
 
 class Fallback(Section):
@@ -342,6 +343,7 @@ class Settings(Section):
     flows: dict[Name, Flow] = {}
     calendars: dict[Name, Calendar] = {}
     lookups: dict[Name, Lookup] = {}
+    surveys: dict[Name, Survey] = {}
     agents: dict[Name, Agent] = {}
     reasons: dict[Name, Reason] = {}
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3

@@ -18,8 +18,10 @@ from callbridge.settings.values import split_place
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
+ONCE_WITHIN = 1.0
+"""Seconds in which it must be known whether somebody was asked a survey before; after that nobody is."""
 
-_OF_QUEUE = ("keys", "pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
+_OF_QUEUE = ("keys", "survey", "pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
 _PENALTIES = ("no_answer", "rejected", "offline")
 
 
@@ -96,9 +98,12 @@ def plan(settings: models.Settings) -> core.Plan:
     return core.Plan(
         queues={name: queue_plan(settings, name) for name in settings.queues},
         entries={name: _entry(entry) for name, entry in settings.entries.items()},
-        flows={name: _flow(name, flow) for name, flow in settings.flows.items()},
+        flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
+        | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()},
+        surveys={name: core.Survey(name, one.share, frozenset(one.tiers or ())) for name, one in settings.surveys.items()},
         calendars={name: _calendar(name, one, settings) for name, one in settings.calendars.items()},
-        lookups={name: lookup.deadline for name, lookup in settings.lookups.items()},
+        lookups={name: lookup.deadline for name, lookup in settings.lookups.items()}
+        | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys},
         agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
         alert_after_misses=settings.alert_after_misses,
@@ -173,6 +178,13 @@ def _flow(name: str, flow: journeys.Flow) -> Flow:
         music=flow.music,
         language=flow.language or "",
     )
+
+
+def _survey_flow(name: str, survey: journeys.Survey) -> Flow:
+    pressed = sum(question.kind != "comment" for question in survey.questions)
+    version = hashlib.sha256(survey.model_dump_json().encode()).hexdigest()[:12]
+    nodes = survey.nodes(name)
+    return Flow(name=core.SURVEY + name, version=version, start="once", nodes=nodes, music=survey.music, questions=pressed)
 
 
 def _calendar(name: str, given: journeys.Calendar, settings: models.Settings) -> Calendar:

@@ -61,6 +61,7 @@ MATRIX = {
     "POST /api/calls/{id}/complete": "asA",
     "POST /api/calls/{id}/return": "asA",
     "POST /api/calls/{id}/conference": "asA",
+    "POST /api/calls/{id}/survey": "asA",
     "POST /api/calls/{id}/listen": "sA",
     "POST /api/calls/{id}/whisper": "sA",
     "POST /api/calls/{id}/barge": "sA",

@@ -149,6 +149,19 @@ async def test_a_hash_in_redis_answers(redis_server: RedisServer) -> None:
     assert (await asked(settings, caller="4930")).found is None, "there is no Redis"
 
 
+@pytest.mark.parametrize("stored", [False, True])
+async def test_the_same_caller_is_asked_once_within_the_time(redis_server: RedisServer, stored: bool) -> None:
+    told: list[AnyEvent] = []
+    lookups = Lookups(told.append, lambda: 5.0, redis=redis_server.settings() if stored else None)
+    survey = LookupSettings(name="survey:a", deadline=1.0, once=3600.0)
+    lookups.adopt([survey, LookupSettings(name="survey:b", deadline=1.0, once=0.0)], TIERS)
+    for lookup, caller in (("a", "1"), ("a", "1"), ("a", "2"), ("b", "1"), ("b", "1"), ("a", ""), ("a", "")):
+        await lookups.perform(LookUp(lookup=f"survey:{lookup}", call="c1", question="q1", values={"caller": caller}))
+    await lookups.close()
+    answers = [event.found is not None for event in told if isinstance(event, LookedUp)]
+    assert answers == [True, False, True, True, True, True, True]
+
+
 def test_only_short_values_under_plain_names_get_in() -> None:
     odd: dict[Any, Any] = {
         "tier": "platinum",

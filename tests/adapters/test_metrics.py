@@ -67,6 +67,8 @@ CONTRACT = {
     "ewt_error_seconds": ("histogram", {"queue"}),
     "flows_ended": ("counter", {"flow", "result"}),
     "prompts_failed": ("counter", {"where"}),
+    "survey_answers": ("counter", {"queue", "question", "answer"}),
+    "surveys_ended": ("counter", {"queue", "result"}),
     "voicemails": ("counter", {"queue"}),
     "lookups": ("counter", {"lookup", "result"}),
     "lookup_seconds": ("histogram", {"lookup"}),

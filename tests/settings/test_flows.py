@@ -92,6 +92,64 @@ def test_a_flow_is_drawn_with_every_node_and_way(write: Write) -> None:
     assert picture.count("-->") == 16
 
 
+SURVEY = """\
+surveys:
+  service:
+    opt_in: will-you
+    share: 0.5
+    tiers: [standard]
+    questions:
+      - {ask: how, name: friendly, alert: [1, 2], connect: {1: general}}
+      - {ask: solved, name: solved, kind: yes_no}
+      - {ask: why, name: why, kind: choice, choices: {1: price, 2: quality}}
+      - {ask: say, name: comment, kind: comment}
+    thanks: thanks
+"""
+
+
+def test_a_survey_becomes_a_flow(write: Write) -> None:
+    text = RIGHT.replace("queues:\n  support:\n", SURVEY + "queues:\n  support:\n    survey: service\n")
+    plan = right(write(text=text)).plan()
+    flow = plan.flows["survey:service"]
+    assert (flow.start, flow.questions, plan.queues["support"].survey, plan.surveys["service"].share) == (
+        "once",
+        3,
+        "service",
+        0.5,
+    )
+    friendly = flow.nodes["friendly"]
+    assert isinstance(friendly, Menu)
+    assert friendly.keys == {"1": "to general", "2": "solved", "3": "solved", "4": "solved", "5": "solved"}
+    assert friendly.alarming == {"1", "2"}
+    assert isinstance(flow.nodes["comment"], Voicemail)
+    assert plan.lookups["survey:service"] > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            ("survey: service", "survey: servce"),
+            "queues.support.survey: no such survey: 'servce' (hint: did you mean 'service'?)",
+        ),
+        (
+            ("connect: {1: general}", "connect: {1: generl}"),
+            "surveys.service.questions[0].connect.1: no such queue: 'generl' (hint: did you mean 'general'?)",
+        ),
+        (("alert: [1, 2]", "alert: [7]"), "surveys.service.questions[0]: 7 is no answer to it"),
+        (("kind: choice, ", ""), "surveys.service.questions[2]: choices go with kind: choice, and it needs some"),
+        (("name: solved", "name: friendly"), "surveys.service.questions: two questions have the same name"),
+        (
+            ("tiers: [standard]", "tiers: [golden]"),
+            "surveys.service.tiers: no such tier: 'golden' (hint: did you mean 'gold'?)",
+        ),
+    ],
+)
+def test_a_mistake_in_a_survey_is_told(write: Write, change: tuple[str, str], fault: str) -> None:
+    text = RIGHT.replace("queues:\n  support:\n", SURVEY + "queues:\n  support:\n    survey: service\n")
+    assert fault in [each.split(": ", 1)[1] for each in told(write(change, text=text))]
+
+
 WRONG = [
     ("node", ("otherwise: wait\n      number", "otherwise: wiat\n      number"), "cb.yaml:21: flows.door.nodes.ask.otherwise: no such node: 'wiat' (hint: did you mean 'wait'?)"),
     ("queue", ("wait: {queue: support}", "wait: {queue: suport}"), "cb.yaml:29: flows.door.nodes.wait.queue: no such queue: 'suport' (hint: did you mean 'support'?)"),

@@ -68,6 +68,7 @@ CALL_ACTS: dict[CallAsk, tuple[type[bodies.Body], frozenset[Role], str]] = {
     CallAsk.COMPLETE: (bodies.Body, STAFF, "after a consult: the agent leaves, the others go on"),
     CallAsk.RETURN: (bodies.Body, STAFF, "after a consult: back to the caller"),
     CallAsk.CONFERENCE: (bodies.Body, STAFF, "after a consult: all three"),
+    CallAsk.SURVEY: (bodies.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
     CallAsk.LISTEN: (bodies.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
     CallAsk.WHISPER: (bodies.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
     CallAsk.BARGE: (bodies.PhoneBody, SUPERVISORS, "take part in the talk"),
