@@ -113,6 +113,8 @@ class House:
 PBX_SAYS = (
     # Version 16 tells the application of our first beat while the socket's handshake is still being finished.
     r"Queued 'ChannelUserevent' message for Stasis app ''; websocket is not ready",
+    # Somebody hung up in the middle of a prompt. One that is missing is told by ourselves, as prompt_failed.
+    r"res_stasis_playback.c: .*Playback failed for (sound|number):",
     # The far half of a transfer may be gone before we have asked for its events; a probe finds that out.
     r"res_stasis.c: Event source not found: channel:",
 )

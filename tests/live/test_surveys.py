@@ -29,10 +29,10 @@ def surveyed(**more: Any) -> dict[str, Any]:
 
 
 async def talked(bridge: Callbridge, caller: Softphone, to: str = "support") -> None:
-    """Until the agent has hung up and the survey has begun."""
-    count = len(bridge.facts("flow_began")) + 1
+    """Until the agent has hung up and the survey has asked whether the caller will, or has passed the caller over."""
+    count = len(bridge.facts("flow_stepped")) + 2
     await caller.call(to)
-    await bridge.until("flow_began", count=count)
+    await bridge.until("flow_stepped", count=count)
 
 
 async def press(bridge: Callbridge, caller: Softphone, *keys: str) -> None:
@@ -48,7 +48,7 @@ async def test_a_caller_answers_every_question(house: House, pbx: Pbx) -> None:
         await talked(bridge, caller)
         await press(bridge, caller, "1", "4", "2")
         await caller.until_state("DISCONNECTED")
-        (ended,) = bridge.facts("survey_ended")
+        ended = await bridge.until("survey_ended")
         assert (ended["result"], ended["answers"], ended["agent"], ended["queue"]) == ("complete", 2, "1001", "support")
         told = [(line["question"], line["answer"]) for line in bridge.facts("survey_answered")]
         assert told == [("friendly", "4"), ("solved", "2")]
