@@ -168,9 +168,9 @@ def _calls(options: argparse.Namespace) -> int:
 def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
     match act:
         case "move":
-            return {"to": f"queue:{options.to}"}
+            return {"to": f"queue:{options.to.removeprefix('queue:')}"}
         case "pull":
-            return {"to": f"agent:{options.to}"}
+            return {"to": f"agent:{options.to.removeprefix('agent:')}"}
         case "hand-on" | "consult":
             if options.to.partition(":")[0] not in ("queue", "agent", "number"):
                 options.parser.error(f"{act} goes to queue:NAME, agent:ID or number:DIGITS, not to {options.to!r}")

@@ -80,7 +80,8 @@ async def _serve(app: App) -> int:
     if not running.cancelled() and (trouble := running.exception()) is not None:
         if not isinstance(trouble, OSError):
             raise trouble
-        log.critical("cannot start", why=str(trouble))
+        http = app.settings.http
+        log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")
         return FAILED
     return app.exit_code.result() if app.exit_code.done() else DONE
 

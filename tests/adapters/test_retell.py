@@ -23,6 +23,7 @@ from callbridge.core.plan import ToAgent
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.worlds import Busy
+from tests.core.flows import floor, flow, menu, stage, the_call
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 
@@ -213,3 +214,15 @@ async def test_every_living_call_and_agent_can_be_explained_at_any_moment() -> N
             assert await explainer.agent(name)
         for name in desk.busy.world.plan.queues:
             assert await explainer.queue(name)
+
+
+async def test_a_caller_in_a_flow_is_found_there() -> None:
+    toy = stage(floor(flow({"ask": menu({"1": "bye"})})))
+    toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 3.0)
+    world, stories = toy.story.world, Stories()
+    stories.on_facts(toy.story.told)
+    found = await Explainer(world, Board.of(world), stories, lambda: toy.story.now).call(the_call(toy).id)
+    assert found is not None
+    texts = [line["text"] for line in found["lines"]]
+    assert texts[-2:] == ["at welcome/ask", "now in flow welcome at ask for 3 s"]

@@ -31,6 +31,10 @@ class Problem(Exception):
         return response
 
 
+_DETAILS = {404: "no such path", 405: "not with this method; Allow says which", 413: "the body is too large"}
+"""Of what aiohttp itself refuses."""
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever is raised becomes a problem; what is our own fault is logged, too."""
@@ -39,14 +43,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         response = problem.response()
     except web.HTTPException as error:
-        response = Problem(error.status).response()
+        response = Problem(error.status, _DETAILS.get(error.status, "")).response()
         if hdrs.ALLOW in error.headers:
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
     except TimeoutError:
         response = Problem(504, "no answer in time; it may still be done").response()
     except ConnectionError:
         raise  # nobody is there to be told
-    except Exception:
+    except Exception:  # whatever our own bug is: it is logged, and who asked gets an answer
         log.exception("http request failed", path=request.path, method=request.method)
         response = Problem(500).response()
     if not response.prepared:
