@@ -228,8 +228,8 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
 def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> None:
     leg = world.legs.get(order.leg)
     if leg is None:
-        if event.status != 404:
-            world.order(HangUp(leg=order.leg))
+        if event.status != 404:  # a caller whom we did not take, and who did not get on: watched until nobody is left in silence
+            legs.hang_up(world, legs.open_leg(world, order.leg, Role.AGENT).id)
         return
     call = world.calls.get(leg.call)
     if event.status == 404 or call is None:

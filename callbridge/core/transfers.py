@@ -163,6 +163,10 @@ def _match_halves(world: World, pair: str) -> None:
     call = world.calls.get(far.call)
     if call is None:
         return
+    if call.far != far.id:  # somebody led the caller elsewhere while the transfer was under way
+        world.put_leg(near, role=Role.AGENT, pair="")
+        legs.hang_up(world, near.id)
+        return
     entry = near.arrival.entry
     legs.hang_up(world, near.id)
     legs.hang_up(world, far.id)

@@ -22,7 +22,7 @@ from callbridge.core.facts import CallDiverted, CallEnded, OfferMade, PromptFail
 from callbridge.core.flow import Collect, Condition, Goodbye, IntoQueue, Node, Voicemail
 from callbridge.core.hours import Calendar
 from callbridge.core.ids import leg_id
-from callbridge.core.orders import Answer, Play, Record, StartMusic, Subscribe
+from callbridge.core.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
 from callbridge.core.plan import Announcements, Overflow, ToFlow, ToQueue
 from callbridge.runtime.blame import culprit
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
@@ -247,3 +247,19 @@ def test_a_recording_that_fails_or_is_never_heard_of_again_leads_on() -> None:
     toy.run(toy.story.now + 40.0)
     assert len(messages(toy)) == 1
     assert not toy.channels
+
+
+def test_a_transfer_that_was_overtaken_by_a_move_begins_no_second_visit() -> None:
+    toy = stage(floor(queues=[queue("support"), queue("other")]), {"amy": 0.5})
+    toy.calls("ann")
+    toy.run(toy.story.now + 2.0)
+    segment = the_call(toy).segment
+    assert segment is not None
+    halves = (leg_id(PBX, "l1"), leg_id(PBX, "l2"))
+    toy.tell(LegReplaced(at=toy.story.now, leg=segment.leg, by=halves[0], by_name="Local/x@y-1;1"))
+    toy.tell(CallAsked(at=toy.story.now, call=the_call(toy).id, ask=CallAsk.MOVE, to=ToQueue("other"), by="eva"))
+    toy.tell(
+        CallerArrived(at=toy.story.now, leg=halves[1], entry="support", channel_name="Local/x@y-1;2", number="", name="", tier="")
+    )
+    assert [fact.queue for fact in toy.story.told if isinstance(fact, VisitBegan)] == ["support", "other"]
+    assert halves[1] in [order.leg for order in toy.story.orders if isinstance(order, HangUp)]

@@ -197,7 +197,8 @@ class Day:
         call = rng.choice(talks if talks and rng.random() < 0.8 else calls)
         consulted = self.world.calls[call].handing is not None
         fitting = [CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE] if consulted else [CallAsk.CONSULT, CallAsk.HAND_ON]
-        ask = rng.choice([*CallAsk, *[other for other in CallAsk if other is not CallAsk.HANG_UP] * 3, *fitting * 20])
+        asks = [ask for ask in CallAsk if ask is not CallAsk.SURVEY]  # no queue here has one
+        ask = rng.choice([*asks, *[other for other in asks if other is not CallAsk.HANG_UP] * 3, *fitting * 20])
         somebody: list[Target] = [ToAgent(agent) for agent in self.scene.plan.agents]
         queues: list[Target] = [ToQueue(queue) for queue in self.scene.plan.queues]
         to = rng.choice(queues if ask is CallAsk.MOVE else [*somebody, *queues, ToNumber("4711")])

@@ -24,7 +24,8 @@ RECOVERY = 10.0
 TROUBLED = 10.0
 LONG_AGO = 15.0
 GHOST = 1.0
-UNBRIDGED = 1.0
+UNBRIDGED = 1.5
+"""Seven orders may stand in a caller's lane before the last, in a network where each takes its time."""
 ALONE = 2.0
 SILENT = 2.0
 UNOWNED = 2.0

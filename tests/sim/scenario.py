@@ -59,6 +59,8 @@ class Scenario:
     reloads: int = 0
 
 
+BUSY = 14
+"""Callers of a day on which the waiting ones are told things, too."""
 TALKATIVE = Announcements(
     greeting="hello",
     position="number:{position}",
@@ -90,11 +92,15 @@ def scenario(rng: Random) -> Scenario:
         talk=rng.choice([1.0, 3.0, 6.0, 15.0]),
         transfer=rng.choice([0.1, 0.4]),
     )
+    weather, callers = rng.choice(WEATHERS), rng.choice([6, 10, 14])
+    if callers == BUSY:
+        talkative = {name: replace(queue, announcements=TALKATIVE) for name, queue in plan.queues.items()}
+        plan = replace(plan, queues=talkative)
     return Scenario(
         plan=plan,
-        weather=rng.choice(WEATHERS),
+        weather=weather,
         manners=manners,
-        callers=rng.choice([6, 10, 14]),
+        callers=callers,
         asks=rng.choice([2, 6, 10]),
         acts=rng.choice([0, 0, 30, 100]),
         private_calls=rng.choice([0, 2]),
@@ -116,7 +122,6 @@ def _queue(rng: Random, index: int) -> QueuePlan:
         no_answer=rng.choice([Penalty(not_ready="rona", return_after=4.0), Penalty(not_ready="rona"), Penalty(rest=3.0)]),
         rejected=Penalty(rest=rng.choice([0.0, 2.0])),
         offline=Penalty(rest=3.0),
-        announcements=TALKATIVE if index % 2 == 0 else Announcements(),
     )
 
 
