@@ -78,7 +78,8 @@ class Life:
 class Day:
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
-        self.scene: Scenario = scenario(self.rng)
+        # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
+        self.scene: Scenario = scenario(self.rng, talkative=seed >= 200 and seed % 3 == 0)
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
         weather = self.scene.weather

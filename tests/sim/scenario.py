@@ -59,8 +59,6 @@ class Scenario:
     reloads: int = 0
 
 
-BUSY = 14
-"""Callers of a day on which the waiting ones are told things, too."""
 TALKATIVE = Announcements(
     greeting="hello",
     position="number:{position}",
@@ -75,7 +73,8 @@ TALKATIVE = Announcements(
 )
 
 
-def scenario(rng: Random) -> Scenario:
+def scenario(rng: Random, *, talkative: bool = False) -> Scenario:
+    """``talkative``: waiting callers are told things, too."""
     queues = [_queue(rng, index) for index in range(rng.choice([1, 1, 2, 3]))]
     agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
     plan = Plan(
@@ -92,15 +91,13 @@ def scenario(rng: Random) -> Scenario:
         talk=rng.choice([1.0, 3.0, 6.0, 15.0]),
         transfer=rng.choice([0.1, 0.4]),
     )
-    weather, callers = rng.choice(WEATHERS), rng.choice([6, 10, 14])
-    if callers == BUSY:
-        talkative = {name: replace(queue, announcements=TALKATIVE) for name, queue in plan.queues.items()}
-        plan = replace(plan, queues=talkative)
+    if talkative:
+        plan = replace(plan, queues={name: replace(one, announcements=TALKATIVE) for name, one in plan.queues.items()})
     return Scenario(
         plan=plan,
-        weather=weather,
+        weather=rng.choice(WEATHERS),
         manners=manners,
-        callers=callers,
+        callers=rng.choice([6, 10, 14]),
         asks=rng.choice([2, 6, 10]),
         acts=rng.choice([0, 0, 30, 100]),
         private_calls=rng.choice([0, 2]),
