@@ -46,7 +46,7 @@ class Pbx:
         *,
         phones: Sequence[PhoneSpec] = (),
         extra: Mapping[str, str] | None = None,
-        rtp_ports: int = 2000,
+        rtp_ports: int = 1000,
         verbose: int = 0,
     ) -> None:
         if not build.is_built(version):

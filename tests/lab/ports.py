@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-FIRST, LAST, UNIT = 10000, 32000, 500
+FIRST, LAST, UNIT = 10000, 32000, 100
 
 
 class PortBlock:
     """A block of consecutive ports, handed out one by one from its start."""
 
-    def __init__(self, size: int = 3000) -> None:
+    def __init__(self, size: int) -> None:
         self.first, self._locks = _claim(-(-size // UNIT))
         self.end = self.first + len(self._locks) * UNIT
         self._next = self.first
