@@ -92,7 +92,7 @@ class App:
         self.world = World(plan, boot_name())
         if saved is not None:
             self.world.now, self.world.seq, self.world.day = saved.meta.now, saved.meta.seq, saved.meta.day
-            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies, saved.switches)
+            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies, saved.switches, saved.promises, saved.places)
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))

@@ -85,6 +85,17 @@ class Client:
         """How bypass stands, after turning it when asked to."""
         return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
 
+    def callbacks(self) -> list[dict[str, Any]]:
+        """Every callback that is owed."""
+        return self._list("/api/callbacks", "id")
+
+    def call_back(self, queue: str, number: str, **more: object) -> dict[str, Any]:
+        """Promise a customer a callback."""
+        return self._dict(self._ask("POST", "/api/callbacks", {"queue": queue, "number": number, **more}))
+
+    def cancel_callback(self, callback: str) -> dict[str, Any]:
+        return self._dict(self._ask("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
+
     def hours(self) -> list[dict[str, Any]]:
         """All calendars, and which of them are open."""
         return self._list("/api/hours", "name")

@@ -11,7 +11,7 @@ from typing import Any
 
 from callbridge.client import Client
 from callbridge.settings.values import seconds
-from callbridge.tables import agents_table, bypass_line, calls_table, explained, hours_table, queues_table
+from callbridge.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
 
 DONE, FAILED = 0, 1
 AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
@@ -54,6 +54,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
     calls.set_defaults(run=_calls, parser=calls)
+
+    callbacks = commands.add_parser("callbacks", help="list the callbacks that are owed, promise one, cancel one")
+    _server(callbacks)
+    callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
+    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: from which queue; cancel: which callback")
+    callbacks.add_argument("number", nargs="?", help="add: whom to call")
+    callbacks.add_argument("--agent", default="", help="add: by nobody else")
+    callbacks.add_argument("--tier", default="", help="add: the customer's")
+    callbacks.set_defaults(run=_callbacks, parser=callbacks)
 
     bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")
     _server(bypass)
@@ -194,6 +203,23 @@ def _duration(options: argparse.Namespace) -> float:
 def _bypass(options: argparse.Namespace) -> int:
     wanted = None if options.on is None else options.on == "on"
     return _show(options, _client(options).bypass(wanted), bypass_line)
+
+
+def _callbacks(options: argparse.Namespace) -> int:
+    client = _client(options)
+    match options.act:
+        case "add" if options.what and options.number:
+            made = client.call_back(options.what, options.number, agent=options.agent, tier=options.tier)
+            return _show(options, made, lambda row: callbacks_table([row]))
+        case "add":
+            options.parser.error("from which queue, and whom? add QUEUE NUMBER")
+        case "cancel" if options.what and not options.number:
+            return _show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
+        case "cancel":
+            options.parser.error("which one? cancel CALLBACK (they are in the list)")
+        case _ if options.what:
+            options.parser.error("list takes nothing more")
+    return _show(options, client.callbacks(), callbacks_table)
 
 
 def _hours(options: argparse.Namespace) -> int:

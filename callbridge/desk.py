@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from callbridge.adapters.calendars import hours
+from callbridge.adapters.callbacks import callbacks
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
+from callbridge.core.events import AgentAsked, CallAsked, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 
@@ -28,7 +29,7 @@ class Desk:
     def now(self) -> float:
         return self._app.clock.now()
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._app.runtime.ask(event)
 
@@ -42,6 +43,10 @@ class Desk:
     def hours(self) -> list[dict[str, object]]:
         """Every calendar as it is now."""
         return hours(self._app.world, self._app.clock.now())
+
+    def callbacks(self) -> list[dict[str, object]]:
+        """Every callback that is owed."""
+        return callbacks(self._app.world, masked=self._app.board.masked)
 
     def board(self) -> Board:
         return self._app.board

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from callbridge.core.flow import (
     Branch,
+    Callback,
     Collect,
     Flow,
     Goodbye,
@@ -51,7 +52,7 @@ def _shape(node: Node) -> tuple[str, str]:
     match node:
         case Menu() | Collect():
             return "[/", "/]"
-        case Hours() | Branch() | Lookup():
+        case Hours() | Branch() | Lookup() | Callback():
             return "{", "}"
         case IntoQueue() | IntoFlow() | IntoDialplan() | Goodbye():
             return "([", "])"
@@ -75,6 +76,8 @@ def _label(node: Node) -> str:
             return _set(node)
         case Branch():
             return "which?"
+        case Callback(queue=queue, number=number):
+            return f"callback by {queue} to {number}"
         case Voicemail(queue=queue):
             return f"message for {queue}"
         case IntoQueue(queue=queue):
@@ -108,6 +111,9 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
         case Lookup():
             yield "answered", node.next
             yield "no answer", node.otherwise
+        case Callback():
+            yield "promised", node.next
+            yield "not possible", node.otherwise
         case Hours():
             yield "open", node.open
             yield "closed", node.closed

@@ -92,6 +92,16 @@ def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
+def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Callbacks that are owed, each queue's in the order in which they will be kept."""
+    table = _table("callback", "queue", "number", "tier", "state", "promised", "due", "expires", "attempts", "agent")
+    for row in rows:
+        cells = [_text(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
+        times = [clock(row.get("made_at")), clock(row["due"]) if row.get("due") else "", clock(row.get("expires_at"))]
+        table.add_row(*cells, *times, _text(row.get("attempts")), _text(row.get("agent")))
+    return render(table, colour=colour)
+
+
 def explained(found: Row, *, what: str) -> str:
     """Why things are as they are with one agent, queue or call: a line of its state, then one for each reason."""
     name = found.get("id") or found.get("name", "")

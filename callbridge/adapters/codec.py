@@ -21,19 +21,20 @@ from callbridge.core.agent import Agent
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
+from callbridge.core.promise import Place, Promise
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 
 SCHEMA = 1
 
-Row = Call | Leg | Agent | Tally | Switch
+Row = Call | Leg | Agent | Tally | Switch | Promise | Place
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
 MIGRATIONS: dict[int, Migration] = {}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies", "switches")
+TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places")
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "calls": TypeAdapter(Call),
@@ -41,6 +42,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "agents": TypeAdapter(Agent),
     "tallies": TypeAdapter(Tally),
     "switches": TypeAdapter(Switch),
+    "promises": TypeAdapter(Promise),
+    "places": TypeAdapter(Place),
 }
 _OPENING = b"[%d," % SCHEMA
 

@@ -16,6 +16,7 @@ from callbridge.core.agent import Agent, Device, Intent, Work, eligible, publish
 from callbridge.core.call import Call, Phase
 from callbridge.core.events import BYPASS
 from callbridge.core.ids import pbx_of
+from callbridge.core.matcher import GroupKey
 from callbridge.core.plan import Connect, Ladder, Pick, QueuePlan
 from callbridge.core.skills import Requirement
 from callbridge.core.switches import is_on
@@ -75,7 +76,7 @@ def _waiter(world: World, call: Call, position: int) -> Waiter:
         call=call,
         position=position,
         ladder=world.matcher.ladder(visit.queue, call.tier),
-        needs=world.matcher.needs_of((pbx_of(call.leg), visit.queue, call.tier, visit.window)),
+        needs=world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)),
     )
 
 
@@ -268,6 +269,13 @@ def explain_queue(world: World, name: str, now: float, calls: Lines | None = Non
     told: set[str] = set()
     for waiter in in_order(world, inside, MOST_SHOWN):
         lines += explain_waiter(world, waiter, now, told)
+    owed = [promise for promise in world.promises.rows().values() if promise.queue == name]
+    if owed:
+        standing = sum(promise.stands for promise in owed)
+        text = (
+            f"{count(len(owed), 'callback')} owed: {standing} in line with the callers, {len(owed) - standing} resting or active"
+        )
+        lines.append(Line(code="callbacks", text=text))
     if len(inside) > MOST_SHOWN:
         lines.append(Line(code="more", text=f"{len(inside) - MOST_SHOWN} more wait behind them"))
     return lines
@@ -329,6 +337,13 @@ def _step(waiter: Waiter, now: float) -> str:
 
 def _whom(world: World, waiter: Waiter, now: float) -> Iterator[Line]:
     need = _in_force(waiter)
+    visit = waiter.call.visit
+    if visit is not None and visit.prefers:
+        left = span(max(0.0, (visit.steps_from or now) - now))
+        own = world.agents.get(visit.prefers)
+        busy = _busy_with(own, now) if own is not None else "unknown"
+        yield Line(code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for whoever fits")
+        return
     if need is None:
         yield Line(code="no_step", text="   not offered: its step is not configured any more")
         return

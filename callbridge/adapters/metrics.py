@@ -28,6 +28,7 @@ from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
     AskRefused,
+    CallbackTried,
     CallDiverted,
     DifferenceFound,
     EntityQuarantined,
@@ -35,6 +36,8 @@ from callbridge.core.facts import (
     LookupEnded,
     OfferEnded,
     OfferMade,
+    PromiseEnded,
+    PromiseMade,
     PromptFailed,
     SurveyAnswered,
     SurveyEnded,
@@ -58,6 +61,7 @@ _PREFIX = "callbridge_"
 _NUMBER = re.compile(r"\+?\d{6,}")
 """What could be a phone number in something that people may choose."""
 _WAITS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_LONG_WAITS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800)
 _TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
 _QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 _HANDOVER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
@@ -129,15 +133,17 @@ class _QueueGauges(Collector):
     def collect(self) -> Iterable[Metric]:
         waiting = GaugeMetricFamily(f"{_PREFIX}queue_calls_waiting", "Callers in the queue now.", labels=["queue"])
         oldest = GaugeMetricFamily(f"{_PREFIX}queue_oldest_wait_seconds", "Wait of who waits longest.", labels=["queue"])
+        promises = GaugeMetricFamily(f"{_PREFIX}queue_callbacks_waiting", "Callbacks owed now.", labels=["queue"])
         agents = GaugeMetricFamily(f"{_PREFIX}queue_agents", "Agents that fit the queue.", labels=["queue", "state"])
         for name, figures in self.figures.items():
             queue = label(name)
             since = figures.oldest_arrived_at
             waiting.add_metric([queue], figures.waiting)
+            promises.add_metric([queue], figures.promises)
             oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
             for state in State:
                 agents.add_metric([queue, state.value], figures.agents.get(state, 0))
-        return (waiting, oldest, agents)
+        return (waiting, oldest, promises, agents)
 
 
 class Metrics:
@@ -188,6 +194,9 @@ class Metrics:
         self._flows = self._counter("flows_ended", "Flows that callers left.", "flow", "result")
         self._survey_answers = self._counter("survey_answers", "Answers to surveys.", "queue", "question", "answer")
         self._surveys = self._counter("surveys_ended", "Surveys that callers left.", "queue", "result")
+        self._promises = self._counter("promises", "Callbacks made, kept, failed, expired and cancelled.", "queue", "outcome")
+        self._promise_wait = self._histogram("promise_wait_seconds", "From promised to kept.", _LONG_WAITS, "queue")
+        self._callbacks = self._counter("callback_attempts", "Customers called back.", "queue", "result")
         self._voicemails = self._counter("voicemails", "Messages left.", "queue")
         self._prompts = self._counter("prompts_failed", "Prompts that could not be played.", "where")
         self._lookups = self._counter("lookups", "Other systems asked about callers.", "lookup", "result")
@@ -261,6 +270,14 @@ class Metrics:
                 self._survey_answers.labels(queue, label(fact.question), label(fact.answer)).inc()
             case SurveyEnded():
                 self._surveys.labels(queue, label(fact.result)).inc()
+            case PromiseMade():
+                self._promises.labels(queue, "made").inc()
+            case PromiseEnded():
+                self._promises.labels(queue, label(fact.outcome)).inc()
+                if fact.outcome == "kept":
+                    self._promise_wait.labels(queue).observe(fact.waited)
+            case CallbackTried():
+                self._callbacks.labels(queue, label(fact.result)).inc()
             case VoicemailLeft():
                 self._voicemails.labels(queue).inc()
             case LookupEnded():

@@ -13,6 +13,8 @@ from callbridge.core.facts import (
     HandingBegan,
     HandingEnded,
     OfferMade,
+    PromiseEnded,
+    PromiseMade,
     SurveyAlerted,
     VoicemailLeft,
 )
@@ -49,7 +51,7 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case OfferMade() if fact.collected:
             return (("collected", fact.collected),)
-        case VoicemailLeft() | SurveyAlerted():
+        case VoicemailLeft() | SurveyAlerted() | PromiseMade() | PromiseEnded():
             return (("number", fact.number),)
         case CallTransferred():
             return (("target", fact.target),)

@@ -48,7 +48,25 @@ _FLOW_ENDED = {
     "moved": "somebody led the caller elsewhere",
     "failed": "it leads nowhere any more: to the fallback",
 }
+_PROMISE_ENDED = {
+    "kept": "kept: they talk",
+    "failed": "given up",
+    "expired": "expired: nobody could keep it in time",
+    "cancelled": "cancelled",
+}
+_TRIED = {
+    "answered": "answers",
+    "abandoned": "answered, and was gone before an agent was there",
+    "busy": "is busy",
+    "no_answer": "does not answer",
+    "rejected": "rejects the call",
+    "invalid": "has no such number",
+    "congestion": "could not be reached: the line is congested",
+    "agent_gone": "was rung when the agent hung up",
+    "unknown": "was perhaps called; what became of it is not known",
+}
 _SAID = {
+    "callback": "hears who calls back",
     "greeting": "hears the greeting",
     "periodic": "hears one of the messages",
     "busy": "hears the apology for the long wait",
@@ -106,6 +124,8 @@ def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
 def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     tier = fact["tier"]
     why = "no list names the number" if tier == plan.default_tier else "by the number, from the lists of tiers"
+    if fact.get("direction") == "out":
+        return f"we call back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('promise', '')}"
     found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
     number = f", number {fact['number']}" if fact.get("number") else ", no number"
     return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
@@ -123,6 +143,8 @@ def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _step_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    if str(fact["needs"]).startswith("agent "):
+        return f"waits for {fact['needs']} alone, before the steps begin"
     return f"step {int(fact['step']) + 1}: may be offered to whoever has {fact['needs'] or 'any skills'}"
 
 
@@ -130,6 +152,8 @@ def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
     needs, queue = str(fact["needs"]), plan.queues.get(str(fact["queue"]))
     if needs.startswith("pulled by"):
         why = needs
+    elif needs.startswith("agent "):
+        why = "the caller's own agent, or whom they talked to last"
     else:
         best = queue is not None and queue.pick is Pick.HIGHEST_LEVEL
         why = f"fits {needs}; of the free agents who fit the one {'of the highest level' if best else 'idle for longest'}"
@@ -197,6 +221,25 @@ def _survey_ended(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"left a message of {span(float(fact['lasted']))} for queue {fact['queue']}: {fact['recording']}"
+
+
+def _promise_made(fact: Fact, plan: Plan, arrived: float) -> str:
+    by = f", asked for by {fact['by']}" if fact.get("by") else ""
+    who = f" by agent {fact['agent']}" if fact.get("agent") else ""
+    return f"is promised a callback{who} from queue {fact['queue']} at the place in line{by}: {fact['promise']}"
+
+
+def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
+    result = str(fact["result"])
+    return f"callback, attempt {fact['attempt']}: the customer {_TRIED.get(result, result)}"
+
+
+def _promise_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    outcome, reason = str(fact["outcome"]), str(fact.get("reason", "")).replace("_", " ")
+    why = f" ({reason})" if reason else ""
+    tries = count(int(fact["attempts"]), "attempt")
+    how, since = _PROMISE_ENDED.get(outcome, outcome), span(float(fact["waited"]))
+    return f"the callback is {how}{why}, {since} after it was promised, {tries}"
 
 
 def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -301,6 +344,9 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "survey_alerted": _survey_alerted,
     "survey_ended": _survey_ended,
     "voicemail_left": _voicemail_left,
+    "promise_made": _promise_made,
+    "callback_tried": _callback_tried,
+    "promise_ended": _promise_ended,
     "lookup_ended": _lookup_ended,
     "announced": _announced,
     "talk_began": _talk_began,

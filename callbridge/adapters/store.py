@@ -18,6 +18,7 @@ from callbridge.core.agent import Agent
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
+from callbridge.core.promise import Place, Promise
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
@@ -94,6 +95,8 @@ class Saved:
     agents: list[Agent] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -108,6 +111,10 @@ class Saved:
                 self.tallies.append(row)
             case Switch():
                 self.switches.append(row)
+            case Promise():
+                self.promises.append(row)
+            case Place():
+                self.places.append(row)
 
 
 class Store(Protocol):

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import os
 import pathlib
-import re
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from callbridge.core.numbers import normalise
 
 MAX_BYTES = 100_000_000
 MAX_ROWS = 5_000_000
@@ -21,31 +22,10 @@ _MAX_LINE = 400
 _NAMED_ROWS = 5
 _PAUSE_EVERY = 250
 _PAUSE = 0.0002
-_PLAIN = re.compile(r"\+?[0-9]{1,15}")
-_NOISE = str.maketrans("", "", " \t\u00a0\u2009\u202f-\u2010\u2011\u2012\u2013.()/'\"")
 
 
 class BadBook(Exception):
     """A CSV file that cannot be used at all."""
-
-
-def normalise(number: str, country_code: str = "") -> str:
-    """``+442079460000`` for all its spellings; "" for what is no number (``anonymous``).
-
-    Separators go, ``00`` becomes ``+``; with ``country_code`` (``+44`` or ``44``) a national ``0...`` becomes international.
-    """
-    if not _PLAIN.fullmatch(number):
-        number = number.strip().removeprefix("tel:")
-        if number.startswith(("+", "00")):
-            number = number.replace("(0)", "")
-        number = number.translate(_NOISE)
-        if not _PLAIN.fullmatch(number):
-            return ""
-    if number.startswith("00"):
-        number = "+" + number[2:]
-    elif country_code and number.startswith("0"):
-        number = f"+{country_code.lstrip('+')}{number[1:]}"
-    return number if _PLAIN.fullmatch(number) else ""
 
 
 def _key(number: str) -> int:

@@ -17,6 +17,7 @@ from callbridge.core.call import Call
 from callbridge.core.estimate import at_pace
 from callbridge.core.pace import Pace
 from callbridge.core.plan import Plan
+from callbridge.core.promise import Promise
 from callbridge.core.skills import Profile
 from callbridge.core.tally import Tally, tally_key
 from callbridge.core.world import World
@@ -74,20 +75,22 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp) -> View:
     }
 
 
-def queue_view(waiting: Iterable[float], states: Mapping[str, int], tally: Tally, stamp: Stamp, pace: Pace | None) -> View:
-    """A queue as others see it, from the arrival times of who waits and its agents by published state; the estimated wait
-    is that of a caller who comes now."""
+def queue_view(
+    waiting: Iterable[float], states: Mapping[str, int], tally: Tally, stamp: Stamp, pace: Pace | None, promises: int = 0
+) -> View:
+    """A queue as others see it, from the arrival times of who waits, its agents by published state and the callbacks owed;
+    the estimated wait is that of a caller who comes now."""
     arrivals = list(waiting)
     level = tally.service_level
     agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
     staffed = sum(agents.values()) > 0
-    expected = at_pace(pace, len(arrivals) + 1, stamp.now) if staffed else None
+    expected = at_pace(pace, len(arrivals) + promises + 1, stamp.now) if staffed else None
     return {
         "waiting": len(arrivals),
         "oldest_arrived_at": min(arrivals, default=""),
         "agents_logged_in": sum(agents.values()),
         **agents,
-        "callbacks_waiting": 0,
+        "callbacks_waiting": promises,
         "ewt_seconds": "" if expected is None else round(expected, 1),
         "offered": tally.offered,
         "answered": tally.answered,
@@ -125,6 +128,8 @@ class QueueFigures:
     oldest_arrived_at: float | None
     agents: Mapping[str, int]
     """By published state, logged-out agents too."""
+    promises: int = 0
+    """Callbacks that are owed."""
 
 
 @dataclass(slots=True)
@@ -132,6 +137,7 @@ class _Queue:
     waiting: dict[str, float] = field(default_factory=dict)
     """Call -> arrived at."""
     states: Counter[str] = field(default_factory=Counter)
+    promises: set[str] = field(default_factory=set)
     stamp: Stamp = Stamp()
 
 
@@ -146,6 +152,7 @@ class Board:
         self._plan = Plan()
         self._day = ""
         self._tallies: dict[str, Tally] = {}
+        self._promises: dict[str, Promise] = {}
         self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
         self._stamps: dict[Key, Stamp] = {}
@@ -177,6 +184,8 @@ class Board:
                     self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
                 case "tallies":
                     self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
+                case "promises":
+                    self._promise_changed(key, row if isinstance(row, Promise) else None, touched)
                 case "paces" if isinstance(row, Pace):
                     self._paces[key] = row
         self._forget_ended(world.now)
@@ -214,7 +223,7 @@ class Board:
         if queue is None:
             return None
         tally = self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
-        return queue_view(queue.waiting.values(), queue.states, tally, queue.stamp, self._paces.get(name))
+        return queue_view(queue.waiting.values(), queue.states, tally, queue.stamp, self._paces.get(name), len(queue.promises))
 
     def agent(self, name: str) -> View | None:
         agent = self.agents.get(name)
@@ -236,7 +245,9 @@ class Board:
     def figures(self) -> dict[str, QueueFigures]:
         """A copy of what the metrics' gauges show."""
         return {
-            name: QueueFigures(len(queue.waiting), min(queue.waiting.values(), default=None), dict(queue.states))
+            name: QueueFigures(
+                len(queue.waiting), min(queue.waiting.values(), default=None), dict(queue.states), len(queue.promises)
+            )
             for name, queue in self._queues.items()
         }
 
@@ -251,6 +262,9 @@ class Board:
             self._count(agent, +1)
         for key, call in self.calls.items():
             self._wait(key, call)
+        for promise in self._promises.values():
+            if promise.queue in self._queues:
+                self._queues[promise.queue].promises.add(promise.id)
         return gone | {("queue", name) for name in self._queues}
 
     def _call_changed(self, key: str, new: Call | None, touched: set[Key]) -> None:
@@ -272,7 +286,7 @@ class Board:
                     touched.add(("agent", holder.agent))
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
-        if call.visit is not None and call.visit.queue in self._queues:
+        if call.visit is not None and call.visit.queue in self._queues and not call.promise:
             self._queues[call.visit.queue].waiting[key] = call.waiting_since
             if touched is not None:
                 touched.add(("queue", call.visit.queue))
@@ -303,6 +317,18 @@ class Board:
         for name in belongs:
             self._queues[name].states[state] += change
         return belongs
+
+    def _promise_changed(self, key: str, new: Promise | None, touched: set[Key]) -> None:
+        old = self._promises.pop(key, None)
+        if new is not None:
+            self._promises[key] = new
+        known = new or old
+        if known is None or known.queue not in self._queues:
+            return
+        inside = self._queues[known.queue].promises
+        if (key in inside) is not (new is not None):
+            touched.add(("queue", known.queue))
+        (inside.add if new is not None else inside.discard)(key)
 
     def _tally_changed(self, key: str, new: Tally | None, touched: set[Key]) -> None:
         if new is None:

@@ -6,6 +6,8 @@ The engine's stories move calls with ``after`` and decide what each move means f
     waiting -> offered -> joining -> talking -> ending     the ordinary way
     talking -> handing -> talking, outside                 handed on: the caller hears music until the target answers
     talking -> outside                                     transferred on the phone to somebody who is not ours
+    offered -> dialling -> joining                         a callback, the agent first
+    dialling -> waiting                                    a callback, the customer first
     talking, outside -> waiting                            transferred to one of our own entries: the next visit
     waiting -> leaving                                     on its way to the dialplan
     waiting -> flow -> waiting, leaving, ending            a flow says and asks; the visit goes on when a key opened it
@@ -23,6 +25,8 @@ class Phase(StrEnum):
     WAITING = "waiting"
     FLOW = "flow"
     OFFERED = "offered"
+    DIALLING = "dialling"
+    """The customer is being called."""
     JOINING = "joining"
     TALKING = "talking"
     HANDING = "handing"
@@ -34,6 +38,7 @@ class Phase(StrEnum):
 class Move(StrEnum):
     OFFER = "offer"
     RETRY = "retry"
+    DIAL = "dial"
     ANSWER = "answer"
     JOIN = "join"
     HAND = "hand"
@@ -47,6 +52,7 @@ class Move(StrEnum):
 ALLOWED: dict[Phase, dict[Move, Phase]] = {
     Phase.WAITING: {
         Move.OFFER: Phase.OFFERED,
+        Move.DIAL: Phase.DIALLING,
         Move.QUEUE: Phase.WAITING,
         Move.FLOW: Phase.FLOW,
         Move.LEAVE: Phase.LEAVING,
@@ -60,6 +66,12 @@ ALLOWED: dict[Phase, dict[Move, Phase]] = {
     },
     Phase.OFFERED: {
         Move.RETRY: Phase.WAITING,
+        Move.DIAL: Phase.DIALLING,
+        Move.ANSWER: Phase.JOINING,
+        Move.HANG_UP: Phase.ENDING,
+    },
+    Phase.DIALLING: {
+        Move.QUEUE: Phase.WAITING,
         Move.ANSWER: Phase.JOINING,
         Move.HANG_UP: Phase.ENDING,
     },
@@ -137,6 +149,18 @@ class Visit:
     """The wait that was expected when it began, in seconds; None when nobody could tell."""
     head_start: float | None = None
     """Seconds, when somebody gave this caller another advantage than the tier's."""
+    prefers: str = ""
+    """The agent who is tried first, alone."""
+    steps_from: float | None = None
+    """When the steps' windows begin; None: with the visit."""
+
+
+class Stage(StrEnum):
+    """How far an offer is: the phone rings, or beeps; the agent is to press a key; both are told whom they get."""
+
+    RINGING = "ringing"
+    CONFIRMING = "confirming"
+    TELLING = "telling"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +170,10 @@ class Offer:
     at: float
     nailed: bool = False
     playback: str = ""
-    """The beep of a nailed-up agent."""
+    """What the agent hears now: the beep of a nailed-up one, what is to be confirmed, or who is there."""
+    reading: str = ""
+    """What the caller is told meanwhile."""
+    stage: Stage = Stage.RINGING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,6 +347,12 @@ class Call:
     served: tuple[str, str] = ("", "")
     """Agent and queue of the last talk."""
     surveyed: bool = False
+    promise: str = ""
+    """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
+    attempt: str = ""
+    """What became of calling the customer; empty: not called yet."""
+    held: str = ""
+    """The agent who is held free while a customer is called first."""
     ways: int = 0
     """Queues and flows entered so far."""
     queued_at: float | None = None

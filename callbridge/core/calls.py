@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import handing, journey, keys, legs, offers, segments, staff, supervise, surveys, visits
+from callbridge.core import callbacks, handing, journey, keys, legs, offers, segments, staff, supervise, surveys, visits
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted
@@ -90,6 +90,8 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     call = world.calls.get(leg.call)
     if leg.role is Role.CUSTOMER:
         if call is not None and call.leg == leg.id:
+            if call.promise:
+                call = callbacks.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
             customer_gone(world, call, when, estimated)
         return
     if call is not None:
@@ -123,7 +125,9 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
-    if call.offer is not None and call.offer.leg == leg.id:
+    if call.offer is not None and call.offer.leg == leg.id and call.phase is Phase.DIALLING:
+        callbacks.give_up(world, call, "agent_gone")
+    elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
             result = Result.CANCELLED if estimated else offers.result_of(event.cause)
             if call.offer.nailed:
@@ -172,7 +176,9 @@ def leg_left(world: World, leg: Leg) -> None:
     for a caller who is no longer here, so an offer is cancelled at once."""
     call = world.calls.get(leg.call)
     world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
-    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
+    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
+        callbacks.give_up(world, call, "")
+    elif leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
@@ -217,7 +223,9 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         staff.session_answered(world, agent)
     if call is None:
         return
-    if call.phase is Phase.LEAVING and call.leg == leg.id:
+    if call.phase is Phase.DIALLING and call.leg == leg.id and event.up:
+        callbacks.answered(world, call)
+    elif call.phase is Phase.LEAVING and call.leg == leg.id:
         leave_again(world, call)
     elif call.phase is Phase.TALKING and leg.bridge is None and call.bridge is not None and _belongs_inside(call, leg):
         world.order(Bridge(bridge=call.bridge, legs=(leg.id,), call=call.id))
@@ -273,6 +281,10 @@ def deadline_passed(world: World, call: Call) -> None:
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
         case Phase.OFFERED | Phase.JOINING:
             offers.deadline_passed(world, call)
+        case Phase.DIALLING if pbx_of(call.leg) in world.down:
+            world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
+        case Phase.DIALLING:
+            callbacks.give_up(world, call, "no_answer")
         case Phase.LEAVING:
             world.order(Probe(leg=call.leg))
             world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from callbridge.core import (
     acts,
+    callbacks,
     calls,
     desk,
     failures,
@@ -20,6 +21,7 @@ from callbridge.core import (
     keys,
     legs,
     offers,
+    promises,
     recovery,
     staff,
     supervise,
@@ -61,6 +63,7 @@ from callbridge.core.events import (
     PhoneInspected,
     PlanChanged,
     PlaybackEnded,
+    PromiseAsked,
     RecordingEnded,
     SwitchTurned,
 )
@@ -98,9 +101,11 @@ def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
     world.staffing_changed = False
     faults: list[tuple[str, str]] = []
     for queue in world.plan.queues.values():
-        if not any(rule.when.of_the_house for rule in queue.overflow):
+        if queue.prefer is None and not any(rule.when.of_the_house for rule in queue.overflow):
             continue
         for key in world.line(queue.name).calls:
+            if key in world.promises:
+                continue
             mark = world.mark()
             try:
                 visits.look_again(world, world.calls[key])
@@ -115,12 +120,16 @@ def _match(world: World) -> list[tuple[str, str]]:
     faults: list[tuple[str, str]] = []
     while (pair := world.matcher.next_pair()) is not None:
         mark = world.mark()
+        promised = pair.call in world.promises
         try:
-            offers.make(world, pair)
+            if promised:
+                callbacks.begin(world, pair)
+            else:
+                offers.make(world, pair)
         except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
             world.matcher.unwait(pair.call)
-            faults.append(("call", pair.call))
+            faults.append(("promise" if promised else "call", pair.call))
     return faults
 
 
@@ -169,6 +178,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegTransferred():
             transfers.transferred(world, event)
         case DigitPressed():
+            offers.pressed(world, event)
             keys.pressed(world, event)
             features.pressed(world, event)
             journey.pressed(world, event)
@@ -180,6 +190,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             desk.asked(world, event)
         case CallAsked():
             acts.asked(world, event)
+        case PromiseAsked():
+            callbacks.asked(world, event)
         case SwitchTurned():
             switches.turned(world, event)
         case DeviceChanged():
@@ -249,6 +261,8 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         staff.session_answered(world, agent)
     elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:
         offers.answered(world, call)
+    elif call is not None and call.phase is Phase.DIALLING and call.leg == leg.id:
+        callbacks.answered(world, call)
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
         handing.answered(world, call)
     elif call is not None and leg.role is Role.SUPERVISOR:
@@ -282,8 +296,8 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
     features.said(world, event.leg, event.playback)
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
-    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == event.playback:
-        offers.answered(world, call)
+    if call is not None and call.offer is not None and event.playback in (call.offer.playback, call.offer.reading):
+        offers.said(world, call, event.playback)
     elif call is not None and call.handing is not None and call.handing.playback == event.playback:
         handing.answered(world, call)
     elif call is not None and call.leg == event.leg:
@@ -317,6 +331,12 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             agent = world.agents.get(event.id)
             if agent is not None:
                 staff.deadline_passed(world, agent)
+        case "promise":
+            promise = world.promises.get(event.id)
+            if promise is not None:
+                promises.deadline_passed(world, promise)
+        case "place":
+            world.places.drop(event.id)
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

@@ -266,6 +266,27 @@ class CallAsked(Event):
     """Who asks: the name of a token, or the agent's id."""
 
 
+class PromiseAsk(StrEnum):
+    MAKE = "make"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseAsked(Event):
+    """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``promise``)."""
+
+    ask: PromiseAsk
+    promise: str = ""
+    queue: str = ""
+    number: str = ""
+    name: str = ""
+    tier: str = ""
+    agent: str = ""
+    """The only one who is to call; empty: whoever fits."""
+    not_before: float = 0.0
+    by: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchTurned(Event):
     """Somebody turned one of the switches that hold until turned back, restarts included."""
@@ -352,7 +373,7 @@ class PbxLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
-    ``hearing``) and id of its owner."""
+    ``hearing``, ``promise``, ``place``) and id of its owner."""
 
     kind: str
     id: str
@@ -413,6 +434,7 @@ AnyEvent = (
     | OrderFailed
     | AgentAsked
     | CallAsked
+    | PromiseAsked
     | SwitchTurned
     | DeviceChanged
     | DevicesListed

@@ -27,6 +27,9 @@ class CallArrived(Fact):
     name: str
     uniqueid: str
     linkedid: str
+    direction: str = "in"
+    """``out``: we call the customer, to keep a promise."""
+    promise: str = ""
     found_waiting: bool = False
     """Not heard arriving: found in the PBX after a restart without a saved world."""
 
@@ -169,6 +172,43 @@ class VoicemailLeft(Fact):
     recording: str
     lasted: float
     number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseMade(Fact):
+    """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
+
+    promise: str
+    number: str
+    tier: str
+    rank: float
+    expires_at: float
+    by: str = ""
+    """Who asked for it when it was not the customer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTried(Fact):
+    """The customer was called, for the ``attempt``-th time. ``result``: ``answered``, ``abandoned`` (answered, and gone
+    before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone`` or
+    ``unknown``."""
+
+    promise: str
+    attempt: int
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseEnded(Fact):
+    """``outcome``: ``kept``, ``failed``, ``expired`` or ``cancelled``; ``waited``: since it was made."""
+
+    promise: str
+    outcome: str
+    reason: str
+    waited: float
+    attempts: int
+    number: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +397,9 @@ AnyFact = (
     | SurveyAlerted
     | SurveyEnded
     | VoicemailLeft
+    | PromiseMade
+    | CallbackTried
+    | PromiseEnded
     | LookupEnded
     | Announced
     | TalkBegan

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core import calls, features, handing, hearing, journey, legs, offers, segments, staff, supervise, visits
-from callbridge.core.call import Move, Outcome, Phase, Result, after
+from callbridge.core import (
+    callbacks,
+    calls,
+    features,
+    handing,
+    hearing,
+    journey,
+    legs,
+    offers,
+    segments,
+    staff,
+    supervise,
+    visits,
+)
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.facts import OrderGaveUp
 from callbridge.core.ids import LegId
@@ -138,8 +151,8 @@ def _beep_failed(world: World, order: Play) -> None:
     """A nailed-up agent who hears no beep still gets the call."""
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
-    if call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.playback == order.playback:
-        offers.answered(world, call)
+    if call is not None and call.offer is not None and order.playback in (call.offer.playback, call.offer.reading):
+        offers.said(world, call, order.playback)
     elif call is not None and call.handing is not None and call.handing.playback == order.playback:
         handing.answered(world, call)
 
@@ -180,6 +193,10 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             staff.change(world, agent, rest_until=world.now + UNSENT_REST)
         offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
+    elif call is not None and call.phase is Phase.DIALLING and call.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        _cannot_dial(world, call, leg, event)
+        return
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
         _gave_up(world, call.id, order, event)
         handing.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT else Result.OFFLINE)
@@ -193,6 +210,15 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         legs.probe_now(world, leg)
     elif leg is not None:
         _never_was(world, leg)
+
+
+def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:
+    """The customer was not called, or nobody knows."""
+    if event.why is Why.UNSENT:
+        world.legs.drop(leg.id)
+        callbacks.give_up(world, call, "unsent")
+    else:
+        callbacks.give_up(world, call, "congestion" if event.why is Why.REFUSED else "unknown")
 
 
 def _never_was(world: World, leg: Leg) -> None:

@@ -143,6 +143,19 @@ class Voicemail:
     next: str
     longest: float = 180.0
     silence: float = 6.0
+    callback: bool = False
+    """Whoever leaves a message is owed a callback, too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """The caller is owed a callback by the queue at ``number`` (digits, or a value such as ``{caller}``), and no longer waits:
+    a visit that a key had left ends here. Where that cannot be promised: ``otherwise``."""
+
+    queue: str
+    next: str
+    otherwise: str
+    number: str = "{caller}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +184,9 @@ class Goodbye:
     media: str = ""
 
 
-Node = Play | Menu | Collect | Hours | Lookup | Set | Branch | Voicemail | IntoQueue | IntoFlow | IntoDialplan | Goodbye
+Node = (
+    Play | Menu | Collect | Hours | Lookup | Set | Branch | Callback | Voicemail | IntoQueue | IntoFlow | IntoDialplan | Goodbye
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +211,7 @@ def leads_to(node: Node) -> list[str]:
             return [node.next]
         case Menu():
             return [*node.keys.values(), node.otherwise]
-        case Collect() | Lookup():
+        case Collect() | Lookup() | Callback():
             return [node.next, node.otherwise]
         case Hours():
             return [node.open, node.closed]
@@ -241,12 +256,18 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 _FIELD = re.compile(r"{([^{}]*)}")
 _NUMBER = re.compile("[0-9]{1,9}")
+_DIGITS = re.compile("[0-9*#]{1,40}")
 _TYPED = re.compile("[0-9A-Za-z*#]{1,40}")
 
 
 def spoken(media: str, values: Mapping[str, str]) -> str:
     """The media with the values put in. A part whose value is missing, or cannot be spoken, is left out."""
     return ",".join(_stoppable(part) for each in media.split(",") if (part := _filled(each, values)))
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """The values put into a text; a missing one is empty."""
+    return _FIELD.sub(lambda field: values.get(field[1], ""), template)
 
 
 def fields_of(media: str) -> list[str]:
@@ -271,7 +292,7 @@ def _filled(part: str, values: Mapping[str, str]) -> str:
     if not wanted:
         return part
     scheme = part.partition(":")[0]
-    good = _NUMBER if scheme == "number" else _TYPED
+    good = {"number": _NUMBER, "digits": _DIGITS}.get(scheme, _TYPED)
     if not all(good.fullmatch(values.get(name, "")) for name in wanted):
         return ""
     return _FIELD.sub(lambda field: values[field[1]], part)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from callbridge.core import conditions, segments, surveys, visits
+from callbridge.core import conditions, promises, segments, surveys, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
 from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
 from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
@@ -19,6 +19,7 @@ from callbridge.core.flow import (
     KEYS,
     MOST_DIGITS,
     Branch,
+    Callback,
     Collect,
     Flow,
     Goodbye,
@@ -32,6 +33,7 @@ from callbridge.core.flow import (
     Play,
     Set,
     Voicemail,
+    filled,
     fits,
     patience,
     spoken,
@@ -207,6 +209,8 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
                 name = node.open if conditions.is_open(world, node.calendar) else node.closed
             case Branch():
                 name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
+            case Callback():
+                call, name = _call_back(world, call, node)
             case _:
                 _begin(world, call, flow, node)
                 return
@@ -264,6 +268,18 @@ def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
     if plan is not None:
         world.order(StartMusic(leg=call.leg, music=plan.music))
     visits.begin_visit(world, call, node.queue, head_start=node.head_start)
+
+
+def _call_back(world: World, call: Call, node: Callback) -> tuple[Call, str]:
+    """Promise a callback, at the place in line that the caller has. Gives the call, and where it goes on."""
+    known = {"caller": call.number} | dict(call.values)
+    number = filled(node.number, known)
+    if promises.refusal(world, node.queue, number):
+        return call, node.otherwise
+    rank = call.visit.rank if call.visit is not None and call.visit.queue == node.queue else None
+    call = visits.overflowed_by_key(world, call, f"callback:{node.queue}")
+    promises.make(world, call, node.queue, number, rank)
+    return evolve(call, outcome="callback"), node.next
 
 
 def _set(call: Call, node: Set) -> Call:
@@ -522,6 +538,8 @@ def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
             number=call.number,
         )
     )
+    if node.callback and not promises.refusal(world, node.queue, call.number):
+        promises.make(world, call, node.queue, call.number, None)
     return True
 
 

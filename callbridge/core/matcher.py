@@ -14,12 +14,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from callbridge.core.plan import Ladder, Pick, Plan, QueuePlan
 from callbridge.core.skills import Profile, Requirement
 
-GroupKey = tuple[str, str, str, int]
-"""(PBX, queue, tier, window)."""
+
+class GroupKey(NamedTuple):
+    """All who share it need the same. ``agent``: nobody else is to serve them, whatever the agent's skills."""
+
+    pbx: str
+    queue: str
+    tier: str
+    window: int
+    agent: str = ""
 
 
 @dataclass(slots=True)
@@ -161,11 +169,13 @@ class Matcher:
             call, group, pools = best
             agent = self._best_agent(group, pools)
             if agent is not None:
-                return Pair(call, agent, self._requirements[group.need].text)
+                return Pair(call, agent, self.needs_of(group.key))
             self._stirred_groups.discard(group.key)
 
     def needs_of(self, key: GroupKey) -> str:
         """The requirement in force for a group, as text."""
+        if key.agent:
+            return f"agent {key.agent}"
         group = self._groups.get(key)
         if group is None:
             group = _Group(key)
@@ -236,7 +246,7 @@ class Matcher:
         found: _Group | None = None
         for key in [*self._stirred_groups]:
             group = self._filled.get(key)
-            if group is None or group.need < 0 or key[0] in self._closed:
+            if group is None or group.need < 0 or key.pbx in self._closed:
                 self._stirred_groups.discard(key)
                 continue
             first = group.line.first()
@@ -245,19 +255,23 @@ class Matcher:
         pools = {self._pool_of[agent] for agent in self._stirred_agents}
         if pools:
             for key, group in self._filled.items():
-                if group.need < 0 or key in self._stirred_groups or key[0] in self._closed:
+                if group.need < 0 or key in self._stirred_groups or key.pbx in self._closed:
+                    continue
+                if key.agent and key.agent not in self._stirred_agents:
                     continue
                 first = group.line.first()
                 if first is None or (best is not None and first >= best):
                     continue
                 row = self._strength[group.need]
-                if any(row[pool] is not None for pool in pools):
+                if key.agent or any(row[pool] is not None for pool in pools):
                     best, found = first, group
         if best is None or found is None:
             return None
         return best[1], found, None if found.key in self._stirred_groups else pools
 
     def _best_agent(self, group: _Group, pools: set[int] | None) -> str | None:
+        if group.key.agent:
+            return group.key.agent if group.key.agent in self._pool_of else None
         row = self._strength[group.need]
         by_level = group.pick is Pick.HIGHEST_LEVEL
         best: tuple[int, float, str] | None = None
@@ -282,7 +296,7 @@ class Matcher:
 
     def _resolve(self, group: _Group) -> None:
         """Work out the requirement in force: the window's own, or the next that somebody logged in can serve."""
-        _, queue, tier, window = group.key
+        queue, tier, window = group.key.queue, group.key.tier, group.key.window
         ladder = self.ladder(queue, tier)
         if ladder is None:
             group.need = -1

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import json
 
-from callbridge.core import hearing, legs, staff, visits
+from callbridge.core import dialling, hearing, legs, promises, segments, staff, visits
 from callbridge.core.agent import Agent, Work
-from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, after
+from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, Stage, after
+from callbridge.core.events import DigitPressed
 from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, TalkBegan
+from callbridge.core.flow import patience, spoken
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
 from callbridge.core.matcher import Pair
-from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic
+from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying
 from callbridge.core.plan import Connect, Penalty, QueuePlan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
-SAFETY = 5.0
-"""Seconds that Asterisk's own dial time-out comes after ours."""
+SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
 """Seconds within which both legs must be in the bridge."""
 BEEP_CHECK = 3.0
 """Seconds within which a nailed-up agent's beep must be over."""
+CONFIRM_WITHIN = 15.0
+"""Seconds in which an agent must press the key that takes the call, the prompt's own time included."""
+TAKE, REFUSE = "1", "2"
 MOST_FAILURES = 3
 """Joins that may fail before the caller is sent to the fallback."""
 
@@ -83,7 +87,7 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
         agent=agent.id,
         give_up=queue.ring_for + SAFETY,
         call=call.id,
-        originator=call.leg,
+        originator=call.leg if call.leg in world.legs else None,
         number=call.number,
         name=shown(world, call, queue.name),
         auto_answer=agent.connect is Connect.AUTO_ANSWER,
@@ -105,9 +109,95 @@ def _beep(world: World, leg: LegId) -> Play:
 
 
 def answered(world: World, call: Call) -> None:
-    """The agent's leg is up (or has had its beep): put both into a bridge."""
+    """The agent's leg is up, or has had its beep."""
+    offer = call.offer
+    if offer is None or offer.stage is not Stage.RINGING:
+        return
+    plan = world.plan.agents.get(offer.agent)
+    if plan is None or not plan.confirm or offer.nailed:
+        _tell_both(world, call, offer)
+        return
+    order = Play(
+        leg=offer.leg, playback=world.mint("confirm"), media=world.plan.prompts.confirm, language=_language(world, offer.agent)
+    )
+    world.order(order)
+    offer = evolve(offer, stage=Stage.CONFIRMING, playback=order.playback)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=world.now + CONFIRM_WITHIN))
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """The agent takes the call by a key, or refuses it."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    offer = call.offer if call is not None else None
+    if call is None or offer is None or offer.leg != event.leg or offer.stage is not Stage.CONFIRMING:
+        return
+    if event.digit == TAKE:
+        world.order(StopPlaying(leg=offer.leg, playback=offer.playback))
+        _tell_both(world, call, offer)
+    elif event.digit == REFUSE:
+        retry(world, call, Result.REJECTED)
+
+
+def _tell_both(world: World, call: Call, offer: Offer) -> None:
+    """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured."""
+    plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    about = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent, "caller": call.number}
+    values = dict(call.values) | about
+    whisper = spoken(plan.whisper, values) if plan is not None else ""
+    read_out = spoken(plan.read_out, values) if plan is not None and call.leg in world.legs else ""
+    if not whisper and not read_out:
+        join(world, call)
+        return
+    playback = reading = ""
+    if whisper:
+        playback = world.mint("whisper")
+        world.order(Play(leg=offer.leg, playback=playback, media=whisper, language=_language(world, offer.agent)))
+    if read_out:
+        reading = world.mint("say")
+        call = hearing.hush(world, call)
+        world.order(Play(leg=call.leg, playback=reading, media=read_out, language=call.language))
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+    offer = evolve(offer, stage=Stage.TELLING, playback=playback, reading=reading)
+    until = world.now + max(patience(media) for media in (whisper, read_out) if media)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
+
+
+def _language(world: World, agent: str) -> str:
+    plan = world.plan.agents.get(agent)
+    return plan.language if plan is not None else ""
+
+
+def said(world: World, call: Call, playback: str) -> None:
+    """Something that belongs to the offer was said to its end, or could not be said."""
+    offer = call.offer
+    if offer is None or call.phase is not Phase.OFFERED or not playback:
+        return
+    if offer.stage is Stage.RINGING:
+        answered(world, call)
+    elif offer.stage is Stage.TELLING:
+        offer = evolve(
+            offer,
+            playback="" if offer.playback == playback else offer.playback,
+            reading="" if offer.reading == playback else offer.reading,
+        )
+        call = evolve(call, offer=offer)
+        world.calls.put(call.id, call)
+        if not offer.playback and not offer.reading:
+            join(world, call)
+
+
+def join(world: World, call: Call) -> None:
+    """Put both into a bridge - when there is a customer; who is owed a callback is called now."""
     offer = call.offer
     assert offer is not None
+    if call.leg not in world.legs:
+        if not dialling.dial(world, call):
+            retry(world, call, Result.CANCELLED)
+        return
+    for leg, playback in ((offer.leg, offer.playback), (call.leg, offer.reading)):
+        if playback and offer.stage is Stage.TELLING:
+            world.order(StopPlaying(leg=leg, playback=playback))
     bridge = world.mint("bridge")
     call = hearing.hush(world, call)
     world.calls.put(
@@ -126,6 +216,7 @@ def joined(world: World, call: Call) -> None:
     if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
         return
     queue = call.visit.queue
+    promises.kept(world, call)
     end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
     call = visits.end_visit(world, call, Outcome.ANSWERED)
     waited = world.now - call.waiting_since
@@ -200,6 +291,9 @@ def retry(world: World, call: Call, result: Result, *, cause: int = 0) -> None:
     """The offer came to nothing: the caller keeps the place and goes on at once."""
     was_joining = call.phase is Phase.JOINING
     call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result))
+    if call.leg not in world.legs:
+        segments.finish(world, call, world.now)  # the customer was not called yet: the promise is for the next agent
+        return
     if was_joining and call.leg in world.legs:
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
     visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
@@ -221,9 +315,14 @@ def failed_to_join(world: World, call: Call, detail: str) -> None:
 
 def deadline_passed(world: World, call: Call) -> None:
     """A call's watch ran out while an agent was being reached."""
+    offer = call.offer
     if call.phase is Phase.JOINING:
         failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
-    elif call.offer is not None and call.offer.nailed:
+    elif offer is not None and offer.stage is Stage.TELLING:
+        join(world, call)
+    elif offer is not None and offer.stage is Stage.CONFIRMING:
+        retry(world, call, Result.NO_ANSWER)
+    elif offer is not None and offer.nailed:
         answered(world, call)
     else:
         leg = world.legs.get(call.offer.leg) if call.offer is not None else None

@@ -95,8 +95,8 @@ class Ring(_OfLeg):
 
     phone: str
     role: str
-    """``agent`` (for one call), ``session`` (nailed up for the whole login), ``outside`` (the target of a transfer) or
-    ``supervisor``."""
+    """``agent`` (for one call), ``session`` (nailed up for the whole login), ``outside`` (the target of a transfer),
+    ``supervisor`` or ``customer``."""
     agent: str
     give_up: float
     call: str = ""
@@ -188,3 +188,8 @@ Order = (
     | InspectPhone
     | LookUp
 )
+
+
+def calls_a_customer(order: Order) -> bool:
+    """Whether somebody is called who did not call us: sent at most once, so only when it has been written down."""
+    return isinstance(order, Ring) and order.role == "customer"

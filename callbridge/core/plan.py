@@ -160,6 +160,43 @@ class Survey:
     tiers: frozenset[str] = frozenset()
 
 
+class First(StrEnum):
+    """Who is called first when a promise is kept."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """On what terms a queue calls its customers back. Times in seconds."""
+
+    first: First = First.AGENT
+    ring_for: float = 30.0
+    attempts: int = 3
+    retry_after: float = 300.0
+    keep_for: float = 86400.0
+    """After which a promise that could not be kept expires."""
+    calendar: str = ""
+    """When customers may be called; empty: always."""
+    number: str = ""
+    name: str = ""
+    """What the customer's phone shows."""
+    greeting: str = ""
+    """What a customer hears who is called first."""
+    most: int = 500
+    """Promises that may be open at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Whom a caller is offered to first, for so many seconds: the agent named by the value ``agent``, or whom the number
+    talked to last, unless that is longer ago than ``last_agent`` seconds."""
+
+    lasts: float
+    last_agent: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
     """One queue; ``ladders`` has an entry for every tier of the plan."""
@@ -179,6 +216,14 @@ class QueuePlan:
     """What a waiting caller may press -> the flow that it opens."""
     survey: str = ""
     """What a caller is asked when the agent has hung up."""
+    callback: Callback | None = None
+    reclaim_within: float = 0.0
+    """Seconds in which a caller who gave up and calls again gets the old place."""
+    prefer: Prefer | None = None
+    whisper: str = ""
+    """What an agent hears before the caller, who hears music."""
+    read_out: str = ""
+    """What the caller hears before the agent. Both are said at the same time."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -197,6 +242,8 @@ class AgentPlan:
     connect: Connect = Connect.RING
     login: bool = False
     """Log in and make ready when callbridge first meets this agent."""
+    confirm: bool = False
+    """A key must be pressed to take a call: a mobile phone's voicemail cannot."""
     pin: str = field(default="", repr=False)
     """For log-in at a phone; without one an agent logs in there only from the phone named above."""
     language: str = ""
@@ -244,6 +291,8 @@ class Prompts:
     """No such code, or no such reason."""
     goodbye: str = "sound:vm-goodbye"
     """Nothing was pressed, or the wrong thing too often."""
+    confirm: str = "sound:followme/options"
+    """A call: 1 takes it, 2 refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +316,11 @@ class Plan:
     prefix: str = "cb"
     """First part of every id that we give to Asterisk."""
     fallback_context: str = "callbridge-fallback"
+    country_code: str = ""
+    call_back_to: tuple[str, ...] = ()
+    """Patterns of the numbers that customers may be called back at."""
+    do_not_call: frozenset[str] = frozenset()
+    """Normalised numbers that are never dialled by ourselves."""
     outside: str = ""
     """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
     keys: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, features, handing, hearing, journey, legs, offers, segments, staff, transfers, visits
+from callbridge.core import (
+    callbacks,
+    calls,
+    features,
+    handing,
+    hearing,
+    journey,
+    legs,
+    offers,
+    promises,
+    segments,
+    staff,
+    transfers,
+    visits,
+)
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
@@ -86,7 +100,10 @@ def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
 def _mend(world: World, call: Call) -> None:
     """Half-made things are made again; what went on without us goes on."""
     customer = world.legs.get(call.leg)
-    if customer is None or customer.missing_since is not None:
+    if customer is None or call.phase is Phase.DIALLING:
+        callbacks.mend(world, call, customer)
+        return
+    if customer.missing_since is not None:
         return
     if call.watching:
         call = segments.end_watching(world, call)
@@ -116,7 +133,7 @@ def _mend(world: World, call: Call) -> None:
             if customer.up_at is None:
                 world.order(Answer(leg=call.leg))
             journey.mend(world, call)
-        case Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
+        case Phase.DIALLING | Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
             pass
 
 
@@ -193,6 +210,12 @@ def faulted(world: World, event: EntityFaulted) -> None:
             leg = world.legs.get(event.id)
             if leg is not None:
                 _give_up_leg(world, leg)
+        case "promise":
+            promise = world.promises.get(event.id)
+            if promise is not None:
+                promises.end(world, promise, "failed", "fault")
+        case "place":
+            world.places.drop(event.id)
         case _:
             agent = world.agents.get(event.id)
             if agent is not None:
@@ -232,10 +255,15 @@ def _give_up_call(world: World, call: Call) -> None:
     for agent in world.agents.values():
         if agent.call == call.id:
             _free_agent(world, agent, call)
-    world.legs.drop(call.leg)
-    world.order(LeaveToDialplan(leg=call.leg, context=world.plan.fallback_context, extension=call.entry))
+    customer = world.legs.get(call.leg)
+    if customer is not None and call.promise and customer.up_at is None:
+        world.put_leg(customer, call="")
+        legs.hang_up(world, customer.id)  # a phone that rings for nobody
+    elif customer is not None:
+        world.legs.drop(call.leg)
+        world.order(LeaveToDialplan(leg=call.leg, context=world.plan.fallback_context, extension=call.entry))
+        world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
     world.calls.drop(call.id)
-    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
     segments.tell_ended(world, call, world.now)
 
 

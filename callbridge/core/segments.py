@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callbridge.core import legs, staff, visits
-from callbridge.core.call import Call, Move, Segment, Watching, after
+from callbridge.core import legs, promises, staff, visits
+from callbridge.core.call import Call, Move, Outcome, Segment, Watching, after
 from callbridge.core.facts import CallEnded, TalkEnded, WatchEnded
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
@@ -82,6 +82,9 @@ def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
 def dismiss(world: World, call: Call) -> None:
     """Nobody is left to talk to: the customer's leg is hung up."""
     call = drop_bridge(world, call, (call.leg,))
+    if call.leg not in world.legs:
+        finish(world, call, world.now)  # a customer whom nobody has called yet
+        return
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     legs.hang_up(world, call.leg)
 
@@ -89,11 +92,14 @@ def dismiss(world: World, call: Call) -> None:
 def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:
     """The end of the call in our books."""
     call = drop_bridge(world, call, ())
+    if call.visit is not None:  # of a callback: no queue counts it
+        call = visits.end_visit(world, call, Outcome.FAILED)
     world.calls.drop(call.id)
     tell_ended(world, call, when, estimated)
 
 
 def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
+    promises.call_over(world, call)
     world.tell(
         CallEnded(
             seq=world.next_seq(),

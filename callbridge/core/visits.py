@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from callbridge.core import conditions, estimate, hearing
+from callbridge.core import conditions, estimate, hearing, promises
+from callbridge.core.agent import Intent
 from callbridge.core.call import Call, Move, Outcome, Phase, Visit, Walk, after
 from callbridge.core.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.ids import pbx_of
+from callbridge.core.matcher import GroupKey
 from callbridge.core.orders import LeaveToDialplan, StartMusic, StopMusic
 from callbridge.core.plan import Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
@@ -30,11 +32,15 @@ def begin_visit(world: World, call: Call, queue: str, *, head_start: float | Non
     if call.queued_at is None:  # who came straight here waits since the arrival, wherever in the PBX that was
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
     head_start = call.head_start if head_start is None else head_start
-    rank = call.waiting_since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+    rank = promises.place(world, queue, call.tier, call.waiting_since, head_start)
+    rank = promises.came_again(world, call, queue, rank)
     expected = estimate.expected(world, queue, estimate.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
+    visit = _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = hearing.begin(world, call)
+    if call.promise:
+        return wait(world, call)  # we called: in no queue's figures
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
     world.tell(
         VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
@@ -55,22 +61,28 @@ def wait(world: World, call: Call) -> Call:
     if rule is not None:
         return overflow(world, call, rule.to, rule.reason)
     key = call.hearing.key if call.hearing is not None else ""
-    if key in queue.keys:
+    if key in queue.keys and not call.promise:
         return _by_key(world, call, key, queue.keys[key])
-    window = ladder.window_at(world.now - visit.began_at + _ROUNDING)
+    preferred = bool(visit.prefers)
+    if preferred and not _worth_waiting_for(world, call, visit):
+        visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
+    since = visit.began_at if visit.steps_from is None else visit.steps_from
+    window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
     if window == len(ladder.steps):
-        if ladder.then is not None:
+        if ladder.then is not None and not call.promise:
             return overflow(world, call, ladder.then, "waited")
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
     looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
-    if ends is not None and visit.began_at + ends > world.now:
-        looks.append(visit.began_at + ends)
+    if visit.prefers:
+        looks.append(since)
+    elif ends is not None and since + ends > world.now:
+        looks.append(since + ends)
     call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))
     call = hearing.resume(world, call)
     world.calls.put(call.id, call)
-    if window != visit.window or visit.began_at == world.now:
-        needs = world.matcher.needs_of((pbx_of(call.leg), visit.queue, call.tier, window))
+    if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
+        needs = world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, window, visit.prefers))
         world.tell(
             StepBegan(
                 seq=world.next_seq(),
@@ -85,16 +97,49 @@ def wait(world: World, call: Call) -> Call:
     return call
 
 
+def _preferring(world: World, call: Call, visit: Visit) -> Visit:
+    """The visit with the agent who is tried first, if there is one: the caller's own, or whom they talked to last."""
+    prefer = world.plan.queues[visit.queue].prefer
+    if prefer is None or call.promise:
+        return visit
+    known = dict(call.values)
+    agent = known.get("agent", "")
+    if not agent and prefer.last_agent > 0 and _age(world, known.get("last_at", "")) <= prefer.last_agent:
+        agent = known.get("last_agent", "")
+    trying = evolve(visit, prefers=agent, steps_from=world.now + prefer.lasts)
+    return trying if agent and _worth_waiting_for(world, call, trying) else visit
+
+
+def _age(world: World, moment: str) -> float:
+    """Seconds since a moment that was written down; for ever when it is none."""
+    try:
+        return max(0.0, world.now - float(moment))
+    except ValueError:
+        return float("inf")
+
+
+def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
+    """Is it still the preferred agent's time, and is the agent at work?"""
+    agent = world.agents.get(visit.prefers)
+    return agent is not None and agent.intent is Intent.READY and world.now < (visit.steps_from or 0.0)
+
+
 def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
+    if call.promise:
+        return None
     return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
 
 
 def look_again(world: World, call: Call) -> None:
     """Something in the house has changed: does a rule lead this waiting caller out now?"""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    rule = _rule(world, call, queue) if queue is not None and call.phase is Phase.WAITING else None
+    if queue is None or call.visit is None or call.phase is not Phase.WAITING:
+        return
+    rule = _rule(world, call, queue)
     if rule is not None:
         overflow(world, call, rule.to, rule.reason)
+    elif call.visit.prefers and not _worth_waiting_for(world, call, call.visit):
+        wait(world, call)
 
 
 def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
@@ -143,7 +188,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.hearing is None or call.ways >= MOST_WAYS - 1:
+    if queue is None or key not in queue.keys or call.hearing is None or call.promise or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, key, queue.keys[key])
@@ -192,11 +237,14 @@ def end_visit(
     waited = max(0.0, at - call.waiting_since)
     ladder = world.matcher.ladder(visit.queue, call.tier)
     within = outcome is Outcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
-    world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     if outcome is Outcome.ANSWERED:
         estimate.answered(world, visit.queue)
     else:
         estimate.left(world, visit.queue)
+    promises.left_again(world, call, visit.queue, outcome)
+    if call.promise:
+        return evolve(call, visit=None)
+    world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     world.tell(
         VisitEnded(
             seq=world.next_seq(),

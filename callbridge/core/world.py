@@ -20,10 +20,11 @@ from callbridge.core.flow import Flow
 from callbridge.core.ids import LegId, leg_id, pbx_of
 from callbridge.core.leg import Leg
 from callbridge.core.line import Line
-from callbridge.core.matcher import Matcher
+from callbridge.core.matcher import GroupKey, Matcher
 from callbridge.core.orders import Order
 from callbridge.core.pace import Pace
 from callbridge.core.plan import Plan
+from callbridge.core.promise import Place, Promise
 from callbridge.core.rows import evolve
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally, tally_key
@@ -138,6 +139,8 @@ class World:
         self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
         self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
         self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
+        self.promises: Table[Promise] = Table("promises", self._journal, self._promise_changed)
+        self.places: Table[Place] = Table("places", self._journal, self._place_changed)
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
         self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
@@ -155,6 +158,8 @@ class World:
         self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
         self._features_at: dict[str, set[LegId]] = {}
+        self._promised: dict[str, dict[str, str]] = {}
+        """Queue -> number -> promise."""
         self._orders: list[Order] = []
         self._facts: list[AnyFact] = []
 
@@ -200,6 +205,14 @@ class World:
     def line(self, queue: str) -> Line:
         """Who has a visit in this queue."""
         return self._lines.get(queue) or Line()
+
+    def promise_to(self, queue: str, number: str) -> Promise | None:
+        """The callback that this number is owed in this queue."""
+        return self.promises.get(self._promised.get(queue, {}).get(number))
+
+    def promised(self, queue: str) -> int:
+        """Callbacks that are owed in this queue."""
+        return len(self._promised.get(queue, ()))
 
     def flow(self, name: str, version: str) -> Flow | None:
         """This version of a flow as long as a caller is in it; else the one in force."""
@@ -288,6 +301,10 @@ class World:
             row = self.legs.get(key)
         elif kind == "feature":
             row = self.dialogues.get(key)
+        elif kind == "promise":
+            row = self.promises.get(key)
+        elif kind == "place":
+            row = self.places.get(key)
         else:
             row = self.agents.get(key)
         return row.deadline if row is not None else None
@@ -300,7 +317,7 @@ class World:
         if at is not None and (old is None or old.deadline != at or at <= self.now):
             heappush(self._deadlines, (at, kind, key))
 
-    def _stand_in_line(self, key: str, old: Visit | None, new: Visit | None) -> None:
+    def _stand_in_line(self, key: str, old: Visit | Promise | None, new: Visit | Promise | None) -> None:
         if old is not None and new is not None and (old.queue, old.rank) == (new.queue, new.rank):
             return
         if old is not None:
@@ -324,7 +341,7 @@ class World:
         self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
-            self.matcher.wait(key, (pbx_of(new.leg), visit.queue, new.tier, visit.window), visit.rank)
+            self.matcher.wait(key, GroupKey(pbx_of(new.leg), visit.queue, new.tier, visit.window, visit.prefers), visit.rank)
         elif old is not None and old.phase is Phase.WAITING:
             self.matcher.unwait(key)
 
@@ -349,6 +366,25 @@ class World:
                     del self._features_at[phone_before]
             if phone:
                 self._features_at.setdefault(phone, set()).add(LegId(key))
+
+    def _promise_changed(self, key: str, old: Promise | None, new: Promise | None) -> None:
+        self._arm("promise", key, old, new)
+        stood, stands = old if old is not None and old.stands else None, new if new is not None and new.stands else None
+        self._stand_in_line(key, stood, stands)
+        if stands is not None:
+            group = GroupKey(stands.pbx, stands.queue, stands.tier, stands.window, stands.agent)
+            self.matcher.wait(key, group, stands.rank)
+        elif stood is not None:
+            self.matcher.unwait(key)
+        if old is not None and new is None:
+            del self._promised[old.queue][old.number]
+            if not self._promised[old.queue]:
+                del self._promised[old.queue]
+        elif new is not None and old is None:
+            self._promised.setdefault(new.queue, {})[new.number] = key
+
+    def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
+        self._arm("place", key, old, new)
 
     def _dialogue_changed(self, key: str, old: Dialogue | None, new: Dialogue | None) -> None:
         self._arm("feature", key, old, new)
@@ -383,13 +419,15 @@ class World:
 
     # -- saving and restoring -----------------------------------------------------------------------------------
 
-    def saved_tables(self) -> dict[str, Table[Call] | Table[Leg] | Table[Agent] | Table[Tally] | Table[Switch]]:
+    def saved_tables(self) -> dict[str, Table[Any]]:
         return {
             "calls": self.calls,
             "legs": self.legs,
             "agents": self.agents,
             "tallies": self.tallies,
             "switches": self.switches,
+            "promises": self.promises,
+            "places": self.places,
         }
 
     def restore(
@@ -399,6 +437,8 @@ class World:
         agents: Iterable[Agent],
         tallies: Iterable[Tally],
         switches: Iterable[Switch] = (),
+        promises: Iterable[Promise] = (),
+        places: Iterable[Place] = (),
     ) -> None:
         """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
         for leg in legs:
@@ -411,6 +451,10 @@ class World:
             self.tallies.put(tally_key(tally.queue, tally.day), tally)
         for switch in switches:
             self.switches.put(switch.id, switch)
+        for promise in promises:
+            self.promises.put(promise.id, promise)
+        for place in places:
+            self.places.put(place.id, place)
         self._journal.clear()
 
     def put_leg(self, leg: Leg, **changes: object) -> Leg:

@@ -12,6 +12,7 @@ from callbridge.core.events import (
     LegReplaced,
     OrderFailed,
     PhoneInspected,
+    PromiseAsked,
 )
 from callbridge.core.world import World
 
@@ -23,6 +24,8 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
             if kind == "hearing":
                 return ("call", key)
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
+        case PromiseAsked(promise=promise):
+            return ("promise", promise) if promise in world.promises else None
         case AgentAsked(agent=agent):
             return ("agent", agent) if agent in world.agents else None
         case CallAsked(call=call):

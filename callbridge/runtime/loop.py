@@ -31,11 +31,12 @@ from callbridge.core.events import (
     PbxLost,
     PbxSnapshot,
     PlanChanged,
+    PromiseAsked,
     SwitchTurned,
     Why,
 )
 from callbridge.core.facts import AnyFact, AskRefused, CallDiverted
-from callbridge.core.orders import HangUp, LeaveToDialplan, Order
+from callbridge.core.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
 from callbridge.core.world import Outcome, World
 from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
@@ -127,7 +128,7 @@ class Runtime:
         self._inbox.append(event)
         self._wake.set()
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned | PlanChanged) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned | PlanChanged) -> AskRefused | None:
         """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
         answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer
@@ -200,12 +201,16 @@ class Runtime:
             if answer is not None:
                 refused = next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
                 answers.append((answer, refused))
+        safe = True
         if changed or facts or self.clock.now() >= self._saved_at + SAVE_AT_LEAST:
-            await self._save(changed, facts)
+            safe = await self._save(changed, facts)
         if self._saver.displaced:
             orders.clear()
         for order in orders:
-            self.lanes.put(order)
+            if safe or not calls_a_customer(order):
+                self.lanes.put(order)
+            else:  # else a restart would not know of it, and call again
+                self._order_failed(order, NotSent("not saved"))
         if orders:
             await asyncio.sleep(0)  # the orders' first bytes go out before the telling begins
         ages, self._ages = self._ages, []
@@ -214,13 +219,15 @@ class Runtime:
             if not answer.done():
                 answer.set_result(refused)
 
-    async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> None:
+    async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
+        """Is it safe in the store?"""
         began = time.monotonic()
         self._saved_at = self.clock.now()
         if not self._inbox:  # what waits there happened before now
             self.world.now = max(self.world.now, self._saved_at)
-        await self._saver.save(changed, facts)
+        safe = await self._saver.save(changed, facts)
         self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
+        return safe
 
     def _next(self) -> AnyEvent | None:
         """The next event: deadlines come before what happened after them."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from callbridge.core.numbers import normalise
 from callbridge.settings.document import Document, Path
 from callbridge.settings.schema import kind_of, plain
 
@@ -15,6 +16,7 @@ def anchor_files(document: Document) -> None:
     """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
     for section in ("pbx", "http", "webhooks", "agents", "lookups"):
         _read_secrets(document, (section,), document.values.get(section))
+    _read_numbers(document)
     tiers = document.values.get("tiers")
     name = tiers.get("csv") if isinstance(tiers, dict) else None
     if isinstance(tiers, dict) and isinstance(name, str) and name:
@@ -25,6 +27,30 @@ def anchor_files(document: Document) -> None:
                 pass
         except (OSError, ValueError) as error:
             document.add(("tiers", "csv"), f"cannot read {str(path)!r}: {_reason(error)}")
+
+
+def _read_numbers(document: Document) -> None:
+    """``do_not_call_file``: a number in each line, ``#`` begins a remark."""
+    section = document.values.get("callbacks")
+    if not isinstance(section, dict) or "do_not_call_file" not in section:
+        return
+    at: Path = ("callbacks", "do_not_call_file")
+    name = section.pop("do_not_call_file")
+    listed = section.get("do_not_call") or []
+    if not isinstance(name, str) or not name:
+        document.add(at, "expected the name of a file")
+        return
+    path = _beside(document, at, name)
+    try:
+        with _regular(path).open(encoding="utf-8-sig") as file:
+            numbers = [number for line in file if (number := line.partition("#")[0].split(",")[0].strip())]
+    except (OSError, ValueError) as error:
+        document.add(at, f"cannot read {str(path)!r}: {_reason(error)}")
+        return
+    odd = [number for number in numbers if not normalise(number)]
+    if odd:
+        document.add(at, f"{len(odd)} of {len(numbers)} lines of {str(path)!r} are no phone numbers, such as {odd[0]!r:.30}")
+    section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *numbers]
 
 
 def _read_secrets(document: Document, at: Path, value: object) -> None:

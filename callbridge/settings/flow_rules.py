@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from callbridge.core import flow as core
+from callbridge.core.numbers import normalise
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
-from callbridge.settings.journeys import Node, Overflow, Way, When
+from callbridge.settings.journeys import Node, When
+from callbridge.settings.resolve import queue_plan
 from callbridge.settings.values import RESERVED_VALUES
+from callbridge.settings.waiting import Overflow, Way
 
 Name = tuple[Path, str, str]
 """Where a name is used, of which kind it is (``queue``, ``flow``, ...), and the name."""
@@ -34,6 +37,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     yield from _circles(settings, document)
     yield from _own_overflow(settings, document)
     yield from _lookups(settings, document)
+    yield from _callbacks(settings, document)
     for index, queue in settings.queues.items():
         if queue.keys and len(queue.keys) > len(core.KEYS):
             yield document.at(("queues", index, "keys"), "more keys than a phone has")
@@ -53,6 +57,30 @@ def _lookups(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for name, lookup in settings.lookups.items():
         if lookup.redis is not None and settings.redis is None:
             yield document.at(("lookups", name, "redis"), "there is no section 'redis:'")
+
+
+def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A promise must outlive a restart, and somebody must be able to call."""
+    calling = [name for name in settings.queues if queue_plan(settings, name).callback is not None]
+    for name in calling[:1]:  # what is missing is missing for all
+        own = settings.queues[name].callback is not None
+        at: Path = ("queues", name, "callback") if own else ("queue_defaults", "callback")
+        if settings.redis is None:
+            yield document.at(at, "a promise must outlive a restart, and there is no section 'redis:'", key=True)
+        if settings.outside is None:
+            yield document.at(at, "nobody can be called: the section 'outside:' is missing", key=True)
+        if not settings.callbacks.numbers:
+            hint = 'callbacks: {numbers: ["0Z."]}, in patterns as dialplans have them'
+            yield document.at(at, "which numbers may be dialled, is missing", hint, key=True)
+    for name, flow in settings.flows.items():
+        for key, node in flow.nodes.items():
+            wanted = node.callback if isinstance(node.callback, str) else node.voicemail if node.callback else None
+            if wanted in settings.queues and wanted not in calling:
+                place = ("flows", name, "nodes", key, "callback")
+                yield document.at(place, f"queue {wanted!r} calls nobody back", "give it a section 'callback:'")
+    for index, number in enumerate(settings.callbacks.do_not_call):
+        if not normalise(number, settings.tiers.country_code or ""):
+            yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is no phone number")
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -88,6 +116,8 @@ def names(settings: models.Settings) -> Iterator[Name]:
             yield from _of_overflow((*at, "overflow", index), rule)
         if queue.survey is not None:
             yield (*at, "survey"), "survey", queue.survey
+        if queue.callback is not None and queue.callback.calendar is not None:
+            yield (*at, "callback", "calendar"), "calendar", queue.callback.calendar
         for key, flow in (queue.keys or {}).items():
             yield (*at, "keys", key), "flow", flow
         if queue.announce is not None and queue.announce.busy is not None:
@@ -132,6 +162,7 @@ def _of_node(at: Path, node: Node) -> Iterator[Name]:
     for kind, field, value in (
         ("queue", "queue", node.queue),
         ("queue", "voicemail", node.voicemail),
+        ("queue", "callback", node.callback if isinstance(node.callback, str) else None),
         ("flow", "flow", node.flow),
         ("calendar", "hours", node.hours),
         ("lookup", "lookup", node.lookup),

@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
+from callbridge.core.numbers import normalise
 from callbridge.settings import rules
 from callbridge.settings.companions import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
@@ -46,5 +47,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         document.faults += rules.faults(settings, document)
     if document.faults:
         raise ConfigFaults(document.faults)
+    country = settings.tiers.country_code or ""
+    settings._do_not_call = frozenset(normalise(number, country) for number in settings.callbacks.do_not_call)
     settings._warnings = in_order(rules.doubts(settings, document))
     return settings

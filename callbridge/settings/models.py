@@ -19,9 +19,12 @@ from pydantic import (
 
 from callbridge.adapters.hook_body import EVENTS, placeholders
 from callbridge.core.plan import Connect, Pick, Plan
+from callbridge.settings.calendars import Calendar
 from callbridge.settings.faults import Fault
-from callbridge.settings.journeys import Announce, Calendar, Flow, Lookup, Overflow, Survey, Way
+from callbridge.settings.journeys import Flow
+from callbridge.settings.other_systems import Lookup
 from callbridge.settings.section import Section
+from callbridge.settings.surveys import Survey
 from callbridge.settings.values import (
     AriName,
     DialString,
@@ -30,6 +33,7 @@ from callbridge.settings.values import (
     Duration,
     EntryName,
     Extension,
+    FlowMedia,
     HttpUrl,
     Key,
     Keys,
@@ -48,6 +52,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
+from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Way
 
 
 class Instance(Section):
@@ -234,6 +239,11 @@ class Queue(Ladder):
     overflow: tuple[Overflow, ...] | None = None
     keys: dict[Key, Name] | None = None
     survey: Name | None = None
+    callback: Callback | None = None
+    reclaim_within: Duration | None = None
+    prefer: Prefer | None = None
+    whisper: FlowMedia | None = None
+    read_out: FlowMedia | None = None
     extension: Extension | None = None
     no_answer: Penalty | None = None
     rejected: Penalty | None = None
@@ -250,6 +260,7 @@ class Agent(Section):
     pin: SecretStr | None = None
     language: Language | None = None
     supervisor: bool = False
+    confirm: bool = False
 
     @field_validator("pin")
     @classmethod
@@ -288,6 +299,7 @@ class Prompts(Section):
     refused: Media | None = None
     unknown: Media | None = None
     goodbye: Media | None = None
+    confirm: Media | None = None
 
 
 class Outside(Section):
@@ -344,6 +356,7 @@ class Settings(Section):
     calendars: dict[Name, Calendar] = {}
     lookups: dict[Name, Lookup] = {}
     surveys: dict[Name, Survey] = {}
+    callbacks: Callbacks = Callbacks()
     agents: dict[Name, Agent] = {}
     reasons: dict[Name, Reason] = {}
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -356,11 +369,17 @@ class Settings(Section):
     trunks: tuple[Phone, ...] = ()
 
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
+    _do_not_call: frozenset[str] = PrivateAttr(default=frozenset())
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
         """What works but is hardly meant so."""
         return self._warnings
+
+    @property
+    def do_not_call(self) -> frozenset[str]:
+        """The normalised numbers that are never dialled by ourselves."""
+        return self._do_not_call
 
     def plan(self) -> Plan:
         """The core's view, every tier's ladder worked out."""

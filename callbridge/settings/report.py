@@ -13,8 +13,8 @@ from callbridge.core.flow import Condition
 from callbridge.core.hours import Calendar, Span
 from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.skills import Requirement
+from callbridge.settings.calendars import DAYS
 from callbridge.settings.faults import ConfigFaults, printable
-from callbridge.settings.journeys import DAYS
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import resolve

@@ -11,17 +11,30 @@ from callbridge.core import plan as core
 from callbridge.core.flow import Flow
 from callbridge.core.hours import Calendar
 from callbridge.core.skills import profile
-from callbridge.settings import journeys, models
+from callbridge.settings import calendars, journeys, models, surveys, waiting
 from callbridge.settings.document import Path
-from callbridge.settings.journeys import Announce, Overflow, Way
 from callbridge.settings.values import split_place
+from callbridge.settings.waiting import Announce, Overflow, Way
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
 ONCE_WITHIN = 1.0
 """Seconds in which it must be known whether somebody was asked a survey before; after that nobody is."""
 
-_OF_QUEUE = ("keys", "survey", "pick", "short_abandon", "wrap_up", "wrap_up_most", "ring_for", "music", "extension")
+_OF_QUEUE = (
+    "keys",
+    "survey",
+    "pick",
+    "short_abandon",
+    "wrap_up",
+    "wrap_up_most",
+    "ring_for",
+    "music",
+    "extension",
+    "reclaim_within",
+    "whisper",
+    "read_out",
+)
 _PENALTIES = ("no_answer", "rejected", "offline")
 
 
@@ -80,6 +93,10 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
         if level.overflow is not None:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
+        if level.callback is not None:
+            given["callback"] = _callback(level.callback)
+        if level.prefer is not None:
+            given["prefer"] = core.Prefer(level.prefer.lasts, level.prefer.last_agent)
     announced = {}
     for level in (settings.queue_defaults, settings.queues[name]):
         if level.announce is not None:
@@ -111,6 +128,9 @@ def plan(settings: models.Settings) -> core.Plan:
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
         fallback_context=settings.fallback.context,
+        country_code=settings.tiers.country_code or "",
+        call_back_to=settings.callbacks.numbers,
+        do_not_call=settings.do_not_call,
         outside=settings.outside.dial if settings.outside is not None else "",
         keys=dict(settings.keys),
         beep=settings.beep,
@@ -131,6 +151,7 @@ def _agent(id: str, agent: models.Agent) -> core.AgentPlan:
         pin=agent.pin.get_secret_value() if agent.pin is not None else "",
         language=agent.language or "",
         supervisor=agent.supervisor,
+        confirm=agent.confirm,
     )
 
 
@@ -145,6 +166,10 @@ def way(to: Way) -> core.Then:
     if to.flow is not None:
         return core.ToFlow(to.flow)
     return core.ToDialplan(*split_place(to.dialplan or ""))
+
+
+def _callback(given: waiting.Callback) -> core.Callback:
+    return core.Callback(**{name: value for name, value in given.model_dump().items() if value is not None})
 
 
 def _overflow(rule: Overflow) -> core.Overflow:
@@ -180,16 +205,16 @@ def _flow(name: str, flow: journeys.Flow) -> Flow:
     )
 
 
-def _survey_flow(name: str, survey: journeys.Survey) -> Flow:
+def _survey_flow(name: str, survey: surveys.Survey) -> Flow:
     pressed = sum(question.kind != "comment" for question in survey.questions)
     version = hashlib.sha256(survey.model_dump_json().encode()).hexdigest()[:12]
     nodes = survey.nodes(name)
     return Flow(name=core.SURVEY + name, version=version, start="once", nodes=nodes, music=survey.music, questions=pressed)
 
 
-def _calendar(name: str, given: journeys.Calendar, settings: models.Settings) -> Calendar:
+def _calendar(name: str, given: calendars.Calendar, settings: models.Settings) -> Calendar:
     zone = ZoneInfo(given.timezone or settings.instance.timezone)
-    week = tuple(given.week.get(day, ()) for day in journeys.DAYS)
+    week = tuple(given.week.get(day, ()) for day in calendars.DAYS)
     return Calendar(name=name, zone=zone, week=week, holidays=dict(given.holidays))
 
 

@@ -11,8 +11,8 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from callbridge.adapters.hook_body import placeholders
-from callbridge.adapters.tiers import normalise
 from callbridge.core import skills
+from callbridge.core.numbers import normalise
 from callbridge.core.plan import Plan, ToQueue
 from callbridge.settings import flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where

@@ -226,6 +226,11 @@ def filled(value: tuple[T, ...]) -> tuple[T, ...]:
     return value
 
 
+def listed(value: object) -> object:
+    """One name may stand for a list of one."""
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
 RESERVED_VALUES = ("caller", "entry", "tier", "call", "language", "position", "minutes")
 """Names that say something already."""
 

@@ -7,11 +7,12 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 
 from callbridge.adapters.calendars import hours
+from callbridge.adapters.callbacks import callbacks
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, AnyEvent, CallAsked, SwitchTurned
+from callbridge.core.events import AgentAsked, AnyEvent, CallAsked, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 from callbridge.core.world import Outcome
@@ -32,7 +33,7 @@ class ToyDesk:
         self.faults: list[str] = []
         self.reloads = 0
         self.looked = 0
-        self.asked: list[AgentAsked | CallAsked | SwitchTurned] = []
+        self.asked: list[AgentAsked | CallAsked | PromiseAsked | SwitchTurned] = []
 
     def run(self, times: int) -> None:
         for _ in range(times):
@@ -51,7 +52,7 @@ class ToyDesk:
     def now(self) -> float:
         return self.busy.now
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
         if self.fault is not None:
             raise self.fault
         self.asked.append(event)
@@ -66,6 +67,9 @@ class ToyDesk:
 
     def hours(self) -> list[dict[str, object]]:
         return hours(self.busy.world, self.busy.now)
+
+    def callbacks(self) -> list[dict[str, object]]:
+        return callbacks(self.busy.world)
 
     def board(self) -> Board:
         self.looked += 1

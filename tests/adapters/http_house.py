@@ -14,13 +14,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.calendars import hours
+from callbridge.adapters.callbacks import callbacks
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.tasks import end
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, CallerArrived, DevicesListed, PbxSnapshot, PlanChanged, SwitchTurned
+from callbridge.core.events import (
+    AgentAsked,
+    CallAsked,
+    CallerArrived,
+    DevicesListed,
+    PbxSnapshot,
+    PlanChanged,
+    PromiseAsked,
+    SwitchTurned,
+)
 from callbridge.core.facts import AnyFact, AskRefused
 from callbridge.core.ids import leg_id
 from callbridge.core.orders import Order
@@ -80,7 +90,7 @@ class House:
     def now(self) -> float:
         return self.clock.now()
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
         async with asyncio.timeout(5.0):
             return await self.runtime.ask(event)
 
@@ -93,6 +103,9 @@ class House:
 
     def hours(self) -> list[dict[str, object]]:
         return hours(self.world, self.clock.now())
+
+    def callbacks(self) -> list[dict[str, object]]:
+        return callbacks(self.world)
 
     def board(self) -> Board:
         return self.views

@@ -68,6 +68,9 @@ MATRIX = {
     "POST /api/calls/{id}/take-over": "sA",
     "POST /api/calls/{id}/release": "sA",
     "POST /api/reload": "A",
+    "GET /api/callbacks": "vsA",
+    "POST /api/callbacks": "sA",
+    "POST /api/callbacks/{id}/cancel": "sA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
@@ -127,6 +130,7 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
 ) -> None:
     call = desk.made.agents["a0"].call
     path = route.path.replace("{name}", "q0").replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
+    path = path.replace("/callbacks/{id}", "/callbacks/none")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)
     answer = await client.request(
@@ -280,6 +284,36 @@ async def test_a_calendar_is_closed_and_its_hours_hold_again(desk: ToyDesk, clie
     assert (again["open"], again["closed"]) == (True, False)
     gone = await client.post("/api/hours/nowhere", json={"closed": True}, headers=bearer(Role.SUPERVISOR))
     assert gone.status == 404
+
+
+async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client: Client) -> None:
+    wanted = {"queue": "q1", "number": "+442079460123", "tier": "standard"}
+    made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))).json()
+    assert (made["queue"], made["number"], made["state"], made["by"]) == ("q1", "+44*****123", "standing", "boss")
+    assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 1
+    again = await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))
+    assert (again.status, (await again.json())["detail"]) == (409, "this number is owed a callback in this queue already")
+    assert await (await client.get("/api/callbacks", headers=bearer(Role.VIEWER))).json() == [made]
+    path = f"/api/callbacks/{made['id']}/cancel"
+    gone = await client.post(path, json={}, headers=bearer(Role.SUPERVISOR))
+    assert await gone.json() == {"id": made["id"], "cancelled": True}
+    assert (await client.post(path, json={}, headers=bearer(Role.SUPERVISOR))).status == 404
+    assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"queue": "nowhere"}, 404),
+        ({"number": "01,#exec"}, 400),
+        ({"tier": "diamond"}, 404),
+        ({"agent": "zoe"}, 404),
+        ({"not_before": -1}, 400),
+    ],
+)
+async def test_a_callback_that_cannot_be_is_refused(client: Client, wrong: dict[str, object], status: int) -> None:
+    wanted = {"queue": "q1", "number": "+442079460123"} | wrong
+    assert (await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))).status == status
 
 
 async def test_one_queue_and_one_agent_are_shown(desk: ToyDesk, client: Client) -> None:

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from callbridge.adapters.tiers import BadBook, TierBook, normalise, read_book
+from callbridge.adapters.tiers import BadBook, TierBook, read_book
+from callbridge.core.numbers import normalise
 
 TIERS = ("diamond", "gold", "silver", "standard")
 

@@ -25,7 +25,7 @@ from callbridge.core.hours import Calendar
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Bridge, Ring
-from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.plan import AgentPlan, Callback, Connect, Ladder, Plan, QueuePlan, Step, ToQueue
 from callbridge.core.skills import parse, profile
 from callbridge.core.world import Outcome, World
 
@@ -65,7 +65,7 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
     def queue(number: int) -> QueuePlan:
         steps = (Step(parse(f"s{number} >= 3"), 20.0), Step(parse(f"s{number} >= 1"), None))
         ladder = Ladder(answer_within=20.0, head_start=0.0, steps=steps, then=None)
-        return QueuePlan(name=f"q{number}", ladders={"standard": ladder}, wrap_up=5.0)
+        return QueuePlan(name=f"q{number}", ladders={"standard": ladder}, wrap_up=5.0, callback=Callback())
 
     def person(number: int) -> AgentPlan:
         skills = {f"s{number % queues}": 1 + number % 5, f"s{(number + 1) % queues}": 2}
@@ -78,6 +78,8 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
         entries={f"q{n}": ToQueue(f"q{n}") for n in range(queues)},
         agents={one.id: one for one in people},
         pbxs=(PBX,),
+        outside="PJSIP/{number}@trunk",
+        call_back_to=("X.",),
     )
 
 

@@ -15,6 +15,8 @@ from callbridge.core.facts import (
     CallEnded,
     OfferEnded,
     OfferMade,
+    PromiseEnded,
+    PromiseMade,
     TalkBegan,
     TalkEnded,
     VisitBegan,
@@ -22,6 +24,8 @@ from callbridge.core.facts import (
 )
 from callbridge.core.ids import pbx_of
 from callbridge.core.leg import Leg, Role
+from callbridge.core.matcher import GroupKey
+from callbridge.core.promise import Place, Promise
 from callbridge.core.world import World
 
 
@@ -30,12 +34,26 @@ def check_indexes(world: World) -> None:
     calls, legs, agents = world.calls.values(), world.legs.values(), world.agents.values()
     matcher = world.matcher
     waiting = {
-        call.id: (pbx_of(call.leg), call.visit.queue, call.tier, call.visit.window)
+        call.id: GroupKey(pbx_of(call.leg), call.visit.queue, call.tier, call.visit.window, call.visit.prefers)
         for call in calls
         if call.phase is Phase.WAITING and call.visit is not None
     }
-    assert {call: group.key for call, group in matcher._group_of.items()} == waiting
     assert {call.id for call in calls if call.phase is Phase.WAITING} == set(waiting), "who waits is in a queue"
+    promises = world.promises.values()
+    standing = {p.id: GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent) for p in promises if p.stands}
+    assert {call: group.key for call, group in matcher._group_of.items()} == waiting | standing
+    assert {(p.queue, p.number): p.id for p in promises} == {
+        (queue, number): key for queue, known in world._promised.items() for number, key in known.items()
+    }
+    assert len({(p.queue, p.number) for p in promises}) == len(promises), "one promise for a number in a queue"
+    assert all(p.call in world.calls for p in promises if p.call), "who keeps a promise is there"
+    keeping = {call.promise: call.id for call in calls if call.promise and call.promise in world.promises}
+    assert all(world.promises[p].call == call for p, call in keeping.items())
+    places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None]
+    places += [(p.queue, p.rank, p.id) for p in promises if p.stands]
+    for queue in {queue for queue, _, _ in places} | set(world._lines):
+        in_line = sorted((rank, key) for name, rank, key in places if name == queue)
+        assert world.line(queue).calls == [key for _, key in in_line]
     due = {agent.id for agent in agents if agent.deadline is not None and agent.deadline <= world.now}
     assert set(matcher._pool_of) - due == {agent.id for agent in agents if eligible(agent, world.now)} - due
 
@@ -50,7 +68,8 @@ def check_indexes(world: World) -> None:
     assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
     assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is Role.FEATURE}, "a dialogue has its leg"
 
-    rows: list[Call | Leg | Agent | Dialogue] = [*calls, *legs, *agents, *world.dialogues.values()]
+    rows: list[Call | Leg | Agent | Dialogue | Promise | Place] = [*calls, *legs, *agents, *world.dialogues.values()]
+    rows += [*promises, *world.places.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.hearing.at for call in calls if call.hearing is not None and call.hearing.at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
@@ -66,7 +85,8 @@ def check_indexes(world: World) -> None:
     assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
     assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
     assert {agent.session for agent in agents if agent.session} <= set(world.legs)
-    assert {call.leg for call in calls} <= set(world.legs), "a call has its customer's leg"
+    undialled = {call.leg for call in calls if call.promise and not call.attempt and call.phase is Phase.OFFERED}
+    assert {call.leg for call in calls} - undialled <= set(world.legs), "a call has its customer's leg"
 
 
 class Books:
@@ -78,6 +98,7 @@ class Books:
         self.visits: dict[str, str] = {}
         self.offers: dict[str, str] = {}
         self.talks: dict[str, str] = {}
+        self.promises: set[str] = set()
         self.agents: dict[str, tuple[str, str]] = {}
         self.logged_in: dict[str, float] = {}
         self.spent: dict[str, float] = {}
@@ -104,6 +125,11 @@ class Books:
             case VisitEnded():
                 assert self.visits.pop(fact.call) == fact.queue
                 self.outcomes.append((fact.queue, fact.outcome))
+            case PromiseMade():
+                assert fact.promise not in self.promises
+                self.promises.add(fact.promise)
+            case PromiseEnded():
+                self.promises.remove(fact.promise)
             case OfferMade():
                 assert fact.call not in self.offers
                 self.offers[fact.call] = fact.agent
@@ -137,11 +163,13 @@ class Books:
         """The facts told add up to the world as it is."""
         calls = world.calls.values()
         assert self.calls == {call.id for call in calls}
-        assert self.visits == {call.id: call.visit.queue for call in calls if call.visit is not None}
+        counted = [call for call in calls if not call.promise]
+        assert self.visits == {call.id: call.visit.queue for call in counted if call.visit is not None}
         assert self.offers == {call.id: call.offer.agent for call in calls if call.offer is not None}
         assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}
         told = {agent.id: self.agents.get(agent.id, ("logged_out", "")) for agent in world.agents.values()}
         assert told == {agent.id: published(agent) for agent in world.agents.values()}
-        waiting = Counter((call.visit.queue, call.visit.day) for call in calls if call.visit is not None)
+        assert self.promises == {promise.id for promise in world.promises.values()}
+        waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
         for tally in world.tallies.values():
             assert tally.offered == tally.ended + waiting[tally.queue, tally.day], "offered = ended + waiting"

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callbridge.core.events import PlanChanged
-from callbridge.core.facts import CallEnded, FlowBegan, FlowEnded
+from callbridge.core.facts import CallArrived, CallEnded, FlowBegan, FlowEnded
 from callbridge.core.flow import (
     KEYS,
     Branch,
+    Callback,
     Collect,
     Condition,
     Flow,
@@ -29,10 +30,11 @@ from callbridge.core.flow import (
     Set,
     Voicemail,
 )
-from callbridge.core.plan import Announcements, Overflow, ToFlow
+from callbridge.core.plan import Announcements, First, Overflow, Prefer, ToFlow
+from callbridge.core.plan import Callback as CallbackTerms
 from tests.core.flows import floor, stage
 from tests.core.story import ladder, queue
-from tests.core.toy import NEVER
+from tests.core.toy import NEVER, REJECTS
 
 NAMES = ("a", "b", "c", "d", "e")
 FLOWS = ("one", "two")
@@ -87,7 +89,8 @@ def _nodes() -> st.SearchStrategy[Node]:
         build(Lookup, lookup=st.just("crm"), next=to, otherwise=to),
         build(Set, next=to, tier=st.sampled_from(["", "diamond"]), language=st.sampled_from(["", "zh"])),
         build(Branch, cases=st.lists(st.tuples(conditions, to), max_size=3).map(tuple), otherwise=to),
-        build(Voicemail, queue=st.just("support"), media=media, next=to, longest=short),
+        build(Voicemail, queue=st.just("support"), media=media, next=to, longest=short, callback=st.booleans()),
+        build(Callback, queue=st.sampled_from(["support", "gone"]), next=to, otherwise=to),
         build(IntoQueue, queue=st.sampled_from(["support", "gone"])),
         build(IntoFlow, flow=st.sampled_from([*FLOWS, "gone"])),
         st.just(IntoDialplan(context="ctx", extension="1")),
@@ -113,9 +116,23 @@ deeds = st.lists(
 
 
 @settings(max_examples=int(os.environ.get("EXAMPLES", "60")), suppress_health_check=[HealthCheck.too_slow])
-@given(old=_flows("1"), new=_flows("2"), story=deeds, answers=st.booleans(), knows=st.sampled_from([None, {"typed": "12"}]))
+@given(
+    old=_flows("1"),
+    new=_flows("2"),
+    story=deeds,
+    answers=st.booleans(),
+    knows=st.sampled_from([None, {"typed": "12", "agent": "amy"}]),
+    first=st.sampled_from(First),
+    there=st.sampled_from([1.0, NEVER, REJECTS]),
+)
 def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
-    old: list[Flow], new: list[Flow], story: list[tuple[str, Any]], answers: bool, knows: dict[str, str] | None
+    old: list[Flow],
+    new: list[Flow],
+    story: list[tuple[str, Any]],
+    answers: bool,
+    knows: dict[str, str] | None,
+    first: First,
+    there: float,
 ) -> None:
     support = queue(
         "support",
@@ -124,10 +141,16 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
         overflow=(Overflow(Condition(waited=15.0, tiers=frozenset({"diamond"})), ToFlow("one"), "late"),),
         announcements=Announcements(greeting="hello", position="number:{position}", first=3.0, every=4.0),
         ring_for=4.0,
+        callback=CallbackTerms(first=first, ring_for=8.0, attempts=2, retry_after=20.0, keep_for=100.0),
+        whisper="hello",
+        read_out="digits:{agent}",
+        prefer=Prefer(lasts=3.0),
+        reclaim_within=30.0,
     )
-    plan = floor(*old, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3})
-    changed = floor(*new, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3})
-    toy = stage(plan, {"amy": 2.0 if answers else NEVER})
+    outside: dict[str, Any] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.",)}
+    plan = floor(*old, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3}, **outside)
+    changed = floor(*new, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3}, **outside)
+    toy = stage(plan, {"amy": 2.0 if answers else NEVER, "PJSIP/+44@trunk": there})
     toy.most = 20_000
     toy.knows = knows
     leg = toy.calls("ann", entry="one")
@@ -151,9 +174,15 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
     toy.run(toy.story.now + 150.0)
     assert max(quiet, toy.longest_silence) < SILENCE, "nobody hears nothing"
     toy.hangs_up(leg)
+    for _ in range(10):
+        toy.run(toy.story.now + 30.0)
+        for other in list(toy.channels):
+            toy.hangs_up(other)
     toy.run(toy.story.now + 30.0)
     told = toy.story.told
-    assert len([fact for fact in told if isinstance(fact, CallEnded)]) == 1
+    ours = {fact.call for fact in told if isinstance(fact, CallArrived) and fact.direction == "in"}
+    assert len([fact for fact in told if isinstance(fact, CallEnded) and fact.call in ours]) == 1
+    assert not toy.story.world.promises.rows(), "every promise ends"
     assert len([fact for fact in told if isinstance(fact, FlowBegan)]) == len([f for f in told if isinstance(f, FlowEnded)])
     assert not toy.story.world.calls.rows()
     assert not toy.channels, "nothing is left in the PBX"

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callbridge.core.events import Ask, DeviceChanged, DevicesListed, PbxLost
-from callbridge.core.matcher import Matcher
+from callbridge.core.matcher import GroupKey, Matcher
 from callbridge.core.orders import Ring
 from callbridge.core.plan import AgentPlan, Pick, Plan, ToQueue
 from callbridge.core.skills import Profile, profile
@@ -296,7 +296,7 @@ def test_decisions_are_those_of_an_oracle_that_looks_at_everybody(people: list[P
 def _both(matcher: Matcher, oracle: Oracle, people: list[Profile], move: tuple[object, ...]) -> None:
     match move:
         case ("wait", int(n), (str(name), int(window)), str(tier), int(rank)):
-            matcher.wait(f"c{n}", (PBX, name, tier, window), float(rank))
+            matcher.wait(f"c{n}", GroupKey(PBX, name, tier, window), float(rank))
             oracle.waiting[f"c{n}"] = (name, tier, window, float(rank))
         case ("unwait", int(n)):
             matcher.unwait(f"c{n}")

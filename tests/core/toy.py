@@ -73,6 +73,8 @@ class Channel:
     bridge: str | None = None
     entry: str | None = None
     phone: str = ""
+    customer: bool = False
+    """Called by us."""
     music: bool = False
     playing: str = ""
     silent_since: float | None = None
@@ -153,7 +155,7 @@ class Toy:
         now = self.story.now
         for channel in self.channels.values():
             heard = channel.music or channel.playing or channel.bridge is not None
-            if channel.entry is None or not channel.up or heard:
+            if not (channel.entry is not None or channel.customer) or not channel.up or heard:
                 channel.silent_since = None
                 continue
             channel.silent_since = now if channel.silent_since is None else channel.silent_since
@@ -221,7 +223,8 @@ class Toy:
         match order:
             case Ring(leg=leg):
                 self.channels[leg] = Channel(leg, f"{order.phone}-{len(self.obeyed):08x}", self.story.now, phone=order.phone)
-                self._phone(leg, order.agent)
+                self.channels[leg].customer = order.role == "customer"
+                self._phone(leg, order.agent or order.phone)
             case Bridge():
                 self._bridge(order)
             case DropBridge():
@@ -338,7 +341,15 @@ class Toy:
         story.world.now = old.now
         if saved:
             story.world.seq = old.seq
-            story.world.restore(old.calls.values(), old.legs.values(), old.agents.values(), old.tallies.values())
+            story.world.restore(
+                old.calls.values(),
+                old.legs.values(),
+                old.agents.values(),
+                old.tallies.values(),
+                old.switches.values(),
+                old.promises.values(),
+                old.places.values(),
+            )
         else:
             story.books = type(story.books)()
         self.deaf = False

@@ -36,7 +36,21 @@ from callbridge.core.plan import AgentPlan, Connect, Ladder, QueuePlan, Then, To
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
 SHOWN_ORDERS = {"leg", "legs", "phone", "music", "bridge", "reason", "context", "extension", "auto_answer"}
-HIDDEN_FACTS = {"seq", "at", "day", "rank", "tier", "linkedid", "uniqueid", "number", "name", "phone", "previous_reason", "entry"}
+HIDDEN_FACTS = {
+    "direction",
+    "seq",
+    "at",
+    "day",
+    "rank",
+    "tier",
+    "linkedid",
+    "uniqueid",
+    "number",
+    "name",
+    "phone",
+    "previous_reason",
+    "entry",
+}
 
 
 class Trace:

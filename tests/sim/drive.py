@@ -33,6 +33,7 @@ from callbridge.core.facts import AnyFact, CallArrived
 from callbridge.core.leg import Leg
 from callbridge.core.orders import Order
 from callbridge.core.plan import Plan, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.promise import Place, Promise
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
@@ -364,6 +365,8 @@ def _restore(world: World, rows: Saved) -> None:
         [row for row in rows.values() if isinstance(row, Agent)],
         [row for row in rows.values() if isinstance(row, Tally)],
         [row for row in rows.values() if isinstance(row, Switch)],
+        [row for row in rows.values() if isinstance(row, Promise)],
+        [row for row in rows.values() if isinstance(row, Place)],
     )
 
 

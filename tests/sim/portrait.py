@@ -7,6 +7,7 @@ from typing import Any
 from callbridge.core.agent import Intent
 from callbridge.core.call import Phase
 from callbridge.core.ids import pbx_of
+from callbridge.core.matcher import GroupKey
 from callbridge.core.world import World
 from tests.sim import oracle
 
@@ -48,7 +49,7 @@ def scanned(world: World) -> Portrait:
     for call in world.calls.values():
         if call.phase is Phase.WAITING and call.visit is not None:
             visit = call.visit
-            key = (pbx_of(call.leg), visit.queue, call.tier, visit.window)
+            key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
             groups.setdefault(key, ({}, oracle.needs(world, call)))[0][call.id] = visit.rank
     pools: dict[Any, dict[str, float]] = {}
     logged_in: dict[Any, int] = {}

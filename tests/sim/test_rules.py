@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.matcher import Matcher
+from callbridge.core.matcher import GroupKey, Matcher
 from callbridge.core.plan import Ladder, Pick, Plan, QueuePlan, Step
 from callbridge.core.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement, RequirementError, parse, profile
 from tests.sim import oracle
@@ -92,7 +92,7 @@ def test_pairs_are_those_of_the_written_rules(
     for name in data.draw(st.permutations(arrivals)):
         if name in calls:
             way = waiting[int(name[1:])][0]
-            matcher.wait(name, ("pbx", f"q{way}", "standard", 0), calls[name][0])
+            matcher.wait(name, GroupKey("pbx", f"q{way}", "standard", 0), calls[name][0])
         else:
             matcher.log(agents[name][1], +1)
             matcher.idle(name, agents[name][1], agents[name][0])

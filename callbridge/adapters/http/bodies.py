@@ -95,6 +95,17 @@ class SwitchBody(Body):
     on: bool
 
 
+class CallbackBody(Body):
+    """Whom to call back, and from which queue; ``agent``: by nobody else; ``not_before``: epoch seconds."""
+
+    queue: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
+    number: str = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    name: str = Field(default="", max_length=80, pattern=_PLAIN_TEXT)
+    tier: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    agent: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
+
+
 class ClosedBody(Body):
     closed: bool
 
@@ -260,6 +271,28 @@ class Waiting(Answer):
     waiting: list[dict[str, Any]]
     alerts: list[str]
     """What stands with agents now: a pause beyond its limit, offers missed in a row, a locked PIN."""
+
+
+class Callback(Answer):
+    """A callback that is owed. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
+
+    id: str
+    queue: str
+    number: str
+    tier: str
+    state: Literal["standing", "resting", "active"]
+    made_at: float
+    due: float | Absent
+    expires_at: float
+    attempts: Count
+    agent: str
+    call: str
+    by: str
+
+
+class CallbackEnded(Answer):
+    id: str
+    cancelled: Literal[True]
 
 
 class Asked(Answer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, SwitchTurned
+from callbridge.core.events import AgentAsked, CallAsked, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 
@@ -18,7 +18,7 @@ class Desk(Protocol):
     def now(self) -> float:
         """The moment, as events carry it."""
 
-    async def ask(self, event: AgentAsked | CallAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
         """Ask; None when it was done."""
 
     async def reload(self) -> list[str]:
@@ -29,6 +29,9 @@ class Desk(Protocol):
 
     def hours(self) -> list[dict[str, object]]:
         """Every calendar as it is now."""
+
+    def callbacks(self) -> list[dict[str, object]]:
+        """Every callback that is owed, in the order in which they will be kept."""
 
     def board(self) -> Board: ...
 

@@ -14,6 +14,7 @@ from callbridge.adapters.codec import FACT_TYPES
 from callbridge.adapters.http.bodies import (
     BODY_LIMIT,
     Body,
+    CallbackBody,
     ClosedBody,
     PhoneBody,
     ReasonBody,
@@ -33,7 +34,17 @@ from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.throttle import Throttle
 from callbridge.adapters.metrics import CONTENT_TYPE
 from callbridge.adapters.views import Board, call_view, queue_of
-from callbridge.core.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, SwitchTurned, closing
+from callbridge.core.events import (
+    BYPASS,
+    AgentAsked,
+    Ask,
+    CallAsk,
+    CallAsked,
+    PromiseAsk,
+    PromiseAsked,
+    SwitchTurned,
+    closing,
+)
 from callbridge.core.facts import AskRefused
 
 _MOST_CALLS = 1000
@@ -243,6 +254,27 @@ class _Site:
         if faults:
             raise Problem(409, "the configuration was refused; the old one stays in force", faults=faults)
         return web.json_response({"reloaded": True})
+
+    async def callbacks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.callbacks())
+
+    async def make_callback(self, request: web.Request) -> web.Response:
+        body = await body_of(request, CallbackBody)
+        before = {row["id"] for row in self._desk.callbacks()}
+        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.MAKE, by=caller().by, **body.model_dump())
+        _check(await self._desk.ask(asked), queue=body.queue)
+        rows = [row for row in self._desk.callbacks() if row["queue"] == body.queue]
+        made = next((row for row in rows if row["id"] not in before), None)
+        if made is None:
+            raise Problem(409, "this number is owed a callback in this queue already", queue=body.queue)
+        return web.json_response(made)
+
+    async def cancel_callback(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        await body_of(request, Body)
+        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.CANCEL, promise=name, by=caller().by)
+        _check(await self._desk.ask(asked), callback=name)
+        return web.json_response({"id": name, "cancelled": True})
 
     async def hours(self, _request: web.Request) -> web.Response:
         return web.json_response(self._desk.hours())

@@ -143,7 +143,7 @@ def _ring_variables(order: Ring) -> dict[str, str]:
     number, name = _shown(order.number, NUMBER_LIMIT), _shown(order.name, NAME_LIMIT)
     if number or name:
         variables["CONNECTEDLINE(all)"] = f'"{name or number}" <{number}>'
-    if order.phone.startswith("PJSIP/"):
+    if order.phone.startswith("PJSIP/") and order.role != "customer":  # a carrier need not see our headers
         if order.call:
             variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
         if order.auto_answer:

@@ -1,0 +1,206 @@
+"""Callbacks: the calls that keep promises. The agent first, or the customer first, as the queue says.
+
+    agent first:     offered -> dialling (the agent hears it ring) -> joining -> talking
+    customer first:  dialling (an agent is held free) -> waiting, first in line -> offered -> joining -> talking
+
+Until the customer was dialled such a call has no customer's leg in the books. What comes to nothing ends the call; the
+promise goes on (``promises``).
+"""
+
+from __future__ import annotations
+
+from callbridge.core import dialling, hearing, offers, promises, segments, staff, visits
+from callbridge.core.call import Call, Hearing, Move, Phase, Result, Visit, after
+from callbridge.core.events import PromiseAsk, PromiseAsked
+from callbridge.core.facts import AskGranted, AskRefused, CallArrived
+from callbridge.core.flow import patience
+from callbridge.core.ids import leg_id
+from callbridge.core.leg import Leg
+from callbridge.core.matcher import Pair
+from callbridge.core.orders import Play, StartMusic, StopRinging
+from callbridge.core.plan import First, ToQueue
+from callbridge.core.promise import Promise
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+HELD_LONGER = 2.0
+"""Seconds beyond the ringing for which an agent is held free for a customer who is called first."""
+
+
+def asked(world: World, event: PromiseAsked) -> None:
+    """Somebody else than the customer asks for a callback, or cancels one."""
+    if event.ask is PromiseAsk.MAKE:
+        _ask_for(world, event)
+        return
+    promise = world.promises.get(event.promise)
+    if promise is None:
+        _refuse(world, event, "no such callback, or it is over", unknown=True)
+        return
+    _grant(world, event, promise)
+    promises.end(world, promise, "cancelled", "", event.by)
+    call = world.calls.get(promise.call)
+    if call is not None and call.promise == promise.id:
+        give_up(world, call, "")
+
+
+def _ask_for(world: World, event: PromiseAsked) -> None:
+    reason = promises.refusal(world, event.queue, event.number)
+    if not reason and event.agent and event.agent not in world.agents:
+        reason = f"no such agent: {event.agent}"
+    if not reason and world.promise_to(event.queue, event.number) is not None:
+        reason = "this number is owed a callback in this queue already"
+    if not reason and event.tier and event.tier not in world.plan.queues[event.queue].ladders:
+        reason = f"no such tier: {event.tier}"
+    if reason:
+        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+        return
+    entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
+    tier = event.tier or world.plan.default_tier
+    promise = Promise(
+        id=world.mint("promise"),
+        queue=event.queue,
+        number=event.number,
+        tier=tier,
+        name=event.name,
+        entry=next(iter(entries), "unknown"),
+        pbx=world.plan.pbxs[0],
+        made_at=world.now,
+        waits_since=max(world.now, event.not_before),
+        rank=promises.place(world, event.queue, tier, max(world.now, event.not_before)),
+        expires_at=world.now,
+        by=event.by,
+        agent=event.agent,
+    )
+    _grant(world, event, promise)
+    promises.enter(world, promise)
+
+
+def _grant(world: World, event: PromiseAsked, promise: Promise) -> None:
+    ask, to = f"callback_{event.ask}", f"queue:{promise.queue}"
+    world.tell(AskGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=promise.id))
+
+
+def _refuse(world: World, event: PromiseAsked, reason: str, *, unknown: bool = False) -> None:
+    ask = f"callback_{event.ask}"
+    world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask=ask, reason=reason, by=event.by, unknown=unknown))
+
+
+def begin(world: World, pair: Pair) -> None:
+    """It is this promise's turn, and an agent is free."""
+    promise = world.promises[pair.call]
+    terms = promises.terms_of(world, promise.queue)
+    refusal = promises.refusal(world, promise.queue, promise.number)
+    if terms is None or refusal:
+        promises.end(world, promise, "failed", refusal)
+        return
+    if not promises.may_call(world, terms) or world.now >= promise.expires_at:
+        promises.stand(world, promise)
+        return
+    call = _call(world, promise)
+    if terms.first is First.AGENT:
+        world.calls.put(call.id, call)
+        offers.make(world, Pair(call.id, pair.agent, pair.needs))
+        return
+    agent = world.agents[pair.agent]
+    staff.change(world, agent, rest_until=world.now + terms.ring_for + HELD_LONGER)
+    dialling.dial(world, evolve(call, held=agent.id))
+
+
+def _call(world: World, promise: Promise) -> Call:
+    """The call that keeps the promise, from here on its own."""
+    visit = Visit(queue=promise.queue, began_at=promise.waits_since, window=promise.window, rank=promise.rank, day=world.day)
+    call = Call(
+        id=world.mint("call"),
+        leg=leg_id(promise.pbx, world.mint("customer")),
+        entry=promise.entry,
+        tier=promise.tier,
+        number=promise.number,
+        name=promise.name,
+        arrived_at=world.now,
+        queued_at=world.now,
+        visit=visit,
+        promise=promise.id,
+        values=promise.values,
+        language=promise.language,
+    )
+    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=promise.queue,
+            leg=call.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=call.number,
+            name=call.name,
+            uniqueid="",
+            linkedid="",
+            direction="out",
+            promise=promise.id,
+        )
+    )
+    return call
+
+
+def answered(world: World, call: Call) -> None:
+    """The customer is there: to the agent who waits, or to the head of the line."""
+    call = evolve(call, attempt="abandoned")  # unless they talk
+    if call.offer is not None:
+        world.order(StopRinging(leg=call.offer.leg))
+        world.calls.put(call.id, call)
+        offers.join(world, call)
+        return
+    call = release(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+    visit = call.visit
+    assert visit is not None
+    plan = world.plan.queues.get(visit.queue)
+    greeting = plan.callback.greeting if plan is not None and plan.callback is not None else ""
+    if greeting:
+        playback = world.mint("say")
+        world.order(Play(leg=call.leg, playback=playback, media=greeting, language=call.language))
+        told = Hearing(at=world.now + patience(greeting), playback=playback, what="callback", greeted=True)
+        call = evolve(call, hearing=told)
+    elif plan is not None:
+        call = hearing.begin(world, call, greeted=True)
+    world.order(StartMusic(leg=call.leg, music=plan.music if plan is not None else "default"))
+    visits.wait(world, call)
+
+
+def release(world: World, call: Call) -> Call:
+    """The agent who was held free for this customer is free for everybody. Gives the call without."""
+    agent = world.agents.get(call.held)
+    if agent is not None:
+        staff.change(world, agent, rest_until=0.0)
+    return evolve(call, held="")
+
+
+def give_up(world: World, call: Call, attempt: str) -> None:
+    """The attempt came to nothing: the agent is free at once, the customer's phone stops ringing. ``attempt``: what is
+    known of it."""
+    if attempt:
+        call = evolve(call, attempt=attempt)
+    if call.offer is not None:
+        world.order(StopRinging(leg=call.offer.leg))
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    segments.dismiss(world, release(world, call))
+
+
+def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:
+    """The customer's leg is gone. Gives the call with what that says of the attempt."""
+    call = release(world, call)
+    if call.offer is not None and call.phase is Phase.DIALLING:
+        world.order(StopRinging(leg=call.offer.leg))
+    if call.segments or leg.up_at is not None or call.attempt not in ("unknown", ""):
+        return call
+    return evolve(call, attempt="unknown" if estimated else promises.result_of(cause))
+
+
+def mend(world: World, call: Call, customer: Leg | None) -> None:
+    """After a gap in the events."""
+    if customer is None:
+        if call.offer is not None and call.phase is Phase.OFFERED:
+            offers.retry(world, call, Result.CANCELLED)
+    elif call.phase is Phase.DIALLING and customer.up_at is not None and customer.missing_since is None:
+        answered(world, call)

@@ -1,0 +1,273 @@
+"""Promises from made to kept: where each stands, when it rests, and how it ends. The calls that keep them: ``callbacks``.
+
+An attempt (one dialling of one number) is made at most once: it is counted before it goes out, and what became of it may
+remain ``unknown``. A promise is kept at least once: it stands in line again, at its old place, until somebody talked.
+"""
+
+from __future__ import annotations
+
+from callbridge.core import conditions
+from callbridge.core.call import Call, Outcome
+from callbridge.core.facts import CallbackTried, PromiseEnded, PromiseMade
+from callbridge.core.flow import fits
+from callbridge.core.ids import pbx_of
+from callbridge.core.numbers import normalise
+from callbridge.core.plan import Callback
+from callbridge.core.promise import Place, Promise, place_key
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+CLOSED_CHECK = 3600.0
+"""Seconds after which we look again whether customers may be called, when no calendar says when."""
+UNSENT_REST = 5.0
+"""Seconds until the next try when the dialling never left us."""
+
+_BUSY = frozenset({17})
+_NO_ANSWER = frozenset({18, 19, 16, 127})
+_REJECTED = frozenset({21})
+_INVALID = frozenset({1, 2, 3, 22, 28})
+
+
+def result_of(cause: int) -> str:
+    """What the end of a customer's leg that never answered means, by its Q.850 cause. 16 (normal clearing) is what a
+    dialling that we gave up ends with."""
+    if cause in _BUSY:
+        return "busy"
+    if cause in _NO_ANSWER:
+        return "no_answer"
+    if cause in _REJECTED:
+        return "rejected"
+    return "invalid" if cause in _INVALID else "congestion"
+
+
+# -- made -------------------------------------------------------------------------------------------------------------
+
+
+def refusal(world: World, queue: str, number: str) -> str:
+    """Why nobody can be called back for this queue at this number; nothing when somebody can."""
+    terms = terms_of(world, queue)
+    if terms is None:
+        return f"queue {queue} calls nobody back" if queue in world.plan.queues else f"no such queue: {queue}"
+    if not world.plan.outside:
+        return "nobody outside can be called: the setting 'outside' is missing"
+    known = normalise(number, world.plan.country_code)
+    if not known:
+        return "not a phone number"
+    if known in world.plan.do_not_call:
+        return "the number is on the do-not-call list"
+    if not any(fits(pattern, known.lstrip("+")) or fits(pattern, number) for pattern in world.plan.call_back_to):
+        return "callbacks are not allowed to this number"
+    full = world.promised(queue) >= terms.most
+    return "too many callbacks are owed already" if full and world.promise_to(queue, number) is None else ""
+
+
+def make(world: World, call: Call, queue: str, number: str, rank: float | None) -> Promise:
+    """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
+    Only after ``refusal`` had nothing against it."""
+    since = world.now if call.queued_at is None else call.queued_at
+    promise = Promise(
+        id=world.mint("promise"),
+        queue=queue,
+        number=number,
+        tier=call.tier,
+        name=call.name,
+        entry=call.entry,
+        pbx=pbx_of(call.leg),
+        made_at=world.now,
+        waits_since=since,
+        rank=place(world, queue, call.tier, since, call.head_start) if rank is None else rank,
+        expires_at=world.now,
+        values=call.values,
+        language=call.language,
+    )
+    return enter(world, promise, call.id)
+
+
+def enter(world: World, promise: Promise, call: str = "") -> Promise:
+    """A new promise - or, for a number that is owed one in this queue already, the old one at the better place."""
+    terms = terms_of(world, promise.queue)
+    assert terms is not None, "a queue that calls back"
+    promise = evolve(promise, expires_at=max(world.now, promise.waits_since) + terms.keep_for)
+    known = world.promise_to(promise.queue, promise.number)
+    if known is not None:
+        promise = evolve(known, rank=min(known.rank, promise.rank), expires_at=promise.expires_at, values=promise.values)
+        world.promises.put(promise.id, promise)
+    else:
+        world.tell(
+            PromiseMade(
+                seq=world.next_seq(),
+                at=world.now,
+                call=call,
+                agent=promise.agent,
+                queue=promise.queue,
+                promise=promise.id,
+                number=promise.number,
+                tier=promise.tier,
+                rank=promise.rank,
+                expires_at=promise.expires_at,
+                by=promise.by,
+            )
+        )
+    return promise if promise.call else stand(world, promise, rest=promise.waits_since - world.now)
+
+
+def place(world: World, queue: str, tier: str, since: float, head_start: float | None = None) -> float:
+    """The rank of a customer of this tier who waits since then."""
+    ladder = world.matcher.ladder(queue, tier)
+    if ladder is None:
+        return since
+    return since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+
+
+def terms_of(world: World, queue: str) -> Callback | None:
+    plan = world.plan.queues.get(queue)
+    return plan.callback if plan is not None else None
+
+
+# -- standing and resting ---------------------------------------------------------------------------------------------
+
+
+def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
+    """Back in line - after a rest, and not before customers may be called."""
+    terms = terms_of(world, promise.queue)
+    ladder = world.matcher.ladder(promise.queue, promise.tier)
+    promise = evolve(promise, call="")
+    if terms is None or ladder is None:
+        return end(world, promise, "failed", "queue_removed")
+    if world.now >= promise.expires_at:
+        return end(world, promise, "expired", "")
+    until = world.now + rest if rest > 0 else None
+    if until is None and not may_call(world, terms):
+        until = _opens(world, terms)
+    window = min(ladder.window_at(world.now - promise.waits_since), len(ladder.steps) - 1)
+    ends = ladder.window_ends(window)
+    due = [promise.expires_at, until]
+    if ends is not None and promise.waits_since + ends > world.now:
+        due.append(promise.waits_since + ends)
+    deadline = min(at for at in due if at is not None)
+    promise = evolve(promise, window=window, rests_until=until, deadline=deadline)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
+def may_call(world: World, terms: Callback) -> bool:
+    """Is it a time at which customers may be called?"""
+    return not terms.calendar or conditions.is_open(world, terms.calendar)
+
+
+def _opens(world: World, terms: Callback) -> float:
+    calendar = world.plan.calendars.get(terms.calendar)
+    opens = calendar.opens_after(world.now + world.wall_offset) if calendar is not None else None
+    wait = opens - world.wall_offset - world.now if opens is not None else 0.0
+    return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
+
+
+def deadline_passed(world: World, promise: Promise) -> None:
+    """A rest is over, the next step is due, or the promise has expired."""
+    if promise.call:
+        world.promises.put(promise.id, evolve(promise, deadline=None))
+    elif promise.rests_until is not None and promise.rests_until > world.now and promise.expires_at > world.now:
+        world.promises.put(promise.id, evolve(promise, deadline=min(promise.rests_until, promise.expires_at)))
+    else:
+        stand(world, promise)
+
+
+# -- the call that keeps it -------------------------------------------------------------------------------------------
+
+
+def kept(world: World, call: Call) -> None:
+    """Customer and agent talk."""
+    promise = world.promises.get(call.promise)
+    if promise is not None:
+        if call.leg in world.legs:
+            tell_tried(world, call, promise, "answered")
+        end(world, promise, "kept", "")
+
+
+def call_over(world: World, call: Call) -> None:
+    """The call that was to keep a promise has ended, and nobody talked."""
+    promise = world.promises.get(call.promise)
+    if promise is None or promise.call != call.id:
+        return
+    terms = terms_of(world, promise.queue)
+    if not call.attempt:
+        stand(world, promise)  # no agent, so the customer was not called
+    elif call.attempt == "unsent":
+        stand(world, evolve(promise, attempts=promise.attempts - 1), rest=UNSENT_REST)
+    else:
+        tell_tried(world, call, promise, call.attempt)
+        if terms is None or promise.attempts >= terms.attempts:
+            end(world, promise, "failed", call.attempt)
+        else:
+            stand(world, promise, rest=terms.retry_after)
+
+
+def tell_tried(world: World, call: Call, promise: Promise, result: str) -> None:
+    world.tell(
+        CallbackTried(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=call.segment.agent if call.segment is not None else "",
+            queue=promise.queue,
+            promise=promise.id,
+            attempt=promise.attempts,
+            result=result,
+        )
+    )
+
+
+def end(world: World, promise: Promise, outcome: str, reason: str, by: str = "") -> Promise:
+    """It ends, exactly once."""
+    world.promises.drop(promise.id)
+    world.tell(
+        PromiseEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=promise.call,
+            queue=promise.queue,
+            promise=promise.id,
+            outcome=outcome,
+            reason=reason,
+            waited=max(0.0, world.now - promise.made_at),
+            attempts=promise.attempts,
+            number=promise.number,
+            by=by,
+        )
+    )
+    return promise
+
+
+# -- callers who call again -------------------------------------------------------------------------------------------
+
+
+def came_again(world: World, call: Call, queue: str, rank: float) -> float:
+    """A caller joins a queue in which the number is owed a callback, or stood before: back at that place, when it is the
+    better one. Gives the rank."""
+    if not call.number or call.promise:
+        return rank
+    promise = world.promise_to(queue, call.number)
+    if promise is not None and not promise.call:
+        world.promises.put(promise.id, evolve(promise, call=call.id, rests_until=None, deadline=None))
+        rank = min(rank, promise.rank)
+    place = world.places.get(place_key(queue, call.number))
+    if place is not None:
+        world.places.drop(place.id)
+        rank -= max(0.0, call.waiting_since - place.since)
+    return rank
+
+
+def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> None:
+    """A caller left a queue: a callback owed is kept by the talk, or stands in line once more; who gave up may come back."""
+    if not call.number or call.promise:
+        return
+    promise = world.promise_to(queue, call.number)
+    if promise is not None and outcome is Outcome.ANSWERED and promise.call in ("", call.id):
+        end(world, evolve(promise, call=call.id), "kept", "called_again")
+    elif promise is not None and promise.call == call.id:
+        stand(world, promise)
+    plan = world.plan.queues.get(queue)
+    gone = outcome in (Outcome.ABANDONED, Outcome.SHORT_ABANDONED)
+    if plan is not None and plan.reclaim_within > 0 and gone:
+        key = place_key(queue, call.number)
+        world.places.put(key, Place(id=key, since=call.waiting_since, deadline=world.now + plan.reclaim_within))

@@ -1,0 +1,89 @@
+"""The shape of calendars: when somebody is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from callbridge.core.hours import DAY, Span
+from callbridge.settings.section import Section
+from callbridge.settings.values import Text, Zone
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SPAN = re.compile(r"\s*([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})\s*", re.ASCII)
+
+
+def _span(text: str) -> Span:
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"expected hours such as 08:00-18:00, or closed, not {text!r:.40}")
+    begin, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
+    if int(found[2]) > 59 or int(found[4]) > 59 or end > DAY:
+        raise ValueError(f"{text!r:.40} is no time of day")
+    if begin >= end:
+        raise ValueError(f"{text.strip()!r:.40} ends before it begins: past midnight, give each day its own part (22:00-24:00)")
+    return begin, end
+
+
+def _spans(value: object) -> tuple[Span, ...]:
+    if value == "closed" or value is None:
+        return ()
+    if isinstance(value, tuple):
+        return value  # read with its week already
+    items = value if isinstance(value, list) else [value]
+    spans = [_span(item) for item in items if isinstance(item, str)]
+    if len(spans) < len(items):
+        raise ValueError("expected hours such as 08:00-18:00, a list of them, or closed")
+    return tuple(sorted(spans))
+
+
+Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+
+
+def _day(value: object) -> object:
+    text = value.isoformat() if isinstance(value, date) else str(value)
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"expected a day such as 2026-12-25, not {text!r:.40}") from None
+
+
+def _days(value: object) -> object:
+    """``mon-fri`` and ``sat, sun`` spelt out, day by day."""
+    if not isinstance(value, Mapping):
+        return value
+    week: dict[object, object] = {}
+    for key, hours in value.items():
+        days = _named_days(str(key))
+        try:
+            spans = _spans(hours)
+        except ValueError as wrong:
+            raise ValueError(f"{key}: {wrong}") from None
+        for day in days:
+            if day in week:
+                raise ValueError(f"{day} is given twice")
+            week[day] = spans
+    return week
+
+
+def _named_days(text: str) -> list[str]:
+    found: list[str] = []
+    for part in text.lower().split(","):
+        first, _, last = (piece.strip() for piece in part.partition("-"))
+        last = last or first
+        if first not in DAYS or last not in DAYS or DAYS.index(first) > DAYS.index(last):
+            raise ValueError(f"expected days such as mon-fri or sat, not {text!r:.40}")
+        found += DAYS[DAYS.index(first) : DAYS.index(last) + 1]
+    return found
+
+
+class Calendar(Section):
+    """When somebody is there. Days that are not given are closed."""
+
+    timezone: Zone | None = None
+    week: Annotated[dict[Text, Spans], BeforeValidator(_days)] = {}
+    holidays: dict[Annotated[str, BeforeValidator(_day)], Spans] = {}

@@ -1,0 +1,40 @@
+"""The shape of lookups: other systems that know callers."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, model_validator
+
+from callbridge.settings.section import Section
+from callbridge.settings.values import Lasting, Text, WholeUrl
+
+
+class Lookup(Section):
+    """Another system that knows callers: ``url`` answers a JSON object, ``redis`` is a hash. ``{caller}`` and other values
+    are put in."""
+
+    url: WholeUrl | None = None
+    redis: Text | None = None
+    deadline: Lasting = 0.3
+    token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.url is None) == (self.redis is None):
+            raise ValueError("expected either url: https://... or redis: key")
+        if self.url is not None and "{" in urlsplit(self.url).netloc:
+            raise ValueError("url: a value may stand behind the host only: else callers could choose whom we ask")
+        if self.redis is not None and not re.match(r"[^{]{2,}", self.redis):
+            raise ValueError("redis: begin with text of your own, such as customers:{caller}: else callers could choose any key")
+        if self.token is not None and not (
+            self.token.get_secret_value().isascii() and self.token.get_secret_value().isprintable()
+        ):
+            raise ValueError("token: no HTTP header can carry it")
+        if self.token is not None and self.url is not None and "@" in urlsplit(self.url).netloc:
+            raise ValueError("url: a name in it does not go with a token")
+        if self.deadline > 10:
+            raise ValueError("deadline: a caller does not wait for more than 10 s")
+        return self

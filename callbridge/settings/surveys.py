@@ -1,0 +1,107 @@
+"""The shape of surveys, and the flow that each one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from callbridge.core import flow as core
+from callbridge.core.plan import SKIPPED, SURVEY
+from callbridge.settings.journeys import Names, Tries
+from callbridge.settings.section import Section
+from callbridge.settings.values import Duration, FlowMedia, Key, Lasting, Name, Text, ValueName, filled, listed
+
+RATINGS = tuple("12345")
+YES, NO = "1", "2"
+
+
+class Question(Section):
+    """``rating`` is answered by 1 to 5, ``yes_no`` by 1 or 2, ``choice`` by what it lists; a ``comment`` is spoken."""
+
+    ask: FlowMedia
+    name: ValueName
+    kind: Literal["rating", "yes_no", "choice", "comment"] = "rating"
+    choices: dict[Key, Text] = {}
+    alert: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
+    connect: dict[Key, Name] = {}
+    longest: Lasting = 60.0
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if (self.kind == "choice") != bool(self.choices):
+            raise ValueError("choices go with kind: choice, and it needs some")
+        odd = [key for key in (*self.alert, *self.connect) if key not in self.keys]
+        if odd:
+            raise ValueError(f"{odd[0]} is no answer to it")
+        return self
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What may be pressed."""
+        match self.kind:
+            case "rating":
+                return RATINGS
+            case "yes_no":
+                return (YES, NO)
+            case "choice":
+                return tuple(self.choices)
+            case "comment":
+                return ()
+
+
+class Survey(Section):
+    """What callers are asked after the talk. ``share`` of the callers of these ``tiers``, nobody again within ``again_after``;
+    with ``opt_in`` they are asked first whether they will (key 1)."""
+
+    questions: Annotated[tuple[Question, ...], AfterValidator(filled)]
+    opt_in: FlowMedia | None = None
+    thanks: FlowMedia | None = None
+    wrong: FlowMedia | None = None
+    silent: FlowMedia | None = None
+    wait: Lasting = 6.0
+    tries: Tries = 2
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tiers: Names | None = None
+    again_after: Duration = 30 * 86400.0
+    music: Text = "default"
+
+    @field_validator("questions")
+    @classmethod
+    def _few(cls, value: tuple[Question, ...]) -> tuple[Question, ...]:
+        if len(value) > 10:
+            raise ValueError("more than ten questions: nobody stays that long")
+        if len({question.name for question in value}) < len(value):
+            raise ValueError("two questions have the same name")
+        return value
+
+    def nodes(self, name: str) -> dict[str, core.Node]:
+        """The survey as the nodes of a flow; ``SKIPPED`` is where whoever is not to be asked goes."""
+        patience = {"wait": self.wait, "tries": self.tries, "wrong": self.wrong or "", "silent": self.silent or ""}
+        first = self.questions[0].name
+        nodes: dict[str, core.Node] = {SKIPPED: core.Goodbye(), "thanks": core.Goodbye(media=self.thanks or "")}
+        begin = "opt in" if self.opt_in else first
+        nodes["once"] = core.Lookup(lookup=f"{SURVEY}{name}", next=begin, otherwise=SKIPPED, quiet=True)
+        if self.opt_in:
+            nodes["opt in"] = core.Menu(media=self.opt_in, keys={YES: first}, otherwise="bye", **patience)  # type: ignore[arg-type]
+        nodes["bye"] = core.Goodbye()
+        following = [question.name for question in self.questions[1:]] + ["thanks"]
+        for question, after in zip(self.questions, following, strict=True):
+            nodes |= self._question(question, after, patience)
+        return nodes
+
+    def _question(self, question: Question, after: str, patience: Mapping[str, Any]) -> dict[str, core.Node]:
+        if question.kind == "comment":
+            return {question.name: core.Voicemail(queue="", media=question.ask, next=after, longest=question.longest)}
+        to = {key: f"to {question.connect[key]}" if key in question.connect else after for key in question.keys}
+        made: dict[str, core.Node] = {f"to {queue}": core.IntoQueue(queue=queue) for queue in question.connect.values()}
+        made[question.name] = core.Menu(
+            media=question.ask,
+            keys=to,
+            otherwise=after,
+            question=question.name,
+            alarming=frozenset(question.alert),
+            **patience,
+        )
+        return made

@@ -1,0 +1,93 @@
+"""The shape of what happens to who waits: announcements, ways out, callbacks, the agent who is tried first."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from callbridge.core.plan import First
+from callbridge.settings.journeys import Names, When
+from callbridge.settings.section import Section
+from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, Pattern, Text
+
+
+class Way(Section):
+    """Where a caller goes: exactly one of these."""
+
+    queue: Name | None = None
+    flow: Name | None = None
+    dialplan: DialplanPlace | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.queue, self.flow, self.dialplan)) != 1:
+            raise ValueError('expected one of {queue: NAME}, {flow: NAME}, {dialplan: "context,extension"}')
+        return self
+
+
+class Overflow(Way):
+    """A way out of the queue before its steps are over; ``reason`` stands in figures and facts."""
+
+    when: When
+    reason: Name = "overflow"
+
+
+class Busy(Section):
+    """An apology after so long, once; ``head_start`` keeps the promise of priority."""
+
+    say: FlowMedia
+    after: Lasting = 120.0
+    head_start: Duration = 0.0
+    tiers: Names | None = None
+
+
+class Announce(Section):
+    """What waiting callers hear besides music."""
+
+    greeting: FlowMedia | None = None
+    position: FlowMedia | None = None
+    wait: FlowMedia | None = None
+    first: Duration = 15.0
+    every: Lasting = 45.0
+    periodic: tuple[FlowMedia, ...] = ()
+    periodic_every: Lasting = 60.0
+    busy: Busy | None = None
+
+
+class Callback(Section):
+    """On what terms the queue calls its customers back who chose that in a flow (``callback: NAME``)."""
+
+    first: First = First.AGENT
+    ring_for: Lasting = 30.0
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    retry_after: Lasting = 300.0
+    keep_for: Lasting = 86400.0
+    calendar: Name | None = None
+    number: Annotated[str, Field(pattern=r"^\+?[0-9]{1,15}$")] | None = None
+    name: Text | None = None
+    greeting: FlowMedia | None = None
+    most: Annotated[int, Field(ge=1, le=100_000)] = 500
+
+    @field_validator("ring_for")
+    @classmethod
+    def _long_enough(cls, value: float) -> float:
+        if not 5 <= value <= 120:
+            raise ValueError("a customer's phone rings for 5 s to 2 minutes")
+        return value
+
+
+class Callbacks(Section):
+    """What holds for all callbacks: ``numbers`` are the patterns of those that may be dialled, ``do_not_call`` those that never
+    are."""
+
+    numbers: tuple[Pattern, ...] = ()
+    do_not_call: tuple[Text, ...] = ()
+
+
+class Prefer(Section):
+    """Whom a caller is offered to first, ``for`` a time, and alone: the agent whom a lookup or ``set`` named (``agent``), or
+    whom the number talked to within ``last_agent``."""
+
+    lasts: Lasting = Field(alias="for")
+    last_agent: Duration = 0.0

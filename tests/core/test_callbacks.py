@@ -1,0 +1,496 @@
+"""Callbacks: promised, kept at the place held, tried again, and never dialled twice for one attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callbridge.core.call import Phase
+from callbridge.core.events import Ask, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked, Why
+from callbridge.core.facts import (
+    AskRefused,
+    CallArrived,
+    CallbackTried,
+    CallEnded,
+    PromiseEnded,
+    PromiseMade,
+    TalkBegan,
+    VisitBegan,
+    VisitEnded,
+)
+from callbridge.core.flow import Callback as CallbackNode
+from callbridge.core.flow import Goodbye, Voicemail
+from callbridge.core.hours import Calendar
+from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Ring, StartMusic, StartRinging, StopRinging
+from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan
+from tests.core.flows import floor, flow, stage
+from tests.core.story import START, Story, agent, plan, queue
+from tests.core.toy import NEVER, REJECTS, Fault, Toy
+
+NUMBER = "+44"
+"""Of everybody who calls in stories."""
+DIALLED = "PJSIP/+44@trunk"
+TERMS = Callback(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
+
+
+def house(terms: Callback = TERMS, *, agents: dict[str, bool] | None = None, **more: object) -> Plan:
+    """A queue that a caller leaves for a callback by the key 1."""
+    ask = flow({"promise": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": Goodbye(media="sorry")}, "ask")
+    settings: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.",)} | more
+    support = queue("support", keys={"1": "ask"}, callback=terms)
+    return floor(ask, queues=[support], agents=agents or {"amy": False}, **settings)
+
+
+def promised(the_plan: Plan, **picks_up: float) -> Toy:
+    """A caller who waited 30 s has chosen a callback and is gone; nobody is logged in."""
+    toy = stage(the_plan, {"amy": 1.0} | picks_up)
+    leg = toy.calls("ann")
+    toy.run(START + 30.0)
+    toy.presses(leg, "1")
+    toy.run(START + 40.0)
+    assert leg not in toy.channels
+    return toy
+
+
+def rings(toy: Toy, role: str) -> list[Ring]:
+    return [order for order in toy.obeyed if isinstance(order, Ring) and order.role == role]
+
+
+def ended(toy: Toy) -> PromiseEnded:
+    (fact,) = toy.story.all_told(PromiseEnded)
+    return fact
+
+
+def tries(toy: Toy) -> list[tuple[int, str]]:
+    return [(fact.attempt, fact.result) for fact in toy.story.all_told(CallbackTried)]
+
+
+def works(toy: Toy, who: str = "amy") -> None:
+    toy.story.ask(who, Ask.LOGIN)
+    for order in toy.story.orders:
+        toy._receive(order)
+
+
+def test_a_promise_ends_the_visit_and_keeps_the_rank() -> None:
+    toy = promised(house())
+    (promise,) = toy.story.world.promises.values()
+    (made,) = toy.story.all_told(PromiseMade)
+    (visit,) = toy.story.all_told(VisitEnded)
+    began = toy.story.all_told(VisitBegan)[0]
+    assert (visit.outcome, visit.to, visit.reason) == ("overflowed", "callback:support", "key")
+    assert promise.rank == began.rank == made.rank
+    assert toy.story.tally().overflowed == 1
+    assert toy.story.all_told(CallEnded)[0].outcome == "callback"
+
+
+def test_agent_first_the_customer_is_called_when_the_agent_has_answered() -> None:
+    toy = promised(house())
+    works(toy)
+    toy.run(START + 40.5)
+    assert [ring.agent for ring in rings(toy, "agent")] == ["amy"]
+    assert not rings(toy, "customer"), "the agent is not there yet"
+    toy.run(START + 50.0)
+    (ring,) = rings(toy, "customer")
+    assert ring.phone == DIALLED
+    assert ring.originator is None
+    kinds = [type(order) for order in toy.obeyed]
+    assert kinds.index(StartRinging) < kinds.index(StopRinging), "the agent hears it ring"
+    assert toy.story.state("amy") == "talking"
+    assert ended(toy).outcome == "kept"
+    assert tries(toy) == [(1, "answered")]
+    assert toy.story.tally().offered == 1, "the call that keeps a promise is in no queue's figures"
+    assert [fact.direction for fact in toy.story.all_told(CallArrived)] == ["in", "out"]
+
+
+def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_there() -> None:
+    terms = replace(TERMS, first=First.CUSTOMER, greeting="here-we-are")
+    toy = promised(house(terms), **{DIALLED: 5.0})
+    works(toy)
+    toy.run(START + 43.0)
+    assert rings(toy, "customer")
+    assert not rings(toy, "agent")
+    assert toy.calls("bob", entry="support")
+    toy.run(START + 44.5)
+    assert not rings(toy, "agent"), "the agent is held for the customer who is being called"
+    toy.run(START + 50.0)
+    assert toy.story.state("amy") == "talking"
+    assert ended(toy).outcome == "kept"
+    assert "here-we-are" in [order.media for order in toy.obeyed if isinstance(order, Play)]
+
+
+def test_the_agent_who_was_held_is_free_at_once_when_the_customer_is_not_there() -> None:
+    toy = promised(house(replace(TERMS, first=First.CUSTOMER)), **{DIALLED: REJECTS})
+    works(toy)
+    toy.run(START + 41.5)
+    toy.calls("bob", entry="support")
+    toy.run(START + 45.0)
+    assert toy.story.state("amy") == "talking"
+    assert tries(toy) == [(1, "rejected")]
+
+
+@pytest.mark.parametrize("first", list(First))
+def test_a_customer_who_is_not_there_is_tried_again_and_then_given_up(first: First) -> None:
+    toy = promised(house(replace(TERMS, first=first)), **{DIALLED: NEVER})
+    works(toy)
+    toy.run(START + 50.0)
+    (promise,) = toy.story.world.promises.values()
+    assert (promise.attempts, promise.call) == (1, next(iter(toy.story.world.calls.rows())))
+    toy.run(START + 70.0)
+    assert tries(toy) == [(1, "no_answer")]
+    assert toy.story.state("amy") == "ready"
+    (promise,) = toy.story.world.promises.values()
+    assert promise.rests_until is not None
+    assert not toy.story.world.calls.rows()
+    toy.run(START + 300.0)
+    assert tries(toy) == [(1, "no_answer"), (2, "no_answer")]
+    assert (ended(toy).outcome, ended(toy).reason) == ("failed", "no_answer")
+    assert not toy.channels
+
+
+def test_an_agent_who_does_not_answer_costs_no_attempt() -> None:
+    toy = promised(house(agents={"amy": False, "ben": False}), amy=NEVER, ben=1.0)
+    works(toy)
+    toy.run(START + 60.0)
+    assert toy.story.state("amy") == "not_ready rona"
+    assert not rings(toy, "customer")
+    (promise,) = toy.story.world.promises.values()
+    assert promise.stands
+    assert promise.attempts == 0
+    works(toy, "ben")
+    toy.run(START + 70.0)
+    assert ended(toy).outcome == "kept"
+
+
+def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it() -> None:
+    toy = promised(house(), **{DIALLED: NEVER})
+    works(toy)
+    toy.run(START + 43.0)
+    agents_leg = rings(toy, "agent")[0].leg
+    toy.hangs_up(agents_leg)
+    toy.run(START + 44.0)
+    assert rings(toy, "customer")[0].leg in {order.leg for order in toy.obeyed if isinstance(order, HangUp)}
+    assert tries(toy) == [(1, "agent_gone")]
+    assert toy.story.state("amy") == "ready"
+    assert not toy.channels
+
+
+def test_a_nailed_up_agent_keeps_the_leg_when_the_customer_is_not_there() -> None:
+    made = house()
+    made = replace(made, agents={"amy": replace(made.agents["amy"], connect=Connect.NAILED_UP)})
+    toy = promised(made, **{DIALLED: REJECTS})
+    works(toy)
+    toy.run(START + 60.0)
+    assert tries(toy) == [(1, "rejected")]
+    assert toy.story.state("amy") == "ready"
+    assert len(toy.channels) == 1, "the session stays"
+    kinds = [type(order) for order in toy.obeyed]
+    assert kinds.count(StartRinging) == kinds.count(StopRinging)
+
+
+def test_the_line_is_one_for_callers_and_promises() -> None:
+    toy = promised(house())
+    late = toy.calls("bob", entry="support")
+    works(toy)
+    toy.run(START + 50.0)
+    assert ended(toy).outcome == "kept", "who waits longer comes first, on the line or not"
+    assert late in toy.channels
+
+
+def test_whoever_calls_again_has_the_place_of_the_promise_and_is_not_called_back() -> None:
+    toy = stage(house(agents={"amy": False}), {"amy": 1.0})
+    leg = toy.calls("ann")
+    toy.run(START + 30.0)
+    toy.presses(leg, "1")
+    toy.run(START + 100.0)
+    (promise,) = toy.story.world.promises.values()
+    toy.calls("ann2", entry="support")
+    assert toy.story.call("ann2").visit.rank == promise.rank  # type: ignore[union-attr]
+    works(toy)
+    toy.run(START + 110.0)
+    assert (ended(toy).outcome, ended(toy).reason) == ("kept", "called_again")
+    assert not rings(toy, "customer")
+
+
+def test_whoever_calls_again_and_gives_up_is_still_owed_the_callback() -> None:
+    toy = promised(house())
+    again = toy.calls("ann2", entry="support")
+    toy.run(START + 60.0)
+    (promise,) = toy.story.world.promises.values()
+    assert promise.call, "nobody is called back who is on the line"
+    toy.hangs_up(again)
+    toy.run(START + 61.0)
+    (promise,) = toy.story.world.promises.values()
+    assert promise.stands
+
+
+def test_a_second_promise_to_the_same_number_is_the_first() -> None:
+    toy = promised(house())
+    leg = toy.calls("ann2", entry="ask")
+    toy.run(START + 60.0)
+    assert leg not in toy.channels
+    assert len(toy.story.world.promises.rows()) == 1
+    assert len(toy.story.all_told(PromiseMade)) == 1
+
+
+REFUSED: dict[str, Callable[[Plan], Plan]] = {
+    "do not call": lambda made: replace(made, do_not_call=frozenset({NUMBER})),
+    "not allowed": lambda made: replace(made, call_back_to=("0.",)),
+    "nothing allowed": lambda made: replace(made, call_back_to=()),
+    "no way out": lambda made: replace(made, outside=""),
+    "no callbacks": lambda made: replace(made, queues={"support": replace(made.queues["support"], callback=None)}),
+    "full": lambda made: replace(made, queues={"support": replace(made.queues["support"], callback=replace(TERMS, most=0))}),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_cannot_be_promised_is_not(why: str) -> None:
+    toy = stage(REFUSED[why](house()))
+    leg = toy.calls("ann", entry="ask")
+    toy.run(START + 1.0)
+    assert [order.media for order in toy.obeyed if isinstance(order, Play)] == ["sorry"]
+    assert not toy.story.world.promises.rows()
+    toy.hangs_up(leg)
+
+
+def test_a_number_that_came_onto_the_do_not_call_list_is_not_called() -> None:
+    made = house()
+    toy = promised(made)
+    toy.tell(PlanChanged(at=toy.story.now, plan=replace(made, do_not_call=frozenset({NUMBER}))))
+    works(toy)
+    toy.run(START + 60.0)
+    assert ended(toy).outcome == "failed"
+    assert "do-not-call" in ended(toy).reason
+    assert not rings(toy, "customer")
+
+
+def test_nobody_is_called_out_of_hours_and_the_promise_waits() -> None:
+    never = Calendar(name="day", zone=ZoneInfo("UTC"), week=((),) * 7)
+    always = replace(never, week=(((0, 1440),),) * 7)
+    made = house(replace(TERMS, calendar="day", keep_for=7200.0), calendars={"day": never})
+    toy = promised(made)
+    works(toy)
+    toy.run(START + 1000.0)
+    assert not rings(toy, "agent")
+    toy.tell(PlanChanged(at=toy.story.now, plan=replace(made, calendars={"day": always})))
+    toy.run(START + 3700.0)
+    assert ended(toy).outcome == "kept"
+
+
+def test_a_promise_that_nobody_could_keep_expires() -> None:
+    toy = promised(house())
+    toy.run(START + 4000.0)
+    assert (ended(toy).outcome, ended(toy).attempts) == ("expired", 0)
+    assert ended(toy).waited == pytest.approx(3600.0, abs=1.0)
+
+
+@pytest.mark.parametrize("first", list(First))
+@pytest.mark.parametrize("when", [41.2, 42.5, 43.5, 47.0])
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_restart_in_the_middle_neither_loses_the_promise_nor_dials_twice(first: First, when: float, saved: bool) -> None:
+    toy = promised(house(replace(TERMS, first=first)), **{DIALLED: 3.0})
+    works(toy)
+    toy.run(START + when)
+    dialled = {ring.leg for ring in rings(toy, "customer")}
+    toy.cut()
+    toy.run(START + when + 1.0)
+    toy.restart(saved=saved)
+    toy.run(START + when + 300.0)
+    legs = [ring.leg for ring in rings(toy, "customer")]
+    assert len(legs) == len(set(legs)), "no attempt goes out twice"
+    if saved:
+        assert ended(toy).outcome == "kept"
+        assert set(legs) >= dialled
+        assert len(toy.story.all_told(TalkBegan)) == 1
+    toy.run(START + when + 600.0)
+
+
+def test_an_attempt_that_nobody_saw_the_end_of_is_unknown_and_counts() -> None:
+    toy = promised(house(), **{DIALLED: NEVER})
+    works(toy)
+    toy.run(START + 45.0)
+    (ring,) = rings(toy, "customer")
+    toy.cut()
+    toy.channels.pop(ring.leg)
+    toy.run(START + 46.0)
+    toy.restart()
+    toy.run(START + 50.0)
+    assert tries(toy) == [(1, "unknown")]
+    (promise,) = toy.story.world.promises.values()
+    assert promise.attempts == 1
+    assert not promise.stands
+
+
+def test_a_dialling_that_never_left_us_is_no_attempt() -> None:
+    story = keeping()
+    (ring,) = story.all_sent(Ring)[-1:]
+    story.fails(ring, Why.UNSENT)
+    (promise,) = story.world.promises.values()
+    assert promise.attempts == 0
+    assert not story.all_told(CallbackTried)
+    story.gone(story.all_sent(Ring)[-2].leg)
+    story.wait(6.0)
+    assert story.state("amy") == "ringing"
+
+
+@pytest.mark.parametrize(("why", "result"), [(Why.REFUSED, "congestion"), (Why.TIMEOUT, "unknown")])
+def test_a_dialling_that_failed_is_an_attempt(why: Why, result: str) -> None:
+    story = keeping()
+    (ring,) = story.all_sent(Ring)[-1:]
+    story.fails(ring, why)
+    assert ring.leg in {order.leg for order in story.sent if isinstance(order, HangUp)}
+    story.gone(ring.leg, estimated=True)
+    assert [fact.result for fact in story.all_told(CallbackTried)] == [result]
+
+
+def keeping(first: First = First.AGENT) -> Story:
+    """The agent has answered: the customer is being called."""
+    story = Story(house(replace(TERMS, first=first), agents={"amy": True}))
+    story.happens(asks(story))
+    story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
+    assert story.ring().role == "customer"
+    return story
+
+
+def asks(story: Story, ask: PromiseAsk = PromiseAsk.MAKE, **more: object) -> PromiseAsked:
+    return PromiseAsked(at=story.now, ask=ask, **{"queue": "support", "number": "+4412", "by": "crm"} | more)  # type: ignore[arg-type]
+
+
+def test_somebody_else_may_ask_for_a_callback_at_a_time() -> None:
+    story = Story(house(agents={"amy": True}))
+    story.happens(asks(story, not_before=story.now + 100.0))
+    assert not story.rung()
+    story.wait(101.0)
+    assert story.state("amy") == "ringing"
+    assert story.all_told(PromiseMade)[0].by == "crm"
+
+
+def test_a_callback_for_one_agent_waits_for_this_agent() -> None:
+    story = Story(house(agents={"amy": True, "ben": False}))
+    story.happens(asks(story, agent="ben"))
+    story.wait(10.0)
+    assert story.state("amy") == "ready"
+    story.ask("ben", Ask.LOGIN)
+    assert story.state("ben") == "ringing"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"queue": "gone"}, "no such queue"), ({"number": "what"}, "not a phone number"), ({"agent": "zoe"}, "no such agent")],
+)
+def test_a_callback_that_cannot_be_is_refused(more: dict[str, object], why: str) -> None:
+    story = Story(house())
+    story.happens(asks(story, **more))  # type: ignore[arg-type]
+    assert why in story.fact(AskRefused).reason
+    assert not story.world.promises.rows()
+
+
+def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
+    story = keeping()
+    (promise,) = story.world.promises.values()
+    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
+    assert story.fact(PromiseEnded).outcome == "cancelled"
+    (call,) = story.world.calls.values()
+    assert call.phase is Phase.ENDING
+    story.gone(call.leg)
+    assert not story.world.calls.rows()
+    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
+    assert story.fact(AskRefused).unknown
+
+
+def test_a_message_may_be_a_task_to_call_back() -> None:
+    leave = flow({"leave": Voicemail(queue="support", media="", next="bye", callback=True)}, "leave")
+    support = queue("support", callback=TERMS)
+    toy = stage(floor(leave, queues=[support], agents={"amy": False}, outside="PJSIP/{number}@trunk", call_back_to=("X.",)))
+    toy.message = 8.0
+    leg = toy.calls("ann", entry="leave")
+    toy.run(START + 12.0)
+    assert [promise.number for promise in toy.story.world.promises.values()] == [NUMBER]
+    toy.hangs_up(leg)
+
+
+# -- whoever gave up and calls again ----------------------------------------------------------------------------------
+
+
+def returning(within: float) -> Toy:
+    toy = stage(plan_of(queue("support", reclaim_within=within)), {"amy": NEVER})
+    leg = toy.calls("ann")
+    toy.run(START + 60.0)
+    toy.hangs_up(leg)
+    toy.run(START + 100.0)
+    toy.calls("ann2")
+    return toy
+
+
+def plan_of(one: QueuePlan) -> Plan:
+    return plan([one], [agent("amy", login=False)])
+
+
+def test_whoever_gave_up_and_calls_again_soon_has_the_old_place() -> None:
+    toy = returning(120.0)
+    visit = toy.story.call("ann2").visit
+    first = toy.story.all_told(VisitBegan)[0]
+    assert visit is not None
+    assert visit.rank == pytest.approx(first.rank)
+    assert not toy.story.world.places.rows(), "once"
+
+
+def test_whoever_calls_again_late_stands_behind() -> None:
+    toy = returning(30.0)
+    visit = toy.story.call("ann2").visit
+    first = toy.story.all_told(VisitBegan)[0]
+    assert visit is not None
+    assert visit.rank == pytest.approx(first.rank + 100.0)
+
+
+# -- every order may fail ---------------------------------------------------------------------------------------------
+
+
+def day(first: First, at: float, fault: Fault | None = None, always: type | None = None) -> Toy:
+    """Somebody asks for a callback; whoever answers talks until all lines are cut at ``at``, and every 100 s."""
+    story = Story(house(replace(TERMS, first=first, greeting="hello"), agents={"amy": True}))
+    toy = Toy(story, {"amy": 1.0}, fault, always)
+    toy.tell(asks(story))
+    for when in (at, *(100.0 * n for n in range(1, 50))):
+        toy.run(START + when)
+        for leg in list(toy.channels):
+            toy.hangs_up(leg)
+    toy.run(START + 5000.0)
+    return toy
+
+
+def assert_over(toy: Toy) -> None:
+    world = toy.story.world
+    assert not world.promises.rows(), "every promise ends"
+    assert not world.calls.rows()
+    assert not toy.channels, "nothing is left in the PBX"
+    assert not [leg for leg in world.legs.values() if leg.hung_at is None]
+    legs = [ring.leg for ring in rings(toy, "customer")]
+    assert len(legs) == len(set(legs)), "no attempt goes out twice"
+    assert len(legs) >= len(toy.story.all_told(CallbackTried)), "none is counted that was not made"
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["not done", "done"])
+@pytest.mark.parametrize("why", list(Why))
+@pytest.mark.parametrize("first", list(First))
+def test_whatever_single_order_fails_the_promise_ends_and_nothing_is_left(first: First, why: Why, done: bool) -> None:
+    for nth in range(len(day(first, 8.0).obeyed)):
+        try:
+            assert_over(day(first, 8.0, Fault(nth, why, done)))
+        except Exception as wrong:
+            order = type(day(first, 8.0).obeyed[nth]).__name__
+            raise AssertionError(f"order {nth}, {order}") from wrong
+
+
+@pytest.mark.parametrize("kind", [Ring, StartRinging, StopRinging, Play, Bridge, StartMusic, DropBridge])
+@pytest.mark.parametrize("first", list(First))
+def test_a_kind_of_order_that_always_fails_never_makes_orders_without_end(first: First, kind: type) -> None:
+    assert_over(day(first, 8.0, always=kind))
+
+
+@pytest.mark.parametrize("at", [0.5, 1.5, 2.02, 2.5, 3.5, 5.0])
+@pytest.mark.parametrize("first", list(First))
+def test_whenever_everybody_hangs_up_the_promise_ends(first: First, at: float) -> None:
+    assert_over(day(first, at))
