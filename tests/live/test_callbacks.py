@@ -1,0 +1,211 @@
+"""Callbacks on the real PBX: promised by keys, kept with voice both ways, over restarts, and one INVITE for an attempt."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.lab import sounds
+from tests.lab.audio import Softphone, longest_silence
+from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.sip import Phone, PhoneScript
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+ON_16 = {"test_a_typed_number_is_called_back_agent_first", "test_kill_9_while_the_customers_phone_rings"}
+
+VOICE, REPLY, MUSIC, THIRD = (sounds.TONES[name] for name in ("caller", "agent", "music", "third"))
+ASK = "sound:/lab/sounds/tones/third"
+LOCAL, STRAIGHT = "Local/{number}@lab-numbers/n", "PJSIP/{number}"
+CUSTOMER = "1005"
+"""Where the customer wants to be called."""
+
+
+def desk(dial: str = LOCAL, **terms: Any) -> dict[str, Any]:
+    """Whoever presses 1 while waiting types a number, hears it again, confirms by 1, and is called back there."""
+    callback = {
+        "nodes": {
+            "number": {
+                "collect": ASK,
+                "into": "number",
+                "length": "4",
+                "read_back": "digits:{number}",
+                "next": "promise",
+                "otherwise": "back",
+            },
+            "promise": {"callback": "support", "number": "{number}", "next": "bye", "otherwise": "back"},
+            "back": {"queue": "support"},
+            "bye": {"goodbye": "beep"},
+        }
+    }
+    queues = {
+        "support": {
+            "steps": [{"skills": "support"}],
+            "keys": {"1": "callback"},
+            "callback": {"ring_for": "10s", "retry_after": "2s", "attempts": 2} | terms,
+        }
+    }
+    return floor(
+        {"1001": agent("1001", {"support": 1}, login=False)},
+        queues,
+        flows={"callback": callback},
+        callbacks={"numbers": ["XXXX"]},
+        outside={"dial": dial},
+    )
+
+
+async def promised(bridge: Callbridge, pbx: Pbx) -> str:
+    """A caller who waits asks by keys to be called back at 1005, and is gone. Gives the promise."""
+    async with Softphone(pbx, "4930100", trunk=True) as caller:
+        await caller.call("support")
+        await bridge.until("visit_began")
+        await caller.until_hears(MUSIC)
+        caller.press("1")
+        await caller.until_hears(THIRD)
+        caller.press(CUSTOMER)
+        await asyncio.sleep(1.5)
+        caller.press("1")
+        made = await bridge.until("promise_made")
+        await caller.until_state("DISCONNECTED")
+    assert longest_silence(caller.recording()) < 2.0
+    ended = bridge.facts("visit_ended")[0]
+    assert (ended["outcome"], ended["to"], ended["reason"]) == ("overflowed", "callback:support", "key")
+    return str(made["promise"])
+
+
+@pytest.mark.parametrize("connect", ["ring", "nailed_up"])
+async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx, connect: str) -> None:
+    config = desk()
+    config["agents"]["1001"]["connect"] = connect
+    bridge = await house.open(config)
+    promise = await promised(bridge, pbx)
+    (row,) = await asyncio.to_thread(bridge.client.callbacks)
+    assert (row["id"], row["state"]) == (promise, "standing")
+    assert (await bridge.queue("support"))["callbacks_waiting"] == 1
+    async with Softphone(pbx, "1001", tone=REPLY) as ann, Softphone(pbx, CUSTOMER, tone=VOICE) as customer:
+        await bridge.ask("1001", "login")
+        await ann.until_hears(VOICE, limit=15)
+        await customer.until_hears(REPLY)
+        customer.hang_up()
+        ended = await bridge.until("promise_ended")
+        assert (ended["outcome"], ended["attempts"]) == ("kept", 1)
+        await bridge.until("talk_ended")
+        if connect == "nailed_up":
+            await bridge.ask("1001", "logout")
+            await ann.until_state("DISCONNECTED")
+    assert (await bridge.queue("support"))["callbacks_waiting"] == 0
+    assert (await bridge.queue("support"))["offered"] == 1, "the call that keeps a promise counts nowhere"
+
+
+async def test_a_customer_who_is_called_first_hears_who_calls_and_music_until_the_agent_is_there(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(desk(STRAIGHT, first="customer", greeting="/lab/sounds/tones/apology"))
+    await promised(bridge, pbx)
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=3.0, talk=2.0)), Softphone(pbx, CUSTOMER, tone=VOICE) as customer:
+        await bridge.ask("1001", "login")
+        await customer.until_hears(sounds.TONES["apology"], limit=15)
+        await customer.until_hears(MUSIC)
+        await bridge.until("promise_ended", outcome="kept")
+        await customer.until_state("DISCONNECTED")
+    assert longest_silence(customer.recording()) < 2.5, "the phone of the agent is silent"
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [(PhoneScript.rejects(486), "busy"), (PhoneScript.rejects(603), "rejected"), (PhoneScript.rings_out(), "no_answer")],
+    ids=["busy", "rejected", "no_answer"],
+)
+async def test_a_customer_who_is_not_there_is_tried_again_and_given_up(
+    house: House, pbx: Pbx, script: PhoneScript, result: str
+) -> None:
+    bridge = await house.open(desk(STRAIGHT, ring_for="5s"))
+    await promised(bridge, pbx)
+    async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, script) as customer:
+        await bridge.ask("1001", "login")
+        ended = await bridge.until("promise_ended", limit=40)
+        assert (ended["outcome"], ended["reason"], ended["attempts"]) == ("failed", result, 2)
+        assert [line["result"] for line in bridge.facts("callback_tried")] == [result, result]
+        await bridge.until_state("1001", "ready")
+        assert len(customer.records()) == 2
+
+
+async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) -> None:
+    """The agent has the phone in hand and hears it ring; callbridge dies and comes back; the customer picks up."""
+    house.explains_pbx("[wW]eb ?[sS]ocket")
+    bridge = await house.open(desk(STRAIGHT))
+    await promised(bridge, pbx)
+    async with (
+        Softphone(pbx, "1001", tone=REPLY) as ann,
+        Phone(pbx, CUSTOMER, PhoneScript.answers(ring=5.0, talk=2.0)) as customer,
+    ):
+        await bridge.ask("1001", "login")
+        await customer.until(lambda record: record.invite_at, limit=15)
+        await bridge.kill()
+        await asyncio.sleep(1.0)
+        await bridge.start()
+        ended = await bridge.until("promise_ended", limit=20)
+        assert (ended["outcome"], ended["attempts"]) == ("kept", 1)
+        assert len(customer.records()) == 1, "one attempt, one INVITE"
+        await bridge.until("talk_ended", limit=15)
+        await ann.until_state("DISCONNECTED")
+
+
+async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx) -> None:
+    house.explains_pbx("[wW]eb ?[sS]ocket")
+    bridge = await house.open(desk(STRAIGHT))
+    await promised(bridge, pbx)
+    async with (
+        Softphone(pbx, "1001", tone=REPLY) as ann,
+        Softphone(pbx, CUSTOMER, tone=VOICE, answers=False) as customer,
+    ):
+        await bridge.ask("1001", "login")
+        await customer.until("incoming", limit=15)
+        await bridge.kill()
+        customer.answer()
+        await asyncio.sleep(1.0)
+        await bridge.start()
+        await ann.until_hears(VOICE, limit=15)
+        assert (await bridge.until("promise_ended"))["outcome"] == "kept"
+        customer.hang_up()
+        await bridge.until("talk_ended")
+
+
+async def test_kill_9_with_a_promise_in_line_loses_nothing(house: House, pbx: Pbx) -> None:
+    house.explains_pbx("[wW]eb ?[sS]ocket")
+    bridge = await house.open(desk(STRAIGHT))
+    promise = await promised(bridge, pbx)
+    await bridge.kill()
+    await bridge.start()
+    assert [row["id"] for row in await asyncio.to_thread(bridge.client.callbacks)] == [promise]
+    async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, PhoneScript.answers(talk=1.0)):
+        await bridge.ask("1001", "login")
+        assert (await bridge.until("promise_ended", limit=15))["outcome"] == "kept"
+        await bridge.until("talk_ended")
+
+
+async def test_a_customer_who_calls_again_is_served_and_not_called_back(house: House, pbx: Pbx) -> None:
+    config = desk(STRAIGHT)
+    config["flows"]["callback"]["nodes"]["promise"]["number"] = "{caller}"
+    config["callbacks"] = {"numbers": ["X."]}
+    bridge = await house.open(config)
+    await promised(bridge, pbx)
+    async with Phone(pbx, "1001", PhoneScript.answers(talk=1.0)), Softphone(pbx, "4930100", trunk=True) as caller:
+        await caller.call("support")
+        await bridge.until("visit_began", count=2)
+        await bridge.ask("1001", "login")
+        ended = await bridge.until("promise_ended")
+        assert (ended["outcome"], ended["reason"], ended["attempts"]) == ("kept", "called_again", 0)
+        await caller.until_state("DISCONNECTED")
+
+
+async def test_somebody_asks_for_a_callback_and_cancels_it_while_it_rings(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(desk(STRAIGHT))
+    async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, PhoneScript.rings_out()) as customer:
+        await bridge.ask("1001", "login")
+        made = await asyncio.to_thread(bridge.client.call_back, "support", CUSTOMER)
+        await customer.until(lambda record: record.invite_at, limit=15)
+        await asyncio.to_thread(bridge.client.cancel_callback, made["id"])
+        assert (await bridge.until("promise_ended"))["outcome"] == "cancelled"
+        await bridge.until("call_ended")
+        await bridge.until_state("1001", "ready")
