@@ -24,6 +24,7 @@ from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
+from callbridge.adapters.memory import Memory
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.redis_link import RedisSettings
@@ -45,6 +46,7 @@ from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
 from callbridge.settings import ConfigFaults, Settings, load
+from callbridge.settings.resolve import memory_of
 from callbridge.terms import ami_settings, ari_settings, fallback_settings, hook_settings, lookup_settings, redis_settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -113,6 +115,7 @@ class App:
         self.hooks = Hooks(
             self._run, self.metrics, redis=self._redis(), calls=self.world.calls.values, token=int(self.clock.now() * 1000)
         )
+        self.memory = Memory(self.clock.now, self.board.number_of, redis=self._redis())
         projection = self._projection()
         await self.hooks.adopt(hook_settings(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
@@ -126,11 +129,21 @@ class App:
             caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
             watcher=Publisher(
-                self.world, self.board, self.metrics, self.stories, self.feed, facts, projection, self.hooks, self.fallbacks
+                self.world,
+                self.board,
+                self.metrics,
+                self.stories,
+                self.feed,
+                facts,
+                projection,
+                self.hooks,
+                self.memory,
+                self.fallbacks,
             ),
         )
-        self.lookups = Lookups(self.runtime.tell, self.clock.now, redis=self._redis())
-        self.lookups.adopt(lookup_settings(settings), settings.tiers.order)
+        self.lookups = Lookups(self.runtime.tell, self.clock.now, redis=self._redis(), memory=self.memory)
+        self._know(settings)
+        self._run("memory", self.memory.run())
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
@@ -180,6 +193,13 @@ class App:
         archive = story_archive.StoryArchive(redis, masked=self.settings.log.mask_numbers)
         self._run("stories", archive.run())
         return archive
+
+    def _know(self, settings: Settings) -> None:
+        """What is asked about callers, from now on."""
+        country = settings.tiers.country_code or ""
+        repeat = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
+        self.memory.adopt(memory_of(settings), repeat, country)
+        self.lookups.adopt(lookup_settings(settings), settings.tiers.order, country)
 
     def _tier_book(self, settings: Settings) -> TierBook:
         tiers = settings.tiers
@@ -296,7 +316,7 @@ class App:
         for warning in settings.warnings:
             log.warning("configuration", why=str(warning))
         await self.hooks.adopt(hook_settings(settings))
-        self.lookups.adopt(lookup_settings(settings), settings.tiers.order)
+        self._know(settings)
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
@@ -308,6 +328,7 @@ class App:
         await self.runtime.lanes.close()
         await self.saver.close()
         await self.lookups.close()
+        await self.memory.close()
 
     # -- for HTTP -----------------------------------------------------------------------------------------------
 

@@ -148,7 +148,7 @@ def _flows(options: argparse.Namespace) -> int:
 
     if (options.act == "draw") == (options.flow is None):
         options.parser.error("which flow? draw NAME" if options.act == "draw" else "list takes no flow")
-    flows = load(options.config).plan().flows
+    flows = {name: flow for name, flow in load(options.config).plan().flows.items() if not flow.hidden}
     if options.act == "list":
         for flow in flows.values():
             print(printable(f"{flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"))

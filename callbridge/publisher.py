@@ -14,6 +14,7 @@ from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
 from callbridge.adapters.log import FactLog
+from callbridge.adapters.memory import Memory
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.stories import Stories
@@ -37,6 +38,7 @@ class Publisher:
         facts: FactLog,
         projection: RedisProjection | None,
         hooks: Hooks,
+        memory: Memory,
         fallbacks: Sequence[FallbackQueue] = (),
     ) -> None:
         """``fallbacks`` may be filled later."""
@@ -49,6 +51,7 @@ class Publisher:
         self._projection = projection
         self._fallbacks = fallbacks
         self._hooks = hooks
+        self._memory = memory
 
     def batch(
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
@@ -65,6 +68,7 @@ class Publisher:
         if self._projection is not None:
             self._projection.touch(touched)
         self._hooks.on_facts(facts)
+        self._memory.on_facts(facts)
         self._log.on_facts(facts, inbox_depth=waiting, event_age=max(ages, default=0.0))
 
     def saved(self, seconds: float, *, degraded: bool) -> None:

@@ -9,10 +9,10 @@ from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Role, Token
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
-from callbridge.core.plan import SURVEY
+from callbridge.core.plan import MEMORY, SURVEY
 from callbridge.settings import Settings
 from callbridge.settings.models import Http, Instance, Pbx
-from callbridge.settings.resolve import ONCE_WITHIN
+from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 
 
 def redis_settings(settings: Settings) -> RedisSettings | None:
@@ -73,19 +73,24 @@ def hook_settings(settings: Settings) -> list[HookSettings]:
 
 
 def lookup_settings(settings: Settings) -> list[LookupSettings]:
-    return [
-        LookupSettings(
-            name=name,
-            deadline=lookup.deadline,
-            url=lookup.url or "",
-            key=lookup.redis or "",
-            token=lookup.token.get_secret_value() if lookup.token is not None else "",
-        )
-        for name, lookup in settings.lookups.items()
-    ] + [
-        LookupSettings(name=SURVEY + name, deadline=ONCE_WITHIN, once=survey.again_after)
-        for name, survey in settings.surveys.items()
-    ]
+    return (
+        [
+            LookupSettings(
+                name=name,
+                deadline=lookup.deadline,
+                url=lookup.url or "",
+                key=lookup.redis or "",
+                rows=settings.lists.get(name),
+                token=lookup.token.get_secret_value() if lookup.token is not None else "",
+            )
+            for name, lookup in settings.lookups.items()
+        ]
+        + [
+            LookupSettings(name=SURVEY + name, deadline=ONCE_WITHIN, once=survey.again_after)
+            for name, survey in settings.surveys.items()
+        ]
+        + [LookupSettings(name=MEMORY, deadline=REMEMBERED_WITHIN, memory=True)]
+    )
 
 
 def http_settings(http: Http) -> HttpSettings:

@@ -21,8 +21,10 @@ import structlog
 from redis.asyncio import Redis
 from yarl import URL
 
+from callbridge.adapters.memory import Memory
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.core.events import AnyEvent, LookedUp
+from callbridge.core.numbers import normalise
 from callbridge.core.orders import LookUp
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -46,6 +48,10 @@ class LookupSettings:
     deadline: float
     url: str = ""
     key: str = ""
+    rows: Mapping[str, Mapping[str, str]] | None = None
+    """Or a list: normalised number -> values."""
+    memory: bool = False
+    """Or whom the number talked to last."""
     once: float | None = None
     """Neither: an answer when the same caller did not ask within so many seconds (surveys)."""
     token: str = field(default="", repr=False)
@@ -58,19 +64,29 @@ class Odd(ValueError):
 class Lookups:
     """``tiers``: those that an answer may name. ``redis``: where hashes are; None when there is no Redis."""
 
-    def __init__(self, tell: Callable[[AnyEvent], None], now: Callable[[], float], *, redis: RedisSettings | None) -> None:
+    def __init__(
+        self,
+        tell: Callable[[AnyEvent], None],
+        now: Callable[[], float],
+        *,
+        redis: RedisSettings | None,
+        memory: Memory | None = None,
+    ) -> None:
+        self._memory = memory
         self._tell = tell
         self._now = now
         self._known: dict[str, LookupSettings] = {}
         self._tiers: frozenset[str] = frozenset()
+        self._country = ""
         self._redis: Redis | None = connect(redis) if redis is not None else None
         self._private = redis.private("asked") if redis is not None else ""
         self._asked: OrderedDict[str, float] = OrderedDict()
         """Without Redis: until when callers are not to be asked again."""
         self._http: aiohttp.ClientSession | None = None
 
-    def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str]) -> None:
+    def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str], country: str = "") -> None:
         """These from now on."""
+        self._country = country
         self._known = {one.name: one for one in wanted}
         self._tiers = frozenset(tiers)
 
@@ -119,6 +135,10 @@ class Lookups:
         return True
 
     async def _ask(self, settings: LookupSettings, values: Mapping[str, str]) -> Mapping[Any, Any]:
+        if settings.memory:
+            return await self._memory.recall(values.get("caller", "")) if self._memory is not None else {}
+        if settings.rows is not None:
+            return settings.rows.get(normalise(values.get("caller", ""), self._country), {})
         if settings.key:
             if self._redis is None:
                 raise Odd("there is no Redis")

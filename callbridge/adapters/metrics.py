@@ -30,6 +30,7 @@ from callbridge.core.facts import (
     AskRefused,
     CallbackTried,
     CallDiverted,
+    CallRepeated,
     DifferenceFound,
     EntityQuarantined,
     FlowEnded,
@@ -196,6 +197,7 @@ class Metrics:
         self._surveys = self._counter("surveys_ended", "Surveys that callers left.", "queue", "result")
         self._promises = self._counter("promises", "Callbacks made, kept, failed, expired and cancelled.", "queue", "outcome")
         self._promise_wait = self._histogram("promise_wait_seconds", "From promised to kept.", _LONG_WAITS, "queue")
+        self._repeated = self._counter("repeat_calls", "Calls of numbers that talked to the queue a short time ago.", "queue")
         self._callbacks = self._counter("callback_attempts", "Customers called back.", "queue", "result")
         self._voicemails = self._counter("voicemails", "Messages left.", "queue")
         self._prompts = self._counter("prompts_failed", "Prompts that could not be played.", "where")
@@ -276,6 +278,8 @@ class Metrics:
                 self._promises.labels(queue, label(fact.outcome)).inc()
                 if fact.outcome == "kept":
                     self._promise_wait.labels(queue).observe(fact.waited)
+            case CallRepeated():
+                self._repeated.labels(queue).inc()
             case CallbackTried():
                 self._callbacks.labels(queue, label(fact.result)).inc()
             case VoicemailLeft():

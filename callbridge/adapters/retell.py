@@ -242,6 +242,10 @@ def _promise_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"the callback is {how}{why}, {since} after it was promised, {tries}"
 
 
+def _repeated(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"calls again: talked to {_who(fact, plan)} in queue {fact['queue']} {span(float(fact['after']))} before"
+
+
 def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     how = "answered" if fact["result"] == "found" else "gave no answer that could be used"
     return f"lookup {fact['lookup']} {how}, after {span(float(fact['lasted']))}"
@@ -347,6 +351,7 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "promise_made": _promise_made,
     "callback_tried": _callback_tried,
     "promise_ended": _promise_ended,
+    "call_repeated": _repeated,
     "lookup_ended": _lookup_ended,
     "announced": _announced,
     "talk_began": _talk_began,

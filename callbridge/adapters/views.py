@@ -238,6 +238,11 @@ class Board:
             return call_view(row, stamp, ended=True, masked=self.masked)
         return None
 
+    def number_of(self, name: str) -> str:
+        """The customer's number, also of a call that ended a short time ago."""
+        call = self.calls.get(name) or self.ended.get(name, (None, None))[0]
+        return call.number if call is not None else ""
+
     def live_calls(self) -> list[tuple[Call, Stamp]]:
         """Every living call with its stamp: to make views of in another thread."""
         return [(call, self._stamps["call", name]) for name, call in self.calls.items()]

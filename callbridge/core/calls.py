@@ -9,7 +9,7 @@ from callbridge.core.facts import CallArrived, CallDiverted
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
-from callbridge.core.plan import Entry, Plan, ToFlow, ToQueue
+from callbridge.core.plan import MEMORY, Entry, Plan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
@@ -56,6 +56,9 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     world.order(Subscribe(leg=event.leg))
     if not event.up:
         world.order(Answer(leg=event.leg))
+    if world.plan.remembers and call.number and MEMORY + event.entry in world.plan.flows:
+        visits.into_flow(world, call, MEMORY + event.entry, "entry")
+        return
     if isinstance(way, ToFlow):
         visits.into_flow(world, call, way.flow, "entry")
         return

@@ -212,6 +212,14 @@ class PromiseEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRepeated(Fact):
+    """The caller talked to ``agent`` in ``queue`` a short time ago: what it was about was not resolved then."""
+
+    after: float
+    """Seconds since that talk began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LookupEnded(Fact):
     """``result``: ``found``, ``failed`` (late, refused, or not to be read)."""
 
@@ -400,6 +408,7 @@ AnyFact = (
     | PromiseMade
     | CallbackTried
     | PromiseEnded
+    | CallRepeated
     | LookupEnded
     | Announced
     | TalkBegan

@@ -202,6 +202,8 @@ class Flow:
     music: str = "default"
     """What callers hear while nothing is said to them, a silence being what makes people hang up."""
     language: str = ""
+    hidden: bool = False
+    """One of our own, over in a moment: told nowhere, and no way of the caller's."""
 
 
 def leads_to(node: Node) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from callbridge.core import conditions, promises, segments, surveys, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
 from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
-from callbridge.core.facts import FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
+from callbridge.core.facts import CallRepeated, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
 from callbridge.core.flow import (
     KEYS,
     MOST_DIGITS,
@@ -41,6 +41,7 @@ from callbridge.core.flow import (
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import LookUp, Record, StartMusic, StopPlaying
 from callbridge.core.orders import Play as PlayOrder
+from callbridge.core.plan import MEMORY
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -197,7 +198,8 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
         assert walk is not None
         if walk.hops >= MOST_NODES:
             break
-        world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
+        if not flow.hidden:
+            world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
         call, key = evolve(call, walk=evolve(walk, node=name, hops=walk.hops + 1)), ""
         node = flow.nodes.get(name)
         match node:
@@ -236,7 +238,8 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
             _into_queue(world, call, node)
         case IntoFlow():
             call = visits.overflowed_by_key(world, call, f"flow:{node.flow}")
-            visits.into_flow(world, _end(world, call, "flow", f"flow:{node.flow}"), node.flow, "flow")
+            reason = "entry" if flow.hidden else "flow"
+            visits.into_flow(world, _end(world, call, "flow", f"flow:{node.flow}"), node.flow, reason)
         case IntoDialplan():
             to = f"dialplan:{node.context},{node.extension}"
             call = visits.overflowed_by_key(world, call, to)
@@ -304,7 +307,10 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     """Out of the flow. Gives the call without it, still in its phase."""
     walk = call.walk
     assert walk is not None
-    surveys.ended(world, call, walk, flow_of(world, walk))
+    flow = flow_of(world, walk)
+    surveys.ended(world, call, walk, flow)
+    if walk.flow.startswith(MEMORY):
+        return evolve(call, walk=None, deadline=None)
     world.tell(
         FlowEnded(
             seq=world.next_seq(),
@@ -574,9 +580,20 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
             LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
         )
     call = evolve(call, walk=evolve(walk, playback=""))
+    if node.lookup == MEMORY and found is not None and found.get("repeat"):
+        _tell_repeated(world, call, found)
     if found is None:
         _go(world, call, flow, node.otherwise)
         return
     tier, language = found.get("tier", ""), found.get("language", "")
     known = {name: value for name, value in found.items() if name not in ("tier", "language")}
     _go(world, evolve(_knowing(call, known), tier=tier or call.tier, language=language or call.language), flow, node.next)
+
+
+def _tell_repeated(world: World, call: Call, found: Mapping[str, str]) -> None:
+    try:
+        after = max(0.0, world.now - float(found.get("last_at", "")))
+    except ValueError:
+        return
+    agent, queue = found.get("last_agent", ""), found.get("last_queue", "")
+    world.tell(CallRepeated(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, queue=queue, after=after))

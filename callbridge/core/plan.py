@@ -147,6 +147,8 @@ class Ladder:
 
 SURVEY = "survey:"
 """Begins the names of the flows and lookups that surveys are made of: no flow of the configuration has such a name."""
+MEMORY = "memory:"
+"""Begins the names of the flows that ask, at arrival, whom the caller talked to last; it is that lookup's name, too."""
 SKIPPED = "skip"
 """The node at which a survey ends for whoever is not to be asked."""
 
@@ -304,6 +306,8 @@ class Plan:
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     surveys: Mapping[str, Survey] = field(default_factory=dict)
+    remembers: bool = False
+    """Whether callers are asked about at arrival: every entry has a flow ``memory:<entry>`` then."""
     lookups: Mapping[str, float] = field(default_factory=dict)
     """Lookup -> seconds in which it must answer."""
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)

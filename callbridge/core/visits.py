@@ -179,9 +179,11 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     call = hearing.hush(world, call)
     walk = Walk(flow=name, version=flow.version, began_at=world.now)
     phase, language = after(call.phase, Move.FLOW), call.language or flow.language
-    call = evolve(call, phase=phase, walk=walk, language=language, ways=call.ways + 1, deadline=world.now)
+    ways = call.ways + (not flow.hidden)
+    call = evolve(call, phase=phase, walk=walk, language=language, ways=ways, deadline=world.now)
     world.calls.put(call.id, call)
-    world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
+    if not flow.hidden:
+        world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
     return call
 
 

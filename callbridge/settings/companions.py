@@ -17,6 +17,11 @@ def anchor_files(document: Document) -> None:
     for section in ("pbx", "http", "webhooks", "agents", "lookups"):
         _read_secrets(document, (section,), document.values.get(section))
     _read_numbers(document)
+    lookups = document.values.get("lookups")
+    for lookup_name, lookup in lookups.items() if isinstance(lookups, dict) else ():
+        file = lookup.get("csv") if isinstance(lookup, dict) else None
+        if isinstance(lookup, dict) and isinstance(file, str) and file:
+            lookup["csv"] = str(_beside(document, ("lookups", lookup_name, "csv"), file))
     tiers = document.values.get("tiers")
     name = tiers.get("csv") if isinstance(tiers, dict) else None
     if isinstance(tiers, dict) and isinstance(name, str) and name:
@@ -50,7 +55,7 @@ def _read_numbers(document: Document) -> None:
     odd = [number for number in numbers if not normalise(number)]
     if odd:
         document.add(at, f"{len(odd)} of {len(numbers)} lines of {str(path)!r} are no phone numbers, such as {odd[0]!r:.30}")
-    section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *numbers]
+    section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *(number for number in numbers if normalise(number))]
 
 
 def _read_secrets(document: Document, at: Path, value: object) -> None:

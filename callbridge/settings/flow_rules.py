@@ -69,14 +69,14 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
             yield document.at(at, "a promise must outlive a restart, and there is no section 'redis:'", key=True)
         if settings.outside is None:
             yield document.at(at, "nobody can be called: the section 'outside:' is missing", key=True)
-        if not settings.callbacks.numbers:
+        if not mapping(document.values.get("callbacks")).get("numbers"):
             hint = 'callbacks: {numbers: ["0Z."]}, in patterns as dialplans have them'
             yield document.at(at, "which numbers may be dialled, is missing", hint, key=True)
     for name, flow in settings.flows.items():
         for key, node in flow.nodes.items():
-            wanted = node.callback if isinstance(node.callback, str) else node.voicemail if node.callback else None
+            wanted = node.voicemail if node.call_back else node.callback
             if wanted in settings.queues and wanted not in calling:
-                place = ("flows", name, "nodes", key, "callback")
+                place = ("flows", name, "nodes", key, "call_back" if node.call_back else "callback")
                 yield document.at(place, f"queue {wanted!r} calls nobody back", "give it a section 'callback:'")
     for index, number in enumerate(settings.callbacks.do_not_call):
         if not normalise(number, settings.tiers.country_code or ""):
@@ -162,7 +162,7 @@ def _of_node(at: Path, node: Node) -> Iterator[Name]:
     for kind, field, value in (
         ("queue", "queue", node.queue),
         ("queue", "voicemail", node.voicemail),
-        ("queue", "callback", node.callback if isinstance(node.callback, str) else None),
+        ("queue", "callback", node.callback),
         ("flow", "flow", node.flow),
         ("calendar", "hours", node.hours),
         ("lookup", "lookup", node.lookup),

@@ -106,7 +106,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lookup": (("next", "otherwise"), ()),
     "set": (("next",), ()),
     "branch": (("otherwise",), ()),
-    "voicemail": (("next",), ("greeting", "longest", "silence", "callback")),
+    "voicemail": (("next",), ("greeting", "longest", "silence", "call_back")),
     "callback": (("next", "otherwise"), ("number",)),
     "queue": ((), ("head_start",)),
     "flow": ((), ()),
@@ -127,7 +127,7 @@ class Node(Section):
     set: Change | None = None
     branch: Annotated[tuple[Case, ...], AfterValidator(filled)] | None = None
     voicemail: Name | None = None
-    callback: bool | Name | None = None
+    callback: Name | None = None
     queue: Name | None = None
     flow: Name | None = None
     dialplan: DialplanPlace | None = None
@@ -154,6 +154,7 @@ class Node(Section):
     greeting: FlowMedia | None = None
     longest: Lasting = 180.0
     silence: Lasting = 6.0
+    call_back: bool = False
     number: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "{caller}"
 
     @field_validator("length")
@@ -172,12 +173,8 @@ class Node(Section):
         if not isinstance(value, Mapping):
             raise ValueError("expected a node such as {play: welcome, next: menu}")
         kinds = [kind for kind in KINDS if kind in value]
-        if kinds == ["voicemail", "callback"]:
-            kinds = ["voicemail"]  # there it is a setting
         if len(kinds) != 1:
             raise ValueError(f"expected exactly one of {', '.join(KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else ""))
-        if kinds == ["callback"] and isinstance(value["callback"], bool):
-            raise ValueError("callback: expected the name of the queue that calls back")
         needs, may = KINDS[kinds[0]]
         missing = [name for name in needs if value.get(name) is None]
         if missing:
@@ -189,7 +186,7 @@ class Node(Section):
 
     @property
     def kind(self) -> str:
-        return next(kind for kind in KINDS if kind in self.model_fields_set)  # voicemail before callback
+        return next(kind for kind in KINDS if kind in self.model_fields_set)
 
     def node(self) -> core.Node:
         """The core's node. Only of one whose names are all there."""
@@ -270,7 +267,7 @@ _MAKERS: dict[str, Any] = {
         next=node.next,
         longest=node.longest,
         silence=node.silence,
-        callback=bool(node.callback),
+        callback=node.call_back,
     ),
     "callback": lambda node: core.Callback(queue=node.callback, number=node.number, next=node.next, otherwise=node.otherwise),
     "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start),

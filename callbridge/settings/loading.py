@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from callbridge.core.numbers import normalise
 from callbridge.settings import rules
 from callbridge.settings.companions import anchor_files
+from callbridge.settings.document import Document
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
+from callbridge.settings.lists import BadList, read_list
 from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
 from callbridge.settings.shapes import shape
@@ -34,6 +36,15 @@ def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = Non
     return settings, in_order(document.faults)
 
 
+def _read_lists(settings: Settings, document: Document) -> None:
+    for name, lookup in settings.lookups.items():
+        if lookup.csv is not None:
+            try:
+                settings._lists[name] = read_list(lookup.csv, settings.tiers.country_code or "")
+            except BadList as wrong:
+                document.add(("lookups", name, "csv"), f"{lookup.csv}: {wrong}")
+
+
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
     """Read and check the configuration at ``path``, a file or a folder. Blocks: it reads files.
 
@@ -45,6 +56,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     settings = shape(document)
     if document.complete:
         document.faults += rules.faults(settings, document)
+        _read_lists(settings, document)
     if document.faults:
         raise ConfigFaults(document.faults)
     country = settings.tiers.country_code or ""

@@ -52,7 +52,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
-from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Way
+from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, RepeatCalls, Way
 
 
 class Instance(Section):
@@ -357,6 +357,7 @@ class Settings(Section):
     lookups: dict[Name, Lookup] = {}
     surveys: dict[Name, Survey] = {}
     callbacks: Callbacks = Callbacks()
+    repeat_calls: Annotated[RepeatCalls | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     agents: dict[Name, Agent] = {}
     reasons: dict[Name, Reason] = {}
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -370,6 +371,7 @@ class Settings(Section):
 
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
     _do_not_call: frozenset[str] = PrivateAttr(default=frozenset())
+    _lists: dict[str, dict[str, dict[str, str]]] = PrivateAttr(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
@@ -380,6 +382,11 @@ class Settings(Section):
     def do_not_call(self) -> frozenset[str]:
         """The normalised numbers that are never dialled by ourselves."""
         return self._do_not_call
+
+    @property
+    def lists(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """Lookup that is a CSV file -> normalised number -> values."""
+        return self._lists
 
     def plan(self) -> Plan:
         """The core's view, every tier's ladder worked out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from typing import Self
 from urllib.parse import urlsplit
@@ -13,18 +14,19 @@ from callbridge.settings.values import Lasting, Text, WholeUrl
 
 
 class Lookup(Section):
-    """Another system that knows callers: ``url`` answers a JSON object, ``redis`` is a hash. ``{caller}`` and other values
-    are put in."""
+    """Another system that knows callers: ``url`` answers a JSON object, ``redis`` is a hash; ``{caller}`` and other values
+    are put in. ``csv`` is a file whose first column is the number, and whose other columns are values, by their heading."""
 
     url: WholeUrl | None = None
     redis: Text | None = None
+    csv: pathlib.Path | None = None
     deadline: Lasting = 0.3
     token: SecretStr | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.url is None) == (self.redis is None):
-            raise ValueError("expected either url: https://... or redis: key")
+        if sum(given is not None for given in (self.url, self.redis, self.csv)) != 1:
+            raise ValueError("expected one of url: https://..., redis: key, csv: file")
         if self.url is not None and "{" in urlsplit(self.url).netloc:
             raise ValueError("url: a value may stand behind the host only: else callers could choose whom we ask")
         if self.redis is not None and not re.match(r"[^{]{2,}", self.redis):

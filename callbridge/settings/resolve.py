@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from zoneinfo import ZoneInfo
 
 from callbridge.core import plan as core
-from callbridge.core.flow import Flow
+from callbridge.core.flow import Flow, IntoFlow, IntoQueue, Lookup
 from callbridge.core.hours import Calendar
 from callbridge.core.skills import profile
 from callbridge.settings import calendars, journeys, models, surveys, waiting
@@ -18,6 +18,8 @@ from callbridge.settings.waiting import Announce, Overflow, Way
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
+REMEMBERED_WITHIN = 0.2
+"""Seconds in which it must be known whom the caller talked to last; after that the call goes on without."""
 ONCE_WITHIN = 1.0
 """Seconds in which it must be known whether somebody was asked a survey before; after that nobody is."""
 
@@ -116,11 +118,14 @@ def plan(settings: models.Settings) -> core.Plan:
         queues={name: queue_plan(settings, name) for name in settings.queues},
         entries={name: _entry(entry) for name, entry in settings.entries.items()},
         flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
-        | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()},
+        | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()}
+        | {core.MEMORY + name: _memory_flow(name, entry) for name, entry in settings.entries.items() if memory_of(settings)},
+        remembers=memory_of(settings) > 0,
         surveys={name: core.Survey(name, one.share, frozenset(one.tiers or ())) for name, one in settings.surveys.items()},
         calendars={name: _calendar(name, one, settings) for name, one in settings.calendars.items()},
         lookups={name: lookup.deadline for name, lookup in settings.lookups.items()}
-        | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys},
+        | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys}
+        | ({core.MEMORY: REMEMBERED_WITHIN} if memory_of(settings) > 0 else {}),
         agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
         alert_after_misses=settings.alert_after_misses,
@@ -210,6 +215,21 @@ def _survey_flow(name: str, survey: surveys.Survey) -> Flow:
     version = hashlib.sha256(survey.model_dump_json().encode()).hexdigest()[:12]
     nodes = survey.nodes(name)
     return Flow(name=core.SURVEY + name, version=version, start="once", nodes=nodes, music=survey.music, questions=pressed)
+
+
+def memory_of(settings: models.Settings) -> float:
+    """Seconds for which it is of use whom a number talked to; 0: it is not."""
+    preferred = [one.last_agent for name in settings.queues if (one := queue_plan(settings, name).prefer) is not None]
+    again = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
+    return max([again, *preferred])
+
+
+def _memory_flow(name: str, entry: models.Entry) -> Flow:
+    """What an entry leads to first where callers are remembered: over in a moment."""
+    on = IntoQueue(queue=entry.queue) if entry.queue is not None else IntoFlow(flow=entry.flow or "")
+    ask = Lookup(lookup=core.MEMORY, next="on", otherwise="on", quiet=True)
+    version = entry.queue or f"flow:{entry.flow}"
+    return Flow(name=core.MEMORY + name, version=version, start="ask", nodes={"ask": ask, "on": on}, hidden=True)
 
 
 def _calendar(name: str, given: calendars.Calendar, settings: models.Settings) -> Calendar:

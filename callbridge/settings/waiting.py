@@ -85,6 +85,13 @@ class Callbacks(Section):
     do_not_call: tuple[Text, ...] = ()
 
 
+class RepeatCalls(Section):
+    """Whoever calls again within this time after a talk was not helped then: told, counted, and known to flows (the value
+    ``repeat`` is ``yes``)."""
+
+    within: Lasting = 86400.0
+
+
 class Prefer(Section):
     """Whom a caller is offered to first, ``for`` a time, and alone: the agent whom a lookup or ``set`` named (``agent``), or
     whom the number talked to within ``last_agent``."""

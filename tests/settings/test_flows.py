@@ -168,7 +168,7 @@ WRONG = [
     ("media", ("menu: choose", 'menu: "http://x y"'), "cb.yaml:19: flows.door.nodes.ask.menu: expected a sound such as welcome, or several with commas such as digits:{number}, not 'http://x y'"),
     ("hours", ('mon-fri: "08:00-18:00"', 'mon-fri: "18:00-08:00"'), "cb.yaml:5: calendars.office.week: mon-fri: '18:00-08:00' ends before it begins: past midnight, give each day its own part (22:00-24:00)"),
     ("holiday", ("2026-12-25: closed", "christmas: closed"), "cb.yaml:6: calendars.office.holidays.christmas: expected a day such as 2026-12-25, not 'christmas'"),
-    ("both", ('{url: "https://crm.example/{caller}"', '{redis: x, url: "https://crm.example/{caller}"'), "cb.yaml:8: lookups.crm: expected either url: https://... or redis: key"),
+    ("both", ('{url: "https://crm.example/{caller}"', '{redis: x, url: "https://crm.example/{caller}"'), "cb.yaml:8: lookups.crm: expected one of url: https://..., redis: key, csv: file"),
     ("patience", ("deadline: 500ms", "deadline: 60s"), "cb.yaml:8: lookups.crm: deadline: a caller does not wait for more than 10 s"),
     ("empty", ("when: {waited: 90s}", "when: {}"), "cb.yaml:43: queues.support.overflow[1].when: is an empty condition: it would always hold"),
     ("descending", ('"NXX."', '"[9-1]"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not '[9-1]'"),

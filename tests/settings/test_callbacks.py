@@ -1,0 +1,186 @@
+"""Callbacks, the agent who is tried first, lists of callers: what the settings mean, and every mistake with its place."""
+
+# ruff: noqa: E501 - the messages stand here as they are printed
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from callbridge.core import plan as core
+from callbridge.core.flow import Callback, IntoFlow, IntoQueue, Lookup, Voicemail
+from callbridge.settings.lists import BadList, read_list
+from tests.settings.conftest import RIGHT, Write, right, told
+
+WHOLE = (
+    RIGHT.replace(
+        "entries:\n  help: {queue: support}\n",
+        """\
+redis: {url: "redis://127.0.0.1:6379/0"}
+outside: {dial: "PJSIP/{number}@trunk"}
+callbacks: {numbers: ["0Z."], do_not_call: ["0123"]}
+calendars: {day: {week: {mon-fri: "08:00-18:00"}}}
+entries: {help: {queue: support}, door: {flow: door}}
+flows:
+  door:
+    nodes:
+      ask: {callback: support, number: "{caller}", next: bye, otherwise: leave}
+      leave: {voicemail: support, call_back: yes, next: bye}
+      bye: {goodbye: }
+""",
+    )
+    .replace(
+        "    then: {queue: general}\n",
+        "    then: {queue: general}\n"
+        "    callback: {first: customer, ring_for: 25s, attempts: 4, retry_after: 10m, keep_for: 2d, calendar: day, number: '+4420', greeting: hello}\n"
+        "    prefer: {for: 20s, last_agent: 30d}\n"
+        "    reclaim_within: 5m\n"
+        '    whisper: "queue-{queue}"\n'
+        '    read_out: "agent,digits:{agent}"\n',
+    )
+    .replace("connect: nailed_up,", "confirm: yes,")
+)
+
+
+def test_what_callbacks_mean(write: Write) -> None:
+    settings = right(write(text=WHOLE))
+    plan = settings.plan()
+    support = plan.queues["support"]
+    assert support.callback == core.Callback(
+        first=core.First.CUSTOMER,
+        ring_for=25.0,
+        attempts=4,
+        retry_after=600.0,
+        keep_for=172_800.0,
+        calendar="day",
+        number="+4420",
+        greeting="sound:hello",
+    )
+    assert (support.prefer, support.reclaim_within) == (core.Prefer(20.0, 2_592_000.0), 300.0)
+    assert (support.whisper, support.read_out) == ("sound:queue-{queue}", "sound:agent,digits:{agent}")
+    assert (plan.call_back_to, plan.do_not_call) == (("0Z.",), frozenset({"0123"}))
+    door = plan.flows["door"].nodes
+    assert door["ask"] == Callback(queue="support", number="{caller}", next="bye", otherwise="leave")
+    assert isinstance(door["leave"], Voicemail)
+    assert door["leave"].callback
+    assert plan.agents["ann"].confirm
+
+
+def test_who_is_remembered_is_asked_about_at_every_entry(write: Write) -> None:
+    plan = right(write(text=WHOLE)).plan()
+    asked, led = plan.flows["memory:help"], plan.flows["memory:door"]
+    assert asked.nodes == {
+        "ask": Lookup(lookup="memory:", next="on", otherwise="on", quiet=True),
+        "on": IntoQueue(queue="support"),
+    }
+    assert led.nodes["on"] == IntoFlow(flow="door")
+    assert plan.remembers
+    plain = right(write(text=RIGHT)).plan()
+    assert not plain.remembers
+    assert not plain.flows
+    again = right(write(("skills: [", "repeat_calls: {}\nskills: ["), text=RIGHT)).plan()
+    assert again.remembers
+
+
+WRONG = [
+    (
+        "no redis",
+        ('redis: {url: "redis://127.0.0.1:6379/0"}\n', ""),
+        "queues.support.callback: a promise must outlive a restart, and there is no section 'redis:'",
+    ),
+    (
+        "no way out",
+        ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""),
+        "queues.support.callback: nobody can be called: the section 'outside:' is missing",
+    ),
+    (
+        "no numbers",
+        ('numbers: ["0Z."], ', ""),
+        'queues.support.callback: which numbers may be dialled, is missing (hint: callbacks: {numbers: ["0Z."]}, in patterns as dialplans have them)',
+    ),
+    (
+        "calendar",
+        ("calendar: day", "calendar: dya"),
+        "queues.support.callback.calendar: no such calendar: 'dya' (hint: did you mean 'day'?)",
+    ),
+    (
+        "first",
+        ("first: customer", "first: nobody"),
+        "queues.support.callback.first: must be 'agent' or 'customer', not 'nobody'",
+    ),
+    (
+        "ring",
+        ("ring_for: 25s", "ring_for: 1s"),
+        "queues.support.callback.ring_for: a customer's phone rings for 5 s to 2 minutes",
+    ),
+    (
+        "pattern",
+        ('"0Z."', '"no"'),
+        "callbacks.numbers[0]: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not 'no'",
+    ),
+    ("never", ('["0123"]', '["none"]'), "callbacks.do_not_call[0]: 'none' is no phone number"),
+    (
+        "queue",
+        ("callback: support, number", "callback: suport, number"),
+        "flows.door.nodes.ask.callback: no such queue: 'suport' (hint: did you mean 'support'?)",
+    ),
+    (
+        "other",
+        ("callback: support, number", "callback: general, number"),
+        "flows.door.nodes.ask.callback: queue 'general' calls nobody back (hint: give it a section 'callback:')",
+    ),
+    (
+        "task",
+        ("voicemail: support, call", "voicemail: general, call"),
+        "flows.door.nodes.leave.call_back: queue 'general' calls nobody back (hint: give it a section 'callback:')",
+    ),
+    ("prefer", ("prefer: {for: 20s,", "prefer: {"), "queues.support.prefer.for: is missing"),
+    (
+        "hangup",
+        ("bye: {goodbye: }", "bye: {hangup: }"),
+        "flows.door.nodes.bye: the node that hangs up is called goodbye: {goodbye: SOUND}, or {goodbye: } in silence",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), [pytest.param(*case[1:], id=case[0]) for case in WRONG])
+def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, change: tuple[str, str], message: str) -> None:
+    faults = [fault.split(": ", 1)[1] for fault in told(write(change, text=WHOLE))]
+    assert faults == [message]
+
+
+def test_numbers_that_are_never_called_may_be_in_a_file(write: Write) -> None:
+    pathlib.Path("never.txt").write_text("# asked us not to\n+44 20 7946 0001\n0049 30 1, since May\n\n", encoding="utf-8")
+    settings = right(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
+    assert settings.plan().do_not_call == {"+442079460001", "+49301"}
+    pathlib.Path("never.txt").write_text("nonsense\n", encoding="utf-8")
+    (fault,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
+    assert "1 of 1 lines of 'never.txt' are no phone numbers, such as 'nonsense'" in fault
+    (gone,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: gone.txt"), text=WHOLE))
+    assert "cannot read 'gone.txt': no such file" in gone
+
+
+def test_a_list_of_callers_is_a_lookup(write: Write) -> None:
+    pathlib.Path("managers.csv").write_text("number,agent,region\n+44 20 1,ann,北京\n0049301,,south\n", encoding="utf-8")
+    text = RIGHT + "lookups: {managers: {csv: managers.csv}}\n"
+    settings = right(write(text=text))
+    assert settings.lists["managers"] == {"+44201": {"agent": "ann", "region": "北京"}, "+49301": {"region": "south"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "expected headings"),
+        ("number\n", "expected headings"),
+        ("number,Agent Name\n", "expected headings"),
+        ("number,agent\nnobody,ann\n", "line 2: the first column is no phone number"),
+        (f"number,agent\n0123,{'x' * 101}\n", "line 2: a value of more than 100 characters"),
+        ("number,agent\n\udcff", "cannot be read"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, why: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(BadList, match=why):
+        read_list(path)
