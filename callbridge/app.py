@@ -38,7 +38,16 @@ from callbridge.adapters.views import Board
 from callbridge.core import recovery
 from callbridge.core.events import BYPASS, PlanChanged
 from callbridge.core.ids import pbx_of
-from callbridge.core.orders import DropBridge, InspectPhone, LookUp, Order, Ring
+from callbridge.core.orders import (
+    DropBridge,
+    InspectPhone,
+    LookUp,
+    Order,
+    PauseRecording,
+    Ring,
+    StartRecording,
+    StopRecording,
+)
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
 from callbridge.publisher import Publisher, boot_name
@@ -242,6 +251,9 @@ class App:
         if isinstance(order, LookUp):
             await self.lookups.perform(order)
             return
+        if isinstance(order, StartRecording | PauseRecording | StopRecording):
+            await self._phones_of(pbx_of(order.leg)).record(order)
+            return
         pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0])
         link = self.links.get(pbx)
         if link is None:
@@ -249,6 +261,12 @@ class App:
         await link.perform(order)
         if isinstance(order, Ring):
             self.metrics.rang(order.leg)
+
+    def _phones_of(self, pbx: str) -> Ami:
+        link = self.phones.get(pbx)
+        if link is None:
+            raise NotSent(f"no PBX {pbx} is configured")
+        return link
 
     def _tier_of(self, number: str) -> str:
         return self.tiers.tier_of(number)  # the book in force now: a reload brings another

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from callbridge.adapters.calendars import hours
-from callbridge.adapters.callbacks import callbacks
+from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.views import Board
 from callbridge.core.events import AgentAsked, CallAsked, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
@@ -47,6 +47,9 @@ class Desk:
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed."""
         return callbacks(self._app.world, masked=self._app.board.masked)
+
+    def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
+        return callback_to(self._app.world, queue, number, masked=self._app.board.masked)
 
     def board(self) -> Board:
         return self._app.board

@@ -19,7 +19,8 @@ from panoramisk.manager import Manager
 
 from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.core.events import DeviceChanged, DevicesListed
-from callbridge.wire.ami import clean_action, device_changed, devices_listed
+from callbridge.core.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.wire.ami import clean_action, device_changed, devices_listed, recording_action
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -148,6 +149,20 @@ class Ami:
         except LinkLost as lost:
             raise TimedOut(str(lost)) from lost
         return [dict(message) for message in messages]
+
+    async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
+        """Carry out an order about a recording. Raises NotSent, TimedOut or Refused; a channel that is gone needs no stop."""
+        began, result = self._now(), "done"
+        action, fields = recording_action(order)
+        try:
+            await self.ask(action, fields)
+        except OrderTrouble as trouble:
+            if isinstance(order, StopRecording) and isinstance(trouble, Refused):
+                return
+            result = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}[type(trouble)]
+            raise
+        finally:
+            self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
 
     async def _connection(self) -> NoReturn:
         """One connection from beginning to end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callbridge.adapters.privacy import mask
+from callbridge.core.numbers import normalise
 from callbridge.core.promise import Promise
 from callbridge.core.world import World
 
@@ -13,6 +14,12 @@ def callbacks(world: World, *, masked: bool = True) -> list[dict[str, object]]:
     """Every promise, each queue's in the order in which they will be kept."""
     ordered = sorted(world.promises.values(), key=lambda promise: (promise.queue, promise.rank, promise.id))
     return [dict(_row(promise, masked)) for promise in ordered]
+
+
+def callback_to(world: World, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
+    """The one that this number is owed in this queue."""
+    promise = world.promise_to(queue, normalise(number, world.plan.country_code))
+    return None if promise is None else dict(_row(promise, masked))
 
 
 def _row(promise: Promise, masked: bool) -> Iterator[tuple[str, object]]:

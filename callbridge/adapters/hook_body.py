@@ -30,6 +30,7 @@ _EVENT_OF = {
     "agent_alerted": "alert",
     "switch_changed": "alert",
     "survey_alerted": "alert",
+    "recording_failed": "alert",
 }
 FACTS = frozenset(_EVENT_OF)
 """The facts that webhooks tell, by their public names."""
@@ -40,6 +41,7 @@ _SAYS = {
     "agent_alerted": ("kind", "agent", "reason", "limit", "count"),
     "switch_changed": ("switch", "on", "by"),
     "survey_alerted": ("survey", "question", "answer", "agent", "queue"),
+    "recording_failed": ("file", "why", "agent", "queue"),
 }
 _SCHEME = re.compile(r"(?!(?:javascript|data|vbscript):)[A-Za-z][A-Za-z0-9+.-]*:[^\s{]")
 

@@ -30,6 +30,7 @@ from callbridge.core.facts import (
     AskRefused,
     CallbackTried,
     CallDiverted,
+    CallRecorded,
     CallRepeated,
     DifferenceFound,
     EntityQuarantined,
@@ -40,6 +41,7 @@ from callbridge.core.facts import (
     PromiseEnded,
     PromiseMade,
     PromptFailed,
+    RecordingFailed,
     SurveyAnswered,
     SurveyEnded,
     SwitchChanged,
@@ -197,6 +199,7 @@ class Metrics:
         self._surveys = self._counter("surveys_ended", "Surveys that callers left.", "queue", "result")
         self._promises = self._counter("promises", "Callbacks made, kept, failed, expired and cancelled.", "queue", "outcome")
         self._promise_wait = self._histogram("promise_wait_seconds", "From promised to kept.", _LONG_WAITS, "queue")
+        self._recordings = self._counter("recordings", "Talks recorded, or not.", "queue", "result")
         self._repeated = self._counter("repeat_calls", "Calls of numbers that talked to the queue a short time ago.", "queue")
         self._callbacks = self._counter("callback_attempts", "Customers called back.", "queue", "result")
         self._voicemails = self._counter("voicemails", "Messages left.", "queue")
@@ -278,6 +281,10 @@ class Metrics:
                 self._promises.labels(queue, label(fact.outcome)).inc()
                 if fact.outcome == "kept":
                     self._promise_wait.labels(queue).observe(fact.waited)
+            case CallRecorded():
+                self._recordings.labels(queue, "recorded").inc()
+            case RecordingFailed():
+                self._recordings.labels(queue, "failed").inc()
             case CallRepeated():
                 self._repeated.labels(queue).inc()
             case CallbackTried():

@@ -63,6 +63,7 @@ _TRIED = {
     "invalid": "has no such number",
     "congestion": "could not be reached: the line is congested",
     "agent_gone": "was rung when the agent hung up",
+    "cancelled": "was rung when somebody cancelled it",
     "unknown": "was perhaps called; what became of it is not known",
 }
 _SAID = {
@@ -242,6 +243,15 @@ def _promise_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"the callback is {how}{why}, {since} after it was promised, {tries}"
 
 
+def _recorded(fact: Fact, plan: Plan, arrived: float) -> str:
+    paused = f", {span(float(fact['paused']))} of it paused" if fact.get("paused") else ""
+    return f"recorded {span(float(fact['lasted']))}{paused}: {fact['file']}"
+
+
+def _not_recorded(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"the recording {fact['file']} failed: {fact['why']}"
+
+
 def _repeated(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"calls again: talked to {_who(fact, plan)} in queue {fact['queue']} {span(float(fact['after']))} before"
 
@@ -351,6 +361,8 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "promise_made": _promise_made,
     "callback_tried": _callback_tried,
     "promise_ended": _promise_ended,
+    "call_recorded": _recorded,
+    "recording_failed": _not_recorded,
     "call_repeated": _repeated,
     "lookup_ended": _lookup_ended,
     "announced": _announced,

@@ -76,15 +76,21 @@ def agent_view(agent: Agent, call: Call | None, stamp: Stamp) -> View:
 
 
 def queue_view(
-    waiting: Iterable[float], states: Mapping[str, int], tally: Tally, stamp: Stamp, pace: Pace | None, promises: int = 0
+    waiting: Iterable[float],
+    states: Mapping[str, int],
+    tally: Tally,
+    stamp: Stamp,
+    pace: Pace | None,
+    promises: int = 0,
+    standing: int = 0,
 ) -> View:
-    """A queue as others see it, from the arrival times of who waits, its agents by published state and the callbacks owed;
-    the estimated wait is that of a caller who comes now."""
+    """A queue as others see it, from the arrival times of who waits, its agents by published state, the callbacks owed and
+    those of them that stand in line; the estimated wait is that of a caller who comes now."""
     arrivals = list(waiting)
     level = tally.service_level
     agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
     staffed = sum(agents.values()) > 0
-    expected = at_pace(pace, len(arrivals) + promises + 1, stamp.now) if staffed else None
+    expected = at_pace(pace, len(arrivals) + standing + 1, stamp.now) if staffed else None
     return {
         "waiting": len(arrivals),
         "oldest_arrived_at": min(arrivals, default=""),
@@ -223,7 +229,15 @@ class Board:
         if queue is None:
             return None
         tally = self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
-        return queue_view(queue.waiting.values(), queue.states, tally, queue.stamp, self._paces.get(name), len(queue.promises))
+        return queue_view(
+            queue.waiting.values(),
+            queue.states,
+            tally,
+            queue.stamp,
+            self._paces.get(name),
+            len(queue.promises),
+            sum(self._promises[key].stands for key in queue.promises),
+        )
 
     def agent(self, name: str) -> View | None:
         agent = self.agents.get(name)
@@ -291,7 +305,7 @@ class Board:
                     touched.add(("agent", holder.agent))
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
-        if call.visit is not None and call.visit.queue in self._queues and not call.promise:
+        if call.visit is not None and call.visit.queue in self._queues and not call.keeps_promise:
             self._queues[call.visit.queue].waiting[key] = call.waiting_since
             if touched is not None:
                 touched.add(("queue", call.visit.queue))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import callbacks, handing, journey, legs, offers, segments, supervise, surveys, targets, visits
+from callbridge.core import handing, journey, legs, offers, recordings, segments, supervise, surveys, targets, visits
 from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
@@ -17,10 +17,20 @@ from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 _OF_THE_AGENT = frozenset(
-    {CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE, CallAsk.SURVEY}
+    {
+        CallAsk.HAND_ON,
+        CallAsk.CONSULT,
+        CallAsk.COMPLETE,
+        CallAsk.RETURN,
+        CallAsk.CONFERENCE,
+        CallAsk.SURVEY,
+        CallAsk.RECORD,
+        CallAsk.PAUSE_RECORDING,
+        CallAsk.RESUME_RECORDING,
+    }
 )
 """What an agent asks about the own talk only, whoever is being consulted."""
-_OF_WAITING = frozenset({CallAsk.MOVE, CallAsk.HEAD_START, CallAsk.PULL})
+_OF_WAITING = frozenset({CallAsk.HANG_UP, CallAsk.MOVE, CallAsk.HEAD_START, CallAsk.PULL})
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
@@ -31,8 +41,8 @@ def asked(world: World, event: CallAsked) -> None:
         _refuse(world, event, "no such call, or it is over", unknown=True)
     elif call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
-    elif call.promise and not call.segments and event.ask in _OF_WAITING:
-        _refuse(world, event, "a customer is being called back: that goes its own way until they talk")
+    elif call.keeps_promise and event.ask in _OF_WAITING:
+        _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")
     elif event.ask in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
         _refuse(world, event, f"the call is not with agent {event.by}")
     else:
@@ -58,6 +68,8 @@ def asked(world: World, event: CallAsked) -> None:
                 _conclude(world, event, handing.conference(world, call))
             case CallAsk.SURVEY:
                 _survey(world, call, event)
+            case CallAsk.RECORD | CallAsk.PAUSE_RECORDING | CallAsk.RESUME_RECORDING:
+                _conclude(world, event, recordings.ask(world, call, event.ask))
             case CallAsk.LISTEN | CallAsk.WHISPER | CallAsk.BARGE | CallAsk.TAKE_OVER:
                 _supervise(world, call, event)
             case CallAsk.RELEASE:
@@ -135,7 +147,7 @@ def _hang_up(world: World, call: Call) -> None:
     if call.segment is not None:
         call = segments.end_segment(world, call, "supervisor", world.now)
     legs.hang_up(world, call.far)
-    segments.dismiss(world, callbacks.release(world, evolve(call, far=None)))
+    segments.dismiss(world, evolve(call, far=None))
 
 
 def _move(world: World, call: Call, event: CallAsked) -> None:

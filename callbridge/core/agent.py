@@ -82,6 +82,8 @@ class Agent:
     wrap_until: float = 0.0
     wrap_queue: str = ""
     rest_until: float = 0.0
+    held: str = ""
+    """The call of a customer who is being called first: nobody else's until that is decided."""
     return_at: float | None = None
     limit_at: float | None = None
     """When the reason for being not ready has lasted its limit."""
@@ -122,6 +124,7 @@ def eligible(agent: Agent, now: float) -> bool:
         and agent.device is Device.AVAILABLE
         and agent.leg is None
         and agent.rest_until <= now
+        and not agent.held
         and (agent.connect is not Connect.NAILED_UP or agent.session_up)
     )
 

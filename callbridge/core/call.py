@@ -177,6 +177,16 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recording:
+    """Of one segment. ``paused``: seconds of the pauses that are over."""
+
+    file: str
+    began_at: float
+    paused: float = 0.0
+    paused_since: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """One agent's share of the call."""
 
@@ -186,6 +196,7 @@ class Segment:
     began_at: float
     held: float = 0.0
     held_since: float | None = None
+    recording: Recording | None = None
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""
@@ -353,6 +364,8 @@ class Call:
     """What became of calling the customer; empty: not called yet."""
     held: str = ""
     """The agent who is held free while a customer is called first."""
+    owed: str = ""
+    """The callback that this caller, who has called again, is owed: not made while the caller is here."""
     ways: int = 0
     """Queues and flows entered so far."""
     queued_at: float | None = None
@@ -373,6 +386,11 @@ class Call:
     exit: tuple[str, str] | None = None
     """While leaving: the context and extension of the dialplan."""
     deadline: float | None = None
+
+    @property
+    def keeps_promise(self) -> bool:
+        """Is it a callback, and nobody has talked yet? Then no queue counts it, and it goes its own way."""
+        return bool(self.promise) and not self.segments
 
     @property
     def waiting_since(self) -> float:

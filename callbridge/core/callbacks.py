@@ -17,14 +17,15 @@ from callbridge.core.flow import patience
 from callbridge.core.ids import leg_id
 from callbridge.core.leg import Leg
 from callbridge.core.matcher import Pair
+from callbridge.core.numbers import plain
 from callbridge.core.orders import Play, StartMusic, StopRinging
 from callbridge.core.plan import First, ToQueue
 from callbridge.core.promise import Promise
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
-HELD_LONGER = 2.0
-"""Seconds beyond the ringing for which an agent is held free for a customer who is called first."""
+OWN_AGENT = 300.0
+"""Seconds after which a customer who is on the line is for everybody, when the only agent who was to call is not there."""
 
 
 def asked(world: World, event: PromiseAsked) -> None:
@@ -33,46 +34,63 @@ def asked(world: World, event: PromiseAsked) -> None:
         _ask_for(world, event)
         return
     promise = world.promises.get(event.promise)
+    call = world.calls.get(promise.call) if promise is not None else None
     if promise is None:
         _refuse(world, event, "no such callback, or it is over", unknown=True)
         return
+    if call is not None and call.keeps_promise and call.phase is Phase.JOINING:
+        _refuse(world, event, "customer and agent are just being connected")
+        return
     _grant(world, event, promise)
-    promises.end(world, promise, "cancelled", "", event.by)
-    call = world.calls.get(promise.call)
-    if call is not None and call.promise == promise.id:
+    if call is not None and call.keeps_promise:
+        if call.attempt:
+            promises.tell_tried(world, call, promise, "cancelled")
+        promises.end(world, promise, "cancelled", "", event.by)
         give_up(world, call, "")
+    else:
+        promises.end(world, promise, "cancelled", "", event.by)
 
 
 def _ask_for(world: World, event: PromiseAsked) -> None:
-    reason = promises.refusal(world, event.queue, event.number)
-    if not reason and event.agent and event.agent not in world.agents:
-        reason = f"no such agent: {event.agent}"
-    if not reason and world.promise_to(event.queue, event.number) is not None:
-        reason = "this number is owed a callback in this queue already"
-    if not reason and event.tier and event.tier not in world.plan.queues[event.queue].ladders:
-        reason = f"no such tier: {event.tier}"
+    reason = promises.refusal(world, event.queue, event.number) or _not_now(world, event)
     if reason:
         _refuse(world, event, reason, unknown=reason.startswith("no such"))
         return
     entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
     tier = event.tier or world.plan.default_tier
+    since = max(world.now, event.not_before)
     promise = Promise(
         id=world.mint("promise"),
         queue=event.queue,
-        number=event.number,
+        number=plain(event.number),
+        who=promises.who_of(world, event.number),
         tier=tier,
         name=event.name,
         entry=next(iter(entries), "unknown"),
         pbx=world.plan.pbxs[0],
         made_at=world.now,
-        waits_since=max(world.now, event.not_before),
-        rank=promises.place(world, event.queue, tier, max(world.now, event.not_before)),
+        waits_since=since,
+        rank=promises.place(world, event.queue, tier, since),
         expires_at=world.now,
         by=event.by,
         agent=event.agent,
     )
     _grant(world, event, promise)
     promises.enter(world, promise)
+
+
+def _not_now(world: World, event: PromiseAsked) -> str:
+    who = promises.who_of(world, event.number)
+    if event.agent and event.agent not in world.agents:
+        return f"no such agent: {event.agent}"
+    if event.tier and event.tier not in world.plan.queues[event.queue].ladders:
+        return f"no such tier: {event.tier}"
+    if world.promise_to(event.queue, who) is not None:
+        return "this number is owed a callback in this queue already"
+    inside = (world.calls.get(key) for key in world.line(event.queue).calls)
+    if any(call is not None and promises.who_of(world, call.number) == who for call in inside):
+        return "this number waits in the queue right now"
+    return ""
 
 
 def _grant(world: World, event: PromiseAsked, promise: Promise) -> None:
@@ -89,26 +107,39 @@ def begin(world: World, pair: Pair) -> None:
     """It is this promise's turn, and an agent is free."""
     promise = world.promises[pair.call]
     terms = promises.terms_of(world, promise.queue)
-    refusal = promises.refusal(world, promise.queue, promise.number)
-    if terms is None or refusal:
-        promises.end(world, promise, "failed", refusal)
-        return
-    if not promises.may_call(world, terms) or world.now >= promise.expires_at:
-        promises.stand(world, promise)
+    if terms is None or not promises.is_due(world, promise):
+        promises.stand(world, promise)  # where it rests, or ends
         return
     call = _call(world, promise)
     if terms.first is First.AGENT:
         world.calls.put(call.id, call)
         offers.make(world, Pair(call.id, pair.agent, pair.needs))
         return
-    agent = world.agents[pair.agent]
-    staff.change(world, agent, rest_until=world.now + terms.ring_for + HELD_LONGER)
-    dialling.dial(world, evolve(call, held=agent.id))
+    staff.change(world, world.agents[pair.agent], held=call.id)
+    dialling.dial(world, evolve(call, held=pair.agent))
+
+
+def give_up_overtaken(world: World) -> None:
+    """What this step has made needless or impossible: the customer called by another way, the agent is gone, nobody came."""
+    while world.overtaken:
+        call = world.calls.get(world.overtaken.pop())
+        if call is not None and call.keeps_promise and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
+            leg = world.legs.get(call.leg)
+            there = leg is not None and leg.up_at is not None
+            give_up(world, call, "agent_gone" if call.attempt and not there else "")
 
 
 def _call(world: World, promise: Promise) -> Call:
     """The call that keeps the promise, from here on its own."""
-    visit = Visit(queue=promise.queue, began_at=promise.waits_since, window=promise.window, rank=promise.rank, day=world.day)
+    visit = Visit(
+        queue=promise.queue,
+        began_at=promise.waits_since,
+        window=promise.window,
+        rank=promise.rank,
+        day=world.day,
+        prefers=promise.agent,
+        steps_from=world.now + OWN_AGENT if promise.agent else None,
+    )
     call = Call(
         id=world.mint("call"),
         leg=leg_id(promise.pbx, world.mint("customer")),
@@ -152,7 +183,8 @@ def answered(world: World, call: Call) -> None:
         world.calls.put(call.id, call)
         offers.join(world, call)
         return
-    call = release(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+    promises.release(world, call)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), held="")
     visit = call.visit
     assert visit is not None
     plan = world.plan.queues.get(visit.queue)
@@ -168,33 +200,34 @@ def answered(world: World, call: Call) -> None:
     visits.wait(world, call)
 
 
-def release(world: World, call: Call) -> Call:
-    """The agent who was held free for this customer is free for everybody. Gives the call without."""
-    agent = world.agents.get(call.held)
-    if agent is not None:
-        staff.change(world, agent, rest_until=0.0)
-    return evolve(call, held="")
-
-
 def give_up(world: World, call: Call, attempt: str) -> None:
     """The attempt came to nothing: the agent is free at once, the customer's phone stops ringing. ``attempt``: what is
     known of it."""
     if attempt:
         call = evolve(call, attempt=attempt)
+    promises.release(world, call)
     if call.offer is not None:
-        world.order(StopRinging(leg=call.offer.leg))
         call = offers.withdraw(world, call, Result.CANCELLED)
-    segments.dismiss(world, release(world, call))
+    if call.phase is Phase.OFFERED and call.leg in world.legs:
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    segments.dismiss(world, evolve(call, held=""))
 
 
 def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:
     """The customer's leg is gone. Gives the call with what that says of the attempt."""
-    call = release(world, call)
-    if call.offer is not None and call.phase is Phase.DIALLING:
-        world.order(StopRinging(leg=call.offer.leg))
     if call.segments or leg.up_at is not None or call.attempt not in ("unknown", ""):
         return call
     return evolve(call, attempt="unknown" if estimated else promises.result_of(cause))
+
+
+def never_was(world: World, call: Call, leg: Leg) -> None:
+    """The customer's leg was never made: nobody was called."""
+    world.legs.drop(leg.id)
+    promises.release(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    call = evolve(call, attempt="unsent" if call.attempt in ("unknown", "agent_gone", "no_answer") else call.attempt, held="")
+    segments.finish(world, call, world.now)
 
 
 def mend(world: World, call: Call, customer: Leg | None) -> None:

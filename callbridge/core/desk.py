@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import offers, staff, visits
+from callbridge.core import callbacks, offers, promises, staff, visits
 from callbridge.core.agent import Agent, Intent, Work
-from callbridge.core.call import Move, Phase, Result, after
+from callbridge.core.call import Phase, Result
 from callbridge.core.events import AgentAsked, Ask
 from callbridge.core.facts import AskGranted, AskRefused
 from callbridge.core.plan import Plan
@@ -109,8 +109,10 @@ def _lay_down(world: World, agent: Agent) -> Agent:
     """An agent who asks for a pause while the phone rings does not want this call: the next one gets it."""
     call = world.calls.get(agent.call)
     if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
-        call = offers.withdraw(world, call, Result.REJECTED)
-        visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
+        if call.phase is Phase.DIALLING:
+            callbacks.give_up(world, call, "agent_gone")
+        else:
+            offers.retry(world, call, Result.REJECTED, costs=False)
     return world.agents[agent.id]
 
 
@@ -131,6 +133,7 @@ def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = Fal
 def adopt(world: World, plan: Plan) -> None:
     """A new plan: agents hired, changed or dismissed, callers placed anew with their time waited going on."""
     world.keep_flows()
+    old = world.plan
     world.plan = plan
     world.matcher.adopt(plan)
     for agent in world.agents.values():
@@ -150,6 +153,8 @@ def adopt(world: World, plan: Plan) -> None:
     _new_homes(world, plan)
     for call in world.calls.values():
         _place_anew(world, call.id)
+    for promise in world.promises.values():
+        promises.place_anew(world, promise, old)
 
 
 def _new_homes(world: World, plan: Plan) -> None:
@@ -178,7 +183,7 @@ def _dismiss(world: World, agent: Agent) -> None:
 def _place_anew(world: World, call_id: str) -> None:
     call = world.calls[call_id]
     visit = call.visit
-    if visit is None:
+    if visit is None or call.keeps_promise:
         return
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:

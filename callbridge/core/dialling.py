@@ -15,10 +15,10 @@ SAFETY = 5.0
 
 def dial(world: World, call: Call) -> bool:
     """Call the customer to whom the promise was made; an agent who waits hears it ring. The attempt counts from now,
-    whatever becomes of it. False when there is no such promise any more."""
+    whatever becomes of it. False when that may not be, or no more."""
     promise = world.promises.get(call.promise)
     terms = promises.terms_of(world, promise.queue) if promise is not None else None
-    if promise is None or terms is None:
+    if promise is None or terms is None or not promises.is_due(world, promise):
         return False
     world.promises.put(promise.id, evolve(promise, attempts=promise.attempts + 1))
     legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)

@@ -65,6 +65,7 @@ from callbridge.core.events import (
     PlaybackEnded,
     PromiseAsked,
     RecordingEnded,
+    StoreChanged,
     SwitchTurned,
 )
 from callbridge.core.ids import LegId, channel_of
@@ -83,6 +84,7 @@ def step(world: World, event: AnyEvent) -> Outcome:
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
+        callbacks.give_up_overtaken(world)
         faults = _look_again(world, event)
         faults += _match(world)
     except BaseException:
@@ -211,6 +213,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             recovery.lost(world, event.pbx)
         case DeadlinePassed():
             _deadline_passed(world, event)
+        case StoreChanged():
+            world.unsaved = not event.safe
         case ClockMoved():
             world.wall_offset = event.offset
         case DayBegan():

@@ -243,6 +243,11 @@ class CallAsk(StrEnum):
     """After a consult, or during it: the target goes, agent and caller go on."""
     CONFERENCE = "conference"
     """After a consult: all three."""
+    RECORD = "record"
+    """Record this talk from now on."""
+    PAUSE_RECORDING = "pause_recording"
+    RESUME_RECORDING = "resume_recording"
+    """While the caller says a card's number nothing is written."""
     SURVEY = "survey"
     """The talk is over for the agent; the caller is led into the queue's survey."""
     LISTEN = "listen"
@@ -380,6 +385,13 @@ class DeadlinePassed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged(Event):
+    """Whether what is decided now can be saved before it is done."""
+
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockMoved(Event):
     """The wall clock is off by ``offset`` seconds from ours; no deadline shifts."""
 
@@ -442,6 +454,7 @@ AnyEvent = (
     | LookedUp
     | PbxLost
     | DeadlinePassed
+    | StoreChanged
     | ClockMoved
     | DayBegan
     | PlanChanged

@@ -256,6 +256,24 @@ class TalkEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecorded(Fact):
+    """The talk with ``agent`` is in ``file``, in the PBX's folder ``monitor``. ``paused``: seconds of ``lasted`` that are
+    silent in it."""
+
+    file: str
+    lasted: float
+    paused: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(Fact):
+    """Alert: the talk is not recorded - or, when ``why`` says so, goes on being recorded though it was to pause."""
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallTransferred(Fact):
     target: str
     attended: bool
@@ -413,6 +431,8 @@ AnyFact = (
     | Announced
     | TalkBegan
     | TalkEnded
+    | CallRecorded
+    | RecordingFailed
     | CallTransferred
     | HandingBegan
     | HandingEnded

@@ -13,6 +13,7 @@ from callbridge.core import (
     journey,
     legs,
     offers,
+    recordings,
     segments,
     staff,
     supervise,
@@ -32,15 +33,18 @@ from callbridge.core.orders import (
     LeaveToDialplan,
     LookUp,
     Order,
+    PauseRecording,
     Play,
     Probe,
     Record,
     Ring,
     Snoop,
     StartMusic,
+    StartRecording,
     StartRinging,
     StopMusic,
     StopPlaying,
+    StopRecording,
     StopRinging,
     Subscribe,
 )
@@ -57,7 +61,7 @@ ASK_AGAIN = 1.0
 def order_failed(world: World, event: OrderFailed) -> None:
     """What was unsent because the link is down is mended by the next snapshot; the rest here."""
     order = event.order
-    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe):
+    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe | StartRecording | PauseRecording):
         return
     match order:
         case Subscribe(leg=leg):
@@ -76,6 +80,12 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _beep_failed(world, order)
         case Record(leg=leg, recording=recording):
             journey.recorded(world, RecordingEnded(at=world.now, leg=leg, recording=recording, lasted=0.0, failed=True))
+        case StartRecording(leg=leg, file=file):
+            recordings.failed(world, leg, file, _why(event))
+        case PauseRecording(leg=leg, paused=paused):
+            recordings.failed(world, leg, "", f"{'pausing' if paused else 'going on'} failed: {_why(event)}")
+        case StopRecording():
+            pass
         case Ring():
             _ring_failed(world, order, event)
         case Bridge():
@@ -95,6 +105,10 @@ def order_failed(world: World, event: OrderFailed) -> None:
                 staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
         case LookUp(call=call, question=question):
             journey.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
+
+
+def _why(event: OrderFailed) -> str:
+    return f"{event.why} {event.detail}".strip()
 
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
@@ -193,7 +207,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             staff.change(world, agent, rest_until=world.now + UNSENT_REST)
         offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
-    elif call is not None and call.phase is Phase.DIALLING and call.leg == leg.id:
+    elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
         return
@@ -215,9 +229,8 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:
     """The customer was not called, or nobody knows."""
     if event.why is Why.UNSENT:
-        world.legs.drop(leg.id)
-        callbacks.give_up(world, call, "unsent")
-    else:
+        callbacks.never_was(world, call, leg)
+    elif call.phase is Phase.DIALLING:
         callbacks.give_up(world, call, "congestion" if event.why is Why.REFUSED else "unknown")
 
 

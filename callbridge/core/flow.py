@@ -225,8 +225,8 @@ def leads_to(node: Node) -> list[str]:
 
 # -- patterns of digits, as dialplans write them ----------------------------------------------------------------------
 
-_PATTERN = re.compile(r"(?:[0-9XZN*#]|\[(?:[0-9]-[0-9]|[0-9*#])+\])+[.]?")
-_CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "\\#"}
+_PATTERN = re.compile(r"[+]?(?:[0-9XZN*#]|\[(?:[0-9]-[0-9]|[0-9*#])+\])+[.]?")
+_CLASSES = {"X": "[0-9]", "Z": "[1-9]", "N": "[2-9]", "*": r"\*", "#": "\\#", "+": r"\+"}
 
 
 def is_pattern(text: str) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import offers, segments, staff, targets, visits
+from callbridge.core import offers, recordings, segments, staff, targets, visits
 from callbridge.core.agent import Agent, Intent, Work, published
 from callbridge.core.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
 from callbridge.core.facts import CallTransferred, HandingEnded, TalkBegan
@@ -174,6 +174,7 @@ def _arrived(world: World, call: Call, handing: Handing, leg: LegId) -> None:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=leg))
         return
     segment = Segment(agent=handing.agent, leg=leg, queue=handing.queue, began_at=world.now)
+    segment = recordings.begin(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
     world.tell(

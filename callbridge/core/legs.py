@@ -61,7 +61,7 @@ def probe_now(world: World, leg: Leg) -> None:
 
 def deadline_passed(world: World, leg: Leg) -> None:
     """A leg's watch ran out: what was expected of it has not been heard."""
-    wait = min(SLOWEST_CHECK, HANG_UP_CHECK * 2 ** (leg.tries + 1))
+    wait = min(SLOWEST_CHECK, HANG_UP_CHECK * 2 ** min(leg.tries + 1, 10))
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
         world.order(Probe(leg=leg.id))

@@ -6,8 +6,9 @@ An offer is cancelled in our books first and on the phone second; the answer of 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
-from callbridge.core import dialling, hearing, legs, promises, segments, staff, visits
+from callbridge.core import dialling, hearing, legs, promises, recordings, segments, staff, visits
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, Stage, after
 from callbridge.core.events import DigitPressed
@@ -16,7 +17,7 @@ from callbridge.core.flow import patience, spoken
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
 from callbridge.core.matcher import Pair
-from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying
+from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
 from callbridge.core.plan import Connect, Penalty, QueuePlan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -142,10 +143,11 @@ def pressed(world: World, event: DigitPressed) -> None:
 def _tell_both(world: World, call: Call, offer: Offer) -> None:
     """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured."""
     plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    about = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent, "caller": call.number}
+    about = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent}
+    about["caller"] = call.number.lstrip("+")
     values = dict(call.values) | about
     whisper = spoken(plan.whisper, values) if plan is not None else ""
-    read_out = spoken(plan.read_out, values) if plan is not None and call.leg in world.legs else ""
+    read_out = _read_out(call, plan, values) if plan is not None and call.leg in world.legs else ""
     if not whisper and not read_out:
         join(world, call)
         return
@@ -161,6 +163,12 @@ def _tell_both(world: World, call: Call, offer: Offer) -> None:
     offer = evolve(offer, stage=Stage.TELLING, playback=playback, reading=reading)
     until = world.now + max(patience(media) for media in (whisper, read_out) if media)
     world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
+
+
+def _read_out(call: Call, plan: QueuePlan, values: Mapping[str, str]) -> str:
+    """What the caller hears before the talk: that it is recorded, and with whom it is."""
+    consent = plan.record.consent if plan.record is not None and recordings.wanted(call, plan.record) else ""
+    return spoken(",".join(part for part in (consent, plan.read_out) if part), values)
 
 
 def _language(world: World, agent: str) -> str:
@@ -220,7 +228,7 @@ def joined(world: World, call: Call) -> None:
     end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
     call = visits.end_visit(world, call, Outcome.ANSWERED)
     waited = world.now - call.waiting_since
-    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
+    segment = recordings.begin(world, call, Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now))
     world.calls.put(
         call.id,
         evolve(
@@ -271,6 +279,11 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
     offer = call.offer
     assert offer is not None
     end(world, call, offer, result, cause=cause)
+    if call.phase is Phase.DIALLING and offer.leg in world.legs:
+        world.order(StopRinging(leg=offer.leg))
+    for leg, playback in ((offer.leg, offer.playback if offer.nailed else ""), (call.leg, offer.reading)):
+        if playback and leg in world.legs:
+            world.order(StopPlaying(leg=leg, playback=playback))
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, offer.leg)))
     agent = world.agents.get(offer.agent)
@@ -287,10 +300,10 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
     return evolve(call, offer=None, bridge=None)
 
 
-def retry(world: World, call: Call, result: Result, *, cause: int = 0) -> None:
-    """The offer came to nothing: the caller keeps the place and goes on at once."""
+def retry(world: World, call: Call, result: Result, *, cause: int = 0, costs: bool = True) -> None:
+    """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
     was_joining = call.phase is Phase.JOINING
-    call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result))
+    call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
     if call.leg not in world.legs:
         segments.finish(world, call, world.now)  # the customer was not called yet: the promise is for the next agent
         return

@@ -83,6 +83,25 @@ class Record(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartRecording(_OfLeg):
+    """Record the leg and whoever it talks to (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecording(_OfLeg):
+    """Write silence instead, or go on."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecording(_OfLeg):
+    """The file is complete; also when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopPlaying(_OfLeg):
     """Cut a playback short; one that is over already is no failure."""
 
@@ -178,6 +197,9 @@ Order = (
     | Snoop
     | Play
     | Record
+    | StartRecording
+    | PauseRecording
+    | StopRecording
     | StopPlaying
     | Ring
     | Bridge

@@ -200,6 +200,19 @@ class Prefer:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """What a queue records: this share of the talks of these tiers (none named: all), or only what somebody asks for."""
+
+    file: str = "{day}/{queue}/{call}-{part}.wav"
+    """``{part}``: 1 for the first agent of a call, and so on; ``{agent}`` and ``{tier}`` are known, too."""
+    share: float = 1.0
+    tiers: frozenset[str] = frozenset()
+    on_demand: bool = False
+    consent: str = ""
+    """What the caller hears before a talk that is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueuePlan:
     """One queue; ``ladders`` has an entry for every tier of the plan."""
 
@@ -222,6 +235,7 @@ class QueuePlan:
     reclaim_within: float = 0.0
     """Seconds in which a caller who gave up and calls again gets the old place."""
     prefer: Prefer | None = None
+    record: Record | None = None
     whisper: str = ""
     """What an agent hears before the caller, who hears music."""
     read_out: str = ""

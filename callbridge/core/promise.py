@@ -19,7 +19,9 @@ class Promise:
     id: str
     queue: str
     number: str
-    """What is dialled, as it was given."""
+    """What is dialled: digits, perhaps a ``+`` before them."""
+    who: str
+    """The number normalised: one promise for each in a queue."""
     tier: str
     name: str
     entry: str
@@ -53,7 +55,7 @@ class Place:
     """Where a caller stood who left: whoever calls again from the number until the deadline stands there again."""
 
     id: str
-    """``queue|number``"""
+    """``queue|number``, the number normalised"""
     since: float
     """Since when the caller had waited."""
     deadline: float

@@ -6,13 +6,13 @@ remain ``unknown``. A promise is kept at least once: it stands in line again, at
 
 from __future__ import annotations
 
-from callbridge.core import conditions
+from callbridge.core import conditions, staff
 from callbridge.core.call import Call, Outcome
 from callbridge.core.facts import CallbackTried, PromiseEnded, PromiseMade
 from callbridge.core.flow import fits
 from callbridge.core.ids import pbx_of
-from callbridge.core.numbers import normalise
-from callbridge.core.plan import Callback
+from callbridge.core.numbers import normalise, plain, spellings
+from callbridge.core.plan import Callback, Plan
 from callbridge.core.promise import Place, Promise, place_key
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -43,6 +43,11 @@ def result_of(cause: int) -> str:
 # -- made -------------------------------------------------------------------------------------------------------------
 
 
+def who_of(world: World, number: str) -> str:
+    """The number as promises and places know it; "" when it is none."""
+    return normalise(number, world.plan.country_code)
+
+
 def refusal(world: World, queue: str, number: str) -> str:
     """Why nobody can be called back for this queue at this number; nothing when somebody can."""
     terms = terms_of(world, queue)
@@ -50,15 +55,40 @@ def refusal(world: World, queue: str, number: str) -> str:
         return f"queue {queue} calls nobody back" if queue in world.plan.queues else f"no such queue: {queue}"
     if not world.plan.outside:
         return "nobody outside can be called: the setting 'outside' is missing"
-    known = normalise(number, world.plan.country_code)
-    if not known:
+    who = who_of(world, number)
+    if not who:
         return "not a phone number"
-    if known in world.plan.do_not_call:
+    if is_listed(world, who):
         return "the number is on the do-not-call list"
-    if not any(fits(pattern, known.lstrip("+")) or fits(pattern, number) for pattern in world.plan.call_back_to):
+    if not may_dial(world, number):
         return "callbacks are not allowed to this number"
     full = world.promised(queue) >= terms.most
-    return "too many callbacks are owed already" if full and world.promise_to(queue, number) is None else ""
+    return "too many callbacks are owed already" if full and world.promise_to(queue, who) is None else ""
+
+
+def is_listed(world: World, who: str) -> bool:
+    """Is it on the do-not-call list, with or without its ``+``?"""
+    return not world.plan.do_not_call.isdisjoint(spellings(who))
+
+
+def may_dial(world: World, number: str) -> bool:
+    """Does what would be dialled have one of the patterns?"""
+    digits = plain(number)
+    return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
+
+
+def is_due(world: World, promise: Promise) -> bool:
+    """May the customer be called in this very moment?"""
+    terms = terms_of(world, promise.queue)
+    return (
+        terms is not None
+        and bool(world.plan.outside)
+        and not world.unsaved
+        and world.now < promise.expires_at
+        and not is_listed(world, promise.who)
+        and may_dial(world, promise.number)
+        and may_call(world, terms)
+    )
 
 
 def make(world: World, call: Call, queue: str, number: str, rank: float | None) -> Promise:
@@ -68,7 +98,8 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None) 
     promise = Promise(
         id=world.mint("promise"),
         queue=queue,
-        number=number,
+        number=plain(number),
+        who=who_of(world, number),
         tier=call.tier,
         name=call.name,
         entry=call.entry,
@@ -88,7 +119,7 @@ def enter(world: World, promise: Promise, call: str = "") -> Promise:
     terms = terms_of(world, promise.queue)
     assert terms is not None, "a queue that calls back"
     promise = evolve(promise, expires_at=max(world.now, promise.waits_since) + terms.keep_for)
-    known = world.promise_to(promise.queue, promise.number)
+    known = world.promise_to(promise.queue, promise.who)
     if known is not None:
         promise = evolve(known, rank=min(known.rank, promise.rank), expires_at=promise.expires_at, values=promise.values)
         world.promises.put(promise.id, promise)
@@ -128,17 +159,18 @@ def terms_of(world: World, queue: str) -> Callback | None:
 
 
 def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
-    """Back in line - after a rest, and not before customers may be called."""
-    terms = terms_of(world, promise.queue)
+    """Back in line - after a rest, and not while customers may not be called."""
     ladder = world.matcher.ladder(promise.queue, promise.tier)
     promise = evolve(promise, call="")
-    if terms is None or ladder is None:
+    if ladder is None:
         return end(world, promise, "failed", "queue_removed")
+    if is_listed(world, promise.who):
+        return end(world, promise, "failed", "do_not_call")
     if world.now >= promise.expires_at:
         return end(world, promise, "expired", "")
     until = world.now + rest if rest > 0 else None
-    if until is None and not may_call(world, terms):
-        until = _opens(world, terms)
+    if until is None and not is_due(world, promise):
+        until = world.now + UNSENT_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
     window = min(ladder.window_at(world.now - promise.waits_since), len(ladder.steps) - 1)
     ends = ladder.window_ends(window)
     due = [promise.expires_at, until]
@@ -150,13 +182,30 @@ def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
     return promise
 
 
+def place_anew(world: World, promise: Promise, old: Plan) -> None:
+    """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
+    before = old.queues[promise.queue].ladders.get(promise.tier) if promise.queue in old.queues else None
+    now = world.matcher.ladder(promise.queue, promise.tier)
+    if before is not None and now is not None:
+        shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
+        promise = evolve(promise, rank=promise.rank + shift)
+    if promise.call:
+        world.promises.put(promise.id, promise)
+    else:
+        stand(world, promise, rest=_left_to_rest(world, promise))
+
+
+def _left_to_rest(world: World, promise: Promise) -> float:
+    return max(0.0, promise.rests_until - world.now) if promise.rests_until is not None else 0.0
+
+
 def may_call(world: World, terms: Callback) -> bool:
     """Is it a time at which customers may be called?"""
     return not terms.calendar or conditions.is_open(world, terms.calendar)
 
 
-def _opens(world: World, terms: Callback) -> float:
-    calendar = world.plan.calendars.get(terms.calendar)
+def _opens(world: World, terms: Callback | None) -> float:
+    calendar = world.plan.calendars.get(terms.calendar) if terms is not None else None
     opens = calendar.opens_after(world.now + world.wall_offset) if calendar is not None else None
     wait = opens - world.wall_offset - world.now if opens is not None else 0.0
     return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
@@ -177,29 +226,58 @@ def deadline_passed(world: World, promise: Promise) -> None:
 
 def kept(world: World, call: Call) -> None:
     """Customer and agent talk."""
-    promise = world.promises.get(call.promise)
-    if promise is not None:
-        if call.leg in world.legs:
-            tell_tried(world, call, promise, "answered")
+    promise = world.promises.get(call.promise) if call.keeps_promise else None
+    if promise is not None and promise.call == call.id:
+        tell_tried(world, call, promise, "answered")
         end(world, promise, "kept", "")
 
 
 def call_over(world: World, call: Call) -> None:
-    """The call that was to keep a promise has ended, and nobody talked."""
-    promise = world.promises.get(call.promise)
-    if promise is None or promise.call != call.id:
-        return
-    terms = terms_of(world, promise.queue)
-    if not call.attempt:
-        stand(world, promise)  # no agent, so the customer was not called
-    elif call.attempt == "unsent":
-        stand(world, evolve(promise, attempts=promise.attempts - 1), rest=UNSENT_REST)
-    else:
-        tell_tried(world, call, promise, call.attempt)
-        if terms is None or promise.attempts >= terms.attempts:
-            end(world, promise, "failed", call.attempt)
+    """A call is over: the agent held for it is free, and what it was to keep, or is owed, goes on."""
+    release(world, call)
+    if call.keeps_promise:
+        _tried(world, call)
+    owed = world.promises.get(call.owed)
+    if owed is not None and owed.call == call.id:
+        if call.segments:
+            end(world, owed, "kept", "called_again")
         else:
-            stand(world, promise, rest=terms.retry_after)
+            stand(world, owed, rest=_left_to_rest(world, owed))
+
+
+def release(world: World, call: Call) -> None:
+    """The agent who was held free for this customer is free for everybody."""
+    agent = world.agents.get(call.held)
+    if agent is not None and agent.held == call.id:
+        staff.change(world, agent, held="")
+
+
+def _tried(world: World, call: Call) -> None:
+    """Nobody talked."""
+    promise = world.promises.get(call.promise)
+    if promise is None:
+        return
+    if call.attempt == "unsent":
+        promise = evolve(promise, attempts=promise.attempts - 1)
+    elif call.attempt:
+        tell_tried(world, call, promise, call.attempt)
+    terms = terms_of(world, promise.queue)
+    if promise.call != call.id:  # the customer has called again meanwhile
+        world.promises.put(promise.id, promise)
+    elif call.attempt == "unsent":
+        stand(world, promise, rest=UNSENT_REST)
+    elif not call.attempt:
+        stand(world, promise)  # no agent, so the customer was not called
+    elif terms is not None and promise.attempts >= terms.attempts:
+        end(world, promise, "failed", call.attempt)
+    else:
+        stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
+
+
+def lost(world: World, promise: Promise) -> None:
+    """Its call is in no book (a row that could not be read): what became of it is not known."""
+    terms = terms_of(world, promise.queue)
+    stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
 def tell_tried(world: World, call: Call, promise: Promise, result: str) -> None:
@@ -241,33 +319,41 @@ def end(world: World, promise: Promise, outcome: str, reason: str, by: str = "")
 # -- callers who call again -------------------------------------------------------------------------------------------
 
 
-def came_again(world: World, call: Call, queue: str, rank: float) -> float:
+def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call, float]:
     """A caller joins a queue in which the number is owed a callback, or stood before: back at that place, when it is the
-    better one. Gives the rank."""
-    if not call.number or call.promise:
-        return rank
-    promise = world.promise_to(queue, call.number)
-    if promise is not None and not promise.call:
-        world.promises.put(promise.id, evolve(promise, call=call.id, rests_until=None, deadline=None))
-        rank = min(rank, promise.rank)
-    place = world.places.get(place_key(queue, call.number))
+    better one. Gives the call, and the rank."""
+    who = who_of(world, call.number) if not call.keeps_promise else ""
+    if not who:
+        return call, rank
+    place = world.places.get(place_key(queue, who))
     if place is not None:
         world.places.drop(place.id)
         rank -= max(0.0, call.waiting_since - place.since)
-    return rank
+    promise = world.promise_to(queue, who)
+    if promise is None or call.owed:
+        return call, rank
+    keeping = world.calls.get(promise.call)
+    leg = world.legs.get(keeping.leg) if keeping is not None else None
+    if keeping is not None and (not keeping.keeps_promise or (leg is not None and leg.up_at is not None)):
+        return call, rank  # on another line already
+    if keeping is not None:
+        world.overtaken.append(keeping.id)
+    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
+    return evolve(call, owed=promise.id), min(rank, promise.rank)
 
 
-def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> None:
-    """A caller left a queue: a callback owed is kept by the talk, or stands in line once more; who gave up may come back."""
-    if not call.number or call.promise:
-        return
-    promise = world.promise_to(queue, call.number)
-    if promise is not None and outcome is Outcome.ANSWERED and promise.call in ("", call.id):
-        end(world, evolve(promise, call=call.id), "kept", "called_again")
-    elif promise is not None and promise.call == call.id:
-        stand(world, promise)
+def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> Call:
+    """A caller left a queue: a callback owed is kept by the talk; who gave up may come back. Gives the call."""
+    who = who_of(world, call.number) if not call.keeps_promise else ""
+    if not who:
+        return call
+    owed = world.promises.get(call.owed)
+    if owed is not None and owed.call == call.id and outcome is Outcome.ANSWERED:
+        end(world, owed, "kept", "called_again")
+        return evolve(call, owed="")
     plan = world.plan.queues.get(queue)
     gone = outcome in (Outcome.ABANDONED, Outcome.SHORT_ABANDONED)
-    if plan is not None and plan.reclaim_within > 0 and gone:
-        key = place_key(queue, call.number)
+    if plan is not None and plan.reclaim_within > 0 and gone and owed is None:
+        key = place_key(queue, who)
         world.places.put(key, Place(id=key, since=call.waiting_since, deadline=world.now + plan.reclaim_within))
+    return call

@@ -12,6 +12,7 @@ from callbridge.core import (
     legs,
     offers,
     promises,
+    recordings,
     segments,
     staff,
     transfers,
@@ -50,6 +51,9 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for call in world.calls.values():
         if pbx_of(call.leg) == pbx:
             _mend(world, call)
+    for promise in world.promises.values():
+        if promise.call and promise.call not in world.calls and promise.pbx == pbx:
+            promises.lost(world, promise)
     for found in event.legs:
         if found.leg not in world.legs:
             _found(world, found, pbx)
@@ -243,6 +247,7 @@ def _give_up_call(world: World, call: Call) -> None:
     if call.offer is not None:
         offers.end(world, call, call.offer, Result.CANCELLED)
     if call.segment is not None:
+        recordings.end(world, call, call.segment, world.now)
         segments.tell_talk_ended(world, call, call.segment, "fault", world.now)
     if call.visit is not None:
         call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
@@ -256,7 +261,7 @@ def _give_up_call(world: World, call: Call) -> None:
         if agent.call == call.id:
             _free_agent(world, agent, call)
     customer = world.legs.get(call.leg)
-    if customer is not None and call.promise and customer.up_at is None:
+    if customer is not None and call.keeps_promise and customer.up_at is None:
         world.put_leg(customer, call="")
         legs.hang_up(world, customer.id)  # a phone that rings for nobody
     elif customer is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import legs, promises, staff, visits
+from callbridge.core import legs, promises, recordings, staff, visits
 from callbridge.core.call import Call, Move, Outcome, Segment, Watching, after
 from callbridge.core.facts import CallEnded, TalkEnded, WatchEnded
 from callbridge.core.ids import LegId, pbx_of
@@ -31,6 +31,7 @@ def end_segment(
     stays, and the phone hangs up its leg when it has heard the result."""
     segment = call.segment
     assert segment is not None
+    recordings.end(world, call, segment, when)
     tell_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
     call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None, served=served)
@@ -106,7 +107,7 @@ def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -
             at=when,
             call=call.id,
             lasted=max(0.0, when - call.arrived_at),
-            outcome=call.outcome,
+            outcome=call.outcome or call.attempt,
             segments=call.segments,
             estimated=estimated,
         )

@@ -31,6 +31,9 @@ IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 def change(world: World, agent: Agent, **changes: object) -> Agent:
     """Put the agent with these changes; tell the world when the published state is another."""
     new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
+    if new.held and not can_be_held(new):
+        world.overtaken.append(new.held)
+        new = evolve(new, held="")
     if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
     before, after = published(agent), published(new)
@@ -57,6 +60,11 @@ def change(world: World, agent: Agent, **changes: object) -> Agent:
             new = evolve(new, deadline=deadline)
     world.agents.put(agent.id, new)
     return new
+
+
+def can_be_held(agent: Agent) -> bool:
+    """Is the agent there for a customer who is being called first?"""
+    return agent.intent is Intent.READY and agent.work is Work.IDLE and agent.device is Device.AVAILABLE
 
 
 def hire(world: World, plan: AgentPlan) -> Agent:

@@ -16,6 +16,8 @@ from callbridge.core.world import World
 
 LEAVE_CHECK = 5.0
 """Seconds after ordering a leg into the dialplan before we ask what became of it."""
+LONGEST_HOLD = 60.0
+"""Seconds for which a customer who was called first waits for an agent."""
 MOST_WAYS = 100
 """Queues and flows that one call may enter: a caller who goes round in circles is for the fallback."""
 _ROUNDING = 1e-6
@@ -33,13 +35,15 @@ def begin_visit(world: World, call: Call, queue: str, *, head_start: float | Non
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
     head_start = call.head_start if head_start is None else head_start
     rank = promises.place(world, queue, call.tier, call.waiting_since, head_start)
-    rank = promises.came_again(world, call, queue, rank)
+    call, kept = promises.came_again(world, call, queue, rank)
+    if kept < rank:  # as an advantage, it outlives a new plan
+        rank, head_start = kept, call.waiting_since + ladder.answer_within - kept
     expected = estimate.expected(world, queue, estimate.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
     visit = _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = hearing.begin(world, call)
-    if call.promise:
+    if call.keeps_promise:
         return wait(world, call)  # we called: in no queue's figures
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
     world.tell(
@@ -61,7 +65,7 @@ def wait(world: World, call: Call) -> Call:
     if rule is not None:
         return overflow(world, call, rule.to, rule.reason)
     key = call.hearing.key if call.hearing is not None else ""
-    if key in queue.keys and not call.promise:
+    if key in queue.keys and not call.keeps_promise:
         return _by_key(world, call, key, queue.keys[key])
     preferred = bool(visit.prefers)
     if preferred and not _worth_waiting_for(world, call, visit):
@@ -69,7 +73,7 @@ def wait(world: World, call: Call) -> Call:
     since = visit.began_at if visit.steps_from is None else visit.steps_from
     window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
     if window == len(ladder.steps):
-        if ladder.then is not None and not call.promise:
+        if ladder.then is not None and not call.keeps_promise:
             return overflow(world, call, ladder.then, "waited")
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
@@ -78,6 +82,11 @@ def wait(world: World, call: Call) -> Call:
         looks.append(since)
     elif ends is not None and since + ends > world.now:
         looks.append(since + ends)
+    gives_up = _gives_up_at(world, call)
+    if gives_up is not None and world.now >= gives_up:
+        world.overtaken.append(call.id)
+    elif gives_up is not None:
+        looks.append(gives_up)
     call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))
     call = hearing.resume(world, call)
     world.calls.put(call.id, call)
@@ -100,7 +109,7 @@ def wait(world: World, call: Call) -> Call:
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:
     """The visit with the agent who is tried first, if there is one: the caller's own, or whom they talked to last."""
     prefer = world.plan.queues[visit.queue].prefer
-    if prefer is None or call.promise:
+    if prefer is None or call.keeps_promise:
         return visit
     known = dict(call.values)
     agent = known.get("agent", "")
@@ -124,8 +133,14 @@ def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
     return agent is not None and agent.intent is Intent.READY and world.now < (visit.steps_from or 0.0)
 
 
+def _gives_up_at(world: World, call: Call) -> float | None:
+    """When a customer whom we called, and for whom no agent is free, has been held for long enough."""
+    leg = world.legs.get(call.leg) if call.keeps_promise else None
+    return leg.up_at + LONGEST_HOLD if leg is not None and leg.up_at is not None else None
+
+
 def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
-    if call.promise:
+    if call.keeps_promise:
         return None
     return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
 
@@ -190,7 +205,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.hearing is None or call.promise or call.ways >= MOST_WAYS - 1:
+    if queue is None or key not in queue.keys or call.hearing is None or call.keeps_promise or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, key, queue.keys[key])
@@ -243,9 +258,9 @@ def end_visit(
         estimate.answered(world, visit.queue)
     else:
         estimate.left(world, visit.queue)
-    promises.left_again(world, call, visit.queue, outcome)
-    if call.promise:
-        return evolve(call, visit=None)
+    call = promises.left_again(world, call, visit.queue, outcome)
+    if call.keeps_promise:
+        return evolve(call, visit=None, outcome=outcome if outcome is Outcome.ANSWERED else call.outcome)
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     world.tell(
         VisitEnded(

@@ -150,6 +150,10 @@ class World:
         self.down: set[str] = set()
         self.staffing_changed = False
         """Somebody logged in or out, or changed skills, since the engine looked."""
+        self.overtaken: list[str] = []
+        """Calls of callbacks that this step has made needless, or impossible: the engine gives them up."""
+        self.unsaved = False
+        """The store is behind: nobody is called whom a restart would call again."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
         self._lines: dict[str, Line] = {}
         self._deadlines: list[tuple[float, str, str]] = []
@@ -206,9 +210,9 @@ class World:
         """Who has a visit in this queue."""
         return self._lines.get(queue) or Line()
 
-    def promise_to(self, queue: str, number: str) -> Promise | None:
-        """The callback that this number is owed in this queue."""
-        return self.promises.get(self._promised.get(queue, {}).get(number))
+    def promise_to(self, queue: str, who: str) -> Promise | None:
+        """The callback that this (normalised) number is owed in this queue."""
+        return self.promises.get(self._promised.get(queue, {}).get(who))
 
     def promised(self, queue: str) -> int:
         """Callbacks that are owed in this queue."""
@@ -257,6 +261,7 @@ class World:
             table, key, old = self._journal.pop()
             table.undo(key, old)
         self._undoing = False
+        self.overtaken.clear()
         del self._orders[mark.orders :]
         del self._facts[mark.facts :]
 
@@ -377,11 +382,11 @@ class World:
         elif stood is not None:
             self.matcher.unwait(key)
         if old is not None and new is None:
-            del self._promised[old.queue][old.number]
+            del self._promised[old.queue][old.who]
             if not self._promised[old.queue]:
                 del self._promised[old.queue]
         elif new is not None and old is None:
-            self._promised.setdefault(new.queue, {})[new.number] = key
+            self._promised.setdefault(new.queue, {})[new.who] = key
 
     def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
         self._arm("place", key, old, new)
@@ -404,6 +409,9 @@ class World:
                     del self._waiting_for_phone[before]
             if now_wanted:
                 self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
+        ready = [row is not None and row.intent is Intent.READY for row in (old, new)]
+        if ready == [True, False] and any(queue.prefer is not None for queue in self.plan.queues.values()):
+            self.staffing_changed = True  # somebody may be waiting for this agent alone
         was = old is not None and old.intent is not Intent.LOGGED_OUT
         now = new is not None and new.intent is not Intent.LOGGED_OUT
         if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):

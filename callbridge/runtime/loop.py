@@ -32,6 +32,7 @@ from callbridge.core.events import (
     PbxSnapshot,
     PlanChanged,
     PromiseAsked,
+    StoreChanged,
     SwitchTurned,
     Why,
 )
@@ -120,6 +121,7 @@ class Runtime:
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
         self._saved_at = 0.0
+        self._told_degraded = False
 
     # -- in -----------------------------------------------------------------------------------------------------
 
@@ -226,6 +228,7 @@ class Runtime:
         if not self._inbox:  # what waits there happened before now
             self.world.now = max(self.world.now, self._saved_at)
         safe = await self._saver.save(changed, facts)
+        self._tell_store()
         self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
         return safe
 
@@ -258,6 +261,12 @@ class Runtime:
             log.error("deciding about a call raised; set aside", kind=kind, id=key)
             _merge(outcome, self._give_up(kind, key))
         return outcome
+
+    def _tell_store(self) -> None:
+        """The core calls nobody of whom a restart would not know."""
+        if self._saver.degraded is not self._told_degraded:
+            self._told_degraded = self._saver.degraded
+            self.tell(StoreChanged(at=self.clock.now(), safe=not self._saver.degraded))
 
     # -- trouble ------------------------------------------------------------------------------------------------
 
@@ -307,6 +316,9 @@ class Runtime:
         waiting = [call for call in self.world.calls.values() if call.visit is not None and call.segment is None]
         sends = []
         for call in waiting:
+            if call.keeps_promise:  # whom we have called, or not yet: the promise is saved
+                self.lanes.put(HangUp(leg=call.leg))
+                continue
             self.lanes.put(HangUp(leg=call.offer.leg)) if call.offer is not None and not call.offer.nailed else None
             context = self.world.plan.fallback_context
             sends.append(self._perform(LeaveToDialplan(leg=call.leg, context=context, extension=call.entry)))
@@ -351,6 +363,7 @@ class Runtime:
             due = time.monotonic() + TICK
             await asyncio.sleep(TICK)
             self._watcher.degraded(self._saver.degraded)
+            self._tell_store()
             self._watcher.lagged(max(0.0, time.monotonic() - due))
             offset = self.clock.wall_offset()
             if abs(offset - self.world.wall_offset) > 1.0:

@@ -116,6 +116,8 @@ def names(settings: models.Settings) -> Iterator[Name]:
             yield from _of_overflow((*at, "overflow", index), rule)
         if queue.survey is not None:
             yield (*at, "survey"), "survey", queue.survey
+        for tier in (queue.record.tiers or ()) if queue.record is not None else ():
+            yield (*at, "record", "tiers"), "tier", tier
         if queue.callback is not None and queue.callback.calendar is not None:
             yield (*at, "callback", "calendar"), "calendar", queue.callback.calendar
         for key, flow in (queue.keys or {}).items():
@@ -265,7 +267,7 @@ def _unknown_values(settings: models.Settings, document: Document, name: str) ->
     for flow, key, node in nodes:
         if flow != name:
             continue
-        for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent", "greeting"):
+        for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent", "greeting", "number"):
             for value in core.fields_of(getattr(node, field) or ""):
                 if value not in known:
                     yield document.at(("flows", name, "nodes", key, field), f"nothing sets {{{value}}}: it is left out")

@@ -52,7 +52,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
-from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, RepeatCalls, Way
+from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Record, RepeatCalls, Way
 
 
 class Instance(Section):
@@ -242,6 +242,7 @@ class Queue(Ladder):
     callback: Callback | None = None
     reclaim_within: Duration | None = None
     prefer: Prefer | None = None
+    record: Record | None = None
     whisper: FlowMedia | None = None
     read_out: FlowMedia | None = None
     extension: Extension | None = None
@@ -308,7 +309,17 @@ class Outside(Section):
     dial: DialString
 
 
-HandingKeys = Literal["hand_on", "consult", "complete", "return", "conference", "survey"]
+HandingKeys = Literal[
+    "hand_on",
+    "consult",
+    "complete",
+    "return",
+    "conference",
+    "survey",
+    "record",
+    "pause_recording",
+    "resume_recording",
+]
 
 
 class Fallback(Section):

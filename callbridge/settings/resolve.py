@@ -97,6 +97,8 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
         if level.callback is not None:
             given["callback"] = _callback(level.callback)
+        if level.record is not None:
+            given["record"] = _record(level.record)
         if level.prefer is not None:
             given["prefer"] = core.Prefer(level.prefer.lasts, level.prefer.last_agent)
     announced = {}
@@ -175,6 +177,11 @@ def way(to: Way) -> core.Then:
 
 def _callback(given: waiting.Callback) -> core.Callback:
     return core.Callback(**{name: value for name, value in given.model_dump().items() if value is not None})
+
+
+def _record(given: waiting.Record) -> core.Record:
+    tiers = frozenset(given.tiers or ())
+    return core.Record(given.file, given.share, tiers, given.on_demand, given.consent or "")
 
 
 def _overflow(rule: Overflow) -> core.Overflow:

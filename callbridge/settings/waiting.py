@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from callbridge.core.flow import fields_of
 from callbridge.core.plan import First
 from callbridge.settings.journeys import Names, When
 from callbridge.settings.section import Section
@@ -83,6 +85,30 @@ class Callbacks(Section):
 
     numbers: tuple[Pattern, ...] = ()
     do_not_call: tuple[Text, ...] = ()
+
+
+class Record(Section):
+    """What the queue records, and into which file below the PBX's folder ``monitor``."""
+
+    file: Text = "{day}/{queue}/{call}-{part}.wav"
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    tiers: Names | None = None
+    on_demand: bool = False
+    consent: FlowMedia | None = None
+
+    @field_validator("file")
+    @classmethod
+    def _below(cls, value: str) -> str:
+        odd = [name for name in fields_of(value) if name not in ("day", "queue", "agent", "tier", "call", "part")]
+        if odd:
+            raise ValueError(f"nothing is known as {{{odd[0]}}}: day, queue, agent, tier, call, part")
+        parts = value.split("/")
+        plain = all(re.fullmatch(r"[\w.@+{}-]+", part) and part not in (".", "..") for part in parts)
+        if not plain or not re.search(r"\.(wav|WAV|gsm|ulaw|alaw|sln|sln16|g722)$", value):
+            raise ValueError("expected a file below the PBX's folder 'monitor', such as {day}/{queue}/{call}-{part}.wav")
+        if "{call}" not in value or "{part}" not in value:
+            raise ValueError("needs {call} and {part}: else one talk would be written over another")
+        return value
 
 
 class RepeatCalls(Section):

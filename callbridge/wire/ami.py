@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from callbridge.core.events import DeviceChanged, DevicesListed
+from callbridge.core.ids import channel_of
+from callbridge.core.orders import PauseRecording, StartRecording, StopRecording
 
 LINE_LIMIT = 1024
 """Asterisk refuses longer input lines (``main/manager.c``)."""
@@ -63,3 +65,15 @@ def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesL
     """The event of a whole DeviceStateList; its first and last message are no devices and fall out."""
     changes = (device_changed(message, at) for message in messages)
     return DevicesListed(at=at, states={change.phone: change.state for change in changes if change is not None})
+
+
+def recording_action(order: StartRecording | PauseRecording | StopRecording) -> tuple[str, dict[str, str]]:
+    """The action, and its fields. Asterisk finds a channel by its unique id as well as by its name."""
+    channel = {"Channel": channel_of(order.leg)}
+    match order:
+        case StartRecording(file=file):
+            return "MixMonitor", channel | {"File": file}
+        case PauseRecording(paused=paused):
+            return "MixMonitorMute", channel | {"Direction": "both", "State": "1" if paused else "0"}
+        case StopRecording():
+            return "StopMixMonitor", channel

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 
 from callbridge.adapters.calendars import hours
-from callbridge.adapters.callbacks import callbacks
+from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
 from callbridge.adapters.stories import Stories
@@ -70,6 +70,9 @@ class ToyDesk:
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)
+
+    def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
+        return callback_to(self.busy.world, queue, number)
 
     def board(self) -> Board:
         self.looked += 1

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.calendars import hours
-from callbridge.adapters.callbacks import callbacks
+from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
 from callbridge.adapters.store import MemoryStore
@@ -106,6 +106,9 @@ class House:
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)
+
+    def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
+        return callback_to(self.world, queue, number)
 
     def board(self) -> Board:
         return self.views

@@ -73,6 +73,7 @@ CONTRACT = {
     "promises": ("counter", {"queue", "outcome"}),
     "promise_wait_seconds": ("histogram", {"queue"}),
     "callback_attempts": ("counter", {"queue", "result"}),
+    "recordings": ("counter", {"queue", "result"}),
     "repeat_calls": ("counter", {"queue"}),
     "voicemails": ("counter", {"queue"}),
     "lookups": ("counter", {"lookup", "result"}),

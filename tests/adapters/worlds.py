@@ -79,7 +79,7 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
         agents={one.id: one for one in people},
         pbxs=(PBX,),
         outside="PJSIP/{number}@trunk",
-        call_back_to=("X.",),
+        call_back_to=("X.", "+X."),
     )
 
 

@@ -42,13 +42,20 @@ def check_indexes(world: World) -> None:
     promises = world.promises.values()
     standing = {p.id: GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent) for p in promises if p.stands}
     assert {call: group.key for call, group in matcher._group_of.items()} == waiting | standing
-    assert {(p.queue, p.number): p.id for p in promises} == {
+    assert {(p.queue, p.who): p.id for p in promises} == {
         (queue, number): key for queue, known in world._promised.items() for number, key in known.items()
     }
-    assert len({(p.queue, p.number) for p in promises}) == len(promises), "one promise for a number in a queue"
+    assert len({(p.queue, p.who) for p in promises}) == len(promises), "one promise for a number in a queue"
+    assert all(p.deadline is not None for p in promises if not p.call), "every promise goes on, or ends"
+    held = {agent.id: agent.held for agent in agents if agent.held}
+    assert held == {call.held: call.id for call in calls if call.held}, "held for a customer who is being called"
+    assert all(world.calls[key].phase is Phase.DIALLING for key in held.values())
+    assert not world.overtaken
+    assert all(call.leg in world.legs for call in calls if call.phase is Phase.WAITING), "who waits is there"
     assert all(p.call in world.calls for p in promises if p.call), "who keeps a promise is there"
-    keeping = {call.promise: call.id for call in calls if call.promise and call.promise in world.promises}
-    assert all(world.promises[p].call == call for p, call in keeping.items())
+    owed = {call.id: call.owed for call in calls if call.owed in world.promises}
+    assert all(world.promises[owed[key]].call == key for key in owed)
+    assert all(p.call in owed or world.calls[p.call].promise == p.id for p in promises if p.call)
     places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None]
     places += [(p.queue, p.rank, p.id) for p in promises if p.stands]
     for queue in {queue for queue, _, _ in places} | set(world._lines):
@@ -163,7 +170,7 @@ class Books:
         """The facts told add up to the world as it is."""
         calls = world.calls.values()
         assert self.calls == {call.id for call in calls}
-        counted = [call for call in calls if not call.promise]
+        counted = [call for call in calls if not call.keeps_promise]
         assert self.visits == {call.id: call.visit.queue for call in counted if call.visit is not None}
         assert self.offers == {call.id: call.offer.agent for call in calls if call.offer is not None}
         assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}

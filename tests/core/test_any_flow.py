@@ -147,7 +147,7 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
         prefer=Prefer(lasts=3.0),
         reclaim_within=30.0,
     )
-    outside: dict[str, Any] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.",)}
+    outside: dict[str, Any] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")}
     plan = floor(*old, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3}, **outside)
     changed = floor(*new, queues=[support], agents={"amy": answers}, lookups={"crm": 0.3}, **outside)
     toy = stage(plan, {"amy": 2.0 if answers else NEVER, "PJSIP/+44@trunk": there})

@@ -9,7 +9,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.core.call import Phase
-from callbridge.core.events import Ask, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked, Why
+from callbridge.core.events import (
+    AgentAsked,
+    Ask,
+    CallAsk,
+    CallAsked,
+    LegAnswered,
+    PlanChanged,
+    PromiseAsk,
+    PromiseAsked,
+    StoreChanged,
+    Why,
+)
 from callbridge.core.facts import (
     AskRefused,
     CallArrived,
@@ -24,11 +35,13 @@ from callbridge.core.facts import (
 from callbridge.core.flow import Callback as CallbackNode
 from callbridge.core.flow import Goodbye, Voicemail
 from callbridge.core.hours import Calendar
+from callbridge.core.ids import leg_id
+from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Ring, StartMusic, StartRinging, StopRinging
-from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan
+from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
 from tests.core.flows import floor, flow, stage
 from tests.core.story import START, Story, agent, plan, queue
-from tests.core.toy import NEVER, REJECTS, Fault, Toy
+from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
 NUMBER = "+44"
 """Of everybody who calls in stories."""
@@ -39,7 +52,7 @@ TERMS = Callback(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
 def house(terms: Callback = TERMS, *, agents: dict[str, bool] | None = None, **more: object) -> Plan:
     """A queue that a caller leaves for a callback by the key 1."""
     ask = flow({"promise": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": Goodbye(media="sorry")}, "ask")
-    settings: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.",)} | more
+    settings: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")} | more
     support = queue("support", keys={"1": "ask"}, callback=terms)
     return floor(ask, queues=[support], agents=agents or {"amy": False}, **settings)
 
@@ -112,7 +125,9 @@ def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_the
     toy.run(START + 43.0)
     assert rings(toy, "customer")
     assert not rings(toy, "agent")
-    assert toy.calls("bob", entry="support")
+    leg = leg_id("pbx", "bob")
+    toy.channels[leg] = Channel(leg, "PJSIP/trunk-bob", toy.story.now, entry="support")
+    toy.tell(replace(toy.story.arrival("bob"), number="+4499"))
     toy.run(START + 44.5)
     assert not rings(toy, "agent"), "the agent is held for the customer who is being called"
     toy.run(START + 50.0)
@@ -262,7 +277,7 @@ def test_a_number_that_came_onto_the_do_not_call_list_is_not_called() -> None:
     works(toy)
     toy.run(START + 60.0)
     assert ended(toy).outcome == "failed"
-    assert "do-not-call" in ended(toy).reason
+    assert ended(toy).reason == "do_not_call"
     assert not rings(toy, "customer")
 
 
@@ -403,7 +418,7 @@ def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
 def test_a_message_may_be_a_task_to_call_back() -> None:
     leave = flow({"leave": Voicemail(queue="support", media="", next="bye", callback=True)}, "leave")
     support = queue("support", callback=TERMS)
-    toy = stage(floor(leave, queues=[support], agents={"amy": False}, outside="PJSIP/{number}@trunk", call_back_to=("X.",)))
+    toy = stage(floor(leave, queues=[support], agents={"amy": False}, outside="PJSIP/{number}@trunk", call_back_to=("X.", "+X.")))
     toy.message = 8.0
     leg = toy.calls("ann", entry="leave")
     toy.run(START + 12.0)
@@ -494,3 +509,183 @@ def test_a_kind_of_order_that_always_fails_never_makes_orders_without_end(first:
 @pytest.mark.parametrize("first", list(First))
 def test_whenever_everybody_hangs_up_the_promise_ends(first: First, at: float) -> None:
     assert_over(day(first, at))
+
+
+# -- whatever people ask meanwhile ------------------------------------------------------------------------------------
+
+
+MOMENTS = [0.5, 1.02, 1.5, 2.02, 2.04, 2.5, 5.0]
+"""The agent's phone rings; is answered; the customer's phone rings; is answered; both talk."""
+
+
+def asking(first: First, connect: Connect = Connect.RING, **picks_up: float) -> Toy:
+    made = house(replace(TERMS, first=first, greeting="hello"), agents={"amy": False})
+    made = replace(made, agents={"amy": replace(made.agents["amy"], connect=connect)})
+    story = Story(made)
+    toy = Toy(story, {"amy": 1.0} | picks_up)
+    toy.tell(AgentAsked(at=story.now, agent="amy", ask=Ask.LOGIN))
+    toy.run(START + 3.0)
+    toy.tell(asks(story))
+    return toy
+
+
+def finish(toy: Toy) -> None:
+    for _ in range(60):
+        toy.run(toy.story.now + 100.0)
+        for leg in list(toy.channels):
+            if toy.story.world.legs.get(leg) is None or toy.story.world.legs[leg].role is not Role.SESSION:
+                toy.hangs_up(leg)
+
+
+@pytest.mark.parametrize("connect", [Connect.RING, Connect.NAILED_UP])
+@pytest.mark.parametrize("ask", list(Ask))
+@pytest.mark.parametrize("first", list(First))
+def test_whatever_the_agent_asks_meanwhile(first: First, ask: Ask, connect: Connect) -> None:
+    for moment in MOMENTS:
+        toy = asking(first, connect)
+        toy.run(START + 3.0 + moment)
+        toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=ask, phone="PJSIP/9" if ask is Ask.LOGIN else ""))
+        finish(toy)
+        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.calls.rows(), moment
+        rung = [type(order) for order in toy.obeyed if isinstance(order, StartRinging | StopRinging)]
+        assert rung.count(StartRinging) <= rung.count(StopRinging), (moment, "an agent who stays hears no ringing for ever")
+
+
+@pytest.mark.parametrize("ask", list(CallAsk))
+@pytest.mark.parametrize("first", list(First))
+def test_whatever_is_asked_about_the_call_meanwhile(first: First, ask: CallAsk) -> None:
+    for moment in MOMENTS:
+        toy = asking(first, Connect.NAILED_UP)
+        toy.run(START + 3.0 + moment)
+        for call in list(toy.story.world.calls.rows()):
+            to = ToQueue("support") if ask is CallAsk.MOVE else ToAgent("amy")
+            toy.tell(CallAsked(at=toy.story.now, call=call, ask=ask, to=to, phone="PJSIP/8", by="boss"))
+        finish(toy)
+        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.calls.rows(), moment
+
+
+CHANGES: dict[str, Callable[[Plan], Plan]] = REFUSED | {
+    "agent dismissed": lambda made: replace(made, agents={}),
+    "queue removed": lambda made: replace(made, queues={"other": queue("other")}, entries={}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("first", list(First))
+def test_whatever_a_reload_changes_meanwhile(first: First, change: str) -> None:
+    for moment in MOMENTS:
+        toy = asking(first)
+        toy.run(START + 3.0 + moment)
+        before = len(rings(toy, "customer"))
+        toy.tell(PlanChanged(at=toy.story.now, plan=CHANGES[change](toy.story.world.plan)))
+        finish(toy)
+        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.calls.rows(), moment
+        if change in REFUSED and change not in ("full", "no way out", "do not call"):
+            assert len(rings(toy, "customer")) == before, (moment, "nobody is called against the rules of now")
+
+
+@pytest.mark.parametrize("moment", MOMENTS[:4])
+@pytest.mark.parametrize("first", list(First))
+def test_a_customer_who_calls_meanwhile_is_called_no_more(first: First, moment: float) -> None:
+    toy = asking(first, amy=2.0)
+    toy.run(START + 3.0 + moment)
+    called = len(rings(toy, "customer"))
+    leg = leg_id("pbx", "again")
+    toy.channels[leg] = Channel(leg, "PJSIP/trunk-again", toy.story.now, entry="support")
+    toy.tell(replace(toy.story.arrival("again"), number="+4412"))
+    toy.run(toy.story.now + 30.0)
+    there = moment > 1.0 and first is First.CUSTOMER
+    assert len(rings(toy, "customer")) == called
+    if not there:
+        assert (ended(toy).outcome, ended(toy).reason) == ("kept", "called_again")
+    finish(toy)
+    assert not toy.story.world.promises.rows()
+
+
+def test_a_customer_on_the_line_whom_nobody_serves_is_not_held_for_ever() -> None:
+    toy = asking(First.CUSTOMER, amy=NEVER)
+    toy.run(START + 100.0)
+    assert tries(toy)[0][1] == "abandoned"
+    assert toy.longest_silence < 0.1
+    finish(toy)
+    assert not toy.story.world.calls.rows()
+
+
+def test_after_the_talk_it_is_a_call_like_any_other() -> None:
+    toy = asking(First.AGENT)
+    toy.run(START + 8.0)
+    (call,) = toy.story.world.calls.values()
+    toy.tell(CallAsked(at=toy.story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToQueue("support"), by="amy"))
+    assert len(toy.story.all_told(VisitBegan)) == 1
+    assert toy.story.tally().offered == 1
+
+
+def test_an_order_unsent_that_is_heard_late_loses_no_promise() -> None:
+    story = keeping()
+    (ring,) = story.all_sent(Ring)[-1:]
+    story.gone(story.all_sent(Ring)[-2].leg)
+    story.fails(ring, Why.UNSENT)
+    (promise,) = story.world.promises.values()
+    assert (promise.attempts, promise.call) == (0, "")
+    assert not story.world.calls.rows()
+
+
+def test_nobody_is_called_while_nothing_can_be_saved() -> None:
+    story = Story(house(agents={"amy": True}))
+    story.happens(StoreChanged(at=story.now, safe=False))
+    story.happens(asks(story))
+    story.wait(60.0)
+    assert not story.all_sent(Ring)
+    story.happens(StoreChanged(at=story.now, safe=True))
+    story.wait(6.0)
+    assert story.state("amy") == "ringing"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "number", "allowed"),
+    [
+        (("NXXNXXXXXX",), "+8812345678", False),
+        (("NXXNXXXXXX",), "008812345678", False),
+        (("+44N.",), "+44 (0)20 7946-1234", True),
+        (("0N.",), "020 7946 1234", True),
+        (("0N.",), "+442079461234", False),
+    ],
+)
+def test_what_is_dialled_is_what_has_the_pattern(patterns: tuple[str, ...], number: str, allowed: bool) -> None:
+    story = Story(house(agents={"amy": True}, call_back_to=patterns, country_code="44"))
+    story.happens(asks(story, number=number))
+    (*_,) = promised_numbers = [promise.number for promise in story.world.promises.values()]
+    assert bool(promised_numbers) is allowed
+    assert all(set(each) <= set("+0123456789") for each in promised_numbers)
+
+
+@pytest.mark.parametrize("number", ["+442079461234", "00442079461234", "442079461234", "02079461234", "+44 20 7946 1234"])
+def test_do_not_call_knows_every_spelling(number: str) -> None:
+    listed = frozenset({"+442079461234"})
+    story = Story(house(agents={"amy": True}, do_not_call=listed, country_code="44"))
+    story.happens(asks(story, number=number))
+    assert not story.world.promises.rows()
+
+
+def test_an_agreed_time_outlives_a_caller_who_gives_up() -> None:
+    story = Story(house(agents={"amy": False}))
+    story.happens(asks(story, number="+44", not_before=story.now + 3000.0))
+    leg = story.caller()
+    story.wait(10.0)
+    story.gone(leg)
+    (promise,) = story.world.promises.values()
+    assert promise.rests_until == pytest.approx(START + 3000.0)
+
+
+def test_a_promise_whose_call_is_in_no_book_goes_on() -> None:
+    toy = promised(house())
+    (promise,) = toy.story.world.promises.values()
+    toy.story.world.promises.put(promise.id, replace(promise, call="gone", deadline=None))
+    toy.story.world._journal.clear()
+    toy.reconnect()
+    (promise,) = toy.story.world.promises.values()
+    assert promise.call == ""
+    assert promise.deadline is not None

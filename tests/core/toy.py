@@ -45,14 +45,17 @@ from callbridge.core.orders import (
     LeaveToDialplan,
     LookUp,
     Order,
+    PauseRecording,
     Play,
     Probe,
     Record,
     Ring,
     StartMusic,
+    StartRecording,
     StartRinging,
     StopMusic,
     StopPlaying,
+    StopRecording,
     StopRinging,
     Subscribe,
 )
@@ -260,7 +263,7 @@ class Toy:
             case LeaveToDialplan(leg=leg):
                 del self.channels[leg]
                 self.soon(lambda at: LegMoved(at=at, leg=leg))
-            case StartRinging() | StopRinging() | Subscribe():
+            case StartRinging() | StopRinging() | Subscribe() | StartRecording() | PauseRecording() | StopRecording():
                 pass
 
     def _play(self, order: Play) -> None:

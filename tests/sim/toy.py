@@ -43,15 +43,18 @@ from callbridge.core.orders import (
     LeaveToDialplan,
     LookUp,
     Order,
+    PauseRecording,
     Play,
     Probe,
     Record,
     Ring,
     Snoop,
     StartMusic,
+    StartRecording,
     StartRinging,
     StopMusic,
     StopPlaying,
+    StopRecording,
     StopRinging,
     Subscribe,
 )
@@ -322,6 +325,8 @@ class ToyPbx:
             case InspectPhone(phone=phone):
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
+            case StartRecording() | PauseRecording() | StopRecording():
+                return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
             case _:

@@ -33,6 +33,9 @@ class Desk(Protocol):
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed, in the order in which they will be kept."""
 
+    def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
+        """The callback that this number is owed in this queue."""
+
     def board(self) -> Board: ...
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:

@@ -260,13 +260,11 @@ class _Site:
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
-        before = {row["id"] for row in self._desk.callbacks()}
         asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.MAKE, by=caller().by, **body.model_dump())
         _check(await self._desk.ask(asked), queue=body.queue)
-        rows = [row for row in self._desk.callbacks() if row["queue"] == body.queue]
-        made = next((row for row in rows if row["id"] not in before), None)
+        made = self._desk.callback_to(body.queue, body.number)
         if made is None:
-            raise Problem(409, "this number is owed a callback in this queue already", queue=body.queue)
+            raise Problem(409, "the callback is over already", queue=body.queue)
         return web.json_response(made)
 
     async def cancel_callback(self, request: web.Request) -> web.Response:

@@ -18,15 +18,18 @@ from callbridge.core.orders import (
     LeaveToDialplan,
     LookUp,
     Order,
+    PauseRecording,
     Play,
     Probe,
     Record,
     Ring,
     Snoop,
     StartMusic,
+    StartRecording,
     StartRinging,
     StopMusic,
     StopPlaying,
+    StopRecording,
     StopRinging,
     Subscribe,
 )
@@ -114,8 +117,8 @@ def requests(
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); its endpoint ends at the second slash.
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
-        case LookUp():
-            return ()  # not for a PBX
+        case LookUp() | StartRecording() | PauseRecording() | StopRecording():
+            return ()  # not by ARI
         case _:
             assert_never(order)
 

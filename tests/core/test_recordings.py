@@ -1,0 +1,164 @@
+"""Recordings: a file for each agent's share, by queue, tier, share or on demand; what fails is told and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from callbridge.core.call import Recording
+from callbridge.core.events import Ask, CallAsk, CallAsked, LegAnswered, Why
+from callbridge.core.facts import AskRefused, CallRecorded, RecordingFailed, TalkEnded
+from callbridge.core.flow import IntoQueue, Set
+from callbridge.core.orders import PauseRecording, Play, StartRecording, StopRecording
+from callbridge.core.plan import Record, ToAgent
+from tests.core.flows import floor, flow
+from tests.core.story import DAY, Story, agent, one_queue, queue
+
+NO = flow({"no": Set(next="in", values={"record": "no"}), "in": IntoQueue(queue="support")}, "no")
+PLAIN = Record()
+
+
+def talking(record: Record | None = PLAIN, tier: str = "standard") -> Story:
+    story = one_queue(agent("amy"), agent("ben", login=False), record=record)
+    story.talk(tier=tier)
+    return story
+
+
+def ask(story: Story, what: CallAsk, by: str = "amy") -> None:
+    (call,) = story.world.calls
+    story.happens(CallAsked(at=story.now, call=call, ask=what, by=by))
+
+
+def recording(story: Story) -> Recording | None:
+    (call,) = story.world.calls.values()
+    return call.segment.recording if call.segment is not None else None
+
+
+def test_a_talk_is_recorded_from_its_first_moment_into_a_file_of_its_own() -> None:
+    story = talking()
+    (start,) = story.all_sent(StartRecording)
+    (call,) = story.world.calls.values()
+    assert (start.leg, start.file) == (call.leg, f"{DAY}/support/{call.id}-1.wav")
+    story.wait(10.0)
+    story.gone(call.segment.leg)  # type: ignore[union-attr]
+    recorded = story.fact(CallRecorded)
+    assert (recorded.file, recorded.lasted, recorded.paused, recorded.agent) == (start.file, 10.0, 0.0, "amy")
+    assert story.facts.index(recorded) < story.facts.index(story.fact(TalkEnded))
+    assert [order.leg for order in story.all_sent(StopRecording)] == [call.leg]
+
+
+def test_a_caller_who_hung_up_needs_no_stop() -> None:
+    story = talking()
+    (call,) = story.world.calls.values()
+    story.gone(call.leg)
+    assert story.all_told(CallRecorded)
+    assert not story.all_sent(StopRecording)
+
+
+def test_the_next_agent_has_a_file_of_its_own() -> None:
+    story = talking()
+    story.ask("ben", Ask.LOGIN)
+    (call,) = story.world.calls.values()
+    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("ben"), by="amy"))
+    story.connect(story.ring().leg)
+    files = [order.file for order in story.all_sent(StartRecording)]
+    assert [file.rsplit("-", 1)[1] for file in files] == ["1.wav", "2.wav"]
+
+
+@pytest.mark.parametrize(
+    ("record", "tier", "wanted"),
+    [
+        (None, "standard", False),
+        (Record(on_demand=True), "standard", False),
+        (Record(tiers=frozenset({"diamond"})), "standard", False),
+        (Record(tiers=frozenset({"diamond"})), "diamond", True),
+        (Record(share=1e-9), "standard", False),
+    ],
+)
+def test_who_is_recorded(record: Record | None, tier: str, wanted: bool) -> None:
+    assert bool(talking(record, tier).all_sent(StartRecording)) is wanted
+
+
+def test_whoever_does_not_want_it_is_not_recorded() -> None:
+    story = Story(floor(NO, queues=[queue("support", record=Record(consent="sound:recorded"))]))
+    story.caller(entry="no")
+    story.wait(0.0)
+    story.connect(story.ring().leg)
+    assert not story.all_sent(StartRecording)
+    assert not story.all_sent(Play)
+    ask(story, CallAsk.RECORD)
+    assert story.fact(AskRefused).reason == "the caller does not want to be recorded"
+
+
+def test_the_caller_is_told_before() -> None:
+    story = one_queue(agent("amy"), record=Record(consent="sound:recorded"), read_out="sound:agent")
+    story.caller()
+    story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
+    assert story.only(Play).media == "sound:recorded,sound:agent"
+
+
+def test_on_demand_pause_and_going_on() -> None:
+    story = talking(Record(on_demand=True))
+    story.wait(5.0)
+    ask(story, CallAsk.RECORD)
+    assert story.only(StartRecording).file.endswith("-1.wav")
+    story.wait(4.0)
+    ask(story, CallAsk.PAUSE_RECORDING)
+    assert story.only(PauseRecording).paused
+    story.wait(3.0)
+    ask(story, CallAsk.RESUME_RECORDING)
+    assert not story.only(PauseRecording).paused
+    story.wait(2.0)
+    ask(story, CallAsk.PAUSE_RECORDING)
+    story.wait(1.0)
+    (call,) = story.world.calls.values()
+    story.gone(call.leg)
+    (recorded,) = story.all_told(CallRecorded)
+    assert (recorded.lasted, recorded.paused) == (10.0, 4.0)
+
+
+REFUSALS: Mapping[CallAsk, str] = {
+    CallAsk.RECORD: "the talk is being recorded already",
+    CallAsk.RESUME_RECORDING: "the recording is not paused",
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_what_makes_no_sense_is_refused(what: CallAsk) -> None:
+    story = talking()
+    ask(story, what)
+    assert story.fact(AskRefused).reason == REFUSALS[what]
+
+
+@pytest.mark.parametrize("what", [CallAsk.PAUSE_RECORDING, CallAsk.RESUME_RECORDING, CallAsk.RECORD])
+def test_where_nothing_is_recorded_there_is_nothing_to_pause(what: CallAsk) -> None:
+    story = talking(None)
+    ask(story, what)
+    assert story.all_told(AskRefused)
+    waiting = one_queue(agent("amy", login=False))
+    waiting.caller()
+    ask(waiting, what, by="")
+    assert waiting.fact(AskRefused).reason == "no agent talks to the caller"
+
+
+@pytest.mark.parametrize("why", list(Why))
+def test_a_recording_that_fails_is_an_alert_and_no_failure_of_the_call(why: Why) -> None:
+    story = talking()
+    story.fails(story.all_sent(StartRecording)[0], why)
+    failed = story.fact(RecordingFailed)
+    assert failed.why.startswith(why)
+    assert story.state("amy") == "talking"
+    assert recording(story) is None
+    (call,) = story.world.calls.values()
+    story.gone(call.leg)
+    assert not story.all_told(CallRecorded)
+
+
+def test_a_pause_that_fails_is_an_alert_too() -> None:
+    story = talking()
+    ask(story, CallAsk.PAUSE_RECORDING)
+    story.fails(story.only(PauseRecording))
+    assert story.fact(RecordingFailed).why.startswith("pausing failed")
+    assert recording(story) is not None
+    assert recording(story).paused_since is None  # type: ignore[union-attr]
