@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -98,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     _config(flows)
     flows.set_defaults(run=_flows, parser=flows)
 
+    prompts = commands.add_parser("prompts", help="make sounds of the configuration's texts, only of what changed")
+    _config(prompts)
+    prompts.add_argument(
+        "--check", action="store_true", help="only say what is missing or to be made; exit code 1 if anything is"
+    )
+    prompts.add_argument("--all", action="store_true", help="make all of them anew")
+    prompts.set_defaults(run=_prompts)
+
     talking.add(commands)
     return parser
 
@@ -159,6 +168,23 @@ def _flows(options: argparse.Namespace) -> int:
         return FAILED
     print(mermaid(flows[options.flow]))
     return DONE
+
+
+def _prompts(options: argparse.Namespace) -> int:
+    from callbridge.speech import prompts
+
+    settings = load(options.config)
+    if settings.speech is None:
+        print("callbridge: the configuration has no section 'speech:'", file=sys.stderr)
+        return FAILED
+    counts: Counter[str] = Counter()
+    for prompt in prompts(settings, make=not options.check, anew=options.all):
+        counts[prompt.state] += 1
+        if prompt.state != "unchanged":
+            where = f"{prompt.language}/{prompt.name}" if prompt.language else prompt.name
+            print(printable(f"{prompt.state}: {where}" + (f": {prompt.why}" if prompt.why else "")), flush=True)
+    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "there are no texts")
+    return FAILED if counts["failed"] or counts["missing"] or counts["stale"] else DONE
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from callbridge.conf_files import read_conf
@@ -16,6 +15,7 @@ from callbridge.doctor import rules
 from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.doctor.ari import AriSession, AriTrouble
 from callbridge.doctor.findings import Finding, fault, ok, unseen, warning
+from callbridge.settings.media import sounds
 from callbridge.settings.models import Pbx, Settings
 from callbridge.wire.asterisk_conf import Conf, Entry, Section
 
@@ -92,7 +92,7 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
     async for finding in _phones(ari, patient):
         yield finding
-    async for finding in _beep(ari, patient.settings):
+    async for finding in _sounds(ari, patient.settings):
         yield finding
 
 
@@ -165,16 +165,15 @@ async def _phones(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
 
 
-async def _beep(ari: AriSession, settings: Settings) -> AsyncIterator[Finding]:
-    """The beep, when somebody is nailed up."""
-    scheme, _, name = settings.beep.partition(":")
-    if scheme != "sound" or not any(agent.connect == "nailed_up" for agent in settings.agents.values()):
+async def _sounds(ari: AriSession, settings: Settings) -> AsyncIterator[Finding]:
+    """Is every sound that the configuration plays in the PBX? Files with a whole path are not listed by it."""
+    status, listed = await ari.get("/sounds")
+    if status != 200 or not isinstance(listed, list):
+        yield unseen("sounds", f"ARI does not list them ({status})", "modules.conf: load = res_ari_sounds.so")
         return
-    status, body = await ari.get(f"/sounds/{quote(name, safe='')}")
-    if status == 404 and isinstance(body, dict) and "ound" in str(body.get("message")):
-        yield warning(
-            "beep", f"there is no sound {name!r}: nailed-up agents would get calls without a beep", "install it, or set beep"
-        )
+    known = {str(each.get("id")) for each in listed if isinstance(each, dict)}
+    for finding in rules.sounds(sounds(settings.plan()), known):
+        yield finding
 
 
 # -- AMI ------------------------------------------------------------------------------------------------------------
@@ -190,7 +189,9 @@ async def _ami(ami: AmiSession, patient: Patient, confs: dict[str, Conf]) -> Asy
         return
     yield ok("ami user", f"{user} may log in ({ami.banner})")
     allowed = await _allowed(ami)
-    for finding in rules.actions(allowed) if allowed is not None else [unseen("ami rights", "AMI does not list our rights")]:
+    records = any(queue.record is not None for queue in patient.settings.plan().queues.values())
+    unknown = [unseen("ami rights", "AMI does not list our rights")]
+    for finding in rules.actions(allowed, records=records) if allowed is not None else unknown:
         yield finding
     for each in (_states, _clock, _contexts, _fallback_queue):
         async for finding in each(ami, patient):

@@ -111,13 +111,19 @@ def modules(running: Collection[str]) -> Iterator[Finding]:
         yield ok("modules", f"all {len(MODULES)} that are needed are loaded")
 
 
-def actions(allowed: Collection[str]) -> Iterator[Finding]:
-    """``allowed``: names of the AMI actions that our user may use, as ListCommands gives them."""
+def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Finding]:
+    """``allowed``: names of the AMI actions that our user may use, as ListCommands gives them; ``records``: some queue's
+    talks are recorded, which needs the right ``system``."""
     known = {name.lower() for name in allowed}
     missing = [name for name in HELPFUL_ACTIONS if name.lower() not in known]
     for name in missing:
         yield warning("ami rights", f"{name} is refused: {HELPFUL_ACTIONS[name]}", "manager.conf: write = reporting,agent")
+    if records and "mixmonitor" not in known:
+        todo = "manager.conf: write = reporting,agent,call,system, and module app_mixmonitor"
+        yield fault("ami rights", "MixMonitor is refused: no talk would be recorded", todo)
     dangerous = {right for name, right in DANGEROUS_ACTIONS.items() if name.lower() in known}
+    if records:
+        dangerous.discard("system")
     if dangerous:
         said = f"the user may do what callbridge never does: {', '.join(sorted(dangerous))}"
         yield warning("ami rights", said, "manager.conf: write = reporting,agent is enough; who has the secret has these rights")
@@ -126,6 +132,21 @@ def actions(allowed: Collection[str]) -> Iterator[Finding]:
 
 
 # -- who else is there ----------------------------------------------------------------------------------------------
+
+
+MOST_SOUNDS = 10
+
+
+def sounds(used: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[Finding]:
+    """``used``: where each sound is played, and its name."""
+    missing = {name: where for where, name in used if name not in known and not name.startswith("/")}
+    for name, where in sorted(missing.items())[:MOST_SOUNDS]:
+        todo = "`callbridge prompts` makes it" if name.startswith("callbridge/") else "install it, or play another"
+        yield warning("sounds", f"the PBX has no sound {name!r}, which {where} plays: nothing is heard there", todo)
+    if len(missing) > MOST_SOUNDS:
+        yield warning("sounds", f"and {len(missing) - MOST_SOUNDS} more", "see above")
+    if not missing:
+        yield ok("sounds", "every sound that is played is there")
 
 
 def applications(listed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

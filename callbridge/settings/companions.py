@@ -17,6 +17,10 @@ def anchor_files(document: Document) -> None:
     for section in ("pbx", "http", "webhooks", "agents", "lookups"):
         _read_secrets(document, (section,), document.values.get(section))
     _read_numbers(document)
+    speech = document.values.get("speech")
+    folder = speech.get("folder") if isinstance(speech, dict) else None
+    if isinstance(speech, dict) and isinstance(folder, str) and folder:
+        speech["folder"] = str(_beside(document, ("speech", "folder"), folder))
     lookups = document.values.get("lookups")
     for lookup_name, lookup in lookups.items() if isinstance(lookups, dict) else ():
         file = lookup.get("csv") if isinstance(lookup, dict) else None

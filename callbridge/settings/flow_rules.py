@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator, Mapping
 
 from callbridge.core import flow as core
@@ -10,7 +11,9 @@ from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.journeys import Node, When
+from callbridge.settings.media import sounds
 from callbridge.settings.resolve import queue_plan
+from callbridge.settings.speech import OURS
 from callbridge.settings.values import RESERVED_VALUES
 from callbridge.settings.waiting import Overflow, Way
 
@@ -84,7 +87,8 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Flows that are hardly meant so."""
+    """Flows that are hardly meant so, and prompts that nobody can hear."""
+    yield from _unspoken(settings, document)
     for name, flow in settings.flows.items():
         nodes = _made(flow.nodes)
         if len(nodes) < len(flow.nodes):
@@ -255,6 +259,32 @@ def _circle_from(
             stack.append((place, True))
             stack += [(to, False) for to in ways.get(place, ())]
     return []
+
+
+def _unspoken(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Texts that are played and have no words; sounds that are in no folder that we can see."""
+    texts = settings.speech.texts if settings.speech is not None else {}
+    folder = settings.speech.folder if settings.speech is not None else None
+    looked: set[str] = set()
+    for where, name in sounds(settings.plan()):
+        if name in looked:
+            continue
+        looked.add(name)
+        if name.startswith(OURS):
+            if name.removeprefix(OURS) not in texts:
+                yield document.at(("speech", "texts"), f"no words for {name!r}, which {where} plays")
+        elif folder is not None and folder.is_dir() and not name.startswith("/") and not _is_there(folder, name, settings):
+            hint = "or another folder than speech.folder has it"
+            yield document.at(("speech", "folder"), f"no sound {name!r}, which {where} plays", hint)
+
+
+def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> bool:
+    """In the folder itself, or in one of the languages'."""
+    places = [folder, *(folder / language for language in (settings.speech.voices if settings.speech is not None else ()))]
+    try:
+        return any(next(place.glob(f"{name}.*"), None) is not None for place in places)
+    except (OSError, ValueError, NotImplementedError):
+        return True
 
 
 def _unknown_values(settings: models.Settings, document: Document, name: str) -> Iterator[Fault]:

@@ -24,6 +24,7 @@ from callbridge.settings.faults import Fault
 from callbridge.settings.journeys import Flow
 from callbridge.settings.other_systems import Lookup
 from callbridge.settings.section import Section
+from callbridge.settings.speech import Speech
 from callbridge.settings.surveys import Survey
 from callbridge.settings.values import (
     AriName,
@@ -367,6 +368,7 @@ class Settings(Section):
     calendars: dict[Name, Calendar] = {}
     lookups: dict[Name, Lookup] = {}
     surveys: dict[Name, Survey] = {}
+    speech: Speech | None = None
     callbacks: Callbacks = Callbacks()
     repeat_calls: Annotated[RepeatCalls | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     agents: dict[Name, Agent] = {}

@@ -156,7 +156,7 @@ def _manager(plan: Plan) -> str:
         f"[general]\nenabled=yes\nwebenabled=no\nbindaddr={PBX_HOST}\nport={plan.ami_port}\n\n"
         f"[{plan.ami.name}]\nsecret={plan.ami.secret}\n"
         f"deny=0.0.0.0/0.0.0.0\npermit={PBX_HOST}/255.255.255.255\n"
-        "read=system,call,agent,user\nwrite=reporting,agent,call,system\nwritetimeout=5000\n"
+        "read=system,call,agent,user\nwrite=reporting,agent,call\nwritetimeout=5000\n"
         "eventfilter=Event: DeviceStateChange\n"
     )
 

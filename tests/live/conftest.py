@@ -40,7 +40,10 @@ async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     if not build.is_built(version):
         missing = f"Asterisk {version} is not built: run `python -m tests.lab.build`"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    async with Pbx(version, phones=PHONES, extra={"extensions.conf": DIALPLAN}, verbose=3) as running:
+    extra = {"extensions.conf": DIALPLAN}
+    if getattr(request.module, "RECORDS", False):
+        extra["manager.conf"] = "[callbridge](+)\nwrite=reporting,agent,call,system\n"
+    async with Pbx(version, phones=PHONES, extra=extra, verbose=3) as running:
         yield running
 
 

@@ -16,6 +16,8 @@ from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
+RECORDS = True
+"""This module's AMI user may start MixMonitor."""
 ON_16 = {
     "test_both_are_told_and_then_talk",
     "test_a_mobile_phone_takes_a_call_by_a_key",

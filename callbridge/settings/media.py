@@ -1,0 +1,59 @@
+"""Every sound that a configuration plays, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.core.flow import Collect, Flow, Goodbye, Menu, Play, Voicemail, fields_of
+from callbridge.core.plan import Connect, Plan, QueuePlan
+
+Used = tuple[str, str]
+"""Where, and the sound's name in the PBX."""
+
+
+def sounds(plan: Plan) -> Iterator[Used]:
+    """Sounds by name; what depends on a value, and media that are no sounds, are left out. A sound may come more than once."""
+    for where, media in _media(plan):
+        for part in media.split(","):
+            scheme, _, name = part.partition(":")
+            if scheme == "sound" and name and not fields_of(part):
+                yield where, name
+
+
+def _media(plan: Plan) -> Iterator[Used]:
+    for flow in plan.flows.values():
+        yield from _of_flow(flow)
+    for queue in plan.queues.values():
+        yield from _of_queue(queue)
+    if any(agent.connect is Connect.NAILED_UP for agent in plan.agents.values()):
+        yield "beep", plan.beep
+    if any(agent.confirm for agent in plan.agents.values()):
+        yield "prompts.confirm", plan.prompts.confirm
+
+
+def _of_flow(flow: Flow) -> Iterator[Used]:
+    for name, node in flow.nodes.items():
+        at = f"{flow.name}/{name}"
+        if isinstance(node, Play | Menu | Collect | Goodbye | Voicemail):
+            yield at, node.media
+        if isinstance(node, Menu | Collect):
+            yield at, node.wrong
+            yield at, node.silent
+        if isinstance(node, Collect):
+            yield at, node.read_back
+
+
+def _of_queue(queue: QueuePlan) -> Iterator[Used]:
+    announced = queue.announcements
+    for what, media in (
+        ("greeting", announced.greeting),
+        ("position", announced.position),
+        ("wait", announced.wait),
+        ("busy", announced.busy),
+        *(("periodic", each) for each in announced.periodic),
+        ("whisper", queue.whisper),
+        ("read_out", queue.read_out),
+        ("record.consent", queue.record.consent if queue.record is not None else ""),
+        ("callback.greeting", queue.callback.greeting if queue.callback is not None else ""),
+    ):
+        yield f"queues.{queue.name}.{what}", media

@@ -1,0 +1,51 @@
+"""The shape of spoken texts: what the configuration says in words, and the operator's command that makes sounds of them."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from callbridge.settings.section import Section
+from callbridge.settings.values import Language, Text
+
+OURS = "callbridge/"
+"""The folder of the PBX's sounds in which ours are: ``play: callbridge/welcome``."""
+
+
+def _words(value: object) -> object:
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+def _said(value: object) -> object:
+    """Spaces and line breaks of YAML do not matter."""
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Said = Annotated[str, BeforeValidator(_said), Field(min_length=1, max_length=2000)]
+
+
+class Speech(Section):
+    """``texts`` by name and language; ``voices`` are the languages, and what ``command`` calls them. ``folder`` is the PBX's
+    folder of sounds."""
+
+    folder: pathlib.Path
+    command: Annotated[tuple[Text, ...], BeforeValidator(_words)] = ("espeak-ng", "-v", "{voice}", "-w", "{file}", "{text}")
+    voices: dict[Language, Text]
+    texts: dict[Name, dict[Language, Said]] = {}
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        words = " ".join(self.command)
+        missing = [field for field in ("{file}", "{text}") if field not in words]
+        if missing:
+            raise ValueError(f"command: needs {' and '.join(missing)}: where the sound goes, and what is said")
+        odd = [(name, language) for name, said in self.texts.items() for language in said if language not in self.voices]
+        if odd:
+            raise ValueError(f"texts: {odd[0][0]}: no voice speaks {odd[0][1]!r} (voices: {', '.join(self.voices)})")
+        if not self.voices:
+            raise ValueError("voices: at least one language, such as {en: en-gb}")
+        return self

@@ -1,0 +1,150 @@
+"""Texts become sounds by the operator's command: only what changed, and what is missing is said."""
+
+from __future__ import annotations
+
+import json
+import stat
+import wave
+from array import array
+from itertools import pairwise
+from math import pi, sin
+from pathlib import Path
+
+import pytest
+
+from callbridge.cli import main
+from callbridge.settings import load
+from callbridge.speech import RATE, telephone
+from tests.settings.conftest import RIGHT
+
+SPEAKER = """\
+#!/usr/bin/env python3
+import sys, wave
+voice, file, text = sys.argv[1:]
+if text == "fail": sys.exit("no voice today")
+if text == "nothing": sys.exit(0)
+with open(sys.argv[0] + ".log", "a") as log: print(voice, text, file=log)
+with wave.open(file, "wb") as out:
+    out.setnchannels(2); out.setsampwidth(2); out.setframerate(22050)
+    out.writeframes(b"\\x10\\x20\\x00\\x00" * 22050)
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A speaker of a second of sound for every text, and a configuration that plays two prompts."""
+    speaker = tmp_path / "speak"
+    speaker.write_text(SPEAKER)
+    speaker.chmod(0o755)
+    write(tmp_path, welcome={"en": "Welcome", "zh": "欢迎 光临"}, bye={"en": "Good bye", "zh": "再见"})
+    return tmp_path
+
+
+def write(house: Path, command: str = "", **texts: dict[str, str]) -> None:
+    flow = "flows: {door: {nodes: {a: {play: callbridge/welcome, next: b}, b: {goodbye: callbridge/bye}}}}\n"
+    speech = {
+        "folder": "sounds",
+        "command": command or f"{house}/speak {{voice}} {{file}} {{text}}",
+        "voices": {"en": "en-gb", "zh": "cmn"},
+        "texts": texts,
+    }
+    entries = "entries:\n  help: {queue: support}\n"
+    text = RIGHT.replace(entries, entries + "  door: {flow: door}\n" + flow)
+    (house / "cb.yaml").write_text(text + "speech: " + json.dumps(speech, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def run(house: Path, *options: str) -> int:
+    return main(["prompts", "-c", str(house / "cb.yaml"), *options])
+
+
+def spoken(house: Path) -> list[str]:
+    log = house / "speak.log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def test_every_text_is_spoken_in_every_language_as_telephones_have_it(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(house) == 0
+    assert sorted(spoken(house)) == ["cmn 再见", "cmn 欢迎 光临", "en-gb Good bye", "en-gb Welcome"]
+    path = house / "sounds" / "zh" / "callbridge" / "welcome.wav"
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, RATE)
+        assert abs(file.getnframes() - RATE) < 5
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert "4 made" in capsys.readouterr().out
+
+
+def test_only_what_changed_is_made_again(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(house)
+    assert run(house) == 0
+    assert len(spoken(house)) == 4
+    write(house, welcome={"en": "Welcome!", "zh": "欢迎 光临"}, bye={"en": "Good bye", "zh": "再见"})
+    capsys.readouterr()
+    assert run(house, "--check") == 1
+    assert "stale: en/welcome" in capsys.readouterr().out
+    assert run(house) == 0
+    assert spoken(house)[4:] == ["en-gb Welcome!"]
+    (house / "sounds" / "en" / "callbridge" / "bye.wav").unlink()
+    run(house)
+    assert spoken(house)[5:] == ["en-gb Good bye"]
+    assert run(house, "--all") == 0
+    assert len(spoken(house)) == 10
+
+
+def test_what_is_missing_is_said(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(house, welcome={"en": "Welcome"}, unused={"en": "x", "zh": "y"})
+    assert run(house) == 1
+    told = capsys.readouterr().out
+    assert "missing: zh/welcome: there are no words for it" in told
+    assert "missing: bye: door/b plays it, and speech.texts does not know it" in told
+    doubts = [str(warning) for warning in load(house / "cb.yaml", {}).warnings]
+    assert any("no words for 'callbridge/bye', which door/b plays" in doubt for doubt in doubts)
+
+
+def test_what_is_no_longer_said_is_taken_away(house: Path) -> None:
+    run(house)
+    (house / "sounds" / "en" / "callbridge" / "own.wav").write_bytes(b"somebody else's")
+    write(house, welcome={"en": "Welcome", "zh": "欢迎 光临"})
+    run(house)
+    assert sorted(path.name for path in (house / "sounds" / "en" / "callbridge").glob("*.wav")) == ["own.wav", "welcome.wav"]
+
+
+@pytest.mark.parametrize(
+    ("command", "text", "why"),
+    [
+        ("", "fail", "speak ended with 1: no voice today"),
+        ("", "nothing", "the command wrote no file"),
+        ("no-such-speaker {file} {text}", "x", "there is no command 'no-such-speaker'"),
+        ("/etc {file} {text}", "x", "'/etc' may not be run"),
+        ("cp /etc/hostname {file} {text}", "x", "ended with 1"),
+    ],
+)
+def test_what_fails_is_one_line_and_the_rest_is_made(
+    house: Path, capsys: pytest.CaptureFixture[str], command: str, text: str, why: str
+) -> None:
+    write(house, command, welcome={"en": text, "zh": text}, bye={"en": "Good bye", "zh": "再见"})
+    assert run(house) == 1
+    told = capsys.readouterr().out
+    assert why in told
+    assert command or "2 failed, 2 made" in told
+
+
+def test_what_is_said_may_look_like_a_field(house: Path) -> None:
+    write(house, welcome={"en": "{file} $(reboot); -w", "zh": "x"}, bye={"en": "y", "zh": "z"})
+    assert run(house) == 0
+    assert "en-gb {file} $(reboot); -w" in spoken(house)
+
+
+def test_without_the_section_there_is_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cb.yaml").write_text(RIGHT, encoding="utf-8")
+    assert run(tmp_path) == 1
+    assert capsys.readouterr().err == "callbridge: the configuration has no section 'speech:'\n"
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100])
+def test_a_tone_stays_a_tone(rate: int) -> None:
+    samples = array("h", (round(8000 * sin(2 * pi * 440 * n / rate)) for n in range(rate)))
+    made = telephone(samples, rate)
+    assert abs(len(made) - RATE) <= 1
+    crossings = sum(1 for a, b in pairwise(made) if a < 0 <= b)
+    assert abs(crossings - 440) <= 2
+    assert max(made) > 6000
