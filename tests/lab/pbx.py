@@ -31,10 +31,11 @@ mount --rbind /proc "$1/proc"
 mount --rbind /dev "$1/dev"
 mount --bind "$2" "$1/lab"
 mount --bind "$3" "$1/lab/sounds"
-chroot "$1" sh -e -c 'for language in en zh; do
-    mkdir -p /lab/prompts/$language/callbridge /usr/share/asterisk/sounds/$language/callbridge
-    mount --bind /lab/prompts/$language/callbridge /usr/share/asterisk/sounds/$language/callbridge
-done'
+for language in en zh; do
+    place=/usr/share/asterisk/sounds/$language/callbridge
+    chroot "$1" mkdir -p "$place" "/lab/prompts/$language/callbridge"
+    mount --bind "$2/prompts/$language/callbridge" "$1$(chroot "$1" readlink -f "$place")"
+done
 exec chroot "$1" asterisk -C /lab/etc/asterisk.conf -f -n -q
 """
 # Lines of a log that mean nothing here, each with its reason.
