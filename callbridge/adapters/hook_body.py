@@ -19,7 +19,7 @@ from urllib.parse import quote
 from callbridge.adapters.outbox import Envelope
 from callbridge.adapters.privacy import masked, storable
 
-EVENTS: tuple[Literal["offer", "answer", "end", "alert"], ...] = ("offer", "answer", "end", "alert")
+EVENTS: tuple[Literal["offer", "answer", "end", "alert", "survey"], ...] = ("offer", "answer", "end", "alert", "survey")
 PLACEHOLDERS = ("number", "name", "tier", "queue", "agent", "call", "uniqueid")
 """What a link may ask for."""
 
@@ -31,6 +31,7 @@ _EVENT_OF = {
     "switch_changed": "alert",
     "survey_alerted": "alert",
     "recording_failed": "alert",
+    "survey_missed": "survey",
 }
 FACTS = frozenset(_EVENT_OF)
 """The facts that webhooks tell, by their public names."""
@@ -42,6 +43,7 @@ _SAYS = {
     "switch_changed": ("switch", "on", "by"),
     "survey_alerted": ("survey", "question", "answer", "agent", "queue"),
     "recording_failed": ("file", "why", "agent", "queue"),
+    "survey_missed": ("survey", "agent", "queue"),
 }
 _SCHEME = re.compile(r"(?!(?:javascript|data|vbscript):)[A-Za-z][A-Za-z0-9+.-]*:[^\s{]")
 
@@ -70,6 +72,8 @@ def body(told: Envelope, hook: HookSettings) -> bytes:
         says["kind"] = "switch"
     elif told.type == "survey_alerted":
         says["kind"] = "survey"
+    elif told.type == "recording_failed":
+        says["kind"] = "recording"
     event: dict[str, Any] = {
         "id": told.id,
         "type": _EVENT_OF[told.type],

@@ -44,6 +44,7 @@ from callbridge.core.facts import (
     RecordingFailed,
     SurveyAnswered,
     SurveyEnded,
+    SurveyMissed,
     SwitchChanged,
     TalkEnded,
     VisitBegan,
@@ -289,6 +290,8 @@ class Metrics:
                 self._repeated.labels(queue).inc()
             case CallbackTried():
                 self._callbacks.labels(queue, label(fact.result)).inc()
+            case SurveyMissed():
+                self._surveys.labels(queue, "hung_up_first").inc()
             case VoicemailLeft():
                 self._voicemails.labels(queue).inc()
             case LookupEnded():

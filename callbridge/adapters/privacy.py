@@ -16,6 +16,7 @@ from callbridge.core.facts import (
     PromiseEnded,
     PromiseMade,
     SurveyAlerted,
+    SurveyMissed,
     VoicemailLeft,
 )
 
@@ -51,7 +52,7 @@ def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
             return (("number", fact.number), ("name", fact.name))
         case OfferMade() if fact.collected:
             return (("collected", fact.collected),)
-        case VoicemailLeft() | SurveyAlerted() | PromiseMade() | PromiseEnded():
+        case VoicemailLeft() | SurveyAlerted() | SurveyMissed() | PromiseMade() | PromiseEnded():
             return (("number", fact.number),)
         case CallTransferred():
             return (("target", fact.target),)

@@ -216,6 +216,10 @@ def _survey_alerted(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: somebody should hear of the {fact['answer']} for {fact['question']}"
 
 
+def _survey_missed(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"survey {fact['survey']}: not asked, the caller hung up first"
+
+
 def _survey_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"survey {fact['survey']}: {fact['result']}, {count(int(fact['answers']), 'answer')}"
 
@@ -357,6 +361,7 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "survey_answered": _survey_answered,
     "survey_alerted": _survey_alerted,
     "survey_ended": _survey_ended,
+    "survey_missed": _survey_missed,
     "voicemail_left": _voicemail_left,
     "promise_made": _promise_made,
     "callback_tried": _callback_tried,

@@ -120,6 +120,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
     call = handing.cancel(world, journey.hung_up(world, call))
     if call.segment is not None:
         call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
+        surveys.hung_up_first(world, call)
     if call.visit is not None:
         outcome = visits.abandoned(world, call, when)
         call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)

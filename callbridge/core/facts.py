@@ -155,6 +155,14 @@ class SurveyAlerted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyMissed(Fact):
+    """The caller would have been asked, and hung up first: somebody may ask by another way."""
+
+    survey: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyEnded(Fact):
     """``result``: ``complete``, ``partial``, ``refused`` (nothing was answered) or ``skipped`` (nothing was asked: this
     number was asked a short time ago)."""
@@ -422,6 +430,7 @@ AnyFact = (
     | SurveyAnswered
     | SurveyAlerted
     | SurveyEnded
+    | SurveyMissed
     | VoicemailLeft
     | PromiseMade
     | CallbackTried

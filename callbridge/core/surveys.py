@@ -10,7 +10,7 @@ from zlib import crc32
 
 from callbridge.core import segments, visits
 from callbridge.core.call import Call, Phase, Walk
-from callbridge.core.facts import SurveyAlerted, SurveyAnswered, SurveyEnded
+from callbridge.core.facts import SurveyAlerted, SurveyAnswered, SurveyEnded, SurveyMissed
 from callbridge.core.flow import Flow, Menu
 from callbridge.core.ids import pbx_of
 from callbridge.core.plan import SKIPPED, SURVEY, Survey
@@ -30,12 +30,25 @@ def after_talk(world: World, call: Call) -> None:
     visits.into_flow(world, call, SURVEY + survey.name, "survey")
 
 
+def hung_up_first(world: World, call: Call) -> None:
+    """The talk ended by the caller: told, if the survey was to be asked."""
+    survey = _sampled(world, call)
+    if survey is not None:
+        agent, queue = call.served
+        about = {"call": call.id, "agent": agent, "queue": queue, "survey": survey.name, "number": call.number}
+        world.tell(SurveyMissed(seq=world.next_seq(), at=world.now, **about))
+
+
 def _for(world: World, call: Call) -> Survey | None:
-    queue = world.plan.queues.get(call.served[1])
-    survey = world.plan.surveys.get(queue.survey) if queue is not None else None
     leg = world.legs.get(call.leg)
     there = leg is not None and leg.hung_at is None and not leg.left and pbx_of(call.leg) not in world.down
-    if survey is None or not there or call.surveyed or call.phase not in (Phase.TALKING, Phase.OUTSIDE):
+    return _sampled(world, call) if there and call.phase in (Phase.TALKING, Phase.OUTSIDE) else None
+
+
+def _sampled(world: World, call: Call) -> Survey | None:
+    queue = world.plan.queues.get(call.served[1])
+    survey = world.plan.surveys.get(queue.survey) if queue is not None else None
+    if survey is None or call.surveyed:
         return None
     if survey.tiers and call.tier not in survey.tiers:
         return None

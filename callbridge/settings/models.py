@@ -143,7 +143,7 @@ class Webhook(Section):
     name: Name
     url: WholeUrl
     secret: SecretStr
-    events: Annotated[tuple[Literal["offer", "answer", "end", "alert"], ...], AfterValidator(filled)] = EVENTS
+    events: Annotated[tuple[Literal["offer", "answer", "end", "alert", "survey"], ...], AfterValidator(filled)] = EVENTS
     link: str = ""
     unmasked: bool = False
 

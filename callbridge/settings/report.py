@@ -58,6 +58,8 @@ def summary(settings: Settings) -> Iterator[str]:
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     for flow in plan.flows.values():
         yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
+    if plan.call_back_to:
+        yield f"callbacks to {', '.join(plan.call_back_to)}; {len(plan.do_not_call)} numbers are never called"
     for calendar in plan.calendars.values():
         yield f"calendar  {calendar.name}: {_week(calendar)}, {calendar.zone.key}, {len(calendar.holidays)} holidays"
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
@@ -110,7 +112,28 @@ def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
             yield f"  overflow: {condition_text(rule.when) or 'always'} -> {_to(rule.to)} ({rule.reason})"
         for key, flow in queue.keys.items():
             yield f"  key {key} while waiting -> flow {flow}"
+        yield from _besides(queue)
         yield ""
+
+
+def _besides(queue: QueuePlan) -> Iterator[str]:
+    """What else is done for its callers, a line each."""
+    back, prefer, record = queue.callback, queue.prefer, queue.record
+    if back is not None:
+        hours = f", while {back.calendar} is open" if back.calendar else ""
+        retry, keep = duration_text(back.retry_after), duration_text(back.keep_for)
+        yield f"  callback: the {back.first} first, {back.attempts} attempts {retry} apart, owed for {keep}{hours}"
+    if queue.reclaim_within:
+        yield f"  who gives up and calls again within {duration_text(queue.reclaim_within)} has the old place"
+    if prefer is not None:
+        last = f", or who talked to them within {duration_text(prefer.last_agent)}" if prefer.last_agent else ""
+        yield f"  first for {duration_text(prefer.lasts)}: the caller's own agent{last}"
+    if record is not None:
+        share = "on demand" if record.on_demand else f"{record.share:.0%}"
+        tiers = f" of {', '.join(sorted(record.tiers))}" if record.tiers else ""
+        yield f"  recorded: {share}{tiers}, in {record.file}"
+    if queue.survey:
+        yield f"  survey: {queue.survey}"
 
 
 def _queue_line(queue: QueuePlan) -> str:

@@ -35,6 +35,8 @@ def book(facts: Iterable[Fact]) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for fact in facts:
         kind = fact.get("event")
+        if kind == "call_arrived" and fact.get("direction") == "out":
+            continue  # a callback: the customer has called before
         if kind == "call_arrived":
             number = str(fact["pii.number"])
             assert all(entry.number != number for entry in entries.values()), f"two calls of {number}"

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from rich.text import Text
 
 from callbridge.board import frame
 from callbridge.top import Watch
+from tests.lab.audio import Softphone
 from tests.lab.books import Joined, join
 from tests.lab.bridge import Callbridge
 from tests.lab.config import PHONES_HOST
@@ -55,6 +56,10 @@ LUNCHES, MOVES = "1002", "1004"
 """Who goes to lunch by the code *141 and comes back by *13; whose phone is unplugged for a while."""
 DAY = {"lunch": 18.0, "unplug": 24.0, "plug in": 40.0, "back": 44.0}
 """Seconds after the first caller."""
+GUESTS = {"callback": ("+442079460119", 6.0), "survey": ("+442079460118", 30.0)}
+"""Two callers with ears and fingers, both of tier diamond: what they do, their number, and when they call."""
+HOME = "1013"
+"""Where the first of them is called back."""
 TIERS = {"diamond": (100, 8), "gold": (200, 12), "silver": (300, 20)}
 """Tier -> first number of its block in config/tiers.csv, and how many of them call."""
 CEL = {
@@ -63,6 +68,13 @@ CEL = {
     "cel_custom.conf": "[mappings]\nMaster.csv => ${eventtype},${eventtime},${CHANNEL(uniqueid)}\n",
 }
 """Asterisk's own event log: the witness for agents whose nailed-up phone gets no INVITE for a call."""
+
+
+OUTSIDE = f"""
+[callbridge-outside](+)
+exten => _+44X.,1,Dial(PJSIP/{HOME},60)
+"""
+"""This PBX lets callbacks out: to a phone of the lab."""
 
 
 def callers(seed: int) -> list[Call]:
@@ -85,6 +97,7 @@ class Demo:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.phones: dict[str, Phone] = {}
+        self.callback = self.survey = ""
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False)
@@ -93,11 +106,12 @@ class Demo:
         seed = int(os.environ.get("CALLBRIDGE_DEMO_SEED", "1"))
         async with AsyncExitStack() as stack:
             self.say("starting Asterisk 22, Redis and callbridge with config/callbridge.yaml")
-            specs = [PhoneSpec(name=name, contact="register" if name == MOVES else "static") for name in AGENTS]
-            pbx = Pbx(22, phones=specs, extra=CEL)
+            specs = [PhoneSpec(name=name, contact="register" if name == MOVES else "static") for name in (*AGENTS, HOME)]
+            pbx = Pbx(22, phones=specs, extra=CEL | {"extensions.conf": OUTSIDE})
             (pbx.folder / "log" / "cel-custom").mkdir()
             self.pbx = await stack.enter_async_context(pbx)
             redis = await stack.enter_async_context(RedisServer())
+            await self._speak()
             self.bridge = await stack.enter_async_context(_Example(self.pbx, redis))
             await self._phones(stack)
             await self._log_in()
@@ -109,6 +123,8 @@ class Demo:
             async with asyncio.TaskGroup() as floor:
                 floor.create_task(self._floor(began))
                 floor.create_task(self._watch(traffic, began))
+                floor.create_task(self._called_back(began))
+                floor.create_task(self._surveyed(began))
             records = await traffic.wait(30.0)
             await self._until_quiet()
             await asyncio.sleep(0.5)  # the last facts reach the log
@@ -158,6 +174,62 @@ class Demo:
                 case _:
                     self.say(f"{LUNCHES} is back: *13")
                     await self._dial(LUNCHES, "*13")
+
+    async def _speak(self) -> None:
+        """The prompts of config/speech.yaml, as an operator makes them."""
+        os.environ["CALLBRIDGE_SOUNDS"] = str(self.pbx.folder / "prompts")
+        made = await output(sys.executable, "-m", "callbridge", "prompts", "-c", str(ROOT / "config" / "callbridge.yaml"))
+        self.say(f"prompts in English and Mandarin: {made.strip().splitlines()[-1]}")
+
+    async def _called_back(self, began: float) -> None:
+        """Somebody who does not want to wait presses 1, confirms the number, hangs up and is called back."""
+        number, at = GUESTS["callback"]
+        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+        async with Softphone(self.pbx, number, trunk=True) as caller, Softphone(self.pbx, HOME) as home:
+            while not self.bridge.facts("promise_made"):  # an agent may be quicker than the finger
+                call = await caller.call("support")
+                await asyncio.sleep(0.5)
+                caller.press("1", call)
+                with suppress(TimeoutError):
+                    await self.bridge.until("flow_began", flow="call-me", limit=2.0)
+                    await asyncio.sleep(1.0)
+                    caller.press("1", call)
+                    await self.bridge.until("promise_made", limit=4.0)
+                    self.say(f"{number} does not wait: 1, 1, and a callback is promised")
+                caller.hang_up(call)
+                await caller.until_state("DISCONNECTED", call)
+            ended = await self.bridge.until("promise_ended", limit=60.0)
+            await asyncio.sleep(2.0)
+            home.hang_up()
+            self.callback = f"a callback was promised to {number}: {ended['outcome']} after {ended['waited']:.1f} s"
+
+    async def _arrived(self, number: str) -> dict[str, Any]:
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = [dict(line) for line in self.bridge.facts("call_arrived") if line["pii.number"] == number]
+            return bool(found)
+
+        await self.bridge.eventually(there)
+        return found[0]
+
+    async def _surveyed(self, began: float) -> None:
+        """Somebody talks, and when the agent has hung up answers what the survey asks."""
+        number, at = GUESTS["survey"]
+        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+        async with Softphone(self.pbx, number, trunk=True) as caller:
+            await caller.call("support")
+            arrived = await self._arrived(number)
+            for key in ("5", "1"):
+                asked = 1 + len(self.bridge.facts("survey_answered", call=arrived["call"]))
+                await self.bridge.until("flow_stepped", count=asked + 1, limit=90.0, call=arrived["call"], flow="survey:service")
+                await asyncio.sleep(1.0)
+                caller.press(key)
+                await self.bridge.until("survey_answered", count=asked, limit=10.0, call=arrived["call"])
+            ended = await self.bridge.until("survey_ended", call=arrived["call"])
+            told = {line["question"]: line["answer"] for line in self.bridge.facts("survey_answered", call=arrived["call"])}
+            self.survey = f"a survey was answered by {number}: {ended['result']}, {told}"
+            await caller.until_state("DISCONNECTED")
 
     async def _watch(self, traffic: Callers, began: float) -> None:
         """Show `callbridge top` until all calls are over: live for people, a frame now and then for logs."""
@@ -213,7 +285,10 @@ class Demo:
             f"{len(joined)} calls on the wire, {sum(one.entry is not None for one in joined)} in callbridge's books, "
             f"{len(wrong)} differences; waits compared for {len(gaps)}, largest gap {max(gaps, default=0.0) * 1000:.0f} ms"
         )
-        complete = len(records) == CALLS and bool(gaps)
+        overflowed = len(self.bridge.facts("visit_ended", outcome="overflowed"))
+        self.say(f"{overflowed} visits overflowed; {self.callback or 'no callback'}; {self.survey or 'no survey'}")
+        shown = bool(overflowed and "kept" in self.callback and "complete" in self.survey)
+        complete = len(records) == CALLS and bool(gaps) and shown
         self.say("[green]it adds up[/green]" if complete and not wrong and not troubles else "[red]it does not add up[/red]")
         return 0 if complete and not wrong and not troubles else 1
 
