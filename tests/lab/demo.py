@@ -285,8 +285,11 @@ class Demo:
             f"{len(joined)} calls on the wire, {sum(one.entry is not None for one in joined)} in callbridge's books, "
             f"{len(wrong)} differences; waits compared for {len(gaps)}, largest gap {max(gaps, default=0.0) * 1000:.0f} ms"
         )
-        overflowed = len(self.bridge.facts("visit_ended", outcome="overflowed"))
-        self.say(f"{overflowed} visits overflowed; {self.callback or 'no callback'}; {self.survey or 'no survey'}")
+        left = self.bridge.facts("visit_ended", outcome="overflowed")
+        overflowed = sum(line["to"].startswith("queue:") for line in left)
+        self.say(
+            f"{overflowed} callers overflowed to another queue; {self.callback or 'no callback'}; {self.survey or 'no survey'}"
+        )
         shown = bool(overflowed and "kept" in self.callback and "complete" in self.survey)
         complete = len(records) == CALLS and bool(gaps) and shown
         self.say("[green]it adds up[/green]" if complete and not wrong and not troubles else "[red]it does not add up[/red]")

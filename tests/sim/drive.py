@@ -27,6 +27,8 @@ from callbridge.core.events import (
     PbxLost,
     PbxSnapshot,
     PlanChanged,
+    PromiseAsk,
+    PromiseAsked,
     SwitchTurned,
 )
 from callbridge.core.facts import AnyFact, CallArrived
@@ -80,7 +82,7 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
-        self.scene: Scenario = scenario(self.rng, talkative=seed >= 200 and seed % 3 == 0)
+        self.scene: Scenario = scenario(self.rng, talkative=seed >= 200 and seed % 3 == 0, calling=seed >= 200 and seed % 3 == 1)
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
         weather = self.scene.weather
@@ -89,6 +91,7 @@ class Day:
         self.toy.people = self.people
         self.toy.phones = {agent.phone: Phone(agent.phone) for agent in self.scene.plan.agents.values()} | {DESK: Phone(DESK)}
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
+        self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
         self.watch = Watch()
         self.saved: Saved = {}
@@ -131,7 +134,9 @@ class Day:
     def _quiet(self) -> bool:
         alive = any(channel.in_app for channel in self.toy.channels.values())
         busy = any(agent.work is not Work.IDLE for agent in self.world.agents.values())
-        return not (alive or busy or self.toy.bridges or len(self.world.calls) or len(self.world.legs))
+        return not (
+            alive or busy or self.toy.bridges or len(self.world.promises) or len(self.world.calls) or len(self.world.legs)
+        )
 
     def _until(self, end: float) -> None:
         while True:
@@ -159,6 +164,8 @@ class Day:
             self._sometime(length, partial(self._ask, agent.id, ask))
         for _ in range(scene.acts):
             self._sometime(length, self._act)
+        for _ in range(scene.callbacks):
+            self._sometime(length, self._promise)
         for _ in range(scene.private_calls):
             phone = rng.choice(agents).phone
             self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
@@ -211,6 +218,29 @@ class Day:
         phone = rng.choice(["PJSIP/boss", *(agent.phone for agent in self.scene.plan.agents.values())])
         self.hear(CallAsked(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, phone=phone, by="eva"))
 
+    def _promise(self) -> None:
+        """Somebody asks for a callback, or takes one back."""
+        rng, world = self.rng, self.world
+        owed = sorted(world.promises)
+        if owed and rng.random() < 0.1:
+            cancel = PromiseAsk.CANCEL
+            self.hear(PromiseAsked(at=self.agenda.now, ask=cancel, promise=rng.choice(owed), by="eva"))
+            return
+        queue, number = rng.choice(list(self.plan.queues)), f"+4470{rng.randint(0, 9)}"
+        wait = rng.choice([0.0, 0.0, 5.0])
+        agent = rng.choice(["", "", "", *self.plan.agents])
+        asked = PromiseAsked(
+            at=self.agenda.now,
+            ask=PromiseAsk.MAKE,
+            queue=queue,
+            number=number,
+            tier=rng.choice(TIERS),
+            agent=agent,
+            not_before=self.agenda.now + wait,
+            by="eva",
+        )
+        self.hear(asked)
+
     def _all_ask(self, ask: Ask) -> None:
         for agent in self.scene.plan.agents:
             self._ask(agent, ask)
@@ -241,7 +271,8 @@ class Day:
             else:
                 self.saved[key] = row
         for fact in outcome.facts:
-            must(not isinstance(fact, CallArrived) or fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
+            if isinstance(fact, CallArrived) and fact.direction == "in":
+                must(fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
         if isinstance(event, PbxLost | PbxSnapshot):
             self.closed = isinstance(event, PbxLost)
         self.watch.after_step(life.world, before, event, outcome, self.toy.codes, closed=self.closed)

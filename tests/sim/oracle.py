@@ -12,6 +12,7 @@ from functools import cache
 from callbridge.core.agent import Agent, Device, Intent, Work
 from callbridge.core.call import Call, Phase
 from callbridge.core.plan import Connect, Ladder, Pick, Plan
+from callbridge.core.promise import Promise
 from callbridge.core.skills import Profile
 from callbridge.core.world import World
 
@@ -59,6 +60,8 @@ def over(world: World, call: Call) -> bool:
     """Are all the caller's windows over, and is there somewhere else to go?"""
     assert call.visit is not None
     steps = ladder(world.plan, call.visit.queue, call.tier)
+    if call.keeps_promise:
+        return False
     if steps.then is None or any(step.lasts is None for step in steps.steps):
         return False
     return world.now - call.visit.began_at >= sum(step.lasts or 0.0 for step in steps.steps)
@@ -74,8 +77,15 @@ def on_the_edge(world: World, call: Call) -> bool:
 def needs(world: World, call: Call) -> str:
     """The requirement in force for a waiting caller now."""
     assert call.visit is not None
-    steps = ladder(world.plan, call.visit.queue, call.tier)
-    now = window(steps, world.now - call.visit.began_at + 1e-6)
+    if call.visit.prefers:
+        return f"agent {call.visit.prefers}"
+    since = call.visit.began_at if call.visit.steps_from is None else call.visit.steps_from
+    return _in_force(world, call.visit.queue, call.tier, max(0.0, world.now - since))
+
+
+def _in_force(world: World, queue: str, tier: str, waited: float) -> str:
+    steps = ladder(world.plan, queue, tier)
+    now = window(steps, waited + 1e-6)
     left = [str(step.needs) for step in steps.steps[now:]]
     if not world.matcher.know_agents:
         return left[0]
@@ -90,6 +100,7 @@ def may_be_offered(agent: Agent, now: float) -> bool:
         and agent.device is Device.AVAILABLE
         and agent.leg is None
         and agent.rest_until <= now
+        and not agent.held
         and (agent.connect is not Connect.NAILED_UP or (agent.session is not None and agent.session_up))
     )
 
@@ -108,9 +119,25 @@ def missed(world: World) -> str:
     for call in waiting(world):
         text = needs(world, call)
         for agent in agents:
-            if fits(text, agent.profile):
+            if serves(text, agent):
                 return f"{agent.id} is free and {call.id} waits for {text}"
+    for promise in world.promises.values():
+        text = promise_needs(world, promise)
+        due = promise.stands and not world.unsaved and promise.expires_at > world.now
+        for agent in agents if due and promise.pbx not in world.down else ():
+            if serves(text, agent):
+                return f"{agent.id} is free and {promise.id} stands in line for {text}"
     return ""
+
+
+def serves(text: str, agent: Agent) -> bool:
+    return agent.id == text.removeprefix("agent ") if text.startswith("agent ") else fits(text, agent.profile)
+
+
+def promise_needs(world: World, promise: Promise) -> str:
+    if promise.agent:
+        return f"agent {promise.agent}"
+    return _in_force(world, promise.queue, promise.tier, max(0.0, world.now - promise.waits_since))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class Overdue:
 
     def _of_agent_leg(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
         if channel.kind is Kind.AGENT:
-            if not channel.up and channel.caller not in self.toy.channels:
+            if not channel.up and channel.caller is not None and channel.caller not in self.toy.channels:
                 yield "a ghost rings", channel.id, GHOST
             elif not channel.up and channel.rings_until < world.now:
                 yield "a phone rings too long", channel.id, GHOST
@@ -132,6 +132,8 @@ class Overdue:
         """Is this the phone of an agent who wants a word with somebody first?"""
         leg = world.legs.get(channel.id)
         call = world.calls.get(leg.call) if leg is not None else None
+        if call is not None and call.phase is Phase.DIALLING:
+            return True  # or whom a customer is called for
         return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
 
     def _of_feature_call(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
@@ -160,7 +162,9 @@ class Overdue:
         mine = self.toy.on_phone(agent.phone)
         nailed = agent.connect is Connect.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]
-        resting = agent.rest_until > world.now or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
+        resting = (
+            agent.rest_until > world.now or bool(agent.held) or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
+        )
         dialling = any(channel.kind is Kind.FEATURE for channel in mine)
         idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and phone.online
         offered = agent.work is Work.OFFERED
@@ -175,6 +179,8 @@ class Overdue:
             yield "a phone offline believed to be there", agent.id, BUSY_UNSEEN
         if agent.return_at is not None and agent.return_at < world.now:
             yield "a pause that should be over", agent.id, GHOST
+        if agent.held and agent.held not in world.calls:
+            yield "held for a call that is over", agent.id, 0.0
         if agent.work is Work.OFFERED and agent.call not in world.calls:
             yield "offered a call that is over", agent.id, 0.0
 
@@ -192,4 +198,5 @@ class Overdue:
         must(not len(world.legs), "legs left in the books:", world.legs.values())
         busy = [agent for agent in world.agents.values() if agent.work is not Work.IDLE]
         must(not busy, "agents left at work:", busy)
+        must(not len(world.promises), "promises left:", world.promises.values())
         must(all(leg.role is not Role.PARKED for leg in world.legs.values()), "a parked leg left")

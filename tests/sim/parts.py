@@ -55,7 +55,7 @@ class Channel:
     other: LegId | None = None
     talked: bool = False
     unwanted: bool = False
-    """A supervisor wants this caller gone."""
+    """A supervisor wants this caller gone - or it is one whom we called, and may give up."""
     handed_on: bool = False
 
 

@@ -78,7 +78,7 @@ class People(Witness):
             self._answer(leg, self.rng.uniform(0.2, 2.0)) if chance < 0.9 else self._reject(leg, 21, 1.0)
         elif order.auto_answer:
             self._answer(leg, self.rng.uniform(0.05, 0.2)) if chance < 0.95 else self._reject(leg, 17, 0.05)
-        elif order.role == "outside" and chance > 0.5:
+        elif order.role in ("outside", "customer") and chance > 0.5:
             self._reject(leg, 17, 1.0) if chance > 0.8 else None
         elif chance < 0.7:
             self._answer(leg, self.rng.uniform(0.1, 3.0))
@@ -100,6 +100,8 @@ class People(Witness):
 
     def answered(self, leg: LegId) -> None:
         channel = self.toy.channels[leg]
+        if channel.kind is Kind.CUSTOMER:
+            self.agenda.after(self.rng.expovariate(1 / self.manners.patience), lambda: self._lose_patience(leg))
         if channel.caller is not None and self.rng.random() < self.manners.rude:
             caller = channel.caller
             self.agenda.after(self.rng.choice([0.0, 0.01, 0.05]), lambda: self.toy.leave(caller))

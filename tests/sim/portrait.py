@@ -30,10 +30,7 @@ def indexes(world: World) -> Portrait:
     matcher = world.matcher
     pools = [profile for profile in matcher._profile_list if matcher._pools[matcher._profiles[profile]].members]
     return {
-        "groups": {
-            key: (dict(group.line.members), str(matcher._requirements[group.need]) if group.need >= 0 else "")
-            for key, group in matcher._groups.items()
-        },
+        "groups": {key: (dict(group.line.members), matcher.needs_of(key)) for key, group in matcher._groups.items()},
         "pools": {profile: dict(matcher._pools[matcher._profiles[profile]].members) for profile in pools},
         "logged_in": {profile: count for profile, count in zip(matcher._profile_list, matcher._logged_in, strict=True) if count},
         "phones": dict(world._agent_by_phone),
@@ -51,6 +48,10 @@ def scanned(world: World) -> Portrait:
             visit = call.visit
             key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
             groups.setdefault(key, ({}, oracle.needs(world, call)))[0][call.id] = visit.rank
+    for promise in world.promises.values():
+        if promise.stands:
+            place = GroupKey(promise.pbx, promise.queue, promise.tier, promise.window, promise.agent)
+            groups.setdefault(place, ({}, oracle.promise_needs(world, promise)))[0][promise.id] = promise.rank
     pools: dict[Any, dict[str, float]] = {}
     logged_in: dict[Any, int] = {}
     for agent in world.agents.values():

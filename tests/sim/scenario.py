@@ -8,7 +8,9 @@ from random import Random
 from callbridge.core.plan import (
     AgentPlan,
     Announcements,
+    Callback,
     Connect,
+    First,
     Ladder,
     Penalty,
     Pick,
@@ -52,6 +54,8 @@ class Scenario:
     asks: int = 8
     acts: int = 0
     """What a supervisor does to calls."""
+    callbacks: int = 0
+    """Times that somebody asks for a callback, or takes one back."""
     private_calls: int = 2
     codes: int = 4
     """Feature codes that are dialled."""
@@ -73,8 +77,8 @@ TALKATIVE = Announcements(
 )
 
 
-def scenario(rng: Random, *, talkative: bool = False) -> Scenario:
-    """``talkative``: waiting callers are told things, too."""
+def scenario(rng: Random, *, talkative: bool = False, calling: bool = False) -> Scenario:
+    """``talkative``: waiting callers are told things, too; ``calling``: customers are called back."""
     queues = [_queue(rng, index) for index in range(rng.choice([1, 1, 2, 3]))]
     agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
     plan = Plan(
@@ -93,8 +97,11 @@ def scenario(rng: Random, *, talkative: bool = False) -> Scenario:
     )
     if talkative:
         plan = replace(plan, queues={name: replace(one, announcements=TALKATIVE) for name, one in plan.queues.items()})
+    if calling:
+        plan = _calling(rng, plan)
     return Scenario(
         plan=plan,
+        callbacks=rng.choice([4, 12]) if calling else 0,
         weather=rng.choice(WEATHERS),
         manners=manners,
         callers=rng.choice([6, 10, 14]),
@@ -105,6 +112,14 @@ def scenario(rng: Random, *, talkative: bool = False) -> Scenario:
         unplugs=rng.choice([0, 1, 2]),
         reloads=rng.choice([0, 0, 0, 1]),
     )
+
+
+def _calling(rng: Random, plan: Plan) -> Plan:
+    first = rng.choice(list(First))
+    terms = Callback(first=first, ring_for=6.0, attempts=2, retry_after=4.0, keep_for=40.0)
+    whisper = rng.choice(["", "hello"])
+    queues = {name: replace(one, callback=terms, whisper=whisper, reclaim_within=10.0) for name, one in plan.queues.items()}
+    return replace(plan, queues=queues, call_back_to=("X.", "+X."))
 
 
 def _queue(rng: Random, index: int) -> QueuePlan:

@@ -110,6 +110,8 @@ class ToyPbx:
         self.rung_while_dialling: list[LegId] = []
         """Legs made to a phone that had long been making a feature call."""
         self.customers: set[LegId] = set()
+        self.few_numbers = False
+        """Customers call again, and are called back at the numbers that they call from."""
         self.codes: dict[LegId, Code] = {}
         self._made = 0
         self._ami_at = 0.0
@@ -229,7 +231,7 @@ class ToyPbx:
             return
         if channel.kind is Kind.CUSTOMER:
             self.customers.add(channel.id)
-        number = f"+44{self._made:06d}"
+        number = f"+4470{self._made % 10}" if self.few_numbers else f"+44{self._made:06d}"
         self.say(
             CallerArrived(
                 at=0.0,
@@ -459,6 +461,7 @@ class ToyPbx:
             told=True,
             caller=order.originator,
             rings_until=self.agenda.now + order.give_up - 5.0,
+            unwanted=kind is Kind.CUSTOMER,
         )
         self.open(channel)
         self.say(LegEntered(at=0.0, leg=order.leg))

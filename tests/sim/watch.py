@@ -23,9 +23,12 @@ from callbridge.core.facts import (
     AnyFact,
     AskRefused,
     CallArrived,
+    CallbackTried,
     CallEnded,
     OfferEnded,
     OfferMade,
+    PromiseEnded,
+    PromiseMade,
     TalkBegan,
     TalkEnded,
     VisitBegan,
@@ -62,6 +65,8 @@ class Watch:
     living: dict[str, float] = field(default_factory=dict)
     """Call -> arrival."""
     arrived_legs: set[str] = field(default_factory=set)
+    promised: dict[str, int] = field(default_factory=dict)
+    """Promise -> attempts."""
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
     asked_at: dict[str, float] = field(default_factory=dict)
@@ -97,6 +102,7 @@ class Watch:
             self._asked_at_the_phone(world, before, code)
         else:
             self._intents(world, before, event, outcome.facts)
+        must(set(self.promised) == set(world.promises), "promises in the books and told of differ")
         self._rows(world)
         self._agents(world)
         self._figures(world)
@@ -114,7 +120,7 @@ class Watch:
         """Half-made offers are hung up and made again when the PBX is back."""
         there = {seen.leg for seen in event.legs}
         for call in world.calls.values():
-            if call.offer is not None and call.leg in there:
+            if call.offer is not None and call.leg in there and call.phase is not Phase.DIALLING:
                 must(call.offer.at == world.now, "an offer from before the snapshot goes on:", call)
 
     # -- facts ----------------------------------------------------------------------------------------------------
@@ -125,6 +131,14 @@ class Watch:
                 must(fact.leg not in self.arrived_legs, "arrived twice:", fact.leg)
                 self.arrived_legs.add(fact.leg)
                 self.living[fact.call] = fact.at
+            case PromiseMade():
+                must(fact.promise not in self.promised, "promised twice:", fact)
+                self.promised[fact.promise] = 0
+            case CallbackTried():
+                self.promised[fact.promise] = self.promised.get(fact.promise, 0) + 1
+                must(self.promised[fact.promise] <= 2, "tried too often:", fact)
+            case PromiseEnded():
+                must(self.promised.pop(fact.promise, None) is not None, "a promise ended that was not owed:", fact)
             case VisitBegan():
                 must(fact.call in self.living and fact.call not in self.visiting, "a second visit at once:", fact)
                 self.visiting[fact.call] = fact
@@ -262,18 +276,21 @@ class Watch:
 
     def _call(self, world: World, call: Call) -> None:
         offer, segment = call.offer, call.segment
-        must((offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
+        dialling = call.phase is Phase.DIALLING
+        must(dialling or (offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
-        must((call.visit is not None) == (call.id in self.visiting), "visit told and kept differ:", call)
+        counted = call.visit is not None and not call.keeps_promise
+        must(counted == (call.id in self.visiting), "visit told and kept differ:", call)
         must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
-        must(call.leg in world.legs or call.phase is Phase.ENDING, "a call without its leg:", call)
+        undialled = call.keeps_promise and call.phase is Phase.OFFERED
+        must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)
         if call.visit is not None:
             over = oracle.over(world, call) and call.phase is Phase.WAITING
             must(not over or (world.next_deadline() or 0.0) <= world.now, "waits though all windows are over:", call)
-            must(abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
+            must(call.keeps_promise or abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
         if offer is not None:
             agent = world.agents[offer.agent]
             must(agent.work is Work.OFFERED and agent.call == call.id and agent.leg == offer.leg, "offer and agent:", agent, call)
@@ -295,7 +312,8 @@ class Watch:
             must(known[:2] == published(agent), "a state that nobody was told:", agent)
 
     def _figures(self, world: World) -> None:
-        waiting = Counter((call.visit.queue, call.visit.day) for call in world.calls.values() if call.visit is not None)
+        counted = [call for call in world.calls.values() if not call.keeps_promise]
+        waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
         for tally in world.tallies.values():
             here = waiting[tally.queue, tally.day]
             must(tally.offered == tally.ended + here, "figures do not add up:", tally, "waiting", here)
@@ -307,8 +325,11 @@ class Watch:
     def _order_of_offers(self, world: World, facts: list[AnyFact]) -> None:
         """Whoever was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
         made = [fact for fact in facts if isinstance(fact, OfferMade)]
-        if not made or any(fact.needs.startswith("pulled by") for fact in made):
+        if not made or any(fact.needs.startswith(("pulled by", "agent ")) for fact in made):
             return
+        kept = any((call := world.calls.get(fact.call)) is not None and call.promise for fact in made)
+        if kept or any(promise.stands for promise in world.promises.values()):
+            return  # who is called back has left the line for good when the offer is seen
         calls = {call.id: call for call in oracle.waiting(world)}
         agents = {agent.id: agent for agent in oracle.free(world)}
         for fact in reversed(made):
