@@ -63,6 +63,7 @@ _TRIED = {
     "invalid": "has no such number",
     "congestion": "could not be reached: the line is congested",
     "agent_gone": "was rung when the agent hung up",
+    "called_again": "was rung when the customer called us",
     "cancelled": "was rung when somebody cancelled it",
     "unknown": "was perhaps called; what became of it is not known",
 }

@@ -46,7 +46,8 @@ def asked(world: World, event: PromiseAsked) -> None:
         if call.attempt:
             promises.tell_tried(world, call, promise, "cancelled")
         promises.end(world, promise, "cancelled", "", event.by)
-        give_up(world, call, "")
+        if call.phase is not Phase.ENDING:
+            give_up(world, call, "")
     else:
         promises.end(world, promise, "cancelled", "", event.by)
 
@@ -122,11 +123,12 @@ def begin(world: World, pair: Pair) -> None:
 def give_up_overtaken(world: World) -> None:
     """What this step has made needless or impossible: the customer called by another way, the agent is gone, nobody came."""
     while world.overtaken:
-        call = world.calls.get(world.overtaken.pop())
+        key, why = world.overtaken.pop()
+        call = world.calls.get(key)
         if call is not None and call.keeps_promise and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
             leg = world.legs.get(call.leg)
             there = leg is not None and leg.up_at is not None
-            give_up(world, call, "agent_gone" if call.attempt and not there else "")
+            give_up(world, call, why if call.attempt and not there else "")
 
 
 def _call(world: World, promise: Promise) -> Call:

@@ -198,8 +198,8 @@ class PromiseMade(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackTried(Fact):
     """The customer was called, for the ``attempt``-th time. ``result``: ``answered``, ``abandoned`` (answered, and gone
-    before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone`` or
-    ``unknown``."""
+    before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone``,
+    ``called_again`` (by another way, while we called), ``cancelled`` or ``unknown``."""
 
     promise: str
     attempt: int

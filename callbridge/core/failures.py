@@ -22,7 +22,7 @@ from callbridge.core import (
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.facts import OrderGaveUp
-from callbridge.core.ids import LegId
+from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import (
     Answer,
@@ -246,9 +246,11 @@ def _never_was(world: World, leg: Leg) -> None:
 
 def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
     call = world.calls.get(order.call)
-    if call is None:
+    if call is not None and supervise.bridge_failed(world, call, order):
         return
-    if supervise.bridge_failed(world, call, order) or call.bridge != order.bridge:
+    if call is None or call.bridge != order.bridge:
+        # Given up while it was on its way; half of it may have been done behind the order that was to undo it.
+        world.order(DropBridge(bridge=order.bridge, pbx=pbx_of(order.legs[0]), legs=()))
         return
     if call.handing is not None:
         _gave_up(world, call.id, order, event)

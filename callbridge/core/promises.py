@@ -337,7 +337,7 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
     if keeping is not None and (not keeping.keeps_promise or (leg is not None and leg.up_at is not None)):
         return call, rank  # on another line already
     if keeping is not None:
-        world.overtaken.append(keeping.id)
+        world.overtaken.append((keeping.id, "called_again"))
     world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
     return evolve(call, owed=promise.id), min(rank, promise.rank)
 

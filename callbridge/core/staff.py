@@ -32,7 +32,7 @@ def change(world: World, agent: Agent, **changes: object) -> Agent:
     """Put the agent with these changes; tell the world when the published state is another."""
     new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
     if new.held and not can_be_held(new):
-        world.overtaken.append(new.held)
+        world.overtaken.append((new.held, "agent_gone"))
         new = evolve(new, held="")
     if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")

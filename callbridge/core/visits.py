@@ -84,7 +84,7 @@ def wait(world: World, call: Call) -> Call:
         looks.append(since + ends)
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
-        world.overtaken.append(call.id)
+        world.overtaken.append((call.id, "abandoned"))
     elif gives_up is not None:
         looks.append(gives_up)
     call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))

@@ -150,8 +150,8 @@ class World:
         self.down: set[str] = set()
         self.staffing_changed = False
         """Somebody logged in or out, or changed skills, since the engine looked."""
-        self.overtaken: list[str] = []
-        """Calls of callbacks that this step has made needless, or impossible: the engine gives them up."""
+        self.overtaken: list[tuple[str, str]] = []
+        """Calls of callbacks that this step has made needless, or impossible, and why: the engine gives them up."""
         self.unsaved = False
         """The store is behind: nobody is called whom a restart would call again."""
         self._old_flows: dict[tuple[str, str], Flow] = {}

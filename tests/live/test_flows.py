@@ -379,6 +379,24 @@ async def test_a_full_queue_sends_who_comes_next_elsewhere(house: House, pbx: Pb
     assert ended["to"] == "queue:other"
 
 
+async def test_a_long_estimated_wait_sends_who_comes_next_elsewhere(house: House, pbx: Pbx) -> None:
+    """Nobody is sent away before the pace is known; then whoever would wait for more than 4 s is."""
+    queue = {"overflow": [{"when": {"wait": "4s"}, "flow": "sorry", "reason": "long"}], "wrap_up": "0s"}
+    bridge = await house.open(desk(BYE, queue=queue))
+    async with Phone(pbx, "1001", PhoneScript.answers(talk=2.0)):
+        crowd = [Call(dialled="support", number=f"493010{n}") for n in range(8)]
+        async with Callers(pbx, crowd, rate=8) as callers:
+            await bridge.until("talk_began", count=5, limit=30)
+            assert not bridge.facts("visit_ended", outcome="overflowed"), "who came while nothing was known"
+            late = await dial(pbx, "support", [], number="4930109")
+            await callers.wait(40)
+    assert late.ended_by == "pbx"
+    left = bridge.facts("visit_ended", outcome="overflowed")
+    assert {(line["to"], line["reason"]) for line in left} == {("flow:sorry", "long")}
+    last = bridge.facts("visit_began")[-1]["call"]
+    assert last in {line["call"] for line in left}, "the last one comes when the pace is known"
+
+
 async def test_an_emergency_closure_sends_the_waiting_away_at_once(house: House, pbx: Pbx) -> None:
     rules = [{"when": {"closed": "office"}, "dialplan": "lab-then,bye"}]
     bridge = await house.open(desk({}, online=False, queue={"overflow": rules}, calendars=ALWAYS))
