@@ -115,6 +115,7 @@ class App:
             self.clock.now,
             begin=saved.meta.now if saved else None,
             label_agents=settings.metrics.label_agents,
+            recordings=settings.metrics.recordings,
         )
         self.metrics.on_leader(True)
         self.metrics.on_switches(self.world.switches.values())

@@ -22,6 +22,7 @@ from callbridge.core.flow import (
     Set,
     Voicemail,
 )
+from callbridge.core.plan import SURVEY
 from callbridge.settings.report import condition_text
 from callbridge.settings.values import duration_text
 
@@ -82,6 +83,8 @@ def _label(node: Node) -> str:
             return f"message for {queue}"
         case IntoQueue(queue=queue):
             return f"queue {queue}"
+        case IntoFlow(flow=flow) if flow.startswith(SURVEY):
+            return f"survey {flow.removeprefix(SURVEY)}"
         case IntoFlow(flow=flow):
             return f"flow {flow}"
         case IntoDialplan(context=context, extension=extension):

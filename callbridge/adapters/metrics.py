@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import shutil
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
@@ -153,18 +155,26 @@ class _QueueGauges(Collector):
 class Metrics:
     """All metrics of one instance, on a registry of its own. ``clock`` is the runtime's: epoch seconds, as facts have.
 
+    ``recordings``: the folder whose disk's free space is told.
     ``begin``: when the run before this one ended, as far as its saved world says; agents' seconds count from there.
     ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog``,
     ``facts_lost`` and ``hook_gone`` one of the webhooks.
     """
 
     def __init__(
-        self, board: Board, clock: Callable[[], float], *, begin: float | None = None, label_agents: bool = False
+        self,
+        board: Board,
+        clock: Callable[[], float],
+        *,
+        begin: float | None = None,
+        label_agents: bool = False,
+        recordings: Path | None = None,
     ) -> None:
         self.registry = CollectorRegistry()
         self._board = board
         self._clock = clock
         self._label_agents = label_agents
+        self._recordings_folder = recordings
         self._gauges = _QueueGauges()
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
@@ -200,6 +210,8 @@ class Metrics:
         self._surveys = self._counter("surveys_ended", "Surveys that callers left.", "queue", "result")
         self._promises = self._counter("promises", "Callbacks made, kept, failed, expired and cancelled.", "queue", "outcome")
         self._promise_wait = self._histogram("promise_wait_seconds", "From promised to kept.", _LONG_WAITS, "queue")
+        self._disk_free = self._gauge("recording_disk_free_bytes", "Free where recordings go; NaN when that cannot be seen.")
+        self._disk_free.set(math.nan)
         self._recordings = self._counter("recordings", "Talks recorded, or not.", "queue", "result")
         self._repeated = self._counter("repeat_calls", "Calls of numbers that talked to the queue a short time ago.", "queue")
         self._callbacks = self._counter("callback_attempts", "Customers called back.", "queue", "result")
@@ -416,5 +428,14 @@ class Metrics:
         """The text for Prometheus."""
         self._clocks.tick(self._clock())
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
-        text: Any = await asyncio.to_thread(generate_latest, self.registry)
+        text: Any = await asyncio.to_thread(self._text)
         return bytes(text)
+
+    def _text(self) -> bytes:
+        """In a thread: a disk may take its time."""
+        if self._recordings_folder is not None:
+            try:
+                self._disk_free.set(shutil.disk_usage(self._recordings_folder).free)
+            except OSError:
+                self._disk_free.set(math.nan)
+        return bytes(generate_latest(self.registry))

@@ -160,9 +160,11 @@ class Callback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntoQueue:
-    """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow."""
+    """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow. ``by``: the
+    queue that this value names, if there is such a queue."""
 
     queue: str
+    by: str = ""
     head_start: float | None = None
 
 

@@ -10,6 +10,7 @@ otherwise), and a fault of ours or of the PBX leads on as silence would.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from callbridge.core import conditions, promises, segments, surveys, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
@@ -260,7 +261,9 @@ def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
 
 
 def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
-    visit = call.visit
+    visit, named = call.visit, dict(call.values).get(node.by, "")
+    if named in world.plan.queues:
+        node = replace(node, queue=named)
     if visit is not None and visit.queue == node.queue:
         call = _end(world, call, "queue", f"queue:{node.queue}")
         visits.wait_on(world, call)

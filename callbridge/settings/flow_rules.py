@@ -169,6 +169,7 @@ def _of_node(at: Path, node: Node) -> Iterator[Name]:
         ("queue", "queue", node.queue),
         ("queue", "voicemail", node.voicemail),
         ("queue", "callback", node.callback),
+        ("survey", "survey", node.survey),
         ("flow", "flow", node.flow),
         ("calendar", "hours", node.hours),
         ("lookup", "lookup", node.lookup),

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from callbridge.core import flow as core
+from callbridge.core.plan import SURVEY
 from callbridge.settings.section import Section
 from callbridge.settings.values import (
     DialplanPlace,
@@ -108,7 +109,8 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "branch": (("otherwise",), ()),
     "voicemail": (("next",), ("greeting", "longest", "silence", "call_back")),
     "callback": (("next", "otherwise"), ("number",)),
-    "queue": ((), ("head_start",)),
+    "queue": ((), ("head_start", "by")),
+    "survey": ((), ()),
     "flow": ((), ()),
     "dialplan": ((), ()),
     "goodbye": ((), ()),
@@ -117,7 +119,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class Node(Section):
-    """One node of a flow: exactly one of the first thirteen, and what belongs to it."""
+    """One node of a flow: exactly one of the first fourteen, and what belongs to it."""
 
     play: FlowMedia | None = None
     menu: Said | None = None
@@ -129,6 +131,7 @@ class Node(Section):
     voicemail: Name | None = None
     callback: Name | None = None
     queue: Name | None = None
+    survey: Name | None = None
     flow: Name | None = None
     dialplan: DialplanPlace | None = None
     goodbye: Said | None = None
@@ -155,6 +158,7 @@ class Node(Section):
     longest: Lasting = 180.0
     silence: Lasting = 6.0
     call_back: bool = False
+    by: ValueName | None = None
     number: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "{caller}"
 
     @field_validator("length")
@@ -270,7 +274,8 @@ _MAKERS: dict[str, Any] = {
         callback=node.call_back,
     ),
     "callback": lambda node: core.Callback(queue=node.callback, number=node.number, next=node.next, otherwise=node.otherwise),
-    "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start),
+    "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start, by=node.by or ""),
+    "survey": lambda node: core.IntoFlow(flow=SURVEY + node.survey),
     "flow": lambda node: core.IntoFlow(flow=node.flow),
     "dialplan": _dialplan,
     "goodbye": lambda node: core.Goodbye(media=node.goodbye or ""),

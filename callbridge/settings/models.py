@@ -132,9 +132,11 @@ class Log(Section):
 
 
 class Metrics(Section):
-    """``label_agents``: seconds by agent, too; for at most 500 agents."""
+    """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, to
+    tell how much of its disk is free."""
 
     label_agents: bool = False
+    recordings: pathlib.Path | None = None
 
 
 class Webhook(Section):

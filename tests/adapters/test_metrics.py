@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -73,6 +74,7 @@ CONTRACT = {
     "promises": ("counter", {"queue", "outcome"}),
     "promise_wait_seconds": ("histogram", {"queue"}),
     "callback_attempts": ("counter", {"queue", "result"}),
+    "recording_disk_free_bytes": ("gauge", set[str]()),
     "recordings": ("counter", {"queue", "result"}),
     "repeat_calls": ("counter", {"queue"}),
     "voicemails": ("counter", {"queue"}),
@@ -337,3 +339,12 @@ def test_the_end_of_a_visit_is_counted_from_nothing(outcome: str) -> None:
     assert value(made, "visits_ended_total", queue="support", tier="gold", outcome=outcome) == 0.0
     assert value(made, "visits_within_target_total", queue="support", tier="gold") == 0.0
     assert value(made, "answer_wait_seconds_count", queue="support", tier="gold") == 0.0
+
+
+async def test_the_free_space_for_recordings_is_told(tmp_path: Path) -> None:
+    told = Metrics(Board(), lambda: 100.0, begin=0.0, recordings=tmp_path)
+    await told.render()
+    assert (value(told, "recording_disk_free_bytes") or 0) > 0
+    gone = Metrics(Board(), lambda: 100.0, begin=0.0, recordings=tmp_path / "gone")
+    await gone.render()
+    assert math.isnan(value(gone, "recording_disk_free_bytes") or 0)

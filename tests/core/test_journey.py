@@ -393,3 +393,14 @@ def office() -> Calendar:
 
     always = tuple(((0, 1440),) for _ in range(7))
     return Calendar(name="office", zone=ZoneInfo("UTC"), week=always)
+
+
+@pytest.mark.parametrize(("named", "queue_of_the_call"), [("other", "other"), ("nowhere", "support"), ("", "support")])
+def test_a_value_names_the_queue_if_there_is_one(named: str, queue_of_the_call: str) -> None:
+    nodes: dict[str, Node] = {"set": Set(next="in", values={"dept": named}), "in": IntoQueue(queue="support", by="dept")}
+    toy = stage(floor(flow(nodes), queues=[queue("support"), queue("other")], agents={"amy": False}))
+    toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 0.1)
+    visit = the_call(toy).visit
+    assert visit is not None
+    assert visit.queue == queue_of_the_call

@@ -8,7 +8,7 @@ import pytest
 
 from callbridge.core.call import Phase
 from callbridge.core.events import CallAsk, CallAsked
-from callbridge.core.facts import AskRefused, CallEnded, SurveyAlerted, SurveyAnswered, SurveyEnded, VisitBegan
+from callbridge.core.facts import AskRefused, CallEnded, SurveyAlerted, SurveyAnswered, SurveyEnded, SurveyMissed, VisitBegan
 from callbridge.core.flow import Flow, Goodbye, IntoQueue, Lookup, Menu, Node
 from callbridge.core.ids import LegId
 from callbridge.core.plan import SKIPPED, SURVEY, Plan, Survey
@@ -179,3 +179,22 @@ def test_a_restart_asks_the_question_again_and_forgets_no_answer() -> None:
     toy.run(toy.story.now + 5.0)
     assert said(toy).count("solved") == 2
     assert ended(toy) == [("complete", 2)]
+
+
+def test_whoever_hung_up_first_is_not_asked_and_told() -> None:
+    plan = replace(
+        floor(queues=[queue("support", survey="service"), queue("other")]),
+        flows={FLOW.name: FLOW},
+        surveys={"service": Survey("service", tiers=frozenset({"standard"}))},
+        lookups={SURVEY + "service": 1.0},
+    )
+    for tier, wanted in (("standard", 1), ("diamond", 0)):
+        toy = stage(plan, {"amy": 0.5})
+        leg = toy.calls("ann", tier=tier)
+        toy.run(toy.story.now + 3.0)
+        toy.hangs_up(leg)
+        toy.run(toy.story.now + 1.0)
+        missed = toy.story.all_told(SurveyMissed)
+        assert len(missed) == wanted
+        assert not missed or (missed[0].agent, missed[0].survey, missed[0].number) == ("amy", "service", "+44")
+        assert not toy.story.all_told(SurveyEnded)

@@ -158,7 +158,7 @@ WRONG = [
     ("lookup", ("lookup: crm", "lookup: cmr"), "cb.yaml:17: flows.door.nodes.who.lookup: no such lookup: 'cmr' (hint: did you mean 'crm'?)"),
     ("tier", ("set: {tier: standard", "set: {tier: stndard"), "cb.yaml:28: flows.door.nodes.set.set.tier: no such tier: 'stndard' (hint: did you mean 'standard'?)"),
     ("start", ("    language: zh\n", "    language: zh\n    start: begin\n"), "cb.yaml:13: flows.door.start: no such node: 'begin' (hint: known: ask, bye, end, number, open, other, set, split, wait, who, 欢迎)"),
-    ("two kinds", ("wait: {queue: support}", "wait: {queue: support, goodbye: x}"), "cb.yaml:29: flows.door.nodes.wait: expected exactly one of play, menu, collect, hours, lookup, set, branch, voicemail, callback, queue, flow, dialplan, goodbye, not queue and goodbye"),
+    ("two kinds", ("wait: {queue: support}", "wait: {queue: support, goodbye: x}"), "cb.yaml:29: flows.door.nodes.wait: expected exactly one of play, menu, collect, hours, lookup, set, branch, voicemail, callback, queue, survey, flow, dialplan, goodbye, not queue and goodbye"),
     ("lacks", ("{hours: office, open: who, closed: bye}", "{hours: office, open: who}"), "cb.yaml:16: flows.door.nodes.open: a node with 'hours' needs 'closed', too"),
     ("odd", ("wait: {queue: support}", "wait: {queue: support, next: bye}"), "cb.yaml:29: flows.door.nodes.wait: 'next' does not go with 'queue'"),
     ("key", ('"*": other}', 'A: other}'), "cb.yaml:20: flows.door.nodes.ask.keys.A: expected one key: 0 to 9, * or #, not 'A'"),

@@ -331,6 +331,8 @@ class Watch:
         if kept or any(promise.stands for promise in world.promises.values()):
             return  # who is called back has left the line for good when the offer is seen
         calls = {call.id: call for call in oracle.waiting(world)}
+        if any(call.visit is not None and call.visit.prefers for call in calls.values()):
+            return  # for one agent alone
         agents = {agent.id: agent for agent in oracle.free(world)}
         for fact in reversed(made):
             call = world.calls.get(fact.call)
