@@ -75,10 +75,12 @@ def missing(settings: Settings) -> dict[str, str]:
 def _make(speech: Speech, language: str, name: str, known: dict[str, str], mark: str) -> Prompt:
     try:
         _speak(speech, language, name)
+        known[name] = mark
+        _write_list(speech, language, known)
     except Unspoken as trouble:
         return Prompt(name, language, "failed", str(trouble))
-    known[name] = mark
-    _write_list(speech, language, known)
+    except OSError as error:
+        return Prompt(name, language, "failed", f"{error.filename or speech.folder}: {(error.strerror or str(error)).lower()}")
     return Prompt(name, language, "made")
 
 
@@ -126,6 +128,8 @@ def _read(path: Path) -> tuple[array[int], int]:
                 raise Unspoken("the command's sound does not have 16 bits")
             samples = array("h", file.readframes(file.getnframes()))
             channels, rate = file.getnchannels(), file.getframerate()
+            if rate <= 0:
+                raise Unspoken("the command's sound has no rate")
     except FileNotFoundError:
         raise Unspoken("the command wrote no file") from None
     except (wave.Error, EOFError) as error:

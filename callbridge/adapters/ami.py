@@ -28,6 +28,9 @@ _NEVER = 10**8
 _SHUTDOWN = "shutting down"
 _MESSAGE_LIMIT = 1 << 20
 _DENIED = "Permission denied"
+STOP_PATIENCE = 20.0
+"""Seconds for which the end of a recording waits for a link that is down."""
+MOST_RECORDINGS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,8 @@ class Ami:
         self._tried_at = now()
         self._listing: asyncio.Future[Any] | None = None
         self._later: list[DeviceChanged] = []
+        self._recordings: dict[str, str] = {}
+        """Leg -> Asterisk's id of the MixMonitor that we started: there may be others on the same channel."""
 
     @property
     def up(self) -> bool:
@@ -151,11 +156,21 @@ class Ami:
         return [dict(message) for message in messages]
 
     async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
-        """Carry out an order about a recording. Raises NotSent, TimedOut or Refused; a channel that is gone needs no stop."""
+        """Carry out an order about a recording. Raises NotSent, TimedOut or Refused; a channel that is gone needs no stop, and
+        a stop is patient with a link that is down: what goes on being recorded is nobody's wish."""
         began, result = self._now(), "done"
-        action, fields = recording_action(order)
         try:
-            await self.ask(action, fields)
+            action, fields = recording_action(order, self._recordings.get(order.leg, ""))
+            if isinstance(order, StopRecording):
+                await self._until_up(STOP_PATIENCE)
+                self._recordings.pop(order.leg, None)
+            (answer, *_) = await self.ask(action, fields)
+            if isinstance(order, StartRecording) and answer.get("MixMonitorID"):
+                self._recordings[order.leg] = answer["MixMonitorID"]
+                if len(self._recordings) > MOST_RECORDINGS:
+                    self._recordings.pop(next(iter(self._recordings)))
+        except ValueError as odd:
+            raise Refused(0, str(odd)) from None
         except OrderTrouble as trouble:
             if isinstance(order, StopRecording) and isinstance(trouble, Refused):
                 return
@@ -163,6 +178,11 @@ class Ami:
             raise
         finally:
             self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
+
+    async def _until_up(self, patience: float) -> None:
+        until = self._now() + patience
+        while not self.up and self._now() < until:  # noqa: ASYNC110 - a stop in a hundred meets a link that is down
+            await asyncio.sleep(0.2)
 
     async def _connection(self) -> NoReturn:
         """One connection from beginning to end."""

@@ -26,6 +26,7 @@ from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.core.events import AnyEvent, LookedUp
 from callbridge.core.numbers import normalise
 from callbridge.core.orders import LookUp
+from callbridge.core.plan import REMEMBERED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class LookupSettings:
     url: str = ""
     key: str = ""
     rows: Mapping[str, Mapping[str, str]] | None = None
-    """Or a list: normalised number -> values."""
+    """Or a list: normalised number without its ``+`` -> values."""
     memory: bool = False
     """Or whom the number talked to last."""
     once: float | None = None
@@ -100,7 +101,8 @@ class Lookups:
                     if settings.once is not None:
                         found = {} if await self._first(settings, order.values.get("caller", "")) else None
                     else:
-                        found = read(await self._ask(settings, order.values), self._tiers)
+                        answer = await self._ask(settings, order.values)
+                        found = dict(answer) if settings.memory else read(answer, self._tiers)
             except TimeoutError:
                 log.warning("a lookup failed", lookup=order.lookup, why=f"no answer within {settings.deadline:g} s")
             except Odd as trouble:
@@ -138,7 +140,7 @@ class Lookups:
         if settings.memory:
             return await self._memory.recall(values.get("caller", "")) if self._memory is not None else {}
         if settings.rows is not None:
-            return settings.rows.get(normalise(values.get("caller", ""), self._country), {})
+            return settings.rows.get(normalise(values.get("caller", ""), self._country).lstrip("+"), {})
         if settings.key:
             if self._redis is None:
                 raise Odd("there is no Redis")
@@ -180,9 +182,9 @@ def read(answer: Mapping[Any, Any], tiers: Collection[str]) -> dict[str, str]:
     for name, value in answer.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MOST_VALUES:
             continue
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
+        if not isinstance(value, str | int | float) or name in REMEMBERED:
             continue
-        text = str(value)
+        text = ("no", "yes")[value] if isinstance(value, bool) else str(value)
         if not text or len(text) > LONGEST_VALUE or not text.isprintable():
             continue
         if (name == "tier" and text not in tiers) or (name == "language" and not _LANGUAGE.fullmatch(text)):

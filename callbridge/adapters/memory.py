@@ -106,6 +106,6 @@ class Memory:
         return row if until > self._now() else None
 
     def _who(self, number: str) -> str:
-        """The number as a key that tells nobody the number."""
-        known = normalise(number, self._country)
+        """The number as a key: not in clear, though whoever has the keys could find it out by trying numbers."""
+        known = normalise(number, self._country).lstrip("+")
         return hashlib.sha256(known.encode()).hexdigest()[:32] if known else ""

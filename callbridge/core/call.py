@@ -232,6 +232,8 @@ class Handing:
     way: Way
     playback: str = ""
     """The beep of a nailed-up agent."""
+    confirming: bool = False
+    """The target, an agent, is to press a key first."""
     reached: bool = False
     """The target has answered."""
     together: bool = False
@@ -378,6 +380,8 @@ class Call:
     keys: str = ""
     """What the agent has pressed of a code so far."""
     keys_until: float | None = None
+    hushed: bool = False
+    """The recording was paused when its talk ended: the next one begins paused."""
     bridge: str | None = None
     outcome: str = ""
     segments: int = 0

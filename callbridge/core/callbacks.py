@@ -18,7 +18,7 @@ from callbridge.core.ids import leg_id
 from callbridge.core.leg import Leg
 from callbridge.core.matcher import Pair
 from callbridge.core.numbers import plain
-from callbridge.core.orders import Play, StartMusic, StopRinging
+from callbridge.core.orders import Play, StartMusic
 from callbridge.core.plan import First, ToQueue
 from callbridge.core.promise import Promise
 from callbridge.core.rows import evolve
@@ -181,9 +181,9 @@ def answered(world: World, call: Call) -> None:
     """The customer is there: to the agent who waits, or to the head of the line."""
     call = evolve(call, attempt="abandoned")  # unless they talk
     if call.offer is not None:
-        world.order(StopRinging(leg=call.offer.leg))
         world.calls.put(call.id, call)
-        offers.join(world, call)
+        if not offers.read_out(world, call):
+            offers.join(world, call)
         return
     promises.release(world, call)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), held="")

@@ -287,6 +287,8 @@ def deadline_passed(world: World, call: Call) -> None:
             offers.deadline_passed(world, call)
         case Phase.DIALLING if pbx_of(call.leg) in world.down:
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
+        case Phase.DIALLING if call.offer is not None and call.offer.reading:
+            offers.join(world, call)
         case Phase.DIALLING:
             callbacks.give_up(world, call, "no_answer")
         case Phase.LEAVING:

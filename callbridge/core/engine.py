@@ -87,6 +87,7 @@ def step(world: World, event: AnyEvent) -> Outcome:
         callbacks.give_up_overtaken(world)
         faults = _look_again(world, event)
         faults += _match(world)
+        callbacks.give_up_overtaken(world)
     except BaseException:
         world.undo_to(mark)
         raise
@@ -181,6 +182,7 @@ def _apply(world: World, event: AnyEvent) -> None:
             transfers.transferred(world, event)
         case DigitPressed():
             offers.pressed(world, event)
+            handing.pressed(world, event)
             keys.pressed(world, event)
             features.pressed(world, event)
             journey.pressed(world, event)
@@ -301,7 +303,7 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     if call is not None and call.offer is not None and event.playback in (call.offer.playback, call.offer.reading):
-        offers.said(world, call, event.playback)
+        offers.said(world, call, event.playback, failed=event.failed)
     elif call is not None and call.handing is not None and call.handing.playback == event.playback:
         handing.answered(world, call)
     elif call is not None and call.leg == event.leg:

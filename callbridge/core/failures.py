@@ -61,7 +61,7 @@ ASK_AGAIN = 1.0
 def order_failed(world: World, event: OrderFailed) -> None:
     """What was unsent because the link is down is mended by the next snapshot; the rest here."""
     order = event.order
-    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe | StartRecording | PauseRecording):
+    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe | StartRecording | PauseRecording | StopRecording):
         return
     match order:
         case Subscribe(leg=leg):
@@ -80,12 +80,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _beep_failed(world, order)
         case Record(leg=leg, recording=recording):
             journey.recorded(world, RecordingEnded(at=world.now, leg=leg, recording=recording, lasted=0.0, failed=True))
-        case StartRecording(leg=leg, file=file):
-            recordings.failed(world, leg, file, _why(event))
-        case PauseRecording(leg=leg, paused=paused):
-            recordings.failed(world, leg, "", f"{'pausing' if paused else 'going on'} failed: {_why(event)}")
-        case StopRecording():
-            pass
+        case StartRecording() | PauseRecording() | StopRecording():
+            recordings.failed(world, order, event)
         case Ring():
             _ring_failed(world, order, event)
         case Bridge():
@@ -105,10 +101,6 @@ def order_failed(world: World, event: OrderFailed) -> None:
                 staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
         case LookUp(call=call, question=question):
             journey.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
-
-
-def _why(event: OrderFailed) -> str:
-    return f"{event.why} {event.detail}".strip()
 
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
@@ -166,7 +158,7 @@ def _beep_failed(world: World, order: Play) -> None:
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
     if call is not None and call.offer is not None and order.playback in (call.offer.playback, call.offer.reading):
-        offers.said(world, call, order.playback)
+        offers.said(world, call, order.playback, failed=True)
     elif call is not None and call.handing is not None and call.handing.playback == order.playback:
         handing.answered(world, call)
 

@@ -7,7 +7,7 @@ through them. Digits that callers type are known by names, and may be spoken aga
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -261,12 +261,14 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 _FIELD = re.compile(r"{([^{}]*)}")
 _NUMBER = re.compile("[0-9]{1,9}")
 _DIGITS = re.compile("[0-9*#]{1,40}")
+_OWN_NAME = re.compile(r"\w[\w.@+-]{0,63}")
 _TYPED = re.compile("[0-9A-Za-z*#]{1,40}")
 
 
-def spoken(media: str, values: Mapping[str, str]) -> str:
-    """The media with the values put in. A part whose value is missing, or cannot be spoken, is left out."""
-    return ",".join(_stoppable(part) for each in media.split(",") if (part := _filled(each, values)))
+def spoken(media: str, values: Mapping[str, str], *, own: Collection[str] = ()) -> str:
+    """The media with the values put in. A part whose value is missing, or cannot be spoken, is left out. ``own``: values that
+    are names of the configuration's, which may stand in the name of a sound in any language."""
+    return ",".join(_stoppable(part) for each in media.split(",") if (part := _filled(each, values, own)))
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
@@ -291,13 +293,14 @@ def _stoppable(part: str) -> str:
     return ",".join(f"sound:digits/{_SIGNS.get(digit, digit)}" for digit in digits)
 
 
-def _filled(part: str, values: Mapping[str, str]) -> str:
+def _filled(part: str, values: Mapping[str, str], own: Collection[str]) -> str:
     wanted = _FIELD.findall(part)
     if not wanted:
         return part
     scheme = part.partition(":")[0]
     good = {"number": _NUMBER, "digits": _DIGITS}.get(scheme, _TYPED)
-    if not all(good.fullmatch(values.get(name, "")) for name in wanted):
+    named = _OWN_NAME if scheme == "sound" else good
+    if not all((named if name in own else good).fullmatch(values.get(name, "")) for name in wanted):
         return ""
     return _FIELD.sub(lambda field: values[field[1]], part)
 

@@ -16,10 +16,11 @@ from typing import assert_never
 from callbridge.core import offers, recordings, segments, staff, targets, visits
 from callbridge.core.agent import Agent, Intent, Work, published
 from callbridge.core.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
+from callbridge.core.events import DigitPressed
 from callbridge.core.facts import CallTransferred, HandingEnded, TalkBegan
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, StartMusic, StartRinging, StopRinging
+from callbridge.core.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying, StopRinging
 from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -130,8 +131,34 @@ def conference(world: World, call: Call) -> str:
 def answered(world: World, call: Call) -> None:
     """The target is there: together with the caller, or with the agent who wants a word."""
     handing = call.handing
-    if handing is None or handing.reached:
+    if handing is None or handing.reached or handing.confirming:
         return
+    plan = world.plan.agents.get(handing.agent)
+    agent = world.agents.get(handing.agent)
+    if plan is not None and plan.confirm and agent is not None and handing.leg is not None and handing.leg != agent.session:
+        playback = world.mint("confirm")
+        world.order(Play(leg=handing.leg, playback=playback, media=world.plan.prompts.confirm, language=plan.language))
+        until = world.now + offers.CONFIRM_WITHIN
+        put(world, evolve(call, handing=evolve(handing, confirming=True, playback=playback, until=until)))
+        return
+    _reached(world, call, handing)
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """A target who is an agent at a mobile phone takes the call by a key, or refuses it."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    handing = call.handing if call is not None else None
+    if call is None or handing is None or handing.leg != event.leg or not handing.confirming:
+        return
+    if event.digit == offers.TAKE:
+        world.order(StopPlaying(leg=event.leg, playback=handing.playback))
+        _reached(world, call, evolve(handing, confirming=False, playback=""))
+    elif event.digit == offers.REFUSE:
+        target_gone(world, call, "rejected")
+
+
+def _reached(world: World, call: Call, handing: Handing) -> None:
     handing = evolve(handing, reached=True)
     if call.segment is not None:
         world.order(StopRinging(leg=call.segment.leg))
@@ -305,7 +332,7 @@ def deadline_passed(world: World, call: Call) -> None:
         put(world, evolve(call, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
     elif handing.leg is None:
         _try_back(world, evolve(call, handing=None), world.agents.get(handing.by), handing.began_at)
-    elif handing.playback and not handing.reached:
+    elif handing.playback and not (handing.reached or handing.confirming):
         answered(world, call)
     else:
         target_gone(world, call, "failed" if handing.reached else "no_answer")

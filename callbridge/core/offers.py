@@ -12,13 +12,13 @@ from callbridge.core import dialling, hearing, legs, promises, recordings, segme
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, Stage, after
 from callbridge.core.events import DigitPressed
-from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, TalkBegan
+from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, PromptFailed, TalkBegan
 from callbridge.core.flow import patience, spoken
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
 from callbridge.core.matcher import Pair
 from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
-from callbridge.core.plan import Connect, Penalty, QueuePlan
+from callbridge.core.plan import REMEMBERED, Connect, Penalty, QueuePlan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -30,6 +30,8 @@ BEEP_CHECK = 3.0
 CONFIRM_WITHIN = 15.0
 """Seconds in which an agent must press the key that takes the call, the prompt's own time included."""
 TAKE, REFUSE = "1", "2"
+OWN = frozenset({"queue", "tier", "agent"})
+"""What the configuration names, in any language: fit for the name of a sound."""
 MOST_FAILURES = 3
 """Joins that may fail before the caller is sent to the fallback."""
 
@@ -75,9 +77,15 @@ def make(world: World, pair: Pair) -> None:
             needs=pair.needs,
             waited=world.now - call.waiting_since,
             freed_at=freed_at,
-            collected=json.dumps(dict(call.values), separators=(",", ":")) if call.values else "",
+            collected=_collected(call),
         )
     )
+
+
+def _collected(call: Call) -> str:
+    """What was typed and looked up, without what we remember ourselves."""
+    known = {name: value for name, value in call.values if name not in REMEMBERED}
+    return json.dumps(known, separators=(",", ":")) if known else ""
 
 
 def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
@@ -143,10 +151,8 @@ def pressed(world: World, event: DigitPressed) -> None:
 def _tell_both(world: World, call: Call, offer: Offer) -> None:
     """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured."""
     plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    about = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent}
-    about["caller"] = call.number.lstrip("+")
-    values = dict(call.values) | about
-    whisper = spoken(plan.whisper, values) if plan is not None else ""
+    values = _about(call, offer, plan)
+    whisper = spoken(plan.whisper, values, own=OWN) if plan is not None else ""
     read_out = _read_out(call, plan, values) if plan is not None and call.leg in world.legs else ""
     if not whisper and not read_out:
         join(world, call)
@@ -165,10 +171,16 @@ def _tell_both(world: World, call: Call, offer: Offer) -> None:
     world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
 
 
+def _about(call: Call, offer: Offer, plan: QueuePlan | None) -> dict[str, str]:
+    """What may be said of the call: our own names, and what the caller typed."""
+    own = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent}
+    return dict(call.values) | own | {"caller": call.number.lstrip("+")}
+
+
 def _read_out(call: Call, plan: QueuePlan, values: Mapping[str, str]) -> str:
     """What the caller hears before the talk: that it is recorded, and with whom it is."""
     consent = plan.record.consent if plan.record is not None and recordings.wanted(call, plan.record) else ""
-    return spoken(",".join(part for part in (consent, plan.read_out) if part), values)
+    return spoken(",".join(part for part in (consent, plan.read_out) if part), values, own=OWN)
 
 
 def _language(world: World, agent: str) -> str:
@@ -176,11 +188,14 @@ def _language(world: World, agent: str) -> str:
     return plan.language if plan is not None else ""
 
 
-def said(world: World, call: Call, playback: str) -> None:
+def said(world: World, call: Call, playback: str, *, failed: bool = False) -> None:
     """Something that belongs to the offer was said to its end, or could not be said."""
     offer = call.offer
-    if offer is None or call.phase is not Phase.OFFERED or not playback:
+    if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
         return
+    if failed and offer.stage is not Stage.RINGING:
+        call = _unsaid(world, call, offer, "read_out" if playback == offer.reading else offer.stage.value)
+        offer = call.offer or offer
     if offer.stage is Stage.RINGING:
         answered(world, call)
     elif offer.stage is Stage.TELLING:
@@ -195,6 +210,38 @@ def said(world: World, call: Call, playback: str) -> None:
             join(world, call)
 
 
+def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
+    """Told; and whoever could not be told of the recording is not recorded."""
+    queue = call.visit.queue if call.visit is not None else ""
+    where = f"queue:{queue}/{'whisper' if what == Stage.TELLING else what}"
+    world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
+    plan = world.plan.queues.get(queue)
+    record = plan.record if plan is not None else None
+    if what != "read_out" or record is None or not record.consent or not recordings.wanted(call, record):
+        return call
+    recordings.tell_failed(world, call.id, None, "", "not recorded: the caller could not be told of it")
+    values = dict(call.values) | {recordings.REFUSED: "no"}
+    call = evolve(call, values=tuple(values.items()))
+    world.calls.put(call.id, call)
+    return call
+
+
+def read_out(world: World, call: Call) -> bool:
+    """A customer whom we called, and for whom an agent waits, hears what callers hear before a talk. False: nothing."""
+    offer = call.offer
+    plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if offer is None or plan is None:
+        return False
+    media = _read_out(call, plan, _about(call, offer, plan))
+    if not media:
+        return False
+    reading = world.mint("say")
+    world.order(Play(leg=call.leg, playback=reading, media=media, language=call.language))
+    offer = evolve(offer, stage=Stage.TELLING, playback="", reading=reading)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=world.now + patience(media)))
+    return True
+
+
 def join(world: World, call: Call) -> None:
     """Put both into a bridge - when there is a customer; who is owed a callback is called now."""
     offer = call.offer
@@ -206,6 +253,8 @@ def join(world: World, call: Call) -> None:
     for leg, playback in ((offer.leg, offer.playback), (call.leg, offer.reading)):
         if playback and offer.stage is Stage.TELLING:
             world.order(StopPlaying(leg=leg, playback=playback))
+    if call.phase is Phase.DIALLING:
+        world.order(StopRinging(leg=offer.leg))
     bridge = world.mint("bridge")
     call = hearing.hush(world, call)
     world.calls.put(

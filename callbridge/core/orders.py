@@ -83,21 +83,32 @@ class Record(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartRecording(_OfLeg):
-    """Record the leg and whoever it talks to (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
+class _OfRecording:
+    """In a lane of their own: what goes by AMI must hold up nothing that goes by ARI, and the other way round."""
 
+    leg: LegId
+    call: str
     file: str
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (LegId(f"{self.leg}#recording"),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PauseRecording(_OfLeg):
+class StartRecording(_OfRecording):
+    """Record the leg and whoever it talks to (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecording(_OfRecording):
     """Write silence instead, or go on."""
 
     paused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopRecording(_OfLeg):
+class StopRecording(_OfRecording):
     """The file is complete; also when there is none."""
 
 

@@ -149,6 +149,8 @@ SURVEY = "survey:"
 """Begins the names of the flows and lookups that surveys are made of: no flow of the configuration has such a name."""
 MEMORY = "memory:"
 """Begins the names of the flows that ask, at arrival, whom the caller talked to last; it is that lookup's name, too."""
+REMEMBERED = frozenset({"last_agent", "last_queue", "last_at", "repeat"})
+"""The values that it gives; no other lookup can."""
 SKIPPED = "skip"
 """The node at which a survey ends for whoever is not to be asked."""
 

@@ -330,7 +330,7 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
         world.places.drop(place.id)
         rank -= max(0.0, call.waiting_since - place.since)
     promise = world.promise_to(queue, who)
-    if promise is None or call.owed:
+    if promise is None or call.owed in world.promises:
         return call, rank
     keeping = world.calls.get(promise.call)
     leg = world.legs.get(keeping.leg) if keeping is not None else None

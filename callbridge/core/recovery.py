@@ -54,6 +54,9 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for promise in world.promises.values():
         if promise.call and promise.call not in world.calls and promise.pbx == pbx:
             promises.lost(world, promise)
+    for agent in world.agents.values():
+        if agent.held and agent.held not in world.calls:
+            staff.change(world, agent, held="")
     for found in event.legs:
         if found.leg not in world.legs:
             _found(world, found, pbx)
@@ -129,6 +132,7 @@ def _mend(world: World, call: Call) -> None:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
                 out = tuple(leg.id for leg in (customer, agent_leg) if leg.bridge != call.bridge)
+                recordings.mend(world, call)
                 if out:
                     world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
         case Phase.LEAVING:

@@ -31,7 +31,7 @@ def end_segment(
     stays, and the phone hangs up its leg when it has heard the result."""
     segment = call.segment
     assert segment is not None
-    recordings.end(world, call, segment, when)
+    call = recordings.end(world, call, segment, when)
     tell_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
     call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None, served=served)

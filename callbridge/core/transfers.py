@@ -7,7 +7,7 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
-from callbridge.core import calls, handing, hearing, journey, legs, segments, staff, visits
+from callbridge.core import calls, handing, hearing, journey, legs, recordings, segments, staff, visits
 from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Move, Phase, after
 from callbridge.core.events import CallerArrived, LegReplaced, LegTransferred
@@ -141,7 +141,7 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
-    call = evolve(call, leg=by)
+    call = recordings.move(world, call, by)
     world.calls.put(call.id, call)
     if call.phase is Phase.FLOW:
         journey.mend(world, call)

@@ -85,6 +85,7 @@ def wait(world: World, call: Call) -> Call:
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
         world.overtaken.append((call.id, "abandoned"))
+        looks.append(world.now + 1.0)
     elif gives_up is not None:
         looks.append(gives_up)
     call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))

@@ -18,8 +18,17 @@ class BadList(Exception):
     """A file that cannot be used; the message says why."""
 
 
-def read_list(path: pathlib.Path, country_code: str = "") -> dict[str, dict[str, str]]:
-    """Normalised number -> values by heading; the last row of a number counts. Raises BadList."""
+Rows = dict[str, dict[str, str]]
+
+
+def key_of(number: str, country_code: str = "") -> str:
+    """A number as a list knows it: with or without ``+``; "" for what is none."""
+    return normalise(number, country_code).lstrip("+")
+
+
+def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, str]:
+    """Number -> values by heading, the last row of a number counts; and a complaint about rows that were left out, if any.
+    Raises BadList."""
     try:
         if path.exists() and not path.is_file():
             raise BadList("is not a regular file")
@@ -34,18 +43,20 @@ def read_list(path: pathlib.Path, country_code: str = "") -> dict[str, dict[str,
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _rows(rows: Iterator[list[str]], headings: list[str], country_code: str) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
+def _rows(rows: Iterator[list[str]], headings: list[str], country_code: str) -> tuple[Rows, str]:
+    found: Rows = {}
+    bad, first = 0, ""
     for line, row in enumerate(rows, 2):
         if not any(cell.strip() for cell in row):
             continue
-        number = normalise(row[0], country_code)
-        if not number:
-            raise BadList(f"line {line}: the first column is no phone number")
+        number = key_of(row[0], country_code)
+        values = {heading: cell.strip() for heading, cell in zip(headings[1:], row[1:], strict=False) if cell.strip()}
         if len(found) >= MOST_ROWS:
             raise BadList(f"has more than {MOST_ROWS:,} rows")
-        values = {heading: cell.strip() for heading, cell in zip(headings[1:], row[1:], strict=False) if cell.strip()}
-        if any(len(value) > LONGEST_VALUE for value in values.values()):
-            raise BadList(f"line {line}: a value of more than {LONGEST_VALUE} characters")
-        found[number] = values
-    return found
+        if number and all(len(value) <= LONGEST_VALUE for value in values.values()):
+            found[number] = values
+            continue
+        bad += 1
+        why = f"a value of more than {LONGEST_VALUE} characters" if number else "the first column is no phone number"
+        first = first or f"line {line}: {why}"
+    return found, f"{bad} rows left out, {len(found)} used; {first}" if bad else ""

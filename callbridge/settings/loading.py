@@ -36,13 +36,18 @@ def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = Non
     return settings, in_order(document.faults)
 
 
-def _read_lists(settings: Settings, document: Document) -> None:
+def _read_lists(settings: Settings, document: Document) -> list[Fault]:
+    """Reads the CSV files of lookups; gives what is to be said of their rows."""
+    doubts = []
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
             try:
-                settings._lists[name] = read_list(lookup.csv, settings.tiers.country_code or "")
+                settings._lists[name], complaint = read_list(lookup.csv, settings.tiers.country_code or "")
+                if complaint:
+                    doubts.append(document.at(("lookups", name, "csv"), f"{lookup.csv}: {complaint}"))
             except BadList as wrong:
                 document.add(("lookups", name, "csv"), f"{lookup.csv}: {wrong}")
+    return doubts
 
 
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
@@ -54,12 +59,13 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)
     settings = shape(document)
+    rows: list[Fault] = []
     if document.complete:
         document.faults += rules.faults(settings, document)
-        _read_lists(settings, document)
+        rows = _read_lists(settings, document)
     if document.faults:
         raise ConfigFaults(document.faults)
     country = settings.tiers.country_code or ""
     settings._do_not_call = frozenset(normalise(number, country) for number in settings.callbacks.do_not_call)
-    settings._warnings = in_order(rules.doubts(settings, document))
+    settings._warnings = in_order([*rules.doubts(settings, document), *rows])
     return settings

@@ -52,6 +52,7 @@ from callbridge.settings.values import (
     WholeUrl,
     Zone,
     filled,
+    or_off,
 )
 from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Record, RepeatCalls, Way
 
@@ -242,10 +243,10 @@ class Queue(Ladder):
     overflow: tuple[Overflow, ...] | None = None
     keys: dict[Key, Name] | None = None
     survey: Name | None = None
-    callback: Callback | None = None
+    callback: Annotated[Callback | None, BeforeValidator(or_off)] = None
     reclaim_within: Duration | None = None
-    prefer: Prefer | None = None
-    record: Record | None = None
+    prefer: Annotated[Prefer | None, BeforeValidator(or_off)] = None
+    record: Annotated[Record | None, BeforeValidator(or_off)] = None
     whisper: FlowMedia | None = None
     read_out: FlowMedia | None = None
     extension: Extension | None = None

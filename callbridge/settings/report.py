@@ -57,7 +57,8 @@ def summary(settings: Settings) -> Iterator[str]:
         yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     for flow in plan.flows.values():
-        yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
+        if not flow.hidden:
+            yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
     if plan.call_back_to:
         yield f"callbacks to {', '.join(plan.call_back_to)}; {len(plan.do_not_call)} numbers are never called"
     for calendar in plan.calendars.values():

@@ -95,12 +95,12 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
         given.update({field: _penalty(value) for field in _PENALTIES if (value := getattr(level, field)) is not None})
         if level.overflow is not None:
             given["overflow"] = tuple(_overflow(rule) for rule in level.overflow)
-        if level.callback is not None:
-            given["callback"] = _callback(level.callback)
-        if level.record is not None:
-            given["record"] = _record(level.record)
-        if level.prefer is not None:
-            given["prefer"] = core.Prefer(level.prefer.lasts, level.prefer.last_agent)
+        if "callback" in level.model_fields_set:
+            given["callback"] = _callback(level.callback) if level.callback is not None else None
+        if "record" in level.model_fields_set:
+            given["record"] = _record(level.record) if level.record is not None else None
+        if "prefer" in level.model_fields_set:
+            given["prefer"] = core.Prefer(level.prefer.lasts, level.prefer.last_agent) if level.prefer is not None else None
     announced = {}
     for level in (settings.queue_defaults, settings.queues[name]):
         if level.announce is not None:

@@ -16,7 +16,16 @@ OURS = "callbridge/"
 
 
 def _words(value: object) -> object:
-    return shlex.split(value) if isinstance(value, str) else value
+    try:
+        return shlex.split(value) if isinstance(value, str) else value
+    except ValueError as wrong:
+        raise ValueError(f"cannot be read as a command: {str(wrong).lower()}") from None
+
+
+def _some(value: object) -> object:
+    if not value:
+        raise ValueError("expected the PBX's folder of sounds, such as /usr/share/asterisk/sounds")
+    return value
 
 
 def _said(value: object) -> object:
@@ -32,7 +41,7 @@ class Speech(Section):
     """``texts`` by name and language; ``voices`` are the languages, and what ``command`` calls them. ``folder`` is the PBX's
     folder of sounds."""
 
-    folder: pathlib.Path
+    folder: Annotated[pathlib.Path, BeforeValidator(_some)]
     command: Annotated[tuple[Text, ...], BeforeValidator(_words)] = ("espeak-ng", "-v", "{voice}", "-w", "{file}", "{text}")
     voices: dict[Language, Text]
     texts: dict[Name, dict[Language, Said]] = {}
@@ -40,6 +49,8 @@ class Speech(Section):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         words = " ".join(self.command)
+        if any(text.startswith("-") for said in self.texts.values() for text in said.values()):
+            raise ValueError("texts: one begins with '-': a command would take it for an option")
         missing = [field for field in ("{file}", "{text}") if field not in words]
         if missing:
             raise ValueError(f"command: needs {' and '.join(missing)}: where the sound goes, and what is said")

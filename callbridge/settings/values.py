@@ -226,6 +226,11 @@ def filled(value: tuple[T, ...]) -> tuple[T, ...]:
     return value
 
 
+def or_off(value: object) -> object:
+    """``no`` takes away what the defaults say."""
+    return None if isinstance(value, str) and value.casefold() in ("no", "off", "false") else value
+
+
 def listed(value: object) -> object:
     """One name may stand for a list of one."""
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value

@@ -106,6 +106,10 @@ class Record(Section):
         plain = all(re.fullmatch(r"[\w.@+{}-]+", part) and part not in (".", "..") for part in parts)
         if not plain or not re.search(r"\.(wav|WAV|gsm|ulaw|alaw|sln|sln16|g722)$", value):
             raise ValueError("expected a file below the PBX's folder 'monitor', such as {day}/{queue}/{call}-{part}.wav")
+        if len(value) > 200:
+            raise ValueError("is too long: at most 200 characters")
+        if "{call}{part}" in value or "{part}{call}" in value:
+            raise ValueError("something must stand between {call} and {part}: else one talk would be written over another")
         if "{call}" not in value or "{part}" not in value:
             raise ValueError("needs {call} and {part}: else one talk would be written over another")
         return value

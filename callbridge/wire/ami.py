@@ -67,13 +67,15 @@ def devices_listed(messages: Iterable[Mapping[str, str]], at: float) -> DevicesL
     return DevicesListed(at=at, states={change.phone: change.state for change in changes if change is not None})
 
 
-def recording_action(order: StartRecording | PauseRecording | StopRecording) -> tuple[str, dict[str, str]]:
-    """The action, and its fields. Asterisk finds a channel by its unique id as well as by its name."""
+def recording_action(order: StartRecording | PauseRecording | StopRecording, known: str = "") -> tuple[str, dict[str, str]]:
+    """The action, and its fields; ``known``: the id that the answer to MixMonitor gave. Asterisk finds a channel by its unique
+    id as well as by its name."""
     channel = {"Channel": channel_of(order.leg)}
+    which = {"MixMonitorID": known} if known else {}
     match order:
         case StartRecording(file=file):
-            return "MixMonitor", channel | {"File": file}
+            return "MixMonitor", channel | {"File": file, "Options": "i(CALLBRIDGE_MIXMONITOR)"}
         case PauseRecording(paused=paused):
-            return "MixMonitorMute", channel | {"Direction": "both", "State": "1" if paused else "0"}
+            return "MixMonitorMute", channel | which | {"Direction": "both", "State": "1" if paused else "0"}
         case StopRecording():
-            return "StopMixMonitor", channel
+            return "StopMixMonitor", channel | which

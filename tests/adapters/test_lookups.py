@@ -177,5 +177,6 @@ def test_only_short_values_under_plain_names_get_in() -> None:
         "number": 3.5,
         5: "x",
     }
-    assert read(odd, TIERS) == {"good": "王小明", "number": "3.5"}
+    assert read(odd, TIERS) == {"good": "王小明", "number": "3.5", "truth": "yes"}
+    assert read({"last_agent": "1001", "repeat": "yes", "record": False}, TIERS) == {"record": "no"}
     assert len(read({f"v{n}": "x" for n in range(200)}, TIERS)) == 50

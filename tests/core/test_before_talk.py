@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.call import Phase
-from callbridge.core.events import AgentAsked, Ask
-from callbridge.core.facts import OfferEnded
+from callbridge.core.events import AgentAsked, Ask, CallAsk, CallAsked, PromiseAsk, PromiseAsked
+from callbridge.core.facts import HandingEnded, OfferEnded
 from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, Play, Ring, StopPlaying
-from callbridge.core.plan import Announcements, Connect, Plan
+from callbridge.core.orders import Bridge, Play, Ring, StartRecording, StopPlaying
+from callbridge.core.plan import Announcements, Callback, Connect, Plan, Record, ToAgent, ToQueue
 from tests.core.story import START, Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
 
@@ -163,3 +163,59 @@ def test_a_break_in_the_middle_makes_the_offer_anew(moment: float) -> None:
     assert phase(toy) in (Phase.WAITING, Phase.OFFERED)
     assert toy.channels[leg].music
     assert toy.story.all_told(OfferEnded)[0].result == "cancelled"
+
+
+def test_own_names_are_said_in_any_language() -> None:
+    made = house(whisper="sound:q-{queue},sound:for-{tier},digits:{agent}")
+    made = replace(
+        made, queues={"客服-1": replace(made.queues["support"], name="客服-1")}, entries={"support": ToQueue("客服-1")}
+    )
+    toy, _ = offered(made)
+    toy.run(START + 4.0)
+    assert [media for _, media in plays(toy)] == ["sound:q-客服-1,sound:for-standard"]
+
+
+def handed(keys: str) -> tuple[Toy, LegId]:
+    """Amy hands Ann on to Ben, who is at a mobile phone and presses these keys."""
+    made = plan([queue("support")], [agent("amy"), replace(agent("ben", login=False), confirm=True)])
+    toy = Toy(Story(made), {"amy": 0.5, "ben": 0.5})
+    leg = toy.calls("ann")
+    toy.run(START + 2.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="ben", ask=Ask.LOGIN))
+    (call,) = toy.story.world.calls
+    toy.tell(CallAsked(at=toy.story.now, call=call, ask=CallAsk.HAND_ON, to=ToAgent("ben"), by="amy"))
+    toy.run(START + 3.5)
+    bens = next(order.leg for order in toy.obeyed if isinstance(order, Ring) and order.agent == "ben")
+    assert toy.story.state("ben") == "ringing"
+    toy.presses(bens, keys)
+    toy.run(START + 4.0)
+    return toy, leg
+
+
+def test_a_mobile_phone_takes_a_call_that_is_handed_on_only_by_a_key() -> None:
+    toy, leg = handed("1")
+    assert toy.story.state("ben") == "talking"
+    assert toy.channels[leg].bridge is not None
+
+
+@pytest.mark.parametrize("keys", ["2", ""])
+def test_a_voicemail_takes_no_call_that_is_handed_on(keys: str) -> None:
+    toy, leg = handed(keys)
+    toy.run(START + 30.0)
+    assert toy.story.state("ben") == "ready"
+    assert toy.longest_silence < 0.1
+    assert toy.story.all_told(HandingEnded)[0].result == ("rejected" if keys else "no_answer")
+    toy.hangs_up(leg)
+
+
+def test_a_customer_who_is_called_back_is_told_like_any_caller() -> None:
+    made = house(callback=Callback(), read_out="sound:agent", record=Record(consent="sound:recorded"))
+    made = replace(made, outside="PJSIP/{number}@trunk", call_back_to=("X.",))
+    toy = Toy(Story(made), {"amy": 0.5})
+    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.LOGIN))
+    toy.tell(PromiseAsked(at=START, ask=PromiseAsk.MAKE, queue="support", number="12"))
+    toy.run(START + 5.0)
+    assert [media for _, media in plays(toy)] == ["sound:recorded,sound:agent"]
+    kinds = [type(order) for order in toy.obeyed]
+    assert kinds.index(Play) < kinds.index(Bridge) < kinds.index(StartRecording)
+    assert phase(toy) is Phase.TALKING

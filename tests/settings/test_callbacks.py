@@ -165,7 +165,39 @@ def test_a_list_of_callers_is_a_lookup(write: Write) -> None:
     pathlib.Path("managers.csv").write_text("number,agent,region\n+44 20 1,ann,北京\n0049301,,south\n", encoding="utf-8")
     text = RIGHT + "lookups: {managers: {csv: managers.csv}}\n"
     settings = right(write(text=text))
-    assert settings.lists["managers"] == {"+44201": {"agent": "ann", "region": "北京"}, "+49301": {"region": "south"}}
+    assert settings.lists["managers"] == {"44201": {"agent": "ann", "region": "北京"}, "49301": {"region": "south"}}
+    assert not settings.warnings
+
+
+def test_odd_rows_of_a_list_are_left_out_and_told(write: Write) -> None:
+    pathlib.Path("managers.csv").write_text(f"number,agent\nhello,ann\n0123,ben\n0124,{'x' * 101}\n", encoding="utf-8")
+    settings = right(write(text=RIGHT + "lookups: {managers: {csv: managers.csv}}\n"))
+    assert settings.lists["managers"] == {"0123": {"agent": "ben"}}
+    assert "managers.csv: 2 rows left out, 1 used; line 2: the first column is no phone number" in str(settings.warnings[0])
+
+
+def test_what_the_defaults_say_can_be_taken_away(write: Write) -> None:
+    defaults = "queue_defaults:\n  record: {share: 0.5}\n  prefer: {for: 5s}\n"
+    text = RIGHT.replace("queues:\n  support:\n", defaults + "queues:\n  support:\n    record: no\n    prefer: off\n")
+    plan = right(write(text=text)).plan()
+    assert (plan.queues["support"].record, plan.queues["support"].prefer) == (None, None)
+    assert plan.queues["general"].record == core.Record(share=0.5)
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("x.wav", "needs {call} and {part}"),
+        ("{call}{part}.wav", "something must stand between {call} and {part}"),
+        ("../{call}-{part}.wav", "expected a file below"),
+        ("{call}-{part}.exe", "expected a file below"),
+        ("{call}-{part}-{number}.wav", "nothing is known as {number}"),
+        ("a" * 200 + "{call}-{part}.wav", "is too long"),
+    ],
+)
+def test_a_recording_s_file_is_one_of_its_own_below_the_folder(write: Write, file: str, why: str) -> None:
+    (fault,) = told(write(("queues:\n  support:\n", f"queues:\n  support:\n    record: {{file: '{file}'}}\n"), text=RIGHT))
+    assert why in fault
 
 
 @pytest.mark.parametrize(
@@ -174,8 +206,6 @@ def test_a_list_of_callers_is_a_lookup(write: Write) -> None:
         ("", "expected headings"),
         ("number\n", "expected headings"),
         ("number,Agent Name\n", "expected headings"),
-        ("number,agent\nnobody,ann\n", "line 2: the first column is no phone number"),
-        (f"number,agent\n0123,{'x' * 101}\n", "line 2: a value of more than 100 characters"),
         ("number,agent\n\udcff", "cannot be read"),
     ],
 )
