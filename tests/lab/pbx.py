@@ -61,7 +61,7 @@ class Pbx:
         self._rootfs = build.LAB / f"asterisk-{version}"
         # The control socket's full path must stay below about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="cb-"))
-        self.ports = PortBlock(rtp_ports + 500 + len(self.phones))
+        self.ports = PortBlock(rtp_ports + 1500 + len(self.phones))
         self.plan = self._plan(extra or {}, rtp_ports, verbose)
         self._process: Process | None = None
         self._boot_log = ""

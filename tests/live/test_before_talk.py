@@ -115,7 +115,7 @@ async def test_a_recording_that_fails_is_told_and_the_talk_goes_on(house: House,
         try:
             await caller.call("support")
             failed = await bridge.until("recording_failed")
-            assert failed["why"].startswith("refused")
+            assert failed["why"].startswith("not recorded: refused")
             await bridge.until("talk_began")
         finally:
             await pbx.cli("module load app_mixmonitor.so")
