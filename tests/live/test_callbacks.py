@@ -86,7 +86,9 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
     assert (await bridge.queue("support"))["callbacks_waiting"] == 1
     async with Softphone(pbx, "1001", tone=REPLY) as ann, Softphone(pbx, CUSTOMER, tone=VOICE) as customer:
         await bridge.ask("1001", "login")
-        await ann.until_hears(VOICE, limit=15)
+        began = await bridge.until("talk_began")
+        assert began["waited"] < 3.0, "the customer is called as soon as the agent is there"
+        await ann.until_hears(VOICE)
         await customer.until_hears(REPLY)
         customer.hang_up()
         ended = await bridge.until("promise_ended")

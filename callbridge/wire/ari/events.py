@@ -38,7 +38,7 @@ from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 ECHO = "callbridge-echo"
 """The name of the user event by which we prove that the socket is still ours."""
 
-OWN_ROLES = frozenset({"agent", "session", "outside", "supervisor", "snoop", "resync"})
+OWN_ROLES = frozenset({"agent", "session", "outside", "supervisor", "customer", "snoop", "resync"})
 """First arguments of StasisStart for legs that we made or moved ourselves."""
 
 SILENCED = (
