@@ -28,6 +28,7 @@ from callbridge.core.events import (
 )
 from callbridge.core.ids import LegId
 from callbridge.wire.ari import ECHO, Heard, read
+from callbridge.wire.ari.events import OWN_ROLES
 
 LEG = LegId("a/c1")
 CHANNEL = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring", "caller": {"number": "4930", "name": "Ada"}}
@@ -191,3 +192,7 @@ def test_no_json_raises(kind: str, fields: dict[str, Any]) -> None:
 @given(st.binary(max_size=64))
 def test_no_bytes_raise(frame: bytes) -> None:
     assert read(frame, pbx="a", at=0.0, app="app", tier_of=str).events == ()
+
+
+def test_every_leg_that_we_make_is_known_when_it_enters() -> None:
+    assert {"agent", "session", "outside", "supervisor", "customer"} <= OWN_ROLES, "the roles of Ring"
