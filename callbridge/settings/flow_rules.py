@@ -37,7 +37,8 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         for node_at, to in _node_names(place, flow.nodes):
             if to not in written:
                 yield document.at(node_at, f"no such node: {to!r}", did_you_mean(to, list(written)))
-    yield from _circles(settings, document)
+    circles = list(_circles(settings, document))
+    yield from circles or _marathons(settings, document)
     yield from _own_overflow(settings, document)
     yield from _lookups(settings, document)
     yield from _callbacks(settings, document)
@@ -260,6 +261,42 @@ def _circle_from(
             stack.append((place, True))
             stack += [(to, False) for to in ways.get(place, ())]
     return []
+
+
+_SILENT = (core.Set, core.Hours, core.Branch, core.Lookup, core.Callback)
+MOST_SILENT = 40
+"""Nodes in a row at which nothing is said or asked: the walk gives a caller up some nodes later."""
+
+
+def _marathons(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A way through a flow on which nothing is said for too many nodes. Only of flows without circles."""
+    for name, flow in settings.flows.items():
+        nodes = _made(flow.nodes)
+        lengths: dict[str, int] = {}
+        for node in nodes:
+            if _silent_from(node, nodes, lengths) > MOST_SILENT:
+                problem = f"more than {MOST_SILENT} nodes from here on say and ask nothing"
+                yield document.at(("flows", name, "nodes", node), problem, "let it say something in between", key=True)
+                break
+
+
+def _silent_from(start: str, nodes: Mapping[str, core.Node], lengths: dict[str, int]) -> int:
+    """How many nodes in a row, from here on, say nothing. Without recursion: a flow may be long."""
+    stack = [start]
+    while stack:
+        name = stack[-1]
+        node = nodes.get(name)
+        if name in lengths or not isinstance(node, _SILENT):
+            lengths.setdefault(name, 0)
+            stack.pop()
+            continue
+        ahead = [to for to in core.leads_to(node) if to not in lengths and to not in stack]
+        if ahead:
+            stack += ahead[:1]
+        else:
+            lengths[name] = 1 + max((lengths.get(to, 0) for to in core.leads_to(node)), default=0)
+            stack.pop()
+    return lengths[start]
 
 
 def _unspoken(settings: models.Settings, document: Document) -> Iterator[Fault]:

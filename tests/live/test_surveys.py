@@ -121,3 +121,16 @@ async def test_a_restart_in_a_survey_asks_again(house: House, pbx: Pbx) -> None:
         caller.press("1")
         await caller.until_state("DISCONNECTED", limit=20)
         assert (await bridge.until("survey_ended"))["result"] == "complete"
+
+
+async def test_a_flow_may_lead_into_a_survey_too(house: House, pbx: Pbx) -> None:
+    config = surveyed()
+    config["flows"] = {"ask": {"nodes": {"ask": {"survey": "service"}}}}
+    config["entries"] = {"ask": {"flow": "ask"}}
+    async with Softphone(pbx, "4930100", trunk=True) as caller:
+        bridge = await house.open(config)
+        await caller.call("ask")
+        await bridge.until("flow_stepped", count=3)
+        await press(bridge, caller, "1", "5", "1")
+        await caller.until_state("DISCONNECTED")
+        assert (await bridge.until("survey_ended"))["result"] == "complete"

@@ -248,3 +248,16 @@ def test_digits_are_spoken_as_sounds_that_can_be_cut_short() -> None:
     assert spoken("number:{n}", {"n": "12"}) == "number:12"
     assert spoken("number:{n},sound:b", {"n": "1*"}) == "sound:b"
     assert spoken("digits:{gone}", {}) == ""
+
+
+def test_a_way_on_which_nothing_is_said_for_long_is_refused(write: Write) -> None:
+    """The walk would give up every caller who takes it."""
+    for count, refused in ((40, False), (41, True)):
+        silent = "".join(f"      n{n}: {{set: {{tier: standard}}, next: n{n + 1}}}\n" for n in range(count))
+        flow = f"flows:\n  long:\n    nodes:\n{silent}      n{count}: {{goodbye: bye}}\n"
+        path = write(("entries:\n  help: {queue: support}\n", "entries:\n  help: {flow: long}\n" + flow), text=RIGHT)
+        if refused:
+            (fault,) = told(path)
+            assert "more than 40 nodes from here on say and ask nothing" in fault
+        else:
+            right(path)

@@ -13,7 +13,7 @@ from tests.sim.planting import Patch, Without, mutant, nothing
 
 @mutant("any PIN will do")
 def any_pin(patch: Patch) -> None:
-    patch.setattr(features, "_right", lambda pin, digits: True)
+    patch.setattr(features, "_right", lambda pin, digits: bool(pin))
 
 
 @mutant("what was asked for is said, and the line stays open")

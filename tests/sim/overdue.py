@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from callbridge.core.agent import Agent, Device, Intent, Work
-from callbridge.core.call import Phase
+from callbridge.core.call import Call, Phase, Way
 from callbridge.core.features import CALL_MOST
 from callbridge.core.leg import Role
 from callbridge.core.plan import Connect
@@ -24,6 +24,7 @@ RECOVERY = 10.0
 TROUBLED = 10.0
 LONG_AGO = 15.0
 GHOST = 1.0
+OVERHEARD = 0.6
 UNBRIDGED = 1.5
 """Seven orders may stand in a caller's lane before the last, in a network where each takes its time."""
 ALONE = 2.0
@@ -110,6 +111,8 @@ class Overdue:
         for call in world.calls.values():
             if call.handing is not None and call.handing.leg is not None and call.handing.leg not in world.legs:
                 yield "handed on to somebody who is gone", call.id, GHOST
+            if self._overhears(call):
+                yield "a caller hears what is said of them", call.id, OVERHEARD
             if call.handing is not None and call.handing.until is not None and call.handing.until < world.now:
                 yield "a target waited for too long", call.id, GHOST
         for leg in world.legs.values():
@@ -135,6 +138,13 @@ class Overdue:
         if call is not None and call.phase is Phase.DIALLING:
             return True  # or whom a customer is called for
         return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
+
+    def _overhears(self, call: Call) -> bool:
+        """Is the caller still with the agent who wants a word with somebody first?"""
+        if call.handing is None or call.handing.way is not Way.CONSULT or call.handing.together or call.segment is None:
+            return False
+        pair = {call.leg, call.segment.leg}
+        return any(pair <= set(legs) for legs in self.toy.bridges.values())
 
     def _of_feature_call(self, world: World, channel: Channel) -> Iterator[tuple[str, str, float]]:
         yield "a feature call that nobody ends", channel.id, TALKED_OUT if self._calm else CALL_MOST + RECOVERY

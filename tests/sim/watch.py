@@ -280,6 +280,8 @@ class Watch:
         must(dialling or (offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
+        alone = call.handing is not None and call.handing.way is Way.CONSULT and not call.handing.reached
+        must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         counted = call.visit is not None and not call.keeps_promise
         must(counted == (call.id in self.visiting), "visit told and kept differ:", call)
