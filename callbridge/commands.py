@@ -64,7 +64,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: from which queue; cancel: which callback")
     callbacks.add_argument("number", nargs="?", help="add: whom to call")
     callbacks.add_argument("--agent", default="", help="add: by nobody else")
-    callbacks.add_argument("--tier", default="", help="add: the customer's")
+    callbacks.add_argument("--tier", default="", help="add: the customer's; else that of the number")
     callbacks.set_defaults(run=_callbacks, parser=callbacks)
 
     bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")

@@ -48,6 +48,9 @@ class Desk:
         """Every callback that is owed."""
         return callbacks(self._app.world, masked=self._app.board.masked)
 
+    def tier_of(self, number: str) -> str:
+        return self._app.tiers.tier_of(number)
+
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         return callback_to(self._app.world, queue, number, masked=self._app.board.masked)
 

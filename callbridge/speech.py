@@ -25,6 +25,8 @@ RATE = 8000
 PATIENCE = 60.0
 """Seconds that one text may take to be spoken."""
 LIST = ".made.json"
+_HEADER = 44
+"""Bytes of a WAV file before its first sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def prompts(settings: Settings, *, make: bool = True, anew: bool = False) -> Ite
                 yield Prompt(name, language, "missing", "there are no words for it")
                 continue
             mark = _mark(speech, language, said[language])
-            if known.get(name) == mark and _file(speech, language, name).exists() and not anew:
+            if known.get(name) == mark and _is_sound(_file(speech, language, name)) and not anew:
                 yield Prompt(name, language, "unchanged")
             elif not make:
                 yield Prompt(name, language, "stale", "`callbridge prompts` makes it")
@@ -63,6 +65,16 @@ def prompts(settings: Settings, *, make: bool = True, anew: bool = False) -> Ite
             _forget(speech, language, known)
     for name, where in missing(settings).items():
         yield Prompt(name, "", "missing", f"{where} plays it, and speech.texts does not know it")
+
+
+def _is_sound(path: Path) -> bool:
+    """Is there more than the header of a sound? Somebody may have cut it off, or put something else there."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER + 1)
+    except OSError:
+        return False
+    return head[:4] == b"RIFF" and len(head) > _HEADER
 
 
 def missing(settings: Settings) -> dict[str, str]:
@@ -86,6 +98,8 @@ def _make(speech: Speech, language: str, name: str, known: dict[str, str], mark:
 
 def _speak(speech: Speech, language: str, name: str) -> None:
     target = _file(speech, language, name)
+    if not speech.folder.parent.is_dir():
+        raise Unspoken(f"there is no folder {speech.folder.parent}: is Asterisk here? Make it, or say another in speech.folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder:

@@ -35,6 +35,7 @@ def _row(promise: Promise, masked: bool) -> Iterator[tuple[str, object]]:
     yield "agent", promise.agent
     yield "call", promise.call
     yield "by", promise.by
+    yield "recording", promise.recording
 
 
 def state(promise: Promise) -> str:

@@ -193,6 +193,8 @@ class PromiseMade(Fact):
     expires_at: float
     by: str = ""
     """Who asked for it when it was not the customer."""
+    recording: str = ""
+    """The message in which the customer asked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

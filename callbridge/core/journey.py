@@ -548,7 +548,7 @@ def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
         )
     )
     if node.callback and not promises.refusal(world, node.queue, call.number):
-        promises.make(world, call, node.queue, call.number, None)
+        promises.make(world, call, node.queue, call.number, None, walk.playback)
     return True
 
 

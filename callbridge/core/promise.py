@@ -33,6 +33,8 @@ class Promise:
     expires_at: float
     by: str = ""
     """Who asked for it, when it was not the customer."""
+    recording: str = ""
+    """The message in which the customer asked for it."""
     agent: str = ""
     """The only one who is to call, if it is for one."""
     values: tuple[tuple[str, str], ...] = ()

@@ -91,7 +91,7 @@ def is_due(world: World, promise: Promise) -> bool:
     )
 
 
-def make(world: World, call: Call, queue: str, number: str, rank: float | None) -> Promise:
+def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Promise:
     """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
     Only after ``refusal`` had nothing against it."""
     since = world.now if call.queued_at is None else call.queued_at
@@ -110,6 +110,7 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None) 
         expires_at=world.now,
         values=call.values,
         language=call.language,
+        recording=recording,
     )
     return enter(world, promise, call.id)
 
@@ -121,7 +122,9 @@ def enter(world: World, promise: Promise, call: str = "") -> Promise:
     promise = evolve(promise, expires_at=max(world.now, promise.waits_since) + terms.keep_for)
     known = world.promise_to(promise.queue, promise.who)
     if known is not None:
-        promise = evolve(known, rank=min(known.rank, promise.rank), expires_at=promise.expires_at, values=promise.values)
+        recording = promise.recording or known.recording
+        rank = min(known.rank, promise.rank)
+        promise = evolve(known, rank=rank, expires_at=promise.expires_at, values=promise.values, recording=recording)
         world.promises.put(promise.id, promise)
     else:
         world.tell(
@@ -137,6 +140,7 @@ def enter(world: World, promise: Promise, call: str = "") -> Promise:
                 rank=promise.rank,
                 expires_at=promise.expires_at,
                 by=promise.by,
+                recording=promise.recording,
             )
         )
     return promise if promise.call else stand(world, promise, rest=promise.waits_since - world.now)

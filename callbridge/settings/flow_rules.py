@@ -90,6 +90,7 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Flows that are hardly meant so, and prompts that nobody can hear."""
     yield from _unspoken(settings, document)
+    yield from _unknown_in_queues(settings, document)
     for name, flow in settings.flows.items():
         nodes = _made(flow.nodes)
         if len(nodes) < len(flow.nodes):
@@ -327,15 +328,40 @@ def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> boo
 
 def _unknown_values(settings: models.Settings, document: Document, name: str) -> Iterator[Fault]:
     """A value that is spoken and that nobody sets is left out: said once, where it is used. Lookups may bring any."""
-    nodes = [(flow, key, node) for flow, one in settings.flows.items() for key, node in one.nodes.items()]
-    if any(node.lookup is not None for _, _, node in nodes):
+    known = _values_set(settings)
+    if known is None:
         return
-    known = {node.into for _, _, node in nodes} | set(RESERVED_VALUES)
-    known |= {value for _, _, node in nodes if node.set is not None for value in node.set.values}
-    for flow, key, node in nodes:
-        if flow != name:
-            continue
+    for key, node in settings.flows[name].nodes.items():
         for field in ("play", "menu", "collect", "goodbye", "read_back", "wrong", "silent", "greeting", "number"):
             for value in core.fields_of(getattr(node, field) or ""):
-                if value not in known:
+                if value not in known | set(RESERVED_VALUES):
                     yield document.at(("flows", name, "nodes", key, field), f"nothing sets {{{value}}}: it is left out")
+
+
+def _values_set(settings: models.Settings) -> set[str] | None:
+    """The values that callers' calls may have; None when lookups may bring any."""
+    nodes = [node for flow in settings.flows.values() for node in flow.nodes.values()]
+    if any(node.lookup is not None for node in nodes):
+        return None
+    known = {node.into for node in nodes if node.into}
+    return known | {value for node in nodes if node.set is not None for value in node.set.values}
+
+
+def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """What is told to who waits and to agents, and holds a value that it never will have."""
+    known = _values_set(settings)
+    if known is None:
+        return
+    queues: list[tuple[Path, models.Queue]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
+    for at, queue in queues:
+        said: list[tuple[Path, str | None, set[str]]] = [
+            ((*at, field), getattr(queue, field), {"queue", "tier", "agent", "caller"}) for field in ("whisper", "read_out")
+        ]
+        if queue.announce is not None:
+            said.append(((*at, "announce", "position"), queue.announce.position, {"position"}))
+            said.append(((*at, "announce", "wait"), queue.announce.wait, {"position", "minutes"}))
+        for path, media, ours in said:
+            for value in core.fields_of(media or ""):
+                if value not in ours | known:
+                    yield document.at(path, f"nothing sets {{{value}}}: it is left out")

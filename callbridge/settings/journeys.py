@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -177,6 +178,9 @@ class Node(Section):
         if not isinstance(value, Mapping):
             raise ValueError("expected a node such as {play: welcome, next: menu}")
         kinds = [kind for kind in KINDS if kind in value]
+        for word in (str(name) for name in value if not kinds and name not in cls.model_fields):
+            if near := difflib.get_close_matches(word, KINDS, n=1):
+                raise ValueError(f"no such node: {word!r:.40}, did you mean {near[0]!r}?")
         if len(kinds) != 1:
             raise ValueError(f"expected exactly one of {', '.join(KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else ""))
         needs, may = KINDS[kinds[0]]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from callbridge.core.numbers import normalise
 
 MOST_ROWS = 1_000_000
 LONGEST_VALUE = 100
+_BROKEN = '"'
+"""What stands for a line that is no CSV."""
 _HEADING = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
@@ -33,20 +35,28 @@ def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, str]:
         if path.exists() and not path.is_file():
             raise BadList("is not a regular file")
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            headings = [cell.strip().lower() for cell in next(rows, [])]
+            headings = [cell.strip().lower() for cell in _cells(file.readline())]
             if len(headings) < 2 or not all(_HEADING.fullmatch(heading) for heading in headings[1:]):
                 raise BadList("expected headings such as number,agent in the first line: a-z, 0-9 and _")
-            return _rows(rows, headings, country_code)
+            return _rows(file, headings, country_code)
     except (OSError, ValueError, csv.Error) as error:
         reason = (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _rows(rows: Iterator[list[str]], headings: list[str], country_code: str) -> tuple[Rows, str]:
+def _cells(line: str) -> list[str]:
+    """The cells of one line. A cell that goes on in the next line is none: a stray quote would swallow the lines after it."""
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], strict=True), [])
+    except csv.Error:
+        return [_BROKEN]
+
+
+def _rows(lines: Iterable[str], headings: list[str], country_code: str) -> tuple[Rows, str]:
     found: Rows = {}
     bad, first = 0, ""
-    for line, row in enumerate(rows, 2):
+    for at, line in enumerate(lines, 2):
+        row = _cells(line)
         if not any(cell.strip() for cell in row):
             continue
         number = key_of(row[0], country_code)
@@ -58,5 +68,5 @@ def _rows(rows: Iterator[list[str]], headings: list[str], country_code: str) -> 
             continue
         bad += 1
         why = f"a value of more than {LONGEST_VALUE} characters" if number else "the first column is no phone number"
-        first = first or f"line {line}: {why}"
+        first = first or f"line {at}: {'a quote that is not closed' if row == [_BROKEN] else why}"
     return found, f"{bad} rows left out, {len(found)} used; {first}" if bad else ""

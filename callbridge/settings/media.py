@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 
 from callbridge.core.flow import Collect, Flow, Goodbye, Menu, Play, Voicemail, fields_of
-from callbridge.core.plan import Connect, Plan, QueuePlan
+from callbridge.core.plan import Connect, Plan, Prompts, QueuePlan
 
 Used = tuple[str, str]
 """Where, and the sound's name in the PBX."""
@@ -25,10 +26,15 @@ def _media(plan: Plan) -> Iterator[Used]:
         yield from _of_flow(flow)
     for queue in plan.queues.values():
         yield from _of_queue(queue)
+        for tier in queue.ladders:  # who is asked for is known: every queue and tier
+            yield f"queues.{queue.name}.whisper", queue.whisper.replace("{queue}", queue.name).replace("{tier}", tier)
     if any(agent.connect is Connect.NAILED_UP for agent in plan.agents.values()):
         yield "beep", plan.beep
     if any(agent.confirm for agent in plan.agents.values()):
         yield "prompts.confirm", plan.prompts.confirm
+    for field in fields(Prompts):
+        if field.name != "confirm" and (media := getattr(plan.prompts, field.name)) != field.default:
+            yield f"prompts.{field.name}", media  # the defaults are Asterisk's own
 
 
 def _of_flow(flow: Flow) -> Iterator[Used]:
@@ -51,7 +57,6 @@ def _of_queue(queue: QueuePlan) -> Iterator[Used]:
         ("wait", announced.wait),
         ("busy", announced.busy),
         *(("periodic", each) for each in announced.periodic),
-        ("whisper", queue.whisper),
         ("read_out", queue.read_out),
         ("record.consent", queue.record.consent if queue.record is not None else ""),
         ("callback.greeting", queue.callback.greeting if queue.callback is not None else ""),

@@ -78,6 +78,12 @@ class Callback(Section):
             raise ValueError("a customer's phone rings for 5 s to 2 minutes")
         return value
 
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if self.attempts > 1 and self.retry_after >= self.keep_for:
+            raise ValueError("keep_for is not longer than retry_after: there would never be a second attempt")
+        return self
+
 
 class Callbacks(Section):
     """What holds for all callbacks: ``numbers`` are the patterns of those that may be dialled, ``do_not_call`` those that never

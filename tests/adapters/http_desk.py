@@ -71,6 +71,9 @@ class ToyDesk:
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)
 
+    def tier_of(self, number: str) -> str:
+        return "diamond" if number.endswith("0001") else ""
+
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         return callback_to(self.busy.world, queue, number)
 

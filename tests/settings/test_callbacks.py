@@ -214,3 +214,17 @@ def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, w
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadList, match=why):
         read_list(path)
+
+
+def test_a_stray_quote_in_a_list_costs_its_own_line_only(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('number,agent\n+442079460001,1001\n+442079460002,"1002\n"+442079460003","1003"\n+442079460004,1004\n')
+    found, complaint = read_list(path)
+    assert found == {f"44207946000{end}": {"agent": f"100{end}"} for end in (1, 3, 4)}
+    assert complaint == "1 rows left out, 3 used; line 3: a quote that is not closed"
+
+
+def test_a_second_attempt_must_be_possible(write: Write) -> None:
+    late = "    callback: {retry_after: 2d, keep_for: 1d}\n"
+    (fault,) = told(write(("queues:\n  support:\n", "queues:\n  support:\n" + late), text=RIGHT))
+    assert "keep_for is not longer than retry_after: there would never be a second attempt" in fault

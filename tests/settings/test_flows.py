@@ -261,3 +261,28 @@ def test_a_way_on_which_nothing_is_said_for_long_is_refused(write: Write) -> Non
             assert "more than 40 nodes from here on say and ask nothing" in fault
         else:
             right(path)
+
+
+def test_a_node_of_a_kind_that_is_misspelt_gets_a_hint(write: Write) -> None:
+    flow = "entries: {help: {flow: f}}\nflows: {f: {nodes: {a: {quue: support}}}}\n"
+    faults = told(write(("entries:\n  help: {queue: support}\n", flow), text=RIGHT))
+    assert any("no such node: 'quue', did you mean 'queue'?" in fault for fault in faults)
+
+
+def test_what_queues_say_may_only_hold_what_somebody_sets(write: Write) -> None:
+    odd = "    announce: {position: 'number:{positon}', wait: 'number:{minutes}'}\n    read_out: 'digits:{agnt}'\n    whisper: 'for-{queue}'\n"
+    settings = right(write(("queues:\n  support:\n", "queues:\n  support:\n" + odd), text=RIGHT))
+    assert sorted(str(doubt).split(": ")[2] for doubt in settings.warnings if "nothing sets" in str(doubt)) == [
+        "nothing sets {agnt}",
+        "nothing sets {positon}",
+    ]
+
+
+def test_whispers_are_looked_at_for_every_queue_and_tier(write: Write) -> None:
+    odd = "    whisper: 'callbridge/for-{queue}-{tier}'\n"
+    settings = right(write(("queues:\n  support:\n", "queues:\n  support:\n" + odd), text=RIGHT))
+    doubts = [str(doubt) for doubt in settings.warnings]
+    for tier in settings.tiers.order:
+        assert any(
+            f"no words for 'callbridge/for-support-{tier}', which queues.support.whisper plays" in doubt for doubt in doubts
+        )

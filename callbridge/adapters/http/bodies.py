@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.client_exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from callbridge.adapters.http.problems import Problem
+from callbridge.core.numbers import plain
 from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
 
 BODY_LIMIT = 16 * 1024
@@ -95,11 +96,17 @@ class SwitchBody(Body):
     on: bool
 
 
+def _dialled(number: object) -> object:
+    """As it is dialled: people write numbers with spaces."""
+    return plain(number) or number if isinstance(number, str) else number
+
+
 class CallbackBody(Body):
-    """Whom to call back, and from which queue; ``agent``: by nobody else; ``not_before``: epoch seconds."""
+    """Whom to call back, and from which queue; ``tier``: else that of the number; ``agent``: by nobody else; ``not_before``:
+    epoch seconds."""
 
     queue: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
-    number: str = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
     name: str = Field(default="", max_length=80, pattern=_PLAIN_TEXT)
     tier: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
     agent: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
@@ -136,6 +143,7 @@ def _invalid(error: ValidationError) -> NoReturn:
 
 
 _FORMS = {
+    "number": "expected a phone number such as +442079460000",
     "phone": "expected an endpoint such as PJSIP/1001",
     "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
 }
@@ -288,6 +296,7 @@ class Callback(Answer):
     agent: str
     call: str
     by: str
+    recording: str
 
 
 class CallbackEnded(Answer):

@@ -33,6 +33,9 @@ class Desk(Protocol):
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed, in the order in which they will be kept."""
 
+    def tier_of(self, number: str) -> str:
+        """The tier of whoever has this number, as for callers."""
+
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         """The callback that this number is owed in this queue."""
 

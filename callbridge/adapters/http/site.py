@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -261,6 +262,7 @@ class _Site:
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
         asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.MAKE, by=caller().by, **body.model_dump())
+        asked = replace(asked, tier=asked.tier or self._desk.tier_of(body.number))
         _check(await self._desk.ask(asked), queue=body.queue)
         made = self._desk.callback_to(body.queue, body.number)
         if made is None:
