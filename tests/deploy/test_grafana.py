@@ -7,7 +7,7 @@ import yaml
 
 from tests.deploy.files import DASHBOARD, GRAFANA, PROMETHEUS, dashboard
 
-UNITS = {"none", "short", "s", "ops", "cpm", "percentunit", "bytes"}
+UNITS = {"none", "short", "s", "ops", "cpm", "percentunit"}
 """Of Grafana's units those that fit here; durations are seconds, shares 0 to 1."""
 KINDS = {"row", "stat", "gauge", "timeseries"}
 COLUMNS = 24
@@ -27,8 +27,8 @@ def test_ids_and_titles_within_a_row_are_unique() -> None:
     assert len(set(titles)) == len(titles)
 
 
-def test_the_rows_are_overview_queues_agents_and_journeys() -> None:
-    assert [panel["title"] for panel in panels() if panel["type"] == "row"] == ["Overview", "Queues", "Agents", "Journeys"]
+def test_the_rows_are_overview_queues_and_agents() -> None:
+    assert [panel["title"] for panel in panels() if panel["type"] == "row"] == ["Overview", "Queues", "Agents"]
 
 
 def test_no_panel_covers_another_or_leaves_the_grid() -> None:
