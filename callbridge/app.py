@@ -16,12 +16,14 @@ from callbridge.adapters import log as logs
 from callbridge.adapters import story_archive
 from callbridge.adapters.ami import Ami
 from callbridge.adapters.ari import Ari
+from callbridge.adapters.campaigns import campaign_figures
 from callbridge.adapters.cursors import Trimmer
 from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
+from callbridge.adapters.ledger import Book, Keeper
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.memory import Memory
@@ -36,12 +38,13 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.events import BYPASS, PlanChanged
+from callbridge.core.events import BYPASS, CampaignRecalled, PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import (
     DropBridge,
     InspectPhone,
     LookUp,
+    OfLedger,
     Order,
     PauseRecording,
     Ring,
@@ -56,12 +59,20 @@ from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
 from callbridge.settings import ConfigFaults, Settings, load
 from callbridge.settings.resolve import memory_of
-from callbridge.terms import ami_settings, ari_settings, fallback_settings, hook_settings, lookup_settings, redis_settings
+from callbridge.terms import (
+    ami_settings,
+    ari_settings,
+    fallback_settings,
+    hook_settings,
+    ledger_terms,
+    lookup_settings,
+    redis_settings,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
-RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback")
+RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback", "ledger")
 """Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
@@ -85,6 +96,8 @@ class App:
         self.fallbacks: list[FallbackQueue] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
+        self.keeper: Keeper | None = None
+        self._recalled: list[CampaignRecalled] = []
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():
@@ -103,7 +116,17 @@ class App:
         self.world = World(plan, boot_name())
         if saved is not None:
             self.world.now, self.world.seq, self.world.day = saved.meta.now, saved.meta.seq, saved.meta.day
-            self.world.restore(saved.calls, saved.legs, saved.agents, saved.tallies, saved.switches, saved.promises, saved.places)
+            self.world.restore(
+                saved.calls,
+                saved.legs,
+                saved.agents,
+                saved.tallies,
+                saved.switches,
+                saved.promises,
+                saved.places,
+                saved.campaigns,
+                saved.attempts,
+            )
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
@@ -117,6 +140,7 @@ class App:
             label_agents=settings.metrics.label_agents,
             recordings=settings.metrics.recordings,
         )
+        self.metrics.campaigns = lambda: campaign_figures(self.world)
         self.metrics.on_leader(True)
         self.metrics.on_switches(self.world.switches.values())
         self.stories = Stories(mask=settings.log.mask_numbers)
@@ -153,11 +177,14 @@ class App:
         )
         self.lookups = Lookups(self.runtime.tell, self.clock.now, redis=self._redis(), memory=self.memory)
         self._know(settings)
+        await self._open_ledger(settings)
         self._run("memory", self.memory.run())
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
         self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
+        for recalled in self._recalled:
+            self.runtime.tell(recalled)
         self._run("runtime", self._consume())
         self._tier_watch = self._run("tiers", self.tiers.watch())
         for name, link in self.links.items():
@@ -195,6 +222,29 @@ class App:
         trimmer = Trimmer(redis, lambda: {READER, story_archive.READER, *self.hooks.readers()}, self.metrics.facts_lost)
         self._run("outbox", trimmer.run())
         return projection
+
+    async def _open_ledger(self, settings: Settings) -> None:
+        """The campaigns' ledger. What was under way and is in no hand any more is put down as unknown; what the windows held is
+        told. Raises BadDatabase."""
+        if settings.ledger is None:
+            return
+        book = Book(settings.ledger.database.get_secret_value())
+        await asyncio.to_thread(book.open)
+        terms = ledger_terms(settings)
+        wall = self.wall()
+        lost = await asyncio.to_thread(book.sweep, frozenset(self.world.attempts), terms, wall)
+        if lost:
+            log.warning("attempts of which nobody knows what became of them", attempts=lost)
+        self.keeper = Keeper(book, self.runtime.tell, self.clock.now, self.wall)
+        self.keeper.adopt(terms)
+        for name, campaign in settings.plan().campaigns.items():
+            hours = await asyncio.to_thread(book.window, name, wall - campaign.rules.window)
+            self._recalled.append(CampaignRecalled(at=self.clock.now(), campaign=name, hours=tuple(hours)))
+        self._run("ledger", self.keeper.run())
+
+    def wall(self) -> float:
+        """Epoch seconds by the clock on the wall."""
+        return self.clock.now() + self.clock.wall_offset()
 
     def _archive(self) -> story_archive.StoryArchive | None:
         redis = self._redis()
@@ -251,6 +301,11 @@ class App:
         """Carry out one order on its PBX, or ask another system."""
         if isinstance(order, LookUp):
             await self.lookups.perform(order)
+            return
+        if isinstance(order, OfLedger):
+            if self.keeper is None:
+                raise NotSent("no ledger is configured")
+            self.keeper.perform(order)
             return
         if isinstance(order, StartRecording | PauseRecording | StopRecording):
             await self._phones_of(pbx_of(order.leg)).record(order)
@@ -336,6 +391,8 @@ class App:
             log.warning("configuration", why=str(warning))
         await self.hooks.adopt(hook_settings(settings))
         self._know(settings)
+        if self.keeper is not None:
+            self.keeper.adopt(ledger_terms(settings))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
@@ -348,6 +405,8 @@ class App:
         await self.saver.close()
         await self.lookups.close()
         await self.memory.close()
+        if self.keeper is not None:
+            await self.keeper.close()
 
     # -- for HTTP -----------------------------------------------------------------------------------------------
 

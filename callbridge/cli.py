@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from callbridge import __version__
+from callbridge import __version__, campaign_command
 from callbridge import commands as talking
 from callbridge.client import ApiError
 from callbridge.settings import ConfigFaults, check, load, load_links
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts.set_defaults(run=_prompts)
 
     talking.add(commands)
+    campaign_command.add(commands)
     return parser
 
 

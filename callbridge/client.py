@@ -96,6 +96,22 @@ class Client:
     def cancel_callback(self, callback: str) -> dict[str, Any]:
         return self._dict(self._ask("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
 
+    def campaigns(self) -> list[dict[str, Any]]:
+        """Every campaign as it is now."""
+        return self._list("/api/campaigns", "name")
+
+    def campaign(self, name: str) -> dict[str, Any]:
+        """One campaign, with its ledger's figures."""
+        return self._dict(self._ask("GET", f"/api/campaigns/{_quoted(name)}"))
+
+    def run_campaign(self, name: str, act: str) -> dict[str, Any]:
+        """``start``, ``pause`` or ``stop`` it."""
+        return self._dict(self._ask("POST", f"/api/campaigns/{_quoted(name)}/{act}", {}))
+
+    def dispose(self, agent: str, code: str, **more: object) -> dict[str, Any]:
+        """What an agent's talk came to."""
+        return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/disposition", {"code": code, **more}))
+
     def hours(self) -> list[dict[str, Any]]:
         """All calendars, and which of them are open."""
         return self._list("/api/hours", "name")

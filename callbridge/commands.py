@@ -11,7 +11,15 @@ from typing import Any
 
 from callbridge.client import Client
 from callbridge.settings.values import seconds
-from callbridge.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
+from callbridge.tables import (
+    agents_table,
+    bypass_line,
+    callbacks_table,
+    calls_table,
+    explained,
+    hours_table,
+    queues_table,
+)
 
 DONE, FAILED = 0, 1
 AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
@@ -41,25 +49,25 @@ CALL_ACTS = {
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the command's parser."""
     agents = commands.add_parser("agents", help="list agents, ask why one gets no calls, log one in or out")
-    _server(agents)
+    server(agents)
     _act(agents, ("list", "show", *AGENT_ACTS), "agent", "whose state to change or explain")
     agents.add_argument("--reason", default="", help="with not-ready: why")
     agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
     agents.set_defaults(run=_agents, parser=agents)
 
     queues = commands.add_parser("queues", help="list queues with their figures of today, or ask why callers wait in one")
-    _server(queues)
+    server(queues)
     _act(queues, ("list", "show"), "queue", "the queue to explain")
     queues.set_defaults(run=_queues, parser=queues)
 
     calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move it, hand it on, listen in")
-    _server(calls)
+    server(calls)
     _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
     calls.set_defaults(run=_calls, parser=calls)
 
     callbacks = commands.add_parser("callbacks", help="list the callbacks that are owed, promise one, cancel one")
-    _server(callbacks)
+    server(callbacks)
     callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
     callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: from which queue; cancel: which callback")
     callbacks.add_argument("number", nargs="?", help="add: whom to call")
@@ -68,22 +76,22 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     callbacks.set_defaults(run=_callbacks, parser=callbacks)
 
     bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")
-    _server(bypass)
+    server(bypass)
     bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
     bypass.set_defaults(run=_bypass)
 
     hours = commands.add_parser("hours", help="list calendars; close one at once, or let its hours hold again")
-    _server(hours)
+    server(hours)
     hours.add_argument("calendar", nargs="?")
     hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
     hours.set_defaults(run=_hours, parser=hours)
 
     reload = commands.add_parser("reload", help="read the configuration anew; refused whole when it is wrong")
-    _server(reload)
+    server(reload)
     reload.set_defaults(run=_reload)
 
     top = commands.add_parser("top", help="a live wallboard in the terminal")
-    _server(top, as_json=False)
+    server(top, as_json=False)
     top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="how often to ask (default: 1)")
     top.add_argument("--once", action="store_true", help="print one frame and end")
     top.set_defaults(run=_top)
@@ -94,7 +102,8 @@ def _act(parser: argparse.ArgumentParser, acts: tuple[str, ...], thing: str, abo
     parser.add_argument(thing, nargs="?", help=about)
 
 
-def _server(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+def server(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+    """Options that say which callbridge is asked."""
     parser.add_argument(
         "--url", default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"), help="callbridge's HTTP address"
     )
@@ -115,17 +124,17 @@ def _interval(text: str) -> float:
     return value
 
 
-def _client(options: argparse.Namespace) -> Client:
+def client_of(options: argparse.Namespace) -> Client:
     return Client(options.url, options.token)
 
 
-def _show(options: argparse.Namespace, rows: Any, table: Callable[[Any], str]) -> int:
+def show(options: argparse.Namespace, rows: Any, table: Callable[[Any], str]) -> int:
     print(json.dumps(rows, ensure_ascii=False) if options.json else table(rows))
     return DONE
 
 
 def _explain(options: argparse.Namespace, kind: str, name: str) -> int:
-    return _show(options, _client(options).explain(kind, name), lambda found: explained(found, what=kind.removesuffix("s")))
+    return show(options, client_of(options).explain(kind, name), lambda found: explained(found, what=kind.removesuffix("s")))
 
 
 def _fitting(options: argparse.Namespace, thing: str) -> str:
@@ -146,17 +155,17 @@ def _agents(options: argparse.Namespace) -> int:
             options.parser.error(f"--{option} goes with {act} only")
     match options.act:
         case "list":
-            return _show(options, _client(options).agents(), agents_table)
+            return show(options, client_of(options).agents(), agents_table)
         case "show":
             return _explain(options, "agents", agent)
         case act:
-            return _show(options, [_client(options).act(agent, act, reason=options.reason, phone=options.phone)], agents_table)
+            return show(options, [client_of(options).act(agent, act, reason=options.reason, phone=options.phone)], agents_table)
 
 
 def _queues(options: argparse.Namespace) -> int:
     queue = _fitting(options, "queue")
     if options.act == "list":
-        return _show(options, _client(options).queues(), queues_table)
+        return show(options, client_of(options).queues(), queues_table)
     return _explain(options, "queues", queue)
 
 
@@ -169,12 +178,12 @@ def _calls(options: argparse.Namespace) -> int:
         options.parser.error(f"{options.act} needs more: {options.parser.prog} {options.act} CALL {wanted}")
     match options.act:
         case "list":
-            return _show(options, _client(options).calls(), calls_table)
+            return show(options, client_of(options).calls(), calls_table)
         case "show":
             return _explain(options, "calls", call)
         case act:
             body = _body(options, act)
-            return _show(options, _client(options).act_on_call(call, act, **body), lambda _: f"{act}: accepted for {call}")
+            return show(options, client_of(options).act_on_call(call, act, **body), lambda _: f"{act}: accepted for {call}")
 
 
 def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
@@ -205,43 +214,43 @@ def _duration(options: argparse.Namespace) -> float:
 
 def _bypass(options: argparse.Namespace) -> int:
     wanted = None if options.on is None else options.on == "on"
-    return _show(options, _client(options).bypass(wanted), bypass_line)
+    return show(options, client_of(options).bypass(wanted), bypass_line)
 
 
 def _callbacks(options: argparse.Namespace) -> int:
-    client = _client(options)
+    client = client_of(options)
     match options.act:
         case "add" if options.what and options.number:
             made = client.call_back(options.what, options.number, agent=options.agent, tier=options.tier)
-            return _show(options, made, lambda row: callbacks_table([row]))
+            return show(options, made, lambda row: callbacks_table([row]))
         case "add":
             options.parser.error("from which queue, and whom? add QUEUE NUMBER")
         case "cancel" if options.what and not options.number:
-            return _show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
+            return show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
         case "cancel":
             options.parser.error("which one? cancel CALLBACK (they are in the list)")
         case _ if options.what:
             options.parser.error("list takes nothing more")
-    return _show(options, client.callbacks(), callbacks_table)
+    return show(options, client.callbacks(), callbacks_table)
 
 
 def _hours(options: argparse.Namespace) -> int:
-    client = _client(options)
+    client = client_of(options)
     if options.calendar is None:
-        return _show(options, client.hours(), hours_table)
+        return show(options, client.hours(), hours_table)
     if options.act is None:
         options.parser.error("close or reopen?")
-    return _show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
+    return show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
 
 
 def _reload(options: argparse.Namespace) -> int:
-    return _show(options, _client(options).reload(), lambda _: "reloaded")
+    return show(options, client_of(options).reload(), lambda _: "reloaded")
 
 
 def _top(options: argparse.Namespace) -> int:
     from callbridge.top import live, once
 
-    client = _client(options)
+    client = client_of(options)
     if not options.once and not sys.stdout.isatty():
         print("callbridge: this is no terminal: `callbridge top --once` prints one frame", file=sys.stderr)
         return FAILED

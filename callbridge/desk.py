@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
+from callbridge.adapters.http import Asked
+from callbridge.adapters.ledger import LedgerDesk, day_began
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 
@@ -29,7 +31,7 @@ class Desk:
     def now(self) -> float:
         return self._app.clock.now()
 
-    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: Asked) -> AskRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._app.runtime.ask(event)
 
@@ -47,6 +49,21 @@ class Desk:
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed."""
         return callbacks(self._app.world, masked=self._app.board.masked)
+
+    def ledger(self) -> LedgerDesk:
+        """Campaigns and what is written of them."""
+        app = self._app
+        zone = app.settings.instance.timezone
+        return LedgerDesk(
+            world=app.world,
+            book=app.keeper.book if app.keeper is not None else None,
+            now=app.clock.now,
+            wall=app.wall,
+            day_began=lambda: day_began(app.wall(), ZoneInfo(zone)),
+            tell=app.runtime.tell,
+            zone=zone,
+            regions={name: one.region for name, one in app.settings.campaigns.items()},
+        )
 
     def tier_of(self, number: str) -> str:
         return self._app.tiers.tier_of(number)

@@ -9,6 +9,7 @@ from callbridge.core.flow import (
     Branch,
     Callback,
     Collect,
+    DoNotCall,
     Flow,
     Goodbye,
     Hours,
@@ -79,6 +80,8 @@ def _label(node: Node) -> str:
             return "which?"
         case Callback(queue=queue, number=number):
             return f"callback by {queue} to {number}"
+        case DoNotCall(campaign=campaign):
+            return f"no more calls of {campaign}" if campaign else "no more calls"
         case Voicemail(queue=queue):
             return f"message for {queue}"
         case IntoQueue(queue=queue):
@@ -102,7 +105,7 @@ def _set(node: Set) -> str:
 
 def _ways(node: Node) -> Iterator[tuple[str, str]]:
     match node:
-        case Play() | Set() | Voicemail():
+        case Play() | Set() | DoNotCall() | Voicemail():
             yield "", node.next
         case Menu():
             for to in dict.fromkeys(node.keys.values()):

@@ -18,6 +18,7 @@ import structlog
 from callbridge.adapters import log as logs
 from callbridge.adapters.ari_http import AriHttp
 from callbridge.adapters.link import OrderTrouble
+from callbridge.core.plan import HARBOUR_CONTEXT
 from callbridge.settings import Fault, Settings
 from callbridge.wire import ari as wire
 
@@ -81,13 +82,18 @@ class Rescue:
     async def _send(self, one: wire.Stranded) -> bool:
         """One channel on its way; False when Asterisk does not let it go."""
         ours = self._ours
-        request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
+        if one.campaign:
+            request = wire.send_on(one.channel, HARBOUR_CONTEXT, one.campaign)
+        else:
+            request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
         try:
             reply = await self._http.ask(request)
         except OrderTrouble as refusal:
             log.error("a stranded channel cannot be helped", pbx=ours.pbx, channel=one.channel, why=str(refusal))
             return False
-        if one.entry is None:
+        if one.campaign:
+            log.warning("a person whom a campaign had called hears its message", pbx=ours.pbx, channel=one.channel)
+        elif one.entry is None:
             log.warning("a leg without owner was hung up", pbx=ours.pbx, channel=one.channel)
         elif reply.status < 300:
             log.warning("a stranded caller was sent to the fallback", pbx=ours.pbx, channel=one.channel, entry=one.entry)

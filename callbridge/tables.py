@@ -102,6 +102,36 @@ def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
+def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
+    """Campaigns: what each dials, for how many agents, and how its abandon rate stands."""
+    names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "ready", "why", "answers", "abandoned", "rate", "cap")
+    table = _table(*names)
+    for row in rows:
+        over = float(row.get("abandon_rate", 0)) > float(row.get("cap", 1))
+        state = Text(str(row.get("state")), style="green" if row.get("state") == "running" else "yellow")
+        counts = [
+            _text(row.get(key)) for key in ("agents", "busy", "outstanding", "live", "leads_ready", "why", "answers", "abandoned")
+        ]
+        rate = Text(f"{float(row.get('abandon_rate', 0)):.2%}", style="red" if over else "")
+        table.add_row(
+            _text(row.get("name")), state, _text(row.get("mode")), *counts, rate, _text(f"{float(row.get('cap', 0)):.1%}")
+        )
+    return render(table, colour=colour)
+
+
+def campaign_text(row: Row) -> str:
+    """One campaign, with what its ledger says."""
+    lines = [campaigns_table([row]), ""]
+    risk = f"{float(row.get('risk', 0)):.2%} of at most {float(row.get('risk_allowed', 0)):.2%}"
+    chance = f"{float(row.get('answer_chance', 0)):.1%}"
+    lines.append(f"last decision: {row.get('decided')} dials ({row.get('why')}); risk {risk}; chance of an answer {chance}")
+    for title in ("leads", "outcomes_today", "dispositions_today"):
+        counts = row.get(title) or {}
+        listed = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
+        lines.append(f"{title.replace('_', ' ')}: {listed}")
+    return "\n".join(printable(line) if "\n" not in line else line for line in lines)
+
+
 def explained(found: Row, *, what: str) -> str:
     """Why things are as they are with one agent, queue or call: a line of its state, then one for each reason."""
     name = found.get("id") or found.get("name", "")

@@ -7,6 +7,7 @@ from callbridge.adapters.ari import AriSettings
 from callbridge.adapters.fallback import FallbackSettings
 from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.ledger import Terms
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.core.plan import MEMORY, SURVEY
@@ -19,6 +20,25 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
     """Where the world is saved; None: nowhere."""
     redis = settings.redis
     return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
+
+
+def ledger_terms(settings: Settings) -> dict[str, Terms]:
+    """Each campaign's rules, as the ledger needs them."""
+    plan = settings.plan()
+    return {
+        name: Terms(
+            limits=campaign.limits,
+            frequency=plan.frequency,
+            never=plan.do_not_call,
+            again={
+                code: one.again_after
+                for code, one in settings.campaigns[name].dispositions.items()
+                if one.again_after is not None
+            },
+            connect_within=campaign.connect_within,
+        )
+        for name, campaign in plan.campaigns.items()
+    }
 
 
 def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:

@@ -11,7 +11,7 @@ import asyncio
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from callbridge import __version__
+from callbridge.adapters.dialer_metrics import CampaignFigures, DialerMetrics
 from callbridge.adapters.privacy import label
 from callbridge.adapters.views import Board, QueueFigures
 from callbridge.core.agent import State, published
@@ -30,6 +31,8 @@ from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
     AskRefused,
+    AttemptEnded,
+    AttemptMade,
     CallbackTried,
     CallDiverted,
     CallRecorded,
@@ -37,9 +40,11 @@ from callbridge.core.facts import (
     DifferenceFound,
     EntityQuarantined,
     FlowEnded,
+    LeadDispositioned,
     LookupEnded,
     OfferEnded,
     OfferMade,
+    OptedOut,
     PromiseEnded,
     PromiseMade,
     PromptFailed,
@@ -184,6 +189,9 @@ class Metrics:
         self._make_call_metrics()
         self._make_own_metrics()
         self._make_reader_metrics()
+        self._dialer = DialerMetrics(self.registry)
+        self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
+        """How the campaigns stand, asked at every scrape."""
         self._clocks = _AgentClocks(board, clock() if begin is None else begin, self._spent)
         for kind in _QUARANTINED:
             self._quarantines.labels(kind)
@@ -322,6 +330,8 @@ class Metrics:
                 self._alerts.labels(label(fact.kind)).inc()
             case AskRefused():
                 self._refused.labels(self._ask(fact.ask)).inc()
+            case AttemptMade() | AttemptEnded() | LeadDispositioned() | OptedOut():
+                self._dialer.on_fact(fact)
             case SwitchChanged():
                 self._switch.labels(label(fact.switch)).set(fact.on)
             case DifferenceFound():
@@ -428,6 +438,7 @@ class Metrics:
         """The text for Prometheus."""
         self._clocks.tick(self._clock())
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
+        self._dialer.figures(self.campaigns())
         text: Any = await asyncio.to_thread(self._text)
         return bytes(text)
 

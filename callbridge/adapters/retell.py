@@ -14,7 +14,7 @@ from callbridge.core.plan import Pick, Plan
 
 Fact = Mapping[str, Any]
 
-_SILENT = frozenset({"agent_changed", "wrap_up_ended"})
+_SILENT = frozenset({"agent_changed", "wrap_up_ended", "campaign_changed", "opted_out"})
 """About agents, not about the call."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
@@ -126,6 +126,8 @@ def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
 def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     tier = fact["tier"]
     why = "no list names the number" if tier == plan.default_tier else "by the number, from the lists of tiers"
+    if fact.get("campaign"):
+        return f"campaign {fact['campaign']} calls {fact['number'] or 'somebody'} for queue {fact['queue']}"
     if fact.get("direction") == "out":
         return f"we call back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('promise', '')}"
     found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
@@ -238,6 +240,23 @@ def _promise_made(fact: Fact, plan: Plan, arrived: float) -> str:
 def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
     result = str(fact["result"])
     return f"callback, attempt {fact['attempt']}: the customer {_TRIED.get(result, result)}"
+
+
+def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"dialled for lead {fact['lead']}; the chance that nobody would be free was {float(fact['risk']):.1%}"
+
+
+def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    outcome = str(fact["outcome"])
+    if outcome != "answered":
+        told = {**_TRIED, "abandoned": "answered, and no agent was there in time"}
+        return f"attempt ended: the customer {told.get(outcome, outcome)}"
+    late = ", later than allowed" if fact.get("late") else ""
+    return f"attempt ended: connected after {float(fact['delay']):.2f} s{late}"
+
+
+def _dispositioned(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"{fact['by']} says that it came to: {fact['code']}"
 
 
 def _promise_ended(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -365,6 +384,9 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "survey_missed": _survey_missed,
     "voicemail_left": _voicemail_left,
     "promise_made": _promise_made,
+    "attempt_made": _attempt_made,
+    "attempt_ended": _attempt_ended,
+    "lead_dispositioned": _dispositioned,
     "callback_tried": _callback_tried,
     "promise_ended": _promise_ended,
     "call_recorded": _recorded,

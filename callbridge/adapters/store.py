@@ -15,6 +15,7 @@ from typing import Protocol
 
 from callbridge.adapters.codec import TABLES, Row
 from callbridge.core.agent import Agent
+from callbridge.core.attempt import Attempt, Campaign
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
@@ -97,6 +98,8 @@ class Saved:
     switches: list[Switch] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
     places: list[Place] = field(default_factory=list)
+    campaigns: list[Campaign] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -115,6 +118,10 @@ class Saved:
                 self.promises.append(row)
             case Place():
                 self.places.append(row)
+            case Campaign():
+                self.campaigns.append(row)
+            case Attempt():
+                self.attempts.append(row)
 
 
 class Store(Protocol):

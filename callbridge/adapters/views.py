@@ -305,7 +305,7 @@ class Board:
                     touched.add(("agent", holder.agent))
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
-        if call.visit is not None and call.visit.queue in self._queues and not call.keeps_promise:
+        if call.visit is not None and call.visit.queue in self._queues and not call.placed:
             self._queues[call.visit.queue].waiting[key] = call.waiting_since
             if touched is not None:
                 touched.add(("queue", call.visit.queue))

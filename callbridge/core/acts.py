@@ -41,7 +41,7 @@ def asked(world: World, event: CallAsked) -> None:
         _refuse(world, event, "no such call, or it is over", unknown=True)
     elif call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
-    elif call.keeps_promise and event.ask in _OF_WAITING:
+    elif call.placed and event.ask in _OF_WAITING:
         _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")
     elif event.ask in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
         _refuse(world, event, f"the call is not with agent {event.by}")

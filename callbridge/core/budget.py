@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+KEPT = 30 * 86400.0
+"""Seconds for which answers are remembered, whatever the window is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,9 @@ class Budget:
     """Answers over which the share is brought back to the aim."""
     days: list[list[float]] = field(default_factory=list)
     """(begin, answers, abandoned) by the hour, oldest first."""
+    answers: float = 0.0
+    abandoned: float = 0.0
+    """In the window, as it was when the last one answered."""
     predicted: float = 0.0
     missed: float = 0.0
     """Recent abandoned calls as they were predicted, and as they came: their ratio is the bias of the predictions."""
@@ -35,19 +42,28 @@ class Budget:
             self.days.append([at, 0.0, 0.0])
         self.days[-1][1] += 1
         self.days[-1][2] += abandoned
-        while self.days and at - self.days[0][0] > self.rules.window:
+        while self.days and at - self.days[0][0] > KEPT:
             self.days.pop(0)
+        self._count(at)
         keep = 0.995
         self.predicted = self.predicted * keep + risk
         self.missed = self.missed * keep + abandoned
 
-    @property
-    def answers(self) -> float:
-        return sum(day[1] for day in self.days)
+    def recall(self, hours: Sequence[tuple[float, int, int]]) -> None:
+        """What the window held before: (begin of an hour, answers, abandoned), oldest first."""
+        self.days = [[at, float(answers), float(abandoned)] for at, answers, abandoned in hours] + self.days
+        if self.days:
+            self._count(self.days[-1][0])
 
-    @property
-    def abandoned(self) -> float:
-        return sum(day[2] for day in self.days)
+    def over(self, since: float) -> float:
+        """Abandoned of answered since then; 0 when nobody has answered."""
+        spans = [day for day in self.days if day[0] >= since]
+        answers = sum(day[1] for day in spans)
+        return sum(day[2] for day in spans) / answers if answers else 0.0
+
+    def _count(self, at: float) -> None:
+        spans = [day for day in self.days if at - day[0] <= self.rules.window]
+        self.answers, self.abandoned = sum(day[1] for day in spans), sum(day[2] for day in spans)
 
     @property
     def rate(self) -> float:

@@ -362,6 +362,9 @@ class Call:
     surveyed: bool = False
     promise: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
+    campaign: str = ""
+    dialled_for: str = ""
+    """The attempt of that campaign which this call is."""
     attempt: str = ""
     """What became of calling the customer; empty: not called yet."""
     held: str = ""
@@ -395,6 +398,12 @@ class Call:
     def keeps_promise(self) -> bool:
         """Is it a callback, and nobody has talked yet? Then no queue counts it, and it goes its own way."""
         return bool(self.promise) and not self.segments
+
+    @property
+    def placed(self) -> bool:
+        """Did we call the customer, for a promise or a campaign, and has nobody talked yet? Then no queue counts it, and it goes
+        its own way."""
+        return bool(self.promise or self.campaign) and not self.segments
 
     @property
     def waiting_since(self) -> float:

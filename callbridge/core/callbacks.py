@@ -9,7 +9,7 @@ promise goes on (``promises``).
 
 from __future__ import annotations
 
-from callbridge.core import dialling, hearing, offers, promises, segments, staff, visits
+from callbridge.core import attempts, campaigns, dialling, hearing, offers, promises, segments, staff, visits
 from callbridge.core.call import Call, Hearing, Move, Phase, Result, Visit, after
 from callbridge.core.events import PromiseAsk, PromiseAsked
 from callbridge.core.facts import AskGranted, AskRefused, CallArrived
@@ -125,7 +125,9 @@ def give_up_overtaken(world: World) -> None:
     while world.overtaken:
         key, why = world.overtaken.pop()
         call = world.calls.get(key)
-        if call is not None and call.keeps_promise and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
+        if call is not None and call.campaign and call.placed and why == "abandoned":
+            campaigns.out_of_time(world, call)
+        elif call is not None and call.placed and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
             leg = world.legs.get(call.leg)
             there = leg is not None and leg.up_at is not None
             give_up(world, call, why if call.attempt and not there else "")
@@ -179,6 +181,9 @@ def _call(world: World, promise: Promise) -> Call:
 
 def answered(world: World, call: Call) -> None:
     """The customer is there: to the agent who waits, or to the head of the line."""
+    if call.campaign:
+        campaigns.answered(world, call)
+        return
     call = evolve(call, attempt="abandoned")  # unless they talk
     if call.offer is not None:
         world.calls.put(call.id, call)
@@ -219,6 +224,9 @@ def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool
     """The customer's leg is gone. Gives the call with what that says of the attempt."""
     if call.segments or leg.up_at is not None or call.attempt not in ("unknown", ""):
         return call
+    attempt = attempts.of(world, call)
+    if attempt is not None:
+        attempts.put(world, attempt, cause=cause)
     return evolve(call, attempt="unknown" if estimated else promises.result_of(cause))
 
 

@@ -93,7 +93,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     call = world.calls.get(leg.call)
     if leg.role is Role.CUSTOMER:
         if call is not None and call.leg == leg.id:
-            if call.keeps_promise:
+            if call.placed:
                 call = callbacks.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
             customer_gone(world, call, when, estimated)
         return

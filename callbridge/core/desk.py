@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import callbacks, offers, promises, staff, visits
+from callbridge.core import callbacks, campaigns, offers, promises, staff, visits
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Phase, Result
 from callbridge.core.events import AgentAsked, Ask
@@ -151,6 +151,7 @@ def adopt(world: World, plan: Plan) -> None:
         if refitted:
             staff.refresh_device(world, staff.open_session(world, staff.settle(world, known)))
     _new_homes(world, plan)
+    campaigns.adopt(world)
     for call in world.calls.values():
         _place_anew(world, call.id)
     for promise in world.promises.values():
@@ -183,7 +184,7 @@ def _dismiss(world: World, agent: Agent) -> None:
 def _place_anew(world: World, call_id: str) -> None:
     call = world.calls[call_id]
     visit = call.visit
-    if visit is None or call.keeps_promise:
+    if visit is None or call.placed:
         return
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None:

@@ -2,40 +2,93 @@
 
 from __future__ import annotations
 
-from callbridge.core import legs, promises
+from callbridge.core import attempts, legs, promises
+from callbridge.core.attempt import Lead, Stage
 from callbridge.core.call import Call, Move, after
+from callbridge.core.facts import AttemptMade
 from callbridge.core.leg import Role
+from callbridge.core.numbers import spellings
 from callbridge.core.orders import Ring, StartRinging
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
+CLOCK_REST = 60.0
+"""Seconds for which campaigns dial nothing after the wall clock was moved: their rules are about that clock."""
 SAFETY = 5.0
 """Seconds that Asterisk's own dial time-out comes after ours."""
 
 
 def dial(world: World, call: Call) -> bool:
-    """Call the customer to whom the promise was made; an agent who waits hears it ring. The attempt counts from now,
-    whatever becomes of it. False when that may not be, or no more."""
+    """Call the customer to whom a promise was made, or who is a campaign's lead; an agent who waits hears it ring. The attempt
+    counts from now, whatever becomes of it. False when that may not be, or no more."""
+    if call.campaign:
+        return _dial_lead(world, call)
     promise = world.promises.get(call.promise)
     terms = promises.terms_of(world, promise.queue) if promise is not None else None
     if promise is None or terms is None or not promises.is_due(world, promise):
         return False
     world.promises.put(promise.id, evolve(promise, attempts=promise.attempts + 1))
     legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    ring(world, evolve(call, number=promise.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
+    return True
+
+
+def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name: str) -> None:
+    """Have the customer's phone ring; ``number`` and ``name`` are what it shows."""
     if call.offer is not None:
         world.order(StartRinging(leg=call.offer.leg))
     phase = after(call.phase, Move.DIAL)
-    world.calls.put(call.id, evolve(call, phase=phase, attempt="unknown", deadline=world.now + terms.ring_for))
+    world.calls.put(call.id, evolve(call, phase=phase, attempt="unknown", deadline=world.now + ring_for))
     world.order(
         Ring(
             leg=call.leg,
-            phone=world.plan.outside.replace("{number}", promise.number),
+            phone=dial.replace("{number}", call.number),
             role="customer",
             agent="",
-            give_up=terms.ring_for + SAFETY,
+            give_up=ring_for + SAFETY,
             call=call.id,
-            number=terms.number,
-            name=terms.name,
+            number=number,
+            name=name,
+        )
+    )
+
+
+def _dial_lead(world: World, call: Call) -> bool:
+    plan, attempt = world.plan.campaigns.get(call.campaign), attempts.of(world, call)
+    if plan is None or attempt is None or held_back(world) or is_blocked(world, call.campaign, attempt.lead):
+        return False
+    attempts.put(world, attempt, stage=Stage.DIALLING, dialled_at=world.now, until=None)
+    legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    ring(world, call, plan.dial, plan.ring_for, plan.number, plan.caller_name)
+    world.tell(
+        AttemptMade(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            campaign=plan.name,
+            attempt=attempt.id,
+            lead=attempt.lead.id,
+            number=attempt.lead.number,
+            risk=attempt.risk,
         )
     )
     return True
+
+
+def held_back(world: World) -> str:
+    """Why nobody at all may be dialled now."""
+    if world.unsaved:
+        return "the store is behind"
+    if world.now < world.clock_moved_at + CLOCK_REST:
+        return "the wall clock was moved"
+    if world.plan.pbxs[0] in world.down:
+        return "the PBX is not heard"
+    return ""
+
+
+def is_blocked(world: World, campaign: str, lead: Lead) -> bool:
+    """Did somebody say so while the ledger was busy writing?"""
+    numbers = spellings(lead.number)
+    if not world.plan.do_not_call.isdisjoint(numbers):
+        return True
+    return any((scope, number) in world.blocked for scope in ("", campaign) for number in numbers)

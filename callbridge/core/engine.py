@@ -10,8 +10,10 @@ from typing import assert_never
 
 from callbridge.core import (
     acts,
+    attempts,
     callbacks,
     calls,
+    campaigns,
     desk,
     failures,
     features,
@@ -33,8 +35,12 @@ from callbridge.core.call import Phase
 from callbridge.core.events import (
     AgentAsked,
     AnyEvent,
+    AttemptClosed,
+    AttemptsReserved,
     CallAsked,
     CallerArrived,
+    CampaignAsked,
+    CampaignRecalled,
     ClockMoved,
     DayBegan,
     DeadlinePassed,
@@ -43,6 +49,8 @@ from callbridge.core.events import (
     DigitPressed,
     EntityFaulted,
     FeatureDialled,
+    LeadDisposed,
+    LeadsFound,
     LegAnswered,
     LegEnded,
     LegEntered,
@@ -57,6 +65,7 @@ from callbridge.core.events import (
     LegTransferred,
     LegUnheld,
     LookedUp,
+    NumberBlocked,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
@@ -88,6 +97,7 @@ def step(world: World, event: AnyEvent) -> Outcome:
         faults = _look_again(world, event)
         faults += _match(world)
         callbacks.give_up_overtaken(world)
+        faults += _campaigns(world)
     except BaseException:
         world.undo_to(mark)
         raise
@@ -134,6 +144,17 @@ def _match(world: World) -> list[tuple[str, str]]:
             world.matcher.unwait(pair.call)
             faults.append(("promise" if promised else "call", pair.call))
     return faults
+
+
+def _campaigns(world: World) -> list[tuple[str, str]]:
+    """Dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
+    mark = world.mark()
+    try:
+        campaigns.after_step(world)
+    except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
+        world.undo_to(mark)
+        return [("campaign", "")]
+    return []
 
 
 def _apply(world: World, event: AnyEvent) -> None:
@@ -196,6 +217,20 @@ def _apply(world: World, event: AnyEvent) -> None:
             acts.asked(world, event)
         case PromiseAsked():
             callbacks.asked(world, event)
+        case CampaignAsked():
+            campaigns.asked(world, event)
+        case LeadDisposed():
+            campaigns.disposed(world, event)
+        case LeadsFound():
+            campaigns.found(world, event)
+        case AttemptsReserved():
+            campaigns.reserved(world, event)
+        case AttemptClosed():
+            attempts.closed(world, event.attempt)
+        case NumberBlocked():
+            campaigns.blocked(world, event)
+        case CampaignRecalled():
+            campaigns.recalled(world, event)
         case SwitchTurned():
             switches.turned(world, event)
         case DeviceChanged():
@@ -219,6 +254,7 @@ def _apply(world: World, event: AnyEvent) -> None:
             world.unsaved = not event.safe
         case ClockMoved():
             world.wall_offset = event.offset
+            world.clock_moved_at = world.now
         case DayBegan():
             _day_began(world, event)
         case PlanChanged():
@@ -257,6 +293,7 @@ def _leg_ringing(world: World, event: LegRinging) -> None:
 
 
 def _leg_answered(world: World, event: LegAnswered) -> None:
+    campaigns.answered_too_late(world, event.leg)
     leg = _sign_of_life(world, event.leg)
     if leg is None:
         return
@@ -343,6 +380,13 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 promises.deadline_passed(world, promise)
         case "place":
             world.places.drop(event.id)
+        case "attempt":
+            attempt = world.attempts.get(event.id)
+            if attempt is not None:
+                attempts.deadline_passed(world, attempt)
+        case "campaign":
+            if event.id in world.floors:
+                world.floors[event.id].wakes_at = None  # what is due is decided at the end of every step
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

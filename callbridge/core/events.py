@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from callbridge.core.attempt import Lead, Running
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Order
 from callbridge.core.plan import Plan, Target
@@ -293,6 +294,68 @@ class PromiseAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignAsked(Event):
+    """Somebody starts, pauses or stops a campaign: ``to`` is the state wanted."""
+
+    campaign: str
+    to: Running
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDisposed(Event):
+    """An agent (or somebody for the agent) says what the talk with a lead came to, within wrap-up."""
+
+    agent: str
+    code: str
+    call_back_at: float | None = None
+    own: bool = False
+    """Only this agent is to call back."""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsFound(Event):
+    """The answer to FindLeads. ``ready``: how many the campaign has that may be dialled in all."""
+
+    campaign: str
+    leads: tuple[Lead, ...]
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptsReserved(Event):
+    """The answer to ReserveAttempts: these are written down and may be dialled now; the others may not, and why."""
+
+    campaign: str
+    reserved: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptClosed(Event):
+    """The ledger has the outcome."""
+
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberBlocked(Event):
+    """A number is on the do-not-call list from now on, whoever put it there."""
+
+    number: str
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecalled(Event):
+    """What the ledger knows of a campaign's window: (begin of an hour, answers, abandoned), oldest first."""
+
+    campaign: str
+    hours: tuple[tuple[float, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchTurned(Event):
     """Somebody turned one of the switches that hold until turned back, restarts included."""
 
@@ -378,7 +441,7 @@ class PbxLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
-    ``hearing``, ``promise``, ``place``) and id of its owner."""
+    ``hearing``, ``promise``, ``place``, ``attempt``, ``campaign``) and id of its owner."""
 
     kind: str
     id: str
@@ -447,6 +510,13 @@ AnyEvent = (
     | AgentAsked
     | CallAsked
     | PromiseAsked
+    | CampaignAsked
+    | LeadDisposed
+    | LeadsFound
+    | AttemptsReserved
+    | AttemptClosed
+    | NumberBlocked
+    | CampaignRecalled
     | SwitchTurned
     | DeviceChanged
     | DevicesListed

@@ -28,8 +28,9 @@ class CallArrived(Fact):
     uniqueid: str
     linkedid: str
     direction: str = "in"
-    """``out``: we call the customer, to keep a promise."""
+    """``out``: we call the customer, to keep a promise or for a campaign."""
     promise: str = ""
+    campaign: str = ""
     found_waiting: bool = False
     """Not heard arriving: found in the PBX after a restart without a saved world."""
 
@@ -417,6 +418,65 @@ class EntityQuarantined(Fact):
     id: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignChanged(Fact):
+    """Started, paused or stopped: ``by`` somebody, or by itself (``reason``)."""
+
+    campaign: str
+    state: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptMade(Fact):
+    """A number is being dialled."""
+
+    campaign: str
+    attempt: str
+    lead: int
+    number: str
+    risk: float
+    """The chance that nobody would be free for whoever answers, as it was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Fact):
+    """``outcome``: answered (when the talk begins), abandoned, busy and so on. ``delay``: seconds from the answer, or the end of
+    the greeting, to the agent; ``late``: more than the campaign allows, so it counts as abandoned. ``idle``: seconds that the
+    agent had been free for it."""
+
+    campaign: str
+    attempt: str
+    lead: int
+    number: str
+    outcome: str
+    cause: int = 0
+    rang: float = 0.0
+    delay: float = 0.0
+    late: bool = False
+    idle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDispositioned(Fact):
+    campaign: str
+    attempt: str
+    lead: int
+    code: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut(Fact):
+    """Somebody is not to be called again, of one campaign or of all (``campaign`` empty), from now on."""
+
+    campaign: str
+    number: str
+    reason: str
+    by: str
+
+
 AnyFact = (
     CallArrived
     | CallDiverted
@@ -458,5 +518,10 @@ AnyFact = (
     | AskRefused
     | AskGranted
     | SwitchChanged
+    | CampaignChanged
+    | AttemptMade
+    | AttemptEnded
+    | LeadDispositioned
+    | OptedOut
     | EntityQuarantined
 )

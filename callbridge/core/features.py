@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hmac
 
-from callbridge.core import desk, legs, staff, supervise
+from callbridge.core import campaigns, desk, legs, staff, supervise
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Mode
 from callbridge.core.dialogue import Dialogue, Stage, Turn, after
-from callbridge.core.events import AgentAsked, Ask, DigitPressed, FeatureDialled
+from callbridge.core.events import AgentAsked, Ask, DigitPressed, FeatureDialled, LeadDisposed
 from callbridge.core.facts import AgentAlerted
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
@@ -41,6 +41,9 @@ PHONES = ("PJSIP/", "SIP/", "IAX2/")
 
 STATE = "state"
 """The code that only asks. All others have the names of what agents ask (Ask)."""
+
+DISPOSE = "dispose"
+"""What a campaign's talk came to: the digit of a disposition stands behind the code."""
 
 _ASKS = {str(ask): ask for ask in Ask}
 _MODES = frozenset(map(str, Mode))
@@ -75,10 +78,13 @@ def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
     elif ask is Ask.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
-    elif ask is None and event.feature != STATE:
+    elif ask is None and event.feature not in (STATE, DISPOSE):
         _say(world, talk, prompts.unknown)
     elif agent is None:
         _say(world, talk, prompts.refused)
+    elif event.feature == DISPOSE:
+        said = LeadDisposed(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
+        _say(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
     elif ask is None:
         _say(world, evolve(talk, who=agent.id), _state(world, agent))
     else:

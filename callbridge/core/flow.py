@@ -159,6 +159,15 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoNotCall:
+    """The caller's number goes on the do-not-call list of all campaigns, or of one."""
+
+    next: str
+    campaign: str = ""
+    reason: str = "asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntoQueue:
     """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow. ``by``: the
     queue that this value names, if there is such a queue."""
@@ -187,7 +196,20 @@ class Goodbye:
 
 
 Node = (
-    Play | Menu | Collect | Hours | Lookup | Set | Branch | Callback | Voicemail | IntoQueue | IntoFlow | IntoDialplan | Goodbye
+    Play
+    | Menu
+    | Collect
+    | Hours
+    | Lookup
+    | Set
+    | Branch
+    | Callback
+    | DoNotCall
+    | Voicemail
+    | IntoQueue
+    | IntoFlow
+    | IntoDialplan
+    | Goodbye
 )
 
 
@@ -211,7 +233,7 @@ class Flow:
 def leads_to(node: Node) -> list[str]:
     """The nodes that may come next; none at an end."""
     match node:
-        case Play() | Set() | Voicemail():
+        case Play() | Set() | DoNotCall() | Voicemail():
             return [node.next]
         case Menu():
             return [*node.keys.values(), node.otherwise]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from callbridge.core import conditions, promises, segments, surveys, visits
+from callbridge.core import attempts, conditions, promises, segments, surveys, visits
 from callbridge.core.call import Call, Doing, Outcome, Phase, Walk
 from callbridge.core.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
 from callbridge.core.facts import CallRepeated, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
@@ -22,6 +22,7 @@ from callbridge.core.flow import (
     Branch,
     Callback,
     Collect,
+    DoNotCall,
     Flow,
     Goodbye,
     Hours,
@@ -214,6 +215,9 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
                 name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
             case Callback():
                 call, name = _call_back(world, call, node)
+            case DoNotCall():
+                attempts.block(world, call.number, node.campaign, node.reason, f"flow:{flow.name}")
+                name = node.next
             case _:
                 _begin(world, call, flow, node)
                 return

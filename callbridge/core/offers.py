@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from callbridge.core import dialling, hearing, legs, promises, recordings, segments, staff, visits
+from callbridge.core import attempts, dialling, hearing, legs, promises, recordings, segments, staff, visits
 from callbridge.core.agent import Agent, Work
 from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, Stage, after
 from callbridge.core.events import DigitPressed
@@ -62,7 +62,7 @@ def make(world: World, pair: Pair) -> None:
     offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
     world.calls.put(
         call.id,
-        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=world.now + patience),
+        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, patience)),
     )
     world.order(order)
     world.tell(
@@ -131,7 +131,7 @@ def answered(world: World, call: Call) -> None:
     )
     world.order(order)
     offer = evolve(offer, stage=Stage.CONFIRMING, playback=order.playback)
-    world.calls.put(call.id, evolve(call, offer=offer, deadline=world.now + CONFIRM_WITHIN))
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=attempts.latest(world, call, CONFIRM_WITHIN)))
 
 
 def pressed(world: World, event: DigitPressed) -> None:
@@ -149,7 +149,11 @@ def pressed(world: World, event: DigitPressed) -> None:
 
 
 def _tell_both(world: World, call: Call, offer: Offer) -> None:
-    """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured."""
+    """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured. A person
+    whom a campaign has called waits for none of it."""
+    if attempts.is_live(world, call):
+        join(world, call)
+        return
     plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     values = _about(call, offer, plan)
     whisper = spoken(plan.whisper, values, own=OWN) if plan is not None else ""
@@ -274,6 +278,7 @@ def joined(world: World, call: Call) -> None:
         return
     queue = call.visit.queue
     promises.kept(world, call)
+    attempts.connected(world, call)
     end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
     call = visits.end_visit(world, call, Outcome.ANSWERED)
     waited = world.now - call.waiting_since
@@ -378,7 +383,9 @@ def failed_to_join(world: World, call: Call, detail: str) -> None:
 def deadline_passed(world: World, call: Call) -> None:
     """A call's watch ran out while an agent was being reached."""
     offer = call.offer
-    if call.phase is Phase.JOINING:
+    if call.phase is Phase.OFFERED and attempts.is_overdue(world, call):
+        world.overtaken.append((call.id, "abandoned"))
+    elif call.phase is Phase.JOINING:
         failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
     elif offer is not None and offer.stage is Stage.TELLING:
         join(world, call)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from callbridge.core.attempt import Attempt
 from callbridge.core.ids import LegId
 
 
@@ -198,6 +199,67 @@ class LookUp:
     legs: tuple[LegId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfLedger:
+    """For the campaigns' ledger, which is written in one order for all; touches no leg. The ledger tries until it is done."""
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindLeads(_OfLedger):
+    """Up to ``count`` leads that may be dialled now: LeadsFound comes back. ``known``: those at hand already."""
+
+    campaign: str
+    count: int
+    known: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveAttempts(_OfLedger):
+    """Write these attempts down, each if the rules allow it at this moment: AttemptsReserved comes back."""
+
+    campaign: str
+    attempts: tuple[tuple[str, int], ...]
+    """Attempt and lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAttempt(_OfLedger):
+    """What became of an attempt: AttemptClosed comes back. ``unsent`` takes it back. Times are None where there was none."""
+
+    attempt: Attempt
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisposeLead(_OfLedger):
+    """What the agent says of the talk."""
+
+    attempt: str
+    campaign: str
+    lead: int
+    number: str
+    code: str
+    agent: str
+    call_back_at: float | None = None
+    own: bool = False
+    """The agent alone is to call back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockNumber(_OfLedger):
+    """On the do-not-call list, at once: of one campaign, or of all (``campaign`` empty)."""
+
+    number: str
+    campaign: str
+    reason: str
+    by: str
+
+
+OfLedger = FindLeads | ReserveAttempts | CloseAttempt | DisposeLead | BlockNumber
 Order = (
     Subscribe
     | Answer
@@ -220,6 +282,7 @@ Order = (
     | Probe
     | InspectPhone
     | LookUp
+    | OfLedger
 )
 
 

@@ -77,6 +77,10 @@ class Pacer:
         self._weights: list[float] = []
         self._tables: dict[int, tuple[list[Row], list[float], list[float]]] = {}
 
+    def adopt(self, rules: Rules) -> None:
+        """Other rules from now on; what was learned stays."""
+        self.rules = self.budget.rules = rules
+
     # -- what happens ---------------------------------------------------------------------------------------------
 
     def dial_ended(self, age: float, *, person: bool) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from callbridge.core.budget import Rules
+from callbridge.core.dial_rules import Frequency, Limits
 from callbridge.core.flow import Condition, Flow
 from callbridge.core.hours import Calendar
 from callbridge.core.skills import Profile, Requirement
@@ -214,6 +216,67 @@ class Record:
     """What the caller hears before a talk that is recorded."""
 
 
+class Mode(StrEnum):
+    """How many numbers a campaign dials."""
+
+    PROGRESSIVE = "progressive"
+    """One for each agent who is free."""
+    POWER = "power"
+    """A fixed number for each agent who is free."""
+    PREDICTIVE = "predictive"
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What an agent may say of a talk. ``reached``: this was the person who was to be reached; ``success``: and it came to what
+    the campaign is for; ``block``: on the do-not-call list; ``again``: the lead is dialled once more."""
+
+    code: str
+    digit: str = ""
+    reached: bool = True
+    success: bool = False
+    block: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """One campaign. Times in seconds."""
+
+    name: str
+    queue: str
+    """Whose agents talk, and whose wrap-up holds."""
+    mode: Mode
+    limits: Limits
+    rules: Rules
+    number: str = ""
+    caller_name: str = ""
+    """What the customer's phone shows."""
+    dial: str = ""
+    """What to dial, ``{number}`` in it."""
+    factor: float = 1.0
+    ring_for: float = 22.0
+    connect_within: float = 2.0
+    agent_first: bool = False
+    lines: int = 30
+    """Calls that may be out, or waiting for an agent, at a time."""
+    per_second: float = 5.0
+    reserve: int = 0
+    """Free agents who are left for the callers of queues."""
+    weight: float = 1.0
+    amd: bool = False
+    leave_message: str = ""
+    """What a machine hears after its beep; empty: it is hung up."""
+    dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+
+
+ALL_CAMPAIGNS = Frequency()
+HARBOUR_CONTEXT = "callbridge-safe-harbour"
+"""Where in the dialplan people are sent whom a campaign has called and whom we cannot serve: the extension is its name."""
+CAMPAIGN = "campaign:"
+"""Begins the names of the flows that people hear for whom no agent is free."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
     """One queue; ``ladders`` has an entry for every tier of the plan."""
@@ -242,6 +305,8 @@ class QueuePlan:
     """What an agent hears before the caller, who hears music."""
     read_out: str = ""
     """What the caller hears before the agent. Both are said at the same time."""
+    do_not_call: bool = False
+    """Whoever comes here is not called again by campaigns: it is where complaints go."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -309,6 +374,8 @@ class Prompts:
     """No such code, or no such reason."""
     goodbye: str = "sound:vm-goodbye"
     """Nothing was pressed, or the wrong thing too often."""
+    disposed: str = "sound:auth-thankyou"
+    """What the talk came to is written down."""
     confirm: str = "sound:followme/options"
     """A call: 1 takes it, 2 refuses it."""
 
@@ -343,6 +410,8 @@ class Plan:
     """Normalised numbers that are never dialled by ourselves."""
     outside: str = ""
     """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
+    campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)
+    frequency: Frequency = ALL_CAMPAIGNS
     keys: Mapping[str, str] = field(default_factory=dict)
     """What an agent presses during a talk -> ``hand_on``, ``consult``, ``complete``, ``return`` or ``conference``."""
     beep: str = "sound:beep"

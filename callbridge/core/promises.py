@@ -6,7 +6,7 @@ remain ``unknown``. A promise is kept at least once: it stands in line again, at
 
 from __future__ import annotations
 
-from callbridge.core import conditions, staff
+from callbridge.core import attempts, conditions, staff
 from callbridge.core.call import Call, Outcome
 from callbridge.core.facts import CallbackTried, PromiseEnded, PromiseMade
 from callbridge.core.flow import fits
@@ -239,6 +239,7 @@ def kept(world: World, call: Call) -> None:
 def call_over(world: World, call: Call) -> None:
     """A call is over: the agent held for it is free, and what it was to keep, or is owed, goes on."""
     release(world, call)
+    attempts.call_over(world, call)
     if call.keeps_promise:
         _tried(world, call)
     owed = world.promises.get(call.owed)
@@ -326,7 +327,7 @@ def end(world: World, promise: Promise, outcome: str, reason: str, by: str = "")
 def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call, float]:
     """A caller joins a queue in which the number is owed a callback, or stood before: back at that place, when it is the
     better one. Gives the call, and the rank."""
-    who = who_of(world, call.number) if not call.keeps_promise else ""
+    who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call, rank
     place = world.places.get(place_key(queue, who))
@@ -348,7 +349,7 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
 
 def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> Call:
     """A caller left a queue: a callback owed is kept by the talk; who gave up may come back. Gives the call."""
-    who = who_of(world, call.number) if not call.keeps_promise else ""
+    who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call
     owed = world.promises.get(call.owed)

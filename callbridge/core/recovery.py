@@ -5,6 +5,7 @@ from __future__ import annotations
 from callbridge.core import (
     callbacks,
     calls,
+    campaigns,
     features,
     handing,
     hearing,
@@ -25,6 +26,7 @@ from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantin
 from callbridge.core.ids import channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
+from callbridge.core.plan import HARBOUR_CONTEXT
 from callbridge.core.world import World
 
 
@@ -107,10 +109,10 @@ def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
 def _mend(world: World, call: Call) -> None:
     """Half-made things are made again; what went on without us goes on."""
     customer = world.legs.get(call.leg)
-    if customer is None or call.phase is Phase.DIALLING:
+    if (customer is None and call.phase is not Phase.WAITING) or call.phase is Phase.DIALLING:
         callbacks.mend(world, call, customer)
         return
-    if customer.missing_since is not None:
+    if customer is None or customer.missing_since is not None:
         return
     if call.watching:
         call = segments.end_watching(world, call)
@@ -224,6 +226,10 @@ def faulted(world: World, event: EntityFaulted) -> None:
                 promises.end(world, promise, "failed", "fault")
         case "place":
             world.places.drop(event.id)
+        case "attempt":
+            world.attempts.drop(event.id)
+        case "campaign":
+            campaigns.stop_all(world, "fault")
         case _:
             agent = world.agents.get(event.id)
             if agent is not None:
@@ -265,12 +271,14 @@ def _give_up_call(world: World, call: Call) -> None:
         if agent.call == call.id:
             _free_agent(world, agent, call)
     customer = world.legs.get(call.leg)
-    if customer is not None and call.keeps_promise and customer.up_at is None:
+    if customer is not None and call.placed and customer.up_at is None:
         world.put_leg(customer, call="")
         legs.hang_up(world, customer.id)  # a phone that rings for nobody
     elif customer is not None:
         world.legs.drop(call.leg)
-        world.order(LeaveToDialplan(leg=call.leg, context=world.plan.fallback_context, extension=call.entry))
+        ours = bool(call.campaign) and call.placed
+        context = HARBOUR_CONTEXT if ours else world.plan.fallback_context
+        world.order(LeaveToDialplan(leg=call.leg, context=context, extension=call.campaign if ours else call.entry))
         world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
     world.calls.drop(call.id)
     segments.tell_ended(world, call, world.now)

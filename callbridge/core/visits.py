@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from callbridge.core import conditions, estimate, hearing, promises
+from callbridge.core import attempts, conditions, estimate, hearing, promises
 from callbridge.core.agent import Intent
 from callbridge.core.call import Call, Move, Outcome, Phase, Visit, Walk, after
 from callbridge.core.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.ids import pbx_of
 from callbridge.core.matcher import GroupKey
 from callbridge.core.orders import LeaveToDialplan, StartMusic, StopMusic
-from callbridge.core.plan import Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.plan import HARBOUR_CONTEXT, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.tally import ended, offered, tally_key
 from callbridge.core.world import World
@@ -43,8 +43,10 @@ def begin_visit(world: World, call: Call, queue: str, *, head_start: float | Non
     visit = _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = hearing.begin(world, call)
-    if call.keeps_promise:
+    if call.placed:
         return wait(world, call)  # we called: in no queue's figures
+    if world.plan.queues[queue].do_not_call:
+        attempts.block(world, call.number, "", "complaint", f"queue:{queue}")
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
     world.tell(
         VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
@@ -65,7 +67,7 @@ def wait(world: World, call: Call) -> Call:
     if rule is not None:
         return overflow(world, call, rule.to, rule.reason)
     key = call.hearing.key if call.hearing is not None else ""
-    if key in queue.keys and not call.keeps_promise:
+    if key in queue.keys and not call.placed:
         return _by_key(world, call, key, queue.keys[key])
     preferred = bool(visit.prefers)
     if preferred and not _worth_waiting_for(world, call, visit):
@@ -73,7 +75,7 @@ def wait(world: World, call: Call) -> Call:
     since = visit.began_at if visit.steps_from is None else visit.steps_from
     window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
     if window == len(ladder.steps):
-        if ladder.then is not None and not call.keeps_promise:
+        if ladder.then is not None and not call.placed:
             return overflow(world, call, ladder.then, "waited")
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
@@ -110,7 +112,7 @@ def wait(world: World, call: Call) -> Call:
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:
     """The visit with the agent who is tried first, if there is one: the caller's own, or whom they talked to last."""
     prefer = world.plan.queues[visit.queue].prefer
-    if prefer is None or call.keeps_promise:
+    if prefer is None or call.placed:
         return visit
     known = dict(call.values)
     agent = known.get("agent", "")
@@ -136,12 +138,15 @@ def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
 
 def _gives_up_at(world: World, call: Call) -> float | None:
     """When a customer whom we called, and for whom no agent is free, has been held for long enough."""
-    leg = world.legs.get(call.leg) if call.keeps_promise else None
+    attempt = attempts.of(world, call) if call.placed else None
+    if attempt is not None:
+        return attempt.until
+    leg = world.legs.get(call.leg) if call.placed else None
     return leg.up_at + LONGEST_HOLD if leg is not None and leg.up_at is not None else None
 
 
 def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
-    if call.keeps_promise:
+    if call.placed:
         return None
     return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
 
@@ -206,7 +211,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.hearing is None or call.keeps_promise or call.ways >= MOST_WAYS - 1:
+    if queue is None or key not in queue.keys or call.hearing is None or call.placed or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, key, queue.keys[key])
@@ -260,7 +265,7 @@ def end_visit(
     else:
         estimate.left(world, visit.queue)
     call = promises.left_again(world, call, visit.queue, outcome)
-    if call.keeps_promise:
+    if call.placed:
         return evolve(call, visit=None, outcome=outcome if outcome is Outcome.ANSWERED else call.outcome)
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     world.tell(
@@ -295,6 +300,8 @@ def abandoned(world: World, call: Call, at: float) -> Outcome:
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
     """Send the customer on in the dialplan. The visit must have ended before."""
     assert call.visit is None, "a call leaves without a visit"
+    if call.campaign and call.placed:  # whom we called belongs to no queue of the fallback: the message, and goodbye
+        context, extension = HARBOUR_CONTEXT, call.campaign
     call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
     world.calls.put(call.id, call)
     world.order(StopMusic(leg=call.leg))

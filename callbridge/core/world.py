@@ -12,10 +12,12 @@ from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.agent import Agent, Intent, eligible
+from callbridge.core.attempt import Attempt, Campaign, Stage
 from callbridge.core.call import Call, Phase, Visit
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
 from callbridge.core.facts import AnyFact
+from callbridge.core.floor import Floor
 from callbridge.core.flow import Flow
 from callbridge.core.ids import LegId, leg_id, pbx_of
 from callbridge.core.leg import Leg
@@ -141,6 +143,13 @@ class World:
         self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
         self.promises: Table[Promise] = Table("promises", self._journal, self._promise_changed)
         self.places: Table[Place] = Table("places", self._journal, self._place_changed)
+        self.campaigns: Table[Campaign] = Table("campaigns", self._journal, _unwatched)
+        self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
+        self.floors: dict[str, Floor] = {}
+        """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
+        self.blocked: set[tuple[str, str]] = set()
+        """(campaign or "", number) put on the do-not-call list since the start; the ledger has them all."""
+        self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
         self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
@@ -164,6 +173,9 @@ class World:
         self._features_at: dict[str, set[LegId]] = {}
         self._promised: dict[str, dict[str, str]] = {}
         """Queue -> number -> promise."""
+        self._attempts_of: dict[str, dict[str, None]] = {}
+        self._talks_of: dict[str, dict[str, None]] = {}
+        """Campaign -> its attempts; agent -> attempts that may still be given a disposition."""
         self._orders: list[Order] = []
         self._facts: list[AnyFact] = []
 
@@ -217,6 +229,22 @@ class World:
     def promised(self, queue: str) -> int:
         """Callbacks that are owed in this queue."""
         return len(self._promised.get(queue, ()))
+
+    def attempts_of(self, campaign: str) -> list[str]:
+        """The attempts that a campaign has under way, or not closed yet."""
+        return [*self._attempts_of.get(campaign, ())]
+
+    def talks_of(self, agent: str) -> list[str]:
+        """Attempts in which this agent talked, and which may be given a disposition."""
+        return [*self._talks_of.get(agent, ())]
+
+    def told(self) -> list[AnyFact]:
+        """What this step has told so far."""
+        return self._facts
+
+    def wake(self, kind: str, key: str, at: float) -> None:
+        """A deadline of something that is no row."""
+        heappush(self._deadlines, (at, kind, key))
 
     def flow(self, name: str, version: str) -> Flow | None:
         """This version of a flow as long as a caller is in it; else the one in force."""
@@ -310,6 +338,11 @@ class World:
             row = self.promises.get(key)
         elif kind == "place":
             row = self.places.get(key)
+        elif kind == "attempt":
+            row = self.attempts.get(key)
+        elif kind == "campaign":
+            floor = self.floors.get(key)
+            return floor.wakes_at if floor is not None else None
         else:
             row = self.agents.get(key)
         return row.deadline if row is not None else None
@@ -388,6 +421,15 @@ class World:
         elif new is not None and old is None:
             self._promised.setdefault(new.queue, {})[new.who] = key
 
+    def _attempt_changed(self, key: str, old: Attempt | None, new: Attempt | None) -> None:
+        self._arm("attempt", key, old, new)
+        _refile(self._attempts_of, key, old.campaign if old is not None else "", new.campaign if new is not None else "")
+        talked = [row.agent if row is not None and row.stage is Stage.TALKED else "" for row in (old, new)]
+        _refile(self._talks_of, key, *talked)
+        row = new or old
+        if row is not None and row.campaign in self.floors:
+            self.floors[row.campaign].changed = True
+
     def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
         self._arm("place", key, old, new)
 
@@ -420,6 +462,8 @@ class World:
                 self.matcher.log(old.profile, -1)
             if now and new is not None:
                 self.matcher.log(new.profile, +1)
+        for floor in self.floors.values():
+            floor.changed = True
         if new is not None and eligible(new, self.now):
             self.matcher.idle(key, new.profile, new.idle_since)
         else:
@@ -436,6 +480,8 @@ class World:
             "switches": self.switches,
             "promises": self.promises,
             "places": self.places,
+            "campaigns": self.campaigns,
+            "attempts": self.attempts,
         }
 
     def restore(
@@ -447,6 +493,8 @@ class World:
         switches: Iterable[Switch] = (),
         promises: Iterable[Promise] = (),
         places: Iterable[Place] = (),
+        campaigns: Iterable[Campaign] = (),
+        attempts: Iterable[Attempt] = (),
     ) -> None:
         """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
         for leg in legs:
@@ -463,6 +511,10 @@ class World:
             self.promises.put(promise.id, promise)
         for place in places:
             self.places.put(place.id, place)
+        for campaign in campaigns:
+            self.campaigns.put(campaign.id, campaign)
+        for attempt in attempts:
+            self.attempts.put(attempt.id, attempt)
         self._journal.clear()
 
     def put_leg(self, leg: Leg, **changes: object) -> Leg:
@@ -471,6 +523,18 @@ class World:
         new: Leg = evolve(leg, **changes)  # type: ignore[arg-type]
         self.legs.put(leg.id, new)
         return new
+
+
+def _refile(index: dict[str, dict[str, None]], key: str, before: str, now: str) -> None:
+    """Move a key from one list of the index to another; the empty list is none."""
+    if before == now:
+        return
+    if before:
+        del index[before][key]
+        if not index[before]:
+            del index[before]
+    if now:
+        index.setdefault(now, {})[key] = None
 
 
 def _unwatched(key: str, old: object, new: object) -> None:

@@ -22,11 +22,13 @@ from callbridge.core.events import (
     AnyEvent,
     CallAsked,
     CallerArrived,
+    CampaignAsked,
     ClockMoved,
     DayBegan,
     EntityFaulted,
     FeatureDialled,
     Heard,
+    LeadDisposed,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
@@ -130,7 +132,9 @@ class Runtime:
         self._inbox.append(event)
         self._wake.set()
 
-    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned | PlanChanged) -> AskRefused | None:
+    async def ask(
+        self, event: AgentAsked | CallAsked | PromiseAsked | CampaignAsked | LeadDisposed | SwitchTurned | PlanChanged
+    ) -> AskRefused | None:
         """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
         answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer
@@ -316,7 +320,7 @@ class Runtime:
         waiting = [call for call in self.world.calls.values() if call.visit is not None and call.segment is None]
         sends = []
         for call in waiting:
-            if call.keeps_promise:  # whom we have called, or not yet: the promise is saved
+            if call.placed:  # whom we have called, or not yet: the promise is saved
                 self.lanes.put(HangUp(leg=call.leg))
                 continue
             self.lanes.put(HangUp(leg=call.offer.leg)) if call.offer is not None and not call.offer.nailed else None

@@ -20,6 +20,7 @@ from pydantic import (
 from callbridge.adapters.hook_body import EVENTS, placeholders
 from callbridge.core.plan import Connect, Pick, Plan
 from callbridge.settings.calendars import Calendar
+from callbridge.settings.campaigns import Campaign, Ledger
 from callbridge.settings.faults import Fault
 from callbridge.settings.journeys import Flow
 from callbridge.settings.other_systems import Lookup
@@ -249,6 +250,7 @@ class Queue(Ladder):
     record: Annotated[Record | None, BeforeValidator(or_off)] = None
     whisper: FlowMedia | None = None
     read_out: FlowMedia | None = None
+    do_not_call: bool | None = None
     extension: Extension | None = None
     no_answer: Penalty | None = None
     rejected: Penalty | None = None
@@ -304,6 +306,7 @@ class Prompts(Section):
     refused: Media | None = None
     unknown: Media | None = None
     goodbye: Media | None = None
+    disposed: Media | None = None
     confirm: Media | None = None
 
 
@@ -373,6 +376,8 @@ class Settings(Section):
     surveys: dict[Name, Survey] = {}
     speech: Speech | None = None
     callbacks: Callbacks = Callbacks()
+    ledger: Ledger | None = None
+    campaigns: dict[EntryName, Campaign] = {}
     repeat_calls: Annotated[RepeatCalls | None, BeforeValidator(lambda value: {} if value is None else value)] = None
     agents: dict[Name, Agent] = {}
     reasons: dict[Name, Reason] = {}

@@ -8,10 +8,12 @@ from dataclasses import dataclass, fields
 from zoneinfo import ZoneInfo
 
 from callbridge.core import plan as core
-from callbridge.core.flow import Flow, IntoFlow, IntoQueue, Lookup
+from callbridge.core.budget import Rules
+from callbridge.core.dial_rules import DAY, Frequency, Limits
+from callbridge.core.flow import DoNotCall, Flow, Goodbye, IntoFlow, IntoQueue, Lookup, Menu, Node, Play
 from callbridge.core.hours import Calendar
 from callbridge.core.skills import profile
-from callbridge.settings import calendars, journeys, models, surveys, waiting
+from callbridge.settings import calendars, campaigns, journeys, models, surveys, waiting
 from callbridge.settings.document import Path
 from callbridge.settings.values import split_place
 from callbridge.settings.waiting import Announce, Overflow, Way
@@ -36,6 +38,7 @@ _OF_QUEUE = (
     "reclaim_within",
     "whisper",
     "read_out",
+    "do_not_call",
 )
 _PENALTIES = ("no_answer", "rejected", "offline")
 
@@ -121,7 +124,10 @@ def plan(settings: models.Settings) -> core.Plan:
         entries={name: _entry(entry) for name, entry in settings.entries.items()},
         flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
         | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()}
+        | {core.CAMPAIGN + name: _harbour_flow(name, one) for name, one in settings.campaigns.items() if one.message}
         | {core.MEMORY + name: _memory_flow(name, entry) for name, entry in settings.entries.items() if memory_of(settings)},
+        campaigns={name: campaign_plan(settings, name) for name in settings.campaigns},
+        frequency=frequency(settings),
         remembers=memory_of(settings) > 0,
         surveys={name: core.Survey(name, one.share, frozenset(one.tiers or ())) for name, one in settings.surveys.items()},
         calendars={name: _calendar(name, one, settings) for name, one in settings.calendars.items()},
@@ -145,6 +151,69 @@ def plan(settings: models.Settings) -> core.Plan:
         prompts=core.Prompts(**settings.prompts.model_dump(exclude_none=True)),
         trunks=frozenset(settings.trunks),
     )
+
+
+def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
+    """One campaign in the core's terms."""
+    given = settings.campaigns[name]
+    calendar = _calendar(given.calendar, settings.calendars[given.calendar], settings) if given.calendar else None
+    wanted = given.attempts
+    outside = settings.outside.dial if settings.outside is not None else ""
+    return core.CampaignPlan(
+        name=name,
+        queue=given.queue,
+        mode=given.mode,
+        limits=Limits(calendar, wanted.per_day, wanted.most, given.retries(), wanted.after_abandoned),
+        rules=Rules(
+            cap=given.cap,
+            aim=given.aim if given.aim is not None else given.cap * 14 / 15,
+            window=given.window,
+            hard=given.guard == "hard" or (given.guard is None and given.window <= DAY),
+        ),
+        number=given.number or "",
+        caller_name=given.name or "",
+        dial=given.dial or outside,
+        factor=given.factor or 1.0,
+        ring_for=given.ring_for,
+        connect_within=given.connect_within,
+        agent_first=given.first is core.First.AGENT,
+        lines=given.lines,
+        per_second=given.per_second,
+        reserve=given.reserve,
+        weight=given.weight,
+        amd=given.amd,
+        dispositions={code: _disposition(code, one) for code, one in given.dispositions.items()},
+    )
+
+
+def _disposition(code: str, given: campaigns.Disposition) -> core.Disposition:
+    return core.Disposition(
+        code=code,
+        digit=given.digit or "",
+        reached=given.reached,
+        success=given.success,
+        block=given.do_not_call,
+        again=given.again_after is not None,
+    )
+
+
+def frequency(settings: models.Settings) -> Frequency:
+    """What all campaigns together allow for one number."""
+    ledger = settings.ledger
+    return Frequency(ledger.per_day, ledger.gap) if ledger is not None else Frequency()
+
+
+def _harbour_flow(name: str, given: campaigns.Campaign) -> Flow:
+    """What people hear for whom no agent came: who called, and a key for never again."""
+    message = given.message or ""
+    nodes: dict[str, Node] = {"bye": Goodbye(), "say": Play(media=message, next="bye")}
+    if given.opt_out is not None:
+        nodes["say"] = Menu(media=message, keys={given.opt_out: "out"}, otherwise="bye", wait=2.0, tries=1)
+        nodes["out"] = DoNotCall(next="thanks", reason="opted_out")
+        nodes["thanks"] = Goodbye(media=given.opted_out)
+    version = hashlib.sha256(given.model_dump_json().encode()).hexdigest()[:12]
+    name = core.CAMPAIGN + name
+    return Flow(name=name, version=version, start="say", nodes=nodes, language=given.language or "")
 
 
 def _agent(id: str, agent: models.Agent) -> core.AgentPlan:

@@ -14,7 +14,7 @@ from callbridge.adapters.hook_body import placeholders
 from callbridge.core import skills
 from callbridge.core.numbers import normalise
 from callbridge.core.plan import Plan, ToQueue
-from callbridge.settings import flow_rules, models
+from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
@@ -24,13 +24,25 @@ from callbridge.settings.values import ANYBODY, duration_text, is_loopback
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
     names = (_tiers, _skill_names, _skills_used, _queue_names, _tier_names, _reasons)
-    for rule in (_pbxes, _http, _hooks, *names, _wrap_ups, _phones, _extensions, _ladders, _cycles, flow_rules.faults):
+    for rule in (
+        _pbxes,
+        _http,
+        _hooks,
+        *names,
+        _wrap_ups,
+        _phones,
+        _extensions,
+        _ladders,
+        _cycles,
+        flow_rules.faults,
+        campaign_rules.faults,
+    ):
         yield from rule(settings, document)
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_endless, _unserved, _unused, _odd_hooks, flow_rules.doubts):
+    for rule in (_endless, _unserved, _unused, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
         yield from rule(settings, document)
 
 

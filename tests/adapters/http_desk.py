@@ -9,13 +9,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.http import Feed, HttpSettings, Probes, make_app
+from callbridge.adapters.http import Asked, Feed, HttpSettings, Probes, make_app
+from callbridge.adapters.ledger import LedgerDesk
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, AnyEvent, CallAsked, PromiseAsked, SwitchTurned
+from callbridge.core.events import AnyEvent
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
 from callbridge.core.world import Outcome
+from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.worlds import Busy
 
 Client = TestClient[Any, Any]
@@ -33,7 +35,7 @@ class ToyDesk:
         self.faults: list[str] = []
         self.reloads = 0
         self.looked = 0
-        self.asked: list[AgentAsked | CallAsked | PromiseAsked | SwitchTurned] = []
+        self.asked: list[Asked] = []
 
     def run(self, times: int) -> None:
         for _ in range(times):
@@ -52,7 +54,7 @@ class ToyDesk:
     def now(self) -> float:
         return self.busy.now
 
-    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: Asked) -> AskRefused | None:
         if self.fault is not None:
             raise self.fault
         self.asked.append(event)
@@ -70,6 +72,9 @@ class ToyDesk:
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)
+
+    def ledger(self) -> LedgerDesk:
+        return toy_ledger(self.busy.world, self.now, lambda event: None)
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -16,20 +16,17 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.http import Feed, HttpSettings, listening, make_app
+from callbridge.adapters.http import Asked, Feed, HttpSettings, listening, make_app
+from callbridge.adapters.ledger import LedgerDesk
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.tasks import end
 from callbridge.adapters.views import Board
 from callbridge.core.events import (
-    AgentAsked,
-    CallAsked,
     CallerArrived,
     DevicesListed,
     PbxSnapshot,
     PlanChanged,
-    PromiseAsked,
-    SwitchTurned,
 )
 from callbridge.core.facts import AnyFact, AskRefused
 from callbridge.core.ids import leg_id
@@ -39,6 +36,7 @@ from callbridge.core.world import World
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes
+from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.worlds import PBX, plan
 
 
@@ -90,7 +88,7 @@ class House:
     def now(self) -> float:
         return self.clock.now()
 
-    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: Asked) -> AskRefused | None:
         async with asyncio.timeout(5.0):
             return await self.runtime.ask(event)
 
@@ -106,6 +104,9 @@ class House:
 
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)
+
+    def ledger(self) -> LedgerDesk:
+        return toy_ledger(self.world, self.clock.now, self.runtime.tell)
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""

@@ -74,6 +74,15 @@ MATRIX = {
     "GET /api/callbacks": "vsA",
     "POST /api/callbacks": "sA",
     "POST /api/callbacks/{id}/cancel": "sA",
+    "GET /api/campaigns": "vsA",
+    "GET /api/campaigns/{name}": "vsA",
+    "POST /api/campaigns/{name}/start": "sA",
+    "POST /api/campaigns/{name}/pause": "sA",
+    "POST /api/campaigns/{name}/stop": "sA",
+    "POST /api/campaigns/{name}/leads": "sA",
+    "POST /api/agents/{id}/disposition": "asA",
+    "GET /api/do-not-call": "sA",
+    "POST /api/do-not-call": "sA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",
@@ -132,7 +141,8 @@ async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
     desk: ToyDesk, client: Client, route: Route, role: Role | None
 ) -> None:
     call = desk.made.agents["a0"].call
-    path = route.path.replace("{name}", "q0").replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
+    path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("{name}", "q0")
+    path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
     path = path.replace("/callbacks/{id}", "/callbacks/none")
     before = len(desk.asked) + desk.reloads
     headers = {} if role is None else bearer(role)

@@ -28,6 +28,20 @@ from callbridge.core.switch import Switch
 from tests.adapters.worlds import Busy
 
 CONTRACT = {
+    "dialer_running": ("gauge", {"campaign"}),
+    "dialer_outstanding": ("gauge", {"campaign"}),
+    "dialer_leads_ready": ("gauge", {"campaign"}),
+    "dialer_utilisation_ratio": ("gauge", {"campaign"}),
+    "dialer_decided_dials": ("gauge", {"campaign"}),
+    "dialer_expected_abandon_ratio": ("gauge", {"campaign"}),
+    "dialer_abandon_ratio": ("gauge", {"campaign", "window"}),
+    "dialer_attempts": ("counter", {"campaign", "outcome"}),
+    "dialer_dials": ("counter", {"campaign"}),
+    "dialer_late": ("counter", {"campaign"}),
+    "dialer_idle_seconds": ("histogram", {"campaign"}),
+    "dialer_connect_delay_seconds": ("histogram", {"campaign"}),
+    "dialer_dispositions": ("counter", {"campaign", "code"}),
+    "dialer_opt_outs": ("counter", {"reason"}),
     "queue_calls_waiting": ("gauge", {"queue"}),
     "queue_oldest_wait_seconds": ("gauge", {"queue"}),
     "queue_agents": ("gauge", {"queue", "state"}),

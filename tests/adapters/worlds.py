@@ -6,7 +6,9 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from callbridge.core.agent import Agent
+from callbridge.core.budget import Rules
 from callbridge.core.call import Call, Visit
+from callbridge.core.dial_rules import Limits
 from callbridge.core.engine import step
 from callbridge.core.events import (
     AgentAsked,
@@ -25,7 +27,7 @@ from callbridge.core.hours import Calendar
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Bridge, Ring
-from callbridge.core.plan import AgentPlan, Callback, Connect, Ladder, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.plan import AgentPlan, Callback, CampaignPlan, Connect, Ladder, Mode, Plan, QueuePlan, Step, ToQueue
 from callbridge.core.skills import parse, profile
 from callbridge.core.world import Outcome, World
 
@@ -80,6 +82,7 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
         pbxs=(PBX,),
         outside="PJSIP/{number}@trunk",
         call_back_to=("X.", "+X."),
+        campaigns={"spring": CampaignPlan(name="spring", queue="q0", mode=Mode.PROGRESSIVE, limits=Limits(), rules=Rules())},
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from callbridge.core.agent import Agent, State, Work, eligible, published
+from callbridge.core.attempt import Attempt, Stage
 from callbridge.core.call import Call, Phase
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.facts import (
@@ -51,7 +52,10 @@ def check_indexes(world: World) -> None:
     assert held == {call.held: call.id for call in calls if call.held}, "held for a customer who is being called"
     assert all(world.calls[key].phase is Phase.DIALLING for key in held.values())
     assert not world.overtaken
-    assert all(call.leg in world.legs for call in calls if call.phase is Phase.WAITING), "who waits is there"
+    first = {key for key, attempt in world.attempts.rows().items() if attempt.agent_first}
+    there = [call for call in calls if call.phase is Phase.WAITING and call.dialled_for not in first]
+    assert all(call.leg in world.legs for call in there), "who waits is there"
+    check_attempts(world)
     assert all(p.call in world.calls for p in promises if p.call), "who keeps a promise is there"
     owed = {call.id: call.owed for call in calls if call.owed in world.promises}
     assert all(world.promises[owed[key]].call == key for key in owed)
@@ -75,10 +79,11 @@ def check_indexes(world: World) -> None:
     assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
     assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is Role.FEATURE}, "a dialogue has its leg"
 
-    rows: list[Call | Leg | Agent | Dialogue | Promise | Place] = [*calls, *legs, *agents, *world.dialogues.values()]
-    rows += [*promises, *world.places.values()]
+    rows: list[Call | Leg | Agent | Dialogue | Promise | Place | Attempt] = [*calls, *legs, *agents, *world.dialogues.values()]
+    rows += [*promises, *world.places.values(), *world.attempts.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.hearing.at for call in calls if call.hearing is not None and call.hearing.at is not None]
+    deadlines += [floor.wakes_at for floor in world.floors.values() if floor.wakes_at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
     agents_by_id = {agent.id: agent for agent in agents}
@@ -92,8 +97,29 @@ def check_indexes(world: World) -> None:
     assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
     assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
     assert {agent.session for agent in agents if agent.session} <= set(world.legs)
-    undialled = {call.leg for call in calls if call.promise and not call.attempt and call.phase is Phase.OFFERED}
+    undialled = {call.leg for call in calls if call.placed and not call.attempt and call.phase in (Phase.OFFERED, Phase.WAITING)}
     assert {call.leg for call in calls} - undialled <= set(world.legs), "a call has its customer's leg"
+
+
+def check_attempts(world: World) -> None:
+    """An attempt that was dialled has its call, and the other way round; the indexes are those of a scan."""
+    attempts = world.attempts.values()
+    for attempt in attempts:
+        call = world.calls.get(attempt.call)
+        if attempt.stage in (Stage.DIALLING, Stage.LIVE):
+            assert call is not None and call.dialled_for == attempt.id, "an attempt under way has its call"
+        assert (attempt.stage is Stage.CLOSING) <= bool(attempt.outcome)
+        assert attempt.stage is not Stage.RESERVING or attempt.deadline is not None or call is not None, "given up one day"
+    for call in world.calls.values():
+        closed = bool(call.segments) or call.attempt == "abandoned"
+        assert not call.dialled_for or closed or call.dialled_for in world.attempts, "a campaign's call is an attempt"
+    by_campaign = Counter((attempt.campaign, attempt.id) for attempt in attempts)
+    names = {attempt.campaign for attempt in attempts}
+    assert Counter((name, key) for name in names for key in world.attempts_of(name)) == by_campaign
+    talks = Counter((attempt.agent, attempt.id) for attempt in attempts if attempt.stage is Stage.TALKED)
+    assert Counter((who, key) for who in {who for who, _ in talks} for key in world.talks_of(who)) == talks
+    assert set(world._attempts_of) == names
+    assert set(world._talks_of) == {who for who, _ in talks}
 
 
 class Books:
@@ -170,7 +196,7 @@ class Books:
         """The facts told add up to the world as it is."""
         calls = world.calls.values()
         assert self.calls == {call.id for call in calls}
-        counted = [call for call in calls if not call.keeps_promise]
+        counted = [call for call in calls if not call.placed]
         assert self.visits == {call.id: call.visit.queue for call in counted if call.visit is not None}
         assert self.offers == {call.id: call.offer.agent for call in calls if call.offer is not None}
         assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}

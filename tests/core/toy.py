@@ -38,8 +38,12 @@ from callbridge.core.events import (
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.orders import (
     Answer,
+    BlockNumber,
     Bridge,
+    CloseAttempt,
+    DisposeLead,
     DropBridge,
+    FindLeads,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -49,6 +53,7 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Record,
+    ReserveAttempts,
     Ring,
     StartMusic,
     StartRecording,
@@ -60,6 +65,7 @@ from callbridge.core.orders import (
     Subscribe,
 )
 from callbridge.core.world import World
+from tests.core.ledger import ToyLedger
 from tests.core.story import DAY, PBX, Story
 
 NEVER = 1e9
@@ -115,6 +121,7 @@ class Toy:
         self.longest_silence = 0.0
         self.message = 4.0
         """Seconds that callers speak when they are recorded."""
+        self.ledger = ToyLedger(lambda: self.story.now)
         self.most = 1000
         """Orders; more are orders without end."""
         self._diary: list[tuple[float, int, Callable[[], None]]] = []
@@ -242,6 +249,8 @@ class Toy:
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))
+            case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+                self.ledger.obey(order, self.soon)
             case _ if order.leg not in self.channels:
                 self._refuse(order, 404)
             case Answer(leg=leg):

@@ -60,7 +60,7 @@ def over(world: World, call: Call) -> bool:
     """Are all the caller's windows over, and is there somewhere else to go?"""
     assert call.visit is not None
     steps = ladder(world.plan, call.visit.queue, call.tier)
-    if call.keeps_promise:
+    if call.placed:
         return False
     if steps.then is None or any(step.lasts is None for step in steps.steps):
         return False

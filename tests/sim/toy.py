@@ -36,8 +36,12 @@ from callbridge.core.events import (
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.orders import (
     Answer,
+    BlockNumber,
     Bridge,
+    CloseAttempt,
+    DisposeLead,
     DropBridge,
+    FindLeads,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -47,6 +51,7 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Record,
+    ReserveAttempts,
     Ring,
     Snoop,
     StartMusic,
@@ -331,6 +336,8 @@ class ToyPbx:
                 return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
+            case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+                return Reply(200)
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
                 return self._to_nobody(order) if channel is None else self._to_channel(order, channel)

@@ -283,16 +283,16 @@ class Watch:
         alone = call.handing is not None and call.handing.way is Way.CONSULT and not call.handing.reached
         must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
-        counted = call.visit is not None and not call.keeps_promise
+        counted = call.visit is not None and not call.placed
         must(counted == (call.id in self.visiting), "visit told and kept differ:", call)
         must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
-        undialled = call.keeps_promise and call.phase is Phase.OFFERED
+        undialled = call.placed and call.phase is Phase.OFFERED
         must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)
         if call.visit is not None:
             over = oracle.over(world, call) and call.phase is Phase.WAITING
             must(not over or (world.next_deadline() or 0.0) <= world.now, "waits though all windows are over:", call)
-            must(call.keeps_promise or abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
+            must(call.placed or abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
         if offer is not None:
             agent = world.agents[offer.agent]
             must(agent.work is Work.OFFERED and agent.call == call.id and agent.leg == offer.leg, "offer and agent:", agent, call)
@@ -314,7 +314,7 @@ class Watch:
             must(known[:2] == published(agent), "a state that nobody was told:", agent)
 
     def _figures(self, world: World) -> None:
-        counted = [call for call in world.calls.values() if not call.keeps_promise]
+        counted = [call for call in world.calls.values() if not call.placed]
         waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
         for tally in world.tallies.values():
             here = waiting[tally.queue, tally.day]

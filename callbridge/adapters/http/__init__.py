@@ -5,10 +5,22 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 """
 
 from callbridge.adapters.http.bodies import BODY_LIMIT
-from callbridge.adapters.http.desk import Desk, Probes
+from callbridge.adapters.http.desk import Asked, Desk, Probes
 from callbridge.adapters.http.door import HttpSettings, Role, Token
 from callbridge.adapters.http.feed import Feed
 from callbridge.adapters.http.server import Limits, listening
 from callbridge.adapters.http.site import make_app
 
-__all__ = ["BODY_LIMIT", "Desk", "Feed", "HttpSettings", "Limits", "Probes", "Role", "Token", "listening", "make_app"]
+__all__ = [
+    "BODY_LIMIT",
+    "Asked",
+    "Desk",
+    "Feed",
+    "HttpSettings",
+    "Limits",
+    "Probes",
+    "Role",
+    "Token",
+    "listening",
+    "make_app",
+]

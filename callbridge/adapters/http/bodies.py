@@ -113,6 +113,30 @@ class CallbackBody(Body):
     not_before: float = Field(default=0.0, ge=0, le=1e11, allow_inf_nan=False, strict=False)
 
 
+class DispositionBody(Body):
+    """What the talk came to: one of the campaign's codes, or its digit. ``call_back_at``: epoch seconds at which the customer
+    wants to be called again, by this agent alone with ``own``."""
+
+    code: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
+    call_back_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
+    own: bool = False
+
+
+class LeadsBody(Body):
+    """Leads as the columns of a file: number, name, timezone, agent, priority, due, and whatever the agent is to see."""
+
+    leads: list[dict[str, str]] = Field(min_length=1, max_length=500)
+
+
+class BlockBody(Body):
+    """A number that is not to be called any more: by one campaign, or by none."""
+
+    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+    reason: str = Field(default="asked", min_length=1, max_length=200, pattern=_PLAIN_TEXT)
+    expires_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
+
+
 class ClosedBody(Body):
     closed: bool
 
@@ -297,6 +321,66 @@ class Callback(Answer):
     call: str
     by: str
     recording: str
+
+
+class Campaign(Answer):
+    """A campaign as it is. ``decided`` dials of late, and ``why``; ``risk``: the chance that the last one finds nobody free, of
+    which ``risk_allowed`` may be; ``abandon_rate``: of the ``answers`` in the window."""
+
+    name: str
+    state: Literal["running", "paused", "stopped"]
+    by: str
+    since: float | Absent
+    mode: Literal["progressive", "power", "predictive"]
+    queue: str
+    outstanding: Count
+    live: Count
+    talking: Count
+    agents: int
+    busy: int
+    leads_ready: Count
+    decided: Count
+    why: str
+    risk: float
+    risk_allowed: float
+    answer_chance: float
+    answers: Count
+    abandoned: Count
+    abandon_rate: float
+    cap: float
+    window_seconds: float
+
+
+class CampaignDetails(Campaign):
+    """With the ledger's figures: leads by state, attempts and dispositions of today."""
+
+    leads: dict[str, Count]
+    outcomes_today: dict[str, Count]
+    dispositions_today: dict[str, Count]
+
+
+class LeadRefused(Answer):
+    number: str
+    why: str
+
+
+class LeadsEntered(Answer):
+    entered: Count
+    refused: list[LeadRefused]
+
+
+class Blocked(Answer):
+    number: str
+    campaign: str
+    reason: str
+    by: str
+    at: float
+    expires_at: float | None
+
+
+class Disposed(Answer):
+    agent: str
+    code: str
 
 
 class CallbackEnded(Answer):

@@ -6,10 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from callbridge.adapters.ledger import LedgerDesk
 from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, CallAsked, PromiseAsked, SwitchTurned
+from callbridge.core.events import AgentAsked, CallAsked, CampaignAsked, LeadDisposed, PromiseAsked, SwitchTurned
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
+
+Asked = AgentAsked | CallAsked | PromiseAsked | CampaignAsked | LeadDisposed | SwitchTurned
+"""What may be asked of the core."""
 
 
 class Desk(Protocol):
@@ -18,7 +22,7 @@ class Desk(Protocol):
     def now(self) -> float:
         """The moment, as events carry it."""
 
-    async def ask(self, event: AgentAsked | CallAsked | PromiseAsked | SwitchTurned) -> AskRefused | None:
+    async def ask(self, event: Asked) -> AskRefused | None:
         """Ask; None when it was done."""
 
     async def reload(self) -> list[str]:
@@ -32,6 +36,9 @@ class Desk(Protocol):
 
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed, in the order in which they will be kept."""
+
+    def ledger(self) -> LedgerDesk:
+        """Campaigns and what is written of them."""
 
     def tier_of(self, number: str) -> str:
         """The tier of whoever has this number, as for callers."""

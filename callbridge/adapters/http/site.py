@@ -14,9 +14,12 @@ from aiohttp.typedefs import Handler
 from callbridge.adapters.codec import FACT_TYPES
 from callbridge.adapters.http.bodies import (
     BODY_LIMIT,
+    BlockBody,
     Body,
     CallbackBody,
     ClosedBody,
+    DispositionBody,
+    LeadsBody,
     PhoneBody,
     ReasonBody,
     SecondsBody,
@@ -33,14 +36,18 @@ from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.routes import ROUTES, Route
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.throttle import Throttle
+from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.metrics import CONTENT_TYPE
 from callbridge.adapters.views import Board, call_view, queue_of
+from callbridge.core.attempt import Running
 from callbridge.core.events import (
     BYPASS,
     AgentAsked,
     Ask,
     CallAsk,
     CallAsked,
+    CampaignAsked,
+    LeadDisposed,
     PromiseAsk,
     PromiseAsked,
     SwitchTurned,
@@ -275,6 +282,72 @@ class _Site:
         asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.CANCEL, promise=name, by=caller().by)
         _check(await self._desk.ask(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
+
+    async def campaigns(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.ledger().campaigns())
+
+    async def campaign(self, request: web.Request) -> web.Response:
+        try:
+            found = await self._desk.ledger().campaign(request.match_info["name"])
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        if found is None:
+            raise Problem(404, "no such campaign")
+        return web.json_response(found)
+
+    async def start_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.RUNNING)
+
+    async def pause_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.PAUSED)
+
+    async def stop_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.STOPPED)
+
+    async def _run_campaign(self, request: web.Request, to: Running) -> web.Response:
+        name = self._known_campaign(request)
+        await body_of(request, Body)
+        _check(await self._desk.ask(CampaignAsked(at=self._desk.now(), campaign=name, to=to, by=caller().by)), campaign=name)
+        return web.json_response(next(row for row in self._desk.ledger().campaigns() if row["name"] == name))
+
+    async def add_leads(self, request: web.Request) -> web.Response:
+        name = self._known_campaign(request)
+        body = await body_of(request, LeadsBody)
+        try:
+            entered, refused = await self._desk.ledger().add_leads(name, body.leads)
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        rows = [{"number": number, "why": why} for number, why in refused]
+        return web.json_response({"entered": entered, "refused": rows})
+
+    async def dispose(self, request: web.Request) -> web.Response:
+        agent, by = self._known_agent(request), caller().by
+        body = await body_of(request, DispositionBody)
+        asked = LeadDisposed(at=self._desk.now(), agent=agent, by=by, **body.model_dump())
+        _check(await self._desk.ask(asked), agent=agent)
+        return web.json_response({"agent": agent, "code": body.code})
+
+    async def blocks(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await self._desk.ledger().blocks())
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+
+    async def block(self, request: web.Request) -> web.Response:
+        body, by = await body_of(request, BlockBody), caller().by
+        if body.campaign and all(row["name"] != body.campaign for row in self._desk.ledger().campaigns()):
+            raise Problem(404, "no such campaign")
+        try:
+            await self._desk.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        return web.json_response({**body.model_dump(), "by": by, "at": self._desk.now()})
+
+    def _known_campaign(self, request: web.Request) -> str:
+        name = request.match_info["name"]
+        if all(row["name"] != name for row in self._desk.ledger().campaigns()):
+            raise Problem(404, "no such campaign")
+        return name
 
     async def hours(self, _request: web.Request) -> web.Response:
         return web.json_response(self._desk.hours())

@@ -11,8 +11,12 @@ from urllib.parse import quote, urlencode
 from callbridge.core.ids import channel_of
 from callbridge.core.orders import (
     Answer,
+    BlockNumber,
     Bridge,
+    CloseAttempt,
+    DisposeLead,
     DropBridge,
+    FindLeads,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -22,6 +26,7 @@ from callbridge.core.orders import (
     Play,
     Probe,
     Record,
+    ReserveAttempts,
     Ring,
     Snoop,
     StartMusic,
@@ -119,6 +124,8 @@ def requests(
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
         case LookUp() | StartRecording() | PauseRecording() | StopRecording():
             return ()  # not by ARI
+        case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+            return ()  # for the ledger
         case _:
             assert_never(order)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callbridge.core.attempt import ATTEMPT
 from callbridge.wire.ari.listing import arguments, entries, in_stasis
 from callbridge.wire.ari.shapes import Malformed, optional_part, parse
 from callbridge.wire.text import NUMBER_LIMIT, clean
@@ -11,10 +12,12 @@ from callbridge.wire.text import NUMBER_LIMIT, clean
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """A channel of ours in no bridge. ``entry``: by which the customer came; None for a leg that we made for an agent."""
+    """A channel of ours in no bridge. ``entry``: by which the customer came; None for a leg that we made for an agent.
+    ``campaign``: for which we called the customer, who has answered and hears nobody."""
 
     channel: str
     entry: str | None
+    campaign: str = ""
 
 
 def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple[Stranded, ...]:
@@ -32,7 +35,10 @@ def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple
     for channel_id, channel in entries(channels):
         if channel_id in talking:
             continue
-        if channel_id.startswith(f"{prefix}-") and not channel_id.endswith(";2"):
+        if channel_id.startswith(f"{prefix}-{ATTEMPT}.") and channel.get("state") == "Up":
+            campaign = clean(channel_id.partition(".")[2].rsplit("-", 2)[0], NUMBER_LIMIT) or "unknown"
+            agents.append(Stranded(channel_id, None, campaign))
+        elif channel_id.startswith(f"{prefix}-") and not channel_id.endswith(";2"):
             agents.append(Stranded(channel_id, None))
         elif in_stasis(channel, app):
             application, first, entry, *_ = arguments(optional_part(channel, "dialplan")) + [""] * 2

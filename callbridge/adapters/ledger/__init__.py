@@ -1,0 +1,7 @@
+"""The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
+
+from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms
+from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
+from callbridge.adapters.ledger.keeper import Keeper
+
+__all__ = ["BadDatabase", "Block", "Book", "Keeper", "LedgerDesk", "NoLedger", "Terms", "day_began"]

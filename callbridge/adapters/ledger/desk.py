@@ -1,0 +1,104 @@
+"""What may be asked of campaigns and of their ledger from outside: looked at, added to, and the do-not-call list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from callbridge.adapters.campaigns import campaign, campaigns
+from callbridge.adapters.ledger.book import Block, Book
+from callbridge.adapters.ledger.leads import Loaded, Reader, enter_rows
+from callbridge.core.events import AnyEvent, NumberBlocked
+from callbridge.core.numbers import normalise
+from callbridge.core.world import World
+
+PATIENCE = 5.0
+"""Seconds that the database is waited for."""
+
+Found = TypeVar("Found")
+
+
+class NoLedger(RuntimeError):
+    """There are no campaigns, or their database is away; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDesk:
+    """``wall``: epoch seconds by the clock on the wall; ``day_began``: when today began there; ``tell``: an event for the
+    core."""
+
+    world: World
+    book: Book | None
+    now: Callable[[], float]
+    wall: Callable[[], float]
+    day_began: Callable[[], float]
+    tell: Callable[[AnyEvent], None]
+    zone: str = "UTC"
+    regions: Mapping[str, str | None] = field(default_factory=dict)
+    """Campaign -> whose national numbers its leads have."""
+
+    def campaigns(self) -> list[dict[str, object]]:
+        """Every campaign as it is now."""
+        return campaigns(self.world)
+
+    async def campaign(self, name: str) -> dict[str, object] | None:
+        """One campaign, with the ledger's figures. Raises NoLedger."""
+        found = campaign(self.world, name)
+        if found is None:
+            return None
+        book, since = self._open(), self.day_began()
+
+        def figures() -> dict[str, object]:
+            return {
+                "leads": book.count(name),
+                "outcomes_today": book.outcomes(name, since),
+                "dispositions_today": book.dispositions(name, since),
+            }
+
+        return found | await _in_thread(figures)
+
+    async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
+        """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
+        book, reader = self._open(), Reader(region=self.regions.get(name), zone=self.zone)
+        plan, wall = self.world.plan, self.wall()
+        agents, never = frozenset(self.world.agents), plan.do_not_call
+
+        def enter() -> Loaded:
+            return enter_rows(book, name, iter(enumerate(rows, 1)), reader, now=wall, agents=agents, never=never)
+
+        loaded = await _in_thread(enter)
+        return loaded.entered, [(number, why) for _, number, why in loaded.refused]
+
+    async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
+        """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger."""
+        book, who, wall = self._open(), normalise(number, self.world.plan.country_code), self.wall()
+        await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
+        self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
+
+    async def blocks(self) -> list[dict[str, object]]:
+        """The do-not-call list, the latest first. Raises NoLedger."""
+        return [asdict(one) for one in await _in_thread(self._open().list_blocks)]
+
+    def _open(self) -> Book:
+        if self.book is None:
+            raise NoLedger("no ledger is configured, so there are no campaigns")
+        return self.book
+
+
+def day_began(wall: float, zone: ZoneInfo) -> float:
+    """When the day began, on this zone's walls."""
+    return datetime.fromtimestamp(wall, zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+async def _in_thread(work: Callable[[], Found]) -> Found:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.to_thread(work)
+    except (SQLAlchemyError, TimeoutError) as trouble:
+        raise NoLedger("the campaigns' database does not answer") from trouble

@@ -1,0 +1,72 @@
+"""The ledger's tables. Times are epoch seconds; numbers are normalised (``+442079460000``)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+
+SCHEMA = 1
+
+metadata = MetaData()
+
+about = Table("callbridge_schema", metadata, Column("version", Integer, nullable=False))
+
+leads = Table(
+    "leads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("number", String(20), nullable=False),
+    Column("name", Text, nullable=False, default=""),
+    Column("zones", Text, nullable=False, default=""),
+    Column("details", Text, nullable=False, default="{}"),
+    Column("agent", String(64), nullable=False, default=""),
+    Column("priority", Integer, nullable=False, default=0),
+    Column("state", String(12), nullable=False, default="ready"),
+    Column("reason", String(24), nullable=False, default=""),
+    Column("due_at", Float, nullable=False, default=0.0),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("outcome", String(16), nullable=False, default=""),
+    Column("disposition", String(64), nullable=False, default=""),
+    Column("loaded_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    UniqueConstraint("campaign", "number"),
+    Index("leads_due", "campaign", "state", "priority", "due_at"),
+)
+"""``state``: ready (from ``due_at`` on), dialling, or done (``reason`` says why: reached, or a rule's word)."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("campaign", String(64), nullable=False),
+    Column("lead", Integer, nullable=False),
+    Column("number", String(20), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("call", String(128), nullable=False, default=""),
+    Column("agent", String(64), nullable=False, default=""),
+    Column("outcome", String(16), nullable=False, default=""),
+    Column("cause", Integer, nullable=False, default=0),
+    Column("answered_at", Float),
+    Column("spoken_at", Float),
+    Column("connected_at", Float),
+    Column("ended_at", Float),
+    Column("late", Integer, nullable=False, default=0),
+    Column("manual", Integer, nullable=False, default=0),
+    Column("disposition", String(64), nullable=False, default=""),
+    Index("attempts_number", "number", "at"),
+    Index("attempts_campaign", "campaign", "at"),
+)
+"""``outcome`` is empty while it is under way. ``late``: answered, but the agent came later than allowed. ``manual``: an agent was
+there first, so nobody could be left in silence."""
+
+blocked = Table(
+    "do_not_call",
+    metadata,
+    Column("number", String(20), primary_key=True),
+    Column("campaign", String(64), primary_key=True, default=""),
+    Column("reason", Text, nullable=False),
+    Column("by", Text, nullable=False, default=""),
+    Column("at", Float, nullable=False),
+    Column("expires_at", Float),
+)
+"""``campaign`` is empty for all of them; ``expires_at`` for ever."""

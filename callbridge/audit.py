@@ -1,0 +1,131 @@
+"""The proof of a campaign's abandon rate: every attempt, by day and over the window, by both definitions.
+
+``rate``: abandoned / live answers (United States, 16 CFR 310.4(b)(4): 3 % over 30 days). ``rate_uk``: abandoned / (abandoned +
+calls passed to an agent) in 24 hours. Without answering machine detection both count the same calls: a live answer is whatever
+answered. What nobody knows (``unknown``), and what an agent reached too late, counts as abandoned.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+DAYS = 30
+COLUMNS = (
+    "id",
+    "at",
+    "day",
+    "lead",
+    "number",
+    "outcome",
+    "cause",
+    "live",
+    "abandoned",
+    "late",
+    "manual",
+    "answered_at",
+    "spoken_at",
+    "connected_at",
+    "ended_at",
+    "agent",
+    "call",
+    "disposition",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day, and the ``DAYS`` days that end with it."""
+
+    day: str
+    attempts: int
+    live: int
+    abandoned: int
+    window_live: int
+    window_abandoned: int
+
+    @property
+    def connected(self) -> int:
+        """Live answers that an agent had in time."""
+        return self.live - self.abandoned
+
+    @property
+    def rate(self) -> float:
+        return self.abandoned / self.live if self.live else 0.0
+
+    @property
+    def rate_uk(self) -> float:
+        return self.abandoned / (self.abandoned + self.connected) if self.live else 0.0
+
+    @property
+    def window_rate(self) -> float:
+        return self.window_abandoned / self.window_live if self.window_live else 0.0
+
+
+def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
+    """Day by day, those without attempts too. Attempts where an agent was there first can abandon nobody and are not counted
+    as live."""
+    made: Counter[str] = Counter()
+    live: Counter[str] = Counter()
+    abandoned: Counter[str] = Counter()
+    for one in attempts:
+        day = day_of(one["at"], zone)
+        made[day] += 1
+        if not one["manual"]:
+            live[day] += one["live"]
+            abandoned[day] += one["abandoned"]
+    return [
+        Day(
+            day=day,
+            attempts=made[day],
+            live=live[day],
+            abandoned=abandoned[day],
+            window_live=sum(live[each] for each in back),
+            window_abandoned=sum(abandoned[each] for each in back),
+        )
+        for day, back in _calendar(made)
+    ]
+
+
+def _calendar(made: Counter[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each day from the first to the last, and the days that its window holds."""
+    if not made:
+        return
+    day, last = (datetime.fromisoformat(each) for each in (min(made), max(made)))
+    while day <= last:
+        back = [(day - timedelta(days=ago)).date().isoformat() for ago in range(DAYS)]
+        yield back[0], back
+        day += timedelta(days=1)
+
+
+def day_of(at: float, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(at, zone).date().isoformat()
+
+
+def export(attempts: Iterable[dict[str, Any]], path: Path, zone: ZoneInfo) -> int:
+    """Every attempt as a row; gives how many."""
+    count = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for one in attempts:
+            writer.writerow([_cell(name, one, zone) for name in COLUMNS])
+            count += 1
+    return count
+
+
+def _cell(name: str, one: dict[str, Any], zone: ZoneInfo) -> object:
+    if name == "day":
+        return day_of(one["at"], zone)
+    value = one[name]
+    if value is not None and (name == "at" or name.endswith("_at")):
+        return datetime.fromtimestamp(value, zone).isoformat(timespec="milliseconds")
+    text = "" if value is None else value
+    # A spreadsheet takes what begins so for a formula.
+    return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "@", "+", "-") and name != "number" else text

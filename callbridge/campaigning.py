@@ -1,0 +1,186 @@
+"""The command ``campaign``: leads in, campaigns on and off, the proof out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from callbridge import audit
+from callbridge.adapters.ledger import BadDatabase, Block, Book
+from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load
+from callbridge.core.numbers import normalise
+from callbridge.settings import Settings
+from callbridge.settings.faults import printable
+
+DONE, FAILED = 0, 1
+SHOWN = 20
+"""Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
+
+
+class Trouble(Exception):
+    """What went wrong, in one line."""
+
+
+def book_of(settings: Settings) -> Book:
+    """The ledger of this configuration, open. Raises Trouble."""
+    if settings.ledger is None:
+        raise Trouble("the configuration has no section 'ledger:'")
+    try:
+        book = Book(settings.ledger.database.get_secret_value())
+        book.open()
+    except BadDatabase as wrong:
+        raise Trouble(f"the ledger's database: {wrong}") from None
+    return book
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        match options.act:
+            case "load":
+                return _load(settings, options)
+            case "audit":
+                return _audit(settings, options)
+            case "block":
+                return _block(settings, options)
+            case "unblock":
+                return _unblock(settings, options)
+    except (Trouble, BadFile) as wrong:
+        print(printable(f"callbridge: {wrong}"), file=sys.stderr)
+    return FAILED
+
+
+def _known(settings: Settings, name: str) -> str:
+    if name not in settings.campaigns:
+        raise Trouble(f"no such campaign: {name} (known: {', '.join(settings.campaigns) or 'none'})")
+    return name
+
+
+def _load(settings: Settings, options: argparse.Namespace) -> int:
+    name, file = _known(settings, options.campaign), Path(options.file)
+    columns = {}
+    for pair in options.column:
+        ours, _, theirs = pair.partition("=")
+        if not theirs:
+            raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
+        columns[ours] = theirs
+    campaign = settings.campaigns[name]
+    reader = Reader(region=campaign.region, zone=settings.instance.timezone, columns=columns)
+    book = book_of(settings)
+    with Progress(console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(f"loading {name}", total=_lines(file))
+        result = load(
+            book,
+            name,
+            file,
+            reader,
+            now=time.time(),
+            agents=frozenset(settings.agents),
+            never=settings.do_not_call,
+            progress=lambda rows: shown.update(task, completed=rows),
+        )
+    book.close()
+    _tell(result, options.rejects)
+    return DONE
+
+
+def _lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except OSError as trouble:
+        raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
+
+
+def _tell(result: Loaded, rejects: Path | None) -> None:
+    print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
+    for line, number, why in result.refused[:SHOWN]:
+        print(printable(f"  line {line}: {number}: {why}"))
+    if rejects is not None:
+        with rejects.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
+    elif len(result.refused) > SHOWN:
+        print(f"  and {len(result.refused) - SHOWN} more: --rejects FILE writes all of them")
+
+
+def _audit(settings: Settings, options: argparse.Namespace) -> int:
+    name = _known(settings, options.campaign)
+    book = book_of(settings)
+    zone = ZoneInfo(settings.instance.timezone)
+    since = 0.0
+    found = audit.days(book.attempts(name, since, time.time() + audit.DAYS * 86400.0), zone)
+    cap = settings.campaigns[name].cap
+    table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
+    for column in (
+        "day",
+        "attempts",
+        "live answers",
+        "abandoned",
+        "rate",
+        "rate (UK)",
+        f"{audit.DAYS} days: live",
+        "abandoned",
+        "rate",
+    ):
+        table.add_column(column, justify="left" if column == "day" else "right")
+    for day in found:
+        over = "red" if day.window_rate > cap else None
+        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", f"{day.rate_uk:.2%}"]
+        table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
+    console = Console(highlight=False)
+    console.print(table if found else f"{name}: nobody was dialled yet")
+    outcomes, codes = book.outcomes(name, since), book.dispositions(name, since)
+    if outcomes:
+        console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+    if codes:
+        _rates(settings, name, codes, console)
+    if options.csv is not None:
+        written = audit.export(book.attempts(name, since, time.time() + 1e6), options.csv, zone)
+        console.print(f"{written} attempts are in {options.csv}")
+    book.close()
+    return DONE
+
+
+def _rates(settings: Settings, name: str, codes: dict[str, int], console: Console) -> None:
+    """Contact and success: of the talks, those with the right person, and those that came to what it is for."""
+    known = settings.campaigns[name].dispositions
+    talks = sum(codes.values())
+    reached = sum(count for code, count in codes.items() if code in known and known[code].reached)
+    good = sum(count for code, count in codes.items() if code in known and known[code].success)
+    listed = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+    console.print(f"talks: {talks} ({listed}); contact rate {reached / talks:.1%}, success rate {good / talks:.1%}")
+
+
+def _block(settings: Settings, options: argparse.Namespace) -> int:
+    number = _number(settings, options.campaign)
+    scope = _known(settings, options.only) if options.only else ""
+    ends = time.time() + options.for_ if options.for_ is not None else None
+    book = book_of(settings)
+    book.block([Block(number, scope, options.reason, "command", time.time(), ends)])
+    book.close()
+    print(f"{number} is not called any more" + (f" by {scope}" if scope else ""))
+    return DONE
+
+
+def _unblock(settings: Settings, options: argparse.Namespace) -> int:
+    number = _number(settings, options.campaign)
+    book = book_of(settings)
+    gone = book.unblock(number, options.only or "")
+    book.close()
+    if not gone:
+        raise Trouble(f"{number} is not on the list")
+    print(f"{number} may be called again")
+    return DONE
+
+
+def _number(settings: Settings, text: str) -> str:
+    number = normalise(text, settings.tiers.country_code or "")
+    if not number:
+        raise Trouble(f"not a phone number: {text!r:.40}")
+    return number

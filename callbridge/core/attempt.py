@@ -1,0 +1,104 @@
+"""Campaigns as the world keeps them: which of them run, and each attempt (one dialling of one number) from reserved to closed.
+
+    reserving --(the ledger has written it down)--> dialling --(a person answers)--> live --(an agent talks)--> talked
+        |                                              |                               |
+        +-------------- closing <----------------------+-------------------------------+  (until the ledger has the outcome)
+
+An attempt is dialled only after the ledger has answered that it is written down, so no restart dials it twice. One that was never
+dialled is taken back (``unsent``) and counts nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ATTEMPT = "attempt"
+"""Begins the ids of attempts, which are those of the channels, too: ``cb-attempt.<campaign>-<boot>-<n>``, so that whoever finds
+such a channel knows for whom it was dialled."""
+
+
+class Running(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    """Nobody is dialled; who is on the phone, or being called, is served."""
+    STOPPED = "stopped"
+
+
+class Stage(StrEnum):
+    RESERVING = "reserving"
+    DIALLING = "dialling"
+    LIVE = "live"
+    """A person has answered and no agent talks yet."""
+    TALKED = "talked"
+    """Kept for the disposition, until the agent's wrap-up is over."""
+    CLOSING = "closing"
+
+
+OUTCOMES = (
+    "answered",
+    "abandoned",
+    "machine",
+    "fax",
+    "busy",
+    "no_answer",
+    "rejected",
+    "invalid",
+    "congestion",
+    "unknown",
+)
+"""How attempts end. ``answered``: an agent talked. ``abandoned``: a person answered and heard no agent. ``unknown``: nobody can
+say any more, so it counts as abandoned. ``unsent`` is no outcome: nobody was called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """One person to reach, as the ledger gives it. ``zones``: where the clock on that person's wall may stand."""
+
+    id: int
+    number: str
+    zones: tuple[str, ...] = ()
+    name: str = ""
+    values: tuple[tuple[str, str], ...] = ()
+    agent: str = ""
+    """The only one who is to talk, when it is for one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    id: str
+    campaign: str
+    lead: Lead
+    stage: Stage = Stage.RESERVING
+    call: str = ""
+    reserved_at: float = 0.0
+    dialled_at: float | None = None
+    answered_at: float | None = None
+    spoken_at: float | None = None
+    """The end of the greeting, where it was measured: from there the seconds until an agent speaks are counted."""
+    until: float | None = None
+    """When it is given up that an agent comes in time."""
+    risk: float = 0.0
+    """What the pacer expected: the chance that nobody would be free for it."""
+    agent: str = ""
+    """Who talked."""
+    agent_first: bool = False
+    outcome: str = ""
+    cause: int = 0
+    disposition: str = ""
+    deadline: float | None = None
+
+    @property
+    def live_from(self) -> float | None:
+        """From when on the person waits for an agent."""
+        return self.answered_at if self.spoken_at is None else self.spoken_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """``id`` is the campaign's name in the configuration."""
+
+    id: str
+    state: Running = Running.STOPPED
+    by: str = ""
+    since: float = 0.0

@@ -1,0 +1,465 @@
+"""Campaigns at work: how many numbers now, which leads, and each call from dialled to an agent - or to nobody.
+
+    reserved -> dialling -> live -> (an agent in time) talking
+                              +---> (no agent in time) the message, and goodbye
+
+A live person waits first in line of the campaign's queue, for as long as the campaign allows. Inbound callers come first in that
+they are taken off the free agents before anything is dialled, and a reserve with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.core import attempts, dialling, offers, segments, visits
+from callbridge.core.agent import Agent, Intent, Work, eligible
+from callbridge.core.attempt import ATTEMPT, Attempt, Campaign, Running, Stage
+from callbridge.core.call import Call, Move, Outcome, Phase, Result, Visit, after
+from callbridge.core.events import AttemptsReserved, CampaignAsked, CampaignRecalled, LeadDisposed, LeadsFound, NumberBlocked
+from callbridge.core.facts import (
+    AskGranted,
+    AskRefused,
+    CallArrived,
+    CampaignChanged,
+    LeadDispositioned,
+    TalkEnded,
+    WrapUpEnded,
+)
+from callbridge.core.floor import Floor
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.orders import DisposeLead, FindLeads, ReserveAttempts
+from callbridge.core.pacing import Decision, Pacer, Seen
+from callbridge.core.plan import CAMPAIGN, CampaignPlan, Mode
+from callbridge.core.recordings import REFUSED
+from callbridge.core.rows import evolve
+from callbridge.core.world import World
+
+SOONEST = 0.25
+"""Seconds between two decisions, at least."""
+AT_LEAST = 1.0
+"""Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
+RESERVE_WITHIN = 10.0
+"""Seconds after which an attempt that the ledger has not written down is given up."""
+AGENT_WITHIN = 10.0
+"""Seconds for which an agent is sought who is to be there before the customer is called."""
+CONNECT_WITHIN = 2.0
+"""Of people who answer when their campaign is in no configuration any more."""
+ASK_AGAIN = 5.0
+"""Seconds until leads are asked for again when there were none."""
+ASK_PATIENCE = 30.0
+
+
+# -- started and stopped ----------------------------------------------------------------------------------------------
+
+
+def asked(world: World, event: CampaignAsked) -> None:
+    plan = world.plan.campaigns.get(event.campaign)
+    row = world.campaigns.get(event.campaign) or Campaign(id=event.campaign)
+    if plan is None:
+        _refuse(world, f"campaign_{event.to}", f"no such campaign: {event.campaign}", event.by, unknown=True)
+        return
+    if event.to is Running.PAUSED and row.state is Running.STOPPED:
+        _refuse(world, f"campaign_{event.to}", "the campaign does not run", event.by)
+        return
+    world.tell(
+        AskGranted(seq=world.next_seq(), at=world.now, ask=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}")
+    )
+    if row.state is event.to:
+        return
+    world.campaigns.put(event.campaign, evolve(row, state=event.to, by=event.by, since=world.now))
+    world.tell(CampaignChanged(seq=world.next_seq(), at=world.now, campaign=event.campaign, state=event.to, by=event.by))
+    floor_of(world, plan).changed = True
+
+
+def stop_all(world: World, reason: str) -> None:
+    """Nobody is dialled any more until somebody starts them again."""
+    for row in world.campaigns.values():
+        if row.state is Running.RUNNING:
+            world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
+            seq = world.next_seq()
+            world.tell(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
+
+
+def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
+    world.tell(AskRefused(seq=world.next_seq(), at=world.now, agent=agent, ask=ask, reason=reason, by=by, unknown=unknown))
+
+
+def floor_of(world: World, plan: CampaignPlan) -> Floor:
+    floor = world.floors.get(plan.name)
+    if floor is None:
+        floor = world.floors[plan.name] = Floor(Pacer(plan.rules))
+    return floor
+
+
+def adopt(world: World) -> None:
+    """A new plan: what was learned stays, the rules are the new ones; leads are asked for anew."""
+    for name in [*world.floors]:
+        if name not in world.plan.campaigns:
+            del world.floors[name]
+    for plan in world.plan.campaigns.values():
+        floor = floor_of(world, plan)
+        floor.pacer.adopt(plan.rules)
+        floor.hopper.clear()
+        floor.changed = True
+
+
+def recalled(world: World, event: CampaignRecalled) -> None:
+    """What the window held before we started."""
+    plan = world.plan.campaigns.get(event.campaign)
+    if plan is not None:
+        floor_of(world, plan).pacer.budget.recall(event.hours)
+
+
+def running(world: World) -> list[CampaignPlan]:
+    rows = world.campaigns.rows()
+    return [plan for name, plan in world.plan.campaigns.items() if name in rows and rows[name].state is Running.RUNNING]
+
+
+# -- after every step -------------------------------------------------------------------------------------------------
+
+
+def after_step(world: World) -> None:
+    """The pacers learn from what was told, and decide when it is time."""
+    if not world.plan.campaigns:
+        return
+    for fact in world.told():
+        match fact:
+            case TalkEnded(agent=agent, talked=talked):
+                for floor in _floors_of(world, agent):
+                    floor.pacer.talked(talked)
+            case WrapUpEnded(agent=agent, lasted=lasted):
+                attempts.tidy(world, agent)
+                for floor in _floors_of(world, agent):
+                    floor.pacer.wrapped_up(lasted)
+    for plan in running(world):
+        floor = floor_of(world, plan)
+        if world.now - floor.decided_at >= (SOONEST if floor.changed else AT_LEAST):
+            _pace(world, plan, floor)
+        wakes_at = floor.decided_at + (SOONEST if floor.changed else AT_LEAST)
+        if floor.wakes_at is None or floor.wakes_at > wakes_at:
+            floor.wakes_at = wakes_at
+            world.wake("campaign", plan.name, wakes_at)
+
+
+def _floors_of(world: World, agent: str) -> Iterator[Floor]:
+    known = world.agents.get(agent)
+    for plan in running(world):
+        if known is not None and world.matcher.serves(known.profile, world.plan.queues[plan.queue]):
+            yield floor_of(world, plan)
+
+
+def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
+    """Decide, and have as many attempts written down as may be made."""
+    past = min(1.0, world.now - floor.decided_at)
+    floor.allowance = min(max(1.0, plan.per_second), floor.allowance + past * plan.per_second)
+    floor.decided_at, floor.changed = world.now, False
+    seen = _seen(world, plan, floor)
+    floor.decision = _decide(world, plan, floor, seen)
+    floor.held_back = dialling.held_back(world)
+    _refill(world, plan, floor)
+    if floor.held_back:
+        return
+    out = len(seen.dials) + sum(attempt.stage is Stage.LIVE for attempt in _attempts(world, plan.name))
+    count = min(floor.decision.dials, plan.lines - out, int(floor.allowance), len(floor.hopper))
+    if count <= 0:
+        return
+    floor.allowance -= count
+    made: list[tuple[str, int]] = []
+    for _ in range(count):
+        lead = floor.hopper.popleft()
+        attempt = Attempt(
+            id=world.mint(f"{ATTEMPT}.{plan.name}"),
+            campaign=plan.name,
+            lead=lead,
+            reserved_at=world.now,
+            risk=floor.decision.risk,
+            agent_first=plan.agent_first or bool(lead.agent),
+            deadline=world.now + RESERVE_WITHIN,
+        )
+        world.attempts.put(attempt.id, attempt)
+        made.append((attempt.id, lead.id))
+    world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
+    _refill(world, plan, floor)
+
+
+def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decision:
+    out = len(seen.dials)
+    match plan.mode:
+        case Mode.PREDICTIVE if not plan.agent_first:
+            return floor.pacer.decide(world.now, seen)
+        case Mode.POWER:
+            wanted = int(plan.factor * seen.free + 0.5)
+        case _:
+            wanted = seen.free
+    if floor.agents == 0:
+        return Decision(0, "nobody")
+    return Decision(max(0, wanted - out), plan.mode.value)
+
+
+def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
+    """The campaign's share of the floor, as the pacer sees it. Whoever will be away after this talk is not coming free."""
+    free, talking, wrapping = 0, [], []
+    mine = _agents(world, plan)
+    for agent in mine:
+        if agent.work is Work.WRAP_UP:
+            wrapping.append(world.now - agent.wrap_began)
+        elif agent.work is not Work.IDLE or agent.held:
+            talking.append(_talks_for(world, agent))
+        elif eligible(agent, world.now):
+            free += 1
+    floor.busy = len(talking) + len(wrapping)
+    floor.agents = free + floor.busy
+    dials = [
+        world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
+        for attempt in _attempts(world, plan.name)
+        if attempt.stage in (Stage.RESERVING, Stage.DIALLING)
+    ]
+    return Seen(free - plan.reserve - _waiting(world, mine), talking, wrapping, dials)
+
+
+def _talks_for(world: World, agent: Agent) -> float:
+    call = world.calls.get(agent.call)
+    segment = call.segment if call is not None else None
+    return world.now - segment.began_at if segment is not None else 0.0
+
+
+def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
+    """Those at work who serve the campaign's queue; agents whom several campaigns share are dealt out by weight."""
+    shares = [one for one in running(world) if one.name == plan.name or one.queue in world.plan.queues]
+    dealt = dict.fromkeys((one.name for one in shares), 0.0)
+    mine = []
+    for key in sorted(world.agents) if len(shares) > 1 else world.agents:
+        agent = world.agents[key]
+        if agent.intent is not Intent.READY:
+            continue
+        able = [one for one in shares if world.matcher.serves(agent.profile, world.plan.queues[one.queue])]
+        if not able:
+            continue
+        whose = min(able, key=lambda one: (dealt[one.name] + 1.0) / one.weight)
+        dealt[whose.name] += 1.0
+        if whose.name == plan.name:
+            mine.append(agent)
+    return mine
+
+
+def _waiting(world: World, agents: list[Agent]) -> int:
+    """People on the line, and callbacks due, for whom the next of these agents will be taken."""
+    profiles = {agent.profile for agent in agents}
+    count = 0
+    for queue in world.plan.queues.values():
+        line = world.line(queue.name).calls
+        if line and any(world.matcher.serves(profile, queue) for profile in profiles):
+            count += sum(_is_waiting(world, key) for key in line)
+    return count
+
+
+def _is_waiting(world: World, key: str) -> bool:
+    call = world.calls.get(key)
+    return key in world.promises or (call is not None and call.phase is Phase.WAITING and call.leg in world.legs)
+
+
+def _attempts(world: World, campaign: str) -> list[Attempt]:
+    return [world.attempts[key] for key in world.attempts_of(campaign)]
+
+
+def _refill(world: World, plan: CampaignPlan, floor: Floor) -> None:
+    """Ask for leads in time."""
+    enough = max(5, plan.lines)
+    waiting = floor.asked_at is not None and world.now - floor.asked_at < ASK_PATIENCE
+    if len(floor.hopper) > enough // 2 or waiting or world.now < floor.asks_at:
+        return
+    floor.asked_at = world.now
+    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand)))
+
+
+def found(world: World, event: LeadsFound) -> None:
+    plan = world.plan.campaigns.get(event.campaign)
+    if plan is None:
+        return
+    floor = floor_of(world, plan)
+    floor.asked_at, floor.ready = None, event.ready
+    if len(event.leads) < plan.lines:
+        floor.asks_at = world.now + (ASK_AGAIN if not event.leads else AT_LEAST)
+    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    floor.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
+    floor.changed = True
+
+
+# -- dialled ----------------------------------------------------------------------------------------------------------
+
+
+def reserved(world: World, event: AttemptsReserved) -> None:
+    """Written down: from here on nobody dials them a second time, so now they are dialled."""
+    for key in event.refused:
+        if key in world.attempts and world.attempts[key].stage is Stage.RESERVING:
+            world.attempts.drop(key)
+    plan = world.plan.campaigns.get(event.campaign)
+    row = world.campaigns.get(event.campaign)
+    for key in event.reserved:
+        attempt = world.attempts.get(key)
+        if attempt is None or attempt.stage is not Stage.RESERVING:
+            continue  # given up meanwhile, and taken back
+        allowed = plan is not None and row is not None and row.state is Running.RUNNING and not dialling.held_back(world)
+        if plan is None or not allowed or dialling.is_blocked(world, attempt.campaign, attempt.lead):
+            attempts.close(world, attempt, "unsent")
+        else:
+            _begin(world, plan, attempt)
+
+
+def blocked(world: World, event: NumberBlocked) -> None:
+    world.blocked.add((event.campaign, event.number))
+
+
+def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
+    lead = attempt.lead
+    visit = Visit(
+        queue=plan.queue,
+        began_at=world.now,
+        window=0,
+        rank=world.now + plan.connect_within,
+        day=world.day,
+        prefers=lead.agent,
+        steps_from=world.now + AGENT_WITHIN if lead.agent else None,
+    )
+    values = dict(lead.values) | {"campaign": plan.name, "lead": str(lead.id)}
+    queue = world.plan.queues[plan.queue]
+    if queue.record is not None and queue.record.consent:
+        values[REFUSED] = "no"  # who must be told of the recording first cannot be: an agent has to be there at once
+    call = Call(
+        id=world.mint("call"),
+        leg=leg_id(world.plan.pbxs[0], attempt.id),
+        entry=f"campaign:{plan.name}",
+        tier=world.plan.default_tier,
+        number=lead.number,
+        name=lead.name,
+        arrived_at=world.now,
+        queued_at=world.now,
+        visit=visit,
+        campaign=plan.name,
+        dialled_for=attempt.id,
+        values=tuple(values.items()),
+    )
+    until = world.now + AGENT_WITHIN if attempt.agent_first else None
+    attempts.put(world, attempt, call=call.id, until=until, deadline=None)
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=plan.queue,
+            leg=call.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=call.number,
+            name=call.name,
+            uniqueid="",
+            linkedid="",
+            direction="out",
+            campaign=plan.name,
+        )
+    )
+    if attempt.agent_first:
+        visits.wait(world, call)
+    else:
+        dialling.dial(world, call)
+
+
+# -- answered ---------------------------------------------------------------------------------------------------------
+
+
+def answered(world: World, call: Call) -> None:
+    """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
+    attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
+    if attempt is None or attempt.stage is not Stage.DIALLING:
+        return
+    attempts.answered(world, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
+    call = evolve(call, attempt="abandoned")  # unless they talk
+    if call.offer is not None:
+        world.calls.put(call.id, call)
+        offers.join(world, call)
+        return
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def answered_too_late(world: World, key: LegId) -> None:
+    """We had given up, and then somebody answered: a person who hears nobody."""
+    leg = world.legs.get(key)
+    call = world.calls.get(leg.call) if leg is not None and leg.hung_at is not None and leg.up_at is None else None
+    if leg is None or call is None or call.leg != key or not call.campaign or call.segments:
+        return
+    world.calls.put(call.id, evolve(call, attempt="abandoned"))
+
+
+def out_of_time(world: World, call: Call) -> None:
+    """No agent in time: who is on the line hears why there was a call, and may say never again; the others are called later."""
+    leg = world.legs.get(call.leg)
+    if call.phase not in (Phase.WAITING, Phase.OFFERED):
+        return
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    if leg is None:
+        segments.finish(world, call, world.now)
+        return
+    call = visits.end_visit(world, call, Outcome.ABANDONED)
+    attempt = attempts.of(world, call)
+    if attempt is not None:
+        attempts.close(world, attempt, "abandoned")
+    if CAMPAIGN + call.campaign in world.plan.flows:
+        visits.into_flow(world, call, CAMPAIGN + call.campaign, "abandoned")
+    else:
+        segments.dismiss(world, call)
+
+
+# -- what the agent says ----------------------------------------------------------------------------------------------
+
+
+def disposed(world: World, event: LeadDisposed) -> str:
+    """A code for the talk that the agent has, or had just now. Gives why not; empty: it is being written down."""
+    talks = [world.attempts[key] for key in world.talks_of(event.agent)]
+    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None)
+    plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
+    if event.agent not in world.agents:
+        return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
+    if attempt is None or plan is None:
+        return _not_disposed(world, event, "there is no campaign's call to say something of")
+    by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
+    code = plan.dispositions.get(event.code) or by_digit
+    if code is None:
+        known = ", ".join(plan.dispositions) or "none"
+        return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
+    attempts.put(world, attempt, disposition=code.code)
+    world.order(
+        DisposeLead(
+            attempt=attempt.id,
+            campaign=plan.name,
+            lead=attempt.lead.id,
+            number=attempt.lead.number,
+            code=code.code,
+            agent=event.agent,
+            call_back_at=event.call_back_at,
+            own=event.own,
+        )
+    )
+    world.tell(
+        LeadDispositioned(
+            seq=world.next_seq(),
+            at=world.now,
+            call=attempt.call,
+            agent=event.agent,
+            campaign=plan.name,
+            attempt=attempt.id,
+            lead=attempt.lead.id,
+            code=code.code,
+            by=event.by or event.agent,
+        )
+    )
+    if code.block:
+        attempts.block(world, attempt.lead.number, "", code.code, event.by or event.agent)
+    return ""
+
+
+def _not_disposed(world: World, event: LeadDisposed, reason: str, *, unknown: bool = False) -> str:
+    _refuse(world, "dispose", reason, event.by, agent=event.agent, unknown=unknown)
+    return reason

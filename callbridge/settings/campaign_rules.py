@@ -1,0 +1,91 @@
+"""What the shape of a campaign cannot tell: whom it needs, and what must be true before anybody may be dialled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.core.plan import Connect, First, Mode
+from callbridge.core.skills import profile
+from callbridge.settings import models
+from callbridge.settings.campaigns import Campaign
+from callbridge.settings.document import Document, Path, mapping
+from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.resolve import resolve
+
+SHOWN = 5
+
+
+def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Every fault of the campaigns."""
+    for name, campaign in settings.campaigns.items():
+        at: Path = ("campaigns", name)
+        yield from _names(settings, document, at, campaign)
+        yield from _agents(settings, document, at, campaign)
+        if campaign.first is First.CUSTOMER and campaign.message is None:
+            yield document.at(
+                at,
+                "message is missing: what people hear for whom no agent is there within 2 s",
+                "the name and the number of whoever calls belong into it",
+            )
+        if campaign.dial is None and settings.outside is None:
+            yield document.at(at, "how are numbers dialled? dial is missing", 'such as dial: "PJSIP/{number}@trunk"')
+        if campaign.amd:
+            yield document.at((*at, "amd"), "this version does not listen for answering machines yet", "leave it out")
+    if settings.campaigns and settings.ledger is None:
+        hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
+        yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
+    if settings.campaigns and settings.redis is None:
+        yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
+
+
+def _names(settings: models.Settings, document: Document, at: Path, campaign: Campaign) -> Iterator[Fault]:
+    queues = mapping(document.values.get("queues"))
+    if campaign.queue not in queues:
+        yield document.at((*at, "queue"), f"no such queue: {campaign.queue!r}", did_you_mean(campaign.queue, queues))
+    calendars = mapping(document.values.get("calendars"))
+    if campaign.calendar is not None and campaign.calendar not in calendars:
+        problem = f"no such calendar: {campaign.calendar!r}"
+        yield document.at((*at, "calendar"), problem, did_you_mean(campaign.calendar, calendars))
+
+
+def _agents(settings: models.Settings, document: Document, at: Path, campaign: Campaign) -> Iterator[Fault]:
+    """Whoever answers must hear an agent at once: a phone that has to be picked up first is too slow."""
+    if campaign.first is First.AGENT or campaign.queue not in settings.queues:
+        return
+    slow = [
+        name
+        for name, agent in settings.agents.items()
+        if (agent.connect is Connect.RING or agent.confirm) and _serves(settings, campaign.queue, agent)
+    ]
+    if slow:
+        more = f" and {len(slow) - SHOWN} more" if len(slow) > SHOWN else ""
+        who = ", ".join(slow[:SHOWN]) + more
+        way = "first: agent rings them before the customer" if campaign.mode is Mode.PROGRESSIVE else "auto_answer or nailed_up"
+        yield document.at(
+            (*at, "mode"),
+            f"whoever answers must hear an agent within 2 s, but the phones of {who} have to be answered first",
+            way,
+        )
+
+
+def _serves(settings: models.Settings, queue: str, agent: models.Agent) -> bool:
+    skills = profile(agent.skills)
+    steps = (step for tier in settings.tiers.order for step in resolve(settings, queue, tier).steps)
+    return any(step.skills.strength(skills) is not None for step in steps)
+
+
+def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """What works, but is hardly meant so."""
+    for name, campaign in settings.campaigns.items():
+        at: Path = ("campaigns", name)
+        if campaign.calendar is None:
+            yield document.at(at, "has no calendar: people are called at night, too")
+        if campaign.number is None:
+            yield document.at(at, "has no number: what people see who are called is the trunk's to say")
+        if campaign.connect_within > 2:
+            yield document.at((*at, "connect_within"), "more than 2 s of silence count as abandoned where that is regulated")
+        if campaign.cap > 0.03:
+            yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
+    numbers = settings.callbacks.do_not_call
+    if numbers and not settings.campaigns and settings.ledger is not None:
+        yield document.at(("ledger",), "nothing needs it: there are no campaigns")

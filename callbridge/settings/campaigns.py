@@ -1,0 +1,137 @@
+"""The shape of campaigns and of their ledger."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from callbridge.core.attempt import OUTCOMES
+from callbridge.core.plan import First, Mode
+from callbridge.settings.section import Section
+from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, Text
+
+DAY = 86400.0
+RETRIES: dict[str, float] = {
+    "busy": 900.0,
+    "no_answer": 3 * 3600.0,
+    "congestion": 300.0,
+    "machine": 4 * 3600.0,
+    "rejected": DAY,
+    "abandoned": 3 * DAY,
+    "unknown": 3 * DAY,
+}
+"""After how long a lead is dialled again, by outcome; what is not here is never dialled again."""
+
+
+class Ledger(Section):
+    """Where leads and attempts are written, and what all campaigns together allow for one number."""
+
+    database: SecretStr
+    per_day: Annotated[int, Field(ge=1, le=100)] = 3
+    gap: Duration = 3600.0
+
+    @field_validator("database")
+    @classmethod
+    def _a_url(cls, value: SecretStr) -> SecretStr:
+        if "://" not in value.get_secret_value():  # not quoted: it may hold a password
+            raise ValueError("expected a database's URL, such as sqlite:////var/lib/callbridge/campaigns.db")
+        return value
+
+
+class Retry(Section):
+    """After how long, by outcome."""
+
+    busy: Duration | None = None
+    no_answer: Duration | None = None
+    congestion: Duration | None = None
+    machine: Duration | None = None
+    fax: Duration | None = None
+    rejected: Duration | None = None
+    invalid: Duration | None = None
+    abandoned: Duration | None = None
+    unknown: Duration | None = None
+
+
+class Attempts(Section):
+    """How often one lead is dialled; ``after_abandoned``: how long nobody calls who left a person without an agent."""
+
+    most: Annotated[int, Field(ge=1, le=100)] = 6
+    per_day: Annotated[int, Field(ge=1, le=100)] = 2
+    after_abandoned: Duration = 3 * DAY
+    retry: Retry = Retry()
+
+
+class Disposition(Section):
+    """What an agent may say of a talk."""
+
+    digit: Digit | None = None
+    reached: bool = True
+    success: bool = False
+    do_not_call: bool = False
+    again_after: Lasting | None = None
+
+
+class Campaign(Section):
+    """One campaign. ``cap`` of the people who answer may be left without an agent over the ``window``; ``aim`` is steered to."""
+
+    queue: Name
+    mode: Mode = Mode.PROGRESSIVE
+    first: First = First.CUSTOMER
+    factor: Annotated[float, Field(ge=1, le=20)] | None = None
+    number: Annotated[str, Field(pattern=r"^\+?[0-9]{1,15}$")] | None = None
+    name: Text | None = None
+    dial: DialString | None = None
+    ring_for: Lasting = 22.0
+    connect_within: Lasting = 2.0
+    cap: Annotated[float, Field(gt=0, le=0.2)] = 0.03
+    aim: Annotated[float, Field(gt=0, le=0.2)] | None = None
+    window: Lasting = 30 * DAY
+    guard: Literal["soft", "hard"] | None = None
+    lines: Annotated[int, Field(ge=1, le=5000)] = 30
+    per_second: Annotated[float, Field(gt=0, le=200)] = 5.0
+    reserve: Annotated[int, Field(ge=0, le=1000)] = 0
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    calendar: Name | None = None
+    region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    attempts: Attempts = Attempts()
+    message: FlowMedia | None = None
+    language: Language | None = None
+    opt_out: Key | None = "9"
+    opted_out: FlowMedia = "sound:auth-thankyou"
+    amd: bool = False
+    dispositions: dict[Name, Disposition] = {}
+
+    @field_validator("ring_for")
+    @classmethod
+    def _rings_long_enough(cls, value: float) -> float:
+        if not 15 <= value <= 120:
+            raise ValueError("people are given 15 s to 2 minutes to answer")
+        return value
+
+    @field_validator("connect_within")
+    @classmethod
+    def _soon(cls, value: float) -> float:
+        if value > 10:
+            raise ValueError("whoever answers must hear an agent within 2 s (10 s at most)")
+        return value
+
+    @model_validator(mode="after")
+    def _of_one_mind(self) -> Self:
+        if self.mode is not Mode.POWER and self.factor is not None:
+            raise ValueError(f"factor goes with mode: power, not with {self.mode}")
+        if self.mode is not Mode.PROGRESSIVE and self.first is First.AGENT:
+            raise ValueError(f"first: agent goes with mode: progressive, not with {self.mode}")
+        if self.aim is not None and self.aim > self.cap:
+            raise ValueError("aim is above the cap")
+        if not 3600 <= self.window <= 30 * DAY:
+            raise ValueError("window: 1h to 30d")
+        digits = [one.digit for one in self.dispositions.values() if one.digit is not None]
+        if len(digits) != len(set(digits)):
+            raise ValueError("two dispositions have the same digit")
+        return self
+
+    def retries(self) -> dict[str, float]:
+        """Outcome -> seconds until the next attempt."""
+        given = {name: value for name, value in self.attempts.retry.model_dump().items() if value is not None}
+        return {name: value for name, value in (RETRIES | given).items() if name in OUTCOMES}

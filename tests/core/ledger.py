@@ -1,0 +1,40 @@
+"""The campaigns' ledger for stories: the real book on a database in memory, asked and answered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from callbridge.adapters.ledger import Book, Keeper, Terms
+from callbridge.core.events import AnyEvent
+from callbridge.core.orders import OfLedger
+
+LATER = 0.005
+
+
+class ToyLedger:
+    """``silent``: the database is away; what is asked meanwhile is answered by ``speak``."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.book = Book("sqlite://")
+        self.book.open()
+        self.silent = False
+        self._keeper = Keeper(self.book, lambda event: None, now, now)
+        self._held: list[OfLedger] = []
+
+    def adopt(self, terms: dict[str, Terms]) -> None:
+        self._keeper.adopt(terms)
+
+    def obey(self, order: OfLedger, soon: Callable[[Callable[[float], AnyEvent], float], None]) -> None:
+        if self.silent:
+            self._held.append(order)
+            return
+        told = self._keeper.write(order)
+        if told is not None:
+            soon(lambda at: replace(told, at=at), LATER)
+
+    def speak(self, soon: Callable[[Callable[[float], AnyEvent], float], None]) -> None:
+        self.silent = False
+        held, self._held = self._held, []
+        for order in held:
+            self.obey(order, soon)

@@ -1,0 +1,574 @@
+"""Campaigns: leads written down before they are dialled, people connected in time or told why not, every attempt closed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callbridge.adapters.ledger import Block, Terms
+from callbridge.core.agent import Work
+from callbridge.core.attempt import Running, Stage
+from callbridge.core.budget import Rules
+from callbridge.core.dial_rules import Frequency, Limits
+from callbridge.core.events import (
+    AgentAsked,
+    Ask,
+    AttemptClosed,
+    AttemptsReserved,
+    CampaignAsked,
+    CampaignRecalled,
+    ClockMoved,
+    LeadDisposed,
+    LegAnswered,
+    NumberBlocked,
+    PlanChanged,
+    StoreChanged,
+)
+from callbridge.core.facts import (
+    AskRefused,
+    AttemptEnded,
+    AttemptMade,
+    CallArrived,
+    CampaignChanged,
+    LeadDispositioned,
+    OptedOut,
+    TalkBegan,
+    VisitBegan,
+    WrapUpEnded,
+)
+from callbridge.core.flow import DoNotCall, Flow, Goodbye, Menu
+from callbridge.core.hours import Calendar
+from callbridge.core.orders import CloseAttempt, HangUp, Play, ReserveAttempts, Ring
+from callbridge.core.plan import CAMPAIGN, CampaignPlan, Connect, Disposition, Mode, Plan, ToQueue
+from tests.core.flows import flow
+from tests.core.story import START, Story, agent, plan, queue
+from tests.core.toy import NEVER, Toy
+
+RETRY = {"busy": 600.0, "no_answer": 3600.0, "congestion": 60.0, "abandoned": 600.0, "unknown": 600.0}
+LIMITS = Limits(retry=RETRY)
+ALONE = Frequency(per_day=100, gap=0.0)
+MESSAGE = flow(
+    {
+        "say": Menu(media="sound:harbour", keys={"9": "out"}, otherwise="bye", tries=1, wait=3.0),
+        "out": DoNotCall(next="bye", reason="opted_out"),
+        "bye": Goodbye(),
+    },
+    CAMPAIGN + "spring",
+)
+
+
+def spring(**more: Any) -> CampaignPlan:
+    given: dict[str, Any] = {"queue": "support", "mode": Mode.PROGRESSIVE, "limits": LIMITS, "rules": Rules()}
+    return CampaignPlan(name="spring", **given | {"dial": "PJSIP/{number}@trunk", "number": "+4420"} | more)
+
+
+def house(
+    *campaigns: CampaignPlan, agents: Mapping[str, Connect] | None = None, harbour: Flow | None = MESSAGE, **more: Any
+) -> Plan:
+    who = agents if agents is not None else {"amy": Connect.AUTO_ANSWER}
+    base = plan([queue("support", wrap_up=10.0)], [agent(name, connect=connect) for name, connect in who.items()])
+    flows = {harbour.name: harbour} if harbour is not None else {}
+    return replace(base, campaigns={one.name: one for one in campaigns or (spring(),)}, flows=flows, **more)
+
+
+def terms(limits: Limits = LIMITS, frequency: Frequency = ALONE, **more: Any) -> Terms:
+    return Terms(limits, frequency, **more)
+
+
+def number(index: int) -> str:
+    return f"+4420794600{index:02d}"
+
+
+def dialled(index: int) -> str:
+    return f"PJSIP/{number(index)}@trunk"
+
+
+def begin(
+    the_plan: Plan, leads: int = 1, people: Mapping[int, float] | None = None, *, start: bool = True, **wishes: float
+) -> Toy:
+    """So many leads, of whom ``people`` answer after so many seconds (the others do after 5)."""
+    story = Story(the_plan)
+    picks_up = {dialled(index): 5.0 for index in range(leads)} | {dialled(index): at for index, at in (people or {}).items()}
+    toy = Toy(story, picks_up | dict.fromkeys(the_plan.agents, 0.2) | wishes)
+    toy.most = 20_000
+    toy.ledger.adopt({name: terms(one.limits) for name, one in the_plan.campaigns.items()})
+    for name in the_plan.campaigns:
+        toy.ledger.book.load(name, [{"number": number(index), "name": f"Lead {index}"} for index in range(leads)], START)
+    if start:
+        for name in the_plan.campaigns:
+            toy.tell(CampaignAsked(at=story.now, campaign=name, to=Running.RUNNING, by="sue"))
+    return toy
+
+
+def outcomes(toy: Toy) -> list[str]:
+    return [fact.outcome for fact in toy.story.all_told(AttemptEnded)]
+
+
+def rings(toy: Toy, role: str = "customer") -> list[Ring]:
+    return [order for order in toy.obeyed if isinstance(order, Ring) and order.role == role]
+
+
+def lead(toy: Toy, index: int = 0, campaign: str = "spring") -> dict[str, Any]:
+    found = toy.ledger.book.lead(campaign, number(index))
+    assert found is not None
+    return found
+
+
+# -- the ordinary way -------------------------------------------------------------------------------------------------
+
+
+def test_a_person_who_answers_talks_to_an_agent_at_once() -> None:
+    toy = begin(house())
+    toy.run(START + 7.0)
+    (began,) = toy.story.all_told(TalkBegan)
+    (ended,) = toy.story.all_told(AttemptEnded)
+    assert (ended.outcome, ended.late, ended.agent) == ("answered", False, "amy")
+    assert 0.0 < ended.delay < 1.0
+    assert began.agent == "amy"
+    assert lead(toy)["state"] == "done"
+    assert toy.story.all_told(VisitBegan) == []  # in no queue's figures
+    assert toy.story.all_told(CallArrived)[0].campaign == "spring"
+    assert rings(toy, "agent")[0].name.endswith("Lead 0")
+    toy.hangs_up(rings(toy)[0].leg)
+    toy.run(START + 60.0)
+    assert toy.story.world.attempts.values() == []
+    assert toy.channels == {}
+
+
+def test_nobody_is_dialled_before_the_ledger_has_it() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 0.2)
+    toy.ledger.silent = True
+    toy.run(START + 3.0)
+    assert [order for order in toy.obeyed if isinstance(order, ReserveAttempts)] != []
+    assert rings(toy) == []
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 4.0)
+    assert len(rings(toy)) == 1
+
+
+def test_an_attempt_that_the_ledger_never_confirms_is_taken_back() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 0.2)
+    toy.ledger.silent = True
+    toy.run(START + 15.0)
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 40.0)
+    assert len(rings(toy)) == 1  # the next attempt, not the one given up
+    assert outcomes(toy) == ["answered"]
+    assert lead(toy)["attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome", "state"),
+    [
+        (17, "busy", "ready"),
+        (21, "rejected", "done"),
+        (1, "invalid", "done"),
+        (34, "congestion", "ready"),
+        (19, "no_answer", "ready"),
+    ],
+)
+def test_every_cause_is_an_outcome_and_says_when_the_lead_is_next(cause: int, outcome: str, state: str) -> None:
+    toy = begin(house(), people={0: NEVER})
+    toy.run(START + 2.0)
+    toy.hangs_up(rings(toy)[0].leg, cause)
+    toy.run(START + 3.0)
+    assert outcomes(toy) == [outcome]
+    assert (lead(toy)["state"], lead(toy)["outcome"]) == (state, outcome)
+    if state == "ready":
+        assert lead(toy)["due_at"] == pytest.approx(START + 2.0 + RETRY[outcome], abs=1.0)
+
+
+def test_a_phone_that_rings_on_is_given_up_after_its_time() -> None:
+    toy = begin(house(spring(ring_for=20.0)), people={0: NEVER})
+    toy.run(START + 25.0)
+    assert outcomes(toy) == ["no_answer"]
+    assert toy.channels == {}
+
+
+def test_whoever_answers_just_as_we_give_up_counts_as_left_without_an_agent() -> None:
+    toy = begin(house(spring(ring_for=20.0)), people={0: NEVER})
+    toy.always = HangUp
+    toy.run(START + 20.2)
+    leg = rings(toy)[0].leg
+    toy.tell(LegAnswered(at=toy.story.now, leg=leg))
+    toy.always = None
+    toy.hangs_up(leg)
+    toy.run(START + 22.0)
+    assert outcomes(toy) == ["abandoned"]
+
+
+# -- how many ---------------------------------------------------------------------------------------------------------
+
+
+def test_progressive_dials_one_for_each_free_agent() -> None:
+    who = dict.fromkeys(("amy", "bob", "eve"), Connect.AUTO_ANSWER)
+    toy = begin(house(agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
+    toy.run(START + 5.0)
+    assert len(rings(toy)) == 3
+
+
+def test_power_dials_its_factor() -> None:
+    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    toy = begin(house(spring(mode=Mode.POWER, factor=2.0), agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
+    toy.run(START + 5.0)
+    assert len(rings(toy)) == 4
+
+
+def test_predictive_says_why() -> None:
+    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(10)}
+    toy = begin(
+        house(spring(mode=Mode.PREDICTIVE, per_second=100.0), agents=who), leads=60, people=dict.fromkeys(range(60), NEVER)
+    )
+    toy.run(START + 1.0)
+    assert len(rings(toy)) > 10
+    decision = toy.story.world.floors["spring"].decision
+    assert decision.why in ("predicted", "progressive")
+    assert decision.theta > 0
+
+
+def test_without_agents_nobody_is_dialled() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 10.0)
+    assert rings(toy) == []
+
+
+def test_lines_and_calls_per_second_are_kept() -> None:
+    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(20)}
+    toy = begin(house(spring(lines=8, per_second=2.0), agents=who), leads=30, people=dict.fromkeys(range(30), NEVER))
+    toy.run(START + 2.0)
+    assert 2 <= len(rings(toy)) <= 6
+    toy.run(START + 15.0)
+    assert len(rings(toy)) == 8
+
+
+def test_a_reserve_and_inbound_callers_come_first() -> None:
+    who = dict.fromkeys(("amy", "bob", "eve"), Connect.AUTO_ANSWER)
+    toy = begin(house(spring(reserve=1), agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
+    toy.run(START + 5.0)
+    assert len(rings(toy)) == 2
+    toy.calls("ann")
+    toy.run(START + 7.0)
+    assert len(toy.story.all_told(TalkBegan)) == 1
+
+
+def test_campaigns_share_agents_by_weight() -> None:
+    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(4)}
+    other = replace(spring(weight=3.0), name="summer", dial="PJSIP/{number}@other")
+    toy = begin(house(spring(), other, agents=who), leads=20, people=dict.fromkeys(range(20), NEVER))
+    toy.run(START + 1.0)
+    by_campaign = [fact.campaign for fact in toy.story.all_told(AttemptMade)]
+    assert (by_campaign.count("spring"), by_campaign.count("summer")) == (1, 3)
+
+
+@pytest.mark.parametrize("reason", ["unsaved", "clock", "pbx", "paused", "stopped"])
+def test_nothing_is_dialled_while(reason: str) -> None:
+    toy = begin(house(), leads=3, people={0: NEVER, 1: NEVER, 2: NEVER}, start=False)
+    match reason:
+        case "unsaved":
+            toy.tell(StoreChanged(at=START, safe=False))
+        case "clock":
+            toy.tell(ClockMoved(at=START, offset=30.0))
+        case "pbx":
+            toy.cut()
+    if reason != "stopped":
+        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    if reason == "paused":
+        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.PAUSED))
+    toy.run(START + 30.0)
+    assert rings(toy) == []
+
+
+def test_the_clock_rests_for_a_minute_only() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(ClockMoved(at=START, offset=2.0))
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 59.0)
+    assert rings(toy) == []
+    toy.run(START + 65.0)
+    assert len(rings(toy)) == 1
+
+
+# -- nobody in time ---------------------------------------------------------------------------------------------------
+
+
+def two_at_once(**more: Any) -> Toy:
+    """One agent, two people who answer at the same time."""
+    return begin(house(spring(mode=Mode.POWER, factor=2.0, **more)), leads=2, people={0: 5.0, 1: 5.0})
+
+
+def test_whoever_hears_no_agent_in_two_seconds_hears_the_message() -> None:
+    toy = two_at_once()
+    toy.run(START + 9.0)
+    assert sorted(outcomes(toy)) == ["abandoned", "answered"]
+    (message,) = [order for order in toy.obeyed if isinstance(order, Play) and order.media == "sound:harbour"]
+    abandoned = next(fact for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "abandoned")
+    answered = next(fact for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "answered")
+    assert abandoned.at - answered.at == pytest.approx(2.0, abs=0.5)
+    toy.run(START + 30.0)
+    assert message.leg not in toy.channels  # and goodbye
+    lost = 0 if lead(toy, 0)["outcome"] == "abandoned" else 1
+    assert lead(toy, lost)["state"] == "ready"
+    toy.run(START + 900.0)
+    assert len(rings(toy)) == 2  # the retry after 600 s waits for the 72 h to be over
+
+
+def test_an_agent_who_is_freed_within_the_grace_takes_the_call() -> None:
+    toy = two_at_once(connect_within=3.0)
+    toy.run(START + 6.5)
+    agents_leg = rings(toy, "agent")[0].leg
+    toy.hangs_up(agents_leg)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.END_WRAP_UP))
+    toy.run(START + 6.7)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.run(START + 12.0)
+    assert outcomes(toy) == ["answered", "answered"]
+
+
+def test_hanging_up_before_an_agent_came_is_abandoned() -> None:
+    toy = two_at_once()
+    toy.run(START + 6.0)
+    waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
+    toy.hangs_up(waiting)
+    toy.run(START + 7.0)
+    assert sorted(outcomes(toy)) == ["abandoned", "answered"]
+    assert not any(isinstance(order, Play) and order.media == "sound:harbour" for order in toy.obeyed)
+
+
+def test_the_key_of_the_message_is_never_again() -> None:
+    toy = two_at_once()
+    toy.run(START + 7.6)
+    waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
+    toy.presses(waiting, "9")
+    toy.run(START + 12.0)
+    (out,) = toy.story.all_told(OptedOut)
+    assert out.reason == "opted_out"
+    assert toy.ledger.book.blocks([out.number], "spring", START + 20.0) == {out.number}
+    assert waiting not in toy.channels
+
+
+def test_an_agent_whose_phone_does_not_answer_in_time_costs_the_call() -> None:
+    toy = begin(house(), amy=NEVER)
+    toy.run(START + 10.0)
+    assert outcomes(toy) == ["abandoned"]
+    assert toy.story.world.agents["amy"].work is Work.IDLE
+
+
+def test_without_a_message_the_person_is_hung_up() -> None:
+    toy = begin(house(spring(mode=Mode.POWER, factor=2.0), harbour=None), leads=2, people={0: 5.0, 1: 5.0})
+    toy.run(START + 9.0)
+    assert sorted(outcomes(toy)) == ["abandoned", "answered"]
+    assert len(toy.channels) == 2
+
+
+# -- rules at the moment of dialling ----------------------------------------------------------------------------------
+
+
+def test_a_number_blocked_while_it_is_being_written_down_is_not_dialled() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 0.2)
+    toy.ledger.silent = True
+    toy.run(START + 1.5)
+    toy.tell(NumberBlocked(at=toy.story.now, number=number(0), campaign=""))
+    toy.ledger.book.block([Block(number(0), "", "complaint", "x", toy.story.now)])
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 20.0)
+    assert rings(toy) == []
+    assert outcomes(toy) == []
+
+
+def test_people_are_called_when_their_own_clock_allows() -> None:
+    week = (((9 * 60, 20 * 60),),) * 7
+    limits = replace(LIMITS, calendar=Calendar("day", ZoneInfo("UTC"), week))  # START is 13:46 UTC
+    toy = begin(house(spring(limits=limits)), start=False)
+    toy.ledger.book.load("spring", [{"number": "+819012345678", "zones": ("Asia/Tokyo",)}], START)
+    toy.picks_up = {**toy.picks_up, "PJSIP/+819012345678@trunk": 5.0}
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 600.0)
+    assert [ring.phone for ring in rings(toy)] == [dialled(0)]
+    asleep = toy.ledger.book.lead("spring", "+819012345678")
+    assert asleep is not None
+    assert asleep["reason"] == "hours"
+
+
+def test_a_complaint_ends_all_calls_to_that_number() -> None:
+    base = house()
+    complaints = queue("complaints", do_not_call=True)
+    the_plan = replace(
+        base,
+        queues={**base.queues, "complaints": complaints},
+        entries={**base.entries, "complaints": ToQueue("complaints")},
+    )
+    toy = begin(the_plan, start=False)
+    arrival = replace(toy.story.arrival("ann", entry="complaints"), number=number(0))
+    toy.tell(arrival)
+    toy.run(START + 1.0)
+    assert toy.story.all_told(OptedOut)[0].reason == "complaint"
+    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 30.0)
+    assert rings(toy) == []
+
+
+# -- agents first -----------------------------------------------------------------------------------------------------
+
+
+def test_agent_first_rings_the_agent_and_then_the_lead() -> None:
+    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=2.0)
+    toy.run(START + 3.0)
+    assert len(rings(toy, "agent")) == 1
+    toy.run(START + 12.0)
+    (ended,) = toy.story.all_told(AttemptEnded)
+    assert (ended.outcome, ended.late) == ("answered", False)
+
+
+def test_agent_first_takes_the_attempt_back_when_the_agent_does_not_answer() -> None:
+    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=NEVER)
+    toy.run(START + 30.0)
+    assert rings(toy) == []
+    assert outcomes(toy) == []
+    assert (lead(toy)["state"], lead(toy)["attempts"]) == ("ready", 0)
+
+
+def test_a_lead_for_one_agent_waits_for_that_agent() -> None:
+    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    toy = begin(house(agents=who), leads=0)
+    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.picks_up = {**toy.picks_up, dialled(1): 3.0}
+    toy.run(START + 30.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
+
+
+# -- dispositions -----------------------------------------------------------------------------------------------------
+
+CODES = {
+    "sold": Disposition("sold", digit="1", success=True),
+    "no": Disposition("no", digit="2"),
+    "later": Disposition("later", digit="3", again=True),
+    "never": Disposition("never", digit="4", block=True),
+}
+
+
+def talked() -> Toy:
+    toy = begin(house(spring(dispositions=CODES)))
+    toy.ledger.adopt({"spring": terms(again={"later": 7200.0})})
+    toy.run(START + 7.0)
+    toy.hangs_up(rings(toy)[0].leg)
+    toy.run(START + 8.0)
+    return toy
+
+
+def dispose(toy: Toy, code: str, **more: Any) -> None:
+    toy.tell(LeadDisposed(at=toy.story.now, agent="amy", code=code, **more))
+    toy.run(toy.story.now + 0.5)
+
+
+def test_what_the_agent_says_in_wrap_up_is_kept() -> None:
+    toy = talked()
+    dispose(toy, "1")
+    assert toy.story.all_told(LeadDispositioned)[0].code == "sold"
+    assert toy.ledger.book.dispositions("spring", START) == {"sold": 1}
+    assert lead(toy)["state"] == "done"
+
+
+def test_a_callback_at_a_time_makes_the_lead_ready_then() -> None:
+    toy = talked()
+    dispose(toy, "later", call_back_at=START + 5000.0, own=True)
+    assert (lead(toy)["state"], lead(toy)["due_at"], lead(toy)["agent"]) == ("ready", START + 5000.0, "amy")
+
+
+def test_a_disposition_may_dial_again_and_may_block() -> None:
+    toy = talked()
+    dispose(toy, "later")
+    assert lead(toy)["due_at"] == pytest.approx(toy.story.now + 7200.0, abs=1.0)
+    dispose(toy, "never")
+    assert toy.story.all_told(OptedOut)[0].number == number(0)
+
+
+@pytest.mark.parametrize("code", ["7", "fine", ""])
+def test_an_unknown_code_is_refused(code: str) -> None:
+    toy = talked()
+    dispose(toy, code)
+    assert "no such code" in toy.story.all_told(AskRefused)[0].reason
+
+
+def test_after_wrap_up_it_is_too_late() -> None:
+    toy = talked()
+    toy.run(START + 60.0)
+    assert toy.story.all_told(WrapUpEnded) != []
+    dispose(toy, "1")
+    assert "no campaign's call" in toy.story.all_told(AskRefused)[0].reason.replace("there is ", "")
+
+
+# -- started, stopped, restarted --------------------------------------------------------------------------------------
+
+
+def test_a_campaign_is_started_paused_and_stopped_by_somebody() -> None:
+    toy = begin(house(), leads=5, people=dict.fromkeys(range(5), NEVER))
+    toy.run(START + 2.0)
+    for to in (Running.PAUSED, Running.PAUSED, Running.RUNNING, Running.STOPPED):
+        toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=to, by="sue"))
+    assert [fact.state for fact in toy.story.all_told(CampaignChanged)] == ["running", "paused", "running", "stopped"]
+    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.PAUSED))
+    toy.tell(CampaignAsked(at=toy.story.now, campaign="autumn", to=Running.RUNNING))
+    assert [fact.unknown for fact in toy.story.all_told(AskRefused)] == [False, True]
+
+
+def test_a_pause_lets_what_rings_ring_on() -> None:
+    toy = begin(house(), people={0: 6.0})
+    toy.run(START + 2.0)
+    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.PAUSED))
+    toy.run(START + 10.0)
+    assert outcomes(toy) == ["answered"]
+
+
+def test_a_closed_attempt_is_handed_to_the_ledger_until_it_says_so() -> None:
+    toy = begin(house(), people={0: NEVER})
+    toy.run(START + 2.0)
+    toy.ledger.silent = True
+    toy.hangs_up(rings(toy)[0].leg, 17)
+    toy.run(START + 100.0)
+    closes = [order for order in toy.obeyed if isinstance(order, CloseAttempt)]
+    assert len(closes) >= 3
+    (attempt,) = toy.story.world.attempts.values()
+    assert attempt.stage is Stage.CLOSING
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 101.0)
+    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.story.world.attempts.values() == []
+
+
+def test_news_about_attempts_that_nobody_knows_harms_nobody() -> None:
+    toy = begin(house())
+    toy.tell(AttemptClosed(at=START, attempt="x"))
+    toy.tell(AttemptsReserved(at=START, campaign="spring", reserved=("x",), refused={"y": "?"}))
+    toy.tell(AttemptsReserved(at=START, campaign="gone", reserved=("x",), refused={}))
+    toy.tell(CampaignRecalled(at=START, campaign="gone", hours=()))
+    toy.run(START + 7.0)
+    assert outcomes(toy) == ["answered"]
+
+
+def test_the_window_of_before_a_start_counts() -> None:
+    toy = begin(house(spring(rules=Rules(window=86400.0, hard=True))), start=False)
+    toy.tell(CampaignRecalled(at=START, campaign="spring", hours=((START - 7200.0, 100, 3), (START - 3600.0, 50, 2))))
+    budget = toy.story.world.floors["spring"].pacer.budget
+    assert (budget.answers, budget.abandoned) == (150, 5)
+    assert not budget.bears_one_more()
+
+
+def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:
+    toy = begin(house(), leads=3, people={0: 6.0, 1: NEVER, 2: NEVER})
+    toy.run(START + 2.0)
+    toy.tell(PlanChanged(at=toy.story.now, plan=replace(toy.story.world.plan, campaigns={})))
+    toy.run(START + 40.0)
+    assert outcomes(toy) == ["answered"]
+    assert len(rings(toy)) == 1
