@@ -27,6 +27,20 @@ exten => bye,1,Verbose(1,left for the dialplan)
 exten => _try-.,1,Dial(PJSIP/${EXTEN:4},20)
  same => n,Hangup()
 
+; A town: what a phone does is said by the last digit of its number.
+[lab-campaign]
+exten => _+X!,1,Goto(digit-${EXTEN:-1}-${EXTEN},1)
+exten => _digit-[0-4]-.,1,Dial(PJSIP/${EXTEN:8}@1005,60)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => _digit-[56]-.,1,Dial(PJSIP/${EXTEN:8}@1006,60)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => _digit-7-.,1,Dial(PJSIP/${EXTEN:8}@1007,60)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => _digit-8-.,1,Dial(PJSIP/${EXTEN:8}@1008,60)
+ same => n,Hangup(${HANGUPCAUSE})
+exten => _digit-9-.,1,Dial(PJSIP/${EXTEN:8}@1009,60)
+ same => n,Hangup(${HANGUPCAUSE})
+
 [from-trunk](+)
 exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
  same => n,Set(CALLERID(num)=FOUR_KILOBYTES)
