@@ -30,6 +30,7 @@ class Keeper:
         self._tell, self._now, self._wall = tell, now, wall
         self._terms: Mapping[str, Terms] = {}
         self._orders: asyncio.Queue[OfLedger] = asyncio.Queue()
+        self._busy = False
 
     def adopt(self, terms: Mapping[str, Terms]) -> None:
         """The campaigns' rules from now on."""
@@ -38,6 +39,11 @@ class Keeper:
     @property
     def terms(self) -> Mapping[str, Terms]:
         return self._terms
+
+    @property
+    def waiting(self) -> int:
+        """Orders that are not carried out yet."""
+        return self._orders.qsize() + self._busy
 
     def perform(self, order: OfLedger) -> None:
         """Returns at once; what it comes to is told."""
@@ -57,7 +63,9 @@ class Keeper:
     async def run(self) -> None:
         while True:
             order = await self._orders.get()
+            self._busy = True
             await self._carry_out(order)
+            self._busy = False
 
     async def _carry_out(self, order: OfLedger) -> None:
         while True:
