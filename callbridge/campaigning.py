@@ -14,7 +14,7 @@ from rich.table import Table
 
 from callbridge import audit
 from callbridge.adapters.ledger import BadDatabase, Block, Book
-from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load
+from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
 from callbridge.core.numbers import normalise
 from callbridge.settings import Settings
 from callbridge.settings.faults import printable
@@ -71,7 +71,9 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
             raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
         columns[ours] = theirs
     campaign = settings.campaigns[name]
-    reader = Reader(region=campaign.region, zone=settings.instance.timezone, columns=columns)
+    reader = Reader(
+        region=campaign.region or region_of(settings.tiers.country_code or ""), zone=settings.instance.timezone, columns=columns
+    )
     book = book_of(settings)
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(f"loading {name}", total=_lines(file))
@@ -181,6 +183,6 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
 
 def _number(settings: Settings, text: str) -> str:
     number = normalise(text, settings.tiers.country_code or "")
-    if not number:
-        raise Trouble(f"not a phone number: {text!r:.40}")
+    if not number.startswith("+"):
+        raise Trouble(f"not a phone number with its country code, such as +442079460000: {text!r:.40}")
     return number

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.http import Asked
-from callbridge.adapters.ledger import LedgerDesk, day_began
+from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
 from callbridge.adapters.views import Board
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
@@ -53,7 +53,7 @@ class Desk:
     def ledger(self) -> LedgerDesk:
         """Campaigns and what is written of them."""
         app = self._app
-        zone = app.settings.instance.timezone
+        zone, country = app.settings.instance.timezone, region_of(app.settings.tiers.country_code or "")
         return LedgerDesk(
             world=app.world,
             book=app.keeper.book if app.keeper is not None else None,
@@ -62,7 +62,7 @@ class Desk:
             day_began=lambda: day_began(app.wall(), ZoneInfo(zone)),
             tell=app.runtime.tell,
             zone=zone,
-            regions={name: one.region for name, one in app.settings.campaigns.items()},
+            regions={name: one.region or country for name, one in app.settings.campaigns.items()},
         )
 
     def tier_of(self, number: str) -> str:

@@ -34,6 +34,9 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if settings.campaigns and settings.ledger is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
+    if settings.campaigns and settings.tiers.country_code is None:
+        problem = "campaigns need tiers.country_code: else who complains with a national number could not be told from a lead"
+        yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")
     if settings.campaigns and settings.redis is None:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
 

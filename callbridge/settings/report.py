@@ -11,7 +11,20 @@ from urllib.parse import urlsplit
 from callbridge.adapters.tiers import BadBook, read_book
 from callbridge.core.flow import Condition
 from callbridge.core.hours import Calendar, Span
-from callbridge.core.plan import AgentPlan, Ladder, Plan, QueuePlan, Reason, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.plan import (
+    CAMPAIGN,
+    AgentPlan,
+    CampaignPlan,
+    Ladder,
+    Mode,
+    Plan,
+    QueuePlan,
+    Reason,
+    Then,
+    ToDialplan,
+    ToFlow,
+    ToQueue,
+)
 from callbridge.core.skills import Requirement
 from callbridge.settings.calendars import DAYS
 from callbridge.settings.faults import ConfigFaults, printable
@@ -57,10 +70,12 @@ def summary(settings: Settings) -> Iterator[str]:
         yield "reasons   " + ", ".join(_reason(reason) for reason in plan.reasons.values())
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     for flow in plan.flows.values():
-        if not flow.hidden:
+        if not flow.hidden and not flow.name.startswith(CAMPAIGN):
             yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
     if plan.call_back_to:
         yield f"callbacks to {', '.join(plan.call_back_to)}; {len(plan.do_not_call)} numbers are never called"
+    for campaign in plan.campaigns.values():
+        yield from _campaign(settings, campaign)
     for calendar in plan.calendars.values():
         yield f"calendar  {calendar.name}: {_week(calendar)}, {calendar.zone.key}, {len(calendar.holidays)} holidays"
     yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
@@ -70,6 +85,21 @@ def summary(settings: Settings) -> Iterator[str]:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
         yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"
     yield "store     " + ("Redis" if settings.redis else "memory: a restart forgets who was waiting for how long")
+
+
+def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
+    how = f"{plan.factor:g} lines for each free agent" if plan.mode is Mode.POWER else plan.mode.value
+    guard = "never over it" if plan.rules.hard else f"aim {plan.rules.aim:.2%}"
+    yield (
+        f"campaign  {plan.name}: {how}, for queue {plan.queue}; of those who answer at most {plan.rules.cap:.1%} left without an "
+        f"agent in {plan.rules.window / 86400:g} days ({guard})"
+    )
+    limits, when = plan.limits, settings.campaigns[plan.name].calendar
+    yield (
+        f"    a number {limits.per_day} times a day, {limits.most} in all, "
+        f"{f'by calendar {when} of its own time zone' if when else 'at any time'}; "
+        f"an agent within {duration_text(plan.connect_within)}, up to {plan.lines} lines, {plan.per_second:g} calls a second"
+    )
 
 
 def _week(calendar: Calendar) -> str:

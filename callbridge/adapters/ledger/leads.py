@@ -74,9 +74,8 @@ class Reader:
             raise BadRow("no number")
         try:
             parsed = phonenumbers.parse(text, self.region)
-        except phonenumbers.NumberParseException as wrong:
-            hint = "" if self.region else " (a national number needs the campaign's region)"
-            raise BadRow(f"no phone number{hint}: {wrong}".rstrip(".")) from None
+        except phonenumbers.NumberParseException:
+            raise BadRow("no phone number") from None
         if not phonenumbers.is_valid_number(parsed):
             raise BadRow("no such phone number can exist")
         number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
@@ -88,6 +87,13 @@ def _zones_of(number: str, otherwise: str) -> tuple[str, ...]:
     """Where the person may be, by the number: all places count, so that nobody is called at night."""
     zones = [zone for zone in timezone.time_zones_for_number(phonenumbers.parse(number)) if zone != UNKNOWN_ZONE]
     return tuple(zones[:40]) or (otherwise,)
+
+
+def region_of(country_code: str) -> str | None:
+    """Whose national numbers are meant where this country code is used: ``GB`` for ``+44``."""
+    digits = country_code.lstrip("+")
+    region = phonenumbers.region_code_for_country_code(int(digits)) if digits.isdigit() else None
+    return region if region not in (None, "ZZ", "001") else None
 
 
 def _zone(name: str) -> str:

@@ -1,0 +1,193 @@
+"""Leads from files: what is entered, what is not and why, row by row; and the proof of a campaign's figures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callbridge import audit
+from callbridge.adapters.ledger import Block, Book, Terms, region_of
+from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, load
+from callbridge.core.attempt import Attempt, Lead, Stage
+from callbridge.core.dial_rules import Frequency, Limits
+
+BRITISH = Reader(region="GB", zone="Europe/London")
+DAY = 86400.0
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    with closing(Book("sqlite://")) as made:
+        made.open()
+        yield made
+
+
+def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "leads.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def loaded(book: Book, path: Path, reader: Reader = BRITISH, **more: Any) -> Loaded:
+    return load(book, "spring", path, reader, now=0.0, **more)
+
+
+def why(result: Loaded) -> list[tuple[int, str]]:
+    return [(line, reason) for line, _, reason in result.refused]
+
+
+def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Book, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "number,name,contract\n"
+        "020 7946 0000,王小明,K1\n"
+        "+44 20 7946 0000,twice,K2\n"
+        "abc,nobody,K3\n"
+        ",empty,K4\n"
+        "+44 20 7946 00001234567,too long,K5\n"
+        "+81 90 1234 5678,東京,K6\n"
+        "+442079460999,blocked,K7\n"
+        "+442079460998,never,K8\n",
+    )
+    book.block([Block("+442079460999", "", "asked", "", 0.0)])
+    result = loaded(book, path, never=frozenset({"+442079460998"}))
+    assert (result.rows, result.entered) == (8, 2)
+    assert why(result) == [
+        (3, "the same number as in line 2"),
+        (4, "no phone number"),
+        (5, "no number"),
+        (6, "no such phone number can exist"),
+        (8, "on the do-not-call list"),
+        (9, "on the do-not-call list"),
+    ]
+    lead = book.lead("spring", "+442079460000")
+    assert lead is not None
+    assert (lead["name"], lead["details"], lead["zones"]) == ("王小明", '{"contract": "K1"}', "Europe/London")
+    tokyo = book.lead("spring", "+819012345678")
+    assert tokyo is not None
+    assert tokyo["zones"] == "Asia/Tokyo"
+
+
+def test_a_second_load_enters_nothing_twice(book: Book, tmp_path: Path) -> None:
+    path = write(tmp_path, "number\n" + "".join(f"+4420794600{n:02d}\n" for n in range(10)))
+    assert loaded(book, path).entered == 10
+    again = loaded(book, path)
+    assert (again.entered, {reason for _, reason in why(again)}) == (0, {"the campaign has this number already"})
+
+
+def test_columns_may_have_other_names_and_more_is_told(book: Book, tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "Phone;x,Telefon,Name,when,who,tz,urgency\na,02079460001,Ann,2026-11-30T14:00,1001,America/New_York,7\n"
+    )
+    columns = {"number": "Telefon", "name": "Name", "due": "when", "agent": "who", "timezone": "tz", "priority": "urgency"}
+    reader = Reader(region="GB", zone="Europe/London", columns=columns)
+    assert loaded(book, path, reader, agents=frozenset({"1001"})).entered == 1
+    lead = book.lead("spring", "+442079460001")
+    assert lead is not None
+    assert (lead["agent"], lead["zones"], lead["priority"]) == ("1001", "America/New_York", 7)
+    assert lead["due_at"] == 1796065200.0  # 14:00 in New York
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("02079460001,,,nobody,", "no such agent: nobody"),
+        ("02079460001,Mars/Base,,,", "no such time zone: Mars/Base"),
+        ("02079460001,,tomorrow,,", "due is no time such as 2026-11-30T14:00: tomorrow"),
+        ("02079460001,,,,high", "priority is no whole number: high"),
+        (f"02079460001,,,,{'9' * 300}", "a value of more than 200 characters"),
+    ],
+)
+def test_a_bad_value_says_which(book: Book, tmp_path: Path, row: str, reason: str) -> None:
+    path = write(tmp_path, f"number,timezone,due,agent,priority\n{row}\n")
+    assert why(loaded(book, path, agents=frozenset({"1001"}))) == [(2, reason)]
+
+
+def test_a_national_number_needs_a_region() -> None:
+    with pytest.raises(BadRow, match="no phone number"):
+        Reader(region=None, zone="UTC").lead({"number": "020 7946 0000"})
+    assert (region_of("+44"), region_of("1"), region_of(""), region_of("+999")) == ("GB", "US", None, None)
+
+
+def test_all_places_count_where_a_number_may_be() -> None:
+    zones = Reader(region=None, zone="UTC").lead({"number": "+1 800 253 0000"})["zones"]
+    assert {"America/New_York", "America/Los_Angeles"} <= set(zones)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "no column 'number'"), ("name,phone\nx,y\n", "no column 'number' .there are: name, phone")]
+)
+def test_a_file_without_numbers_is_refused_whole(book: Book, tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(BadFile, match=reason):
+        loaded(book, write(tmp_path, text))
+    with pytest.raises(BadFile, match="No such file"):
+        loaded(book, tmp_path / "none.csv")
+
+
+def test_a_file_in_another_encoding_is_refused_in_one_line(book: Book, tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="cannot be read"):
+        loaded(book, write(tmp_path, "number,name\n02079460001,Jürgen\n", "latin-1"))
+    assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
+
+
+# -- the proof --------------------------------------------------------------------------------------------------------
+
+TERMS = Terms(Limits(), Frequency(99, 0.0))
+
+
+def made(book: Book, day: int, outcome: str, *, delay: float = 0.5, first: bool = False) -> None:
+    """One attempt on that day of the year."""
+    index = sum(book.count("spring").values())
+    at = 1_767_268_800.0 + day * DAY  # 2026-01-01 12:00 UTC
+    number = f"+4420794{index:05d}"
+    book.load("spring", [{"number": number}], at)
+    lead = book.lead("spring", number)
+    assert lead is not None
+    book.reserve("spring", TERMS, [(f"a{index}", lead["id"])], at)
+    known = Lead(id=lead["id"], number=number)
+    answered_at = at if outcome in ("answered", "abandoned") else None
+    attempt = Attempt(
+        id=f"a{index}", campaign="spring", lead=known, stage=Stage.CLOSING, outcome=outcome, answered_at=answered_at,
+        agent_first=first,
+    )  # fmt: skip
+    book.record(attempt, TERMS, at + delay)
+
+
+def test_days_and_windows_are_counted_call_by_call(book: Book) -> None:
+    for outcome in ["answered"] * 8 + ["abandoned", "busy", "unknown"]:
+        made(book, 0, outcome)
+    made(book, 0, "answered", delay=2.5)
+    made(book, 0, "answered", first=True)
+    for _ in range(4):
+        made(book, 29, "answered")
+    made(book, 30, "abandoned")
+    found = {day.day: day for day in audit.days(book.attempts("spring", 0.0, 1e12), ZoneInfo("UTC"))}
+    assert len(found) == 31
+    first, last = found["2026-01-01"], found["2026-01-31"]
+    assert (first.attempts, first.live, first.abandoned) == (13, 11, 3)
+    assert first.rate == pytest.approx(3 / 11)
+    assert first.rate_uk == pytest.approx(3 / (3 + 8))
+    assert (found["2026-01-30"].window_live, found["2026-01-30"].window_abandoned) == (15, 3)
+    assert (last.window_live, last.window_abandoned) == (5, 1), "the first day has left the window"
+    assert found["2026-01-15"].attempts == 0
+
+
+def test_every_attempt_is_a_row_of_the_proof(book: Book, tmp_path: Path) -> None:
+    for outcome in ("answered", "abandoned", "busy"):
+        made(book, 0, outcome)
+    assert audit.export(book.attempts("spring", 0.0, 1e12), tmp_path / "proof.csv", ZoneInfo("Europe/London")) == 3
+    with (tmp_path / "proof.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["outcome"] for row in rows] == ["answered", "abandoned", "busy"]
+    assert rows[0]["connected_at"] == "2026-01-01T12:00:00.500+00:00"
+    assert rows[2]["answered_at"] == ""
+
+
+def test_no_attempts_no_days(book: Book) -> None:
+    assert audit.days(book.attempts("spring", 0.0, 1e12), ZoneInfo("UTC")) == []

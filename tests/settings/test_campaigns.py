@@ -1,0 +1,157 @@
+"""Campaigns in the configuration: what they mean, and every mistake with its place."""
+
+# ruff: noqa: E501 - the messages stand here as they are printed
+
+from __future__ import annotations
+
+import pytest
+
+from callbridge.core.flow import DoNotCall, Goodbye, Menu
+from callbridge.core.plan import CAMPAIGN, Disposition, Mode
+from callbridge.settings.report import summary
+from callbridge.terms import ledger_terms
+from tests.settings.conftest import RIGHT, Write, right, told
+
+WHOLE = RIGHT.replace(
+    "entries:\n",
+    """\
+redis: {url: "redis://127.0.0.1:6379/0"}
+outside: {dial: "PJSIP/{number}@trunk"}
+tiers: {country_code: "+44"}
+ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}
+calendars: {day: {week: {mon-fri: "09:00-20:00"}}}
+campaigns:
+  spring:
+    queue: support
+    mode: predictive
+    number: "+442079460999"
+    calendar: day
+    message: spring-message
+    window: 24h
+    attempts: {most: 5, per_day: 1, retry: {busy: 5m}}
+    dispositions: {sold: {digit: 1, success: yes}, later: {again_after: 2h}, never: {do_not_call: yes}}
+entries:
+""",
+).replace("phone: PJSIP/1001, skills", "phone: PJSIP/1001, connect: auto_answer, skills")
+
+
+def test_what_a_campaign_means(write: Write) -> None:
+    settings = right(write(text=WHOLE))
+    assert not [str(doubt) for doubt in settings.warnings if "campaigns" in str(doubt)]
+    plan = settings.plan()
+    spring = plan.campaigns["spring"]
+    assert (spring.mode, spring.queue, spring.dial, spring.ring_for) == (Mode.PREDICTIVE, "support", "PJSIP/{number}@trunk", 22.0)
+    assert (spring.rules.cap, spring.rules.window, spring.rules.hard) == (0.03, 86400.0, True)
+    assert spring.rules.aim == pytest.approx(0.028)
+    limits = spring.limits
+    assert (limits.most, limits.per_day, limits.retry["busy"], limits.retry["no_answer"]) == (5, 1, 300.0, 10800.0)
+    assert "invalid" not in limits.retry
+    assert limits.calendar is not None
+    assert spring.dispositions["sold"] == Disposition("sold", digit="1", success=True)
+    assert spring.dispositions["later"].again
+    assert spring.dispositions["never"].block
+    assert (plan.frequency.per_day, plan.frequency.gap) == (4, 7200.0)
+    terms = ledger_terms(settings)["spring"]
+    assert terms.again == {"later": 7200.0}
+    assert terms.connect_within == 2.0
+
+
+def test_the_message_is_a_flow_with_a_way_out(write: Write) -> None:
+    flow = right(write(text=WHOLE)).plan().flows[CAMPAIGN + "spring"]
+    say = flow.nodes["say"]
+    assert isinstance(say, Menu)
+    assert (say.media, dict(say.keys)) == ("sound:spring-message", {"9": "out"})
+    assert flow.nodes["out"] == DoNotCall(next="thanks", reason="opted_out")
+    assert flow.nodes["thanks"] == Goodbye(media="sound:auth-thankyou")
+
+
+def test_check_says_what_it_means(write: Write) -> None:
+    text = "\n".join(summary(right(write(text=WHOLE))))
+    assert (
+        "campaign  spring: predictive, for queue support; of those who answer at most 3.0% left without an agent in 1 days (never over it)"
+        in text
+    )
+    assert "a number 1 times a day, 5 in all, by calendar day of its own time zone" in text
+
+
+def test_a_month_is_steered_and_a_day_is_guarded(write: Write) -> None:
+    month = right(write(("    window: 24h\n", ""), text=WHOLE)).plan().campaigns["spring"].rules
+    assert (month.window, month.hard) == (30 * 86400.0, False)
+    forced = right(write(("    window: 24h\n", "    guard: hard\n"), text=WHOLE)).plan().campaigns["spring"].rules
+    assert forced.hard
+
+
+WRONG = [
+    ("queue", ("queue: support\n    mode", "queue: suport\n    mode"), "campaigns.spring.queue: no such queue: 'suport'"),
+    ("calendar", ("calendar: day", "calendar: dya"), "campaigns.spring.calendar: no such calendar: 'dya'"),
+    (
+        "no redis",
+        ('redis: {url: "redis://127.0.0.1:6379/0"}\n', ""),
+        "campaigns: campaigns need Redis: without it a restart would forget who is being called",
+    ),
+    (
+        "no ledger",
+        ('ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}\n', ""),
+        "campaigns: campaigns need a ledger, where leads and attempts are written",
+    ),
+    ("no country", ('tiers: {country_code: "+44"}\n', ""), "campaigns: campaigns need tiers.country_code"),
+    ("no dial", ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""), "campaigns.spring: how are numbers dialled? dial is missing"),
+    (
+        "no message",
+        ("    message: spring-message\n", ""),
+        "campaigns.spring: message is missing: what people hear for whom no agent is there within 2 s",
+    ),
+    (
+        "slow phones",
+        ("connect: auto_answer, ", ""),
+        "campaigns.spring.mode: whoever answers must hear an agent within 2 s, but the phones of 0101 have to be answered first",
+    ),
+    (
+        "short ring",
+        ("mode: predictive", "ring_for: 10s\n    mode: predictive"),
+        "campaigns.spring.ring_for: people are given 15 s to 2 minutes to answer",
+    ),
+    (
+        "factor",
+        ("mode: predictive", "mode: predictive\n    factor: 2"),
+        "campaigns.spring: factor goes with mode: power, not with predictive",
+    ),
+    (
+        "agent first",
+        ("mode: predictive", "mode: predictive\n    first: agent"),
+        "campaigns.spring: first: agent goes with mode: progressive, not with predictive",
+    ),
+    ("aim", ("mode: predictive", "mode: predictive\n    aim: 0.05"), "campaigns.spring: aim is above the cap"),
+    ("digits", ("later: {again", "later: {digit: 1, again"), "campaigns.spring: two dispositions have the same digit"),
+    ("database", ("sqlite:////tmp/x.db", "secretpassword"), "ledger.database: expected a database's URL"),
+    (
+        "amd",
+        ("mode: predictive", "mode: predictive\n    amd: yes"),
+        "campaigns.spring.amd: this version does not listen for answering machines yet",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "fault"), [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
+def test_every_mistake_has_its_place(write: Write, change: tuple[str, str], fault: str) -> None:
+    said = told(write(change, text=WHOLE))
+    assert any(fault in line for line in said), said
+    assert not any("secretpassword" in line for line in said)
+
+
+def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -> None:
+    changes = (("connect: auto_answer, ", ""), ("mode: predictive", "mode: progressive\n    first: agent"))
+    assert right(write(*changes, text=WHOLE)).plan().campaigns["spring"].agent_first
+
+
+@pytest.mark.parametrize(
+    ("change", "doubt"),
+    [
+        (("    calendar: day\n", ""), "has no calendar: people are called at night, too"),
+        (('    number: "+442079460999"\n', ""), "has no number"),
+        (("window: 24h", "cap: 0.05"), "more than 3 % is not allowed"),
+        (("window: 24h", "connect_within: 4s"), "more than 2 s of silence"),
+    ],
+)
+def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:
+    assert any(doubt in str(warning) for warning in right(write(change, text=WHOLE)).warnings)
