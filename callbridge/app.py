@@ -23,7 +23,7 @@ from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
-from callbridge.adapters.ledger import Book, Keeper
+from callbridge.adapters.ledger import Book, Keeper, region_of
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.memory import Memory
@@ -38,6 +38,7 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
+from callbridge.core.budget import KEPT
 from callbridge.core.events import BYPASS, CampaignRecalled, PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import (
@@ -126,6 +127,7 @@ class App:
                 saved.places,
                 saved.campaigns,
                 saved.attempts,
+                saved.blocks,
             )
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
@@ -236,11 +238,13 @@ class App:
         if lost:
             log.warning("attempts of which nobody knows what became of them", attempts=lost)
         self.keeper = Keeper(book, self.runtime.tell, self.clock.now, self.wall)
-        self.keeper.adopt(terms)
-        for name, campaign in settings.plan().campaigns.items():
-            hours = await asyncio.to_thread(book.window, name, wall - campaign.rules.window)
-            self._recalled.append(CampaignRecalled(at=self.clock.now(), campaign=name, hours=tuple(hours)))
+        self.keeper.adopt(terms, region_of(settings.tiers.country_code or ""))
+        self._recalled = [await self._recall(book, name) for name in settings.campaigns]
         self._run("ledger", self.keeper.run())
+
+    async def _recall(self, book: Book, name: str) -> CampaignRecalled:
+        hours = await asyncio.to_thread(book.window, name, self.wall() - KEPT)
+        return CampaignRecalled(at=self.clock.now(), campaign=name, hours=tuple(hours))
 
     def wall(self) -> float:
         """Epoch seconds by the clock on the wall."""
@@ -384,6 +388,7 @@ class App:
         book = self._tier_book(settings)
         if not await book.load():
             return [f"{settings.tiers.csv}: cannot be used"]
+        new = settings.campaigns.keys() - self.settings.campaigns.keys()
         self.settings, self.tiers = settings, book
         self._tier_watch.cancel()
         self._tier_watch = self._run("tiers", book.watch())
@@ -392,8 +397,11 @@ class App:
         await self.hooks.adopt(hook_settings(settings))
         self._know(settings)
         if self.keeper is not None:
-            self.keeper.adopt(ledger_terms(settings))
+            self.keeper.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
+        if self.keeper is not None:
+            for name in new:
+                self.runtime.tell(await self._recall(self.keeper.book, name))
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
 

@@ -69,17 +69,15 @@ class Day:
 
 
 def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
-    """Day by day, those without attempts too. Attempts where an agent was there first can abandon nobody and are not counted
-    as live."""
+    """Day by day, those without attempts too. Answers to an agent who was there first make no rate better: not counted."""
     made: Counter[str] = Counter()
     live: Counter[str] = Counter()
     abandoned: Counter[str] = Counter()
     for one in attempts:
         day = day_of(one["at"], zone)
         made[day] += 1
-        if not one["manual"]:
-            live[day] += one["live"]
-            abandoned[day] += one["abandoned"]
+        live[day] += one["live"]
+        abandoned[day] += one["abandoned"]
     return [
         Day(
             day=day,

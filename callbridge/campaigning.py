@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from callbridge import audit
-from callbridge.adapters.ledger import BadDatabase, Block, Book
+from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical
 from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
-from callbridge.core.numbers import normalise
 from callbridge.settings import Settings
 from callbridge.settings.faults import printable
 
@@ -53,6 +53,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
                 return _unblock(settings, options)
     except (Trouble, BadFile) as wrong:
         print(printable(f"callbridge: {wrong}"), file=sys.stderr)
+    except SQLAlchemyError as wrong:
+        cause = wrong.orig if isinstance(wrong, DBAPIError) else wrong
+        print(printable(f"callbridge: the ledger's database: {' '.join(str(cause).split())}"), file=sys.stderr)
+    except OSError as wrong:
+        print(printable(f"callbridge: {wrong.filename}: {wrong.strerror}"), file=sys.stderr)
     return FAILED
 
 
@@ -74,10 +79,21 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     reader = Reader(
         region=campaign.region or region_of(settings.tiers.country_code or ""), zone=settings.instance.timezone, columns=columns
     )
-    book = book_of(settings)
+    book, result = book_of(settings), Loaded()
+    if options.rejects is not None:
+        options.rejects.touch()  # before anything is entered: it must be possible
+    try:
+        _load_all(settings, book, name, file, reader, result)
+    finally:
+        book.close()
+        _tell(result, options.rejects)
+    return DONE
+
+
+def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Reader, result: Loaded) -> None:
     with Progress(console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(f"loading {name}", total=_lines(file))
-        result = load(
+        load(
             book,
             name,
             file,
@@ -86,10 +102,8 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
             agents=frozenset(settings.agents),
             never=settings.do_not_call,
             progress=lambda rows: shown.update(task, completed=rows),
+            result=result,
         )
-    book.close()
-    _tell(result, options.rejects)
-    return DONE
 
 
 def _lines(path: Path) -> int:
@@ -112,12 +126,13 @@ def _tell(result: Loaded, rejects: Path | None) -> None:
 
 
 def _audit(settings: Settings, options: argparse.Namespace) -> int:
-    name = _known(settings, options.campaign)
-    book = book_of(settings)
+    name, book = str(options.campaign), book_of(settings)
+    if not any(True for _ in book.attempts(name, 0.0, time.time() + 1e6)):
+        _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
     since = 0.0
     found = audit.days(book.attempts(name, since, time.time() + audit.DAYS * 86400.0), zone)
-    cap = settings.campaigns[name].cap
+    cap = settings.campaigns[name].cap if name in settings.campaigns else 0.03
     table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
     for column in (
         "day",
@@ -151,7 +166,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
 
 def _rates(settings: Settings, name: str, codes: dict[str, int], console: Console) -> None:
     """Contact and success: of the talks, those with the right person, and those that came to what it is for."""
-    known = settings.campaigns[name].dispositions
+    known = settings.campaigns[name].dispositions if name in settings.campaigns else {}
     talks = sum(codes.values())
     reached = sum(count for code, count in codes.items() if code in known and known[code].reached)
     good = sum(count for code, count in codes.items() if code in known and known[code].success)
@@ -182,7 +197,7 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _number(settings: Settings, text: str) -> str:
-    number = normalise(text, settings.tiers.country_code or "")
-    if not number.startswith("+"):
-        raise Trouble(f"not a phone number with its country code, such as +442079460000: {text!r:.40}")
+    number = canonical(text, region_of(settings.tiers.country_code or ""))
+    if not number:
+        raise Trouble(f"not a phone number, such as +442079460000: {text!r:.40}")
     return number

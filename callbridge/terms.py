@@ -7,7 +7,7 @@ from callbridge.adapters.ari import AriSettings
 from callbridge.adapters.fallback import FallbackSettings
 from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Role, Token
-from callbridge.adapters.ledger import Terms
+from callbridge.adapters.ledger import Terms, canonical, region_of
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.core.plan import MEMORY, SURVEY
@@ -24,12 +24,13 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
 
 def ledger_terms(settings: Settings) -> dict[str, Terms]:
     """Each campaign's rules, as the ledger needs them."""
-    plan = settings.plan()
+    plan, region = settings.plan(), region_of(settings.tiers.country_code or "")
+    never = plan.do_not_call | {number for each in plan.do_not_call if (number := canonical(each, region))}
     return {
         name: Terms(
             limits=campaign.limits,
             frequency=plan.frequency,
-            never=plan.do_not_call,
+            never=never,
             again={
                 code: one.again_after
                 for code, one in settings.campaigns[name].dispositions.items()

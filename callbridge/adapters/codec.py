@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 
 from callbridge.adapters.privacy import storable
 from callbridge.core.agent import Agent
-from callbridge.core.attempt import Attempt, Campaign
+from callbridge.core.attempt import Attempt, Block, Campaign
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
@@ -28,14 +28,14 @@ from callbridge.core.tally import Tally
 
 SCHEMA = 1
 
-Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt
+Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
 MIGRATIONS: dict[int, Migration] = {}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts")
+TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks")
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "calls": TypeAdapter(Call),
@@ -47,6 +47,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "places": TypeAdapter(Place),
     "campaigns": TypeAdapter(Campaign),
     "attempts": TypeAdapter(Attempt),
+    "blocks": TypeAdapter(Block),
 }
 _OPENING = b"[%d," % SCHEMA
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from callbridge.adapters.codec import TABLES, Row
 from callbridge.core.agent import Agent
-from callbridge.core.attempt import Attempt, Campaign
+from callbridge.core.attempt import Attempt, Block, Campaign
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact
 from callbridge.core.leg import Leg
@@ -100,6 +100,7 @@ class Saved:
     places: list[Place] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -122,6 +123,8 @@ class Saved:
                 self.campaigns.append(row)
             case Attempt():
                 self.attempts.append(row)
+            case Block():
+                self.blocks.append(row)
 
 
 class Store(Protocol):

@@ -18,6 +18,12 @@ ATTEMPT = "attempt"
 such a channel knows for whom it was dialled."""
 
 
+def campaign_of(channel: str, prefix: str) -> str:
+    """For which campaign a channel was dialled; empty when it was not."""
+    begins = f"{prefix}-{ATTEMPT}."
+    return channel.removeprefix(begins).rsplit("-", 2)[0] if channel.startswith(begins) else ""
+
+
 class Running(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
@@ -76,6 +82,7 @@ class Attempt:
     answered_at: float | None = None
     spoken_at: float | None = None
     """The end of the greeting, where it was measured: from there the seconds until an agent speaks are counted."""
+    connected_at: float | None = None
     until: float | None = None
     """When it is given up that an agent comes in time."""
     risk: float = 0.0
@@ -86,12 +93,29 @@ class Attempt:
     outcome: str = ""
     cause: int = 0
     disposition: str = ""
+    call_back_at: float | None = None
+    call_back_by: str = ""
+    """What the agent said: when the customer wants to be called again, and by whom alone."""
+    recorded: bool = False
+    """The ledger has all of this: only then it may be forgotten."""
     deadline: float | None = None
 
     @property
     def live_from(self) -> float | None:
         """From when on the person waits for an agent."""
         return self.answered_at if self.spoken_at is None else self.spoken_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A number on its way to the do-not-call list. ``id``: ``campaign|number``, the campaign empty for all of them."""
+
+    id: str
+    number: str
+    campaign: str
+    reason: str
+    by: str
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

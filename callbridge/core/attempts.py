@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.agent import Work
-from callbridge.core.attempt import OUTCOMES, Attempt, Stage
+from callbridge.core.attempt import OUTCOMES, Attempt, Block, Stage
 from callbridge.core.call import Call
 from callbridge.core.facts import AttemptEnded, OptedOut
 from callbridge.core.numbers import normalise
@@ -45,12 +45,14 @@ def latest(world: World, call: Call, patience: float) -> float:
     return world.now + patience if until is None else min(world.now + patience, until)
 
 
-def answered(world: World, attempt: Attempt, within: float) -> Attempt:
-    """A person is on the line."""
+def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attempt:
+    """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
     floor = world.floors.get(attempt.campaign)
-    if floor is not None and attempt.dialled_at is not None:
-        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=True)
-    return put(world, attempt, stage=Stage.LIVE, answered_at=world.now, until=world.now + within)
+    leg = world.legs.get(call.leg)
+    at = leg.up_at if leg is not None and leg.up_at is not None else world.now
+    if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
+        floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=True)
+    return put(world, attempt, stage=Stage.LIVE, answered_at=at, until=at + within)
 
 
 def connected(world: World, call: Call) -> None:
@@ -63,10 +65,17 @@ def connected(world: World, call: Call) -> None:
     late = plan is not None and not attempt.agent_first and delay > plan.connect_within
     agent = world.agents.get(offer.agent)
     idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
-    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None)
+    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=world.now)
     _count(world, attempt, abandoned=late)
-    world.order(CloseAttempt(attempt=attempt, at=world.now))
+    attempt = record(world, attempt)
     _tell(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
+
+
+def record(world: World, attempt: Attempt, **changes: object) -> Attempt:
+    """Have the ledger write it down, again and again until it says that it has."""
+    attempt = put(world, attempt, recorded=False, deadline=world.now + CLOSE_AGAIN, **changes)
+    world.order(CloseAttempt(attempt=attempt, at=world.now))
+    return attempt
 
 
 def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
@@ -74,21 +83,14 @@ def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     if attempt.stage in (Stage.CLOSING, Stage.TALKED):
         return
     floor = world.floors.get(attempt.campaign)
-    if floor is not None and attempt.stage is Stage.DIALLING and attempt.dialled_at is not None and outcome != "unsent":
-        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=False)
+    learns = floor is not None and attempt.stage is Stage.DIALLING and not attempt.agent_first and outcome != "unsent"
+    if floor is not None and learns and attempt.dialled_at is not None:
+        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=outcome == "abandoned")
     if outcome in ("abandoned", "unknown"):
         _count(world, attempt, abandoned=True)
-    attempt = put(
-        world,
-        attempt,
-        stage=Stage.CLOSING,
-        outcome=outcome,
-        cause=cause or attempt.cause,
-        until=None,
-        deadline=world.now + CLOSE_AGAIN,
-    )
-    world.order(CloseAttempt(attempt=attempt, at=world.now))
-    if outcome != "unsent":
+    told = attempt.dialled_at is not None or outcome != "unsent"
+    attempt = record(world, attempt, stage=Stage.CLOSING, outcome=outcome, cause=cause or attempt.cause, until=None)
+    if told:
         _tell(world, attempt, call=attempt.call)
 
 
@@ -107,14 +109,18 @@ def call_over(world: World, call: Call) -> None:
 def closed(world: World, key: str) -> None:
     """The ledger has it: nothing is left to remember, but for the disposition."""
     attempt = world.attempts.get(key)
-    if attempt is not None and attempt.stage is Stage.CLOSING:
+    if attempt is None:
+        return
+    if attempt.stage is Stage.CLOSING:
         world.attempts.drop(key)
+    elif attempt.stage is Stage.TALKED:
+        put(world, attempt, recorded=True, deadline=None)
+        tidy(world, attempt.agent)
 
 
 def deadline_passed(world: World, attempt: Attempt) -> None:
-    if attempt.stage is Stage.CLOSING:
-        put(world, attempt, deadline=world.now + CLOSE_AGAIN)
-        world.order(CloseAttempt(attempt=attempt, at=world.now))
+    if attempt.stage is Stage.CLOSING or (attempt.stage is Stage.TALKED and not attempt.recorded):
+        record(world, attempt)
     elif attempt.stage is Stage.RESERVING:
         close(world, attempt, "unsent")
     else:
@@ -128,7 +134,22 @@ def tidy(world: World, agent: str) -> None:
         attempt = world.attempts[key]
         if attempt.call in world.calls or (known is not None and known.work is Work.WRAP_UP):
             continue
-        world.attempts.drop(key)
+        if attempt.recorded:
+            world.attempts.drop(key)
+        else:
+            put(world, attempt, stage=Stage.CLOSING)
+
+
+def mend(world: World) -> None:
+    """After a gap: attempts whose call is in no book any more (a row that could not be read) end as what is known of them."""
+    for attempt in world.attempts.values():
+        if attempt.call in world.calls or attempt.stage is Stage.CLOSING:
+            continue
+        if attempt.stage is Stage.TALKED:
+            tidy(world, attempt.agent)
+        elif attempt.dialled_at is not None or not attempt.deadline:
+            lost = "abandoned" if attempt.stage is Stage.LIVE else "unknown"
+            close(world, attempt, lost if attempt.dialled_at is not None else "unsent")
 
 
 def block(world: World, number: str, campaign: str, reason: str, by: str) -> None:
@@ -136,14 +157,22 @@ def block(world: World, number: str, campaign: str, reason: str, by: str) -> Non
     who = normalise(number, world.plan.country_code)
     if not who:
         return
-    world.blocked.add((campaign, who))
+    block = Block(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by, deadline=world.now + CLOSE_AGAIN)
+    world.blocks.put(block.id, block)
     world.order(BlockNumber(number=who, campaign=campaign, reason=reason, by=by))
     world.tell(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
 
 
+def block_again(world: World, block: Block) -> None:
+    """The ledger has not said that it has it."""
+    world.blocks.put(block.id, evolve(block, deadline=world.now + CLOSE_AGAIN))
+    world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
+
+
 def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:
+    """Whoever is called when an agent is there already makes no proof better; who is left alone all the same counts."""
     floor = world.floors.get(attempt.campaign)
-    if floor is not None and not attempt.agent_first:
+    if floor is not None and (abandoned or not attempt.agent_first):
         floor.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+AHEAD_PER_AGENT = 8.0
+BANK, BANK_PER_AGENT = 4.0, 0.2
+"""With a hard guard: abandoned calls that the window must still bear before theta is what it would be without."""
 KEPT = 30 * 86400.0
 """Seconds for which answers are remembered, whatever the window is."""
 
@@ -50,8 +53,8 @@ class Budget:
         self.missed = self.missed * keep + abandoned
 
     def recall(self, hours: Sequence[tuple[float, int, int]]) -> None:
-        """What the window held before: (begin of an hour, answers, abandoned), oldest first."""
-        self.days = [[at, float(answers), float(abandoned)] for at, answers, abandoned in hours] + self.days
+        """What the ledger holds: (begin of an hour, answers, abandoned), oldest first."""
+        self.days = [[at, float(answers), float(abandoned)] for at, answers, abandoned in hours]
         if self.days:
             self._count(self.days[-1][0])
 
@@ -74,10 +77,16 @@ class Budget:
         """Would the window keep its cap if the next one were abandoned?"""
         return self.abandoned + 1 <= self.rules.cap * (self.answers + 1)
 
-    def theta(self) -> float:
-        """The chance that one more dial may have of finding nobody."""
+    def theta(self, agents: int = 0) -> float:
+        """The chance that one more dial may have of finding nobody, on a floor of so many agents: the more there are, the more
+        answers a burst of abandoned calls may take to be made good."""
+        ahead = self.ahead + AHEAD_PER_AGENT * agents
         answers = min(self.answers, 4000.0)
         share = self.rate
-        wanted = (self.rules.aim * (answers + self.ahead) - share * answers) / self.ahead
+        wanted = (self.rules.aim * (answers + ahead) - share * answers) / ahead
         bias = min(3.0, max(0.4, (self.missed + 3.0) / (self.predicted + 3.0)))
-        return min(0.25, max(0.0, wanted / bias))
+        theta = min(0.25, max(0.0, wanted / bias))
+        if self.rules.hard:  # the nearer the guard, the more slowly: reaching it costs far more than keeping away
+            left = self.rules.cap * (self.answers + 1) - self.abandoned - 1.0
+            theta *= min(1.0, max(0.02, left / (BANK + BANK_PER_AGENT * agents)))
+        return theta

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from callbridge.core import callbacks, handing, journey, keys, legs, offers, segments, staff, supervise, surveys, visits
+from callbridge.core import (
+    callbacks,
+    campaigns,
+    handing,
+    journey,
+    keys,
+    legs,
+    offers,
+    segments,
+    staff,
+    supervise,
+    surveys,
+    visits,
+)
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.facts import CallArrived, CallDiverted
@@ -201,6 +214,8 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     """The channel still exists. Alive outside Stasis without our order: somebody took it away."""
     call = world.calls.get(leg.call)
     if leg.hung_at is not None:
+        if event.up:
+            campaigns.answered_too_late(world, leg.id)
         return
     if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
         world.legs.drop(leg.id)

@@ -27,9 +27,9 @@ from callbridge.core.facts import (
 )
 from callbridge.core.floor import Floor
 from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import DisposeLead, FindLeads, ReserveAttempts
+from callbridge.core.orders import FindLeads, ReserveAttempts
 from callbridge.core.pacing import Decision, Pacer, Seen
-from callbridge.core.plan import CAMPAIGN, CampaignPlan, Mode
+from callbridge.core.plan import CAMPAIGN, HARBOUR_CONTEXT, CampaignPlan, Mode
 from callbridge.core.recordings import REFUSED
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -44,6 +44,8 @@ AGENT_WITHIN = 10.0
 """Seconds for which an agent is sought who is to be there before the customer is called."""
 CONNECT_WITHIN = 2.0
 """Of people who answer when their campaign is in no configuration any more."""
+BLOCKED_FOR = 60.0
+"""Seconds for which we remember who went onto the do-not-call list: attempts may have been written down the moment before."""
 ASK_AGAIN = 5.0
 """Seconds until leads are asked for again when there were none."""
 ASK_PATIENCE = 30.0
@@ -75,9 +77,13 @@ def stop_all(world: World, reason: str) -> None:
     """Nobody is dialled any more until somebody starts them again."""
     for row in world.campaigns.values():
         if row.state is Running.RUNNING:
-            world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
-            seq = world.next_seq()
-            world.tell(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
+            _stop(world, row, reason)
+
+
+def _stop(world: World, row: Campaign, reason: str) -> None:
+    world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
+    seq = world.next_seq()
+    world.tell(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
 
 
 def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
@@ -93,9 +99,9 @@ def floor_of(world: World, plan: CampaignPlan) -> Floor:
 
 def adopt(world: World) -> None:
     """A new plan: what was learned stays, the rules are the new ones; leads are asked for anew."""
-    for name in [*world.floors]:
-        if name not in world.plan.campaigns:
-            del world.floors[name]
+    for row in world.campaigns.values():
+        if row.id not in world.plan.campaigns and row.state is not Running.STOPPED:
+            _stop(world, row, "removed")
     for plan in world.plan.campaigns.values():
         floor = floor_of(world, plan)
         floor.pacer.adopt(plan.rules)
@@ -120,11 +126,12 @@ def running(world: World) -> list[CampaignPlan]:
 
 def after_step(world: World) -> None:
     """The pacers learn from what was told, and decide when it is time."""
-    if not world.plan.campaigns:
+    if not world.plan.campaigns and not world.attempts:
         return
-    for fact in world.told():
+    for fact in [*world.told()]:
         match fact:
             case TalkEnded(agent=agent, talked=talked):
+                attempts.tidy(world, agent)
                 for floor in _floors_of(world, agent):
                     floor.pacer.talked(talked)
             case WrapUpEnded(agent=agent, lasted=lasted):
@@ -167,6 +174,8 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
     made: list[tuple[str, int]] = []
     for _ in range(count):
         lead = floor.hopper.popleft()
+        if lead.agent and not _is_free(world, lead.agent):
+            continue  # it is found again when its agent is free
         attempt = Attempt(
             id=world.mint(f"{ATTEMPT}.{plan.name}"),
             campaign=plan.name,
@@ -178,8 +187,14 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
         )
         world.attempts.put(attempt.id, attempt)
         made.append((attempt.id, lead.id))
-    world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
+    if made:
+        world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
     _refill(world, plan, floor)
+
+
+def _is_free(world: World, agent: str) -> bool:
+    known = world.agents.get(agent)
+    return known is not None and eligible(known, world.now)
 
 
 def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decision:
@@ -212,7 +227,7 @@ def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
     dials = [
         world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
         for attempt in _attempts(world, plan.name)
-        if attempt.stage in (Stage.RESERVING, Stage.DIALLING)
+        if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and (plan.agent_first or not attempt.agent_first)
     ]
     return Seen(free - plan.reserve - _waiting(world, mine), talking, wrapping, dials)
 
@@ -225,7 +240,7 @@ def _talks_for(world: World, agent: Agent) -> float:
 
 def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
     """Those at work who serve the campaign's queue; agents whom several campaigns share are dealt out by weight."""
-    shares = [one for one in running(world) if one.name == plan.name or one.queue in world.plan.queues]
+    shares = [one for one in running(world) if one.name == plan.name or _has_work(world, one)]
     dealt = dict.fromkeys((one.name for one in shares), 0.0)
     mine = []
     for key in sorted(world.agents) if len(shares) > 1 else world.agents:
@@ -240,6 +255,12 @@ def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
         if whose.name == plan.name:
             mine.append(agent)
     return mine
+
+
+def _has_work(world: World, plan: CampaignPlan) -> bool:
+    """Are there leads for it now? Whoever has none needs no agents."""
+    floor = floor_of(world, plan)
+    return bool(floor.hopper or floor.ready or world.attempts_of(plan.name))
 
 
 def _waiting(world: World, agents: list[Agent]) -> int:
@@ -270,7 +291,8 @@ def _refill(world: World, plan: CampaignPlan, floor: Floor) -> None:
         return
     floor.asked_at = world.now
     at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
-    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand)))
+    free = frozenset(key for key in world.agents if _is_free(world, key))
+    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), agents=free))
 
 
 def found(world: World, event: LeadsFound) -> None:
@@ -308,7 +330,10 @@ def reserved(world: World, event: AttemptsReserved) -> None:
 
 
 def blocked(world: World, event: NumberBlocked) -> None:
-    world.blocked.add((event.campaign, event.number))
+    """On the list: no attempt is written down from now on; those that were, the moment before, are looked after here."""
+    world.blocks.drop(event.block)
+    world.blocked = {key: until for key, until in world.blocked.items() if until > world.now}
+    world.blocked[event.campaign, event.number] = world.now + BLOCKED_FOR
 
 
 def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
@@ -371,9 +396,13 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
 def answered(world: World, call: Call) -> None:
     """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
     attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
-    if attempt is None or attempt.stage is not Stage.DIALLING:
+    if attempt is None:  # a fault of ours took it: at least the message, and goodbye
+        call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
+        visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, "fault")
         return
-    attempts.answered(world, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
+    if attempt.stage is not Stage.DIALLING:
+        return
+    attempts.answered(world, call, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
     call = evolve(call, attempt="abandoned")  # unless they talk
     if call.offer is not None:
         world.calls.put(call.id, call)
@@ -418,7 +447,7 @@ def out_of_time(world: World, call: Call) -> None:
 def disposed(world: World, event: LeadDisposed) -> str:
     """A code for the talk that the agent has, or had just now. Gives why not; empty: it is being written down."""
     talks = [world.attempts[key] for key in world.talks_of(event.agent)]
-    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None)
+    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _in_hand(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
         return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
@@ -429,19 +458,8 @@ def disposed(world: World, event: LeadDisposed) -> str:
     if code is None:
         known = ", ".join(plan.dispositions) or "none"
         return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
-    attempts.put(world, attempt, disposition=code.code)
-    world.order(
-        DisposeLead(
-            attempt=attempt.id,
-            campaign=plan.name,
-            lead=attempt.lead.id,
-            number=attempt.lead.number,
-            code=code.code,
-            agent=event.agent,
-            call_back_at=event.call_back_at,
-            own=event.own,
-        )
-    )
+    own = event.agent if event.own else ""
+    attempts.record(world, attempt, disposition=code.code, call_back_at=event.call_back_at, call_back_by=own)
     world.tell(
         LeadDispositioned(
             seq=world.next_seq(),
@@ -458,6 +476,14 @@ def disposed(world: World, event: LeadDisposed) -> str:
     if code.block:
         attempts.block(world, attempt.lead.number, "", code.code, event.by or event.agent)
     return ""
+
+
+def _in_hand(world: World, agent: str) -> Attempt | None:
+    """The attempt whose call was handed on to this agent."""
+    known = world.agents.get(agent)
+    call = world.calls.get(known.call) if known is not None else None
+    attempt = attempts.of(world, call) if call is not None and call.segment is not None else None
+    return attempt if attempt is not None and attempt.stage is Stage.TALKED else None
 
 
 def _not_disposed(world: World, event: LeadDisposed, reason: str, *, unknown: bool = False) -> str:

@@ -45,6 +45,7 @@ class Past:
     at: float
     campaign: str
     outcome: str
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,10 @@ def verdict(
     if blocked_until is not None and blocked_until > wall:
         return Verdict("do_not_call", blocked_until)
     own = [one for one in past if one.campaign == campaign]
-    if len(own) >= limits.most:
+    if sum(one.outcome != "answered" for one in own) >= limits.most:
         return Verdict("attempts", NEVER)
+    if any(not one.outcome for one in past):
+        return Verdict("under_way", wall + 60.0)
     waits = [
         *_after_outcomes(own, limits, wall),
         *_after_abandoned(past, limits, wall),
@@ -90,14 +93,15 @@ def _after_outcomes(own: Collection[Past], limits: Limits, wall: float) -> list[
     last = max(own, key=lambda one: one.at, default=None)
     if last is None:
         return []
-    if not last.outcome:
-        return [Verdict("under_way", wall + 60.0)]
+    if last.outcome == "answered":
+        return []  # the agent has said when to call again, else the lead would be done
     delay = limits.retry.get(last.outcome, NEVER)
     return [Verdict("retry", last.at + delay)] if last.at + delay > wall else []
 
 
 def _after_abandoned(past: Collection[Past], limits: Limits, wall: float) -> list[Verdict]:
-    until = max((one.at + limits.after_abandoned for one in past if one.outcome in ("abandoned", "unknown")), default=0.0)
+    alone = [one.at if one.ended_at is None else one.ended_at for one in past if one.outcome in ("abandoned", "unknown")]
+    until = max(alone, default=float("-inf")) + limits.after_abandoned
     return [Verdict("after_abandoned", until)] if until > wall else []
 
 
@@ -123,6 +127,11 @@ def _closed(calendar: Calendar | None, zones: Sequence[str], wall: float) -> lis
         elif opens > wall:
             found.append(Verdict("hours", opens))
     return found
+
+
+def is_open(limits: Limits, zones: Sequence[str], wall: float) -> bool:
+    """Is it a time at which the person may be called, wherever that is?"""
+    return not _closed(limits.calendar, zones, wall)
 
 
 def _zones(names: Sequence[str], own: ZoneInfo | None) -> list[ZoneInfo]:

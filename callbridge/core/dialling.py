@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from callbridge.core import attempts, legs, promises
-from callbridge.core.attempt import Lead, Stage
+from callbridge.core.attempt import Lead, Running, Stage
 from callbridge.core.call import Call, Move, after
+from callbridge.core.dial_rules import is_open
 from callbridge.core.facts import AttemptMade
 from callbridge.core.leg import Role
 from callbridge.core.numbers import spellings
@@ -55,7 +56,11 @@ def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name
 
 def _dial_lead(world: World, call: Call) -> bool:
     plan, attempt = world.plan.campaigns.get(call.campaign), attempts.of(world, call)
-    if plan is None or attempt is None or held_back(world) or is_blocked(world, call.campaign, attempt.lead):
+    row = world.campaigns.get(call.campaign)
+    if plan is None or attempt is None or row is None or row.state is not Running.RUNNING or held_back(world):
+        return False
+    wall = world.now + world.wall_offset
+    if is_blocked(world, call.campaign, attempt.lead) or not is_open(plan.limits, attempt.lead.zones, wall):
         return False
     attempts.put(world, attempt, stage=Stage.DIALLING, dialled_at=world.now, until=None)
     legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
@@ -91,4 +96,6 @@ def is_blocked(world: World, campaign: str, lead: Lead) -> bool:
     numbers = spellings(lead.number)
     if not world.plan.do_not_call.isdisjoint(numbers):
         return True
-    return any((scope, number) in world.blocked for scope in ("", campaign) for number in numbers)
+    scopes = [(scope, number) for scope in ("", campaign) for number in numbers]
+    pending = any(f"{scope}|{number}" in world.blocks for scope, number in scopes)
+    return pending or any(world.blocked.get(scope, 0.0) > world.now for scope in scopes)

@@ -384,6 +384,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             attempt = world.attempts.get(event.id)
             if attempt is not None:
                 attempts.deadline_passed(world, attempt)
+        case "block":
+            block = world.blocks.get(event.id)
+            if block is not None:
+                attempts.block_again(world, block)
         case "campaign":
             if event.id in world.floors:
                 world.floors[event.id].wakes_at = None  # what is due is decided at the end of every step

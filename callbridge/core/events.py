@@ -341,10 +341,11 @@ class AttemptClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberBlocked(Event):
-    """A number is on the do-not-call list from now on, whoever put it there."""
+    """A number is on the do-not-call list from now on, whoever put it there. ``block``: our own word that it answers."""
 
     number: str
     campaign: str
+    block: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -441,7 +442,8 @@ class PbxLost(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
-    ``hearing``, ``promise``, ``place``, ``attempt``, ``campaign``) and id of its owner."""
+    ``hearing``, ``promise``, ``place``, ``attempt``, ``block``,
+    ``campaign``) and id of its owner."""
 
     kind: str
     id: str

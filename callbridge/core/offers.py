@@ -25,6 +25,8 @@ from callbridge.core.world import World
 SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
 """Seconds within which both legs must be in the bridge."""
+LIVE_JOIN_CHECK = 2.0
+"""The same for people whom a campaign has called: they are in silence meanwhile."""
 BEEP_CHECK = 3.0
 """Seconds within which a nailed-up agent's beep must be over."""
 CONFIRM_WITHIN = 15.0
@@ -261,9 +263,10 @@ def join(world: World, call: Call) -> None:
         world.order(StopRinging(leg=offer.leg))
     bridge = world.mint("bridge")
     call = hearing.hush(world, call)
+    within = LIVE_JOIN_CHECK if attempts.is_live(world, call) else JOIN_CHECK
     world.calls.put(
         call.id,
-        evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + JOIN_CHECK),
+        evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + within),
     )
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id))
 

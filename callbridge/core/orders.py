@@ -215,6 +215,8 @@ class FindLeads(_OfLedger):
     campaign: str
     count: int
     known: frozenset[int] = frozenset()
+    agents: frozenset[str] = frozenset()
+    """Who is free: leads that are for one agent alone are found when it is one of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,30 +230,15 @@ class ReserveAttempts(_OfLedger):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseAttempt(_OfLedger):
-    """What became of an attempt: AttemptClosed comes back. ``unsent`` takes it back. Times are None where there was none."""
+    """What became of an attempt, and what the agent said of it: AttemptClosed comes back. ``unsent`` takes it back."""
 
     attempt: Attempt
     at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisposeLead(_OfLedger):
-    """What the agent says of the talk."""
-
-    attempt: str
-    campaign: str
-    lead: int
-    number: str
-    code: str
-    agent: str
-    call_back_at: float | None = None
-    own: bool = False
-    """The agent alone is to call back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BlockNumber(_OfLedger):
-    """On the do-not-call list, at once: of one campaign, or of all (``campaign`` empty)."""
+    """On the do-not-call list, at once: of one campaign, or of all (``campaign`` empty). NumberBlocked comes back."""
 
     number: str
     campaign: str
@@ -259,7 +246,7 @@ class BlockNumber(_OfLedger):
     by: str
 
 
-OfLedger = FindLeads | ReserveAttempts | CloseAttempt | DisposeLead | BlockNumber
+OfLedger = FindLeads | ReserveAttempts | CloseAttempt | BlockNumber
 Order = (
     Subscribe
     | Answer

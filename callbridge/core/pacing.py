@@ -106,7 +106,7 @@ class Pacer:
         progressive = max(0, seen.free - len(seen.dials))
         if self.rules.hard and not self.budget.bears_one_more():
             return Decision(progressive, "progressive")
-        theta = self.budget.theta()
+        theta = self.budget.theta(agents)
         fresh, weights = self._fresh, self._weights
         whole = fresh[-1]
         if whole <= 0.0:

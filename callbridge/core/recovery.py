@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core import (
+    attempts,
     callbacks,
     calls,
     campaigns,
@@ -20,6 +21,7 @@ from callbridge.core import (
     visits,
 )
 from callbridge.core.agent import Agent, Intent, Work
+from callbridge.core.attempt import campaign_of
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
 from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantined
@@ -45,7 +47,7 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
         if pbx_of(leg.id) != pbx:
             continue
         if leg.id in seen:
-            _still_there(world, leg, seen[leg.id], inside.get(leg.id))
+            _still_there(world, leg, seen[leg.id], inside.get(leg.id), min(event.last_heard_at, event.requested_at))
         elif leg.heard_at <= event.requested_at:
             _missing(world, leg, event)
     ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
@@ -56,6 +58,7 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for promise in world.promises.values():
         if promise.call and promise.call not in world.calls and promise.pbx == pbx:
             promises.lost(world, promise)
+    attempts.mend(world)
     for agent in world.agents.values():
         if agent.held and agent.held not in world.calls:
             staff.change(world, agent, held="")
@@ -76,8 +79,11 @@ def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
     world.tell(DifferenceFound(seq=world.next_seq(), at=world.now, pbx=pbx, kind=kind, leg=leg))
 
 
-def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None) -> None:
+def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, heard_at: float) -> None:
     up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
+    if leg.up_at is None and seen.up and leg.role is Role.CUSTOMER:
+        campaigns.answered_too_late(world, leg.id)
+        up_at = max(leg.heard_at, heard_at)  # since when, nobody heard: the longest time that it may be
     world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None:
@@ -168,7 +174,11 @@ def _found(world: World, seen: SeenLeg, pbx: str) -> None:
     """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
     if channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
-        world.order(HangUp(leg=seen.leg))
+        campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
+        if campaign and seen.up:  # somebody who has answered a campaign's call, of which we know nothing any more
+            world.order(LeaveToDialplan(leg=seen.leg, context=HARBOUR_CONTEXT, extension=campaign))
+        else:
+            world.order(HangUp(leg=seen.leg))
     elif seen.feature:
         _differs(world, pbx, "feature_leftover", seen.leg)
         legs.open_leg(world, seen.leg, Role.FEATURE)
@@ -227,7 +237,15 @@ def faulted(world: World, event: EntityFaulted) -> None:
         case "place":
             world.places.drop(event.id)
         case "attempt":
-            world.attempts.drop(event.id)
+            attempt = world.attempts.get(event.id)
+            call = world.calls.get(attempt.call) if attempt is not None else None
+            if call is not None:
+                _give_up_call(world, call)
+            attempt = world.attempts.get(event.id)
+            if attempt is not None:
+                attempts.close(world, attempt, "unknown" if attempt.dialled_at is not None else "unsent")
+        case "block":
+            world.blocks.drop(event.id)
         case "campaign":
             campaigns.stop_all(world, "fault")
         case _:

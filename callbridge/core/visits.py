@@ -59,6 +59,10 @@ def wait(world: World, call: Call) -> Call:
     visit = call.visit
     assert visit is not None, "only a call in a queue can wait"
     ladder = world.matcher.ladder(visit.queue, call.tier)
+    if ladder is None and call.leg not in world.legs:  # nobody was called yet
+        world.overtaken.append((call.id, ""))
+        world.calls.put(call.id, call)
+        return call
     if ladder is None:
         call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
         return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
@@ -70,7 +74,7 @@ def wait(world: World, call: Call) -> Call:
     if key in queue.keys and not call.placed:
         return _by_key(world, call, key, queue.keys[key])
     preferred = bool(visit.prefers)
-    if preferred and not _worth_waiting_for(world, call, visit):
+    if preferred and not call.campaign and not _worth_waiting_for(world, call, visit):
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
     since = visit.began_at if visit.steps_from is None else visit.steps_from
     window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)

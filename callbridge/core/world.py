@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.agent import Agent, Intent, eligible
-from callbridge.core.attempt import Attempt, Campaign, Stage
+from callbridge.core.attempt import Attempt, Block, Campaign, Stage
 from callbridge.core.call import Call, Phase, Visit
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
@@ -147,8 +147,10 @@ class World:
         self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
         self.floors: dict[str, Floor] = {}
         """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
-        self.blocked: set[tuple[str, str]] = set()
-        """(campaign or "", number) put on the do-not-call list since the start; the ledger has them all."""
+        self.blocks: Table[Block] = Table("blocks", self._journal, self._block_changed)
+        """On their way to the do-not-call list."""
+        self.blocked: dict[tuple[str, str], float] = {}
+        """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
@@ -340,6 +342,8 @@ class World:
             row = self.places.get(key)
         elif kind == "attempt":
             row = self.attempts.get(key)
+        elif kind == "block":
+            row = self.blocks.get(key)
         elif kind == "campaign":
             floor = self.floors.get(key)
             return floor.wakes_at if floor is not None else None
@@ -430,6 +434,9 @@ class World:
         if row is not None and row.campaign in self.floors:
             self.floors[row.campaign].changed = True
 
+    def _block_changed(self, key: str, old: Block | None, new: Block | None) -> None:
+        self._arm("block", key, old, new)
+
     def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
         self._arm("place", key, old, new)
 
@@ -482,6 +489,7 @@ class World:
             "places": self.places,
             "campaigns": self.campaigns,
             "attempts": self.attempts,
+            "blocks": self.blocks,
         }
 
     def restore(
@@ -495,6 +503,7 @@ class World:
         places: Iterable[Place] = (),
         campaigns: Iterable[Campaign] = (),
         attempts: Iterable[Attempt] = (),
+        blocks: Iterable[Block] = (),
     ) -> None:
         """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
         for leg in legs:
@@ -515,6 +524,8 @@ class World:
             self.campaigns.put(campaign.id, campaign)
         for attempt in attempts:
             self.attempts.put(attempt.id, attempt)
+        for block in blocks:
+            self.blocks.put(block.id, block)
         self._journal.clear()
 
     def put_leg(self, leg: Leg, **changes: object) -> Leg:

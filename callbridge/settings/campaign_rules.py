@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from callbridge.adapters.ledger import BadDatabase, Book
 from callbridge.core.plan import Connect, First, Mode
 from callbridge.core.skills import profile
 from callbridge.settings import models
@@ -34,6 +35,11 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if settings.campaigns and settings.ledger is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
+    if settings.ledger is not None:
+        try:
+            Book(settings.ledger.database.get_secret_value()).close()
+        except BadDatabase as wrong:
+            yield document.at(("ledger", "database"), str(wrong))
     if settings.campaigns and settings.tiers.country_code is None:
         problem = "campaigns need tiers.country_code: else who complains with a national number could not be told from a lead"
         yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")

@@ -131,7 +131,7 @@ def test_a_file_without_numbers_is_refused_whole(book: Book, tmp_path: Path, tex
 
 
 def test_a_file_in_another_encoding_is_refused_in_one_line(book: Book, tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="cannot be read"):
+    with pytest.raises(BadFile, match="line 2 is not UTF-8"):
         loaded(book, write(tmp_path, "number,name\n02079460001,Jürgen\n", "latin-1"))
     assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
 

@@ -20,9 +20,9 @@ from callbridge.adapters.ledger.tables import SCHEMA
 from callbridge.adapters.tasks import end
 from callbridge.core.attempt import Attempt, Lead, Stage
 from callbridge.core.dial_rules import DAY, Frequency, Limits
-from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound
+from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
 from callbridge.core.hours import Calendar
-from callbridge.core.orders import BlockNumber, CloseAttempt, DisposeLead, FindLeads, OfLedger, ReserveAttempts
+from callbridge.core.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 
 T0 = 1_000_000.0
 TERMS = Terms(Limits(retry={"busy": 600.0, "no_answer": 3600.0}), Frequency(per_day=50, gap=0.0), again={"later": 900.0})
@@ -77,7 +77,9 @@ def test_a_reservation_is_made_once_and_taken_back_whole(book: Book) -> None:
     book.record(attempt("a1", outcome="unsent"), TERMS, T0)
     assert state(book) == ("ready", "", 0)
     assert book.outcomes("spring", 0.0) == {}
-    assert book.reserve("spring", TERMS, [("a4", 1)], T0)[0] == ("a4",)
+    assert book.reserve("spring", TERMS, [("a4", 1)], T0)[0] == ()
+    assert book.reserve("spring", TERMS, [("a4", 1)], T0 + 10)[0] == ("a4",)
+    assert book.reserve("spring", TERMS, [("a4", 1)], T0 + 10)[0] == ("a4",), "asked twice, as after an answer that was lost"
 
 
 def test_an_outcome_is_written_once_however_often_it_is_told(book: Book) -> None:
@@ -113,8 +115,8 @@ def test_a_late_agent_counts_as_abandoned_and_an_agent_who_was_first_never(book:
     for name, lead, more in (("a1", 1, {}), ("a2", 2, {"agent_first": True}), ("a3", 3, {})):
         book.record(attempt(name, lead, "answered", answered_at=T0, **more), TERMS, T0 + (1.9 if name == "a3" else 2.5))
     counted = {row["id"]: (row["live"], row["abandoned"]) for row in book.attempts("spring", 0.0, 1e12)}
-    assert counted == {"a1": (1, 1), "a2": (1, 0), "a3": (1, 0)}
-    assert book.window("spring", 0.0) == [(T0 // 3600 * 3600, 3, 1)]
+    assert counted == {"a1": (1, 1), "a2": (0, 0), "a3": (1, 0)}
+    assert book.window("spring", 0.0) == [(T0 // 3600 * 3600, 2, 1)]
 
 
 def test_what_nobody_knows_any_more_is_unknown_and_counts(book: Book) -> None:
@@ -131,9 +133,13 @@ def test_a_disposition_ends_a_lead_or_calls_back(book: Book) -> None:
     for name, lead in (("a1", 1), ("a2", 2), ("a3", 3)):
         book.reserve("spring", TERMS, [(name, lead)], T0)
         book.record(attempt(name, lead, "answered", answered_at=T0), TERMS, T0)
-    book.dispose("a1", 1, "sold", again_after=None, call_back_at=None, agent="", wall=T0)
-    book.dispose("a2", 2, "later", again_after=900.0, call_back_at=None, agent="", wall=T0)
-    book.dispose("a3", 3, "date", again_after=None, call_back_at=T0 + 50, agent="amy", wall=T0)
+    said: list[tuple[str, int, dict[str, Any]]] = [
+        ("a1", 1, {"disposition": "sold"}),
+        ("a2", 2, {"disposition": "later"}),
+        ("a3", 3, {"disposition": "date", "call_back_at": T0 + 50, "call_back_by": "amy"}),
+    ]
+    for name, lead, more in said * 2:
+        book.record(attempt(name, lead, "answered", answered_at=T0, connected_at=T0, **more), TERMS, T0)
     assert book.dispositions("spring", 0.0) == {"sold": 1, "later": 1, "date": 1}
     rows = [book.lead("spring", number(index)) or {} for index in range(3)]
     assert [(row["state"], row["due_at"], row["agent"]) for row in rows] == [
@@ -238,10 +244,10 @@ async def test_orders_are_carried_out_one_after_the_other_and_answered(book: Boo
         FindLeads(campaign="spring", count=2),
         ReserveAttempts(campaign="spring", attempts=(("a1", 1),)),
         CloseAttempt(attempt=attempt("a1", outcome="answered", answered_at=T0), at=T0 + 1),
-        DisposeLead(attempt="a1", campaign="spring", lead=1, number=number(0), code="later", agent="amy"),
+        CloseAttempt(attempt=attempt("a1", outcome="answered", answered_at=T0, disposition="later"), at=T0 + 9),
         BlockNumber(number=number(2), campaign="", reason="asked", by="amy"),
     )
-    assert [type(event) for event in told] == [LeadsFound, AttemptsReserved, AttemptClosed]
+    assert [type(event) for event in told] == [LeadsFound, AttemptsReserved, AttemptClosed, AttemptClosed, NumberBlocked]
     assert book.dispositions("spring", 0.0) == {"later": 1}
     assert state(book)[0] == "ready"
     assert book.blocks([number(2)], "spring", T0) == {number(2)}
@@ -272,6 +278,7 @@ ZONES = ("Europe/London", "Asia/Tokyo", "America/New_York")
 WEEK = (((8 * 60, 20 * 60),),) * 6 + ((),)
 CALENDAR = Calendar("day", ZoneInfo("UTC"), WEEK)
 RETRY = {"busy": 600.0, "no_answer": 7200.0, "abandoned": 60.0, "unknown": 60.0}
+WAITS = RETRY | {"final": float("inf")}
 CAMPAIGNS = {
     "spring": Terms(Limits(CALENDAR, per_day=2, most=4, retry=RETRY), Frequency(2, 900.0)),
     "summer": Terms(Limits(CALENDAR, per_day=1, most=9, retry=RETRY), Frequency(2, 900.0)),
@@ -343,7 +350,7 @@ class Dialling(RuleBasedStateMachine):
         if own:
             at, name = max(own)
             assert name in self.outcome, "one attempt at a time"
-            assert self.wall - at >= RETRY[self.outcome[name]]
+            assert self.wall - at >= WAITS[self.outcome[name]]
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), outcome=st.sampled_from([*RETRY, "answered", "invalid", "unsent"]))
@@ -359,7 +366,6 @@ class Dialling(RuleBasedStateMachine):
             self.outcome[name] = outcome
             if outcome in ("answered", "invalid"):
                 self.outcome[name] = "final"
-                RETRY["final"] = float("inf")
 
     @rule()
     def restart(self) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from callbridge.core.agent import Agent, State, Work, eligible, published
-from callbridge.core.attempt import Attempt, Stage
+from callbridge.core.attempt import Attempt, Block, Stage
 from callbridge.core.call import Call, Phase
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.facts import (
@@ -79,8 +79,13 @@ def check_indexes(world: World) -> None:
     assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
     assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is Role.FEATURE}, "a dialogue has its leg"
 
-    rows: list[Call | Leg | Agent | Dialogue | Promise | Place | Attempt] = [*calls, *legs, *agents, *world.dialogues.values()]
-    rows += [*promises, *world.places.values(), *world.attempts.values()]
+    rows: list[Call | Leg | Agent | Dialogue | Promise | Place | Attempt | Block] = [
+        *calls,
+        *legs,
+        *agents,
+        *world.dialogues.values(),
+    ]
+    rows += [*promises, *world.places.values(), *world.attempts.values(), *world.blocks.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.hearing.at for call in calls if call.hearing is not None and call.hearing.at is not None]
     deadlines += [floor.wakes_at for floor in world.floors.values() if floor.wakes_at is not None]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.adapters.ledger import Block, Terms
+from callbridge.core import attempts
 from callbridge.core.agent import Work
 from callbridge.core.attempt import Running, Stage
 from callbridge.core.budget import Rules
@@ -22,10 +23,13 @@ from callbridge.core.events import (
     CampaignAsked,
     CampaignRecalled,
     ClockMoved,
+    EntityFaulted,
     LeadDisposed,
     LegAnswered,
     NumberBlocked,
+    PbxSnapshot,
     PlanChanged,
+    SeenLeg,
     StoreChanged,
 )
 from callbridge.core.facts import (
@@ -42,10 +46,11 @@ from callbridge.core.facts import (
 )
 from callbridge.core.flow import DoNotCall, Flow, Goodbye, Menu
 from callbridge.core.hours import Calendar
-from callbridge.core.orders import CloseAttempt, HangUp, Play, ReserveAttempts, Ring
-from callbridge.core.plan import CAMPAIGN, CampaignPlan, Connect, Disposition, Mode, Plan, ToQueue
+from callbridge.core.ids import leg_id
+from callbridge.core.orders import BlockNumber, CloseAttempt, HangUp, LeaveToDialplan, Play, ReserveAttempts, Ring
+from callbridge.core.plan import CAMPAIGN, HARBOUR_CONTEXT, CampaignPlan, Connect, Disposition, Mode, Plan, ToQueue
 from tests.core.flows import flow
-from tests.core.story import START, Story, agent, plan, queue
+from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
 
 RETRY = {"busy": 600.0, "no_answer": 3600.0, "congestion": 60.0, "abandoned": 600.0, "unknown": 600.0}
@@ -484,12 +489,20 @@ def test_a_callback_at_a_time_makes_the_lead_ready_then() -> None:
     toy = talked()
     dispose(toy, "later", call_back_at=START + 5000.0, own=True)
     assert (lead(toy)["state"], lead(toy)["due_at"], lead(toy)["agent"]) == ("ready", START + 5000.0, "amy")
+    toy.run(START + 5100.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy", "amy"]
 
 
 def test_a_disposition_may_dial_again_and_may_block() -> None:
     toy = talked()
     dispose(toy, "later")
-    assert lead(toy)["due_at"] == pytest.approx(toy.story.now + 7200.0, abs=1.0)
+    assert lead(toy)["due_at"] == pytest.approx(START + 7200.0, abs=10.0)
+    toy.run(START + 7300.0)
+    assert len(rings(toy)) == 2, "and it is"
+
+
+def test_a_disposition_may_block() -> None:
+    toy = talked()
     dispose(toy, "never")
     assert toy.story.all_told(OptedOut)[0].number == number(0)
 
@@ -572,3 +585,172 @@ def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:
     toy.run(START + 40.0)
     assert outcomes(toy) == ["answered"]
     assert len(rings(toy)) == 1
+
+
+# -- after gaps, deaths and faults ------------------------------------------------------------------------------------
+
+
+def test_a_talk_that_the_ledger_has_not_written_down_is_not_forgotten() -> None:
+    toy = begin(house())
+    toy.run(START + 4.0)
+    toy.ledger.silent = True
+    toy.run(START + 7.0)
+    toy.hangs_up(rings(toy)[0].leg)
+    toy.run(START + 60.0)
+    (attempt,) = toy.story.world.attempts.values()
+    assert (attempt.stage, attempt.outcome) == (Stage.CLOSING, "answered")
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 61.0)
+    assert toy.ledger.book.outcomes("spring", START) == {"answered": 1}
+    assert toy.ledger.book.window("spring", 0.0)[0][2] == 0, "however late it was written down, the agent came in time"
+    assert toy.story.world.attempts.values() == []
+
+
+def test_an_opt_out_that_the_ledger_has_not_written_down_is_told_again() -> None:
+    toy = two_at_once()
+    toy.run(START + 7.6)
+    toy.ledger.silent = True
+    waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
+    toy.presses(waiting, "9")
+    toy.run(START + 50.0)
+    assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) >= 2
+    assert len(toy.story.world.blocks) == 1
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 51.0)
+    assert len(toy.story.world.blocks) == 0
+
+
+@pytest.mark.parametrize(("until", "outcome"), [(2.0, "unknown"), (5.6, "abandoned")])
+def test_an_attempt_whose_call_is_lost_ends_all_the_same(until: float, outcome: str) -> None:
+    toy = begin(house(), amy=NEVER)
+    toy.run(START + until)
+    world = toy.story.world
+    (attempt,) = world.attempts.values()
+    world.calls.drop(attempt.call)
+    attempts.mend(world)
+    assert world.attempts[attempt.id].outcome == outcome
+
+
+def test_somebody_who_answered_while_nobody_listened_hears_the_message() -> None:
+    toy = begin(house())
+    toy.run(START + 2.0)
+    toy.cut()
+    toy.run(START + 15.0)
+    toy.reconnect(START + 2.0)
+    toy.run(START + 20.0)
+    assert outcomes(toy) == ["abandoned"]
+    assert any(isinstance(order, Play) and order.media == "sound:harbour" for order in toy.obeyed)
+
+
+def test_an_answered_channel_of_a_campaign_that_nobody_knows_goes_to_the_message_of_the_dialplan() -> None:
+    story = Story(house())
+    legs = (leg_id(PBX, f"cb-attempt.my-spring-x1-{n}") for n in (1, 2))
+    up, ringing = (SeenLeg(leg=leg, name="PJSIP/t-1", up=leg.endswith("1"), created_at=START) for leg in legs)
+    story.happens(PbxSnapshot(at=START, pbx=PBX, requested_at=START, last_heard_at=START, legs=(up, ringing), bridges=()))
+    assert LeaveToDialplan(leg=up.leg, context=HARBOUR_CONTEXT, extension="my-spring") in story.orders
+    assert HangUp(leg=ringing.leg) in story.orders
+
+
+def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
+    toy = begin(house(spring(agent_first=True)), amy=NEVER)
+    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
+    toy.run(START + 0.5)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.run(START + 2.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
+    gone = replace(toy.story.world.plan, queues={}, entries={}, campaigns={})
+    toy.tell(PlanChanged(at=toy.story.now, plan=gone))
+    toy.run(START + 60.0)
+    assert toy.story.world.calls.values() == []
+    assert toy.story.world.attempts.values() == []
+    assert lead(toy)["state"] == "ready"
+
+
+def test_a_lead_for_one_agent_is_for_nobody_else() -> None:
+    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    toy = begin(house(agents=who), leads=0)
+    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.tell(AgentAsked(at=START, agent="bob", ask=Ask.NOT_READY))
+    toy.run(START + 60.0)
+    assert rings(toy) == []
+    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.READY))
+    toy.run(START + 80.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
+
+
+def test_a_stop_stops_those_who_are_not_dialled_yet() -> None:
+    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=3.0)
+    toy.run(START + 2.0)
+    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.STOPPED))
+    toy.run(START + 30.0)
+    assert rings(toy) == []
+    assert toy.story.world.attempts.values() == []
+
+
+def test_a_number_that_may_be_called_again_is() -> None:
+    toy = begin(house(), start=False)
+    toy.tell(NumberBlocked(at=START, number=number(0), campaign=""))
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 50.0)
+    assert rings(toy) == []
+    assert len([order for order in toy.obeyed if isinstance(order, ReserveAttempts)]) < 8
+    toy.run(START + 80.0)
+    assert len(rings(toy)) == 1
+
+
+def test_a_fault_about_an_attempt_ends_it_and_nobody_is_left_in_silence() -> None:
+    toy = begin(house())
+    toy.run(START + 2.0)
+    (attempt,) = toy.story.world.attempts.values()
+    toy.tell(EntityFaulted(at=toy.story.now, kind="attempt", id=attempt.id))
+    toy.run(START + 30.0)
+    assert outcomes(toy) == ["unknown"]
+    assert toy.channels == {}
+    assert toy.ledger.book.outcomes("spring", START) == {"unknown": 1}
+
+
+def test_a_fault_of_pacing_stops_the_campaigns_and_nothing_else() -> None:
+    toy = begin(house(), leads=3)
+    toy.tell(EntityFaulted(at=toy.story.now, kind="campaign", id=""))
+    assert toy.story.all_told(CampaignChanged)[-1].reason == "fault"
+    toy.run(START + 20.0)
+    assert rings(toy) == []
+
+
+def test_a_campaign_without_leads_keeps_no_agents() -> None:
+    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(4)}
+    nobody = dict.fromkeys(range(10), NEVER)
+    toy = begin(house(spring(), replace(spring(), name="summer"), agents=who), leads=10, people=nobody, start=False)
+    with toy.ledger.book._engine.begin() as link:
+        link.exec_driver_sql("DELETE FROM leads WHERE campaign = 'summer'")
+    for name in ("spring", "summer"):
+        toy.tell(CampaignAsked(at=START, campaign=name, to=Running.RUNNING))
+    toy.run(START + 8.0)
+    assert len(rings(toy)) == 4
+
+
+@pytest.mark.parametrize("after", [0.1, 0.257, 0.27, 1.0, 5.2, 5.3, 5.5, 6.4, 7.3, 7.6, 9.0, 12.0])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_death_at_any_moment_loses_nobody_and_dials_nobody_twice(after: float, silent: bool) -> None:
+    """Two people at once for one agent, so that all stages are passed; with ``silent`` the ledger is away meanwhile."""
+    toy = two_at_once()
+    toy.run(START + after)
+    toy.ledger.silent = silent
+    toy.run(START + after + 0.05)
+    toy.restart()
+    toy.run(START + after + 5.0)
+    if silent:
+        toy.ledger.speak(toy.soon)
+    toy.run(START + 45.0)
+    for leg in [ring.leg for ring in rings(toy)]:
+        toy.hangs_up(leg)
+    toy.run(START + 120.0)
+    dialled_numbers = [ring.phone for ring in rings(toy)]
+    assert len(dialled_numbers) == len(set(dialled_numbers)) == 2, "each once"
+    recorded = toy.ledger.book.outcomes("spring", START)
+    assert sum(recorded.values()) == 2
+    assert set(recorded) <= {"answered", "abandoned", "unknown"}
+    assert toy.story.world.attempts.values() == []
+    assert toy.channels == {}
+    ready = toy.ledger.book.count("spring")
+    assert "dialling" not in ready

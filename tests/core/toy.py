@@ -41,7 +41,6 @@ from callbridge.core.orders import (
     BlockNumber,
     Bridge,
     CloseAttempt,
-    DisposeLead,
     DropBridge,
     FindLeads,
     HangUp,
@@ -249,7 +248,7 @@ class Toy:
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))
-            case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+            case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 self.ledger.obey(order, self.soon)
             case _ if order.leg not in self.channels:
                 self._refuse(order, 404)
@@ -331,8 +330,9 @@ class Toy:
         self.tell(PbxLost(at=self.story.now, pbx=PBX))
         self.deaf = True
 
-    def reconnect(self) -> None:
-        """A new socket and a listing of all there is. What went out to the old one is lost."""
+    def reconnect(self, heard_at: float | None = None) -> None:
+        """A new socket and a listing of all there is. What went out to the old one is lost. ``heard_at``: until when the old one
+        was good; a second ago."""
         self.deaf = False
         bridges: dict[str, list[LegId]] = {}
         for channel in self.channels.values():
@@ -344,7 +344,16 @@ class Toy:
         )
         seen = tuple(SeenBridge(bridge=bridge, legs=tuple(inside)) for bridge, inside in bridges.items())
         now = self.story.now
-        self.tell(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now - 1.0, legs=legs, bridges=seen))
+        self.tell(
+            PbxSnapshot(
+                at=now,
+                pbx=PBX,
+                requested_at=now,
+                last_heard_at=now - 1.0 if heard_at is None else heard_at,
+                legs=legs,
+                bridges=seen,
+            )
+        )
 
     def restart(self, *, saved: bool = True) -> None:
         """The core dies and comes back, with its saved rows or with nothing."""
@@ -361,6 +370,9 @@ class Toy:
                 old.switches.values(),
                 old.promises.values(),
                 old.places.values(),
+                old.campaigns.values(),
+                old.attempts.values(),
+                old.blocks.values(),
             )
         else:
             story.books = type(story.books)()

@@ -26,11 +26,11 @@ def explained() -> set[str]:
 
 
 def test_every_complaint_of_the_log_is_explained() -> None:
-    assert logged("warning", "error", "critical") - explained() == set()
+    assert logged("warning", "error", "exception", "critical") - explained() == set()
 
 
 def test_nothing_is_explained_that_is_never_said() -> None:
-    assert explained() - logged("info", "warning", "error", "critical") == set()
+    assert explained() - logged("info", "warning", "error", "exception", "critical") == set()
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:

@@ -39,7 +39,6 @@ from callbridge.core.orders import (
     BlockNumber,
     Bridge,
     CloseAttempt,
-    DisposeLead,
     DropBridge,
     FindLeads,
     HangUp,
@@ -336,7 +335,7 @@ class ToyPbx:
                 return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
-            case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+            case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 return Reply(200)
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)

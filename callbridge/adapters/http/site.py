@@ -339,6 +339,8 @@ class _Site:
             raise Problem(404, "no such campaign")
         try:
             await self._desk.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
+        except ValueError as wrong:
+            raise Problem(400, str(wrong)) from None
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         return web.json_response({**body.model_dump(), "by": by, "at": self._desk.now()})

@@ -3,6 +3,6 @@
 from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms
 from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.keeper import Keeper
-from callbridge.adapters.ledger.leads import region_of
+from callbridge.adapters.ledger.leads import canonical, region_of
 
-__all__ = ["BadDatabase", "Block", "Book", "Keeper", "LedgerDesk", "NoLedger", "Terms", "day_began", "region_of"]
+__all__ = ["BadDatabase", "Block", "Book", "Keeper", "LedgerDesk", "NoLedger", "Terms", "canonical", "day_began", "region_of"]

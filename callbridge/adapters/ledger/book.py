@@ -7,20 +7,39 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, create_engine, event, func, insert, or_, select, update
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    case,
+    create_engine,
+    event,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from callbridge.adapters.ledger.tables import SCHEMA, about, attempts, blocked, leads, metadata
 from callbridge.core.attempt import Attempt, Lead
-from callbridge.core.dial_rules import DAY, NEVER, Frequency, Limits, Past, verdict
+from callbridge.core.dial_rules import DAY, NEVER, Frequency, Limits, Past, Verdict, verdict
 from callbridge.core.numbers import spellings
 
-HISTORY = 40 * DAY
+HISTORY = 400 * DAY
 """How far back attempts matter for what a number may be dialled."""
 ALL_CAMPAIGNS = Frequency()
 FAR = 4e9
 """A moment that stands for never, in the databases that know no infinity."""
+UNSENT_REST = 10.0
+"""Seconds until a lead is found again whose attempt was taken back: else it would be tried at once, again and again."""
+ROUNDS = 5
+"""Looks for one request: those whom a rule forbids are put off in bulk, and the next ones looked at."""
+COUNT_AGAIN = 15.0
 LOOK_AT = 400
 """Leads that are looked at for one request, when rules forbid the first ones."""
 
@@ -57,6 +76,8 @@ class Book:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._counted: dict[str, tuple[float, int]] = {}
+        """Campaign -> when its ready leads were counted last, and how many they were."""
 
     def open(self) -> None:
         """Make what is missing. Raises BadDatabase."""
@@ -98,42 +119,80 @@ class Book:
                 for row in rows
                 if row["number"] not in known
             ]
-            if new:
-                link.execute(insert(leads), new)
+            try:
+                with link.begin_nested():
+                    link.execute(insert(leads), new) if new else None
+            except IntegrityError:  # somebody else loads the same numbers just now
+                known |= {row["number"] for row in new if not _entered(link, row)}
         return known
 
-    def find(self, campaign: str, terms: Terms, count: int, known: Collection[int], wall: float) -> tuple[tuple[Lead, ...], int]:
+    def find(
+        self,
+        campaign: str,
+        terms: Terms,
+        count: int,
+        known: Collection[int],
+        wall: float,
+        agents: Collection[str] | None = None,
+    ) -> tuple[tuple[Lead, ...], int]:
         """Leads that may be dialled now, the most urgent first, and how many are ready in all. Those whom a rule forbids for now
         are put off until it allows them."""
-        found: list[Lead] = []
+        found: dict[int, Lead] = {}
         due = and_(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at <= wall)
+        for_them = leads.c.agent.in_(("", *agents)) if agents is not None else true()
         with self._engine.begin() as link:
-            wanted = select(leads).where(due).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id)
-            for row in link.execute(wanted.limit(count + len(known) + LOOK_AT)).all():
-                if len(found) >= count:
+            for _ in range(ROUNDS):
+                wanted = select(leads).where(due, for_them).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id)
+                put_off = False
+                closed: set[str] = set()
+                for row in link.execute(wanted.limit(count + len(known) + LOOK_AT)).all():
+                    if len(found) >= count:
+                        break
+                    if row.id in known or row.id in found or row.zones in closed:
+                        continue
+                    said = self._verdict(link, campaign, terms, row, wall)
+                    if not said.reason:
+                        found[row.id] = _lead(row)
+                        continue
+                    put_off = True
+                    alike = leads.c.id == row.id
+                    if said.reason == "hours":  # all of them that have the same clocks
+                        closed.add(row.zones)
+                        alike = and_(due, leads.c.zones == row.zones)
+                    _put_off(link, alike, said, wall)
+                if not put_off or len(found) >= count:
                     break
-                if row.id not in known and self._allowed(link, campaign, terms, row, wall):
-                    found.append(_lead(row))
-            ready = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
-        return tuple(found), ready
+            ready = self._ready(link, campaign, due, wall)
+        return tuple(found.values()), ready
+
+    def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float) -> int:
+        """How many leads are ready: counted anew every while only, for counting takes its time with hundreds of thousands."""
+        at, count = self._counted.get(campaign, (float("-inf"), 0))
+        if not 0 <= wall - at < COUNT_AGAIN or not count:
+            count = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
+            self._counted[campaign] = wall, count
+        return count
+
+    def _verdict(self, link: Connection, campaign: str, terms: Terms, row: Any, wall: float) -> Verdict:
+        try:
+            return verdict(
+                campaign,
+                terms.limits,
+                terms.frequency,
+                zones=_zones(row.zones),
+                past=_past(link, row.number, wall),
+                blocked_until=_blocked_until(link, row.number, campaign, terms.never, wall),
+                wall=wall,
+            )
+        except (KeyError, ValueError):  # ZoneInfo does not know where it is
+            return Verdict("unknown_zone", NEVER)
 
     def _allowed(self, link: Connection, campaign: str, terms: Terms, row: Any, wall: float) -> bool:
         """May this lead be dialled? If not, it is put off, or done."""
-        said = verdict(
-            campaign,
-            terms.limits,
-            terms.frequency,
-            zones=_zones(row.zones),
-            past=_past(link, row.number, wall),
-            blocked_until=_blocked_until(link, row.number, campaign, terms.never, wall),
-            wall=wall,
-        )
-        if not said.reason:
-            return True
-        changes: dict[str, Any] = {"reason": said.reason, "changed_at": wall}
-        changes |= {"state": "done"} if said.again_at == NEVER else {"due_at": min(said.again_at, FAR)}
-        link.execute(update(leads).where(leads.c.id == row.id).values(**changes))
-        return False
+        said = self._verdict(link, campaign, terms, row, wall)
+        if said.reason:
+            _put_off(link, leads.c.id == row.id, said, wall)
+        return not said.reason
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
@@ -145,6 +204,9 @@ class Book:
         refused: dict[str, str] = {}
         with self._engine.begin() as link:
             for attempt, lead in wanted:
+                if link.scalar(select(attempts.c.lead).where(attempts.c.id == attempt)) == lead:
+                    reserved.append(attempt)  # asked once more: the answer was lost
+                    continue
                 row = link.execute(select(leads).where(leads.c.id == lead)).one_or_none()
                 if row is None or row.state != "ready" or row.due_at > wall or row.campaign != campaign:
                     refused[attempt] = "not ready any more"
@@ -171,6 +233,7 @@ class Book:
                     link.execute(attempts.delete().where(attempts.c.id == attempt.id))
                     self._ready_again(link, row.lead, at, counted=False)
                 return
+            at = at if attempt.connected_at is None else attempt.connected_at
             delay = at - (attempt.live_from or at)
             talked = attempt.outcome == "answered"
             late = talked and not attempt.agent_first and terms is not None and delay > terms.connect_within
@@ -185,6 +248,8 @@ class Book:
             link.execute(update(attempts).where(attempts.c.id == attempt.id).values(**values))
             if not row.outcome:
                 self._after(link, row.lead, attempt.outcome, terms, at + offset)
+            if attempt.disposition:
+                self._dispose(link, attempt, terms, at + offset)
 
     def _after(self, link: Connection, lead: int, outcome: str, terms: Terms | None, wall: float) -> None:
         """Where a lead stands after an attempt."""
@@ -202,7 +267,7 @@ class Book:
         link.execute(
             update(leads)
             .where(leads.c.id == lead, leads.c.state == "dialling")
-            .values(state="ready", attempts=change, changed_at=wall)
+            .values(state="ready", attempts=change, changed_at=wall, due_at=wall + (0.0 if counted else UNSENT_REST))
         )
 
     def sweep(self, alive: Collection[str], terms: Mapping[str, Terms], wall: float) -> int:
@@ -220,26 +285,22 @@ class Book:
                 self._ready_again(link, lead, wall, counted=True)
         return len(lost)
 
-    def dispose(
-        self,
-        attempt: str,
-        lead: int,
-        code: str,
-        *,
-        again_after: float | None,
-        call_back_at: float | None,
-        agent: str,
-        wall: float,
-    ) -> None:
-        """What the agent said. The lead is done, or dialled again: when the customer wants, or after a while."""
-        with self._engine.begin() as link:
-            link.execute(update(attempts).where(attempts.c.id == attempt).values(disposition=code))
-            changes: dict[str, Any] = {"state": "done", "reason": "disposition"}
-            if call_back_at is not None:
-                changes = {"state": "ready", "due_at": call_back_at, "priority": 100, "reason": "call_back", "agent": agent}
-            elif again_after is not None:
-                changes = {"state": "ready", "due_at": wall + again_after, "reason": "call_back"}
-            link.execute(update(leads).where(leads.c.id == lead).values(disposition=code, changed_at=wall, **changes))
+    def _dispose(self, link: Connection, attempt: Attempt, terms: Terms | None, wall: float) -> None:
+        """What the agent said. The lead is done, or dialled again: when the customer wants, or after a while. Told again when the
+        lead has gone on meanwhile, it changes nothing."""
+        link.execute(update(attempts).where(attempts.c.id == attempt.id).values(disposition=attempt.disposition))
+        lead = attempt.lead.id
+        newest = select(attempts.c.id).where(attempts.c.lead == lead).order_by(attempts.c.at.desc()).limit(1)
+        if link.scalar(newest) != attempt.id:
+            return
+        again = terms.again.get(attempt.disposition) if terms is not None else None
+        changes: dict[str, Any] = {"state": "done", "reason": "disposition"}
+        if attempt.call_back_at is not None:
+            changes = {"state": "ready", "due_at": attempt.call_back_at, "priority": 100, "reason": "call_back"}
+            changes["agent"] = attempt.call_back_by
+        elif again is not None:
+            changes = {"state": "ready", "due_at": wall + again, "reason": "call_back"}
+        link.execute(update(leads).where(leads.c.id == lead).values(disposition=attempt.disposition, changed_at=wall, **changes))
 
     # -- do not call --------------------------------------------------------------------------------------------
 
@@ -253,22 +314,22 @@ class Book:
                     link.execute(insert(blocked).values(number=one.number, campaign=one.campaign, **values))
 
     def unblock(self, number: str, campaign: str) -> bool:
-        """Off the list; False when it was not there."""
+        """Off the list, and its leads are ready again; False when it was not there."""
         with self._engine.begin() as link:
             same = and_(blocked.c.number.in_(spellings(number)), blocked.c.campaign == campaign)
-            return link.execute(blocked.delete().where(same)).rowcount > 0
+            gone = link.execute(blocked.delete().where(same)).rowcount > 0
+            held = and_(leads.c.number.in_(spellings(number)), leads.c.reason == "do_not_call")
+            scope = leads.c.campaign == campaign if campaign else true()
+            link.execute(update(leads).where(held, scope).values(state="ready", due_at=0.0, reason=""))
+            return gone
 
     def blocks(self, numbers: Collection[str], campaign: str, wall: float) -> set[str]:
         """Which of these are on the list now."""
         alive = or_(blocked.c.expires_at.is_(None), blocked.c.expires_at > wall)
         with self._engine.begin() as link:
-            return set(
-                link.scalars(
-                    select(blocked.c.number).where(
-                        blocked.c.number.in_(list(numbers)), blocked.c.campaign.in_(("", campaign)), alive
-                    )
-                )
-            )
+            asked = {name: number for number in numbers for name in spellings(number)}
+            listed = and_(blocked.c.number.in_(list(asked)), blocked.c.campaign.in_(("", campaign)), alive)
+            return {asked[name] for name in link.scalars(select(blocked.c.number).where(listed))}
 
     def list_blocks(self, limit: int = 1000) -> list[Block]:
         with self._engine.begin() as link:
@@ -296,7 +357,7 @@ class Book:
             for row in link.execute(wanted.order_by(attempts.c.at)):
                 known = dict(row._mapping)
                 lost = row.outcome in ("abandoned", "unknown") or bool(row.late)
-                known["live"] = int(row.outcome == "answered" or lost)
+                known["live"] = int(lost or (row.outcome == "answered" and not row.manual))
                 known["abandoned"] = int(lost)
                 yield known
 
@@ -344,7 +405,7 @@ def _engine(url: str) -> Engine:
         memory = url in ("sqlite://", "sqlite:///:memory:")
         extra: dict[str, Any] = {"connect_args": {"check_same_thread": False}, "poolclass": StaticPool} if memory else {}
         engine = create_engine(url, **extra)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as trouble:
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as trouble:
         raise BadDatabase(f"not a database that can be used here: {trouble}".splitlines()[0]) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite)
@@ -362,6 +423,22 @@ def _why(trouble: SQLAlchemyError) -> str:
     return " ".join(str(cause).split())[:300]
 
 
+def _put_off(link: Connection, which: ColumnElement[bool], said: Verdict, wall: float) -> None:
+    """Leads that a rule forbids: not before it allows them, or never."""
+    changes: dict[str, Any] = {"reason": said.reason, "changed_at": wall}
+    changes |= {"state": "done"} if said.again_at == NEVER else {"due_at": min(said.again_at, FAR)}
+    link.execute(update(leads).where(which).values(**changes))
+
+
+def _entered(link: Connection, row: dict[str, Any]) -> bool:
+    try:
+        with link.begin_nested():
+            link.execute(insert(leads).values(**row))
+    except IntegrityError:
+        return False
+    return True
+
+
 def _zones(text: str) -> tuple[str, ...]:
     return tuple(zone for zone in text.split(",") if zone)
 
@@ -374,11 +451,11 @@ def _lead(row: Any) -> Lead:
 
 def _past(link: Connection, number: str, wall: float) -> list[Past]:
     rows = link.execute(
-        select(attempts.c.at, attempts.c.campaign, attempts.c.outcome).where(
+        select(attempts.c.at, attempts.c.campaign, attempts.c.outcome, attempts.c.ended_at).where(
             attempts.c.number == number, attempts.c.at > wall - HISTORY
         )
     )
-    return [Past(row.at, row.campaign, row.outcome) for row in rows]
+    return [Past(row.at, row.campaign, row.outcome, row.ended_at) for row in rows]
 
 
 def _blocked_until(link: Connection, number: str, campaign: str, never: Collection[str], wall: float) -> float | None:

@@ -13,9 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.campaigns import campaign, campaigns
 from callbridge.adapters.ledger.book import Block, Book
-from callbridge.adapters.ledger.leads import Loaded, Reader, enter_rows
+from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
 from callbridge.core.events import AnyEvent, NumberBlocked
-from callbridge.core.numbers import normalise
 from callbridge.core.world import World
 
 PATIENCE = 5.0
@@ -76,8 +75,14 @@ class LedgerDesk:
         return loaded.entered, [(number, why) for _, number, why in loaded.refused]
 
     async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
-        """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger."""
-        book, who, wall = self._open(), normalise(number, self.world.plan.country_code), self.wall()
+        """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger, and
+        ValueError when it is no number, or the end is past."""
+        book, wall = self._open(), self.wall()
+        who = canonical(number, region_of(self.world.plan.country_code))
+        if not who:
+            raise ValueError("not a phone number with its country code")
+        if expires_at is not None and expires_at <= wall:
+            raise ValueError("expires_at is past")
         await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
         self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
 

@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from callbridge.adapters.ledger.book import Block, Book, Terms
-from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound
-from callbridge.core.orders import BlockNumber, CloseAttempt, DisposeLead, FindLeads, OfLedger, ReserveAttempts
+from callbridge.adapters.ledger.leads import canonical
+from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
+from callbridge.core.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -30,11 +31,12 @@ class Keeper:
         self._tell, self._now, self._wall = tell, now, wall
         self._terms: Mapping[str, Terms] = {}
         self._orders: asyncio.Queue[OfLedger] = asyncio.Queue()
-        self._busy = False
+        self._current: OfLedger | None = None
+        self._region: str | None = None
 
-    def adopt(self, terms: Mapping[str, Terms]) -> None:
-        """The campaigns' rules from now on."""
-        self._terms = dict(terms)
+    def adopt(self, terms: Mapping[str, Terms], region: str | None = None) -> None:
+        """The campaigns' rules from now on; ``region``: whose national numbers callers have."""
+        self._terms, self._region = dict(terms), region
 
     @property
     def terms(self) -> Mapping[str, Terms]:
@@ -43,7 +45,7 @@ class Keeper:
     @property
     def waiting(self) -> int:
         """Orders that are not carried out yet."""
-        return self._orders.qsize() + self._busy
+        return self._orders.qsize() + (self._current is not None)
 
     def perform(self, order: OfLedger) -> None:
         """Returns at once; what it comes to is told."""
@@ -51,8 +53,10 @@ class Keeper:
 
     async def close(self) -> None:
         """Write what is still to be written, if that goes; the next start takes up the rest."""
+        left = [self._current] if self._current is not None else []
         while not self._orders.empty():
-            order = self._orders.get_nowait()
+            left.append(self._orders.get_nowait())
+        for order in left:
             try:
                 await asyncio.to_thread(self.write, order)
             except SQLAlchemyError as trouble:
@@ -63,20 +67,23 @@ class Keeper:
     async def run(self) -> None:
         while True:
             order = await self._orders.get()
-            self._busy = True
+            self._current = order
             await self._carry_out(order)
-            self._busy = False
+            self._current = None
 
     async def _carry_out(self, order: OfLedger) -> None:
         while True:
             try:
                 told = await asyncio.to_thread(self.write, order)
-            except SQLAlchemyError as trouble:
+            except (OperationalError, InterfaceError) as trouble:
                 if not self.troubled:
                     log.error("the campaigns' database cannot be written; waiting for it", why=str(trouble).splitlines()[0])
                 self.troubled = str(trouble).splitlines()[0]
                 await asyncio.sleep(RETRY)
                 continue
+            except Exception:
+                log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
+                told = self._empty(order)
             if self.troubled:
                 log.info("the campaigns' database is back")
                 self.troubled = ""
@@ -84,13 +91,24 @@ class Keeper:
                 self._tell(told)
             return
 
+    def _empty(self, order: OfLedger) -> AnyEvent | None:
+        """What comes of an order that cannot be carried out."""
+        match order:
+            case FindLeads(campaign=campaign):
+                return LeadsFound(at=self._now(), campaign=campaign, leads=(), ready=0)
+            case ReserveAttempts(campaign=campaign, attempts=attempts):
+                refused = {attempt: "a fault of the ledger" for attempt, _ in attempts}
+                return AttemptsReserved(at=self._now(), campaign=campaign, reserved=(), refused=refused)
+            case _:
+                return None
+
     def write(self, order: OfLedger) -> AnyEvent | None:
         """Carry out one order now; gives what is to be told. Blocks."""
         wall = self._wall()
         match order:
             case FindLeads(campaign=campaign):
                 terms = self._terms.get(campaign)
-                found, ready = self.book.find(campaign, terms, order.count, order.known, wall) if terms else ((), 0)
+                found, ready = self.book.find(campaign, terms, order.count, order.known, wall, order.agents) if terms else ((), 0)
                 return LeadsFound(at=self._now(), campaign=campaign, leads=found, ready=ready)
             case ReserveAttempts(campaign=campaign):
                 terms = self._terms.get(campaign)
@@ -102,17 +120,9 @@ class Keeper:
             case CloseAttempt(attempt=attempt):
                 self.book.record(attempt, self._terms.get(attempt.campaign), order.at, offset=wall - self._now())
                 return AttemptClosed(at=self._now(), attempt=attempt.id)
-            case DisposeLead():
-                again = self._terms[order.campaign].again.get(order.code) if order.campaign in self._terms else None
-                self.book.dispose(
-                    order.attempt,
-                    order.lead,
-                    order.code,
-                    again_after=again,
-                    call_back_at=order.call_back_at,
-                    agent=order.agent if order.own else "",
-                    wall=wall,
-                )
             case BlockNumber():
-                self.book.block([Block(order.number, order.campaign, order.reason, order.by, wall)])
+                number = canonical(order.number, self._region) or order.number
+                self.book.block([Block(number, order.campaign, order.reason, order.by, wall)])
+                block = f"{order.campaign}|{order.number}"
+                return NumberBlocked(at=self._now(), number=number, campaign=order.campaign, block=block)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,12 +16,17 @@ import phonenumbers
 from phonenumbers import timezone
 
 from callbridge.adapters.ledger.book import Book
+from callbridge.core.hours import Calendar, Span
 
 OWN = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
 LONGEST = 200
+BROKEN = '"'
+"""Stands for a line that is no CSV."""
 UNKNOWN_ZONE = "Etc/Unknown"
+A_MONDAY = 1_780_272_000.0
+"""In June 2026."""
 
 
 class BadFile(Exception):
@@ -48,6 +54,8 @@ class Reader:
     region: str | None
     zone: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    calendar: Calendar | None = None
+    """When the campaign may call; a number whose places have no hour of it in common is refused."""
 
     def lead(self, row: Mapping[str, str]) -> dict[str, Any]:
         """One row as the ledger enters it. Raises BadRow."""
@@ -59,6 +67,8 @@ class Reader:
             raise BadRow(f"a value of more than {LONGEST} characters")
         if given["timezone"]:
             zones = (_zone(given["timezone"]),)
+        if self.calendar is not None and not _ever_open(self.calendar, zones):
+            raise BadRow(f"{len(zones)} time zones where it may be, and no hour at which it is open in all: give its timezone")
         return {
             "number": number,
             "zones": zones,
@@ -89,6 +99,16 @@ def _zones_of(number: str, otherwise: str) -> tuple[str, ...]:
     return tuple(zones[:40]) or (otherwise,)
 
 
+def canonical(number: str, region: str | None) -> str:
+    """A number as leads have it, ``+442079460000``, however it was written; "" for what is none."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    good = phonenumbers.is_possible_number(parsed)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if good else ""
+
+
 def region_of(country_code: str) -> str | None:
     """Whose national numbers are meant where this country code is used: ``GB`` for ``+44``."""
     digits = country_code.lstrip("+")
@@ -104,10 +124,21 @@ def _zone(name: str) -> str:
     return name
 
 
+@functools.lru_cache(maxsize=2000)
+def _open_hours(calendar: str, week: tuple[tuple[Span, ...], ...], zone: str) -> frozenset[int]:
+    """Half hours of some week, counted in UTC, at which it is open in this zone."""
+    made = Calendar(calendar, ZoneInfo(zone), week)
+    return frozenset(half for half in range(7 * 48) if made.is_open(A_MONDAY + half * 1800.0))
+
+
+def _ever_open(calendar: Calendar, zones: tuple[str, ...]) -> bool:
+    return bool(frozenset.intersection(*(_open_hours(calendar.name, calendar.week, zone) for zone in zones)))
+
+
 def _whole(text: str) -> int:
     if not text:
         return 0
-    if not text.lstrip("-").isdigit() or len(text) > 6:
+    if not re.fullmatch("-?[0-9]{1,5}", text):
         raise BadRow(f"priority is no whole number: {text:.20}")
     return int(text)
 
@@ -132,11 +163,12 @@ def load(
     agents: frozenset[str] | None = None,
     never: frozenset[str] = frozenset(),
     progress: Callable[[int], None] = lambda rows: None,
+    result: Loaded | None = None,
 ) -> Loaded:
     """Enter the rows of a file. Whatever is not entered is told, row by row; what was entered stays, whatever comes after it.
     Raises BadFile, before anything was entered."""
-    column = reader.columns.get("number", "number")
-    return enter_rows(book, campaign, _rows(path, column), reader, now=now, agents=agents, never=never, progress=progress)
+    rows = _rows(path, reader.columns)
+    return enter_rows(book, campaign, rows, reader, now=now, agents=agents, never=never, progress=progress, result=result)
 
 
 def enter_rows(
@@ -149,15 +181,18 @@ def enter_rows(
     agents: frozenset[str] | None = None,
     never: frozenset[str] = frozenset(),
     progress: Callable[[int], None] = lambda rows: None,
+    result: Loaded | None = None,
 ) -> Loaded:
-    """Enter rows with the numbers of their lines."""
-    result = Loaded()
+    """Enter rows with the numbers of their lines. ``result`` is filled as it goes, for whoever is interrupted."""
+    result = Loaded() if result is None else result
     batch: dict[str, tuple[int, str, dict[str, Any]]] = {}
     seen: dict[str, int] = {}
     for line, row in rows:
         result.rows += 1
         written = (row.get(reader.columns.get("number", "number")) or "").strip()
         try:
+            if written == BROKEN:
+                raise BadRow("a quote that is not closed")
             lead = reader.lead(row)
             if lead["number"] in seen:
                 raise BadRow(f"the same number as in line {seen[lead['number']]}")
@@ -193,19 +228,41 @@ def _enter(book: Book, campaign: str, batch: dict[str, tuple[int, str, dict[str,
     batch.clear()
 
 
-def _rows(path: Path, number: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(Line, row) by the headings of the first line."""
+def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(Line, row) by the headings of the first line. Line by line: a stray quote spoils its own line only."""
+    _check_text(path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        headings = [heading.strip() for heading in _cells(file.readline()) or ()]
+        for ours, theirs in ({"number": "number"} | dict(columns)).items():
+            if ours not in OWN:
+                raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(OWN)}")
+            if theirs not in headings:
+                known = ", ".join(heading for heading in headings if heading) or "none"
+                raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
+        for line, text in enumerate(file, 2):
+            cells = _cells(text)
+            if cells is None:
+                yield line, {columns.get("number", "number"): BROKEN}
+            elif any(cell.strip() for cell in cells):
+                yield line, dict(zip(headings, cells, strict=False))
+
+
+def _cells(line: str) -> list[str] | None:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            headings = reader.fieldnames or []
-            if number not in headings:
-                known = ", ".join(headings) or "none"
-                raise BadFile(f"{path}: no column {number!r} (there are: {known}); map yours with --column number=YOURS")
-            reader.fieldnames = [heading.strip() for heading in headings]
-            for row in reader:
-                row.pop(None, None)
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as trouble:
-        why = trouble.strerror if isinstance(trouble, OSError) else str(trouble)
-        raise BadFile(f"{path}: cannot be read: {why}") from None
+        return next(csv.reader([line.rstrip("\r\n")], strict=True), [])
+    except csv.Error:
+        return None
+
+
+def _check_text(path: Path) -> None:
+    """Raises BadFile, before anything is entered: it must be text in UTF-8 to its end."""
+    line = 0
+    try:
+        with path.open("rb") as file:
+            for text in file:
+                line += 1
+                text.decode()
+    except OSError as trouble:
+        raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{path}: line {line} is not UTF-8: save the file as CSV in UTF-8") from None

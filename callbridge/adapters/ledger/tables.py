@@ -30,8 +30,8 @@ leads = Table(
     Column("loaded_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
     UniqueConstraint("campaign", "number"),
-    Index("leads_due", "campaign", "state", "priority", "due_at"),
 )
+Index("leads_due", leads.c.campaign, leads.c.state, leads.c.priority.desc(), leads.c.due_at, leads.c.id)
 """``state``: ready (from ``due_at`` on), dialling, or done (``reason`` says why: reached, or a rule's word)."""
 
 attempts = Table(

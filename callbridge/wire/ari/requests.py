@@ -14,7 +14,6 @@ from callbridge.core.orders import (
     BlockNumber,
     Bridge,
     CloseAttempt,
-    DisposeLead,
     DropBridge,
     FindLeads,
     HangUp,
@@ -124,7 +123,7 @@ def requests(
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
         case LookUp() | StartRecording() | PauseRecording() | StopRecording():
             return ()  # not by ARI
-        case FindLeads() | ReserveAttempts() | CloseAttempt() | DisposeLead() | BlockNumber():
+        case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
             return ()  # for the ledger
         case _:
             assert_never(order)

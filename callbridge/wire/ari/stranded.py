@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callbridge.core.attempt import ATTEMPT
+from callbridge.core.attempt import campaign_of
 from callbridge.wire.ari.listing import arguments, entries, in_stasis
 from callbridge.wire.ari.shapes import Malformed, optional_part, parse
 from callbridge.wire.text import NUMBER_LIMIT, clean
@@ -35,9 +35,8 @@ def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple
     for channel_id, channel in entries(channels):
         if channel_id in talking:
             continue
-        if channel_id.startswith(f"{prefix}-{ATTEMPT}.") and channel.get("state") == "Up":
-            campaign = clean(channel_id.partition(".")[2].rsplit("-", 2)[0], NUMBER_LIMIT) or "unknown"
-            agents.append(Stranded(channel_id, None, campaign))
+        if channel.get("state") == "Up" and (campaign := campaign_of(channel_id, prefix)):
+            agents.append(Stranded(channel_id, None, clean(campaign, NUMBER_LIMIT)))
         elif channel_id.startswith(f"{prefix}-") and not channel_id.endswith(";2"):
             agents.append(Stranded(channel_id, None))
         elif in_stasis(channel, app):
