@@ -25,6 +25,7 @@ COLUMNS = (
     "number",
     "outcome",
     "cause",
+    "heard",
     "live",
     "abandoned",
     "late",

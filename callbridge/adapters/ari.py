@@ -23,7 +23,7 @@ from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer
 from callbridge.adapters.tasks import end
 from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
 from callbridge.core.ids import channel_of
-from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, Order, Probe, Ring
+from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, LendToDialplan, Order, Probe, Ring
 from callbridge.wire import ari as wire
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -311,7 +311,7 @@ class Ari:
                 self._tried_bridges.discard(bridge)
             case HangUp():
                 await self._hang_up(order)
-            case LeaveToDialplan():
+            case LeaveToDialplan() | LendToDialplan():
                 await self._leave(order)
             case Probe() | InspectPhone():
                 await self._ask(order)
@@ -368,7 +368,7 @@ class Ari:
         for request in self._requests(order, inside=inside):
             await self._write(request)
 
-    async def _leave(self, order: LeaveToDialplan) -> None:
+    async def _leave(self, order: LeaveToDialplan | LendToDialplan) -> None:
         channel = channel_of(order.leg)
         self._leaving.add(channel)  # before the request: its StasisEnd may overtake the reply
         try:

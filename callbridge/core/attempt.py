@@ -1,7 +1,7 @@
 """Campaigns as the world keeps them: which of them run, and each attempt (one dialling of one number) from reserved to closed.
 
     reserving --(the ledger has written it down)--> dialling --(a person answers)--> live --(an agent talks)--> talked
-        |                                              |                               |
+        |                                              |  `-> listening (to a machine?) -^
         +-------------- closing <----------------------+-------------------------------+  (until the ledger has the outcome)
 
 An attempt is dialled only after the ledger has answered that it is written down, so no restart dials it twice. One that was never
@@ -34,6 +34,8 @@ class Running(StrEnum):
 class Stage(StrEnum):
     RESERVING = "reserving"
     DIALLING = "dialling"
+    LISTENING = "listening"
+    """Somebody has answered, and the PBX listens whether it is a machine."""
     LIVE = "live"
     """A person has answered and no agent talks yet."""
     TALKED = "talked"
@@ -92,6 +94,8 @@ class Attempt:
     agent_first: bool = False
     outcome: str = ""
     cause: int = 0
+    heard: str = ""
+    """What the PBX made of the greeting: AMD()'s status and cause."""
     disposition: str = ""
     call_back_at: float | None = None
     call_back_by: str = ""

@@ -48,11 +48,25 @@ def latest(world: World, call: Call, patience: float) -> float:
 def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attempt:
     """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
     floor = world.floors.get(attempt.campaign)
-    leg = world.legs.get(call.leg)
-    at = leg.up_at if leg is not None and leg.up_at is not None else world.now
+    at = up_since(world, call)
     if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
         floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=True)
     return put(world, attempt, stage=Stage.LIVE, answered_at=at, until=at + within)
+
+
+def up_since(world: World, call: Call) -> float:
+    leg = world.legs.get(call.leg)
+    return leg.up_at if leg is not None and leg.up_at is not None else world.now
+
+
+def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
+    """It is a person, or may be one. Where the greeting's end was not measured, an agent is sought all the same: too late by the
+    rules, and counted so."""
+    floor = world.floors.get(attempt.campaign)
+    if floor is not None and attempt.dialled_at is not None:
+        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=True)
+    since = world.now if attempt.spoken_at is None else attempt.spoken_at
+    return put(world, attempt, stage=Stage.LIVE, until=since + within)
 
 
 def connected(world: World, call: Call) -> None:
@@ -83,7 +97,8 @@ def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     if attempt.stage in (Stage.CLOSING, Stage.TALKED):
         return
     floor = world.floors.get(attempt.campaign)
-    learns = floor is not None and attempt.stage is Stage.DIALLING and not attempt.agent_first and outcome != "unsent"
+    under_way = attempt.stage in (Stage.DIALLING, Stage.LISTENING)
+    learns = floor is not None and under_way and not attempt.agent_first and outcome != "unsent"
     if floor is not None and learns and attempt.dialled_at is not None:
         floor.pacer.dial_ended(world.now - attempt.dialled_at, person=outcome == "abandoned")
     if outcome in ("abandoned", "unknown"):

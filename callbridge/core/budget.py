@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 AHEAD_PER_AGENT = 8.0
 BANK, BANK_PER_AGENT = 4.0, 0.2
-"""With a hard guard: abandoned calls that the window must still bear before theta is what it would be without."""
+"""Abandoned calls that the window must still bear for theta to be whole."""
 KEPT = 30 * 86400.0
 """Seconds for which answers are remembered, whatever the window is."""
 
@@ -86,7 +86,6 @@ class Budget:
         wanted = (self.rules.aim * (answers + ahead) - share * answers) / ahead
         bias = min(3.0, max(0.4, (self.missed + 3.0) / (self.predicted + 3.0)))
         theta = min(0.25, max(0.0, wanted / bias))
-        if self.rules.hard:  # the nearer the guard, the more slowly: reaching it costs far more than keeping away
-            left = self.rules.cap * (self.answers + 1) - self.abandoned - 1.0
-            theta *= min(1.0, max(0.02, left / (BANK + BANK_PER_AGENT * agents)))
-        return theta
+        # The nearer the cap, the more slowly: to be held back by it costs far more than keeping away.
+        left = self.rules.cap * (self.answers + 1) - self.abandoned - 1.0
+        return theta * min(1.0, max(0.02, left / (BANK + BANK_PER_AGENT * agents)))

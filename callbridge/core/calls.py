@@ -203,9 +203,11 @@ def leg_left(world: World, leg: Leg) -> None:
 
 
 def leg_moved(world: World, leg: Leg) -> None:
-    """The customer went on in the dialplan as we ordered: ours no more."""
-    world.legs.drop(leg.id)
+    """The customer went on in the dialplan as we ordered: ours no more, unless it was lent."""
     call = world.calls.get(leg.call)
+    if call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
+        return
+    world.legs.drop(leg.id)
     if call is not None and call.leg == leg.id:
         segments.finish(world, call, world.now)
 
@@ -216,6 +218,9 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if leg.hung_at is not None:
         if event.up:
             campaigns.answered_too_late(world, leg.id)
+        return
+    if not event.in_app and call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
+        world.put_leg(leg, left=False, missing_since=None, deadline=None)  # where it was lent to
         return
     if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
         world.legs.drop(leg.id)
@@ -302,6 +307,8 @@ def deadline_passed(world: World, call: Call) -> None:
             offers.deadline_passed(world, call)
         case Phase.DIALLING if pbx_of(call.leg) in world.down:
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
+        case Phase.DIALLING if campaigns.is_listening(world, call):
+            campaigns.not_returned(world, call)
         case Phase.DIALLING if call.offer is not None and call.offer.reading:
             offers.join(world, call)
         case Phase.DIALLING:

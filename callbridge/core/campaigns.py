@@ -9,13 +9,22 @@ they are taken off the free agents before anything is dialled, and a reserve wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from callbridge.core import attempts, dialling, offers, segments, visits
 from callbridge.core.agent import Agent, Intent, Work, eligible
-from callbridge.core.attempt import ATTEMPT, Attempt, Campaign, Running, Stage
+from callbridge.core.attempt import ATTEMPT, Attempt, Campaign, Running, Stage, campaign_of
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, Visit, after
-from callbridge.core.events import AttemptsReserved, CampaignAsked, CampaignRecalled, LeadDisposed, LeadsFound, NumberBlocked
+from callbridge.core.events import (
+    AttemptsReserved,
+    CampaignAsked,
+    CampaignRecalled,
+    LeadDisposed,
+    LeadsFound,
+    LegReturned,
+    NumberBlocked,
+)
 from callbridge.core.facts import (
     AskGranted,
     AskRefused,
@@ -26,10 +35,10 @@ from callbridge.core.facts import (
     WrapUpEnded,
 )
 from callbridge.core.floor import Floor
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import FindLeads, ReserveAttempts
+from callbridge.core.ids import LegId, channel_of, leg_id
+from callbridge.core.orders import FindLeads, LeaveToDialplan, LendToDialplan, ReserveAttempts, Subscribe
 from callbridge.core.pacing import Decision, Pacer, Seen
-from callbridge.core.plan import CAMPAIGN, HARBOUR_CONTEXT, CampaignPlan, Mode
+from callbridge.core.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan, Mode
 from callbridge.core.recordings import REFUSED
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -46,6 +55,8 @@ CONNECT_WITHIN = 2.0
 """Of people who answer when their campaign is in no configuration any more."""
 BLOCKED_FOR = 60.0
 """Seconds for which we remember who went onto the do-not-call list: attempts may have been written down the moment before."""
+LISTEN_MOST = 10.0
+"""Seconds in which the PBX must have heard whether a machine has answered."""
 ASK_AGAIN = 5.0
 """Seconds until leads are asked for again when there were none."""
 ASK_PATIENCE = 30.0
@@ -166,7 +177,7 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
     _refill(world, plan, floor)
     if floor.held_back:
         return
-    out = len(seen.dials) + sum(attempt.stage is Stage.LIVE for attempt in _attempts(world, plan.name))
+    out = len(seen.dials) + sum(attempt.stage in (Stage.LIVE, Stage.LISTENING) for attempt in _attempts(world, plan.name))
     count = min(floor.decision.dials, plan.lines - out, int(floor.allowance), len(floor.hopper))
     if count <= 0:
         return
@@ -229,7 +240,8 @@ def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
         for attempt in _attempts(world, plan.name)
         if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and (plan.agent_first or not attempt.agent_first)
     ]
-    return Seen(free - plan.reserve - _waiting(world, mine), talking, wrapping, dials)
+    heard = sum(attempt.stage is Stage.LISTENING for attempt in _attempts(world, plan.name))
+    return Seen(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
 
 
 def _talks_for(world: World, agent: Agent) -> float:
@@ -402,13 +414,56 @@ def answered(world: World, call: Call) -> None:
         return
     if attempt.stage is not Stage.DIALLING:
         return
-    attempts.answered(world, call, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
     call = evolve(call, attempt="abandoned")  # unless they talk
+    if plan is not None and plan.amd and call.offer is None:
+        attempts.put(world, attempt, stage=Stage.LISTENING, answered_at=attempts.up_since(world, call))
+        world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
+        world.order(Subscribe(leg=call.leg))
+        world.order(LendToDialplan(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
+        return
+    attempts.answered(world, call, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
     if call.offer is not None:
         world.calls.put(call.id, call)
         offers.join(world, call)
         return
     visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def is_listening(world: World, call: Call) -> bool:
+    attempt = attempts.of(world, call)
+    return attempt is not None and attempt.stage is Stage.LISTENING
+
+
+def returned(world: World, event: LegReturned) -> None:
+    """The PBX has heard the greeting: a person, or whoever may be one, is for an agent; a machine is not."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    attempt = attempts.of(world, call) if call is not None else None
+    if leg is None or call is None or attempt is None or attempt.stage is not Stage.LISTENING or leg.hung_at is not None:
+        name = campaign_of(channel_of(event.leg), world.plan.prefix)
+        world.order(LeaveToDialplan(leg=event.leg, context=HARBOUR_CONTEXT, extension=name or "unknown"))
+        return
+    world.put_leg(leg, left=False, missing_since=None, deadline=None)
+    heard = f"{event.verdict} {event.cause}".strip()
+    plan = world.plan.campaigns.get(call.campaign)
+    if event.verdict == "MACHINE":
+        attempts.close(world, attempts.put(world, attempt, heard=heard), "machine")
+        if plan is not None and plan.leave_message:
+            call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE), attempt="machine"), Outcome.FAILED)
+            visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
+        else:
+            segments.dismiss(world, evolve(call, attempt="machine"))
+        return
+    silence = re.fullmatch(r"HUMAN-(\d{1,6})-\d{1,6}", event.cause)
+    spoken_at = world.now - int(silence[1]) / 1000 if silence is not None else None
+    attempt = attempts.put(world, attempt, heard=heard, spoken_at=spoken_at)
+    attempts.to_an_agent(world, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def not_returned(world: World, call: Call) -> None:
+    """The dialplan has kept somebody for too long: nothing of ours can be heard there."""
+    segments.dismiss(world, call)
 
 
 def answered_too_late(world: World, key: LegId) -> None:

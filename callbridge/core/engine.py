@@ -61,6 +61,7 @@ from callbridge.core.events import (
     LegParted,
     LegProbed,
     LegReplaced,
+    LegReturned,
     LegRinging,
     LegTransferred,
     LegUnheld,
@@ -183,6 +184,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             leg = world.legs.get(event.leg)
             if leg is not None:
                 calls.leg_moved(world, leg)
+        case LegReturned():
+            campaigns.returned(world, event)
         case LegProbed():
             leg = world.legs.get(event.leg)
             if leg is not None and leg.role is Role.FEATURE and not event.in_app and leg.hung_at is None:

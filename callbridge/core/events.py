@@ -98,6 +98,16 @@ class LegMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LegReturned(Event):
+    """A leg that was lent to the dialplan, to hear whether a machine has answered, is back: ``verdict`` and ``cause`` as AMD()
+    gives them (AMDSTATUS, AMDCAUSE)."""
+
+    leg: LegId
+    verdict: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegProbed(Event):
     """The answer to Probe for a channel that still exists."""
 
@@ -492,6 +502,7 @@ Heard = (
     | LegEnded
     | LegLeft
     | LegMoved
+    | LegReturned
     | LegProbed
     | LegJoined
     | LegParted

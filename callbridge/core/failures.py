@@ -7,6 +7,7 @@ from dataclasses import replace
 from callbridge.core import (
     callbacks,
     calls,
+    campaigns,
     features,
     handing,
     hearing,
@@ -20,7 +21,7 @@ from callbridge.core import (
     visits,
 )
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
-from callbridge.core.events import LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
+from callbridge.core.events import LegReturned, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.facts import OrderGaveUp
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
@@ -31,6 +32,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -91,6 +93,9 @@ def order_failed(world: World, event: OrderFailed) -> None:
                 world.order(replace(order, tries=order.tries + 1))
         case HangUp(leg=leg):
             _watch(world, leg)
+        case LendToDialplan(leg=leg):
+            campaigns.returned(world, LegReturned(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
+            _doubt(world, leg)
         case LeaveToDialplan():
             _cannot_leave(world, order, event)
         case Probe(leg=leg):

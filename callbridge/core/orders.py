@@ -173,6 +173,14 @@ class LeaveToDialplan(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LendToDialplan(_OfLeg):
+    """Let the dialplan do something with the leg and give it back: LegMoved when it is gone, LegReturned when it is back."""
+
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe(_OfLeg):
     """Ask whether the channel still exists: LegEnded(estimated) or LegProbed comes back."""
 
@@ -266,6 +274,7 @@ Order = (
     | DropBridge
     | HangUp
     | LeaveToDialplan
+    | LendToDialplan
     | Probe
     | InspectPhone
     | LookUp

@@ -265,14 +265,16 @@ class CampaignPlan:
     """Free agents who are left for the callers of queues."""
     weight: float = 1.0
     amd: bool = False
-    leave_message: str = ""
-    """What a machine hears after its beep; empty: it is hung up."""
+    leave_message: bool = False
+    """A machine is spoken to by the dialplan after its beep, rather than hung up."""
     dispositions: Mapping[str, Disposition] = field(default_factory=dict)
 
 
 ALL_CAMPAIGNS = Frequency()
 HARBOUR_CONTEXT = "callbridge-safe-harbour"
 """Where in the dialplan people are sent whom a campaign has called and whom we cannot serve: the extension is its name."""
+AMD_CONTEXT, MACHINE_CONTEXT = "callbridge-amd", "callbridge-machine"
+"""Where in the dialplan it is heard whether a machine has answered, and where a machine is left a message."""
 CAMPAIGN = "campaign:"
 """Begins the names of the flows that people hear for whom no agent is free."""
 

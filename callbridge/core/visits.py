@@ -303,9 +303,14 @@ def abandoned(world: World, call: Call, at: float) -> Outcome:
 
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
     """Send the customer on in the dialplan. The visit must have ended before."""
-    assert call.visit is None, "a call leaves without a visit"
     if call.campaign and call.placed:  # whom we called belongs to no queue of the fallback: the message, and goodbye
         context, extension = HARBOUR_CONTEXT, call.campaign
+    return leave_for(world, call, context, extension, reason)
+
+
+def leave_for(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
+    """Exactly there."""
+    assert call.visit is None, "a call leaves without a visit"
     call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
     world.calls.put(call.id, call)
     world.order(StopMusic(leg=call.leg))

@@ -307,6 +307,11 @@ def _files(patient: Patient, confs: dict[str, Conf]) -> Iterator[Finding]:
     if hidden:
         said = f"{', '.join(hidden)}: not shown by AMI (the user may not read configurations, and needs not)"
         yield unseen("files", said, "give their folder with --etc /etc/asterisk to have them examined")
+    if patient.etc is not None and any(one.amd for one in patient.settings.campaigns.values()):
+        try:
+            yield from rules.amd_conf(read_conf(patient.etc / "amd.conf"))
+        except OSError:
+            yield from rules.amd_conf(Conf())
     if "ari.conf" in confs:
         yield from rules.ari_conf(confs["ari.conf"])
     if "http.conf" in confs:

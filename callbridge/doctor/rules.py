@@ -258,3 +258,23 @@ def _bound(name: str, address: str, what: str) -> Iterator[Finding]:
     if address in ("0.0.0.0", "::", "[::]"):
         said = f"{what} listens on every address: whoever reaches it and has a password commands the telephony"
         yield warning(name, said, "[general] bindaddr = 127.0.0.1, or a firewall in front")
+
+
+# -- amd.conf ---------------------------------------------------------------------------------------------------------
+
+ANALYSIS_MOST = 2000
+"""Milliseconds that are left to know whether a person has answered, and to put an agent through."""
+
+
+def amd_conf(conf: Conf) -> Iterator[Finding]:
+    """How long campaigns listen for machines. 5000 ms is Asterisk's own default."""
+    said = conf.value("general", "total_analysis_time")
+    total = int(said) if said is not None and said.strip().isdigit() else 5000
+    if total > ANALYSIS_MOST:
+        yield warning(
+            "amd.conf",
+            f"total_analysis_time is {total} ms: people who answer would wait for longer than they may",
+            f"total_analysis_time = {ANALYSIS_MOST}",
+        )
+    else:
+        yield ok("amd.conf", f"machines are known after {total} ms at the latest")

@@ -30,8 +30,8 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             )
         if campaign.dial is None and settings.outside is None:
             yield document.at(at, "how are numbers dialled? dial is missing", 'such as dial: "PJSIP/{number}@trunk"')
-        if campaign.amd:
-            yield document.at((*at, "amd"), "this version does not listen for answering machines yet", "leave it out")
+        if campaign.leave_message and not campaign.amd:
+            yield document.at((*at, "leave_message"), "goes with amd: yes: else nobody knows that it is a machine", key=True)
     if settings.campaigns and settings.ledger is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
@@ -93,6 +93,9 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(at, "has no number: what people see who are called is the trunk's to say")
         if campaign.connect_within > 2:
             yield document.at((*at, "connect_within"), "more than 2 s of silence count as abandoned where that is regulated")
+        if campaign.amd:
+            problem = "listening for machines takes its time: amd.conf must say total_analysis_time = 2000 or less"
+            yield document.at((*at, "amd"), problem, "`callbridge doctor --etc` looks")
         if campaign.cap > 0.03:
             yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
     numbers = settings.callbacks.do_not_call

@@ -100,6 +100,7 @@ class Campaign(Section):
     opt_out: Key | None = "9"
     opted_out: FlowMedia = "sound:auth-thankyou"
     amd: bool = False
+    leave_message: bool = False
     dispositions: dict[Name, Disposition] = {}
 
     @field_validator("ring_for")

@@ -182,6 +182,7 @@ def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
         reserve=given.reserve,
         weight=given.weight,
         amd=given.amd,
+        leave_message=given.leave_message,
         dispositions={code: _disposition(code, one) for code, one in given.dispositions.items()},
     )
 

@@ -116,7 +116,7 @@ def check_attempts(world: World) -> None:
         assert (attempt.stage is Stage.CLOSING) <= bool(attempt.outcome)
         assert attempt.stage is not Stage.RESERVING or attempt.deadline is not None or call is not None, "given up one day"
     for call in world.calls.values():
-        closed = bool(call.segments) or call.attempt == "abandoned"
+        closed = bool(call.segments) or call.attempt in ("abandoned", "machine")
         assert not call.dialled_for or closed or call.dialled_for in world.attempts, "a campaign's call is an attempt"
     by_campaign = Counter((attempt.campaign, attempt.id) for attempt in attempts)
     names = {attempt.campaign for attempt in attempts}

@@ -26,6 +26,7 @@ from callbridge.core.events import (
     EntityFaulted,
     LeadDisposed,
     LegAnswered,
+    LegReturned,
     NumberBlocked,
     PbxSnapshot,
     PlanChanged,
@@ -47,8 +48,18 @@ from callbridge.core.facts import (
 from callbridge.core.flow import DoNotCall, Flow, Goodbye, Menu
 from callbridge.core.hours import Calendar
 from callbridge.core.ids import leg_id
-from callbridge.core.orders import BlockNumber, CloseAttempt, HangUp, LeaveToDialplan, Play, ReserveAttempts, Ring
-from callbridge.core.plan import CAMPAIGN, HARBOUR_CONTEXT, CampaignPlan, Connect, Disposition, Mode, Plan, ToQueue
+from callbridge.core.orders import BlockNumber, CloseAttempt, HangUp, LeaveToDialplan, LendToDialplan, Play, ReserveAttempts, Ring
+from callbridge.core.plan import (
+    CAMPAIGN,
+    HARBOUR_CONTEXT,
+    MACHINE_CONTEXT,
+    CampaignPlan,
+    Connect,
+    Disposition,
+    Mode,
+    Plan,
+    ToQueue,
+)
 from tests.core.flows import flow
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
@@ -754,3 +765,84 @@ def test_a_death_at_any_moment_loses_nobody_and_dials_nobody_twice(after: float,
     assert toy.channels == {}
     ready = toy.ledger.book.count("spring")
     assert "dialling" not in ready
+
+
+# -- machines ---------------------------------------------------------------------------------------------------------
+
+
+def listening(heard: tuple[str, str] = ("HUMAN", "HUMAN-800-800"), listens: float = 1.0, **more: Any) -> Toy:
+    toy = begin(house(spring(amd=True, **more)))
+    toy.heard, toy.listens = heard, listens
+    return toy
+
+
+def test_a_person_is_put_through_and_the_clock_runs_from_the_end_of_the_greeting() -> None:
+    toy = listening()
+    toy.run(START + 8.0)
+    (ended,) = toy.story.all_told(AttemptEnded)
+    assert (ended.outcome, ended.late) == ("answered", False)
+    assert ended.delay == pytest.approx(0.8 + 0.22, abs=0.05)
+    (row,) = toy.ledger.book.attempts("spring", 0.0, 1e12)
+    assert row["heard"] == "HUMAN HUMAN-800-800"
+    assert row["spoken_at"] - row["answered_at"] == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize("message", [False, True])
+def test_a_machine_is_hung_up_or_left_a_message(message: bool) -> None:
+    toy = listening(("MACHINE", "LONGGREETING-1500-1500"), leave_message=message)
+    toy.run(START + 20.0)
+    assert outcomes(toy) == ["machine"]
+    assert toy.story.world.agents["amy"].work is Work.IDLE
+    assert (LeaveToDialplan(leg=rings(toy)[0].leg, context=MACHINE_CONTEXT, extension="spring") in toy.obeyed) is message
+    assert toy.ledger.book.window("spring", 0.0) == [], "a machine is no live answer"
+
+
+def test_whoever_may_be_a_person_is_for_an_agent_and_counted_from_the_answer() -> None:
+    toy = listening(("NOTSURE", "TOOLONG-2500"), listens=2.5)
+    toy.run(START + 10.0)
+    (ended,) = toy.story.all_told(AttemptEnded)
+    assert (ended.outcome, ended.late) == ("answered", True)
+
+
+def test_hanging_up_while_the_pbx_listens_is_abandoned() -> None:
+    toy = listening(listens=3.0)
+    toy.run(START + 6.0)
+    toy.hangs_up(rings(toy)[0].leg)
+    toy.run(START + 12.0)
+    assert outcomes(toy) == ["abandoned"]
+
+
+def test_a_dialplan_that_keeps_somebody_is_given_up() -> None:
+    toy = listening(listens=60.0)
+    toy.run(START + 80.0)
+    assert outcomes(toy) == ["abandoned"]
+    assert toy.channels == {}
+
+
+def test_a_dialplan_that_cannot_listen_leads_to_an_agent() -> None:
+    toy = listening()
+    toy.always = LendToDialplan
+    toy.run(START + 10.0)
+    assert outcomes(toy) == ["answered"]
+
+
+def test_whoever_comes_back_to_nobody_hears_the_message_of_the_dialplan() -> None:
+    story = Story(house())
+    leg = leg_id(PBX, "cb-attempt.spring-x1-7")
+    story.happens(LegReturned(at=START, leg=leg, verdict="HUMAN", cause=""))
+    assert LeaveToDialplan(leg=leg, context=HARBOUR_CONTEXT, extension="spring") in story.orders
+
+
+@pytest.mark.parametrize("after", [5.3, 5.6, 6.2])
+def test_a_death_while_the_pbx_listens(after: float) -> None:
+    toy = listening(listens=1.0)
+    toy.run(START + after)
+    toy.restart()
+    toy.run(START + 30.0)
+    for ring in rings(toy):
+        toy.hangs_up(ring.leg)
+    toy.run(START + 60.0)
+    assert len(rings(toy)) == 1
+    assert len(outcomes(toy)) == 1
+    assert toy.channels == {}
+    assert toy.story.world.attempts.values() == []

@@ -22,6 +22,7 @@ from callbridge.core.events import (
     LegMoved,
     LegParted,
     LegProbed,
+    LegReturned,
     LegRinging,
     LookedUp,
     OrderFailed,
@@ -46,6 +47,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -121,6 +123,9 @@ class Toy:
         self.message = 4.0
         """Seconds that callers speak when they are recorded."""
         self.ledger = ToyLedger(lambda: self.story.now)
+        self.heard = ("HUMAN", "HUMAN-800-800")
+        self.listens = 1.0
+        """What AMD() makes of whoever answers, and how long that takes."""
         self.most = 1000
         """Orders; more are orders without end."""
         self._diary: list[tuple[float, int, Callable[[], None]]] = []
@@ -248,6 +253,10 @@ class Toy:
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))
+            case LendToDialplan(leg=leg) if leg in self.channels:
+                self.soon(lambda at: LegMoved(at=at, leg=leg))
+                verdict, cause = self.heard
+                self.soon(lambda at: LegReturned(at=at, leg=leg, verdict=verdict, cause=cause), self.listens)
             case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 self.ledger.obey(order, self.soon)
             case _ if order.leg not in self.channels:

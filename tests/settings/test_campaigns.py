@@ -125,9 +125,9 @@ WRONG = [
     ("digits", ("later: {again", "later: {digit: 1, again"), "campaigns.spring: two dispositions have the same digit"),
     ("database", ("sqlite:////tmp/x.db", "secretpassword"), "ledger.database: expected a database's URL"),
     (
-        "amd",
-        ("mode: predictive", "mode: predictive\n    amd: yes"),
-        "campaigns.spring.amd: this version does not listen for answering machines yet",
+        "machines",
+        ("mode: predictive", "mode: predictive\n    leave_message: yes"),
+        "campaigns.spring.leave_message: goes with amd: yes",
     ),
 ]
 
@@ -151,6 +151,7 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         (('    number: "+442079460999"\n', ""), "has no number"),
         (("window: 24h", "cap: 0.05"), "more than 3 % is not allowed"),
         (("window: 24h", "connect_within: 4s"), "more than 2 s of silence"),
+        (("window: 24h", "amd: yes"), "total_analysis_time = 2000 or less"),
     ],
 )
 def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:

@@ -44,6 +44,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -335,7 +336,7 @@ class ToyPbx:
                 return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
-            case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
+            case LendToDialplan() | FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 return Reply(200)
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)

@@ -244,6 +244,7 @@ class Book:
             }
             values: dict[str, Any] = {name: None if moment is None else moment + offset for name, moment in times.items()}
             values |= {"outcome": attempt.outcome, "cause": attempt.cause, "call": attempt.call, "agent": attempt.agent}
+            values["heard"] = attempt.heard[:64]
             values |= {"late": int(late), "manual": int(attempt.agent_first), "ended_at": at + offset}
             link.execute(update(attempts).where(attempts.c.id == attempt.id).values(**values))
             if not row.outcome:

@@ -50,6 +50,7 @@ attempts = Table(
     Column("spoken_at", Float),
     Column("connected_at", Float),
     Column("ended_at", Float),
+    Column("heard", String(64), nullable=False, default=""),
     Column("late", Integer, nullable=False, default=0),
     Column("manual", Integer, nullable=False, default=0),
     Column("disposition", String(64), nullable=False, default=""),

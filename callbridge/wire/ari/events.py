@@ -25,6 +25,7 @@ from callbridge.core.events import (
     LegMoved,
     LegParted,
     LegReplaced,
+    LegReturned,
     LegRinging,
     LegTransferred,
     LegUnheld,
@@ -142,6 +143,9 @@ def _stasis_start(frame: _Frame) -> Heard:
     args: list[Any] = [*said, "", ""] if isinstance(said, list) else [""]
     if args[0] == "feature":
         return Heard(kind, (_feature(frame, channel, args),))
+    if args[0] == "amd":
+        verdict, cause = (clean(arg, NUMBER_LIMIT) for arg in args[1:3])
+        return Heard(kind, (LegReturned(at=frame.at, leg=leg, verdict=verdict, cause=cause),))
     if args[0] != "inbound":
         ours = isinstance(args[0], str) and args[0] in OWN_ROLES
         made = ours and args[0] != "resync"

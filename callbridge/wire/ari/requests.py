@@ -19,6 +19,7 @@ from callbridge.core.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
+    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -113,7 +114,10 @@ def requests(
         case HangUp(leg=leg, reason=reason):
             known = reason if reason in _REASONS else "normal"
             return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_GONE),)
-        case LeaveToDialplan(leg=leg, context=context, extension=extension):
+        case (
+            LeaveToDialplan(leg=leg, context=context, extension=extension)
+            | LendToDialplan(leg=leg, context=context, extension=extension)
+        ):
             return (_on_channel("POST", leg, "continue", context=context, extension=extension, priority="1"),)
         case Probe(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_GONE),)
