@@ -740,6 +740,7 @@ def test_a_campaign_without_leads_keeps_no_agents() -> None:
     assert len(rings(toy)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0.1, 0.257, 0.27, 1.0, 5.2, 5.3, 5.5, 6.4, 7.3, 7.6, 9.0, 12.0])
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_death_at_any_moment_loses_nobody_and_dials_nobody_twice(after: float, silent: bool) -> None:

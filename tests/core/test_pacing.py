@@ -135,6 +135,7 @@ def test_whatever_is_seen_the_decision_is_sane(
     assert 0.0 <= decision.risk <= 1.0
 
 
+@pytest.mark.slow
 def test_a_shift_is_the_same_for_the_same_seed_and_busier_than_a_rivals() -> None:
     floor = Floor(agents=10, length=5400.0)
     once, again = (Shift(floor, Ours(), 5).run() for _ in range(2))
@@ -145,12 +146,14 @@ def test_a_shift_is_the_same_for_the_same_seed_and_busier_than_a_rivals() -> Non
     assert once.abandon_rate < 0.06
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rival", [Power(1.6), Ratio(1.3), Adaptive()])
 def test_rivals_run(rival: Power | Ratio | Adaptive) -> None:
     tally = Shift(Floor(agents=10, length=3600.0), rival, 1).run()
     assert 0.4 < tally.utilisation < 1.0
 
 
+@pytest.mark.slow
 def test_the_simulator_draws_what_it_says() -> None:
     """An infinite floor: nobody waits, so all that is left are the laws."""
     floor = Floor(agents=400, length=5400.0, warm_up=0.0, people=0.25)

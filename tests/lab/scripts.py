@@ -40,7 +40,7 @@ class PhoneScript:
     reply: int | None = 200  # None rings for ever
     steps: Sequence[Step] = ()  # what happens after the answer
     hangs_up: bool = False  # after the steps; else the phone waits for the BYE
-    audio: str | None = None
+    audio: str | Path | None = None
 
     @classmethod
     def answers(cls, ring: float = 0.2, talk: float | tuple[float, float] | None = None) -> "PhoneScript":

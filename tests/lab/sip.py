@@ -260,7 +260,9 @@ async def register(pbx: Pbx, phone: str, expires: int = 3600, *, at: tuple[str, 
         raise RuntimeError(f"the PBX refused to register {phone}: {answer.splitlines()[0]}")
 
 
-def _tone(name: str | None) -> Path | None:
+def _tone(name: str | Path | None) -> Path | None:
+    if isinstance(name, Path):
+        return name
     return build.LAB / "sounds" / "tones" / f"{name}.ulaw" if name else None
 
 

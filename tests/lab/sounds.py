@@ -21,7 +21,7 @@ def make(folder: Path) -> None:
     for name, frequency in TONES.items():
         samples = tone(frequency, 2.0)
         write_wav(folder / "tones" / f"{name}.wav", samples)
-        (folder / "tones" / f"{name}.ulaw").write_bytes(bytes(map(_ulaw, samples)))
+        write_ulaw(folder / "tones" / f"{name}.ulaw", samples)
     write_wav(folder / "moh" / "music.wav", tone(TONES["music"], 20.0))
 
 
@@ -29,6 +29,11 @@ def tone(frequency: float, seconds: float) -> list[int]:
     """A sine of whole periods within the second, so that a loop has no click."""
     step = 2 * math.pi * frequency / RATE
     return [round(AMPLITUDE * math.sin(step * n)) for n in range(int(RATE * seconds))]
+
+
+def write_ulaw(path: Path, samples: list[int]) -> None:
+    """As SIPp sends it."""
+    path.write_bytes(bytes(map(_ulaw, samples)))
 
 
 def write_wav(path: Path, samples: list[int]) -> None:

@@ -54,7 +54,7 @@ async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     if not build.is_built(version):
         missing = f"Asterisk {version} is not built: run `python -m tests.lab.build`"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    extra = {"extensions.conf": DIALPLAN}
+    extra = {"extensions.conf": DIALPLAN, "amd.conf": "[general](+)\ntotal_analysis_time=2000\n"}
     if getattr(request.module, "RECORDS", False):
         extra["manager.conf"] = "[callbridge](+)\nwrite=reporting,agent,call,system\n"
     async with Pbx(version, phones=PHONES, extra=extra, verbose=3) as running:

@@ -235,3 +235,32 @@ async def test_an_agent_at_a_nailed_up_phone_hears_a_beep_and_then_the_lead(hous
         await bridge.until("talk_ended")
         await bridge.ask("1001", "logout")
         await ann.until_state("DISCONNECTED")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "heard", "outcome"), [(0.6, "HUMAN", "answered"), (20.0, "MACHINE", "machine"), (0.0, "NOTSURE", "answered")]
+)
+async def test_the_pbx_hears_whether_it_is_a_machine(
+    house: House, pbx: Pbx, tmp_path: Path, greeting: float, heard: str, outcome: str
+) -> None:
+    """Somebody says hello and waits; a machine talks on; somebody says nothing."""
+    bridge = await house.open(house_of(tmp_path, ("1001",), dial="PJSIP/{number}@1005", amd=True))
+    speech = tmp_path / "greeting.ulaw"
+    sounds.write_ulaw(speech, sounds.tone(VOICE, greeting) + [0] * 8000 * 30)
+    await command(bridge, "load", "spring", leads_file(tmp_path, range(1)))
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(ring=0.02)),
+        Phone(pbx, "1005", PhoneScript(ring=0.3, audio=speech, steps=[Talk(6.0)], hangs_up=True)),
+    ):
+        await command(bridge, "start", "spring")
+        ended = await bridge.until("attempt_ended", limit=20)
+        assert ended["outcome"] == outcome
+        await bridge.until("call_ended", limit=15)
+    book = Book(f"sqlite:///{tmp_path}/ledger.db")
+    async with asyncio.timeout(5):
+        while not (rows := list(book.attempts("spring", 0.0, 1e12)))[0]["outcome"]:
+            await asyncio.sleep(0.1)
+    assert rows[0]["heard"].startswith(heard)
+    if heard == "HUMAN":
+        assert ended["late"] is False
+        assert 0.5 < rows[0]["connected_at"] - rows[0]["spoken_at"] < 2.0

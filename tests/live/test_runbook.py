@@ -75,7 +75,7 @@ EXPECTED = {
     "curl -s 127.0.0.1:8090/readyz": "ready",
     "/opt/callbridge/bin/callbridge agents": "Agent 1001",
     "redis-cli ping": "PONG",
-    "promtool check config /etc/prometheus/prometheus.yml": "SUCCESS: 17 rules found",
+    "promtool check config /etc/prometheus/prometheus.yml": "SUCCESS: 18 rules found",
 }
 
 
