@@ -40,7 +40,7 @@ test: setup check
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "live or slow" --durations 15 --reruns 1 -rR
 
 bench: setup
-	@for name in core handover publish throughput; do $(BIN)/python -m tests.bench $$name || exit 1; done
+	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done
 
 clean:
 	rm -rf .venv .lab build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

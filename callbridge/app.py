@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters import log as logs
 from callbridge.adapters import story_archive
@@ -242,6 +243,11 @@ class App:
         self._recalled = [await self._recall(book, name) for name in settings.campaigns]
         self._run("ledger", self.keeper.run())
 
+    async def _recall_new(self, settings: Settings) -> list[CampaignRecalled]:
+        """What campaigns that come with this configuration have behind them."""
+        new = settings.campaigns.keys() - self.settings.campaigns.keys()
+        return [await self._recall(self.keeper.book, name) for name in new] if self.keeper is not None else []
+
     async def _recall(self, book: Book, name: str) -> CampaignRecalled:
         hours = await asyncio.to_thread(book.window, name, self.wall() - KEPT)
         return CampaignRecalled(at=self.clock.now(), campaign=name, hours=tuple(hours))
@@ -388,7 +394,10 @@ class App:
         book = self._tier_book(settings)
         if not await book.load():
             return [f"{settings.tiers.csv}: cannot be used"]
-        new = settings.campaigns.keys() - self.settings.campaigns.keys()
+        try:
+            recalled = await self._recall_new(settings)
+        except SQLAlchemyError:
+            return ["the campaigns' database does not answer: what the new campaigns have behind them is not known"]
         self.settings, self.tiers = settings, book
         self._tier_watch.cancel()
         self._tier_watch = self._run("tiers", book.watch())
@@ -399,9 +408,8 @@ class App:
         if self.keeper is not None:
             self.keeper.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
-        if self.keeper is not None:
-            for name in new:
-                self.runtime.tell(await self._recall(self.keeper.book, name))
+        for each in recalled:
+            self.runtime.tell(each)
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
         return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _span(text: str) -> float:
+    if re.fullmatch("[0-9]{1,4}d", text):
+        return int(text[:-1]) * 86400.0
     try:
         return seconds(text)
     except ValueError as wrong:

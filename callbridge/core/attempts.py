@@ -5,6 +5,7 @@ from __future__ import annotations
 from callbridge.core.agent import Work
 from callbridge.core.attempt import OUTCOMES, Attempt, Block, Stage
 from callbridge.core.call import Call
+from callbridge.core.events import AttemptClosed
 from callbridge.core.facts import AttemptEnded, OptedOut
 from callbridge.core.numbers import normalise
 from callbridge.core.orders import BlockNumber, CloseAttempt
@@ -121,13 +122,13 @@ def call_over(world: World, call: Call) -> None:
         close(world, attempt, "no_answer" if given_up else call.attempt or "unsent")
 
 
-def closed(world: World, key: str) -> None:
+def closed(world: World, event: AttemptClosed) -> None:
     """The ledger has it: nothing is left to remember, but for the disposition."""
-    attempt = world.attempts.get(key)
-    if attempt is None:
-        return
+    attempt = world.attempts.get(event.attempt)
+    if attempt is None or (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
+        return  # more has been said meanwhile, and is on its way
     if attempt.stage is Stage.CLOSING:
-        world.attempts.drop(key)
+        world.attempts.drop(attempt.id)
     elif attempt.stage is Stage.TALKED:
         put(world, attempt, recorded=True, deadline=None)
         tidy(world, attempt.agent)

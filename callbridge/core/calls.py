@@ -209,6 +209,8 @@ def leg_moved(world: World, leg: Leg) -> None:
         return
     world.legs.drop(leg.id)
     if call is not None and call.leg == leg.id:
+        if call.segment is not None:
+            call = segments.end_segment(world, call, "taken", world.now)
         segments.finish(world, call, world.now)
 
 

@@ -177,7 +177,7 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
     _refill(world, plan, floor)
     if floor.held_back:
         return
-    out = len(seen.dials) + sum(attempt.stage in (Stage.LIVE, Stage.LISTENING) for attempt in _attempts(world, plan.name))
+    out = sum(_has_line(world, attempt) for attempt in _attempts(world, plan.name))
     count = min(floor.decision.dials, plan.lines - out, int(floor.allowance), len(floor.hopper))
     if count <= 0:
         return
@@ -201,6 +201,11 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
     if made:
         world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
     _refill(world, plan, floor)
+
+
+def _has_line(world: World, attempt: Attempt) -> bool:
+    """Does it take a line of the trunk, ringing or talking, or will it in a moment?"""
+    return attempt.stage is Stage.RESERVING or leg_id(world.plan.pbxs[0], attempt.id) in world.legs
 
 
 def _is_free(world: World, agent: str) -> bool:
@@ -412,6 +417,11 @@ def answered(world: World, call: Call) -> None:
         call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
         visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, "fault")
         return
+    if attempt.stage is Stage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
+        attempts.close(world, attempt, "abandoned")
+        call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
+        visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, "abandoned")
+        return
     if attempt.stage is not Stage.DIALLING:
         return
     call = evolve(call, attempt="abandoned")  # unless they talk
@@ -439,6 +449,8 @@ def returned(world: World, event: LegReturned) -> None:
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     attempt = attempts.of(world, call) if call is not None else None
+    if attempt is not None and attempt.stage in (Stage.LIVE, Stage.TALKED):
+        return
     if leg is None or call is None or attempt is None or attempt.stage is not Stage.LISTENING or leg.hung_at is not None:
         name = campaign_of(channel_of(event.leg), world.plan.prefix)
         world.order(LeaveToDialplan(leg=event.leg, context=HARBOUR_CONTEXT, extension=name or "unknown"))

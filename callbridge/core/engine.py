@@ -229,7 +229,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case AttemptsReserved():
             campaigns.reserved(world, event)
         case AttemptClosed():
-            attempts.closed(world, event.attempt)
+            attempts.closed(world, event)
         case NumberBlocked():
             campaigns.blocked(world, event)
         case CampaignRecalled():

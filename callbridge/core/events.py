@@ -344,9 +344,11 @@ class AttemptsReserved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptClosed(Event):
-    """The ledger has the outcome."""
+    """The ledger has the outcome, and what the agent had said by then."""
 
     attempt: str
+    disposition: str = ""
+    call_back_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

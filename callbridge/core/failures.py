@@ -20,10 +20,11 @@ from callbridge.core import (
     supervise,
     visits,
 )
+from callbridge.core.attempt import campaign_of
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
 from callbridge.core.events import LegReturned, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.facts import OrderGaveUp
-from callbridge.core.ids import LegId, pbx_of
+from callbridge.core.ids import LegId, channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import (
     Answer,
@@ -63,7 +64,9 @@ ASK_AGAIN = 1.0
 def order_failed(world: World, event: OrderFailed) -> None:
     """What was unsent because the link is down is mended by the next snapshot; the rest here."""
     order = event.order
-    if event.why is Why.UNSENT and not isinstance(order, Ring | HangUp | Probe | StartRecording | PauseRecording | StopRecording):
+    if event.why is Why.UNSENT and not isinstance(
+        order, Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording
+    ):
         return
     match order:
         case Subscribe(leg=leg):
@@ -94,8 +97,9 @@ def order_failed(world: World, event: OrderFailed) -> None:
         case HangUp(leg=leg):
             _watch(world, leg)
         case LendToDialplan(leg=leg):
-            campaigns.returned(world, LegReturned(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
-            _doubt(world, leg)
+            if event.why is not Why.TIMEOUT:  # else it may have worked: the leg comes back, or its time is over
+                campaigns.returned(world, LegReturned(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
+                _doubt(world, leg)
         case LeaveToDialplan():
             _cannot_leave(world, order, event)
         case Probe(leg=leg):
@@ -265,11 +269,17 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
 
 def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> None:
     leg = world.legs.get(order.leg)
+    if leg is None and event.status == 409 and campaign_of(channel_of(order.leg), world.plan.prefix):
+        return  # in the dialplan already, with the message that it was to hear
     if leg is None:
         if event.status != 404:  # a caller whom we did not take, and who did not get on: watched until nobody is left in silence
             legs.hang_up(world, legs.open_leg(world, order.leg, Role.AGENT).id)
         return
     call = world.calls.get(leg.call)
+    if event.status == 409 and call is not None and call.campaign and call.placed and call.phase is Phase.LEAVING:
+        world.legs.drop(leg.id)  # it is in the dialplan; should it come back from there, it is sent on
+        segments.finish(world, call, world.now)
+        return
     if event.status == 404 or call is None:
         legs.probe_soon(world, leg, 0.0)
     elif call.phase is Phase.LEAVING:

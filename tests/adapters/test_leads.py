@@ -16,6 +16,7 @@ from callbridge.adapters.ledger import Block, Book, Terms, region_of
 from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, load
 from callbridge.core.attempt import Attempt, Lead, Stage
 from callbridge.core.dial_rules import Frequency, Limits
+from callbridge.core.hours import Calendar
 
 BRITISH = Reader(region="GB", zone="Europe/London")
 DAY = 86400.0
@@ -134,6 +135,20 @@ def test_a_file_in_another_encoding_is_refused_in_one_line(book: Book, tmp_path:
     with pytest.raises(BadFile, match="line 2 is not UTF-8"):
         loaded(book, write(tmp_path, "number,name\n02079460001,Jürgen\n", "latin-1"))
     assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
+
+
+def test_a_value_with_line_breaks_is_refused_with_all_its_lines(book: Book, tmp_path: Path) -> None:
+    text = 'number,name,note\n+442079460111,Bob,"said: call my wife\n+442079460222,any time"\n+442079460333,Eve,\n'
+    result = loaded(book, write(tmp_path, text))
+    assert (result.entered, [line for line, _ in why(result)]) == (1, [2, 3])
+
+
+def test_a_number_that_may_be_where_it_is_never_open_at_once_needs_its_zone(book: Book, tmp_path: Path) -> None:
+    calendar = Calendar("day", ZoneInfo("UTC"), (((9 * 60, 18 * 60),),) * 7)
+    reader = Reader(region="US", zone="America/New_York", calendar=calendar)
+    result = loaded(book, write(tmp_path, "number,timezone\n+1 800 253 0000,\n+1 800 253 0001,America/New_York\n"), reader)
+    assert result.entered == 1
+    assert "give its timezone" in why(result)[0][1]
 
 
 # -- the proof --------------------------------------------------------------------------------------------------------

@@ -64,6 +64,13 @@ async def test_a_stamp_that_stands_still_is_acted_upon_and_read_before_each_chan
     assert all(lines[lines.index(line) - 1] == STAMP for line in rig.sent())
 
 
+async def test_somebody_who_answered_a_campaigns_call_hears_its_message(rig: Rig) -> None:
+    rig.fake.channels = [{"id": "cb-attempt.spring-mi9x1-12", "state": "Up"}]
+    assert await rig.rescue.once()
+    path = "/channels/cb-attempt.spring-mi9x1-12/continue?context=callbridge-safe-harbour&extension=spring&priority=1"
+    assert rig.sent() == [f"POST {path}"]
+
+
 async def test_an_owner_who_lives_is_left_alone(rig: Rig) -> None:
     watching = asyncio.create_task(rig.rescue.once())
     await until(lambda: rig.fake.asked)

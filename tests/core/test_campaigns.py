@@ -28,10 +28,12 @@ from callbridge.core.events import (
     LegAnswered,
     LegReturned,
     NumberBlocked,
+    OrderFailed,
     PbxSnapshot,
     PlanChanged,
     SeenLeg,
     StoreChanged,
+    Why,
 )
 from callbridge.core.facts import (
     AskRefused,
@@ -662,6 +664,16 @@ def test_an_answered_channel_of_a_campaign_that_nobody_knows_goes_to_the_message
     assert HangUp(leg=ringing.leg) in story.orders
 
 
+def test_somebody_who_hears_the_message_of_the_dialplan_already_is_left_to_it() -> None:
+    story = Story(house())
+    leg = leg_id(PBX, "cb-attempt.spring-x1-1")
+    order = LeaveToDialplan(leg=leg, context=HARBOUR_CONTEXT, extension="spring")
+    story.happens(OrderFailed(at=START, order=order, why=Why.REFUSED, status=409))
+    assert story.orders == []
+    story.happens(OrderFailed(at=START, order=order, why=Why.REFUSED, status=500))
+    assert HangUp(leg=leg) in story.orders
+
+
 def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
     toy = begin(house(spring(agent_first=True)), amy=NEVER)
     toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
@@ -846,4 +858,47 @@ def test_a_death_while_the_pbx_listens(after: float) -> None:
     assert len(rings(toy)) == 1
     assert len(outcomes(toy)) == 1
     assert toy.channels == {}
+    assert toy.story.world.attempts.values() == []
+
+
+def test_a_reply_that_comes_too_late_tears_nobody_away() -> None:
+    toy = listening()
+    toy.run(START + 7.5)
+    (order,) = [order for order in toy.obeyed if isinstance(order, LendToDialplan)]
+    for why in (Why.TIMEOUT, Why.REFUSED):
+        toy.tell(OrderFailed(at=toy.story.now, order=order, why=why, status=500))
+    toy.run(START + 12.0)
+    assert outcomes(toy) == ["answered"]
+    assert toy.story.world.agents["amy"].work is Work.TALKING
+
+
+@pytest.mark.parametrize("status", [0, 409])
+def test_a_gap_while_the_pbx_listens_leads_to_the_message(status: int) -> None:
+    """Where the dialplan still has it, it comes back from there, and is sent on."""
+    toy = listening(listens=4.0)
+    toy.run(START + 5.6)
+    toy.cut()
+    toy.run(START + 6.0)
+    if status:
+        toy.always, toy.refusal = LeaveToDialplan, status
+    toy.reconnect()
+    toy.run(START + 7.0)
+    toy.always = None
+    toy.run(START + 30.0)
+    assert outcomes(toy) == ["abandoned"]
+    assert any(isinstance(order, LeaveToDialplan) and order.context == HARBOUR_CONTEXT for order in toy.obeyed)
+    assert toy.story.world.calls.values() == []
+
+
+def test_an_older_answer_of_the_ledger_forgets_nothing_that_was_said_since() -> None:
+    toy = talked()
+    toy.ledger.silent = True
+    dispose(toy, "later", call_back_at=START + 5000.0)
+    (attempt,) = toy.story.world.attempts.values()
+    toy.tell(AttemptClosed(at=toy.story.now, attempt=attempt.id))
+    toy.run(START + 60.0)
+    assert len(toy.story.world.attempts) == 1
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 61.0)
+    assert (lead(toy)["state"], lead(toy)["due_at"]) == ("ready", START + 5000.0)
     assert toy.story.world.attempts.values() == []

@@ -123,6 +123,7 @@ class Toy:
         self.message = 4.0
         """Seconds that callers speak when they are recorded."""
         self.ledger = ToyLedger(lambda: self.story.now)
+        self.refusal = 500
         self.heard = ("HUMAN", "HUMAN-800-800")
         self.listens = 1.0
         """What AMD() makes of whoever answers, and how long that takes."""
@@ -218,7 +219,7 @@ class Toy:
         self.obeyed.append(order)
         fault = self.fault
         if self.always is not None and isinstance(order, self.always):
-            self._refuse(order, 500)
+            self._refuse(order, self.refusal)
         elif fault is None or fault.nth != nth:
             self._obey(order)
         else:

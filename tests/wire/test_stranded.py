@@ -28,6 +28,15 @@ def test_legs_of_agents_come_first_then_customers_by_age_and_whoever_talks_is_le
     assert found(channels, bridges) == (Stranded("cb-leg-1", None), Stranded("back", "help"), Stranded("young", "sales"))
 
 
+def test_people_whom_a_campaign_has_called_are_known_by_the_name_of_their_channel() -> None:
+    answered = channel("cb-attempt.my-spring-mi9x1-12", "callbridge,customer") | {"state": "Up"}
+    ringing = channel("cb-attempt.my-spring-mi9x1-13", "callbridge,customer") | {"state": "Ringing"}
+    assert found([answered, ringing]) == (
+        Stranded("cb-attempt.my-spring-mi9x1-12", None, "my-spring"),
+        Stranded("cb-attempt.my-spring-mi9x1-13", None),
+    )
+
+
 def test_what_is_not_ours_is_not_seen() -> None:
     channels = [
         channel("a", "otherapp,inbound,sales"),

@@ -162,7 +162,7 @@ class Book:
                     _put_off(link, alike, said, wall)
                 if not put_off or len(found) >= count:
                     break
-            ready = self._ready(link, campaign, due, wall)
+            ready = self._ready(link, campaign, and_(due, for_them), wall)
         return tuple(found.values()), ready
 
     def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float) -> int:
@@ -231,7 +231,7 @@ class Book:
             if attempt.outcome == "unsent":
                 if not row.outcome:
                     link.execute(attempts.delete().where(attempts.c.id == attempt.id))
-                    self._ready_again(link, row.lead, at, counted=False)
+                    self._ready_again(link, row.lead, at + offset, counted=False)
                 return
             at = at if attempt.connected_at is None else attempt.connected_at
             delay = at - (attempt.live_from or at)

@@ -64,8 +64,9 @@ class LedgerDesk:
 
     async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
         """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
-        book, reader = self._open(), Reader(region=self.regions.get(name), zone=self.zone)
-        plan, wall = self.world.plan, self.wall()
+        book, plan, wall = self._open(), self.world.plan, self.wall()
+        calendar = plan.campaigns[name].limits.calendar
+        reader = Reader(region=self.regions.get(name), zone=self.zone, calendar=calendar)
         agents, never = frozenset(self.world.agents), plan.do_not_call
 
         def enter() -> Loaded:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from callbridge.adapters.ledger.book import Block, Book, Terms
 from callbridge.adapters.ledger.leads import canonical
@@ -59,9 +59,11 @@ class Keeper:
         for order in left:
             try:
                 await asyncio.to_thread(self.write, order)
-            except SQLAlchemyError as trouble:
+            except (OperationalError, InterfaceError) as trouble:
                 log.error("the campaigns' database was away at the end", why=str(trouble).splitlines()[0])
                 break
+            except Exception:
+                log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
         await asyncio.to_thread(self.book.close)
 
     async def run(self) -> None:
@@ -119,7 +121,8 @@ class Keeper:
                 return AttemptsReserved(at=self._now(), campaign=campaign, reserved=reserved, refused=refused)
             case CloseAttempt(attempt=attempt):
                 self.book.record(attempt, self._terms.get(attempt.campaign), order.at, offset=wall - self._now())
-                return AttemptClosed(at=self._now(), attempt=attempt.id)
+                said = attempt.disposition, attempt.call_back_at
+                return AttemptClosed(at=self._now(), attempt=attempt.id, disposition=said[0], call_back_at=said[1])
             case BlockNumber():
                 number = canonical(order.number, self._region) or order.number
                 self.book.block([Block(number, order.campaign, order.reason, order.by, wall)])

@@ -22,6 +22,8 @@ OWN = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
 LONGEST = 200
+LONGEST_QUOTE = 10
+"""Lines that may belong to a value whose quote was left open: they are refused with it."""
 BROKEN = '"'
 """Stands for a line that is no CSV."""
 UNKNOWN_ZONE = "Etc/Unknown"
@@ -192,7 +194,7 @@ def enter_rows(
         written = (row.get(reader.columns.get("number", "number")) or "").strip()
         try:
             if written == BROKEN:
-                raise BadRow("a quote that is not closed")
+                raise BadRow("a quote that is not closed in its line: line breaks within a value cannot be read")
             lead = reader.lead(row)
             if lead["number"] in seen:
                 raise BadRow(f"the same number as in line {seen[lead['number']]}")
@@ -239,11 +241,14 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
             if theirs not in headings:
                 known = ", ".join(heading for heading in headings if heading) or "none"
                 raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
+        opened = 0
         for line, text in enumerate(file, 2):
-            cells = _cells(text)
-            if cells is None:
+            cells, odd = _cells(text), text.count('"') % 2 == 1
+            if cells is None or (opened and line - opened < LONGEST_QUOTE):
                 yield line, {columns.get("number", "number"): BROKEN}
+                opened = 0 if opened and odd else opened or line
             elif any(cell.strip() for cell in cells):
+                opened = 0
                 yield line, dict(zip(headings, cells, strict=False))
 
 

@@ -1,0 +1,73 @@
+# ruff: noqa: E501 - lines of a document
+"""``python -m tests.bench.report``: writes README.md of this folder from the records in ``results``. Nothing is typed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SCENARIOS = {
+    "stationary": "a quarter of the dials is answered by people, all day",
+    "jumping": "that share jumps every 20 to 60 minutes, to 0.4 to 1.6 of the usual",
+    "few_people": "a tenth is answered by people, and jumps",
+    "long_talks": "talks of 300 s in place of 120, and the share jumps",
+    "own": "never tuned on: short and long talks, a daily curve, other rings, machines and wrap-ups",
+}
+NAMES = {"predictive": "predictive (30 days)", "predictive_daily": "predictive (24 h, hard)"}
+
+
+def record(name: str) -> dict[str, Any]:
+    """The last one."""
+    lines = (HERE / "results" / f"{name}.jsonl").read_text().splitlines()
+    last: dict[str, Any] = json.loads(lines[-1])
+    return last
+
+
+def readme(pacing: Mapping[str, Any]) -> str:
+    return "\n".join(_lines(pacing)) + "\n"
+
+
+def _lines(pacing: Mapping[str, Any]) -> Iterator[str]:
+    yield "# Benchmarks"
+    yield ""
+    yield "`make bench` runs all of them, `.venv/bin/python -m tests.bench NAME` one; each appends what it found, and on what, to `results/NAME.jsonl`."
+    yield "This file is made of those records by `.venv/bin/python -m tests.bench.report`."
+    yield ""
+    yield "## pacing"
+    yield ""
+    yield f"Commit {pacing['commit']}, Python {pacing['python']}, {pacing['cores']} cores, {pacing['minutes']} minutes; fresh seeds from {pacing['fresh_seeds_from']}."
+    yield ""
+    yield "Simulated shifts of eight hours (`tests/sim/shift.py`). Utilisation: time in talk and wrap-up / time at work. Abandoned: people who answered and"
+    yield "found nobody within 2 s / people who answered, pooled over the shifts; worst: of one shift with 100 answers or more. ± is a 95 % interval of the mean."
+    yield "`power` and `ratio` have the best factor in hindsight, on the shifts shown; `adaptive` is VICIdial's published method."
+    for scenario, what in SCENARIOS.items():
+        rows = [row for row in pacing["rows"] if row["scenario"] == scenario]
+        if rows:
+            yield ""
+            yield f"**{scenario}**: {what}"
+            yield ""
+            yield from _table(rows)
+    yield ""
+    yield "| what | found | asked for |"
+    yield "| --- | --- | --- |"
+    yield f"| abandoned among the first 100 answers of a cold start, 50 agents | {pacing['cold_start_abandon_rate']:.1%} | 5 % at most |"
+    yield f"| abandoned in the ten minutes after the answer rate has tripled, 20 agents | {pacing['after_step_abandon_rate']:.1%} | 6 % at most |"
+    yield f"| one decision, 100 agents and 500 dials | {pacing['decision_ms']} ms | 1 ms |"
+    yield f"| one decision, 1,000 agents and 5,000 dials | {pacing['decision_1000_ms']} ms | 5 ms |"
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| pacer | agents | utilisation % | ± | abandoned % | worst shift % | shifts |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for row in rows:
+        used, within = 100 * row["utilisation"], 100 * row["within"]
+        lost, worst = 100 * row["abandon_rate"], 100 * row["worst_shift_abandon_rate"]
+        name = NAMES.get(row["pacer"], row["pacer"])
+        yield f"| {name} | {row['n']} | {used:.1f} | {within:.1f} | {lost:.2f} | {worst:.2f} | {row['shifts']} |"
+
+
+if __name__ == "__main__":
+    (HERE / "README.md").write_text(readme(record("pacing")))
