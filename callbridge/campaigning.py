@@ -76,9 +76,9 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
             raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
         columns[ours] = theirs
     campaign = settings.campaigns[name]
-    reader = Reader(
-        region=campaign.region or region_of(settings.tiers.country_code or ""), zone=settings.instance.timezone, columns=columns
-    )
+    region = campaign.region or region_of(settings.tiers.country_code or "")
+    calendar = settings.plan().campaigns[name].limits.calendar
+    reader = Reader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
     book, result = book_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible

@@ -400,7 +400,7 @@ class Dialling(RuleBasedStateMachine):
             assert counts.get("dialling", 0) == under_way
 
 
-TestDialling = pytest.mark.slow(Dialling.TestCase)
+TestDialling = pytest.mark.timeout(240)(pytest.mark.slow(Dialling.TestCase))
 TestDialling.settings = settings(
-    max_examples=40, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
