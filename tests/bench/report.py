@@ -19,18 +19,18 @@ SCENARIOS = {
 NAMES = {"predictive": "predictive (30 days)", "predictive_daily": "predictive (24 h, hard)"}
 
 
-def record(name: str) -> dict[str, Any]:
-    """The last one."""
-    lines = (HERE / "results" / f"{name}.jsonl").read_text().splitlines()
-    last: dict[str, Any] = json.loads(lines[-1])
-    return last
+def record(name: str) -> dict[str, Any] | None:
+    """The last one, if there is any."""
+    path = HERE / "results" / f"{name}.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return json.loads(lines[-1]) if lines else None
 
 
-def readme(pacing: Mapping[str, Any]) -> str:
+def readme(pacing: Mapping[str, Any] | None) -> str:
     return "\n".join(_lines(pacing)) + "\n"
 
 
-def _lines(pacing: Mapping[str, Any]) -> Iterator[str]:
+def _lines(pacing: Mapping[str, Any] | None) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield "`make bench` runs all of them, `.venv/bin/python -m tests.bench NAME` one; each appends what it found, and on what, to `results/NAME.jsonl`."
@@ -38,7 +38,10 @@ def _lines(pacing: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "## pacing"
     yield ""
-    yield f"Commit {pacing['commit']}, Python {pacing['python']}, {pacing['cores']} cores, {pacing['minutes']} minutes; fresh seeds from {pacing['fresh_seeds_from']}."
+    if pacing is None:
+        yield "Not measured yet."
+        return
+    yield f"Commit {pacing['commit']}, Python {pacing['python']}, {pacing['cores']} cores; fresh seeds from {pacing['fresh_seeds_from']}."
     yield ""
     yield "Simulated shifts of eight hours (`tests/sim/shift.py`). Utilisation: time in talk and wrap-up / time at work. Abandoned: people who answered and"
     yield "found nobody within 2 s / people who answered, pooled over the shifts; worst: of one shift with 100 answers or more. ± is a 95 % interval of the mean."
