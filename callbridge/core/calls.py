@@ -192,11 +192,14 @@ def leg_left(world: World, leg: Leg) -> None:
     """An unordered StasisEnd: most likely a hang-up whose ChannelDestroyed is on its way. A phone must not ring on
     for a caller who is no longer here, so an offer is cancelled at once."""
     call = world.calls.get(leg.call)
-    dialled = leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING
-    world.put_leg(leg, left=True, deadline=world.now + (legs.DIALLED_LEFT_CHECK if dialled else legs.LEFT_CHECK))
-    if dialled:
-        return  # why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else
-    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
+    if call is not None and call.campaign and call.leg == leg.id and call.phase is Phase.DIALLING and call.offer is None:
+        # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
+        world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
+        return
+    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
+        callbacks.give_up(world, call, "")
+    elif leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
