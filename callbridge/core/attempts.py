@@ -48,10 +48,8 @@ def latest(world: World, call: Call, patience: float) -> float:
 
 def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attempt:
     """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
-    floor = world.floors.get(attempt.campaign)
     at = up_since(world, call)
-    if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
-        floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=True)
+    _learn(world, attempt, at, person=True)
     return put(world, attempt, stage=Stage.LIVE, answered_at=at, until=at + within)
 
 
@@ -63,9 +61,7 @@ def up_since(world: World, call: Call) -> float:
 def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
     """It is a person, or may be one. Where the greeting's end was not measured, an agent is sought all the same: too late by the
     rules, and counted so."""
-    floor = world.floors.get(attempt.campaign)
-    if floor is not None and attempt.dialled_at is not None:
-        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=True)
+    _learn(world, attempt, world.now, person=True)
     since = world.now if attempt.spoken_at is None else attempt.spoken_at
     return put(world, attempt, stage=Stage.LIVE, until=since + within)
 
@@ -97,11 +93,8 @@ def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     """It is over, and no agent has talked. ``unsent``: nobody was called."""
     if attempt.stage in (Stage.CLOSING, Stage.TALKED):
         return
-    floor = world.floors.get(attempt.campaign)
-    under_way = attempt.stage in (Stage.DIALLING, Stage.LISTENING)
-    learns = floor is not None and under_way and not attempt.agent_first and outcome != "unsent"
-    if floor is not None and learns and attempt.dialled_at is not None:
-        floor.pacer.dial_ended(world.now - attempt.dialled_at, person=outcome == "abandoned")
+    if attempt.stage in (Stage.DIALLING, Stage.LISTENING) and outcome != "unsent":
+        _learn(world, attempt, world.now, person=outcome == "abandoned")
     if outcome in ("abandoned", "unknown"):
         _count(world, attempt, abandoned=True)
     told = attempt.dialled_at is not None or outcome != "unsent"
@@ -183,6 +176,13 @@ def block_again(world: World, block: Block) -> None:
     """The ledger has not said that it has it."""
     world.blocks.put(block.id, evolve(block, deadline=world.now + CLOSE_AGAIN))
     world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
+
+
+def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:
+    """The pacer learns what became of a dial, and when; not of one that it had no part in."""
+    floor = world.floors.get(attempt.campaign)
+    if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
+        floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=person)
 
 
 def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:

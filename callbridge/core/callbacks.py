@@ -12,7 +12,7 @@ from __future__ import annotations
 from callbridge.core import attempts, campaigns, dialling, hearing, offers, promises, segments, staff, visits
 from callbridge.core.call import Call, Hearing, Move, Phase, Result, Visit, after
 from callbridge.core.events import PromiseAsk, PromiseAsked
-from callbridge.core.facts import AskGranted, AskRefused, CallArrived
+from callbridge.core.facts import AskGranted, AskRefused
 from callbridge.core.flow import patience
 from callbridge.core.ids import leg_id
 from callbridge.core.leg import Leg
@@ -159,23 +159,7 @@ def _call(world: World, promise: Promise) -> Call:
         language=promise.language,
     )
     world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
-    world.tell(
-        CallArrived(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            queue=promise.queue,
-            leg=call.leg,
-            entry=call.entry,
-            tier=call.tier,
-            number=call.number,
-            name=call.name,
-            uniqueid="",
-            linkedid="",
-            direction="out",
-            promise=promise.id,
-        )
-    )
+    dialling.tell_begun(world, call, promise.queue)
     return call
 
 

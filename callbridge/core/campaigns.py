@@ -28,7 +28,6 @@ from callbridge.core.events import (
 from callbridge.core.facts import (
     AskGranted,
     AskRefused,
-    CallArrived,
     CampaignChanged,
     LeadDispositioned,
     TalkEnded,
@@ -384,23 +383,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
     )
     until = world.now + AGENT_WITHIN if attempt.agent_first else None
     attempts.put(world, attempt, call=call.id, until=until, deadline=None)
-    world.tell(
-        CallArrived(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            queue=plan.queue,
-            leg=call.leg,
-            entry=call.entry,
-            tier=call.tier,
-            number=call.number,
-            name=call.name,
-            uniqueid="",
-            linkedid="",
-            direction="out",
-            campaign=plan.name,
-        )
-    )
+    dialling.tell_begun(world, call, plan.queue)
     if attempt.agent_first:
         visits.wait(world, call)
     else:
@@ -414,13 +397,11 @@ def answered(world: World, call: Call) -> None:
     """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
     attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
     if attempt is None:  # a fault of ours took it: at least the message, and goodbye
-        call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
-        visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, "fault")
+        _to_the_harbour(world, call, "fault")
         return
     if attempt.stage is Stage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
         attempts.close(world, attempt, "abandoned")
-        call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
-        visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, "abandoned")
+        _to_the_harbour(world, call, "abandoned")
         return
     if attempt.stage is not Stage.DIALLING:
         return
@@ -437,6 +418,12 @@ def answered(world: World, call: Call) -> None:
         offers.join(world, call)
         return
     visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def _to_the_harbour(world: World, call: Call, reason: str) -> None:
+    """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
+    call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
+    visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, reason)
 
 
 def is_listening(world: World, call: Call) -> bool:

@@ -6,7 +6,7 @@ from callbridge.core import attempts, legs, promises
 from callbridge.core.attempt import Lead, Running, Stage
 from callbridge.core.call import Call, Move, after
 from callbridge.core.dial_rules import is_open
-from callbridge.core.facts import AttemptMade
+from callbridge.core.facts import AttemptMade, CallArrived
 from callbridge.core.leg import Role
 from callbridge.core.numbers import spellings
 from callbridge.core.orders import Ring, StartRinging
@@ -32,6 +32,28 @@ def dial(world: World, call: Call) -> bool:
     legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
     ring(world, evolve(call, number=promise.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
     return True
+
+
+def tell_begun(world: World, call: Call, queue: str) -> None:
+    """A call that we make begins, for a promise or a campaign."""
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=queue,
+            leg=call.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=call.number,
+            name=call.name,
+            uniqueid="",
+            linkedid="",
+            direction="out",
+            promise=call.promise,
+            campaign=call.campaign,
+        )
+    )
 
 
 def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name: str) -> None:

@@ -62,7 +62,7 @@ class Keeper:
             except (OperationalError, InterfaceError) as trouble:
                 log.error("the campaigns' database was away at the end", why=str(trouble).splitlines()[0])
                 break
-            except Exception:
+            except Exception:  # whatever it is, the others are written all the same
                 log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
         await asyncio.to_thread(self.book.close)
 
@@ -83,7 +83,7 @@ class Keeper:
                 self.troubled = str(trouble).splitlines()[0]
                 await asyncio.sleep(RETRY)
                 continue
-            except Exception:
+            except Exception:  # whatever it is, one order that cannot be written must not stop all campaigns
                 log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
                 told = self._empty(order)
             if self.troubled:
