@@ -254,7 +254,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
     if agent is None or not pause or world.now > began_at + BACK_PATIENCE or pbx_of(call.leg) in world.down:
         _to_queue(world, call)
         return
-    if agent.leg is None and agent.work is Work.WRAP_UP:
+    if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
         agent = staff.settle(world, staff.change(world, agent, wrap_until=world.now))
     if agent.leg is None and targets.can_take(agent):
         back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)

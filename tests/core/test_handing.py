@@ -11,6 +11,7 @@ from callbridge.core.events import (
     Ask,
     CallAsk,
     CallAsked,
+    DeviceChanged,
     DigitPressed,
     FeatureDialled,
     LegAnswered,
@@ -204,6 +205,19 @@ def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None
     story.gone(story.ring().leg, 21)
     story.wait(4.0)
     assert (story.call().phase, story.call().visit.queue) == ("waiting", "support")  # type: ignore[union-attr]
+
+
+def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
+    story = Talk()
+    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    target = story.ring().leg
+    story.gone(story.bob)
+    story.wait(2.0)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="INUSE"))
+    story.gone(target, 21)
+    assert not story.rung()
+    story.wait(4.0)
+    assert (story.call().phase, story.world.agents["bob"].work) == ("waiting", "wrap_up")
 
 
 def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_came() -> None:

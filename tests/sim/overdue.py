@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from callbridge.core.agent import Agent, Device, Intent, Work
-from callbridge.core.call import Call, Phase, Way
+from callbridge.core.call import Call, Phase, Stage, Way
 from callbridge.core.features import CALL_MOST
 from callbridge.core.leg import Role
 from callbridge.core.plan import Connect
@@ -137,6 +137,8 @@ class Overdue:
         call = world.calls.get(leg.call) if leg is not None else None
         if call is not None and call.phase is Phase.DIALLING:
             return True  # or whom a customer is called for
+        if call is not None and call.offer is not None and call.offer.stage is Stage.TELLING and not self._calm:
+            return True  # or who is told whom they get, which was not heard to end: Asterisk tells it on an ordinary day
         return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
 
     def _overhears(self, call: Call) -> bool:

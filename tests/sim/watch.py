@@ -120,7 +120,10 @@ class Watch:
         """Half-made offers are hung up and made again when the PBX is back."""
         there = {seen.leg for seen in event.legs}
         for call in world.calls.values():
-            if call.offer is not None and call.leg in there and call.phase is not Phase.DIALLING:
+            ours = call.phase is Phase.DIALLING or (
+                call.promise and call.phase is Phase.JOINING
+            )  # whom we called may have answered
+            if call.offer is not None and call.leg in there and not ours:
                 must(call.offer.at == world.now, "an offer from before the snapshot goes on:", call)
 
     # -- facts ----------------------------------------------------------------------------------------------------
