@@ -83,6 +83,7 @@ MATRIX = {
     "POST /api/agents/{id}/disposition": "asA",
     "GET /api/do-not-call": "sA",
     "POST /api/do-not-call": "sA",
+    "POST /api/do-not-call/remove": "sA",
     "GET /api/hours": "vsA",
     "POST /api/hours/{name}": "sA",
     "GET /api/bypass": "vsA",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -10,6 +11,8 @@ import pytest
 import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
+from schemathesis.schemas import BaseSchema
 
 from callbridge.adapters.http import HttpSettings
 from callbridge.adapters.http.openapi import document
@@ -17,17 +20,22 @@ from tests.adapters.http_house import open_house
 
 TOKEN = "s3cret"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+THERE = {"agents": "a0", "calls": "cb-call-t-1", "queues": "q0", "campaigns": "spring", "hours": "q0"}
+"""Who is there, by what stands before the name in a path."""
 
 CONFIG = SchemathesisConfig(seed=1)
 
 api = schemathesis.openapi.from_dict(document(), config=CONFIG).exclude(path="/api/events")
 """Without the stream: it has no end. Its tests are in test_http_events."""
 
-sound = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig(seed=2)).include(path_regex=r"\{")
+whole = schemathesis.openapi.from_dict(document(), config=SchemathesisConfig(seed=2))
+sound = whole.include(path_regex=rf"/({'|'.join(THERE)})/\{{")
 sound.config.generation.update(modes=[GenerationMode.POSITIVE])
 """What is asked rightly, of those who are there: the core gets to see it."""
 
 pytestmark = pytest.mark.slow
+
+Check = Callable[[schemathesis.Case[Any], str], None]
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +44,31 @@ def url() -> Iterator[str]:
         yield where
 
 
-@api.parametrize()
-@hypothesis.settings(max_examples=15, derandomize=True, database=None)
-def test_the_api_does_what_its_document_says(case: schemathesis.Case[Any], url: str) -> None:
+def does_what_its_document_says(case: schemathesis.Case[Any], url: str) -> None:
     case.call_and_validate(base_url=url, headers=BEARER)
 
 
-@sound.parametrize()
-@hypothesis.settings(max_examples=8, derandomize=True, database=None)
-def test_what_is_asked_of_those_who_are_there_is_answered_as_the_document_says(case: schemathesis.Case[Any], url: str) -> None:
-    kinds = {"agents": "a0", "calls": "cb-call-t-1", "queues": "q0"}
-    (known,) = (kinds[part] for part in case.path.split("/") if part in kinds)
+def answers_about_those_who_are_there(case: schemathesis.Case[Any], url: str) -> None:
+    (known,) = (THERE[part] for part in case.path.split("/") if part in THERE)
     case.path_parameters = dict.fromkeys(case.path_parameters, known)
     answer = case.call_and_validate(base_url=url, headers=BEARER)
     assert answer.status_code in (200, 404, 409)
+
+
+def each_of(schema: BaseSchema, check: Check, examples: int) -> Iterator[tuple[str, object]]:
+    """A test for each operation, by a name of its own: those that schemathesis makes of one function have one id, and xdist
+    runs one test for each id."""
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+        operation = found.ok()
+
+        def ask(case: schemathesis.Case[Any], url: str) -> None:
+            check(case, url)
+
+        settled = hypothesis.settings(max_examples=examples, derandomize=True, database=None)(ask)
+        only = schema.include(method=operation.method, path=operation.path)
+        yield f"test_{re.sub('[^a-z]+', '_', operation.label.lower())}_{check.__name__}", only.parametrize()(settled)
+
+
+globals().update(each_of(api, does_what_its_document_says, 15))
+globals().update(each_of(sound, answers_about_those_who_are_there, 8))

@@ -137,6 +137,13 @@ class BlockBody(Body):
     expires_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
 
 
+class UnblockBody(Body):
+    """A number that may be called again: the entry of one campaign, or the one for all of them."""
+
+    number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
+    campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
+
+
 class ClosedBody(Body):
     closed: bool
 
@@ -376,6 +383,11 @@ class Blocked(Answer):
     by: str
     at: float
     expires_at: float | None
+
+
+class Unblocked(Answer):
+    number: str
+    campaign: str
 
 
 class Disposed(Answer):

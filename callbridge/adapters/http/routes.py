@@ -246,7 +246,16 @@ ROUTES: tuple[Route, ...] = (
         bodies.Blocked,
         roles=SUPERVISORS,
         body=bodies.BlockBody,
-        faults=(404, 503),
+        faults=(404, 409, 503),
+    ),
+    _post(
+        "/api/do-not-call/remove",
+        "unblock",
+        "let a number be called again, by all campaigns or by one",
+        bodies.Unblocked,
+        roles=SUPERVISORS,
+        body=bodies.UnblockBody,
+        faults=(404, 409, 503),
     ),
     _get("/api/hours", "hours", "all calendars: who is open", list[bodies.Hours], roles=WATCHERS),
     _post(

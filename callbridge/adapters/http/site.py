@@ -25,6 +25,7 @@ from callbridge.adapters.http.bodies import (
     SecondsBody,
     SwitchBody,
     TargetBody,
+    UnblockBody,
     body_of,
 )
 from callbridge.adapters.http.desk import Desk, Probes
@@ -340,10 +341,22 @@ class _Site:
         try:
             await self._desk.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
         except ValueError as wrong:
-            raise Problem(400, str(wrong)) from None
+            raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         return web.json_response({**body.model_dump(), "by": by, "at": self._desk.now()})
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        body = await body_of(request, UnblockBody)
+        try:
+            gone = await self._desk.ledger().unblock(body.number, body.campaign)
+        except ValueError as wrong:
+            raise Problem(409, str(wrong)) from None
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        if not gone:
+            raise Problem(404, "this number is not on the list")
+        return web.json_response(body.model_dump())
 
     def _known_campaign(self, request: web.Request) -> str:
         name = request.match_info["name"]

@@ -87,6 +87,14 @@ class LedgerDesk:
         await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
         self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
 
+    async def unblock(self, number: str, scope: str) -> bool:
+        """Off the list; its leads are ready again. False when it was not there. Raises NoLedger, and ValueError when it is no
+        number."""
+        book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
+        if not who:
+            raise ValueError("not a phone number with its country code")
+        return await _in_thread(lambda: book.unblock(who, scope))
+
     async def blocks(self) -> list[dict[str, object]]:
         """The do-not-call list, the latest first. Raises NoLedger."""
         return [asdict(one) for one in await _in_thread(self._open().list_blocks)]
