@@ -1,8 +1,8 @@
 """The proof of a campaign's abandon rate: every attempt, by day and over the window, by both definitions.
 
-``rate``: abandoned / live answers (United States, 16 CFR 310.4(b)(4): 3 % over 30 days). ``rate_uk``: abandoned / (abandoned +
-calls passed to an agent) in 24 hours. Without answering machine detection both count the same calls: a live answer is whatever
-answered. What nobody knows (``unknown``), and what an agent reached too late, counts as abandoned.
+``rate``: abandoned / live answers (United States, 16 CFR 310.4(b)(4): 3 % over 30 days); a machine that an agent had is no live
+answer. ``rate_uk``: abandoned / (abandoned + calls passed to an agent) in 24 hours (Ofcom, persistent misuse, annex 3), by what
+is believed of machines. What nobody knows (``unknown``), and what an agent reached too late, counts as abandoned.
 """
 
 from __future__ import annotations
@@ -41,6 +41,15 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Belief:
+    """What is believed of machines. ``listens``: answering machine detection decides; ``false_positives``: the share of its
+    machines that were people, nobody having heard them (None: nobody has estimated it)."""
+
+    listens: bool = False
+    false_positives: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """One day, and the ``DAYS`` days that end with it."""
 
@@ -50,6 +59,10 @@ class Day:
     abandoned: int
     window_live: int
     window_abandoned: int
+    taken_for_machines: int = 0
+    """By detection."""
+    told_as_machines: int = 0
+    """By agents."""
 
     @property
     def connected(self) -> int:
@@ -60,9 +73,17 @@ class Day:
     def rate(self) -> float:
         return self.abandoned / self.live if self.live else 0.0
 
-    @property
-    def rate_uk(self) -> float:
-        return self.abandoned / (self.abandoned + self.connected) if self.live else 0.0
+    def rate_uk(self, belief: Belief) -> float | None:
+        """People whom detection took for machines are abandoned, too; without detection, as many of the abandoned calls were
+        machines' as of those that agents had. None when detection decides and nobody has estimated how often it is wrong."""
+        abandoned, heard = float(self.abandoned), self.connected + self.told_as_machines
+        if belief.listens:
+            if belief.false_positives is None:
+                return None
+            abandoned += self.taken_for_machines * belief.false_positives
+        elif heard:
+            abandoned *= self.connected / heard
+        return abandoned / (abandoned + self.connected) if abandoned + self.connected else 0.0
 
     @property
     def window_rate(self) -> float:
@@ -74,11 +95,15 @@ def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
     made: Counter[str] = Counter()
     live: Counter[str] = Counter()
     abandoned: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
+    told: Counter[str] = Counter()
     for one in attempts:
         day = day_of(one["at"], zone)
         made[day] += 1
         live[day] += one["live"]
         abandoned[day] += one["abandoned"]
+        if one["outcome"] == "machine":
+            (told if one["agent"] else verdicts)[day] += 1
     return [
         Day(
             day=day,
@@ -87,6 +112,8 @@ def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
             abandoned=abandoned[day],
             window_live=sum(live[each] for each in back),
             window_abandoned=sum(abandoned[each] for each in back),
+            taken_for_machines=verdicts[day],
+            told_as_machines=told[day],
         )
         for day, back in _calendar(made)
     ]

@@ -84,14 +84,19 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
         options.rejects.touch()  # before anything is entered: it must be possible
     try:
         _load_all(settings, book, name, file, reader, result)
+    except BaseException:
+        if result.rows:
+            _tell(result, options.rejects)
+        raise
     finally:
         book.close()
-        _tell(result, options.rejects)
+    _tell(result, options.rejects)
     return DONE
 
 
 def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Reader, result: Loaded) -> None:
-    with Progress(console=Console(stderr=True), transient=True) as shown:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         task = shown.add_task(f"loading {name}", total=_lines(file))
         load(
             book,
@@ -131,8 +136,10 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
     since = 0.0
+    campaign = settings.campaigns.get(name)
+    belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
     found = audit.days(book.attempts(name, since, time.time() + audit.DAYS * 86400.0), zone)
-    cap = settings.campaigns[name].cap if name in settings.campaigns else 0.03
+    cap = campaign.cap if campaign is not None else 0.03
     table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
     for column in (
         "day",
@@ -148,10 +155,12 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         table.add_column(column, justify="left" if column == "day" else "right")
     for day in found:
         over = "red" if day.window_rate > cap else None
-        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", f"{day.rate_uk:.2%}"]
+        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(belief))]
         table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
     console = Console(highlight=False)
     console.print(table if found else f"{name}: nobody was dialled yet")
+    if found and belief.listens and belief.false_positives is None:
+        console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
     outcomes, codes = book.outcomes(name, since), book.dispositions(name, since)
     if outcomes:
         console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
@@ -162,6 +171,10 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         console.print(f"{written} attempts are in {options.csv}")
     book.close()
     return DONE
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2%}"
 
 
 def _rates(settings: Settings, name: str, codes: dict[str, int], console: Console) -> None:

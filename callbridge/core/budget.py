@@ -52,6 +52,13 @@ class Budget:
         self.predicted = self.predicted * keep + risk
         self.missed = self.missed * keep + abandoned
 
+    def correct(self, at: float, answers: int) -> None:
+        """So many more people (or fewer: it was a machine after all) had answered then, and were not abandoned."""
+        hour = next((day for day in reversed(self.days) if day[0] <= at), None)
+        if hour is not None:
+            hour[1] = max(hour[2], hour[1] + answers)
+            self._count(self.days[-1][0])
+
     def recall(self, hours: Sequence[tuple[float, int, int]]) -> None:
         """What the ledger holds: (begin of an hour, answers, abandoned), oldest first."""
         self.days = [[at, float(answers), float(abandoned)] for at, answers, abandoned in hours]

@@ -513,7 +513,17 @@ def disposed(world: World, event: LeadDisposed) -> str:
         known = ", ".join(plan.dispositions) or "none"
         return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
     own = event.agent if event.own else ""
-    attempts.record(world, attempt, disposition=code.code, call_back_at=event.call_back_at, call_back_by=own)
+    outcome = "machine" if code.machine else "answered"
+    if outcome != attempt.outcome and not attempt.agent_first:
+        floor_of(world, plan).pacer.budget.correct(attempt.connected_at or world.now, -1 if code.machine else 1)
+    attempts.record(
+        world,
+        attempt,
+        outcome=outcome,
+        disposition=code.code,
+        call_back_at=event.call_back_at,
+        call_back_by=own,
+    )
     world.tell(
         LeadDispositioned(
             seq=world.next_seq(),

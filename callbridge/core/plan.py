@@ -229,13 +229,15 @@ class Mode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Disposition:
     """What an agent may say of a talk. ``reached``: this was the person who was to be reached; ``success``: and it came to what
-    the campaign is for; ``block``: on the do-not-call list; ``again``: the lead is dialled once more."""
+    the campaign is for; ``block``: on the do-not-call list; ``machine``: it was no person; ``again``: the lead is dialled once
+    more."""
 
     code: str
     digit: str = ""
     reached: bool = True
     success: bool = False
     block: bool = False
+    machine: bool = False
     again: bool = False
 
 

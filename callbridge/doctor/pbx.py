@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.conf_files import read_conf
+from callbridge.core.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
 from callbridge.doctor import rules
 from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.doctor.ari import AriSession, AriTrouble
@@ -86,7 +87,7 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield ok("ari user", f"{user} may give orders")
     else:
         yield fault("ari user", f"{user} is read-only: nothing could be ordered", f"ari.conf: [{user}] read_only = no")
-    async for finding in _loaded(ari):
+    async for finding in _loaded(ari, patient):
         yield finding
     async for finding in _application(ari, patient):
         yield finding
@@ -126,13 +127,14 @@ def time_zone(started: str, zone: str) -> Iterator[Finding]:
         yield warning("time zone", said, "harmless when meant so; else set one of them right")
 
 
-async def _loaded(ari: AriSession) -> AsyncIterator[Finding]:
+async def _loaded(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     status, listed = await ari.get("/asterisk/modules")
     if status != 200 or not isinstance(listed, list):
         yield unseen("modules", f"ARI does not list them ({status})", "`module show` in Asterisk's console")
         return
     running = {str(each.get("name", "")).removesuffix(".so") for each in listed if each.get("status") == "Running"}
-    for finding in rules.modules(running):
+    listens = any(one.amd for one in patient.settings.campaigns.values())
+    for finding in rules.modules(running, {"app_amd": "campaigns with amd: yes"} if listens else {}):
         yield finding
 
 
@@ -240,7 +242,7 @@ async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
 
 
 async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
-    wanted = dict.fromkeys((*CONTEXTS, patient.settings.fallback.context))
+    wanted = dict.fromkeys((*CONTEXTS, patient.settings.fallback.context, *_of_campaigns(patient.settings)))
     for context in wanted:
         try:
             lines = await ami.ask("ShowDialPlan", Context=context)
@@ -252,6 +254,17 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
                 yield fault("dialplan", f"there is no context {context}", todo)
         else:
             yield _context(context, lines, patient.settings.instance.app)
+
+
+def _of_campaigns(settings: Settings) -> Iterator[str]:
+    """The contexts in which the dialplan does something for campaigns."""
+    campaigns = settings.campaigns.values()
+    if campaigns:
+        yield HARBOUR_CONTEXT
+    if any(one.amd for one in campaigns):
+        yield AMD_CONTEXT
+    if any(one.leave_message for one in campaigns):
+        yield MACHINE_CONTEXT
 
 
 def _context(context: str, lines: list[Message], app: str) -> Finding:

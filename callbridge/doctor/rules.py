@@ -99,16 +99,17 @@ def _living(major: int, minor: int, patch: int, text: str) -> Iterator[Finding]:
 # -- modules, rights ------------------------------------------------------------------------------------------------
 
 
-def modules(running: Collection[str]) -> Iterator[Finding]:
+def modules(running: Collection[str], more: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """``running``: names without ``.so``."""
-    missing = {name: why for name, why in MODULES.items() if name not in running}
+    needed = {**MODULES, **(more or {})}
+    missing = {name: why for name, why in needed.items() if name not in running}
     for name, why in missing.items():
         yield fault("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so (or `module load {name}.so`)")
     for name, why in HELPFUL_MODULES.items():
         if name not in running:
             yield warning("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so, if you want that")
     if not missing:
-        yield ok("modules", f"all {len(MODULES)} that are needed are loaded")
+        yield ok("modules", f"all {len(needed)} that are needed are loaded")
 
 
 def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Finding]:

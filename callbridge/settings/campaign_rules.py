@@ -96,6 +96,9 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
         if campaign.amd:
             problem = "listening for machines takes its time: amd.conf must say total_analysis_time = 2000 or less"
             yield document.at((*at, "amd"), problem, "`callbridge doctor --etc` looks")
+        if campaign.amd and campaign.false_positives is None:
+            problem = "takes some people for machines: false_positives is missing, so the audit has no rate by the British rule"
+            yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, of every hundred machines")
         if campaign.cap > 0.03:
             yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
     numbers = settings.callbacks.do_not_call

@@ -63,17 +63,19 @@ class Attempts(Section):
 
 
 class Disposition(Section):
-    """What an agent may say of a talk."""
+    """What an agent may say of a talk; ``machine``: that it was none."""
 
     digit: Digit | None = None
     reached: bool = True
     success: bool = False
     do_not_call: bool = False
+    machine: bool = False
     again_after: Lasting | None = None
 
 
 class Campaign(Section):
-    """One campaign. ``cap`` of the people who answer may be left without an agent over the ``window``; ``aim`` is steered to."""
+    """One campaign. ``cap`` of the people who answer may be left without an agent over the ``window``; ``aim`` is steered to.
+    ``false_positives``: the share of amd's machines that are believed to be people, for the audit."""
 
     queue: Name
     mode: Mode = Mode.PROGRESSIVE
@@ -100,6 +102,7 @@ class Campaign(Section):
     opt_out: Key | None = "9"
     opted_out: FlowMedia = "sound:auth-thankyou"
     amd: bool = False
+    false_positives: Annotated[float, Field(ge=0, le=1)] | None = None
     leave_message: bool = False
     dispositions: dict[Name, Disposition] = {}
 
@@ -127,6 +130,11 @@ class Campaign(Section):
             raise ValueError("aim is above the cap")
         if not 3600 <= self.window <= 30 * DAY:
             raise ValueError("window: 1h to 30d")
+        if self.false_positives is not None and not self.amd:
+            raise ValueError("false_positives goes with amd: yes: nobody else takes people for machines")
+        both = [name for name, one in self.dispositions.items() if one.machine and (one.success or one.do_not_call)]
+        if both:
+            raise ValueError(f"disposition {both[0]}: a machine is no success, and asks for nothing")
         digits = [one.digit for one in self.dispositions.values() if one.digit is not None]
         if len(digits) != len(set(digits)):
             raise ValueError("two dispositions have the same digit")

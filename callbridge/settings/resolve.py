@@ -194,6 +194,7 @@ def _disposition(code: str, given: campaigns.Disposition) -> core.Disposition:
         reached=given.reached,
         success=given.success,
         block=given.do_not_call,
+        machine=given.machine,
         again=given.again_after is not None,
     )
 

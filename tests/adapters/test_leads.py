@@ -187,10 +187,18 @@ def test_days_and_windows_are_counted_call_by_call(book: Book) -> None:
     first, last = found["2026-01-01"], found["2026-01-31"]
     assert (first.attempts, first.live, first.abandoned) == (13, 11, 3)
     assert first.rate == pytest.approx(3 / 11)
-    assert first.rate_uk == pytest.approx(3 / (3 + 8))
+    assert first.rate_uk(audit.Belief()) == pytest.approx(3 / (3 + 8))
     assert (found["2026-01-30"].window_live, found["2026-01-30"].window_abandoned) == (15, 3)
     assert (last.window_live, last.window_abandoned) == (5, 1), "the first day has left the window"
     assert found["2026-01-15"].attempts == 0
+
+
+def test_the_british_rate_is_that_of_a_known_example() -> None:
+    """VICIdial's documents: 29 abandoned, 9 people and 7 machines that agents had."""
+    day = audit.Day("2026-01-01", 60, 38, 29, 38, 29, told_as_machines=7)
+    assert day.rate == pytest.approx(29 / 38), "any of the abandoned ones may have been a person"
+    assert day.rate_uk(audit.Belief()) == pytest.approx(16.3125 / 25.3125)
+    assert audit.Day("2026-01-01", 3, 0, 0, 0, 0).rate_uk(audit.Belief()) == 0.0
 
 
 def test_every_attempt_is_a_row_of_the_proof(book: Book, tmp_path: Path) -> None:

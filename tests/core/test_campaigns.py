@@ -473,6 +473,7 @@ CODES = {
     "no": Disposition("no", digit="2"),
     "later": Disposition("later", digit="3", again=True),
     "never": Disposition("never", digit="4", block=True),
+    "nobody": Disposition("nobody", digit="5", reached=False, machine=True),
 }
 
 
@@ -518,6 +519,21 @@ def test_a_disposition_may_block() -> None:
     toy = talked()
     dispose(toy, "never")
     assert toy.story.all_told(OptedOut)[0].number == number(0)
+
+
+def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_otherwise() -> None:
+    toy = talked()
+    budget = toy.story.world.floors["spring"].pacer.budget
+    assert (budget.answers, live(toy)) == (1, [1])
+    dispose(toy, "nobody")
+    assert (budget.answers, live(toy)) == (0, [0])
+    assert toy.ledger.book.outcomes("spring", START) == {"machine": 1}
+    dispose(toy, "sold")
+    assert (budget.answers, live(toy)) == (1, [1])
+
+
+def live(toy: Toy) -> list[int]:
+    return [row["live"] for row in toy.ledger.book.attempts("spring", 0.0, 1e12)]
 
 
 @pytest.mark.parametrize("code", ["7", "fine", ""])

@@ -144,6 +144,29 @@ async def test_missing_contexts_are_named(pbx: Pbx, tmp_path: Path) -> None:
     assert missing == "dialplan: there is no context nowhere"
 
 
+async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: Path) -> None:
+    spring = {"queue": "support", "message": "sound:beep", "amd": True, "false_positives": 0.02, "leave_message": True}
+    people = {who: values | {"connect": "auto_answer"} for who, values in AGENTS.items()}
+    async with RedisServer(appendonly=True) as redis:
+        more = {
+            "redis": {"url": redis.url},
+            "agents": people,
+            "outside": {"dial": "PJSIP/{number}@trunk"},
+            "tiers": {"country_code": "+44"},
+            "ledger": {"database": f"sqlite:///{tmp_path}/campaigns.db"},
+            "campaigns": {"spring": spring},
+        }
+        assert faults(await found(tmp_path, config(pbx, **more))) == []
+        path = pbx.folder / "etc" / "extensions.conf"
+        before = path.read_text()
+        try:
+            await pbx.cli("dialplan remove context callbridge-machine")
+            assert faults(await found(tmp_path, config(pbx, **more))) == ["dialplan: there is no context callbridge-machine"]
+        finally:
+            path.write_text(before)
+            await pbx.cli("dialplan reload")
+
+
 async def test_a_phone_that_the_pbx_does_not_know_is_named_with_its_agent(pbx: Pbx, tmp_path: Path) -> None:
     agents = {"eve": agent("9999", {"support": 1}), "tom": agent("2002", {"support": 1})}
     findings = await found(tmp_path, config(pbx, agents=agents))

@@ -129,6 +129,12 @@ WRONG = [
         ("mode: predictive", "mode: predictive\n    leave_message: yes"),
         "campaigns.spring.leave_message: goes with amd: yes",
     ),
+    (
+        "false positives",
+        ("mode: predictive", "mode: predictive\n    false_positives: 0.02"),
+        "campaigns.spring: false_positives goes with amd: yes",
+    ),
+    ("machine", ("success: yes}", "success: yes, machine: yes}"), "campaigns.spring: disposition sold: a machine is no success"),
 ]
 
 
@@ -152,6 +158,7 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         (("window: 24h", "cap: 0.05"), "more than 3 % is not allowed"),
         (("window: 24h", "connect_within: 4s"), "more than 2 s of silence"),
         (("window: 24h", "amd: yes"), "total_analysis_time = 2000 or less"),
+        (("window: 24h", "amd: yes"), "false_positives is missing"),
     ],
 )
 def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:

@@ -240,7 +240,7 @@ class Book:
             times = {
                 "answered_at": attempt.answered_at,
                 "spoken_at": attempt.spoken_at,
-                "connected_at": at if talked else None,
+                "connected_at": at if talked else attempt.connected_at,
             }
             values: dict[str, Any] = {name: None if moment is None else moment + offset for name, moment in times.items()}
             values |= {"outcome": attempt.outcome, "cause": attempt.cause, "call": attempt.call, "agent": attempt.agent}
@@ -389,7 +389,8 @@ class Book:
         with self._engine.begin() as link:
             rows = link.execute(
                 select(attempts.c.disposition, func.count())
-                .where(attempts.c.campaign == campaign, attempts.c.at >= since, attempts.c.outcome == "answered")
+                .where(attempts.c.campaign == campaign, attempts.c.at >= since)
+                .where(or_(attempts.c.outcome == "answered", attempts.c.disposition != ""))
                 .group_by(attempts.c.disposition)
             ).all()
         return {code or "none": number for code, number in rows}

@@ -1,0 +1,135 @@
+"""The command ``campaign`` where it needs no running callbridge: what it enters, and what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+
+from callbridge.adapters.ledger import Book, Terms
+from callbridge.cli import main
+from callbridge.core.attempt import Attempt, Lead, Stage
+from callbridge.core.dial_rules import Frequency, Limits
+from tests.settings.conftest import RIGHT
+
+Run = Callable[..., tuple[int, str, str]]
+SPRING = {
+    "queue": "support",
+    "mode": "progressive",
+    "number": "+442079460999",
+    "message": "spring-message",
+    "dispositions": {"sold": {"success": True}, "nobody": {"machine": True, "reached": False}},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return written(tmp_path, {})
+
+
+@pytest.fixture
+def run(config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*words: str | os.PathLike[str]) -> tuple[int, str, str]:
+        code = main(["campaign", *map(str, words), "-c", str(config)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+def written(folder: Path, changes: dict[str, object]) -> Path:
+    text = RIGHT.replace("phone: PJSIP/1001, skills", "phone: PJSIP/1001, connect: auto_answer, skills")
+    settings = yaml.safe_load(text) | {
+        "redis": {"url": "redis://127.0.0.1:6379/0"},
+        "outside": {"dial": "PJSIP/{number}@trunk"},
+        "tiers": {"country_code": "+44"},
+        "ledger": {"database": f"sqlite:///{folder}/campaigns.db"},
+        "campaigns": {"spring": SPRING | changes},
+    }
+    path = folder / "callbridge.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def leads(folder: Path, text: str) -> Path:
+    path = folder / "leads.csv"
+    path.write_text(text)
+    return path
+
+
+def attempted(folder: Path, *outcomes: tuple[str, str]) -> None:
+    """One attempt for each (outcome, disposition)."""
+    with closing(Book(f"sqlite:///{folder}/campaigns.db")) as book:
+        book.open()
+        terms = Terms(Limits(), Frequency(99, 0.0))
+        for index, (outcome, code) in enumerate(outcomes):
+            number, at = f"+4420794{index:05d}", 1_767_268_800.0
+            book.load("spring", [{"number": number}], at)
+            lead = book.lead("spring", number)
+            assert lead is not None
+            book.reserve("spring", terms, [(f"a{index}", lead["id"])], at)
+            attempt = Attempt(
+                id=f"a{index}",
+                campaign="spring",
+                lead=Lead(id=lead["id"], number=number),
+                stage=Stage.CLOSING,
+                outcome=outcome,
+                agent="0101" if code else "",
+                disposition=code,
+                answered_at=at if outcome in ("answered", "abandoned") else None,
+            )
+            book.record(attempt, terms, at + 0.5)
+
+
+def test_a_file_that_is_refused_whole_is_one_line(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("load", "spring", leads(tmp_path, "phone\n020 7946 0000\n"))
+    assert (code, out) == (1, "")
+    assert err.startswith("callbridge: ")
+    assert err.count("\n") == 1
+
+
+def test_rows_are_added_up_and_the_others_told(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("load", "spring", leads(tmp_path, "number\n020 7946 0000\nabc\n"))
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "2 rows: 1 entered, 1 not"
+    assert out.splitlines()[1].startswith("  line 3: abc: ")
+
+
+def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
+    assert run("block", "020 7946 0000")[1] == "+442079460000 is not called any more\n"
+    assert (
+        "line 2: 020 7946 0000: on the do-not-call list" in run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1]
+    )
+    assert run("unblock", "+442079460000")[1] == "+442079460000 may be called again\n"
+    assert run("unblock", "+442079460000")[::2] == (1, "callbridge: +442079460000 is not on the list\n")
+    assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 entered")
+
+
+def test_machines_that_agents_had_are_no_live_answers(run: Run, tmp_path: Path) -> None:
+    attempted(tmp_path, *[("answered", "sold")] * 3, ("machine", "nobody"), *[("abandoned", "")] * 4)
+    _, out, _ = run("audit", "spring")
+    row = next(line for line in out.splitlines() if "2026-01-01" in line)
+    assert [cell.strip() for cell in row.strip("│┃ ").split("│")][1:6] == ["8", "7", "4", f"{4 / 7:.2%}", "50.00%"]
+    assert "talks: 4 (1 nobody, 3 sold); contact rate 75.0%, success rate 75.0%" in out
+
+
+def test_the_british_rate_counts_people_taken_for_machines(run: Run, tmp_path: Path) -> None:
+    written(tmp_path, {"amd": True, "false_positives": 0.25})
+    attempted(tmp_path, *[("answered", "sold")] * 7, *[("abandoned", "")] * 2, *[("machine", "")] * 4)
+    _, out, _ = run("audit", "spring")
+    assert "22.22%" in out
+    assert "30.00%" in out, "one machine of four was a person: 3 of 10"
+
+
+def test_without_an_estimate_the_british_rate_is_not_known(run: Run, tmp_path: Path) -> None:
+    written(tmp_path, {"amd": True})
+    attempted(tmp_path, ("answered", "sold"), ("machine", ""))
+    _, out, _ = run("audit", "spring")
+    assert "rate (UK): how many people does amd take for machines? Say false_positives in campaigns.spring" in out
+    assert "?" in out.split("2026-01-01")[1].splitlines()[0]
