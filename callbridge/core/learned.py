@@ -214,16 +214,14 @@ class Answers:
         """The variance of the level, of its square: as of a count of so many people."""
         return 1.0 / (self._late.people + self._sure) + SHAPELESS * FEW / (self.count + FEW)
 
-    def by(self, age: int, level: float) -> list[float]:
-        """The chances that a dial of this age will have been answered by a person, at each of the moments."""
-        made, total, second, alive = [], 0.0, age, 1.0
-        for moment in MOMENTS:
-            while second < age + moment:
-                if second <= HORIZON:
-                    hazard = min(0.9, self.person[second] * level)
-                    total += alive * hazard
-                    left = self.alive[second + 1] / max(self.alive[second], 1e-9)
-                    alive *= max(0.0, left - hazard + self.person[second])
-                second += 1
-            made.append(min(1.0, total))
-        return made
+    def by(self, level: float) -> list[list[float]]:
+        """The chances that a dial will have been answered by a person at each of the moments; by its age, from 0 to HORIZON."""
+        later = [0.0] * (HORIZON + 1)
+        made: list[list[float]] = []
+        for second in range(HORIZON, -1, -1):
+            person = self.person[second]
+            hazard = min(0.9, person * level)
+            left = max(0.0, self.alive[second + 1] / max(self.alive[second], 1e-9) - hazard + person)
+            later = [0.0, *[hazard + left * chance for chance in later[:-1]]]
+            made.append(later[STEP::STEP])
+        return made[::-1]

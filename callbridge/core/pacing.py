@@ -159,7 +159,7 @@ class Pacer:
 
     def _dial_tables(self, level: float) -> tuple[list[Row], list[float], list[float]]:
         """Of dials by their age: the chances to have been answered; of one dialled now: the same, and when it would be."""
-        rows = [_row(self.answers.by(age, level)) for age in range(HORIZON + 1)]
+        rows = [_row(chances) for chances in self.answers.by(level)]
         fresh = rows[0][:LOOKS]
         return rows, fresh, [later - sooner for sooner, later in pairwise([0.0, *fresh])]
 
