@@ -17,14 +17,15 @@ from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, lo
 from callbridge.core.attempt import Attempt, Lead, Stage
 from callbridge.core.dial_rules import Frequency, Limits
 from callbridge.core.hours import Calendar
+from tests.adapters.postgres import new_database
 
 BRITISH = Reader(region="GB", zone="Europe/London")
 DAY = 86400.0
 
 
-@pytest.fixture
-def book() -> Iterator[Book]:
-    with closing(Book("sqlite://")) as made:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def book(request: pytest.FixtureRequest) -> Iterator[Book]:
+    with closing(Book("sqlite://" if request.param == "sqlite" else new_database())) as made:
         made.open()
         yield made
 

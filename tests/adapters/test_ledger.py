@@ -23,14 +23,15 @@ from callbridge.core.dial_rules import DAY, Frequency, Limits
 from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
 from callbridge.core.hours import Calendar
 from callbridge.core.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
+from tests.adapters.postgres import new_database
 
 T0 = 1_000_000.0
 TERMS = Terms(Limits(retry={"busy": 600.0, "no_answer": 3600.0}), Frequency(per_day=50, gap=0.0), again={"later": 900.0})
 
 
-@pytest.fixture
-def book() -> Iterator[Book]:
-    with closing(Book("sqlite://")) as made:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def book(request: pytest.FixtureRequest) -> Iterator[Book]:
+    with closing(Book("sqlite://" if request.param == "sqlite" else new_database())) as made:
         made.open()
         yield made
 
@@ -289,9 +290,13 @@ class Dialling(RuleBasedStateMachine):
     """Two campaigns, the same five people, in any order of events; the clock jumps and the machine restarts. What may not be is
     written down a second time here, in other words."""
 
+    @staticmethod
+    def new_database() -> str:
+        return "sqlite://"
+
     def __init__(self) -> None:
         super().__init__()
-        self.book = Book("sqlite://")
+        self.book = Book(self.new_database())
         self.book.open()
         self.wall = 1_795_000_000.0
         self.open: dict[str, tuple[str, int, int]] = {}

@@ -28,6 +28,7 @@ TOOLS = {
     "tcpdump": "tcpdump",
     "prometheus": "prometheus",  # promtool comes with it
     "systemd-analyze": "systemd",
+    "pg_ctlcluster": "postgresql",
     "espeak-ng": "espeak-ng",  # speaks the demo's prompts
 }
 APT_SOURCES = Path("/etc/apt")

@@ -1,0 +1,92 @@
+"""A PostgreSQL of the tests' own: one server for each test process, started when the first test asks, a database for each test.
+
+It refuses to run as root, so it runs as the user whom its Debian package brings; nothing of it outlives the process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+USER = "postgres"
+NUMBERS = itertools.count()
+
+
+def new_database() -> str:
+    """The URL of an empty database."""
+    port, name = server(), f"ledger{next(NUMBERS)}"
+    engine = create_engine(url(port, "postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as link:
+        link.exec_driver_sql(f"CREATE DATABASE {name}")
+    return url(port, name)
+
+
+def url(port: int, database: str) -> str:
+    return f"postgresql+psycopg://{USER}@127.0.0.1:{port}/{database}"
+
+
+@functools.cache
+def server() -> int:
+    """Start it; gives its port."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        if "CI" in os.environ:
+            raise FileNotFoundError("PostgreSQL is not installed")
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    initdb = programs[-1]
+    folder = Path(tempfile.mkdtemp(prefix="cb-postgres-"))
+    shutil.chown(folder, USER, USER)
+    folder.chmod(0o755)
+    data = folder / "data"
+    own = {
+        "user": USER,
+        "group": USER,
+        "extra_groups": (),
+        "cwd": folder,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+    }
+    subprocess.run([initdb, "-D", data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"], check=True, **own)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
+    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    running = subprocess.Popen([initdb.with_name("postgres"), "-D", data, "-p", str(port), *words], **own)
+    atexit.register(_stop, running, folder)
+    _wait_for(port)
+    return port
+
+
+def _wait_for(port: int) -> None:
+    engine = create_engine(url(port, "postgres"), poolclass=NullPool)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            engine.connect().close()
+        except OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _stop(running: subprocess.Popen[bytes], folder: Path) -> None:
+    running.send_signal(signal.SIGINT)  # at once, whoever is connected
+    running.wait(10)
+    shutil.rmtree(folder, ignore_errors=True)
