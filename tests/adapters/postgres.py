@@ -52,24 +52,23 @@ def server() -> int:
     shutil.chown(folder, USER, USER)
     folder.chmod(0o755)
     data = folder / "data"
-    own = {
-        "user": USER,
-        "group": USER,
-        "extra_groups": (),
-        "cwd": folder,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }
-    subprocess.run([initdb, "-D", data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"], check=True, **own)
+    made: list[str | Path] = [initdb, "-D", data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+    if _begun(made, folder).wait(60):
+        raise RuntimeError(f"initdb failed: {(folder / 'log').read_text()}")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "fsync": "off"}
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    running = subprocess.Popen([initdb.with_name("postgres"), "-D", data, "-p", str(port), *words], **own)
+    running = _begun([initdb.with_name("postgres"), "-D", data, "-p", str(port), *words], folder)
     atexit.register(_stop, running, folder)
     _wait_for(port)
     return port
+
+
+def _begun(words: list[str | Path], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(words, cwd=folder, user=USER, group=USER, extra_groups=(), stdout=log, stderr=log)
 
 
 def _wait_for(port: int) -> None:
