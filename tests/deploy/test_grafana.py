@@ -1,5 +1,6 @@
 """deploy/grafana: a dashboard that Grafana can load, and the provisioning that finds it."""
 
+import re
 from itertools import combinations
 from typing import Any
 
@@ -27,8 +28,8 @@ def test_ids_and_titles_within_a_row_are_unique() -> None:
     assert len(set(titles)) == len(titles)
 
 
-def test_the_rows_are_overview_queues_and_agents() -> None:
-    assert [panel["title"] for panel in panels() if panel["type"] == "row"] == ["Overview", "Queues", "Agents"]
+def test_the_rows_are_overview_queues_agents_and_campaigns() -> None:
+    assert [panel["title"] for panel in panels() if panel["type"] == "row"] == ["Overview", "Queues", "Agents", "Campaigns"]
 
 
 def test_no_panel_covers_another_or_leaves_the_grid() -> None:
@@ -54,7 +55,8 @@ def test_seconds_are_shown_as_seconds_and_shares_as_shares() -> None:
     for panel in (panel for panel in panels() if panel["type"] != "row"):
         names = " ".join(target["expr"] for target in panel["targets"])
         unit = panel["fieldConfig"]["defaults"]["unit"]
-        assert (unit == "percentunit") == ("ratio30m" in names or "within_target" in names), panel["title"]
+        share = re.search(r"ratio30m|within_target|_ratio\b", names)
+        assert (unit == "percentunit") == (share is not None), panel["title"]
         assert (unit == "s") == ("_seconds" in names), panel["title"]
 
 

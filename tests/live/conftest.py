@@ -11,7 +11,7 @@ from tests.lab.pbx import Pbx, PhoneSpec
 from tests.live.house import House
 
 PHONES = [
-    *(PhoneSpec(name=str(number)) for number in range(1001, 1010)),
+    *(PhoneSpec(name=str(number)) for number in range(1001, 1014)),
     PhoneSpec(name="2001", contact="register"),
     PhoneSpec(name="2002", contact="none"),
     *(PhoneSpec(name=str(number), line="bank") for number in range(3001, 3005)),

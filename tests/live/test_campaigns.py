@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ from tests.lab.audio import Softphone, longest_silence
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Phone, PhoneScript, Talk
+from tests.live.campaign import command, leads_file, number
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest
 ON_16 = {"test_every_lead_ends_with_what_its_phone_did", "test_whoever_hears_no_agent_hears_the_message_and_may_opt_out"}
 
 VOICE, REPLY, MESSAGE = (sounds.TONES[name] for name in ("caller", "agent", "apology"))
-AGENTS = ("1001", "1002", "1003", "1004")
+AGENTS = ("1001", "1002", "1003", "1004", "1010", "1011", "1012", "1013")
 BEHAVIOUR = {
     "answered": ("1005", PhoneScript(ring=(0.2, 2.0), steps=[Talk(0.5, 1.5)], hangs_up=True)),
     "busy": ("1006", PhoneScript.rejects(486)),
@@ -38,10 +38,6 @@ BY_DIGIT = {
     for digit in digits
 }
 """The last digit of a number says what its phone does."""
-
-
-def number(index: int) -> str:
-    return f"+44207946{index:04d}"
 
 
 def campaign(**more: Any) -> dict[str, Any]:
@@ -68,35 +64,6 @@ def house_of(tmp_path: Path, agents: tuple[str, ...] = AGENTS, **more: Any) -> d
         campaigns={"spring": campaign(**more)},
         tiers={"country_code": "+44"},
     )
-
-
-async def command(bridge: Callbridge, *arguments: str | Path) -> str:
-    """``callbridge campaign ...`` as somebody types it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "callbridge",
-        "campaign",
-        *map(str, arguments),
-        "--url",
-        bridge.url,
-        "-c",
-        str(bridge.path),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    return said.decode()
-
-
-def leads_file(folder: Path, indexes: range) -> Path:
-    path = folder / "leads.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["number", "name", "contract"])
-        writer.writerows([number(index), f"Lead {index} 王", f"K{index}"] for index in indexes)
-    return path
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.prometheus import Prometheus
 from tests.lab.sip import Call, Callers, Hold, Phone, PhoneScript, Talk, Transfer, call
+from tests.live.campaign import command, leads_file
 from tests.live.conftest import DIALPLAN
 from tests.live.house import House
 
@@ -28,21 +30,25 @@ FLOOR = floor(
         "cid": agent("1003", {"bell": 1}),
         "dan": agent("1004", {"support": 1}),
         "eve": agent("2002", {"support": 1}),
+        "fay": agent("1010", {"spring": 1}, "auto_answer"),
     },
     {
         "support": {"steps": [{"skills": "support"}], "wrap_up": 0.3},
         "sales": {"steps": [{"skills": "sales"}], "wrap_up": 0.3},
         "bell": {"steps": [{"skills": "bell", "for": 2.5}], "ring_for": 1, "then": {"queue": "sales"}},
-        "away": {"steps": [{"skills": "bell", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}},
+        "away": {"steps": [{"skills": "bell", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}, "do_not_call": True},
+        "spring": {"steps": [{"skills": "spring"}], "wrap_up": 1.5},
     },
-    tiers={"numbers": {"gold": ["4930777"]}},
+    tiers={"numbers": {"gold": ["4930777"]}, "country_code": "+44"},
 )
+SPRING = {"queue": "spring", "dial": "PJSIP/{number}@1005", "message": "sound:beep", "dispositions": {"sold": {"success": True}}}
 VARIABLES = {"__rate_interval": "1m", "queue": ".*"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def pbx() -> AsyncIterator[Pbx]:
-    phones = [*(PhoneSpec(name=str(number)) for number in range(1001, 1005)), PhoneSpec(name="2002", contact="none")]
+    names = ("1001", "1002", "1003", "1004", "1005", "1010")
+    phones = [*(PhoneSpec(name=name) for name in names), PhoneSpec(name="2002", contact="none")]
     async with Pbx(22, phones=phones, extra={"extensions.conf": DIALPLAN}) as running:
         yield running
 
@@ -66,6 +72,16 @@ async def a_quarter_of_an_hour(pbx: Pbx, bridge: Callbridge) -> None:
         await bridge.ask("cid", "ready")
 
 
+async def a_campaign(pbx: Pbx, bridge: Callbridge, folder: Path) -> None:
+    """Two people are called, and somebody says what came of it."""
+    await command(bridge, "load", "spring", leads_file(folder, range(2)))
+    async with Phone(pbx, "1010", PhoneScript.answers(ring=0.02)), Phone(pbx, "1005", QUICK):
+        await command(bridge, "start", "spring")
+        for count in (1, 2):
+            await bridge.until("talk_ended", agent="fay", count=count)
+            await asyncio.to_thread(bridge.client.dispose, "fay", "sold")
+
+
 def _calls(dialled: str, *numbers: str, after: float | None = None) -> list[Call]:
     return [Call(dialled=dialled, number=number, hang_up_after=after) for number in numbers]
 
@@ -84,11 +100,13 @@ async def silent(prometheus: Prometheus, asked: Sequence[Query], known: set[str]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def watched(house: House, pbx: Pbx) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
+async def watched(house: House, pbx: Pbx, tmp_path: Path) -> AsyncIterator[tuple[Callbridge, Prometheus]]:
     # The agent without a phone is offline, as planned.
-    bridge = await house.open(FLOOR)
+    ledger = {"database": f"sqlite:///{tmp_path}/campaigns.db"}
+    bridge = await house.open(FLOOR | {"ledger": ledger, "campaigns": {"spring": SPRING}})
     async with Prometheus(PROMETHEUS, target=f"127.0.0.1:{bridge.port}") as prometheus:
         await bridge.ask("dan", "not-ready", reason="training")
+        await a_campaign(pbx, bridge, tmp_path)
         for _ in range(2):
             await a_quarter_of_an_hour(pbx, bridge)
         await asyncio.sleep(2.5)  # the last scrape, and the rules after it
