@@ -41,6 +41,11 @@ exten => _digit-8-.,1,Dial(PJSIP/${EXTEN:8}@1008,60)
 exten => _digit-9-.,1,Dial(PJSIP/${EXTEN:8}@1009,60)
  same => n,Hangup(${HANGUPCAUSE})
 
+[callbridge-safe-harbour](+)
+exten => spring,1,Answer()
+ same => n,Playback(/lab/sounds/tones/apology&/lab/sounds/tones/apology)
+ same => n,Hangup()
+
 [from-trunk](+)
 exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
  same => n,Set(CALLERID(num)=FOUR_KILOBYTES)

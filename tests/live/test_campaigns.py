@@ -3,95 +3,21 @@
 import asyncio
 import csv
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from callbridge.adapters.ledger import Book
 from tests.lab import sounds
 from tests.lab.audio import Softphone, longest_silence
-from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Phone, PhoneScript, Talk
-from tests.live.campaign import command, leads_file, number
+from tests.live.campaign import BY_DIGIT, MESSAGE, REPLY, VOICE, all_called, command, house_of, leads_file, number, people, wire
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 ON_16 = {"test_every_lead_ends_with_what_its_phone_did", "test_whoever_hears_no_agent_hears_the_message_and_may_opt_out"}
-
-VOICE, REPLY, MESSAGE = (sounds.TONES[name] for name in ("caller", "agent", "apology"))
-AGENTS = ("1001", "1002", "1003", "1004", "1010", "1011", "1012", "1013")
-BEHAVIOUR = {
-    "answered": ("1005", PhoneScript(ring=(0.2, 2.0), steps=[Talk(0.5, 1.5)], hangs_up=True)),
-    "busy": ("1006", PhoneScript.rejects(486)),
-    "no_answer": ("1007", PhoneScript.rings_out()),
-    "rejected": ("1008", PhoneScript.rejects(603)),
-    "invalid": ("1009", PhoneScript.rejects(404)),
-}
-BY_DIGIT = {
-    digit: outcome
-    for outcome, digits in {"answered": "01234", "busy": "56", "no_answer": "7", "rejected": "8", "invalid": "9"}.items()
-    for digit in digits
-}
-"""The last digit of a number says what its phone does."""
-
-
-def campaign(**more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {
-        "queue": "support",
-        "mode": "progressive",
-        "dial": "Local/{number}@lab-campaign/n",
-        "number": "+442079460999",
-        "ring_for": "15s",
-        "lines": 40,
-        "per_second": 20,
-        "message": "/lab/sounds/tones/apology",
-        "attempts": {"most": 1},
-    }
-    return given | more
-
-
-def house_of(tmp_path: Path, agents: tuple[str, ...] = AGENTS, **more: Any) -> dict[str, Any]:
-    staff = {name: agent(name, {"support": 1}) | {"connect": more.pop("connect", "auto_answer")} for name in agents}
-    return floor(
-        staff,
-        {"support": {"steps": [{"skills": "support"}], "wrap_up": "0.3s"}},
-        ledger={"database": f"sqlite:///{tmp_path}/ledger.db", "per_day": 20, "gap": "0s"},
-        campaigns={"spring": campaign(**more)},
-        tiers={"country_code": "+44"},
-    )
-
-
-@asynccontextmanager
-async def people(pbx: Pbx, talk: tuple[float, float] = (0.5, 1.5)) -> AsyncIterator[dict[str, Phone]]:
-    """The phones of agents and of the whole town, by what they do."""
-    async with AsyncExitStack() as stack:
-        for name in AGENTS:
-            await stack.enter_async_context(Phone(pbx, name, PhoneScript.answers(ring=0.02)))
-        town = {}
-        for outcome, (where, script) in BEHAVIOUR.items():
-            town[outcome] = await stack.enter_async_context(Phone(pbx, where, script))
-        yield town
-
-
-async def all_called(bridge: Callbridge, count: int, limit: float) -> None:
-    try:
-        async with asyncio.timeout(limit):
-            while len(bridge.facts("attempt_ended")) < count:
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        status = await asyncio.to_thread(bridge.client.campaign, "spring")
-        raise AssertionError(f"{len(bridge.facts('attempt_ended'))} of {count}: {status}") from None
-    await asyncio.sleep(1.5)
-
-
-def wire(town: dict[str, Phone]) -> Counter[str]:
-    """INVITEs by the number that they are for."""
-    return Counter(record.phone for phone in town.values() for record in phone.records())
 
 
 async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, tmp_path: Path) -> None:
@@ -125,39 +51,6 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
     with (tmp_path / "proof.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["outcome"] for row in rows) == Counter(outcomes)
-
-
-async def test_kill_9_in_the_middle_loses_nobody_and_calls_nobody_twice(house: House, pbx: Pbx, tmp_path: Path) -> None:
-    house.explains_pbx("[wW]eb ?[sS]ocket")
-    house.explains("attempts of which")
-    count = 120
-    bridge = await house.open(house_of(tmp_path))
-    await command(bridge, "load", "spring", leads_file(tmp_path, range(count)))
-    async with people(pbx) as town:
-        await command(bridge, "start", "spring")
-        for kills in (20, 50, 80):
-            await bridge.eventually(lambda done=kills: len(bridge.facts("attempt_ended")) >= done, limit=90)  # type: ignore[misc]
-            await bridge.kill()
-            await asyncio.sleep(0.5)
-            await bridge.start()
-        book = Book(f"sqlite:///{tmp_path}/ledger.db")
-        async with asyncio.timeout(120):
-            while sum(count for state, count in book.count("spring").items() if state in ("ready", "dialling")):
-                left = await asyncio.to_thread(book.count, "spring")
-                if set(left) <= {"ready", "done: reached"} | {name for name in left if name.startswith("done")}:
-                    due = [book.lead("spring", number(index)) for index in range(count)]
-                    if all(lead is not None and lead["attempts"] == 1 for lead in due):
-                        break
-                await asyncio.sleep(0.5)
-        await asyncio.sleep(1.0)
-        sent = wire(town)
-    assert max(sent.values()) == 1, "one INVITE for an attempt, three deaths notwithstanding"
-    outcomes = book.outcomes("spring", 0.0)
-    assert "under way" not in outcomes
-    assert sum(outcomes.values()) == count, "every lead was tried once, and every attempt is in the books"
-    missing = {number(index) for index in range(count)} - set(sent)
-    lost = {row["number"] for row in book.attempts("spring", 0.0, 1e12) if row["outcome"] == "unknown"}
-    assert missing <= lost, "whoever was not called has an attempt of which nobody knows"
 
 
 async def test_whoever_hears_no_agent_hears_the_message_and_may_opt_out(house: House, pbx: Pbx, tmp_path: Path) -> None:
