@@ -193,7 +193,10 @@ def answered(world: World, call: Call) -> None:
 
 def give_up(world: World, call: Call, attempt: str) -> None:
     """The attempt came to nothing: the agent is free at once, the customer's phone stops ringing. ``attempt``: what is
-    known of it."""
+    known of it. Whom a campaign has called is not let go: their phone rings on."""
+    if attempt == "agent_gone" and call.campaign and call.phase is Phase.DIALLING:
+        campaigns.ring_on(world, call)
+        return
     if attempt:
         call = evolve(call, attempt=attempt)
     promises.release(world, call)

@@ -420,6 +420,17 @@ def answered(world: World, call: Call) -> None:
     visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
 
 
+def ring_on(world: World, call: Call) -> None:
+    """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on:
+    whoever answers is for the next agent, as if nobody had been there first."""
+    attempt = attempts.of(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    if attempt is not None:
+        attempts.put(world, attempt, agent_first=False)
+    world.calls.put(call.id, evolve(call, held=""))
+
+
 def _to_the_harbour(world: World, call: Call, reason: str) -> None:
     """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
     call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)

@@ -457,6 +457,40 @@ def test_agent_first_takes_the_attempt_back_when_the_agent_does_not_answer() -> 
     assert (lead(toy)["state"], lead(toy)["attempts"]) == ("ready", 0)
 
 
+@pytest.mark.parametrize("how", ["hangs up", "pauses", "logs out"])
+def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
+    who = {"amy": Connect.RING, "bob": Connect.AUTO_ANSWER}
+    toy = begin(house(spring(agent_first=True), agents=who), amy=2.0, start=False)
+    toy.tell(AgentAsked(at=START, agent="bob", ask=Ask.NOT_READY))
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
+    toy.run(START + 5.0)
+    assert len(rings(toy)) == 1
+    if how == "hangs up":
+        toy.hangs_up(rings(toy, "agent")[0].leg)
+    else:
+        toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY if how == "pauses" else Ask.LOGOUT))
+    toy.run(START + 6.0)
+    assert HangUp(leg=rings(toy)[0].leg) not in toy.obeyed
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
+    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.READY))
+    toy.run(START + 20.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
+    (ended,) = toy.story.all_told(AttemptEnded)
+    assert (ended.outcome, ended.late) == ("answered", False)
+    assert live(toy) == [1], "nobody was there first"
+
+
+def test_whoever_answers_after_the_agent_is_gone_hears_the_message_when_nobody_else_is_there() -> None:
+    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=2.0)
+    toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
+    toy.run(START + 5.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.LOGOUT))
+    toy.run(START + 40.0)
+    assert outcomes(toy) == ["abandoned"]
+    assert toy.longest_silence <= 2.5
+
+
 def test_a_lead_for_one_agent_waits_for_that_agent() -> None:
     who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
