@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import settings
 
@@ -17,3 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write tests/traces/*.txt and tests/sim/conformance.txt anew; read the diff before you commit it",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules that take minutes (``LONG = True``) are begun first: else the last of them runs alone while other cores wait. Then
+    those with the most tests; within that, the order stays random."""
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not getattr(getattr(item, "module", None), "LONG", False), -count[item.path], str(item.path)))

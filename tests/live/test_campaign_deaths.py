@@ -18,6 +18,7 @@ from tests.live.campaign import MESSAGE, VOICE, command, house_of, leads_file, n
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
+LONG = True
 
 ON_16 = {"test_a_death_while_the_pbx_listens_leaves_people_with_the_dialplans_message"}
 

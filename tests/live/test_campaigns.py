@@ -16,6 +16,7 @@ from tests.live.campaign import BY_DIGIT, MESSAGE, REPLY, VOICE, all_called, com
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+LONG = True
 
 ON_16 = {"test_every_lead_ends_with_what_its_phone_did", "test_whoever_hears_no_agent_hears_the_message_and_may_opt_out"}
 

@@ -23,6 +23,7 @@ from tests.live.forwarder import Forwarder
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+LONG = True
 
 QUEUE = "callbridge-fallback"
 ON: dict[str, Any] = {"fallback": {"mirror": True, "pull_back": True}}

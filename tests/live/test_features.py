@@ -14,6 +14,7 @@ from tests.lab.sip import Call, Callers, CallerScript, CallRecord, Hold, Phone, 
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+LONG = True
 
 ON_16 = {
     "test_an_agent_logs_in_at_the_own_phone_with_a_pin_and_is_told_so",

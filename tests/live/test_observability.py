@@ -20,6 +20,7 @@ from tests.live.conftest import DIALPLAN
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(150), pytest.mark.asyncio(loop_scope="module")]
+LONG = True
 
 QUICK = PhoneScript(ring=0.1, steps=[Talk(0.3), Hold(0.3), Talk(0.2)], hangs_up=True)
 HANDS_OVER = PhoneScript(ring=0.1, steps=[Talk(0.4), Transfer("sales")], hangs_up=True)
