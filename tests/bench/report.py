@@ -16,6 +16,12 @@ SCENARIOS = {
     "long_talks": "talks of 300 s in place of 120, and the share jumps",
     "own": "never tuned on: short and long talks, a daily curve, other rings, machines and wrap-ups",
 }
+STUDY = {
+    ("predictive", "stationary"): (77.1, 82.8, 88.0, 93.0, 95.0),
+    ("predictive", "jumping"): (75.7, 81.8, 87.5, 92.8, 95.0),
+    ("predictive_daily", "jumping"): (72.4, 76.3, 83.1, 91.5, 94.7),
+}
+"""Utilisation of a model-based pacer that knew the laws of talks and rings, in percent; by the floors of 5, 10, 20, 50, 100."""
 NAMES = {"predictive": "predictive (30 days)", "predictive_daily": "predictive (24 h, hard)"}
 
 
@@ -41,7 +47,7 @@ def _lines(pacing: Mapping[str, Any] | None) -> Iterator[str]:
     if pacing is None:
         yield "Not measured yet."
         return
-    yield f"Commit {pacing['commit']}, Python {pacing['python']}, {pacing['cores']} cores; fresh seeds from {pacing['fresh_seeds_from']}."
+    yield f"Commit {pacing['commit']}, Python {pacing['python']}, {pacing['cores']} cores, {pacing['minutes']} minutes; fresh seeds from {pacing['fresh_seeds_from']}."
     yield ""
     yield "Simulated shifts of eight hours (`tests/sim/shift.py`). Utilisation: time in talk and wrap-up / time at work. Abandoned: people who answered and"
     yield "found nobody within 2 s / people who answered, pooled over the shifts; worst: of one shift with 100 answers or more. ± is a 95 % interval of the mean."
@@ -53,6 +59,7 @@ def _lines(pacing: Mapping[str, Any] | None) -> Iterator[str]:
             yield f"**{scenario}**: {what}"
             yield ""
             yield from _table(rows)
+    yield from _beside_the_study(pacing["rows"])
     yield ""
     yield "| what | found | asked for |"
     yield "| --- | --- | --- |"
@@ -60,6 +67,20 @@ def _lines(pacing: Mapping[str, Any] | None) -> Iterator[str]:
     yield f"| abandoned in the ten minutes after the answer rate has tripled, 20 agents | {pacing['after_step_abandon_rate']:.1%} | 6 % at most |"
     yield f"| one decision, 100 agents and 500 dials | {pacing['decision_ms']} ms | 1 ms |"
     yield f"| one decision, 1,000 agents and 5,000 dials | {pacing['decision_1000_ms']} ms | 5 ms |"
+
+
+def _beside_the_study(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Ours, and by how many points more or less than a pacer that knew what ours learns."""
+    found = {(row["pacer"], row["scenario"], row["n"]): 100 * row["utilisation"] for row in rows}
+    yield ""
+    yield "**Beside a study** of a model-based pacer that knew the laws of talks and rings, which this one learns: utilisation, and points more or less"
+    yield ""
+    yield "| pacer | scenario | 5 | 10 | 20 | 50 | 100 agents |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: |"
+    for (pacer, scenario), known in STUDY.items():
+        ours = [found.get((pacer, scenario, n)) for n in (5, 10, 20, 50, 100)]
+        cells = ["-" if one is None else f"{one:.1f} ({one - other:+.1f})" for one, other in zip(ours, known, strict=True)]
+        yield f"| {NAMES[pacer]} | {scenario} | {' | '.join(cells)} |"
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
