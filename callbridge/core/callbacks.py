@@ -199,12 +199,24 @@ def give_up(world: World, call: Call, attempt: str) -> None:
         return
     if attempt:
         call = evolve(call, attempt=attempt)
+    call = _let_go(world, call)
+    if call.phase is Phase.OFFERED and call.leg in world.legs:
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    segments.dismiss(world, call)
+
+
+def left(world: World, call: Call) -> None:
+    """The customer's leg is about to end, and its end will say why: the agent is free at once, and nothing is hung up."""
+    call = _let_go(world, call)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+
+
+def _let_go(world: World, call: Call) -> Call:
+    """The agent is free for others. Gives the call without them."""
     promises.release(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
-    if call.phase is Phase.OFFERED and call.leg in world.legs:
-        call = evolve(call, phase=after(call.phase, Move.RETRY))
-    segments.dismiss(world, evolve(call, held=""))
+    return evolve(call, held="")
 
 
 def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:

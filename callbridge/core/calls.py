@@ -196,10 +196,12 @@ def leg_left(world: World, leg: Leg) -> None:
         # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
         world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
         return
-    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
     if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
-        callbacks.give_up(world, call, "")
-    elif leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
+        world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
+        callbacks.left(world, call)
+        return
+    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):

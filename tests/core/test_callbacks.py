@@ -15,6 +15,8 @@ from callbridge.core.events import (
     CallAsk,
     CallAsked,
     LegAnswered,
+    LegLeft,
+    LegProbed,
     PlanChanged,
     PromiseAsk,
     PromiseAsked,
@@ -38,7 +40,7 @@ from callbridge.core.flow import Goodbye, Voicemail
 from callbridge.core.hours import Calendar
 from callbridge.core.ids import leg_id
 from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Ring, StartMusic, StartRinging, StopRinging
+from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
 from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
 from tests.core.flows import floor, flow, stage
 from tests.core.story import START, Story, agent, plan, queue
@@ -361,11 +363,36 @@ def test_a_dialling_that_failed_is_an_attempt(why: Why, result: str) -> None:
     assert [fact.result for fact in story.all_told(CallbackTried)] == [result]
 
 
+@pytest.mark.parametrize("first", list(First))
+def test_how_a_customers_leg_ended_is_not_overtaken_by_a_hang_up_of_ours(first: First) -> None:
+    """Asterisk tells that a leg has left a moment before it tells why it ended."""
+    story = keeping(first)
+    customer = story.ring().leg
+    story.happens(LegLeft(at=story.now, leg=customer))
+    assert customer not in {order.leg for order in story.sent if isinstance(order, HangUp)}
+    story.gone(customer, 17)
+    assert [fact.result for fact in story.all_told(CallbackTried)] == ["busy"]
+
+
+@pytest.mark.parametrize("in_app", [True, False])
+def test_a_customers_leg_that_left_and_does_not_end_is_asked_about(in_app: bool) -> None:
+    story = keeping()
+    customer = story.ring().leg
+    story.happens(LegLeft(at=story.now, leg=customer))
+    story.wait(2.1)
+    assert customer in {order.leg for order in story.all_sent(Probe)}
+    story.happens(LegProbed(at=story.now, leg=customer, in_app=in_app, up=False))
+    story.wait(6.0)
+    hung_up = {order.leg for order in story.all_sent(HangUp)}
+    assert customer in hung_up if in_app else not story.world.calls
+
+
 def keeping(first: First = First.AGENT) -> Story:
     """The agent has answered: the customer is being called."""
     story = Story(house(replace(TERMS, first=first), agents={"amy": True}))
     story.happens(asks(story))
-    story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
+    if first is First.AGENT:
+        story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     assert story.ring().role == "customer"
     return story
 
