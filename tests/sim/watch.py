@@ -106,7 +106,7 @@ class Watch:
         self._rows(world)
         self._agents(world)
         self._figures(world)
-        rings = Counter(order.agent for order in outcome.orders if isinstance(order, Ring))
+        rings = Counter(order.agent for order in outcome.orders if isinstance(order, Ring) and order.agent)
         must(all(count == 1 for count in rings.values()), "one agent was rung twice in one step")
         if (due := world.next_deadline()) is not None and due <= world.now:
             return  # another step of this very moment may change what the rules say of it
