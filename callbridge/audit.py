@@ -102,7 +102,7 @@ def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
         made[day] += 1
         live[day] += one["live"]
         abandoned[day] += one["abandoned"]
-        if one["outcome"] == "machine":
+        if one["outcome"] == "machine" and not one["manual"]:
             (told if one["agent"] else verdicts)[day] += 1
     return [
         Day(
