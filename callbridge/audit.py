@@ -63,6 +63,8 @@ class Day:
     """By detection."""
     told_as_machines: int = 0
     """By agents."""
+    late: int = 0
+    """Abandoned, because an agent talked to them too late: people, for certain."""
 
     @property
     def connected(self) -> int:
@@ -75,14 +77,17 @@ class Day:
 
     def rate_uk(self, belief: Belief) -> float | None:
         """People whom detection took for machines are abandoned, too; without detection, as many of the abandoned calls were
-        machines' as of those that agents had. None when detection decides and nobody has estimated how often it is wrong."""
-        abandoned, heard = float(self.abandoned), self.connected + self.told_as_machines
-        if belief.listens:
+        machines' as of those that agents had. None when nobody has estimated how often detection is wrong, or when all that
+        agents had were machines."""
+        abandoned, people = float(self.abandoned), self.connected + self.late
+        if belief.listens or self.taken_for_machines:
             if belief.false_positives is None:
                 return None
             abandoned += self.taken_for_machines * belief.false_positives
-        elif heard:
-            abandoned *= self.connected / heard
+        elif self.told_as_machines:
+            if not people:
+                return None
+            abandoned = self.late + (self.abandoned - self.late) * people / (people + self.told_as_machines)
         return abandoned / (abandoned + self.connected) if abandoned + self.connected else 0.0
 
     @property
@@ -97,11 +102,13 @@ def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
     abandoned: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     told: Counter[str] = Counter()
+    late: Counter[str] = Counter()
     for one in attempts:
         day = day_of(one["at"], zone)
         made[day] += 1
         live[day] += one["live"]
         abandoned[day] += one["abandoned"]
+        late[day] += one["late"]
         if one["outcome"] == "machine" and not one["manual"]:
             (told if one["agent"] else verdicts)[day] += 1
     return [
@@ -114,6 +121,7 @@ def days(attempts: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[Day]:
             window_abandoned=sum(abandoned[each] for each in back),
             taken_for_machines=verdicts[day],
             told_as_machines=told[day],
+            late=late[day],
         )
         for day, back in _calendar(made)
     ]

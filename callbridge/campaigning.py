@@ -159,7 +159,8 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
     console = Console(highlight=False)
     console.print(table if found else f"{name}: nobody was dialled yet")
-    if found and belief.listens and belief.false_positives is None:
+    listened = belief.listens or any(day.taken_for_machines for day in found)
+    if found and listened and belief.false_positives is None:
         console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
     outcomes, codes = book.outcomes(name, since), book.dispositions(name, since)
     if outcomes:

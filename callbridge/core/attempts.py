@@ -9,6 +9,7 @@ from callbridge.core.events import AttemptClosed
 from callbridge.core.facts import AttemptEnded, OptedOut
 from callbridge.core.numbers import normalise
 from callbridge.core.orders import BlockNumber, CloseAttempt
+from callbridge.core.plan import CampaignPlan
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -73,13 +74,20 @@ def connected(world: World, call: Call) -> None:
         return
     plan = world.plan.campaigns.get(attempt.campaign)
     delay = world.now - (attempt.live_from or world.now)
-    late = plan is not None and not attempt.agent_first and delay > plan.connect_within
     agent = world.agents.get(offer.agent)
     idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
     attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=world.now)
+    late = plan is not None and is_late(attempt, plan)
     _count(world, attempt, abandoned=late)
     attempt = record(world, attempt)
     _tell(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
+
+
+def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
+    """Did the agent come later than the campaign allows? Where an agent was there first, nobody waited."""
+    if attempt.agent_first or attempt.connected_at is None:
+        return False
+    return attempt.connected_at - (attempt.live_from or attempt.connected_at) > plan.connect_within
 
 
 def record(world: World, attempt: Attempt, **changes: object) -> Attempt:

@@ -52,11 +52,11 @@ class Budget:
         self.predicted = self.predicted * keep + risk
         self.missed = self.missed * keep + abandoned
 
-    def correct(self, at: float, answers: int) -> None:
-        """So many more people (or fewer: it was a machine after all) had answered then, and were not abandoned."""
+    def correct(self, at: float, answers: int, abandoned: int) -> None:
+        """So many more people (or fewer: it was a machine after all) had answered then, and so many of them were abandoned."""
         hour = next((day for day in reversed(self.days) if day[0] <= at), None)
         if hour is not None:
-            hour[1] = max(hour[2], hour[1] + answers)
+            hour[1], hour[2] = max(0.0, hour[1] + answers), max(0.0, hour[2] + abandoned)
             self._count(self.days[-1][0])
 
     def recall(self, hours: Sequence[tuple[float, int, int]]) -> None:

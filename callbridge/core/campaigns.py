@@ -48,6 +48,8 @@ AT_LEAST = 1.0
 """Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
 RESERVE_WITHIN = 10.0
 """Seconds after which an attempt that the ledger has not written down is given up."""
+LEAST_RING = 15.0
+"""Seconds that an unanswered phone rings at least: a call that ends sooner is an abandoned one (16 CFR 310.4(b)(4)(ii))."""
 AGENT_WITHIN = 10.0
 """Seconds for which an agent is sought who is to be there before the customer is called."""
 CONNECT_WITHIN = 2.0
@@ -242,10 +244,16 @@ def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
     dials = [
         world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
         for attempt in _attempts(world, plan.name)
-        if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and (plan.agent_first or not attempt.agent_first)
+        if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and _wants_an_agent(world, plan, attempt)
     ]
     heard = sum(attempt.stage is Stage.LISTENING for attempt in _attempts(world, plan.name))
     return Seen(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
+
+
+def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:
+    """Does it lay claim to an agent who is free? One whose agent rings, or waits, has its own already."""
+    call = world.calls.get(attempt.call)
+    return (plan.agent_first or not attempt.agent_first) and (call is None or call.offer is None)
 
 
 def _talks_for(world: World, agent: Agent) -> float:
@@ -421,14 +429,16 @@ def answered(world: World, call: Call) -> None:
 
 
 def ring_on(world: World, call: Call) -> None:
-    """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on:
-    whoever answers is for the next agent, as if nobody had been there first."""
+    """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on
+    until then: whoever answers is for the next agent, as if nobody had been there first."""
     attempt = attempts.of(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
+    until = world.now
     if attempt is not None:
-        attempts.put(world, attempt, agent_first=False)
-    world.calls.put(call.id, evolve(call, held=""))
+        attempt = attempts.put(world, attempt, agent_first=False)
+        until = max(until, (attempt.dialled_at or world.now) + LEAST_RING)
+    world.calls.put(call.id, evolve(call, held="", deadline=min(until, call.deadline or until)))
 
 
 def _to_the_harbour(world: World, call: Call, reason: str) -> None:
@@ -526,7 +536,8 @@ def disposed(world: World, event: LeadDisposed) -> str:
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:
-        floor_of(world, plan).pacer.budget.correct(attempt.connected_at or world.now, -1 if code.machine else 1)
+        change, at = -1 if code.machine else 1, attempt.connected_at or world.now
+        floor_of(world, plan).pacer.budget.correct(at, change, change if attempts.is_late(attempt, plan) else 0)
     attempts.record(
         world,
         attempt,

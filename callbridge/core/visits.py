@@ -74,7 +74,9 @@ def wait(world: World, call: Call) -> Call:
     if key in queue.keys and not call.placed:
         return _by_key(world, call, key, queue.keys[key])
     preferred = bool(visit.prefers)
-    if preferred and not call.campaign and not _worth_waiting_for(world, call, visit):
+    # Whom a campaign has called, and who has answered, is for anybody: hearing nobody would be worse.
+    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, call, visit)
+    if preferred and not worth:
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
     since = visit.began_at if visit.steps_from is None else visit.steps_from
     window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
@@ -84,9 +86,9 @@ def wait(world: World, call: Call) -> Call:
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
     looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
-    if visit.prefers:
+    if visit.prefers and since > world.now:
         looks.append(since)
-    elif ends is not None and since + ends > world.now:
+    elif not visit.prefers and ends is not None and since + ends > world.now:
         looks.append(since + ends)
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:

@@ -270,7 +270,7 @@ def _of_campaigns(settings: Settings) -> Iterator[str]:
 def _context(context: str, lines: list[Message], app: str) -> Finding:
     """The context that calls enter by must name our application."""
     named = {line.get("AppData", "").split(",")[0] for line in lines if line.get("Application", "").lower() == "stasis"}
-    if context in CONTEXTS and named and app not in named:
+    if context in (*CONTEXTS, AMD_CONTEXT) and named and app not in named:
         said = f"context {context} sends calls to the application {', '.join(sorted(named))}, but instance.app is {app}"
         return fault("dialplan", said, "make the two the same")
     return ok("dialplan", f"context {context} is there")

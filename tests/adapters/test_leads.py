@@ -76,6 +76,11 @@ def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Book, 
     assert tokyo["zones"] == "Asia/Tokyo"
 
 
+def test_a_value_that_no_database_takes_is_its_rows_alone(book: Book, tmp_path: Path) -> None:
+    result = loaded(book, write(tmp_path, "number,name\n+442079460000,a\0b\n+442079460001,good\n"))
+    assert (result.entered, why(result)) == (1, [(2, "a value with a NUL in it")])
+
+
 def test_a_second_load_enters_nothing_twice(book: Book, tmp_path: Path) -> None:
     path = write(tmp_path, "number\n" + "".join(f"+4420794600{n:02d}\n" for n in range(10)))
     assert loaded(book, path).entered == 10
@@ -200,6 +205,25 @@ def test_the_british_rate_is_that_of_a_known_example() -> None:
     assert day.rate == pytest.approx(29 / 38), "any of the abandoned ones may have been a person"
     assert day.rate_uk(audit.Belief()) == pytest.approx(16.3125 / 25.3125)
     assert audit.Day("2026-01-01", 3, 0, 0, 0, 0).rate_uk(audit.Belief()) == 0.0
+
+
+def test_people_whom_an_agent_had_too_late_are_no_machines() -> None:
+    day = audit.Day("2026-01-01", 120, 70, 20, 70, 20, told_as_machines=50, late=20)
+    assert day.rate_uk(audit.Belief()) == pytest.approx(20 / 70)
+
+
+def test_a_campaign_that_listened_once_needs_its_estimate_still() -> None:
+    day = audit.Day("2026-01-01", 13, 9, 2, 9, 2, taken_for_machines=4)
+    assert day.rate_uk(audit.Belief()) is None
+    assert audit.Day("2026-01-01", 6, 5, 5, 5, 5, told_as_machines=1).rate_uk(audit.Belief()) is None, "nobody knows"
+
+
+def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book: Book) -> None:
+    made(book, 0, "unknown")
+    for _ in range(3):
+        made(book, 0, "machine", first=True)
+    (day,) = audit.days(book.attempts("spring", 0.0, 1e12), ZoneInfo("UTC"))
+    assert day.rate_uk(audit.Belief()) == 1.0
 
 
 def test_every_attempt_is_a_row_of_the_proof(book: Book, tmp_path: Path) -> None:

@@ -209,6 +209,15 @@ def test_it_is_all_there_after_a_restart_and_two_may_write(tmp_path: Path) -> No
         assert third.blocks([number(1)], "spring", T0) == {number(1)}
 
 
+def test_what_an_agent_says_of_a_machine_holds_against_the_campaigns_own_delay(book: Book) -> None:
+    terms = Terms(Limits(retry={"machine": DAY}), Frequency(per_day=50, gap=0.0), again={"nobody": 900.0})
+    fill(book, 1)
+    book.reserve("spring", terms, [("a1", 1)], T0)
+    book.record(attempt("a1", outcome="machine", agent="amy", disposition="nobody"), terms, T0)
+    assert book.find("spring", terms, 1, (), T0 + 800.0)[0] == ()
+    assert len(book.find("spring", terms, 1, (), T0 + 1000.0)[0]) == 1
+
+
 # -- the keeper -------------------------------------------------------------------------------------------------------
 
 
@@ -386,6 +395,11 @@ class Dialling(RuleBasedStateMachine):
         self.book.block([Block(number(person), scope, "asked", "", self.wall, ends)])
         self.blocked[scope, person] = float("inf") if ends is None else ends
 
+    @rule(person=st.integers(0, 4), scope=st.sampled_from(["", "spring"]))
+    def unblock(self, person: int, scope: str) -> None:
+        assert self.book.unblock(number(person), scope) == ((scope, person) in self.blocked)
+        self.blocked.pop((scope, person), None)
+
     @rule(seconds=st.sampled_from([1.0, 60.0, 900.0, 3600.0, 6 * 3600.0, DAY, 3 * DAY]))
     def pass_time(self, seconds: float) -> None:
         self.wall += seconds
@@ -405,7 +419,15 @@ class Dialling(RuleBasedStateMachine):
             assert counts.get("dialling", 0) == under_way
 
 
+class DiallingOnPostgres(Dialling):
+    new_database = staticmethod(new_database)
+
+
 TestDialling = pytest.mark.timeout(240)(pytest.mark.slow(Dialling.TestCase))
 TestDialling.settings = settings(
+    max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestDiallingOnPostgres = pytest.mark.timeout(240)(pytest.mark.slow(DiallingOnPostgres.TestCase))
+TestDiallingOnPostgres.settings = settings(
     max_examples=25, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

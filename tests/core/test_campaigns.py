@@ -64,7 +64,7 @@ from callbridge.core.plan import (
 )
 from tests.core.flows import flow
 from tests.core.story import PBX, START, Story, agent, plan, queue
-from tests.core.toy import NEVER, Toy
+from tests.core.toy import NEVER, REJECTS, Toy
 
 RETRY = {"busy": 600.0, "no_answer": 3600.0, "congestion": 60.0, "abandoned": 600.0, "unknown": 600.0}
 LIMITS = Limits(retry=RETRY)
@@ -481,6 +481,36 @@ def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
     assert live(toy) == [1], "nobody was there first"
 
 
+def test_a_lead_for_one_agent_who_is_gone_is_for_whoever_is_there() -> None:
+    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    toy = begin(house(agents=who), leads=0)
+    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
+    while not rings(toy):
+        toy.run(toy.story.now + 1.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.LOGOUT))
+    toy.run(toy.story.now + 30.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy"]
+
+
+def test_a_phone_that_has_rung_for_long_enough_stops_when_the_agent_goes() -> None:
+    toy = begin(house(spring(agent_first=True, ring_for=40.0), agents={"amy": Connect.RING}), 1, {0: NEVER}, amy=2.0)
+    toy.run(START + 6.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.LOGOUT))
+    (ring,) = rings(toy)
+    toy.run(START + 12.0)
+    assert HangUp(leg=ring.leg, reason="no_answer") not in toy.obeyed
+    toy.run(START + 20.0)
+    assert outcomes(toy) == ["no_answer"]
+
+
+def test_two_agents_who_are_rung_first_do_not_wait_for_each_other() -> None:
+    who = dict.fromkeys(("amy", "bob"), Connect.RING)
+    toy = begin(house(spring(agent_first=True), agents=who), 6, {0: NEVER, 1: REJECTS}, amy=0.5, bob=0.5)
+    toy.run(START + 12.0)
+    assert len(rings(toy)) > 2, "one phone rings for long, and the other agent goes on"
+
+
 def test_whoever_answers_after_the_agent_is_gone_hears_the_message_when_nobody_else_is_there() -> None:
     toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=2.0)
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
@@ -564,6 +594,18 @@ def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_oth
     assert toy.ledger.book.outcomes("spring", START) == {"machine": 1}
     dispose(toy, "sold")
     assert (budget.answers, live(toy)) == (1, [1])
+
+
+def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
+    toy = begin(house(spring(dispositions=CODES, amd=True)))
+    toy.ledger.adopt({"spring": terms()})
+    toy.heard, toy.listens = ("NOTSURE", "TOOLONG-5000"), 5.0
+    toy.run(START + 14.0)
+    budget = toy.story.world.floors["spring"].pacer.budget
+    assert (budget.answers, budget.abandoned, live(toy)) == (1, 1, [1])
+    for code, found in (("nobody", 0), ("sold", 1), ("nobody", 0)):
+        dispose(toy, code)
+        assert (budget.answers, budget.abandoned, live(toy)) == (found, found, [found])
 
 
 def live(toy: Toy) -> list[int]:

@@ -349,7 +349,7 @@ class _Site:
     async def unblock(self, request: web.Request) -> web.Response:
         body = await body_of(request, UnblockBody)
         try:
-            gone = await self._desk.ledger().unblock(body.number, body.campaign)
+            gone = await self._desk.ledger().unblock(body.number, body.campaign, caller().by)
         except ValueError as wrong:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:

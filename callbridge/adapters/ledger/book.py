@@ -301,7 +301,8 @@ class Book:
             changes["agent"] = attempt.call_back_by
         elif again is not None:
             changes = {"state": "ready", "due_at": wall + again, "reason": "call_back"}
-        link.execute(update(leads).where(leads.c.id == lead).values(disposition=attempt.disposition, changed_at=wall, **changes))
+        changes |= {"outcome": attempt.outcome, "disposition": attempt.disposition, "changed_at": wall}
+        link.execute(update(leads).where(leads.c.id == lead).values(**changes))
 
     # -- do not call --------------------------------------------------------------------------------------------
 
@@ -453,11 +454,12 @@ def _lead(row: Any) -> Lead:
 
 def _past(link: Connection, number: str, wall: float) -> list[Past]:
     rows = link.execute(
-        select(attempts.c.at, attempts.c.campaign, attempts.c.outcome, attempts.c.ended_at).where(
+        select(attempts.c.at, attempts.c.campaign, attempts.c.outcome, attempts.c.ended_at, attempts.c.disposition).where(
             attempts.c.number == number, attempts.c.at > wall - HISTORY
         )
     )
-    return [Past(row.at, row.campaign, row.outcome, row.ended_at) for row in rows]
+    # When an agent has said what it was, it is the agent who says when to call again.
+    return [Past(row.at, row.campaign, "answered" if row.disposition else row.outcome, row.ended_at) for row in rows]
 
 
 def _blocked_until(link: Connection, number: str, campaign: str, never: Collection[str], wall: float) -> float | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.campaigns import campaign, campaigns
@@ -19,6 +20,8 @@ from callbridge.core.world import World
 
 PATIENCE = 5.0
 """Seconds that the database is waited for."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Found = TypeVar("Found")
 
@@ -87,13 +90,16 @@ class LedgerDesk:
         await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
         self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
 
-    async def unblock(self, number: str, scope: str) -> bool:
+    async def unblock(self, number: str, scope: str, by: str) -> bool:
         """Off the list; its leads are ready again. False when it was not there. Raises NoLedger, and ValueError when it is no
-        number."""
+        number. Who did it is logged: the list does not hold it any more."""
         book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
         if not who:
             raise ValueError("not a phone number with its country code")
-        return await _in_thread(lambda: book.unblock(who, scope))
+        gone = await _in_thread(lambda: book.unblock(who, scope))
+        if gone:
+            log.warning("a number was taken off the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
+        return gone
 
     async def blocks(self) -> list[dict[str, object]]:
         """The do-not-call list, the latest first. Raises NoLedger."""

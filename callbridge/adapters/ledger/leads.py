@@ -67,6 +67,8 @@ class Reader:
         details = {key.strip(): value.strip() for key, value in row.items() if key and key not in theirs and value}
         if any(len(value) > LONGEST for value in [*given.values(), *details.values()]):
             raise BadRow(f"a value of more than {LONGEST} characters")
+        if any("\0" in value for value in [*given.values(), *details.keys(), *details.values()]):
+            raise BadRow("a value with a NUL in it")
         if given["timezone"]:
             zones = (_zone(given["timezone"]),)
         if self.calendar is not None and not _ever_open(self.calendar, zones):
