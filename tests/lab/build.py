@@ -161,13 +161,20 @@ class _Fresh:
         self.path = target.with_name(f".{target.name}.partial")
 
     def __enter__(self) -> "_Fresh":
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._clear()
         self.path.mkdir(parents=True)
         return self
 
+    def _clear(self) -> None:
+        """Away with what is there; first with what a build that was killed left mounted: the machine's own /proc and /sys."""
+        mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+        for where in sorted((one for one in mounted if one.startswith(f"{self.path}/")), reverse=True):
+            subprocess.run(["umount", "--lazy", where], check=True)
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            shutil.rmtree(self.path, ignore_errors=True)
+            self._clear()
             return
         (self.path / STAMP).write_text(RECIPE)
         shutil.rmtree(self.target, ignore_errors=True)
