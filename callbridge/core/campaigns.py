@@ -54,6 +54,8 @@ AGENT_WITHIN = 10.0
 """Seconds for which an agent is sought who is to be there before the customer is called."""
 CONNECT_WITHIN = 2.0
 """Of people who answer when their campaign is in no configuration any more."""
+BEHIND = 3600.0
+"""Seconds that a lead who is not called before an agent is there stands behind the callers of queues."""
 BLOCKED_FOR = 60.0
 """Seconds for which we remember who went onto the do-not-call list: attempts may have been written down the moment before."""
 LISTEN_MOST = 10.0
@@ -366,7 +368,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
         queue=plan.queue,
         began_at=world.now,
         window=0,
-        rank=world.now + plan.connect_within,
+        rank=world.now + (BEHIND if attempt.agent_first else plan.connect_within),
         day=world.day,
         prefers=lead.agent,
         steps_from=world.now + AGENT_WITHIN if lead.agent else None,

@@ -184,10 +184,10 @@ def _dismiss(world: World, agent: Agent) -> None:
 def _place_anew(world: World, call_id: str) -> None:
     call = world.calls[call_id]
     visit = call.visit
-    if visit is None or call.placed:
+    if visit is None:
         return
     ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is not None:
+    if ladder is not None and not call.placed:
         head_start = ladder.head_start if visit.head_start is None else visit.head_start
         rank = call.waiting_since + ladder.answer_within - head_start
         call = evolve(call, visit=evolve(visit, rank=rank))

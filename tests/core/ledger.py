@@ -33,6 +33,11 @@ class ToyLedger:
         if told is not None:
             soon(lambda at: replace(told, at=at), LATER)
 
+    def forget(self) -> None:
+        """The process that asked is dead, and with it what the database had not heard."""
+        self.silent = False
+        self._held.clear()
+
     def speak(self, soon: Callable[[Callable[[float], AnyEvent], float], None]) -> None:
         self.silent = False
         held, self._held = self._held, []

@@ -13,6 +13,7 @@ from functools import partial
 from random import Random
 
 from callbridge.core.agent import Agent, Work
+from callbridge.core.attempt import Attempt, Block, Campaign, Running
 from callbridge.core.call import Call
 from callbridge.core.engine import step
 from callbridge.core.events import (
@@ -40,6 +41,7 @@ from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
 from tests.sim.agenda import Agenda
+from tests.sim.dialler import Dialler
 from tests.sim.lanes import Lanes
 from tests.sim.overdue import Overdue
 from tests.sim.parts import Phone
@@ -82,7 +84,13 @@ class Day:
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
-        self.scene: Scenario = scenario(self.rng, talkative=seed >= 200 and seed % 3 == 0, calling=seed >= 200 and seed % 3 == 1)
+        later = seed >= 200
+        self.scene: Scenario = scenario(
+            self.rng,
+            talkative=later and seed % 3 == 0,
+            calling=later and seed % 3 == 1,
+            dialling=later and seed % 3 == 2,
+        )
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
         weather = self.scene.weather
@@ -94,6 +102,8 @@ class Day:
         self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
         self.watch = Watch()
+        spring = self.plan.campaigns.get("spring")
+        self.dialler = Dialler(spring, self.scene.leads, self.agenda, self.rng, self.hear) if spring is not None else None
         self.saved: Saved = {}
         self.lives: list[Life] = []
         self.killed_after_step = False
@@ -114,11 +124,15 @@ class Day:
         end = START + self.scene.length
         self._until(end)
         self.people.all_leave()
+        if self.dialler is not None:
+            self.dialler.ask(Running.STOPPED)
         self._all_ask(Ask.LOGOUT)
         self._until(end + STRAGGLERS)
         self._all_ask(Ask.LOGOUT)
         self._come_to_rest(end)
         self.overdue.nothing_left(self.world)
+        if self.dialler is not None:
+            self.dialler.at_the_end(self.world)
         for life in self.lives:
             replay(life)
         return self
@@ -134,9 +148,8 @@ class Day:
     def _quiet(self) -> bool:
         alive = any(channel.in_app for channel in self.toy.channels.values())
         busy = any(agent.work is not Work.IDLE for agent in self.world.agents.values())
-        return not (
-            alive or busy or self.toy.bridges or len(self.world.promises) or len(self.world.calls) or len(self.world.legs)
-        )
+        tables = (self.world.promises, self.world.calls, self.world.legs, self.world.attempts, self.world.blocks)
+        return not (alive or busy or self.toy.bridges or any(len(table) for table in tables))
 
     def _until(self, end: float) -> None:
         while True:
@@ -166,6 +179,8 @@ class Day:
             self._sometime(length, self._act)
         for _ in range(scene.callbacks):
             self._sometime(length, self._promise)
+        if self.dialler is not None:
+            self._plan_the_campaign(self.dialler)
         for _ in range(scene.private_calls):
             phone = rng.choice(agents).phone
             self._sometime(length, partial(self.people.private_call, phone, rng.uniform(0.5, 6.0)))
@@ -184,6 +199,18 @@ class Day:
             self._sometime(length, self._reload)
         for tick in range(int((length + CLEAN_UP) / LOOK_EVERY)):
             self.agenda.at(START + tick * LOOK_EVERY, lambda: self.overdue.look(self.world))
+
+    def _plan_the_campaign(self, dialler: Dialler) -> None:
+        rng, length = self.rng, self.scene.length
+        self.agenda.at(START + 0.5, lambda: dialler.ask(Running.RUNNING))
+        for _ in range(rng.choice([0, 2, 5])):
+            self._sometime(length, partial(dialler.ask, rng.choice([*Running, Running.RUNNING, Running.RUNNING])))
+        for _ in range(rng.choice([0, 10, 40])):
+            self._sometime(length, partial(dialler.dispose, rng.choice(list(self.scene.plan.agents))))
+        for _ in range(rng.choice([0, 3])):
+            self._sometime(length, dialler.block)
+        for _ in range(rng.choice([0, 0, 2])):
+            self._sometime(length, dialler.lose_the_database)
 
     def _sometime(self, length: float, action: Callable[[], None]) -> None:
         self.agenda.at(START + self.rng.uniform(0.1, length), action)
@@ -277,8 +304,12 @@ class Day:
             self.closed = isinstance(event, PbxLost)
         self.watch.after_step(life.world, before, event, outcome, self.toy.codes, closed=self.closed)
         self._saved_all()
+        if self.dialler is not None:
+            self.dialler.after_step(outcome.orders, outcome.facts)
         if self.killed_after_step and outcome.orders:
             self._die()
+        elif self.dialler is not None:
+            self.lanes.put(self.dialler.sort(outcome.orders))
         else:
             self.lanes.put(outcome.orders)
 
@@ -359,6 +390,8 @@ class Day:
         self.killed_after_step = False
         self.heard_at = self.agenda.now
         self.lanes.die()
+        if self.dialler is not None:
+            self.dialler.die()
         self.toy.go_deaf()
         self.toy.forget_ami()
         self.toy.app_up = False
@@ -373,6 +406,8 @@ class Day:
             self.hear(due)
         self.hear(DayBegan(at=self.agenda.now, day=self.today))
         self.hear(PlanChanged(at=self.agenda.now, plan=self.plan))
+        if self.dialler is not None:
+            self.dialler.wake(life.world)
         self.hear(self.toy.devices())
         if len(self.lives) == 1:
             self._reconnect()
@@ -398,6 +433,9 @@ def _restore(world: World, rows: Saved) -> None:
         [row for row in rows.values() if isinstance(row, Switch)],
         [row for row in rows.values() if isinstance(row, Promise)],
         [row for row in rows.values() if isinstance(row, Place)],
+        [row for row in rows.values() if isinstance(row, Campaign)],
+        [row for row in rows.values() if isinstance(row, Attempt)],
+        [row for row in rows.values() if isinstance(row, Block)],
     )
 
 

@@ -39,6 +39,8 @@ def ladder(plan: Plan, queue: str, tier: str) -> Ladder:
 
 def rank(plan: Plan, call: Call) -> float:
     assert call.visit is not None
+    if call.placed:
+        return call.visit.rank
     steps = ladder(plan, call.visit.queue, call.tier)
     head_start = steps.head_start if call.visit.head_start is None else call.visit.head_start
     return call.arrived_at + steps.answer_within - head_start

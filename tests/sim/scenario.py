@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from callbridge.core.budget import Rules
+from callbridge.core.dial_rules import Limits
 from callbridge.core.plan import (
     AgentPlan,
     Announcements,
     Callback,
+    CampaignPlan,
     Connect,
+    Disposition,
     First,
     Ladder,
+    Mode,
     Penalty,
     Pick,
     Plan,
@@ -56,6 +61,8 @@ class Scenario:
     """What a supervisor does to calls."""
     callbacks: int = 0
     """Times that somebody asks for a callback, or takes one back."""
+    leads: int = 0
+    """Of the campaign, when there is one."""
     private_calls: int = 2
     codes: int = 4
     """Feature codes that are dialled."""
@@ -77,8 +84,8 @@ TALKATIVE = Announcements(
 )
 
 
-def scenario(rng: Random, *, talkative: bool = False, calling: bool = False) -> Scenario:
-    """``talkative``: waiting callers are told things, too; ``calling``: customers are called back."""
+def scenario(rng: Random, *, talkative: bool = False, calling: bool = False, dialling: bool = False) -> Scenario:
+    """``talkative``: waiting callers are told things, too; ``calling``: customers are called back; ``dialling``: a campaign."""
     queues = [_queue(rng, index) for index in range(rng.choice([1, 1, 2, 3]))]
     agents = [_agent(rng, index) for index in range(rng.choice([1, 2, 3, 4]))]
     plan = Plan(
@@ -99,9 +106,12 @@ def scenario(rng: Random, *, talkative: bool = False, calling: bool = False) -> 
         plan = replace(plan, queues={name: replace(one, announcements=TALKATIVE) for name, one in plan.queues.items()})
     if calling:
         plan = _calling(rng, plan)
+    if dialling:
+        plan = _dialling(rng, plan)
     return Scenario(
         plan=plan,
         callbacks=rng.choice([4, 12]) if calling else 0,
+        leads=rng.choice([4, 20]) if dialling else 0,
         weather=rng.choice(WEATHERS),
         manners=manners,
         callers=rng.choice([6, 10, 14]),
@@ -120,6 +130,35 @@ def _calling(rng: Random, plan: Plan) -> Plan:
     whisper = rng.choice(["", "hello"])
     queues = {name: replace(one, callback=terms, whisper=whisper, reclaim_within=10.0) for name, one in plan.queues.items()}
     return replace(plan, queues=queues, call_back_to=("X.", "+X."))
+
+
+def _dialling(rng: Random, plan: Plan) -> Plan:
+    """Agents who are there at once, unless they are rung first."""
+    mode, first = rng.choice([(Mode.PROGRESSIVE, True), (Mode.PROGRESSIVE, False), (Mode.POWER, False), (Mode.PREDICTIVE, False)])
+    agents = {
+        name: one if first or one.connect is Connect.NAILED_UP else replace(one, connect=Connect.AUTO_ANSWER)
+        for name, one in plan.agents.items()
+    }
+    retry = {"busy": 2.0, "no_answer": 4.0, "congestion": 1.0, "rejected": 6.0, "abandoned": 8.0, "unknown": 8.0, "machine": 4.0}
+    spring = CampaignPlan(
+        name="spring",
+        queue=rng.choice(list(plan.queues)),
+        mode=mode,
+        limits=Limits(most=4, per_day=99, retry=retry, after_abandoned=8.0),
+        rules=rng.choice([Rules(), Rules(window=86400.0, hard=True)]),
+        dial=plan.outside,
+        factor=2.0,
+        ring_for=15.0,
+        connect_within=1.0,
+        agent_first=first,
+        amd=not first and rng.random() < 0.4,
+        lines=rng.choice([2, 30]),
+        dispositions={
+            code: Disposition(code, block=code == "never", machine=code == "nobody", again=code == "later")
+            for code in ("sold", "later", "never", "nobody")
+        },
+    )
+    return replace(plan, agents=agents, campaigns={"spring": spring})
 
 
 def _queue(rng: Random, index: int) -> QueuePlan:

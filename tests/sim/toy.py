@@ -24,6 +24,7 @@ from callbridge.core.events import (
     LegMoved,
     LegParted,
     LegProbed,
+    LegReturned,
     LegRinging,
     LookedUp,
     PbxSnapshot,
@@ -80,6 +81,7 @@ RUNG = frozenset({Kind.AGENT, Kind.SESSION, Kind.OUTSIDE, Kind.SUPERVISOR})
 _ToOne = (
     Subscribe
     | Answer
+    | LendToDialplan
     | StartMusic
     | StopMusic
     | StartRinging
@@ -336,7 +338,7 @@ class ToyPbx:
                 return Reply(200)
             case LookUp(call=call, question=question):
                 return Reply(200, LookedUp(at=0.0, call=call, question=question, found=None))
-            case LendToDialplan() | FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
+            case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 return Reply(200)
             case _:
                 channel = self.channels.get(order.of if isinstance(order, Snoop) else order.leg)
@@ -386,7 +388,21 @@ class ToyPbx:
                 return self._stop_playing(channel, playback)
             case LeaveToDialplan():
                 self.agenda.at(channel.plays_until, lambda: self._send_on(channel))
+            case LendToDialplan():
+                self._send_on(channel)
+                self.agenda.after(self.rng.uniform(0.3, 2.5), lambda: self._come_back(channel))
         return Reply()
+
+    def _come_back(self, channel: Channel) -> None:
+        """The dialplan has heard who has answered; without us, people hear its message."""
+        if channel.id not in self.channels:
+            return
+        if self.app_up:
+            channel.in_app = True
+            verdict = self.rng.choice(["HUMAN", "HUMAN", "MACHINE", "NOTSURE"])
+            self.say(LegReturned(at=0.0, leg=channel.id, verdict=verdict, cause="HUMAN-800-800" if verdict == "HUMAN" else ""))
+        else:
+            self.agenda.after(1.0, lambda: self.end(channel.id))
 
     def _snoop(self, order: Snoop, spied: Channel) -> int:
         """A Snoop channel lives as long as the one that it spies on."""

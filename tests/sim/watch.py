@@ -120,9 +120,8 @@ class Watch:
         """Half-made offers are hung up and made again when the PBX is back."""
         there = {seen.leg for seen in event.legs}
         for call in world.calls.values():
-            ours = call.phase is Phase.DIALLING or (
-                call.promise and call.phase is Phase.JOINING
-            )  # whom we called may have answered
+            # Whom we called may have answered meanwhile.
+            ours = call.phase is Phase.DIALLING or (call.placed and call.phase is Phase.JOINING)
             if call.offer is not None and call.leg in there and not ours:
                 must(call.offer.at == world.now, "an offer from before the snapshot goes on:", call)
 
@@ -290,7 +289,7 @@ class Watch:
         must(counted == (call.id in self.visiting), "visit told and kept differ:", call)
         must((offer is not None) == (call.id in self.offered), "offer told and kept differ:", call)
         must((segment is not None) == (call.id in self.talking), "segment told and kept differ:", call)
-        undialled = call.placed and call.phase is Phase.OFFERED
+        undialled = call.placed and call.phase in (Phase.OFFERED, Phase.WAITING)  # the agent comes first
         must(call.leg in world.legs or undialled or call.phase is Phase.ENDING, "a call without its leg:", call)
         if call.visit is not None:
             over = oracle.over(world, call) and call.phase is Phase.WAITING
