@@ -97,6 +97,8 @@ class DialerMetrics:
                 # Ends are counted from nothing to one: Prometheus sees no increase in a series that begins with one.
                 for outcome in OUTCOMES:
                     self._attempts.labels(label(campaign), outcome)
+                for ends in (self._delay, self._idle, self._late):
+                    ends.labels(label(campaign))
             case AttemptEnded():
                 campaign = label(fact.campaign)
                 self._attempts.labels(campaign, label(fact.outcome)).inc()

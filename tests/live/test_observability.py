@@ -74,11 +74,11 @@ async def a_quarter_of_an_hour(pbx: Pbx, bridge: Callbridge) -> None:
 
 
 async def a_campaign(pbx: Pbx, bridge: Callbridge, folder: Path) -> None:
-    """Two people are called, and somebody says what came of it."""
-    await command(bridge, "load", "spring", leads_file(folder, range(2)))
+    """Three people are called, and somebody says what came of it."""
+    await command(bridge, "load", "spring", leads_file(folder, range(3)))
     async with Phone(pbx, "1010", PhoneScript.answers(ring=0.02)), Phone(pbx, "1005", QUICK):
         await command(bridge, "start", "spring")
-        for count in (1, 2):
+        for count in (1, 2, 3):
             await bridge.until("talk_ended", agent="fay", count=count)
             await asyncio.to_thread(bridge.client.dispose, "fay", "sold")
 
