@@ -5,6 +5,7 @@ clean logs - is asked here once, for all of them.
 """
 
 import asyncio
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ OUTCOMES = ("answered", "abandoned", "short_abandoned", "overflowed", "failed")
 AT_WORK = {"ringing", "talking"}
 TICK_16 = 0.2
 """Seconds for which version 16 may leave an order lying (MAX_WAIT_MS)."""
+CROWDED = 0.15
+"""Seconds that everything may take longer while several labs share the machine; alone a test is as strict as it says."""
 
 
 class House:
@@ -69,7 +72,7 @@ class House:
 
     @property
     def slack(self) -> float:
-        return TICK_16 if self.pbx.version == 16 else 0.0
+        return (TICK_16 if self.pbx.version == 16 else 0.0) + (CROWDED if os.environ.get("PYTEST_XDIST_WORKER") else 0.0)
 
     # At the end
 
