@@ -140,9 +140,9 @@ def end_watching(world: World, call: Call) -> Call:
 
 def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) -> None:
     """One supervisor leaves the talk; ``keep_leg``: the phone stays, for another part in it."""
-    unhook(world, call, one)
     if not keep_leg:
         legs.hang_up(world, one.leg)
+    unhook(world, call, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
     if not one.up:
         return  # who never picked up took no part
     world.tell(
