@@ -20,6 +20,8 @@ from callbridge.settings import Settings
 from callbridge.settings.faults import printable
 
 DONE, FAILED = 0, 1
+WIDE = 110
+"""Columns that the proof needs to be readable, also in a file."""
 SHOWN = 20
 """Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
 
@@ -158,6 +160,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(belief))]
         table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
     console = Console(highlight=False)
+    console.width = max(console.width, WIDE)
     console.print(table if found else f"{name}: nobody was dialled yet")
     listened = belief.listens or any(day.taken_for_machines for day in found)
     if found and listened and belief.false_positives is None:
@@ -181,11 +184,12 @@ def _share(value: float | None) -> str:
 def _rates(settings: Settings, name: str, codes: dict[str, int], console: Console) -> None:
     """Contact and success: of the talks, those with the right person, and those that came to what it is for."""
     known = settings.campaigns[name].dispositions if name in settings.campaigns else {}
-    talks = sum(codes.values())
+    talks = sum(count for code, count in codes.items() if code in known)
     reached = sum(count for code, count in codes.items() if code in known and known[code].reached)
     good = sum(count for code, count in codes.items() if code in known and known[code].success)
     listed = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
-    console.print(f"talks: {talks} ({listed}); contact rate {reached / talks:.1%}, success rate {good / talks:.1%}")
+    rates = f"contact rate {reached / talks:.1%}, success rate {good / talks:.1%}" if talks else "no code that is known"
+    console.print(f"talks: {sum(codes.values())} ({listed}); of those with a code: {rates}")
 
 
 def _block(settings: Settings, options: argparse.Namespace) -> int:

@@ -32,11 +32,8 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "queue", plan.queue
     yield "outstanding", stages[Stage.RESERVING] + stages[Stage.DIALLING]
     yield "live", stages[Stage.LIVE]
-    yield (
-        "talking",
-        sum(1 for key in world.attempts_of(plan.name) if world.attempts[key].call in world.calls)
-        - sum(stages[stage] for stage in (Stage.RESERVING, Stage.DIALLING, Stage.LIVE)),
-    )
+    talked = (world.attempts[key] for key in world.attempts_of(plan.name))
+    yield "talking", sum(one.stage is Stage.TALKED and one.call in world.calls for one in talked)
     yield "agents", floor.agents if floor is not None else 0
     yield "busy", floor.busy if floor is not None else 0
     yield "leads_ready", floor.ready if floor is not None else 0

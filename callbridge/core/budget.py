@@ -80,6 +80,10 @@ class Budget:
         """Abandoned of answered in the window; 0 when nobody has answered."""
         return self.abandoned / self.answers if self.answers else 0.0
 
+    def is_over(self) -> bool:
+        """Is the window over its cap? One abandoned call is not: there is no share of one."""
+        return self.abandoned > max(1.0, self.rules.cap * self.answers)
+
     def bears_one_more(self) -> bool:
         """Would the window keep its cap if the next one were abandoned?"""
         return self.abandoned + 1 <= self.rules.cap * (self.answers + 1)

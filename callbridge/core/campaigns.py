@@ -221,7 +221,7 @@ def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decis
     match plan.mode:
         case Mode.PREDICTIVE if not plan.agent_first:
             return floor.pacer.decide(world.now, seen)
-        case Mode.POWER:
+        case Mode.POWER if not floor.pacer.budget.is_over():
             wanted = int(plan.factor * seen.free + 0.5)
         case _:
             wanted = seen.free
@@ -503,7 +503,7 @@ def out_of_time(world: World, call: Call) -> None:
     if call.phase not in (Phase.WAITING, Phase.OFFERED):
         return
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.too_late(world, call)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
     if leg is None:
         segments.finish(world, call, world.now)
@@ -535,6 +535,8 @@ def disposed(world: World, event: LeadDisposed) -> str:
     if code is None:
         known = ", ".join(plan.dispositions) or "none"
         return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
+    if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
+        return _not_disposed(world, event, "call_back_at is past")
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:

@@ -25,6 +25,8 @@ from callbridge.core.world import World
 SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
 """Seconds within which both legs must be in the bridge."""
+ANSWERS_ITSELF = 1.0
+"""Seconds within which a phone that answers by itself has answered."""
 LIVE_JOIN_CHECK = 2.0
 """The same for people whom a campaign has called: they are in silence meanwhile."""
 BEEP_CHECK = 3.0
@@ -367,6 +369,16 @@ def retry(world: World, call: Call, result: Result, *, cause: int = 0, costs: bo
     if was_joining and call.leg in world.legs:
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
     visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
+
+
+def too_late(world: World, call: Call) -> Call:
+    """The customer can wait no longer. A phone that has rung for a second, and should have answered by itself, has missed the
+    call: its agent pays for that, else the next customer would be left alone, too. Gives the call without its offer."""
+    offer = call.offer
+    assert offer is not None
+    missed = offer.stage is Stage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
+    result = Result.NO_ANSWER if missed else Result.CANCELLED
+    return withdraw(world, call, result, penalty=_penalty(world, call, result))
 
 
 def failed_to_join(world: World, call: Call, detail: str) -> None:

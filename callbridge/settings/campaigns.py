@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -36,6 +37,8 @@ class Ledger(Section):
     def _a_url(cls, value: SecretStr) -> SecretStr:
         if "://" not in value.get_secret_value():  # not quoted: it may hold a password
             raise ValueError("expected a database's URL, such as sqlite:////var/lib/callbridge/campaigns.db")
+        if re.fullmatch(r"sqlite(\+\w+)?://(/?:memory:.*)?/?", value.get_secret_value()):
+            raise ValueError("a database in memory forgets leads and opt-outs: sqlite:////var/lib/callbridge/campaigns.db")
         return value
 
 

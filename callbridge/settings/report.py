@@ -89,11 +89,16 @@ def summary(settings: Settings) -> Iterator[str]:
 
 def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
     how = f"{plan.factor:g} lines for each free agent" if plan.mode is Mode.POWER else plan.mode.value
-    guard = "never over it" if plan.rules.hard else f"aim {plan.rules.aim:.2%}"
-    yield (
-        f"campaign  {plan.name}: {how}, for queue {plan.queue}; of those who answer at most {plan.rules.cap:.1%} left without an "
-        f"agent in {plan.rules.window / 86400:g} days ({guard})"
-    )
+    over = f"{plan.rules.cap:.1%} of those who answered left without an agent in {plan.rules.window / 86400:g} days"
+    match plan.mode:
+        case Mode.PREDICTIVE:
+            guard = "never over it" if plan.rules.hard else f"aim {plan.rules.aim:.2%}"
+            held = f"at most {over} ({guard})"
+        case Mode.POWER:
+            held = f"one line for each while more than {over}"
+        case _:
+            held = "one line for each free agent"
+    yield f"campaign  {plan.name}: {how}, for queue {plan.queue}; {held}"
     limits, when = plan.limits, settings.campaigns[plan.name].calendar
     yield (
         f"    a number {limits.per_day} times a day, {limits.most} in all, "

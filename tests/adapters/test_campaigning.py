@@ -116,7 +116,29 @@ def test_machines_that_agents_had_are_no_live_answers(run: Run, tmp_path: Path) 
     _, out, _ = run("audit", "spring")
     row = next(line for line in out.splitlines() if "2026-01-01" in line)
     assert [cell.strip() for cell in row.strip("│┃ ").split("│")][1:6] == ["8", "7", "4", f"{4 / 7:.2%}", "50.00%"]
-    assert "talks: 4 (1 nobody, 3 sold); contact rate 75.0%, success rate 75.0%" in out
+    assert "talks: 4 (1 nobody, 3 sold); of those with a code: contact rate 75.0%, success rate 75.0%" in out
+
+
+def test_what_stands_too_far_to_the_right_is_not_entered(run: Run, tmp_path: Path) -> None:
+    _, out, _ = run("load", "spring", leads(tmp_path, "number,name\n020 7946 0000,Smith, John\n020 7946 0001,Ann\n"))
+    assert out.splitlines()[:2] == [
+        "2 rows: 1 entered, 1 not",
+        "  line 2: 020 7946 0000: more values than there are headings: quote those with a comma in them",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is empty"),
+        ("number;name\n1;2\n", "the columns are not parted by commas"),
+        ("number,number\n1,2\n", "two columns are called 'number'"),
+    ],
+)
+def test_a_file_that_is_no_list_of_leads_is_told_so(run: Run, tmp_path: Path, text: str, why: str) -> None:
+    code, _, err = run("load", "spring", leads(tmp_path, text))
+    assert code == 1
+    assert why in err
 
 
 def test_the_british_rate_counts_people_taken_for_machines(run: Run, tmp_path: Path) -> None:

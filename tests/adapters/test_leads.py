@@ -128,7 +128,7 @@ def test_all_places_count_where_a_number_may_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("", "no column 'number'"), ("name,phone\nx,y\n", "no column 'number' .there are: name, phone")]
+    ("text", "reason"), [("", "is empty"), ("name,phone\nx,y\n", "no column 'number' .there are: name, phone")]
 )
 def test_a_file_without_numbers_is_refused_whole(book: Book, tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(BadFile, match=reason):

@@ -42,6 +42,7 @@ from callbridge.core.facts import (
     CallArrived,
     CampaignChanged,
     LeadDispositioned,
+    OfferEnded,
     OptedOut,
     TalkBegan,
     VisitBegan,
@@ -437,6 +438,24 @@ def test_a_complaint_ends_all_calls_to_that_number() -> None:
     assert rings(toy) == []
 
 
+def test_a_phone_that_should_answer_by_itself_and_does_not_takes_no_second_customer() -> None:
+    toy = begin(house(agents=dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)), 12, amy=NEVER)
+    toy.run(START + 60.0)
+    missed = [fact for fact in toy.story.all_told(OfferEnded) if fact.agent == "amy"]
+    assert [fact.result for fact in missed] == ["no_answer"]
+    assert sorted(outcomes(toy)) == ["abandoned", "answered"], "bob talks, and amy is not asked again"
+
+
+def test_power_goes_back_to_one_line_for_each_agent_while_too_many_are_left_alone() -> None:
+    toy = begin(house(spring(mode=Mode.POWER, factor=4.0)), 60)
+    toy.run(START + 60.0)
+    out = [fact.at for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "abandoned"]
+    assert out, "four lines for one agent"
+    assert toy.story.world.floors["spring"].pacer.budget.is_over()
+    after = [fact for fact in toy.story.all_told(AttemptMade) if fact.at > out[2]]
+    assert len({fact.at for fact in after}) == len(after), "one at a time"
+
+
 # -- agents first -----------------------------------------------------------------------------------------------------
 
 
@@ -617,6 +636,12 @@ def test_an_unknown_code_is_refused(code: str) -> None:
     toy = talked()
     dispose(toy, code)
     assert "no such code" in toy.story.all_told(AskRefused)[0].reason
+
+
+def test_a_time_that_is_past_is_no_promise() -> None:
+    toy = talked()
+    dispose(toy, "later", call_back_at=START - 5.0)
+    assert toy.story.all_told(AskRefused)[0].reason == "call_back_at is past"
 
 
 def test_after_wrap_up_it_is_too_late() -> None:

@@ -68,7 +68,7 @@ def test_the_message_is_a_flow_with_a_way_out(write: Write) -> None:
 def test_check_says_what_it_means(write: Write) -> None:
     text = "\n".join(summary(right(write(text=WHOLE))))
     assert (
-        "campaign  spring: predictive, for queue support; of those who answer at most 3.0% left without an agent in 1 days (never over it)"
+        "campaign  spring: predictive, for queue support; at most 3.0% of those who answered left without an agent in 1 days (never over it)"
         in text
     )
     assert "a number 1 times a day, 5 in all, by calendar day of its own time zone" in text
@@ -123,6 +123,7 @@ WRONG = [
     ),
     ("aim", ("mode: predictive", "mode: predictive\n    aim: 0.05"), "campaigns.spring: aim is above the cap"),
     ("digits", ("later: {again", "later: {digit: 1, again"), "campaigns.spring: two dispositions have the same digit"),
+    ("in memory", ("sqlite:////tmp/x.db", "sqlite://"), "ledger.database: a database in memory forgets leads and opt-outs"),
     ("database", ("sqlite:////tmp/x.db", "secretpassword"), "ledger.database: expected a database's URL"),
     (
         "machines",

@@ -26,6 +26,8 @@ LONGEST_QUOTE = 10
 """Lines that may belong to a value whose quote was left open: they are refused with it."""
 BROKEN = '"'
 """Stands for a line that is no CSV."""
+SHIFTED = "\0"
+"""A heading that no file has: of lines with more values than there are headings."""
 UNKNOWN_ZONE = "Etc/Unknown"
 A_MONDAY = 1_780_272_000.0
 """In June 2026."""
@@ -197,6 +199,8 @@ def enter_rows(
         try:
             if written == BROKEN:
                 raise BadRow("a quote that is not closed in its line: line breaks within a value cannot be read")
+            if SHIFTED in row:
+                raise BadRow("more values than there are headings: quote those with a comma in them")
             lead = reader.lead(row)
             if lead["number"] in seen:
                 raise BadRow(f"the same number as in line {seen[lead['number']]}")
@@ -241,8 +245,15 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
             if ours not in OWN:
                 raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(OWN)}")
             if theirs not in headings:
+                if not headings:
+                    raise BadFile(f"{path}: is empty")
+                if any(";" in heading or "\t" in heading for heading in headings):
+                    raise BadFile(f"{path}: the columns are not parted by commas: save the file as CSV with commas")
                 known = ", ".join(heading for heading in headings if heading) or "none"
                 raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
+        twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
+        if twice:
+            raise BadFile(f"{path}: two columns are called {twice[0]!r}")
         opened = 0
         for line, text in enumerate(file, 2):
             cells, odd = _cells(text), text.count('"') % 2 == 1
@@ -251,7 +262,8 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
                 opened = 0 if opened and odd else opened or line
             elif any(cell.strip() for cell in cells):
                 opened = 0
-                yield line, dict(zip(headings, cells, strict=False))
+                row = dict(zip(headings, cells, strict=False))
+                yield line, row | ({SHIFTED: "yes"} if any(cell.strip() for cell in cells[len(headings) :]) else {})
 
 
 def _cells(line: str) -> list[str] | None:
