@@ -192,13 +192,11 @@ def leg_left(world: World, leg: Leg) -> None:
     """An unordered StasisEnd: most likely a hang-up whose ChannelDestroyed is on its way. A phone must not ring on
     for a caller who is no longer here, so an offer is cancelled at once."""
     call = world.calls.get(leg.call)
-    if call is not None and call.campaign and call.leg == leg.id and call.phase is Phase.DIALLING and call.offer is None:
+    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
         # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
         world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
-        return
-    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
-        world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
-        callbacks.left(world, call)
+        if call.offer is not None or not call.campaign:
+            callbacks.left(world, call)
         return
     world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
     if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:

@@ -15,7 +15,7 @@ SLOWEST_CHECK = 5.0
 LEFT_CHECK = 0.2
 """Seconds after an unordered StasisEnd within which ChannelDestroyed usually comes."""
 DIALLED_LEFT_CHECK = 2.0
-"""The same for somebody whom a campaign calls: how that ended is worth waiting for."""
+"""The same for somebody whom we call: how that ended is worth waiting for."""
 MUSIC_RETRY = 1.0
 
 
