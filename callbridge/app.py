@@ -59,7 +59,9 @@ from callbridge.publisher import Publisher, boot_name
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
-from callbridge.settings import ConfigFaults, Settings, load
+from callbridge.settings.faults import ConfigFaults
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
 from callbridge.settings.resolve import memory_of
 from callbridge.terms import (
     ami_settings,

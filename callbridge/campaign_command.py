@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from callbridge.commands import client_of, server, show
-from callbridge.settings.values import seconds
+from callbridge.settings.durations import seconds
 from callbridge.tables import campaign_text, campaigns_table
 
 ACTS = ("status", "load", "start", "pause", "stop", "audit", "dispose", "block", "unblock")
@@ -86,6 +86,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.config is None:
         options.parser.error(f"{options.act} needs the configuration: -c FILE")
     from callbridge.campaigning import run
-    from callbridge.settings import load
+    from callbridge.settings.loading import load
 
     return run(load(options.config), options)

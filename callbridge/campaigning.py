@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from callbridge import audit
 from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical
 from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
-from callbridge.settings import Settings
 from callbridge.settings.faults import printable
+from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
 WIDE = 110

@@ -1,4 +1,8 @@
-"""The command ``callbridge``. Exit codes: 0 done, 1 failed, 2 usage or invalid config, 3 replaced by another owner."""
+"""The command ``callbridge``. Exit codes: 0 done, 1 failed, 2 usage or invalid config, 3 replaced by another owner.
+
+Rule of this file: what a command needs is imported when it runs. Most only ask a server, and loading the engine for that takes a
+second and more.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,16 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from callbridge import __version__, campaign_command
 from callbridge import commands as talking
 from callbridge.client import ApiError
-from callbridge.settings import ConfigFaults, check, load, load_links
-from callbridge.settings.faults import printable
-from callbridge.settings.values import seconds
+from callbridge.settings.durations import seconds
+from callbridge.settings.faults import ConfigFaults, printable
+
+if TYPE_CHECKING:
+    from callbridge.settings.models import Settings
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -72,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     checked = commands.add_parser("check", help="say every fault of a configuration at once, or what it means")
     _config(checked)
-    checked.set_defaults(run=lambda options: check(options.config))
+    checked.set_defaults(run=_check)
 
     rescue = commands.add_parser("rescue", help="when callbridge is dead: send the callers it left behind to the fallback")
     _config(rescue)
@@ -132,14 +139,27 @@ def _config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _load(options: argparse.Namespace) -> Settings:
+    from callbridge.settings.loading import load
+
+    return load(options.config)
+
+
 def _serve(options: argparse.Namespace) -> int:
     from callbridge.serving import serve
 
-    return asyncio.run(serve(load(options.config), options.config))
+    return asyncio.run(serve(_load(options), options.config))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from callbridge.settings.report import check
+
+    return check(options.config)
 
 
 def _rescue(options: argparse.Namespace) -> int:
     from callbridge.rescue import rescue
+    from callbridge.settings.loading import load_links
 
     return asyncio.run(rescue(*load_links(options.config), watch=options.watch))
 
@@ -150,7 +170,7 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.etc is not None and not options.etc.is_dir():
         print(printable(f"callbridge: --etc {options.etc}: no such folder"), file=sys.stderr)
         return FAILED
-    return doctor(load(options.config), options.etc, as_json=options.json)
+    return doctor(_load(options), options.etc, as_json=options.json)
 
 
 def _flows(options: argparse.Namespace) -> int:
@@ -158,7 +178,7 @@ def _flows(options: argparse.Namespace) -> int:
 
     if (options.act == "draw") == (options.flow is None):
         options.parser.error("which flow? draw NAME" if options.act == "draw" else "list takes no flow")
-    flows = {name: flow for name, flow in load(options.config).plan().flows.items() if not flow.hidden}
+    flows = {name: flow for name, flow in _load(options).plan().flows.items() if not flow.hidden}
     if options.act == "list":
         for flow in flows.values():
             print(printable(f"{flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"))
@@ -174,7 +194,7 @@ def _flows(options: argparse.Namespace) -> int:
 def _prompts(options: argparse.Namespace) -> int:
     from callbridge.speech import prompts
 
-    settings = load(options.config)
+    settings = _load(options)
     if settings.speech is None:
         print("callbridge: the configuration has no section 'speech:'", file=sys.stderr)
         return FAILED

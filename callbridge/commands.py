@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callbridge.client import Client
-from callbridge.settings.values import seconds
+from callbridge.settings.durations import seconds
 from callbridge.tables import (
     agents_table,
     bypass_line,

@@ -24,8 +24,8 @@ from callbridge.core.flow import (
     Voicemail,
 )
 from callbridge.core.plan import SURVEY
+from callbridge.settings.durations import duration_text
 from callbridge.settings.report import condition_text
-from callbridge.settings.values import duration_text
 
 _ODD = re.compile(r"[\"<>{}\[\]()|\\`#;]")
 

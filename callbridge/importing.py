@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callbridge.settings.values import duration_text
+from callbridge.settings.durations import duration_text
 from callbridge.wire.asterisk_conf import Conf, Section
 
 TOP = 5

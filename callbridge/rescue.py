@@ -19,7 +19,8 @@ from callbridge.adapters import log as logs
 from callbridge.adapters.ari_http import AriHttp
 from callbridge.adapters.link import OrderTrouble
 from callbridge.core.plan import HARBOUR_CONTEXT
-from callbridge.settings import Fault, Settings
+from callbridge.settings.faults import Fault
+from callbridge.settings.models import Settings
 from callbridge.wire import ari as wire
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

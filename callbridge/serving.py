@@ -20,7 +20,7 @@ from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.tasks import end
 from callbridge.app import CLOSING, DONE, FAILED, App
 from callbridge.desk import Desk
-from callbridge.settings import Settings
+from callbridge.settings.models import Settings
 from callbridge.terms import http_settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)

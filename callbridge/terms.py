@@ -11,8 +11,7 @@ from callbridge.adapters.ledger import Terms, canonical, region_of
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.core.plan import MEMORY, SURVEY
-from callbridge.settings import Settings
-from callbridge.settings.models import Http, Instance, Pbx
+from callbridge.settings.models import Http, Instance, Pbx, Settings
 from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 
 

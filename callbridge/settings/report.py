@@ -27,11 +27,11 @@ from callbridge.core.plan import (
 )
 from callbridge.core.skills import Requirement
 from callbridge.settings.calendars import DAYS
+from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import ConfigFaults, printable
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import resolve
-from callbridge.settings.values import duration_text
 
 GOOD, BAD = 0, 2
 _IDS_SHOWN = 8

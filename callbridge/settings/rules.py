@@ -16,9 +16,10 @@ from callbridge.core.numbers import normalise
 from callbridge.core.plan import Plan, ToQueue
 from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
+from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
-from callbridge.settings.values import ANYBODY, duration_text, is_loopback
+from callbridge.settings.values import ANYBODY, is_loopback
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:

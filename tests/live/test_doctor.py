@@ -14,7 +14,7 @@ import pytest
 
 from callbridge.doctor import examine
 from callbridge.doctor.findings import Finding, Level
-from callbridge.settings import load
+from callbridge.settings.loading import load
 from tests.lab.bridge import agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.redis import RedisServer

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from callbridge.settings import load
+from callbridge.settings.loading import load
 from callbridge.speech import prompts
 from tests.lab.audio import Softphone, longest_silence
 from tests.lab.bridge import agent, floor

@@ -173,3 +173,15 @@ def test_ctrl_c_is_one_line_and_ends_the_wallboard_quietly(toy: Toy) -> None:
         child.send_signal(signal.SIGINT)
         assert child.communicate(timeout=20)[1] == ""
         assert child.returncode == 0
+
+
+def test_a_command_that_only_asks_a_server_does_not_load_the_engine() -> None:
+    """An operator waits for each of them: what they need starts in a fifth of a second, the engine in one and a half."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys, callbridge.cli, callbridge.top; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "callbridge.client" in said
+    assert {"pydantic", "sqlalchemy", "aiohttp", "callbridge.core.engine", "callbridge.settings.models"}.isdisjoint(said)

@@ -15,7 +15,8 @@ from callbridge.doctor import limits, rules, store
 from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble
 from callbridge.doctor.findings import Finding, Level, fault, findings_table, ok, summary, unseen, warning
 from callbridge.doctor.pbx import time_zone
-from callbridge.settings import Settings, load
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
 from tests.lab.redis import RedisServer
 

@@ -12,7 +12,8 @@ from callbridge.cli import main
 from callbridge.conf_files import read_conf
 from callbridge.core.plan import Pick, ToQueue
 from callbridge.importing import Imported, convert
-from callbridge.settings import Settings, load
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
 
 REAL = """\

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from callbridge.cli import main
-from callbridge.settings import load
+from callbridge.settings.loading import load
 from callbridge.speech import RATE, telephone
 from tests.settings.conftest import RIGHT
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from callbridge.settings import ConfigFaults, Settings, load
+from callbridge.settings.faults import ConfigFaults
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
 
 RIGHT = """\
 pbx:

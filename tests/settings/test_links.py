@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from callbridge.settings import ConfigFaults, load_links
+from callbridge.settings.faults import ConfigFaults
+from callbridge.settings.loading import load_links
 from tests.settings.conftest import RIGHT, Write
 
 

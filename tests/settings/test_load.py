@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callbridge.core.plan import Connect, Penalty, Pick, Prompts, Reason, ToDialplan, ToQueue
-from callbridge.settings import ConfigFaults, check, duration_text, load, seconds
+from callbridge.settings.durations import duration_text, seconds
+from callbridge.settings.faults import ConfigFaults
+from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
+from callbridge.settings.report import check
 from tests.settings.conftest import RIGHT, Write, right, told
 
 ROOT = pathlib.Path(__file__).parents[2]
