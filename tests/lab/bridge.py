@@ -56,10 +56,13 @@ def floor(
 
 
 class Callbridge:
-    """callbridge beside a PBX: ``async with Callbridge(pbx, floor(...), redis=redis) as bridge: ...``"""
+    """callbridge beside a PBX: ``async with Callbridge(pbx, floor(...), redis=redis) as bridge: ...``
 
-    def __init__(self, pbx: Pbx, config: Mapping[str, Any], *, redis: RedisServer | None = None) -> None:
+    ``warm``: with its imports done before, for tests of what it does with calls; else as a shell starts it."""
+
+    def __init__(self, pbx: Pbx, config: Mapping[str, Any], *, redis: RedisServer | None = None, warm: bool = False) -> None:
         self.pbx = pbx
+        self.warm = warm
         self.folder = Path(tempfile.mkdtemp(prefix="cb-run-"))
         self._ports = PortBlock(1)
         self.port = self._ports.take("127.0.0.1", socket.SOCK_STREAM)
@@ -67,6 +70,7 @@ class Callbridge:
         self.client = Client(self.url)
         self.log = self.folder / "log"
         self.redis = redis
+        self.was_killed = False
         self._process: Process | None = None
         self._read = 0
         self._facts: list[Fact] = []
@@ -106,8 +110,11 @@ class Callbridge:
 
     async def start(self, limit: float = 15.0) -> None:
         """Start, and return when it is ready to take calls."""
-        command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
-        self._process = await Process.start(command, self.log)
+        if self.warm:
+            self._process = await Process.callbridge("serve", "-c", self.path, log=self.log)
+        else:
+            command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
+            self._process = await Process.start(command, self.log)
         async with asyncio.timeout(limit):
             while not await self.ready():
                 if not self.process.running:
@@ -132,6 +139,7 @@ class Callbridge:
 
     async def kill(self) -> None:
         """kill -9."""
+        self.was_killed = True
         if self._process is not None:
             await self._process.kill()
 

@@ -9,12 +9,26 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
+
+from tests.lab.warm import Warm
+
+
+class Child(Protocol):
+    """What the ways to start a process have in common."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def send_signal(self, signal: int, /) -> None: ...
+    async def wait(self) -> int: ...
 
 
 class Process:
     """A running or ended child."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
+    def __init__(self, child: Child) -> None:
         self._child = child
 
     @classmethod
@@ -24,9 +38,14 @@ class Process:
             child = await asyncio.create_subprocess_exec(
                 "setpriv", "--pdeathsig", "KILL", *map(str, command),
                 stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
-                env=os.environ | {"TZ": "UTC", "LC_ALL": "C"},
+                env=_env(),
             )  # fmt: skip
         return cls(child)
+
+    @classmethod
+    async def callbridge(cls, *words: str | Path, log: Path) -> "Process":
+        """Start ``callbridge WORDS`` without waiting for its imports."""
+        return cls(await Warm.start([str(word) for word in words], log, _env()))
 
     @property
     def pid(self) -> int:
@@ -60,6 +79,10 @@ class Process:
     async def kill(self) -> None:
         self.signal(signal.SIGKILL)
         await self.wait()
+
+
+def _env() -> dict[str, str]:
+    return os.environ | {"TZ": "UTC", "LC_ALL": "C"}
 
 
 async def output(*command: str | Path, limit: float = 10.0) -> str:

@@ -134,7 +134,6 @@ async def test_a_customer_who_is_not_there_is_tried_again_and_given_up(
 
 async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) -> None:
     """The agent has the phone in hand and hears it ring; callbridge dies and comes back; the customer picks up."""
-    house.explains_pbx("[wW]eb ?[sS]ocket")
     bridge = await house.open(desk(STRAIGHT))
     await promised(bridge, pbx)
     async with (
@@ -154,7 +153,6 @@ async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) ->
 
 
 async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx) -> None:
-    house.explains_pbx("[wW]eb ?[sS]ocket")
     bridge = await house.open(desk(STRAIGHT))
     await promised(bridge, pbx)
     async with (
@@ -174,7 +172,6 @@ async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx)
 
 
 async def test_kill_9_with_a_promise_in_line_loses_nothing(house: House, pbx: Pbx) -> None:
-    house.explains_pbx("[wW]eb ?[sS]ocket")
     bridge = await house.open(desk(STRAIGHT))
     promise = await promised(bridge, pbx)
     await bridge.kill()

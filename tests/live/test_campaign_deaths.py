@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -24,7 +23,6 @@ ON_16 = {"test_a_death_while_the_pbx_listens_leaves_people_with_the_dialplans_me
 
 
 async def kill(house: House, bridge: Callbridge) -> None:
-    house.explains_pbx("[wW]eb ?[sS]ocket")
     house.explains_pbx("Stasis app 'callbridge' (doesn't exist|not active|not registered)")
     await bridge.kill()
 
@@ -41,7 +39,6 @@ async def the_attempt(folder: Path) -> dict[str, object]:
 
 
 async def test_kill_9_in_the_middle_loses_nobody_and_calls_nobody_twice(house: House, pbx: Pbx, tmp_path: Path) -> None:
-    house.explains_pbx("[wW]eb ?[sS]ocket")
     house.explains("attempts of which")
     count = 120
     bridge = await house.open(house_of(tmp_path))
@@ -121,7 +118,7 @@ async def test_rescue_sends_those_who_wait_to_the_dialplans_message(house: House
         await bridge.until_state("1001", "ringing")
         await kill(house, bridge)
         log = bridge.folder / "rescue"
-        rescuing = await Process.start([sys.executable, "-m", "callbridge", "rescue", "-c", bridge.path], log)
+        rescuing = await Process.callbridge("rescue", "-c", bridge.path, log=log)
         await customer.until_hears(MESSAGE, limit=40)
         assert await rescuing.wait(40) == 0
         said = [json.loads(line)["event"] for line in log.read_text().splitlines()]

@@ -93,7 +93,7 @@ async def until_waiting(pbx: Pbx, count: int, limit: float = 5.0) -> None:
 async def rescue(bridge: Callbridge, *more: str, limit: float = 40.0) -> tuple[int, list[dict[str, Any]]]:
     """Run the command to its end: exit code and log."""
     log = bridge.folder / f"rescue-{time.monotonic_ns()}"
-    process = await Process.start([sys.executable, "-m", "callbridge", "rescue", "-c", bridge.path, *more], log)
+    process = await Process.callbridge("rescue", "-c", bridge.path, *more, log=log)
     code = await process.wait(limit)
     return code, [json.loads(line) for line in log.read_text().splitlines()]
 
@@ -104,7 +104,6 @@ def only_on_22(pbx: Pbx) -> None:
 
 
 async def kill(house: House, bridge: Callbridge) -> None:
-    house.explains_pbx("Web ?[sS]ocket (closed abruptly|read error)")
     house.explains_pbx("outbound websocket per-call config|Stasis app 'callbridge' (doesn't exist|not active|not registered)")
     await bridge.kill()
 
@@ -240,11 +239,11 @@ async def test_on_return_a_waiting_caller_is_pulled_back_with_the_arrival_and_an
         await asyncio.sleep(4.0)
         await bridge.start()
         arrived = await bridge.until("call_arrived")
-        assert came - SECOND <= arrived["at"] <= came + 0.2
+        assert came - SECOND <= arrived["at"] <= came + 0.2 + house.slack
         assert arrived["pii.number"] == "4930100"
         await bridge.ask("ann", "ready")
         began = await bridge.until("talk_began")
-        assert began["waited"] == pytest.approx(time.time() - came, abs=SECOND + 0.2)
+        assert began["waited"] == pytest.approx(time.time() - came, abs=SECOND + 0.2 + house.slack)
         (made,) = await callers.wait()
     assert made.ended_by == "pbx"
     assert len(bridge.facts("call_arrived")) == 1
@@ -278,7 +277,7 @@ async def test_whom_we_sent_there_ourselves_stays_there(house: House, pbx: Pbx) 
     async with Callers(pbx, calls) as callers:
         await until_waiting(pbx, 2)
         await asyncio.sleep(LOOK)
-        await until_waiting(pbx, 2, 0.5)
+        await until_waiting(pbx, 2)
         assert len(bridge.facts("call_arrived")) == 1
         assert len(bridge.facts("call_diverted")) == 2
         await callers.wait()
@@ -380,7 +379,7 @@ async def test_rescue_lets_go_when_callbridge_comes_back(house: House, pbx: Pbx)
         await asyncio.sleep(8.0)
         await bridge.start()
         assert await rescuing == (0, [])
-        await until_waiting(pbx, 0, 0.5)
+        await until_waiting(pbx, 0)
         assert [call["state"] for call in await bridge.calls()] == ["waiting"]
         await callers.wait()
 

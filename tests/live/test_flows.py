@@ -257,7 +257,6 @@ async def test_missing_prompts_are_told_and_lead_on(house: House, pbx: Pbx) -> N
 
 
 async def test_a_restart_says_the_node_again(house: House, pbx: Pbx) -> None:
-    house.explains_pbx("Web ?[sS]ocket (closed abruptly|read error)")
     flow = {"nodes": menu_of({"1": "wait"}, wait="9s")}
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.3)), Softphone(pbx, "4930100", trunk=True) as caller:
         bridge = await house.open(desk({"welcome": flow}))

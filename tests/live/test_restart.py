@@ -7,6 +7,7 @@ import pytest
 from tests.lab.redis import RedisServer
 from tests.lab.sip import Call
 from tests.live.foreign import foreign
+from tests.live.house import crowded
 from tests.live.scene import (
     CUSTOMER_LEAVES,
     GOLD,
@@ -53,7 +54,7 @@ async def test_a_restart_under_calls_loses_nobody(version: int, how: str, gap: f
         await scene.all_is_well()
         await bridge.until_state("wrap", "ready", limit=WRAP_UP + 3)
         (over,) = bridge.facts("wrap_up_ended", agent="wrap")
-        assert WRAP_UP - 0.1 <= over["lasted"] < WRAP_UP + 0.5
+        assert WRAP_UP - 0.1 <= over["lasted"] < WRAP_UP + 0.5 + crowded()
         await scene.everybody_leaves()
         await other.unharmed()
         assert scene.trouble() == []
@@ -91,7 +92,7 @@ async def test_without_a_saved_world_callers_are_queued_by_the_age_of_their_chan
         assert found["found_waiting"] is True
         first = scene.phones["1001"].records()[0]
         await bridge.eventually(lambda: scene.phones["1001"].records()[0].ended_at, 3)
-        assert (scene.phones["1001"].records()[0].ended_at or 0.0) < back + 1.0
+        assert (scene.phones["1001"].records()[0].ended_at or 0.0) < back + 1.0 + crowded()
         again = await scene.phones["1001"].until(lambda record: record.call_id != first.call_id)
         assert again.outcome == "ringing"
         for number, phone in {TALKING: TALKERS[TALKING], NAILED: "1006"}.items():
@@ -99,7 +100,7 @@ async def test_without_a_saved_world_callers_are_queued_by_the_age_of_their_chan
         arrived = {row["number"]: row["arrived_at"] for row in await bridge.calls()}
         waiting = (PLAIN, GOLD, THIRD, IMPATIENT)
         for number in waiting:
-            assert abs(arrived[number] - scene.arrived[number]) < 0.2
+            assert abs(arrived[number] - scene.arrived[number]) < 0.5
         await bridge.until_state("nailed", "talking")
         for number in (TALKING, NAILED, RINGING):
             assert scene.record(number).ended_at is None

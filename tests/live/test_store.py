@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests.lab.bridge import Callbridge
@@ -106,8 +103,7 @@ async def test_a_second_instance_takes_over_and_the_first_one_stands_down(versio
 async def test_the_same_instance_started_twice_by_mistake_harms_nobody() -> None:
     async with RedisServer() as redis, setting(22, redis) as scene:
         await scene.begin()
-        command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", scene.bridge.path]
-        twin = await Process.start(command, scene.bridge.folder / "twin")
+        twin = await Process.callbridge("serve", "-c", scene.bridge.path, log=scene.bridge.folder / "twin")
         assert await twin.wait(10) == 1
         await pause(2.0)
         assert scene.bridge.process.running

@@ -110,7 +110,6 @@ async def test_an_agent_s_code_begins_the_survey(house: House, pbx: Pbx) -> None
 
 
 async def test_a_restart_in_a_survey_asks_again(house: House, pbx: Pbx) -> None:
-    house.explains_pbx("Web ?[sS]ocket (closed abruptly|read error)")
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)), Softphone(pbx, "4930100", trunk=True) as caller:
         bridge = await house.open(surveyed(wait="9s"))
         await talked(bridge, caller)
