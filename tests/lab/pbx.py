@@ -51,7 +51,7 @@ class Pbx:
         *,
         phones: Sequence[PhoneSpec] = (),
         extra: Mapping[str, str] | None = None,
-        rtp_ports: int = 1000,
+        rtp_ports: int = 600,
         verbose: int = 0,
     ) -> None:
         if not build.is_built(version):

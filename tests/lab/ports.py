@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-FIRST, LAST, UNIT = 10000, 32000, 100
+FIRST, SMALL, LAST, UNIT = 10000, 28000, 32000, 100
+"""Blocks of one unit lie from SMALL on: between large ones they would leave no room for another."""
 
 
 class PortBlock:
@@ -44,8 +45,9 @@ class PortBlock:
 
 
 def _claim(units: int) -> tuple[int, list[IO[str]]]:
-    """Lock a run of free units, searching from a random place."""
-    starts = list(range(FIRST, LAST - units * UNIT + 1, UNIT))
+    """Lock a run of free units, searching from a random place. Equally large ones stand side by side, without gaps."""
+    first, last = (SMALL, LAST) if units == 1 else (FIRST, SMALL)
+    starts = list(range(first, last - units * UNIT + 1, units * UNIT))
     turn = random.randrange(len(starts))
     for start in starts[turn:] + starts[:turn]:
         locks: list[IO[str]] = []
@@ -58,7 +60,7 @@ def _claim(units: int) -> tuple[int, list[IO[str]]]:
             return start, locks
         for lock in locks:
             lock.close()
-    raise RuntimeError(f"all ports from {FIRST} to {LAST} are in use by other labs")
+    raise RuntimeError(f"all ports from {first} to {last} are in use by other labs")
 
 
 def _lock(port: int) -> IO[str] | None:
