@@ -14,10 +14,11 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from callbridge import audit
-from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical
+from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical, not_roots
 from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
 from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
+from callbridge.tables import moment
 
 DONE, FAILED = 0, 1
 WIDE = 110
@@ -34,8 +35,13 @@ def book_of(settings: Settings) -> Book:
     """The ledger of this configuration, open. Raises Trouble."""
     if settings.ledger is None:
         raise Trouble("the configuration has no section 'ledger:'")
+    url = settings.ledger.database.get_secret_value()
+    if owner := not_roots(url):
+        raise Trouble(
+            f"the ledger is {owner}'s, and files of root's in it would stop callbridge: say it with runuser -u {owner} --"
+        )
     try:
-        book = Book(settings.ledger.database.get_secret_value())
+        book = Book(url)
         book.open()
     except BadDatabase as wrong:
         raise Trouble(f"the ledger's database: {wrong}") from None
@@ -199,7 +205,8 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
     book = book_of(settings)
     book.block([Block(number, scope, options.reason, "command", time.time(), ends)])
     book.close()
-    print(f"{number} is not called any more" + (f" by {scope}" if scope else ""))
+    until = f" until {moment(ends)}" if ends is not None else ""
+    print(f"{number} is not called any more" + (f" by {scope}" if scope else "") + until)
     return DONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.ledger import BadDatabase, Book
+from callbridge.adapters.ledger import BadDatabase, Book, is_region, no_folder
 from callbridge.core.plan import Connect, First, Mode
 from callbridge.core.skills import profile
 from callbridge.settings import models
@@ -14,6 +14,7 @@ from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import resolve
 
 SHOWN = 5
+ABANDONED_REST = 72 * 3600.0
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -30,6 +31,8 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             )
         if campaign.dial is None and settings.outside is None:
             yield document.at(at, "how are numbers dialled? dial is missing", 'such as dial: "PJSIP/{number}@trunk"')
+        if campaign.region is not None and not is_region(campaign.region):
+            yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "goes with amd: yes: else nobody knows that it is a machine", key=True)
     if settings.campaigns and settings.ledger is None:
@@ -87,8 +90,14 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """What works, but is hardly meant so."""
     for name, campaign in settings.campaigns.items():
         at: Path = ("campaigns", name)
+        calendar = settings.calendars.get(campaign.calendar or "")
         if campaign.calendar is None:
             yield document.at(at, "has no calendar: people are called at night, too")
+        elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
+            yield document.at((*at, "calendar"), f"{campaign.calendar} is never open, so nobody is called")
+        if campaign.attempts.after_abandoned < ABANDONED_REST:
+            problem = "whoever was left without an agent is called again within 72 h: the British rule allows that only when"
+            yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is there for certain")
         if campaign.number is None:
             yield document.at(at, "has no number: what people see who are called is the trunk's to say")
         if campaign.connect_within > 2:
@@ -101,6 +110,8 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, of every hundred machines")
         if campaign.cap > 0.03:
             yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
+    if settings.ledger is not None and (folder := no_folder(settings.ledger.database.get_secret_value())):
+        yield document.at(("ledger", "database"), f"no such folder here: {folder}", "make it, and give it to callbridge's user")
     numbers = settings.callbacks.do_not_call
     if numbers and not settings.campaigns and settings.ledger is not None:
         yield document.at(("ledger",), "nothing needs it: there are no campaigns")

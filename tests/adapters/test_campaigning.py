@@ -111,6 +111,17 @@ def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
     assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 entered")
 
 
+def test_root_does_not_write_into_somebody_elses_ledger(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 1, 1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+    code, out, err = run("block", "+442079460000")
+    assert (code, out) == (1, "")
+    assert f"say it with runuser -u {tmp_path.owner()} --" in err
+    assert not (tmp_path / "campaigns.db").exists()
+
+
 def test_machines_that_agents_had_are_no_live_answers(run: Run, tmp_path: Path) -> None:
     attempted(tmp_path, *[("answered", "sold")] * 3, ("machine", "nobody"), *[("abandoned", "")] * 4)
     _, out, _ = run("audit", "spring")

@@ -9,6 +9,7 @@ NOT_HERE = {
     "apt-get": "changes this machine's packages",
     "adduser": "changes this machine's users",
     "chown": "needs the users of an installation",
+    "runuser": "likewise",
     "systemctl": "needs systemd as process 1",
     "journalctl": "likewise",
     "/opt/callbridge/bin/pip": "fetches packages; `make setup` installs in the same way",

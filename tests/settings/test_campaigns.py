@@ -4,14 +4,20 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from callbridge.core.flow import DoNotCall, Goodbye, Menu
 from callbridge.core.plan import CAMPAIGN, Disposition, Mode
+from callbridge.settings.loading import load
 from callbridge.settings.report import summary
 from callbridge.terms import ledger_terms
+from tests.deploy.files import ROOT
 from tests.settings.conftest import RIGHT, Write, right, told
 
+EXAMPLE = ROOT / "config"
 WHOLE = RIGHT.replace(
     "entries:\n",
     """\
@@ -54,6 +60,20 @@ def test_what_a_campaign_means(write: Write) -> None:
     terms = ledger_terms(settings)["spring"]
     assert terms.again == {"later": 7200.0}
     assert terms.connect_within == 2.0
+
+
+def test_the_example_is_whole_and_calls_the_agent_first(tmp_path: Path) -> None:
+    """Added to the example configuration as it says, with its phones that ring."""
+    folder = shutil.copytree(EXAMPLE, tmp_path / "config")
+    (folder / "campaigns.yaml.sample").rename(folder / "campaigns.yaml")
+    main = folder / "callbridge.yaml"
+    text = main.read_text()
+    main.write_text(text.replace("speech.yaml]", "speech.yaml, campaigns.yaml]"))
+    assert main.read_text() != text
+    settings = load(main)
+    assert settings.plan().campaigns["spring"].agent_first
+    doubts = [str(doubt) for doubt in settings.warnings if "campaigns" in str(doubt)]
+    assert [doubt for doubt in doubts if "no such folder here: /var/lib/callbridge" not in doubt] == []
 
 
 def test_the_message_is_a_flow_with_a_way_out(write: Write) -> None:
@@ -135,6 +155,7 @@ WRONG = [
         ("mode: predictive", "mode: predictive\n    false_positives: 0.02"),
         "campaigns.spring: false_positives goes with amd: yes",
     ),
+    ("region", ("mode: predictive", "mode: predictive\n    region: UK"), "campaigns.spring.region: no such region: UK"),
     ("machine", ("success: yes}", "success: yes, machine: yes}"), "campaigns.spring: disposition sold: a machine is no success"),
 ]
 
@@ -160,6 +181,9 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         (("window: 24h", "connect_within: 4s"), "more than 2 s of silence"),
         (("window: 24h", "amd: yes"), "total_analysis_time = 2000 or less"),
         (("window: 24h", "amd: yes"), "false_positives is missing"),
+        (('{mon-fri: "09:00-20:00"}', "{}"), "campaigns.spring.calendar: day is never open, so nobody is called"),
+        (("retry: {busy", "after_abandoned: 2h, retry: {busy"), "campaigns.spring.attempts.after_abandoned: whoever was left"),
+        (("/tmp/x.db", "/nonexistent/x.db"), "ledger.database: no such folder here: /nonexistent"),
     ],
 )
 def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:

@@ -1,8 +1,22 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
-from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms
+from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms, no_folder, not_roots
 from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.keeper import Keeper
-from callbridge.adapters.ledger.leads import canonical, region_of
+from callbridge.adapters.ledger.leads import canonical, is_region, region_of
 
-__all__ = ["BadDatabase", "Block", "Book", "Keeper", "LedgerDesk", "NoLedger", "Terms", "canonical", "day_began", "region_of"]
+__all__ = [
+    "BadDatabase",
+    "Block",
+    "Book",
+    "Keeper",
+    "LedgerDesk",
+    "NoLedger",
+    "Terms",
+    "canonical",
+    "day_began",
+    "is_region",
+    "no_folder",
+    "not_roots",
+    "region_of",
+]

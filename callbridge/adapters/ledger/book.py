@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +20,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    make_url,
     or_,
     select,
     true,
@@ -377,6 +381,13 @@ class Book:
             counts[name] = counts.get(name, 0) + number
         return counts
 
+    def next_due(self, campaign: str) -> float | None:
+        """From when on the first of its leads may be dialled, as far as is known; None when there is none."""
+        due = select(func.min(leads.c.due_at)).where(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at < FAR)
+        with self._engine.begin() as link:
+            first: float | None = link.scalar(due)
+        return first
+
     def outcomes(self, campaign: str, since: float) -> dict[str, int]:
         with self._engine.begin() as link:
             rows = link.execute(
@@ -401,6 +412,29 @@ class Book:
         with self._engine.begin() as link:
             row = link.execute(select(leads).where(leads.c.campaign == campaign, leads.c.number == number)).one_or_none()
         return dict(row._mapping) if row is not None else None
+
+
+def no_folder(url: str) -> str:
+    """The folder that such a database's file needs and that is not there; empty when all is well."""
+    folder = _folder(url)
+    return str(folder) if folder is not None and not folder.is_dir() else ""
+
+
+def not_roots(url: str) -> str:
+    """Whose folder it is, when we are root and it is not root's: SQLite's files beside the database would be ours, and nobody
+    else could write them any more. Empty when all is well."""
+    folder = _folder(url)
+    if os.geteuid() != 0 or folder is None or not folder.is_dir() or (owner := folder.stat().st_uid) == 0:
+        return ""
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"#{owner}"
+
+
+def _folder(url: str) -> Path | None:
+    path = make_url(url).database
+    return Path(path).absolute().parent if url.startswith("sqlite") and path else None
 
 
 def _engine(url: str) -> Engine:

@@ -59,6 +59,7 @@ class LedgerDesk:
         def figures() -> dict[str, object]:
             return {
                 "leads": book.count(name),
+                "next_due_at": book.next_due(name),
                 "outcomes_today": book.outcomes(name, since),
                 "dispositions_today": book.dispositions(name, since),
             }
