@@ -412,7 +412,7 @@ class App:
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         for each in recalled:
             self.runtime.tell(each)
-        log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents))
+        log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents), campaigns=len(settings.campaigns))
         return []
 
     async def close(self) -> None:

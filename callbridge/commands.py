@@ -11,6 +11,7 @@ from typing import Any
 
 from callbridge.client import Client
 from callbridge.settings.durations import seconds
+from callbridge.settings.faults import printable
 from callbridge.tables import (
     agents_table,
     bypass_line,
@@ -244,7 +245,12 @@ def _hours(options: argparse.Namespace) -> int:
 
 
 def _reload(options: argparse.Namespace) -> int:
-    return show(options, client_of(options).reload(), lambda _: "reloaded")
+    return show(options, client_of(options).reload(), _reloaded)
+
+
+def _reloaded(said: Mapping[str, Any]) -> str:
+    gone = said.get("campaigns_stopped")
+    return "reloaded" + (f"; stopped, for they are in it no more: {', '.join(map(printable, gone))}" if gone else "")
 
 
 def _top(options: argparse.Namespace) -> int:

@@ -104,14 +104,13 @@ def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Campaigns: what each dials, for how many agents, and how its abandon rate stands."""
-    names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "ready", "why", "answers", "abandoned", "rate", "cap")
+    names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "due", "why", "answers", "abandoned", "rate", "cap")
     table = _table(*names)
     for row in rows:
         over = float(row.get("abandon_rate", 0)) > float(row.get("cap", 1))
         state = Text(str(row.get("state")), style="green" if row.get("state") == "running" else "yellow")
-        counts = [
-            _text(row.get(key)) for key in ("agents", "busy", "outstanding", "live", "leads_ready", "why", "answers", "abandoned")
-        ]
+        counts = [_text(row.get(key)) for key in ("agents", "busy", "outstanding", "live", "leads_ready")]
+        counts += [_text(row.get("why_not") or row.get("why")), _text(row.get("answers")), _text(row.get("abandoned"))]
         rate = Text(f"{float(row.get('abandon_rate', 0)):.2%}", style="red" if over else "")
         table.add_row(
             _text(row.get("name")), state, _text(row.get("mode")), *counts, rate, _text(f"{float(row.get('cap', 0)):.1%}")
@@ -119,16 +118,24 @@ def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     return render(table, colour=colour)
 
 
+LEADS = {"ready": "to be dialled", "dialling": "being dialled"}
+"""The ledger's states of leads in words: "ready" would be read as "at once"."""
+
+
 def campaign_text(row: Row) -> str:
     """One campaign, with what its ledger says."""
     lines = [campaigns_table([row]), ""]
     risk = f"{float(row.get('risk', 0)):.2%} of at most {float(row.get('risk_allowed', 0)):.2%}"
     chance = f"{float(row.get('answer_chance', 0)):.1%}"
+    if row.get("why_not"):
+        lines.append(f"nobody is dialled now: {row['why_not']}")
     lines.append(f"last decision: {row.get('decided')} dials ({row.get('why')}); risk {risk}; chance of an answer {chance}")
     for title in ("leads", "outcomes_today", "dispositions_today"):
         counts = row.get(title) or {}
-        listed = ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
+        listed = ", ".join(f"{count} {LEADS.get(name, name)}" for name, count in sorted(counts.items())) or "none"
         lines.append(f"{title.replace('_', ' ')}: {listed}")
+    if row.get("next_due_at") is not None and not row.get("leads_ready"):
+        lines.append(f"the next lead may be dialled from {moment(row['next_due_at'])} on")
     return "\n".join(printable(line) if "\n" not in line else line for line in lines)
 
 
@@ -187,6 +194,14 @@ def _text(value: object) -> Text:
 def clock(value: object) -> str:
     try:
         return datetime.fromtimestamp(float(str(value))).astimezone().strftime("%H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def moment(value: object) -> str:
+    """With its day, for what may be tomorrow."""
+    try:
+        return datetime.fromtimestamp(float(str(value))).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return "-"
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from callbridge.adapters.dialer_metrics import CampaignFigures
-from callbridge.core.attempt import Running, Stage
+from callbridge.core.attempt import Campaign, Running, Stage
+from callbridge.core.floor import Floor
 from callbridge.core.plan import CampaignPlan
 from callbridge.core.world import World
 
@@ -39,7 +40,8 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "leads_ready", floor.ready if floor is not None else 0
     decision = floor.decision if floor is not None else None
     yield "decided", decision.dials if decision is not None else 0
-    yield "why", (floor.held_back or floor.decision.why) if floor is not None else ""
+    yield "why", decision.why if decision is not None else ""
+    yield "why_not", _why_not(plan, row, floor, stages[Stage.RESERVING] + stages[Stage.DIALLING])
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
@@ -49,6 +51,26 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "abandon_rate", round(budget.rate, 5) if budget is not None else 0.0
     yield "cap", plan.rules.cap
     yield "window_seconds", plan.rules.window
+
+
+def _why_not(plan: CampaignPlan, row: Campaign | None, floor: Floor | None, out: int) -> str:
+    """Why nobody is dialled now, for people; empty when somebody is, or is about to be."""
+    if row is None or row.state is not Running.RUNNING:
+        return "it is paused" if row is not None and row.state is Running.PAUSED else "it was not started"
+    if floor is None or out:
+        return ""
+    if floor.held_back:
+        return floor.held_back
+    if floor.decision.why == "nobody":
+        return f"nobody who serves {plan.queue} is at work"
+    if floor.decision.dials <= 0:
+        return "no agent is free, nor will be in time"
+    match floor.short_of:
+        case "leads" if not floor.ready:
+            return "no lead may be dialled now"
+        case "lines":
+            return f"every line is taken (lines: {plan.lines})"
+    return ""
 
 
 DAY = 86400.0

@@ -15,6 +15,7 @@ from callbridge.core import (
     calls,
     campaigns,
     desk,
+    dialer,
     failures,
     features,
     handing,
@@ -151,7 +152,7 @@ def _campaigns(world: World) -> list[tuple[str, str]]:
     """Dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
     mark = world.mark()
     try:
-        campaigns.after_step(world)
+        dialer.after_step(world)
     except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
         world.undo_to(mark)
         return [("campaign", "")]
@@ -225,7 +226,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LeadDisposed():
             campaigns.disposed(world, event)
         case LeadsFound():
-            campaigns.found(world, event)
+            dialer.found(world, event)
         case AttemptsReserved():
             campaigns.reserved(world, event)
         case AttemptClosed():

@@ -23,6 +23,8 @@ class Floor:
     decision: Decision = field(default_factory=lambda: Decision(0, "nobody"))
     held_back: str = ""
     """Why nobody is dialled at all, whatever the pacer says."""
+    short_of: str = ""
+    """What allowed fewer dials than were decided: ``leads``, ``lines`` or ``calls per second``."""
     agents: int = 0
     busy: int = 0
     """Agents of the campaign who are at work, and those of them who talk or write up."""

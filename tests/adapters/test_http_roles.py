@@ -272,7 +272,7 @@ async def test_nothing_unknown_reaches_the_core(desk: ToyDesk, client: Client) -
 
 async def test_a_reload_is_done_or_refused_with_its_faults(desk: ToyDesk, client: Client) -> None:
     answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
-    assert (answer.status, await answer.json()) == (200, {"reloaded": True})
+    assert (answer.status, await answer.json()) == (200, {"reloaded": True, "campaigns_stopped": []})
     desk.faults = ["cb.yaml:3: queues: no such tier: 'gild'"]
     answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
     assert answer.status == 409

@@ -331,8 +331,9 @@ class Callback(Answer):
 
 
 class Campaign(Answer):
-    """A campaign as it is. ``decided`` dials of late, and ``why``; ``risk``: the chance that the last one finds nobody free, of
-    which ``risk_allowed`` may be; ``abandon_rate``: of the ``answers`` in the window."""
+    """A campaign as it is. ``decided`` dials of late, and ``why``; ``why_not``: for people, why nobody is dialled now, if nobody
+    is; ``risk``: the chance that the last one finds nobody free, of which ``risk_allowed`` may be; ``abandon_rate``: of the
+    ``answers`` in the window; ``leads_ready``: how many may be dialled now."""
 
     name: str
     state: Literal["running", "paused", "stopped"]
@@ -348,6 +349,7 @@ class Campaign(Answer):
     leads_ready: Count
     decided: Count
     why: str
+    why_not: str
     risk: float
     risk_allowed: float
     answer_chance: float
@@ -359,9 +361,11 @@ class Campaign(Answer):
 
 
 class CampaignDetails(Campaign):
-    """With the ledger's figures: leads by state, attempts and dispositions of today."""
+    """With the ledger's figures: leads by state, attempts and dispositions of today; ``next_due_at``: when the next lead may be
+    dialled, or could have been, if there is one."""
 
     leads: dict[str, Count]
+    next_due_at: float | None
     outcomes_today: dict[str, Count]
     dispositions_today: dict[str, Count]
 
@@ -408,7 +412,10 @@ class Asked(Answer):
 
 
 class Reloaded(Answer):
+    """``campaigns_stopped``: those that ran or were paused, and are in the configuration no more."""
+
     reloaded: Literal[True]
+    campaigns_stopped: list[str]
 
 
 class Switch(Answer):
