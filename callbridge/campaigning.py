@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -23,6 +25,8 @@ from callbridge.tables import moment
 DONE, FAILED = 0, 1
 WIDE = 110
 """Columns that the proof needs to be readable, also in a file."""
+TOLD_EVERY = 100_000
+"""Rows after which a log, which has no bar, is told how far it is."""
 SHOWN = 20
 """Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
 
@@ -94,18 +98,27 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
         _load_all(settings, book, name, file, reader, result)
     except BaseException:
         if result.rows:
-            _tell(result, options.rejects)
+            _tell(result, options)
         raise
     finally:
         book.close()
-    _tell(result, options.rejects)
+    _tell(result, options)
     return DONE
 
 
 def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Reader, result: Loaded) -> None:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task(f"loading {name}", total=_lines(file))
+        total = _lines(file)
+        task, told = shown.add_task(f"loading {name}", total=total), 0
+
+        def progress(rows: int) -> None:
+            nonlocal told
+            shown.update(task, completed=rows)
+            if not console.is_terminal and rows - told >= TOLD_EVERY:
+                told = rows
+                print(f"{rows:,} of {total:,} lines", file=sys.stderr, flush=True)
+
         load(
             book,
             name,
@@ -114,7 +127,7 @@ def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Rea
             now=time.time(),
             agents=frozenset(settings.agents),
             never=settings.do_not_call,
-            progress=lambda rows: shown.update(task, completed=rows),
+            progress=progress,
             result=result,
         )
 
@@ -127,15 +140,23 @@ def _lines(path: Path) -> int:
         raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
 
 
-def _tell(result: Loaded, rejects: Path | None) -> None:
-    print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
-    for line, number, why in result.refused[:SHOWN]:
-        print(printable(f"  line {line}: {number}: {why}"))
-    if rejects is not None:
-        with rejects.open("w", encoding="utf-8") as file:
+def _tell(result: Loaded, options: argparse.Namespace) -> None:
+    refused = [{"line": line, "number": number, "why": why} for line, number, why in result.refused]
+    if options.json:
+        _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
+    else:
+        print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
+        for line, number, why in result.refused[:SHOWN]:
+            print(printable(f"  line {line}: {number}: {why}"))
+        if options.rejects is None and len(refused) > SHOWN:
+            print(f"  and {len(refused) - SHOWN} more: --rejects FILE writes all of them")
+    if options.rejects is not None:
+        with options.rejects.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
-    elif len(result.refused) > SHOWN:
-        print(f"  and {len(result.refused) - SHOWN} more: --rejects FILE writes all of them")
+
+
+def _json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False))
 
 
 def _audit(settings: Settings, options: argparse.Namespace) -> int:
@@ -143,11 +164,47 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
     if not any(True for _ in book.attempts(name, 0.0, time.time() + 1e6)):
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
-    since = 0.0
     campaign = settings.campaigns.get(name)
     belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
-    found = audit.days(book.attempts(name, since, time.time() + audit.DAYS * 86400.0), zone)
+    found = audit.days(book.attempts(name, 0.0, time.time() + audit.DAYS * 86400.0), zone)
     cap = campaign.cap if campaign is not None else 0.03
+    outcomes, codes = book.outcomes(name, 0.0), book.dispositions(name, 0.0)
+    written = None
+    if options.csv is not None:
+        written = audit.export(book.attempts(name, 0.0, time.time() + 1e6), options.csv, zone)
+    book.close()
+    if options.json:
+        days = [asdict(day) | _rates_of(day, belief) for day in found]
+        proof = {
+            "campaign": name,
+            "cap": cap,
+            "window_days": audit.DAYS,
+            "days": days,
+            "outcomes": outcomes,
+            "dispositions": codes,
+        }
+        _json(proof)
+        return DONE
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDE)
+    console.print(_proof(name, cap, found, belief) if found else f"{name}: nobody was dialled yet")
+    listened = belief.listens or any(day.taken_for_machines for day in found)
+    if found and listened and belief.false_positives is None:
+        console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
+    if outcomes:
+        console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+    if codes:
+        _rates(settings, name, codes, console)
+    if written is not None:
+        console.print(f"{written} attempts are in {options.csv}")
+    return DONE
+
+
+def _rates_of(day: audit.Day, belief: audit.Belief) -> dict[str, float | None]:
+    return {"rate": day.rate, "rate_uk": day.rate_uk(belief), "window_rate": day.window_rate}
+
+
+def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) -> Table:
     table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
     for column in (
         "day",
@@ -165,22 +222,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         over = "red" if day.window_rate > cap else None
         cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(belief))]
         table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
-    console = Console(highlight=False)
-    console.width = max(console.width, WIDE)
-    console.print(table if found else f"{name}: nobody was dialled yet")
-    listened = belief.listens or any(day.taken_for_machines for day in found)
-    if found and listened and belief.false_positives is None:
-        console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
-    outcomes, codes = book.outcomes(name, since), book.dispositions(name, since)
-    if outcomes:
-        console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
-    if codes:
-        _rates(settings, name, codes, console)
-    if options.csv is not None:
-        written = audit.export(book.attempts(name, since, time.time() + 1e6), options.csv, zone)
-        console.print(f"{written} attempts are in {options.csv}")
-    book.close()
-    return DONE
+    return table
 
 
 def _share(value: float | None) -> str:
@@ -205,6 +247,9 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
     book = book_of(settings)
     book.block([Block(number, scope, options.reason, "command", time.time(), ends)])
     book.close()
+    if options.json:
+        _json({"number": number, "campaign": scope, "expires_at": ends})
+        return DONE
     until = f" until {moment(ends)}" if ends is not None else ""
     print(f"{number} is not called any more" + (f" by {scope}" if scope else "") + until)
     return DONE
@@ -217,6 +262,9 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
     book.close()
     if not gone:
         raise Trouble(f"{number} is not on the list")
+    if options.json:
+        _json({"number": number, "campaign": options.only or ""})
+        return DONE
     print(f"{number} may be called again")
     return DONE
 

@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from callbridge import __version__, campaign_command
 from callbridge import commands as talking
@@ -66,8 +66,15 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Parser(argparse.ArgumentParser):
+    """A mistake is one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"callbridge: {message} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="callbridge", description="The contact-centre engine beside an Asterisk PBX.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"callbridge {__version__}")

@@ -145,7 +145,7 @@ def _fitting(options: argparse.Namespace, thing: str) -> str:
         if name:
             options.parser.error(f"list takes no {thing}; did you mean: {options.parser.prog} show {name}")
     elif not name:
-        options.parser.error(f"{options.act} needs a {thing}: {options.parser.prog} {options.act} {thing.upper()}")
+        options.parser.error(f"{options.act} needs one: {options.parser.prog} {options.act} {thing.upper()}")
     return name or ""
 
 

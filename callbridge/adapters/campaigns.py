@@ -66,7 +66,7 @@ def _why_not(plan: CampaignPlan, row: Campaign | None, floor: Floor | None, out:
     if floor.decision.dials <= 0:
         return "no agent is free, nor will be in time"
     match floor.short_of:
-        case "leads" if not floor.ready:
+        case "leads" if floor.dry:
             return "no lead may be dialled now"
         case "lines":
             return f"every line is taken (lines: {plan.lines})"

@@ -235,7 +235,7 @@ def found(world: World, event: LeadsFound) -> None:
     if plan is None:
         return
     floor = floor_of(world, plan)
-    floor.asked_at, floor.ready = None, event.ready
+    floor.asked_at, floor.ready, floor.dry = None, event.ready, not event.leads
     if len(event.leads) < plan.lines:
         floor.asks_at = world.now + (ASK_AGAIN if not event.leads else AT_LEAST)
     at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}

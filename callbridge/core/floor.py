@@ -16,6 +16,8 @@ class Floor:
     pacer: Pacer
     hopper: deque[Lead] = field(default_factory=deque)
     ready: int = 0
+    dry: bool = False
+    """The ledger had none to give when it was asked last."""
     asked_at: float | None = None
     """When leads were asked for that have not come yet."""
     asks_at: float = 0.0

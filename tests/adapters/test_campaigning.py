@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -109,6 +112,27 @@ def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
     assert run("unblock", "+442079460000")[1] == "+442079460000 may be called again\n"
     assert run("unblock", "+442079460000")[::2] == (1, "callbridge: +442079460000 is not on the list\n")
     assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 entered")
+
+
+def test_what_they_say_is_said_in_json_too(run: Run, tmp_path: Path) -> None:
+    rows = leads(tmp_path, "number,name\n+442079460001,Ann\nnone,Bob\n")
+    code, out, _ = run("load", "spring", rows, "--json")
+    refused = [{"line": 3, "number": "none", "why": "no phone number"}]
+    assert (code, json.loads(out)) == (0, {"campaign": "spring", "rows": 2, "entered": 1, "refused": refused})
+    code, out, _ = run("block", "+442079460009", "--for", "1d", "--json")
+    assert json.loads(out)["expires_at"] == pytest.approx(time.time() + 86400.0, abs=60.0)
+    code, out, _ = run("unblock", "+442079460009", "--json")
+    assert json.loads(out) == {"number": "+442079460009", "campaign": ""}
+    attempted(tmp_path, ("answered", "sold"), ("abandoned", ""))
+    code, out, _ = run("audit", "spring", "--json")
+    proof = json.loads(out)
+    assert (proof["cap"], proof["outcomes"], proof["dispositions"]) == (0.03, {"abandoned": 1, "answered": 1}, {"sold": 1})
+    assert [(day["live"], day["abandoned"], day["rate"], day["rate_uk"]) for day in proof["days"]] == [(2, 1, 0.5, 0.5)]
+
+
+def test_a_number_is_blocked_until_a_day(run: Run) -> None:
+    _, out, _ = run("block", "+442079460000", "--for", "90d")
+    assert re.fullmatch(r"\+442079460000 is not called any more until 20[0-9-]{8} [0-9:]{8}\n", out)
 
 
 def test_root_does_not_write_into_somebody_elses_ledger(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,10 @@ class Softphone:
         """Press keys, as RTP events or as SIP INFO."""
         self._tell("press", call=call, digits=digits, info=info)
 
+    def fall_silent(self, call: int = 1) -> None:
+        """The tone ends; the call goes on."""
+        self._tell("fall_silent", call=call)
+
     def transfer(self, to: str, call: int = 1, *, stays: bool = False) -> None:
         """Blind: the other side is sent to a number; then the phone hangs up, unless it `stays`."""
         self._tell("transfer", call=call, to=to, stays=stays)

@@ -31,6 +31,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         super().__init__(phone, call_id)
         self.phone, self.number = phone, number
         self.recorder: Any = None
+        self.audio: Any = None
         self.stays = False
 
     def onCallState(self, prm: Any) -> None:
@@ -43,7 +44,7 @@ class Leg(pj.Call):  # type: ignore[misc]
         info = self.getInfo()  # the list of media dies with it
         for index, media in enumerate(info.media):
             if media.type == pj.PJMEDIA_TYPE_AUDIO and media.status == pj.PJSUA_CALL_MEDIA_ACTIVE:
-                audio = self.getAudioMedia(index)
+                self.audio = audio = self.getAudioMedia(index)
                 if self.recorder is None:
                     self.recorder = pj.AudioMediaRecorder()
                     self.recorder.createRecorder(str(self.phone.recording(self.number)))
@@ -106,6 +107,8 @@ class Account(pj.Account):  # type: ignore[misc]
                 leg.reinvite(again)
             case "press", Leg():
                 press(leg, order["digits"], info=order["info"])
+            case "fall_silent", Leg():
+                self.tone.stopTransmit(leg.audio)
             case "transfer", Leg():
                 leg.stays = order["stays"]
                 leg.xfer(target, pj.CallOpParam(True))

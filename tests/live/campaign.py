@@ -4,7 +4,7 @@ import asyncio
 import csv
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ async def command(bridge: Callbridge, *arguments: str | Path) -> str:
     return said.decode()
 
 
-def leads_file(folder: Path, indexes: range) -> Path:
+def leads_file(folder: Path, indexes: Iterable[int]) -> Path:
     path = folder / "leads.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -46,6 +46,11 @@ exten => spring,1,Answer()
  same => n,Playback(/lab/sounds/tones/apology&/lab/sounds/tones/apology)
  same => n,Hangup()
 
+[callbridge-machine](+)
+exten => spring,1,WaitForSilence(1000,1,25)
+ same => n,Playback(/lab/sounds/tones/apology&/lab/sounds/tones/apology)
+ same => n,Hangup()
+
 [from-trunk](+)
 exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
  same => n,Set(CALLERID(num)=FOUR_KILOBYTES)

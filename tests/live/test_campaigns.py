@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -96,6 +97,55 @@ async def test_an_agent_at_a_nailed_up_phone_hears_a_beep_and_then_the_lead(hous
         await bridge.until("talk_ended")
         await bridge.ask("1001", "logout")
         await ann.until_state("DISCONNECTED")
+
+
+async def test_power_pays_for_whom_it_leaves_alone_and_goes_back_to_one_line(house: House, pbx: Pbx, tmp_path: Path) -> None:
+    """Eight lines for two agents, and everybody answers: most hear the message, and nobody calls them again for three days."""
+    bridge = await house.open(house_of(tmp_path, ("1001", "1002"), mode="power", factor=4, attempts={"most": 6}))
+    count = 16
+    answering = [index for index in range(100) if BY_DIGIT[number(index)[-1]] == "answered"][:count]
+    await command(bridge, "load", "spring", leads_file(tmp_path, answering))
+    async with people(pbx) as town:
+        await command(bridge, "start", "spring")
+        await all_called(bridge, count, 120)
+        records = sorted(town["answered"].records(), key=lambda record: record.invite_at)
+        await bridge.eventually(lambda: len(bridge.facts("call_ended")) == count, 20)
+        await bridge.eventually(lambda: bridge.client.campaign("spring")["leads_ready"] == 0)  # asked for every 5 s
+        status = await asyncio.to_thread(bridge.client.campaign, "spring")
+        await command(bridge, "stop", "spring")
+    ends = {
+        fact["outcome"]: len(bridge.facts("attempt_ended", outcome=fact["outcome"])) for fact in bridge.facts("attempt_ended")
+    }
+    assert ends["abandoned"] >= 2
+    assert (status["answers"], status["abandoned"]) == (count, ends["abandoned"])
+    at_once = [sum(one.invite_at <= each.invite_at < (one.ended_at or 0.0) for one in records) for each in records]
+    assert max(at_once[:8]) == 8, "four lines for each agent"
+    paid = bridge.facts("attempt_ended", outcome="abandoned")[0]["at"]
+    later = [busy for each, busy in zip(records, at_once, strict=True) if each.invite_at > paid + 3.0]
+    assert all(busy <= 4 for busy in later), "one line for each agent, beside those who talk"
+    assert (status["leads_ready"], status["why_not"]) == (0, "no lead may be dialled now")
+    assert status["next_due_at"] - bridge.facts("attempt_ended", outcome="abandoned")[0]["at"] == pytest.approx(
+        72 * 3600.0, abs=30
+    )
+    audit = json.loads(await command(bridge, "audit", "spring", "--json"))
+    (day,) = audit["days"]
+    assert (day["live"], day["abandoned"], audit["outcomes"]) == (count, ends["abandoned"], ends)
+
+
+async def test_a_machine_is_spoken_to_after_its_greeting(house: House, pbx: Pbx, tmp_path: Path) -> None:
+    bridge = await house.open(house_of(tmp_path, ("1001",), dial="PJSIP/{number}@1005", amd=True, leave_message=True))
+    await command(bridge, "load", "spring", leads_file(tmp_path, range(1)))
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=0.02)) as agent, Softphone(pbx, "1005", tone=VOICE) as machine:
+        await command(bridge, "start", "spring")
+        ended = await bridge.until("attempt_ended", limit=20)
+        assert ended["outcome"] == "machine"
+        await asyncio.sleep(2.0)
+        assert not machine.hears(MESSAGE), "it still greets"
+        machine.fall_silent()
+        await machine.until_hears(MESSAGE, limit=10)
+        await machine.until_state("DISCONNECTED", limit=15)
+        await command(bridge, "stop", "spring")
+        assert agent.records() == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 
 FLOOR = floor({"ann": agent("1001", {"support": 1})})
 FOLDERS = (
-    "opt", "etc/systemd/system", "etc/prometheus", "etc/grafana", "var/lib/grafana", "var/lib/redis", "var/backups", "bin",
+    "opt", "etc/systemd/system", "etc/prometheus", "etc/grafana",
+    "var/lib/callbridge", "var/lib/grafana", "var/lib/redis", "var/backups", "bin",
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -75,7 +76,8 @@ def test_what_makes_no_sense_is_refused_before_anything_is_asked(
         run(toy, *words)
     assert ended.value.code == 2
     assert toy.asked == []
-    assert "error:" in capsys.readouterr().err.splitlines()[-1]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"callbridge: .+ \(see callbridge .+ --help\)", line)
 
 
 def test_bypass_alone_shows_how_it_stands(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:

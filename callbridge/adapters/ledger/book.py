@@ -166,13 +166,14 @@ class Book:
                     _put_off(link, alike, said, wall)
                 if not put_off or len(found) >= count:
                     break
-            ready = self._ready(link, campaign, and_(due, for_them), wall)
+            ready = self._ready(link, campaign, and_(due, for_them), wall, few=len(found) < count)
         return tuple(found.values()), ready
 
-    def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float) -> int:
-        """How many leads are ready: counted anew every while only, for counting takes its time with hundreds of thousands."""
+    def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float, *, few: bool) -> int:
+        """How many leads are ready: unless they are few, counted anew every while only, for with hundreds of thousands of them
+        that takes its time."""
         at, count = self._counted.get(campaign, (float("-inf"), 0))
-        if not 0 <= wall - at < COUNT_AGAIN or not count:
+        if few or not 0 <= wall - at < COUNT_AGAIN or not count:
             count = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
             self._counted[campaign] = wall, count
         return count
