@@ -42,7 +42,7 @@ def book_of(settings: Settings) -> Book:
     url = settings.ledger.database.get_secret_value()
     if owner := not_roots(url):
         raise Trouble(
-            f"the ledger is {owner}'s, and files of root's in it would stop callbridge: say it with runuser -u {owner} --"
+            f"there is no ledger yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
         )
     try:
         book = Book(url)

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from callbridge.adapters.dialer_metrics import CampaignFigures
 from callbridge.core.attempt import Campaign, Running, Stage
 from callbridge.core.floor import Floor
-from callbridge.core.plan import CampaignPlan
+from callbridge.core.plan import CampaignPlan, Mode
 from callbridge.core.world import World
+
+ANSWERED_WITHIN = 5.0
+"""Seconds after which leads that were asked for are missed."""
 
 
 def campaigns(world: World) -> list[dict[str, object]]:
@@ -41,7 +44,7 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     decision = floor.decision if floor is not None else None
     yield "decided", decision.dials if decision is not None else 0
     yield "why", decision.why if decision is not None else ""
-    yield "why_not", _why_not(plan, row, floor, stages[Stage.RESERVING] + stages[Stage.DIALLING])
+    yield "why_not", "" if stages[Stage.RESERVING] + stages[Stage.DIALLING] else _why_not(world, plan, row, floor)
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
@@ -53,24 +56,34 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "window_seconds", plan.rules.window
 
 
-def _why_not(plan: CampaignPlan, row: Campaign | None, floor: Floor | None, out: int) -> str:
-    """Why nobody is dialled now, for people; empty when somebody is, or is about to be."""
+def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: Floor | None) -> str:
+    """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
-        return "it is paused" if row is not None and row.state is Running.PAUSED else "it was not started"
-    if floor is None or out:
+        return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
+    if floor is None:
         return ""
     if floor.held_back:
         return floor.held_back
-    if floor.decision.why == "nobody":
-        return f"nobody who serves {plan.queue} is at work"
+    if not floor.agents:
+        return f"no agent who serves {plan.queue} is ready for it"
     if floor.decision.dials <= 0:
-        return "no agent is free, nor will be in time"
+        return _nobody_free(plan, floor)
     match floor.short_of:
-        case "leads" if floor.dry:
-            return "no lead may be dialled now"
+        case "leads" if floor.asked_at is not None and world.now - floor.asked_at > ANSWERED_WITHIN:
+            return "the ledger does not answer"
+        case "leads":
+            return "no lead may be dialled now" if floor.dry else "leads are being fetched"
         case "lines":
             return f"every line is taken (lines: {plan.lines})"
     return ""
+
+
+def _nobody_free(plan: CampaignPlan, floor: Floor) -> str:
+    if floor.agents > floor.busy:
+        return "whoever is free is kept for callers, or has a lead already"
+    if plan.rules.hard and plan.mode is Mode.PREDICTIVE and not floor.pacer.budget.bears_one_more():
+        return "no agent is free, and the abandon rate allows no dialling ahead"
+    return "no agent is free"
 
 
 DAY = 86400.0

@@ -46,7 +46,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``dials`` numbers now; ``why``: ``nobody`` (no agent is logged in), ``progressive`` (one for each free agent, no more), or
+    """``dials`` numbers now; ``why``: ``nobody`` (no agent is there), ``progressive`` (one for each free agent, no more), or
     ``predicted``. ``risk``: the chance that the last one placed finds nobody; ``theta``: what it may be."""
 
     dials: int

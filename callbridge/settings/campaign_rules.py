@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.ledger import BadDatabase, Book, is_region, no_folder
+from callbridge.adapters.ledger import BadDatabase, Book, file_of, is_region, no_folder
 from callbridge.core.plan import Connect, First, Mode
 from callbridge.core.skills import profile
 from callbridge.settings import models
@@ -95,7 +95,7 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(at, "has no calendar: people are called at night, too")
         elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
             yield document.at((*at, "calendar"), f"{campaign.calendar} is never open, so nobody is called")
-        if campaign.attempts.after_abandoned < ABANDONED_REST:
+        if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is First.CUSTOMER:
             problem = "whoever was left without an agent is called again within 72 h: the British rule allows that only when"
             yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is there for certain")
         if campaign.number is None:
@@ -110,8 +110,13 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, of every hundred machines")
         if campaign.cap > 0.03:
             yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
-    if settings.ledger is not None and (folder := no_folder(settings.ledger.database.get_secret_value())):
-        yield document.at(("ledger", "database"), f"no such folder here: {folder}", "make it, and give it to callbridge's user")
+    url = settings.ledger.database.get_secret_value() if settings.ledger is not None else ""
+    if url and (folder := no_folder(url)):
+        hint = "the service's unit makes /var/lib/callbridge; any other must be there, and callbridge's to write"
+        yield document.at(("ledger", "database"), f"no such folder here: {folder}", hint)
+    if url and (file := file_of(url)) is not None and not file.is_absolute():
+        problem = "is another file wherever callbridge is started from"
+        yield document.at(("ledger", "database"), problem, "four slashes: sqlite:////var/lib/callbridge/campaigns.db")
     numbers = settings.callbacks.do_not_call
     if numbers and not settings.campaigns and settings.ledger is not None:
         yield document.at(("ledger",), "nothing needs it: there are no campaigns")

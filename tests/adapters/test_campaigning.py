@@ -144,6 +144,8 @@ def test_root_does_not_write_into_somebody_elses_ledger(run: Run, tmp_path: Path
     assert (code, out) == (1, "")
     assert f"say it with runuser -u {tmp_path.owner()} --" in err
     assert not (tmp_path / "campaigns.db").exists()
+    attempted(tmp_path)
+    assert run("block", "+442079460000")[0] == 0, "the files of one that is there stay its owner's"
 
 
 def test_machines_that_agents_had_are_no_live_answers(run: Run, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from callbridge.adapters.campaigns import campaign
 from callbridge.adapters.ledger import Book
 from callbridge.core.attempt import Running
+from callbridge.core.budget import Rules
 from callbridge.core.events import AgentAsked, Ask, CampaignAsked, StoreChanged
-from callbridge.core.plan import Connect
+from callbridge.core.plan import Connect, Mode
 from callbridge.tables import campaign_text
 from tests.core.story import START
 from tests.core.test_campaigns import begin, house, number, spring
@@ -30,13 +31,13 @@ def test_while_somebody_is_dialled_there_is_nothing_to_explain() -> None:
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        ("not started", "it was not started"),
+        ("not started", "it is stopped"),
         ("paused", "it is paused"),
-        ("stopped", "it was not started"),
-        ("away", "nobody who serves support is at work"),
+        ("stopped", "it is stopped"),
+        ("away", "no agent who serves support is ready for it"),
         ("store", "the store is behind"),
         ("no leads", "no lead may be dialled now"),
-        ("talking", "no agent is free, nor will be in time"),
+        ("talking", "no agent is free"),
     ],
 )
 def test_it_is_said_why_nobody_is_dialled(state: str, why: str) -> None:
@@ -51,6 +52,35 @@ def test_it_is_said_why_nobody_is_dialled(state: str, why: str) -> None:
         toy.tell(CampaignAsked(at=START, campaign="spring", to=Running(state)))
     toy.run(START + 4.0)
     assert why_not(toy) == why
+
+
+def test_agents_in_reserve_are_there_but_not_for_it() -> None:
+    toy = begin(house(spring(reserve=1)), leads=3)
+    toy.run(START + 4.0)
+    assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
+    toy = begin(house(spring(reserve=1, mode=Mode.PREDICTIVE)), leads=3)
+    toy.run(START + 4.0)
+    assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
+
+
+def test_a_window_that_bears_no_more_is_the_reason() -> None:
+    toy = begin(house(spring(mode=Mode.PREDICTIVE, rules=Rules(hard=True))), leads=3, people={0: 1.0}, start=False)
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    floor = toy.story.world.floors["spring"]
+    for index in range(100):
+        floor.pacer.budget.answered(START, abandoned=index < 4, risk=0.0)
+    toy.run(START + 4.0)
+    assert why_not(toy) == "no agent is free, and the abandon rate allows no dialling ahead"
+
+
+def test_a_ledger_that_says_nothing_is_told_of() -> None:
+    toy = begin(house(), leads=3, start=False)
+    toy.ledger.obey = lambda order, soon: None  # type: ignore[method-assign]
+    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.run(START + 2.0)
+    assert why_not(toy) == "leads are being fetched"
+    toy.run(START + 8.0)
+    assert why_not(toy) == "the ledger does not answer"
 
 
 def test_all_lines_may_be_taken_by_people_who_talk() -> None:
@@ -71,8 +101,10 @@ def test_the_screen_says_why_and_from_when_on() -> None:
 def test_the_next_lead_is_the_first_that_is_due() -> None:
     book = Book("sqlite://")
     book.open()
-    assert book.next_due("spring") is None
+    assert book.next_due("spring", START) is None
     book.load("spring", [{"number": number(0), "due_at": START + 60.0}, {"number": number(1), "due_at": START + 30.0}], START)
-    assert book.next_due("spring") == START + 30.0
-    assert book.next_due("summer") is None
+    book.load("spring", [{"number": number(2)}], START)
+    assert book.next_due("spring", START) == START + 30.0
+    assert book.next_due("spring", START + 40.0) == START + 60.0
+    assert book.next_due("summer", START) is None
     book.close()

@@ -10,6 +10,7 @@ NOT_HERE = {
     "adduser": "changes this machine's users",
     "chown": "needs the users of an installation",
     "runuser": "likewise",
+    "install": "likewise",
     "systemctl": "needs systemd as process 1",
     "journalctl": "likewise",
     "/opt/callbridge/bin/pip": "fetches packages; `make setup` installs in the same way",

@@ -40,7 +40,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 
 
 def test_every_file_of_ours_that_is_linked_or_copied_exists() -> None:
-    linked = [DEPLOY / target for target in re.findall(r"\]\(([^)#:]+)\)", TEXT)]
+    linked = [DEPLOY / target for target in re.findall(r"\]\(([^)#:+]+)\)", TEXT)]
     copied = [ROOT / word for line in commands() for word in line.split() if re.match(r"(config|dialplan|deploy)/", word)]
     assert linked
     assert copied

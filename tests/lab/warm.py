@@ -32,8 +32,15 @@ class Warm:
     @classmethod
     async def start(cls, words: Sequence[str], log: Path, env: Mapping[str, str]) -> Warm:
         """Start ``callbridge WORDS``; what it prints is appended to the log."""
+        log.touch()
         child = _FORKS.Process(target=_run, args=(list(words), str(log), dict(env)), daemon=True)
-        await asyncio.to_thread(child.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(child.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await starting
+            child.kill()
+            raise
         return cls(child)
 
     @property

@@ -263,6 +263,7 @@ async def setting(
     redis: RedisServer | None,
     *,
     config: Mapping[str, Any] = CONFIG,
+    warm: bool = True,
     via: Callable[[Pbx], Awaitable[dict[str, Any]]] | None = None,
 ) -> AsyncIterator[Scene]:
     """A PBX with the scene's phones, and a callbridge that is ready for calls."""
@@ -274,7 +275,7 @@ async def setting(
             "1004": await stack.enter_async_context(Phone(pbx, "1004", PhoneScript.answers(0.05, talk=0.4))),
         }
         links = {"pbx": await via(pbx)} if via is not None else {}
-        bridge = await stack.enter_async_context(Callbridge(pbx, {**config, **links}, redis=redis, warm=True))
+        bridge = await stack.enter_async_context(Callbridge(pbx, {**config, **links}, redis=redis, warm=warm))
         scene = Scene(pbx, bridge, phones)
         try:
             yield scene

@@ -39,7 +39,8 @@ async def _away(scene: Scene, how: str) -> None:
 
 @pytest.mark.parametrize(("version", "how", "gap"), CASES)
 async def test_a_restart_under_calls_loses_nobody(version: int, how: str, gap: float) -> None:
-    async with RedisServer() as redis, setting(version, redis) as scene, foreign(scene.pbx) as other:
+    warm = gap == 0.0  # else as a shell starts it, with other hashes, imports and an end of its own
+    async with RedisServer() as redis, setting(version, redis, warm=warm) as scene, foreign(scene.pbx) as other:
         bridge = scene.bridge
         await scene.begin()
         await _away(scene, how)
@@ -100,7 +101,7 @@ async def test_without_a_saved_world_callers_are_queued_by_the_age_of_their_chan
         arrived = {row["number"]: row["arrived_at"] for row in await bridge.calls()}
         waiting = (PLAIN, GOLD, THIRD, IMPATIENT)
         for number in waiting:
-            assert abs(arrived[number] - scene.arrived[number]) < 0.5
+            assert abs(arrived[number] - scene.arrived[number]) < 0.2 + crowded()
         await bridge.until_state("nailed", "talking")
         for number in (TALKING, NAILED, RINGING):
             assert scene.record(number).ended_at is None

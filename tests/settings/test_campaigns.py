@@ -183,6 +183,7 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         (("window: 24h", "amd: yes"), "false_positives is missing"),
         (('{mon-fri: "09:00-20:00"}', "{}"), "campaigns.spring.calendar: day is never open, so nobody is called"),
         (("retry: {busy", "after_abandoned: 2h, retry: {busy"), "campaigns.spring.attempts.after_abandoned: whoever was left"),
+        (("sqlite:////tmp/x.db", "sqlite:///x.db"), "ledger.database: is another file wherever callbridge is started from"),
         (("/tmp/x.db", "/nonexistent/x.db"), "ledger.database: no such folder here: /nonexistent"),
     ],
 )

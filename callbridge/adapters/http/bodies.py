@@ -361,8 +361,8 @@ class Campaign(Answer):
 
 
 class CampaignDetails(Campaign):
-    """With the ledger's figures: leads by state, attempts and dispositions of today; ``next_due_at``: when the next lead may be
-    dialled, or could have been, if there is one."""
+    """With the ledger's figures: leads by state, attempts and dispositions of today; ``next_due_at``: when the next of those
+    leads may be dialled that may not be now, if there is one."""
 
     leads: dict[str, Count]
     next_due_at: float | None

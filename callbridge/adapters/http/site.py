@@ -259,14 +259,12 @@ class _Site:
 
     async def reload(self, request: web.Request) -> web.Response:
         await body_of(request, Body)
-        at_work = self._campaigns_at_work()
+        at_work = {row["name"] for row in self._desk.ledger().campaigns() if row["state"] != Running.STOPPED}
         faults = await self._desk.reload()
         if faults:
             raise Problem(409, "the configuration was refused; the old one stays in force", faults=faults)
-        return web.json_response({"reloaded": True, "campaigns_stopped": sorted(at_work - self._campaigns_at_work())})
-
-    def _campaigns_at_work(self) -> set[str]:
-        return {str(row["name"]) for row in self._desk.ledger().campaigns() if row["state"] != Running.STOPPED}
+        gone = at_work - {row["name"] for row in self._desk.ledger().campaigns()}
+        return web.json_response({"reloaded": True, "campaigns_stopped": sorted(map(str, gone))})
 
     async def callbacks(self, _request: web.Request) -> web.Response:
         return web.json_response(self._desk.callbacks())

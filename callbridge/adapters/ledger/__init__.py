@@ -1,6 +1,6 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
-from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms, no_folder, not_roots
+from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms, file_of, no_folder, not_roots
 from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.keeper import Keeper
 from callbridge.adapters.ledger.leads import canonical, is_region, region_of
@@ -15,6 +15,7 @@ __all__ = [
     "Terms",
     "canonical",
     "day_began",
+    "file_of",
     "is_region",
     "no_folder",
     "not_roots",

@@ -382,9 +382,10 @@ class Book:
             counts[name] = counts.get(name, 0) + number
         return counts
 
-    def next_due(self, campaign: str) -> float | None:
-        """From when on the first of its leads may be dialled, as far as is known; None when there is none."""
-        due = select(func.min(leads.c.due_at)).where(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at < FAR)
+    def next_due(self, campaign: str, wall: float) -> float | None:
+        """From when on the first of those leads may be dialled that may not be now, as far as is known; None: there is none."""
+        later = and_(leads.c.state == "ready", leads.c.due_at > wall, leads.c.due_at < FAR)
+        due = select(func.min(leads.c.due_at)).where(leads.c.campaign == campaign, later)
         with self._engine.begin() as link:
             first: float | None = link.scalar(due)
         return first
@@ -415,27 +416,34 @@ class Book:
         return dict(row._mapping) if row is not None else None
 
 
+def file_of(url: str) -> Path | None:
+    """The file of such a database, if it has one."""
+    path = make_url(url).database
+    return Path(path) if url.startswith("sqlite") and path and not path.startswith((":", "file:")) else None
+
+
 def no_folder(url: str) -> str:
-    """The folder that such a database's file needs and that is not there; empty when all is well."""
-    folder = _folder(url)
-    return str(folder) if folder is not None and not folder.is_dir() else ""
+    """The folder that such a database's file needs and that is not there, or cannot be looked at; empty when all is well."""
+    file = file_of(url)
+    if file is None:
+        return ""
+    try:
+        return "" if file.absolute().parent.is_dir() else str(file.absolute().parent)
+    except OSError:
+        return str(file.absolute().parent)
 
 
 def not_roots(url: str) -> str:
-    """Whose folder it is, when we are root and it is not root's: SQLite's files beside the database would be ours, and nobody
-    else could write them any more. Empty when all is well."""
-    folder = _folder(url)
-    if os.geteuid() != 0 or folder is None or not folder.is_dir() or (owner := folder.stat().st_uid) == 0:
+    """Who is to make the database, when we are root, it is not there, and its folder is not root's: nobody else could write what
+    root makes. Empty when all is well; in a database that is there SQLite gives new files to its owner."""
+    file = file_of(url)
+    if os.geteuid() != 0 or file is None or file.exists() or no_folder(url):
         return ""
+    owner = file.absolute().parent.stat().st_uid
     try:
-        return pwd.getpwuid(owner).pw_name
+        return pwd.getpwuid(owner).pw_name if owner else ""
     except KeyError:
         return f"#{owner}"
-
-
-def _folder(url: str) -> Path | None:
-    path = make_url(url).database
-    return Path(path).absolute().parent if url.startswith("sqlite") and path else None
 
 
 def _engine(url: str) -> Engine:
@@ -451,8 +459,9 @@ def _engine(url: str) -> Engine:
 
 
 def _sqlite(link: Any, _: object) -> None:
-    """Readers beside one writer, others waited for, and safe on the disk when a transaction ends."""
-    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL"):
+    """Readers beside one writer, others waited for, safe on the disk when a transaction ends, and no files elsewhere: a service's
+    /tmp may be read-only."""
+    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "temp_store=MEMORY"):
         link.execute(f"PRAGMA {pragma}")
 
 

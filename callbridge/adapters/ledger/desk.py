@@ -54,12 +54,12 @@ class LedgerDesk:
         found = campaign(self.world, name)
         if found is None:
             return None
-        book, since = self._open(), self.day_began()
+        book, since, wall = self._open(), self.day_began(), self.wall()
 
         def figures() -> dict[str, object]:
             return {
                 "leads": book.count(name),
-                "next_due_at": book.next_due(name),
+                "next_due_at": book.next_due(name, wall),
                 "outcomes_today": book.outcomes(name, since),
                 "dispositions_today": book.dispositions(name, since),
             }
