@@ -37,7 +37,7 @@ check: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n 2 -m "not live and not slow"
 
 test: setup check
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 1 -rR
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 2 -rR
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done

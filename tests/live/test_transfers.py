@@ -26,7 +26,7 @@ def two_desks(first: str, second: str) -> dict[str, Any]:
     )
 
 
-def hands_over(to: str, talk: float = 0.4, linger: float = 0.5) -> PhoneScript:
+def hands_over(to: str, talk: float = 0.8, linger: float = 0.5) -> PhoneScript:
     return PhoneScript(steps=[Talk(talk), Transfer(to, linger)], hangs_up=True)
 
 
@@ -80,7 +80,7 @@ async def test_a_blind_transfer_to_a_colleague_ends_the_segment_and_not_the_call
     assert (far.outcome, far.ended_by, near.outcome) == ("answered", "phone", "answered")
     assert near.answered_at
     assert far.ended_at
-    assert talk["talked"] == pytest.approx(0.4, abs=0.25 + house.slack)
+    assert talk["talked"] == pytest.approx(0.8, abs=0.25 + house.slack)
     assert made.ended_at
     assert (made.ended_by, ended["segments"], ended["outcome"]) == ("pbx", 1, "answered")
     assert made.ended_at == pytest.approx(far.ended_at, abs=0.3 + house.slack)
@@ -91,7 +91,7 @@ async def test_a_blind_transfer_to_a_colleague_ends_the_segment_and_not_the_call
 async def test_the_caller_may_hang_up_after_a_blind_transfer(house: House, pbx: Pbx) -> None:
     bridge = await house.open(two_desks("1001", "1002"))
     async with Phone(pbx, "1001", hands_over("1005")), Phone(pbx, "1005") as second:
-        made = await call(pbx, Call(dialled="support", hang_up_after=2.0))
+        made = await call(pbx, Call(dialled="support", hang_up_after=3.0))
         far = await second.until(lambda record: record.ended_at)
         ended = await bridge.until("call_ended")
     assert far.ended_at
@@ -182,7 +182,7 @@ async def test_a_blind_transfer_to_our_own_entry_is_one_call_with_two_segments(h
     assert visits[0]["rank"] == visits[1]["rank"]  # the arrival is kept
     talks = bridge.facts("talk_ended")
     assert [(talk["agent"], talk["ended_by"]) for talk in talks] == [("ann", "transfer"), ("bob", "agent")]
-    assert talks[0]["talked"] == pytest.approx(0.4, abs=0.25 + house.slack)
+    assert talks[0]["talked"] == pytest.approx(0.8, abs=0.25 + house.slack)
     assert talks[1]["talked"] == pytest.approx(0.6, abs=0.25 + house.slack)
     assert (ended["segments"], ended["outcome"]) == (2, "answered")
     assert (await figures(bridge, "support"), await figures(bridge, "sales")) == (ONE_ANSWERED, ONE_ANSWERED)
@@ -257,7 +257,7 @@ async def test_an_attended_transfer_to_a_colleague_ends_the_segment_and_not_the_
         Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
     ):
         await caller.call("support")
-        await desk.until("media")
+        await bridge.until("talk_began")  # nobody hands on sooner
         consult = await desk.call("1009")
         await desk.until_state("CONFIRMED", consult)
         desk.transfer_to(consult)
@@ -281,7 +281,7 @@ async def test_an_attended_transfer_to_an_entry_is_the_same_calls_next_visit(hou
         Phone(pbx, "1002", PhoneScript.answers(ring=0.1, talk=1.0)) as second,
     ):
         await caller.call("support")
-        await desk.until("media")
+        await bridge.until("talk_began")  # nobody hands on sooner
         consult = await desk.call("sales")
         await desk.until_state("CONFIRMED", consult)
         # A consult is no customer: nobody is called for it.
@@ -311,7 +311,7 @@ async def test_an_agent_who_only_asks_an_entry_and_comes_back_leaves_nothing_beh
         Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
     ):
         await caller.call("support")
-        await desk.until("media")
+        await bridge.until("talk_began")  # nobody hands on sooner
         consult = await desk.call("sales")
         await desk.until_state("CONFIRMED", consult)
         desk.hang_up(consult)
