@@ -34,7 +34,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m "not live and not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not live and not slow" --reruns 1 -rR
 
 test: setup check
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 2 -rR

@@ -37,9 +37,9 @@ def live(client: Client, *, every: float, console: Console | None = None, until:
     """Show the board until Ctrl-C (or ``until``)."""
     console = console or Console(highlight=False)
     watch = Watch(client, every)
-    watch.start()
     done = until or threading.Event()
     try:
+        watch.start()
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as shown:
             while not done.wait(TICK):
                 shown.update(frame(watch.known, time.time(), console.width, console.height), refresh=True)
