@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from callbridge.adapters import log as logs
+from callbridge.adapters.codec import FutureSchema
 from callbridge.adapters.http import Probes, listening, make_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.tasks import end
@@ -79,7 +80,7 @@ async def _serve(app: App) -> int:
     await asyncio.wait((running,), timeout=CLOSING)
     await end((running,))  # it may be waiting for a store that does not come
     if not running.cancelled() and (trouble := running.exception()) is not None:
-        if not isinstance(trouble, OSError | BadDatabase):
+        if not isinstance(trouble, OSError | BadDatabase | FutureSchema):
             raise trouble
         http = app.settings.http
         log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")

@@ -17,7 +17,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rewrite-traces",
         action="store_true",
-        help="write tests/traces/*.txt and tests/sim/conformance.txt anew; read the diff before you commit it",
+        help="rewrite tests/{traces,adapters/schemas}/*.txt and tests/sim/conformance.txt; read the diff before you commit it",
     )
 
 

@@ -26,13 +26,20 @@ from callbridge.core.promise import Place, Promise
 from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 
-SCHEMA = 1
+SCHEMA = 2
+"""Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
 
 Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
-MIGRATIONS: dict[int, Migration] = {}
+
+def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """New fields have defaults, new values are in no old row: nothing is to be changed."""
+    return row
+
+
+MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
 """By the version that it starts from."""
 
 TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks")
