@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from callbridge import audit
 from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical, not_roots
 from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
+from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
 from callbridge.tables import moment
@@ -147,7 +148,7 @@ def _tell(result: Loaded, options: argparse.Namespace) -> None:
     else:
         print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
         for line, number, why in result.refused[:SHOWN]:
-            print(printable(f"  line {line}: {number}: {why}"))
+            print(printable(f"  line {line}: {number}: {why}" if number else f"  line {line}: {why}"))
         if options.rejects is None and len(refused) > SHOWN:
             print(f"  and {len(refused) - SHOWN} more: --rejects FILE writes all of them")
     if options.rejects is not None:
@@ -271,6 +272,8 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
 
 def _number(settings: Settings, text: str) -> str:
     number = canonical(text, region_of(settings.tiers.country_code or ""))
+    if is_of_spreadsheet(text):
+        raise Trouble(f"{text:.40}: {SPREADSHEET}")
     if not number:
         raise Trouble(f"not a phone number, such as +442079460000: {text!r:.40}")
     return number

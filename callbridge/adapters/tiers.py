@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 import pathlib
+import re
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from callbridge.core.numbers import normalise
+from callbridge.core.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
 
 MAX_BYTES = 100_000_000
 MAX_ROWS = 5_000_000
 _MAX_LINE = 400
-_NAMED_ROWS = 5
+_BETWEEN = "\x1f"
+_QUOTED = re.compile(r'"[^"]*"')
 _PAUSE_EVERY = 250
 _PAUSE = 0.0002
 
@@ -67,19 +70,15 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One reading of the CSV file. ``bad`` counts the rows left out; ``named`` says why for the first few."""
+    """One reading of the CSV file, and the rows that are not used."""
 
     numbers: Numbers
-    bad: int = 0
-    named: tuple[str, ...] = ()
+    left_out: LeftOut
 
-    def complaint(self) -> str:
-        """One line about the rows left out; "" when there are none. Phone numbers are not quoted."""
-        if not self.bad:
-            return ""
-        rows = "1 row" if self.bad == 1 else f"{self.bad} rows"
-        why = "; ".join(self.named) + ("; ..." if self.bad > len(self.named) else "")
-        return f"{rows} left out ({why}), {len(self.numbers)} used"
+    def report(self) -> Iterator[str]:
+        """What is to be said of the rows left out, a line each. Phone numbers are not quoted."""
+        for line, why in self.left_out.report(len(self.numbers)):
+            yield f"line {line}: {why}" if line else why
 
 
 def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") -> Book:
@@ -93,50 +92,65 @@ def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") 
                 raise BadBook("is empty")
             if size > MAX_BYTES:
                 raise BadBook(f"is larger than {MAX_BYTES // 1_000_000} MB")
-            rows = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
-            if rows > MAX_ROWS:
+            lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
+            if lines > MAX_ROWS:
                 raise BadBook(f"has more than {MAX_ROWS:,} rows")
             file.seek(0)
-            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), rows + 1, tiers, country_code)
+            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, country_code)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadBook(f"cannot be read: {(reason or 'unknown error').lower()}") from None
-    if book.bad and not len(book.numbers):
-        raise BadBook(f"has no usable row: {book.complaint()}")
+    if book.left_out.count and not len(book.numbers):
+        line, why = book.left_out.named[0]
+        raise BadBook(f"has no usable row: {book.left_out.count} left out, the first in line {line}: {why}")
     return book
 
 
-def _fill(pieces: Iterable[bytes], rows: int, tiers: Sequence[str], country_code: str) -> Book:
-    numbers, bad = Numbers(rows), 0
-    named: list[str] = []
+def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code: str) -> Book:
+    numbers, left_out = Numbers(most), LeftOut()
     indexes = {tier: index for index, tier in enumerate(tiers)}
-    for row, (line, text) in enumerate(_lines(pieces)):
-        if row % _PAUSE_EVERY == 0:
+    for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
+        if count % _PAUSE_EVERY == 0:
             time.sleep(_PAUSE)
-        number, comma, tier = text.replace(";", ",").replace("\t", ",").partition(",")
-        key, index = normalise(number, country_code), indexes.get(tier.strip(' "'))
-        if key and index is not None and numbers.count < rows:
+        written, tier = (*row.cells, "", "")[:2]
+        key, index = normalise(written, country_code), indexes.get(tier.strip(' "'))
+        if key and index is not None and len(row.cells) == 2 and numbers.count < most:
             numbers.put(_key(key), index)
-        elif row or not comma or any(char.isdigit() for char in number):
-            bad += 1
-            if len(named) < _NAMED_ROWS:
-                named.append(f"line {line}: {_blame(tier.strip(), bool(key))}")
-    return Book(numbers, bad, tuple(named))
+        elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
+            left_out.add(row.line, row.fault or _blame(row.cells, bool(key)))
+    return Book(numbers, left_out)
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers and texts of the lines that are not blank; of an overlong line every piece, under one number."""
-    line = 1
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines, with one mark between their cells; of an overlong line its beginning."""
+    encoding, whole, quotes = "utf-8-sig", True, Quotes()
     for piece in pieces:
-        text = piece.decode("utf-8-sig" if line == 1 else "utf-8", "replace").strip()
-        if text:
-            yield line, text
-        line += piece.endswith(b"\n")
+        if whole:
+            text = piece.decode(encoding, "replace").strip()
+            yield text.replace(_separator(text), _BETWEEN) if '"' not in text else _marked(text, quotes) + "\n"
+        encoding, whole = "utf-8", piece.endswith(b"\n")
 
 
-def _blame(tier: str, number_is_good: bool) -> str:
+def _marked(text: str, quotes: Quotes) -> str:
+    """A line with quotes: what is in them is no separator, and blanks around one are of no meaning."""
+    begin = text.index('"') + 1 if quotes.inside and text.count('"') % 2 else 0
+    quotes.take(text)
+    separator = _separator(_QUOTED.sub("", text[begin:]))
+    marked = re.sub(rf"({_QUOTED.pattern})|[ \t]*{separator}[ \t]*", lambda found: found[1] or _BETWEEN, text[begin:])
+    return text[:begin] + marked
+
+
+def _separator(text: str) -> str:
+    """What parts the cells of this line: ``;`` or a tab before a comma, which may be that of a decimal."""
+    return ";" if ";" in text else "\t" if "\t" in text else ","
+
+
+def _blame(cells: Sequence[str], number_is_good: bool) -> str:
+    tier = cells[-1].strip() if len(cells) > 1 else ""
+    if parted(cells, surplus=True):
+        return SPREADSHEET
     if not number_is_good:
-        return "no phone number"
+        return fault_of(cells[0])
     if not tier or any(char.isdigit() for char in tier):
         return "no tier"
     return f"unknown tier {tier[:20]!r}"
@@ -154,14 +168,14 @@ class TierBook:
         country_code: str = "",
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """``report`` gets one line for every reading of the file that was not clean. At most 256 tiers."""
+        """``report`` gets a line for each row that is not used, as far as they are named. At most 256 tiers."""
         self._tiers = tuple(tiers)
         self._default = default
         self._country_code = country_code
         self._own = {normalise(number, country_code): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
-        self._book = Book(Numbers(0))
+        self._book = Book(Numbers(0), LeftOut())
         self._read: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
@@ -204,8 +218,8 @@ class TierBook:
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False
         self._book = book
-        if book.bad:
-            self._report(f"{path}: {book.complaint()}")
+        for line in book.report():
+            self._report(f"{path}: {line}")
         return True
 
 

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+
+NO_NUMBER = "no phone number"
+SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): format the column as text"
 
 _PLAIN = re.compile(r"\+?[0-9]{1,15}")
 _NOISE = str.maketrans("", "", " \t\u00a0\u2009\u202f-\u2010\u2011\u2012\u2013.()/'\"")
+_QUOTES = " \t\r\n'\"="
+_SPREADSHEET = tuple(
+    re.compile("[+-]?" + pattern)
+    for pattern in (
+        r"[0-9]+(?:[.,][0-9]+)? ?[eE][+-]?[0-9]+",  # 4.93012E+11
+        r"[0-9]+[.,]0{1,2}",  # 030123456.0
+        r"[0-9]{7,}(?:[.,]0+|\.[0-9]{1,2})",  # 030123456.000, 493012345.5; but 030.123456 has an area code
+        r"[0-9]{1,3}(?:,[0-9]{2,3}){2,}",  # 49,301,234,567
+        r"[0-9]{1,3}(?:([ ,.'’])[0-9]{3})(?:\1[0-9]{3})*(?!\1)[.,](?:0+|[0-9]{1,2})",  # 49.301.234.567,0
+    )
+)
+"""A person's separators are not among these: 01.23.45.67.00 and 030.1234567 have one dot too many, or too early."""
+
+
+def is_of_spreadsheet(number: str) -> bool:
+    """Was this a phone number in a column of numbers? What it is now has digits that nobody typed, or too few."""
+    if _PLAIN.fullmatch(number):
+        return False
+    number = unicodedata.normalize("NFKC", number)
+    number = "".join(char for char in number if unicodedata.category(char) != "Cf").strip(_QUOTES).removeprefix("tel:")
+    return any(pattern.fullmatch(number) for pattern in _SPREADSHEET)
+
+
+def fault_of(number: str) -> str:
+    """Why this is no number that could be used, where ``plain`` gives none: the one wording for all who read numbers."""
+    return SPREADSHEET if is_of_spreadsheet(number) else NO_NUMBER
 
 
 def plain(number: str) -> str:
     """The digits as they were written, separators gone, perhaps a ``+`` before them: what can be dialled. "" for no number."""
     if not _PLAIN.fullmatch(number):
+        if is_of_spreadsheet(number):
+            return ""
         number = number.strip().removeprefix("tel:")
         if number.startswith(("+", "00")):
             number = number.replace("(0)", "")

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from callbridge.core.attempt import OUTCOMES
 from callbridge.core.plan import First, Mode
 from callbridge.settings.section import Section
-from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, Text
+from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, OwnNumber, Text
 
 DAY = 86400.0
 RETRIES: dict[str, float] = {
@@ -84,7 +84,7 @@ class Campaign(Section):
     mode: Mode = Mode.PROGRESSIVE
     first: First = First.CUSTOMER
     factor: Annotated[float, Field(ge=1, le=20)] | None = None
-    number: Annotated[str, Field(pattern=r"^\+?[0-9]{1,15}$")] | None = None
+    number: OwnNumber | None = None
     name: Text | None = None
     dial: DialString | None = None
     ring_for: Lasting = 22.0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import SecretStr
 
-from callbridge.core.numbers import normalise
-from callbridge.settings.document import Document, Path
+from callbridge.core.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.settings.document import Document, Path, where
+from callbridge.settings.faults import Fault
 from callbridge.settings.schema import kind_of, plain
+from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
 
 
 def anchor_files(document: Document) -> None:
@@ -39,7 +42,8 @@ def anchor_files(document: Document) -> None:
 
 
 def _read_numbers(document: Document) -> None:
-    """``do_not_call_file``: a number in each line, ``#`` begins a remark."""
+    """``do_not_call_file``: a number in each row, ``#`` begins a remark. One row that cannot be read is a fault of the whole
+    configuration: the person would be called."""
     section = document.values.get("callbacks")
     if not isinstance(section, dict) or "do_not_call_file" not in section:
         return
@@ -51,15 +55,41 @@ def _read_numbers(document: Document) -> None:
         return
     path = _beside(document, at, name)
     try:
-        with _regular(path).open(encoding="utf-8-sig") as file:
-            numbers = [number for line in file if (number := line.partition("#")[0].split(",")[0].strip())]
+        with _regular(path).open(encoding="utf-8-sig", newline="") as file:
+            numbers, odd = _never(file)
     except (OSError, ValueError) as error:
         document.add(at, f"cannot read {str(path)!r}: {_reason(error)}")
         return
-    odd = [number for number in numbers if not normalise(number)]
-    if odd:
-        document.add(at, f"{len(odd)} of {len(numbers)} lines of {str(path)!r} are no phone numbers, such as {odd[0]!r:.30}")
-    section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *(number for number in numbers if normalise(number))]
+    document.faults += [Fault(str(path), line, 0, where(at), why) for line, why in odd.report(len(numbers)) if line]
+    if odd.count > len(odd.named):
+        document.add(at, f"{odd.count} rows of {str(path)!r} are no phone numbers; the first {len(odd.named)} are named")
+    section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *numbers]
+
+
+def _never(lines: Iterable[str]) -> tuple[list[str], LeftOut]:
+    """The numbers of such a file, as they are written, and the rows that have none."""
+    numbers, odd = list[str](), LeftOut()
+    for row in rows(_without_remarks(lines)):
+        number = row.cells[0].strip() if row.cells else ""
+        if row.fault or parted(row.cells, surplus=True) or not normalise(number):
+            odd.add(row.line, row.fault or (SPREADSHEET if parted(row.cells, surplus=True) else fault_of(number)))
+        else:
+            numbers.append(number)
+    return numbers, odd
+
+
+def _without_remarks(lines: Iterable[str]) -> Iterator[str]:
+    """A ``#`` in quotes begins none."""
+    quotes = Quotes()
+    for line in lines:
+        text = line
+        if not quotes.inside:
+            at = line.find("#")
+            while at >= 0 and line.count('"', 0, at) % 2:
+                at = line.find("#", at + 1)
+            text = line if at < 0 else line[:at]
+        quotes.take(text.rstrip("\r\n"))
+        yield text
 
 
 def _read_secrets(document: Document, at: Path, value: object) -> None:

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from callbridge.core import flow as core
-from callbridge.core.numbers import normalise
+from callbridge.core.numbers import fault_of, normalise
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
@@ -84,7 +84,7 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
                 yield document.at(place, f"queue {wanted!r} calls nobody back", "give it a section 'callback:'")
     for index, number in enumerate(settings.callbacks.do_not_call):
         if not normalise(number, settings.tiers.country_code or ""):
-            yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is no phone number")
+            yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is {fault_of(number)}")
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:

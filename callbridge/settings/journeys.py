@@ -23,6 +23,7 @@ from callbridge.settings.values import (
     Pattern,
     Text,
     ValueName,
+    as_typed,
     filled,
     listed,
 )
@@ -160,7 +161,9 @@ class Node(Section):
     silence: Lasting = 6.0
     call_back: bool = False
     by: ValueName | None = None
-    number: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "{caller}"
+    number: Annotated[
+        str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), AfterValidator(as_typed)
+    ] = "{caller}"
 
     @field_validator("length")
     @classmethod

@@ -7,12 +7,11 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from callbridge.core.numbers import normalise
+from callbridge.core.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, in_one_line, one_line, parted, rows
 
 MOST_ROWS = 1_000_000
 LONGEST_VALUE = 100
-_BROKEN = '"'
-"""What stands for a line that is no CSV."""
 _HEADING = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
@@ -28,45 +27,47 @@ def key_of(number: str, country_code: str = "") -> str:
     return normalise(number, country_code).lstrip("+")
 
 
-def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, str]:
-    """Number -> values by heading, the last row of a number counts; and a complaint about rows that were left out, if any.
-    Raises BadList."""
+def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, LeftOut]:
+    """Number -> values by heading, the last row of a number counts; and the rows that were left out. Raises BadList."""
     try:
         if path.exists() and not path.is_file():
             raise BadList("is not a regular file")
         with path.open(encoding="utf-8-sig", newline="") as file:
-            headings = [cell.strip().lower() for cell in _cells(file.readline())]
+            cells = one_line(file.readline())
+            if cells is None:
+                raise BadList(f"line 1: {UNCLOSED}")
+            headings = [cell.strip().lower() for cell in cells]
             if len(headings) < 2 or not all(_HEADING.fullmatch(heading) for heading in headings[1:]):
                 raise BadList("expected headings such as number,agent in the first line: a-z, 0-9 and _")
-            return _rows(file, headings, country_code)
+            return _read(file, headings, country_code)
     except (OSError, ValueError, csv.Error) as error:
         reason = (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _cells(line: str) -> list[str]:
-    """The cells of one line. A cell that goes on in the next line is none: a stray quote would swallow the lines after it."""
-    try:
-        return next(csv.reader([line.rstrip("\r\n")], strict=True), [])
-    except csv.Error:
-        return [_BROKEN]
-
-
-def _rows(lines: Iterable[str], headings: list[str], country_code: str) -> tuple[Rows, str]:
-    found: Rows = {}
-    bad, first = 0, ""
-    for at, line in enumerate(lines, 2):
-        row = _cells(line)
-        if not any(cell.strip() for cell in row):
-            continue
-        number = key_of(row[0], country_code)
-        values = {heading: cell.strip() for heading, cell in zip(headings[1:], row[1:], strict=False) if cell.strip()}
+def _read(lines: Iterable[str], headings: list[str], country_code: str) -> tuple[Rows, LeftOut]:
+    found, left_out = Rows(), LeftOut()
+    for row in rows(lines, first=2):
         if len(found) >= MOST_ROWS:
             raise BadList(f"has more than {MOST_ROWS:,} rows")
-        if number and all(len(value) <= LONGEST_VALUE for value in values.values()):
+        number = key_of(row.cells[0], country_code) if row.cells else ""
+        values = {name: text for name, cell in zip(headings[1:], row.cells[1:], strict=False) if (text := in_one_line(cell))}
+        if why := _fault(row, number, values, len(headings)):
+            left_out.add(row.line, why)
+        else:
             found[number] = values
-            continue
-        bad += 1
-        why = f"a value of more than {LONGEST_VALUE} characters" if number else "the first column is no phone number"
-        first = first or f"line {at}: {'a quote that is not closed' if row == [_BROKEN] else why}"
-    return found, f"{bad} rows left out, {len(found)} used; {first}" if bad else ""
+    return found, left_out
+
+
+def _fault(row: CsvRow, number: str, values: dict[str, str], headings: int) -> str:
+    """Why a row is not used; empty when it is."""
+    if row.fault:
+        return row.fault
+    surplus = any(cell.strip() for cell in row.cells[headings:])
+    if parted(row.cells, surplus=surplus):
+        return SPREADSHEET
+    if not number:
+        return f"the first column is {fault_of(row.cells[0])}"
+    if any(len(value) > LONGEST_VALUE for value in values.values()):
+        return f"a value of more than {LONGEST_VALUE} characters"
+    return ""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from callbridge.core.numbers import normalise
 from callbridge.settings import rules
 from callbridge.settings.companions import anchor_files
-from callbridge.settings.document import Document
+from callbridge.settings.document import Document, where
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
 from callbridge.settings.lists import BadList, read_list
 from callbridge.settings.models import Settings
@@ -38,13 +38,14 @@ def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = Non
 
 def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     """Reads the CSV files of lookups; gives what is to be said of their rows."""
-    doubts = []
+    doubts: list[Fault] = []
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
             try:
-                settings._lists[name], complaint = read_list(lookup.csv, settings.tiers.country_code or "")
-                if complaint:
-                    doubts.append(document.at(("lookups", name, "csv"), f"{lookup.csv}: {complaint}"))
+                settings._lists[name], left_out = read_list(lookup.csv, settings.tiers.country_code or "")
+                at = where(("lookups", name, "csv"))
+                told = left_out.report(len(settings._lists[name]))
+                doubts += [Fault(str(lookup.csv), line, 0, at, why) for line, why in told]
             except BadList as wrong:
                 document.add(("lookups", name, "csv"), f"{lookup.csv}: {wrong}")
     return doubts

@@ -238,5 +238,5 @@ def _tier_file(settings: Settings) -> Iterator[str]:
         yield f"          warning: {tiers.csv} {bad}"
         return
     yield f"          {len(book.numbers)} numbers in {tiers.csv}"
-    if book.bad:
-        yield f"          warning: {tiers.csv}: {book.complaint()}"
+    for line in book.report():
+        yield f"          warning: {tiers.csv}: {line}"

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from callbridge.adapters.hook_body import placeholders
 from callbridge.core import skills
-from callbridge.core.numbers import normalise
+from callbridge.core.numbers import fault_of, normalise
 from callbridge.core.plan import Plan, ToQueue
 from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
@@ -146,7 +146,7 @@ def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
             at: Path = ("tiers", "numbers", tier, index)
             known = normalise(number, tiers.country_code or "")
             if number and not known:
-                yield document.at(at, f"{number!r:.40} is no phone number")
+                yield document.at(at, f"{number!r:.40} is {fault_of(number)}")
             elif number and seen.setdefault(known, at) != at:
                 yield document.at(at, f"{number!r:.40} is also at {where(seen[known])}")
 

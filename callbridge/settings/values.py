@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
 from callbridge.core import skills
 from callbridge.core.flow import KEYS, is_pattern
+from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean
 
@@ -92,6 +93,19 @@ def _flow_media(value: str) -> str:
 def _key(value: str) -> str:
     if len(value) != 1 or value not in KEYS:
         raise ValueError(f"expected one key: 0 to 9, * or #, not {value!r:.20}")
+    return value
+
+
+def as_typed(value: str) -> str:
+    """A number that no spreadsheet has changed."""
+    if is_of_spreadsheet(value):
+        raise ValueError(f"{value!r:.40} is {SPREADSHEET}")
+    return value
+
+
+def _own_number(value: str) -> str:
+    if not re.fullmatch(r"\+?[0-9]{1,15}", value):
+        raise ValueError(f"expected a phone number such as +442079460000, not {value!r:.40}")
     return value
 
 
@@ -225,6 +239,7 @@ Media = Annotated[str, AfterValidator(_media)]
 FlowMedia = Annotated[str, AfterValidator(_flow_media)]
 Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key)]
 Pattern = Annotated[str, BeforeValidator(_text), AfterValidator(_pattern)]
+OwnNumber = Annotated[str, BeforeValidator(_text), AfterValidator(as_typed), AfterValidator(_own_number)]
 ValueName = Annotated[str, AfterValidator(_value_name)]
 Display = Annotated[str, AfterValidator(_display)]
 Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit)]

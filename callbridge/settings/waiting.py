@@ -11,7 +11,7 @@ from callbridge.core.flow import fields_of
 from callbridge.core.plan import First
 from callbridge.settings.journeys import Names, When
 from callbridge.settings.section import Section
-from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, Pattern, Text
+from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text
 
 
 class Way(Section):
@@ -66,7 +66,7 @@ class Callback(Section):
     retry_after: Lasting = 300.0
     keep_for: Lasting = 86400.0
     calendar: Name | None = None
-    number: Annotated[str, Field(pattern=r"^\+?[0-9]{1,15}$")] | None = None
+    number: OwnNumber | None = None
     name: Text | None = None
     greeting: FlowMedia | None = None
     most: Annotated[int, Field(ge=1, le=100_000)] = 500

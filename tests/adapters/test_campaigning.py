@@ -17,6 +17,7 @@ from callbridge.adapters.ledger import Book, Terms
 from callbridge.cli import main
 from callbridge.core.attempt import Attempt, Lead, Stage
 from callbridge.core.dial_rules import Frequency, Limits
+from callbridge.core.numbers import SPREADSHEET
 from tests.settings.conftest import RIGHT
 
 Run = Callable[..., tuple[int, str, str]]
@@ -112,6 +113,11 @@ def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
     assert run("unblock", "+442079460000")[1] == "+442079460000 may be called again\n"
     assert run("unblock", "+442079460000")[::2] == (1, "callbridge: +442079460000 is not on the list\n")
     assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 entered")
+
+
+def test_a_number_of_a_spreadsheet_is_neither_blocked_nor_let_go(run: Run) -> None:
+    for act in ("block", "unblock"):
+        assert run(act, "030123456.0")[::2] == (1, f"callbridge: 030123456.0: {SPREADSHEET}\n")
 
 
 def test_what_they_say_is_said_in_json_too(run: Run, tmp_path: Path) -> None:

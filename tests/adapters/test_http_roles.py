@@ -13,6 +13,7 @@ from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.routes import AGENT_ACTS, CALL_ACTS, ROUTES, Route
 from callbridge.core.events import AgentAsked, Ask, CallAsk, CallerArrived, SwitchTurned
 from callbridge.core.ids import leg_id
+from callbridge.core.numbers import SPREADSHEET
 from callbridge.core.plan import ToAgent, ToQueue
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.worlds import PBX
@@ -309,6 +310,25 @@ async def test_a_callback_has_the_tier_of_the_number_however_it_is_written(clien
         assert (made.status, (await made.json())["tier"]) == (200, "standard")
     odd = await client.post("/api/callbacks", json={"queue": "q1", "number": "ann"}, headers=bearer(Role.SUPERVISOR))
     assert (await odd.json())["faults"] == [{"field": "number", "problem": "expected a phone number such as +442079460000"}]
+
+
+@pytest.mark.parametrize("number", ["030123456.0", "030123457,0", "4.93012E+11", "49,301,234,567", 49301234567.0])
+async def test_a_number_of_a_spreadsheet_is_refused_by_name(desk: ToyDesk, client: Client, number: str | float) -> None:
+    call = next(iter(desk.made.calls))
+    for path, body in (
+        ("callbacks", {"queue": "q1", "number": number}),
+        ("do-not-call", {"number": number}),
+        ("do-not-call/remove", {"number": number}),
+        (f"calls/{call}/hand-on", {"to": f"number:{number}"}),
+        (f"calls/{call}/consult", {"to": f"number:{number}"}),
+    ):
+        answer = await client.post(f"/api/{path}", json=body, headers=bearer(Role.ADMIN))
+        field = "to" if "to" in body else "number"
+        assert (answer.status, (await answer.json())["faults"]) == (400, [{"field": field, "problem": SPREADSHEET}]), path
+    leads = [{"number": str(number)}]
+    loaded = await client.post("/api/campaigns/spring/leads", json={"leads": leads}, headers=bearer(Role.ADMIN))
+    assert (await loaded.json())["refused"] == [{"number": str(number), "why": SPREADSHEET}]
+    assert desk.asked == []
 
 
 async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,10 +18,13 @@ from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, lo
 from callbridge.core.attempt import Attempt, Lead, Stage
 from callbridge.core.dial_rules import Frequency, Limits
 from callbridge.core.hours import Calendar
+from callbridge.core.numbers import SPREADSHEET
+from callbridge.wire.csv_rows import UNCLOSED
 from tests.adapters.postgres import new_database
 
 BRITISH = Reader(region="GB", zone="Europe/London")
 DAY = 86400.0
+CASES = Path(__file__).parents[1] / "cases" / "leads"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
@@ -143,7 +147,45 @@ def test_a_file_in_another_encoding_is_refused_in_one_line(book: Book, tmp_path:
     assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
 
 
-def test_a_value_with_line_breaks_is_refused_with_all_its_lines(book: Book, tmp_path: Path) -> None:
+def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book: Book) -> None:
+    result = loaded(book, CASES / "01-decimals-of-a-spreadsheet.csv", Reader(region="DE", zone="Europe/Berlin"))
+    assert (result.rows, result.entered) == (6, 1)
+    assert why(result) == [(line, SPREADSHEET) for line in range(2, 7)]
+    assert [number for _, number, _ in result.refused][:2] == ["493012345678.0", "4930123456.0"]
+    assert book.lead("spring", "+4930123459") is not None
+
+
+def test_a_decimal_comma_without_quotes_is_named_for_what_it_is(book: Book, tmp_path: Path) -> None:
+    result = loaded(book, write(tmp_path, "name,number,city\nDora,030123457,0,Berlin\nEmil,4,93E+11\nFritz,+4930123459,Bonn\n"))
+    assert (result.entered, why(result)) == (1, [(2, SPREADSHEET), (3, SPREADSHEET)])
+
+
+def test_an_address_in_three_lines_is_one_row(book: Book) -> None:
+    result = loaded(book, CASES / "02-address-in-three-lines.csv")
+    assert (result.rows, result.entered, result.refused) == (2, 2, [])
+    ann = book.lead("spring", "+442079460001")
+    assert ann is not None
+    assert json.loads(ann["details"]) == {"address": "1 High St\nLondon\nW1"}
+
+
+def test_after_a_row_of_several_lines_the_lines_are_still_those_of_the_file(book: Book, tmp_path: Path) -> None:
+    text = 'number,name\n+442079460001,"Ann\nSmith"\nnone,Bob\n+442079460002,"Carl\n+442079460003,Dan\n'
+    result = loaded(book, write(tmp_path, text))
+    assert (result.entered, why(result)) == (2, [(4, "no phone number"), (5, UNCLOSED)])
+    ann = book.lead("spring", "+442079460001")
+    assert ann is not None
+    assert ann["name"] == "Ann Smith", "a phone shows names in one line"
+
+
+def test_a_stray_quote_costs_its_own_line_and_not_the_rest_of_the_file(book: Book, tmp_path: Path) -> None:
+    text = 'number,name\n+442079460000,"Ann\n' + "".join(f"+4420794600{n},Bob\n" for n in range(10, 90))
+    result = loaded(book, write(tmp_path, text))
+    assert (result.entered, why(result)) == (80, [(2, UNCLOSED)])
+    with pytest.raises(BadFile, match="line 1: a quote that is not closed"):
+        loaded(book, write(tmp_path, 'number,"name\n+442079460000,Ann\n'))
+
+
+def test_a_value_that_seems_to_hold_rows_is_refused_with_all_its_lines(book: Book, tmp_path: Path) -> None:
     text = 'number,name,note\n+442079460111,Bob,"said: call my wife\n+442079460222,any time"\n+442079460333,Eve,\n'
     result = loaded(book, write(tmp_path, text))
     assert (result.entered, [line for line, _ in why(result)]) == (1, [2, 3])

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from callbridge.adapters.tiers import BadBook, TierBook, read_book
-from callbridge.core.numbers import normalise
+from callbridge.core.numbers import SPREADSHEET, normalise
 
 TIERS = ("diamond", "gold", "silver", "standard")
 
@@ -63,11 +63,48 @@ async def test_bad_rows_are_named_by_line_and_the_good_ones_used(tmp_path: pathl
     book = book_of(path, said)
     assert await book.load()
     assert [book.tier_of("+446"), book.tier_of("+447"), book.tier_of("+442")] == ["silver", "gold", "standard"]
-    [line] = said
-    assert line.endswith(
-        "9 rows left out (line 4: no phone number; line 5: unknown tier 'gld'; line 6: no tier; "
-        "line 7: no phone number; line 8: no phone number; ...), 3 used"
+    assert said == [
+        f"{path}: {line}"
+        for line in (
+            "6 rows left out, 3 used",
+            "line 4: no phone number",
+            "line 5: unknown tier 'gld'",
+            "line 6: no tier",
+            "line 7: no phone number",
+            "line 8: no phone number",
+            "line 11: no phone number",
+        )
+    ]
+
+
+async def test_numbers_of_a_spreadsheet_are_nobodys_and_named_by_line(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text(
+        "number,tier\n493012345678.0,gold\n030123456.0;gold\n030123457,0;gold\n4.93012E+11,gold\n"
+        '"030123457,0",gold\n030123457,0,gold\n4,93E+11,gold\n49,301,234,567,gold\n+4930123459,gold\n'
     )
+    book = TierBook(TIERS, "standard", {}, path, "49", said.append)
+    assert await book.load()
+    assert said == [f"{path}: 8 rows left out, 1 used", *(f"{path}: line {line}: {SPREADSHEET}" for line in range(2, 10))]
+    assert [book.tier_of(number) for number in ("4930123456780", "+49301234560", "+4930123457", "+4930123459")] == [
+        "standard", "standard", "standard", "gold",
+    ]  # fmt: skip
+
+
+async def test_a_stray_quote_costs_its_own_line_and_a_cell_may_have_two(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text(
+        'number,tier\n"+44 20 7946 0001\n","gold"\n+442079460002,"gold\n+442079460003,silver\n'
+        '"+442079460004" ; "gold"\nbob,gold\n'
+    )
+    book = book_of(path, said)
+    assert await book.load()
+    assert [book.tier_of(f"+44207946000{n}") for n in range(1, 5)] == ["gold", "standard", "silver", "gold"]
+    assert said == [
+        f"{path}: 2 rows left out, 3 used",
+        f"{path}: line 4: a quote that is not closed",
+        f"{path}: line 7: no phone number",
+    ]
 
 
 @pytest.mark.parametrize("raw", [b"", b"\0" * 100, b"nonsense\nmore nonsense\n", None])

@@ -10,6 +10,7 @@ import pytest
 
 from callbridge.core import plan as core
 from callbridge.core.flow import Callback, IntoFlow, IntoQueue, Lookup, Voicemail
+from callbridge.core.numbers import SPREADSHEET
 from callbridge.settings.lists import BadList, read_list
 from tests.settings.conftest import RIGHT, Write, right, told
 
@@ -156,7 +157,7 @@ def test_numbers_that_are_never_called_may_be_in_a_file(write: Write) -> None:
     assert settings.plan().do_not_call == {"+442079460001", "+49301"}
     pathlib.Path("never.txt").write_text("nonsense\n", encoding="utf-8")
     (fault,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
-    assert "1 of 1 lines of 'never.txt' are no phone numbers, such as 'nonsense'" in fault
+    assert fault == "never.txt:1: callbacks.do_not_call_file: no phone number"
     (gone,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: gone.txt"), text=WHOLE))
     assert "cannot read 'gone.txt': no such file" in gone
 
@@ -173,7 +174,11 @@ def test_odd_rows_of_a_list_are_left_out_and_told(write: Write) -> None:
     pathlib.Path("managers.csv").write_text(f"number,agent\nhello,ann\n0123,ben\n0124,{'x' * 101}\n", encoding="utf-8")
     settings = right(write(text=RIGHT + "lookups: {managers: {csv: managers.csv}}\n"))
     assert settings.lists["managers"] == {"0123": {"agent": "ben"}}
-    assert "managers.csv: 2 rows left out, 1 used; line 2: the first column is no phone number" in str(settings.warnings[0])
+    assert [str(warning) for warning in settings.warnings] == [
+        "managers.csv: lookups.managers.csv: 2 rows left out, 1 used",
+        "managers.csv:2: lookups.managers.csv: the first column is no phone number",
+        "managers.csv:4: lookups.managers.csv: a value of more than 100 characters",
+    ]
 
 
 def test_what_the_defaults_say_can_be_taken_away(write: Write) -> None:
@@ -219,9 +224,75 @@ def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, w
 def test_a_stray_quote_in_a_list_costs_its_own_line_only(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text('number,agent\n+442079460001,1001\n+442079460002,"1002\n"+442079460003","1003"\n+442079460004,1004\n')
-    found, complaint = read_list(path)
+    found, left_out = read_list(path)
     assert found == {f"44207946000{end}": {"agent": f"100{end}"} for end in (1, 3, 4)}
-    assert complaint == "1 rows left out, 3 used; line 3: a quote that is not closed"
+    assert (left_out.count, left_out.named) == (1, [(3, "a quote that is not closed")])
+
+
+def test_numbers_of_a_spreadsheet_in_a_list_are_left_out_by_line(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(
+        'number,agent\n493012345678.0,1001\n"030123457,0",1002\n4.93E+11,1003\n49,301,234,567\n4,93E+11\n'
+        '030123457,0,1004\n+4930123459,"Ann\nSmith"\n030123458,0\n'
+    )
+    found, left_out = read_list(path, "49")
+    assert found == {"4930123459": {"agent": "Ann Smith"}, "4930123458": {"agent": "0"}}
+    wanted = [f"the first column is {SPREADSHEET}"] * 3 + [SPREADSHEET] * 3
+    assert left_out.named == list(zip(range(2, 8), wanted, strict=True))
+
+
+def test_a_number_of_a_spreadsheet_is_never_a_person_who_may_not_be_called(write: Write) -> None:
+    lines = [
+        "# never",
+        "+4930123459, asked us",
+        "493012345678.0",
+        "030123457,0",
+        '"030123457,0","x"',
+        "4,93E+11",
+        "49,301,234,567",
+    ]
+    pathlib.Path("never.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    faults = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
+    assert faults == [f"never.txt:{line}: callbacks.do_not_call_file: {SPREADSHEET}" for line in range(3, 8)]
+
+
+def test_a_list_of_those_never_called_may_have_rows_of_several_lines(write: Write) -> None:
+    text = '+442079460001,"said:\nnever # again"\n+442079460002 # "by letter\n+442079460003, "Ann" # x\n'
+    pathlib.Path("never.txt").write_text(text, encoding="utf-8")
+    settings = right(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
+    assert settings.plan().do_not_call == {f"+44207946000{n}" for n in (1, 2, 3)}
+
+
+def test_many_odd_rows_are_named_up_to_a_bound(write: Write) -> None:
+    pathlib.Path("never.txt").write_text("nobody\n" * 500, encoding="utf-8")
+    faults = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
+    assert len(faults) == 21
+    assert "500 rows of 'never.txt' are no phone numbers; the first 20 are named" in "".join(faults)
+
+
+def test_numbers_of_the_configuration_are_text_whatever_they_look_like(write: Write) -> None:
+    """YAML's own numbers: a float would have lost digits, and a leading nought would be octal."""
+    numbers = "tiers: {country_code: 49, numbers: {gold: [030123456, 0301234567.0, 4.93e11, 49301234567]}}\n"
+    faults = [fault.split(": ", 1)[1] for fault in told(write(text=RIGHT + numbers))]
+    assert faults == [
+        f"tiers.numbers.gold[1]: '0301234567.0' is {SPREADSHEET}",
+        f"tiers.numbers.gold[2]: '4.93e11' is {SPREADSHEET}",
+    ]
+    kept = right(write(text=RIGHT + numbers.replace("0301234567.0, 4.93e11, ", "")))
+    assert kept.tiers.numbers["gold"] == ("030123456", "49301234567")
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (('do_not_call: ["0123"]', "do_not_call: [030123456.0]"), "callbacks.do_not_call[0]"),
+        (("number: '+4420'", "number: 442079460.0"), "queues.support.callback.number"),
+        (('number: "{caller}"', "number: 030123456.0"), "flows.door.nodes.ask.number"),
+    ],
+)
+def test_no_setting_takes_a_number_of_a_spreadsheet(write: Write, change: tuple[str, str], where: str) -> None:
+    (fault,) = [fault for fault in told(write(change, text=WHOLE)) if where in fault]
+    assert SPREADSHEET in fault
 
 
 def test_a_second_attempt_must_be_possible(write: Write) -> None:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from aiohttp import web
 from aiohttp.client_exceptions import ClientError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callbridge.adapters.http.problems import Problem
-from callbridge.core.numbers import plain
+from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet, plain
 from callbridge.core.plan import Target, ToAgent, ToNumber, ToQueue
 
 BODY_LIMIT = 16 * 1024
@@ -46,10 +46,25 @@ class ReasonBody(Body):
     reason: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
 
 
+def _dialled(number: object) -> object:
+    """As it is dialled: people write numbers with spaces, but a program that took one from a spreadsheet is refused by name."""
+    if isinstance(number, float) or (isinstance(number, str) and is_of_spreadsheet(number)):
+        raise PydanticCustomError("spreadsheet", SPREADSHEET)
+    return plain(number) or number if isinstance(number, str) else number
+
+
+def _target(to: object) -> object:
+    if isinstance(to, str) and to.startswith("number:"):
+        _dialled(to.removeprefix("number:"))
+    return to
+
+
 class TargetBody(Body):
     """Where to; which kinds of target it may be is the subclass's to say."""
 
     to: str
+
+    _of_people = field_validator("to", mode="before")(_target)
 
     def target(self) -> Target:
         kind, _, name = self.to.partition(":")
@@ -94,11 +109,6 @@ class SecondsBody(Body):
 
 class SwitchBody(Body):
     on: bool
-
-
-def _dialled(number: object) -> object:
-    """As it is dialled: people write numbers with spaces."""
-    return plain(number) or number if isinstance(number, str) else number
 
 
 class CallbackBody(Body):

@@ -16,6 +16,7 @@ from callbridge.adapters.campaigns import campaign, campaigns
 from callbridge.adapters.ledger.book import Block, Book
 from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
 from callbridge.core.events import AnyEvent, NumberBlocked
+from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.core.world import World
 
 PATIENCE = 5.0
@@ -74,7 +75,8 @@ class LedgerDesk:
         agents, never = frozenset(self.world.agents), plan.do_not_call
 
         def enter() -> Loaded:
-            return enter_rows(book, name, iter(enumerate(rows, 1)), reader, now=wall, agents=agents, never=never)
+            listed = ((line, row, "") for line, row in enumerate(rows, 1))
+            return enter_rows(book, name, listed, reader, now=wall, agents=agents, never=never)
 
         loaded = await _in_thread(enter)
         return loaded.entered, [(number, why) for _, number, why in loaded.refused]
@@ -85,7 +87,7 @@ class LedgerDesk:
         book, wall = self._open(), self.wall()
         who = canonical(number, region_of(self.world.plan.country_code))
         if not who:
-            raise ValueError("not a phone number with its country code")
+            raise ValueError(_fault_of(number))
         if expires_at is not None and expires_at <= wall:
             raise ValueError("expires_at is past")
         await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
@@ -96,7 +98,7 @@ class LedgerDesk:
         number. Who did it is logged: the list does not hold it any more."""
         book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
         if not who:
-            raise ValueError("not a phone number with its country code")
+            raise ValueError(_fault_of(number))
         gone = await _in_thread(lambda: book.unblock(who, scope))
         if gone:
             log.warning("a number was taken off the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
@@ -110,6 +112,10 @@ class LedgerDesk:
         if self.book is None:
             raise NoLedger("no ledger is configured, so there are no campaigns")
         return self.book
+
+
+def _fault_of(number: str) -> str:
+    return SPREADSHEET if is_of_spreadsheet(number) else "not a phone number with its country code"
 
 
 def day_began(wall: float, zone: ZoneInfo) -> float:

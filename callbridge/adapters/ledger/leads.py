@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,17 +16,13 @@ from phonenumbers import timezone
 
 from callbridge.adapters.ledger.book import Book
 from callbridge.core.hours import Calendar, Span
+from callbridge.core.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
+from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, one_line, parted, rows
 
 OWN = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
 LONGEST = 200
-LONGEST_QUOTE = 10
-"""Lines that may belong to a value whose quote was left open: they are refused with it."""
-BROKEN = '"'
-"""Stands for a line that is no CSV."""
-SHIFTED = "\0"
-"""A heading that no file has: of lines with more values than there are headings."""
 UNKNOWN_ZONE = "Etc/Unknown"
 A_MONDAY = 1_780_272_000.0
 """In June 2026."""
@@ -78,7 +73,7 @@ class Reader:
         return {
             "number": number,
             "zones": zones,
-            "name": given["name"],
+            "name": in_one_line(given["name"]),
             "agent": given["agent"],
             "priority": _whole(given["priority"]),
             "due_at": _due(given["due"], zones[0]),
@@ -88,10 +83,12 @@ class Reader:
     def _number(self, text: str) -> tuple[str, tuple[str, ...]]:
         if not text:
             raise BadRow("no number")
+        if is_of_spreadsheet(text):
+            raise BadRow(SPREADSHEET)
         try:
             parsed = phonenumbers.parse(text, self.region)
         except phonenumbers.NumberParseException:
-            raise BadRow("no phone number") from None
+            raise BadRow(NO_NUMBER) from None
         if not phonenumbers.is_valid_number(parsed):
             raise BadRow("no such phone number can exist")
         number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
@@ -107,6 +104,8 @@ def _zones_of(number: str, otherwise: str) -> tuple[str, ...]:
 
 def canonical(number: str, region: str | None) -> str:
     """A number as leads have it, ``+442079460000``, however it was written; "" for what is none."""
+    if is_of_spreadsheet(number):
+        return ""
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
@@ -164,6 +163,10 @@ def _due(text: str, zone: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))).timestamp()
 
 
+FileRow = tuple[int, Mapping[str, str], str]
+"""Line, values by their headings, and why they cannot be used, if that is known already."""
+
+
 def load(
     book: Book,
     campaign: str,
@@ -178,14 +181,14 @@ def load(
 ) -> Loaded:
     """Enter the rows of a file. Whatever is not entered is told, row by row; what was entered stays, whatever comes after it.
     Raises BadFile, before anything was entered."""
-    rows = _rows(path, reader.columns)
-    return enter_rows(book, campaign, rows, reader, now=now, agents=agents, never=never, progress=progress, result=result)
+    found = _rows(path, reader.columns)
+    return enter_rows(book, campaign, found, reader, now=now, agents=agents, never=never, progress=progress, result=result)
 
 
 def enter_rows(
     book: Book,
     campaign: str,
-    rows: Iterator[tuple[int, Mapping[str, str]]],
+    rows: Iterable[FileRow],
     reader: Reader,
     *,
     now: float,
@@ -198,14 +201,12 @@ def enter_rows(
     result = Loaded() if result is None else result
     batch: dict[str, tuple[int, str, dict[str, Any]]] = {}
     seen: dict[str, int] = {}
-    for line, row in rows:
+    for line, row, fault in rows:
         result.rows += 1
         written = (row.get(reader.columns.get("number", "number")) or "").strip()
         try:
-            if written == BROKEN:
-                raise BadRow("a quote that is not closed in its line: line breaks within a value cannot be read")
-            if SHIFTED in row:
-                raise BadRow("more values than there are headings: quote those with a comma in them")
+            if fault:
+                raise BadRow(fault)
             lead = reader.lead(row)
             if lead["number"] in seen:
                 raise BadRow(f"the same number as in line {seen[lead['number']]}")
@@ -241,41 +242,44 @@ def _enter(book: Book, campaign: str, batch: dict[str, tuple[int, str, dict[str,
     batch.clear()
 
 
-def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(Line, row) by the headings of the first line. Line by line: a stray quote spoils its own line only."""
+def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[FileRow]:
+    """Rows by the headings of the first line."""
     _check_text(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        headings = [heading.strip() for heading in _cells(file.readline()) or ()]
-        for ours, theirs in ({"number": "number"} | dict(columns)).items():
-            if ours not in OWN:
-                raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(OWN)}")
-            if theirs not in headings:
-                if not headings:
-                    raise BadFile(f"{path}: is empty")
-                if any(";" in heading or "\t" in heading for heading in headings):
-                    raise BadFile(f"{path}: the columns are not parted by commas: save the file as CSV with commas")
-                known = ", ".join(heading for heading in headings if heading) or "none"
-                raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
-        twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
-        if twice:
-            raise BadFile(f"{path}: two columns are called {twice[0]!r}")
-        opened = 0
-        for line, text in enumerate(file, 2):
-            cells, odd = _cells(text), text.count('"') % 2 == 1
-            if cells is None or (opened and line - opened < LONGEST_QUOTE):
-                yield line, {columns.get("number", "number"): BROKEN}
-                opened = 0 if opened and odd else opened or line
-            elif any(cell.strip() for cell in cells):
-                opened = 0
-                row = dict(zip(headings, cells, strict=False))
-                yield line, row | ({SHIFTED: "yes"} if any(cell.strip() for cell in cells[len(headings) :]) else {})
+        headings = _headings(path, file.readline(), columns)
+        number_at = headings.index(columns.get("number", "number"))
+        for row in rows(file, 2, number_at=number_at):
+            fault = row.fault or _misplaced(row.cells, len(headings), number_at)
+            yield row.line, dict(zip(headings, row.cells, strict=False)), fault
 
 
-def _cells(line: str) -> list[str] | None:
-    try:
-        return next(csv.reader([line.rstrip("\r\n")], strict=True), [])
-    except csv.Error:
-        return None
+def _headings(path: Path, line: str, columns: Mapping[str, str]) -> list[str]:
+    cells = one_line(line)
+    if cells is None:
+        raise BadFile(f"{path}: line 1: {UNCLOSED}")
+    headings = [heading.strip() for heading in cells]
+    for ours, theirs in ({"number": "number"} | dict(columns)).items():
+        if ours not in OWN:
+            raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(OWN)}")
+        if theirs not in headings:
+            if not any(headings):
+                raise BadFile(f"{path}: is empty")
+            if any(";" in heading or "\t" in heading for heading in headings):
+                raise BadFile(f"{path}: the columns are not parted by commas: save the file as CSV with commas")
+            known = ", ".join(heading for heading in headings if heading) or "none"
+            raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
+    twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
+    if twice:
+        raise BadFile(f"{path}: two columns are called {twice[0]!r}")
+    return headings
+
+
+def _misplaced(cells: Sequence[str], headings: int, number_at: int) -> str:
+    """Why values do not stand below their headings; empty when they do."""
+    surplus = any(cell.strip() for cell in cells[headings:])
+    if parted(cells[number_at:], surplus=surplus):
+        return SPREADSHEET
+    return SURPLUS if surplus else ""
 
 
 def _check_text(path: Path) -> None:
