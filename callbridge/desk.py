@@ -10,6 +10,7 @@ from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.http import Asked
 from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
+from callbridge.adapters.privacy import scrub
 from callbridge.adapters.views import Board
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
@@ -37,7 +38,8 @@ class Desk:
 
     async def reload(self) -> list[str]:
         async with asyncio.timeout(RELOADING):
-            return await self._app.reload()
+            faults = await self._app.reload()
+        return [scrub(fault) for fault in faults] if self._app.settings.log.mask_numbers else faults
 
     def switch(self, name: str) -> Switch | None:
         return self._app.world.switches.get(name)
@@ -63,6 +65,7 @@ class Desk:
             tell=app.runtime.tell,
             zone=zone,
             regions={name: one.region or country for name, one in app.settings.campaigns.items()},
+            masked=app.settings.log.mask_numbers,
         )
 
     def tier_of(self, number: str) -> str:

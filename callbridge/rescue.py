@@ -103,7 +103,7 @@ class Rescue:
 
 async def rescue(settings: Settings, faults: tuple[Fault, ...] = (), *, watch: bool) -> int:
     """Look after every PBX once, or ``watch`` until stopped; gives the exit code."""
-    logs.configure(level=settings.log.level.upper())
+    logs.configure(level=settings.log.level.upper(), mask=settings.log.mask_numbers)
     if faults:
         log.warning("the configuration has faults; rescue does without those parts", faults=len(faults), first=str(faults[0]))
     looks = [asyncio.create_task(_look_after(settings, index, watch=watch)) for index in range(len(settings.pbx))]

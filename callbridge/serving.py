@@ -59,7 +59,7 @@ def _raise_limits() -> None:
 async def serve(settings: Settings, config: Path) -> int:
     """Run until stopped; gives the exit code."""
     drain = logs.Drain(sys.stderr)
-    logs.configure(level=settings.log.level.upper(), stream=drain)
+    logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
     try:
         return await _serve(App(settings, config, drain))
     finally:

@@ -143,7 +143,9 @@ _KINDS: tuple[type, ...] = get_args(AnyFact)
 _NAMES = {kind: _HUMP.sub("_", kind.__name__).lower() for kind in _KINDS}
 _DATA = {kind: tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "call")) for kind in _KINDS}
 
-FACT_TYPES = frozenset(_NAMES.values())
+FACT_KINDS: Mapping[str, type] = {name: kind for kind, name in _NAMES.items()}
+"""All kinds of facts by their public names."""
+FACT_TYPES = frozenset(FACT_KINDS)
 """The public names of all kinds of facts."""
 
 

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from callbridge.adapters.privacy import label
+from callbridge.adapters.privacy import label, scrub
 from callbridge.core.attempt import OUTCOMES
 from callbridge.core.facts import AttemptEnded, AttemptMade, LeadDispositioned, OptedOut
 
@@ -109,4 +109,4 @@ class DialerMetrics:
             case LeadDispositioned():
                 self._dispositions.labels(label(fact.campaign), label(fact.code)).inc()
             case OptedOut():
-                self._opt_outs.labels(label(fact.reason)).inc()
+                self._opt_outs.labels(label(scrub(fact.reason))).inc()

@@ -7,10 +7,11 @@ the moment of asking, in epoch seconds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from callbridge.adapters.privacy import scrub
 from callbridge.adapters.words import Line, count, lacking, some, span
 from callbridge.core.agent import Agent, Device, Intent, Work, eligible, published
 from callbridge.core.call import Call, Phase
@@ -21,6 +22,9 @@ from callbridge.core.plan import Connect, Ladder, Pick, QueuePlan
 from callbridge.core.skills import Requirement
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
+
+Show = Callable[[str], str]
+"""What is shown of words that people choose (phones, reasons for a pause): ``scrub``, or ``str`` where nothing is masked."""
 
 MOST_SHOWN = 10
 """Callers of one queue that are explained one by one."""
@@ -89,12 +93,12 @@ def _in_force(waiter: Waiter) -> Requirement | None:
 # -- an agent: why do I get no calls? -------------------------------------------------------------------------------
 
 
-def explain_agent(world: World, name: str, now: float, calls: Lines | None = None) -> list[Line] | None:
+def explain_agent(world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub) -> list[Line] | None:
     """Why this agent gets calls or none; None when there is no such agent. ``calls``: when they are sorted already."""
     agent = world.agents.get(name)
     if agent is None:
         return None
-    reasons = [*_intent(agent, now), *_work(world, agent, now), *_phone(world, agent), *_pauses(agent, now)]
+    reasons = [*_intent(agent, now, show), *_work(world, agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
     reasons += alarming(world, agent, now)
     lines = [*reasons] if reasons else [Line(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     lines += _house(world)
@@ -110,13 +114,13 @@ def explain_agent(world: World, name: str, now: float, calls: Lines | None = Non
     return lines
 
 
-def _intent(agent: Agent, now: float) -> Iterator[Line]:
+def _intent(agent: Agent, now: float, show: Show) -> Iterator[Line]:
     if agent.intent is Intent.LOGGED_OUT:
         yield Line(code="logged_out", text="logged out: gets no calls until a log-in")
     elif agent.intent is Intent.NOT_READY:
         since = f" for {span(now - agent.since)}" if published(agent)[0] == "not_ready" else ""
         back = f"; ready again by itself in {span(agent.return_at - now)}" if agent.return_at is not None else ""
-        yield Line(code="not_ready", text=f"not ready{since}, reason {agent.reason or 'not given'}{back}")
+        yield Line(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
 
 
 def _work(world: World, agent: Agent, now: float) -> Iterator[Line]:
@@ -135,21 +139,21 @@ def _work(world: World, agent: Agent, now: float) -> Iterator[Line]:
         yield Line(code="pause_later", text="the pause takes effect when this is over")
 
 
-def _phone(world: World, agent: Agent) -> Iterator[Line]:
+def _phone(world: World, agent: Agent, show: Show) -> Iterator[Line]:
     if not agent.phone:
         holder = world.agent_at(agent.next_phone or agent.home)
-        whose = f": {agent.next_phone or agent.home} is used by {holder.id}" if holder is not None else ""
+        whose = f": {show(agent.next_phone or agent.home)} is used by {holder.id}" if holder is not None else ""
         yield Line(code="no_phone", text=f"has no phone{whose}")
     elif agent.next_phone:
-        yield Line(code="phone_later", text=f"moves to {agent.next_phone} as soon as that phone is free")
+        yield Line(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
     if agent.connect is Connect.NAILED_UP and not agent.session_up and agent.intent is Intent.READY:
         up = "is ringing for the log-in" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
-        yield Line(code="session_down", text=f"the lasting call to {agent.phone} {up}")
+        yield Line(code="session_down", text=f"the lasting call to {show(agent.phone)} {up}")
     elif agent.device is Device.OFFLINE:
         state = world.phones.get(agent.phone) or "unknown"
-        yield Line(code="offline", text=f"the phone {agent.phone or '-'} cannot be reached (the PBX says {state})")
+        yield Line(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (the PBX says {state})")
     elif agent.device is Device.BUSY_ELSEWHERE:
-        yield Line(code="busy_elsewhere", text=f"the phone {agent.phone} is busy with a call that is not ours")
+        yield Line(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call that is not ours")
 
 
 def _pauses(agent: Agent, now: float) -> Iterator[Line]:
@@ -256,7 +260,7 @@ def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, floa
 # -- a queue: who waits, and why is nobody offered? -----------------------------------------------------------------
 
 
-def explain_queue(world: World, name: str, now: float, calls: Lines | None = None) -> list[Line] | None:
+def explain_queue(world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub) -> list[Line] | None:
     """Who waits, who fits now, and why the first caller is not offered; None when there is no such queue."""
     queue = world.plan.queues.get(name)
     if queue is None:
@@ -268,7 +272,7 @@ def explain_queue(world: World, name: str, now: float, calls: Lines | None = Non
         lines.append(Line(code="nobody_waits", text="nobody waits"))
     told: set[str] = set()
     for waiter in in_order(world, inside, MOST_SHOWN):
-        lines += explain_waiter(world, waiter, now, told)
+        lines += explain_waiter(world, waiter, now, told, show)
     owed = [promise for promise in world.promises.rows().values() if promise.queue == name]
     if owed:
         standing = sum(promise.stands for promise in owed)
@@ -291,7 +295,7 @@ def _staff(world: World, queue: QueuePlan, now: float) -> Iterator[Line]:
     yield Line(code="staff" if members else "no_staff", text=text)
 
 
-def explain_waiter(world: World, waiter: Waiter, now: float, told: set[str] | None = None) -> Iterator[Line]:
+def explain_waiter(world: World, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub) -> Iterator[Line]:
     """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
     call, visit = waiter.call, waiter.call.visit
     assert visit is not None
@@ -306,7 +310,7 @@ def explain_waiter(world: World, waiter: Waiter, now: float, told: set[str] | No
     else:
         if told is not None:
             told.add(waiter.needs)
-        yield from _whom(world, waiter, now)
+        yield from _whom(world, waiter, now, show)
 
 
 def _advantage(waiter: Waiter) -> str:
@@ -335,13 +339,13 @@ def _step(waiter: Waiter, now: float) -> str:
     return text
 
 
-def _whom(world: World, waiter: Waiter, now: float) -> Iterator[Line]:
+def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Line]:
     need = _in_force(waiter)
     visit = waiter.call.visit
     if visit is not None and visit.prefers:
         left = span(max(0.0, (visit.steps_from or now) - now))
         own = world.agents.get(visit.prefers)
-        busy = _busy_with(own, now) if own is not None else "unknown"
+        busy = _busy_with(own, now, show) if own is not None else "unknown"
         yield Line(code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for whoever fits")
         return
     if need is None:
@@ -356,7 +360,7 @@ def _whom(world: World, waiter: Waiter, now: float) -> Iterator[Line]:
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
-        states = [f"{agent.id} {_busy_with(agent, now)}" for agent in here]
+        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here]
         told = [*([some(states)] if states else []), *([f"{away} logged out"] if away else [])]
         yield Line(code="none_free", text=f"   not offered: nobody who fits is free: {'; '.join(told)}")
     others = [agent for agent in world.agents.values() if eligible(agent, now) and need.strength(agent.profile) is None]
@@ -368,7 +372,7 @@ def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:
     return (f"{agent.id} lacks {lacking(need, agent.profile)}" for agent in agents)
 
 
-def _busy_with(agent: Agent, now: float) -> str:
+def _busy_with(agent: Agent, now: float, show: Show) -> str:
     state, reason = published(agent)
     if state == "ready":
         if agent.rest_until > now:
@@ -376,4 +380,4 @@ def _busy_with(agent: Agent, now: float) -> str:
         return "is just being freed by the phone"
     if state == "wrap_up" and agent.wrap_until > now:
         return f"in wrap-up for {span(agent.wrap_until - now)} more"
-    return f"{state.value.replace('_', ' ')}{f' ({reason})' if reason else ''} for {span(now - agent.since)}"
+    return f"{state.value.replace('_', ' ')}{f' ({show(reason)})' if reason else ''} for {span(now - agent.since)}"

@@ -10,7 +10,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from callbridge.adapters.explain import Lines, Waiter, alarming, by_queue, explain_agent, explain_queue, explain_waiter, in_order
+from callbridge.adapters.explain import (
+    Lines,
+    Show,
+    Waiter,
+    alarming,
+    by_queue,
+    explain_agent,
+    explain_queue,
+    explain_waiter,
+    in_order,
+)
+from callbridge.adapters.privacy import scrub
 from callbridge.adapters.retell import retell
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.story_archive import StoryArchive
@@ -35,6 +46,7 @@ class Explainer:
         self._stories = stories
         self._now = now
         self._archive = archive
+        self._show: Show = scrub if board.masked else str
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         """``kind``: ``agents``, ``queues`` or ``calls``. None when there is no such thing."""
@@ -48,12 +60,12 @@ class Explainer:
 
     async def agent(self, name: str) -> dict[str, Any] | None:
         calls = await self._lines()
-        lines = explain_agent(self._world, name, self._now(), calls)
+        lines = explain_agent(self._world, name, self._now(), calls, self._show)
         return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
 
     async def queue(self, name: str) -> dict[str, Any] | None:
         calls = await self._lines()
-        lines = explain_queue(self._world, name, self._now(), calls)
+        lines = explain_queue(self._world, name, self._now(), calls, self._show)
         return None if lines is None else {"name": name, **(self._board.queue(name) or {}), "lines": _plain(lines)}
 
     async def call(self, name: str) -> dict[str, Any] | None:
@@ -105,7 +117,7 @@ class Explainer:
         if call.visit is not None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
             (found,) = (one for one in line if one.call.id == name)
-            return [*explain_waiter(self._world, found, now)]
+            return [*explain_waiter(self._world, found, now, show=self._show)]
         if call.segment is not None:
             talked = span(now - call.segment.began_at)
             return (Line(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)

@@ -85,5 +85,5 @@ class FactStream:
     def _public(self, entry: dict[bytes, bytes]) -> dict[Any, Any]:
         public: dict[Any, Any] = {field.encode(): entry[field.encode()] for field in FIELDS}
         if self._masked:
-            public[b"data"] = masked_data(entry[b"data"].decode(), entry[b"personal"].decode()).encode()
+            public[b"data"] = masked_data(entry).encode()
         return public

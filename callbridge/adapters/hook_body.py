@@ -16,8 +16,9 @@ from string import Formatter
 from typing import Any, Literal
 from urllib.parse import quote
 
+from callbridge.adapters.masking import masked
 from callbridge.adapters.outbox import Envelope
-from callbridge.adapters.privacy import masked, storable
+from callbridge.adapters.privacy import hide, mask, storable
 
 EVENTS: tuple[Literal["offer", "answer", "end", "alert", "survey"], ...] = ("offer", "answer", "end", "alert", "survey")
 PLACEHOLDERS = ("number", "name", "tier", "queue", "agent", "call", "uniqueid")
@@ -67,7 +68,8 @@ class HookSettings:
 def body(told: Envelope, hook: HookSettings) -> bytes:
     """The JSON that the hook sends for a fact that it wants."""
     data: dict[str, Any] = json.loads(told.data)
-    says = {name: data[name] for name in _SAYS[told.type]}
+    shown = data if hook.unmasked else masked(told.type, data, told.personal)
+    says = {name: shown[name] for name in _SAYS[told.type]}
     if told.type == "switch_changed":
         says["kind"] = "switch"
     elif told.type == "survey_alerted":
@@ -87,7 +89,7 @@ def body(told: Envelope, hook: HookSettings) -> bytes:
     }
     if event["type"] == "offer":
         collected: dict[str, str] = json.loads(data.get("collected") or "{}")
-        event["collected"] = {name: value if hook.unmasked else "*****" for name, value in collected.items()}
+        event["collected"] = {name: value if hook.unmasked else hide(value) for name, value in collected.items()}
     if hook.link and event["type"] in ("offer", "answer"):
         event["link"] = rendered(hook.link, event)
     return storable(json.dumps(event, ensure_ascii=False, separators=(",", ":"))).encode()
@@ -97,7 +99,7 @@ def _caller(told: Envelope, *, unmasked: bool) -> dict[str, str]:
     if not told.caller:
         return {}
     caller: dict[str, str] = json.loads(told.caller)
-    return {name: value if unmasked or name == "tier" else masked(name, value) for name, value in caller.items()}
+    return caller if unmasked else caller | {"number": mask(caller["number"]), "name": hide(caller["name"])}
 
 
 def sign(secret: str, timestamp: str, content: bytes) -> str:

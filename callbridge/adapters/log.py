@@ -1,8 +1,9 @@
 """Logs: one JSON object a line, and one line for each state change, derived from facts.
 
-The message is the fact's type, never a sentence with values in it. Customers' numbers and names stand under ``pii.``
-keys and are masked unless asked for plainly. Everything outside ASCII is escaped, so no value, whoever chose it,
-can begin a line, colour a terminal or break a collector.
+The message is the fact's type, never a sentence with values in it. Numbers and names of people stand under ``pii.``
+keys and are masked unless asked for plainly; in the lines that no fact is behind, so is whatever reads like a number, also in
+tracebacks and in what libraries say. Everything outside ASCII is escaped, so no value, whoever chose it, can begin a line,
+colour a terminal or break a collector.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from callbridge.adapters.codec import fact_data, fact_type
-from callbridge.adapters.privacy import masked, personal
+from callbridge.adapters.masking import personal
+from callbridge.adapters.privacy import mask, scrub
 from callbridge.core.facts import AnyFact, DifferenceFound, EntityQuarantined, OrderGaveUp, PromptFailed
 
 _WARNINGS = (OrderGaveUp, DifferenceFound, PromptFailed)
 _ERRORS = (EntityQuarantined,)
-
+_PII = "pii."
+_NEVER_NUMBERS = frozenset({"time", "level", "logger", "call", "leg", "channel", "fact", "stamp", "agent", "member"})
+"""Keys of lines whose values are times, and ids of calls and agents."""
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 _JSON = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
@@ -75,8 +79,8 @@ class Drain:
                 self._empty.set()
 
 
-def configure(*, level: str = "INFO", stream: TextIO | Drain | None = None) -> None:
-    """Send all logs, ours and the libraries', to ``stream`` (stderr) as JSON from ``level`` on."""
+def configure(*, level: str = "INFO", stream: TextIO | Drain | None = None, mask: bool = True) -> None:
+    """Send all logs, ours and the libraries', to ``stream`` (stderr) as JSON from ``level`` on. ``mask``: without numbers."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -94,6 +98,7 @@ def configure(*, level: str = "INFO", stream: TextIO | Drain | None = None) -> N
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            *((_discreet,) if mask else ()),
             _harmless,
             _JSON,
         ],
@@ -111,6 +116,28 @@ def _harmless(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
         if isinstance(value, str) and "\x7f" in value:
             event[key] = value.replace("\x7f", "\ufffd")
     return event
+
+
+def _discreet(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """No number of anybody in a line."""
+    for key, value in event.items():
+        if key.startswith(_PII):
+            event[key] = mask(str(value))
+        elif key not in _NEVER_NUMBERS:
+            event[key] = _scrubbed(value)
+    return event
+
+
+def _scrubbed(value: Any) -> Any:
+    match value:
+        case bool() | int() | float() | None:
+            return value
+        case list() | tuple() | set() | frozenset():
+            return [_scrubbed(item) for item in value]
+        case dict():
+            return {scrub(str(name)): _scrubbed(item) for name, item in value.items()}
+        case _:
+            return scrub(str(value))
 
 
 class FactLog:
@@ -142,9 +169,9 @@ class FactLog:
         fields: dict[str, Any] = {"seq": fact.seq, "at": fact.at, **fact_data(fact)}
         if fact.call:
             fields["call"] = fact.call
-        for name, value in personal(fact):
-            del fields[name]
-            fields[f"pii.{name}"] = masked(name, value) if self._mask else value
+        for name, shown in personal(fact).items():
+            value = fields.pop(name)
+            fields[f"{_PII}{name}"] = shown if self._mask else value
         return {name: value for name, value in fields.items() if value != ""}
 
 

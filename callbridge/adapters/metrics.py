@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from callbridge import __version__
 from callbridge.adapters.dialer_metrics import CampaignFigures, DialerMetrics
-from callbridge.adapters.privacy import label
+from callbridge.adapters.privacy import label, scrub
 from callbridge.adapters.views import Board, QueueFigures
 from callbridge.core.agent import State, published
 from callbridge.core.call import Outcome
@@ -89,7 +89,7 @@ class _Values:
         self._seen: set[str] = set()
 
     def __call__(self, value: str) -> str:
-        value = _NUMBER.sub("number", label(value))
+        value = scrub(_NUMBER.sub("number", label(value)))
         if value not in self._seen:
             if len(self._seen) >= self._most:
                 return "other"
@@ -323,7 +323,7 @@ class Metrics:
             case WrapUpEnded():
                 self._wrap_up.labels(queue).observe(fact.lasted)
             case CallDiverted():
-                self._diverted.labels(label(pbx_of(LegId(fact.leg))), label(fact.reason)).inc()
+                self._diverted.labels(label(pbx_of(LegId(fact.leg))), label(scrub(fact.reason))).inc()
             case AgentChanged():
                 self._clocks.changed(fact)
             case AgentAlerted():
@@ -358,7 +358,7 @@ class Metrics:
         elif fact.outcome == Outcome.ABANDONED:
             self._abandon_wait.labels(queue, tier).observe(fact.waited)
         elif fact.outcome == Outcome.OVERFLOWED:
-            self._overflows.labels(queue, self._to(fact.to), label(fact.reason)).inc()
+            self._overflows.labels(queue, self._to(fact.to), label(scrub(fact.reason))).inc()
 
     def _spent(self, agent: str, state: str, reason: str, seconds: float) -> None:
         who = (self._agent(agent),) if self._label_agents else ()

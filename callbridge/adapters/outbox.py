@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from callbridge.adapters.codec import fact_data, fact_type
-from callbridge.adapters.privacy import masked, personal
+from callbridge.adapters.masking import masked, personal
 from callbridge.core.call import Call
 from callbridge.core.facts import AnyFact, CallArrived, CallEnded, OfferMade, TalkBegan
 from callbridge.core.ids import LegId, channel_of, pbx_of
@@ -38,7 +38,8 @@ class Envelope:
     v: int
     data: str
     personal: str
-    """The names of the fields of ``data`` that hold a customer's number or name, joined by commas."""
+    """The names of the fields of ``data`` that hold a number or name of somebody, joined by commas: for readers of another
+    version, to whom this kind of fact may be new."""
     caller: str = ""
     """Who calls, as a JSON object with ``number``, ``name`` and ``tier``: of the facts that a webhook tells of a call.
     Never in the public stream."""
@@ -50,14 +51,10 @@ def envelope(entry: Mapping[bytes, bytes]) -> Envelope:
     return Envelope(**(plain | {"seq": int(plain["seq"]), "at": float(plain["at"]), "v": int(plain["v"])}))  # type: ignore[arg-type]
 
 
-def masked_data(data: str, personal_fields: str) -> str:
-    """The JSON object ``data`` as others may see it."""
-    if not personal_fields:
-        return data
-    content = json.loads(data)
-    for field in personal_fields.split(","):
-        content[field] = masked(field, content[field])
-    return json.dumps(content, separators=(",", ":"))
+def masked_data(entry: Mapping[bytes, bytes]) -> str:
+    """The JSON object ``data`` of an entry as others may see it."""
+    content = json.loads(entry[b"data"])
+    return json.dumps(masked(entry[b"type"].decode(), content, entry[b"personal"].decode()), separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ class Stamper:
             linkedid=origin.linkedid,
             v=VERSION,
             data=json.dumps(fact_data(fact), separators=(",", ":")),
-            personal=",".join(field for field, _ in personal(fact)),
+            personal=",".join(personal(fact)),
             caller=origin.caller if isinstance(fact, _ABOUT_CALLERS) else "",
         )
 

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-
-from callbridge.core.facts import (
-    AnyFact,
-    AskGranted,
-    CallArrived,
-    CallTransferred,
-    HandingBegan,
-    HandingEnded,
-    OfferMade,
-    PromiseEnded,
-    PromiseMade,
-    SurveyAlerted,
-    SurveyMissed,
-    VoicemailLeft,
-)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 _OUTSIDE = "number:"
 """How a target outside is written where targets of all kinds are."""
+_OUR_TARGETS = frozenset({"agent", "queue", "flow", "callback", "campaign"})
+_SEVEN_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
+_SPACE = r"[ \-/().\u00a0\u2009\u202f\u2010-\u2013]"
+_LIKE_A_NUMBER = re.compile(
+    rf"(?:\+|%2B)(?:{_SPACE}{{0,3}}\d){{6,}}"  # international, written in any way
+    r"|(?<![\d-])(?<!\d\.)\(?0(?:[ \-/()]{0,3}\d){8,}(?!:)"  # national, written in any way; no date
+    r"|(?<![\d-])(?<!\d\.)(?!1\d{9}\.\d)\d{7,}"  # digits alone; but no uniqueid of Asterisk
+    r"|(?<=-)(?!1\d{9}\.\d)\d{10,}",  # behind a dash shorter ones are counters
+    re.IGNORECASE,
+)
 
 
 def storable(text: str) -> str:
@@ -45,27 +39,19 @@ def mask(number: str) -> str:
     return storable(f"{head}*****{number[-3:]}")
 
 
-def personal(fact: AnyFact) -> Iterable[tuple[str, str]]:
-    """The fields of a fact that hold a customer's number or name. A transfer may go to somebody's mobile phone."""
-    match fact:
-        case CallArrived():
-            return (("number", fact.number), ("name", fact.name))
-        case OfferMade() if fact.collected:
-            return (("collected", fact.collected),)
-        case VoicemailLeft() | SurveyAlerted() | SurveyMissed() | PromiseMade() | PromiseEnded():
-            return (("number", fact.number),)
-        case CallTransferred():
-            return (("target", fact.target),)
-        case HandingBegan() | HandingEnded() | AskGranted() if fact.to.startswith(_OUTSIDE):
-            return (("to", fact.to),)
-        case _:
-            return ()
+def scrub(text: str) -> str:
+    """``text`` with whatever reads like a phone number masked; names, ids, dates and times stay."""
+    return _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text) if _SEVEN_DIGITS.search(text) else text
 
 
-def masked(field: str, value: str) -> str:
-    """A personal field as others may see it: numbers keep their ends, names are left out."""
-    if field in ("name", "collected"):
-        return "*****" if value else ""
-    if value.startswith(_OUTSIDE):
-        return _OUTSIDE + mask(value.removeprefix(_OUTSIDE))
-    return mask(value)
+def mask_target(target: str) -> str:
+    """Where a call goes, as others may see it."""
+    kind, colon, name = target.partition(":")
+    if colon and kind in _OUR_TARGETS:
+        return target
+    return _OUTSIDE + mask(name) if kind + colon == _OUTSIDE else scrub(target)
+
+
+def hide(text: str) -> str:
+    """Nothing of it, only that there is something."""
+    return "*****" if text else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from callbridge.adapters.codec import fact_dict
-from callbridge.adapters.privacy import masked, personal
+from callbridge.adapters.masking import personal
 from callbridge.core.facts import AnyFact, CallEnded
 
 
@@ -18,7 +18,7 @@ def told(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
     """A fact as plain data for others."""
     plain = fact_dict(fact)
     if mask:
-        plain.update({field: masked(field, value) for field, value in personal(fact)})
+        plain.update(personal(fact))
     return plain
 
 

@@ -17,6 +17,7 @@ import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.cursors import cursors_key
+from callbridge.adapters.masking import masked
 from callbridge.adapters.outbox import masked_data
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 
@@ -95,7 +96,10 @@ class StoryArchive:
         except TROUBLE as error:
             log.warning("a story cannot be read", error=type(error).__name__)
             return None
-        return [json.loads(fact) for fact in kept] or None
+        facts = [json.loads(fact) for fact in kept]
+        if self._masked:  # also what was kept before masking was turned on, or by a version that masked less
+            facts = [masked(fact["type"], fact) for fact in facts]
+        return facts or None
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -104,9 +108,7 @@ class StoryArchive:
         return self._settings.private(f"story:{call}")
 
     def _kept_form(self, entry: dict[bytes, bytes]) -> str:
-        data = entry[b"data"].decode()
-        if self._masked:
-            data = masked_data(data, entry[b"personal"].decode())
+        data = masked_data(entry) if self._masked else entry[b"data"].decode()
         told = {
             "seq": int(entry[b"seq"]),
             "at": float(entry[b"at"]),

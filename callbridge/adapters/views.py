@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from callbridge.adapters.privacy import mask
+from callbridge.adapters.privacy import mask, scrub
 from callbridge.core.agent import Agent, State, Work, published
 from callbridge.core.call import Call
 from callbridge.core.estimate import at_pace
@@ -57,18 +57,18 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
     }
 
 
-def agent_view(agent: Agent, call: Call | None, stamp: Stamp) -> View:
+def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:
     """An agent as others see it; ``call`` is the one in hand. In wrap-up ``queue`` is the one that it is for."""
     state, reason = published(agent)
     queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call) if call is not None else ""
     return {
         "name": agent.name,
         "state": state.value,
-        "reason": reason,
+        "reason": scrub(reason) if masked else reason,
         "since": agent.since,
         "queue": queue,
         "call": agent.call,
-        "phone": agent.phone,
+        "phone": scrub(agent.phone) if masked else agent.phone,
         "device": agent.device.value,
         "updated_at": stamp.now,
         "seq": stamp.seq,
@@ -241,7 +241,9 @@ class Board:
 
     def agent(self, name: str) -> View | None:
         agent = self.agents.get(name)
-        return None if agent is None else agent_view(agent, self.calls.get(agent.call), self._stamps["agent", name])
+        if agent is None:
+            return None
+        return agent_view(agent, self.calls.get(agent.call), self._stamps["agent", name], masked=self.masked)
 
     def call(self, name: str) -> View | None:
         call = self.calls.get(name)

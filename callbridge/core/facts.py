@@ -1,36 +1,38 @@
 """What is worth telling: the core's words to Redis, metrics, logs, history and webhooks.
 
-A fact is told once, when it happens, with an id that readers insert by. Numbers of people are in ``number``
-fields only, so that one rule masks them. Times are epoch seconds, durations seconds.
+A fact is told once, when it happens, with an id that readers insert by. The type of each text field says whose data it
+holds (``personal``): masking follows from it everywhere. Times are epoch seconds, durations seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from callbridge.core.personal import Answers, FreeText, PersonName, PhoneNumber, Plain, TargetText
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     seq: int
     at: float
-    call: str = ""
-    agent: str = ""
-    queue: str = ""
+    call: Plain = ""
+    agent: Plain = ""
+    queue: Plain = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallArrived(Fact):
-    leg: str
-    entry: str
-    tier: str
-    number: str
-    name: str
-    uniqueid: str
-    linkedid: str
-    direction: str = "in"
+    leg: Plain
+    entry: Plain
+    tier: Plain
+    number: PhoneNumber
+    name: PersonName
+    uniqueid: Plain
+    linkedid: Plain
+    direction: Plain = "in"
     """``out``: we call the customer, to keep a promise or for a campaign."""
-    promise: str = ""
-    campaign: str = ""
+    promise: Plain = ""
+    campaign: Plain = ""
     found_waiting: bool = False
     """Not heard arriving: found in the PBX after a restart without a saved world."""
 
@@ -39,43 +41,43 @@ class CallArrived(Fact):
 class CallDiverted(Fact):
     """A call went to the fallback or elsewhere in the dialplan; ``reason`` says why."""
 
-    leg: str
-    entry: str
-    reason: str
+    leg: Plain
+    entry: FreeText
+    reason: FreeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitBegan(Fact):
-    tier: str
+    tier: Plain
     rank: float
-    day: str
+    day: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepBegan(Fact):
     """The caller's window moved on; ``needs`` is the requirement in force from now."""
 
-    tier: str
+    tier: Plain
     step: int
-    needs: str
+    needs: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferMade(Fact):
-    leg: str
-    tier: str
-    needs: str
+    leg: Plain
+    tier: Plain
+    needs: Plain
     waited: float
     freed_at: float | None = None
     """When a caller was waiting already: the moment that the agent became free (handover)."""
-    collected: str = ""
+    collected: Answers = ""
     """A JSON object of what the caller typed and other systems said; empty when there is nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferEnded(Fact):
-    leg: str
-    result: str
+    leg: Plain
+    result: Plain
     """``answered``, ``no_answer``, ``rejected``, ``offline`` or ``cancelled``."""
     rang_for: float
     cause: int = 0
@@ -83,15 +85,15 @@ class OfferEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitEnded(Fact):
-    tier: str
-    outcome: str
+    tier: Plain
+    outcome: Plain
     waited: float
     """Since the call's arrival, whatever queues it has been in."""
     within_target: bool
-    day: str
-    to: str = ""
+    day: Plain
+    to: TargetText = ""
     """Where an overflow went: ``queue:general``, ``flow:closed``, ``dialplan:context,extension``."""
-    reason: str = ""
+    reason: FreeText = ""
     estimated: bool = False
     expected: float | None = None
     """The wait in this queue that was estimated when the visit began, in seconds."""
@@ -103,35 +105,35 @@ class VisitEnded(Fact):
 class FlowBegan(Fact):
     """The caller is in a flow now; ``reason``: ``entry``, ``key``, ``flow`` (another one led here) or why a queue was left."""
 
-    flow: str
-    reason: str
+    flow: Plain
+    reason: FreeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStepped(Fact):
     """The caller came to a node. What a caller types for a value is told nowhere; a menu's key is."""
 
-    flow: str
-    node: str
-    key: str = ""
+    flow: Plain
+    node: Plain
+    key: Plain = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowEnded(Fact):
     """``result``: ``queue``, ``flow``, ``dialplan``, ``goodbye``, ``hung_up``, ``moved`` or ``failed``; ``to``: where it led."""
 
-    flow: str
-    node: str
-    result: str
+    flow: Plain
+    node: Plain
+    result: Plain
     lasted: float
-    to: str = ""
+    to: TargetText = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFailed(Fact):
     """Something could not be played: most likely the PBX does not have it. What comes after it came at once."""
 
-    where: str
+    where: Plain
     """``flow:welcome/ask``, or ``queue:support/greeting``."""
 
 
@@ -139,9 +141,9 @@ class PromptFailed(Fact):
 class SurveyAnswered(Fact):
     """``agent`` and ``queue`` are those of the talk that it is about."""
 
-    survey: str
-    question: str
-    answer: str
+    survey: Plain
+    question: Plain
+    answer: Plain
     """The key that was pressed."""
 
 
@@ -149,18 +151,18 @@ class SurveyAnswered(Fact):
 class SurveyAlerted(Fact):
     """An answer of which somebody should hear at once."""
 
-    survey: str
-    question: str
-    answer: str
-    number: str
+    survey: Plain
+    question: Plain
+    answer: Plain
+    number: PhoneNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyMissed(Fact):
     """The caller would have been asked, and hung up first: somebody may ask by another way."""
 
-    survey: str
-    number: str
+    survey: Plain
+    number: PhoneNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +170,8 @@ class SurveyEnded(Fact):
     """``result``: ``complete``, ``partial``, ``refused`` (nothing was answered) or ``skipped`` (nothing was asked: this
     number was asked a short time ago)."""
 
-    survey: str
-    result: str
+    survey: Plain
+    result: Plain
     answers: int
 
 
@@ -178,23 +180,23 @@ class VoicemailLeft(Fact):
     """A message for ``queue``: ``recording`` is the file's name among the PBX's recordings. ``lasted`` is about right when the
     caller ended it by hanging up."""
 
-    recording: str
+    recording: Plain
     lasted: float
-    number: str
+    number: PhoneNumber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseMade(Fact):
     """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
 
-    promise: str
-    number: str
-    tier: str
+    promise: Plain
+    number: PhoneNumber
+    tier: Plain
     rank: float
     expires_at: float
-    by: str = ""
+    by: Plain = ""
     """Who asked for it when it was not the customer."""
-    recording: str = ""
+    recording: Plain = ""
     """The message in which the customer asked for it."""
 
 
@@ -204,22 +206,22 @@ class CallbackTried(Fact):
     before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone``,
     ``called_again`` (by another way, while we called), ``cancelled`` or ``unknown``."""
 
-    promise: str
+    promise: Plain
     attempt: int
-    result: str
+    result: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseEnded(Fact):
     """``outcome``: ``kept``, ``failed``, ``expired`` or ``cancelled``; ``waited``: since it was made."""
 
-    promise: str
-    outcome: str
-    reason: str
+    promise: Plain
+    outcome: Plain
+    reason: FreeText
     waited: float
     attempts: int
-    number: str
-    by: str = ""
+    number: PhoneNumber
+    by: Plain = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +236,8 @@ class CallRepeated(Fact):
 class LookupEnded(Fact):
     """``result``: ``found``, ``failed`` (late, refused, or not to be read)."""
 
-    lookup: str
-    result: str
+    lookup: Plain
+    result: Plain
     lasted: float
 
 
@@ -243,7 +245,7 @@ class LookupEnded(Fact):
 class Announced(Fact):
     """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic`` or ``busy``."""
 
-    what: str
+    what: Plain
     position: int | None = None
     minutes: int | None = None
 
@@ -252,7 +254,7 @@ class Announced(Fact):
 class TalkBegan(Fact):
     """Both legs are in the bridge: a segment begins."""
 
-    leg: str
+    leg: Plain
     waited: float
 
 
@@ -260,7 +262,7 @@ class TalkBegan(Fact):
 class TalkEnded(Fact):
     talked: float
     held: float
-    ended_by: str
+    ended_by: Plain
     """``customer``, ``agent``, ``transfer``; ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken``
     (somebody took the call away in the PBX), ``fault`` or ``lost`` (found gone after a reconnect)."""
     estimated: bool = False
@@ -271,7 +273,7 @@ class CallRecorded(Fact):
     """The talk with ``agent`` is in ``file``, in the PBX's folder ``monitor``. ``paused``: seconds of ``lasted`` that are
     silent in it."""
 
-    file: str
+    file: Plain
     lasted: float
     paused: float
 
@@ -280,13 +282,13 @@ class CallRecorded(Fact):
 class RecordingFailed(Fact):
     """Alert: the talk is not recorded - or, when ``why`` says so, goes on being recorded though it was to pause."""
 
-    file: str
-    why: str
+    file: Plain
+    why: FreeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTransferred(Fact):
-    target: str
+    target: PhoneNumber
     attended: bool
 
 
@@ -294,18 +296,18 @@ class CallTransferred(Fact):
 class HandingBegan(Fact):
     """``agent`` hands the call on, or wants a word with the target first; ``way`` is ``blind``, ``consult`` or ``back``."""
 
-    to: str
-    way: str
-    leg: str
+    to: TargetText
+    way: Plain
+    leg: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandingEnded(Fact):
     """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``failed`` or ``cancelled``."""
 
-    to: str
-    way: str
-    result: str
+    to: TargetText
+    way: Plain
+    result: Plain
     lasted: float
 
 
@@ -313,16 +315,16 @@ class HandingEnded(Fact):
 class WatchBegan(Fact):
     """Audit: ``by`` listens to, whispers to or barges in on ``agent``, or takes the call over."""
 
-    by: str
-    mode: str
-    phone: str
+    by: Plain
+    mode: Plain
+    phone: FreeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchEnded(Fact):
-    by: str
-    mode: str
-    phone: str
+    by: Plain
+    mode: Plain
+    phone: FreeText
     lasted: float
 
 
@@ -334,7 +336,7 @@ class WrapUpEnded(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Fact):
     lasted: float
-    outcome: str
+    outcome: Plain
     """The outcome of its last visit, or ``talked``."""
     segments: int
     estimated: bool = False
@@ -344,12 +346,12 @@ class CallEnded(Fact):
 class AgentChanged(Fact):
     """The published state changed; ``lasted`` is the time spent in the previous one."""
 
-    name: str
-    phone: str
-    state: str
-    reason: str
-    previous: str
-    previous_reason: str
+    name: Plain
+    phone: FreeText
+    state: Plain
+    reason: FreeText
+    previous: Plain
+    previous_reason: FreeText
     lasted: float
 
 
@@ -357,18 +359,18 @@ class AgentChanged(Fact):
 class OrderGaveUp(Fact):
     """An order failed in a way that changed what happened to the call."""
 
-    order: str
-    why: str
-    detail: str
+    order: Plain
+    why: FreeText
+    detail: FreeText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceFound(Fact):
     """A snapshot differed from our books; ``kind`` says how."""
 
-    pbx: str
-    kind: str
-    leg: str
+    pbx: Plain
+    kind: Plain
+    leg: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,8 +379,8 @@ class AgentAlerted(Fact):
     ``offers_missed`` (``count`` offers in a row came to nothing) or ``pin_locked`` (after ``count`` wrong PINs in a row
     nobody logs in at a phone as this agent for ``limit`` seconds)."""
 
-    kind: str
-    reason: str = ""
+    kind: Plain
+    reason: FreeText = ""
     limit: float = 0.0
     count: int = 0
 
@@ -387,9 +389,9 @@ class AgentAlerted(Fact):
 class AskRefused(Fact):
     """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
 
-    ask: str
-    reason: str
-    by: str = ""
+    ask: Plain
+    reason: FreeText
+    by: Plain = ""
     unknown: bool = False
 
 
@@ -397,45 +399,45 @@ class AskRefused(Fact):
 class AskGranted(Fact):
     """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
 
-    ask: str
-    by: str
-    to: str = ""
-    reason: str = ""
+    ask: Plain
+    by: Plain
+    to: TargetText = ""
+    reason: FreeText = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchChanged(Fact):
     """A switch (``bypass``) was turned."""
 
-    switch: str
+    switch: Plain
     on: bool
-    by: str
+    by: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuarantined(Fact):
-    kind: str
-    id: str
+    kind: Plain
+    id: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignChanged(Fact):
     """Started, paused or stopped: ``by`` somebody, or by itself (``reason``)."""
 
-    campaign: str
-    state: str
-    by: str
-    reason: str = ""
+    campaign: Plain
+    state: Plain
+    by: Plain
+    reason: FreeText = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptMade(Fact):
     """A number is being dialled."""
 
-    campaign: str
-    attempt: str
+    campaign: Plain
+    attempt: Plain
     lead: int
-    number: str
+    number: PhoneNumber
     risk: float
     """The chance that nobody would be free for whoever answers, as it was expected."""
 
@@ -446,11 +448,11 @@ class AttemptEnded(Fact):
     the greeting, to the agent; ``late``: more than the campaign allows, so it counts as abandoned. ``idle``: seconds that the
     agent had been free for it."""
 
-    campaign: str
-    attempt: str
+    campaign: Plain
+    attempt: Plain
     lead: int
-    number: str
-    outcome: str
+    number: PhoneNumber
+    outcome: Plain
     cause: int = 0
     rang: float = 0.0
     delay: float = 0.0
@@ -460,21 +462,21 @@ class AttemptEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadDispositioned(Fact):
-    campaign: str
-    attempt: str
+    campaign: Plain
+    attempt: Plain
     lead: int
-    code: str
-    by: str
+    code: Plain
+    by: Plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptedOut(Fact):
     """Somebody is not to be called again, of one campaign or of all (``campaign`` empty), from now on."""
 
-    campaign: str
-    number: str
-    reason: str
-    by: str
+    campaign: Plain
+    number: PhoneNumber
+    reason: FreeText
+    by: Plain
 
 
 AnyFact = (

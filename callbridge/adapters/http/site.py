@@ -346,7 +346,7 @@ class _Site:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
-        return web.json_response({**body.model_dump(), "by": by, "at": self._desk.now()})
+        return web.json_response(self._desk.ledger().shown({**body.model_dump(), "by": by, "at": self._desk.now()}))
 
     async def unblock(self, request: web.Request) -> web.Response:
         body = await body_of(request, UnblockBody)
@@ -358,7 +358,7 @@ class _Site:
             raise Problem(503, str(trouble)) from None
         if not gone:
             raise Problem(404, "this number is not on the list")
-        return web.json_response(body.model_dump())
+        return web.json_response(self._desk.ledger().shown(body.model_dump()))
 
     def _known_campaign(self, request: web.Request) -> str:
         name = request.match_info["name"]

@@ -450,7 +450,7 @@ def _engine(url: str) -> Engine:
     try:
         memory = url in ("sqlite://", "sqlite:///:memory:")
         extra: dict[str, Any] = {"connect_args": {"check_same_thread": False}, "poolclass": StaticPool} if memory else {}
-        engine = create_engine(url, **extra)
+        engine = create_engine(url, hide_parameters=True, **extra)  # numbers of people: not in what goes wrong, so in no log
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as trouble:
         raise BadDatabase(f"not a database that can be used here: {trouble}".splitlines()[0]) from None
     if engine.dialect.name == "sqlite":

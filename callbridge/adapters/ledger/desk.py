@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from callbridge.adapters.campaigns import campaign, campaigns
 from callbridge.adapters.ledger.book import Block, Book
 from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
+from callbridge.adapters.privacy import mask, scrub
 from callbridge.core.events import AnyEvent, NumberBlocked
 from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.core.world import World
@@ -45,6 +46,8 @@ class LedgerDesk:
     zone: str = "UTC"
     regions: Mapping[str, str | None] = field(default_factory=dict)
     """Campaign -> whose national numbers its leads have."""
+    masked: bool = True
+    """Numbers are shown masked; who acts on one says it in full."""
 
     def campaigns(self) -> list[dict[str, object]]:
         """Every campaign as it is now."""
@@ -106,7 +109,12 @@ class LedgerDesk:
 
     async def blocks(self) -> list[dict[str, object]]:
         """The do-not-call list, the latest first. Raises NoLedger."""
-        return [asdict(one) for one in await _in_thread(self._open().list_blocks)]
+        return [self.shown(asdict(one)) for one in await _in_thread(self._open().list_blocks)]
+
+    def shown(self, entry: dict[str, object]) -> dict[str, object]:
+        """An entry of the do-not-call list as others may see it."""
+        hidden = {"number": mask, "reason": scrub} if self.masked else {}
+        return {name: hidden[name](str(value)) if name in hidden else value for name, value in entry.items()}
 
     def _open(self) -> Book:
         if self.book is None:

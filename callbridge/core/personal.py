@@ -1,0 +1,33 @@
+"""Whose data a text is: declared once, beside the field of the fact that holds it.
+
+Every text field of a fact has one of the types below; a plain ``str`` is refused where facts are made public. From the type
+follows what others may see of it, in every output, when numbers are masked.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated
+
+
+class Content(Enum):
+    PLAIN = "plain"
+    """Our own words, names from the configuration, and ids of calls, legs and files: nothing about a person outside."""
+    NUMBER = "number"
+    """A phone number, or what stands in its place (``anonymous``, an extension)."""
+    NAME = "name"
+    """What a customer is called."""
+    ANSWERS = "answers"
+    """What a customer typed, and what other systems say of them."""
+    TARGET = "target"
+    """Where a call goes: ``queue:support``, ``agent:1001``, ``number:+493012345``, ``dialplan:context,extension``."""
+    TEXT = "text"
+    """Words that people, phones or the PBX choose; a number may be among them (``PJSIP/+493012345@trunk``)."""
+
+
+Plain = Annotated[str, Content.PLAIN]
+PhoneNumber = Annotated[str, Content.NUMBER]
+PersonName = Annotated[str, Content.NAME]
+Answers = Annotated[str, Content.ANSWERS]
+TargetText = Annotated[str, Content.TARGET]
+FreeText = Annotated[str, Content.TEXT]

@@ -1,0 +1,404 @@
+"""No output tells a number: every kind of fact, with one telling number wherever a number may stand, through every output."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+import pytest
+import structlog
+from redis.asyncio import Redis
+
+from callbridge.adapters.codec import FACT_KINDS, fact_type
+from callbridge.adapters.fact_stream import FactStream
+from callbridge.adapters.hook_body import FACTS, PLACEHOLDERS, HookSettings, body
+from callbridge.adapters.http import Feed, HttpSettings
+from callbridge.adapters.http.feed import Wanted
+from callbridge.adapters.http.routes import ROUTES
+from callbridge.adapters.ledger import Block, LedgerDesk
+from callbridge.adapters.log import FactLog, configure
+from callbridge.adapters.masking import masked, masks_of
+from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.outbox import Stamper
+from callbridge.adapters.privacy import mask, mask_target, scrub
+from callbridge.adapters.projection import RedisProjection
+from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.retell import retell
+from callbridge.adapters.store import Delta, Meta
+from callbridge.adapters.stories import Stories, told
+from callbridge.adapters.story_archive import StoryArchive
+from callbridge.adapters.views import Board
+from callbridge.core.events import AgentAsked, Ask, CallAsk, CallAsked, CallerArrived, PromiseAsk, PromiseAsked
+from callbridge.core.facts import AgentChanged, AnyFact, AskGranted, AttemptMade, CallArrived, Fact, OptedOut
+from callbridge.core.ids import LegId, leg_id
+from callbridge.core.personal import Content
+from callbridge.core.plan import Plan, ToQueue
+from tests.adapters.conftest import RedisServer
+from tests.adapters.http_desk import ToyDesk, client_of
+from tests.adapters.toy_ledger import book
+from tests.adapters.worlds import PBX
+from tests.telling import FORMS, NATIONAL, NUMBER, tells, where
+
+_SAMPLES: dict[Content, tuple[str, ...]] = {
+    Content.NUMBER: (NUMBER, NATIONAL),
+    Content.NAME: (NUMBER, f"Ann {NATIONAL}"),
+    Content.ANSWERS: (json.dumps({"mobile": NUMBER}),),
+    Content.TARGET: (f"number:{NUMBER}", f"number:{NATIONAL}", *FORMS),
+    Content.TEXT: FORMS,
+    Content.PLAIN: ("word",),
+}
+_FITTING = {"state": "ready", "previous": "talking", "agent": "1001", "outcome": "overflowed"}
+_NEEDS_A_LOOK = {"number", "phone", "to", "target", "name", "reason", "why", "detail", "text", "collected", "caller"}
+"""Names of fields that hold, or may come to hold, what people and phones choose."""
+_LOOKED_AT = {(AgentChanged, "name")}
+"""Agents are called by their names."""
+
+
+def made(kind: type, turn: int) -> AnyFact:
+    """A fact of this kind with a telling number in every field that may hold one, in the ``turn``-th form."""
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        content = next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Content)), None)
+        if content is not None:
+            samples = _SAMPLES[content]
+            values[name] = _FITTING.get(name) or samples[turn % len(samples)]
+        elif hint in (bool, int, float):
+            values[name] = hint(1)
+    fact: AnyFact = kind(**(values | {"seq": 1, "at": 5.0, "call": "c1"}))
+    return fact
+
+
+def every_fact() -> list[AnyFact]:
+    """Every kind with every form; numbered, with arrivals first, so that their call is known."""
+    kinds = sorted(FACT_KINDS.values(), key=lambda kind: kind is not CallArrived)
+    facts = [made(kind, turn) for kind in kinds for turn in range(len(FORMS) + 2)]
+    return [with_changes(fact, seq=seq) for seq, fact in enumerate(facts, 1)]
+
+
+def with_changes(fact: AnyFact, **changes: Any) -> AnyFact:
+    changed: AnyFact = type(fact)(**{f.name: getattr(fact, f.name) for f in fields(fact)} | changes)
+    return changed
+
+
+def quiet(text: str) -> None:
+    """Fails when a text tells the number."""
+    assert not tells(text), where(text)
+
+
+# -- what is declared -----------------------------------------------------------------------------------------------
+
+
+def test_a_text_field_that_does_not_say_whose_data_it_holds_is_refused() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Careless(Fact):
+        mobile: "str"  # noqa: UP037 - as facts are written
+
+    with pytest.raises(TypeError, match=r"Careless\.mobile: its type must say whose data it holds"):
+        masks_of(Careless)
+
+
+@pytest.mark.parametrize("kind", FACT_KINDS.values(), ids=FACT_KINDS)
+def test_no_field_that_people_fill_is_declared_plain(kind: type) -> None:
+    masks = masks_of(kind)
+    texts = {f.name for f in fields(kind) if "Annotated" in str(get_type_hints(kind, include_extras=True)[f.name])}
+    careless = {name for name in texts & _NEEDS_A_LOOK if name not in masks and (kind, name) not in _LOOKED_AT}
+    assert careless == set()
+
+
+def test_numbers_of_campaigns_are_masked() -> None:
+    made_now = AttemptMade(seq=1, at=1.0, call="c1", campaign="spring", attempt="a", lead=1, number=NUMBER, risk=0.1)
+    out = OptedOut(seq=1, at=1.0, campaign="", number=NUMBER, reason=f"asked from {NATIONAL}", by="ops")
+    assert told(made_now)["number"] == told(out)["number"] == "+49*****899"
+    assert told(out)["reason"] == "asked from *****899"
+
+
+# -- what is recognised ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_number_in_a_text_is_masked_however_it_is_written(form: str) -> None:
+    quiet(scrub(form))
+    assert scrub(scrub(form)) == scrub(form)
+    assert scrub(form).endswith("899") or not form.endswith("899")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pbx/1700000000.12",
+        "asterisk-1700000000.123",
+        "cb-call-mi4k2x9z-1234567",
+        "PJSIP/1001-0000002a",
+        "PJSIP/1001-00000012",
+        "2026-11-28T10:15:01.123456Z",
+        "28/11/2026 at 10:15",
+        "01.12.2026",
+        "192.168.100.200:8090",
+        "0.123456789",
+        "support/2026-11-28/1001-cb-call-mi4k2x9z-12-1.wav",
+        "anonymous",
+        "no such queue: sales2",
+        "65536",
+        "",
+    ],
+)
+def test_what_is_no_number_stays(text: str) -> None:
+    assert scrub(text) == text
+
+
+def test_targets_of_our_own_stay() -> None:
+    for target in ("queue:4930123456", "agent:10001234", "flow:closed", "dialplan:outside,200"):
+        assert mask_target(target) == target
+    assert mask_target("number:110") == "number:*****"
+    assert mask_target("phone:PJSIP/+493012345678@trunk") == "phone:PJSIP/+49*****678@trunk"
+
+
+def test_a_kind_of_fact_that_only_another_version_knows_is_masked_by_what_that_version_says() -> None:
+    assert masked("sms_sent", {"number": NUMBER, "length": 3}, "number") == {"number": "*****", "length": 3}
+
+
+# -- every output ---------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_no_number() -> None:
+    stream = io.StringIO()
+    FactLog(stream=stream).on_facts(every_fact())
+    for line in stream.getvalue().splitlines():
+        quiet(line)
+    assert '"pii.number": "+49*****899"' in stream.getvalue()
+
+
+def test_what_is_masked_stands_in_the_log_under_a_key_of_its_own_also_where_nothing_is_masked() -> None:
+    stream = io.StringIO()
+    FactLog(stream=stream, mask=False).on_facts(every_fact())
+    for line in map(json.loads, stream.getvalue().splitlines()):
+        quiet(json.dumps({name: value for name, value in line.items() if not name.startswith("pii.")}))
+
+
+def test_timelines_tell_no_number() -> None:
+    stories = Stories(longest=100_000)
+    stories.on_facts(every_fact())
+    story = stories.story("c1") or []
+    assert {fact["type"] for fact in story} == FACT_KINDS.keys()
+    quiet(json.dumps(story))
+    for line in retell(story, Plan()):
+        quiet(json.dumps(line.plain()))
+
+
+def test_server_sent_events_tell_no_number() -> None:
+    feed = Feed("run")
+    feed.on_facts(every_fact())
+    place, said = 0, b""
+    while place < feed.end:
+        events, place = feed.since(place, Wanted())
+        said += b"".join(events)
+    assert b'"number":"+49*****899"' in said
+    quiet(said.decode())
+
+
+@pytest.mark.parametrize("event", ["offer", "answer", "end", "alert", "survey"])
+def test_webhooks_tell_no_number(event: str) -> None:
+    link = "https://crm.example/?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
+    hook = HookSettings(name="crm", url="", secret="", link=link, events=(event,))
+    wanted = [one for one in Stamper().stamp(1, every_fact()) if hook.wants(one.type)]
+    assert {one.type for one in wanted} <= FACTS
+    assert wanted
+    for one in wanted:
+        quiet(body(one, hook).decode())
+
+
+def test_metrics_tell_no_number() -> None:
+    desk = speaking_desk()
+    metrics = Metrics(desk.made, desk.now, label_agents=True)
+    metrics.on_facts(every_fact())
+    for family in metrics.registry.collect():
+        quiet(str([(sample.name, sample.labels) for sample in family.samples]))
+
+
+async def test_redis_tells_no_number_but_in_the_private_world(redis_server: RedisServer) -> None:
+    settings = redis_server.settings()
+    desk, store = speaking_desk(), RedisStore(settings)
+    await store.take_over()
+    for number, chunk in enumerate(every_fact()[start : start + 200] for start in range(0, len(every_fact()), 200)):
+        await store.save(Delta(number=number + 1, changed={}, meta=Meta.of(desk.busy.world), facts=chunk))
+    stream, archive = FactStream(settings), StoryArchive(settings)
+    projection = RedisProjection(settings, desk.made)
+    cursor = "0-0"
+    while (further := await stream.copy(cursor)) != cursor:
+        cursor = further
+    while await archive.copy():
+        pass
+    await projection.flush()
+    async with Redis.from_url(settings.url) as redis:
+        keys: list[bytes] = [key async for key in redis.scan_iter()]
+        private = [key for key in keys if key.startswith(settings.private("").encode())]
+        for key in [*set(keys) - set(private), *(key for key in private if b"story:" in key)]:
+            quiet(key.decode())
+            quiet(await content(redis, key))
+        assert tells(await content(redis, settings.private("outbox").encode()))  # the test would see it
+        assert {b"callbridge:facts", b"callbridge:agent:a0"} <= set(keys)
+        assert any(key.startswith(b"callbridge:call:") for key in keys)
+        kept: Any = redis.rpush(settings.private("story:old"), json.dumps(told(made(AttemptMade, 0), mask=False)))
+        await kept
+        quiet(json.dumps(await archive.story("old")))
+    for each in (stream, archive, projection, store):
+        await each.close()
+
+
+async def content(redis: Redis, key: bytes) -> str:
+    """Everything under a key, as text."""
+    kind = await redis.type(key)
+    match kind:
+        case b"hash":
+            found: Any = await redis.hgetall(key)
+        case b"list":
+            found = await redis.lrange(key, 0, -1)
+        case b"stream":
+            found = await redis.xrange(key)
+        case b"zset":
+            found = await redis.zrange(key, 0, -1)
+        case b"set":
+            found = await redis.smembers(key)
+        case _:
+            found = await redis.get(key)
+    return str(found)
+
+
+# -- what HTTP answers ----------------------------------------------------------------------------------------------
+
+
+def caller(now: float, leg: LegId, entry: str) -> CallerArrived:
+    return CallerArrived(at=now, leg=leg, entry=entry, channel_name="PJSIP/t-1", number=NUMBER, name=NUMBER, tier="standard")
+
+
+def speaking_desk() -> ToyDesk:
+    """A house in which the number is everywhere: a caller, an agent's phone and pause, a callback, refusals, a list."""
+    desk = ToyDesk()
+    now = desk.now()
+    for agent in ("a0", "a1"):
+        desk.tell(AgentAsked(at=now, agent=agent, ask=Ask.LOGIN, phone=f"PJSIP/{NUMBER}" if agent == "a0" else "", by="ops"))
+    desk.tell(AgentAsked(at=now, agent="a1", ask=Ask.NOT_READY, reason=f"calls {NATIONAL} back", by="ops"))
+    for entry in ("q0", "q1", "q2"):
+        leg = leg_id(PBX, f"customer-{entry}")
+        desk.tell(
+            CallerArrived(at=now, leg=leg, entry=entry, channel_name="PJSIP/t-1", number=NUMBER, name=NUMBER, tier="standard")
+        )
+    desk.tell(
+        CallerArrived(at=now, leg=leg_id(PBX, "odd"), entry=NUMBER, channel_name="PJSIP/t-2", number=NUMBER, name="", tier="")
+    )
+    desk.tell(PromiseAsked(at=now, ask=PromiseAsk.MAKE, queue="q1", number="+4915773218898", name=NUMBER, by="ops"))
+    desk.tell(PromiseAsked(at=now, ask=PromiseAsk.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
+    for call in list(desk.made.calls):
+        desk.tell(CallAsked(at=now, call=call, ask=CallAsk.MOVE, to=ToQueue(NUMBER), by="ops"))
+        for fact in every_fact():
+            desk.stories.on_facts([with_changes(fact, call=call, seq=10_000)])
+    return desk
+
+
+async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
+    desk = speaking_desk()
+    book().block([Block(NUMBER, "spring", f"asked from {NATIONAL}", "ops", desk.now())])
+    asked: set[str] = set()
+    try:
+        async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
+            head = {"Authorization": "Bearer root"}
+            for route in ROUTES:
+                if route.method != "GET" or route.path == "/api/events":
+                    continue
+                for path in paths(desk, route.path):
+                    async with client.get(path, headers=head) as answer:
+                        assert answer.status == 200, path
+                        quiet(await answer.text())
+                asked.add(route.path)
+            for path, said in (
+                ("/api/do-not-call", {"number": NUMBER, "reason": f"again: {NUMBER}"}),
+                ("/api/do-not-call/remove", {"number": NUMBER}),
+                ("/api/callbacks", {"queue": "q0", "number": "+4915773218897"}),
+            ):
+                async with client.post(path, json=said, headers=head) as answer:
+                    assert answer.status == 200, await answer.text()
+                    quiet(await answer.text())
+    finally:
+        book().unblock(NUMBER, "spring")
+    assert {"/api/calls", "/api/waiting", "/api/callbacks", "/api/do-not-call", "/api/explain/calls/{id}"} <= asked
+
+
+def paths(desk: ToyDesk, path: str) -> Iterator[str]:
+    """A route's paths, for everything that the house has."""
+    board = desk.made
+    if path == "/api/facts":
+        yield from (f"{path}?call={call}" for call in board.calls)
+    elif "/agents/{id}" in path:
+        yield from (path.replace("{id}", agent) for agent in ("a0", "a1"))
+    elif "/calls/{id}" in path:
+        yield from (path.replace("{id}", call) for call in board.calls)
+    elif "/campaigns/{name}" in path:
+        yield path.replace("{name}", "spring")
+    elif "/queues/{name}" in path:
+        yield from (path.replace("{name}", queue) for queue in board.queues)
+    else:
+        yield path
+
+
+async def test_without_masking_the_api_tells_numbers() -> None:
+    """What the test above would see."""
+    desk = speaking_desk()
+    desk.made.masked = False
+    ledger = desk.ledger()
+    plain = LedgerDesk(**{f.name: getattr(ledger, f.name) for f in fields(ledger)} | {"masked": False})
+    async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
+        head = {"Authorization": "Bearer root"}
+        for path in ("/api/calls", "/api/waiting", "/api/agents/a0", "/api/explain/agents/a1", "/api/explain/agents/a0"):
+            async with client.get(path, headers=head) as answer:
+                assert tells(await answer.text()), path
+    assert plain.shown({"number": NUMBER, "reason": "x"}) == {"number": NUMBER, "reason": "x"}
+
+
+def test_a_board_without_masking_is_plain_by_request_only() -> None:
+    desk = speaking_desk()
+    call = next(iter(desk.made.calls))
+    assert (desk.made.call(call) or {})["number"] == mask(NUMBER)
+    assert (desk.made.agent("a0") or {})["phone"] == "PJSIP/+49*****899"
+    assert (Board.of(desk.busy.world, masked=False).agent("a0") or {})["phone"] == f"PJSIP/{NUMBER}"
+
+
+# -- lines of the log that no fact is behind ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    written = io.StringIO()
+    configure(stream=written)
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_lines_of_the_log_tell_no_number(stream: io.StringIO, form: str) -> None:
+    log = structlog.get_logger("callbridge.x")
+    log.warning("a number was taken off the do-not-call list", campaign="", by="ops", **{"pii.number": NUMBER})
+    log.error("a saved row cannot be read", table="places", key=f"support|{NUMBER}", why=form, rows=[form], more={form: form})
+    logging.getLogger("library").error("no route to %s", form)
+    try:
+        raise KeyError(form)
+    except KeyError as fault:
+        log.exception("a step raised", fault=repr(fault), about=fault)
+    log.info("an id", call="cb-call-4930123456789-1", channel="4930123456789")
+    for line in stream.getvalue().splitlines():
+        quiet(line)
+    assert '"pii.number": "+49*****899"' in stream.getvalue()
+    assert '"channel": "4930123456789"' in stream.getvalue()
+
+
+def test_an_audit_of_a_grant_keeps_the_id_of_the_callback() -> None:
+    granted = AskGranted(seq=1, at=1.0, ask="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678")
+    assert told(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
+    assert fact_type(granted) == "ask_granted"
