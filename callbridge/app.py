@@ -32,7 +32,7 @@ from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.projection import RedisProjection
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.adapters.redis_store import RedisStore
-from callbridge.adapters.store import MemoryStore, Store, StoreDown
+from callbridge.adapters.store import MemoryStore, Store
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.systemd import Manager
 from callbridge.adapters.tasks import end
@@ -63,6 +63,7 @@ from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import memory_of
+from callbridge.starting import Start
 from callbridge.terms import (
     ami_settings,
     ari_settings,
@@ -82,8 +83,6 @@ CLOSING = 4.0
 """Seconds that an orderly stop may take."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we are not alive."""
-STORE_PATIENCE = 1.0
-"""Seconds between attempts to reach the store at start."""
 
 
 class App:
@@ -102,6 +101,10 @@ class App:
         self._reloading = asyncio.Lock()
         self.keeper: Keeper | None = None
         self._recalled: list[CampaignRecalled] = []
+        redis = self._redis()
+        self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
+        wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
+        self._start = Start(self.store, wait, self.manager.status)
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():
@@ -113,9 +116,9 @@ class App:
         """Everything up, in order: store, world, views, HTTP, links."""
         settings = self.settings
         plan = settings.plan()
-        store = self._store()
-        gc.disable()  # loading makes many objects and no garbage: collecting in between took most of its time
-        saved = await self._take_over(store)
+        taken = await self._start.take_over()
+        gc.disable()  # until all is built: collecting in between took most of the time
+        self._token, saved = taken.token, taken.saved
         self.clock = Clock(not_before=saved.meta.now if saved else 0.0)
         self.world = World(plan, boot_name())
         if saved is not None:
@@ -158,7 +161,11 @@ class App:
         projection = self._projection()
         await self.hooks.adopt(hook_settings(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
-        self.saver = Saver(store, self.world, self._displaced, on_lost=lambda count: self.metrics.facts_lost("outbox", count))
+        self.saver = Saver(
+            self.store, self.world, self._displaced, on_lost=lambda count: self.metrics.facts_lost("outbox", count)
+        )
+        if taken.behind:
+            self.saver.start_behind(taken.behind)
         self.runtime = Runtime(
             self.world,
             self.clock,
@@ -200,28 +207,15 @@ class App:
         gc.freeze()  # what lives as long as the process need not be looked at again and again
         gc.enable()
 
-    def _store(self) -> Store:
-        redis = self._redis()
-        return MemoryStore() if redis is None else RedisStore(redis)
-
     def _redis(self) -> RedisSettings | None:
         return redis_settings(self.settings)
 
-    async def _take_over(self, store: Store) -> Any:
-        """A token newer than every one before, and the saved world. Without a reachable store there is no safe start."""
-        while True:
-            try:
-                self._token = await store.take_over()
-                return await store.load()
-            except StoreDown as trouble:
-                log.error("the store cannot be reached; waiting for it", why=str(trouble))
-                await asyncio.sleep(STORE_PATIENCE)
-
     def _projection(self) -> RedisProjection | None:
         redis = self._redis()
-        if redis is None:
+        if redis is None or not isinstance(self.store, RedisStore):
             return None
-        projection = RedisProjection(redis, self.board, told=self.metrics.on_redis)
+        projection = RedisProjection(redis, self.board, aside=self.store.aside, told=self.metrics.on_redis)
+        self._run("keys", self.store.aside.watch())
         self._run("projection", projection.run())
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
         trimmer = Trimmer(redis, lambda: {READER, story_archive.READER, *self.hooks.readers()}, self.metrics.facts_lost)
@@ -430,9 +424,15 @@ class App:
 
     def missing(self) -> list[str]:
         """What is not up that should be."""
+        if not hasattr(self, "runtime"):
+            return self._start.missing()
         missing = [f"pbx {name}: no ARI link" for name, link in self.links.items() if not link.fresh]
         missing += [f"pbx {name}: no AMI link" for name, link in self.phones.items() if not link.up]
-        return missing + (["the store is behind"] if self.saver.degraded else [])
+        return missing + ([f"the store is behind: {self.saver.why}"] if self.saver.degraded else [])
+
+    def notes(self) -> list[str]:
+        """What somebody should know, though we do our work."""
+        return list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
 
     def alive(self) -> bool:
         """Events are worked on, and every link is up or was tried lately. A PBX that is away is no fault of ours."""

@@ -16,7 +16,7 @@ import structlog
 
 from callbridge.adapters import log as logs
 from callbridge.adapters.codec import FutureSchema
-from callbridge.adapters.http import Probes, listening, make_app
+from callbridge.adapters.http import Probes, listening, make_app, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.tasks import end
 from callbridge.app import CLOSING, DONE, FAILED, App
@@ -29,10 +29,17 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @contextlib.asynccontextmanager
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
-    probes = Probes(healthy=lambda: True, ready=app.missing, metrics=app.metrics.render)
+    probes = Probes(missing=app.missing, notes=app.notes, metrics=app.metrics.render)
     site = make_app(http_settings(app.settings.http), Desk(app), probes, app.feed)
     async with listening(site, address):
         yield
+
+
+async def _start(app: App, address: socket.socket) -> None:
+    """Start, with somebody at the door who says what is waited for."""
+    site = make_starting_app(http_settings(app.settings.http), Probes(missing=app.missing, notes=app.notes))
+    async with listening(site, address.dup()):
+        await app.start()
 
 
 async def _bind(host: str, port: int) -> socket.socket:
@@ -91,7 +98,7 @@ async def _serve(app: App) -> int:
 async def _until_stopped(app: App) -> None:
     try:
         address = await _bind(app.settings.http.host, app.settings.http.port)
-        await app.start()
+        await _start(app, address)
         async with _http(app, address):
             log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
             app.manager.ready()

@@ -40,7 +40,7 @@ end
 local readers = redis.call('HGETALL', KEYS[2])
 local known, slowest = {}, nil
 for i = 1, #readers, 2 do
-  local keep = string.match(readers[i + 1], '^%S+')
+  local keep = string.match(readers[i + 1], '^%d+%-%d+') or '0-0'
   known[readers[i]] = true
   if not slowest or before(keep, slowest) then slowest = keep end
 end
@@ -55,7 +55,7 @@ local cut = math.min(over, tonumber(ARGV[2]))
 local going = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', cut)
 local answer = {over - cut}
 for i = 1, #readers, 2 do
-  local read, count = string.match(readers[i + 1], '%S+$'), 0
+  local read, count = string.match(readers[i + 1], '%d+%-%d+$') or '0-0', 0
   for j = #going, 1, -1 do
     if not before(read, going[j][1]) then break end
     count = count + 1

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from callbridge.adapters.cursors import cursors_key
-from callbridge.adapters.outbox import FIELDS, masked_data
+from callbridge.adapters.outbox import FIELDS, is_ours, masked_data
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -68,7 +68,8 @@ class FactStream:
         entries = found[0][1] if found else []
         pipe = self._redis.pipeline(transaction=False)
         for entry_id, entry in entries:
-            pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
+            if is_ours(entry):
+                pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
             cursor = entry_id.decode()
         if entries:
             pipe.hset(self._cursors, READER, f"{cursor} {cursor}")

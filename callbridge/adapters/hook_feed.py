@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.cursors import cursors_key, owed_key
 from callbridge.adapters.hook_body import FACTS, HookSettings
-from callbridge.adapters.outbox import Envelope, Stamper, envelope
+from callbridge.adapters.outbox import Envelope, Stamper, envelope, is_ours
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 from callbridge.adapters.tasks import end
 from callbridge.adapters.webhooks import CAP, Observer, Webhook, reader_of
@@ -52,6 +53,20 @@ _LAST_SAVE = 0.5
 _TYPES = frozenset(kind.encode() for kind in FACTS)
 _TOLD = (CallArrived, CallEnded, OfferMade, TalkBegan, AgentAlerted, SwitchChanged, SurveyAlerted)
 """What is stamped without Redis: the facts of webhooks, and those from which the stamper learns who calls."""
+
+
+_PLACE = re.compile(rb"(\d{1,20}-\d{1,20}) (\d{1,20}-\d{1,20})")
+_ID = re.compile(r"\d{1,20}-\d{1,20}")
+
+
+def _ids(text: bytes | str | None) -> list[str] | None:
+    """The ids in a JSON list; None when it is none."""
+    try:
+        ids = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return None
+    right = isinstance(ids, list) and all(isinstance(each, str) and _ID.fullmatch(each) for each in ids)
+    return ids if right else None
 
 
 class Feed:
@@ -95,21 +110,32 @@ class Feed:
 
     async def _begin(self) -> str:
         """Where the hook was; a new one begins at the end, with what happens from now on."""
-        place: Any = await self._redis.hget(self._cursors, self._hook.reader)
+        found: Any = await self._redis.hget(self._cursors, self._hook.reader)
+        place = _PLACE.fullmatch(found) if found is not None else None
         if place is None:
+            if found is not None:
+                log.error(
+                    "a webhook's place cannot be read; it goes on from now",
+                    hook=self._hook.settings.name,
+                    redis_key=self._cursors,
+                )
             last: Any = await self._redis.xrevrange(self._outbox, count=1)
             return str(last[0][0].decode()) if last else "0-0"
-        owed: list[str] = json.loads(await self._redis.hget(self._owed, self._hook.reader) or "[]")
+        kept, read = place[1].decode(), place[2].decode()
+        owed = _ids(await self._redis.hget(self._owed, self._hook.reader))
+        if owed is None:  # rather twice than never
+            log.error("what a webhook is owed cannot be read; told again", hook=self._hook.settings.name, redis_key=self._owed)
+            return kept
         for start in range(0, len(owed), _AT_A_TIME):
             await self._take_owed(owed[start : start + _AT_A_TIME])
-        return str(place.decode().split()[1])
+        return read
 
     async def _take_owed(self, ids: Sequence[str]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for each in ids:
             pipe.xrange(self._outbox, each, each)
         found: list[Any] = [entries[0][1] for entries in await pipe.execute() if entries]
-        self._hook.take(envelope(entry) for entry in found)
+        self._hook.take(envelope(entry) for entry in found if is_ours(entry))
         if len(found) < len(ids):
             missing = len(ids) - len(found)
             log.error("undelivered facts are not in the outbox any more", reader=self._hook.reader, facts=missing)
@@ -120,7 +146,7 @@ class Feed:
         if not found:
             return read
         entries = found[0][1]
-        self._hook.take(envelope(entry) for _, entry in entries if entry[b"type"] in _TYPES)
+        self._hook.take(envelope(entry) for _, entry in entries if is_ours(entry) and entry[b"type"] in _TYPES)
         await asyncio.sleep(_GATHER)
         return str(entries[-1][0].decode())
 

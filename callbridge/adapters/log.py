@@ -26,8 +26,24 @@ from callbridge.core.facts import AnyFact, DifferenceFound, EntityQuarantined, O
 _WARNINGS = (OrderGaveUp, DifferenceFound, PromptFailed)
 _ERRORS = (EntityQuarantined,)
 _PII = "pii."
-_NEVER_NUMBERS = frozenset({"time", "level", "logger", "call", "leg", "channel", "fact", "stamp", "agent", "member"})
-"""Keys of lines whose values are times, and ids of calls and agents."""
+_NEVER_NUMBERS = frozenset(
+    {
+        "time",
+        "level",
+        "logger",
+        "call",
+        "leg",
+        "channel",
+        "fact",
+        "stamp",
+        "agent",
+        "member",
+        "redis_key",
+        "redis_keys",
+        "kept_as",
+    }
+)
+"""Keys of lines whose values are times, ids of calls and agents, and names of keys in Redis."""
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True, key="time")
 _JSON = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)

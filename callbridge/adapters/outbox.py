@@ -45,6 +45,14 @@ class Envelope:
     Never in the public stream."""
 
 
+_WHOLE = frozenset(field.encode() for field in (*FIELDS, "personal"))
+
+
+def is_ours(entry: Mapping[bytes, bytes]) -> bool:
+    """Is it a fact? What somebody else put into the stream is passed over."""
+    return entry.keys() >= _WHOLE and entry[b"seq"].isdigit()
+
+
 def envelope(entry: Mapping[bytes, bytes]) -> Envelope:
     """An entry of the outbox, read back; one from before ``caller`` was written has none."""
     plain = {field.name: entry.get(field.name.encode(), b"").decode() for field in fields(Envelope)}

@@ -19,6 +19,8 @@ import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
+from callbridge.adapters.redis_refusals import is_wrong_type
+from callbridge.adapters.set_aside import SetAside
 from callbridge.adapters.views import ENDED, KEPT_ENDED, Board, Key, View
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -44,8 +46,17 @@ class RedisProjection:
     ``told``, when given, hears whether Redis is well, after each attempt to write.
     """
 
-    def __init__(self, settings: RedisSettings, board: Board, *, told: Callable[[bool], None] = _nobody) -> None:
+    def __init__(
+        self,
+        settings: RedisSettings,
+        board: Board,
+        *,
+        aside: SetAside | None = None,
+        told: Callable[[bool], None] = _nobody,
+    ) -> None:
+        """``aside``: what sets keys of another type than ours aside."""
         self._settings = settings
+        self._aside = aside
         self._board = board
         self._told = told
         self._redis: Redis = connect(settings)
@@ -74,6 +85,7 @@ class RedisProjection:
             except TROUBLE as error:
                 log.warning("redis projection is behind", error=type(error).__name__)
                 self._told(False)
+                await self._make_room(error)
                 self._stale_everything = True
                 self._wake.set()
                 await asyncio.sleep(pause)
@@ -153,6 +165,17 @@ class RedisProjection:
         for key in islice(self._written, 1):
             if not await self._redis.exists(self._place(key)):
                 self._forgotten()
+
+    async def _make_room(self, error: Exception) -> None:
+        """A key of ours that is no hash is set aside: it would be in the way for ever."""
+        if self._aside is None or not is_wrong_type(error):
+            return
+        places = [self._place(key) for key in self._board.alive() | self._dirty]
+        try:
+            for start in range(0, len(places), _SLICE):
+                await self._aside.strangers(dict.fromkeys(places[start : start + _SLICE], "hash"))
+        except TROUBLE as again:
+            log.debug("the keys of Redis were not looked at", error=type(again).__name__)
 
     def _forgotten(self) -> None:
         log.warning("redis lost what was written; all is written anew")

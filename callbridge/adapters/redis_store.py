@@ -10,17 +10,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
 
-from callbridge.adapters.codec import SCHEMA, TABLES, BadRow, check_schema, decode_row, encode_row
+from callbridge.adapters.codec import SCHEMA, TABLES, BadRow, FutureSchema, decode_row, encode_row
 from callbridge.adapters.outbox import Envelope, Stamper
-from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
-from callbridge.adapters.store import BadRowFound, Delta, Displaced, Ledger, Meta, Saved, SnapshotOwed, StoreDown, Whole
+from callbridge.adapters.redis_link import RedisSettings, connect
+from callbridge.adapters.redis_refusals import translated
+from callbridge.adapters.set_aside import SetAside
+from callbridge.adapters.store import (
+    BadRowFound,
+    Delta,
+    Displaced,
+    Ledger,
+    Meta,
+    Saved,
+    SnapshotOwed,
+    StoreRefuses,
+    Unreadable,
+    Whole,
+)
+from callbridge.adapters.world_figures import Found, unreadable, whose
 from callbridge.core.facts import AnyFact
 
 _FIELDS = ("seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data", "personal", "caller")
@@ -69,6 +81,12 @@ _SWAP = (
     + """
 if theirs == mine and number <= stored then return 'old' end
 local tables = (#KEYS - 2) / 2
+for i = 2, 2 + tables do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  if kind ~= 'none' and kind ~= (i == 2 and 'stream' or 'hash') then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is a ' .. kind)
+  end
+end
 for i = 3, 2 + tables do
   if redis.call('HLEN', KEYS[i + tables]) ~= tonumber(ARGV[i]) then return 'torn' end
 end
@@ -95,6 +113,11 @@ redis.call('HSET', KEYS[1], 'token', token)
 return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
 """
 
+LIVE = ("calls", "legs", "agents", "tallies")
+"""Tables that mean nothing without each other: where one cannot be read, the present is begun anew from what the PBX shows.
+What is owed (callbacks, campaigns, numbers on their way to the do-not-call list) is kept."""
+OWNER_SILENT = 3.0
+"""Seconds without a save after which an owner is gone: each saves every second, even when nothing happens."""
 _STAGED_FOR = 60
 """Seconds after which the staged rows of a save that was cut off go away."""
 _SLICE = 500
@@ -116,6 +139,8 @@ class RedisStore:
         self._meta = settings.private("meta")
         self._outbox = settings.private("outbox")
         self._tables = [settings.private(table) for table in TABLES]
+        self._kinds = {self._meta: "hash", self._outbox: "stream", **dict.fromkeys(self._tables, "hash")}
+        self.aside = SetAside(settings, self._redis, clock=clock)
         self._save = self._redis.register_script(_SAVE)
         self._swap = self._redis.register_script(_SWAP)
         self._take_over = self._redis.register_script(_TAKE_OVER)
@@ -133,21 +158,38 @@ class RedisStore:
         return self._ledger.owed
 
     async def take_over(self) -> int:
-        with _trouble():
+        with translated():
             token, number = await self._take_over(keys=[self._meta], args=[int(self._clock() * 1000)])
         self._token = int(token)
         self._ledger.start(int(number))
         return self._token
 
+    async def look(self) -> None:
+        with translated():
+            await self._found()
+
+    async def set_aside(self) -> None:
+        with translated():
+            wrong, meta = await self._wrong()
+            told = unreadable(meta, rows=await self._any_row()) if self._meta not in wrong else wrong[self._meta]
+            if told or any(self._table(table) in wrong for table in LIVE):
+                for table in LIVE:
+                    wrong.setdefault(self._table(table), "its world cannot be read")
+            if told:
+                wrong[self._meta] = told
+            schema = SCHEMA if told else None
+            await self.aside.unreadable(self._meta, wrong, whose(meta), schema=schema)
+
     async def load(self) -> Saved | None:
-        with _trouble():
+        with translated():
             pipe = self._redis.pipeline(transaction=True)
             for key in (self._meta, *self._tables):
                 pipe.hgetall(key)
             meta, *tables = await pipe.execute()
+        if problem := unreadable(meta, rows=any(tables)):
+            raise Unreadable(f"{self._meta}: {problem}")
         if b"number" not in meta:
             return None
-        check_schema(int(meta[b"schema"]))
         saved = Saved(
             number=int(meta[b"number"]),
             meta=Meta(now=float(meta[b"now"]), seq=int(meta[b"seq"]), day=meta[b"day"].decode()),
@@ -164,17 +206,30 @@ class RedisStore:
             if table in TABLES:
                 rows += (3 + TABLES.index(table), key, b"" if row is None else encode_row(table, row))
         args = [self._token, delta.number, base, len(rows) // 3]
-        with _trouble():
-            answer = await self._save(
-                keys=[self._meta, self._outbox, *self._tables],
-                args=[*args, *_described(delta.meta), *rows, *self._told(delta.facts)],
-            )
+        try:
+            with translated():
+                answer = await self._save(
+                    keys=[self._meta, self._outbox, *self._tables],
+                    args=[*args, *_described(delta.meta), *rows, *self._told(delta.facts)],
+                )
+        except StoreRefuses:
+            await self._make_room()
+            raise
         self._conclude(answer, delta.number)
 
     async def save_all(self, whole: Whole) -> None:
+        if not self._token:
+            await self._succeed()
+        try:
+            await self._save_all(whole)
+        except StoreRefuses:
+            await self._make_room()
+            raise
+
+    async def _save_all(self, whole: Whole) -> None:
         self._ledger.begin_whole(whole.number)
         staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
-        with _trouble():
+        with translated():
             for table, key in zip(TABLES, staged, strict=True):
                 await self._stage(table, key, whole.rows.get(table, {}))
             counts = [len(whole.rows.get(table, {})) for table in TABLES]
@@ -189,7 +244,7 @@ class RedisStore:
         self._conclude(answer, whole.number)
 
     async def reset(self) -> None:
-        with _trouble():
+        with translated():
             keys = [key async for key in self._redis.scan_iter(match=self._settings.private("*"), count=1000)]
             if keys:
                 await self._redis.delete(*keys)
@@ -197,6 +252,65 @@ class RedisStore:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+    def _table(self, table: str) -> str:
+        return self._tables[TABLES.index(table)]
+
+    async def _wrong(self) -> tuple[dict[str, str], dict[bytes, bytes]]:
+        """Our keys of the wrong type, with what they are, and the world's figures. Raises what Redis raises."""
+        pipe = self._redis.pipeline(transaction=False)
+        for key in self._kinds:
+            pipe.type(key)
+        found = zip(self._kinds.items(), [kind.decode() for kind in await pipe.execute()], strict=True)
+        wrong = {key: f"it is a {kind}, not a {right}" for (key, right), kind in found if kind not in ("none", right)}
+        return wrong, {} if self._meta in wrong else await self._figures()
+
+    async def _figures(self) -> dict[bytes, bytes]:
+        figures: Any = await self._redis.hgetall(self._meta)
+        return dict(figures)
+
+    async def _any_row(self) -> bool:
+        return bool(await self._redis.exists(*self._tables))
+
+    async def _found(self) -> Found:
+        """Whose world is there. Raises FutureSchema, Unreadable, and what Redis raises."""
+        wrong, meta = await self._wrong()
+        told = unreadable(meta, rows=await self._any_row())
+        if self._meta not in wrong and told:
+            wrong[self._meta] = told
+        if wrong:
+            raise Unreadable("; ".join(f"{key}: {why}" for key, why in wrong.items()))
+        return whose(meta)
+
+    async def _succeed(self) -> None:
+        """We began without the store: take it now, unless somebody else lives in it."""
+        try:
+            with translated():
+                found = await self._found()
+                await asyncio.sleep(OWNER_SILENT if found.number else 0.0)
+                if await self._found() != found:
+                    raise Displaced("another instance saves its world here")
+                token = await self.aside.outdated(self._meta, [self._meta, *self._tables], found)
+        except Unreadable:
+            await self.set_aside()
+            raise
+        except FutureSchema as newer:
+            raise StoreRefuses(str(newer)) from newer
+        if token is None:
+            raise Displaced("another instance has taken the store")
+        self._token = token
+        self._ledger.start(0)
+
+    async def _make_room(self) -> None:
+        """A save was refused: move only what is in its way, for all the rest will be written anew."""
+        try:
+            with translated():
+                wrong, meta = await self._wrong()
+                if self._meta not in wrong and (told := unreadable(meta, rows=False)):
+                    wrong[self._meta] = told
+                await self.aside.unreadable(self._meta, wrong, whose(meta), schema=None)
+        except FutureSchema as newer:
+            raise StoreRefuses(str(newer)) from newer
 
     def _conclude(self, answer: bytes, number: int) -> None:
         match answer:
@@ -220,16 +334,6 @@ class RedisStore:
             pipe.hset(key, mapping=encoded)
             pipe.expire(key, _STAGED_FOR)
             await pipe.execute()
-
-
-@contextmanager
-def _trouble() -> Iterator[None]:
-    try:
-        yield
-    except ResponseError as error:
-        raise StoreDown(f"Redis refused: {error}") from error
-    except TROUBLE as error:
-        raise StoreDown(f"{type(error).__name__}: {error}") from error
 
 
 def _encode(table: str, rows: Sequence[tuple[str, object]]) -> dict[Any, Any]:

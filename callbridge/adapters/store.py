@@ -33,6 +33,14 @@ class StoreDown(Exception):
     """The store cannot be reached, is too slow or refuses; whether the save happened is not known."""
 
 
+class StoreRefuses(StoreDown):
+    """The store answers, and refuses."""
+
+
+class Unreadable(StoreRefuses):
+    """A key of the store has the wrong type, or the world's figures cannot be read. ``set_aside`` helps."""
+
+
 class SnapshotOwed(StoreDown):
     """Nothing was written: what is stored is not what this delta builds on. ``save_all`` mends it."""
 
@@ -145,6 +153,12 @@ class Store(Protocol):
     async def take_over(self) -> int:
         """Become the leader: a token newer than every one before."""
 
+    async def look(self) -> None:
+        """Can what is saved be taken over? Changes nothing. Raises FutureSchema, Unreadable or StoreDown."""
+
+    async def set_aside(self) -> None:
+        """Move out of the way what cannot be read, and what is of no use without it."""
+
     async def load(self) -> Saved | None:
         """The saved world; None when there is none. Raises FutureSchema."""
 
@@ -214,6 +228,12 @@ class MemoryStore:
     async def take_over(self) -> int:
         self._token = max(int(self._clock() * 1000), self._token + 1)
         return self._token
+
+    async def look(self) -> None:
+        """What is in memory can be read."""
+
+    async def set_aside(self) -> None:
+        """There is nothing to move."""
 
     async def load(self) -> Saved | None:
         if not self._ledger.saved:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import structlog
@@ -18,7 +19,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.cursors import cursors_key
 from callbridge.adapters.masking import masked
-from callbridge.adapters.outbox import masked_data
+from callbridge.adapters.outbox import is_ours, masked_data
 from callbridge.adapters.redis_link import TROUBLE, RedisSettings, connect
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ _BLOCK = 1.0
 _GATHER = 0.25
 """Seconds between copies: until then stories are told from memory, and on a busy day many facts go in one copy."""
 _AT_A_TIME = 250
+_ID = re.compile(rb"\d{1,20}-\d{1,20}")
 _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
 
@@ -61,7 +63,8 @@ class StoryArchive:
 
     async def copy(self, *, wait: bool = False) -> int:
         """Copy the next facts, at most a few hundred; gives how many there were."""
-        reached: Any = await self._redis.get(self._cursor) or b"0-0"
+        found_at: Any = await self._redis.get(self._cursor)
+        reached = found_at if found_at is not None and _ID.fullmatch(found_at) else await self._reached()
         found: Any = await self._redis.xread(
             {self._outbox: reached}, count=_AT_A_TIME, block=int(_BLOCK * 1000) if wait else None
         )
@@ -70,13 +73,13 @@ class StoryArchive:
             return 0
         pipe = self._redis.pipeline(transaction=True)
         await pipe.watch(self._cursor)  # an instance that was displaced may still be copying
-        if (await pipe.get(self._cursor) or b"0-0") != reached:
+        if await pipe.get(self._cursor) != found_at:
             await pipe.reset()  # type: ignore[no-untyped-call]
             return 0
         pipe.multi()  # type: ignore[no-untyped-call]
         calls = set()
         for _, entry in entries:
-            if call := entry[b"call"].decode():
+            if is_ours(entry) and (call := entry[b"call"].decode()):
                 calls.add(call)
                 pipe.rpush(self._key(call), self._kept_form(entry))
         for call in calls:
@@ -87,6 +90,12 @@ class StoryArchive:
         pipe.hset(self._cursors, READER, f"{reached} {reached}")
         await pipe.execute()
         return len(entries)
+
+    async def _reached(self) -> bytes:
+        """The place reached, by its copy among the other readers' where ours is lost or cannot be read."""
+        place: Any = await self._redis.hget(self._cursors, READER)
+        read = (place or b"").rpartition(b" ")[2]
+        return read if _ID.fullmatch(read) else b"0-0"
 
     async def story(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as ``stories.told`` gives them; None when nothing is known or Redis is away."""

@@ -36,6 +36,10 @@ class Manager:
         self._ready = True
         self._tell("READY=1")
 
+    def status(self, text: str) -> None:
+        """What we are about, in words for people."""
+        self._tell(f"STATUS={text}")
+
     def stopping(self) -> None:
         self._tell("STOPPING=1")
 

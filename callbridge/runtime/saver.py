@@ -7,6 +7,7 @@ back. Numbers of batches make a late write harmless: the store refuses what is o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 BUDGET = 0.05
 """Seconds that a batch waits for its save before it is acted upon unsaved."""
 RETRY = 0.5
+SAID_AGAIN = 60.0
+"""Seconds after which the same trouble of the store is worth another line in the log."""
 LAST_TRY = 1.0
 """Seconds that the last save of an orderly stop may take."""
 MOST_FACTS_KEPT = 100_000
@@ -38,6 +41,8 @@ class Saver:
     world: World
     on_displaced: Callable[[], None]
     degraded: bool = False
+    why: str = ""
+    """Why the store is behind, or was."""
     displaced: bool = False
     """Another owner's token is in force: nothing that we decide counts any more."""
     facts_lost: int = 0
@@ -70,6 +75,10 @@ class Saver:
             return False
         return True
 
+    def start_behind(self, why: str) -> None:
+        """We begin without the store: everything is saved once it is there."""
+        self._degrade(why, [])
+
     async def close(self) -> None:
         if self._repair is not None:
             await end((self._repair,))
@@ -94,7 +103,7 @@ class Saver:
 
     def _degrade(self, why: str, facts: list[AnyFact], late: asyncio.Future[None] | None = None) -> None:
         log.warning("store degraded", why=why)
-        self.degraded = True
+        self.degraded, self.why = True, why
         self._owe(facts)
         self._repair = asyncio.create_task(self._repairing(late), name="store repair")
 
@@ -112,6 +121,7 @@ class Saver:
         if late is not None:
             await asyncio.wait((late,), timeout=RETRY)
         whole = late is None or self.store.snapshot_owed
+        said_at = time.monotonic()
         while self.degraded:
             await asyncio.sleep(RETRY if whole else 0.0)
             facts, since = tuple(self._owed), dict(self._since)
@@ -122,7 +132,10 @@ class Saver:
                 else:
                     await self.store.save(Delta(number=self._next(), changed=since, meta=Meta.of(self.world), facts=facts))
             except StoreDown as trouble:
-                log.warning("store still degraded", why=str(trouble))
+                if str(trouble) != self.why or time.monotonic() > said_at + SAID_AGAIN:
+                    log.warning("store still degraded", why=str(trouble))
+                    said_at = time.monotonic()
+                self.why = str(trouble)
                 whole = True
                 continue
             except Displaced:

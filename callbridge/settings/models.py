@@ -101,8 +101,11 @@ class Pbx(Section):
 
 
 class Redis(Section):
+    """``wait_at_start``: how long a start waits for a Redis that is away or refuses, before it goes on without it."""
+
     url: RedisUrl
     prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$")] = "callbridge:"
+    wait_at_start: Duration = 60.0
 
 
 class Token(Section):

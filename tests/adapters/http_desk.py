@@ -104,7 +104,7 @@ async def render() -> bytes:
 
 
 def probes(*, healthy: bool = True, missing: tuple[str, ...] = ()) -> Probes:
-    return Probes(healthy=lambda: healthy, ready=lambda: list(missing), metrics=render)
+    return Probes(ailing=lambda: [] if healthy else ["stuck"], missing=lambda: list(missing), metrics=render)
 
 
 def client_of(desk: ToyDesk, settings: HttpSettings, asked: Probes | None = None) -> Client:

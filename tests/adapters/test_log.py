@@ -143,3 +143,11 @@ def test_a_drain_writes_all_in_order() -> None:
         drain.write(f"{number}\n")
     drain.close()
     assert out.getvalue().split() == [str(number) for number in range(100)]
+
+
+def test_the_name_of_a_key_in_redis_can_be_copied_from_the_log(stream: io.StringIO) -> None:
+    kept = "callbridge:{main}:unreadable:1795910812786:meta"
+    structlog.get_logger("x").error("moved", redis_key="callbridge:{main}:meta", kept_as=kept, why="by +442079460123")
+    (line,) = lines(stream)
+    assert line["kept_as"] == kept
+    assert "2079460123" not in line["why"]

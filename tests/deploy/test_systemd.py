@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -87,8 +88,12 @@ class Service:
         nowhere: dict[str, Any] = {"ari": {"url": "http://127.0.0.1:9/ari", "user": "u", "password": "p"}}
         nowhere |= {"ami": {"port": 9, "user": "u", "secret": "s"}}
         self.config = folder / "callbridge.yaml"
+        self.links = {"pbx": [{"name": "pbx1"} | nowhere], "http": {"port": port}}
+        self.write()
+
+    def write(self, **more: Any) -> None:
         queues = {"support": {"steps": [{"skills": "support"}]}}
-        config = {"pbx": [{"name": "pbx1"} | nowhere], "http": {"port": port}, "skills": ["support"], "queues": queues}
+        config = {**self.links, "skills": ["support"], "queues": queues, **more}
         self.config.write_text(json.dumps(config))
 
     async def start(self, **environment: str) -> asyncio.subprocess.Process:
@@ -97,6 +102,10 @@ class Service:
             env=os.environ | {"NOTIFY_SOCKET": str(self.folder / "notify")} | environment,
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
+
+    async def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as answer:
+            return answer.status, await answer.json()
 
     async def until(self, beginning: str, limit: float = 15.0) -> str:
         async with asyncio.timeout(limit):
@@ -131,3 +140,28 @@ async def test_the_service_tells_its_manager_all_that_the_unit_waits_for(service
         if running.returncode is None:
             running.kill()
             await running.wait()
+
+
+@pytest.mark.slow
+async def test_the_service_says_what_it_waits_for_and_is_ready_only_when_it_serves(service: Service) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and nobody listens
+        url = f"redis://127.0.0.1:{nobody.getsockname()[1]}/0"
+        service.write(redis={"url": url, "wait_at_start": 2})
+        running = await service.start(WATCHDOG_USEC="600000")
+        try:
+            heard = await service.until("STATUS=")
+            assert heard.startswith("STATUS=starting: Redis cannot be reached")
+            status, ready = await service.ask("/readyz")
+            assert (status, ready["ready"]) == (503, False)
+            assert "at most 2 s" in ready["missing"][0]
+            assert (await service.ask("/healthz"))[0] == 200
+            await service.until("READY=1")
+            assert "the store is behind: Redis cannot be reached" in await service.until("WATCHDOG=1")
+            assert "Redis cannot be reached" in str((await service.ask("/readyz"))[1]["missing"])
+            running.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(running.wait(), 10) == 0
+        finally:
+            if running.returncode is None:
+                running.kill()
+                await running.wait()

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import aiohttp
+
 from callbridge.client import ApiError, Client
 from tests.lab.pbx import Pbx
 from tests.lab.ports import PortBlock
@@ -108,13 +110,20 @@ class Callbridge:
             raise RuntimeError("callbridge was not started")
         return self._process
 
-    async def start(self, limit: float = 15.0) -> None:
-        """Start, and return when it is ready to take calls."""
+    async def launch(self) -> None:
+        """Start, and return at once."""
         if self.warm:
             self._process = await Process.callbridge("serve", "-c", self.path, log=self.log)
         else:
             command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
             self._process = await Process.start(command, self.log)
+
+    async def start(self, limit: float = 15.0) -> None:
+        """Start, and return when it is ready to take calls."""
+        await self.launch()
+        await self.until_ready(limit)
+
+    async def until_ready(self, limit: float = 15.0) -> None:
         async with asyncio.timeout(limit):
             while not await self.ready():
                 if not self.process.running:
@@ -132,6 +141,26 @@ class Callbridge:
         finally:
             if writer is not None:
                 writer.close()
+
+    async def probe(self, path: str = "/readyz") -> tuple[int, dict[str, Any]]:
+        """Status and body of a probe; 0 when nobody answers."""
+        try:
+            async with aiohttp.ClientSession() as session, session.get(self.url + path) as answer:
+                return answer.status, await answer.json(content_type=None)
+        except aiohttp.ClientConnectionError:
+            return 0, {}
+
+    async def until_missing(self, words: str, limit: float = 10.0) -> str:
+        """What /readyz says is missing, once these words are in it."""
+        body: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(limit):
+                while words not in (missing := "; ".join(body.get("missing", []))):
+                    _, body = await self.probe()
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"/readyz does not say {words!r} within {limit} s: {body}") from None
+        return missing
 
     async def stop(self) -> None:
         if self._process is not None:

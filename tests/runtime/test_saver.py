@@ -176,3 +176,30 @@ async def test_a_save_that_is_late_but_comes_through_needs_no_whole() -> None:
     assert store.wholes == []
     assert await _stored(store) == {"support": 2, "general": 3}
     await saver.close()
+
+
+async def test_a_start_without_the_store_saves_everything_once_it_is_there() -> None:
+    saver, store, _ = await _saver()
+    store.trouble = StoreDown("asleep")
+    saver.start_behind("asleep")
+    assert not await saver.save(_tally(saver, 4), [FACT])
+    assert saver.why == "asleep"
+    store.trouble = None
+    await _until(lambda: not saver.degraded)
+    assert await _stored(store) == {"support": 4}
+    assert store.told == [FACT]
+    await saver.close()
+
+
+async def test_a_store_that_stays_away_is_no_line_of_the_log_twice_a_second(capsys: pytest.CaptureFixture[str]) -> None:
+    saver, store, _ = await _saver()
+    store.trouble = StoreDown("gone")
+    await saver.save(_tally(saver, 1), [])
+    await _until(lambda: len(store.wholes) > 5)
+    store.trouble = StoreDown("back, and refuses")
+    count = len(store.wholes)
+    await _until(lambda: len(store.wholes) > count + 5)
+    assert capsys.readouterr().out.count("still degraded") == 1
+    assert saver.why == "back, and refuses"
+    store.trouble = None
+    await saver.close()

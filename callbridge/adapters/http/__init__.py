@@ -5,9 +5,10 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 """
 
 from callbridge.adapters.http.bodies import BODY_LIMIT
-from callbridge.adapters.http.desk import Asked, Desk, Probes
+from callbridge.adapters.http.desk import Asked, Desk
 from callbridge.adapters.http.door import HttpSettings, Role, Token
 from callbridge.adapters.http.feed import Feed
+from callbridge.adapters.http.probes import Probes, make_starting_app
 from callbridge.adapters.http.server import Limits, listening
 from callbridge.adapters.http.site import make_app
 
@@ -23,4 +24,5 @@ __all__ = [
     "Token",
     "listening",
     "make_app",
+    "make_starting_app",
 ]

@@ -449,14 +449,18 @@ class Hours(Answer):
 
 
 class Health(Answer):
+    """``why``: what is wrong with the process itself, when it is not healthy."""
+
     healthy: bool
+    why: list[str]
 
 
 class Readiness(Answer):
-    """``missing``: what is not up that should be."""
+    """``missing``: what is not up that should be; ``notes``: what somebody should know though calls are taken."""
 
     ready: bool
     missing: list[str]
+    notes: list[str]
 
 
 class ProblemBody(BaseModel):

@@ -1,9 +1,7 @@
-"""What the HTTP interface asks of the house: one desk, and the probes."""
+"""What the HTTP interface asks of the house."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from callbridge.adapters.ledger import LedgerDesk
@@ -57,12 +55,3 @@ class Desk(Protocol):
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probes:
-    """What the outside may check. ``ready`` gives what is missing, nothing when all is well."""
-
-    healthy: Callable[[], bool]
-    ready: Callable[[], list[str]]
-    metrics: Callable[[], Awaitable[bytes]]

@@ -28,17 +28,17 @@ from callbridge.adapters.http.bodies import (
     UnblockBody,
     body_of,
 )
-from callbridge.adapters.http.desk import Desk, Probes
+from callbridge.adapters.http.desk import Desk
 from callbridge.adapters.http.door import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.events import stream
 from callbridge.adapters.http.feed import Feed, Wanted
 from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.routes import ROUTES, Route
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.throttle import Throttle
 from callbridge.adapters.ledger import NoLedger
-from callbridge.adapters.metrics import CONTENT_TYPE
 from callbridge.adapters.views import Board, call_view, queue_of
 from callbridge.core.attempt import Running
 from callbridge.core.events import (
@@ -103,16 +103,14 @@ class _Site:
 
     # -- probes -------------------------------------------------------------------------------------------------
 
-    async def health(self, _request: web.Request) -> web.Response:
-        healthy = self._probes.healthy()
-        return web.json_response({"healthy": healthy}, status=200 if healthy else 503)
+    async def health(self, request: web.Request) -> web.Response:
+        return await self._probes.health(request)
 
-    async def ready(self, _request: web.Request) -> web.Response:
-        missing = self._probes.ready()
-        return web.json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+    async def ready(self, request: web.Request) -> web.Response:
+        return await self._probes.readiness(request)
 
-    async def metrics(self, _request: web.Request) -> web.Response:
-        return web.Response(body=await self._probes.metrics(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+    async def metrics(self, request: web.Request) -> web.Response:
+        return await self._probes.figures(request)
 
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(document())

@@ -1,0 +1,59 @@
+"""What the outside may check: are we alive, can calls be taken, and the figures. While we start there is nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiohttp import hdrs, web
+
+from callbridge.adapters.http.door import HttpSettings, guard
+from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.server import timed
+from callbridge.adapters.metrics import CONTENT_TYPE
+
+
+def _nothing() -> list[str]:
+    return []
+
+
+async def _not_yet() -> bytes:
+    raise Problem(503, "callbridge is starting: there are no figures yet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """``ailing``: why we are not alive; ``missing``: what is not up that should be; both are empty when all is well.
+    ``notes``: what somebody should know though calls are taken."""
+
+    ailing: Callable[[], list[str]] = _nothing
+    missing: Callable[[], list[str]]
+    notes: Callable[[], list[str]] = _nothing
+    metrics: Callable[[], Awaitable[bytes]] = _not_yet
+
+    async def health(self, _request: web.Request) -> web.Response:
+        why = self.ailing()
+        return web.json_response({"healthy": not why, "why": why}, status=503 if why else 200)
+
+    async def readiness(self, _request: web.Request) -> web.Response:
+        missing = self.missing()
+        answer = {"ready": not missing, "missing": missing, "notes": self.notes()}
+        return web.json_response(answer, status=503 if missing else 200)
+
+    async def figures(self, _request: web.Request) -> web.Response:
+        return web.Response(body=await self.metrics(), headers={hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+
+def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application:
+    """What is served until there is a world to ask about."""
+
+    async def later(_request: web.Request) -> web.Response:
+        waiting = "; ".join(probes.missing())
+        raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
+
+    app = web.Application(middlewares=[timed, problems, guard(settings)])
+    app.router.add_get("/healthz", probes.health)
+    app.router.add_get("/readyz", probes.readiness)
+    app.router.add_get("/metrics", probes.figures)
+    app.router.add_route("*", "/{path:.*}", later)
+    return app
