@@ -172,6 +172,7 @@ class App:
             self.saver,
             perform=self._perform,
             resync=self._resync,
+            listen=self._listen,
             caught_up=self._caught_up,
             zone=ZoneInfo(settings.instance.timezone),
             watcher=Publisher(
@@ -335,6 +336,10 @@ class App:
 
     def _resync(self, pbx: str) -> None:
         self.links[pbx].resync("overload")
+
+    def _listen(self, pbx: str) -> None:
+        if pbx in self.links:
+            self.links[pbx].listen()
 
     async def _caught_up(self) -> None:
         await asyncio.gather(*(link.caught_up() for link in self.links.values()))

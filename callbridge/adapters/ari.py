@@ -21,7 +21,7 @@ import structlog
 from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised, odd_as_refusal
 from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.adapters.tasks import end
-from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxLost
+from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxHeard, PbxLost
 from callbridge.core.ids import channel_of
 from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, LendToDialplan, Order, Probe, Ring
 from callbridge.wire import ari as wire
@@ -93,6 +93,7 @@ class Ari:
         self._tried_at = now()
         self._synced = self._replaced = False
         self._news = asyncio.Event()
+        self._beat_now = asyncio.Event()
         self._held: list[AnyEvent] = []
         self._leaving: set[str] = set()
         self._ringing: dict[str, _Ringing] = {}
@@ -191,6 +192,7 @@ class Ari:
 
     async def _beat(self, http: AriHttp) -> NoReturn:
         while True:
+            self._beat_now.clear()
             self._beats += 1
             mark = f"{self._boot}-{self._beats}"
             began = self._sent_at[mark] = self._now()
@@ -199,7 +201,9 @@ class Ari:
             except OrderTrouble as trouble:
                 # One lost beat is no matter; many show as a late echo.
                 log.info("ari beat failed", pbx=self.settings.name, why=str(trouble))
-            await asyncio.sleep(max(0.0, began + self.settings.echo_every - self._now()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, began + self.settings.echo_every - self._now())):
+                    await self._beat_now.wait()
 
     async def _stamp(self, http: AriHttp) -> NoReturn:
         while True:
@@ -217,6 +221,8 @@ class Ari:
             return  # the beat of somebody else, or of a former connection
         self._proven_at = max(self._proven_at, sent_at)
         self._news.set()
+        if self._synced:
+            self._tell(PbxHeard(at=self._now(), pbx=self.settings.name, until=sent_at))
         self._sent_at = {later: at for later, at in self._sent_at.items() if at > sent_at}
 
     async def _watch(self) -> NoReturn:
@@ -253,6 +259,7 @@ class Ari:
         for event in self._held:
             self._tell(replace(event, at=at))  # time never runs backwards in the core
         self._held.clear()
+        self._tell(PbxHeard(at=at, pbx=settings.name, until=requested_at))
         self._observer.link(settings.name, "ari", True)
         log.info("ari link up", pbx=settings.name, legs=len(seen.legs), bridges=len(seen.bridges))
 
@@ -275,9 +282,14 @@ class Ari:
             self._lose()
             self._proven_at = -math.inf  # the watch ends the connection
 
+    def listen(self) -> None:
+        """Send the next beat now: PbxHeard comes as soon as all that Asterisk has said has been told."""
+        self._beat_now.set()
+
     async def caught_up(self) -> None:
         """Returns when all that Asterisk said before now has been told, or the link is down and a snapshot will come."""
         asked_at = self._now()
+        self.listen()
         while self._synced and self._proven_at < asked_at:
             self._news.clear()
             await self._news.wait()
@@ -299,6 +311,8 @@ class Ari:
             raise
         finally:
             self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
+            if result == "timeout":
+                await self.caught_up()  # whether it worked is in what was said meanwhile, and unread if we stood still
 
     async def _carry_out(self, order: Order) -> None:
         match order:

@@ -69,6 +69,7 @@ from callbridge.core.events import (
     LookedUp,
     NumberBlocked,
     OrderFailed,
+    PbxHeard,
     PbxLost,
     PbxSnapshot,
     PhoneInspected,
@@ -252,6 +253,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             recovery.snapshot(world, event)
         case PbxLost():
             recovery.lost(world, event.pbx)
+        case PbxHeard():
+            world.hear(event.pbx, event.until)
         case DeadlinePassed():
             _deadline_passed(world, event)
         case StoreChanged():

@@ -452,6 +452,14 @@ class PbxLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PbxHeard(Event):
+    """Everything that a PBX said before ``until`` has been told: our echo, sent then, has come back."""
+
+    pbx: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
     ``hearing``, ``promise``, ``place``, ``attempt``, ``block``,
@@ -516,6 +524,7 @@ Heard = (
     | PlaybackEnded
     | RecordingEnded
     | PbxSnapshot
+    | PbxHeard
 )
 """What is heard of a PBX's channels: a new snapshot makes up for all of it. Everything else comes only once."""
 

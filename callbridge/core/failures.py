@@ -201,20 +201,21 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
     if event.why is Why.TIMEOUT and (leg.rang or leg.up_at is not None):
         return  # it worked, the phone says so: only the reply was lost
     call = world.calls.get(leg.call)
+    unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link's fault, and no word of the phone
     if call is not None and call.offer is not None and call.offer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             staff.change(world, agent, rest_until=world.now + UNSENT_REST)
-        offers.retry(world, call, Result.CANCELLED if unsent else Result.OFFLINE)
+        offers.retry(world, call, Result.CANCELLED if unsent or unheard else Result.OFFLINE)
     elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
         return
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
         _gave_up(world, call.id, order, event)
-        handing.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT else Result.OFFLINE)
+        handing.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT or unheard else Result.OFFLINE)
     elif call is not None and leg.role is Role.SUPERVISOR:
         _gave_up(world, call.id, order, event)
         supervise.leg_gone(world, call, leg)

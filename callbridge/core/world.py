@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
 from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.agent import Agent, Intent, eligible
 from callbridge.core.attempt import Attempt, Block, Campaign, Stage
 from callbridge.core.call import Call, Phase, Visit
+from callbridge.core.deadlines import Deadlines, awaited_from
 from callbridge.core.dialogue import Dialogue
 from callbridge.core.events import DeadlinePassed
 from callbridge.core.facts import AnyFact
@@ -167,7 +167,7 @@ class World:
         """The store is behind: nobody is called whom a restart would call again."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
         self._lines: dict[str, Line] = {}
-        self._deadlines: list[tuple[float, str, str]] = []
+        self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
         self._waiting_for_phone: dict[str, set[str]] = {}
@@ -246,7 +246,7 @@ class World:
 
     def wake(self, kind: str, key: str, at: float) -> None:
         """A deadline of something that is no row."""
-        heappush(self._deadlines, (at, kind, key))
+        self._deadlines.add(at, kind, key)
 
     def flow(self, name: str, version: str) -> Flow | None:
         """This version of a flow as long as a caller is in it; else the one in force."""
@@ -309,21 +309,27 @@ class World:
     # -- time ---------------------------------------------------------------------------------------------------
 
     def next_deadline(self) -> float | None:
-        """When the next thing is due; None when nothing is."""
-        while self._deadlines:
-            at, kind, key = self._deadlines[0]
-            if self._deadline_of(kind, key) == at:
-                return at
-            heappop(self._deadlines)
-        return None
+        """When the next thing is due; None when nothing is. What waits until a PBX has been heard is left out."""
+        return self._deadlines.next()
 
     def take_due(self, now: float) -> DeadlinePassed | None:
         """Take one due deadline out of the world; call again until None."""
-        due = self.next_deadline()
-        if due is None or due > now:
+        due = self._deadlines.take(now)
+        if due is None:
             return None
-        at, kind, key = heappop(self._deadlines)
+        at, kind, key = due
         return DeadlinePassed(at=max(at, self.now), kind=kind, id=key)
+
+    def hear(self, pbx: str, until: float) -> None:
+        """Everything that a PBX said before ``until`` has been heard. That stays true when the step is undone."""
+        self._deadlines.heard(pbx, until)
+
+    def to_hear(self) -> frozenset[str]:
+        """The PBXs of which deadlines that have come due since the last time wait to hear."""
+        return self._deadlines.to_hear()
+
+    def _awaited_from(self, kind: str, key: str) -> str:
+        return awaited_from(kind, key, self.calls.get(key))
 
     def _deadline_of(self, kind: str, key: str) -> float | None:
         row: _HasDeadline | None
@@ -357,7 +363,7 @@ class World:
         at = new.deadline if new is not None else None
         # One that is due now may have been taken out just before: the same moment once more is a deadline of its own.
         if at is not None and (old is None or old.deadline != at or at <= self.now):
-            heappush(self._deadlines, (at, kind, key))
+            self._deadlines.add(at, kind, key)
 
     def _stand_in_line(self, key: str, old: Visit | Promise | None, new: Visit | Promise | None) -> None:
         if old is not None and new is not None and (old.queue, old.rank) == (new.queue, new.rank):
@@ -373,7 +379,7 @@ class World:
         before = old.hearing.at if old is not None and old.hearing is not None else None
         at = new.hearing.at if new is not None and new.hearing is not None else None
         if at is not None and (at != before or at <= self.now) and not self._undoing:
-            heappush(self._deadlines, (at, "hearing", key))
+            self._deadlines.add(at, "hearing", key)
 
     # -- indexes ------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ from callbridge.core.orders import HangUp, LeaveToDialplan, Order, calls_a_custo
 from callbridge.core.world import Outcome, World
 from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
+from callbridge.runtime.gaps import Gaps
 from callbridge.runtime.lanes import Lanes
 from callbridge.runtime.saver import Saver
 
@@ -59,8 +60,6 @@ MOST_WAITING = 50_000
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
 what we miss are estimated from there), and to find out that the store forgot everything while nothing happened."""
-GAP = 0.5
-"""Seconds by which the loop may be late; after more, what was said meanwhile is heard before any deadline is met."""
 TICK = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
@@ -99,12 +98,13 @@ class Runtime:
         *,
         perform: Callable[[Order], Awaitable[None]],
         resync: Callable[[str], None],
+        listen: Callable[[str], None],
         caught_up: Callable[[], Awaitable[object]],
         zone: ZoneInfo,
         watcher: Watcher,
     ) -> None:
-        """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX;
-        ``caught_up`` returns when all that was said before now has been told."""
+        """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX; ``listen`` asks
+        for PbxHeard of a PBX soon; ``caught_up`` returns when all that was said before now has been told."""
         self.world = world
         self.clock = clock
         self.lanes = Lanes(perform, self._order_failed)
@@ -112,7 +112,9 @@ class Runtime:
         self._perform = perform
         self._saver = saver
         self._resync = resync
+        self._listen = listen
         self._caught_up = caught_up
+        self._gaps = Gaps(clock.now)
         self._late = False
         self._zone = zone
         self._watcher = watcher
@@ -158,31 +160,32 @@ class Runtime:
         ticking = asyncio.create_task(self._tick(), name="tick")
         try:
             while True:
-                late = await self._sleep()
-                if late > GAP:
-                    log.warning("the loop stood still", seconds=round(late, 3))
+                await self._sleep()
+                if self._gaps.look():
                     await self._caught_up()
+                    log.warning("the loop stood still", seconds=round(self._gaps.made_up(), 3))
                     self._late = True
                 await self._batch()
+                for pbx in self.world.to_hear():
+                    self._listen(pbx)
         finally:
             ticking.cancel()
 
-    async def _sleep(self) -> float:
-        """Until something is due or told; gives by how many seconds we woke too late."""
-        began = time.monotonic()
+    async def _sleep(self) -> None:
+        """Until something is due or told."""
         if self._inbox:
             await asyncio.sleep(0)
-            return time.monotonic() - began
+            return
         self._wake.clear()
         due = self.world.next_deadline()
         wait = min(self._midnight, self._saved_at + SAVE_AT_LEAST, *(() if due is None else (due,)))
         patience = max(0.0, wait - self.clock.now())
+        self._gaps.rest(patience)
         try:
             async with asyncio.timeout(patience):
                 await self._wake.wait()
         except TimeoutError:
             pass
-        return time.monotonic() - began - patience
 
     async def _batch(self) -> None:
         """Step what is there, save once, then let the orders go."""
@@ -237,7 +240,9 @@ class Runtime:
         return safe
 
     def _next(self) -> AnyEvent | None:
-        """The next event: deadlines come before what happened after them."""
+        """The next event: deadlines come before what happened after them. None when there is none, or when we stood still."""
+        if self._gaps.look():
+            return None
         now = self.clock.now()
         if self._late:
             self._late = bool(self._inbox)

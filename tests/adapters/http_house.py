@@ -56,6 +56,7 @@ class House:
             Saver(store, self.world, lambda: None),
             perform=self._perform,
             resync=lambda _: None,
+            listen=lambda _: None,
             caught_up=self._caught_up,
             zone=ZoneInfo("UTC"),
             watcher=self,

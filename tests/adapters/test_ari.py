@@ -19,6 +19,7 @@ from callbridge.core.events import (
     LegLeft,
     LegMoved,
     LegProbed,
+    PbxHeard,
     PbxLost,
     PbxSnapshot,
     PhoneInspected,
@@ -44,6 +45,8 @@ class Rig:
     def __init__(self, fake: FakeAri, **changes: Any) -> None:
         self.fake = fake
         self.told: list[AnyEvent] = []
+        self.heard: list[PbxHeard] = []
+        """Told all the time, so kept apart."""
         self.counts = Counts()
         self.replaced = 0
         self.on_replaced: Callable[[], object] = lambda: None
@@ -51,12 +54,18 @@ class Rig:
         settings = {"echo_every": 0.02, "echo_limit": 0.5, "retry_first": 0.01, "request_timeout": 1.0} | changes
         self.ari = Ari(
             AriSettings(name="a", user="u", password="p", url=fake.url, app="app", **settings),
-            tell=self.told.append,
+            tell=self._tell,
             now=lambda: time.time() + self.lag,
             tier_of=lambda _: "gold",
             on_replaced=self._on_replaced,
             observer=self.counts,
         )
+
+    def _tell(self, event: AnyEvent) -> None:
+        if isinstance(event, PbxHeard):
+            self.heard.append(event)
+        else:
+            self.told.append(event)
 
     def _on_replaced(self) -> None:
         self.replaced += 1
@@ -155,6 +164,47 @@ async def test_old_echoes_prove_nothing_after_a_stall(fake: FakeAri) -> None:
         rig.lag = 10.0
         assert not rig.ari.fresh
         await until(lambda: rig.count(PbxLost))
+
+
+async def test_what_has_been_heard_is_told_with_the_time_up_to_which_it_is_everything(rig: Rig) -> None:
+    before = time.time()
+    await until(lambda: rig.heard and rig.heard[-1].until > before)
+    rig.fake.echoing = False  # the beats of this moment are never heard again
+    await asyncio.sleep(0.05)
+    count, since = len(rig.heard), time.time()
+    await rig.fake.say("ChannelHold", channel=CHANNEL)
+    await until(lambda: rig.count(LegHeld))
+    assert len(rig.heard) == count, "an event proves nothing of others that may be under way"
+    rig.fake.echoing = True
+    await until(lambda: rig.heard[-1].until > since)
+
+
+async def test_who_asks_to_hear_need_not_wait_for_the_next_beat(fake: FakeAri) -> None:
+    rig = Rig(fake, echo_every=30.0, echo_limit=60.0)
+    async with running(rig.ari.run()):
+        await rig.synced()
+        (seen,) = (event for event in rig.told if isinstance(event, PbxSnapshot))
+        assert rig.heard[0].until == seen.requested_at, "a snapshot is all that was said before it"
+        asked_at = time.time()
+        assert not [heard for heard in rig.heard if heard.until >= asked_at]
+        rig.ari.listen()
+        await until(lambda: rig.heard and rig.heard[-1].until >= asked_at)
+
+
+async def test_an_order_that_timed_out_fails_after_what_was_said_meanwhile(fake: FakeAri) -> None:
+    rig = Rig(fake, request_timeout=0.1, echo_limit=5.0)
+    fake.gate("POST /channels/c1/answer")
+    async with running(rig.ari.run()):
+        await rig.synced()
+        fake.echoing = False
+        answering = asyncio.create_task(rig.ari.perform(o.Answer(leg=CALLER)))
+        await until(lambda: rig.counts.results == [("Answer", "timeout")])
+        await fake.say("ChannelHold", channel=CHANNEL)
+        await until(lambda: rig.count(LegHeld))
+        assert not answering.done()
+        fake.echoing = True
+        with pytest.raises(TimedOut):
+            await answering
 
 
 async def test_another_owner_ends_the_link_for_good(fake: FakeAri) -> None:

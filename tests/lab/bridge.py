@@ -60,11 +60,21 @@ def floor(
 class Callbridge:
     """callbridge beside a PBX: ``async with Callbridge(pbx, floor(...), redis=redis) as bridge: ...``
 
-    ``warm``: with its imports done before, for tests of what it does with calls; else as a shell starts it."""
+    ``warm``: with its imports done before, for tests of what it does with calls; else as a shell starts it.
+    ``module``: what Python runs in place of callbridge itself, with its first arguments."""
 
-    def __init__(self, pbx: Pbx, config: Mapping[str, Any], *, redis: RedisServer | None = None, warm: bool = False) -> None:
+    def __init__(
+        self,
+        pbx: Pbx,
+        config: Mapping[str, Any],
+        *,
+        redis: RedisServer | None = None,
+        warm: bool = False,
+        module: Sequence[str] = ("callbridge",),
+    ) -> None:
         self.pbx = pbx
         self.warm = warm
+        self.module = module
         self.folder = Path(tempfile.mkdtemp(prefix="cb-run-"))
         self._ports = PortBlock(1)
         self.port = self._ports.take("127.0.0.1", socket.SOCK_STREAM)
@@ -115,7 +125,7 @@ class Callbridge:
         if self.warm:
             self._process = await Process.callbridge("serve", "-c", self.path, log=self.log)
         else:
-            command: list[str | Path] = [sys.executable, "-m", "callbridge", "serve", "-c", self.path]
+            command: list[str | Path] = [sys.executable, "-m", *self.module, "serve", "-c", self.path]
             self._process = await Process.start(command, self.log)
 
     async def start(self, limit: float = 15.0) -> None:

@@ -56,9 +56,10 @@ class House:
         await self.pbx.hang_up_all()
         await self._stack.aclose()
 
-    async def open(self, config: Mapping[str, Any], *, redis: bool = True) -> Callbridge:
-        """Start callbridge with this configuration."""
-        bridge = Callbridge(self.pbx, config, redis=self.redis if redis else None, warm=True)
+    async def open(self, config: Mapping[str, Any], *, redis: bool = True, module: Sequence[str] = ()) -> Callbridge:
+        """Start callbridge with this configuration; ``module`` is what Python runs in its place."""
+        using = {"module": module} if module else {"warm": True}
+        bridge = Callbridge(self.pbx, config, redis=self.redis if redis else None, **using)
         self.bridges.append(await self._stack.enter_async_context(bridge))
         return bridge
 

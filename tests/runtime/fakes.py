@@ -113,6 +113,8 @@ class House:
     line: Line
     memory: Memory
     resyncs: list[str]
+    listened: list[str]
+    """PBXs of which PbxHeard was asked for."""
     displaced: list[bool]
     running: asyncio.Task[None]
 
@@ -140,6 +142,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
     clock = clock or Clock()
     displaced: list[bool] = []
     resyncs: list[str] = []
+    listened: list[str] = []
     saver = Saver(store, world, lambda: displaced.append(True))
 
     async def caught_up() -> None:
@@ -151,6 +154,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
         saver,
         perform=line.perform,
         resync=resyncs.append,
+        listen=listened.append,
         caught_up=caught_up,
         zone=ZoneInfo(zone),
         watcher=memory,
@@ -158,7 +162,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
     runtime.tell(snapshot(clock.now()))
     running = asyncio.create_task(runtime.run())
     try:
-        yield House(runtime, store, line, memory, resyncs, displaced, running)
+        yield House(runtime, store, line, memory, resyncs, listened, displaced, running)
     finally:
         await end((running,))
         line.gate.set()

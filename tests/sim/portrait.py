@@ -36,7 +36,7 @@ def indexes(world: World) -> Portrait:
         "phones": dict(world._agent_by_phone),
         "pairs": {pair: sorted(legs) for pair, legs in world._leg_by_pair.items()},
         "features": {phone: sorted(legs) for phone, legs in world._features_at.items()},
-        "due": sorted({entry for entry in world._deadlines if world._deadline_of(entry[1], entry[2]) == entry[0]}),
+        "due": sorted(set(world._deadlines.pending())),
     }
 
 
