@@ -249,6 +249,8 @@ def alert_of(fact: Row) -> str | None:
             return f"{who}: {fact.get('reason')} for more than {_span(float(fact.get('limit') or 0))}"
         case "offers_missed":
             return f"{who}: {fact.get('count')} offers in a row missed"
+        case "phone_lost":
+            return f"{who}: the phone died" + (" in a call" if fact.get("call") else "")
         case kind:
             return f"{who}: {kind}"
 

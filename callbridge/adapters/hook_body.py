@@ -40,7 +40,7 @@ _SAYS = {
     "offer_made": ("queue", "agent", "waited"),
     "talk_began": ("queue", "agent", "waited"),
     "call_ended": ("outcome", "segments", "lasted"),
-    "agent_alerted": ("kind", "agent", "reason", "limit", "count"),
+    "agent_alerted": ("kind", "agent", "queue", "reason", "limit", "count"),
     "switch_changed": ("switch", "on", "by"),
     "survey_alerted": ("survey", "question", "answer", "agent", "queue"),
     "recording_failed": ("file", "why", "agent", "queue"),

@@ -27,6 +27,7 @@ from callbridge.adapters.views import Board, QueueFigures
 from callbridge.core.agent import State, published
 from callbridge.core.call import Outcome
 from callbridge.core.facts import (
+    AGENT_ALERTS,
     AgentAlerted,
     AgentChanged,
     AnyFact,
@@ -232,6 +233,8 @@ class Metrics:
         self._agent_seconds = self._counter("agent_state_seconds", "Time that agents spent in states.", *labels)
         self._estimated = self._counter("estimated_times", "Facts whose time is estimated: nobody listened.")
         self._alerts = self._counter("agent_alerts", "Agents whom somebody should look after.", "kind")
+        for kind in AGENT_ALERTS:
+            self._alerts.labels(kind)
         self._refused = self._counter("asks_refused", "Asks of people that were refused.", "ask")
         self._switch = self._gauge("switch_on", "1 while the switch is on.", "switch")
         for switch in KNOWN:

@@ -14,7 +14,7 @@ from callbridge.core.plan import Pick, Plan
 
 Fact = Mapping[str, Any]
 
-_SILENT = frozenset({"agent_changed", "wrap_up_ended", "campaign_changed", "opted_out"})
+_SILENT = frozenset({"agent_alerted", "agent_changed", "wrap_up_ended", "campaign_changed", "opted_out"})
 """About agents, not about the call."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
@@ -72,6 +72,7 @@ _SAID = {
     "greeting": "hears the greeting",
     "periodic": "hears one of the messages",
     "busy": "hears the apology for the long wait",
+    "connection_lost": "hears the apology for the broken connection, and is first in line",
 }
 _ENDED_BY = {
     "customer": "the caller hung up",
@@ -82,7 +83,7 @@ _ENDED_BY = {
     "supervisor": "ended by a supervisor",
     "taken": "somebody took the call away in the PBX",
     "fault": "ended by a fault",
-    "lost": "found gone after a reconnect",
+    "lost": "the agent's phone is gone",
 }
 _HANDED = {
     "completed": "took the call",

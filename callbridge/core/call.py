@@ -153,6 +153,9 @@ class Visit:
     """The agent who is tried first, alone."""
     steps_from: float | None = None
     """When the steps' windows begin; None: with the visit."""
+    back_to: str = ""
+    """The agent whose phone died in this call, and who gets it first when back before ``back_until``."""
+    back_until: float = 0.0
 
 
 class Stage(StrEnum):

@@ -9,6 +9,7 @@ from callbridge.core import (
     journey,
     keys,
     legs,
+    lost,
     offers,
     segments,
     staff,
@@ -118,6 +119,9 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     agent = world.agents.get(leg.agent)
     if agent is None:
         return
+    if lost.died(leg, event):
+        lost.agents_phone(world, agent, leg, call)
+        agent = world.agents[agent.id]
     if agent.leg == leg.id:
         agent = staff.leg_gone(world, agent)
     if agent.session == leg.id:
@@ -142,33 +146,48 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
+    died = lost.died(leg, event)
     if call.offer is not None and call.offer.leg == leg.id and call.phase is Phase.DIALLING:
         callbacks.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
             result = Result.CANCELLED if estimated else offers.result_of(event.cause)
-            if call.offer.nailed:
+            if call.offer.nailed or died:
                 result = Result.OFFLINE
             offers.retry(world, call, result, cause=event.cause)
         else:
-            offers.retry(world, call, Result.REJECTED, cause=event.cause)
+            offers.retry(world, call, Result.OFFLINE if died else Result.REJECTED, cause=event.cause)
     elif call.handing is not None and call.handing.leg == leg.id:
         handing.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
     elif call.handing is not None and call.segment is not None and call.segment.leg == leg.id:
-        handing.agent_gone(world, call)
+        if died and not call.handing.reached:
+            _agent_lost(world, handing.cancel(world, call), when)
+        else:
+            handing.agent_gone(world, call, "lost" if died else "transfer")
     elif leg.role is Role.SUPERVISOR or leg.role is Role.SNOOP:
         supervise.leg_gone(world, call, leg)
     elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
         by, queue = call.segment.agent, call.segment.queue
         call = segments.end_segment(world, call, "transfer", when, estimated)
         handing.come_back(world, evolve(call, handed_by=by, handed_queue=queue))
+    elif call.segment is not None and call.segment.leg == leg.id and died:
+        _agent_lost(world, call, when)
     elif call.segment is not None and call.segment.leg == leg.id:
         call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
         surveys.after_talk(world, call)
+    elif call.far == leg.id and died and call.handed_queue:
+        lost.keep_caller(world, evolve(call, far=None), call.handed_queue, call.handed_by)
     elif call.far == leg.id and leg.up_at is None and call.handed_by:
         handing.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
         surveys.after_talk(world, evolve(call, far=None))
+
+
+def _agent_lost(world: World, call: Call, when: float) -> None:
+    segment = call.segment
+    assert segment is not None
+    call = segments.end_segment(world, call, "lost", when)
+    lost.keep_caller(world, call, segment.queue, segment.agent)
 
 
 def held(world: World, leg: LegId, *, held: bool) -> None:

@@ -23,6 +23,7 @@ from callbridge.core import (
     journey,
     keys,
     legs,
+    lost,
     offers,
     promises,
     recovery,
@@ -134,7 +135,7 @@ def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
 def _match(world: World) -> list[tuple[str, str]]:
     """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
     faults: list[tuple[str, str]] = []
-    while (pair := world.matcher.next_pair()) is not None:
+    while (pair := lost.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
         promised = pair.call in world.promises
         try:

@@ -243,7 +243,8 @@ class LookupEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced(Fact):
-    """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic`` or ``busy``."""
+    """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic``, ``busy`` or
+    ``connection_lost``."""
 
     what: Plain
     position: int | None = None
@@ -264,7 +265,7 @@ class TalkEnded(Fact):
     held: float
     ended_by: Plain
     """``customer``, ``agent``, ``transfer``; ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken``
-    (somebody took the call away in the PBX), ``fault`` or ``lost`` (found gone after a reconnect)."""
+    (somebody took the call away in the PBX), ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
     estimated: bool = False
 
 
@@ -373,11 +374,15 @@ class DifferenceFound(Fact):
     leg: Plain
 
 
+AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "pin_locked")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
-    ``offers_missed`` (``count`` offers in a row came to nothing) or ``pin_locked`` (after ``count`` wrong PINs in a row
-    nobody logs in at a phone as this agent for ``limit`` seconds)."""
+    ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
+    was nailed up) or ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for ``limit``
+    seconds)."""
 
     kind: Plain
     reason: FreeText = ""

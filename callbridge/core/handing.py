@@ -84,14 +84,14 @@ def begin(world: World, call: Call, to: Target, way: Way) -> None:
     put(world, evolve(call, handing=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
 
 
-def complete(world: World, call: Call) -> str:
-    """The agent leaves; caller and target go on, or the target goes on ringing for the caller."""
+def complete(world: World, call: Call, by: str = "transfer") -> str:
+    """The agent leaves; caller and target go on, or the target goes on ringing for the caller. ``by``: how the talk ended."""
     handing, segment = call.handing, call.segment
     if handing is None or segment is None:
         return "nobody is being consulted"
     leg = world.legs.get(segment.leg)
     _hush(world, call)
-    call = _leave_talk(world, call, segment)
+    call = _leave_talk(world, call, segment, by)
     call = evolve(call, phase=after(call.phase, Move.HAND))
     if not handing.reached:
         put(world, evolve(call, handing=evolve(handing, way=Way.BLIND)))
@@ -236,9 +236,9 @@ def target_gone(world: World, call: Call, result: str) -> None:
         come_back(world, call)
 
 
-def agent_gone(world: World, call: Call) -> None:
+def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
     """The agent hung up during a consult: as if completed."""
-    complete(world, call)
+    complete(world, call, by)
 
 
 def come_back(world: World, call: Call) -> None:
@@ -341,8 +341,8 @@ def deadline_passed(world: World, call: Call) -> None:
 # -- bricks -----------------------------------------------------------------------------------------------------------
 
 
-def _leave_talk(world: World, call: Call, segment: Segment) -> Call:
-    call = segments.end_segment(world, call, "transfer", world.now, keep_bridge=True)
+def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer") -> Call:
+    call = segments.end_segment(world, call, by, world.now, keep_bridge=True)
     return evolve(call, handed_by=segment.agent, handed_queue=segment.queue)
 
 

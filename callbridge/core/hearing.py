@@ -42,6 +42,17 @@ def hush(world: World, call: Call) -> Call:
     return evolve(call, hearing=evolve(hearing, playback="", at=None))
 
 
+def apologise(world: World, call: Call) -> None:
+    """The call of this caller has just broken off, and it was not the caller who did it: said at once, or nothing is."""
+    assert call.hearing is not None
+    assert call.visit is not None
+    queue = world.plan.queues[call.visit.queue]
+    world.order(StartMusic(leg=call.leg, music=queue.music))
+    media = spoken(queue.announcements.connection_lost, dict(call.values))
+    if media:
+        _say(world, call, queue, call.hearing, "connection_lost", media)
+
+
 def resume(world: World, call: Call) -> Call:
     """The caller waits (again): what is due comes in its time."""
     hearing, visit = call.hearing, call.visit
@@ -142,6 +153,19 @@ def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing:
     if not media:
         world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
         return
+    _say(world, call, queue, hearing, what, media, position, minutes)
+
+
+def _say(
+    world: World,
+    call: Call,
+    queue: QueuePlan,
+    hearing: Hearing,
+    what: str,
+    media: str,
+    position: int | None = None,
+    minutes: int | None = None,
+) -> None:
     playback = world.mint("say")
     world.order(Play(leg=call.leg, playback=playback, media=media, language=call.language))
     world.order(StartMusic(leg=call.leg, music=queue.music))

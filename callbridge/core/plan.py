@@ -102,6 +102,8 @@ class Announcements:
     """An apology after so long, once, with the promise of priority: it adds this head start."""
     busy_tiers: frozenset[str] = frozenset()
     """To whom; empty: everybody."""
+    connection_lost: str = "sound:im-sorry,sound:one-moment-please"
+    """What a caller hears whose agent's phone has died."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,11 +224,14 @@ def _over_limit(world: World, agent: Agent) -> None:
 
 def device_changed(world: World, phone: str, state: str) -> None:
     """AMI told a device's state."""
+    back = _device(world.phones.get(phone) or "") is Device.OFFLINE and _device(state) is Device.AVAILABLE
     if world.phones.get(phone) != state:
         world.phones.put(phone, state)
     agent = world.agent_at(phone)
     if agent is not None:
-        refresh_device(world, agent)
+        agent = refresh_device(world, agent)
+    if agent is not None and back:
+        open_session(world, agent)  # the nailed-up line went down with the phone
 
 
 def refresh_device(world: World, agent: Agent) -> Agent:

@@ -23,9 +23,11 @@ MOST_WAYS = 100
 _ROUNDING = 1e-6
 
 
-def begin_visit(world: World, call: Call, queue: str, *, head_start: float | None = None) -> Call:
+def begin_visit(
+    world: World, call: Call, queue: str, *, head_start: float | None = None, back_to: str = "", back_until: float = 0.0
+) -> Call:
     """The call joins a queue; the place in line is decided now and never changes by itself. ``head_start``: an advantage
-    for this visit, instead of the tier's."""
+    for this visit, instead of the tier's. ``back_to``: see ``Visit``."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None or call.ways >= MOST_WAYS:
         why = "unknown_queue" if ladder is None else "too_many_ways"
@@ -40,9 +42,9 @@ def begin_visit(world: World, call: Call, queue: str, *, head_start: float | Non
         rank, head_start = kept, call.waiting_since + ladder.answer_within - kept
     expected = estimate.expected(world, queue, estimate.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
-    visit = _preferring(world, call, visit)
+    visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
-    call = hearing.begin(world, call)
+    call = hearing.begin(world, call, greeted=bool(back_to))
     if call.placed:
         return wait(world, call)  # we called: in no queue's figures
     if world.plan.queues[queue].do_not_call:

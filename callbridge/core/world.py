@@ -167,6 +167,8 @@ class World:
         """The store is behind: nobody is called whom a restart would call again."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
         self._lines: dict[str, Line] = {}
+        self.kept: set[str] = set()
+        """Calls that wait because an agent's phone died (``lost``)."""
         self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
@@ -389,8 +391,10 @@ class World:
         self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
+            (self.kept.add if visit.back_to else self.kept.discard)(key)
             self.matcher.wait(key, GroupKey(pbx_of(new.leg), visit.queue, new.tier, visit.window, visit.prefers), visit.rank)
         elif old is not None and old.phase is Phase.WAITING:
+            self.kept.discard(key)
             self.matcher.unwait(key)
 
     def _leg_changed(self, key: str, old: Leg | None, new: Leg | None) -> None:

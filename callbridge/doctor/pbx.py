@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.conf_files import read_conf
 from callbridge.core.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
-from callbridge.doctor import rules
+from callbridge.doctor import dead_phones, rules
 from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.doctor.ari import AriSession, AriTrouble
 from callbridge.doctor.findings import Finding, fault, ok, unseen, warning
@@ -92,6 +92,9 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     async for finding in _application(ari, patient):
         yield finding
     async for finding in _phones(ari, patient):
+        yield finding
+    settings = patient.settings
+    async for finding in dead_phones.examine(ari, [*(agent.phone for agent in settings.agents.values()), *settings.trunks]):
         yield finding
     async for finding in _sounds(ari, patient.settings):
         yield finding

@@ -56,6 +56,7 @@ def _of_queue(queue: QueuePlan) -> Iterator[Used]:
         ("position", announced.position),
         ("wait", announced.wait),
         ("busy", announced.busy),
+        ("connection_lost", announced.connection_lost),
         *(("periodic", each) for each in announced.periodic),
         ("read_out", queue.read_out),
         ("record.consent", queue.record.consent if queue.record is not None else ""),

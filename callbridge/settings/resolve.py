@@ -273,6 +273,7 @@ def _announcements(given: Announce) -> core.Announcements:
         busy_after=busy.after if busy is not None else 0.0,
         busy_head_start=busy.head_start if busy is not None else 0.0,
         busy_tiers=frozenset(busy.tiers or ()) if busy is not None else frozenset(),
+        connection_lost=given.connection_lost or core.Announcements().connection_lost,
     )
 
 

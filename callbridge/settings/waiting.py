@@ -55,6 +55,7 @@ class Announce(Section):
     periodic: tuple[FlowMedia, ...] = ()
     periodic_every: Lasting = 60.0
     busy: Busy | None = None
+    connection_lost: FlowMedia | None = None
 
 
 class Callback(Section):

@@ -52,6 +52,8 @@ class Plan:
     phones: Sequence[PhoneSpec] = ()
     addresses: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     verbose: int = 0
+    rtp_timeout: int = 0
+    """Seconds without RTP after which the PBX ends a leg, twice as many while it is on hold. 0, Asterisk's default: never."""
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -221,6 +223,8 @@ allow=ulaw
 direct_media=no
 rtp_symmetric=yes
 dtmf_mode=rfc4733
+rtp_timeout={plan.rtp_timeout}
+rtp_timeout_hold={2 * plan.rtp_timeout}
 
 [trunk](lab-endpoint)
 context=from-trunk

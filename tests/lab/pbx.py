@@ -53,6 +53,7 @@ class Pbx:
         extra: Mapping[str, str] | None = None,
         rtp_ports: int = 600,
         verbose: int = 0,
+        rtp_timeout: int = 0,
     ) -> None:
         if not build.is_built(version):
             raise RuntimeError(f"Asterisk {version} is not built: run `python -m tests.lab.build`")
@@ -62,12 +63,12 @@ class Pbx:
         # The control socket's full path must stay below about 100 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="cb-"))
         self.ports = PortBlock(rtp_ports + 1500 + len(self.phones))
-        self.plan = self._plan(extra or {}, rtp_ports, verbose)
+        self.plan = self._plan(extra or {}, rtp_ports, verbose, rtp_timeout)
         self._process: Process | None = None
         self._boot_log = ""
         self._write_files()
 
-    def _plan(self, extra: Mapping[str, str], rtp_ports: int, verbose: int) -> config.Plan:
+    def _plan(self, extra: Mapping[str, str], rtp_ports: int, verbose: int, rtp_timeout: int) -> config.Plan:
         keys = dict.fromkeys(phone.address_key for phone in self.phones)
         modules = next(self._rootfs.glob("usr/lib/**/asterisk/modules"))
         return config.Plan(
@@ -82,6 +83,7 @@ class Pbx:
             phones=self.phones,
             addresses={key: (PHONES_HOST, self.ports.take(PHONES_HOST)) for key in keys},
             verbose=verbose,
+            rtp_timeout=rtp_timeout,
             extra=extra,
         )
 

@@ -83,6 +83,22 @@ async def test_a_name_that_somebody_else_has_is_told(pbx: Pbx, house: House, tmp
     assert said.startswith("warning: somebody has the name callbridge already")
 
 
+async def test_endpoints_where_silence_never_ends_a_call_are_told(pbx: Pbx, tmp_path: Path) -> None:
+    settings = config(pbx, trunks=["PJSIP/trunk"])
+    (said,) = of(await found(tmp_path, settings), "dead phones")
+    assert said.startswith("warning: PJSIP/1001, PJSIP/1002, PJSIP/trunk: no rtp_timeout")
+    path = pbx.folder / "etc" / "pjsip.conf"
+    before = path.read_text()
+    path.write_text(before.replace("rtp_timeout=0", "rtp_timeout=20"))
+    try:
+        await pbx.cli("module reload res_pjsip.so")
+        (said,) = of(await found(tmp_path, settings), "dead phones")
+    finally:
+        path.write_text(before)
+        await pbx.cli("module reload res_pjsip.so")
+    assert said == "ok: silence ends a call at all 3 endpoints of agents and trunks"
+
+
 async def test_wrong_passwords_are_named(pbx: Pbx, tmp_path: Path) -> None:
     findings = await found(tmp_path, config(pbx, ari={"password": "wrong"}, ami={"secret": "wrong"}))
     assert [text.partition(":")[0] for text in faults(findings)] == ["ari user", "ami user"]

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from callbridge.cli import main
-from callbridge.doctor import limits, rules, store
+from callbridge.doctor import dead_phones, limits, rules, store
 from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble
 from callbridge.doctor.findings import Finding, Level, fault, findings_table, ok, summary, unseen, warning
 from callbridge.doctor.pbx import time_zone
@@ -209,3 +209,15 @@ def test_the_command_says_all_faults_at_once_and_ends_with_1(tmp_path: Path, cap
     assert main(["doctor", "-c", str(tmp_path / "callbridge.yaml"), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert [each["about"] for each in found if each["level"] == "fault"] == ["redis", "ari", "ami"]
+
+
+def test_endpoints_at_which_a_dead_phone_is_not_noticed_are_named() -> None:
+    good = {"rtp_timeout": "20", "timers": "always"}
+    assert levels([*dead_phones.judge({"PJSIP/1001": good})]) == ["ok"]
+    findings = [*dead_phones.judge({"PJSIP/1001": good, "PJSIP/1002": good | {"rtp_timeout": "0"}})]
+    assert levels(findings) == ["warning"]
+    assert findings[0].said.startswith("PJSIP/1002: no rtp_timeout")
+    findings = [*dead_phones.judge({f"PJSIP/{n}": good | {"timers": "no"} for n in range(8)})]
+    assert levels(findings) == ["warning"]
+    assert "PJSIP/5 and 2 more: session timers are off" in findings[0].said
+    assert [*dead_phones.judge({})] == []

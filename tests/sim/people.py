@@ -8,6 +8,7 @@ from random import Random
 
 from callbridge.core.events import Ask, DigitPressed, LegHeld, LegReplaced, LegUnheld
 from callbridge.core.ids import LegId
+from callbridge.core.lost import NO_RTP
 from callbridge.core.orders import Ring
 from callbridge.core.plan import AgentPlan
 from tests.sim import transfers
@@ -24,6 +25,8 @@ class Manners:
     """A customer, or the agent, hangs up in the moment of the agent's answer."""
     race: float = 0.3
     """A phone answers in the moment in which it is cancelled."""
+    dies: float = 0.03
+    """A phone loses its power: Asterisk ends the leg for want of RTP."""
     transfer: float = 0.22
     hold: float = 0.2
     patience: float = 14.0
@@ -145,6 +148,8 @@ class People(Witness):
             return lambda: self._transfer(agent, bridge, entry, attended=attended)
         by_customer = chance < 0.65 if agent.kind is Kind.AGENT else chance < 0.85
         first = customer if by_customer else agent
+        if chance > 1 - self.manners.dies or 0 < 0.65 - chance < self.manners.dies:
+            return lambda: self.toy.end(first.id, NO_RTP)
         return lambda: self.toy.leave(first.id)
 
     # -- transfers ------------------------------------------------------------------------------------------------

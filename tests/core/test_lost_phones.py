@@ -1,0 +1,248 @@
+"""Phones that die in a call: the caller is kept and served first, the agent's intent stays, and nobody is left over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from callbridge.core.call import Phase
+from callbridge.core.events import Ask, CallAsk, CallAsked, DeviceChanged, LegAnswered, PlanChanged, PlaybackEnded
+from callbridge.core.facts import AgentAlerted, Announced, HandingEnded, OfferEnded, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.orders import Bridge, Play, Ring, StartMusic
+from callbridge.core.plan import Announcements, Connect, Penalty, ToAgent, ToNumber
+from tests.core.story import Story, agent, ladder, one_queue, plan, queue
+
+CAUSES = pytest.mark.parametrize("cause", [44, 18])
+"""No RTP any more, and no answer to a session timer's request: as Asterisk 22 and 16 say it."""
+
+
+def alerts(story: Story) -> list[tuple[str, str, str]]:
+    told = story.all_told(AgentAlerted)
+    return [(alert.agent, alert.call, alert.queue) for alert in told if alert.kind == "phone_lost"]
+
+
+@CAUSES
+def test_the_caller_hears_an_apology_and_is_the_next_one_for_anybody(cause: int) -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0)
+    _, bob = story.talk()
+    story.wait(60.0)
+    story.caller("waiting", tier="diamond")
+    orders = story.gone(bob, cause)
+    assert story.fact(TalkEnded).ended_by == "lost"
+    assert alerts(story) == [("bob", story.call().id, "support")]
+    heard = [order for order in orders if isinstance(order, Play | StartMusic)]
+    assert [type(order) for order in heard] == [StartMusic, Play, StartMusic], "no silence before, and none after"
+    assert isinstance(heard[1], Play)
+    assert heard[1].media == Announcements().connection_lost
+    assert story.fact(Announced).what == "connection_lost"
+    assert story.world.line("support").calls[0] == story.call().id
+    story.happens(PlaybackEnded(at=story.now, leg=heard[1].leg, playback=heard[1].playback, failed=False))
+    story.wait(30.0)
+    assert story.rung() == ["bob"], "after the rest of a phone that cannot be reached"
+    assert story.call().phase is Phase.OFFERED
+    story.connect(story.ring().leg)
+    (first, second) = [ended for ended in story.all_told(VisitEnded) if ended.call == story.call().id]
+    assert (first.outcome, second.outcome) == ("answered", "answered")
+    assert second.waited == pytest.approx(story.now - story.call().arrived_at), "as after a transfer: since the arrival"
+
+
+def test_a_hang_up_is_no_dead_phone() -> None:
+    story = one_queue(agent("bob"))
+    customer, bob = story.talk()
+    story.gone(bob, 16)
+    assert story.fact(TalkEnded).ended_by == "agent"
+    assert customer in story.hung_up()
+    assert alerts(story) == []
+
+
+def test_another_agent_takes_the_caller_at_once_and_is_the_first_to_be_free() -> None:
+    story = one_queue(agent("bob"), agent("cid"))
+    story.ask("cid", Ask.NOT_READY)
+    _, bob = story.talk()
+    story.gone(bob, 44)
+    story.ask("cid", Ask.READY)
+    assert story.rung() == ["cid"]
+
+
+def test_the_phone_is_left_alone_and_the_intent_is_kept() -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0, offline=Penalty(rest=20.0))
+    _, bob = story.talk()
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="UNAVAILABLE"))
+    story.gone(bob, 44)
+    assert story.state("bob") == "offline"
+    story.wait(25.0)
+    assert not story.all_sent(Ring)[1:]
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="NOT_INUSE"))
+    assert story.rung() == ["bob"], "back, ready as before, and the caller still waits"
+
+
+def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the_step_asks_for() -> None:
+    steps = ladder(("support >= 5", 60.0), ("support >= 1", None))
+    story = Story(plan([queue("support", steps, wrap_up=0.0)], [agent("bob"), agent("eve", {"support": 5})]))
+    story.ask("eve", Ask.NOT_READY)
+    customer = story.caller()
+    story.wait(60.0)
+    bob = story.ring().leg
+    story.connect(bob)
+    story.gone(bob, 44)
+    story.wait(30.0)
+    assert story.rung() == ["bob"], "though the first step asks for experts again"
+    assert story.ring().originator == customer
+
+
+def test_after_a_minute_the_same_agent_is_like_any_other() -> None:
+    steps = ladder(("support >= 5", 90.0), ("support >= 1", None))
+    story = Story(plan([queue("support", steps, wrap_up=61.0)], [agent("bob"), agent("eve", {"support": 5})]))
+    story.ask("eve", Ask.NOT_READY)
+    story.caller()
+    story.wait(90.0)
+    bob = story.ring().leg
+    story.connect(bob)
+    story.gone(bob, 44)
+    story.wait(80.0)
+    assert story.rung() == []
+    story.wait(11.0)
+    assert story.rung() == ["bob"], "when the steps come to it"
+
+
+def test_a_nailed_up_line_that_dies_in_a_talk() -> None:
+    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    session = story.all_sent(Ring)[-1].leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.caller()
+    beep = story.only(Play)
+    story.happens(PlaybackEnded(at=story.now, leg=session, playback=beep.playback, failed=False))
+    story.join(story.all_sent(Bridge)[-1])
+    story.gone(session, 44)
+    assert story.fact(TalkEnded).ended_by == "lost"
+    assert story.call().phase is Phase.WAITING
+    story.wait(story.world.plan.queues["support"].wrap_up)
+    assert story.state("nan") == "offline"
+
+
+def test_a_nailed_up_line_that_dies_idle_is_rung_again_when_the_phone_is_back() -> None:
+    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    session = story.all_sent(Ring)[-1].leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.gone(session, 44)
+    assert story.state("nan") == "offline"
+    assert alerts(story) == [("nan", "", "")]
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="UNAVAILABLE"))
+    assert story.rung() == []
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="NOT_INUSE"))
+    assert story.rung() == ["nan"]
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_phone_that_dies_before_the_talk_is_one_that_cannot_be_reached(joined: bool) -> None:
+    story = one_queue(agent("bob"), agent("cid"))
+    story.caller()
+    leg = story.ring().leg
+    bridge = story.pick_up(leg)
+    if joined:
+        story.join(replace(bridge, legs=bridge.legs[:1]))
+    story.gone(leg, 44)
+    assert story.fact(OfferEnded).result == "offline"
+    assert story.rung() == ["cid"]
+
+
+def test_a_phone_that_is_found_dead_while_it_rings_was_not_answered() -> None:
+    story = one_queue(agent("bob"))
+    story.caller()
+    story.gone(story.ring().leg, 18)
+    assert story.fact(OfferEnded).result == "no_answer"
+    assert alerts(story) == []
+
+
+def test_a_callers_phone_that_dies_is_a_hang_up() -> None:
+    story = one_queue(agent("bob"))
+    customer, bob = story.talk()
+    story.gone(customer, 44)
+    assert story.fact(TalkEnded).ended_by == "customer"
+    assert bob in story.hung_up()
+    assert story.state("bob") == "wrap_up"
+    assert alerts(story) == []
+
+
+def test_when_both_die_the_caller_is_not_kept_waiting_for_nobody() -> None:
+    story = one_queue(agent("bob"))
+    customer, bob = story.talk()
+    story.gone(bob, 44)
+    story.gone(customer, 44)
+    assert not story.world.calls.values()
+    assert story.tally().ended == story.tally().offered == 2
+
+
+class Consult(Story):
+    """Bob talks to ann, and has cid, or somebody outside, on the line or ringing."""
+
+    def __init__(self, to: ToAgent | ToNumber, *, answered: bool) -> None:
+        queues = [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)))]
+        the_plan = replace(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]), outside="PJSIP/{number}@trunk")
+        super().__init__(the_plan)
+        self.customer, self.bob = self.talk()
+        self.act(CallAsk.CONSULT, to)
+        self.target = self.ring().leg
+        if answered:
+            self.connect(self.target)
+
+    def act(self, ask: CallAsk, to: ToAgent | ToNumber | None = None) -> None:
+        self.happens(CallAsked(at=self.now, call=self.call().id, ask=ask, to=to, by="bob"))
+
+
+def test_a_colleague_whose_phone_dies_in_a_consult_leaves_the_agent_with_the_caller() -> None:
+    story = Consult(ToAgent("cid"), answered=True)
+    story.gone(story.target, 44)
+    assert story.fact(HandingEnded).result == "returned"
+    assert story.call().phase is Phase.TALKING
+    assert alerts(story) == [("cid", story.call().id, "support")]
+
+
+def test_an_agent_whose_phone_dies_in_a_consult_leaves_the_caller_to_the_colleague() -> None:
+    story = Consult(ToAgent("cid"), answered=True)
+    story.gone(story.bob, 44)
+    assert [ended.ended_by for ended in story.all_told(TalkEnded)] == ["lost"]
+    story.join(story.all_sent(Bridge)[-1])
+    assert story.state("cid") == "talking"
+
+
+def test_an_agent_whose_phone_dies_while_the_colleague_rings_leaves_the_caller_first_in_line() -> None:
+    story = Consult(ToAgent("cid"), answered=False)
+    story.gone(story.bob, 44)
+    assert story.fact(HandingEnded).result == "cancelled"
+    assert story.target in story.hung_up()
+    assert story.fact(TalkEnded).ended_by == "lost"
+    assert story.fact(VisitBegan).queue == "support"
+    story.gone(story.target)
+    assert story.state("cid") == "ready"
+
+
+def test_somebody_outside_whose_phone_dies_leaves_the_caller_first_in_line() -> None:
+    story = Consult(ToNumber("4420"), answered=True)
+    story.act(CallAsk.COMPLETE)
+    story.join(story.all_sent(Bridge)[-1])
+    assert story.call().phase is Phase.OUTSIDE
+    story.gone(story.bob)
+    story.wait(300.0)
+    story.gone(story.target, 44)
+    assert story.fact(Announced).what == "connection_lost"
+    assert story.rung() == ["bob"]
+
+
+def test_a_queue_that_is_no_more_leaves_the_caller_to_the_fallback() -> None:
+    story = one_queue(agent("bob"))
+    _, bob = story.talk()
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues={})))
+    story.gone(bob, 44)
+    assert story.call().phase is Phase.LEAVING
+
+
+def test_nothing_is_said_where_nothing_is_to_be_said() -> None:
+    story = one_queue(agent("bob"), announcements=Announcements(connection_lost="", greeting="sound:hello"))
+    _, bob = story.talk()
+    story.wait(5.0)
+    story.gone(bob, 44)
+    story.wait(5.0)
+    assert story.call().phase is Phase.WAITING
+    assert story.all_sent(Play) == [], "no greeting either: this caller has talked to somebody"
