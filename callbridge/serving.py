@@ -16,7 +16,7 @@ import structlog
 
 from callbridge.adapters import log as logs
 from callbridge.adapters.codec import FutureSchema
-from callbridge.adapters.http import Probes, listening, make_app, make_starting_app
+from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.tasks import end
 from callbridge.app import CLOSING, DONE, FAILED, App
@@ -29,16 +29,18 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @contextlib.asynccontextmanager
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
-    probes = Probes(missing=app.missing, notes=app.notes, metrics=app.metrics.render)
-    site = make_app(http_settings(app.settings.http), Desk(app), probes, app.feed)
-    async with listening(site, address):
+    http, refused = http_settings(app.settings.http), app.metrics.http_refusals(REFUSALS)
+    probes = Probes(missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
+    site = make_app(http, Desk(app), probes, app.feed)
+    async with listening(site, address, http.limits, refused):
         yield
 
 
 async def _start(app: App, address: socket.socket) -> None:
     """Start, with somebody at the door who says what is waited for."""
-    site = make_starting_app(http_settings(app.settings.http), Probes(missing=app.missing, notes=app.notes))
-    async with listening(site, address.dup()):
+    http = http_settings(app.settings.http)
+    site = make_starting_app(http, Probes(missing=app.missing, notes=app.notes))
+    async with listening(site, address.dup(), http.limits):
         await app.start()
 
 

@@ -6,7 +6,7 @@ from callbridge.adapters.ami import AmiSettings
 from callbridge.adapters.ari import AriSettings
 from callbridge.adapters.fallback import FallbackSettings
 from callbridge.adapters.hook_body import HookSettings
-from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.http import HttpSettings, Limits, Role, Token
 from callbridge.adapters.ledger import Terms, canonical, region_of
 from callbridge.adapters.lookups import LookupSettings
 from callbridge.adapters.redis_link import RedisSettings
@@ -119,4 +119,5 @@ def http_settings(http: Http) -> HttpSettings:
         Token(name=token.name, role=Role(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
         for token in http.tokens
     ]
-    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens)
+    limits = Limits(**http.limits.model_dump())
+    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens, limits=limits)

@@ -24,6 +24,8 @@ from callbridge.wire.ari import Malformed, Request, trouble_in
 KEEP_ALIVE = 10.0
 """Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of an answer: a list of ten thousand channels has a quarter of that."""
 CLOSING = 0.2
 """Seconds that the event socket's farewell may take."""
 
@@ -110,7 +112,7 @@ class AriHttp:
         url = URL(self._url + request.path, encoded=True)
         try:
             async with session.request(request.method, url, data=data, headers=headers) as response:
-                reply = Reply(response.status, await response.read())
+                reply = Reply(response.status, await _body(response))
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise NotSent(str(error)) from error
         except TimeoutError as error:
@@ -121,6 +123,18 @@ class AriHttp:
         if reply.status >= 300 and reply.status not in request.pardons:
             raise Refused(reply.status, trouble_in(reply.status, reply.body))
         return reply
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole answer. Raises Refused when it is endless."""
+    if response.content_length is not None and response.content_length <= MOST_BYTES:
+        return await response.read()
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (more := await response.content.readany()):
+        content += more
+    if len(content) > MOST_BYTES or response.content_length is not None:
+        raise Refused(response.status, f"odd answer: more than {MOST_BYTES} bytes")
+    return bytes(content)
 
 
 @contextmanager

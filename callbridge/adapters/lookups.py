@@ -153,8 +153,9 @@ class Lookups:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=200, limit_per_host=50, keepalive_timeout=60.0),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # a short answer may unpack to gigabytes
             )
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if settings.token:
             headers["Authorization"] = f"Bearer {settings.token}"
         async with self._http.get(URL(url, encoded=True), headers=headers, allow_redirects=False) as response:
@@ -162,6 +163,8 @@ class Lookups:
                 return {}  # nobody of that number is known: an answer, too
             if response.status != 200:
                 raise Odd(f"HTTP status {response.status}")
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise Odd("compressed, though that was not asked for")
             content = await response.content.read(MOST_BYTES + 1)
             while not response.content.at_eof() and len(content) <= MOST_BYTES:
                 content += await response.content.read(MOST_BYTES + 1 - len(content))

@@ -260,6 +260,7 @@ class Metrics:
     def _make_reader_metrics(self) -> None:
         self._deliveries = self._counter("webhook_deliveries", "Attempts to deliver.", "hook", "result")
         self._backlog = self._gauge("webhook_backlog", "Deliveries in memory that are not done.", "hook")
+        self._http_refused = self._counter("http_refused", "Connections, event readers and requests that were refused.", "reason")
         self._facts_lost = self._counter("facts_lost", "Facts lost to a reader that was too far behind.", "reader")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -407,6 +408,11 @@ class Metrics:
     def facts_lost(self, reader: str, count: int) -> None:
         """So many facts will never reach this reader; ``outbox`` stands for all of them."""
         self._facts_lost.labels(self._reader(reader)).inc(count)
+
+    def http_refusals(self, reasons: Iterable[str]) -> Callable[[str], None]:
+        """What HTTP refuses, for these reasons: gives the function that counts one."""
+        counters = {reason: self._http_refused.labels(reason) for reason in reasons}
+        return lambda reason: counters[reason].inc()
 
     # -- ourselves ----------------------------------------------------------------------------------------------
 

@@ -143,8 +143,8 @@ class Webhook:
         """Deliver until cancelled, or until the receiver says that it is gone for good."""
         timeout = aiohttp.ClientTimeout(total=None)  # ours covers everything
         connector = aiohttp.TCPConnector(limit=PARALLEL)
-        agent = {"User-Agent": f"callbridge/{__version__}", "Content-Type": "application/json"}
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=agent) as session:
+        agent = {"User-Agent": f"callbridge/{__version__}", "Content-Type": "application/json", "Accept-Encoding": "identity"}
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=agent, auto_decompress=False) as session:
             try:
                 while not self.gone:
                     self._wake.clear()

@@ -117,6 +117,15 @@ class Token(Section):
     token: SecretStr
 
 
+class HttpLimits(Section):
+    """How many connections and readers of events there may be at a time, in all, and from one address or of one token."""
+
+    connections: Annotated[int, Field(ge=16, le=10_000)] = 512
+    connections_each: Annotated[int, Field(ge=8, le=10_000)] = 256
+    event_readers: Annotated[int, Field(ge=1, le=5_000)] = 100
+    event_readers_each: Annotated[int, Field(ge=1, le=5_000)] = 50
+
+
 class Http(Section):
     """``token`` is an admin's; ``tokens`` may do less."""
 
@@ -124,6 +133,7 @@ class Http(Section):
     port: Port = 8090
     token: SecretStr | None = None
     tokens: tuple[Token, ...] = ()
+    limits: HttpLimits = HttpLimits()
 
 
 class Log(Section):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -101,7 +100,6 @@ async def still_well(port: int) -> None:
         READY.encode() + b"Content-Length: -1\r\n\r\n{}",
         READY.encode() + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
         READY.encode() + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}",
-        READY.encode() + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nabcde",
     ],
 )
 async def test_what_is_no_http_is_refused(desk: ToyDesk, said: bytes) -> None:
@@ -118,14 +116,6 @@ async def test_a_huge_body_is_refused_before_it_is_read(desk: ToyDesk, length: i
     async with open_to(desk) as port:
         answer = await send(port, f"{READY}Content-Length: {length}\r\n\r\n".encode(), b"x" * (BODY_LIMIT + 70_000))
         assert status(answer) == 413
-        await still_well(port)
-
-
-async def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(desk: ToyDesk) -> None:
-    bomb = gzip.compress(b" " * 10_000_000)
-    head = f"{READY}Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
-    async with open_to(desk) as port:
-        assert status(await send(port, head.encode(), bomb)) in (400, 413)
         await still_well(port)
 
 
@@ -204,7 +194,7 @@ async def test_an_idle_connection_is_closed(desk: ToyDesk) -> None:
 
 
 async def test_only_so_many_connections_are_open_at_a_time(desk: ToyDesk) -> None:
-    assert Limits() == Limits(connections=512, asking=10.0)
+    assert Limits() == Limits(connections=512, connections_each=256, asking=10.0, unread=1024 * 1024)
     async with open_to(desk, Limits(connections=20)) as port:
         kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
         refused = [await send(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(5)]

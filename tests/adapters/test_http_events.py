@@ -7,13 +7,13 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from aiohttp import StreamReader
 
-from callbridge.adapters.http import Feed, HttpSettings, Role, Token, events, listening, make_app
+from callbridge.adapters.http import Feed, HttpSettings, Limits, Role, Token, events, listening, make_app
 from callbridge.adapters.http.feed import Wanted
 from callbridge.core.facts import AgentAlerted, AskGranted, CallArrived
 from tests.adapters.http_desk import ToyDesk, client_of, probes
@@ -178,16 +178,37 @@ async def test_a_quiet_stream_is_kept_alive_and_its_place_remembered(desk: ToyDe
         assert await stream.block() == [": still here", "id: run-101", ""]
 
 
-async def test_there_is_an_end_to_the_number_of_readers(desk: ToyDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MOST_READERS", 1)
+async def test_there_is_an_end_to_the_number_of_readers(desk: ToyDesk) -> None:
     headers = {"Authorization": "Bearer root"}
-    async with client_of(desk, SETTINGS) as client:
+    async with client_of(desk, replace(SETTINGS, limits=Limits(event_readers=1))) as client:
         async with client.get("/api/events", headers=headers):
             answer = await client.get("/api/events", headers=headers)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
         await until(lambda: all(reader.gone for reader in desk.feed.readers))
         async with client.get("/api/events", headers=headers) as answer:
             assert answer.status == 200
+
+
+async def test_no_user_and_no_address_takes_the_place_of_all_readers(desk: ToyDesk) -> None:
+    refused: list[str] = []
+    settings = replace(SETTINGS, limits=Limits(event_readers=10, event_readers_each=2))
+    asked = replace(probes(), refused=refused.append)
+    async with client_of(desk, settings, asked) as client, contextlib.AsyncExitStack() as stack:
+
+        async def read(token: str) -> tuple[int, str | None, str]:
+            answer = await client.get("/api/events", headers={"Authorization": f"Bearer {token}"})
+            stack.push_async_callback(answer.__aexit__, None, None, None)
+            words = "" if answer.status == 200 else (await answer.json())["detail"]
+            return answer.status, answer.headers.get("Retry-After"), words
+
+        assert await read("root") == await read("root") == (200, None, "")
+        assert await read("root") == (429, "10", "too many readers of events with this token")
+        assert await read("view") == (429, "10", "too many readers of events from this address")
+        for reader in desk.feed.readers:
+            reader.address = "192.0.2.1"
+        assert await read("root") == (429, "10", "too many readers of events with this token")
+        assert await read("view") == await read("view") == (200, None, "")
+    assert refused == ["event_readers_each"] * 3
 
 
 async def test_who_went_away_is_forgotten(desk: ToyDesk) -> None:

@@ -79,6 +79,7 @@ CONTRACT = {
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
     "facts_lost": ("counter", {"reader"}),
+    "http_refused": ("counter", {"reason"}),
     "ewt_error_seconds": ("histogram", {"queue"}),
     "flows_ended": ("counter", {"flow", "result"}),
     "prompts_failed": ("counter", {"where"}),

@@ -8,12 +8,14 @@ from callbridge.adapters.http.bodies import BODY_LIMIT
 from callbridge.adapters.http.desk import Asked, Desk
 from callbridge.adapters.http.door import HttpSettings, Role, Token
 from callbridge.adapters.http.feed import Feed
+from callbridge.adapters.http.limits import REFUSALS, Limits
 from callbridge.adapters.http.probes import Probes, make_starting_app
-from callbridge.adapters.http.server import Limits, listening
+from callbridge.adapters.http.server import listening
 from callbridge.adapters.http.site import make_app
 
 __all__ = [
     "BODY_LIMIT",
+    "REFUSALS",
     "Asked",
     "Desk",
     "Feed",

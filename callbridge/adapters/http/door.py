@@ -20,6 +20,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from callbridge.adapters.http.limits import Limits, address_of
 from callbridge.adapters.http.problems import Problem
 from callbridge.adapters.http.throttle import Throttle
 
@@ -56,6 +57,7 @@ class HttpSettings:
     tokens: Sequence[Token] = ()
     wrong_tokens: int = 10
     logins: int = 10
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _local(loopback: bool) -> Caller:
 def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: Throttle) -> Caller:
     """Whose token this is. All are compared, each in constant time: how long it takes says nothing. A right one is let in
     whatever others bring from the same address: nobody on it may keep the operator out."""
-    address = _address(request.remote)
+    address = address_of(request.remote)
     given = request.headers.get(hdrs.AUTHORIZATION)
     said = given.encode(errors="surrogateescape") if given is not None else b""
     found = [caller for token, caller in known if hmac.compare_digest(said, token)]
@@ -122,17 +124,6 @@ def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: 
         if wrong.wait(address):
             log.warning("too many wrong tokens; shut out for a minute", address=address)
     raise Problem(401, "a valid bearer token is needed")
-
-
-def _address(remote: str | None) -> str:
-    """Whom to count: an address, of IPv6 the network that one household gets."""
-    try:
-        address = ipaddress.ip_address((remote or "").partition("%")[0])
-    except ValueError:
-        return ""
-    if isinstance(address, ipaddress.IPv6Address) and not address.is_loopback:
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
 
 
 def _host_name(host: str) -> str:

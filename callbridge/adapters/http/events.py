@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from callbridge.adapters.http.feed import Feed, Reader, Wanted, sse
+from callbridge.adapters.http.limits import Limits, Refusals, address_of
 from callbridge.adapters.http.problems import Problem
 
-MOST_READERS = 100
 HEARTBEAT = 15.0
 """Seconds without anything to tell after which a comment is sent: proxies keep the stream open, and we learn who is gone."""
 PATIENCE = 30.0
@@ -27,10 +28,37 @@ _SEND_BUFFER = 64 * 1024
 _AGAIN = b"retry: 3000\n"
 
 
-async def stream(request: web.Request, feed: Feed, wanted: Wanted) -> web.StreamResponse:
+_LATER = 10.0
+"""Seconds after which somebody for whom there is no room may ask again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The readers of a feed, and how many there may be."""
+
+    feed: Feed
+    limits: Limits
+    refusals: Refusals
+
+    def check(self, user: str, address: str) -> None:
+        """Raises Problem when there is no room for one more of this user, or from this address."""
+        here = [reader for reader in self.feed.readers if not reader.gone]
+        each, now = self.limits.event_readers_each, asyncio.get_running_loop().time()
+        if len(here) >= self.limits.event_readers:
+            self.refusals.note("event_readers", now, readers=len(here))
+            raise Problem(503, "too many readers of events", retry_after=_LATER)
+        if sum(reader.user == user for reader in here) >= each:
+            self.refusals.note("event_readers_each", now, user=user)
+            raise Problem(429, "too many readers of events with this token", retry_after=_LATER)
+        if sum(reader.address == address for reader in here) >= each:
+            self.refusals.note("event_readers_each", now, address=address)
+            raise Problem(429, "too many readers of events from this address", retry_after=_LATER)
+
+
+async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user: str) -> web.StreamResponse:
     """Tell one reader what happens until somebody has had enough."""
-    if sum(not reader.gone for reader in feed.readers) >= MOST_READERS:
-        raise Problem(503, "too many readers of events", retry_after=10)
+    feed, address = readers.feed, address_of(request.remote)
+    readers.check(user, address)
     last = request.headers.get("Last-Event-ID")
     place, complete = (feed.end, True) if last is None else feed.place_after(last)
     response = web.StreamResponse(headers={"X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"})
@@ -38,7 +66,7 @@ async def stream(request: web.Request, feed: Feed, wanted: Wanted) -> web.Stream
     response.content_type = "text/event-stream"
     response.force_close()
     _small_buffer(request)
-    reader = Reader(place, request.transport)
+    reader = Reader(place, request.transport, user, address)
     feed.readers.add(reader)
     try:
         await response.prepare(request)

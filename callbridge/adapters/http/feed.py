@@ -132,8 +132,10 @@ class Feed:
 class Reader:
     """One reader's place; ``give_up`` ends the write that it waits in."""
 
-    def __init__(self, place: int, transport: asyncio.BaseTransport | None) -> None:
+    def __init__(self, place: int, transport: asyncio.BaseTransport | None, user: str = "", address: str = "") -> None:
         self.place = place
+        self.user = user
+        self.address = address
         self._transport = transport
         self._writing: asyncio.Timeout | None = None
         self._given_up = False

@@ -15,7 +15,7 @@ from callbridge.adapters.http.problems import PROBLEM_JSON
 from callbridge.adapters.http.routes import ROUTES, Route
 
 _MODELS = "#/components/schemas/"
-_BODY_FAULTS = (408, 413, 415)
+_BODY_FAULTS = (408, 413)
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -76,7 +76,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _statuses(route: Route) -> set[int]:
     """Everything but success that can come."""
-    statuses = {403, 500, *route.faults}
+    statuses = {403, 415, 500, *route.faults}
     if route.roles is not None:
         statuses |= {400, 401, 429}
     if route.body is not None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from callbridge.adapters.http.codings import plain_only
 from callbridge.adapters.http.door import HttpSettings, guard
+from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.metrics import CONTENT_TYPE
@@ -30,6 +32,8 @@ class Probes:
     missing: Callable[[], list[str]]
     notes: Callable[[], list[str]] = _nothing
     metrics: Callable[[], Awaitable[bytes]] = _not_yet
+    refused: Callable[[str], None] = lambda reason: None
+    """Counts what was refused, by reason."""
 
     async def health(self, _request: web.Request) -> web.Response:
         why = self.ailing()
@@ -51,7 +55,7 @@ def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application
         waiting = "; ".join(probes.missing())
         raise Problem(503, f"callbridge is starting{': ' if waiting else ''}{waiting}", retry_after=1.0)
 
-    app = web.Application(middlewares=[timed, problems, guard(settings)])
+    app = web.Application(middlewares=[timed, problems, plain_only(Refusals(probes.refused)), guard(settings)])
     app.router.add_get("/healthz", probes.health)
     app.router.add_get("/readyz", probes.readiness)
     app.router.add_get("/metrics", probes.figures)

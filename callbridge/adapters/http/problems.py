@@ -26,11 +26,15 @@ class Problem(Exception):
         response = web.json_response(self.body, status=self.status, content_type=PROBLEM_JSON)
         if self.status == HTTPStatus.UNAUTHORIZED:
             response.headers[hdrs.WWW_AUTHENTICATE] = 'Bearer realm="callbridge"'
+        if self.status in _UNREAD:
+            response.force_close()
         if self.retry_after is not None:
             response.headers[hdrs.RETRY_AFTER] = str(max(1, round(self.retry_after)))
         return response
 
 
+_UNREAD = (413, 415)
+"""What is answered while the body is still to come: it is not waited for on this connection."""
 _DETAILS = {404: "no such path", 405: "not with this method; Allow says which", 413: "the body is too large"}
 """Of what aiohttp itself refuses."""
 

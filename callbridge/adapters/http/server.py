@@ -9,25 +9,13 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 
-import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """``connections`` at a time; ``asking``: seconds for a whole request's head; ``idle``: seconds between requests,
-    in which the previous answer has to be fetched, too."""
-
-    connections: int = 512
-    asking: float = 10.0
-    idle: float = 75.0
+from callbridge.adapters.http.limits import Connections, Limits, Refusals, address_of
 
 
 class _Noise(logging.Filter):
@@ -42,31 +30,16 @@ _peers = logging.getLogger("callbridge.http.peers")
 _peers.addFilter(_Noise())
 
 
-_TELL_AGAIN = 60.0
-"""Seconds between lines of the log about refused connections."""
-
-
-class _Count:
-    """Open connections, of ``most``."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.open = 0
-        self._told_at = float("-inf")
-
-    def refuse(self, now: float) -> None:
-        if now >= self._told_at + _TELL_AGAIN:
-            self._told_at = now
-            log.warning("connections refused: too many are open", open=self.open)
-
-
 class Doorkeeper(asyncio.Protocol):
     """Stands between the socket and the web server's own protocol, which it passes everything on to."""
 
-    def __init__(self, server: web.Server, limits: Limits, count: _Count) -> None:
+    def __init__(self, server: web.Server, connections: Connections) -> None:
         self._server = server
-        self._limits = limits
-        self._count = count
+        self._limits = connections.limits
+        self._connections = connections
+        self._address = ""
+        self._unread = 0
+        """Bytes that came since a head was heard, or an answer was given."""
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -74,17 +47,22 @@ class Doorkeeper(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        if self._count.open >= self._count.most:
-            self._count.refuse(asyncio.get_running_loop().time())
+        peer = transport.get_extra_info("peername")
+        self._address = address_of(peer[0] if isinstance(peer, tuple) else None)
+        if not self._connections.take(self._address, asyncio.get_running_loop().time()):
             transport.abort()
             return
-        self._count.open += 1
         self._transport = transport
         self._cut_off_after(self._limits.asking)
         self._inner = self._server()
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
+        self._unread += len(data)
+        if self._unread > self._limits.unread and self._transport is not None:
+            self._connections.refusals.note("unread", asyncio.get_running_loop().time(), address=self._address)
+            self._transport.abort()
+            return
         if self._idle:
             self._idle = False
             self._cut_off_after(self._limits.asking)
@@ -105,17 +83,19 @@ class Doorkeeper(asyncio.Protocol):
     def connection_lost(self, fault: Exception | None) -> None:
         self._be_patient()
         if self._inner is not None:
-            self._count.open -= 1
+            self._connections.free(self._address)
             self._inner.connection_lost(fault)
         self._inner = self._transport = None
 
     def heard(self) -> None:
         """A whole head of a request is here: from now on it is ours to be quick."""
         self._idle = False
+        self._unread = 0
         self._be_patient()
 
     def answered(self) -> None:
         self._idle = True
+        self._unread = 0
         self._cut_off_after(self._limits.idle)
 
     def _be_patient(self) -> None:
@@ -143,16 +123,21 @@ async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, address: socket.socket, limits: Limits | None = None) -> AsyncIterator[None]:
-    """Serve ``app`` on a bound socket, which is closed at the end."""
+async def listening(
+    app: web.Application, address: socket.socket, limits: Limits | None = None, refused: Callable[[str], None] | None = None
+) -> AsyncIterator[None]:
+    """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts by reason what is refused."""
     limits = limits or Limits()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=limits.idle, logger=_peers)
+    connections = Connections(limits, Refusals(refused) if refused is not None else Refusals())
+    runner = web.AppRunner(
+        app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=limits.idle, logger=_peers, auto_decompress=False
+    )
     await runner.setup()
     try:
         assert runner.server is not None
-        web_server, count = runner.server, _Count(limits.connections)
+        web_server = runner.server
         server = await asyncio.get_running_loop().create_server(
-            lambda: Doorkeeper(web_server, limits, count), sock=address, backlog=128
+            lambda: Doorkeeper(web_server, connections), sock=address, backlog=128
         )
         try:
             yield

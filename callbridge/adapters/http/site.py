@@ -28,10 +28,12 @@ from callbridge.adapters.http.bodies import (
     UnblockBody,
     body_of,
 )
+from callbridge.adapters.http.codings import plain_only
 from callbridge.adapters.http.desk import Desk
 from callbridge.adapters.http.door import Caller, HttpSettings, caller, guard
-from callbridge.adapters.http.events import stream
+from callbridge.adapters.http.events import Readers, stream
 from callbridge.adapters.http.feed import Feed, Wanted
+from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
@@ -62,8 +64,10 @@ _NOT_YOURS = "this token is for one agent"
 
 def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> web.Application:
     """The application, ready for a runner. To be called on the loop that it will run on."""
-    app = web.Application(middlewares=[timed, problems, guard(settings)], client_max_size=BODY_LIMIT)
-    site = _Site(desk, probes, feed, Throttle(settings.logins, now=asyncio.get_running_loop().time))
+    refusals = Refusals(probes.refused)
+    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
+    readers = Readers(feed, settings.limits, refusals)
+    site = _Site(desk, probes, readers, Throttle(settings.logins, now=asyncio.get_running_loop().time))
     for route in ROUTES:
         handler = _allowed(route, site)
         app.router.add_route(route.method, route.path, handler)
@@ -95,10 +99,10 @@ def _allowed(route: Route, site: _Site) -> Handler:
 
 
 class _Site:
-    def __init__(self, desk: Desk, probes: Probes, feed: Feed, logins: Throttle) -> None:
+    def __init__(self, desk: Desk, probes: Probes, readers: Readers, logins: Throttle) -> None:
         self._desk = desk
         self._probes = probes
-        self._feed = feed
+        self._readers = readers
         self._logins = logins
 
     # -- probes -------------------------------------------------------------------------------------------------
@@ -195,7 +199,7 @@ class _Site:
         if not types <= FACT_TYPES:
             raise Problem(400, "no such type of fact", types=sorted(FACT_TYPES))
         queue = self._queue_asked(request, self._desk.board())
-        return await stream(request, self._feed, Wanted(types, queue, caller().agent))
+        return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
 
     def _queue_asked(self, request: web.Request, board: Board) -> str:
         queue = request.query.get("queue")

@@ -1,0 +1,36 @@
+"""Bodies as they are, or none: nothing that a stranger compressed is unpacked.
+
+A few kilobytes can unpack to gigabytes, on the loop that routes calls, before anybody has looked at a token. The server is told
+not to unpack (``listening``), and whatever says that it is compressed is refused here, unread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from callbridge.adapters.http.limits import Refusals
+from callbridge.adapters.http.problems import Problem
+
+
+def plain_only(refusals: Refusals) -> Middleware:
+    """Lets in requests whose bodies are not compressed."""
+
+    @web.middleware
+    async def plain(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _codings(request, hdrs.CONTENT_ENCODING) - {"identity"} or _codings(request, hdrs.TRANSFER_ENCODING) - {"chunked"}:
+            refusals.note("content_coding", asyncio.get_running_loop().time(), address=request.remote)
+            raise Problem(415, "compressed bodies are not taken: send it without Content-Encoding")
+        response = await handler(request)
+        if hdrs.UPGRADE in request.headers and not response.prepared:
+            response.force_close()  # we speak nothing else, and do not wait for what comes in another protocol
+        return response
+
+    return plain
+
+
+def _codings(request: web.Request, header: str) -> set[str]:
+    said = ",".join(request.headers.getall(header, ()))
+    return {coding for each in said.split(",") if (coding := each.strip().lower())}
