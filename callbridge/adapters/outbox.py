@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from callbridge.adapters.codec import fact_data, fact_type
 from callbridge.adapters.masking import masked, personal
 from callbridge.core.call import Call
-from callbridge.core.facts import AnyFact, CallArrived, CallEnded, OfferMade, TalkBegan
+from callbridge.core.facts import AnyFact, CallAdopted, CallArrived, CallEnded, OfferMade, TalkBegan
 from callbridge.core.ids import LegId, channel_of, pbx_of
 
 VERSION = 1
@@ -77,7 +77,7 @@ _NOWHERE = _Origin("", "", "")
 _ABOUT_CALLERS = (OfferMade, TalkBegan, CallEnded)
 
 
-def _caller(who: Call | CallArrived) -> str:
+def _caller(who: Call | CallArrived | CallAdopted) -> str:
     about = {"number": who.number, "name": who.name, "tier": who.tier}
     return json.dumps(about, separators=(",", ":"))
 
@@ -101,6 +101,9 @@ class Stamper:
         if isinstance(fact, CallArrived):
             uniqueid = fact.uniqueid or channel_of(LegId(fact.leg))
             self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid, _caller(fact))
+        elif isinstance(fact, CallAdopted):
+            leg = LegId(fact.leg)
+            self._origins[fact.call] = _Origin(pbx_of(leg), channel_of(leg), "", _caller(fact))
         elif isinstance(fact, CallEnded):
             self._forget_later(fact.call)
         origin = self._origins.get(fact.call, _NOWHERE)

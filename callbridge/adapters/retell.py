@@ -110,8 +110,8 @@ def retell(facts: Iterable[Fact], plan: Plan) -> list[Line]:
     arrived = 0.0
     for fact in facts:
         kind = str(fact.get("type", ""))
-        if kind == "call_arrived":
-            arrived = float(fact["at"])
+        if kind in ("call_arrived", "call_adopted"):
+            arrived = float(fact.get("arrived_at", fact["at"]))
         if kind in _SILENT:
             continue
         tell = _WORDS.get(kind, _unknown)
@@ -134,6 +134,11 @@ def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
     number = f", number {fact['number']}" if fact.get("number") else ", no number"
     return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
+
+
+def _adopted(fact: Fact, plan: Plan, arrived: float) -> str:
+    whom = f"agent {fact['agent']}" if fact.get("agent") else "somebody whom we do not know"
+    return f"found in a conversation with {whom} after the saved world was lost; it goes on, and is counted in no queue"
 
 
 def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -369,6 +374,7 @@ def _who(fact: Fact, plan: Plan) -> str:
 
 _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "call_arrived": _arrived,
+    "call_adopted": _adopted,
     "call_diverted": _diverted,
     "visit_began": _visit_began,
     "step_began": _step_began,

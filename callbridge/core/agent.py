@@ -47,12 +47,13 @@ class State(StrEnum):
 
 
 WORK_MOVES: dict[Work, frozenset[Work]] = {
-    Work.IDLE: frozenset({Work.OFFERED}),
+    Work.IDLE: frozenset({Work.OFFERED, Work.TALKING}),
     Work.OFFERED: frozenset({Work.IDLE, Work.TALKING, Work.WRAP_UP}),
     Work.TALKING: frozenset({Work.WRAP_UP, Work.IDLE}),
     Work.WRAP_UP: frozenset({Work.IDLE}),
 }
-"""offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out."""
+"""offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out; idle -> talking only
+when a conversation is found in the PBX that our books do not have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -424,12 +424,25 @@ class SeenLeg:
     tier: str = ""
     feature: bool = False
     """It came from the dialplan by a feature code."""
+    role: str = ""
+    """What we made it for (see ``Ring.role``); empty when it came from elsewhere."""
+    agent: str = ""
+    """For whom we rang it; empty when that is not said."""
+    customer: LegId | None = None
+    """With whom the leg was to be connected."""
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBridge:
+    """``call``, ``queue`` and ``agent`` of the conversation that it was made for; empty when its name does not say."""
+
     bridge: str
     legs: tuple[LegId, ...]
+    call: str = ""
+    queue: str = ""
+    agent: str = ""
+    created_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

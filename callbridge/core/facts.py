@@ -38,6 +38,21 @@ class CallArrived(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallAdopted(Fact):
+    """A conversation was found in the PBX that no book of ours has: it goes on, and is neither offered nor answered again.
+    ``leg`` is the customer's; ``agent`` is empty when the other party is somebody outside, or not known."""
+
+    leg: str
+    entry: str
+    tier: str
+    number: str
+    name: str
+    arrived_at: float
+    began_at: float
+    """When the two were put together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallDiverted(Fact):
     """A call went to the fallback or elsewhere in the dialplan; ``reason`` says why."""
 
@@ -486,6 +501,7 @@ class OptedOut(Fact):
 
 AnyFact = (
     CallArrived
+    | CallAdopted
     | CallDiverted
     | VisitBegan
     | StepBegan

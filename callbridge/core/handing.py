@@ -168,8 +168,8 @@ def _reached(world: World, call: Call, handing: Handing) -> None:
 def _join(world: World, call: Call, handing: Handing) -> None:
     assert handing.leg is not None
     first = call.segment.leg if call.segment is not None else call.leg
-    bridge = call.bridge or world.mint("bridge")
-    world.order(Bridge(bridge=bridge, legs=(first, handing.leg), call=call.id))
+    bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else handing.agent
+    world.order(Bridge(bridge=bridge, legs=(first, handing.leg), call=call.id, queue=handing.queue, agent=agent))
     put(world, evolve(call, bridge=bridge, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
 
 
@@ -366,7 +366,7 @@ def _back_to_caller(world: World, call: Call, result: str) -> None:
     if not handing.reached:
         world.order(StopRinging(leg=segment.leg))
     bridge = call.bridge or world.mint("bridge")
-    world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id))
+    world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))
     put(world, evolve(call, bridge=bridge))
 
 

@@ -270,7 +270,8 @@ def join(world: World, call: Call) -> None:
         call.id,
         evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + within),
     )
-    world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id))
+    queue = call.visit.queue if call.visit is not None else ""
+    world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
 
 
 def joined(world: World, call: Call) -> None:

@@ -145,6 +145,9 @@ class Bridge:
     bridge: str
     legs: tuple[LegId, ...]
     call: str
+    queue: str = ""
+    agent: str = ""
+    """Of the conversation: written on the bridge, for whoever finds it without our books."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

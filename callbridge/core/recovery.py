@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from callbridge.core import (
     attempts,
     callbacks,
     calls,
     campaigns,
+    conversations,
     features,
     handing,
     hearing,
@@ -25,7 +28,7 @@ from callbridge.core.attempt import campaign_of
 from callbridge.core.call import Call, Outcome, Phase, Result
 from callbridge.core.events import CallerArrived, EntityFaulted, PbxSnapshot, SeenLeg
 from callbridge.core.facts import CallDiverted, DifferenceFound, EntityQuarantined
-from callbridge.core.ids import channel_of, pbx_of
+from callbridge.core.ids import LegId, channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
 from callbridge.core.plan import HARBOUR_CONTEXT
@@ -62,13 +65,17 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for agent in world.agents.values():
         if agent.held and agent.held not in world.calls:
             staff.change(world, agent, held="")
+    for customer in conversations.adopt(world, event):
+        _differs(world, pbx, "conversation_without_call", customer)
+    ours |= {call.bridge for call in world.calls.values()}
+    for bridge in event.bridges:
+        if bridge.bridge not in ours:  # before those inside are told to hear music
+            _differs(world, pbx, "bridge_without_call", "")
+            world.order(DropBridge(bridge=bridge.bridge, pbx=pbx, legs=bridge.legs))
+    desks = conversations.desks(world, event.legs)
     for found in event.legs:
         if found.leg not in world.legs:
-            _found(world, found, pbx)
-    for bridge in event.bridges:
-        if bridge.bridge not in ours:
-            _differs(world, pbx, "bridge_without_call", "")
-            world.order(DropBridge(bridge=bridge.bridge, pbx=pbx))
+            _found(world, found, pbx, desks)
     for agent in world.agents.values():
         _open_for_business(world, agent)
     world.down.discard(pbx)
@@ -170,7 +177,7 @@ def _music(world: World, call: Call) -> str:
     return queue.music if queue is not None else "default"
 
 
-def _found(world: World, seen: SeenLeg, pbx: str) -> None:
+def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) -> None:
     """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
     if channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
@@ -178,7 +185,7 @@ def _found(world: World, seen: SeenLeg, pbx: str) -> None:
         if campaign and seen.up:  # somebody who has answered a campaign's call, of which we know nothing any more
             world.order(LeaveToDialplan(leg=seen.leg, context=HARBOUR_CONTEXT, extension=campaign))
         else:
-            world.order(HangUp(leg=seen.leg))
+            _clear(world, seen.leg)
     elif seen.feature:
         _differs(world, pbx, "feature_leftover", seen.leg)
         legs.open_leg(world, seen.leg, Role.FEATURE)
@@ -186,27 +193,37 @@ def _found(world: World, seen: SeenLeg, pbx: str) -> None:
         legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
-        arrival = CallerArrived(
-            at=seen.created_at,
-            leg=seen.leg,
-            entry=seen.entry,
-            channel_name=seen.name,
-            number=seen.number,
-            name=seen.caller_name,
-            tier=seen.tier,
-            up=seen.up,
-        )
-        agent = world.agent_at(transfers.endpoint_of(seen.name))
-        if agent is not None:
-            transfers.consult(world, arrival, agent)
+        at_desk = desks.get(transfers.endpoint_of(seen.name))
+        if at_desk is not None:
+            transfers.consult(world, _arrival(seen), at_desk)
         else:
-            calls.arrive(world, arrival, found=True)
+            transfers.arrived(world, _arrival(seen), found=True)
+    elif seen.name.startswith("Local/") and seen.entry is not None and world.legs_of_pair(transfers.pair_of(seen.name)):
+        transfers.arrived(world, _arrival(seen))  # of a transfer to one of our entries, whose other half the customer is with
     elif seen.name.startswith("Local/"):
         _differs(world, pbx, "transfer_leftover", seen.leg)
-        world.order(HangUp(leg=seen.leg))
+        _clear(world, seen.leg)
     else:
         _differs(world, pbx, "stray_in_app", seen.leg)
         world.order(LeaveToDialplan(leg=seen.leg, context=world.plan.fallback_context, extension="unknown"))
+
+
+def _clear(world: World, leg: LegId) -> None:
+    """Hung up, and watched until it is gone."""
+    legs.hang_up(world, legs.open_leg(world, leg, Role.AGENT).id)
+
+
+def _arrival(seen: SeenLeg) -> CallerArrived:
+    return CallerArrived(
+        at=seen.created_at,
+        leg=seen.leg,
+        entry=seen.entry or "",
+        channel_name=seen.name,
+        number=seen.number,
+        name=seen.caller_name,
+        tier=seen.tier,
+        up=seen.up,
+    )
 
 
 def _open_for_business(world: World, agent: Agent) -> None:

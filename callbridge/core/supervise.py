@@ -163,8 +163,8 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
     world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "")
     if agent is not None:
         staff.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
-    bridge = call.bridge or world.mint("bridge")
-    world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id))
+    bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
+    world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
     way_there = Handing(
         to=f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}",
         leg=one.leg,

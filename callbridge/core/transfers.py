@@ -124,7 +124,7 @@ def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
     bridge = call.bridge
     if bridge is None:  # the agent had just asked for a consult, and we had taken the bridge away
         bridge = world.mint("bridge")
-        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id))
+        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id, queue=call.handed_queue))
     elif (customer := world.legs.get(call.leg)) is not None and customer.bridge != bridge:
         world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # who heard music during a consult
     call = evolve(call, phase=after(call.phase, Move.HAND_ON), far=event.by, bridge=bridge, deadline=None)

@@ -350,7 +350,7 @@ async def test_a_create_refused_after_a_hangup_is_still_told(rig: Rig) -> None:
 
 
 BRIDGE = o.Bridge(bridge="cb-br-1", legs=(CALLER, LEG), call="cb-call-1")
-STOP, MAKE = "DELETE /channels/c1/moh", "POST /bridges?type=mixing,dtmf_events&bridgeId=cb-br-1&name=cb-call-1"
+STOP, MAKE = "DELETE /channels/c1/moh", "POST /bridges?type=mixing,dtmf_events&bridgeId=cb-br-1&name=app,cb-call-1"
 JOIN, JOIN_ONE = ("POST /bridges/cb-br-1/addChannel?channel=" + who for who in ("c1,cb-leg-1", "cb-leg-1"))
 LOOK = "GET /bridges/cb-br-1"
 

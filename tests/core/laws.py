@@ -12,6 +12,7 @@ from callbridge.core.dialogue import Dialogue
 from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
+    CallAdopted,
     CallArrived,
     CallEnded,
     OfferEnded,
@@ -155,6 +156,10 @@ class Books:
             case CallArrived():
                 assert fact.call not in self.calls
                 self.calls.add(fact.call)
+            case CallAdopted():
+                self.calls.add(fact.call)
+                if fact.agent:
+                    self.talks[fact.call] = fact.agent
             case CallEnded():
                 self.calls.remove(fact.call)
             case VisitBegan():

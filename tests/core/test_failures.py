@@ -71,7 +71,7 @@ def nobody_answers(toy: Toy) -> None:
 def _refer(toy: Toy, channel: Channel) -> None:
     story, far, near = toy.story, leg_id(PBX, "local-1"), leg_id(PBX, "local-2")
     for leg, half in ((far, 1), (near, 2)):
-        toy.channels[leg] = replace(channel, leg=leg, name=f"Local/x@y-1;{half}", phone="", entry=None)
+        toy.channels[leg] = replace(channel, leg=leg, name=f"Local/x@y-1;{half}", phone="", entry=None, order=None)
     toy.channels[near].bridge = channel.bridge = None
     toy.tell(LegReplaced(at=story.now, leg=channel.leg, by=far, by_name="Local/x@y-1;1"))
     toy.tell(replace(story.arrival("local-2"), channel_name="Local/x@y-1;2"))

@@ -10,6 +10,7 @@ from callbridge.core.agent import Work
 from callbridge.core.events import LegAnswered, PbxLost, PbxSnapshot, SeenLeg
 from callbridge.core.facts import CallArrived, CallEnded, DifferenceFound, OfferEnded, TalkEnded, VisitEnded
 from callbridge.core.ids import LegId, leg_id
+from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.plan import Connect
 from tests.core.story import PBX, START, Story, agent, one_queue
@@ -95,18 +96,36 @@ def test_a_break_at_any_moment_leaves_every_call_with_one_end_and_nobody_stuck(
     assert not faulty, "\n".join(faulty)
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_core_without_a_saved_world_serves_whoever_it_finds_waiting(moment: float) -> None:
-    story = one_queue(agent("bob"))
+def test_a_core_without_a_saved_world_serves_who_waits_and_cuts_no_conversation(
+    moment: float, scenario: Callable[[Toy], None]
+) -> None:
+    story = one_queue(agent("bob", connect=Connect.NAILED_UP if scenario is nailed else Connect.RING))
     toy = Toy(story, {})
-    ordinary(toy)
+    for order in story.sent:
+        toy._receive(order)
+    scenario(toy)
     toy.run(START + moment)
     toy.deaf = True
     toy.run(START + moment + 3.0)
+    talking = _conversations(toy)
     toy.restart(saved=False)
+    assert _conversations(toy) == talking
     toy.run(START + LONG)
-    assert not story.world.calls and not story.world.legs and not toy.channels
+    assert not story.world.calls
+    assert {leg.role for leg in story.world.legs.values()} <= {Role.SESSION}
+    assert len(toy.channels) == len(story.world.legs)
     assert story.world.agents["bob"].work is Work.IDLE
+
+
+def _conversations(toy: Toy) -> dict[str, set[LegId]]:
+    """Customers together with somebody: who is in each bridge."""
+    bridges: dict[str, set[LegId]] = {}
+    for channel in toy.channels.values():
+        if channel.bridge is not None:
+            bridges.setdefault(channel.bridge, set()).add(channel.leg)
+    return {name: legs for name, legs in bridges.items() if len(legs) > 1 and leg_id(PBX, "ann") in legs}
 
 
 # -- one by one -----------------------------------------------------------------------------------------------------

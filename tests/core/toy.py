@@ -85,6 +85,8 @@ class Channel:
     phone: str = ""
     customer: bool = False
     """Called by us."""
+    order: Ring | None = None
+    """By which we made it."""
     music: bool = False
     playing: str = ""
     silent_since: float | None = None
@@ -112,6 +114,8 @@ class Toy:
         self.always = always
         """Every order of this kind is refused."""
         self.channels: dict[LegId, Channel] = {}
+        self.bridges: dict[str, tuple[Bridge, float]] = {}
+        """By which order each was made, and when."""
         self.deaf = False
         self.obeyed: list[Order] = []
         self.knows: Mapping[str, str] | None = None
@@ -239,6 +243,7 @@ class Toy:
             case Ring(leg=leg):
                 self.channels[leg] = Channel(leg, f"{order.phone}-{len(self.obeyed):08x}", self.story.now, phone=order.phone)
                 self.channels[leg].customer = order.role == "customer"
+                self.channels[leg].order = order
                 self._phone(leg, order.agent or order.phone)
             case Bridge():
                 self._bridge(order)
@@ -315,6 +320,7 @@ class Toy:
         if not all(leg in self.channels for leg in order.legs):
             self._refuse(order, 400)
             return
+        self.bridges.setdefault(order.bridge, (order, self.story.now))
         self.channels[order.legs[0]].music = False
         for leg in order.legs:
             self.channels[leg].bridge = order.bridge
@@ -349,10 +355,20 @@ class Toy:
             if channel.bridge is not None:
                 bridges.setdefault(channel.bridge, []).append(channel.leg)
         legs = tuple(
-            SeenLeg(leg=c.leg, name=c.name, up=c.up, created_at=c.created_at, entry=c.entry, tier="standard")
+            SeenLeg(
+                leg=c.leg,
+                name=c.name,
+                up=c.up,
+                created_at=c.created_at,
+                entry=c.entry,
+                tier="standard",
+                role=c.order.role if c.order is not None else "",
+                agent=c.order.agent if c.order is not None else "",
+                customer=c.order.originator if c.order is not None else None,
+            )
             for c in self.channels.values()
         )
-        seen = tuple(SeenBridge(bridge=bridge, legs=tuple(inside)) for bridge, inside in bridges.items())
+        seen = tuple(self._seen(bridge, inside) for bridge, inside in bridges.items())
         now = self.story.now
         self.tell(
             PbxSnapshot(
@@ -364,6 +380,11 @@ class Toy:
                 bridges=seen,
             )
         )
+
+    def _seen(self, bridge: str, inside: list[LegId]) -> SeenBridge:
+        order, created_at = self.bridges[bridge]
+        about = {"call": order.call, "queue": order.queue, "agent": order.agent}
+        return SeenBridge(bridge=bridge, legs=tuple(inside), created_at=created_at, **about)
 
     def restart(self, *, saved: bool = True) -> None:
         """The core dies and comes back, with its saved rows or with nothing."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
@@ -33,6 +33,7 @@ from callbridge.core.events import (
     SwitchTurned,
 )
 from callbridge.core.facts import AnyFact, CallArrived
+from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg
 from callbridge.core.orders import Order
 from callbridge.core.plan import Plan, Target, ToAgent, ToNumber, ToQueue
@@ -48,6 +49,7 @@ from tests.sim.parts import Phone
 from tests.sim.people import People
 from tests.sim.portrait import portrait
 from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario
+from tests.sim.together import Together
 from tests.sim.toy import PBX, ToyPbx
 from tests.sim.watch import Watch, must
 
@@ -81,16 +83,21 @@ class Life:
 
 
 class Day:
-    def __init__(self, seed: int) -> None:
+    """``forgets``: whenever we are killed, the saved world is lost, too."""
+
+    def __init__(self, seed: int, *, forgets: bool = False) -> None:
         self.rng = Random(seed)
         # The first two hundred days are those in which planted faults must be noticed: what is said would only blur them.
         later = seed >= 200
         self.scene: Scenario = scenario(
             self.rng,
             talkative=later and seed % 3 == 0,
-            calling=later and seed % 3 == 1,
-            dialling=later and seed % 3 == 2,
+            calling=later and seed % 3 == 1 and not forgets,
+            dialling=later and seed % 3 == 2 and not forgets,
         )
+        if forgets:
+            weather, manners = replace(self.scene.weather, kills=6), replace(self.scene.manners, talk=15.0)
+            self.scene = replace(self.scene, weather=weather, manners=manners)
         self.plan = self.scene.plan
         self.agenda = Agenda(START)
         weather = self.scene.weather
@@ -101,6 +108,7 @@ class Day:
         self.lanes = Lanes(self.agenda, self.rng, self.toy, weather, self.hear)
         self.toy.few_numbers = self.scene.callbacks > 0
         self.overdue = Overdue(self.toy, self.lanes)
+        self.together = Together(self.toy) if forgets else None
         self.watch = Watch()
         spring = self.plan.campaigns.get("spring")
         self.dialler = Dialler(spring, self.scene.leads, self.agenda, self.rng, self.hear) if spring is not None else None
@@ -222,6 +230,8 @@ class Day:
     def _act(self) -> None:
         """A supervisor does something to some call, sensible or not; or turns the bypass for a moment."""
         rng = self.rng
+        if self.together is not None and self.together.active:
+            return
         calls = sorted(self.world.calls)
         if rng.random() < 0.02:
             self.hear(SwitchTurned(at=self.agenda.now, switch=BYPASS, on=True, by="eva"))
@@ -298,7 +308,7 @@ class Day:
             else:
                 self.saved[key] = row
         for fact in outcome.facts:
-            if isinstance(fact, CallArrived) and fact.direction == "in":
+            if isinstance(fact, CallArrived) and fact.direction == "in" and not self._from_a_forgotten_desk(fact):
                 must(fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
         if isinstance(event, PbxLost | PbxSnapshot):
             self.closed = isinstance(event, PbxLost)
@@ -312,6 +322,11 @@ class Day:
             self.lanes.put(self.dialler.sort(outcome.orders))
         else:
             self.lanes.put(outcome.orders)
+
+    def _from_a_forgotten_desk(self, fact: CallArrived) -> bool:
+        """Without the saved world, an agent who had logged in at a phone that is not the plan's looks like a caller there."""
+        channel = self.toy.channels.get(LegId(fact.leg))
+        return self.together is not None and channel is not None and channel.phone == DESK
 
     def _saved_all(self) -> None:
         for name, table in self.world.saved_tables().items():
@@ -368,6 +383,8 @@ class Day:
         requested, epoch = self.agenda.now, self.toy.link.epoch
 
         def listed() -> None:
+            if self.together is not None and not self.world.calls:
+                self.together.begin()
             snapshot = self.toy.snapshot(requested, self.heard_at)
 
             def apply() -> None:
@@ -395,6 +412,9 @@ class Day:
         self.toy.go_deaf()
         self.toy.forget_ami()
         self.toy.app_up = False
+        if self.together is not None:
+            self.saved = {}
+            self.watch = Watch(told=self.watch.told)
         self._begin_life()
 
     def _begin_life(self) -> None:

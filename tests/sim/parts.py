@@ -52,6 +52,8 @@ class Channel:
     """The core's own ring deadline, sooner than Asterisk's."""
     caller: LegId | None = None
     """Of an agent's leg: the customer whom it rings for."""
+    rung_for: str | None = None
+    """The agent for whom we made it (empty: for nobody of ours); None: it came by itself."""
     other: LegId | None = None
     talked: bool = False
     unwanted: bool = False

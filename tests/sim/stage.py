@@ -27,6 +27,7 @@ from callbridge.core.events import (
     PbxSnapshot,
     PhoneInspected,
     PlaybackEnded,
+    SeenLeg,
 )
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.orders import Order, Ring
@@ -188,14 +189,20 @@ class Stage(ABC):
     def _set(self, legs: Iterable[LegId]) -> str:
         return " ".join(sorted(map(self.named, legs)))
 
+    def _made_for(self, leg: SeenLeg) -> str:
+        return self.named(leg.customer) if leg.customer is not None else "nobody"
+
     def _listed(self, seen: PbxSnapshot) -> list[str]:
         legs = sorted(
             f"leg {self.named(leg.leg)} {_technology(leg.name)} {_state(leg.up)}"
             + (f" entry={leg.entry} tier={leg.tier}" if leg.entry is not None else "")
             + (" feature" if leg.feature else "")
+            + (f" {leg.role} of {leg.agent or 'nobody'} for {self._made_for(leg)}" if leg.role else "")
             for leg in seen.legs
         )
-        bridges = sorted(f"bridge {self.named(one.bridge)}: {self._set(one.legs)}" for one in seen.bridges)
+        bridges = sorted(
+            f"bridge {self.named(one.bridge)} of {one.call or 'no call'}: {self._set(one.legs)}" for one in seen.bridges
+        )
         return [f"  {line}" for line in [*legs, *bridges]]
 
 

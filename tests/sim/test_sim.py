@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core import offers
+from callbridge.core import conversations, offers
 from callbridge.core.engine import step
 from callbridge.core.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
 from callbridge.core.ids import leg_id
@@ -16,6 +16,7 @@ from tests.sim.drive import Day
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
 from tests.sim.scenario import WEATHERS, simple_plan
 from tests.sim.toy import PBX
+from tests.sim.watch import Broken
 
 BLOCK = 25
 assert mutants and mutants_books and mutants_features and mutants_handing, "importing them enters their mutants"
@@ -31,6 +32,26 @@ def test_every_rule_holds_on_every_day(first: int) -> None:
             Day(seed).run()
         except Exception as broken:
             broken.add_note(f"seed {seed}")
+            raise
+
+
+def test_a_start_without_the_saved_world_cuts_no_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [Day(seed, forgets=True).run() for seed in range(BLOCK)]
+    assert sum(day.together.guarded for day in days if day.together is not None) >= 10
+    monkeypatch.setattr(conversations, "adopt", lambda *_: [])
+    with pytest.raises(Broken, match="a start cut a conversation"):
+        for seed in range(BLOCK):
+            Day(seed, forgets=True).run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(BLOCK, 400, BLOCK))
+def test_every_rule_holds_on_days_that_forget(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        try:
+            Day(seed, forgets=True).run()
+        except Exception as broken:
+            broken.add_note(f"seed {seed}, forgets")
             raise
 
 

@@ -121,6 +121,8 @@ class ToyPbx:
         """Customers call again, and are called back at the numbers that they call from."""
         self.codes: dict[LegId, Code] = {}
         self._made = 0
+        self._made_by: dict[str, tuple[Bridge, float]] = {}
+        """Bridge -> the order that made it, and when."""
         self._ami_at = 0.0
         self._ami_epoch = 0
 
@@ -197,10 +199,13 @@ class ToyPbx:
                 entry=channel.entry or None,
                 tier=channel.tier,
                 feature=channel.kind is Kind.FEATURE,
+                role=channel.kind if channel.rung_for is not None or channel.kind is Kind.SNOOP else "",
+                agent=channel.rung_for or "",
+                customer=channel.caller,
             )
             for channel in ours
         ]
-        bridges = [SeenBridge(bridge=name, legs=tuple(legs)) for name, legs in self.bridges.items()]
+        bridges = [self._seen(name, legs) for name, legs in self.bridges.items()]
         return PbxSnapshot(
             at=self.agenda.now,
             pbx=PBX,
@@ -209,6 +214,11 @@ class ToyPbx:
             legs=tuple(seen),
             bridges=tuple(bridges),
         )
+
+    def _seen(self, bridge: str, legs: list[LegId]) -> SeenBridge:
+        order, created_at = self._made_by[bridge]
+        members, about = tuple(legs), {"call": order.call, "queue": order.queue, "agent": order.agent}
+        return SeenBridge(bridge=bridge, legs=members, created_at=created_at, **about)
 
     def release_held(self) -> None:
         held, self.link.held, self.link.holding = self.link.held, [], False
@@ -483,6 +493,7 @@ class ToyPbx:
             phone=order.phone,
             told=True,
             caller=order.originator,
+            rung_for=order.agent,
             rings_until=self.agenda.now + order.give_up - 5.0,
             unwanted=kind is Kind.CUSTOMER,
         )
@@ -497,6 +508,7 @@ class ToyPbx:
         if (first := self.channels.get(order.legs[0])) is not None:
             first.music = False
         members = self.bridges.setdefault(order.bridge, [])
+        self._made_by.setdefault(order.bridge, (order, self.agenda.now))
         found = [self.channels.get(leg) for leg in order.legs]
         channels = [channel for channel in found if channel is not None]
         if len(channels) < len(found):

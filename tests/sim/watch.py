@@ -22,6 +22,7 @@ from callbridge.core.facts import (
     AgentChanged,
     AnyFact,
     AskRefused,
+    CallAdopted,
     CallArrived,
     CallbackTried,
     CallEnded,
@@ -61,7 +62,7 @@ class Watch:
     told: list[AnyFact] = field(default_factory=list)
     visiting: dict[str, VisitBegan] = field(default_factory=dict)
     offered: dict[str, OfferMade] = field(default_factory=dict)
-    talking: dict[str, TalkBegan] = field(default_factory=dict)
+    talking: dict[str, TalkBegan | CallAdopted] = field(default_factory=dict)
     living: dict[str, float] = field(default_factory=dict)
     """Call -> arrival."""
     arrived_legs: set[str] = field(default_factory=set)
@@ -133,6 +134,12 @@ class Watch:
                 must(fact.leg not in self.arrived_legs, "arrived twice:", fact.leg)
                 self.arrived_legs.add(fact.leg)
                 self.living[fact.call] = fact.at
+            case CallAdopted():
+                must(fact.call not in self.living and fact.leg not in self.arrived_legs, "adopted a call that was known:", fact)
+                self.arrived_legs.add(fact.leg)
+                self.living[fact.call] = fact.arrived_at
+                if fact.agent:
+                    self.talking[fact.call] = fact
             case PromiseMade():
                 must(fact.promise not in self.promised, "promised twice:", fact)
                 self.promised[fact.promise] = 0
@@ -225,6 +232,8 @@ class Watch:
                 wanted = Intent.READY
             if self._penalties(world, agent, facts):
                 continue
+            if isinstance(event, PbxSnapshot) and (old.work, agent.work) == (Work.IDLE, Work.TALKING):
+                wanted = Intent.READY if old.intent is Intent.LOGGED_OUT else old.intent  # found in a conversation
             asked = isinstance(event, AgentAsked) and event.agent == agent.id and event.ask in (Ask.NOT_READY, Ask.LOGOUT)
             call = world.calls.get(agent.call)
             rings = agent.work is Work.OFFERED and call is not None and call.phase is Phase.OFFERED

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.events import LegEnded, LegProbed, PhoneInspected, SeenBridge
+from callbridge.core.events import LegEnded, LegProbed, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.ids import LegId
 from callbridge.core.orders import InspectPhone, Probe
 from callbridge.wire.ari import Lists, Malformed, inspected, members, probed, snapshot, trouble_in
@@ -43,10 +43,14 @@ def test_only_what_is_ours_is_seen() -> None:
         channel("cb-leg-2;2", app_name="Dial"),
         channel("cbx-leg"),
     ]
-    bridges = [{"id": "cb-br-1", "channels": ["in", "cb-leg-1"]}, {"id": "theirs", "channels": ["stranger"]}]
+    bridges: list[dict[str, object]] = [
+        {"id": "cb-br-1", "channels": ["in", "cb-leg-1"], "creationtime": "2026-11-21T21:27:38.500+0100"},
+        {"id": "theirs", "channels": ["stranger"]},
+    ]
     found = seen(lists(channels, bridges))
     assert [leg.leg for leg in found.legs] == ["a/in", "a/cb-leg-1"]
-    assert found.bridges == (SeenBridge(bridge="cb-br-1", legs=(LegId("a/in"), LegId("a/cb-leg-1"))),)
+    inside = (LegId("a/in"), LegId("a/cb-leg-1"))
+    assert found.bridges == (SeenBridge(bridge="cb-br-1", legs=inside, created_at=1795292858.5),)
     assert (found.requested_at, found.last_heard_at) == (1.0, 0.5)
 
 
@@ -55,6 +59,36 @@ def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
     assert (caller.entry, caller.tier, caller.number, caller.up) == ("sales", "tier-4930", "4930", True)
     assert caller.created_at == 1795292858.5
     assert (agent.entry, agent.tier) == (None, "")
+
+
+def test_a_leg_of_ours_says_for_whom_it_was_made() -> None:
+    def found(name: str, app_data: str, app_name: str = "Stasis") -> SeenLeg:
+        tags = {"CALLBRIDGE_CALL": "cb-call-b-2" if app_data.count(",") > 1 else ""}
+        (leg,) = seen(lists([channel(name, app_name, app_data, channelvars=tags)])).legs
+        assert isinstance(leg, SeenLeg)
+        return leg
+
+    whole = found("cb-agent-b-1", "app,agent,ann,1700.1")
+    assert (whole.role, whole.agent, whole.customer, whole.call) == ("agent", "ann", "a/1700.1", "cb-call-b-2")
+    short = found("cb-session-b-1", "app,session")
+    assert (short.role, short.agent, short.customer, short.call) == ("session", "", None, "")
+    away = found("cb-attempt.spring-b-1", "", "AMD")
+    assert (away.role, away.agent, away.customer) == ("customer", "", None)
+    assert found("in", "app,inbound,sales").role == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("app,cb-call-1,sales,ann", ("cb-call-1", "sales", "ann")),
+        ("app,cb-call-1", ("cb-call-1", "", "")),
+        ("cb-call-1", ("cb-call-1", "", "")),
+        (None, ("", "", "")),
+    ],
+)
+def test_a_bridge_says_whose_conversation_it_is(name: object, said: tuple[str, str, str]) -> None:
+    (bridge,) = seen(lists([], [{"id": "cb-bridge-1", "channels": [], "name": name}])).bridges
+    assert (bridge.call, bridge.queue, bridge.agent) == said
 
 
 def test_a_feature_call_is_no_arrival() -> None:

@@ -66,7 +66,7 @@ def test_ringing_creates_under_our_id_and_dials() -> None:
         {
             "endpoint": "PJSIP/1001",
             "app": "app",
-            "appArgs": "agent",
+            "appArgs": "agent,ann",
             "channelId": "cb-leg-1",
             "variables": {
                 "CALLBRIDGE_ROLE": "agent",
@@ -98,6 +98,13 @@ def test_the_phone_shows_the_caller_and_the_call_is_linked_to_him() -> None:
     assert variables(number="4930")["CONNECTEDLINE(all)"] == '"4930" <4930>'
 
 
+def test_a_leg_says_what_it_is_for_and_nothing_that_could_be_misread() -> None:
+    assert ring_body(originator=CUSTOMER)["appArgs"] == "agent,ann,cust"
+    assert ring_body(agent="", role="outside", originator=CUSTOMER)["appArgs"] == "outside,,cust"
+    assert ring_body(agent="", role="customer")["appArgs"] == "customer"
+    assert ring_body(agent='a"b', originator=LegId("a/x,y"))["appArgs"] == "agent"
+
+
 def test_a_name_cannot_break_out_of_its_quotes() -> None:
     shown = variables(number="1>,2", name='A"\\,\r\n${X}\ud800')["CONNECTEDLINE(all)"]
     assert shown == '"A\'/  (X)" <1) 2>'
@@ -113,7 +120,7 @@ def test_headers_are_for_sip_phones_only() -> None:
     assert set(variables(phone="Local/7@x", auto_answer=True)) == {"CALLBRIDGE_ROLE", "CALLBRIDGE_CALL"}
 
 
-BRIDGE = o.Bridge(bridge="cb-br-1", legs=(CUSTOMER, LegId("a/cb-leg-1")), call="cb-call-1")
+BRIDGE = o.Bridge(bridge="cb-br-1", legs=(CUSTOMER, LegId("a/cb-leg-1")), call="cb-call-1", queue="sales", agent="ann")
 STOP = "DELETE /channels/cust/moh"
 
 
@@ -124,7 +131,7 @@ STOP = "DELETE /channels/cust/moh"
             None,
             [
                 STOP,
-                "POST /bridges?type=mixing,dtmf_events&bridgeId=cb-br-1&name=cb-call-1",
+                "POST /bridges?type=mixing,dtmf_events&bridgeId=cb-br-1&name=app,cb-call-1,sales,ann",
                 "POST /bridges/cb-br-1/addChannel?channel=cust,cb-leg-1",
             ],
         ),

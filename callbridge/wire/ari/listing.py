@@ -13,9 +13,11 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from callbridge.core.attempt import ATTEMPT
 from callbridge.core.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
-from callbridge.core.ids import LegId, channel_of, leg_id
+from callbridge.core.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.orders import InspectPhone, Probe
+from callbridge.wire.ari.events import OWN_ROLES
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
@@ -61,14 +63,12 @@ def snapshot(
         requested_at=requested_at,
         last_heard_at=last_heard_at,
         legs=tuple(
-            _seen_leg(leg_id(pbx, channel_id), channel, app, at, tier_of)
+            _seen_leg(leg_id(pbx, channel_id), channel, app, mine, at, tier_of)
             for channel_id, channel in entries(lists.channels)
             if is_ours(channel_id, channel)
         ),
         bridges=tuple(
-            SeenBridge(bridge=bridge_id, legs=_legs(pbx, bridge.get("channels")))
-            for bridge_id, bridge in entries(lists.bridges)
-            if bridge_id.startswith(mine)
+            _seen_bridge(bridge_id, bridge, pbx, at) for bridge_id, bridge in entries(lists.bridges) if bridge_id.startswith(mine)
         ),
     )
 
@@ -141,12 +141,14 @@ def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
 
 
-def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, at: float, tier_of: Callable[[str], str]) -> SeenLeg:
+def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float, tier_of: Callable[[str], str]) -> SeenLeg:
     caller = optional_part(channel, "caller")
     number = clean(caller.get("number"), NUMBER_LIMIT)
     application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 3
     arrived = application == app and first == "inbound"
     since = epoch(rest[1], at) if arrived else None
+    told = application == app and first in OWN_ROLES
+    tags = optional_part(channel, "channelvars")
     return SeenLeg(
         leg=leg,
         name=clean(channel.get("name"), NAME_LIMIT),
@@ -157,6 +159,37 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, at: float, tier_of:
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
         tier=tier_of(number) if arrived else "",
         feature=application == app and first == "feature",
+        role=first if told else _role_by_id(channel_of(leg), mine),
+        agent=clean(rest[0], NAME_LIMIT) if told else "",
+        customer=leg_id(pbx_of(leg), identity(rest[1])) if told and rest[1] else None,
+        call=clean(tags.get("CALLBRIDGE_CALL"), NAME_LIMIT),
+    )
+
+
+def _role_by_id(channel: str, mine: str) -> str:
+    """Of a leg that is elsewhere in the dialplan just now: our ids begin with what we made them for."""
+    if not channel.startswith(mine):
+        return ""
+    kind = channel.removeprefix(mine).partition("-")[0].partition(".")[0]
+    return "customer" if kind == ATTEMPT else kind if kind in OWN_ROLES else ""
+
+
+def about(bridge: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Application, call, queue and agent, as we wrote them on the bridge (an older version wrote the call alone)."""
+    name = clean(bridge.get("name"), 4 * NAME_LIMIT)
+    app, call, queue, agent, *_ = [*(name if "," in name else f",{name}").split(","), "", "", ""]
+    return app, call, queue, agent
+
+
+def _seen_bridge(bridge_id: str, bridge: dict[str, Any], pbx: str, at: float) -> SeenBridge:
+    _, call, queue, agent = about(bridge)
+    return SeenBridge(
+        bridge=bridge_id,
+        legs=_legs(pbx, bridge.get("channels")),
+        call=call,
+        queue=queue,
+        agent=agent,
+        created_at=min(_moment(bridge.get("creationtime"), at), at),
     )
 
 

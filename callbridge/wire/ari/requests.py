@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -52,6 +53,8 @@ _ANYTHING = range(400, 600)
 _REASONS = frozenset({"normal", "busy", "congestion", "no_answer", "answered_elsewhere"})
 """Hangup reasons that every version from 16 knows; any other one would be a 400 there."""
 
+_PLAIN = re.compile(r"[\w.:@/+ -]*")
+"""What may stand between commas in an application's arguments."""
 _HARMLESS = str.maketrans({'"': "'", "\\": "/", ",": " ", ";": " ", "<": "(", ">": ")", "$": " ", "{": "(", "}": ")"})
 
 
@@ -108,7 +111,7 @@ def requests(
         case Ring():
             return _ring(order, app)
         case Bridge():
-            return _bridge(order, bridge_type, inside)
+            return _bridge(order, app, bridge_type, inside)
         case DropBridge(bridge=bridge):
             return (Request("DELETE", _path("bridges", bridge), pardons=_NO_BRIDGE),)
         case HangUp(leg=leg, reason=reason):
@@ -138,7 +141,7 @@ def _ring(order: Ring, app: str) -> tuple[Request, ...]:
     body: dict[str, Any] = {
         "endpoint": order.phone,
         "app": app,
-        "appArgs": order.role,
+        "appArgs": _said_of(order),
         "channelId": channel,
         "variables": _ring_variables(order),
     }
@@ -146,6 +149,13 @@ def _ring(order: Ring, app: str) -> tuple[Request, ...]:
         body["originator"] = channel_of(order.originator)
     give_up = str(max(1, math.ceil(order.give_up)))
     return (Request("POST", "/channels/create", body), Request("POST", _path("channels", channel, "dial", timeout=give_up)))
+
+
+def _said_of(order: Ring) -> str:
+    """What the leg says of itself in every list, for whoever finds it without our books: role, agent, customer."""
+    customer = channel_of(order.originator) if order.originator is not None else ""
+    words = (order.role, order.agent, customer)
+    return ",".join(word if _PLAIN.fullmatch(word) else "" for word in words).rstrip(",")
 
 
 def _ring_variables(order: Ring) -> dict[str, str]:
@@ -169,11 +179,12 @@ def _shown(value: str, limit: int) -> str:
     return clean(value.translate(_HARMLESS), limit)
 
 
-def _bridge(order: Bridge, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
+def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
     channels = [channel_of(leg) for leg in order.legs]
     # Joining a bridge does not stop a channel's music; where none plays the answer is an error.
     stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_ANYTHING)
-    create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=order.call), pardons=_ALREADY_THERE)
+    name = ",".join((app, order.call, order.queue, order.agent)).rstrip(",")
+    create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=name), pardons=_ALREADY_THERE)
     # Whoever is in the bridge already would leave it and enter again if added once more.
     missing = [channel for channel in channels if inside is None or channel not in inside]
     join = Request("POST", _path("bridges", order.bridge, "addChannel", channel=",".join(missing)))
