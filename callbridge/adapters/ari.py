@@ -1,4 +1,4 @@
-"""The ARI link to one PBX: its event socket, the proof that the socket is ours, snapshots, and the carrying out of orders.
+"""The ARI link to one PBX: its event socket, the proof that the socket is ours, snapshots, and the right to write orders.
 
 Rules of this file. The reader only parses and tells. An order is written only while ``fresh``. A connection tells one
 PbxSnapshot before any other event, and PbxLost when it ends. The proof of ownership is an echo (a user event that we
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -18,12 +18,13 @@ from typing import Any, NoReturn
 import aiohttp
 import structlog
 
-from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised, odd_as_refusal
+from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised
+from callbridge.adapters.ari_orders import AriOrders
 from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
 from callbridge.adapters.tasks import end
 from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxHeard, PbxLost
 from callbridge.core.ids import channel_of
-from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, LendToDialplan, Order, Probe, Ring
+from callbridge.core.orders import Order
 from callbridge.wire import ari as wire
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -53,14 +54,6 @@ class AriSettings:
     retry_first: float = 0.1
     retry_most: float = 3.0
     retry_unauthorised: float = 30.0
-
-
-@dataclass(slots=True)
-class _Ringing:
-    """A Ring under way; ``hang_up`` is what to send again when it returns unwanted."""
-
-    hang_up: wire.Request | None = None
-    entered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Ari:
@@ -95,9 +88,15 @@ class Ari:
         self._news = asyncio.Event()
         self._beat_now = asyncio.Event()
         self._held: list[AnyEvent] = []
-        self._leaving: set[str] = set()
-        self._ringing: dict[str, _Ringing] = {}
-        self._tried_bridges: set[str] = set()
+        self._orders = AriOrders(
+            app=settings.app,
+            prefix=settings.prefix,
+            bridge_type=settings.bridge_type,
+            request_timeout=settings.request_timeout,
+            write=self._write,
+            tell=tell,
+            now=now,
+        )
 
     @property
     def fresh(self) -> bool:
@@ -169,18 +168,17 @@ class Ari:
             at=self._now(),
             app=settings.app,
             tier_of=self._tier_of,
-            ordered=self._leaving.__contains__,
+            ordered=self._orders.leaving.__contains__,
         )
         self._observer.heard(settings.name, heard.kind)
         for event in heard.events:
             if isinstance(event, LegMoved | LegEnded):
-                self._leaving.discard(channel_of(event.leg))
+                self._orders.leaving.discard(channel_of(event.leg))
             if self._synced:
                 self._tell(event)
             else:
                 self._held.append(event)
-        if heard.entered in self._ringing:
-            self._ringing[heard.entered].entered.set()
+        self._orders.entered(heard.entered)
         if heard.kind == "echo":
             self._echoed(heard.echo)
         elif heard.kind == "replaced":
@@ -252,7 +250,7 @@ class Ari:
             )
         except wire.Malformed as error:
             raise LinkLost(f"odd list: {error}") from error
-        self._tried_bridges = {bridge.bridge for bridge in seen.bridges}
+        self._orders.tried_bridges = {bridge.bridge for bridge in seen.bridges}
         self._synced = True
         self._backoff.reset()
         self._tell(seen)
@@ -267,7 +265,7 @@ class Ari:
         self._tried_at = self._now()
         self._held.clear()
         self._sent_at.clear()
-        self._leaving.clear()
+        self._orders.leaving.clear()
         if self._synced:
             self._synced = False
             self._news.set()
@@ -304,7 +302,7 @@ class Ari:
         began = self._now()
         result = "cancelled"
         try:
-            await self._carry_out(order)
+            await self._orders.carry_out(order)
             result = "done"
         except OrderTrouble as trouble:
             result = _RESULTS[type(trouble)]
@@ -313,102 +311,6 @@ class Ari:
             self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
             if result == "timeout":
                 await self.caught_up()  # whether it worked is in what was said meanwhile, and unread if we stood still
-
-    async def _carry_out(self, order: Order) -> None:
-        match order:
-            case Ring():
-                await self._ring(order)
-            case Bridge():
-                await self._bridge(order)
-            case DropBridge(bridge=bridge):
-                await self._write_all(order)
-                self._tried_bridges.discard(bridge)
-            case HangUp():
-                await self._hang_up(order)
-            case LeaveToDialplan() | LendToDialplan():
-                await self._leave(order)
-            case Probe() | InspectPhone():
-                await self._ask(order)
-            case _:
-                await self._write_all(order)
-
-    async def _ring(self, order: Ring) -> None:
-        """Create, then dial unless a HangUp came meanwhile; that one is sent again, for it may have come too early."""
-        create, dial = self._requests(order)
-        ringing = self._ringing[channel_of(order.leg)] = _Ringing()
-        try:
-            await self._write(create)
-            await self._dial(dial, ringing)
-        finally:
-            del self._ringing[channel_of(order.leg)]
-            if ringing.hang_up is not None:
-                await self._write(ringing.hang_up)
-
-    async def _dial(self, dial: wire.Request, ringing: _Ringing) -> None:
-        for last_try in (False, True):
-            if ringing.hang_up is not None:
-                return
-            try:
-                await self._write(dial)
-            except Refused as refusal:
-                if ringing.hang_up is not None:
-                    return
-                if last_try or refusal.status != 409:
-                    raise
-            else:
-                return
-            # Version 16 may answer a create before its channel has entered Stasis, and refuses the dial until it has.
-            with suppress(TimeoutError):
-                await asyncio.wait_for(ringing.entered.wait(), self.settings.request_timeout)
-
-    async def _hang_up(self, order: HangUp) -> None:
-        (request,) = self._requests(order)
-        ringing = self._ringing.get(channel_of(order.leg))
-        if ringing is not None:
-            ringing.hang_up = request
-        reply = await self._write(request)
-        if reply.status == 404 and ringing is None:
-            # Confirmed absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
-            self._tell(LegEnded(at=self._now(), leg=order.leg, estimated=True))
-
-    async def _bridge(self, order: Bridge) -> None:
-        inside = None
-        if order.bridge in self._tried_bridges:
-            # Versions 16 and 18 do not refuse a second bridge of the same id, so a retry has to look.
-            reply = await self._write(wire.ask_bridge(order.bridge))
-            with odd_as_refusal(reply):
-                inside = wire.members(reply.status, reply.body)
-        self._tried_bridges.add(order.bridge)
-        for request in self._requests(order, inside=inside):
-            await self._write(request)
-
-    async def _leave(self, order: LeaveToDialplan | LendToDialplan) -> None:
-        channel = channel_of(order.leg)
-        self._leaving.add(channel)  # before the request: its StasisEnd may overtake the reply
-        try:
-            await self._write_all(order)
-        except (NotSent, Refused):
-            self._leaving.discard(channel)
-            raise
-
-    async def _ask(self, order: Probe | InspectPhone) -> None:
-        (request,) = self._requests(order)
-        reply = await self._write(request)
-        at = self._now()
-        with odd_as_refusal(reply):
-            if isinstance(order, Probe):
-                app, prefix = self.settings.app, self.settings.prefix
-                event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
-            else:
-                event = wire.inspected(order, reply.body, at=at)
-        self._tell(event)
-
-    def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
-        return wire.requests(order, app=self.settings.app, bridge_type=self.settings.bridge_type, inside=inside)
-
-    async def _write_all(self, order: Order) -> None:
-        for request in self._requests(order):
-            await self._write(request)
 
     async def _write(self, request: wire.Request) -> Reply:
         if self._http is None or not self.fresh:
