@@ -42,11 +42,11 @@ class CallAdopted(Fact):
     """A conversation was found in the PBX that no book of ours has: it goes on, and is neither offered nor answered again.
     ``leg`` is the customer's; ``agent`` is empty when the other party is somebody outside, or not known."""
 
-    leg: str
-    entry: str
-    tier: str
-    number: str
-    name: str
+    leg: Plain
+    entry: Plain
+    tier: Plain
+    number: PhoneNumber
+    name: PersonName
     arrived_at: float
     began_at: float
     """When the two were put together."""
