@@ -11,7 +11,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters import log as logs
 from callbridge.adapters import story_archive
@@ -24,7 +23,7 @@ from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
-from callbridge.adapters.ledger import Book, Keeper, region_of
+from callbridge.adapters.ledger import CampaignLedger, NoLedger, region_of
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.memory import Memory
@@ -39,7 +38,6 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
-from callbridge.core.budget import KEPT
 from callbridge.core.events import BYPASS, CampaignRecalled, PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import (
@@ -99,8 +97,7 @@ class App:
         self.fallbacks: list[FallbackQueue] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
-        self.keeper: Keeper | None = None
-        self._recalled: list[CampaignRecalled] = []
+        self.ledger: CampaignLedger | None = None
         redis = self._redis()
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
@@ -190,14 +187,14 @@ class App:
         )
         self.lookups = Lookups(self.runtime.tell, self.clock.now, redis=self._redis(), memory=self.memory)
         self._know(settings)
-        await self._open_ledger(settings)
+        recalled = await self._begin_ledger(settings)
         self._run("memory", self.memory.run())
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
         self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
-        for recalled in self._recalled:
-            self.runtime.tell(recalled)
+        for each in recalled:
+            self.runtime.tell(each)
         self._run("runtime", self._consume())
         self._tier_watch = self._run("tiers", self.tiers.watch())
         for name, link in self.links.items():
@@ -223,31 +220,17 @@ class App:
         self._run("outbox", trimmer.run())
         return projection
 
-    async def _open_ledger(self, settings: Settings) -> None:
-        """The campaigns' ledger. What was under way and is in no hand any more is put down as unknown; what the windows held is
-        told. Raises BadDatabase."""
+    async def _begin_ledger(self, settings: Settings) -> list[CampaignRecalled]:
+        """Open the campaigns' ledger, or go on trying while all else runs. Raises BadDatabase."""
         if settings.ledger is None:
-            return
-        book = Book(settings.ledger.database.get_secret_value())
-        await asyncio.to_thread(book.open)
-        terms = ledger_terms(settings)
-        wall = self.wall()
-        lost = await asyncio.to_thread(book.sweep, frozenset(self.world.attempts), terms, wall)
-        if lost:
-            log.warning("attempts of which nobody knows what became of them", attempts=lost)
-        self.keeper = Keeper(book, self.runtime.tell, self.clock.now, self.wall)
-        self.keeper.adopt(terms, region_of(settings.tiers.country_code or ""))
-        self._recalled = [await self._recall(book, name) for name in settings.campaigns]
-        self._run("ledger", self.keeper.run())
-
-    async def _recall_new(self, settings: Settings) -> list[CampaignRecalled]:
-        """What campaigns that come with this configuration have behind them."""
-        new = settings.campaigns.keys() - self.settings.campaigns.keys()
-        return [await self._recall(self.keeper.book, name) for name in new] if self.keeper is not None else []
-
-    async def _recall(self, book: Book, name: str) -> CampaignRecalled:
-        hours = await asyncio.to_thread(book.window, name, self.wall() - KEPT)
-        return CampaignRecalled(at=self.clock.now(), campaign=name, hours=tuple(hours))
+            return []
+        url, zone = settings.ledger.database.get_secret_value(), ZoneInfo(settings.instance.timezone)
+        self.ledger = CampaignLedger(url, self.runtime.tell, self.clock.now, self.wall, lambda: self.world.attempts, zone)
+        self.ledger.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
+        self.metrics.ledger = self.ledger.figures
+        recalled = await self.ledger.begin()
+        self._run("ledger", self.ledger.run())
+        return recalled
 
     def wall(self) -> float:
         """Epoch seconds by the clock on the wall."""
@@ -310,9 +293,9 @@ class App:
             await self.lookups.perform(order)
             return
         if isinstance(order, OfLedger):
-            if self.keeper is None:
+            if self.ledger is None:
                 raise NotSent("no ledger is configured")
-            self.keeper.perform(order)
+            self.ledger.perform(order)
             return
         if isinstance(order, StartRecording | PauseRecording | StopRecording):
             await self._phones_of(pbx_of(order.leg)).record(order)
@@ -395,10 +378,11 @@ class App:
         book = self._tier_book(settings)
         if not await book.load():
             return [f"{settings.tiers.csv}: cannot be used"]
+        new = settings.campaigns.keys() - self.settings.campaigns.keys()
         try:
-            recalled = await self._recall_new(settings)
-        except SQLAlchemyError:
-            return ["the campaigns' database does not answer: what the new campaigns have behind them is not known"]
+            recalled = await self.ledger.recall(new) if self.ledger is not None else []
+        except NoLedger as trouble:
+            return [f"{trouble}: what the new campaigns have behind them is not known"]
         self.settings, self.tiers = settings, book
         self._tier_watch.cancel()
         self._tier_watch = self._run("tiers", book.watch())
@@ -406,8 +390,8 @@ class App:
             log.warning("configuration", why=str(warning))
         await self.hooks.adopt(hook_settings(settings))
         self._know(settings)
-        if self.keeper is not None:
-            self.keeper.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
+        if self.ledger is not None:
+            self.ledger.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
         await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
         for each in recalled:
             self.runtime.tell(each)
@@ -422,8 +406,8 @@ class App:
         await self.saver.close()
         await self.lookups.close()
         await self.memory.close()
-        if self.keeper is not None:
-            await self.keeper.close()
+        if self.ledger is not None:
+            await self.ledger.close()
 
     # -- for HTTP -----------------------------------------------------------------------------------------------
 
@@ -437,7 +421,9 @@ class App:
 
     def notes(self) -> list[str]:
         """What somebody should know, though we do our work."""
-        return list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
+        set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
+        silent = self.ledger.trouble() if self.ledger is not None else ""
+        return set_aside + ([f"ledger: {silent}; campaigns are held"] if silent else [])
 
     def alive(self) -> bool:
         """Events are worked on, and every link is up or was tried lately. A PBX that is away is no fault of ours."""

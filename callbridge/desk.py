@@ -11,6 +11,7 @@ from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.http import Asked
 from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
 from callbridge.adapters.privacy import scrub
+from callbridge.adapters.threads import Threads
 from callbridge.adapters.views import Board
 from callbridge.core.facts import AskRefused
 from callbridge.core.switch import Switch
@@ -54,15 +55,17 @@ class Desk:
 
     def ledger(self) -> LedgerDesk:
         """Campaigns and what is written of them."""
-        app = self._app
+        app, ledger = self._app, self._app.ledger
         zone, country = app.settings.instance.timezone, region_of(app.settings.tiers.country_code or "")
         return LedgerDesk(
             world=app.world,
-            book=app.keeper.book if app.keeper is not None else None,
+            book=ledger.book if ledger is not None else None,
             now=app.clock.now,
             wall=app.wall,
             day_began=lambda: day_began(app.wall(), ZoneInfo(zone)),
             tell=app.runtime.tell,
+            readers=ledger.readers if ledger is not None else Threads("no ledger"),
+            trouble=ledger.trouble if ledger is not None else lambda: "",
             zone=zone,
             regions={name: one.region or country for name, one in app.settings.campaigns.items()},
             masked=app.settings.log.mask_numbers,

@@ -65,6 +65,21 @@ class _Gauges(Collector):
         return (running, outstanding, ready, busy, decided, expected, abandoned)
 
 
+class LedgerGauges(Collector):
+    """Is the campaigns' ledger up, and what waits for it? Shows the copy that the last scrape took; without a ledger, nothing."""
+
+    def __init__(self) -> None:
+        self.figures: tuple[bool, int] | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("callbridge_ledger_up", "1 while the campaigns' database answers.")
+        pending = GaugeMetricFamily("callbridge_ledger_pending", "Orders that the campaigns' database has not carried out yet.")
+        if self.figures is not None:
+            for family, value in zip((up, pending), self.figures, strict=True):
+                family.add_metric([], value)
+        return up, pending
+
+
 class DialerMetrics:
     """Its series are on the registry given."""
 

@@ -7,13 +7,10 @@ may choose freely (reasons, targets) are cleaned and counted: beyond MOST_VALUES
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -21,8 +18,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from callbridge import __version__
-from callbridge.adapters.dialer_metrics import CampaignFigures, DialerMetrics
+from callbridge.adapters.dialer_metrics import CampaignFigures, DialerMetrics, LedgerGauges
+from callbridge.adapters.disk import FreeSpace
 from callbridge.adapters.privacy import label, scrub
+from callbridge.adapters.threads import Threads
 from callbridge.adapters.views import Board, QueueFigures
 from callbridge.core.agent import State, published
 from callbridge.core.call import Outcome
@@ -180,7 +179,8 @@ class Metrics:
         self._board = board
         self._clock = clock
         self._label_agents = label_agents
-        self._recordings_folder = recordings
+        self._recordings_space = FreeSpace(recordings) if recordings is not None else None
+        self._threads = Threads("metrics")
         self._gauges = _QueueGauges()
         self.registry.register(self._gauges)
         self._freed: dict[str, tuple[float, str]] = {}
@@ -192,7 +192,10 @@ class Metrics:
         self._make_reader_metrics()
         self._dialer = DialerMetrics(self.registry)
         self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
-        """How the campaigns stand, asked at every scrape."""
+        self.ledger: Callable[[], tuple[bool, int] | None] = lambda: None
+        """How the campaigns and their ledger stand, asked at every scrape."""
+        self._ledger = LedgerGauges()
+        self.registry.register(self._ledger)
         self._clocks = _AgentClocks(board, clock() if begin is None else begin, self._spent)
         for kind in _QUARANTINED:
             self._quarantines.labels(kind)
@@ -448,14 +451,7 @@ class Metrics:
         self._clocks.tick(self._clock())
         self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
         self._dialer.figures(self.campaigns())
-        text: Any = await asyncio.to_thread(self._text)
-        return bytes(text)
-
-    def _text(self) -> bytes:
-        """In a thread: a disk may take its time."""
-        if self._recordings_folder is not None:
-            try:
-                self._disk_free.set(shutil.disk_usage(self._recordings_folder).free)
-            except OSError:
-                self._disk_free.set(math.nan)
-        return bytes(generate_latest(self.registry))
+        self._ledger.figures = self.ledger()
+        if self._recordings_space is not None:
+            self._disk_free.set(await self._recordings_space.bytes())
+        return bytes(await self._threads.run(lambda: generate_latest(self.registry)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -32,6 +33,7 @@ from callbridge.adapters.store import (
     Unreadable,
     Whole,
 )
+from callbridge.adapters.threads import Threads
 from callbridge.adapters.world_figures import Found, unreadable, whose
 from callbridge.core.facts import AnyFact
 
@@ -136,6 +138,7 @@ class RedisStore:
         self._ledger = Ledger()
         self._stamper = Stamper()
         self._token = 0
+        self._threads = Threads("store")
         self._meta = settings.private("meta")
         self._outbox = settings.private("outbox")
         self._tables = [settings.private(table) for table in TABLES]
@@ -195,7 +198,7 @@ class RedisStore:
             meta=Meta(now=float(meta[b"now"]), seq=int(meta[b"seq"]), day=meta[b"day"].decode()),
         )
         for table, rows in zip(TABLES, tables, strict=True):
-            await asyncio.to_thread(_decode, saved, table, rows)
+            await self._threads.run(partial(_decode, saved, table, rows))
         self._stamper.know(saved.calls)
         return saved
 
@@ -329,7 +332,7 @@ class RedisStore:
     async def _stage(self, table: str, key: str, rows: Mapping[str, object]) -> None:
         items = iter(rows.items())
         while part := list(islice(items, _SLICE)):
-            encoded = await asyncio.to_thread(_encode, table, part)
+            encoded = await self._threads.run(partial(_encode, table, part))
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(key, mapping=encoded)
             pipe.expire(key, _STAGED_FOR)

@@ -102,6 +102,8 @@ class Attempt:
     """What the agent said: when the customer wants to be called again, and by whom alone."""
     recorded: bool = False
     """The ledger has all of this: only then it may be forgotten."""
+    ordered_by: str = ""
+    """The run (``World.boot``) that has told the ledger to write it down and has no answer yet."""
     deadline: float | None = None
 
     @property
@@ -119,6 +121,8 @@ class Block:
     campaign: str
     reason: str
     by: str
+    ordered_by: str = ""
+    """As of an attempt."""
     deadline: float | None = None
 
 

@@ -14,7 +14,7 @@ from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 CLOSE_AGAIN = 30.0
-"""Seconds after which an outcome of which the ledger has said nothing is handed to it once more."""
+"""Seconds after which the ledger is told once more of an outcome that it could not write, or of which an earlier run told it."""
 
 
 def of(world: World, call: Call) -> Attempt | None:
@@ -91,10 +91,20 @@ def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
 
 
 def record(world: World, attempt: Attempt, **changes: object) -> Attempt:
-    """Have the ledger write it down, again and again until it says that it has."""
+    """Have the ledger write it down. It is told once and answers when it can: what changes meanwhile goes when it has answered,
+    and what it cannot write, or what an earlier run had told it, goes again."""
     attempt = put(world, attempt, recorded=False, deadline=world.now + CLOSE_AGAIN, **changes)
-    world.order(CloseAttempt(attempt=attempt, at=world.now))
+    if attempt.ordered_by != world.boot:
+        attempt = put(world, attempt, ordered_by=world.boot)
+        world.order(CloseAttempt(attempt=attempt, at=world.now))
     return attempt
+
+
+def not_written(world: World, order: CloseAttempt) -> None:
+    """The ledger cannot write it: it is told again after a while."""
+    attempt = world.attempts.get(order.attempt.id)
+    if attempt is not None and not attempt.recorded:
+        put(world, attempt, ordered_by="", deadline=world.now + CLOSE_AGAIN)
 
 
 def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
@@ -126,9 +136,12 @@ def call_over(world: World, call: Call) -> None:
 def closed(world: World, event: AttemptClosed) -> None:
     """The ledger has it: nothing is left to remember, but for the disposition."""
     attempt = world.attempts.get(event.attempt)
-    if attempt is None or (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
-        return  # more has been said meanwhile, and is on its way
-    if attempt.stage is Stage.CLOSING:
+    if attempt is None:
+        return
+    attempt = put(world, attempt, ordered_by="")
+    if (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
+        record(world, attempt)  # more has been said meanwhile
+    elif attempt.stage is Stage.CLOSING:
         world.attempts.drop(attempt.id)
     elif attempt.stage is Stage.TALKED:
         put(world, attempt, recorded=True, deadline=None)
@@ -174,16 +187,22 @@ def block(world: World, number: str, campaign: str, reason: str, by: str) -> Non
     who = normalise(number, world.plan.country_code)
     if not who:
         return
-    block = Block(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by, deadline=world.now + CLOSE_AGAIN)
-    world.blocks.put(block.id, block)
-    world.order(BlockNumber(number=who, campaign=campaign, reason=reason, by=by))
+    write_block(world, Block(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))
     world.tell(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
 
 
-def block_again(world: World, block: Block) -> None:
-    """The ledger has not said that it has it."""
-    world.blocks.put(block.id, evolve(block, deadline=world.now + CLOSE_AGAIN))
-    world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
+def write_block(world: World, block: Block) -> None:
+    """Have the ledger write it down, as outcomes are."""
+    world.blocks.put(block.id, evolve(block, ordered_by=world.boot, deadline=world.now + CLOSE_AGAIN))
+    if block.ordered_by != world.boot:
+        world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
+
+
+def not_blocked(world: World, order: BlockNumber) -> None:
+    """The ledger cannot write it: it is told again after a while. Meanwhile nobody is dialled at this number."""
+    block = world.blocks.get(f"{order.campaign}|{order.number}")
+    if block is not None:
+        world.blocks.put(block.id, evolve(block, ordered_by="", deadline=world.now + CLOSE_AGAIN))
 
 
 def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:

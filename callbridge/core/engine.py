@@ -395,7 +395,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "block":
             block = world.blocks.get(event.id)
             if block is not None:
-                attempts.block_again(world, block)
+                attempts.write_block(world, block)
         case "campaign":
             if event.id in world.floors:
                 world.floors[event.id].wakes_at = None  # what is due is decided at the end of every step

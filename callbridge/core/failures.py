@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from callbridge.core import (
+    attempts,
     callbacks,
     calls,
     campaigns,
@@ -28,7 +29,9 @@ from callbridge.core.ids import LegId, channel_of, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import (
     Answer,
+    BlockNumber,
     Bridge,
+    CloseAttempt,
     DropBridge,
     HangUp,
     InspectPhone,
@@ -65,7 +68,8 @@ def order_failed(world: World, event: OrderFailed) -> None:
     """What was unsent because the link is down is mended by the next snapshot; the rest here."""
     order = event.order
     if event.why is Why.UNSENT and not isinstance(
-        order, Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording
+        order,
+        Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording | CloseAttempt | BlockNumber,
     ):
         return
     match order:
@@ -108,6 +112,10 @@ def order_failed(world: World, event: OrderFailed) -> None:
             agent = world.agent_at(phone)
             if agent is not None:
                 staff.change(world, agent, inspect_at=world.now + ASK_AGAIN)
+        case CloseAttempt():
+            attempts.not_written(world, order)
+        case BlockNumber():
+            attempts.not_blocked(world, order)
         case LookUp(call=call, question=question):
             journey.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
 

@@ -6,6 +6,7 @@ It refuses to run as root, so for root it runs as the user whom its Debian packa
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import itertools
 import os
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ from sqlalchemy.pool import NullPool
 
 USER = "postgres"
 NUMBERS = itertools.count()
+RUNNING: list[subprocess.Popen[bytes]] = []
+"""The server, when it was started."""
 
 
 def new_database() -> str:
@@ -33,6 +37,21 @@ def new_database() -> str:
     with engine.connect() as link:
         link.exec_driver_sql(f"CREATE DATABASE {name}")
     return url(port, name)
+
+
+@contextlib.contextmanager
+def stopped() -> Iterator[None]:
+    """The server and all its processes stand still: who has a connection waits, and who wants one waits, too."""
+    (server,) = RUNNING
+    os.kill(server.pid, signal.SIGSTOP)  # it begins no more of them
+    children = [int(pid) for pid in Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()]
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in (*children, server.pid):
+            os.kill(pid, signal.SIGCONT)
 
 
 def url(port: int, database: str) -> str:
@@ -63,6 +82,7 @@ def server() -> int:
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
     running = _begun([initdb.with_name("postgres"), "-D", data, "-p", str(port), *words], folder)
     atexit.register(_stop, running, folder)
+    RUNNING.append(running)
     _wait_for(port)
     return port
 

@@ -257,7 +257,7 @@ async def test_orders_are_carried_out_one_after_the_other_and_answered(book: Boo
         CloseAttempt(attempt=attempt("a1", outcome="answered", answered_at=T0, disposition="later"), at=T0 + 9),
         BlockNumber(number=number(2), campaign="", reason="asked", by="amy"),
     )
-    assert [type(event) for event in told] == [LeadsFound, AttemptsReserved, AttemptClosed, AttemptClosed, NumberBlocked]
+    assert [type(event) for event in told] == [LeadsFound, AttemptsReserved, AttemptClosed, NumberBlocked], "the later word"
     assert book.dispositions("spring", 0.0) == {"later": 1}
     assert state(book)[0] == "ready"
     assert book.blocks([number(2)], "spring", T0) == {number(2)}

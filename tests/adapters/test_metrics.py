@@ -89,6 +89,8 @@ CONTRACT = {
     "callbacks": ("counter", {"queue", "outcome"}),
     "callback_wait_seconds": ("histogram", {"queue"}),
     "callback_attempts": ("counter", {"queue", "result"}),
+    "ledger_up": ("gauge", set[str]()),
+    "ledger_pending": ("gauge", set[str]()),
     "recording_disk_free_bytes": ("gauge", set[str]()),
     "recordings": ("counter", {"queue", "result"}),
     "repeat_calls": ("counter", {"queue"}),

@@ -674,20 +674,69 @@ def test_a_pause_lets_what_rings_ring_on() -> None:
     assert outcomes(toy) == ["answered"]
 
 
-def test_a_closed_attempt_is_handed_to_the_ledger_until_it_says_so() -> None:
+def closes(toy: Toy) -> list[CloseAttempt]:
+    return [order for order in toy.obeyed if isinstance(order, CloseAttempt)]
+
+
+def closed_in_silence() -> Toy:
+    """One attempt that ended while the ledger is silent."""
     toy = begin(house(), people={0: NEVER})
     toy.run(START + 2.0)
     toy.ledger.silent = True
     toy.hangs_up(rings(toy)[0].leg, 17)
-    toy.run(START + 100.0)
-    closes = [order for order in toy.obeyed if isinstance(order, CloseAttempt)]
-    assert len(closes) >= 3
+    toy.run(START + 3.0)
+    return toy
+
+
+def test_a_closed_attempt_is_told_to_a_silent_ledger_once_and_kept_until_it_answers() -> None:
+    toy = closed_in_silence()
+    toy.run(START + 3600.0)
+    assert len(closes(toy)) == 1, "an hour of silence is one order, not one every 30 s"
     (attempt,) = toy.story.world.attempts.values()
     assert attempt.stage is Stage.CLOSING
     toy.ledger.speak(toy.soon)
-    toy.run(START + 101.0)
+    toy.run(START + 3601.0)
     assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
     assert toy.story.world.attempts.values() == []
+
+
+@pytest.mark.parametrize("why", [Why.REFUSED, Why.UNSENT])
+def test_an_outcome_that_the_ledger_cannot_write_is_told_again_after_a_while(why: Why) -> None:
+    toy = closed_in_silence()
+    toy.ledger.forget()
+    (order,) = closes(toy)
+    toy.tell(OrderFailed(at=toy.story.now, order=order, why=why))
+    toy.run(START + 30.0)
+    assert len(closes(toy)) == 1
+    toy.run(START + 34.0)
+    assert len(closes(toy)) == 2
+    assert toy.story.world.attempts.values() == []
+    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+
+
+def test_after_a_restart_the_ledger_is_told_again() -> None:
+    toy = closed_in_silence()
+    toy.ledger.forget()
+    toy.restart()
+    toy.run(START + 60.0)
+    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.story.world.attempts.values() == []
+
+
+def test_what_is_said_of_a_talk_while_the_ledger_is_silent_goes_when_it_has_answered() -> None:
+    toy = begin(house(spring(dispositions=CODES)))
+    toy.run(START + 4.0)
+    toy.ledger.silent = True
+    toy.run(START + 7.0)
+    toy.hangs_up(rings(toy)[0].leg)
+    toy.run(START + 8.0)
+    dispose(toy, "sold")
+    toy.run(START + 100.0)
+    assert [order.attempt.disposition for order in closes(toy)] == [""]
+    toy.ledger.speak(toy.soon)
+    toy.run(START + 101.0)
+    assert [order.attempt.disposition for order in closes(toy)] == ["", "sold"]
+    assert toy.ledger.book.dispositions("spring", START) == {"sold": 1}
 
 
 def test_news_about_attempts_that_nobody_knows_harms_nobody() -> None:
@@ -736,17 +785,21 @@ def test_a_talk_that_the_ledger_has_not_written_down_is_not_forgotten() -> None:
     assert toy.story.world.attempts.values() == []
 
 
-def test_an_opt_out_that_the_ledger_has_not_written_down_is_told_again() -> None:
+def test_an_opt_out_that_the_ledger_has_not_written_down_is_told_once_and_holds() -> None:
     toy = two_at_once()
     toy.run(START + 7.6)
     toy.ledger.silent = True
     waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
     toy.presses(waiting, "9")
-    toy.run(START + 50.0)
-    assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) >= 2
+    toy.run(START + 500.0)
+    (order,) = [order for order in toy.obeyed if isinstance(order, BlockNumber)]
+    assert len(toy.story.world.blocks) == 1
+    toy.tell(OrderFailed(at=toy.story.now, order=order, why=Why.REFUSED))
+    toy.run(START + 540.0)
+    assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) == 2
     assert len(toy.story.world.blocks) == 1
     toy.ledger.speak(toy.soon)
-    toy.run(START + 51.0)
+    toy.run(START + 541.0)
     assert len(toy.story.world.blocks) == 0
 
 

@@ -1,14 +1,17 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
-from callbridge.adapters.ledger.book import BadDatabase, Block, Book, Terms, file_of, no_folder, not_roots
+from callbridge.adapters.ledger.book import Block, Book, Terms, file_of, no_folder, not_roots
+from callbridge.adapters.ledger.database import BadDatabase
 from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.keeper import Keeper
 from callbridge.adapters.ledger.leads import canonical, is_region, region_of
+from callbridge.adapters.ledger.service import CampaignLedger
 
 __all__ = [
     "BadDatabase",
     "Block",
     "Book",
+    "CampaignLedger",
     "Keeper",
     "LedgerDesk",
     "NoLedger",

@@ -10,25 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    and_,
-    case,
-    create_engine,
-    event,
-    func,
-    insert,
-    make_url,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, make_url, or_, select, true, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
+from callbridge.adapters.ledger.database import BadDatabase, Database
 from callbridge.adapters.ledger.tables import SCHEMA, about, attempts, blocked, leads, metadata
 from callbridge.core.attempt import Attempt, Lead
 from callbridge.core.dial_rules import DAY, NEVER, Frequency, Limits, Past, Verdict, verdict
@@ -48,8 +33,8 @@ LOOK_AT = 400
 """Leads that are looked at for one request, when rules forbid the first ones."""
 
 
-class BadDatabase(RuntimeError):
-    """The database cannot be used; the message says why, in one line and without its password."""
+class NotAnswering(BadDatabase):
+    """It may be usable, but is away, or cannot be opened now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +61,25 @@ class Block:
 
 
 class Book:
-    """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/campaigns.db``, ``postgresql+psycopg://...``."""
+    """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/campaigns.db``, ``postgresql+psycopg://...``.
+    ``statement_within``: seconds that a statement may take, where somebody waits for it."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+    def __init__(self, url: str, statement_within: float | None = None) -> None:
+        self._database = Database(url, statement_within)
+        self._engine = self._database.engine
         self._counted: dict[str, tuple[float, int]] = {}
         """Campaign -> when its ready leads were counted last, and how many they were."""
 
     def open(self) -> None:
-        """Make what is missing. Raises BadDatabase."""
+        """Make what is missing. Raises BadDatabase, NotAnswering when it may be better later."""
         try:
             with self._engine.begin() as link:
                 metadata.create_all(link)
                 found = link.scalar(select(about.c.version))
                 if found is None:
                     link.execute(insert(about).values(version=SCHEMA))
+        except (OperationalError, InterfaceError) as trouble:
+            raise NotAnswering(_why(trouble)) from None
         except SQLAlchemyError as trouble:
             raise BadDatabase(_why(trouble)) from None
         if found is not None and found > SCHEMA:
@@ -98,6 +87,15 @@ class Book:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def cut(self, thread: int) -> None:
+        """Have this thread wait no longer for the database."""
+        self._database.cut(thread)
+
+    def ping(self) -> None:
+        """Does it answer? Raises SQLAlchemyError."""
+        with self._engine.begin() as link:
+            link.execute(select(1))
 
     # -- leads --------------------------------------------------------------------------------------------------
 
@@ -444,25 +442,6 @@ def not_roots(url: str) -> str:
         return pwd.getpwuid(owner).pw_name if owner else ""
     except KeyError:
         return f"#{owner}"
-
-
-def _engine(url: str) -> Engine:
-    try:
-        memory = url in ("sqlite://", "sqlite:///:memory:")
-        extra: dict[str, Any] = {"connect_args": {"check_same_thread": False}, "poolclass": StaticPool} if memory else {}
-        engine = create_engine(url, hide_parameters=True, **extra)  # numbers of people: not in what goes wrong, so in no log
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as trouble:
-        raise BadDatabase(f"not a database that can be used here: {trouble}".splitlines()[0]) from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _sqlite)
-    return engine
-
-
-def _sqlite(link: Any, _: object) -> None:
-    """Readers beside one writer, others waited for, safe on the disk when a transaction ends, and no files elsewhere: a service's
-    /tmp may be read-only."""
-    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "temp_store=MEMORY"):
-        link.execute(f"PRAGMA {pragma}")
 
 
 def _why(trouble: SQLAlchemyError) -> str:

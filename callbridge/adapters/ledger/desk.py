@@ -16,6 +16,8 @@ from callbridge.adapters.campaigns import campaign, campaigns
 from callbridge.adapters.ledger.book import Block, Book
 from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
 from callbridge.adapters.privacy import mask, scrub
+from callbridge.adapters.threads import Busy, Threads
+from callbridge.core.attempt import Running
 from callbridge.core.events import AnyEvent, NumberBlocked
 from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.core.world import World
@@ -43,6 +45,9 @@ class LedgerDesk:
     wall: Callable[[], float]
     day_began: Callable[[], float]
     tell: Callable[[AnyEvent], None]
+    readers: Threads = field(default_factory=lambda: Threads("the ledger's requests"))
+    trouble: Callable[[], str] = lambda: ""
+    """Why the database cannot be asked now; empty when it can."""
     zone: str = "UTC"
     regions: Mapping[str, str | None] = field(default_factory=dict)
     """Campaign -> whose national numbers its leads have."""
@@ -51,13 +56,14 @@ class LedgerDesk:
 
     def campaigns(self) -> list[dict[str, object]]:
         """Every campaign as it is now."""
-        return campaigns(self.world)
+        return [self._why_held(row) for row in campaigns(self.world)]
 
     async def campaign(self, name: str) -> dict[str, object] | None:
         """One campaign, with the ledger's figures. Raises NoLedger."""
         found = campaign(self.world, name)
         if found is None:
             return None
+        found = self._why_held(found)
         book, since, wall = self._open(), self.day_began(), self.wall()
 
         def figures() -> dict[str, object]:
@@ -68,7 +74,7 @@ class LedgerDesk:
                 "dispositions_today": book.dispositions(name, since),
             }
 
-        return found | await _in_thread(figures)
+        return found | await self._ask(figures)
 
     async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
         """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
@@ -81,7 +87,7 @@ class LedgerDesk:
             listed = ((line, row, "") for line, row in enumerate(rows, 1))
             return enter_rows(book, name, listed, reader, now=wall, agents=agents, never=never)
 
-        loaded = await _in_thread(enter)
+        loaded = await self._ask(enter)
         return loaded.entered, [(number, why) for _, number, why in loaded.refused]
 
     async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
@@ -93,7 +99,7 @@ class LedgerDesk:
             raise ValueError(_fault_of(number))
         if expires_at is not None and expires_at <= wall:
             raise ValueError("expires_at is past")
-        await _in_thread(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
+        await self._ask(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
         self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
 
     async def unblock(self, number: str, scope: str, by: str) -> bool:
@@ -102,14 +108,14 @@ class LedgerDesk:
         book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
         if not who:
             raise ValueError(_fault_of(number))
-        gone = await _in_thread(lambda: book.unblock(who, scope))
+        gone = await self._ask(lambda: book.unblock(who, scope))
         if gone:
             log.warning("a number was taken off the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
         return gone
 
     async def blocks(self) -> list[dict[str, object]]:
         """The do-not-call list, the latest first. Raises NoLedger."""
-        return [self.shown(asdict(one)) for one in await _in_thread(self._open().list_blocks)]
+        return [self.shown(asdict(one)) for one in await self._ask(self._open().list_blocks)]
 
     def shown(self, entry: dict[str, object]) -> dict[str, object]:
         """An entry of the do-not-call list as others may see it."""
@@ -119,7 +125,24 @@ class LedgerDesk:
     def _open(self) -> Book:
         if self.book is None:
             raise NoLedger("no ledger is configured, so there are no campaigns")
+        if trouble := self.trouble():
+            raise NoLedger(trouble)  # at once: whoever asks again and again must not fill the threads
         return self.book
+
+    def _why_held(self, row: dict[str, object]) -> dict[str, object]:
+        """A campaign that is held by the ledger says so."""
+        trouble = self.trouble()
+        return row | {"why_not": trouble} if trouble and row["state"] == Running.RUNNING else row
+
+    async def _ask(self, work: Callable[[], Found]) -> Found:
+        cut = self.book.cut if self.book is not None else None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.readers.run(work, cut)
+        except Busy:
+            raise NoLedger("the campaigns' database is busy with other requests: try again later") from None
+        except (SQLAlchemyError, TimeoutError) as trouble:
+            raise NoLedger("the campaigns' database does not answer") from trouble
 
 
 def _fault_of(number: str) -> str:
@@ -129,11 +152,3 @@ def _fault_of(number: str) -> str:
 def day_began(wall: float, zone: ZoneInfo) -> float:
     """When the day began, on this zone's walls."""
     return datetime.fromtimestamp(wall, zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-
-
-async def _in_thread(work: Callable[[], Found]) -> Found:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await asyncio.to_thread(work)
-    except (SQLAlchemyError, TimeoutError) as trouble:
-        raise NoLedger("the campaigns' database does not answer") from trouble

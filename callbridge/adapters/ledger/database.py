@@ -1,0 +1,105 @@
+"""The ledger's connections: bounds for a database that says nothing, and a way to free a thread that waits for one.
+
+A server that is stopped, or behind a network that swallows all, acknowledges what it is sent or sends nothing at all: neither its
+own time limits nor the kernel's are met. Only whoever waits can say that it is enough, so ``cut`` shuts the connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import weakref
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+CONNECT_WITHIN = 5
+"""Seconds."""
+POSTGRESQL = {
+    "connect_timeout": CONNECT_WITHIN,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""As libpq names them. What the URL says holds."""
+
+_LINE = "line"
+
+
+class BadDatabase(RuntimeError):
+    """The database cannot be used; the message says why, in one line and without its password."""
+
+
+class Database:
+    """``statement_within``: seconds that one statement may take on the server (PostgreSQL); None: as long as it takes. Raises
+    BadDatabase when there is no such kind of database here."""
+
+    def __init__(self, url: str, statement_within: float | None = None) -> None:
+        self.engine = _engine(url)
+        self._at_work: dict[int, socket.socket] = {}
+        """Thread -> the line of the connection that it uses."""
+        event.listen(self.engine, "connect", self._connected, insert=True)  # before it is first asked for its version
+        event.listen(self.engine, "checkout", self._taken)
+        event.listen(self.engine, "checkin", self._given_back)
+        if statement_within is not None and self.engine.dialect.name == "postgresql":
+            self._limit = f"SET LOCAL statement_timeout = {round(statement_within * 1000)}"
+            event.listen(self.engine, "begin", self._begun)
+
+    def cut(self, thread: int) -> None:
+        """End what this thread waits for, if it waits for a server: it raises OperationalError there. A connection that is being
+        made has its own limit."""
+        line = self._at_work.get(thread)
+        if line is not None:
+            with contextlib.suppress(OSError):  # it has ended by itself
+                line.shutdown(socket.SHUT_RDWR)
+
+    def _connected(self, link: Any, record: ConnectionPoolEntry) -> None:
+        """Keeps a handle of its own: the number of the driver's may be that of another connection in a moment."""
+        if self.engine.dialect.name == "postgresql" and hasattr(link, "fileno"):
+            line = socket.socket(fileno=os.dup(link.fileno()))
+            weakref.finalize(link, line.close)
+            record.info[_LINE] = line
+            self._taken(link, record)
+
+    def _taken(self, _link: Any, record: ConnectionPoolEntry, *_: object) -> None:
+        line = record.info.get(_LINE)
+        if line is not None:
+            self._at_work[threading.get_ident()] = line
+
+    def _given_back(self, _link: Any, _record: ConnectionPoolEntry) -> None:
+        self._at_work.pop(threading.get_ident(), None)
+
+    def _begun(self, link: Connection) -> None:
+        link.exec_driver_sql(self._limit)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        memory = url in ("sqlite://", "sqlite:///:memory:")
+        extra: dict[str, Any] = {"connect_args": {"check_same_thread": False}, "poolclass": StaticPool} if memory else {}
+        engine = create_engine(url, **extra)
+        if engine.dialect.name == "postgresql" and engine.dialect.driver in ("psycopg", "psycopg2"):
+            event.listen(engine, "do_connect", _bounded)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as trouble:
+        raise BadDatabase(f"not a database that can be used here: {trouble}".splitlines()[0]) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite)
+    return engine
+
+
+def _bounded(_dialect: Any, _record: Any, _arguments: Any, settings: dict[str, Any]) -> None:
+    for name, value in POSTGRESQL.items():
+        settings.setdefault(name, value)
+
+
+def _sqlite(link: Any, _: object) -> None:
+    """Readers beside one writer, others waited for, safe on the disk when a transaction ends, and no files elsewhere: a service's
+    /tmp may be read-only."""
+    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "temp_store=MEMORY"):
+        link.execute(f"PRAGMA {pragma}")

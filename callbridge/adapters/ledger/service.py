@@ -1,0 +1,136 @@
+"""The ledger as long as callbridge runs: opened when its database answers, at start or later, and with a word on how it is.
+
+A database that is away costs campaigns, never a start and never an inbound call. Until it was open once, nobody is dialled: what
+an earlier run left open is closed first, and the core learns what the windows of the campaigns held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from callbridge.adapters.ledger.book import Book, NotAnswering, Terms
+from callbridge.adapters.ledger.database import BadDatabase
+from callbridge.adapters.ledger.desk import NoLedger
+from callbridge.adapters.ledger.keeper import AWAY, Keeper
+from callbridge.adapters.threads import Threads
+from callbridge.core.budget import KEPT
+from callbridge.core.events import AnyEvent, CampaignRecalled
+from callbridge.core.orders import OfLedger
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+STATEMENT_WITHIN = 20.0
+"""Seconds that one statement may take on the server."""
+START_WITHIN = 5.0
+"""Seconds for which a start waits."""
+OPEN_WITHIN = 120.0
+"""Seconds for what an earlier run left and for the windows, later."""
+OPEN_AGAIN = 5.0
+RECALL_WITHIN = 30.0
+READERS, MOST_WAITING = 3, 6
+"""Requests from outside that the database works on at once, and that may wait; more are refused."""
+
+
+class CampaignLedger:
+    """``alive``: the attempts that the core has in hand. Raises BadDatabase when there is no such kind of database."""
+
+    def __init__(
+        self,
+        url: str,
+        tell: Callable[[AnyEvent], None],
+        now: Callable[[], float],
+        wall: Callable[[], float],
+        alive: Callable[[], Collection[str]],
+        zone: ZoneInfo,
+    ) -> None:
+        self.book = Book(url, STATEMENT_WITHIN)
+        self.keeper = Keeper(self.book, tell, now, wall)
+        self.readers = Threads("the ledger's requests", READERS, MOST_WAITING)
+        self._tell, self._now, self._wall, self._alive, self._zone = tell, now, wall, alive, zone
+        self._open = False
+
+    def adopt(self, terms: Mapping[str, Terms], region: str | None) -> None:
+        """The campaigns and their rules from now on."""
+        self.keeper.adopt(terms, region)
+
+    def perform(self, order: OfLedger) -> None:
+        self.keeper.perform(order)
+
+    async def begin(self) -> list[CampaignRecalled]:
+        """Open it at start, if it answers soon; gives what the core is to know before it dials. Raises BadDatabase when it never
+        will be of use."""
+        try:
+            return await self._opened(START_WITHIN)
+        except (NotAnswering, *AWAY) as trouble:
+            self.keeper.fails(trouble)
+            return []
+
+    async def run(self) -> None:
+        while not self._open:
+            await asyncio.sleep(OPEN_AGAIN)
+            try:
+                recalled = await self._opened(OPEN_WITHIN)
+            except (BadDatabase, SQLAlchemyError, *AWAY) as trouble:
+                self.keeper.fails(trouble)
+                continue
+            self.keeper.works()
+            for each in recalled:
+                self._tell(each)
+        await self.keeper.run()
+
+    async def recall(self, campaigns: Iterable[str]) -> list[CampaignRecalled]:
+        """What campaigns have behind them that come with a new configuration. Raises NoLedger."""
+        names = sorted(campaigns)
+        if not names or not self._open:
+            return []  # else told when it is opened
+        if why := self.trouble():
+            raise NoLedger(why)
+        since = self._wall() - KEPT
+        try:
+            async with asyncio.timeout(RECALL_WITHIN):
+                hours = await self.readers.run(lambda: [self.book.window(name, since) for name in names], self.book.cut)
+        except (SQLAlchemyError, *AWAY) as trouble:
+            raise NoLedger("the campaigns' database does not answer") from trouble
+        return [
+            CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in zip(names, hours, strict=True)
+        ]
+
+    def trouble(self) -> str:
+        """Why it cannot be asked now, and since when; empty when all is well."""
+        since = self.keeper.troubled_since
+        if since is None:
+            return ""
+        return f"the campaigns' database does not answer since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
+
+    def figures(self) -> tuple[bool, int]:
+        """Is it up, and how many orders wait for it?"""
+        return self.keeper.troubled_since is None, self.keeper.waiting
+
+    async def close(self) -> None:
+        if self._open:
+            await self.keeper.close()
+        self.readers.close()
+
+    async def _opened(self, within: float) -> list[CampaignRecalled]:
+        terms: Mapping[str, Terms] = {}
+        wall, lost, hours = self._wall(), 0, dict[str, list[tuple[float, int, int]]]()
+
+        def work() -> None:
+            nonlocal lost, hours
+            self.book.open()
+            lost += self.book.sweep(alive, terms, wall)
+            hours = {name: self.book.window(name, wall - KEPT) for name in terms}
+
+        while not self._open:
+            terms, alive = self.keeper.terms, frozenset(self._alive())
+            await self.keeper.ask(work, within)
+            self._open = self.keeper.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
+        if lost:
+            log.warning("attempts of which nobody knows what became of them", attempts=lost)
+        return [CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in hours.items()]
