@@ -57,7 +57,7 @@ def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[C
     """Calls by the queue that they are in, of each the ``most`` that are served first. Rows are frozen: any thread may do it."""
     found: dict[str, list[Call]] = {}
     for call in calls:
-        if call.visit is not None:
+        if call.visit is not None and call.segment is None:
             found.setdefault(call.visit.queue, []).append(call)
     return found if most is None else {queue: nsmallest(most, inside, key=_rank) for queue, inside in found.items()}
 

@@ -114,7 +114,7 @@ class Explainer:
         if call.walk is not None:
             place = " ".join(filter(None, (f"in flow {call.walk.flow}", f"at {call.walk.node}" if call.walk.node else "")))
             return (Line(code="flow", text=f"now {place} for {span(now - call.walk.began_at)}", at=now),)
-        if call.visit is not None:
+        if call.visit is not None and call.segment is None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
             (found,) = (one for one in line if one.call.id == name)
             return [*explain_waiter(self._world, found, now, show=self._show)]

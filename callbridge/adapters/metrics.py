@@ -324,6 +324,8 @@ class Metrics:
             case LookupEnded():
                 self._lookups.labels(label(fact.lookup), label(fact.result)).inc()
                 self._lookup_seconds.labels(label(fact.lookup)).observe(fact.lasted)
+            case TalkEnded(ended_by="short"):
+                pass  # nobody has answered
             case TalkEnded():
                 self._talk.labels(queue).observe(max(0.0, fact.talked - fact.held))
                 self._hold.labels(queue).observe(fact.held)

@@ -84,6 +84,7 @@ _ENDED_BY = {
     "taken": "somebody took the call away in the PBX",
     "fault": "ended by a fault",
     "lost": "the agent's phone is gone",
+    "short": "the agent's phone hung up at once, so nobody has answered",
 }
 _HANDED = {
     "completed": "took the call",

@@ -111,9 +111,7 @@ def queue_view(
 
 
 def queue_of(call: Call) -> str:
-    if call.visit is not None:
-        return call.visit.queue
-    holder = call.segment or call.handing
+    holder = call.segment or call.visit or call.handing
     return holder.queue if holder is not None else ""
 
 

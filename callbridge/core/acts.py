@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import handing, journey, legs, offers, recordings, segments, supervise, surveys, targets, visits
+from callbridge.core import answers, handing, journey, legs, offers, recordings, segments, supervise, surveys, targets, visits
 from callbridge.core.agent import eligible
 from callbridge.core.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
 from callbridge.core.events import CallAsk, CallAsked
@@ -39,7 +39,9 @@ def asked(world: World, event: CallAsked) -> None:
     call = world.calls.get(event.call)
     if call is None:
         _refuse(world, event, "no such call, or it is over", unknown=True)
-    elif call.phase in GOING:
+        return
+    call = answers.count(world, call)
+    if call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
     elif call.placed and event.ask in _OF_WAITING:
         _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")

@@ -67,16 +67,16 @@ def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
     return put(world, attempt, stage=Stage.LIVE, until=since + within)
 
 
-def connected(world: World, call: Call) -> None:
-    """The agent is in the bridge with the customer: what happened is certain from here on."""
+def connected(world: World, call: Call, at: float) -> None:
+    """The agent is in the bridge with the customer, since ``at``: what happened is certain from here on."""
     attempt, offer = of(world, call), call.offer
     if attempt is None or attempt.stage is not Stage.LIVE or offer is None:
         return
     plan = world.plan.campaigns.get(attempt.campaign)
-    delay = world.now - (attempt.live_from or world.now)
+    delay = at - (attempt.live_from or at)
     agent = world.agents.get(offer.agent)
     idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
-    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=world.now)
+    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=at)
     late = plan is not None and is_late(attempt, plan)
     _count(world, attempt, abandoned=late)
     attempt = record(world, attempt)

@@ -4,6 +4,7 @@ Everything that may happen to a call's phase is in ALLOWED; nothing outside this
 The engine's stories move calls with ``after`` and decide what each move means for legs and agents.
 
     waiting -> offered -> joining -> talking -> ending     the ordinary way
+    talking -> waiting                                     the agent's phone hung up at once: nobody has answered
     talking -> handing -> talking, outside                 handed on: the caller hears music until the target answers
     talking -> outside                                     transferred on the phone to somebody who is not ours
     offered -> dialling -> joining                         a callback, the agent first
@@ -81,6 +82,7 @@ ALLOWED: dict[Phase, dict[Move, Phase]] = {
         Move.HANG_UP: Phase.ENDING,
     },
     Phase.TALKING: {
+        Move.RETRY: Phase.WAITING,
         Move.HAND: Phase.HANDING,
         Move.HAND_ON: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
@@ -177,6 +179,8 @@ class Offer:
     reading: str = ""
     """What the caller is told meanwhile."""
     stage: Stage = Stage.RINGING
+    certain_at: float | None = None
+    """While both talk already: when the answer counts, unless the agent is gone before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,9 +340,9 @@ class Hearing:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached,
-    ``segment`` while an agent talks, ``handing`` while it is being handed on, ``far`` while with somebody who is
-    not ours, ``walk`` while in a flow."""
+    """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached (both also until the
+    answer is certain), ``segment`` while an agent talks, ``handing`` while it is being handed on, ``far`` while with
+    somebody who is not ours, ``walk`` while in a flow."""
 
     id: str
     leg: LegId
@@ -391,6 +395,8 @@ class Call:
     bridge: str | None = None
     outcome: str = ""
     segments: int = 0
+    short_talks: int = 0
+    """How often an agent's phone hung up too soon for a talk; each may have a recording of its own."""
     failures: int = 0
     """Orders that failed for this call in a way that had to be mended."""
     exit: tuple[str, str] | None = None
@@ -407,6 +413,11 @@ class Call:
         """Did we call the customer, for a promise or a campaign, and has nobody talked yet? Then no queue counts it, and it goes
         its own way."""
         return bool(self.promise or self.campaign) and not self.segments
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Do they talk, and the answer does not count yet? Visit and offer are still open then."""
+        return self.phase is Phase.TALKING and self.offer is not None
 
     @property
     def waiting_since(self) -> float:

@@ -38,7 +38,7 @@ def asked(world: World, event: PromiseAsked) -> None:
     if promise is None:
         _refuse(world, event, "no such callback, or it is over", unknown=True)
         return
-    if call is not None and call.keeps_promise and call.phase is Phase.JOINING:
+    if call is not None and call.keeps_promise and (call.phase is Phase.JOINING or call.is_uncertain):
         _refuse(world, event, "customer and agent are just being connected")
         return
     _grant(world, event, promise)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core import (
+    answers,
     callbacks,
     campaigns,
     handing,
@@ -15,6 +16,7 @@ from callbridge.core import (
     staff,
     supervise,
     surveys,
+    talks,
     visits,
 )
 from callbridge.core.call import Call, Move, Outcome, Phase, Result, after
@@ -132,6 +134,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
 
 def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:
     """The customer's leg is gone: whatever else belongs to the call ends now."""
+    call = answers.count(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
     call = handing.cancel(world, journey.hung_up(world, call))
@@ -146,7 +149,11 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
 
 
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
+    if talks.too_short(world, call, leg, event):
+        return
     died = lost.died(leg, event)
+    if call.segment is not None and call.segment.leg == leg.id:
+        call = answers.count(world, call)
     if call.offer is not None and call.offer.leg == leg.id and call.phase is Phase.DIALLING:
         callbacks.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
@@ -218,6 +225,8 @@ def leg_left(world: World, leg: Leg) -> None:
             callbacks.left(world, call)
         return
     world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    if leg.role is Role.CUSTOMER and call is not None:
+        call = answers.count(world, call)
     if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
@@ -296,6 +305,7 @@ def _up(world: World, event: LegProbed) -> float | None:
 
 
 def _taken_away(world: World, call: Call) -> None:
+    call = answers.count(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, Result.CANCELLED)
     call = handing.cancel(world, journey.hung_up(world, call))
@@ -342,6 +352,8 @@ def deadline_passed(world: World, call: Call) -> None:
             world.order(Probe(leg=call.leg))
             world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))
         case Phase.TALKING | Phase.HANDING:
+            if call.offer is not None and call.offer.certain_at is not None and call.offer.certain_at <= world.now:
+                call = answers.count(world, call)
             if call.keys_until is not None and call.keys_until <= world.now:
                 call = keys.timed_out(world, call)
             if call.phase in (Phase.TALKING, Phase.HANDING):

@@ -49,10 +49,11 @@ def after_step(world: World) -> None:
         return
     for fact in [*world.told()]:
         match fact:
-            case TalkEnded(agent=agent, talked=talked):
+            case TalkEnded(agent=agent, talked=talked, ended_by=by):
                 attempts.tidy(world, agent)
                 for floor in _floors_of(world, agent):
-                    floor.pacer.talked(talked)
+                    if by != "short":
+                        floor.pacer.talked(talked)
             case WrapUpEnded(agent=agent, lasted=lasted):
                 attempts.tidy(world, agent)
                 for floor in _floors_of(world, agent):

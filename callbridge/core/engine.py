@@ -30,6 +30,7 @@ from callbridge.core import (
     staff,
     supervise,
     switches,
+    talks,
     transfers,
     visits,
 )
@@ -327,7 +328,7 @@ def _leg_joined(world: World, event: LegJoined) -> None:
     leg = world.put_leg(leg, bridge=event.bridge)
     call = world.calls.get(leg.call)
     if call is not None:
-        offers.joined(world, call)
+        talks.joined(world, call)
         handing.joined(world, world.calls[call.id])
 
 

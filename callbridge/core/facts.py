@@ -279,8 +279,9 @@ class TalkEnded(Fact):
     talked: float
     held: float
     ended_by: Plain
-    """``customer``, ``agent``, ``transfer``; ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken``
-    (somebody took the call away in the PBX), ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
+    """``customer``, ``agent``, ``transfer``; ``short`` (the agent's phone hung up at once: no answer, and no talk);
+    ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken`` (somebody took the call away in the PBX),
+    ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
     estimated: bool = False
 
 

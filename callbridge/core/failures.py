@@ -148,7 +148,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     call = world.calls.get(known.call)
     if known.role in (Role.CONSULT, Role.FEATURE):
         legs.hang_up(world, leg)
-    waits = call is not None and (call.visit is not None or call.walk is not None)
+    waits = call is not None and call.segment is None and (call.visit is not None or call.walk is not None)
     if call is None or call.leg != leg or not waits or event.status == 404:
         return
     _gave_up(world, call.id, event.order, event)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import offers, recordings, segments, staff, targets, visits
+from callbridge.core import answers, offers, recordings, segments, staff, targets, visits
 from callbridge.core.agent import Agent, Intent, Work, published
 from callbridge.core.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
 from callbridge.core.events import DigitPressed
@@ -67,6 +67,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
 
 def begin(world: World, call: Call, to: Target, way: Way) -> None:
     """Hand the call on. Only after ``refusal`` had nothing against it."""
+    call = answers.count(world, call)
     segment = call.segment
     assert segment is not None, "an agent hands on"
     if isinstance(to, ToQueue):
@@ -371,8 +372,9 @@ def _back_to_caller(world: World, call: Call, result: str) -> None:
 
 
 def put(world: World, call: Call) -> None:
-    """The call with its next deadline: the target's, or that of a code being pressed."""
+    """The call with its next deadline: of the target, a code that is being pressed, or an answer that does not count yet."""
     due = [call.handing.until if call.handing is not None else None, call.keys_until]
+    due.append(call.offer.certain_at if call.offer is not None else None)
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
 
 

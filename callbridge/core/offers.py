@@ -1,4 +1,4 @@
-"""Offers: ringing (or beeping) one agent for one call, and what comes of it - up to the moment that both talk.
+"""Offers: ringing (or beeping) one agent for one call, and what comes of it - up to the moment that both are joined.
 
 An offer is cancelled in our books first and on the phone second; the answer of a leg that was cancelled is hung up.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from callbridge.core import attempts, dialling, hearing, legs, promises, recordings, segments, staff, visits
+from callbridge.core import answers, attempts, dialling, hearing, legs, recordings, segments, staff, visits
 from callbridge.core.agent import Agent, Work
-from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Segment, Stage, after
+from callbridge.core.call import Call, Move, Offer, Outcome, Phase, Result, Stage, after
 from callbridge.core.events import DigitPressed
-from callbridge.core.facts import OfferEnded, OfferMade, OrderGaveUp, PromptFailed, TalkBegan
+from callbridge.core.facts import OfferMade, OrderGaveUp, PromptFailed
 from callbridge.core.flow import patience, spoken
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
@@ -145,6 +145,8 @@ def pressed(world: World, event: DigitPressed) -> None:
     offer = call.offer if call is not None else None
     if call is None or offer is None or offer.leg != event.leg or offer.stage is not Stage.CONFIRMING:
         return
+    if call.phase is Phase.TALKING:
+        return
     if event.digit == TAKE:
         world.order(StopPlaying(leg=offer.leg, playback=offer.playback))
         _tell_both(world, call, offer)
@@ -274,71 +276,12 @@ def join(world: World, call: Call) -> None:
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
 
 
-def joined(world: World, call: Call) -> None:
-    """A leg entered the bridge; with the second one the visit is answered and a segment begins."""
-    offer = call.offer
-    if call.phase is not Phase.JOINING or offer is None or call.visit is None:
-        return
-    customer, agents = world.legs.get(call.leg), world.legs.get(offer.leg)
-    if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
-        return
-    queue = call.visit.queue
-    promises.kept(world, call)
-    attempts.connected(world, call)
-    end(world, call, offer, Result.ANSWERED, rang_until=agents.up_at if not offer.nailed else None)
-    call = visits.end_visit(world, call, Outcome.ANSWERED)
-    waited = world.now - call.waiting_since
-    segment = recordings.begin(world, call, Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now))
-    world.calls.put(
-        call.id,
-        evolve(
-            call,
-            phase=after(call.phase, Move.JOIN),
-            offer=None,
-            segment=segment,
-            segments=call.segments + 1,
-            failures=0,
-            deadline=None,
-        ),
-    )
-    world.tell(
-        TalkBegan(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            agent=offer.agent,
-            queue=queue,
-            leg=offer.leg,
-            waited=waited,
-        )
-    )
-    staff.change(world, world.agents[offer.agent], work=Work.TALKING, misses=0)
-
-
-def end(world: World, call: Call, offer: Offer, result: Result, *, rang_until: float | None = None, cause: int = 0) -> None:
-    """Tell how an offer ended."""
-    until = world.now if rang_until is None else rang_until
-    world.tell(
-        OfferEnded(
-            seq=world.next_seq(),
-            at=world.now,
-            call=call.id,
-            agent=offer.agent,
-            queue=call.visit.queue if call.visit else "",
-            leg=offer.leg,
-            result=result,
-            rang_for=max(0.0, until - offer.at),
-            cause=cause,
-        )
-    )
-
-
 def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
     """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
     given back without its offer, for the caller of this to move and put."""
     offer = call.offer
     assert offer is not None
-    end(world, call, offer, result, cause=cause)
+    answers.tell_offer_ended(world, call, offer, result, cause=cause)
     if call.phase is Phase.DIALLING and offer.leg in world.legs:
         world.order(StopRinging(leg=offer.leg))
     for leg, playback in ((offer.leg, offer.playback if offer.nailed else ""), (call.leg, offer.reading)):
@@ -362,12 +305,12 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
 
 def retry(world: World, call: Call, result: Result, *, cause: int = 0, costs: bool = True) -> None:
     """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
-    was_joining = call.phase is Phase.JOINING
+    without_music = call.phase in (Phase.JOINING, Phase.TALKING)
     call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
     if call.leg not in world.legs:
         segments.finish(world, call, world.now)  # the customer was not called yet: the promise is for the next agent
         return
-    if was_joining and call.leg in world.legs:
+    if without_music and call.leg in world.legs:
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
     visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
 

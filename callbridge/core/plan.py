@@ -291,6 +291,8 @@ class QueuePlan:
     ladders: Mapping[str, Ladder]
     pick: Pick = Pick.LONGEST_IDLE
     short_abandon: float = 5.0
+    short_talk: float = 1.0
+    """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
     wrap_up: float = 15.0
     wrap_up_most: float = 15.0
     """How long an agent who asks for more may stay in wrap-up."""

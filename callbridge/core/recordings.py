@@ -57,7 +57,7 @@ def _terms(world: World, queue: str) -> Record | None:
 
 
 def _start(world: World, call: Call, segment: Segment, terms: Record) -> Segment:
-    part = str(call.segments + 1)
+    part = str(call.segments + call.short_talks + 1)
     about = {"day": world.day, "queue": segment.queue, "agent": segment.agent, "tier": call.tier, "call": call.id, "part": part}
     file = filled(terms.file, about)
     world.order(StartRecording(leg=call.leg, call=call.id, file=file))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callbridge.core import (
+    answers,
     attempts,
     callbacks,
     calls,
@@ -20,6 +21,7 @@ from callbridge.core import (
     recordings,
     segments,
     staff,
+    talks,
     transfers,
     visits,
 )
@@ -139,7 +141,7 @@ def _mend(world: World, call: Call) -> None:
         case Phase.OFFERED | Phase.JOINING:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
             if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
-                offers.joined(world, call)
+                talks.joined(world, call)
                 return
             _entertain(world, call, customer)
             offers.retry(world, world.calls[call.id], Result.CANCELLED)
@@ -290,7 +292,7 @@ def _give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
     call = segments.end_watching(world, journey.leave(world, call, "failed"))
     if call.offer is not None:
-        offers.end(world, call, call.offer, Result.CANCELLED)
+        answers.tell_offer_ended(world, call, call.offer, Result.CANCELLED)
     if call.segment is not None:
         recordings.end(world, call, call.segment, world.now)
         segments.tell_talk_ended(world, call, call.segment, "fault", world.now)

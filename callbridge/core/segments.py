@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core import legs, promises, recordings, staff, visits
+from callbridge.core import answers, legs, promises, recordings, staff, visits
 from callbridge.core.call import Call, Move, Outcome, Segment, Watching, after
 from callbridge.core.facts import CallEnded, TalkEnded, WatchEnded
 from callbridge.core.ids import LegId, pbx_of
@@ -29,6 +29,7 @@ def end_segment(
 
     ``keep_bridge``: the call itself goes on in it. ``by_phone``: the phone transferred the call by itself; so the bridge
     stays, and the phone hangs up its leg when it has heard the result."""
+    call = answers.count(world, call)
     segment = call.segment
     assert segment is not None
     call = recordings.end(world, call, segment, when)

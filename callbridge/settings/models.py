@@ -248,6 +248,7 @@ class Queue(Ladder):
     """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting."""
 
     short_abandon: Duration | None = None
+    short_talk: Duration | None = None
     wrap_up: Duration | None = None
     wrap_up_most: Duration | None = None
     pick: Pick | None = None

@@ -173,7 +173,12 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
 
 
 def _queue_line(queue: QueuePlan) -> str:
-    times = {"rings": queue.ring_for, "wrap-up": queue.wrap_up, "short abandon": queue.short_abandon}
+    times = {
+        "rings": queue.ring_for,
+        "wrap-up": queue.wrap_up,
+        "short abandon": queue.short_abandon,
+        "short talk": queue.short_talk,
+    }
     return f"queue {queue.name}: {queue.pick}, " + ", ".join(f"{name} {duration_text(value)}" for name, value in times.items())
 
 

@@ -30,6 +30,7 @@ _OF_QUEUE = (
     "survey",
     "pick",
     "short_abandon",
+    "short_talk",
     "wrap_up",
     "wrap_up_most",
     "ring_for",

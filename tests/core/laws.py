@@ -93,7 +93,7 @@ def check_indexes(world: World) -> None:
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
     agents_by_id = {agent.id: agent for agent in agents}
-    offered = {call.offer.agent: call.id for call in calls if call.offer is not None}
+    offered = {call.offer.agent: call.id for call in calls if call.offer is not None and not call.is_uncertain}
     talking = {call.segment.agent: call.id for call in calls if call.segment is not None}
     for call in calls:
         if call.handing is not None and call.handing.agent:

@@ -74,6 +74,7 @@ def agent(
 
 
 def queue(name: str, plain: Ladder = ANYBODY, diamond: Ladder | None = None, **more: object) -> QueuePlan:
+    more = {"short_talk": 0.0, **more}  # in stories agents come and go in no time
     return QueuePlan(name=name, ladders={"standard": plain, "diamond": diamond or plain}, **more)  # type: ignore[arg-type]
 
 

@@ -25,6 +25,7 @@ Fact = dict[str, Any]
 
 QUICK: dict[str, Any] = {
     "short_abandon": 1,
+    "short_talk": 0,
     "wrap_up": 1,
     "ring_for": 4,
     "rejected": {"rest": 2},

@@ -168,6 +168,7 @@ def _queue(rng: Random, index: int) -> QueuePlan:
         ladders=tiers,
         pick=rng.choice(list(Pick)),
         short_abandon=rng.choice([1.0, 5.0]),
+        short_talk=0.0 if index % 2 else 1.0,
         wrap_up=rng.choice([0.0, 1.0, 3.0]),
         ring_for=rng.choice([3.0, 6.0]),
         no_answer=rng.choice([Penalty(not_ready="rona", return_after=4.0), Penalty(not_ready="rona"), Penalty(rest=3.0)]),

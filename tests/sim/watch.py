@@ -122,7 +122,7 @@ class Watch:
         there = {seen.leg for seen in event.legs}
         for call in world.calls.values():
             # Whom we called may have answered meanwhile.
-            ours = call.phase is Phase.DIALLING or (call.placed and call.phase is Phase.JOINING)
+            ours = call.phase is Phase.DIALLING or (call.placed and call.phase is Phase.JOINING) or call.is_uncertain
             if call.offer is not None and call.leg in there and not ours:
                 must(call.offer.at == world.now, "an offer from before the snapshot goes on:", call)
 
@@ -170,7 +170,7 @@ class Watch:
                 began_talk = self.talking.pop(fact.call, None)
                 must(began_talk is not None and began_talk.agent == fact.agent, "a talk ended that was not on:", fact)
                 must(0 <= fact.held <= fact.talked + 1e-6, "held longer than talked:", fact)
-                self._wrap_up_begins(world, fact)
+                self._talked(world, fact)
             case WrapUpEnded():
                 self._rightly_wrapped(world, fact)
             case AgentChanged():
@@ -187,6 +187,16 @@ class Watch:
         must(fact.within_target == (fact.outcome == "answered" and fact.waited <= within), "service level:", fact)
         if fact.outcome in ("abandoned", "short_abandoned"):
             must((fact.outcome == "short_abandoned") == (fact.waited < queue.short_abandon), "which abandon:", fact)
+
+    def _talked(self, world: World, fact: TalkEnded) -> None:
+        """Whose phone hangs up at once has not answered: no wrap-up, and the caller has the place or goes back."""
+        if fact.ended_by != "short" or fact.call not in self.offered:  # else it was transferred to this agent
+            self._wrap_up_begins(world, fact)
+        if fact.ended_by != "short":
+            return
+        must(fact.talked < world.plan.queues[fact.queue].short_talk, "a talk that was long enough:", fact)
+        call = world.calls.get(fact.call)
+        must(call is not None and call.phase in (Phase.WAITING, Phase.OFFERED, Phase.HANDING, Phase.LEAVING), "not kept:", fact)
 
     def _wrap_up_begins(self, world: World, fact: TalkEnded) -> None:
         agent = world.agents.get(fact.agent)
@@ -288,7 +298,9 @@ class Watch:
     def _call(self, world: World, call: Call) -> None:
         offer, segment = call.offer, call.segment
         dialling = call.phase is Phase.DIALLING
-        must(dialling or (offer is not None) == (call.phase in (Phase.OFFERED, Phase.JOINING)), "offer and phase:", call)
+        reached = call.phase in (Phase.OFFERED, Phase.JOINING) or call.is_uncertain
+        must(dialling or (offer is not None) == reached, "offer and phase:", call)
+        self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
         alone = call.handing is not None and call.handing.way is Way.CONSULT and not call.handing.reached
@@ -304,12 +316,22 @@ class Watch:
             over = oracle.over(world, call) and call.phase is Phase.WAITING
             must(not over or (world.next_deadline() or 0.0) <= world.now, "waits though all windows are over:", call)
             must(call.placed or abs(call.visit.rank - oracle.rank(world.plan, call)) < 1e-6, "rank of", call)
-        if offer is not None:
+        if offer is not None and not call.is_uncertain:
             agent = world.agents[offer.agent]
             must(agent.work is Work.OFFERED and agent.call == call.id and agent.leg == offer.leg, "offer and agent:", agent, call)
         if segment is not None:
             agent = world.agents[segment.agent]
             must(agent.work is Work.TALKING and agent.call == call.id, "segment and agent:", agent, call)
+
+    def _answer(self, world: World, call: Call) -> None:
+        """An answer counts, at the latest, when the talk has lasted for as long as its queue asks."""
+        if call.phase is not Phase.TALKING or call.segment is None:
+            return
+        short = world.plan.queues[call.segment.queue].short_talk
+        must(not call.is_uncertain or call.visit is not None, "an answer without a visit:", call)
+        must(not call.is_uncertain or short > 0, "an answer that counts at once does not:", call)
+        overdue = call.is_uncertain and world.now > call.segment.began_at + short + 1e-6
+        must(not overdue or (world.next_deadline() or 0.0) <= world.now, "an answer that never counts:", call)
 
     def _agents(self, world: World) -> None:
         for agent in world.agents.values():

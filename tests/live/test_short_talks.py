@@ -1,0 +1,74 @@
+"""A phone that picks up and hangs up at once has answered nobody: the caller keeps the place, the figures know nothing of it."""
+
+from typing import Any
+
+import pytest
+
+from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.pbx import Pbx
+from tests.lab.sip import Call, Phone, PhoneScript, Talk, call
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+ON_16 = {"test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent"}
+
+AT_ONCE = PhoneScript(ring=0.05, hangs_up=True)
+SOON = PhoneScript(ring=0.05, steps=[Talk(0.2)], hangs_up=True)
+VERY_SOON = PhoneScript(ring=0.05, steps=[Talk(0.03)], hangs_up=True)
+
+
+def two_desks(**defaults: Any) -> dict[str, Any]:
+    """Ann has been idle longer: bob comes later."""
+    agents = {"ann": agent("1001", {"support": 1}), "bob": agent("1002", {"support": 1}, login=False)}
+    return floor(agents, queue_defaults={"wrap_up": 0, "short_talk": "1s", "rejected": {"rest": 30}, **defaults})
+
+
+async def both(house: House, **defaults: Any) -> Callbridge:
+    bridge = await house.open(two_desks(**defaults))
+    await bridge.until_state("ann", "ready")
+    await bridge.ask("bob", "login")
+    return bridge
+
+
+@pytest.mark.parametrize("script", [AT_ONCE, VERY_SOON, SOON], ids=["at once", "very soon", "soon"])
+async def test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent(
+    house: House, pbx: Pbx, script: PhoneScript
+) -> None:
+    bridge = await both(house)
+    async with Phone(pbx, "1001", script) as first, Phone(pbx, "1002", PhoneScript.answers(0.05)) as second:
+        made = await call(pbx, Call(dialled="support", hang_up_after=2.5))
+        await bridge.until("call_ended")
+        (lost,), (won,) = first.records(), second.records()
+    assert made.ended_by == "caller", "nobody hung up the caller"
+    assert (lost.outcome, lost.ended_by) == ("answered", "phone")
+    assert lost.ended_at
+    assert won.invite_at - lost.ended_at < 0.25 + house.slack, "the next phone rings at once"
+    assert [(fact["agent"], fact["result"]) for fact in bridge.facts("offer_ended")] == [("ann", "rejected"), ("bob", "answered")]
+    (visit,) = bridge.facts("visit_ended")
+    assert visit["outcome"] == "answered"
+    assert won.answered_at
+    assert visit["at"] == pytest.approx(won.answered_at, abs=0.1 + house.slack), "told later, with the time of the answer"
+    row = await bridge.queue("support")
+    assert (int(row["offered"]), int(row["answered"]), int(row["abandoned"])) == (1, 1, 0)
+    assert await bridge.state("ann") == "ready"
+
+
+async def test_a_caller_who_hangs_up_at_once_was_answered(house: House, pbx: Pbx) -> None:
+    bridge = await both(house)
+    async with Phone(pbx, "1001", PhoneScript.answers(0.05)):
+        made = await call(pbx, Call(dialled="support", hang_up_after=0.5))
+        await bridge.until("call_ended")
+    assert made.ended_by == "caller"
+    (visit,) = bridge.facts("visit_ended")
+    assert visit["outcome"] == "answered"
+    assert [fact["ended_by"] for fact in bridge.facts("talk_ended")] == ["customer"]
+
+
+async def test_where_it_is_switched_off_a_moment_is_a_talk(house: House, pbx: Pbx) -> None:
+    bridge = await both(house, short_talk=0)
+    async with Phone(pbx, "1001", SOON), Phone(pbx, "1002", PhoneScript.answers(0.05)):
+        made = await call(pbx, Call(dialled="support", hang_up_after=2.5))
+        await bridge.until("call_ended")
+    assert made.ended_by == "pbx"
+    assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"]
