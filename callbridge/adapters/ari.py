@@ -30,6 +30,10 @@ from callbridge.wire import ari as wire
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
+TRY_AGAIN = 0.1
+"""Seconds until an order that could not be written is tried again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AriSettings:
     """One PBX; times in seconds."""
@@ -50,7 +54,9 @@ class AriSettings:
     ping_every: float = 5.0
     request_timeout: float = 5.0
     connections: int = 64
-    """At most so many at once; Asterisk's ``sessionlimit`` (100 by default) must leave room for them."""
+    """Requests of orders at once; Asterisk's ``sessionlimit`` (100 by default) must leave room for them."""
+    order_patience: float = 5.0
+    """How long an order that cannot be written is tried again while the link is up."""
     retry_first: float = 0.1
     retry_most: float = 3.0
     retry_unauthorised: float = 30.0
@@ -86,6 +92,8 @@ class Ari:
         self._tried_at = now()
         self._synced = self._replaced = False
         self._news = asyncio.Event()
+        self._turns = asyncio.Semaphore(settings.connections)
+        self._losses = 0
         self._beat_now = asyncio.Event()
         self._held: list[AnyEvent] = []
         self._orders = AriOrders(
@@ -119,7 +127,7 @@ class Ari:
             password=settings.password,
             request_timeout=settings.request_timeout,
             connect_timeout=settings.echo_limit,
-            connections=settings.connections,
+            connections=settings.connections + 1,  # for the stamp
             may_write=lambda: self.fresh,
         ) as self._http:
             while not self._replaced:
@@ -268,6 +276,7 @@ class Ari:
         self._orders.leaving.clear()
         if self._synced:
             self._synced = False
+            self._losses += 1
             self._news.set()
             self._last_heard_at = self._proven_at
             self._observer.link(self.settings.name, "ari", False)
@@ -313,9 +322,22 @@ class Ari:
                 await self.caught_up()  # whether it worked is in what was said meanwhile, and unread if we stood still
 
     async def _write(self, request: wire.Request) -> Reply:
-        if self._http is None or not self.fresh:
-            raise NotSent("the link is down or its ownership in doubt")
-        return await self._http.write(request)
+        """Write a request when its turn comes. One that cannot be written is tried again while the link is up: NotSent means that
+        the link was lost, or that nothing could be written for long."""
+        losses, began = self._losses, self._now()
+        while True:
+            try:
+                async with self._turns:
+                    if self._http is None or not self.fresh or losses != self._losses:
+                        raise NotSent("the link is down or its ownership in doubt")
+                    return await self._http.write(request)
+            except NotSent:
+                if not self._synced or losses != self._losses or self._now() - began > self.settings.order_patience:
+                    raise
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TRY_AGAIN):
+                    await self._news.wait()
 
 
 _RESULTS: dict[type[OrderTrouble], str] = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from callbridge.adapters.ari_http import Reply, odd_as_refusal
-from callbridge.adapters.link import NotSent, Refused
+from callbridge.adapters.link import NotSent, Refused, TimedOut
 from callbridge.core.events import AnyEvent, LegEnded
 from callbridge.core.ids import channel_of
 from callbridge.core.orders import Bridge, DropBridge, HangUp, InspectPhone, LeaveToDialplan, LendToDialplan, Order, Probe, Ring
@@ -80,7 +80,10 @@ class AriOrders:
         ringing = self._ringing[channel_of(order.leg)] = _Ringing()
         try:
             await self._write(create)
-            await self._dial(dial, ringing)
+            try:
+                await self._dial(dial, ringing)
+            except NotSent as unsent:
+                raise TimedOut("created, but not dialled") from unsent
         finally:
             del self._ringing[channel_of(order.leg)]
             if ringing.hang_up is not None:

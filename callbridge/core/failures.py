@@ -67,10 +67,7 @@ ASK_AGAIN = 1.0
 def order_failed(world: World, event: OrderFailed) -> None:
     """What was unsent because the link is down is mended by the next snapshot; the rest here."""
     order = event.order
-    if event.why is Why.UNSENT and not isinstance(
-        order,
-        Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording | CloseAttempt | BlockNumber,
-    ):
+    if event.why is Why.UNSENT and (_left_to_the_snapshot(world, order) or _sent_again(world, order)):
         return
     match order:
         case Subscribe(leg=leg):
@@ -118,6 +115,34 @@ def order_failed(world: World, event: OrderFailed) -> None:
             attempts.not_blocked(world, order)
         case LookUp(call=call, question=question):
             journey.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
+
+
+def _left_to_the_snapshot(world: World, order: Order) -> bool:
+    """The link is down: the next snapshot looks again at all that could be ordered for what is there. It knows nothing of legs
+    that were to be made, or gone, nor of files."""
+    if isinstance(order, Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording):
+        return False
+    pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0]) if order.legs else ""
+    return pbx in world.down
+
+
+def _sent_again(world: World, order: Order) -> bool:
+    """The link is up, and for seconds the order could not be written: nothing was done. What needs nothing else is ordered
+    again; the rest is treated as if it had been refused."""
+    match order:
+        case LeaveToDialplan(leg=leg) if leg not in world.legs:
+            world.order(order)  # a caller whom we did not take: there is no row that would remember
+            return True
+        case Subscribe(leg=leg) | Answer(leg=leg) | StopRinging(leg=leg) | StopPlaying(leg=leg):
+            known = world.legs.get(leg)
+        case _:
+            return False
+    if known is None or known.hung_at is not None or known.tries >= offers.MOST_FAILURES:
+        return False
+    world.put_leg(known, tries=known.tries + 1)
+    if not (isinstance(order, Answer) and known.up_at is not None):
+        world.order(order)
+    return True
 
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:

@@ -24,6 +24,8 @@ class FakeAri:
         self.answers: dict[str, Answer] = {}
         self.gates: dict[str, asyncio.Event] = {}
         self.refuse_socket = 0
+        self.delay = 0.0
+        """Seconds that the answer to an order takes."""
         self.channels: list[dict[str, Any]] = []
         self.bridges: list[dict[str, Any]] = []
         self.listed: list[str] = []
@@ -70,6 +72,8 @@ class FakeAri:
         self.bodies[line] = body = await request.json() if request.can_read_body else None
         if line in self.gates:
             await self.gates[line].wait()
+        if self.delay and request.path.startswith(("/ari/channels/", "/ari/bridges/")):
+            await asyncio.sleep(self.delay)
         status, answer = self.answers.get(line) or self._answer(line)
         if request.path.startswith("/ari/events/user/") and self.echoing and self.sockets:
             name = request.path.rpartition("/")[2]

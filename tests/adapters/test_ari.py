@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.ari_http import AriHttp, Reply
 from callbridge.adapters.link import NotSent, Refused, TimedOut
 from callbridge.core import orders as o
 from callbridge.core.events import (
@@ -25,6 +26,7 @@ from callbridge.core.events import (
     PhoneInspected,
 )
 from callbridge.core.ids import LegId
+from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import Counts, running, until
 
@@ -260,6 +262,90 @@ async def test_an_order_that_waits_for_a_connection_is_judged_when_it_has_one(fa
         with pytest.raises(NotSent):
             await second
     assert "DELETE /channels/c1/moh" not in fake.asked
+
+
+async def test_waiting_for_a_connection_is_no_failure(fake: FakeAri) -> None:
+    """Longer than a connection may take to open, longer than an answer may take, and longer than our proof may be old."""
+    rig = Rig(fake, connections=4, echo_limit=0.4, request_timeout=0.8)
+    fake.delay = 0.05
+    async with running(rig.ari.run()):
+        await rig.synced()
+        began = time.time()
+        await asyncio.gather(*(rig.ari.perform(o.Answer(leg=LegId(f"a/c{number}"))) for number in range(100)))
+        assert time.time() - began > 1.0
+        assert rig.count(PbxLost) == 0
+    assert rig.counts.results == [("Answer", "done")] * 100
+
+
+async def test_an_order_that_cannot_be_written_is_tried_again_while_the_link_is_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+    real = AriHttp.write
+
+    async def refusing(http: AriHttp, request: Request) -> Reply:
+        tries.append(request.path)
+        if len(tries) < 3:
+            raise NotSent("connection refused")
+        return await real(http, request)
+
+    monkeypatch.setattr(AriHttp, "write", refusing)
+    await rig.ari.perform(o.Answer(leg=CALLER))
+    assert rig.fake.orders()[-1] == "POST /channels/c1/answer"
+    assert rig.counts.results == [("Answer", "done")]
+
+
+async def test_an_order_that_can_never_be_written_is_given_up_though_the_link_is_up(
+    fake: FakeAri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refusing(http: AriHttp, request: Request) -> Reply:
+        raise NotSent("connection refused")
+
+    rig = Rig(fake, order_patience=0.2)
+    async with running(rig.ari.run()):
+        await rig.synced()
+        monkeypatch.setattr(AriHttp, "write", refusing)
+        with pytest.raises(NotSent):
+            await rig.ari.perform(o.Answer(leg=CALLER))
+        assert rig.count(PbxLost) == 0
+
+
+async def test_an_order_that_waited_when_the_link_was_lost_is_not_sent_on_the_next_one(fake: FakeAri) -> None:
+    rig = Rig(fake, connections=1)
+    gate = fake.gate("POST /channels/c1/answer")
+    async with running(rig.ari.run()):
+        await rig.synced()
+        first = asyncio.create_task(rig.ari.perform(o.Answer(leg=CALLER)))
+        await until(lambda: "POST /channels/c1/answer" in fake.asked)
+        second = asyncio.create_task(rig.ari.perform(o.StopMusic(leg=CALLER)))
+        await asyncio.sleep(0.02)
+        await fake.sockets[-1].close()
+        await rig.synced(2)
+        gate.set()
+        await first
+        with pytest.raises(NotSent):
+            await second
+    assert "DELETE /channels/c1/moh" not in fake.asked
+
+
+async def test_a_leg_that_was_created_and_could_not_be_dialled_is_not_called_unsent(
+    fake: FakeAri, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unsent would mean that there is no channel."""
+    real = AriHttp.write
+
+    async def refusing(http: AriHttp, request: Request) -> Reply:
+        if "/dial" in request.path:
+            raise NotSent("connection refused")
+        return await real(http, request)
+
+    rig = Rig(fake, order_patience=0.1)
+    async with running(rig.ari.run()):
+        await rig.synced()
+        monkeypatch.setattr(AriHttp, "write", refusing)
+        with pytest.raises(TimedOut):
+            await rig.ari.perform(RING)
+    assert fake.orders()[-1] == CREATE
 
 
 async def test_a_refusal_has_asterisks_words(rig: Rig) -> None:

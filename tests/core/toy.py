@@ -95,11 +95,13 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Order number ``nth`` comes to nothing; ``done``: it was carried out all the same (a reply that got lost)."""
+    """Order number ``nth`` comes to nothing; ``done``: it was carried out all the same (a reply that got lost);
+    ``link_up``: it was not sent, and the link is not lost over it."""
 
     nth: int
     why: Why
     done: bool = False
+    link_up: bool = False
 
 
 class Toy:
@@ -231,7 +233,7 @@ class Toy:
                 self._obey(order)
             status = 500 if fault.why is Why.REFUSED else 0
             self.soon(lambda at: OrderFailed(at=at, order=order, why=fault.why, status=status), 3 * SOON)
-            if fault.why is Why.UNSENT:
+            if fault.why is Why.UNSENT and not fault.link_up:
                 self.at(self.story.now + 4 * SOON, self.cut)
                 self.at(self.story.now + 1.0, self.reconnect)
 

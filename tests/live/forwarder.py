@@ -1,4 +1,4 @@
-"""A wire between callbridge and Asterisk's HTTP or AMI port that can be cut, held still or refused."""
+"""A wire between callbridge and Asterisk's HTTP or AMI port that can be cut, held still, refused or long."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from tests.lab.pbx import PBX_HOST, Pbx
 
 
 class Forwarder:
-    """``async with Forwarder() as wire: await setting(..., via=wire.to)``"""
+    """``async with Forwarder() as wire: await setting(..., via=wire.to)``
 
-    def __init__(self) -> None:
+    ``latency``: seconds that everything takes on its way to Asterisk."""
+
+    def __init__(self, latency: float = 0.0) -> None:
+        self._latency = latency
         self._server: asyncio.Server | None = None
         self._target = 0
         self._refusing = False
@@ -80,7 +83,8 @@ class Forwarder:
             return
         ends = {writer, far_writer}
         self._writers |= ends
-        pumps = [asyncio.create_task(self._pump(reader, far_writer)), asyncio.create_task(self._pump(far_reader, writer))]
+        there = self._delayed(reader, far_writer) if self._latency else self._pump(reader, far_writer)
+        pumps = [asyncio.create_task(there), asyncio.create_task(self._pump(far_reader, writer))]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -97,3 +101,23 @@ class Forwarder:
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
+
+    async def _delayed(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Each piece arrives so much later, in its order, and holds up none behind it."""
+        clock = asyncio.get_running_loop()
+        under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+        async def deliver() -> None:
+            while True:
+                due, data = await under_way.get()
+                await asyncio.sleep(due - clock.time())
+                await self._flowing.wait()
+                writer.write(data)
+
+        delivering = asyncio.create_task(deliver())
+        try:
+            with contextlib.suppress(OSError):
+                while data := await reader.read(65536):
+                    under_way.put_nowait((clock.time() + self._latency, data))
+        finally:
+            delivering.cancel()

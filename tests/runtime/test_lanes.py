@@ -6,10 +6,23 @@ import asyncio
 
 import pytest
 
+from callbridge.adapters.ari import AriSettings
 from callbridge.adapters.link import NotSent, Refused
 from callbridge.core.ids import LegId
-from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, Order, StartMusic, StopMusic
+from callbridge.core.orders import (
+    Answer,
+    Bridge,
+    DropBridge,
+    HangUp,
+    LeaveToDialplan,
+    LookUp,
+    Order,
+    StartMusic,
+    StartRecording,
+    StopMusic,
+)
 from callbridge.runtime import Lanes
+from callbridge.runtime.lanes import MOST, MOST_WITH_HANG_UPS
 from tests.runtime.fakes import Line
 
 ANN, BOB, EVE = LegId("pbx/ann"), LegId("pbx/bob"), LegId("pbx/eve")
@@ -113,7 +126,7 @@ async def test_an_order_that_fails_is_told_and_the_next_one_goes_out() -> None:
     assert line.done == [StopMusic(leg=ANN)]
 
 
-@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize("count", [1, MOST])
 async def test_closing_lets_finish_what_is_on_its_way_and_sends_nothing_new(count: int) -> None:
     line = Line()
     lanes = Lanes(line.perform, line.fail)
@@ -128,3 +141,93 @@ async def test_closing_lets_finish_what_is_on_its_way_and_sends_nothing_new(coun
     await closing
     assert len(line.done) == count
     assert lanes.unsent == 0
+
+
+def _legs(count: int, pbx: str = "pbx") -> list[LegId]:
+    return [LegId(f"{pbx}/{number}") for number in range(count)]
+
+
+async def test_so_many_orders_of_a_pbx_are_under_way_at_once_and_the_rest_follows_in_order() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    orders: list[Order] = [Answer(leg=leg) for leg in _legs(MOST + 20)]
+    for order in orders:
+        lanes.put(order)
+    await _settle()
+    assert line.sent == orders[:MOST]
+    assert lanes.unsent == 20
+    line.gate.set()
+    await _settle()
+    assert line.done == orders
+    assert lanes.unsent == 0
+    assert AriSettings(name="", user="", password="").connections >= MOST_WITH_HANG_UPS, "none waits for a connection"
+
+
+async def test_another_pbx_and_what_does_not_go_by_ari_have_room_of_their_own() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for leg in _legs(MOST):
+        lanes.put(Answer(leg=leg))
+    free: list[Order] = [
+        Answer(leg=FAR),
+        StartRecording(leg=ANN, call="c", file="f"),
+        LookUp(lookup="crm", call="c", question="q", values={}),
+    ]
+    for order in free:
+        lanes.put(order)
+    await _settle()
+    assert line.sent[-3:] == free
+    line.gate.set()
+
+
+async def test_hang_ups_have_room_kept_for_them_and_beyond_it_go_before_all_that_waits() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for leg in _legs(MOST + 1):
+        lanes.put(Answer(leg=leg))
+    hang_ups: list[Order] = [HangUp(leg=LegId(f"pbx/h{number}")) for number in range(MOST_WITH_HANG_UPS - MOST + 1)]
+    for order in hang_ups:
+        lanes.put(order)
+    await _settle()
+    assert line.sent[MOST:] == hang_ups[:-1]
+    line.gate.set()
+    await _settle()
+    assert line.sent.index(hang_ups[-1]) < line.sent.index(Answer(leg=_legs(MOST + 1)[-1]))
+
+
+async def test_what_waits_for_room_is_dropped_by_the_hang_up_of_its_leg() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for leg in _legs(MOST):
+        lanes.put(Answer(leg=leg))
+    for order in (Answer(leg=ANN), DropBridge(bridge="b", pbx="pbx", legs=(ANN,)), HangUp(leg=ANN)):
+        lanes.put(order)
+    line.gate.set()
+    await _settle()
+    assert Answer(leg=ANN) not in line.sent
+    assert [type(order) for order in line.sent].count(DropBridge) == 1
+
+
+async def test_what_waits_for_room_comes_to_nothing_when_the_link_goes() -> None:
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for leg in _legs(MOST):
+        lanes.put(Answer(leg=leg))
+    waiting: list[Order] = [Answer(leg=ANN), *(HangUp(leg=LegId(f"pbx/h{number}")) for number in range(20))]
+    for order in waiting:
+        lanes.put(order)
+    await _settle()
+    lanes.freeze("pbx")
+    assert {order.legs for order, _ in line.failed} == {order.legs for order in waiting if order not in line.sent}
+    assert len(line.failed) == 1 + 20 - (MOST_WITH_HANG_UPS - MOST)
+    line.gate.set()
+    await _settle()
+    assert len(line.sent) == MOST_WITH_HANG_UPS
+    lanes.put(Answer(leg=BOB))
+    await _settle()
+    assert line.done[-1] == Answer(leg=BOB), "and there is room again"

@@ -1,0 +1,100 @@
+"""A PBX far away: every request takes its time, many callers come at once, and none of them is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+import urllib.request
+
+import pytest
+
+from callbridge.adapters.ari import Ari, AriSettings
+from callbridge.adapters.link import OrderTrouble
+from callbridge.core.events import AnyEvent, LegEnded, PbxLost, PbxSnapshot
+from callbridge.core.ids import LegId
+from callbridge.core.orders import HangUp, Probe
+from callbridge.runtime import Lanes
+from callbridge.runtime.lanes import MOST
+from tests.adapters.waiting import running, until
+from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.pbx import Pbx, PhoneSpec
+from tests.lab.redis import RedisServer
+from tests.lab.sip import Call, Callers, Phone, PhoneScript
+from tests.live.forwarder import Forwarder
+
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240)]
+
+AGENTS = [str(number) for number in range(2001, 2041)]
+CALLERS = 200
+PER_SECOND = 100.0
+TALK = 1.5
+ORDERS = 6000
+
+
+async def _orders(bridge: Callbridge) -> dict[tuple[str, str], float]:
+    """(order, result) -> how many, as counted for Prometheus."""
+
+    def ask() -> str:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{bridge.url}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    found = re.findall(
+        r'^callbridge_orders_total\{order="(\w+)",pbx="\w+",result="(\w+)"\} (\S+)', await asyncio.to_thread(ask), re.MULTILINE
+    )
+    return {(order, result): float(count) for order, result, count in found}
+
+
+@pytest.mark.parametrize("latency", [0.05, 0.1])
+async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(latency: float) -> None:
+    phones = [PhoneSpec(name=name, line="bank") for name in AGENTS]
+    config = floor({name: agent(name, {"support": 1}) for name in AGENTS}, queue_defaults={"wrap_up": 0, "ring_for": 10})
+    calls = [Call(dialled="support", number=f"49{n:06}") for n in range(CALLERS)]
+    async with (
+        Pbx(22, phones=phones, rtp_ports=4000) as pbx,
+        RedisServer() as redis,
+        Forwarder(latency) as wire,
+        Phone(pbx, "2001", PhoneScript.answers(ring=0.1, talk=TALK)),
+    ):
+        async with Callbridge(pbx, config | {"pbx": await wire.to(pbx)}, redis=redis, warm=True) as bridge:
+            async with Callers(pbx, calls, rate=PER_SECOND) as callers:
+                records = await callers.wait(150)
+            await bridge.eventually(lambda: len(bridge.facts("call_ended")) == CALLERS)
+            orders = await _orders(bridge)
+            assert {key for key in orders if key[1] != "done"} - {("HangUp", "refused")} == set(), orders
+            assert len(bridge.facts("ari link up")) == 1
+            assert orders["Answer", "done"] == orders["StartMusic", "done"] == CALLERS
+            assert [fact["outcome"] for fact in bridge.facts("visit_ended")] == ["answered"] * CALLERS
+            assert bridge.facts("agent_changed", state="not_ready") == []
+            assert bridge.trouble() == []
+        assert all(record.ended_by == "pbx" and record.final_code == 200 for record in records)
+
+
+async def test_thousands_of_orders_at_once_are_all_carried_out_and_a_hang_up_waits_for_none_of_them() -> None:
+    """As after a restart with a full house, on a link that is up all the time."""
+    told: list[AnyEvent] = []
+    ended: list[LegId] = []
+    failed: list[OrderTrouble] = []
+
+    def tell(event: AnyEvent) -> None:
+        (ended.append(event.leg) if isinstance(event, LegEnded) else told.append(event))
+
+    async with Pbx(22) as pbx, Forwarder(0.05) as wire:
+        where = (await wire.to(pbx))["ari"]
+        settings = AriSettings(name="pbx1", **where)
+        ari = Ari(settings, tell=tell, now=time.time, tier_of=lambda _: "", on_replaced=lambda: None)
+        lanes = Lanes(ari.perform, lambda order, trouble: failed.append(trouble))
+        async with running(ari.run()):
+            await until(lambda: any(isinstance(event, PbxSnapshot) for event in told), 10.0)
+            for number in range(ORDERS):
+                lanes.put(Probe(leg=LegId(f"pbx1/nobody-{number}")))
+            began = time.time()
+            lanes.put(HangUp(leg=LegId("pbx1/somebody")))
+            async with asyncio.timeout(60):
+                while len(ended) + len(failed) <= ORDERS:
+                    await asyncio.sleep(0.1)
+            assert time.time() - began > settings.echo_limit, "some waited for longer than a connection may take"
+        assert failed == []
+        assert ended.index(LegId("pbx1/somebody")) < 2 * MOST, "it was the next to go"
+        assert [event for event in told if isinstance(event, PbxLost)] == told[-1:], "lost when we stopped, and not before"
