@@ -36,6 +36,7 @@ from callbridge.adapters.stories import Stories
 from callbridge.adapters.systemd import Manager
 from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
+from callbridge.adapters.totals import Totals
 from callbridge.adapters.views import Board
 from callbridge.core import recovery
 from callbridge.core.events import BYPASS, CampaignRecalled, PlanChanged
@@ -138,13 +139,11 @@ class App:
         for pbx in plan.pbxs:
             recovery.lost(self.world, pbx)  # before the first deadline: nothing is heard until the first snapshot
         self.board = Board.of(self.world, masked=settings.log.mask_numbers)
-        self.metrics = Metrics(
-            self.board,
-            self.clock.now,
-            begin=saved.meta.now if saved else None,
-            label_agents=settings.metrics.label_agents,
-            recordings=settings.metrics.recordings,
-        )
+        totals = Totals(label_agents=settings.metrics.label_agents)
+        totals.restore(saved.totals if saved else (), plan)
+        self.metrics = Metrics(self.board, self.clock.now, totals, recordings=settings.metrics.recordings)
+        self.metrics.adopt(plan, [hook.name for hook in settings.webhooks])
+        self.metrics.note({}, self.world.now)
         self.metrics.campaigns = lambda: campaign_figures(self.world)
         self.metrics.on_leader(True)
         self.metrics.on_switches(self.world.switches.values())
@@ -159,7 +158,11 @@ class App:
         await self.hooks.adopt(hook_settings(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
         self.saver = Saver(
-            self.store, self.world, self._displaced, on_lost=lambda count: self.metrics.facts_lost("outbox", count)
+            self.store,
+            self.world,
+            self._displaced,
+            on_lost=lambda count: self.metrics.facts_lost("outbox", count),
+            totals=totals,
         )
         if taken.behind:
             self.saver.start_behind(taken.behind)
@@ -392,7 +395,9 @@ class App:
         self._know(settings)
         if self.ledger is not None:
             self.ledger.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
-        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=settings.plan()))
+        plan = settings.plan()
+        self.metrics.adopt(plan, [hook.name for hook in settings.webhooks])
+        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=plan))
         for each in recalled:
             self.runtime.tell(each)
         log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents), campaigns=len(settings.campaigns))

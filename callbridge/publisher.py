@@ -57,6 +57,7 @@ class Publisher:
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
     ) -> None:
         self._metrics.on_batch(ages, waiting)
+        self._metrics.note(changed, self._world.now)
         if not facts and not changed:
             return
         self._metrics.on_facts(facts)

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from callbridge.adapters.privacy import storable
+from callbridge.adapters.totals import Total
 from callbridge.core.agent import Agent
 from callbridge.core.attempt import Attempt, Block, Campaign
 from callbridge.core.call import Call
@@ -29,7 +30,7 @@ from callbridge.core.tally import Tally
 SCHEMA = 2
 """Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
 
-Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block
+Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block | Total
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
@@ -42,7 +43,7 @@ def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks")
+TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks", "totals")
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "calls": TypeAdapter(Call),
@@ -55,6 +56,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "campaigns": TypeAdapter(Campaign),
     "attempts": TypeAdapter(Attempt),
     "blocks": TypeAdapter(Block),
+    "totals": TypeAdapter(Total),
 }
 _OPENING = b"[%d," % SCHEMA
 

@@ -1,22 +1,17 @@
-"""Metrics of campaigns: what was dialled and what became of it, how agents and people waited, and what the pacer thinks."""
+"""Gauges of campaigns: how each stands, and what the pacer thinks. What was dialled and what became of it: ``counts``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from callbridge.adapters.privacy import label, scrub
-from callbridge.core.attempt import OUTCOMES
-from callbridge.core.facts import AttemptEnded, AttemptMade, LeadDispositioned, OptedOut
+from callbridge.adapters.privacy import label
 
 _PREFIX = "callbridge_dialer_"
-_IDLE = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
-_DELAY = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +30,7 @@ class CampaignFigures:
     """Window -> share of the people who answered."""
 
 
-class _Gauges(Collector):
+class DialerGauges(Collector):
     """Shows the copy that the last scrape took."""
 
     def __init__(self) -> None:
@@ -78,50 +73,3 @@ class LedgerGauges(Collector):
             for family, value in zip((up, pending), self.figures, strict=True):
                 family.add_metric([], value)
         return up, pending
-
-
-class DialerMetrics:
-    """Its series are on the registry given."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._gauges = _Gauges()
-        registry.register(self._gauges)
-
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(_PREFIX + name, text, labels, registry=registry)
-
-        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(_PREFIX + name, text, ("campaign",), registry=registry, buckets=buckets)
-
-        self._attempts = counter("attempts", "Attempts ended.", "campaign", "outcome")
-        self._dials = counter("dials", "Numbers dialled.", "campaign")
-        self._late = counter("late", "Talks that began later than allowed; they count as abandoned.", "campaign")
-        self._idle = histogram("idle_seconds", "How long agents were free before a campaign's call.", _IDLE)
-        self._delay = histogram("connect_delay_seconds", "From the answer to the agent.", _DELAY)
-        self._dispositions = counter("dispositions", "What agents said of talks.", "campaign", "code")
-        self._opt_outs = counter("opt_outs", "Numbers never to be called again.", "reason")
-
-    def figures(self, figures: Sequence[CampaignFigures]) -> None:
-        """What the next scrape shows."""
-        self._gauges.figures = figures
-
-    def on_fact(self, fact: AttemptMade | AttemptEnded | LeadDispositioned | OptedOut) -> None:
-        match fact:
-            case AttemptMade(campaign=campaign):
-                self._dials.labels(label(campaign)).inc()
-                # Ends are counted from nothing to one: Prometheus sees no increase in a series that begins with one.
-                for outcome in OUTCOMES:
-                    self._attempts.labels(label(campaign), outcome)
-                for ends in (self._delay, self._idle, self._late):
-                    ends.labels(label(campaign))
-            case AttemptEnded():
-                campaign = label(fact.campaign)
-                self._attempts.labels(campaign, label(fact.outcome)).inc()
-                if fact.outcome == "answered":
-                    self._delay.labels(campaign).observe(fact.delay)
-                    self._idle.labels(campaign).observe(fact.idle)
-                    self._late.labels(campaign).inc(fact.late)
-            case LeadDispositioned():
-                self._dispositions.labels(label(fact.campaign), label(fact.code)).inc()
-            case OptedOut():
-                self._opt_outs.labels(label(scrub(fact.reason))).inc()

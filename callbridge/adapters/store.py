@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from callbridge.adapters.codec import TABLES, Row
+from callbridge.adapters.totals import TABLE, Total
 from callbridge.core.agent import Agent
 from callbridge.core.attempt import Attempt, Block, Campaign
 from callbridge.core.call import Call
@@ -81,8 +82,9 @@ class Whole:
     """Facts that no save has surely taken yet; told twice does no harm."""
 
     @classmethod
-    def of(cls, world: World, number: int, facts: Sequence[AnyFact] = ()) -> Whole:
-        rows = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+    def of(cls, world: World, number: int, facts: Sequence[AnyFact] = (), totals: Mapping[str, Total] | None = None) -> Whole:
+        rows: dict[str, Mapping[str, object]] = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+        rows[TABLE] = totals or {}
         return cls(number=number, rows=rows, meta=Meta.of(world), facts=tuple(facts))
 
 
@@ -109,6 +111,7 @@ class Saved:
     campaigns: list[Campaign] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    totals: list[Total] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
@@ -133,6 +136,8 @@ class Saved:
                 self.attempts.append(row)
             case Block():
                 self.blocks.append(row)
+            case Total():
+                self.totals.append(row)
 
 
 class Store(Protocol):

@@ -132,6 +132,7 @@ class QueueFigures:
     oldest_arrived_at: float | None
     agents: Mapping[str, int]
     """By published state, logged-out agents too."""
+    today: Tally
     promises: int = 0
     """Callbacks that are owed."""
 
@@ -226,11 +227,10 @@ class Board:
         queue = self._queues.get(name)
         if queue is None:
             return None
-        tally = self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
         return queue_view(
             queue.waiting.values(),
             queue.states,
-            tally,
+            self._today(name),
             queue.stamp,
             self._paces.get(name),
             len(queue.promises),
@@ -265,10 +265,17 @@ class Board:
         """A copy of what the metrics' gauges show."""
         return {
             name: QueueFigures(
-                len(queue.waiting), min(queue.waiting.values(), default=None), dict(queue.states), len(queue.promises)
+                len(queue.waiting),
+                min(queue.waiting.values(), default=None),
+                dict(queue.states),
+                self._today(name),
+                len(queue.promises),
             )
             for name, queue in self._queues.items()
         }
+
+    def _today(self, name: str) -> Tally:
+        return self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
 
     # -- changes ------------------------------------------------------------------------------------------------
 

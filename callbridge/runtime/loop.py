@@ -210,6 +210,7 @@ class Runtime:
             if answer is not None:
                 refused = next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
                 answers.append((answer, refused))
+        changed |= self._saver.totals.count(facts)
         safe = True
         if changed or facts or self.clock.now() >= self._saved_at + SAVE_AT_LEAST:
             safe = await self._save(changed, facts)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from callbridge.adapters.store import Delta, Displaced, Meta, Store, StoreDown, Whole
 from callbridge.adapters.tasks import end
+from callbridge.adapters.totals import Totals
 from callbridge.core.facts import AnyFact
 from callbridge.core.world import World
 
@@ -47,6 +48,8 @@ class Saver:
     """Another owner's token is in force: nothing that we decide counts any more."""
     facts_lost: int = 0
     on_lost: Callable[[int], None] | None = None
+    totals: Totals = field(default_factory=Totals)
+    """What the facts count. Saved with them, so that after a restart the metrics say neither more nor less than the facts."""
     _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
     _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
     """What changed since the full snapshot that is under way was copied."""
@@ -90,13 +93,16 @@ class Saver:
         """We are asked to stop and the store is behind: everything once more, or the next start would know less."""
         try:
             async with asyncio.timeout(LAST_TRY):
-                await self.store.save_all(Whole.of(self.world, self._next(), tuple(self._owed)))
+                await self.store.save_all(self._whole(tuple(self._owed)))
         except (StoreDown, Displaced, TimeoutError) as trouble:
             log.error("stopping with unsaved state", why=str(trouble) or "slow")
 
     def _stand_down(self) -> None:
         self.displaced = True
         self.on_displaced()
+
+    def _whole(self, facts: Sequence[AnyFact]) -> Whole:
+        return Whole.of(self.world, self._next(), facts, self.totals.rows())
 
     def _next(self) -> int:
         return self.store.number + 1
@@ -128,7 +134,7 @@ class Saver:
             self._since.clear()
             try:
                 if whole:
-                    await self.store.save_all(Whole.of(self.world, self._next(), facts))
+                    await self.store.save_all(self._whole(facts))
                 else:
                     await self.store.save(Delta(number=self._next(), changed=since, meta=Meta.of(self.world), facts=facts))
             except StoreDown as trouble:

@@ -31,6 +31,7 @@ from callbridge.adapters.retell import retell
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.stories import Stories, told
 from callbridge.adapters.story_archive import StoryArchive
+from callbridge.adapters.totals import Totals
 from callbridge.adapters.views import Board
 from callbridge.core.events import AgentAsked, Ask, CallAsk, CallAsked, CallerArrived, PromiseAsk, PromiseAsked
 from callbridge.core.facts import AgentChanged, AnyFact, AskGranted, AttemptMade, CallArrived, Fact, OptedOut
@@ -211,12 +212,13 @@ def test_webhooks_tell_no_number(event: str) -> None:
         quiet(body(one, hook).decode())
 
 
-def test_metrics_tell_no_number() -> None:
-    desk = speaking_desk()
-    metrics = Metrics(desk.made, desk.now, label_agents=True)
+async def test_metrics_tell_no_number() -> None:
+    desk, totals = speaking_desk(), Totals(label_agents=True)
+    metrics = Metrics(desk.made, desk.now, totals)
     metrics.on_facts(every_fact())
-    for family in metrics.registry.collect():
-        quiet(str([(sample.name, sample.labels) for sample in family.samples]))
+    metrics.note(totals.count(every_fact()), desk.now())
+    quiet((await metrics.render()).decode())
+    quiet(str(totals.rows()))
 
 
 async def test_redis_tells_no_number_but_in_the_private_world(redis_server: RedisServer) -> None:

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.totals import Totals
 from callbridge.adapters.views import Board
-from callbridge.core.agent import Intent, published
+from callbridge.core.agent import published
+from callbridge.core.call import Outcome
 from callbridge.core.facts import (
     AgentAlerted,
     AgentChanged,
+    AnyFact,
     AskRefused,
     CallDiverted,
     OfferEnded,
@@ -25,7 +30,7 @@ from callbridge.core.facts import (
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Ring
 from callbridge.core.switch import Switch
-from tests.adapters.worlds import Busy
+from tests.adapters.worlds import Busy, plan
 
 CONTRACT = {
     "dialer_running": ("gauge", {"campaign"}),
@@ -45,6 +50,9 @@ CONTRACT = {
     "queue_calls_waiting": ("gauge", {"queue"}),
     "queue_oldest_wait_seconds": ("gauge", {"queue"}),
     "queue_agents": ("gauge", {"queue", "state"}),
+    "queue_today_offered": ("gauge", {"queue"}),
+    "queue_today_ended": ("gauge", {"queue", "outcome"}),
+    "queue_today_within_target": ("gauge", {"queue"}),
     "visits_offered": ("counter", {"queue", "tier"}),
     "visits_ended": ("counter", {"queue", "tier", "outcome"}),
     "visits_within_target": ("counter", {"queue", "tier"}),
@@ -101,11 +109,31 @@ CONTRACT = {
 
 
 def metrics(*, now: float = 100.0, label_agents: bool = False) -> Metrics:
-    return Metrics(Board(), lambda: now, begin=0.0, label_agents=label_agents)
+    return Metrics(Board(), lambda: now, Totals(label_agents=label_agents))
+
+
+def tell(made: Metrics, facts: Sequence[AnyFact], until: float = 0.0) -> None:
+    """A batch of the runtime: counted, saved, shown."""
+    changed = made.totals.count(facts)
+    made.on_facts(facts)
+    made.note(changed, until)
+
+
+def families(made: Metrics) -> dict[str, Metric]:
+    """What a scrape shows now."""
+    text = made._text(made._shown | made._in_progress()).decode()
+    return {family.name: family for family in text_string_to_metric_families(text)}
 
 
 def value(made: Metrics, name: str, **labels: str) -> float | None:
-    return made.registry.get_sample_value(f"callbridge_{name}", labels)
+    found = [
+        sample.value
+        for family in families(made).values()
+        for sample in family.samples
+        if (sample.name, sample.labels) == (f"callbridge_{name}", labels)
+    ]
+    assert len(found) < 2, "a series twice"
+    return found[0] if found else None
 
 
 def ring(leg: str) -> Ring:
@@ -123,14 +151,20 @@ def visit_ended(outcome: str, **more: object) -> VisitEnded:
     return VisitEnded(**(fields | {"outcome": outcome, "within_target": False} | more))  # type: ignore[arg-type]
 
 
-async def test_names_kinds_and_labels_are_the_contracts() -> None:
+def test_names_kinds_and_labels_are_the_contracts() -> None:
     made = metrics()
-    described = {metric.name: metric for metric in made.registry.collect()}
-    assert {name.removeprefix("callbridge_") for name in described} == set(CONTRACT)
-    for name, (kind, labels) in CONTRACT.items():
-        family = described[f"callbridge_{name}"]
-        maker = made.registry._names_to_collectors.get(family.name, family)
-        assert (family.type, set(maker._labelnames)) == (kind, labels), name  # type: ignore[union-attr]
+    known = {
+        metric.name: (metric.type, set(made.registry._names_to_collectors.get(metric.name, metric)._labelnames))  # type: ignore[union-attr]
+        for metric in made.registry.collect()
+    }
+    counted = {
+        f"callbridge_{family.name}": ("histogram" if family.bounds else "counter", set(family.labels))
+        for family in made.totals.families
+    }
+    assert known.keys().isdisjoint(counted)
+    assert known | counted == {f"callbridge_{name}": described for name, described in CONTRACT.items()}
+    shown = {name: family.type for name, family in families(made).items()}
+    assert shown == {name: kind for name, (kind, _) in (known | counted).items()}
 
 
 async def test_a_scrape_shows_the_queues_as_they_are() -> None:
@@ -140,19 +174,25 @@ async def test_a_scrape_shows_the_queues_as_they_are() -> None:
         board.note(busy.world, busy.any().changed)
     made = Metrics(board, lambda: busy.now)
     text = (await made.render()).decode()
-    families = {family.name: family for family in text_string_to_metric_families(text)}
-    waiting = {s.labels["queue"]: s.value for s in families["callbridge_queue_calls_waiting"].samples}
+    shown = {family.name: family for family in text_string_to_metric_families(text)}
+    waiting = {s.labels["queue"]: s.value for s in shown["callbridge_queue_calls_waiting"].samples}
     assert waiting == {name: (board.queue(name) or {})["waiting"] for name in board.queues}
-    ready = {s.labels["queue"]: s.value for s in families["callbridge_queue_agents"].samples if s.labels["state"] == "ready"}
+    offered = {s.labels["queue"]: s.value for s in shown["callbridge_queue_today_offered"].samples}
+    assert offered == {name: (board.queue(name) or {})["offered"] for name in board.queues}
+    assert sum(offered.values()) > 5
+    for outcome in Outcome:
+        ended = [s for s in shown["callbridge_queue_today_ended"].samples if s.labels["outcome"] == outcome]
+        assert {s.labels["queue"]: s.value for s in ended} == {name: (board.queue(name) or {})[outcome] for name in board.queues}
+    ready = {s.labels["queue"]: s.value for s in shown["callbridge_queue_agents"].samples if s.labels["state"] == "ready"}
     assert ready == {name: (board.queue(name) or {})["agents_ready"] for name in board.queues}
 
 
 def test_handover_is_told_when_the_ring_was_done() -> None:
     made = metrics(now=100.02)
-    made.on_facts([offer("p/1", 99.99), offer("p/2", None), offer("p/3", 99.0), offer("p/4", 99.0)])
+    tell(made, [offer("p/1", 99.99), offer("p/2", None), offer("p/3", 99.0), offer("p/4", 99.0)])
     made.rang(LegId("p/1"))
     made.rang(LegId("p/2"))
-    made.on_facts([OfferEnded(seq=2, at=100.0, queue="support", leg="p/4", result="cancelled", rang_for=0.0)])
+    tell(made, [OfferEnded(seq=2, at=100.0, queue="support", leg="p/4", result="cancelled", rang_for=0.0)])
     made.rang(LegId("p/4"))
     made.rang(LegId("p/9"))
     assert value(made, "handover_seconds_count", queue="support") == 1
@@ -171,14 +211,15 @@ def test_orders_are_counted_by_what_became_of_them() -> None:
 
 def test_visits_are_counted_by_how_they_end() -> None:
     made = metrics()
-    made.on_facts(
+    tell(
+        made,
         [
             VisitBegan(seq=1, at=1.0, queue="support", tier="gold", rank=1.0, day="d"),
             visit_ended("answered", within_target=True),
             visit_ended("abandoned", estimated=True),
             visit_ended("short_abandoned"),
             visit_ended("overflowed", to="queue:general", reason="waited"),
-        ]
+        ],
     )
     assert value(made, "visits_offered_total", queue="support", tier="gold") == 1
     assert value(made, "visits_within_target_total", queue="support", tier="gold") == 1
@@ -191,7 +232,7 @@ def test_visits_are_counted_by_how_they_end() -> None:
 
 def test_talk_and_hold_do_not_overlap() -> None:
     made = metrics()
-    made.on_facts([TalkEnded(seq=1, at=1.0, queue="support", talked=60.0, held=20.0, ended_by="agent")])
+    tell(made, [TalkEnded(seq=1, at=1.0, queue="support", talked=60.0, held=20.0, ended_by="agent")])
     assert value(made, "talk_seconds_sum", queue="support") == 40.0
     assert value(made, "hold_seconds_sum", queue="support") == 20.0
 
@@ -213,17 +254,16 @@ def changed(agent: str, reason: str, previous: str = "not_ready") -> AgentChange
 
 def test_what_people_type_cannot_flood_the_labels() -> None:
     made = metrics()
-    made.on_facts([changed(f"agent {number}", f"reason {number}") for number in range(1000)])
-    seconds = made.registry._names_to_collectors["callbridge_agent_state_seconds"]._metrics  # type: ignore[attr-defined]
-    assert len(seconds) == 101
+    tell(made, [changed(f"agent {number}", f"reason {number}") for number in range(1000)])
+    assert len(families(made)["callbridge_agent_state_seconds"].samples) == 101
     assert value(made, "agent_state_seconds_total", state="not_ready", reason="other") == 1800.0
 
 
 async def test_labels_are_clean_and_hold_no_phone_numbers() -> None:
     made = metrics()
-    made.on_facts([changed("ann", "call +442079460123"), changed("bob", "a\nb\ud800\x1b"), changed("cy", "", "logged_out")])
-    made.on_facts([visit_ended("overflowed", to="dialplan:out,+442079460123", reason="waited")])
-    made.on_facts([CallDiverted(seq=1, at=1.0, leg="p/1", entry="+442079460123", reason="unknown_entry")])
+    tell(made, [changed("ann", "call +442079460123"), changed("bob", "a\nb\ud800\x1b"), changed("cy", "", "logged_out")])
+    tell(made, [visit_ended("overflowed", to="dialplan:out,+442079460123", reason="waited")])
+    tell(made, [CallDiverted(seq=1, at=1.0, leg="p/1", entry="+442079460123", reason="unknown_entry")])
     text = (await made.render()).decode()
     assert "2079460" not in text
     assert "\x1b" not in text
@@ -233,71 +273,46 @@ async def test_labels_are_clean_and_hold_no_phone_numbers() -> None:
 
 def test_agents_are_labels_by_request_only() -> None:
     made = metrics(label_agents=True)
-    made.on_facts([changed("ann", "lunch")])
+    tell(made, [changed("ann", "lunch")])
     assert value(made, "agent_state_seconds_total", state="not_ready", reason="lunch", agent="ann") == 2.0
 
 
-async def seconds_by_state(made: Metrics) -> dict[str, float]:
+def seconds_by_state(made: Metrics) -> dict[str, float]:
     """As a scrape shows them now, reasons summed."""
-    families = {family.name: family for family in text_string_to_metric_families((await made.render()).decode())}
     told: dict[str, float] = {}
-    for sample in families["callbridge_agent_state_seconds"].samples:
+    for sample in families(made)["callbridge_agent_state_seconds"].samples:
         told[sample.labels["state"]] = told.get(sample.labels["state"], 0.0) + sample.value
     return told
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_agents_seconds_tick_and_sum_to_their_logged_in_time_at_every_scrape(seed: int) -> None:
+def test_agents_seconds_tick_and_sum_to_their_logged_in_time_at_every_scrape(seed: int) -> None:
     busy = Busy(seed)
     board = Board.of(busy.world)
-    made = Metrics(board, lambda: busy.now, begin=busy.now)
-    logged_in, last, before = 0.0, busy.now, dict.fromkeys(("ready", "talking"), 0.0)
+    made = Metrics(board, lambda: busy.now)
+    made.note({}, busy.world.now)
+    logged_in, last, before = 0.0, busy.world.now, dict.fromkeys(("ready", "talking"), 0.0)
     for turn in range(150):
         present = sum(published(agent)[0].value != "logged_out" for agent in board.agents.values())
         outcome = busy.any()
         logged_in += present * (busy.world.now - last)
         last = busy.world.now
-        made.on_facts(outcome.facts)
+        tell(made, outcome.facts, busy.world.now)
         board.note(busy.world, outcome.changed)
-        busy.now = max(busy.now, busy.world.now)
-        made._clock = lambda: busy.world.now
         if turn % 5 == 0:
-            told = await seconds_by_state(made)
+            told = seconds_by_state(made)
             assert sum(told.values()) == pytest.approx(logged_in, abs=0.001)
             assert all(told.get(state, 0.0) >= seconds for state, seconds in before.items())
             before = told
     assert logged_in > 100
 
 
-async def test_after_a_restart_agents_seconds_go_on_where_the_last_run_ended() -> None:
-    busy = Busy(3)
-    for _ in range(60):
-        busy.any()
-    at_work = [agent for agent in busy.world.agents.values() if agent.intent is not Intent.LOGGED_OUT]
-    assert at_work
-    saved_at = busy.now
-    again = Metrics(Board.of(busy.world), lambda: saved_at + 10.0, begin=saved_at)
-    assert sum((await seconds_by_state(again)).values()) == pytest.approx(10.0 * len(at_work), rel=0.01)
-    assert sum((await seconds_by_state(again)).values()) == pytest.approx(10.0 * len(at_work), rel=0.01)
-
-
-def test_a_state_that_ended_earlier_than_a_scrape_saw_takes_nothing_back() -> None:
-    made = metrics(now=12.0)
-    made.on_facts([changed("ann", "lunch")])
-    made._clocks._board.agents["ann"] = next(iter(Busy(1).world.agents.values()))
-    made._clocks.tick(12.0)
-    made.on_facts([replace(changed("ann", "", "ready"), at=11.0, state="talking")])
-    made._clocks.tick(15.0)
-    assert value(made, "agent_state_seconds_total", state="ready", reason="") == 2.0
-    assert value(made, "agent_state_seconds_total", state="talking", reason="") == 3.0
-
-
 def test_what_people_must_look_at_is_counted() -> None:
     made = metrics()
     assert value(made, "switch_on", switch="bypass") == 0
-    made.on_facts([AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
-    made.on_facts([AskRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
-    made.on_facts([SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
+    tell(made, [AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
+    tell(made, [AskRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
+    tell(made, [SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
     assert value(made, "agent_alerts_total", kind="reason_limit") == 1
     assert value(made, "asks_refused_total", ask="ready") == 1
     assert value(made, "switch_on", switch="bypass") == 1
@@ -339,7 +354,8 @@ def test_a_link_that_never_came_up_is_shown_as_down() -> None:
     made.expect("pbx1")
     assert value(made, "pbx_up", pbx="pbx1", link="ari") == 0.0
     assert value(made, "pbx_up", pbx="pbx1", link="ami") == 0.0
-    assert value(made, "calls_diverted_total", pbx="pbx1", reason="overload") == 0.0
+    assert value(made, "orders_total", pbx="pbx1", order="Ring", result="timeout") == 0.0
+    assert value(made, "order_seconds_count", pbx="pbx1", order="StartRecording") == 0.0
 
 
 def test_without_a_redis_nothing_says_that_it_is_down() -> None:
@@ -349,19 +365,38 @@ def test_without_a_redis_nothing_says_that_it_is_down() -> None:
     assert value(made, "redis_up") == 0.0
 
 
-@pytest.mark.parametrize("outcome", ["answered", "abandoned", "short_abandoned", "overflowed", "failed"])
-def test_the_end_of_a_visit_is_counted_from_nothing(outcome: str) -> None:
+def test_what_a_reload_brings_is_there_at_zero_and_what_it_takes_stays() -> None:
     made = metrics()
-    made.on_facts([VisitBegan(seq=1, at=1.0, call="c", queue="support", tier="gold", rank=1.0, day="d")])
-    assert value(made, "visits_ended_total", queue="support", tier="gold", outcome=outcome) == 0.0
-    assert value(made, "visits_within_target_total", queue="support", tier="gold") == 0.0
-    assert value(made, "answer_wait_seconds_count", queue="support", tier="gold") == 0.0
+    made.adopt(plan(queues=1), ["crm"])
+    assert value(made, "webhook_deliveries_total", hook="crm", result="timeout") == 0.0
+    assert value(made, "facts_lost_total", reader="outbox") == value(made, "facts_lost_total", reader="hook:crm") == 0.0
+    assert value(made, "handover_seconds_count", queue="q0") == 0.0
+    tell(made, [VisitBegan(seq=1, at=1.0, call="c", queue="q0", tier="standard", rank=1.0, day="d")])
+    assert value(made, "visits_offered_total", queue="q1", tier="standard") is None
+    made.adopt(replace(plan(queues=2), queues={"q1": plan(queues=2).queues["q1"]}))
+    assert value(made, "visits_offered_total", queue="q1", tier="standard") == 0.0
+    assert value(made, "visits_offered_total", queue="q0", tier="standard") == 1.0
+
+
+def test_nothing_is_shown_before_it_is_saved() -> None:
+    made = metrics()
+    changed = made.totals.count([visit_ended("answered")])
+    assert value(made, "visits_ended_total", queue="support", tier="gold", outcome="answered") is None
+    made.note(changed, 1.0)
+    assert value(made, "visits_ended_total", queue="support", tier="gold", outcome="answered") == 1.0
+
+
+def test_what_people_call_things_cannot_break_the_text() -> None:
+    made = metrics()
+    odd = 'a"b\\c\nd{e="f"}'
+    tell(made, [AskRefused(seq=1, at=1.0, ask=odd, reason="")])
+    assert value(made, "asks_refused_total", ask=odd.replace("\n", "\ufffd")) == 1.0
 
 
 async def test_the_free_space_for_recordings_is_told(tmp_path: Path) -> None:
-    told = Metrics(Board(), lambda: 100.0, begin=0.0, recordings=tmp_path)
+    told = Metrics(Board(), lambda: 100.0, recordings=tmp_path)
     await told.render()
     assert (value(told, "recording_disk_free_bytes") or 0) > 0
-    gone = Metrics(Board(), lambda: 100.0, begin=0.0, recordings=tmp_path / "gone")
+    gone = Metrics(Board(), lambda: 100.0, recordings=tmp_path / "gone")
     await gone.render()
     assert math.isnan(value(gone, "recording_disk_free_bytes") or 0)

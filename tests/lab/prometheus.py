@@ -27,22 +27,22 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Prometheus:
     """``async with Prometheus(folder, target="127.0.0.1:8090") as prometheus: ...``
 
-    ``files`` holds prometheus.yml and its rules; every rhythm in them becomes EVERY.
+    ``files`` holds prometheus.yml and its rules; every rhythm in them becomes EVERY, but that of scrapes ``scrapes``.
     """
 
-    def __init__(self, files: Path, target: str) -> None:
+    def __init__(self, files: Path, target: str, *others: str, scrapes: str = EVERY) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cb-prometheus-"))
         self._ports = PortBlock(1)
         self.port = self._ports.take(HOST, socket.SOCK_STREAM)
         self.url = f"http://{HOST}:{self.port}"
         self._process: Process | None = None
-        self._write(files, target)
+        self._write(files, [target, *others], scrapes)
 
-    def _write(self, files: Path, target: str) -> None:
+    def _write(self, files: Path, targets: list[str], scrapes: str) -> None:
         config = yaml.safe_load((files / "prometheus.yml").read_text())
-        config["global"] = {"scrape_interval": EVERY, "evaluation_interval": EVERY}
+        config["global"] = {"scrape_interval": scrapes, "scrape_timeout": EVERY, "evaluation_interval": EVERY}
         (job,) = config["scrape_configs"]
-        job["static_configs"] = [{"targets": [target]}]
+        job["static_configs"] = [{"targets": targets}]
         for name in config["rule_files"]:
             rules = yaml.safe_load((files / name).read_text())
             for group in rules["groups"]:
@@ -84,9 +84,10 @@ class Prometheus:
         except urllib.error.HTTPError as refusal:
             raise ValueError(json.load(refusal)["error"]) from None
 
-    async def query(self, expression: str) -> list[dict[str, Any]]:
+    async def query(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
         """The series of an instant query, as Prometheus gives them. ValueError when it is no query."""
-        return list((await self.ask("query", query=expression))["result"])
+        time = {} if at is None else {"time": f"{at:.3f}"}
+        return list((await self.ask("query", query=expression, **time))["result"])
 
     async def close(self) -> None:
         """Stop, and give files and port back."""

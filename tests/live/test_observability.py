@@ -34,13 +34,15 @@ FLOOR = floor(
         "fay": agent("1010", {"spring": 1}, "auto_answer"),
     },
     {
-        "support": {"steps": [{"skills": "support"}], "wrap_up": 0.3},
+        "support": {"steps": [{"skills": "support"}], "wrap_up": 0.3, "callback": {}},
         "sales": {"steps": [{"skills": "sales"}], "wrap_up": 0.3},
         "bell": {"steps": [{"skills": "bell", "for": 2.5}], "ring_for": 1, "then": {"queue": "sales"}},
         "away": {"steps": [{"skills": "bell", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}, "do_not_call": True},
         "spring": {"steps": [{"skills": "spring"}], "wrap_up": 1.5},
     },
     tiers={"numbers": {"gold": ["4930777"]}, "country_code": "+44"},
+    callbacks={"numbers": ["XXXX"]},
+    outside={"dial": "PJSIP/{number}@1005"},
 )
 SPRING = {"queue": "spring", "dial": "PJSIP/{number}@1005", "message": "sound:beep", "dispositions": {"sold": {"success": True}}}
 VARIABLES = {"__rate_interval": "1m", "queue": ".*"}
