@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import re
 import socket
 import zlib
 from collections import Counter
@@ -21,7 +22,7 @@ from callbridge.adapters.http.limits import address_of
 from callbridge.adapters.metrics import Metrics
 from callbridge.settings.models import HttpLimits
 from tests.adapters.http_desk import ToyDesk, probes
-from tests.adapters.test_http_attacks import READY, send, status, still_well
+from tests.adapters.test_http_attacks import READY, status
 from tests.adapters.waiting import until
 
 PARSERS = {"compiled": http_parser.HttpRequestParser, "python": http_parser.HttpRequestParserPy}
@@ -33,6 +34,9 @@ BOMBS = {
     "zstd": b"\x28\xb5\x2f\xfd" * 1024,
     "x-gzip": gzip.compress(ZEROS),
 }
+
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -65,6 +69,27 @@ async def open_to(desk: ToyDesk, refused: Counter[str], limits: Limits | None = 
         yield address.getsockname()[1]
 
 
+async def ask(port: int, *parts: bytes) -> bytes:
+    """The answer, whole; empty when the server closes without one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    try:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            writer.writelines(parts)
+            async with asyncio.timeout(10):
+                answer = await reader.readuntil(b"\r\n\r\n")
+                length = re.search(rb"Content-Length: (\d+)", answer)
+                answer += await reader.readexactly(int(length[1]) if length else 0)
+    finally:
+        writer.transport.abort()
+    return answer
+
+
+async def well(port: int) -> None:
+    """Others are served."""
+    assert status(await ask(port, HEALTH)) == 200
+
+
 @pytest.fixture
 def lines() -> Iterator[list[Any]]:
     with structlog.testing.capture_logs() as told:
@@ -82,9 +107,9 @@ async def test_a_compressed_body_is_refused_unread_on_every_path(
     bomb = BOMBS[coding]
     head = f"{path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\n"
     async with open_to(desk, refused) as port:
-        answer = await send(port, f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode(), bomb)
-        chunked = await send(port, f"{head}Transfer-Encoding: chunked\r\n\r\n{len(bomb):x}\r\n".encode(), bomb, b"\r\n0\r\n\r\n")
-        await still_well(port)
+        answer = await ask(port, f"{head}Content-Length: {len(bomb)}\r\n\r\n".encode(), bomb)
+        chunked = await ask(port, f"{head}Transfer-Encoding: chunked\r\n\r\n{len(bomb):x}\r\n".encode(), bomb, b"\r\n0\r\n\r\n")
+        await well(port)
     for one in (answer, chunked):
         assert status(one) == 415
         assert b"Connection: close" in one
@@ -96,7 +121,7 @@ async def test_nothing_is_unpacked_while_callbridge_starts(unpacked: list[bytes]
     address, bomb = socket.create_server(("127.0.0.1", 0)), BOMBS["gzip"]
     head = f"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
     async with listening(make_starting_app(HttpSettings(token="root"), probes()), address):
-        assert status(await send(address.getsockname()[1], head.encode(), bomb)) == 415
+        assert status(await ask(address.getsockname()[1], head.encode(), bomb)) == 415
     assert unpacked == []
 
 
@@ -114,9 +139,9 @@ async def test_nothing_is_unpacked_while_callbridge_starts(unpacked: list[bytes]
 )
 async def test_no_spelling_gets_round_it(desk: ToyDesk, refused: Counter[str], unpacked: list[bytes], headers: str) -> None:
     async with open_to(desk, refused) as port:
-        answer = await send(port, f"{READY}{headers}".encode())
+        answer = await ask(port, f"{READY}{headers}".encode())
         assert status(answer) in (400, 415)  # 400: what aiohttp itself does not take for HTTP
-        await still_well(port)
+        await well(port)
     assert (unpacked, desk.asked) == ([], [])
 
 
@@ -124,15 +149,15 @@ async def test_a_body_as_it_is_is_taken(desk: ToyDesk, refused: Counter[str], un
     plain = "Authorization: Bearer root\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Encoding: identity\r\n"
     head = f"POST /api/agents/a0/login HTTP/1.1\r\nHost: x\r\n{plain}"
     async with open_to(desk, refused) as port:
-        assert status(await send(port, f"{head}Content-Length: 2\r\n\r\n{{}}".encode())) == 200
-        assert status(await send(port, f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode())) == 200
+        assert status(await ask(port, f"{head}Content-Length: 2\r\n\r\n{{}}".encode())) == 200
+        assert status(await ask(port, f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n".encode())) == 200
     assert (unpacked, refused) == ([], {})
 
 
 async def test_that_is_said_in_the_log_once_a_minute(desk: ToyDesk, refused: Counter[str], lines: list[Any]) -> None:
     async with open_to(desk, refused) as port:
         for _ in range(5):
-            await send(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n\r\n")
+            await ask(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n\r\n")
     assert refused == {"content_coding": 5}
     assert [(line["event"], line["reason"], line["address"]) for line in lines] == [
         ("http refused", "content_coding", "127.0.0.1")
@@ -155,7 +180,7 @@ async def test_who_sends_on_after_the_answer_is_cut_off(desk: ToyDesk, refused: 
                 sent += len(ZEROS)
         writer.transport.abort()
         assert sent < 50_000_000
-        await still_well(port)
+        await well(port)
         with contextlib.suppress(ConnectionError):
             await reader.read()
     assert refused == {"unread": 1}
@@ -164,9 +189,9 @@ async def test_who_sends_on_after_the_answer_is_cut_off(desk: ToyDesk, refused: 
 async def test_endless_headers_are_cut_off(desk: ToyDesk, refused: Counter[str]) -> None:
     async with open_to(desk, refused, Limits(unread=256 * 1024)) as port:
         more = b"".join(b"X-%d: " % number + b"a" * 8000 + b"\r\n" for number in range(120))
-        answer = await send(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+        answer = await ask(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
         assert answer == b"" or status(answer) == 400
-        await still_well(port)
+        await well(port)
     assert refused in ({"unread": 1}, {})
 
 
@@ -193,7 +218,7 @@ async def test_another_protocol_is_not_spoken(desk: ToyDesk, refused: Counter[st
             answer = await reader.read()  # and the connection is closed
         assert status(answer) == 200
         writer.close()
-        await still_well(port)
+        await well(port)
     assert (refused, unpacked) == ({}, [])
 
 
@@ -202,26 +227,25 @@ async def test_another_protocol_is_not_spoken(desk: ToyDesk, refused: Counter[st
 
 async def test_no_address_takes_all_connections(desk: ToyDesk, refused: Counter[str], lines: list[Any]) -> None:
     """Another one is served while the first has all that it may have, and has places again when some are given back."""
-    ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     async with open_to(desk, refused, Limits(connections=12, connections_each=8)) as port:
         kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
-        assert [await send(port, ask) for _ in range(3)] == [b""] * 3
+        assert [await ask(port, HEALTH) for _ in range(3)] == [b""] * 3
         assert refused == {"connections_each": 3}
         reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
-        writer.write(ask)
+        writer.write(HEALTH)
         assert status(await reader.read()) == 200
         writer.close()
         for _, writer in kept[:2]:
             writer.transport.abort()
 
         async def served() -> bool:
-            return (await send(port, ask)).startswith(b"HTTP/1.1 200")
+            return (await ask(port, HEALTH)).startswith(b"HTTP/1.1 200")
 
         async with asyncio.timeout(3):
             while not await served():
                 await asyncio.sleep(0.01)
         more = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.3", 0)) for _ in range(6)]
-        assert await send(port, ask) == b""
+        assert await ask(port, HEALTH) == b""
         await until(lambda: refused["connections"] == 1)
         for _, writer in kept + more:
             writer.transport.abort()
