@@ -115,7 +115,7 @@ class Runtime:
         self._listen = listen
         self._caught_up = caught_up
         self._gaps = Gaps(clock.now)
-        self._late = False
+        self._late, self._back_at = False, 0.0
         self._zone = zone
         self._watcher = watcher
         self._ages: list[float] = []
@@ -164,7 +164,7 @@ class Runtime:
                 if self._gaps.look():
                     await self._caught_up()
                     log.warning("the loop stood still", seconds=round(self._gaps.made_up(), 3))
-                    self._late = True
+                    self._late, self._back_at = True, self.clock.now()
                 await self._batch()
                 for pbx in self.world.to_hear():
                     self._listen(pbx)
@@ -258,7 +258,7 @@ class Runtime:
     def _step(self, event: AnyEvent) -> Outcome:
         now = self.clock.now()
         self._ages.append(max(0.0, now - event.at))
-        if isinstance(event, CallerArrived) and (not self.accepting or now - event.at > NEW_CALLS_AGE):
+        if isinstance(event, CallerArrived) and (not self.accepting or self._age(event) > NEW_CALLS_AGE):
             event = replace(event, overloaded=True)
         if isinstance(event, PbxLost):
             self.lanes.freeze(event.pbx)
@@ -348,7 +348,7 @@ class Runtime:
         """Too far behind to hear everything: drop what is waiting, and the sockets, and start from snapshots."""
         if not self._inbox:
             return
-        age = self.clock.now() - self._inbox[0].at
+        age = self._age(self._inbox[0])
         if age < RESYNC_AGE and len(self._inbox) < MOST_WAITING:
             return
         ours = [event for event in self._inbox if not isinstance(event, Heard)]
@@ -358,6 +358,10 @@ class Runtime:
         self._inbox = deque(ours)
         for pbx in self.world.plan.pbxs:
             self._resync(pbx)
+
+    def _age(self, event: AnyEvent) -> float:
+        """For how many seconds it has waited while we worked: having stood still is no overload."""
+        return self.clock.now() - max(event.at, self._back_at)
 
     # -- time ---------------------------------------------------------------------------------------------------
 

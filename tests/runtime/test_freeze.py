@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from callbridge.core.events import AnyEvent, CallerArrived, LegAnswered, LegRinging, PbxHeard, PbxLost, PlanChanged
-from callbridge.core.facts import AgentChanged, OfferEnded
+from callbridge.core.facts import AgentChanged, CallArrived, CallDiverted, OfferEnded
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.orders import Bridge, Ring
 from callbridge.core.world import World
@@ -141,6 +141,20 @@ async def test_who_did_not_pick_up_while_we_stood_still_is_found_out_when_all_ha
         _plant(place, one, clock, monkeypatch)
         await one.until(lambda: one.seen(OfferEnded))
         assert [fact.result for fact in one.seen(OfferEnded)] == ["no_answer"]
+
+
+async def test_what_was_told_just_before_we_stood_still_is_heard_and_no_overload() -> None:
+    clock = Jumping()
+    async with house(clock=clock) as one:
+        Wire(one)
+        leg = await _ringing(one)
+        one.runtime.tell(LegAnswered(at=clock.now(), leg=leg))
+        one.runtime.tell(_caller(one, "eve"))
+        clock.jump()
+        await one.until(lambda: any(isinstance(order, Bridge) for order in one.line.sent))
+        await one.until(lambda: len(one.seen(CallArrived)) == 2)
+        assert one.resyncs == []
+        assert one.seen(CallDiverted) == []
 
 
 async def test_nobody_is_blamed_while_the_link_is_behind_and_all_else_goes_on() -> None:
