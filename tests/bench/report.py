@@ -32,8 +32,31 @@ def record(name: str) -> dict[str, Any] | None:
     return json.loads(lines[-1]) if lines else None
 
 
-def readme(pacing: Mapping[str, Any] | None) -> str:
-    return "\n".join(_lines(pacing)) + "\n"
+def readme(pacing: Mapping[str, Any] | None, throughput: Mapping[str, Any] | None) -> str:
+    return "\n".join([*_lines(pacing), "", *_throughput(throughput)]) + "\n"
+
+
+def _throughput(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """Calls a second; a row that failed says why."""
+    yield "## throughput"
+    yield ""
+    if found is None or "highest_rate" not in found:
+        yield "Not measured yet at all rates: `.venv/bin/python -m tests.bench throughput` (10, 40, 80 and 100 calls/s for 60 s each, then the highest"
+        yield "rate without a failure in runs of 20 s; `--seconds N`, `--rates 10,40`, `--dtmf off`). A system that cannot keep up is a row with what failed and why."
+        return
+    yield f"Commit {found['commit']}, Python {found['python']}, {found['cores']} cores shared by PBX, callbridge, Redis and the callers; `dtmf` {found['dtmf']}."
+    yield ""
+    yield "60 agents, a talk of 0.5 s, no wrap-up. Failed: no agent answered, no clean end on both sides, or no voice both ways (every 20th call). Wait: from the"
+    yield "caller's INVITE to the agent's answer; 99 % must wait for less than three seconds, else the line grows. CPU in milliseconds for each call."
+    yield ""
+    yield "| system | calls/s | seconds | calls | failed | why | wait p50 ms | p99 ms | PBX CPU | own CPU |"
+    yield "| --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: |"
+    for row in found["rows"]:
+        figures = " | ".join(str(row[key]) for key in ("wait_p50_ms", "wait_p99_ms", "pbx_cpu_ms", "own_cpu_ms"))
+        yield f"| {row['system']} | {row['rate']} | {row['seconds']:g} | {row['calls']} | {row['failed']} | {row['reason']} | {figures} |"
+    yield ""
+    highest = ", ".join(f"{system} {rate}" for system, rate in found["highest_rate"].items())
+    yield f"Highest rate that was kept up without a failure, looked for up to {found['searched_up_to']} calls/s: {highest}."
 
 
 def _lines(pacing: Mapping[str, Any] | None) -> Iterator[str]:
@@ -94,4 +117,4 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    (HERE / "README.md").write_text(readme(record("pacing")))
+    (HERE / "README.md").write_text(readme(record("pacing"), record("throughput")))
