@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from callbridge.adapters import log as logs
-from callbridge.adapters import story_archive
+from callbridge.adapters import ownership, story_archive
 from callbridge.adapters.ami import Ami
 from callbridge.adapters.ari import Ari
 from callbridge.adapters.campaigns import campaign_figures
@@ -23,7 +23,7 @@ from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
 from callbridge.adapters.http import Feed
-from callbridge.adapters.ledger import CampaignLedger, NoLedger, region_of
+from callbridge.adapters.ledger import CampaignLedger, NoLedger, region_of, trouble_of
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.memory import Memory
@@ -66,6 +66,7 @@ from callbridge.starting import Start
 from callbridge.terms import (
     ami_settings,
     ari_settings,
+    door,
     fallback_settings,
     hook_settings,
     ledger_terms,
@@ -99,10 +100,12 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
         self.ledger: CampaignLedger | None = None
+        self._started = False
         redis = self._redis()
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
-        self._start = Start(self.store, wait, self.manager.status)
+        doors = [door(settings.instance, pbx) for pbx in settings.pbx]
+        self._start = Start(self.store, wait, self.manager.status, lambda: ownership.look(doors), self._ledger_trouble)
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():
@@ -207,6 +210,7 @@ class App:
             self._run(f"fallback {fallback.settings.pbx}", fallback.run())
         gc.freeze()  # what lives as long as the process need not be looked at again and again
         gc.enable()
+        self._started = True
 
     def _redis(self) -> RedisSettings | None:
         return redis_settings(self.settings)
@@ -222,6 +226,11 @@ class App:
         trimmer = Trimmer(redis, lambda: {READER, story_archive.READER, *self.hooks.readers()}, self.metrics.facts_lost)
         self._run("outbox", trimmer.run())
         return projection
+
+    async def _ledger_trouble(self) -> str:
+        """Why the ledger cannot be opened now. Raises BadDatabase."""
+        ledger = self.settings.ledger
+        return await trouble_of(ledger.database.get_secret_value()) if ledger is not None else ""
 
     async def _begin_ledger(self, settings: Settings) -> list[CampaignRecalled]:
         """Open the campaigns' ledger, or go on trying while all else runs. Raises BadDatabase."""
@@ -274,6 +283,7 @@ class App:
                 now=self.clock.now,
                 tier_of=self._tier_of,
                 on_replaced=self._replaced,
+                holds=self.store.holds,
                 observer=self.metrics,
                 last_heard_at=last_heard_at,
             )
@@ -335,7 +345,6 @@ class App:
         self.stop(REPLACED)
 
     def _replaced(self) -> None:
-        log.error("another instance has taken the application; standing down")
         self.stop(REPLACED)
 
     async def _consume(self) -> None:
@@ -418,7 +427,7 @@ class App:
 
     def missing(self) -> list[str]:
         """What is not up that should be."""
-        if not hasattr(self, "runtime"):
+        if not self._started:
             return self._start.missing()
         missing = [f"pbx {name}: no ARI link" for name, link in self.links.items() if not link.fresh]
         missing += [f"pbx {name}: no AMI link" for name, link in self.phones.items() if not link.up]
@@ -430,7 +439,15 @@ class App:
         silent = self.ledger.trouble() if self.ledger is not None else ""
         return set_aside + ([f"ledger: {silent}; campaigns are held"] if silent else [])
 
+    def ailing(self) -> list[str]:
+        """Why we are not alive: events are not worked on, or a link is not even tried. A PBX that is away is no fault of ours."""
+        if not self._started:
+            return []  # waiting at the start is no fault either
+        late = max(self.runtime.behind, self.runtime.silent)
+        ailing = [f"the runtime stands still for {late:.0f} s"] if late >= STUCK else []
+        for kind, links in (("ARI", self.links), ("AMI", self.phones)):
+            ailing += [f"pbx {name}: the {kind} link is not tried any more" for name, link in links.items() if not link.alive]
+        return ailing
+
     def alive(self) -> bool:
-        """Events are worked on, and every link is up or was tried lately. A PBX that is away is no fault of ours."""
-        links = [*(link.alive for link in self.links.values()), *(link.alive for link in self.phones.values())]
-        return self.runtime.behind < STUCK and all(links)
+        return not self.ailing()

@@ -30,7 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 @contextlib.asynccontextmanager
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
     http, refused = http_settings(app.settings.http), app.metrics.http_refusals(REFUSALS)
-    probes = Probes(missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
+    probes = Probes(ailing=app.ailing, missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
     site = make_app(http, Desk(app), probes, app.feed)
     async with listening(site, address, http.limits, refused):
         yield

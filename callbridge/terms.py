@@ -9,6 +9,7 @@ from callbridge.adapters.hook_body import HookSettings
 from callbridge.adapters.http import HttpSettings, Limits, Role, Token
 from callbridge.adapters.ledger import Terms, canonical, region_of
 from callbridge.adapters.lookups import LookupSettings
+from callbridge.adapters.ownership import Door
 from callbridge.adapters.redis_link import RedisSettings
 from callbridge.core.plan import MEMORY, SURVEY
 from callbridge.settings.models import Http, Instance, Pbx, Settings
@@ -53,6 +54,12 @@ def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:
         echo_limit=pbx.echo_limit,
         request_timeout=pbx.request_timeout,
     )
+
+
+def door(instance: Instance, pbx: Pbx) -> Door:
+    """Where a start asks whether the PBX lets us in, and who owns the application."""
+    password = pbx.ari.password.get_secret_value()
+    return Door(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)
 
 
 def ami_settings(pbx: Pbx) -> AmiSettings:

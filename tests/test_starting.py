@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import json
 import re
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,12 +20,24 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.codec import FutureSchema
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
+from callbridge.adapters.ledger import BadDatabase
+from callbridge.adapters.log import Drain
+from callbridge.adapters.ownership import Seen
 from callbridge.adapters.redis_link import connect
 from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import MemoryStore, Unreadable
+from callbridge.app import App
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
 from callbridge.starting import Start, Taken
 from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
+
+Look = Callable[[], Awaitable[list[Seen]]]
+
+
+async def no_pbx() -> list[Seen]:
+    return []
 
 
 @pytest.fixture
@@ -49,9 +64,11 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
 
 
 @contextlib.asynccontextmanager
-async def starting(server: RedisServer, wait: float = 30.0) -> AsyncIterator[tuple[Start, asyncio.Task[Taken], list[str]]]:
+async def starting(
+    server: RedisServer, wait: float = 30.0, look: Look = no_pbx
+) -> AsyncIterator[tuple[Start, asyncio.Task[Taken], list[str]]]:
     store, said = RedisStore(server.settings(timeout=0.3)), list[str]()
-    start = Start(store, wait, said.append)
+    start = Start(store, wait, said.append, look)
     task = asyncio.create_task(start.take_over())
     try:
         yield start, task, said
@@ -80,7 +97,7 @@ async def test_a_redis_that_is_away_is_waited_for_and_that_is_said(server: Redis
     async with starting(server) as (start, task, said):
         assert start.missing() == ["starting"]
         missing = await until_missing(start, "cannot be reached")
-        assert re.fullmatch(r"Redis cannot be reached: ConnectionError: .* \(waited for it \d+ s, at most 30 s\)", missing)
+        assert re.fullmatch(r"Redis cannot be reached: ConnectionError: .* \(waited \d+ s of 30 s\)", missing)
         assert said[0].startswith("starting: Redis cannot be reached")
         server.start()
         taken = await asyncio.wait_for(task, 5)
@@ -168,14 +185,14 @@ async def test_somebody_who_keeps_spoiling_our_keys_is_waited_for_like_a_redis_t
             self.moved += 1
 
     store = Spoilt()
-    taken = await Start(store, 0.6, lambda _: None).take_over()
+    taken = await Start(store, 0.6, lambda _: None, no_pbx).take_over()
     assert "meta: it is a string" in taken.behind
     assert store.moved == 5
     assert store.looks < 12
 
 
 async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_is_waited_for() -> None:
-    missing = ["Redis cannot be reached: it sleeps (waited for it 3 s, at most 60 s)"]
+    missing = ["Redis cannot be reached: it sleeps (waited 3 s of 60 s)"]
     site = make_starting_app(HttpSettings(), Probes(missing=lambda: missing, notes=lambda: ["note"]))
     address = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{address.getsockname()[1]}"
@@ -191,3 +208,157 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
             status, problem = await ask(method, path)
             assert status == 503
             assert "starting" in problem["detail"]
+
+
+async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
+    links = {
+        "ari": {"url": "http://127.0.0.1:9/ari", "user": "u", "password": "p"},
+        "ami": {"port": 9, "user": "u", "secret": "s"},
+    }
+    config = tmp_path / "callbridge.yaml"
+    queues = {"support": {"steps": [{"skills": "support"}]}}
+    config.write_text(json.dumps({"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues}))
+    drain = Drain(io.StringIO())
+    app = App(load(config), config, drain)
+    seen: list[list[str]] = []
+    real = app._know
+
+    def know(settings: Settings) -> None:  # there is a runtime by now, and no link
+        seen.append(app.missing())
+        real(settings)
+
+    app._know = know  # type: ignore[method-assign]
+    await app.start()
+    try:
+        assert seen == [["loading what was saved"]]
+        assert app.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
+        async with asyncio.timeout(5):
+            while not app.runtime.silent:
+                await asyncio.sleep(0.01)
+        assert app.ailing() == []
+        app.runtime._saved_at -= 60.0
+        assert app.ailing() == ["the runtime stands still for 60 s"]
+    finally:
+        await app.close()
+        drain.close()
+
+
+# -- others who serve -----------------------------------------------------------------------------------------------
+
+
+async def refused() -> list[Seen]:
+    return [Seen(pbx="pbx1", trouble="401 Unauthorized")]
+
+
+@contextlib.asynccontextmanager
+async def a_living_owner(server: RedisServer) -> AsyncIterator[RedisStore]:
+    """Saves as every owner does."""
+    store = RedisStore(server.settings())
+    await store.take_over()
+
+    async def live() -> None:
+        while True:
+            await store.save(delta(store.number + 1, 1))
+            await asyncio.sleep(0.05)
+
+    living = asyncio.create_task(live())
+    try:
+        yield store
+    finally:
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
+        await store.close()
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callbridge.starting.OWNER_SILENT", 0.3)
+    monkeypatch.setattr("callbridge.starting.STAMPED", 0.5)
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_is_not_let_in_by_the_pbx_displaces_nobody_who_serves(server: RedisServer) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        life = contextlib.AsyncExitStack()
+        owner = await life.enter_async_context(a_living_owner(server))
+        start, task, _ = await stack.enter_async_context(starting(server, wait=0.1, look=refused))
+        missing = await until_missing(start, "another instance serves meanwhile")
+        assert missing.startswith("pbx pbx1: 401 Unauthorized; ")
+        await asyncio.sleep(1.0)
+        assert not task.done()
+        assert await owner.holds()
+        await life.aclose()
+        taken = await asyncio.wait_for(task, 5)
+        assert numbers(taken.saved) == [1]
+        assert taken.token > owner.token
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_cannot_open_the_ledger_displaces_nobody_who_serves(server: RedisServer) -> None:
+    async with a_living_owner(server) as owner:
+        store = RedisStore(server.settings())
+
+        async def silent() -> str:
+            return "no answer within 2 s"
+
+        async def newer() -> str:
+            raise BadDatabase("the ledger has schema 9")
+
+        waiting = Start(store, 0.1, lambda _: None, no_pbx, silent)
+        task = asyncio.create_task(waiting.take_over())
+        await until_missing(waiting, "ledger: no answer within 2 s; another instance serves meanwhile")
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(BadDatabase):
+            await Start(store, 0.1, lambda _: None, no_pbx, newer).take_over()
+        assert await owner.holds()
+        await store.close()
+
+
+@pytest.mark.usefixtures("soon")
+async def test_a_single_instance_starts_though_its_pbx_is_down(server: RedisServer) -> None:
+    await owner_s_world(server)
+    async with starting(server, look=refused) as (_, task, _):
+        assert numbers((await asyncio.wait_for(task, 3)).saved) == [1]
+
+
+async def test_who_can_serve_takes_over_at_once_from_who_serves(server: RedisServer) -> None:
+    async def stamped() -> list[Seen]:
+        return [Seen(pbx="pbx1", stamp="a:1")]
+
+    async with a_living_owner(server) as owner, starting(server, look=stamped) as (_, task, _):
+        taken = await asyncio.wait_for(task, 1)
+        assert taken.token > owner.token
+        assert await owner.holds() is False
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_cannot_reach_the_store_leaves_an_owner_alone_who_stamps(server: RedisServer) -> None:
+    server.kill()
+    beats, beating = 0, True
+
+    async def stamped() -> list[Seen]:
+        nonlocal beats
+        beats += beating
+        return [Seen(pbx="pbx1", stamp=f"a:{beats}")]
+
+    async with starting(server, wait=0.1, look=stamped) as (start, task, _):
+        await until_missing(start, "another instance owns the application")
+        await asyncio.sleep(1.5)
+        assert not task.done()
+        beating = False
+        assert "cannot be reached" in (await asyncio.wait_for(task, 5)).behind
+
+
+@pytest.mark.usefixtures("soon")
+async def test_the_stamp_is_watched_before_the_store_is_done_without(server: RedisServer) -> None:
+    server.kill()
+
+    async def stamped() -> list[Seen]:
+        return [Seen(pbx="pbx1", stamp="a:1")]
+
+    async with starting(server, wait=0.0, look=stamped) as (_, task, _):
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        assert (await asyncio.wait_for(task, 5)).behind

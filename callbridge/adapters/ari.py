@@ -21,8 +21,9 @@ import structlog
 from callbridge.adapters.ari_http import AriHttp, Reply, is_unauthorised
 from callbridge.adapters.ari_orders import AriOrders
 from callbridge.adapters.link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.ownership import Holds, Replacements, nobody_knows
 from callbridge.adapters.tasks import end
-from callbridge.core.events import AnyEvent, LegEnded, LegMoved, PbxHeard, PbxLost
+from callbridge.core.events import AnyEvent, ApplicationTaken, LegEnded, LegMoved, PbxHeard, PbxLost
 from callbridge.core.ids import channel_of
 from callbridge.core.orders import Order
 from callbridge.wire import ari as wire
@@ -62,6 +63,10 @@ class AriSettings:
     retry_unauthorised: float = 30.0
 
 
+class Replaced(LinkLost):
+    """Asterisk has given our application to another client."""
+
+
 class Ari:
     """One PBX over ARI. ``run`` keeps the link; ``perform`` carries out one order."""
 
@@ -73,15 +78,18 @@ class Ari:
         now: Callable[[], float],
         tier_of: Callable[[str], str],
         on_replaced: Callable[[], None],
+        holds: Holds = nobody_knows,
         observer: Observer | None = None,
         last_heard_at: float | None = None,
     ) -> None:
-        """``now``: epoch seconds that never run backwards. ``last_heard_at``: of a saved world, else the present."""
+        """``now``: epoch seconds that never run backwards. ``on_replaced`` hears that another owner has the application for
+        good. ``holds``: see ``ownership``. ``last_heard_at``: of a saved world, else the present."""
         self.settings = settings
         self._tell = tell
         self._now = now
         self._tier_of = tier_of
         self._on_replaced = on_replaced
+        self._replacements = Replacements(settings.name, settings.app, now, holds, self._tell_taken)
         self._observer: Observer = observer or Unobserved()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
@@ -90,7 +98,7 @@ class Ari:
         self._sent_at: dict[str, float] = {}
         self._proven_at = self._last_heard_at = now() if last_heard_at is None else last_heard_at
         self._tried_at = now()
-        self._synced = self._replaced = False
+        self._synced = False
         self._news = asyncio.Event()
         self._turns = asyncio.Semaphore(settings.connections)
         self._losses = 0
@@ -119,7 +127,7 @@ class Ari:
     # The link
 
     async def run(self) -> None:
-        """Keep the link up until cancelled, or until another owner replaces us."""
+        """Keep the link up until cancelled, or until another owner has replaced us for good."""
         settings = self.settings
         async with AriHttp(
             settings.url,
@@ -130,12 +138,16 @@ class Ari:
             connections=settings.connections + 1,  # for the stamp
             may_write=lambda: self.fresh,
         ) as self._http:
-            while not self._replaced:
+            while True:
                 trouble = await self._connection(self._http)
+                if isinstance(trouble, Replaced):
+                    if await self._replacements.may_return(self._http.ask):
+                        continue
+                    self._on_replaced()
+                    return
                 wait = settings.retry_unauthorised if is_unauthorised(trouble) else self._backoff.next()
-                if not self._replaced:
-                    log.warning("ari link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
-                    await asyncio.sleep(wait)
+                log.warning("ari link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
+                await asyncio.sleep(wait)
 
     async def _connection(self, http: AriHttp) -> Exception:
         """One connection from beginning to end; returns why it ended."""
@@ -191,10 +203,11 @@ class Ari:
             self._echoed(heard.echo)
         elif heard.kind == "replaced":
             # This is the current socket: a former one is closed, and its reader gone, before the next connects.
-            self._replaced = True
             self._lose()
-            self._on_replaced()
-            raise LinkLost("another owner took the application")
+            raise Replaced("another client took the application")
+
+    def _tell_taken(self) -> None:
+        self._tell(ApplicationTaken(at=self._now(), pbx=self.settings.name))
 
     async def _beat(self, http: AriHttp) -> NoReturn:
         while True:

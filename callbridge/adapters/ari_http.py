@@ -89,8 +89,10 @@ class AriHttp:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._orders.close()
-        await self._links.close()
+        try:
+            await self._orders.close()
+        finally:
+            await self._links.close()
 
     async def write(self, request: Request) -> Reply:
         """Send a request of an order. Raises NotSent, TimedOut or Refused."""

@@ -16,6 +16,7 @@ from callbridge.core.facts import (
     AgentAlerted,
     AgentChanged,
     AnyFact,
+    ApplicationReplaced,
     AskRefused,
     AttemptEnded,
     AttemptMade,
@@ -73,7 +74,7 @@ _OfVisits = VisitBegan | VisitEnded | CallDiverted
 _OfTalks = OfferEnded | TalkEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
 _OfCallbacks = PromiseMade | PromiseEnded | CallbackTried
-_OfAgents = AgentChanged | AgentAlerted | AskRefused | DifferenceFound | EntityQuarantined
+_OfAgents = AgentChanged | AgentAlerted | AskRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
 _OfCampaigns = AttemptMade | AttemptEnded | LeadDispositioned | OptedOut
 
 
@@ -119,6 +120,7 @@ EACH_AGENTS_SECONDS = _counter(
 ALERTS = _counter("agent_alerts", "Agents whom somebody should look after.", "kind")
 REFUSED = _counter("asks_refused", "Asks of people that were refused.", "ask", free="ask")
 DIFFERENCES = _counter("audit_differences", "Differences between books and PBX.", "pbx", "kind")
+REPLACED = _counter("application_replaced", "Times that another client opened our application.", "pbx")
 QUARANTINES = _counter("quarantines", "Entities set aside after a fault of ours.", "kind")
 ESTIMATED = _counter("estimated_times", "Facts whose time is estimated: nobody listened.")
 ATTEMPTS = _counter("dialer_attempts", "Attempts ended.", "campaign", "outcome")
@@ -236,6 +238,8 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
             yield DIFFERENCES, (fact.pbx, fact.kind), 1.0
         case EntityQuarantined():
             yield QUARANTINES, (fact.kind,), 1.0
+        case ApplicationReplaced():
+            yield REPLACED, (fact.pbx,), 1.0
         case _:
             assert_never(fact)
 

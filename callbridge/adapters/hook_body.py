@@ -32,11 +32,12 @@ _EVENT_OF = {
     "switch_changed": "alert",
     "survey_alerted": "alert",
     "recording_failed": "alert",
+    "application_replaced": "alert",
     "survey_missed": "survey",
 }
 FACTS = frozenset(_EVENT_OF)
 """The facts that webhooks tell, by their public names."""
-_SAYS = {
+_SAYS: dict[str, tuple[str, ...]] = {
     "offer_made": ("queue", "agent", "waited"),
     "talk_began": ("queue", "agent", "waited"),
     "call_ended": ("outcome", "segments", "lasted"),
@@ -44,6 +45,7 @@ _SAYS = {
     "switch_changed": ("switch", "on", "by"),
     "survey_alerted": ("survey", "question", "answer", "agent", "queue"),
     "recording_failed": ("file", "why", "agent", "queue"),
+    "application_replaced": (),
     "survey_missed": ("survey", "agent", "queue"),
 }
 _SCHEME = re.compile(r"(?!(?:javascript|data|vbscript):)[A-Za-z][A-Za-z0-9+.-]*:[^\s{]")
@@ -76,6 +78,8 @@ def body(told: Envelope, hook: HookSettings) -> bytes:
         says["kind"] = "survey"
     elif told.type == "recording_failed":
         says["kind"] = "recording"
+    elif told.type == "application_replaced":
+        says["kind"] = "application"
     event: dict[str, Any] = {
         "id": told.id,
         "type": _EVENT_OF[told.type],

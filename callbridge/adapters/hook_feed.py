@@ -26,6 +26,7 @@ from callbridge.core.call import Call
 from callbridge.core.facts import (
     AgentAlerted,
     AnyFact,
+    ApplicationReplaced,
     CallAdopted,
     CallArrived,
     CallEnded,
@@ -52,7 +53,17 @@ _PAUSE = 0.5
 _LAST_SAVE = 0.5
 """Seconds that saving the place may take at the end."""
 _TYPES = frozenset(kind.encode() for kind in FACTS)
-_TOLD = (CallArrived, CallAdopted, CallEnded, OfferMade, TalkBegan, AgentAlerted, SwitchChanged, SurveyAlerted)
+_TOLD = (
+    CallArrived,
+    CallAdopted,
+    CallEnded,
+    OfferMade,
+    TalkBegan,
+    AgentAlerted,
+    ApplicationReplaced,
+    SwitchChanged,
+    SurveyAlerted,
+)
 """What is stamped without Redis: the facts of webhooks, and those from which the stamper learns who calls."""
 
 

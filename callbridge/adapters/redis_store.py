@@ -22,6 +22,7 @@ from callbridge.adapters.redis_link import RedisSettings, connect
 from callbridge.adapters.redis_refusals import translated
 from callbridge.adapters.set_aside import SetAside
 from callbridge.adapters.store import (
+    OWNER_SILENT,
     BadRowFound,
     Delta,
     Displaced,
@@ -29,6 +30,7 @@ from callbridge.adapters.store import (
     Meta,
     Saved,
     SnapshotOwed,
+    StoreDown,
     StoreRefuses,
     Unreadable,
     Whole,
@@ -118,8 +120,6 @@ return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
 LIVE = ("calls", "legs", "agents", "tallies")
 """Tables that mean nothing without each other: where one cannot be read, the present is begun anew from what the PBX shows.
 What is owed (callbacks, campaigns, numbers on their way to the do-not-call list) is kept."""
-OWNER_SILENT = 3.0
-"""Seconds without a save after which an owner is gone: each saves every second, even when nothing happens."""
 _STAGED_FOR = 60
 """Seconds after which the staged rows of a save that was cut off go away."""
 _SLICE = 500
@@ -167,9 +167,21 @@ class RedisStore:
         self._ledger.start(int(number))
         return self._token
 
-    async def look(self) -> None:
+    async def look(self) -> object:
         with translated():
-            await self._found()
+            found = await self._found()
+        return found if found.number else None
+
+    async def holds(self) -> bool | None:
+        if not self._token:
+            return None
+        try:
+            with translated():
+                theirs: Any = await self._redis.hget(self._meta, "token")
+            token = int(theirs or 0)
+        except (StoreDown, ValueError):
+            return None
+        return False if token > self._token else True if token == self._token else None
 
     async def set_aside(self) -> None:
         with translated():

@@ -57,6 +57,7 @@ def series(plan: Plan) -> Iterator[Series]:
     for pbx in plan.pbxs:
         yield from _each(c.DIVERTED, (pbx,), (*_DIVERTED, *_DIVERTED_MORE))
         yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
+        yield c.REPLACED, (pbx,)
     yield from _of_agents(plan)
     yield from _of_campaigns(plan)
     yield from _each(c.QUARANTINES, (), ("call", "agent"))

@@ -25,6 +25,9 @@ from callbridge.core.switch import Switch
 from callbridge.core.tally import Tally
 from callbridge.core.world import World
 
+OWNER_SILENT = 3.0
+"""Seconds without a save after which an owner is gone: each saves every second, even when nothing happens."""
+
 
 class Displaced(Exception):
     """A newer token is in force: somebody else leads."""
@@ -158,8 +161,12 @@ class Store(Protocol):
     async def take_over(self) -> int:
         """Become the leader: a token newer than every one before."""
 
-    async def look(self) -> None:
-        """Can what is saved be taken over? Changes nothing. Raises FutureSchema, Unreadable or StoreDown."""
+    async def look(self) -> object:
+        """Whose world is saved, and its last save, to be compared; None when there is none. Changes nothing. Raises
+        FutureSchema, Unreadable or StoreDown."""
+
+    async def holds(self) -> bool | None:
+        """Is our token in force? None when that cannot be known."""
 
     async def set_aside(self) -> None:
         """Move out of the way what cannot be read, and what is of no use without it."""
@@ -234,8 +241,13 @@ class MemoryStore:
         self._token = max(int(self._clock() * 1000), self._token + 1)
         return self._token
 
-    async def look(self) -> None:
-        """What is in memory can be read."""
+    async def look(self) -> object:
+        """What is in memory is nobody else's."""
+        return None
+
+    async def holds(self) -> bool | None:
+        """Nobody else sees this memory: nothing is known of others."""
+        return None
 
     async def set_aside(self) -> None:
         """There is nothing to move."""

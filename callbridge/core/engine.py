@@ -38,6 +38,7 @@ from callbridge.core.call import Phase
 from callbridge.core.events import (
     AgentAsked,
     AnyEvent,
+    ApplicationTaken,
     AttemptClosed,
     AttemptsReserved,
     CallAsked,
@@ -82,6 +83,7 @@ from callbridge.core.events import (
     StoreChanged,
     SwitchTurned,
 )
+from callbridge.core.facts import ApplicationReplaced
 from callbridge.core.ids import LegId, channel_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import HangUp
@@ -257,6 +259,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             recovery.lost(world, event.pbx)
         case PbxHeard():
             world.hear(event.pbx, event.until)
+        case ApplicationTaken():
+            world.tell(ApplicationReplaced(seq=world.next_seq(), at=world.now, pbx=event.pbx))
         case DeadlinePassed():
             _deadline_passed(world, event)
         case StoreChanged():

@@ -458,6 +458,13 @@ class PbxSnapshot(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationTaken(Event):
+    """Another client, which is no owner, opened our application on a PBX; we take it back."""
+
+    pbx: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PbxLost(Event):
     """The event socket of a PBX is gone (or its echo is late): nothing is heard and nothing is sent."""
 
@@ -560,6 +567,7 @@ AnyEvent = (
     | PhoneInspected
     | LookedUp
     | PbxLost
+    | ApplicationTaken
     | DeadlinePassed
     | StoreChanged
     | ClockMoved

@@ -394,6 +394,13 @@ AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "pin_locked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationReplaced(Fact):
+    """Another client opened our application on a PBX: until it was taken back nothing was heard and nothing sent."""
+
+    pbx: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
@@ -538,6 +545,7 @@ AnyFact = (
     | AgentChanged
     | OrderGaveUp
     | DifferenceFound
+    | ApplicationReplaced
     | AgentAlerted
     | AskRefused
     | AskGranted

@@ -153,6 +153,11 @@ class Runtime:
         """Age of the oldest event in the inbox, in seconds."""
         return self.clock.now() - self._inbox[0].at if self._inbox else 0.0
 
+    @property
+    def silent(self) -> float:
+        """Seconds since the inbox was last looked at and saved, which happens every second; 0 before the first time."""
+        return self.clock.now() - self._saved_at if self._saved_at else 0.0
+
     # -- the loop -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ from callbridge.adapters.link import NotSent, Refused, TimedOut
 from callbridge.core import orders as o
 from callbridge.core.events import (
     AnyEvent,
+    ApplicationTaken,
     CallerArrived,
     LegEnded,
     LegHeld,
@@ -51,7 +52,8 @@ class Rig:
         """Told all the time, so kept apart."""
         self.counts = Counts()
         self.replaced = 0
-        self.on_replaced: Callable[[], object] = lambda: None
+        self.on_lost: Callable[[], object] = lambda: None
+        self.held: bool | None = False
         self.lag = 0.0
         settings = {"echo_every": 0.02, "echo_limit": 0.5, "retry_first": 0.01, "request_timeout": 1.0} | changes
         self.ari = Ari(
@@ -60,6 +62,7 @@ class Rig:
             now=lambda: time.time() + self.lag,
             tier_of=lambda _: "gold",
             on_replaced=self._on_replaced,
+            holds=self._holds,
             observer=self.counts,
         )
 
@@ -68,10 +71,14 @@ class Rig:
             self.heard.append(event)
         else:
             self.told.append(event)
+        if isinstance(event, PbxLost):
+            self.on_lost()
+
+    async def _holds(self) -> bool | None:
+        return self.held
 
     def _on_replaced(self) -> None:
         self.replaced += 1
-        self.on_replaced()
 
     def count(self, kind: type[AnyEvent]) -> int:
         return sum(isinstance(event, kind) for event in self.told)
@@ -222,11 +229,28 @@ async def test_another_owner_ends_the_link_for_good(fake: FakeAri) -> None:
         await rig.ari.perform(o.Answer(leg=CALLER))
 
 
+async def test_another_client_on_our_application_is_answered_by_taking_it_back(fake: FakeAri) -> None:
+    rig = Rig(fake)
+    rig.held = True
+    async with running(rig.ari.run()) as task:
+        await rig.synced()
+        await fake.say("ApplicationReplaced")
+        await until(lambda: rig.count(ApplicationTaken))
+        with pytest.raises(NotSent):
+            await rig.ari.perform(o.Answer(leg=CALLER))
+        await rig.synced(2)
+        await until(lambda: rig.ari.fresh)
+        await rig.ari.perform(o.Answer(leg=CALLER))
+        assert not task.done()
+    assert rig.replaced == 0
+    assert [type(event) for event in rig.told] == [PbxSnapshot, PbxLost, ApplicationTaken, PbxSnapshot, PbxLost]
+
+
 async def test_a_cancellation_that_meets_a_loss_is_not_forgotten(fake: FakeAri) -> None:
     rig = Rig(fake)
     async with running(rig.ari.run()) as task:
         await rig.synced()
-        rig.on_replaced = task.cancel
+        rig.on_lost = task.cancel
         await fake.say("ApplicationReplaced")
         await asyncio.wait((task,), timeout=2.0)
         assert task.cancelled()

@@ -55,7 +55,8 @@ async def test_a_load_balancer_may_ask_for_the_head_only(client: Client) -> None
 
 async def test_what_is_missing_is_told(desk: ToyDesk) -> None:
     async with client_of(desk, HttpSettings(), probes(healthy=False, missing=("ari of pbx",))) as made:
-        assert (await made.get("/healthz")).status == 503
+        answer = await made.get("/healthz")
+        assert (answer.status, await answer.json()) == (503, {"healthy": False, "why": ["stuck"]})
         answer = await made.get("/readyz")
         assert answer.status == 503
         assert (await answer.json())["missing"] == ["ari of pbx"]

@@ -18,6 +18,7 @@ from callbridge.core.facts import (
     AgentAlerted,
     AgentChanged,
     AnyFact,
+    ApplicationReplaced,
     AskRefused,
     CallDiverted,
     OfferEnded,
@@ -67,6 +68,7 @@ CONTRACT = {
     "calls_diverted": ("counter", {"pbx", "reason"}),
     "agent_state_seconds": ("counter", {"state", "reason"}),
     "pbx_up": ("gauge", {"pbx", "link"}),
+    "application_replaced": ("counter", {"pbx"}),
     "pbx_events": ("counter", {"pbx", "type"}),
     "orders": ("counter", {"pbx", "order", "result"}),
     "order_seconds": ("histogram", {"pbx", "order"}),
@@ -313,6 +315,8 @@ def test_what_people_must_look_at_is_counted() -> None:
     tell(made, [AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
     tell(made, [AskRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
     tell(made, [SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
+    tell(made, [ApplicationReplaced(seq=4, at=1.0, pbx="pbx1")])
+    assert value(made, "application_replaced_total", pbx="pbx1") == 1
     assert value(made, "agent_alerts_total", kind="reason_limit") == 1
     assert value(made, "asks_refused_total", ask="ready") == 1
     assert value(made, "switch_on", switch="bypass") == 1

@@ -19,8 +19,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from callbridge.adapters.ledger import Book, CampaignLedger, LedgerDesk, NoLedger, desk, keeper, service
+from callbridge.adapters.ledger import (
+    BadDatabase,
+    Book,
+    CampaignLedger,
+    LedgerDesk,
+    NoLedger,
+    desk,
+    keeper,
+    service,
+    trial,
+    trouble_of,
+)
 from callbridge.adapters.ledger.book import NotAnswering
+from callbridge.adapters.ledger.tables import SCHEMA
 from callbridge.adapters.metrics import Metrics
 from callbridge.adapters.tasks import end
 from callbridge.adapters.views import Board
@@ -423,3 +435,21 @@ async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does
         await running.until(lambda: running.of(AttemptsReserved), limit=20)
         assert book.outcomes("spring", 0.0) == {"unknown": 1, "under way": 1}
         await running.__aexit__()
+
+
+# -- at start, before anything is taken over ------------------------------------------------------------------------
+
+
+async def test_a_start_is_told_why_the_ledger_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "WITHIN", 0.5)
+    url = f"sqlite:///{tmp_path}/x.db"
+    assert await trouble_of(url) == ""
+    assert "unable to open" in await trouble_of(f"sqlite:///{tmp_path}/no/such/folder/x.db")
+    with closing(Book(url)) as book, book._engine.begin() as link:
+        link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {SCHEMA + 1}")
+    with pytest.raises(BadDatabase, match="newer"):
+        await trouble_of(url)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began = time.monotonic()
+        assert await trouble_of(f"postgresql+psycopg://u@127.0.0.1:{silent.getsockname()[1]}/x") == "no answer within 0.5 s"
+        assert time.monotonic() - began < 0.5 + PROMPT

@@ -25,7 +25,16 @@ from callbridge.adapters.redis_store import RedisStore
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.tasks import end
 from callbridge.adapters.webhooks import Webhook
-from callbridge.core.facts import AgentAlerted, AnyFact, CallArrived, CallEnded, OfferMade, SwitchChanged, TalkBegan
+from callbridge.core.facts import (
+    AgentAlerted,
+    AnyFact,
+    ApplicationReplaced,
+    CallArrived,
+    CallEnded,
+    OfferMade,
+    SwitchChanged,
+    TalkBegan,
+)
 from tests.adapters.conftest import RedisServer
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.waiting import running, until
@@ -154,9 +163,11 @@ def test_alerts_say_what_is_the_matter() -> None:
     hook = HookSettings(name="ops", url="", secret="", events=("alert",))
     lunch = AgentAlerted(seq=1, at=1.0, agent="1001", kind="reason_limit", reason="lunch", limit=2700.0)
     switch = SwitchChanged(seq=2, at=2.0, switch="bypass", on=True, by="ops")
-    first, second = bodies(hook, lunch, switch, *story(first=3))
+    taken = ApplicationReplaced(seq=3, at=3.0, pbx="pbx1")
+    first, second, third = bodies(hook, lunch, switch, taken, *story(first=4))
     assert (first["type"], first["kind"], first["agent"], first["reason"]) == ("alert", "reason_limit", "1001", "lunch")
     assert (second["type"], second["kind"], second["switch"], second["on"]) == ("alert", "switch", "bypass", True)
+    assert (third["type"], third["kind"], third["pbx"]) == ("alert", "application", "pbx1")
 
 
 @pytest.mark.parametrize("value", ["a&b=c#d", "../../x", "1 2", "{call}", "\ud800\r\n", "%2e", "安"])

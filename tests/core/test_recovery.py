@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from callbridge.core.agent import Work
-from callbridge.core.events import LegAnswered, PbxLost, PbxSnapshot, SeenLeg
-from callbridge.core.facts import CallArrived, CallEnded, DifferenceFound, OfferEnded, TalkEnded, VisitEnded
+from callbridge.core.events import ApplicationTaken, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
+from callbridge.core.facts import ApplicationReplaced, CallArrived, CallEnded, DifferenceFound, OfferEnded, TalkEnded, VisitEnded
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
@@ -321,3 +321,12 @@ def test_a_session_lost_with_the_pbx_is_made_again() -> None:
     story.gone(session, estimated=True)
     rings += story.rung()
     assert rings == ["bob"]
+
+
+def test_that_another_client_opened_our_application_is_told_and_changes_nothing() -> None:
+    story = one_queue()
+    story.caller()
+    before = dict(story.world.calls.rows())
+    story.happens(ApplicationTaken(at=story.now, pbx=PBX))
+    assert [fact.pbx for fact in story.all_told(ApplicationReplaced)] == [PBX]
+    assert dict(story.world.calls.rows()) == before

@@ -154,7 +154,7 @@ async def test_the_service_says_what_it_waits_for_and_is_ready_only_when_it_serv
             assert heard.startswith("STATUS=starting: Redis cannot be reached")
             status, ready = await service.ask("/readyz")
             assert (status, ready["ready"]) == (503, False)
-            assert "at most 2 s" in ready["missing"][0]
+            assert "of 2 s" in ready["missing"][0]
             assert (await service.ask("/healthz"))[0] == 200
             await service.until("READY=1")
             assert "the store is behind: Redis cannot be reached" in await service.until("WATCHDOG=1")

@@ -119,7 +119,7 @@ async def test_a_start_without_redis_says_so_and_serves_after_its_time() -> None
         await bridge.until("started without the store", limit=WAIT + 5)
         await bridge.until_missing("the store is behind")
         await here.serve(FIRST)
-        assert len(bridge.facts("waiting for the store")) == 1
+        assert len(bridge.facts("waiting to start")) == 1
 
         back = len(bridge.facts("store is back"))
         await here.redis.start()

@@ -286,3 +286,16 @@ async def test_a_new_day_begins_at_the_zone_s_midnight_with_figures_at_zero(monk
         await one.until(lambda: one.world.day == "2100-01-01")
         assert one.world.tally("support", "2100-01-01").offered == 0
         assert one.world.tally("support", first).offered == 1
+
+
+@pytest.mark.slow
+async def test_a_loop_that_hangs_shows_though_nothing_waits() -> None:
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        await asyncio.sleep(1.5)
+        assert one.runtime.silent < 1.4
+        hung = asyncio.Event()
+        one.runtime._batch = hung.wait  # type: ignore[assignment, method-assign]
+        await one.until(lambda: one.runtime.silent > 2.0)
+        assert one.runtime.behind == 0.0
+        hung.set()

@@ -6,6 +6,7 @@ from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.keeper import Keeper
 from callbridge.adapters.ledger.leads import canonical, is_region, region_of
 from callbridge.adapters.ledger.service import CampaignLedger
+from callbridge.adapters.ledger.trial import trouble_of
 
 __all__ = [
     "BadDatabase",
@@ -23,4 +24,5 @@ __all__ = [
     "no_folder",
     "not_roots",
     "region_of",
+    "trouble_of",
 ]

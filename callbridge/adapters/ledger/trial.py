@@ -1,0 +1,27 @@
+"""Can the ledger be opened? Asked at start, before anything is taken over."""
+
+from __future__ import annotations
+
+import asyncio
+
+from callbridge.adapters.ledger.book import Book, NotAnswering
+from callbridge.adapters.threads import Threads
+
+WITHIN = 2.0
+"""Seconds."""
+
+
+async def trouble_of(url: str) -> str:
+    """Why it cannot be opened now; empty when it can. Raises BadDatabase when it never will be of use."""
+    book, threads = Book(url), Threads("the ledger at start")
+    try:
+        async with asyncio.timeout(WITHIN):
+            await threads.run(book.open, book.cut)
+    except NotAnswering as trouble:
+        return str(trouble)
+    except TimeoutError:
+        return f"no answer within {WITHIN:g} s"
+    finally:
+        threads.close()
+        book.close()
+    return ""
