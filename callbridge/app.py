@@ -22,8 +22,8 @@ from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.fact_stream import READER, FactStream
 from callbridge.adapters.fallback import FallbackQueue
 from callbridge.adapters.hook_feed import Hooks
-from callbridge.adapters.http import Feed
-from callbridge.adapters.ledger import CampaignLedger, NoLedger, region_of, trouble_of
+from callbridge.adapters.http import Feed, ReloadResult
+from callbridge.adapters.ledger import CampaignLedger, region_of, trouble_of
 from callbridge.adapters.link import NotSent
 from callbridge.adapters.lookups import Lookups
 from callbridge.adapters.memory import Memory
@@ -38,7 +38,7 @@ from callbridge.adapters.tasks import end
 from callbridge.adapters.tiers import TierBook
 from callbridge.adapters.totals import Totals
 from callbridge.adapters.views import Board
-from callbridge.core import recovery
+from callbridge.core import plan_change, recovery
 from callbridge.core.events import BYPASS, CampaignRecalled, PlanChanged
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import (
@@ -55,11 +55,10 @@ from callbridge.core.orders import (
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
 from callbridge.publisher import Publisher, boot_name
+from callbridge.reloading import Reloads
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
 from callbridge.runtime.saver import Saver
-from callbridge.settings.faults import ConfigFaults
-from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import memory_of
 from callbridge.starting import Start
@@ -77,8 +76,6 @@ from callbridge.terms import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
-RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback", "ledger")
-"""Sections of the configuration that are read at start only."""
 CLOSING = 4.0
 """Seconds that an orderly stop may take."""
 STUCK = 10.0
@@ -98,7 +95,7 @@ class App:
         self.phones: dict[str, Ami] = {}
         self.fallbacks: list[FallbackQueue] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._reloading = asyncio.Lock()
+        self._reloads = Reloads(self)
         self.ledger: CampaignLedger | None = None
         self._started = False
         redis = self._redis()
@@ -139,6 +136,7 @@ class App:
             for bad in saved.bad:
                 log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
             log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
+            plan_change.restored(self.world)
         for pbx in plan.pbxs:
             recovery.lost(self.world, pbx)  # before the first deadline: nothing is heard until the first snapshot
         self.board = Board.of(self.world, masked=settings.log.mask_numbers)
@@ -198,7 +196,7 @@ class App:
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
-        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan))
+        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan, force=True))
         for each in recalled:
             self.runtime.tell(each)
         self._run("runtime", self._consume())
@@ -260,7 +258,8 @@ class App:
         """What is asked about callers, from now on."""
         country = settings.tiers.country_code or ""
         repeat = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
-        self.memory.adopt(memory_of(settings), repeat, country)
+        renamed = {queue.renamed_from: name for name, queue in settings.queues.items() if queue.renamed_from is not None}
+        self.memory.adopt(memory_of(settings), repeat, country, renamed)
         self.lookups.adopt(lookup_settings(settings), settings.tiers.order, country)
 
     def _tier_book(self, settings: Settings) -> TierBook:
@@ -368,49 +367,10 @@ class App:
             log.critical("a part of callbridge failed", part=task.get_name(), exc_info=task.exception())
             self.stop(FAILED)
 
-    async def reload(self) -> list[str]:
-        """The configuration anew, in force on return; refused whole, with the faults given, when it is wrong or asks for
-        what only a restart can do."""
-        async with self._reloading:
-            faults = await self._reload()
-        for fault in faults:
-            log.error("reload refused", fault=fault)
-        return faults
-
-    async def _reload(self) -> list[str]:
-        if not hasattr(self, "runtime"):
-            return ["still starting"]
-        try:
-            settings = await asyncio.to_thread(load, self.config)
-        except ConfigFaults as wrong:
-            return [str(fault) for fault in wrong.faults]
-        fixed = [name for name in RESTART_ONLY if getattr(settings, name) != getattr(self.settings, name)]
-        if fixed:
-            return [f"changes of {', '.join(fixed)} need a restart"]
-        book = self._tier_book(settings)
-        if not await book.load():
-            return [f"{settings.tiers.csv}: cannot be used"]
-        new = settings.campaigns.keys() - self.settings.campaigns.keys()
-        try:
-            recalled = await self.ledger.recall(new) if self.ledger is not None else []
-        except NoLedger as trouble:
-            return [f"{trouble}: what the new campaigns have behind them is not known"]
-        self.settings, self.tiers = settings, book
-        self._tier_watch.cancel()
-        self._tier_watch = self._run("tiers", book.watch())
-        for warning in settings.warnings:
-            log.warning("configuration", why=str(warning))
-        await self.hooks.adopt(hook_settings(settings))
-        self._know(settings)
-        if self.ledger is not None:
-            self.ledger.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
-        plan = settings.plan()
-        self.metrics.adopt(plan, [hook.name for hook in settings.webhooks])
-        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=plan))
-        for each in recalled:
-            self.runtime.tell(each)
-        log.info("reloaded", queues=len(settings.queues), agents=len(settings.agents), campaigns=len(settings.campaigns))
-        return []
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
+        """Load the configuration; in force on return; refused whole, with the faults given, when it is wrong, asks for what
+        only a restart can do, or takes a queue from callers or callbacks in it. Who asked may stop waiting: it goes on."""
+        return await self._reloads.reload(dry_run=dry_run, force=force, by=by)
 
     async def close(self) -> None:
         """Stop hearing and acting. Calls stay in the PBX; the next start takes them up again."""

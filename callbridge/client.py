@@ -120,8 +120,10 @@ class Client:
         """Close a calendar at once, or let its hours hold again."""
         return self._dict(self._ask("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
 
-    def reload(self) -> dict[str, Any]:
-        return self._dict(self._ask("POST", "/api/reload", {}))
+    def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
+        """Load the configuration from disk, or only say what that would do."""
+        wanted = {"dry_run": dry_run, "force": force}
+        return self._dict(self._ask("POST", "/api/reload", {name: on for name, on in wanted.items() if on}))
 
     def events(self, after: str = "") -> Iterator[dict[str, Any]]:
         """Facts as they happen, from the one with the id ``after`` on, until the server ends it. Raises ApiError, also when

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from callbridge.client import Client
+from callbridge.reload_table import reload_text
 from callbridge.settings.durations import seconds
-from callbridge.settings.faults import printable
 from callbridge.tables import (
     agents_table,
     bypass_line,
@@ -87,8 +87,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
     hours.set_defaults(run=_hours, parser=hours)
 
-    reload = commands.add_parser("reload", help="read the configuration anew; refused whole when it is wrong")
+    reload = commands.add_parser(
+        "reload", help="load the configuration from disk, or say what that would do to live calls; refused whole when it is wrong"
+    )
     server(reload)
+    reload.add_argument(
+        "--dry-run", action="store_true", help="only say what it would do; exit code 1 if it would be refused without --force"
+    )
+    reload.add_argument("--force", action="store_true", help="also when it takes a queue from callers or callbacks in it")
     reload.set_defaults(run=_reload)
 
     top = commands.add_parser("top", help="a live wallboard in the terminal")
@@ -245,12 +251,9 @@ def _hours(options: argparse.Namespace) -> int:
 
 
 def _reload(options: argparse.Namespace) -> int:
-    return show(options, client_of(options).reload(), _reloaded)
-
-
-def _reloaded(said: Mapping[str, Any]) -> str:
-    gone = said.get("campaigns_stopped")
-    return "reloaded" + (f"; stopped, for they are in it no more: {', '.join(map(printable, gone))}" if gone else "")
+    said = client_of(options).reload(dry_run=options.dry_run, force=options.force)
+    show(options, said, lambda report: reload_text(report, colour=sys.stdout.isatty()))
+    return FAILED if said.get("refused") else DONE
 
 
 def _top(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
-from callbridge.adapters.http import Asked
+from callbridge.adapters.http import Asked, ReloadResult
 from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
 from callbridge.adapters.privacy import scrub
 from callbridge.adapters.threads import Threads
@@ -37,10 +37,10 @@ class Desk:
         async with asyncio.timeout(ASKING):
             return await self._app.runtime.ask(event)
 
-    async def reload(self) -> list[str]:
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         async with asyncio.timeout(RELOADING):
-            faults = await self._app.reload()
-        return [scrub(fault) for fault in faults] if self._app.settings.log.mask_numbers else faults
+            done = await self._app.reload(dry_run=dry_run, force=force, by=by)
+        return _scrubbed(done) if self._app.settings.log.mask_numbers else done
 
     def switch(self, name: str) -> Switch | None:
         return self._app.world.switches.get(name)
@@ -88,3 +88,9 @@ class Desk:
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         return self._app.stories.story(call)
+
+
+def _scrubbed(done: ReloadResult) -> ReloadResult:
+    """Faults and warnings may quote a line of a file that holds numbers."""
+    quoted = {key: [scrub(line) for line in done.report[key]] for key in ("refused", "warnings") if key in done.report}
+    return ReloadResult(faults=[scrub(fault) for fault in done.faults], report={**done.report, **quoted})

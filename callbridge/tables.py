@@ -30,7 +30,7 @@ COLOURS = {
 
 def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Queues as they are now, with today's figures."""
-    table = _table(
+    table = table_of(
         "queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1
     )
     for row in rows:
@@ -46,75 +46,73 @@ def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
             "answered",
             "abandoned",
         )
-        table.add_row(_text(row.get("name")), *(_text(row.get(key, 0)) for key in keys), share)
+        table.add_row(cell(row.get("name")), *(cell(row.get(key, 0)) for key in keys), share)
     return render(table, colour=colour)
 
 
 def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Agents with their states."""
-    table = _table("agent", "name", "state", "since", "phone", "call")
+    table = table_of("agent", "name", "state", "since", "phone", "call")
     for row in rows:
         state = str(row.get("state", ""))
         shown = f"{state} ({row['reason']})" if row.get("reason") else state
         cells: list[Text | str] = [
-            _text(row.get("id")),
-            _text(row.get("name")),
+            cell(row.get("id")),
+            cell(row.get("name")),
             Text(shown, style=COLOURS.get(state, "")),
             clock(row.get("since")),
         ]
-        table.add_row(*cells, _text(row.get("phone")), _text(row.get("call")))
+        table.add_row(*cells, cell(row.get("phone")), cell(row.get("call")))
     return render(table, colour=colour)
 
 
 def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Calls in the house."""
-    table = _table("call", "state", "queue", "tier", "number", "arrived", "agent")
+    table = table_of("call", "state", "queue", "tier", "number", "arrived", "agent")
     for row in rows:
         state = str(row.get("state", ""))
         cells: list[Text | str] = [
-            _text(row.get("id")),
+            cell(row.get("id")),
             Text(state, style=COLOURS.get(state, "")),
-            _text(row.get("queue")),
-            _text(row.get("tier")),
+            cell(row.get("queue")),
+            cell(row.get("tier")),
         ]
-        table.add_row(*cells, _text(row.get("number")), clock(row.get("arrived_at")), _text(row.get("agent")))
+        table.add_row(*cells, cell(row.get("number")), clock(row.get("arrived_at")), cell(row.get("agent")))
     return render(table, colour=colour)
 
 
 def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Calendars, and why each is as it is."""
-    table = _table("calendar", "now", "because", "opens")
+    table = table_of("calendar", "now", "because", "opens")
     for row in rows:
         state = Text("open" if row.get("open") else "closed", style="green" if row.get("open") else "yellow")
         by = f" by {row['by']}" if row.get("by") else ""
         why = f"closed{by} at {clock(row.get('since'))}" if row.get("closed") else "of its hours"
-        table.add_row(_text(row.get("name")), state, why, clock(row.get("opens")) if row.get("opens") else "")
+        table.add_row(cell(row.get("name")), state, why, clock(row.get("opens")) if row.get("opens") else "")
     return render(table, colour=colour)
 
 
 def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Callbacks that are owed, each queue's in the order in which they will be kept."""
-    table = _table("callback", "queue", "number", "tier", "state", "promised", "due", "expires", "attempts", "agent")
+    table = table_of("callback", "queue", "number", "tier", "state", "promised", "due", "expires", "attempts", "agent")
     for row in rows:
-        cells = [_text(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
+        cells = [cell(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
         times = [clock(row.get("made_at")), clock(row["due"]) if row.get("due") else "", clock(row.get("expires_at"))]
-        table.add_row(*cells, *times, _text(row.get("attempts")), _text(row.get("agent")))
+        table.add_row(*cells, *times, cell(row.get("attempts")), cell(row.get("agent")))
     return render(table, colour=colour)
 
 
 def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Campaigns: what each dials, for how many agents, and how its abandon rate stands."""
     names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "due", "why", "answers", "abandoned", "rate", "cap")
-    table = _table(*names)
+    table = table_of(*names)
     for row in rows:
         over = float(row.get("abandon_rate", 0)) > float(row.get("cap", 1))
         state = Text(str(row.get("state")), style="green" if row.get("state") == "running" else "yellow")
-        counts = [_text(row.get(key)) for key in ("agents", "busy", "outstanding", "live", "leads_ready")]
-        counts += [_text(row.get("why_not") or row.get("why")), _text(row.get("answers")), _text(row.get("abandoned"))]
+        counts = [cell(row.get(key)) for key in ("agents", "busy", "outstanding", "live", "leads_ready")]
+        counts += [cell(row.get("why_not") or row.get("why")), cell(row.get("answers")), cell(row.get("abandoned"))]
         rate = Text(f"{float(row.get('abandon_rate', 0)):.2%}", style="red" if over else "")
-        table.add_row(
-            _text(row.get("name")), state, _text(row.get("mode")), *counts, rate, _text(f"{float(row.get('cap', 0)):.1%}")
-        )
+        table.add_row(cell(row.get("name")), state, cell(row.get("mode")), *counts, rate, cell(f"{float(row.get('cap', 0)):.1%}"))
     return render(table, colour=colour)
 
 
@@ -180,14 +178,14 @@ def render(table: Table, *, colour: bool | None = None, width: int | None = None
     return out.getvalue().rstrip("\n")
 
 
-def _table(*columns: str, right: int | None = None) -> Table:
+def table_of(*columns: str, right: int | None = None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if right is not None and index >= right else "left", min_width=cell_len(column))
     return table
 
 
-def _text(value: object) -> Text:
+def cell(value: object) -> Text:
     return Text(printable("" if value is None else str(value)))
 
 

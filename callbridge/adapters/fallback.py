@@ -190,7 +190,7 @@ class FallbackQueue:
         world, now = self._world, self._now()
         callers = [one for one in waiting if may_return(world, self._departures, one, now)]
         try:
-            found = [(caller, entry) for caller in callers if (entry := await self._entry(caller)) in world.plan.entries]
+            found = [(caller, entry) for caller in callers if (entry := await self._entry(caller))]
             if not found or not await self._way_back_exists():
                 return
             rung = being_rung_for(await self._ami.ask("CoreShowChannels", many=True))
@@ -214,8 +214,11 @@ class FallbackQueue:
         return True
 
     async def _entry(self, caller: Waiting) -> str:
-        """The entry by which the caller came; empty for somebody who came another way, or too often."""
-        entry = await self._variable(caller, "CALLBRIDGE_ENTRY")
+        """The entry by which the caller came, as it is called now; empty for somebody who came another way, or too often, or
+        whose entry leads nowhere."""
+        plan = self._world.plan
+        came_by = await self._variable(caller, "CALLBRIDGE_ENTRY")
+        entry = plan.entry_named(came_by) if plan.way_of(came_by) is not None else ""
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
         return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
 

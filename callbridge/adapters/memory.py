@@ -43,10 +43,12 @@ class Memory:
         self._lasts = 0.0
         self._repeat = 0.0
         self._country = ""
+        self._renamed: Mapping[str, str] = {}
 
-    def adopt(self, lasts: float, repeat: float, country: str) -> None:
-        """Remember talks for ``lasts`` seconds (0: not at all); whoever talked within ``repeat`` calls again."""
-        self._lasts, self._repeat, self._country = lasts, repeat, country
+    def adopt(self, lasts: float, repeat: float, country: str, renamed: Mapping[str, str] | None = None) -> None:
+        """Remember talks for ``lasts`` seconds (0: not at all); whoever talked within ``repeat`` calls again. ``renamed``: queues
+        by their names before."""
+        self._lasts, self._repeat, self._country, self._renamed = lasts, repeat, country, renamed or {}
 
     def on_facts(self, facts: Sequence[AnyFact]) -> None:
         """Note who talks to whom. Returns at once."""
@@ -92,6 +94,7 @@ class Memory:
         except (ValueError, KeyError, TypeError):
             return {}
         again = {"repeat": "yes"} if self._now() - at <= self._repeat else {}
+        queue = self._renamed.get(queue, queue)
         return {"last_agent": agent, "last_queue": queue, "last_at": f"{at:.3f}"} | again
 
     async def close(self) -> None:

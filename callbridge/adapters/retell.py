@@ -35,12 +35,14 @@ _LEFT = {
     "waited": "the steps were over",
     "moved": "somebody moved it",
     "key": "the caller pressed a key, and chose so",
+    "queue_removed": "the queue was taken out of the configuration",
 }
 _STARTED = {
     "survey": "the agent has hung up",
     "entry": "as the entry says",
     "key": "the caller pressed a key",
     "flow": "as another flow says",
+    "queue_removed": "the queue was taken out of the configuration",
 }
 _FLOW_ENDED = {
     "hung_up": "the caller hung up",

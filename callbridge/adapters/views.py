@@ -349,6 +349,9 @@ class Board:
         if new is not None:
             self._promises[key] = new
         known = new or old
+        if old is not None and new is not None and old.queue != new.queue and old.queue in self._queues:
+            self._queues[old.queue].promises.discard(key)
+            touched.add(("queue", old.queue))
         if known is None or known.queue not in self._queues:
             return
         inside = self._queues[known.queue].promises

@@ -25,7 +25,7 @@ from callbridge.core.facts import CallArrived, CallDiverted
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
-from callbridge.core.plan import MEMORY, Entry, Plan, ToFlow, ToQueue
+from callbridge.core.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.switches import is_on
 from callbridge.core.world import World
@@ -35,15 +35,15 @@ from callbridge.core.world import World
 
 def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     """A caller comes in: from the dialplan just now, or found waiting after a restart."""
-    way = world.plan.entries.get(event.entry)
+    way = world.plan.way_of(event.entry)
     bypassed = is_on(world, BYPASS) and not found
-    if event.overloaded or bypassed or way is None or not _leads_somewhere(world.plan, way):
+    if event.overloaded or bypassed or way is None:
         divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
         return
     call = Call(
         id=world.mint("call"),
         leg=event.leg,
-        entry=event.entry,
+        entry=world.plan.entry_named(event.entry),
         tier=event.tier or world.plan.default_tier,
         number=event.number,
         name=event.name,
@@ -60,7 +60,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
             call=call.id,
             queue=queue,
             leg=event.leg,
-            entry=event.entry,
+            entry=call.entry,
             tier=call.tier,
             number=event.number,
             name=event.name,
@@ -72,22 +72,14 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     world.order(Subscribe(leg=event.leg))
     if not event.up:
         world.order(Answer(leg=event.leg))
-    if world.plan.remembers and call.number and MEMORY + event.entry in world.plan.flows:
-        visits.into_flow(world, call, MEMORY + event.entry, "entry")
+    if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
+        visits.into_flow(world, call, MEMORY + call.entry, "entry")
         return
     if isinstance(way, ToFlow):
         visits.into_flow(world, call, way.flow, "entry")
         return
     world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)
-
-
-def _leads_somewhere(plan: Plan, way: Entry) -> bool:
-    match way:
-        case ToQueue(queue):
-            return queue in plan.queues
-        case ToFlow(flow):
-            return flow in plan.flows
 
 
 def divert(world: World, event: CallerArrived, reason: str) -> None:

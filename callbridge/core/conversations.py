@@ -78,7 +78,7 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         return False
     call = _call(world, bridge, customer, [*talkers, customer])
     began_at = world.now if bridge.created_at is None else bridge.created_at
-    queue = bridge.queue or _queue_of(world, call.entry)
+    queue = world.plan.queue_named(bridge.queue) or _queue_of(world, call.entry)
     inside = None if apart else bridge.bridge
     _open(world, customer, Role.CUSTOMER, call, bridge=inside)
     if not staffed:
@@ -105,7 +105,7 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, members: list[See
     return Call(
         id=next((known for known in ids if known and known not in world.calls), "") or world.mint("call"),
         leg=customer.leg,
-        entry=customer.entry or (f"campaign:{campaign}" if campaign else "unknown"),
+        entry=world.plan.entry_named(customer.entry or "") or (f"campaign:{campaign}" if campaign else "unknown"),
         tier=customer.tier or world.plan.default_tier,
         number=customer.number,
         name=customer.caller_name,
@@ -120,7 +120,7 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, members: list[See
 
 
 def _queue_of(world: World, entry: str) -> str:
-    way = world.plan.entries.get(entry)
+    way = world.plan.way_of(entry)
     return way.queue if isinstance(way, ToQueue) else ""
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import callbacks, campaigns, offers, promises, staff, visits
+from callbridge.core import callbacks, offers, staff
 from callbridge.core.agent import Agent, Intent, Work
 from callbridge.core.call import Phase, Result
 from callbridge.core.events import AgentAsked, Ask
 from callbridge.core.facts import AskGranted, AskRefused
-from callbridge.core.plan import Plan
-from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
 
@@ -43,10 +41,10 @@ def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
         case Ask.READY:
             return _ready(world, agent)
         case Ask.NOT_READY:
-            agent = _lay_down(world, agent)
+            agent = lay_down(world, agent)
             staff.change(world, agent, **staff.not_ready(world, event.reason))
         case Ask.LOGOUT:
-            staff.settle(world, staff.change(world, _lay_down(world, agent), **staff.LOGGED_OUT))
+            staff.settle(world, staff.change(world, lay_down(world, agent), **staff.LOGGED_OUT))
         case Ask.END_WRAP_UP:
             _end_wrap_up(world, agent)
         case Ask.EXTEND_WRAP_UP:
@@ -105,7 +103,7 @@ def _end_wrap_up(world: World, agent: Agent) -> Agent:
     return staff.settle(world, staff.change(world, agent, wrap_until=world.now))
 
 
-def _lay_down(world: World, agent: Agent) -> Agent:
+def lay_down(world: World, agent: Agent) -> Agent:
     """An agent who asks for a pause while the phone rings does not want this call: the next one gets it."""
     call = world.calls.get(agent.call)
     if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
@@ -128,70 +126,3 @@ def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = Fal
             unknown=unknown,
         )
     )
-
-
-def adopt(world: World, plan: Plan) -> None:
-    """A new plan: agents hired, changed or dismissed, callers placed anew with their time waited going on."""
-    world.keep_flows()
-    old = world.plan
-    world.plan = plan
-    world.matcher.adopt(plan)
-    for agent in world.agents.values():
-        if agent.id not in plan.agents:
-            _dismiss(world, agent)
-    for wanted in plan.agents.values():
-        known = world.agents.get(wanted.id)
-        if known is None:
-            known = staff.hire(world, wanted)
-            if wanted.login:
-                asked(world, AgentAsked(at=world.now, agent=wanted.id, ask=Ask.LOGIN))
-            continue
-        refitted = known.connect is not wanted.connect
-        known = staff.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
-        if refitted:
-            staff.refresh_device(world, staff.open_session(world, staff.settle(world, known)))
-    _new_homes(world, plan)
-    campaigns.adopt(world)
-    for call in world.calls.values():
-        _place_anew(world, call.id)
-    for promise in world.promises.values():
-        promises.place_anew(world, promise, old)
-
-
-def _new_homes(world: World, plan: Plan) -> None:
-    """Phones change hands all at once, so that two agents may swap theirs; who is busy moves later."""
-    moving: list[str] = []
-    for wanted in plan.agents.values():
-        known = world.agents[wanted.id]
-        if known.home != wanted.phone:
-            staff.change(world, known, home=wanted.phone, next_phone=wanted.phone)
-            moving.append(wanted.id)
-    for who in moving:
-        known = world.agents[who]
-        if world.agent_at(known.next_phone) is not None and known.work is Work.IDLE and known.leg is None:
-            staff.refresh_device(world, staff.change(world, known, phone=""))
-    for who in moving:
-        staff.settle(world, world.agents[who])
-
-
-def _dismiss(world: World, agent: Agent) -> None:
-    agent = _lay_down(world, agent)
-    agent = staff.settle(world, staff.change(world, agent, **staff.LOGGED_OUT))
-    if agent.work is Work.IDLE and agent.leg is None:
-        world.agents.drop(agent.id)
-
-
-def _place_anew(world: World, call_id: str) -> None:
-    call = world.calls[call_id]
-    visit = call.visit
-    if visit is None:
-        return
-    ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is not None and not call.placed:
-        head_start = ladder.head_start if visit.head_start is None else visit.head_start
-        rank = call.waiting_since + ladder.answer_within - head_start
-        call = evolve(call, visit=evolve(visit, rank=rank))
-    if call.phase is Phase.WAITING:
-        visits.wait(world, call)
-    else:
-        world.calls.put(call.id, call)

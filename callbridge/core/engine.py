@@ -25,6 +25,7 @@ from callbridge.core import (
     legs,
     lost,
     offers,
+    plan_change,
     promises,
     recovery,
     staff,
@@ -271,7 +272,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DayBegan():
             _day_began(world, event)
         case PlanChanged():
-            desk.adopt(world, event.plan)
+            plan_change.changed(world, event)
         case EntityFaulted():
             recovery.faulted(world, event)
         case _:

@@ -512,7 +512,12 @@ class DayBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanged(Event):
+    """A configuration is to be in force. One that takes a queue from callers or callbacks in it is refused unless ``force``
+    says that somebody knows; ``by`` whom it was asked for."""
+
     plan: Plan
+    force: bool = False
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -240,6 +240,24 @@ class PromiseEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackMoved(Fact):
+    """``queue`` owes the callback (``promise`` of other facts) now: ``previous_queue`` is in no configuration any more."""
+
+    callback: Plain
+    previous_queue: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRenamed(Fact):
+    """What was told of ``previous_queue`` so far belongs to ``queue``: its visits, callbacks, talks, and figures of today."""
+
+    previous_queue: Plain
+    callers: int
+    callbacks: int
+    talks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRepeated(Fact):
     """The caller talked to ``agent`` in ``queue`` a short time ago: what it was about was not resolved then."""
 
@@ -528,6 +546,8 @@ AnyFact = (
     | PromiseMade
     | CallbackTried
     | PromiseEnded
+    | CallbackMoved
+    | QueueRenamed
     | CallRepeated
     | LookupEnded
     | Announced

@@ -102,8 +102,9 @@ MOST_REMEMBERED = 10_000
 
 _FOR_GOOD = frozenset({"fault", "overflow"})
 """Quarantined, or sent there by the configuration's own will."""
-_NO_MATTER = frozenset({"bypass"})
-"""While the switch is on nobody is pulled back at all; when it is off, everybody may be."""
+_NO_MATTER = frozenset({"bypass", "queue_removed", "unknown_queue", "unknown_flow", "unknown_entry"})
+"""What is over when anybody may be pulled back at all: nobody is while the switch is on, or while the caller's entry leads
+nowhere. A configuration in which it leads somewhere again takes the caller back at once."""
 
 
 class Departures:

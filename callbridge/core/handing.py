@@ -281,6 +281,8 @@ def _to_queue(world: World, call: Call) -> None:
     if call.handed_queue in world.plan.queues:
         segments.queue_again(world, call, call.handed_queue)
         return
+    if segments.by_entry(world, call, "queue_removed"):
+        return
     call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.QUEUE))
     visits.leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
 

@@ -43,7 +43,7 @@ from callbridge.core.flow import (
 from callbridge.core.ids import pbx_of
 from callbridge.core.orders import LookUp, Record, StartMusic, StopPlaying
 from callbridge.core.orders import Play as PlayOrder
-from callbridge.core.plan import MEMORY
+from callbridge.core.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -272,6 +272,13 @@ def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
         call = _end(world, call, "queue", f"queue:{node.queue}")
         visits.wait_on(world, call)
         return
+    way = world.plan.way_of(call.entry) if node.queue not in world.plan.queues else None
+    if isinstance(way, ToFlow):
+        call = visits.overflowed_by_key(world, call, f"flow:{way.flow}")
+        visits.into_flow(world, _end(world, call, "flow", f"flow:{way.flow}"), way.flow, "queue_removed")
+        return
+    if isinstance(way, ToQueue):
+        node = replace(node, queue=way.queue)
     call = visits.overflowed_by_key(world, call, f"queue:{node.queue}")
     call = _end(world, call, "queue", f"queue:{node.queue}")
     plan = world.plan.queues.get(node.queue)

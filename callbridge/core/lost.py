@@ -67,6 +67,8 @@ def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
     if leg is None or leg.left or leg.hung_at is not None:
         segments.dismiss(world, call)  # the caller is going, too
         return
+    if queue not in world.plan.queues and segments.by_entry(world, call, "queue_removed"):
+        return
     call = segments.out_of_bridge(world, call)
     call = visits.begin_visit(world, call, queue, head_start=HEAD_OF_LINE, back_to=agent, back_until=world.now + PREFER_FOR)
     if call.phase is Phase.WAITING and call.visit is not None and call.visit.back_to:

@@ -289,6 +289,8 @@ class QueuePlan:
 
     name: str
     ladders: Mapping[str, Ladder]
+    renamed_from: str = ""
+    """The name that the queue had before: who waits there, what is owed and what was counted under it belongs here."""
     pick: Pick = Pick.LONGEST_IDLE
     short_abandon: float = 5.0
     short_talk: float = 1.0
@@ -394,6 +396,8 @@ class Plan:
 
     queues: Mapping[str, QueuePlan] = field(default_factory=dict)
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    renamed_entries: Mapping[str, str] = field(default_factory=dict)
+    """Names that entries had before -> their names now."""
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     surveys: Mapping[str, Survey] = field(default_factory=dict)
@@ -429,3 +433,26 @@ class Plan:
     prompts: Prompts = Prompts()
     trunks: frozenset[str] = frozenset()
     """Endpoints that are no phones: whoever comes from there dials no feature codes."""
+
+    def renamed_queues(self) -> dict[str, str]:
+        """Names that queues had before -> their names now."""
+        before = {queue.renamed_from: queue.name for queue in self.queues.values() if queue.renamed_from}
+        return {old: new for old, new in before.items() if old not in self.queues}
+
+    def queue_named(self, name: str) -> str:
+        """The queue of this name, or the one that had it before."""
+        return name if name in self.queues else self.renamed_queues().get(name, name)
+
+    def entry_named(self, name: str) -> str:
+        """The entry of this name, or the one that had it before."""
+        return name if name in self.entries else self.renamed_entries.get(name, name)
+
+    def way_of(self, entry: str) -> Entry | None:
+        """Where an entry leads; None when there is no such entry, or nothing behind it."""
+        match self.entries.get(self.entry_named(entry)):
+            case ToQueue(queue) as way if queue in self.queues:
+                return way
+            case ToFlow(flow) as way if flow in self.flows:
+                return way
+            case _:
+                return None

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from callbridge.core import attempts, conditions, staff
 from callbridge.core.call import Call, Outcome
-from callbridge.core.facts import CallbackTried, PromiseEnded, PromiseMade
+from callbridge.core.facts import CallbackMoved, CallbackTried, PromiseEnded, PromiseMade
 from callbridge.core.flow import fits
 from callbridge.core.ids import pbx_of
 from callbridge.core.numbers import normalise, plain, spellings
-from callbridge.core.plan import Callback, Plan
+from callbridge.core.plan import Callback, Plan, ToQueue
 from callbridge.core.promise import Place, Promise, place_key
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
@@ -166,12 +166,12 @@ def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
     """Back in line - after a rest, and not while customers may not be called."""
     ladder = world.matcher.ladder(promise.queue, promise.tier)
     promise = evolve(promise, call="")
-    if ladder is None:
-        return end(world, promise, "failed", "queue_removed")
     if is_listed(world, promise.who):
         return end(world, promise, "failed", "do_not_call")
     if world.now >= promise.expires_at:
         return end(world, promise, "expired", "")
+    if ladder is None:
+        return _queue_removed(world, promise, rest)
     until = world.now + rest if rest > 0 else None
     if until is None and not is_due(world, promise):
         until = world.now + UNSENT_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
@@ -186,6 +186,52 @@ def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
     return promise
 
 
+def _queue_removed(world: World, promise: Promise, rest: float) -> Promise:
+    """Its queue is in no configuration any more: owed by the queue of its entry - or by nobody for now, and not forgotten."""
+    home = home_of(world, promise)
+    if home:
+        moved = move(world, promise, home)
+        return moved if moved.call else stand(world, moved, rest=rest)
+    promise = evolve(promise, window=0, rests_until=promise.expires_at, deadline=promise.expires_at)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
+def home_of(world: World, promise: Promise) -> str:
+    """The queue that calls back those who come by the entry of this callback now; empty when none does."""
+    return home_in(world.plan, promise)
+
+
+def home_in(plan: Plan, promise: Promise) -> str:
+    """The same by any plan."""
+    way = plan.way_of(promise.entry)
+    return way.queue if isinstance(way, ToQueue) and plan.queues[way.queue].callback is not None else ""
+
+
+def move(world: World, promise: Promise, queue: str) -> Promise:
+    """Owed by another queue from now on, at the place of who has waited for so long there."""
+    rank = place(world, queue, promise.tier, promise.waits_since)
+    moved = carry(world, evolve(promise, rank=rank), queue)
+    if moved.id == promise.id:
+        seq, before = world.next_seq(), promise.queue
+        world.tell(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=promise.id, previous_queue=before))
+    return moved
+
+
+def carry(world: World, promise: Promise, queue: str) -> Promise:
+    """Put it under another queue. Of two for the same number one is left, at the better place."""
+    other = world.promise_to(queue, promise.who)
+    if other is not None and other.id != promise.id:
+        promise, other = (promise, other) if promise.call or not other.call else (other, promise)
+        end(world, other, "cancelled", "owed_already")
+        recording = promise.recording or other.recording
+        expires_at = max(promise.expires_at, other.expires_at)
+        promise = evolve(promise, rank=min(promise.rank, other.rank), expires_at=expires_at, recording=recording)
+    promise = evolve(promise, queue=queue)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
 def place_anew(world: World, promise: Promise, old: Plan) -> None:
     """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
     before = old.queues[promise.queue].ladders.get(promise.tier) if promise.queue in old.queues else None
@@ -193,10 +239,14 @@ def place_anew(world: World, promise: Promise, old: Plan) -> None:
     if before is not None and now is not None:
         shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
         promise = evolve(promise, rank=promise.rank + shift)
-    if promise.call:
+    home = home_of(world, promise) if now is None else ""
+    if promise.call and home:
+        move(world, promise, home)
+    elif promise.call:
         world.promises.put(promise.id, promise)
     else:
-        stand(world, promise, rest=_left_to_rest(world, promise))
+        without_queue = promise.rests_until == promise.expires_at
+        stand(world, promise, rest=0.0 if without_queue else _left_to_rest(world, promise))
 
 
 def _left_to_rest(world: World, promise: Promise) -> float:

@@ -8,6 +8,7 @@ from callbridge.core.facts import CallEnded, TalkEnded, WatchEnded
 from callbridge.core.ids import LegId, pbx_of
 from callbridge.core.leg import Role
 from callbridge.core.orders import DropBridge, StartMusic
+from callbridge.core.plan import ToFlow, ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -120,6 +121,18 @@ def queue_again(world: World, call: Call, queue: str) -> None:
     call = out_of_bridge(world, call)
     world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)
+
+
+def by_entry(world: World, call: Call, reason: str) -> bool:
+    """On to where the call's entry leads, if it leads anywhere."""
+    match world.plan.way_of(call.entry):
+        case ToQueue(queue):
+            queue_again(world, call, queue)
+        case ToFlow(flow):
+            visits.into_flow(world, out_of_bridge(world, call), flow, reason)
+        case None:
+            return False
+    return True
 
 
 def out_of_bridge(world: World, call: Call) -> Call:

@@ -38,6 +38,21 @@ def tally_key(queue: str, day: str) -> str:
     return f"{queue}|{day}"
 
 
+def together(one: Tally, other: Tally) -> Tally:
+    """The figures of both, as those of the first one's queue."""
+    return Tally(
+        queue=one.queue,
+        day=one.day,
+        offered=one.offered + other.offered,
+        answered=one.answered + other.answered,
+        abandoned=one.abandoned + other.abandoned,
+        short_abandoned=one.short_abandoned + other.short_abandoned,
+        overflowed=one.overflowed + other.overflowed,
+        failed=one.failed + other.failed,
+        within_target=one.within_target + other.within_target,
+    )
+
+
 def offered(tally: Tally) -> Tally:
     return evolve(tally, offered=tally.offered + 1)
 

@@ -15,7 +15,7 @@ from callbridge.core.facts import CallTransferred
 from callbridge.core.ids import LegId
 from callbridge.core.leg import Leg, Role
 from callbridge.core.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
-from callbridge.core.plan import ToFlow, ToQueue
+from callbridge.core.plan import ToQueue
 from callbridge.core.rows import evolve
 from callbridge.core.world import World
 
@@ -62,7 +62,7 @@ def consult(world: World, event: CallerArrived, agent: Agent) -> None:
     world.put_leg(leg, arrival=event)
     world.order(Subscribe(leg=event.leg))
     world.order(Answer(leg=event.leg))
-    way = world.plan.entries.get(event.entry)
+    way = world.plan.way_of(event.entry)
     queue = world.plan.queues.get(way.queue) if isinstance(way, ToQueue) else None
     world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
 
@@ -177,16 +177,11 @@ def _match_halves(world: World, pair: str) -> None:
 
 def _requeue(world: World, call: Call, entry: str) -> None:
     """The same call's next visit, by the entry that the transfer led to."""
-    way = world.plan.entries.get(entry)
-    if isinstance(way, ToFlow) and way.flow in world.plan.flows:
-        visits.into_flow(world, segments.out_of_bridge(world, evolve(call, entry=entry)), way.flow, "entry")
-        return
-    if not isinstance(way, ToQueue) or way.queue not in world.plan.queues:
-        call = segments.out_of_bridge(world, evolve(call, entry=entry))
+    call = evolve(call, entry=world.plan.entry_named(entry))
+    if not segments.by_entry(world, call, "entry"):
+        call = segments.out_of_bridge(world, call)
         call = evolve(call, phase=after(call.phase, Move.QUEUE))
         visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
-        return
-    segments.queue_again(world, evolve(call, entry=entry), way.queue)
 
 
 def transferred(world: World, event: LegTransferred) -> None:

@@ -61,13 +61,8 @@ def wait(world: World, call: Call) -> Call:
     visit = call.visit
     assert visit is not None, "only a call in a queue can wait"
     ladder = world.matcher.ladder(visit.queue, call.tier)
-    if ladder is None and call.leg not in world.legs:  # nobody was called yet
-        world.overtaken.append((call.id, ""))
-        world.calls.put(call.id, call)
-        return call
     if ladder is None:
-        call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
-        return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+        return _queue_removed(world, call)
     queue = world.plan.queues[visit.queue]
     rule = _rule(world, call, queue)
     if rule is not None:
@@ -115,6 +110,34 @@ def wait(world: World, call: Call) -> Call:
             )
         )
     return call
+
+
+def _queue_removed(world: World, call: Call) -> Call:
+    """The queue is in no configuration any more: on to where the caller would go who came now, with the arrival kept."""
+    home = home_of_placed(world, call)
+    if home and call.visit is not None:
+        return wait(world, evolve(call, visit=evolve(call.visit, queue=home)))
+    if call.leg not in world.legs:  # nobody was called yet
+        world.overtaken.append((call.id, ""))
+        world.calls.put(call.id, call)
+        return call
+    way = None if call.placed else world.plan.way_of(call.entry)
+    if way is not None:
+        return overflow(world, call, way, "queue_removed")
+    call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
+    return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+
+
+def home_of_placed(world: World, call: Call) -> str:
+    """The queue for which we call this customer, by the configuration of now; empty when there is none."""
+    if not call.placed:
+        return ""
+    campaign, promise = world.plan.campaigns.get(call.campaign), world.promises.get(call.promise)
+    if campaign is not None:
+        return campaign.queue if campaign.queue in world.plan.queues else ""
+    if promise is None:
+        return ""
+    return promise.queue if promise.queue in world.plan.queues else promises.home_of(world, promise)
 
 
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:

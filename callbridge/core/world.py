@@ -107,6 +107,8 @@ class Outcome:
     """(table, key) -> the row as it is now, None when dropped."""
     faults: list[tuple[str, str]] = field(default_factory=list)
     """Entities (kind, id) that were set aside because deciding about them raised."""
+    answer: object | None = None
+    """What whoever asked is told, where done or refused is not all that there is to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class _Mark:
     plan: Plan
     wall_offset: float
     down: frozenset[str]
+    old_flows: dict[tuple[str, str], Flow]
+    answer: object | None
 
 
 class World:
@@ -182,6 +186,7 @@ class World:
         """Campaign -> its attempts; agent -> attempts that may still be given a disposition."""
         self._orders: list[Order] = []
         self._facts: list[AnyFact] = []
+        self._answer: object | None = None
 
     # -- for the engine -----------------------------------------------------------------------------------------
 
@@ -190,6 +195,10 @@ class World:
 
     def tell(self, fact: AnyFact) -> None:
         self._facts.append(fact)
+
+    def answer(self, answer: object) -> None:
+        """For whoever asked for what this step does."""
+        self._answer = answer
 
     def next_seq(self) -> int:
         self.seq += 1
@@ -254,11 +263,12 @@ class World:
         """This version of a flow as long as a caller is in it; else the one in force."""
         return self._old_flows.get((name, version)) or self.plan.flows.get(name)
 
-    def keep_flows(self) -> None:
-        """The plan changes: callers finish on the flows that they are in."""
+    def keep_flows(self, adapted: Callable[[Flow], Flow]) -> None:
+        """The plan changes: callers finish on the flows that they are in, adapted to it."""
         walks = [call.walk for call in self.calls.rows().values() if call.walk is not None]
         used = {(walk.flow, walk.version): self.flow(walk.flow, walk.version) for walk in walks}
-        self._old_flows = {key: flow for key, flow in used.items() if flow is not None and flow.version == key[1]}
+        kept = {key: flow for key, flow in used.items() if flow is not None and flow.version == key[1]}
+        self._old_flows = {key: adapted(flow) for key, flow in kept.items()}
 
     # -- transactions -------------------------------------------------------------------------------------------
 
@@ -274,12 +284,14 @@ class World:
             plan=self.plan,
             wall_offset=self.wall_offset,
             down=frozenset(self.down),
+            old_flows=self._old_flows,
+            answer=self._answer,
         )
 
     def undo_to(self, mark: _Mark) -> None:
         """Take back every change, order and fact since the mark."""
         self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
-        self.wall_offset = mark.wall_offset
+        self.wall_offset, self._old_flows = mark.wall_offset, mark.old_flows
         if self.plan is not mark.plan:
             self.plan = mark.plan
             self.matcher.adopt(mark.plan)
@@ -294,6 +306,7 @@ class World:
             table.undo(key, old)
         self._undoing = False
         self.overtaken.clear()
+        self._answer = mark.answer
         del self._orders[mark.orders :]
         del self._facts[mark.facts :]
 
@@ -302,7 +315,8 @@ class World:
         changed: dict[tuple[str, str], object | None] = {}
         for table, key, _ in self._journal:
             changed[table.name, key] = table.get(key)
-        outcome = Outcome(self._orders[:], self._facts[:], changed)
+        outcome = Outcome(self._orders[:], self._facts[:], changed, answer=self._answer)
+        self._answer = None
         self._journal.clear()
         self._orders.clear()
         self._facts.clear()
@@ -428,11 +442,14 @@ class World:
             self.matcher.wait(key, group, stands.rank)
         elif stood is not None:
             self.matcher.unwait(key)
-        if old is not None and new is None:
+        owed = [(row.queue, row.who) if row is not None else None for row in (old, new)]
+        if owed[0] == owed[1]:
+            return
+        if old is not None:
             del self._promised[old.queue][old.who]
             if not self._promised[old.queue]:
                 del self._promised[old.queue]
-        elif new is not None and old is None:
+        if new is not None:
             self._promised.setdefault(new.queue, {})[new.who] = key
 
     def _attempt_changed(self, key: str, old: Attempt | None, new: Attempt | None) -> None:

@@ -40,6 +40,7 @@ from callbridge.core.events import (
 )
 from callbridge.core.facts import AnyFact, AskRefused, CallDiverted
 from callbridge.core.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
+from callbridge.core.plan_diff import Difference
 from callbridge.core.world import Outcome, World
 from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
@@ -121,7 +122,8 @@ class Runtime:
         self._ages: list[float] = []
         self._inbox: deque[AnyEvent] = deque()
         self._wake = asyncio.Event()
-        self._answers: dict[int, asyncio.Future[AskRefused | None]] = {}
+        self._answers: dict[int, asyncio.Future[Outcome]] = {}
+        self._switch_over: dict[int, Callable[[], None]] = {}
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
         self._saved_at = 0.0
@@ -138,7 +140,18 @@ class Runtime:
         self, event: AgentAsked | CallAsked | PromiseAsked | CampaignAsked | LeadDisposed | SwitchTurned | PlanChanged
     ) -> AskRefused | None:
         """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
-        answer: asyncio.Future[AskRefused | None] = asyncio.get_running_loop().create_future()
+        outcome = await self._answer_to(event)
+        return next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
+
+    async def adopt(self, event: PlanChanged, switch_over: Callable[[], None]) -> Difference | None:
+        """Ask for a new plan; gives what it changes, or would change, and None when adopting it raised. ``switch_over`` is
+        called only when the plan is in force, before any order of that step goes out."""
+        self._switch_over[id(event)] = switch_over
+        outcome = await self._answer_to(event)
+        return outcome.answer if isinstance(outcome.answer, Difference) else None
+
+    async def _answer_to(self, event: AnyEvent) -> Outcome:
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer
         self.tell(event)
         return await answer
@@ -198,7 +211,7 @@ class Runtime:
         orders: list[Order] = []
         facts: list[AnyFact] = []
         changed: dict[tuple[str, str], object | None] = {}
-        answers: list[tuple[asyncio.Future[AskRefused | None], AskRefused | None]] = []
+        answers: list[tuple[asyncio.Future[Outcome], Outcome]] = []
         self._shed_load()
         self._day()
         for _ in range(MOST_EVENTS):
@@ -213,8 +226,10 @@ class Runtime:
             changed |= outcome.changed
             answer = self._answers.pop(id(event), None)
             if answer is not None:
-                refused = next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
-                answers.append((answer, refused))
+                answers.append((answer, outcome))
+            switch_over = self._switch_over.pop(id(event), None)
+            if switch_over is not None and isinstance(event, PlanChanged) and self.world.plan is event.plan:
+                switch_over()
         changed |= self._saver.totals.count(facts)
         safe = True
         if changed or facts or self.clock.now() >= self._saved_at + SAVE_AT_LEAST:
@@ -230,9 +245,9 @@ class Runtime:
             await asyncio.sleep(0)  # the orders' first bytes go out before the telling begins
         ages, self._ages = self._ages, []
         self._watcher.batch(facts, changed, ages, len(self._inbox))
-        for answer, refused in answers:
+        for answer, outcome in answers:
             if not answer.done():
-                answer.set_result(refused)
+                answer.set_result(outcome)
 
     async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
         """Is it safe in the store?"""
@@ -303,7 +318,8 @@ class Runtime:
         """Whoever asked for what raised is told so."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
-            answer.set_result(AskRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more"))
+            refused = AskRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more")
+            answer.set_result(Outcome(facts=[refused]))
 
     def _give_up(self, kind: str, key: str) -> Outcome:
         self._count_fault()

@@ -190,10 +190,11 @@ class Tiers(Section):
 
 
 class Entry(Section):
-    """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``."""
+    """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``. ``renamed_from``: calls by this name enter here, too."""
 
     queue: Name | None = None
     flow: Name | None = None
+    renamed_from: EntryName | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -245,8 +246,10 @@ class QueueTier(Ladder):
 
 
 class Queue(Ladder):
-    """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting."""
+    """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting. ``renamed_from``: its
+    name before, under which callers, callbacks and figures may still stand."""
 
+    renamed_from: Name | None = None
     short_abandon: Duration | None = None
     short_talk: Duration | None = None
     wrap_up: Duration | None = None

@@ -170,6 +170,8 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
         yield f"  recorded: {share}{tiers}, in {record.file}"
     if queue.survey:
         yield f"  survey: {queue.survey}"
+    if queue.renamed_from:
+        yield f"  renamed from {queue.renamed_from}: whatever stands under that name belongs here"
 
 
 def _queue_line(queue: QueuePlan) -> str:

@@ -26,6 +26,7 @@ ONCE_WITHIN = 1.0
 """Seconds in which it must be known whether somebody was asked a survey before; after that nobody is."""
 
 _OF_QUEUE = (
+    "renamed_from",
     "keys",
     "survey",
     "pick",
@@ -123,6 +124,7 @@ def plan(settings: models.Settings) -> core.Plan:
     return core.Plan(
         queues={name: queue_plan(settings, name) for name in settings.queues},
         entries={name: _entry(entry) for name, entry in settings.entries.items()},
+        renamed_entries={entry.renamed_from: name for name, entry in settings.entries.items() if entry.renamed_from is not None},
         flows={name: _flow(name, flow) for name, flow in settings.flows.items()}
         | {core.SURVEY + name: _survey_flow(name, survey) for name, survey in settings.surveys.items()}
         | {core.CAMPAIGN + name: _harbour_flow(name, one) for name, one in settings.campaigns.items() if one.message}

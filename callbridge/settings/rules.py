@@ -24,7 +24,7 @@ from callbridge.settings.values import ANYBODY, is_loopback
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
-    names = (_tiers, _skill_names, _skills_used, _queue_names, _tier_names, _reasons)
+    names = (_tiers, _skill_names, _skills_used, _queue_names, _renames, _tier_names, _reasons)
     for rule in (
         _pbxes,
         _http,
@@ -213,6 +213,28 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
     for path, name in used:
         if name not in written:
             yield document.at(path, f"no such queue: {name!r}", did_you_mean(name, written))
+
+
+def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """A name before is one that nobody has now, and of one queue or entry only."""
+    if settings.queue_defaults.renamed_from is not None:
+        yield document.at(("queue_defaults", "renamed_from"), "cannot be the same for every queue")
+    queues = {name: queue.renamed_from for name, queue in settings.queues.items()}
+    entries = {name: entry.renamed_from for name, entry in settings.entries.items()}
+    for section, names in (("queues", queues), ("entries", entries)):
+        written, kind = mapping(document.values.get(section)), "queue" if section == "queues" else "entry"
+        owners: dict[str, str] = {}
+        for name, before in names.items():
+            at: Path = (section, name, "renamed_from")
+            if before is None:
+                continue
+            if before == name:
+                yield document.at(at, f"{before!r} is the {kind}'s own name", "give the name that it had before")
+            elif before in written:
+                hint = f"take {kind} {before!r} away, or renamed_from"
+                yield document.at(at, f"{kind} {before!r} is still there: its callers stay with it", hint)
+            elif (owner := owners.setdefault(before, name)) != name:
+                yield document.at(at, f"{kind} {owner!r} is renamed from {before!r} already")
 
 
 def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -9,12 +9,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.http import Asked, Feed, HttpSettings, Probes, make_app
+from callbridge.adapters.http import Asked, Feed, HttpSettings, Probes, ReloadResult, make_app
 from callbridge.adapters.ledger import LedgerDesk
+from callbridge.adapters.reload_report import reload_report
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.views import Board
-from callbridge.core.events import AnyEvent
+from callbridge.core.events import AnyEvent, PlanChanged
 from callbridge.core.facts import AskRefused
+from callbridge.core.plan import Plan
+from callbridge.core.plan_diff import Difference, difference
 from callbridge.core.switch import Switch
 from callbridge.core.world import Outcome
 from tests.adapters.toy_ledger import toy_ledger
@@ -24,7 +27,8 @@ Client = TestClient[Any, Any]
 
 
 class ToyDesk:
-    """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration."""
+    """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration, ``coming`` is
+    what a reload finds in it."""
 
     def __init__(self, *, feed: Feed | None = None) -> None:
         self.busy = Busy(8)
@@ -33,6 +37,7 @@ class ToyDesk:
         self.feed = feed or Feed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
         self.faults: list[str] = []
+        self.coming: Plan | None = None
         self.reloads = 0
         self.looked = 0
         self.asked: list[Asked] = []
@@ -60,9 +65,18 @@ class ToyDesk:
         self.asked.append(event)
         return next((fact for fact in self.tell(event).facts if isinstance(fact, AskRefused)), None)
 
-    async def reload(self) -> list[str]:
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         self.reloads += 1
-        return self.faults
+        if self.faults:
+            return ReloadResult(faults=self.faults)
+        plan = self.coming or self.busy.world.plan
+        found = difference(self.busy.world, plan)
+        if not dry_run:
+            answer = self.tell(PlanChanged(at=self.now(), plan=plan, force=force, by=by)).answer
+            assert isinstance(answer, Difference)
+            found = answer
+        report = reload_report(found, dry_run=dry_run, force=force)
+        return ReloadResult(faults=[] if dry_run else report["refused"], report=report)
 
     def switch(self, name: str) -> Switch | None:
         return self.busy.world.switches.get(name)

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from callbridge.adapters.calendars import hours
 from callbridge.adapters.callbacks import callback_to, callbacks
 from callbridge.adapters.explaining import Explainer
-from callbridge.adapters.http import Asked, Feed, HttpSettings, listening, make_app
+from callbridge.adapters.http import Asked, Feed, HttpSettings, ReloadResult, listening, make_app
 from callbridge.adapters.ledger import LedgerDesk
+from callbridge.adapters.reload_report import reload_report
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.stories import Stories
 from callbridge.adapters.tasks import end
@@ -31,6 +32,7 @@ from callbridge.core.events import (
 from callbridge.core.facts import AnyFact, AskRefused
 from callbridge.core.ids import leg_id
 from callbridge.core.orders import Order
+from callbridge.core.plan_diff import difference
 from callbridge.core.switch import Switch
 from callbridge.core.world import World
 from callbridge.runtime import Clock, Runtime
@@ -93,9 +95,13 @@ class House:
         async with asyncio.timeout(5.0):
             return await self.runtime.ask(event)
 
-    async def reload(self) -> list[str]:
-        await self.runtime.ask(PlanChanged(at=self.clock.now(), plan=plan()))
-        return []
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
+        found = difference(self.world, plan())
+        if not dry_run:
+            adopted = await self.runtime.adopt(PlanChanged(at=self.clock.now(), plan=plan(), force=force, by=by), lambda: None)
+            assert adopted is not None
+            found = adopted
+        return ReloadResult(report=reload_report(found, dry_run=dry_run, force=force))
 
     def switch(self, name: str) -> Switch | None:
         return self.world.switches.get(name)

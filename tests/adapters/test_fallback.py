@@ -15,6 +15,7 @@ from callbridge.core.engine import step
 from callbridge.core.events import AgentAsked, AnyEvent, Ask, CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
 from callbridge.core.facts import CallDiverted
 from callbridge.core.ids import leg_id
+from callbridge.core.plan import ToQueue
 from callbridge.core.world import World
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import running, until
@@ -187,3 +188,16 @@ async def test_after_a_loss_of_the_link_the_queue_is_listed_before_anything_is_c
     await until(lambda: any(asked["Interface"] == "PJSIP/bob" for asked in rig.asked("QueueAdd")))
     names = [asked["Action"] for asked in rig.fake.asked[before:]]
     assert names.index("QueueStatus") < names.index("QueueAdd")
+
+
+async def test_whom_a_configuration_without_the_queue_sent_away_comes_back_with_the_next_that_has_the_entry(rig: Rig) -> None:
+    """Also under another name, and after a restart, which forgets who was sent away and why."""
+    sent = CallDiverted(seq=1, at=time.time(), leg=leg_id("a", "1.1"), entry="support", reason="queue_removed")
+    rig.queue.note([sent], {})
+    rig.happens(PlanChanged(at=2.0, plan=replace(PLAN, entries={})))
+    assert await _stays(rig)
+    rig.happens(
+        PlanChanged(at=3.0, plan=replace(PLAN, entries={"desk": ToQueue("support")}, renamed_entries={"support": "desk"}))
+    )
+    await until(lambda: rig.asked("Redirect"))
+    assert rig.asked("Redirect")[0]["Exten"] == "desk"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -273,11 +274,39 @@ async def test_nothing_unknown_reaches_the_core(desk: ToyDesk, client: Client) -
 
 async def test_a_reload_is_done_or_refused_with_its_faults(desk: ToyDesk, client: Client) -> None:
     answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
-    assert (answer.status, await answer.json()) == (200, {"reloaded": True, "campaigns_stopped": []})
+    done = await answer.json()
+    assert (answer.status, done["reloaded"], done["campaigns_stopped"], done["changes"]) == (200, True, [], [])
     desk.faults = ["cb.yaml:3: queues: no such tier: 'gild'"]
     answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
     assert answer.status == 409
     assert (await answer.json())["faults"] == desk.faults
+
+
+async def test_a_reload_that_takes_a_queue_from_its_callers_is_refused_unless_forced(desk: ToyDesk, client: Client) -> None:
+    old = desk.busy.world.plan
+    queues = {name: queue for name, queue in old.queues.items() if name != "q0"}
+    desk.coming = replace(old, queues=queues, entries={**old.entries, "q0": ToQueue("q1")})
+
+    async def reload(**body: bool) -> tuple[int, Any]:
+        answer = await client.post("/api/reload", json=body, headers=bearer(Role.ADMIN))
+        return answer.status, await answer.json()
+
+    status, tried = await reload(dry_run=True)
+    assert (status, tried["reloaded"], tried["dry_run"], len(tried["refused"])) == (200, False, True, 1)
+    (queue,) = [row for row in tried["changes"] if row["kind"] == "queue"]
+    assert (queue["name"], queue["change"], len(queue["callers"])) == ("q0", "gone", 3)
+    status, refused = await reload()
+    assert (status, refused["faults"], refused["report"]["changes"]) == (409, tried["refused"], tried["changes"])
+    assert desk.busy.world.plan is old
+    status, done = await reload(force=True)
+    assert (status, done["reloaded"], done["forced"], done["refused"], done["changes"]) == (200, True, True, [], tried["changes"])
+    assert desk.busy.world.plan is desk.coming
+
+
+@pytest.mark.parametrize("body", [{"dry-run": True}, {"dry_run": "yes"}, {"force": 1}])
+async def test_what_makes_no_sense_to_a_reload_is_refused(desk: ToyDesk, client: Client, body: dict[str, Any]) -> None:
+    answer = await client.post("/api/reload", json=body, headers=bearer(Role.ADMIN))
+    assert (answer.status, desk.reloads) == (400, 0)
 
 
 async def test_the_bypass_is_turned_and_shown(desk: ToyDesk, client: Client) -> None:

@@ -94,3 +94,11 @@ async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
         await redis.set(f"{settings.private('talked')}:{known._who('+441')}", row)
         assert not await known.recall("+441")
     await known.close()
+
+
+async def test_a_queue_is_called_as_it_is_called_now(memory: tuple[Memory, Clock]) -> None:
+    known, _ = memory
+    known.on_facts([talk()])
+    assert (await recall(known, "0044207946"))["last_queue"] == "support"
+    known.adopt(3600.0, 600.0, "44", {"support": "helpdesk"})
+    assert (await recall(known, "0044207946"))["last_queue"] == "helpdesk"

@@ -117,7 +117,7 @@ def test_a_new_plan_moves_agents_between_queues() -> None:
     board = Board.of(busy.world)
     for _ in range(100):
         board.note(busy.world, busy.any().changed)
-    outcome = busy.happens(PlanChanged(at=busy.now, plan=plan(queues=2)))
+    outcome = busy.happens(PlanChanged(at=busy.now, plan=plan(queues=2), force=True))
     touched = board.note(busy.world, outcome.changed)
     assert ("queue", "q2") in touched
     assert board.queue("q2") is None

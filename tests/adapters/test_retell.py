@@ -72,7 +72,14 @@ def test_a_pulled_call_says_who_pulled_it() -> None:
 
 def test_every_kind_of_fact_about_calls_has_words() -> None:
     kinds = {fact_type(object.__new__(kind)) for kind in get_args(AnyFact)}
-    not_of_calls = {"agent_alerted", "switch_changed", "difference_found", "application_replaced"}
+    not_of_calls = {
+        "agent_alerted",
+        "switch_changed",
+        "difference_found",
+        "application_replaced",
+        "callback_moved",
+        "queue_renamed",
+    }
     assert kinds - _SILENT - not_of_calls == set(_WORDS)
 
 

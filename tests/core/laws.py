@@ -19,6 +19,7 @@ from callbridge.core.facts import (
     OfferMade,
     PromiseEnded,
     PromiseMade,
+    QueueRenamed,
     TalkBegan,
     TalkEnded,
     VisitBegan,
@@ -168,6 +169,9 @@ class Books:
             case VisitEnded():
                 assert self.visits.pop(fact.call) == fact.queue
                 self.outcomes.append((fact.queue, fact.outcome))
+            case QueueRenamed():
+                names = {fact.previous_queue: fact.queue}
+                self.visits = {call: names.get(queue, queue) for call, queue in self.visits.items()}
             case PromiseMade():
                 assert fact.promise not in self.promises
                 self.promises.add(fact.promise)

@@ -599,6 +599,9 @@ def test_whatever_is_asked_about_the_call_meanwhile(first: First, ask: CallAsk) 
 
 CHANGES: dict[str, Callable[[Plan], Plan]] = REFUSED | {
     "agent dismissed": lambda made: replace(made, agents={}),
+    "queue renamed": lambda made: replace(
+        made, queues={"other": replace(made.queues["support"], name="other", renamed_from="support")}, entries={}
+    ),
     "queue removed": lambda made: replace(made, queues={"other": queue("other")}, entries={}),
 }
 
@@ -610,7 +613,7 @@ def test_whatever_a_reload_changes_meanwhile(first: First, change: str) -> None:
         toy = asking(first)
         toy.run(START + 3.0 + moment)
         before = len(rings(toy, "customer"))
-        toy.tell(PlanChanged(at=toy.story.now, plan=CHANGES[change](toy.story.world.plan)))
+        toy.tell(PlanChanged(at=toy.story.now, plan=CHANGES[change](toy.story.world.plan), force=True))
         finish(toy)
         assert not toy.story.world.promises.rows(), moment
         assert not toy.story.world.calls.rows(), moment

@@ -14,6 +14,7 @@ from callbridge.core import attempts
 from callbridge.core.agent import Work
 from callbridge.core.attempt import Running, Stage
 from callbridge.core.budget import Rules
+from callbridge.core.call import Phase
 from callbridge.core.dial_rules import Frequency, Limits
 from callbridge.core.events import (
     AgentAsked,
@@ -764,6 +765,23 @@ def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:
     toy.run(START + 40.0)
     assert outcomes(toy) == ["answered"]
     assert len(rings(toy)) == 1
+
+
+@pytest.mark.parametrize("renamed_from", ["support", ""], ids=["renamed", "removed"])
+def test_a_live_person_is_served_by_the_queue_that_the_campaign_has_now(renamed_from: str) -> None:
+    toy = begin(house())
+    toy.run(START + 2.0)
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
+    toy.run(START + 5.5)
+    assert [call.phase for call in toy.story.world.calls.values()] == [Phase.WAITING]
+    old = toy.story.world.plan
+    helpdesk = queue("helpdesk", wrap_up=10.0, renamed_from=renamed_from)
+    coming = replace(old, queues={"helpdesk": helpdesk}, entries={}, campaigns={"spring": spring(queue="helpdesk")})
+    toy.tell(PlanChanged(at=toy.story.now, plan=coming, force=True))
+    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.run(START + 10.0)
+    assert outcomes(toy) == ["answered"]
+    assert [fact.queue for fact in toy.story.all_told(TalkBegan)] == ["helpdesk"]
 
 
 # -- after gaps, deaths and faults ------------------------------------------------------------------------------------

@@ -28,10 +28,10 @@ from callbridge.core.facts import CallAdopted, CallArrived, CallEnded, Differenc
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.plan import ToAgent, ToNumber
+from callbridge.core.plan import Plan, ToAgent, ToNumber, ToQueue
 from callbridge.core.world import World
 from tests.core.laws import Books
-from tests.core.story import DAY, PBX, START, Story, agent, one_queue
+from tests.core.story import DAY, PBX, START, Story, agent, one_queue, queue
 from tests.core.test_handing import Talk
 
 AWAY = 5.0
@@ -79,11 +79,11 @@ def _seen(leg: LegId, ring: Ring | None, *, up: bool) -> SeenLeg:
     )
 
 
-def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda seen: seen) -> None:
-    """A start without the saved world. What is sent from here on is that start's doing."""
+def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda seen: seen, *, coming: Plan | None = None) -> None:
+    """A start without the saved world, perhaps with another plan. What is sent from here on is that start's doing."""
     seen = change(listed(story))
     story.now = seen.at
-    plan = story.world.plan
+    plan = coming or story.world.plan
     story.world, story.books = World(plan, "u"), Books()
     story.world.now = story.now
     story.sent, story.told = [], []
@@ -120,6 +120,18 @@ def test_a_conversation_goes_on_as_the_same_call_with_its_agent() -> None:
     (told,) = story.all_told(CallAdopted)
     assert (told.call, told.agent, told.queue, told.leg, told.number) == (call.id, "bob", "support", customer, "+44")
     assert [fact.kind for fact in story.all_told(DifferenceFound)] == ["conversation_without_call"]
+
+
+def test_it_belongs_to_the_queue_by_its_name_of_now() -> None:
+    story, _, _ = talking()
+    helpdesk = queue("helpdesk", renamed_from="support")
+    entries = {"desk": ToQueue("helpdesk")}
+    coming = replace(story.world.plan, queues={"helpdesk": helpdesk}, entries=entries, renamed_entries={"support": "desk"})
+    forget(story, coming=coming)
+    call = story.call()
+    assert call.segment is not None
+    assert (call.segment.queue, call.entry) == ("helpdesk", "desk")
+    assert story.all_told(CallAdopted)[0].queue == "helpdesk"
 
 
 def test_it_is_neither_offered_nor_answered_again() -> None:

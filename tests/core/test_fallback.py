@@ -121,8 +121,9 @@ def diverted(leg: LegId, reason: str, at: float = 100.0) -> CallDiverted:
         ("fault", False, False),
         ("overflow", False, False),
         ("overload", False, True),
-        ("unknown_entry", False, True),
-        ("queue_removed", False, True),
+        ("flow_failed", False, True),
+        ("unknown_entry", True, True),
+        ("queue_removed", True, True),
         ("bypass", True, True),
     ],
 )

@@ -10,7 +10,7 @@ from callbridge.core.call import Phase
 from callbridge.core.events import Ask, CallAsk, CallAsked, DeviceChanged, LegAnswered, PlanChanged, PlaybackEnded
 from callbridge.core.facts import AgentAlerted, Announced, HandingEnded, OfferEnded, TalkEnded, VisitBegan, VisitEnded
 from callbridge.core.orders import Bridge, Play, Ring, StartMusic
-from callbridge.core.plan import Announcements, Connect, Penalty, ToAgent, ToNumber
+from callbridge.core.plan import Announcements, Connect, Penalty, ToAgent, ToNumber, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])
@@ -236,6 +236,15 @@ def test_a_queue_that_is_no_more_leaves_the_caller_to_the_fallback() -> None:
     story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues={})))
     story.gone(bob, 44)
     assert story.call().phase is Phase.LEAVING
+
+
+def test_a_queue_that_is_no_more_leads_the_caller_to_the_queue_of_the_entry() -> None:
+    story = one_queue(agent("bob"))
+    _, bob = story.talk()
+    general = replace(story.world.plan, queues={"general": queue("general")}, entries={"support": ToQueue("general")})
+    story.happens(PlanChanged(at=story.now, plan=general))
+    story.gone(bob, 44)
+    assert (story.call().phase, story.tally("general").offered) == (Phase.WAITING, 1)
 
 
 def test_nothing_is_said_where_nothing_is_to_be_said() -> None:

@@ -6,15 +6,22 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.events import Ask, LegAnswered, PlanChanged
-from callbridge.core.facts import AskRefused, VisitEnded
+from callbridge.core.call import Phase
+from callbridge.core.engine import step
+from callbridge.core.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
+from callbridge.core.facts import AskRefused, CallbackMoved, PromiseEnded, PromiseMade, TalkEnded, VisitEnded
+from callbridge.core.flow import Flow, Goodbye, IntoQueue
 from callbridge.core.orders import LeaveToDialplan, Play, Ring
-from callbridge.core.plan import AgentPlan, Connect, QueuePlan, ToQueue
+from callbridge.core.plan import AgentPlan, Callback, Connect, Entry, First, Plan, QueuePlan, ToAgent, ToFlow, ToQueue
+from callbridge.core.plan_diff import Difference
+from callbridge.core.promise import Promise
+from callbridge.core.world import World
+from tests.core.flows import floor, flow, menu, stage
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 
-def reload(story: Story, queues: list[QueuePlan], agents: list[AgentPlan]) -> None:
-    story.happens(PlanChanged(at=story.now, plan=plan(queues, agents)))
+def reload(story: Story, queues: list[QueuePlan], agents: list[AgentPlan], *, force: bool = False) -> None:
+    story.happens(PlanChanged(at=story.now, plan=plan(queues, agents), force=force))
 
 
 def test_time_waited_goes_on_over_a_reload() -> None:
@@ -53,11 +60,11 @@ def test_a_new_head_start_reorders_those_who_wait() -> None:
     assert story.ring().name == "eve"
 
 
-def test_callers_of_a_queue_that_was_removed_go_to_the_fallback_as_failed() -> None:
+def test_callers_of_a_queue_that_was_removed_with_their_entry_go_to_the_fallback_as_failed() -> None:
     story = one_queue(agent("bob"))
     story.ask("bob", Ask.NOT_READY)
     leg = story.caller()
-    reload(story, [queue("sales")], [agent("bob")])
+    reload(story, [queue("sales")], [agent("bob")], force=True)
     assert story.only(LeaveToDialplan).leg == leg
     assert (story.fact(VisitEnded).outcome, story.fact(VisitEnded).reason) == ("failed", "queue_removed")
 
@@ -66,7 +73,7 @@ def test_an_offer_of_a_queue_that_was_removed_may_still_be_answered() -> None:
     story = one_queue(agent("bob"))
     customer = story.caller()
     ring = story.ring()
-    reload(story, [queue("sales")], [agent("bob")])
+    reload(story, [queue("sales")], [agent("bob")], force=True)
     story.connect(ring.leg)
     assert story.tally().answered == 1
     story.gone(customer)
@@ -77,7 +84,7 @@ def test_an_offer_of_a_queue_that_was_removed_may_still_be_answered() -> None:
 def test_an_offer_of_a_queue_that_was_removed_and_is_not_answered_fails_the_visit() -> None:
     story = one_queue(agent("bob"))
     story.caller()
-    reload(story, [queue("sales")], [agent("bob")])
+    reload(story, [queue("sales")], [agent("bob")], force=True)
     story.wait(20.0)
     assert story.tally().failed == 1
     assert story.only(LeaveToDialplan).context == "callbridge-fallback"
@@ -206,3 +213,205 @@ def test_new_entries_are_served_and_removed_ones_are_not() -> None:
     assert story.tally().offered == 1
     story.caller("eve", entry="support")
     assert story.tally().offered == 1
+
+
+# -- a queue that is gone ---------------------------------------------------------------------------------------------
+
+PAID = Callback(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
+DIAL: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")}
+
+
+def support_and_general(*, callback: Callback | None = PAID, **more: object) -> Plan:
+    """Both call back; one agent, logged out."""
+    made = plan([queue("support", callback=callback), queue("general", callback=callback)], [agent("bob", login=False)])
+    return replace(made, **(DIAL | more))  # type: ignore[arg-type]
+
+
+def without_support(entries: dict[str, Entry], **more: object) -> Plan:
+    made = support_and_general(**more)  # type: ignore[arg-type]
+    return replace(made, queues={"general": made.queues["general"]}, entries=entries)
+
+
+def is_owed(story: Story, number: str = "+4412", queue: str = "support") -> Promise:
+    story.happens(PromiseAsked(at=story.now, ask=PromiseAsk.MAKE, queue=queue, number=number, by="crm"))
+    made = story.fact(PromiseMade)
+    return story.world.promises[made.promise]
+
+
+def picture(world: World) -> dict[str, dict[str, object]]:
+    return {name: dict(table.rows()) for name, table in world.saved_tables().items()}
+
+
+def test_taking_a_queue_from_callers_and_callbacks_is_refused_and_changes_nothing() -> None:
+    story = Story(support_and_general())
+    story.caller("ann")
+    is_owed(story)
+    before, old = picture(story.world), story.world.plan
+    coming = without_support({"support": ToQueue("general")})
+    outcome = step(story.world, PlanChanged(at=story.now, plan=coming, by="ops"))
+    (refused,) = outcome.facts
+    assert isinstance(refused, AskRefused)
+    assert (refused.ask, refused.by, outcome.orders, outcome.changed) == ("reload", "ops", [], {})
+    assert refused.reason == (
+        "queue support is no longer configured but has 1 waiting caller and 1 callback: set renamed_from: support on the queue "
+        "that replaces it, or reload with force (callers go to queue general; callbacks go to queue general)"
+    )
+    assert isinstance(outcome.answer, Difference)
+    assert outcome.answer.refusals == (refused.reason,)
+    assert (picture(story.world), story.world.plan) == (before, old)
+
+
+def test_an_empty_queue_is_taken_away_without_a_word() -> None:
+    story = Story(support_and_general())
+    story.happens(PlanChanged(at=story.now, plan=without_support({})))
+    assert set(story.world.plan.queues) == {"general"}
+
+
+def test_a_talk_does_not_keep_its_queue() -> None:
+    story = one_queue(agent("bob"))
+    customer, leg = story.talk()
+    reload(story, [queue("sales")], [agent("bob")])
+    assert set(story.world.plan.queues) == {"sales"}
+    story.gone(customer)
+    story.gone(leg)
+    assert story.all_told(TalkEnded)[0].queue == "support"
+
+
+def test_callers_go_to_the_queue_of_their_entry_in_order_and_with_their_arrival() -> None:
+    story = Story(support_and_general())
+    arrivals = {}
+    for name in ("ann", "ben", "cat", "dan"):
+        arrivals[name] = story.now
+        story.caller(name)
+        story.wait(3.0)
+    story.caller("eve", entry="general")
+    story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
+    ended = story.all_told(VisitEnded)
+    assert [(one.outcome, one.to, one.reason) for one in ended] == [("overflowed", "queue:general", "queue_removed")] * 4
+    assert not story.all_sent(LeaveToDialplan)
+    calls = {call.name: call for call in story.world.calls.values()}
+    assert {name: calls[name].waiting_since for name in arrivals} == arrivals
+    assert [story.world.calls[key].name for key in story.world.line("general").calls] == ["ann", "ben", "cat", "dan", "eve"]
+    assert (story.tally("support").offered, story.tally("support").overflowed, story.tally("general").offered) == (4, 4, 5)
+    story.ask("bob", Ask.LOGIN)
+    assert story.ring().name == "ann"
+
+
+def test_callers_whose_entry_leads_to_a_flow_go_there() -> None:
+    story = Story(support_and_general())
+    story.caller("ann")
+    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": Goodbye(media="bye")})
+    coming = replace(without_support({"support": ToFlow("menu")}), flows={"menu": menu})
+    story.happens(PlanChanged(at=story.now, plan=coming, force=True))
+    (call,) = story.world.calls.values()
+    assert (call.phase, call.walk.flow if call.walk else "") == (Phase.FLOW, "menu")
+    assert story.all_told(VisitEnded)[0].to == "flow:menu"
+
+
+def test_who_was_being_offered_goes_to_the_queue_of_the_entry_when_nobody_answers() -> None:
+    story = Story(support_and_general())
+    story.ask("bob", Ask.LOGIN)
+    story.caller("ann")
+    coming = without_support({"support": ToQueue("general")})
+    story.happens(PlanChanged(at=story.now, plan=coming, force=True))
+    assert story.tally("support").offered == 1
+    story.wait(20.0)
+    assert (story.tally("support").overflowed, story.tally("general").offered) == (1, 1)
+
+
+def test_a_callback_goes_to_the_queue_of_its_entry_at_the_place_of_its_wait() -> None:
+    story = Story(support_and_general())
+    promise = is_owed(story)
+    story.wait(100.0)
+    story.caller("eve", entry="general")
+    story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
+    (moved,) = story.world.promises.values()
+    assert (moved.id, moved.queue, moved.made_at) == (promise.id, "general", promise.made_at)
+    assert story.world.line("general").calls[0] == promise.id, "it has waited for longer"
+    fact = story.fact(CallbackMoved)
+    assert (fact.callback, fact.previous_queue, fact.queue) == (promise.id, "support", "general")
+    assert not story.all_told(PromiseEnded)
+
+
+@pytest.mark.parametrize("entries", [{}, {"support": ToFlow("menu")}], ids=["no entry", "a flow"])
+def test_a_callback_without_a_queue_is_kept_and_stands_in_line_when_there_is_one_again(entries: dict[str, Entry]) -> None:
+    story = Story(support_and_general())
+    promise = is_owed(story)
+    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": Goodbye(media="bye")})
+    coming = replace(without_support(entries), flows={"menu": menu})
+    story.happens(PlanChanged(at=story.now, plan=coming, force=True))
+    story.wait(600.0)
+    (kept,) = story.world.promises.values()
+    assert (kept.id, kept.queue, kept.stands) == (promise.id, "support", False)
+    story.happens(PlanChanged(at=story.now, plan=coming))  # nothing to refuse: it is in no queue
+    story.happens(PlanChanged(at=story.now, plan=support_and_general()))
+    assert story.world.line("support").calls == [promise.id]
+    assert not story.all_told(PromiseEnded)
+
+
+def test_a_callback_without_a_queue_expires_in_its_time() -> None:
+    story = Story(support_and_general())
+    is_owed(story)
+    story.happens(PlanChanged(at=story.now, plan=without_support({}), force=True))
+    story.wait(3700.0)
+    assert [(one.outcome, one.reason) for one in story.all_told(PromiseEnded)] == [("expired", "")]
+
+
+def test_two_callbacks_for_one_number_become_one_at_the_better_place() -> None:
+    story = Story(support_and_general())
+    first = is_owed(story)
+    story.wait(50.0)
+    second = is_owed(story, queue="general")
+    story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
+    (left,) = story.world.promises.values()
+    assert (left.id, left.rank, left.expires_at) == (first.id, first.rank, second.expires_at)
+    (ended,) = story.all_told(PromiseEnded)
+    assert (ended.promise, ended.outcome, ended.reason) == (second.id, "cancelled", "owed_already")
+
+
+def test_a_call_that_comes_back_to_a_queue_that_is_gone_goes_by_its_entry() -> None:
+    story = Story(replace(support_and_general(), agents={"bob": agent("bob"), "cid": agent("cid", login=False)}))
+    customer, leg = story.talk()
+    call = story.call()
+    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    assert story.call().phase is Phase.TALKING, "nobody is there to take it"
+    story.ask("cid", Ask.LOGIN)
+    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    target = story.ring()
+    coming = replace(without_support({"support": ToQueue("general")}), agents=story.world.plan.agents)
+    story.happens(PlanChanged(at=story.now, plan=coming))
+    story.ask("bob", Ask.LOGOUT)
+    story.gone(leg)
+    story.gone(target.leg, cause=17)
+    story.wait(60.0)
+    assert story.tally("general").offered == 1
+    assert not story.all_sent(LeaveToDialplan)
+    story.gone(customer)
+
+
+def test_a_flow_of_before_that_leads_to_a_queue_that_is_gone_leads_to_the_queue_of_the_entry() -> None:
+    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": IntoQueue(queue="support")})
+    old = floor(ask, queues=[queue("support"), queue("general")])
+    toy = stage(old)
+    leg = toy.calls("ann", entry="welcome")
+    toy.run(toy.story.now + 1.0)
+    coming = replace(old, queues={"general": old.queues["general"]}, entries={"welcome": ToQueue("general")}, flows={})
+    toy.tell(PlanChanged(at=toy.story.now, plan=coming))
+    toy.presses(leg, "1")
+    assert toy.story.tally("general").offered == 1
+
+
+def test_a_customer_who_was_called_first_and_waits_goes_with_the_callback() -> None:
+    terms = replace(PAID, first=First.CUSTOMER)
+    story = Story(replace(support_and_general(callback=terms), agents={"bob": agent("bob")}))
+    is_owed(story)
+    customer = story.ring()
+    assert customer.role == "customer"
+    story.happens(LegAnswered(at=story.now, leg=customer.leg))
+    story.gone(story.ring().leg, cause=17)
+    coming = without_support({"support": ToQueue("general")}, callback=terms)
+    story.happens(PlanChanged(at=story.now, plan=replace(coming, agents=story.world.plan.agents), force=True))
+    (call,) = story.world.calls.values()
+    assert (call.phase, call.visit.queue if call.visit is not None else "") == (Phase.WAITING, "general")
+    assert not story.all_sent(LeaveToDialplan)
+    assert [promise.queue for promise in story.world.promises.values()] == ["general"]

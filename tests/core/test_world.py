@@ -22,6 +22,7 @@ from callbridge.core.events import (
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Ring
 from callbridge.core.plan import Ladder
+from callbridge.core.plan_diff import Difference
 from callbridge.core.world import World
 from tests.core.laws import check_indexes
 from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
@@ -97,6 +98,18 @@ def test_a_reload_that_raises_leaves_the_old_plan_in_force() -> None:
     with pytest.raises(IndexError):
         step(story.world, PlanChanged(at=story.now, plan=plan([queue("support", empty)], [agent("bob")])))
     assert picture(story.world) == before
+
+
+def test_a_reload_with_a_fault_about_one_caller_is_answered_all_the_same() -> None:
+    story = one_queue(agent("bob", login=False))
+    story.caller("ann")
+    call = story.call("ann")
+    story.world.calls.put(call.id, replace(call, offer=an_offer()))
+    story.world.commit()
+    outcome = step(story.world, PlanChanged(at=story.now, plan=plan([queue("support")], [agent("bob"), agent("cid")])))
+    assert outcome.faults == [("call", call.id)]
+    assert isinstance(outcome.answer, Difference)
+    assert [change.name for change in outcome.answer.changes] == ["bob", "cid"]
 
 
 def test_a_fault_while_deciding_about_one_caller_does_not_hold_back_the_next() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from callbridge.core import plan_change
 from callbridge.core.events import (
     AnyEvent,
     DayBegan,
@@ -65,6 +66,7 @@ from callbridge.core.orders import (
     StopRinging,
     Subscribe,
 )
+from callbridge.core.plan import Plan
 from callbridge.core.world import World
 from tests.core.ledger import ToyLedger
 from tests.core.story import DAY, PBX, Story
@@ -388,10 +390,11 @@ class Toy:
         about = {"call": order.call, "queue": order.queue, "agent": order.agent}
         return SeenBridge(bridge=bridge, legs=tuple(inside), created_at=created_at, **about)
 
-    def restart(self, *, saved: bool = True) -> None:
-        """The core dies and comes back, with its saved rows or with nothing."""
+    def restart(self, *, saved: bool = True, plan: Plan | None = None) -> None:
+        """The core dies and comes back, with its saved rows or with nothing, and with another plan if one is given."""
         story, old = self.story, self.story.world
-        story.world = World(old.plan, "u" if saved else "v")
+        plan = plan or old.plan
+        story.world = World(plan, "u" if saved else "v")
         story.world.now = old.now
         if saved:
             story.world.seq = old.seq
@@ -407,10 +410,11 @@ class Toy:
                 old.attempts.values(),
                 old.blocks.values(),
             )
+            plan_change.restored(story.world)
         else:
             story.books = type(story.books)()
         self.deaf = False
         self.tell(DayBegan(at=story.now, day=DAY))
-        self.tell(PlanChanged(at=story.now, plan=old.plan))
+        self.tell(PlanChanged(at=story.now, plan=plan, force=True))
         self.reconnect()
         self.tell(DevicesListed(at=story.now, states={}))

@@ -42,6 +42,8 @@ def run(toy: Toy, *words: str) -> int:
         (("bypass", "on"), "/api/bypass", {"on": True}),
         (("bypass", "off"), "/api/bypass", {"on": False}),
         (("reload",), "/api/reload", {}),
+        (("reload", "--dry-run"), "/api/reload", {"dry_run": True}),
+        (("reload", "--force"), "/api/reload", {"force": True}),
         (("agents", "extend-wrap-up", "1001"), "/api/agents/1001/extend-wrap-up", {}),
         (("agents", "login", "1001", "--phone", "PJSIP/2"), "/api/agents/1001/login", {"phone": "PJSIP/2"}),
         (("agents", "not-ready", "1001", "--reason", "lunch"), "/api/agents/1001/not-ready", {"reason": "lunch"}),
@@ -122,6 +124,57 @@ def test_a_refused_reload_names_its_faults(toy: Toy, capsys: pytest.CaptureFixtu
     toy.knows("/api/reload", {"detail": "the configuration is wrong", "faults": faults}, method="POST", status=422)
     assert run(toy, "reload") == 1
     assert capsys.readouterr().err == f"callbridge: the configuration is wrong: {'; '.join(faults)}\n"
+
+
+def report(**more: object) -> dict[str, object]:
+    row = {"kind": "queue", "name": "support", "change": "gone", "renamed_from": "", "settings": [], "attempts": []}
+    row |= {"callers": ["cb-1", "cb-2"], "callbacks": ["cb-3"], "talks": [], "note": "callers go to queue general"}
+    whole = {"reloaded": False, "dry_run": True, "forced": False, "refused": [], "warnings": [], "campaigns_stopped": []}
+    return whole | {"changes": [row]} | more
+
+
+def test_a_dry_run_that_would_be_refused_says_so_and_ends_with_1(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.knows("/api/reload", report(refused=["queue support has 2 waiting callers in it"]), method="POST")
+    assert run(toy, "reload", "--dry-run") == 1
+    headline, names, row, refused = capsys.readouterr().out.splitlines()
+    assert headline == "dry run: would be refused; 1 queue gone"
+    assert names.split() == ["what", "name", "change", "callers", "callbacks", "talks", "attempts", "what", "of", "it"]
+    assert row.split(maxsplit=7) == ["queue", "support", "gone", "2", "1", "-", "-", "callers go to queue general"]
+    assert refused == "refused: queue support has 2 waiting callers in it"
+
+
+def test_a_dry_run_without_objections_ends_with_0(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    toy.knows("/api/reload", report(warnings=["no logged-in agent can serve queue x"]), method="POST")
+    assert run(toy, "reload", "--dry-run", "--force") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("dry run: 1 queue gone\n")
+    assert said.endswith("warning: no logged-in agent can serve queue x\n")
+    toy.knows("/api/reload", report(changes=[]), method="POST")
+    assert run(toy, "reload", "--dry-run") == 0
+    assert capsys.readouterr().out == "dry run: nothing would change\n"
+
+
+def test_a_reload_says_what_it_did(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    renamed = {"kind": "queue", "name": "helpdesk\x1b[2J", "change": "renamed", "renamed_from": "support", "callers": ["cb-1"]}
+    done = report(reloaded=True, dry_run=False, changes=[renamed], campaigns_stopped=["spring"])
+    toy.knows("/api/reload", done, method="POST")
+    assert run(toy, "reload") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("reloaded: 1 queue renamed; campaigns stopped: spring\n")
+    assert "renamed from support" in said
+    assert "\x1b" not in said, "neither colours nor what a name holds, where this is no terminal"
+    assert run(toy, "reload", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == done
+    toy.knows("/api/reload", report(reloaded=True, dry_run=False, changes=[]), method="POST")
+    assert run(toy, "reload") == 0
+    assert capsys.readouterr().out == "reloaded; nothing changed\n"
+
+
+def test_colours_are_for_terminals() -> None:
+    from callbridge.reload_table import reload_text
+
+    assert "\x1b[31mgone" in reload_text(report(), colour=True)
+    assert "\x1b" not in reload_text(report(), colour=False)
 
 
 @pytest.mark.parametrize("token", ["schlüssel€", "王", "a\nb", "\udcff"])

@@ -315,3 +315,12 @@ def test_a_webhook_over_plain_http_to_somewhere_else_is_a_doubt(write: Write) ->
     assert [str(warning) for warning in right(path).warnings] == [
         "cb.yaml:5: webhooks[1].url: is not https: whoever is on the way can read who calls"
     ]
+
+
+def test_names_before_are_in_the_plan(write: Write) -> None:
+    queue = ("  general:\n", "  general:\n    renamed_from: all\n")
+    entry = ("help: {queue: support}", "help: {queue: support, renamed_from: desk}")
+    plan = right(write(queue, entry)).plan()
+    assert plan.renamed_queues() == {"all": "general"}
+    assert (plan.entry_named("desk"), plan.way_of("desk")) == ("help", ToQueue("support"))
+    assert (plan.entry_named("nowhere"), plan.way_of("nowhere")) == ("nowhere", None)

@@ -5,7 +5,7 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 """
 
 from callbridge.adapters.http.bodies import BODY_LIMIT
-from callbridge.adapters.http.desk import Asked, Desk
+from callbridge.adapters.http.desk import Asked, Desk, ReloadResult
 from callbridge.adapters.http.door import HttpSettings, Role, Token
 from callbridge.adapters.http.feed import Feed
 from callbridge.adapters.http.limits import REFUSALS, Limits
@@ -22,6 +22,7 @@ __all__ = [
     "HttpSettings",
     "Limits",
     "Probes",
+    "ReloadResult",
     "Role",
     "Token",
     "listening",

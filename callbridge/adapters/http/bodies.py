@@ -421,13 +421,6 @@ class Asked(Answer):
     ask: str
 
 
-class Reloaded(Answer):
-    """``campaigns_stopped``: those that ran or were paused, and are in the configuration no more."""
-
-    reloaded: Literal[True]
-    campaigns_stopped: list[str]
-
-
 class Switch(Answer):
     """``by`` and ``since``: who turned it last, and when; absent when nobody ever did."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.ledger import LedgerDesk
@@ -23,8 +25,9 @@ class Desk(Protocol):
     async def ask(self, event: Asked) -> AskRefused | None:
         """Ask; None when it was done."""
 
-    async def reload(self) -> list[str]:
-        """The configuration anew, in force when this returns; gives the faults for which it was refused."""
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
+        """Load the configuration; in force when this returns unless there are faults; with ``dry_run`` only what it would do.
+        ``force``: also when it takes a queue from callers or callbacks in it."""
 
     def switch(self, name: str) -> Switch | None:
         """How a switch stands; None when nobody ever turned it."""
@@ -55,3 +58,12 @@ class Desk(Protocol):
 
     def story(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadResult:
+    """``faults``: why the configuration was refused, a line each. ``report``: what it changes and whom that touches, as
+    ``reload_report`` makes it; empty when the configuration could not even be read."""
+
+    faults: Sequence[str] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbridge.adapters.http import bodies
+from callbridge.adapters.http import bodies, reload_bodies
 from callbridge.adapters.http.door import Role
 from callbridge.core.events import Ask, CallAsk
 
@@ -163,10 +163,11 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/reload",
         "reload",
-        "read the configuration anew; refused whole when it is wrong",
-        bodies.Reloaded,
+        "load the configuration from disk, or only say what that would do; refused whole when it is wrong, and unless forced "
+        "when it takes a queue from callers or callbacks in it",
+        reload_bodies.Reloaded,
         roles=ADMINS,
-        body=bodies.Body,
+        body=reload_bodies.ReloadBody,
         faults=(409, 504),
     ),
     _get("/api/callbacks", "callbacks", "every callback that is owed", list[bodies.Callback], roles=WATCHERS),

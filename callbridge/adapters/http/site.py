@@ -37,6 +37,7 @@ from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.reload_bodies import ReloadBody
 from callbridge.adapters.http.routes import ROUTES, Route
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.http.throttle import Throttle
@@ -260,13 +261,12 @@ class _Site:
         return web.json_response({"call": call, "ask": ask.value})
 
     async def reload(self, request: web.Request) -> web.Response:
-        await body_of(request, Body)
-        at_work = {row["name"] for row in self._desk.ledger().campaigns() if row["state"] != Running.STOPPED}
-        faults = await self._desk.reload()
-        if faults:
-            raise Problem(409, "the configuration was refused; the old one stays in force", faults=faults)
-        gone = at_work - {row["name"] for row in self._desk.ledger().campaigns()}
-        return web.json_response({"reloaded": True, "campaigns_stopped": sorted(map(str, gone))})
+        body = await body_of(request, ReloadBody)
+        done = await self._desk.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
+        if done.faults:
+            said = "the configuration was refused; the old one stays in force"
+            raise Problem(409, said, faults=list(done.faults), report=dict(done.report))
+        return web.json_response(dict(done.report))
 
     async def callbacks(self, _request: web.Request) -> web.Response:
         return web.json_response(self._desk.callbacks())

@@ -1,0 +1,212 @@
+"""A reload around the core: all of it is switched over, or nothing; and the core has the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import structlog
+
+from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.tiers import TierBook
+from callbridge.core import plan_change
+from callbridge.core.events import CallerArrived, PlanChanged
+from callbridge.core.facts import CallArrived
+from callbridge.core.ids import leg_id
+from callbridge.reloading import Reloads
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
+from tests.runtime.fakes import House, house
+
+ARI, AMI = {"url": "http://127.0.0.1:1", "user": "u", "password": "p"}, {"user": "u", "secret": "s"}
+
+
+def config(name: str = "support", **more: Any) -> dict[str, Any]:
+    return {
+        "pbx": [{"name": "pbx", "ari": ARI, "ami": AMI}],
+        "skills": ["support"],
+        "entries": {"support": {"queue": name}},
+        "queues": {name: {"steps": [{"skills": "support"}]} | more.pop("queue", {})},
+        "agents": {"bob": {"phone": "PJSIP/1001", "skills": {"support": 1}}},
+        **more,
+    }
+
+
+class ToyApp:
+    """What a reload needs of the app, on a real runtime. ``done``: what was switched over, in order."""
+
+    def __init__(self, one: House, path: Path) -> None:
+        self.config = path
+        self.settings = load(path, {})
+        self.runtime, self.world, self.clock = one.runtime, one.world, one.runtime.clock
+        self.ledger = None
+        self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
+        self.done: list[str] = []
+        self.hooks = SimpleNamespace(adopt=self._hooks)
+        self.tiers = self._tier_book(self.settings)
+        self._tier_watch: Any = SimpleNamespace(cancel=lambda: None)
+
+    async def _hooks(self, wanted: list[Any]) -> None:
+        self.done.append("hooks")
+
+    def _tier_book(self, settings: Settings) -> TierBook:
+        tiers = settings.tiers
+        return TierBook(tiers.order, tiers.default, tiers.numbers, tiers.csv, "", report=print)
+
+    def _know(self, settings: Settings) -> None:
+        assert self.world.plan.queues.keys() == settings.queues.keys(), "the core has the plan already"
+        self.done.append("look-ups")
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> Any:
+        work.close()
+        return SimpleNamespace(cancel=lambda: None)
+
+
+class Rig:
+    def __init__(self, one: House, path: Path) -> None:
+        self.one, self.path = one, path
+        self.app = ToyApp(one, path)
+        self.reloads = Reloads(self.app)  # type: ignore[arg-type]
+
+    def write(self, values: dict[str, Any]) -> None:
+        self.path.write_text(json.dumps(values))
+
+    async def reload(self, *, dry_run: bool = False, force: bool = False) -> ReloadResult:
+        return await self.reloads.reload(dry_run=dry_run, force=force, by="ops")
+
+    async def caller(self, name: str = "ann") -> None:
+        before = len(self.one.seen(CallArrived))
+        arrival = CallerArrived(
+            at=self.one.runtime.clock.now(),
+            leg=leg_id("pbx", name),
+            entry="support",
+            channel_name=f"PJSIP/t-{name}",
+            number="+442079460123",
+            name=name,
+            tier="",
+        )
+        self.one.runtime.tell(arrival)
+        await self.one.until(lambda: len(self.one.seen(CallArrived)) > before)
+
+
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    path = tmp_path / "cb.yaml"
+    path.write_text(json.dumps(config()))
+    async with house() as one:
+        made = Rig(one, path)
+        await one.runtime.ask(PlanChanged(at=one.runtime.clock.now(), plan=made.app.settings.plan()))
+        yield made
+
+
+async def test_the_core_first_then_everything_else(rig: Rig) -> None:
+    old = rig.app.tiers
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    done = await rig.reload()
+    assert (done.faults, done.report["reloaded"]) == ((), True)
+    assert [(row["kind"], row["name"], row["settings"]) for row in done.report["changes"]] == [("queue", "support", ["music"])]
+    assert rig.app.done == ["look-ups", "metrics", "hooks"]
+    assert rig.app.settings.queues["support"].music == "jazz"
+    assert rig.app.tiers is not old
+
+
+async def test_a_refused_reload_switches_nothing_over(rig: Rig) -> None:
+    await rig.caller()
+    before = rig.app.settings, rig.app.tiers, rig.one.world.plan
+    rig.write(config("helpdesk"))
+    with structlog.testing.capture_logs() as lines:
+        done = await rig.reload()
+    assert (rig.app.settings, rig.app.tiers, rig.one.world.plan) == before
+    assert rig.app.done == []
+    (fault,) = done.faults
+    assert fault.startswith("queue support is no longer configured but has 1 waiting caller: set renamed_from: support")
+    assert (done.report["reloaded"], done.report["refused"]) == (False, [fault])
+    assert [(line["event"], line["fault"], line["by"]) for line in lines if line["event"] == "reload refused"] == [
+        ("reload refused", fault, "ops")
+    ]
+
+
+async def test_force_and_a_new_name_are_ways_to_have_it(rig: Rig) -> None:
+    await rig.caller()
+    rig.write(config("helpdesk", queue={"steps": [{"skills": "support"}], "renamed_from": "support"}))
+    done = await rig.reload()
+    (queue,) = [row for row in done.report["changes"] if row["kind"] == "queue"]
+    assert (queue["change"], queue["renamed_from"], len(queue["callers"])) == ("renamed", "support", 1)
+    rig.write(config("third"))
+    assert (await rig.reload()).faults
+    done = await rig.reload(force=True)
+    assert (done.faults, done.report["forced"], [*rig.app.settings.queues]) == ((), True, ["third"])
+    assert "+44" not in json.dumps(done.report)
+
+
+async def test_a_dry_run_says_the_same_and_does_nothing(rig: Rig) -> None:
+    await rig.caller()
+    before = rig.app.settings, rig.one.world.plan
+    rig.write(config("helpdesk"))
+    tried = await rig.reload(dry_run=True)
+    assert (tried.faults, tried.report["reloaded"], tried.report["dry_run"]) == ((), False, True)
+    assert (rig.app.settings, rig.one.world.plan, rig.app.done) == (*before, [])
+    forced = await rig.reload(dry_run=True, force=True)
+    assert (len(tried.report["refused"]), forced.report["refused"]) == (1, [])
+    done = await rig.reload(force=True)
+    assert done.report["changes"] == tried.report["changes"] == forced.report["changes"]
+
+
+async def test_callers_who_come_between_the_dry_run_and_the_reload_count(rig: Rig) -> None:
+    rig.write(config("helpdesk"))
+    assert (await rig.reload(dry_run=True)).report["refused"] == []
+    await rig.caller()
+    assert "1 waiting caller" in (await rig.reload()).faults[0]
+    assert rig.one.world.plan.queues.keys() == {"support"}
+
+
+async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rig.app.settings, rig.app.tiers, rig.one.world.plan
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(plan_change, "_adopt", broken)
+    done = await rig.reload()
+    assert done.faults == ("a fault of callbridge while it was adopted; the log says more",)
+    assert (rig.app.settings, rig.app.tiers, rig.one.world.plan, rig.app.done) == (*before, [])
+
+
+async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
+    rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
+    asked = asyncio.create_task(rig.reload())
+    await asyncio.sleep(0)
+    asked.cancel()
+    await rig.one.until(lambda: rig.app.done == ["look-ups", "metrics", "hooks"])
+    assert rig.one.world.plan.queues["support"].music == rig.app.settings.queues["support"].music == "jazz"
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (config(log={"level": "debug"}), "changes of log need a restart"),
+        (config(queue={"steps": [{"skills": "suport"}]}), "no such skill: 'suport'"),
+        (config(tiers={"csv": "/nowhere.csv"}), "tiers.csv: cannot read '/nowhere.csv'"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_configuration_that_cannot_be_had_is_refused_with_its_faults(
+    rig: Rig, values: dict[str, Any], fault: str, dry_run: bool
+) -> None:
+    rig.write(values)
+    done = await rig.reload(dry_run=dry_run)
+    assert (fault in done.faults[0], done.report, rig.app.done) == (True, {}, [])
+
+
+async def test_sections_beside_the_plan_are_told_by_name(rig: Rig) -> None:
+    rig.write(config(webhooks=[{"name": "crm", "url": "http://127.0.0.1:9/", "secret": "0123456789abcdef-secret"}]))
+    done = await rig.reload()
+    assert [(row["kind"], row["name"], row["change"]) for row in done.report["changes"]] == [("section", "webhooks", "changed")]
+    assert "0123456789abcdef" not in json.dumps(done.report)
