@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from callbridge.adapters.ari import Ari, AriSettings
 from callbridge.adapters.link import NotSent, OrderTrouble, Refused
-from callbridge.core.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxSnapshot, Why
+from callbridge.core.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxHeard, PbxSnapshot, Why
 from callbridge.core.ids import LegId
 from callbridge.core.orders import Bridge, DropBridge, Order, Ring
 from callbridge.runtime.lanes import Lanes
@@ -211,6 +211,8 @@ class RealStage(Stage):
         self._tell(OrderFailed(at=time.time(), order=order, why=why, status=status, detail=str(trouble)))
 
     def _tell(self, event: AnyEvent) -> None:
+        if isinstance(event, PbxHeard):  # told all the time, and of nobody
+            return
         self.told.append(event)
         self._news.set()
 
