@@ -101,7 +101,7 @@ async def test_a_pbx_that_does_not_even_start_is_a_failed_row(monkeypatch: pytes
 
     monkeypatch.setattr(throughput, "Pbx", broken)
     row = await throughput._run_row("callbridge", 10, 5.0, "on")
-    assert (row["failed"], row["reason"]) == (50, "RuntimeError: Asterisk ended with 1")
+    assert (row["failed"], row["reason"]) == (50, "RuntimeError: Asterisk ended with 1 in broken")
 
 
 PLANTED: dict[str, Callable[[], PhoneScript]] = {

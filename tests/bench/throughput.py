@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -172,7 +173,8 @@ async def measure_row(
 def fallen(system: str, rate: int, seconds: float, why: BaseException) -> dict[str, Any]:
     """The row of a system that could not even be measured at this rate."""
     total = round(rate * seconds)
-    reason = f"{type(why).__name__}: {why}".strip(": ")
+    where = [frame.name for frame in traceback.extract_tb(why.__traceback__) if "/tests/" in frame.filename]
+    reason = f"{type(why).__name__}: {why}".strip(": ") + (f" in {where[-1]}" if where else "")
     row = {"system": system, "rate": rate, "seconds": seconds, "calls": total, "failed": total, "kept_up": False}
     row |= {"reason": reason}
     return row | {"voice": "0/0", "wait_p50_ms": -1.0, "wait_p99_ms": -1.0, "pbx_cpu_ms": 0.0, "own_cpu_ms": 0.0}
