@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240), pyte
 LONG = True
 ON_16 = ("test_the_counters_are_those_of_the_wire_over_kill_restart_and_take_over",)
 
-TARGET, SHORT = 2.0, 1.0
+TARGET, SHORT = 3.0, 1.5
+"""Seconds; what everybody does is a second away from both, so that a crowded machine changes nothing."""
 SCRAPES = 4.0
 """Seconds between two scrapes: calls come and go in between, and callbridge too."""
 TIERS = ("gold", "standard")
@@ -43,11 +44,11 @@ FLOOR = floor(
         "night": {"steps": [{"skills": "night"}]},
         "away": {"steps": [{"skills": "night", "for": 0.3}], "then": {"queue": "support"}},
     },
-    queue_defaults={"target": {"answer_within": TARGET}, "short_abandon": SHORT, "wrap_up": 0.2},
+    queue_defaults={"target": {"answer_within": TARGET}, "short_abandon": SHORT, "wrap_up": 0.2, "ring_for": 8},
     tiers={"order": [*TIERS], "default": "standard", "numbers": {"gold": [f"{GOLD}{n:02}" for n in range(50)]}},
 )
 PROMPT = PhoneScript.answers(ring=0.1, talk=1.4)
-SLOW = PhoneScript.answers(ring=2.6, talk=1.4)
+SLOW = PhoneScript.answers(ring=4.5, talk=1.4)
 Figures = Counter[tuple[str, ...]]
 """(metric, queue, tier, and of ended visits the outcome) -> calls."""
 
@@ -93,17 +94,17 @@ def _outcome(call: CallRecord, phone: PhoneRecord | None) -> tuple[str, bool]:
     if phone is not None and phone.answered_at is not None:
         return "answered", phone.answered_at - call.started_at <= TARGET
     assert call.ended_by == "caller", call
-    assert call.answered_at is not None and call.ended_at is not None
-    return "short_abandoned" if call.ended_at - call.answered_at < SHORT else "abandoned", False
+    assert call.ended_at is not None
+    return "short_abandoned" if call.ended_at - call.started_at < SHORT else "abandoned", False
 
 
 A_MIX: list[tuple[str, str, float | None]] = [
     *(("support", "gold", None), ("support", "standard", None), ("away", "standard", None)),
     *(("sales", "gold", None), ("sales", "standard", None)),
-    *(("night", "gold", 1.7), ("night", "standard", 1.7), ("night", "standard", 0.3)),
+    *(("night", "gold", 3.0), ("night", "standard", 3.0), ("night", "standard", 0.2)),
 ]
 """Answered within target, after an overflow too, late, abandoned and given up at once."""
-QUICK: list[tuple[str, str, float | None]] = [("support", "gold", None), ("support", "standard", None), ("night", "gold", 0.3)]
+QUICK: list[tuple[str, str, float | None]] = [("support", "gold", None), ("support", "standard", None), ("night", "gold", 0.2)]
 """All over long before the next scrape."""
 
 
