@@ -70,7 +70,7 @@ async def test_whoever_hears_no_agent_hears_the_message_and_may_opt_out(house: H
         assert longest_silence(customer.recording()) < 3.0, "two seconds for an agent, and then the message"
         customer.press("9")
         blocked = await bridge.until("opted_out", limit=10)
-        assert (blocked["reason"], blocked["number"]) == ("opted_out", number(0))
+        assert (blocked["reason"], blocked["pii.number"]) == ("opted_out", number(0))
         await customer.until_hears(sounds.TONES["third"], limit=10)
         await customer.until_state("DISCONNECTED")
         await bridge.until("call_ended")
