@@ -196,7 +196,8 @@ class App:
         self.tiers = self._tier_book(settings)
         await self.tiers.load()
         self._link(last_heard_at=saved.meta.now if saved else None)
-        self.runtime.tell(PlanChanged(at=self.clock.now(), plan=plan, force=True))
+        adopted = asyncio.create_task(self.runtime.ask(PlanChanged(at=self.clock.now(), plan=plan, force=True)), name="plan")
+        await asyncio.sleep(0)  # it is told, before all else
         for each in recalled:
             self.runtime.tell(each)
         self._run("runtime", self._consume())
@@ -206,6 +207,7 @@ class App:
             self._run(f"ami {name}", self.phones[name].run())
         for fallback in self.fallbacks:
             self._run(f"fallback {fallback.settings.pbx}", fallback.run())
+        await adopted  # who asks from now on sees the queues and agents of the configuration
         gc.freeze()  # what lives as long as the process need not be looked at again and again
         gc.enable()
         self._started = True

@@ -84,7 +84,7 @@ class Reloads:
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         app = self._app
-        if not hasattr(app, "runtime"):
+        if not app._started:
             raise Refused("still starting")
         coming = await self._read()
         book = app._tier_book(coming.settings)

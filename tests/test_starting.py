@@ -217,7 +217,9 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
     }
     config = tmp_path / "callbridge.yaml"
     queues = {"support": {"steps": [{"skills": "support"}]}}
-    config.write_text(json.dumps({"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues}))
+    agents = {"ann": {"name": "Ann", "skills": {"support": 1}, "phone": "PJSIP/1001"}}
+    whole = {"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues, "agents": agents}
+    config.write_text(json.dumps(whole))
     drain = Drain(io.StringIO())
     app = App(load(config), config, drain)
     seen: list[list[str]] = []
@@ -231,6 +233,7 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
     await app.start()
     try:
         assert seen == [["loading what was saved"]]
+        assert set(app.board.agents) == {"ann"}  # who asks now is told of nobody that he is unknown
         assert app.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
         async with asyncio.timeout(5):
             while not app.runtime.silent:
