@@ -55,6 +55,9 @@ class Channel:
     rung_for: str | None = None
     """The agent for whom we made it (empty: for nobody of ours); None: it came by itself."""
     other: LegId | None = None
+    """A Local channel's other half: both end together."""
+    spies_on: LegId | None = None
+    """Of a Snoop channel: it ends with this leg, not the other way round."""
     talked: bool = False
     unwanted: bool = False
     """A supervisor wants this caller gone - or it is one whom we called, and may give up."""

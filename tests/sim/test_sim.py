@@ -36,16 +36,16 @@ def test_every_rule_holds_on_every_day(first: int) -> None:
 
 
 def test_a_start_without_the_saved_world_cuts_no_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
-    days = [Day(seed, forgets=True).run() for seed in range(BLOCK)]
-    assert sum(day.together.guarded for day in days if day.together is not None) >= 10
+    days = [Day(seed, forgets=True).run() for seed in range(10)]
+    assert sum(day.together.guarded for day in days if day.together is not None) >= 5
     monkeypatch.setattr(conversations, "adopt", lambda *_: [])
     with pytest.raises(Broken, match="a start cut a conversation"):
-        for seed in range(BLOCK):
+        for seed in range(10):
             Day(seed, forgets=True).run()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(BLOCK, 400, BLOCK))
+@pytest.mark.parametrize("first", range(0, 400, BLOCK))
 def test_every_rule_holds_on_days_that_forget(first: int) -> None:
     for seed in range(first, first + BLOCK):
         try:

@@ -307,6 +307,8 @@ class ToyPbx:
             self.say(LegEnded(at=0.0, leg=channel.id, cause=cause, sip=sip))
         self.device_moved(channel.phone)
         self.end(channel.other)
+        for snoop in [one for one in self.channels.values() if one.spies_on == channel.id]:
+            self.end(snoop.id)
 
     def _part(self, channel: Channel) -> None:
         if channel.bridge is not None:
@@ -425,7 +427,7 @@ class ToyPbx:
             created_at=self.agenda.now,
             up=True,
             told=True,
-            other=spied.id,
+            spies_on=spied.id,
         )
         self.open(snoop)
         self.say(LegEntered(at=0.0, leg=order.leg))
