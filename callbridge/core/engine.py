@@ -27,6 +27,7 @@ from callbridge.core import (
     offers,
     plan_change,
     promises,
+    quarantine,
     recovery,
     staff,
     supervise,
@@ -274,7 +275,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case PlanChanged():
             plan_change.changed(world, event)
         case EntityFaulted():
-            recovery.faulted(world, event)
+            quarantine.faulted(world, event)
         case _:
             assert_never(event)
 
