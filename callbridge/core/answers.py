@@ -8,6 +8,7 @@ certain: the caller hangs up, the call is transferred, moved, supervised, or any
 from __future__ import annotations
 
 from callbridge.core import attempts, promises, staff, visits
+from callbridge.core.agent import Agent
 from callbridge.core.call import Call, Offer, Outcome, Result
 from callbridge.core.facts import OfferEnded
 from callbridge.core.rows import evolve
@@ -50,6 +51,14 @@ def counted(world: World, call: Call, at: float) -> Call:
     tell_offer_ended(world, call, offer, Result.ANSWERED, at=at, rang_until=rang_until)
     call = visits.end_visit(world, call, Outcome.ANSWERED, at=at)
     return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
+
+
+def tell_unheard(world: World, agent: Agent, call: str, result: Result) -> None:
+    """How an offer ended of which the agent's row alone is left."""
+    rang_for, leg = max(0.0, world.now - agent.since), agent.leg or ""
+    world.tell(
+        OfferEnded(seq=world.next_seq(), at=world.now, call=call, agent=agent.id, leg=leg, result=result, rang_for=rang_for)
+    )
 
 
 def tell_offer_ended(

@@ -83,6 +83,16 @@ def connected(world: World, call: Call, at: float) -> None:
     _tell(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
 
 
+def found_talking(world: World, attempt: Attempt, call: Call) -> None:
+    """The customer was found in a conversation, of whose beginning our books know nothing."""
+    if attempt.stage in (Stage.TALKED, Stage.CLOSING):
+        return
+    agent = call.segment.agent if call.segment is not None else ""
+    attempt = put(world, attempt, stage=Stage.TALKED, agent=agent, outcome="answered", until=None, connected_at=world.now)
+    _count(world, attempt, abandoned=False)
+    _tell(world, record(world, attempt), call=call.id)
+
+
 def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
     """Did the agent come later than the campaign allows? Where an agent was there first, nobody waited."""
     if attempt.agent_first or attempt.connected_at is None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from callbridge.core import legs, staff, transfers
+from callbridge.core import answers, attempts, legs, promises, references, staff, transfers
 from callbridge.core.agent import Agent, Device, Intent, Work
 from callbridge.core.attempt import campaign_of
-from callbridge.core.call import Call, Handing, Outcome, Phase, Segment, Way
+from callbridge.core.call import Call, Handing, Outcome, Phase, Result, Segment, Way
 from callbridge.core.events import PbxSnapshot, SeenBridge, SeenLeg
 from callbridge.core.facts import CallAdopted
 from callbridge.core.ids import LegId, channel_of
@@ -28,10 +28,10 @@ _ASIDE = ("supervisor", "snoop")
 """Who takes part in somebody else's conversation: let go, as after any gap in the events."""
 
 
-def adopt(world: World, event: PbxSnapshot) -> list[LegId]:
-    """Enter into the books whatever goes on between people. Gives the customers' legs."""
+def adopt(world: World, event: PbxSnapshot) -> list[str]:
+    """Enter into the books whatever goes on between people. Gives the calls."""
     known = {call.bridge for call in world.calls.values()}
-    seen = {leg.leg: leg for leg in event.legs if leg.leg not in world.legs}
+    seen = {leg.leg: leg for leg in event.legs if _is_free(world, leg.leg)}
     bridged = {leg for bridge in event.bridges for leg in bridge.legs}
     adopted = []
     for bridge in event.bridges:
@@ -45,9 +45,14 @@ def adopt(world: World, event: PbxSnapshot) -> list[LegId]:
             talkers = [leg for leg in inside if leg.role == "supervisor"]
         if customer is None or not talkers or bridge.bridge in known or (apart and len(talkers) < 2):
             continue
-        if _enter(world, bridge, customer, talkers, apart=apart):
-            adopted.append(customer.leg)
+        call = _enter(world, bridge, customer, talkers, apart=apart)
+        adopted += [call] if call else []
     return adopted
+
+
+def _is_free(world: World, leg: LegId) -> bool:
+    known = world.legs.get(leg)
+    return known is None or references.is_orphan(world, known)
 
 
 def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
@@ -71,12 +76,14 @@ def _who_waits(world: World, inside: Iterable[SeenLeg], elsewhere: dict[LegId, S
     return next((leg for leg in found if leg is not None and _is_customer(world, leg)), None)
 
 
-def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> bool:
-    """``apart``: the customer is not in the bridge. False when too little is known to go on."""
+def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> str:
+    """``apart``: the customer is not in the bridge. Gives the call; empty when too little is known to go on."""
     staffed = [(leg, agent) for leg in talkers if (agent := _agent_of(world, leg)) is not None]
     if apart and not staffed:
-        return False
-    call = _call(world, bridge, customer, [*talkers, customer])
+        return ""
+    rows = (world.legs.get(leg.leg) for leg in (*talkers, customer))
+    ids = [bridge.call, *(leg.call for leg in talkers), *(row.call for row in rows if row is not None)]
+    call = _call(world, bridge, customer, ids)
     began_at = world.now if bridge.created_at is None else bridge.created_at
     queue = world.plan.queue_named(bridge.queue) or _queue_of(world, call.entry)
     inside = None if apart else bridge.bridge
@@ -93,13 +100,14 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         handing = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
         world.calls.put(call.id, evolve(call, segment=segment, handing=handing))
         _talk(world, agent, call, leg)
-    _tell(world, world.calls[call.id], queue, began_at)
-    return True
+    call = world.calls[call.id]
+    _tell(world, call, queue, began_at)
+    _keep_accounts(world, call)
+    return call.id
 
 
-def _call(world: World, bridge: SeenBridge, customer: SeenLeg, members: list[SeenLeg]) -> Call:
-    """Under its old id where that is written on the bridge or on a leg: other systems know it by that one."""
-    ids = [bridge.call, *(leg.call for leg in members)]
+def _call(world: World, bridge: SeenBridge, customer: SeenLeg, ids: Iterable[str]) -> Call:
+    """Under its old id where that is written anywhere: other systems know it by that one."""
     campaign = campaign_of(channel_of(customer.leg), world.plan.prefix)
     arrived_at = min(customer.created_at, world.now)
     return Call(
@@ -117,6 +125,18 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, members: list[See
         outcome=Outcome.ANSWERED,
         bridge=bridge.bridge,
     )
+
+
+def _keep_accounts(world: World, call: Call) -> None:
+    """Customer and agent talk: what is known of a callback or an attempt that this call was for is true now."""
+    for promise in world.promises.values():
+        if promise.call == call.id:
+            promises.tell_tried(world, call, promise, "answered")
+            promises.end(world, promise, "kept", "")
+    for attempt in world.attempts.values():
+        if attempt.call == call.id:
+            world.calls.put(call.id, evolve(call, campaign=attempt.campaign, dialled_for=attempt.id))
+            attempts.found_talking(world, attempt, call)
 
 
 def _queue_of(world: World, entry: str) -> str:
@@ -160,7 +180,10 @@ def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
     if leg.role not in (*_STAFF, "supervisor"):
         return None
     agent = world.agents.get(leg.agent) or world.agent_at(transfers.endpoint_of(leg.name))
-    return agent if agent is not None and agent.work is Work.IDLE and agent.leg is None else None
+    if agent is None:
+        return None
+    free = agent.work is Work.IDLE and agent.leg is None
+    return agent if free or (agent.call and agent.call not in world.calls) else None
 
 
 def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
@@ -169,9 +192,11 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
     if agent.intent is Intent.LOGGED_OUT:
         changes |= staff.READY
     if agent.connect is Connect.NAILED_UP and leg.role == "session":
-        if agent.session is not None:
+        if agent.session not in (None, leg.leg):
             legs.hang_up(world, agent.session)  # the one that was about to be made
         changes |= {"session": leg.leg, "session_up": True}
+    if agent.work is Work.OFFERED:
+        answers.tell_unheard(world, agent, call.id, Result.ANSWERED)
     staff.change(world, agent, phone=_phone(world, agent, leg), **changes)
 
 

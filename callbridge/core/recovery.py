@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from callbridge.core import (
-    answers,
     attempts,
     callbacks,
     calls,
@@ -19,6 +18,7 @@ from callbridge.core import (
     offers,
     promises,
     recordings,
+    references,
     segments,
     staff,
     talks,
@@ -45,6 +45,7 @@ def lost(world: World, pbx: str) -> None:
 def snapshot(world: World, event: PbxSnapshot) -> None:
     """Bring our books and the PBX together again after a gap in the events."""
     pbx = event.pbx
+    references.complete(world, event)
     seen = {leg.leg: leg for leg in event.legs}
     inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
     for leg in world.legs.values():
@@ -59,6 +60,10 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for call in world.calls.values():
         if pbx_of(call.leg) == pbx:
             _mend(world, call)
+    adopted = conversations.adopt(world, event)
+    for key in adopted:
+        _differs(world, pbx, "conversation_without_call", world.calls[key].leg)
+    references.settle(world, event, adopted)
     for promise in world.promises.values():
         if promise.call and promise.call not in world.calls and promise.pbx == pbx:
             promises.lost(world, promise)
@@ -66,8 +71,6 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for agent in world.agents.values():
         if agent.held and agent.held not in world.calls:
             staff.change(world, agent, held="")
-    for customer in conversations.adopt(world, event):
-        _differs(world, pbx, "conversation_without_call", customer)
     ours |= {call.bridge for call in world.calls.values()}
     for bridge in event.bridges:
         if bridge.bridge not in ours:  # before those inside are told to hear music
@@ -77,6 +80,7 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for found in event.legs:
         if found.leg not in world.legs:
             _found(world, found, pbx, desks)
+    references.give_up(world, pbx)
     for agent in world.agents.values():
         _open_for_business(world, agent)
     world.down.discard(pbx)
@@ -139,7 +143,8 @@ def _mend(world: World, call: Call) -> None:
             _entertain(world, call, customer)
         case Phase.OFFERED | Phase.JOINING:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
-            if agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
+            known = call.offer is not None and call.offer.agent in world.agents
+            if known and agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
                 talks.joined(world, call)
                 return
             _entertain(world, call, customer)

@@ -718,6 +718,7 @@ def test_a_promise_whose_call_is_in_no_book_goes_on() -> None:
     toy = promised(house())
     (promise,) = toy.story.world.promises.values()
     toy.story.world.promises.put(promise.id, replace(promise, call="gone", deadline=None))
+    toy.story.books.calls.add("gone")
     toy.story.world._journal.clear()
     toy.reconnect()
     (promise,) = toy.story.world.promises.values()

@@ -390,26 +390,20 @@ class Toy:
         about = {"call": order.call, "queue": order.queue, "agent": order.agent}
         return SeenBridge(bridge=bridge, legs=tuple(inside), created_at=created_at, **about)
 
-    def restart(self, *, saved: bool = True, plan: Plan | None = None) -> None:
-        """The core dies and comes back, with its saved rows or with nothing, and with another plan if one is given."""
+    def restart(self, *, saved: bool = True, plan: Plan | None = None, unreadable: tuple[str, str] | None = None) -> None:
+        """The core dies and comes back, with its saved rows (but for an ``unreadable`` one: table and key) or with nothing, and
+        with another plan if one is given."""
         story, old = self.story, self.story.world
         plan = plan or old.plan
         story.world = World(plan, "u" if saved else "v")
         story.world.now = old.now
         if saved:
             story.world.seq = old.seq
-            story.world.restore(
-                old.calls.values(),
-                old.legs.values(),
-                old.agents.values(),
-                old.tallies.values(),
-                old.switches.values(),
-                old.promises.values(),
-                old.places.values(),
-                old.campaigns.values(),
-                old.attempts.values(),
-                old.blocks.values(),
-            )
+            rows = {name: dict(table.rows()) for name, table in old.saved_tables().items()}
+            if unreadable is not None:
+                del rows[unreadable[0]][unreadable[1]]
+                story.unsettled = True
+            story.world.restore(**{name: kept.values() for name, kept in rows.items()})
             plan_change.restored(story.world)
         else:
             story.books = type(story.books)()

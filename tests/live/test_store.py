@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import pytest
 
+from callbridge.adapters.redis_link import RedisSettings
 from tests.lab.bridge import Callbridge
-from tests.lab.process import Process
+from tests.lab.process import Process, output
 from tests.lab.redis import RedisServer
 from tests.lab.sip import Call
-from tests.live.scene import CONFIG, NAILED, RINGING, TALKING, Scene, now, pause, setting
+from tests.live.house import crowded
+from tests.live.scene import (
+    AGENT_LEAVES,
+    CONFIG,
+    CUSTOMER_LEAVES,
+    GOLD,
+    NAILED,
+    PLAIN,
+    RINGING,
+    TALKING,
+    THIRD,
+    WRAPPED,
+    Scene,
+    now,
+    pause,
+    setting,
+)
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
 EXTRA = "4930200"
@@ -98,6 +115,41 @@ async def test_a_second_instance_takes_over_and_the_first_one_stands_down(versio
             await scene.still_talking(TALKING, NAILED)
             await scene.figures_add_up()
         scene.bridge = first
+
+
+@pytest.mark.parametrize("version", [22, 16])
+async def test_calls_whose_rows_cannot_be_read_are_found_again_in_the_pbx(version: int) -> None:
+    async with RedisServer() as redis, setting(version, redis) as scene:
+        bridge = scene.bridge
+        await scene.begin()
+        talking = {fact["agent"]: fact["call"] for fact in bridge.facts("talk_began")}
+        await bridge.kill()
+        calls = RedisSettings(url=redis.url, world="callbridge").private("calls")
+        lost = [scene.call_of(number) for number in (PLAIN, RINGING, TALKING, NAILED)]
+        for call in lost:
+            await output("redis-cli", "-u", redis.url, "hset", calls, call, "[2,{}]")
+        await bridge.start()
+        unreadable = [line["key"] for line in bridge.lines() if line["event"] == "a saved row cannot be read"]
+        assert sorted(unreadable) == sorted(lost)
+
+        await scene.still_talking(TALKING, AGENT_LEAVES, CUSTOMER_LEAVES, NAILED)
+        adopted = {fact["agent"]: fact["call"] for fact in bridge.facts("call_adopted")}
+        assert adopted == {who: talking[who] for who in ("ann", "nailed")}
+        assert [fact["reason"] for call in lost[:2] for fact in bridge.facts("visit_ended", call=call)] == ["lost", "lost"]
+        assert sorted(fact["call"] for fact in bridge.facts("call_ended")) == sorted([scene.call_of(WRAPPED), *lost[:2]])
+        await scene.figures_add_up()
+        rows = {row["number"]: row for row in await bridge.calls()}
+        for number in (PLAIN, GOLD, THIRD):
+            assert rows[number]["state"] == "waiting"
+            assert abs(rows[number]["arrived_at"] - scene.arrived[number]) < 0.2 + crowded()
+        await scene.rung_again(now())
+        await scene.hang_up(TALKING)
+        await scene.hang_up(NAILED)
+        for who in ("ann", "nailed"):
+            await bridge.until_state(who, "ready")
+        await scene.serve_the_line()
+        assert [record.caller_number for record in scene.at_phone("1004")][:3] == [GOLD, PLAIN, THIRD]
+        await scene.figures_add_up()
 
 
 async def test_the_same_instance_started_twice_by_mistake_harms_nobody() -> None:
