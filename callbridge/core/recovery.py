@@ -81,9 +81,9 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
         if found.leg not in world.legs:
             _found(world, found, pbx, desks)
     references.give_up(world, pbx)
+    world.down.discard(pbx)
     for agent in world.agents.values():
         _open_for_business(world, agent)
-    world.down.discard(pbx)
     world.matcher.open(pbx)
 
 

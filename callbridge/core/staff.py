@@ -299,8 +299,8 @@ def open_session(world: World, agent: Agent) -> Agent:
     """Ring the phone of a nailed-up agent once, for the whole login - when it has no feature call any more."""
     if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
-    if world.features_at(agent.phone):
-        return agent
+    if world.features_at(agent.phone) or world.plan.pbxs[0] in world.down:
+        return agent  # after a snapshot, which may show that the line of the last run is still up
     leg = world.mint_leg(world.plan.pbxs[0], "session")
     new = open_leg(world, leg, Role.SESSION, agent=agent.id)
     world.put_leg(new, deadline=world.now + SESSION_CHECK)

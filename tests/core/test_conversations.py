@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from callbridge.core import recovery
 from callbridge.core.agent import Intent, Work
 from callbridge.core.call import Phase
 from callbridge.core.events import (
@@ -28,7 +29,7 @@ from callbridge.core.facts import CallAdopted, CallArrived, CallEnded, Differenc
 from callbridge.core.ids import LegId, leg_id
 from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.plan import Plan, ToAgent, ToNumber, ToQueue
+from callbridge.core.plan import Connect, Plan, ToAgent, ToNumber, ToQueue
 from callbridge.core.world import World
 from tests.core.laws import Books
 from tests.core.story import DAY, PBX, START, Story, agent, one_queue, queue
@@ -86,6 +87,7 @@ def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda s
     plan = coming or story.world.plan
     story.world, story.books = World(plan, "u"), Books()
     story.world.now = story.now
+    recovery.lost(story.world, PBX)
     story.sent, story.told = [], []
     story.happens(DayBegan(at=story.now, day=DAY))
     story.happens(PlanChanged(at=story.now, plan=plan))
@@ -266,6 +268,20 @@ def test_a_nailed_up_agent_keeps_the_line_of_the_login() -> None:
     story.wait(10.0)
     assert (nan.phone, story.state("nan"), story.all_sent(HangUp)) == ("PJSIP/nan", "ready", [])
     assert story.world.agents["nan"].session == story.session
+
+
+def test_a_phone_in_a_conversation_is_not_rung_for_another_line() -> None:
+    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    session = story.ring().leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.caller()
+    beep = story.only(Play)
+    story.happens(PlaybackEnded(at=story.now, leg=session, playback=beep.playback, failed=False))
+    story.join(story.only(Bridge))
+    story.wait(5.0)
+    forget(story)
+    assert story.state("nan") == "talking"
+    assert story.all_sent(Ring) + cut(story) == []
 
 
 def test_a_conference_goes_on_with_its_owner() -> None:
