@@ -68,6 +68,7 @@ class Machine:
         return child.returncode or 0, printed.decode(errors="replace")
 
 
+ALERTS = ROOT / "deploy" / "prometheus" / "callbridge.alerts.yml"
 EXPECTED = {
     "asterisk -rx 'dialplan show callbridge-inbound'": "Stasis(callbridge,inbound,",
     "asterisk -rx 'ari show users'": "callbridge",
@@ -77,7 +78,7 @@ EXPECTED = {
     "curl -s 127.0.0.1:8090/readyz": "ready",
     "/opt/callbridge/bin/callbridge agents": "Agent 1001",
     "redis-cli ping": "PONG",
-    "promtool check config /etc/prometheus/prometheus.yml": "SUCCESS: 18 rules found",
+    "promtool check config /etc/prometheus/prometheus.yml": f"SUCCESS: {ALERTS.read_text().count('- alert: ')} rules found",
 }
 
 

@@ -45,6 +45,7 @@ class ToyApp:
         self.config = path
         self.settings = load(path, {})
         self.runtime, self.world, self.clock = one.runtime, one.world, one.runtime.clock
+        self._started = True
         self.ledger = None
         self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
         self.done: list[str] = []
