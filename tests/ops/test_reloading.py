@@ -117,6 +117,12 @@ async def test_the_core_first_then_everything_else(rig: Rig) -> None:
     assert rig.app.tiers is not old
 
 
+async def test_before_the_start_is_over_nothing_is_reloaded(rig: Rig) -> None:
+    rig.app._started = False  # there is a runtime by then
+    assert (await rig.reload()).faults == ("still starting",)
+    assert rig.app.done == []
+
+
 async def test_a_refused_reload_switches_nothing_over(rig: Rig) -> None:
     await rig.caller()
     before = rig.app.settings, rig.app.tiers, rig.one.world.plan
