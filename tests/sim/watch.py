@@ -144,7 +144,8 @@ class Watch:
                 must(fact.promise not in self.promised, "promised twice:", fact)
                 self.promised[fact.promise] = 0
             case CallbackTried():
-                self.promised[fact.promise] = self.promised.get(fact.promise, 0) + 1
+                # Of a customer who calls again meanwhile the try is taken back, and made again if that comes to nothing.
+                self.promised[fact.promise] = self.promised.get(fact.promise, 0) + (fact.result != "called_again")
                 must(self.promised[fact.promise] <= 2, "tried too often:", fact)
             case PromiseEnded():
                 must(self.promised.pop(fact.promise, None) is not None, "a promise ended that was not owed:", fact)
@@ -196,7 +197,9 @@ class Watch:
             return
         must(fact.talked < world.plan.queues[fact.queue].short_talk, "a talk that was long enough:", fact)
         call = world.calls.get(fact.call)
-        must(call is not None and call.phase in (Phase.WAITING, Phase.OFFERED, Phase.HANDING, Phase.LEAVING), "not kept:", fact)
+        if call is None or call.attempt != "abandoned":  # whom a campaign has called may have no time for another agent
+            kept = (Phase.WAITING, Phase.OFFERED, Phase.HANDING, Phase.LEAVING)
+            must(call is not None and call.phase in kept, "not kept:", fact)
 
     def _wrap_up_begins(self, world: World, fact: TalkEnded) -> None:
         agent = world.agents.get(fact.agent)
