@@ -66,8 +66,8 @@ class Rescue:
 
     async def _send_all(self, stamp: str) -> bool:
         ours = self._ours
-        channels, bridges = [(await self._http.ask(request)).body for request in wire.ask_stranded(ours.app)]
-        found = wire.stranded(channels, bridges, app=ours.app, prefix=ours.prefix)
+        lists = [(await self._http.ask(request)).body for request in wire.ask_stranded(ours.app)]
+        found = wire.stranded(*lists, app=ours.app, prefix=ours.prefix)
         if not stamp:  # nobody has ever owned this application here: legs with our prefix may be those of another one
             found = tuple(one for one in found if one.entry is not None)
         failed = 0

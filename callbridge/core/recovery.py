@@ -185,7 +185,7 @@ def _music(world: World, call: Call) -> str:
 
 def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) -> None:
     """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
-    if channel_of(seen.leg).startswith(world.plan.prefix + "-"):
+    if seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
         campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
         if campaign and seen.up:  # somebody who has answered a campaign's call, of which we know nothing any more

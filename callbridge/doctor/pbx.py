@@ -155,7 +155,7 @@ async def _application(ari: AriSession, patient: Patient) -> AsyncIterator[Findi
         said = f"somebody has the name {name} already, or channels of it were left behind; the newest connection wins"
         todo = "another callbridge or program? then give each an instance.app of its own, else the two would displace each other"
         yield warning("application", said, todo)
-    for finding in rules.applications(listed):
+    for finding in (*rules.applications(listed), *rules.prefixes(listed, name, patient.settings.instance.prefix)):
         yield finding
 
 

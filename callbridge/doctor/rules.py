@@ -159,6 +159,16 @@ def applications(listed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             yield warning("other programs", said, "connect it with subscribeAll=false (20.14 and newer, 22.4 and newer)")
 
 
+def prefixes(listed: Sequence[Mapping[str, Any]], app: str, prefix: str) -> Iterator[Finding]:
+    """Another application with ids that begin like ours: most likely a second callbridge."""
+    for other in listed:
+        ids = [str(each) for key in ("channel_ids", "bridge_ids") for each in other.get(key) or ()]
+        alike = [each for each in ids if each.startswith(f"{prefix}-")]
+        if other.get("name") != app and alike:
+            said = f"{len(alike)} channels and bridges of application {other.get('name')!r} have ids with our prefix, {prefix}-"
+            yield warning("other programs", said, "an instance.prefix of its own for each instance.app (by default it has one)")
+
+
 # -- phones ---------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
+from zlib import crc32
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +29,7 @@ from callbridge.settings.section import Section
 from callbridge.settings.speech import Speech
 from callbridge.settings.surveys import Survey
 from callbridge.settings.values import (
+    LONGEST_ARI_NAME,
     AriName,
     DialString,
     Digit,
@@ -57,13 +59,31 @@ from callbridge.settings.values import (
 )
 from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Record, RepeatCalls, Way
 
+DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
+
+
+def default_prefix(app: str) -> str:
+    """Of ids in Asterisk: ``cb`` for the application ``callbridge``, another one for each other application."""
+    if app == DEFAULT_APP:
+        return DEFAULT_PREFIX
+    whole = f"{DEFAULT_PREFIX}_{app}"
+    return whole if len(whole) <= LONGEST_ARI_NAME else f"{whole[: LONGEST_ARI_NAME - 9]}_{crc32(app.encode()):08x}"
+
 
 class Instance(Section):
-    """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk."""
+    """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk: by default another one for each
+    application, for two may run on one PBX."""
 
-    app: AriName = "callbridge"
-    prefix: AriName = "cb"
+    app: AriName = DEFAULT_APP
+    prefix: AriName = DEFAULT_PREFIX
     timezone: Zone = "Europe/London"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_prefix(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "prefix" not in value and isinstance(value.get("app"), str):
+            return {**value, "prefix": default_prefix(value["app"])}
+        return value
 
 
 class Ari(Section):

@@ -43,8 +43,19 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_endless, _unserved, _unused, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
+    for rule in (_shared_prefix, _endless, _unserved, _unused, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
         yield from rule(settings, document)
+
+
+def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Ids that look like those of the usual callbridge, which may run beside the same PBX."""
+    instance = settings.instance
+    if instance.app != models.DEFAULT_APP and instance.prefix == models.DEFAULT_PREFIX:
+        yield document.at(
+            ("instance", "prefix"),
+            f"{instance.prefix!r} is for the application {models.DEFAULT_APP!r}: two callbridges on one PBX would have ids alike",
+            f"leave it out, which means {models.default_prefix(instance.app)!r}",
+        )
 
 
 def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:

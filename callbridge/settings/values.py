@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 _NAME = re.compile(r"\w[\w.@+-]*")
 _ENTRY_NAME = re.compile(r"[A-Za-z0-9]-*[A-Za-z0-9][A-Za-z0-9-]*")
+LONGEST_ARI_NAME = 32
 _ARI_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
 _PHONE = re.compile(r"[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+")
 _MEDIA = re.compile(r"(?:(?:sound|recording|number|digits|characters|tone):)?[\w./#*-]+(?:;[\w=]+)?")
@@ -56,8 +57,8 @@ def _entry_name(value: str) -> str:
 
 
 def _ari_name(value: str) -> str:
-    if not _ARI_NAME.fullmatch(value) or len(value) > 32:
-        raise ValueError(f"expected letters, digits, _ and . (at most 32), not {value!r:.60}")
+    if not _ARI_NAME.fullmatch(value) or len(value) > LONGEST_ARI_NAME:
+        raise ValueError(f"expected letters, digits, _ and . (at most {LONGEST_ARI_NAME}), not {value!r:.60}")
     return value
 
 

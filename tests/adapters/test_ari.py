@@ -485,7 +485,7 @@ async def test_a_retry_makes_the_bridge_that_is_not_there(rig: Rig) -> None:
 
 
 async def test_a_bridge_seen_in_the_snapshot_is_looked_for(fake: FakeAri) -> None:
-    fake.bridges = [{"id": "cb-br-1", "channels": []}]
+    fake.bridges = [{"id": "cb-br-1", "name": "app,cb-call-1", "channels": []}]
     fake.answers[LOOK] = (200, {"channels": ["c1", "cb-leg-1"]})
     rig = Rig(fake)
     async with running(rig.ari.run()):

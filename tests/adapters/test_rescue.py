@@ -24,11 +24,15 @@ def waiting(name: str) -> dict[str, Any]:
     return {"id": name, "creationtime": name, "dialplan": {"app_name": "Stasis", "app_data": "app,inbound,sales"}}
 
 
+def made(name: str, args: str, app: str = "app") -> dict[str, Any]:
+    return {"id": name, "dialplan": {"app_name": "Stasis", "app_data": f"{app},{args}"}}
+
+
 class Rig:
     def __init__(self, fake: FakeAri, http: AriHttp) -> None:
         self.fake = fake
         self.rescue = Rescue(OURS, http)
-        fake.channels = [waiting("1.1"), waiting("2.2"), {"id": "cb-leg-1"}]
+        fake.channels = [waiting("1.1"), waiting("2.2"), made("cb-leg-1", "agent,ann,1.1")]
         self.stamp("k:1")
 
     def stamp(self, value: str) -> None:
@@ -65,10 +69,19 @@ async def test_a_stamp_that_stands_still_is_acted_upon_and_read_before_each_chan
 
 
 async def test_somebody_who_answered_a_campaigns_call_hears_its_message(rig: Rig) -> None:
-    rig.fake.channels = [{"id": "cb-attempt.spring-mi9x1-12", "state": "Up"}]
+    rig.fake.channels = [made("cb-attempt.spring-mi9x1-12", "customer") | {"state": "Up"}]
     assert await rig.rescue.once()
     path = "/channels/cb-attempt.spring-mi9x1-12/continue?context=callbridge-safe-harbour&extension=spring&priority=1"
     assert rig.sent() == [f"POST {path}"]
+
+
+async def test_what_another_callbridge_with_our_prefix_made_is_left_alone(rig: Rig) -> None:
+    rig.fake.channels = [
+        made("cb-agent-1", "agent,ann", "second"),
+        made("cb-attempt.spring-1", "customer", "second") | {"state": "Up"},
+    ]
+    assert await rig.rescue.once()
+    assert rig.sent() == []
 
 
 async def test_an_owner_who_lives_is_left_alone(rig: Rig) -> None:

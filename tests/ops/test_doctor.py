@@ -68,6 +68,18 @@ def test_an_application_subscribed_to_everything_is_told() -> None:
     assert "'b'" in finding.said
 
 
+def test_another_application_with_ids_like_ours_is_told() -> None:
+    ours = {"name": "callbridge", "channel_ids": ["cb-agent-1"], "bridge_ids": ["cb-bridge-1"]}
+    apart = {"name": "second", "channel_ids": ["cb_second-agent-1", "1.2"], "bridge_ids": []}
+    alike = {"name": "third", "channel_ids": ["cb-agent-9"], "bridge_ids": ["cb-bridge-9"]}
+    assert [*rules.prefixes([ours, apart], "callbridge", "cb")] == []
+    (finding,) = rules.prefixes([ours, apart, alike], "callbridge", "cb")
+    assert (finding.level, finding.said) == (
+        "warning",
+        "2 channels and bridges of application 'third' have ids with our prefix, cb-",
+    )
+
+
 def test_phones_are_compared_without_case_and_named_with_their_agents() -> None:
     wanted = {"PJSIP/1001": "ann", "PJSIP/1002": "bob", "PJSIP/9": "eve"}
     findings = [*rules.phones(wanted, {"pjsip/1001": "online", "PJSIP/1002": "offline"})]

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from callbridge.settings.faults import ConfigFaults
-from callbridge.settings.loading import load_links
+from callbridge.settings.loading import load, load_links
 from tests.settings.conftest import RIGHT, Write
 
 
@@ -28,7 +28,8 @@ def test_a_file_that_cannot_be_read_matters_only_when_it_may_say_whose_calls_are
     with pytest.raises(ConfigFaults):
         load_links(path, {})
     path = write(text=f"include: [gone.yaml]\ninstance: {{app: mine}}\n{RIGHT}")
-    assert load_links(path, {})[0].instance.app == "mine"
+    instance = load_links(path, {})[0].instance
+    assert (instance.app, instance.prefix) == ("mine", "cb_mine")
 
 
 DOUBTFUL = ["instance: {app: 'a b'}", "fallback: {context: ''}"]
@@ -44,3 +45,26 @@ def test_without_a_pbx_or_in_doubt_about_what_is_ours_nothing_is_begun(write: Wr
 def test_a_missing_configuration_is_said(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ConfigFaults, match="no such file"):
         load_links(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize(
+    ("instance", "prefix"),
+    [
+        ("{}", "cb"),
+        ("{app: callbridge}", "cb"),
+        ("{app: second}", "cb_second"),
+        ("{app: second, prefix: x.y}", "x.y"),
+        ("{app: A23456789B123456789C123456789D12}", "cb_A23456789B123456789C_3dff044a"),
+    ],
+)
+def test_each_application_has_a_prefix_of_its_own(write: Write, instance: str, prefix: str) -> None:
+    settings = load(write(("skills:", f"instance: {instance}\nskills:")), {})
+    assert (settings.instance.prefix, settings.plan().prefix) == (prefix, prefix)
+    assert len(prefix) <= 32
+    assert not settings.warnings
+
+
+def test_the_prefix_of_another_application_is_warned_of(write: Write) -> None:
+    (warning,) = load(write(("skills:", "instance: {app: second, prefix: cb}\nskills:")), {}).warnings
+    assert str(warning).startswith("cb.yaml:5: instance.prefix: 'cb' is for the application 'callbridge'")
+    assert "'cb_second'" in str(warning)

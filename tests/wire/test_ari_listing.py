@@ -54,6 +54,27 @@ def test_only_what_is_ours_is_seen() -> None:
     assert (found.requested_at, found.last_heard_at) == (1.0, 0.5)
 
 
+def test_what_another_callbridge_with_our_prefix_made_is_not_ours() -> None:
+    channels = [
+        channel("cb-agent-1", app_data="second,agent,ann,9.1"),
+        channel("cb-agent-2", app_name="AppDial2", app_data=""),
+        channel("cb-attempt.spring-1", app_name="AMD", app_data=""),
+        channel("cb-agent-3", app_data="app,agent"),
+        channel("in"),
+    ]
+    bridges = [
+        {"id": "cb-bridge-1", "channels": ["cb-agent-1"], "name": "second,cb-call-1,sales,ann"},
+        {"id": "cb-bridge-2", "channels": [], "name": "second,cb-call-2"},
+        {"id": "cb-bridge-3", "channels": [], "name": "app,cb-call-3"},
+        {"id": "cb-bridge-4", "channels": ["cb-agent-1"], "name": "cb-call-4"},
+        {"id": "cb-bridge-5", "channels": ["in", "cb-agent-3"], "name": "cb-call-5"},
+        {"id": "other-bridge-6", "channels": [], "name": "app,cb-call-6"},
+    ]
+    found = seen(lists(channels, bridges, listed=("in", "cb-agent-3", "cb-attempt.spring-1")))
+    assert [leg.leg for leg in found.legs] == ["a/cb-attempt.spring-1", "a/cb-agent-3", "a/in"]
+    assert [bridge.bridge for bridge in found.bridges] == ["cb-bridge-3", "cb-bridge-5"]
+
+
 def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
     caller, agent = seen(lists([channel("in"), channel("cb-leg-1", app_data="app,agent")])).legs
     assert (caller.entry, caller.tier, caller.number, caller.up) == ("sales", "tier-4930", "4930", True)
@@ -64,7 +85,7 @@ def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
 def test_a_leg_of_ours_says_for_whom_it_was_made() -> None:
     def found(name: str, app_data: str, app_name: str = "Stasis") -> SeenLeg:
         tags = {"CALLBRIDGE_CALL": "cb-call-b-2" if app_data.count(",") > 1 else ""}
-        (leg,) = seen(lists([channel(name, app_name, app_data, channelvars=tags)])).legs
+        (leg,) = seen(lists([channel(name, app_name, app_data, channelvars=tags)], listed=(name,))).legs
         assert isinstance(leg, SeenLeg)
         return leg
 
@@ -87,7 +108,7 @@ def test_a_leg_of_ours_says_for_whom_it_was_made() -> None:
     ],
 )
 def test_a_bridge_says_whose_conversation_it_is(name: object, said: tuple[str, str, str]) -> None:
-    (bridge,) = seen(lists([], [{"id": "cb-bridge-1", "channels": [], "name": name}])).bridges
+    (bridge,) = seen(lists([channel("in")], [{"id": "cb-bridge-1", "channels": ["in"], "name": name}])).bridges
     assert (bridge.call, bridge.queue, bridge.agent) == said
 
 

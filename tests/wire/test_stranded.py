@@ -11,8 +11,9 @@ def channel(name: str, data: str = "callbridge,inbound,sales", app: str = "Stasi
     return {"id": name, "name": f"PJSIP/{name}", "creationtime": at, "dialplan": {"app_name": app, "app_data": data}}
 
 
-def found(channels: object, bridges: object = ()) -> tuple[Stranded, ...]:
-    return stranded(json.dumps(channels).encode(), json.dumps(bridges).encode(), app="callbridge", prefix="cb")
+def found(channels: object, bridges: object = (), listed: object = ()) -> tuple[Stranded, ...]:
+    lists = ({"name": "callbridge", "channel_ids": listed, "bridge_ids": []}, channels, bridges)
+    return stranded(*(json.dumps(one).encode() for one in lists), app="callbridge", prefix="cb")
 
 
 def test_legs_of_agents_come_first_then_customers_by_age_and_whoever_talks_is_left_alone() -> None:
@@ -49,6 +50,26 @@ def test_what_is_not_ours_is_not_seen() -> None:
         "nonsense",
     ]
     assert found(channels) == (Stranded("cbx-leg", "sales"),)
+
+
+def test_what_another_callbridge_with_our_prefix_made_is_not_ours() -> None:
+    channels = [channel("cb-agent-1", "second,agent,ann"), channel("cb-attempt.spring-b-1", "", "AMD") | {"state": "Up"}]
+    assert found(channels) == ()
+    assert found(channels, listed=["cb-attempt.spring-b-1"]) == (Stranded("cb-attempt.spring-b-1", None, "spring"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "alone"), [("callbridge,cb-call-1,sales,ann", True), ("second,cb-call-1,sales,ann", False), ("cb-call-1", True)]
+)
+def test_who_is_alone_in_a_bridge_of_ours_is_stranded(name: str, alone: bool) -> None:
+    bridges = [{"id": "cb-bridge-1", "name": name, "channels": ["in"]}]
+    mine = Stranded("in", "sales")
+    assert found([channel("in")], bridges, ["in"]) == ((mine,) if alone else ())
+
+
+def test_without_an_application_of_ours_nothing_in_the_dialplan_is_ours() -> None:
+    answer = b'{"message": "Application not found"}'
+    assert stranded(answer, json.dumps([channel("cb-a", "", "AMD")]).encode(), b"[]", app="callbridge", prefix="cb") == ()
 
 
 @pytest.mark.parametrize(("channels", "bridges"), [({}, []), ([], None)])

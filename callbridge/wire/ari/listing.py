@@ -1,13 +1,14 @@
 """ARI's answers to our questions: lists become one snapshot of what is ours, a channel a probe's answer.
 
-On a shared PBX most channels are none of our business. Ours are those that the application lists and that are in its
-Stasis() now, and those whose ids begin with our prefix. A Local channel's second half carries the first one's id and
-``;2``: it runs dialplan for the other side and is no leg.
+On a shared PBX most channels are none of our business. Ours are those that our application lists and that are in its
+Stasis() now; of those whose ids begin with our prefix also the ones that are in the dialplan for a while. An id alone makes
+nothing ours: another callbridge may have the same prefix. A Local channel's second half carries the first one's id and ``;2``:
+it runs dialplan for the other side and is no leg.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -46,31 +47,61 @@ def snapshot(
 ) -> PbxSnapshot:
     """What is ours of the three lists. Malformed when a list is none; an odd entry within a list is left out."""
     application = parse(lists.application)
-    subscribed = application.get("channel_ids") if isinstance(application, dict) else None
-    if not isinstance(subscribed, list):
+    if not isinstance(application, dict) or not isinstance(application.get("channel_ids"), list):
         raise Malformed("the application lists no channels")
-    listed = frozenset(channel for channel in subscribed if isinstance(channel, str))
+    ours = Ours(app, prefix, application)
     mine = f"{prefix}-"
-
-    def is_ours(channel_id: str, channel: dict[str, Any]) -> bool:
-        if channel_id.startswith(mine):
-            return not channel_id.endswith(";2")
-        return channel_id in listed and in_stasis(channel, app)
+    channels = [(channel_id, channel) for channel_id, channel in entries(lists.channels) if ours.channel(channel_id, channel)]
+    members = frozenset(channel_id for channel_id, _ in channels)
 
     return PbxSnapshot(
         at=at,
         pbx=pbx,
         requested_at=requested_at,
         last_heard_at=last_heard_at,
-        legs=tuple(
-            _seen_leg(leg_id(pbx, channel_id), channel, app, mine, at, tier_of)
-            for channel_id, channel in entries(lists.channels)
-            if is_ours(channel_id, channel)
-        ),
+        legs=tuple(_seen_leg(leg_id(pbx, channel_id), channel, app, mine, at, tier_of) for channel_id, channel in channels),
         bridges=tuple(
-            _seen_bridge(bridge_id, bridge, pbx, at) for bridge_id, bridge in entries(lists.bridges) if bridge_id.startswith(mine)
+            _seen_bridge(bridge_id, bridge, pbx, at)
+            for bridge_id, bridge in entries(lists.bridges)
+            if ours.bridge(bridge_id, bridge, members)
         ),
     )
+
+
+class Ours:
+    """What on a PBX belongs to our application. ``listed``: what the PBX says of the application; None: it has none."""
+
+    def __init__(self, app: str, prefix: str, listed: Mapping[str, Any] | None) -> None:
+        self.app = app
+        self._mine = f"{prefix}-"
+        self._channels, self._bridges = (_ids(listed, key) for key in ("channel_ids", "bridge_ids"))
+
+    def channel(self, channel_id: str, channel: dict[str, Any]) -> bool:
+        if channel_id.endswith(";2") and channel_id.startswith(self._mine):
+            return False
+        listed, here = channel_id in self._channels, in_stasis(channel, self.app)
+        if optional_part(channel, "dialplan").get("app_name") == "Stasis" and not here:
+            return False  # another application's
+        return (listed or _named(channel) == self.app) if channel_id.startswith(self._mine) else listed and here
+
+    def bridge(self, bridge_id: str, bridge: dict[str, Any], members: Container[str]) -> bool:
+        """``members``: channels of ours. What is written on a bridge counts most: an empty one has nothing else."""
+        app, *_ = about(bridge)
+        if app or not bridge_id.startswith(self._mine):
+            return app == self.app and bridge_id.startswith(self._mine)
+        inside = bridge.get("channels")
+        return bridge_id in self._bridges or (isinstance(inside, list) and any(channel in members for channel in inside))
+
+
+def _ids(listed: Mapping[str, Any] | None, key: str) -> frozenset[str]:
+    found = listed.get(key) if listed is not None else None
+    return frozenset(one for one in found if isinstance(one, str)) if isinstance(found, list) else frozenset()
+
+
+def _named(channel: dict[str, Any]) -> str:
+    """The application whose Stasis() the channel is in, by name."""
+    dialplan = optional_part(channel, "dialplan")
+    return arguments(dialplan)[0] if dialplan.get("app_name") == "Stasis" else ""
 
 
 def probed(order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float) -> LegProbed | LegEnded:

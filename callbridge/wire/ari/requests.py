@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from urllib.parse import quote, urlencode
 
@@ -233,10 +233,10 @@ def ask_stamp(app: str) -> Request:
     return Request("GET", _path("asterisk", "variable", variable=owner_variable(app)))
 
 
-def ask_stranded(app: str) -> tuple[Request, Request]:
-    """All channels and all bridges: what ``stranded`` reads."""
-    _, channels, bridges = ask_lists(app)
-    return channels, bridges
+def ask_stranded(app: str) -> tuple[Request, Request, Request]:
+    """The application, which may be gone with its last channel, all channels and all bridges: what ``stranded`` reads."""
+    application, channels, bridges = ask_lists(app)
+    return replace(application, pardons=_GONE), channels, bridges
 
 
 def send_on(channel: str, context: str, extension: str) -> Request:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callbridge.core.attempt import campaign_of
-from callbridge.wire.ari.listing import arguments, entries, in_stasis
+from callbridge.wire.ari.listing import Ours, arguments, entries, in_stasis
 from callbridge.wire.ari.shapes import Malformed, optional_part, parse
 from callbridge.wire.text import NUMBER_LIMIT, clean
 
@@ -20,28 +20,32 @@ class Stranded:
     campaign: str = ""
 
 
-def stranded(channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple[Stranded, ...]:
+def stranded(application: bytes, channels: bytes, bridges: bytes, *, app: str, prefix: str) -> tuple[Stranded, ...]:
     """Legs of agents first, whose phones are needed; then customers, who came first first. Malformed when a list is none.
+    ``application``: what the PBX says of ours, or that it knows none: then nothing in the dialplan is ours.
 
     Whoever is in a bridge, anybody's, talks and is left alone; but for one who is alone in a bridge of ours: the other
     one hung up when nobody was there any more to notice.
     """
+    listed = parse(application)
+    ours = Ours(app, prefix, listed if isinstance(listed, dict) else None)
+    members = frozenset(channel_id for channel_id, channel in entries(channels) if ours.channel(channel_id, channel))
     talking = set()
     for bridge_id, bridge in entries(bridges):
         inside = _texts(bridge.get("channels"))
-        if len(inside) > 1 or not bridge_id.startswith(f"{prefix}-"):
+        if len(inside) > 1 or not ours.bridge(bridge_id, bridge, members):
             talking.update(inside)
     agents, customers = [], []
     for channel_id, channel in entries(channels):
-        if channel_id in talking:
+        if channel_id in talking or (channel_id.startswith(f"{prefix}-") and channel_id not in members):
             continue
         if channel.get("state") == "Up" and (campaign := campaign_of(channel_id, prefix)):
             agents.append(Stranded(channel_id, None, clean(campaign, NUMBER_LIMIT)))
         elif channel_id.startswith(f"{prefix}-") and not channel_id.endswith(";2"):
             agents.append(Stranded(channel_id, None))
         elif in_stasis(channel, app):
-            application, first, entry, *_ = arguments(optional_part(channel, "dialplan")) + [""] * 2
-            if application == app and first == "inbound":
+            named, first, entry, *_ = arguments(optional_part(channel, "dialplan")) + [""] * 2
+            if named == app and first == "inbound":
                 stranger = Stranded(channel_id, clean(entry, NUMBER_LIMIT) or "unknown")
                 customers.append((str(channel.get("creationtime")), stranger))
     return (*agents, *(customer for _, customer in sorted(customers, key=lambda each: each[0])))
