@@ -5,13 +5,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help setup demo check test bench clean
+.PHONY: help setup demo check test bench chaos clean
 
 help:
 	@echo "make demo    a minute of live calls on a real Asterisk, added up call by call"
 	@echo "make check   lint, types and fast tests (under a minute)"
 	@echo "make test    everything, the real Asterisk 22 and 16 included"
-	@echo "make bench   all benchmarks"
+	@echo "make bench   all benchmarks but chaos"
+	@echo "make chaos   rounds of faults, every call joined (a quarter of an hour)"
 	@echo "make setup   virtual environment, Debian packages and the lab's PBXs (needs root)"
 	@echo "make clean   away with what setup made"
 
@@ -41,6 +42,9 @@ test: setup check
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done
+
+chaos: setup
+	@$(BIN)/python -m tests.bench chaos
 
 clean:
 	rm -rf .venv .lab build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
