@@ -44,10 +44,12 @@ def asked(world: World, event: PromiseAsked) -> None:
     _grant(world, event, promise)
     if call is not None and call.keeps_promise:
         if call.attempt:
-            promises.tell_tried(world, call, promise, "cancelled")
-        promises.end(world, promise, "cancelled", "", event.by)
-        if call.phase is not Phase.ENDING:
-            give_up(world, call, "")
+            promises.tell_tried(world, call, promise, promises.CANCELLED)
+        promises.end(world, promise, promises.CANCELLED, "", event.by)
+        if call.phase is Phase.ENDING:
+            world.calls.put(call.id, evolve(call, attempt=promises.CANCELLED))
+        else:
+            give_up(world, call, promises.CANCELLED)
     else:
         promises.end(world, promise, "cancelled", "", event.by)
 

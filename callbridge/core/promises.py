@@ -22,6 +22,9 @@ CLOSED_CHECK = 3600.0
 UNSENT_REST = 5.0
 """Seconds until the next try when the dialling never left us."""
 
+CANCELLED = "cancelled"
+"""Result of an attempt whose callback somebody cancelled: nothing is owed any more, though the call may still be ending."""
+
 _BUSY = frozenset({17})
 _NO_ANSWER = frozenset({18, 19, 16, 127})
 _REJECTED = frozenset({21})

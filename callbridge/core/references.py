@@ -52,7 +52,8 @@ def complete(world: World, event: PbxSnapshot) -> None:
 
 
 def _complete_call(world: World, call: Call) -> None:
-    if call.promise and call.promise not in world.promises and not call.segments:
+    owed = bool(call.promise) and not call.segments and call.attempt != promises.CANCELLED
+    if owed and call.promise not in world.promises:
         _owe_again(world, call)
     if call.dialled_for and call.dialled_for not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
         call = evolve(call, dialled_for="")  # rings on; whoever answers hears the message

@@ -17,6 +17,7 @@ from callbridge.core.events import (
     LegAnswered,
     LegLeft,
     LegProbed,
+    PbxLost,
     PlanChanged,
     PromiseAsk,
     PromiseAsked,
@@ -43,7 +44,7 @@ from callbridge.core.leg import Role
 from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
 from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
 from tests.core.flows import floor, flow, stage
-from tests.core.story import START, Story, agent, plan, queue
+from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
 NUMBER = "+44"
@@ -441,6 +442,15 @@ def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
     assert not story.world.calls.rows()
     story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
     assert story.fact(AskRefused).unknown
+
+
+def test_a_cancelled_callback_is_not_owed_again_when_the_link_comes_back_before_its_call_has_ended() -> None:
+    story = keeping()
+    (promise,) = story.world.promises.values()
+    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    story.snapshot()
+    assert not story.world.promises.rows()
 
 
 def test_a_message_may_be_a_task_to_call_back() -> None:
