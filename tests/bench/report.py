@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,22 @@ NAMES = {"predictive": "predictive (30 days)", "predictive_daily": "predictive (
 
 def record(name: str) -> dict[str, Any] | None:
     """The last one, if there is any."""
+    found = records(name)
+    return found[-1] if found else None
+
+
+def records(name: str) -> list[dict[str, Any]]:
     path = HERE / "results" / f"{name}.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    return json.loads(lines[-1]) if lines else None
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def readme(pacing: Mapping[str, Any] | None, throughput: Mapping[str, Any] | None, chaos: Mapping[str, Any] | None = None) -> str:
+def readme(
+    pacing: Mapping[str, Any] | None, throughput: Mapping[str, Any] | None, chaos: Sequence[Mapping[str, Any]] = ()
+) -> str:
     return "\n".join([*_lines(pacing), "", *_throughput(throughput), "", *_chaos(chaos)]) + "\n"
 
 
-def _chaos(found: Mapping[str, Any] | None) -> Iterator[str]:
+def _chaos(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A row for each fault: its rounds together."""
     yield "## chaos"
     yield ""
@@ -47,17 +53,18 @@ def _chaos(found: Mapping[str, Any] | None) -> Iterator[str]:
     yield "side ended. Unbridged: an agent picked up and was not put through, though the caller was there. Ghost ring: over 1 s after the caller left. Stuck agent: not"
     yield "ready 5 s after the last call, with a phone that works. Served after: seconds from the fault to the next pick-up of a phone that callbridge rang."
     yield "What a round leaves (log, records of calls that went wrong) is in `build/chaos`. It is not part of `make bench`: eight faults of three rounds take a quarter of an hour."
-    if found is None:
+    if not found:
         return
+    last = {row["fault"]: one for one in found for row in one["rounds"]}
     yield ""
-    yield f"Commit {found['commit']}, Python {found['python']}, {found['cores']} cores, load {found['load']}; seeds from {found['seed']}. Others may have worked on the machine."
+    yield f"Of each fault the last record, Python {found[-1]['python']}, {found[-1]['cores']} cores. Others may have worked on the machine."
     yield ""
-    yield "| fault | rounds | calls | answered | abandoned | fallback | lost | cut | unbridged | ghost rings | stuck agents | served after s |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
-    for fault in dict.fromkeys(row["fault"] for row in found["rounds"]):
-        rows = [row for row in found["rounds"] if row["fault"] == fault]
+    yield "| fault | commit | rounds | calls | answered | abandoned | fallback | lost | cut | unbridged | ghost rings | stuck agents | served after s |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
+    for fault, one in last.items():
+        rows = [row for row in one["rounds"] if row["fault"] == fault]
         sums = " | ".join(str(sum(row[name] for row in rows)) for name in CHAOS_COUNTS)
-        yield f"| {fault} | {len(rows)} | {sums} | {', '.join(str(row['seconds_to_serve']) for row in rows)} |"
+        yield f"| {fault} | {one['commit']} | {len(rows)} | {sums} | {', '.join(str(row['seconds_to_serve']) for row in rows)} |"
 
 
 def _throughput(found: Mapping[str, Any] | None) -> Iterator[str]:
@@ -141,4 +148,4 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    (HERE / "README.md").write_text(readme(record("pacing"), record("throughput"), record("chaos")))
+    (HERE / "README.md").write_text(readme(record("pacing"), record("throughput"), records("chaos")))
