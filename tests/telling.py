@@ -18,6 +18,9 @@ FORMS = (
     "+49.1577.321.8899",
     "0157 / 7321 8899",
     "(0157) 73218899",
+    "0157_7321_8899",
+    "0157:7321:8899",
+    "0157.7321.8899",
     "tel:+49-1577-321-8899",
     "%2B4915773218899",
     f"PJSIP/{NUMBER}@trunk",
@@ -32,7 +35,7 @@ FORMS = (
 )
 _CORE = "73218899"
 """What is in every form, once separators are out."""
-_BETWEEN = re.compile(r"[ \-/().\u00a0]")
+_BETWEEN = re.compile(r"[ \-/()._:\u00a0]")
 
 
 def tells(text: str) -> bool:

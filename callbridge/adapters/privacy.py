@@ -14,7 +14,8 @@ _SEVEN_DIGITS = re.compile(r"\d(?:\D{0,3}\d){6}")
 _SPACE = r"[ \-/().\u00a0\u2009\u202f\u2010-\u2013]"
 _LIKE_A_NUMBER = re.compile(
     rf"(?:\+|%2B)(?:{_SPACE}{{0,3}}\d){{6,}}"  # international, written in any way
-    r"|(?<![\d-])(?<!\d\.)\(?0(?:[ \-/()]{0,3}\d){8,}(?!:)"  # national, written in any way; no date
+    r"|(?<![\d-])(?<!\d\.)\(?0(?:[ \-/()_:]{0,3}\d){8,}(?!:)"  # national, written in any way; no date
+    r"|(?<![\d-])(?<!\d\.)0\d(?:\.?\d){7,}(?!:)"  # the same with dots; no fraction
     r"|(?<![\d-])(?<!\d\.)(?!1\d{9}\.\d)\d{7,}"  # digits alone; but no uniqueid of Asterisk
     r"|(?<=-)(?!1\d{9}\.\d)\d{10,}",  # behind a dash shorter ones are counters
     re.IGNORECASE,

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 NO_NUMBER = "no phone number"
-SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): format the column as text"
+SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): import the column as text"
 
 _PLAIN = re.compile(r"\+?[0-9]{1,15}")
 _NOISE = str.maketrans("", "", " \t\u00a0\u2009\u202f-\u2010\u2011\u2012\u2013.()/'\"")
@@ -19,6 +19,7 @@ _SPREADSHEET = tuple(
         r"[0-9]{7,}(?:[.,]0+|\.[0-9]{1,2})",  # 030123456.000, 493012345.5; but 030.123456 has an area code
         r"[0-9]{1,3}(?:,[0-9]{2,3}){2,}",  # 49,301,234,567
         r"[0-9]{1,3}(?:([ ,.'’])[0-9]{3})(?:\1[0-9]{3})*(?!\1)[.,](?:0+|[0-9]{1,2})",  # 49.301.234.567,0
+        r"(?=(?:[^0-9]*[0-9]){7})[0-9 ()/'’\u2010-\u2013-]*[0-9]\)?(?: ?[.,] ?0{1,3})+",  # 030 123456.0, 030123456.0.0
     )
 )
 """A person's separators are not among these: 01.23.45.67.00 and 030.1234567 have one dot too many, or too early."""
