@@ -119,7 +119,7 @@ async def test_a_planted_fault_of_the_agents_phones_fails_the_row(fault: str, mo
     monkeypatch.setattr(throughput, "PATIENCE", 6.0)
     specs = [PhoneSpec(name=name, line="bank") for name in AGENTS]
     extra = {"queues.conf": throughput.APP_QUEUE, "extensions.conf": throughput.EXTENSIONS}
-    async with Pbx(22, phones=specs, extra=extra, rtp_ports=4000) as pbx:
+    async with Pbx(22, phones=specs, extra=extra) as pbx:
         row = await measure_row(pbx, "app_queue", 4, 5.0, None, PLANTED[fault]())
     assert row["failed"] == row["calls"] == 20
     assert row["reason"].startswith("20 ")
