@@ -18,18 +18,18 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.codec import FutureSchema
+from callbridge.adapters.ari.ownership import Seen
+from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
-from callbridge.adapters.log import Drain
-from callbridge.adapters.ownership import Seen
-from callbridge.adapters.redis_link import connect
-from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.logs.log import Drain
+from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import MemoryStore, Unreadable
-from callbridge.app import App
+from callbridge.service.app import App
+from callbridge.service.starting import Start, Taken
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
-from callbridge.starting import Start, Taken
 from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
 
@@ -275,8 +275,8 @@ async def a_living_owner(server: RedisServer) -> AsyncIterator[RedisStore]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callbridge.starting.OWNER_SILENT", 0.3)
-    monkeypatch.setattr("callbridge.starting.STAMPED", 0.5)
+    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 0.3)
+    monkeypatch.setattr("callbridge.service.starting.STAMPED", 0.5)
 
 
 @pytest.mark.usefixtures("soon")

@@ -13,17 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from callbridge.adapters.codec import TABLES, Row
-from callbridge.adapters.totals import TABLE, Total
-from callbridge.core.agent import Agent
-from callbridge.core.attempt import Attempt, Block, Campaign
-from callbridge.core.call import Call
-from callbridge.core.facts import AnyFact
-from callbridge.core.leg import Leg
-from callbridge.core.promise import Place, Promise
-from callbridge.core.switch import Switch
-from callbridge.core.tally import Tally
-from callbridge.core.world import World
+from callbridge.adapters.facts.codec import TABLES, Row
+from callbridge.adapters.facts.totals import TABLE, Total
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.attempt import Attempt, Block, Campaign
+from callbridge.core.model.call import Call
+from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.tally import Tally
+from callbridge.core.model.world import World
 
 OWNER_SILENT = 3.0
 """Seconds without a save after which an owner is gone: each saves every second, even when nothing happens."""

@@ -8,36 +8,11 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core import (
-    acts,
-    attempts,
-    callbacks,
-    calls,
-    campaigns,
-    desk,
-    dialer,
-    failures,
-    features,
-    handing,
-    hearing,
-    journey,
-    keys,
-    legs,
-    lost,
-    offers,
-    plan_change,
-    promises,
-    quarantine,
-    recovery,
-    staff,
-    supervise,
-    switches,
-    talks,
-    transfers,
-    visits,
-)
-from callbridge.core.call import Phase
-from callbridge.core.events import (
+from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks
+from callbridge.core.entities import agent_states, attempts, callbacks, legs, switches
+from callbridge.core.flows import interpreter
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     ApplicationTaken,
@@ -85,12 +60,18 @@ from callbridge.core.events import (
     StoreChanged,
     SwitchTurned,
 )
-from callbridge.core.facts import ApplicationReplaced
-from callbridge.core.ids import LegId, channel_of
-from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import HangUp
-from callbridge.core.tally import Tally
-from callbridge.core.world import Outcome, World
+from callbridge.core.model.facts import ApplicationReplaced
+from callbridge.core.model.ids import LegId, channel_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import HangUp
+from callbridge.core.model.tally import Tally
+from callbridge.core.model.world import Outcome, World
+from callbridge.core.outbound import callback_calls, campaigns, dialer
+from callbridge.core.recovery import order_failures, quarantine, snapshots
+from callbridge.core.reload import plan_change
+from callbridge.core.requests import agent_requests, feature_codes
+from callbridge.core.routing import announcements, lost_phones, offers, visits
+from callbridge.core.transfers import supervision, transfers
 
 
 def step(world: World, event: AnyEvent) -> Outcome:
@@ -102,10 +83,10 @@ def step(world: World, event: AnyEvent) -> Outcome:
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
-        callbacks.give_up_overtaken(world)
+        callback_calls.give_up_overtaken(world)
         faults = _look_again(world, event)
         faults += _match(world)
-        callbacks.give_up_overtaken(world)
+        callback_calls.give_up_overtaken(world)
         faults += _campaigns(world)
     except BaseException:
         world.undo_to(mark)
@@ -140,12 +121,12 @@ def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
 def _match(world: World) -> list[tuple[str, str]]:
     """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
     faults: list[tuple[str, str]] = []
-    while (pair := lost.next_pair(world) or world.matcher.next_pair()) is not None:
+    while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
         promised = pair.call in world.promises
         try:
             if promised:
-                callbacks.begin(world, pair)
+                callback_calls.begin(world, pair)
             else:
                 offers.make(world, pair)
         except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
@@ -169,9 +150,9 @@ def _campaigns(world: World) -> list[tuple[str, str]]:
 def _apply(world: World, event: AnyEvent) -> None:
     match event:
         case CallerArrived():
-            transfers.arrived(world, event)
+            phone_transfers.arrived(world, event)
         case FeatureDialled():
-            features.dialled(world, event)
+            feature_codes.dialled(world, event)
         case LegEntered():
             _leg_entered(world, event.leg)
         case LegRinging():
@@ -181,7 +162,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegEnded():
             leg = world.legs.get(event.leg)
             if leg is not None and leg.role is Role.FEATURE:
-                features.leg_gone(world, leg)
+                feature_codes.leg_gone(world, leg)
             elif leg is not None:
                 calls.leg_ended(world, leg, event)
         case LegLeft():
@@ -197,7 +178,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegProbed():
             leg = world.legs.get(event.leg)
             if leg is not None and leg.role is Role.FEATURE and not event.in_app and leg.hung_at is None:
-                features.leg_gone(world, leg)
+                feature_codes.leg_gone(world, leg)
             elif leg is not None:
                 calls.leg_probed(world, leg, event)
         case LegJoined():
@@ -209,25 +190,25 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LegUnheld():
             calls.held(world, event.leg, held=False)
         case LegReplaced():
-            transfers.replaced(world, event)
+            phone_transfers.replaced(world, event)
         case LegTransferred():
-            transfers.transferred(world, event)
+            phone_transfers.transferred(world, event)
         case DigitPressed():
             offers.pressed(world, event)
-            handing.pressed(world, event)
-            keys.pressed(world, event)
-            features.pressed(world, event)
-            journey.pressed(world, event)
+            transfers.pressed(world, event)
+            in_call_codes.pressed(world, event)
+            feature_codes.pressed(world, event)
+            interpreter.pressed(world, event)
         case PlaybackEnded():
             _playback_ended(world, event)
         case OrderFailed():
-            failures.order_failed(world, event)
+            order_failures.order_failed(world, event)
         case AgentAsked():
-            desk.asked(world, event)
+            agent_requests.asked(world, event)
         case CallAsked():
-            acts.asked(world, event)
+            call_requests.asked(world, event)
         case PromiseAsked():
-            callbacks.asked(world, event)
+            callback_calls.asked(world, event)
         case CampaignAsked():
             campaigns.asked(world, event)
         case LeadDisposed():
@@ -245,20 +226,20 @@ def _apply(world: World, event: AnyEvent) -> None:
         case SwitchTurned():
             switches.turned(world, event)
         case DeviceChanged():
-            staff.device_changed(world, event.phone, event.state)
+            agent_states.device_changed(world, event.phone, event.state)
         case DevicesListed():
             _devices_listed(world, event)
         case PhoneInspected():
-            features.phone_inspected(world, event.phone, event.legs)
-            staff.phone_inspected(world, event.phone, event.legs)
+            feature_codes.phone_inspected(world, event.phone, event.legs)
+            agent_states.phone_inspected(world, event.phone, event.legs)
         case RecordingEnded():
-            journey.recorded(world, event)
+            interpreter.recorded(world, event)
         case LookedUp():
-            journey.looked_up(world, event)
+            interpreter.looked_up(world, event)
         case PbxSnapshot():
-            recovery.snapshot(world, event)
+            snapshots.snapshot(world, event)
         case PbxLost():
-            recovery.lost(world, event.pbx)
+            snapshots.lost(world, event.pbx)
         case PbxHeard():
             world.hear(event.pbx, event.until)
         case ApplicationTaken():
@@ -298,7 +279,7 @@ def _leg_entered(world: World, key: LegId) -> None:
     leg = world.legs.get(key)
     call = world.calls.get(leg.call) if leg is not None else None
     if leg is not None and call is not None and leg.role is Role.SNOOP and leg.hung_at is None:
-        supervise.entered(world, call, key)
+        supervision.entered(world, call, key)
 
 
 def _leg_ringing(world: World, event: LegRinging) -> None:
@@ -316,15 +297,15 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     agent = world.agents.get(leg.agent)
     call = world.calls.get(leg.call)
     if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
-        staff.session_answered(world, agent)
+        agent_states.session_answered(world, agent)
     elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:
         offers.answered(world, call)
     elif call is not None and call.phase is Phase.DIALLING and call.leg == leg.id:
-        callbacks.answered(world, call)
+        callback_calls.answered(world, call)
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
-        handing.answered(world, call)
+        transfers.answered(world, call)
     elif call is not None and leg.role is Role.SUPERVISOR:
-        supervise.answered(world, call, leg)
+        supervision.answered(world, call, leg)
 
 
 def _leg_joined(world: World, event: LegJoined) -> None:
@@ -335,7 +316,7 @@ def _leg_joined(world: World, event: LegJoined) -> None:
     call = world.calls.get(leg.call)
     if call is not None:
         talks.joined(world, call)
-        handing.joined(world, world.calls[call.id])
+        transfers.joined(world, world.calls[call.id])
 
 
 def _leg_parted(world: World, event: LegParted) -> None:
@@ -351,21 +332,21 @@ def _leg_parted(world: World, event: LegParted) -> None:
 
 def _playback_ended(world: World, event: PlaybackEnded) -> None:
     """The beep of a nailed-up agent is over: put the call through. Or a prompt of a feature call."""
-    features.said(world, event.leg, event.playback)
+    feature_codes.said(world, event.leg, event.playback)
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     if call is not None and call.offer is not None and event.playback in (call.offer.playback, call.offer.reading):
         offers.said(world, call, event.playback, failed=event.failed)
     elif call is not None and call.handing is not None and call.handing.playback == event.playback:
-        handing.answered(world, call)
+        transfers.answered(world, call)
     elif call is not None and call.leg == event.leg:
-        journey.said(world, call, event)
-        hearing.said(world, world.calls[call.id], event)
+        interpreter.said(world, call, event)
+        announcements.said(world, world.calls[call.id], event)
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:
     for phone, state in event.states.items():
-        staff.device_changed(world, phone, state)
+        agent_states.device_changed(world, phone, state)
     world.matcher.agents_known(True)
 
 
@@ -378,21 +359,21 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "hearing":
             call = world.calls.get(event.id)
             if call is not None:
-                hearing.deadline_passed(world, call)
+                announcements.deadline_passed(world, call)
         case "leg":
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is Role.PARKED and not leg.left:
-                transfers.parked_too_long(world, leg)
+                phone_transfers.parked_too_long(world, leg)
             elif leg is not None:
                 legs.deadline_passed(world, leg)
         case "agent":
             agent = world.agents.get(event.id)
             if agent is not None:
-                staff.deadline_passed(world, agent)
+                agent_states.deadline_passed(world, agent)
         case "promise":
             promise = world.promises.get(event.id)
             if promise is not None:
-                promises.deadline_passed(world, promise)
+                callbacks.deadline_passed(world, promise)
         case "place":
             world.places.drop(event.id)
         case "attempt":
@@ -409,7 +390,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:
-                features.deadline_passed(world, talk)
+                feature_codes.deadline_passed(world, talk)
         case _:
             raise ValueError(f"a deadline of an unknown kind: {event.kind}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     CallAsked,
@@ -14,7 +14,7 @@ from callbridge.core.events import (
     PhoneInspected,
     PromiseAsked,
 )
-from callbridge.core.world import World
+from callbridge.core.model.world import World
 
 
 def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:

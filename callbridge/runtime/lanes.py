@@ -13,17 +13,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from callbridge.adapters.link import NotSent, OrderTrouble
-from callbridge.core.ids import LegId, pbx_of
-from callbridge.core.orders import (
-    DropBridge,
-    HangUp,
-    InspectPhone,
-    Order,
-    PauseRecording,
-    StartRecording,
-    StopRecording,
-)
+from callbridge.adapters.pbx_link import NotSent, OrderTrouble
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.orders import DropBridge, HangUp, InspectPhone, Order, PauseRecording, StartRecording, StopRecording
 
 MOST = 48
 """Orders of one PBX under way at once."""

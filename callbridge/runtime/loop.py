@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from callbridge.adapters.link import NotSent, OrderTrouble, Refused
+from callbridge.adapters.pbx_link import NotSent, OrderTrouble, Refused
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     CallAsked,
@@ -38,10 +38,10 @@ from callbridge.core.events import (
     SwitchTurned,
     Why,
 )
-from callbridge.core.facts import AnyFact, AskRefused, CallDiverted
-from callbridge.core.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
-from callbridge.core.plan_diff import Difference
-from callbridge.core.world import Outcome, World
+from callbridge.core.model.facts import AnyFact, AskRefused, CallDiverted
+from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
+from callbridge.core.model.world import Outcome, World
+from callbridge.core.reload.plan_diff import Difference
 from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
 from callbridge.runtime.gaps import Gaps

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.store import Delta, Displaced, Meta, Store, StoreDown, Whole
-from callbridge.adapters.tasks import end
-from callbridge.adapters.totals import Totals
-from callbridge.core.facts import AnyFact
-from callbridge.core.world import World
+from callbridge.adapters.system.tasks import end
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.world import World
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from callbridge.core.hours import DAY, Span
+from callbridge.core.model.calendar import DAY, Span
 from callbridge.settings.section import Section
 from callbridge.settings.values import Text, Zone
 

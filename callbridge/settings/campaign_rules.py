@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callbridge.adapters.ledger import BadDatabase, Book, file_of, is_region, no_folder
-from callbridge.core.plan import Connect, First, Mode
-from callbridge.core.skills import profile
+from callbridge.core.model.plan import Connect, First, Mode
+from callbridge.core.model.skills import profile
 from callbridge.settings import models
 from callbridge.settings.campaigns import Campaign
 from callbridge.settings.document import Document, Path, mapping

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from callbridge.core.attempt import OUTCOMES
-from callbridge.core.plan import First, Mode
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.plan import First, Mode
 from callbridge.settings.section import Section
 from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, OwnNumber, Text
 

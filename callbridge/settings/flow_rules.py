@@ -5,12 +5,12 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from callbridge.core import flow as core
-from callbridge.core.numbers import fault_of, normalise
+from callbridge.core.model import flow as core
+from callbridge.core.model.numbers import fault_of, normalise
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
-from callbridge.settings.journeys import Node, When
+from callbridge.settings.flows import Node, When
 from callbridge.settings.media import sounds
 from callbridge.settings.resolve import queue_plan
 from callbridge.settings.speech import OURS

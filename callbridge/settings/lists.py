@@ -7,7 +7,7 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from callbridge.core.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
 from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, in_one_line, one_line, parted, rows
 
 MOST_ROWS = 1_000_000

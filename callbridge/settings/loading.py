@@ -6,15 +6,15 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from callbridge.core.numbers import normalise
+from callbridge.core.model.numbers import normalise
 from callbridge.settings import rules
-from callbridge.settings.companions import anchor_files
 from callbridge.settings.document import Document, where
+from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
 from callbridge.settings.lists import BadList, read_list
 from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
-from callbridge.settings.shapes import shape
+from callbridge.settings.validators import shape
 
 _PLACES = ("fallback", "fallback.context")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from callbridge.core.flow import Collect, Flow, Goodbye, Menu, Play, Voicemail, fields_of
-from callbridge.core.plan import Connect, Plan, Prompts, QueuePlan
+from callbridge.core.model.flow import Collect, Flow, Goodbye, Menu, Play, Voicemail, fields_of
+from callbridge.core.model.plan import Connect, Plan, Prompts, QueuePlan
 
 Used = tuple[str, str]
 """Where, and the sound's name in the PBX."""

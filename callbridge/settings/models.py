@@ -18,13 +18,13 @@ from pydantic import (
     model_validator,
 )
 
-from callbridge.adapters.hook_body import EVENTS, placeholders
-from callbridge.core.plan import Connect, Pick, Plan
+from callbridge.adapters.webhooks.body import EVENTS, placeholders
+from callbridge.core.model.plan import Connect, Pick, Plan
 from callbridge.settings.calendars import Calendar
 from callbridge.settings.campaigns import Campaign, Ledger
 from callbridge.settings.faults import Fault
-from callbridge.settings.journeys import Flow
-from callbridge.settings.other_systems import Lookup
+from callbridge.settings.flows import Flow
+from callbridge.settings.lookups import Lookup
 from callbridge.settings.section import Section
 from callbridge.settings.speech import Speech
 from callbridge.settings.surveys import Survey

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from callbridge.adapters.tiers import BadBook, read_book
-from callbridge.core.flow import Condition
-from callbridge.core.hours import Calendar, Span
-from callbridge.core.plan import (
+from callbridge.adapters.files.tiers import BadBook, read_book
+from callbridge.core.model.calendar import Calendar, Span
+from callbridge.core.model.flow import Condition
+from callbridge.core.model.plan import (
     CAMPAIGN,
     AgentPlan,
     CampaignPlan,
@@ -25,7 +25,7 @@ from callbridge.core.plan import (
     ToFlow,
     ToQueue,
 )
-from callbridge.core.skills import Requirement
+from callbridge.core.model.skills import Requirement
 from callbridge.settings.calendars import DAYS
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import ConfigFaults, printable

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from zoneinfo import ZoneInfo
 
-from callbridge.core import plan as core
-from callbridge.core.budget import Rules
-from callbridge.core.dial_rules import DAY, Frequency, Limits
-from callbridge.core.flow import DoNotCall, Flow, Goodbye, IntoFlow, IntoQueue, Lookup, Menu, Node, Play
-from callbridge.core.hours import Calendar
-from callbridge.core.skills import profile
-from callbridge.settings import calendars, campaigns, journeys, models, surveys, waiting
+from callbridge.core.model import plan as core
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.dial_rules import DAY, Frequency, Limits
+from callbridge.core.model.flow import DoNotCall, Flow, Goodbye, IntoFlow, IntoQueue, Lookup, Menu, Node, Play
+from callbridge.core.model.skills import profile
+from callbridge.core.pacing.budget import Rules
+from callbridge.settings import calendars, campaigns, flows, models, surveys, waiting
 from callbridge.settings.document import Path
 from callbridge.settings.values import split_place
 from callbridge.settings.waiting import Announce, Overflow, Way
@@ -280,7 +280,7 @@ def _announcements(given: Announce) -> core.Announcements:
     )
 
 
-def _flow(name: str, flow: journeys.Flow) -> Flow:
+def _flow(name: str, flow: flows.Flow) -> Flow:
     version = hashlib.sha256(flow.model_dump_json().encode()).hexdigest()[:12]
     return Flow(
         name=name,

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 from urllib.parse import urlsplit
 
-from callbridge.adapters.hook_body import placeholders
-from callbridge.core import skills
-from callbridge.core.numbers import fault_of, normalise
-from callbridge.core.plan import Plan, ToQueue
+from callbridge.adapters.webhooks.body import placeholders
+from callbridge.core.model import skills
+from callbridge.core.model.numbers import fault_of, normalise
+from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text

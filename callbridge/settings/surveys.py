@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from callbridge.core import flow as core
-from callbridge.core.plan import SKIPPED, SURVEY
-from callbridge.settings.journeys import Names, Tries
+from callbridge.core.model import flow as core
+from callbridge.core.model.plan import SKIPPED, SURVEY
+from callbridge.settings.flows import Names, Tries
 from callbridge.settings.section import Section
 from callbridge.settings.values import Duration, FlowMedia, Key, Lasting, Name, Text, ValueName, filled, listed
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
 
-from callbridge.core import skills
-from callbridge.core.flow import KEYS, is_pattern
-from callbridge.core.numbers import SPREADSHEET, is_of_spreadsheet
+from callbridge.core.model import skills
+from callbridge.core.model.flow import KEYS, is_pattern
+from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean
 

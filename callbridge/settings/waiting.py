@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from callbridge.core.flow import fields_of
-from callbridge.core.plan import First
-from callbridge.settings.journeys import Names, When
+from callbridge.core.model.flow import fields_of
+from callbridge.core.model.plan import First
+from callbridge.settings.flows import Names, When
 from callbridge.settings.section import Section
 from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text
 

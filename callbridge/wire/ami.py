@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from callbridge.core.events import DeviceChanged, DevicesListed
-from callbridge.core.ids import channel_of
-from callbridge.core.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.core.model.events import DeviceChanged, DevicesListed
+from callbridge.core.model.ids import channel_of
+from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
 
 LINE_LIMIT = 1024
 """Asterisk refuses longer input lines (``main/manager.c``)."""

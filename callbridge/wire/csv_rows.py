@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from callbridge.core.numbers import is_of_spreadsheet, plain
+from callbridge.core.model.numbers import is_of_spreadsheet, plain
 
 MOST_LINES = 100
 """Lines that one row may have."""

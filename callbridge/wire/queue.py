@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from callbridge.core.fallback import Act, Change, SeenMember, Waiting
-from callbridge.core.ids import leg_id
+from callbridge.core.model.ids import leg_id
+from callbridge.core.recovery.fallback import Act, Change, SeenMember, Waiting
 from callbridge.wire.ami import phone_of
 from callbridge.wire.text import NAME_LIMIT, clean
 

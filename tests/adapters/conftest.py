@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import settings
 
-from callbridge.adapters.redis_link import RedisSettings
+from callbridge.adapters.redis.connection import RedisSettings
 
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")

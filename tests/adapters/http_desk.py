@@ -6,20 +6,20 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from callbridge.adapters.calendars import hours
-from callbridge.adapters.callbacks import callback_to, callbacks
-from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Asked, Feed, HttpSettings, Probes, ReloadResult, make_app
+from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerDesk
-from callbridge.adapters.reload_report import reload_report
-from callbridge.adapters.stories import Stories
-from callbridge.adapters.views import Board
-from callbridge.core.events import AnyEvent, PlanChanged
-from callbridge.core.facts import AskRefused
-from callbridge.core.plan import Plan
-from callbridge.core.plan_diff import Difference, difference
-from callbridge.core.switch import Switch
-from callbridge.core.world import Outcome
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.calendars import hours
+from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.reload_report import reload_report
+from callbridge.adapters.views.timelines import Stories
+from callbridge.core.model.events import AnyEvent, PlanChanged
+from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.world import Outcome
+from callbridge.core.reload.plan_diff import Difference, difference
 from tests.adapters.toy_ledger import toy_ledger
 from tests.adapters.worlds import Busy
 

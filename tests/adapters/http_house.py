@@ -13,28 +13,23 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.calendars import hours
-from callbridge.adapters.callbacks import callback_to, callbacks
-from callbridge.adapters.explaining import Explainer
 from callbridge.adapters.http import Asked, Feed, HttpSettings, ReloadResult, listening, make_app
+from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerDesk
-from callbridge.adapters.reload_report import reload_report
 from callbridge.adapters.store import MemoryStore
-from callbridge.adapters.stories import Stories
-from callbridge.adapters.tasks import end
-from callbridge.adapters.views import Board
-from callbridge.core.events import (
-    CallerArrived,
-    DevicesListed,
-    PbxSnapshot,
-    PlanChanged,
-)
-from callbridge.core.facts import AnyFact, AskRefused
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import Order
-from callbridge.core.plan_diff import difference
-from callbridge.core.switch import Switch
-from callbridge.core.world import World
+from callbridge.adapters.system.tasks import end
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.calendars import hours
+from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.adapters.views.reload_report import reload_report
+from callbridge.adapters.views.timelines import Stories
+from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PlanChanged
+from callbridge.core.model.facts import AnyFact, AskRefused
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import Order
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.world import World
+from callbridge.core.reload.plan_diff import difference
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.adapters.http_desk import probes

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from callbridge.adapters.hook_body import HookSettings, sign
+from callbridge.adapters.webhooks.body import HookSettings, sign
 
 SECRET = "a secret of the tests"
 

@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
-from callbridge.adapters.codec import Row
+from callbridge.adapters.facts.codec import Row
 
 
 def described() -> str:

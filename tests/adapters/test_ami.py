@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.ami import Ami, AmiSettings, WholeCharacters
-from callbridge.adapters.link import NotSent, Refused, TimedOut
-from callbridge.core.events import DeviceChanged, DevicesListed
+from callbridge.adapters.ami.link import Ami, AmiSettings, WholeCharacters
+from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.core.model.events import DeviceChanged, DevicesListed
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import Counts, running, until
 

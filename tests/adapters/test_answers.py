@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from aiohttp import http_parser
 
-from callbridge.adapters import ari_http
-from callbridge.adapters.ari_http import AriHttp
-from callbridge.adapters.hook_body import HookSettings
-from callbridge.adapters.link import Refused
-from callbridge.adapters.lookups import Lookups, LookupSettings
-from callbridge.adapters.tasks import end
-from callbridge.adapters.webhooks import Webhook
-from callbridge.core.events import AnyEvent, LookedUp
-from callbridge.core.orders import LookUp
+from callbridge.adapters.ari import http
+from callbridge.adapters.ari.http import AriHttp
+from callbridge.adapters.lookups.lookup import Lookups, LookupSettings
+from callbridge.adapters.pbx_link import Refused
+from callbridge.adapters.system.tasks import end
+from callbridge.adapters.webhooks.body import HookSettings
+from callbridge.adapters.webhooks.delivery import Webhook
+from callbridge.core.model.events import AnyEvent, LookedUp
+from callbridge.core.model.orders import LookUp
 from callbridge.wire.ari import Request
 from tests.adapters.test_webhooks import stamped, story
 from tests.adapters.waiting import until
@@ -123,21 +123,21 @@ def http_to(url: str) -> AriHttp:
 async def test_an_answer_of_the_pbx_that_never_ends_is_refused(
     monkeypatch: pytest.MonkeyPatch, head: str, *, endless: bool
 ) -> None:
-    monkeypatch.setattr(ari_http, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(http, "MOST_BYTES", 100_000)
     body = b"1000\r\n" + b"a" * 0x1000 + b"\r\n" if "chunked" in head else b"a" * 300_000
-    async with Peer(head, body, endless=endless).serving() as peer, http_to(peer.url) as http:
+    async with Peer(head, body, endless=endless).serving() as peer, http_to(peer.url) as link:
         with pytest.raises(Refused, match="odd answer: more than 100000 bytes"):
-            await http.ask(Request("GET", "/channels"))
+            await link.ask(Request("GET", "/channels"))
 
 
 @pytest.mark.parametrize("coding", BOMBS)
 async def test_an_answer_of_the_pbx_is_not_unpacked(unpacked: list[bytes], coding: str) -> None:
-    async with packed(coding).serving() as peer, http_to(peer.url) as http:
-        assert (await http.ask(Request("GET", "/channels"))).body == BOMBS[coding]
+    async with packed(coding).serving() as peer, http_to(peer.url) as link:
+        assert (await link.ask(Request("GET", "/channels"))).body == BOMBS[coding]
     assert unpacked == []
     assert "Accept-Encoding" not in peer.heard[0]
 
 
 async def test_an_answer_of_the_pbx_without_a_length_is_read_to_its_end() -> None:
-    async with Peer("Transfer-Encoding: chunked", b"2\r\n[]\r\n0\r\n\r\n").serving() as peer, http_to(peer.url) as http:
-        assert (await http.ask(Request("GET", "/channels"))).body == b"[]"
+    async with Peer("Transfer-Encoding: chunked", b"2\r\n[]\r\n0\r\n\r\n").serving() as peer, http_to(peer.url) as link:
+        assert (await link.ask(Request("GET", "/channels"))).body == b"[]"

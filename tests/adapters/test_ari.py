@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.ari import Ari, AriSettings
-from callbridge.adapters.ari_http import AriHttp, Reply
-from callbridge.adapters.link import NotSent, Refused, TimedOut
-from callbridge.core import orders as o
-from callbridge.core.events import (
+from callbridge.adapters.ari.http import AriHttp, Reply
+from callbridge.adapters.ari.link import Ari, AriSettings
+from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.core.model import orders as o
+from callbridge.core.model.events import (
     AnyEvent,
     ApplicationTaken,
     CallerArrived,
@@ -26,7 +26,7 @@ from callbridge.core.events import (
     PbxSnapshot,
     PhoneInspected,
 )
-from callbridge.core.ids import LegId
+from callbridge.core.model.ids import LegId
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import Counts, running, until

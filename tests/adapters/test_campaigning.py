@@ -15,9 +15,9 @@ import yaml
 
 from callbridge.adapters.ledger import Book, Terms
 from callbridge.cli import main
-from callbridge.core.attempt import Attempt, Lead, Stage
-from callbridge.core.dial_rules import Frequency, Limits
-from callbridge.core.numbers import SPREADSHEET
+from callbridge.core.model.attempt import Attempt, Lead, Stage
+from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.numbers import SPREADSHEET
 from tests.settings.conftest import RIGHT
 
 Run = Callable[..., tuple[int, str, str]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.adapters.campaigns import campaign
 from callbridge.adapters.ledger import Book
-from callbridge.core.attempt import Running
-from callbridge.core.budget import Rules
-from callbridge.core.events import AgentAsked, Ask, CampaignAsked, StoreChanged
-from callbridge.core.plan import Connect, Mode
-from callbridge.tables import campaign_text
+from callbridge.adapters.views.campaigns import campaign
+from callbridge.cli.tables import campaign_text
+from callbridge.core.model.attempt import Running
+from callbridge.core.model.events import AgentAsked, Ask, CampaignAsked, StoreChanged
+from callbridge.core.model.plan import Connect, Mode
+from callbridge.core.pacing.budget import Rules
 from tests.core.story import START
 from tests.core.test_campaigns import begin, house, number, spring
 from tests.core.toy import NEVER, Toy

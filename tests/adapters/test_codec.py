@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.adapters import codec
-from callbridge.adapters.codec import BadRow, FutureSchema, decode_row, encode_row, fact_dict, fact_type, row_key
-from callbridge.core.agent import Agent
-from callbridge.core.call import Call, Offer, Phase, Segment, Visit
-from callbridge.core.events import CallerArrived
-from callbridge.core.facts import AskRefused, CallArrived
-from callbridge.core.leg import Leg
-from callbridge.core.tally import Tally, tally_key
+from callbridge.adapters.facts import codec
+from callbridge.adapters.facts.codec import BadRow, FutureSchema, decode_row, encode_row, fact_dict, fact_type, row_key
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.call import Call, Offer, Phase, Segment, Visit
+from callbridge.core.model.events import CallerArrived
+from callbridge.core.model.facts import AskRefused, CallArrived
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.tally import Tally, tally_key
 from tests.adapters.worlds import agent, call, customer_leg
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

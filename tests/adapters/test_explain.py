@@ -6,11 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.adapters.explain import MOST_SHOWN, explain_agent, explain_queue
-from callbridge.adapters.words import lacking, some, span
-from callbridge.core.events import BYPASS, Ask, CallAsk, CallAsked, DeviceChanged, LegRinging, PbxLost, PlanChanged, SwitchTurned
-from callbridge.core.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, Reason, ToQueue
-from callbridge.core.skills import parse, profile
+from callbridge.adapters.views.explain import MOST_SHOWN, explain_agent, explain_queue
+from callbridge.adapters.views.phrasing import lacking, some, span
+from callbridge.core.model.events import (
+    BYPASS,
+    Ask,
+    CallAsk,
+    CallAsked,
+    DeviceChanged,
+    LegRinging,
+    PbxLost,
+    PlanChanged,
+    SwitchTurned,
+)
+from callbridge.core.model.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, Reason, ToQueue
+from callbridge.core.model.skills import parse, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
 WIDENING = ladder(("support >= 4", 20.0), ("support >= 1", None))

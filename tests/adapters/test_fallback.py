@@ -9,14 +9,23 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from callbridge.adapters.ami import Ami, AmiSettings
-from callbridge.adapters.fallback import FallbackQueue, FallbackSettings
+from callbridge.adapters.ami.fallback_queue import FallbackQueue, FallbackSettings
+from callbridge.adapters.ami.link import Ami, AmiSettings
 from callbridge.core.engine import step
-from callbridge.core.events import AgentAsked, AnyEvent, Ask, CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
-from callbridge.core.facts import CallDiverted
-from callbridge.core.ids import leg_id
-from callbridge.core.plan import ToQueue
-from callbridge.core.world import World
+from callbridge.core.model.events import (
+    AgentAsked,
+    AnyEvent,
+    Ask,
+    CallerArrived,
+    DayBegan,
+    DevicesListed,
+    PbxSnapshot,
+    PlanChanged,
+)
+from callbridge.core.model.facts import CallDiverted
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.plan import ToQueue
+from callbridge.core.model.world import World
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import running, until
 from tests.core.story import agent, plan, queue

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import structlog
 
-from callbridge.adapters.http import BODY_LIMIT, HttpSettings, Limits, bodies, listening, make_app
-from callbridge.adapters.http.throttle import Throttle
+from callbridge.adapters.http import BODY_LIMIT, HttpSettings, Limits, listening, make_app, schemas
+from callbridge.adapters.http.rate_limit import Throttle
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.http_house import arrival
 from tests.adapters.waiting import until
@@ -141,7 +141,7 @@ async def test_who_leaves_in_the_middle_of_a_body_leaves_no_trace(desk: ToyDesk)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(desk: ToyDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_PATIENCE", 0.05)
+    monkeypatch.setattr(schemas, "BODY_PATIENCE", 0.05)
     async with open_to(desk) as port:
         assert status(await send(port, f"{READY}Content-Length: 100\r\n\r\n".encode(), b"{")) == 408
     assert desk.asked == []

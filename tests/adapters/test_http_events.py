@@ -15,7 +15,7 @@ from aiohttp import StreamReader
 
 from callbridge.adapters.http import Feed, HttpSettings, Limits, Role, Token, events, listening, make_app
 from callbridge.adapters.http.feed import Wanted
-from callbridge.core.facts import AgentAlerted, AskGranted, CallArrived
+from callbridge.core.model.facts import AgentAlerted, AskGranted, CallArrived
 from tests.adapters.http_desk import ToyDesk, client_of, probes
 from tests.adapters.waiting import until
 

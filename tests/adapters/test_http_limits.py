@@ -19,7 +19,7 @@ from aiohttp import http_parser, web_protocol
 
 from callbridge.adapters.http import REFUSALS, HttpSettings, Limits, listening, make_app, make_starting_app
 from callbridge.adapters.http.limits import address_of
-from callbridge.adapters.metrics import Metrics
+from callbridge.adapters.metrics.registry import Metrics
 from callbridge.settings.models import HttpLimits
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.test_http_attacks import READY, status

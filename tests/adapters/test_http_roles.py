@@ -12,10 +12,10 @@ import pytest
 from callbridge.adapters.http import HttpSettings, Role, Token
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.routes import AGENT_ACTS, CALL_ACTS, ROUTES, Route
-from callbridge.core.events import AgentAsked, Ask, CallAsk, CallerArrived, SwitchTurned
-from callbridge.core.ids import leg_id
-from callbridge.core.numbers import SPREADSHEET
-from callbridge.core.plan import ToAgent, ToQueue
+from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallerArrived, SwitchTurned
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.numbers import SPREADSHEET
+from callbridge.core.model.plan import ToAgent, ToQueue
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.worlds import PBX
 

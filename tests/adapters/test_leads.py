@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge import audit
 from callbridge.adapters.ledger import Block, Book, Terms, region_of
 from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, load
-from callbridge.core.attempt import Attempt, Lead, Stage
-from callbridge.core.dial_rules import Frequency, Limits
-from callbridge.core.hours import Calendar
-from callbridge.core.numbers import SPREADSHEET
+from callbridge.cli import audit
+from callbridge.core.model.attempt import Attempt, Lead, Stage
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.csv_rows import UNCLOSED
 from tests.adapters.postgres import new_database
 

@@ -17,12 +17,12 @@ from sqlalchemy.exc import OperationalError
 
 from callbridge.adapters.ledger import BadDatabase, Block, Book, Keeper, Terms
 from callbridge.adapters.ledger.tables import SCHEMA
-from callbridge.adapters.tasks import end
-from callbridge.core.attempt import Attempt, Lead, Stage
-from callbridge.core.dial_rules import DAY, Frequency, Limits
-from callbridge.core.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
-from callbridge.core.hours import Calendar
-from callbridge.core.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
+from callbridge.adapters.system.tasks import end
+from callbridge.core.model.attempt import Attempt, Lead, Stage
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.dial_rules import DAY, Frequency, Limits
+from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
+from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 from tests.adapters.postgres import new_database
 
 T0 = 1_000_000.0

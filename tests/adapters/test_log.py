@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import structlog
 
-from callbridge.adapters.log import Drain, FactLog, configure
-from callbridge.adapters.privacy import label, mask
-from callbridge.adapters.stories import Stories
-from callbridge.core.facts import CallArrived, CallEnded, CallTransferred, EntityQuarantined
+from callbridge.adapters.facts.privacy import label, mask
+from callbridge.adapters.logs.log import Drain, FactLog, configure
+from callbridge.adapters.views.timelines import Stories
+from callbridge.core.model.facts import CallArrived, CallEnded, CallTransferred, EntityQuarantined
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from callbridge.adapters.lookups import MOST_BYTES, Lookups, LookupSettings, read
-from callbridge.core.events import AnyEvent, LookedUp
-from callbridge.core.orders import LookUp
+from callbridge.adapters.lookups.lookup import MOST_BYTES, Lookups, LookupSettings, read
+from callbridge.core.model.events import AnyEvent, LookedUp
+from callbridge.core.model.orders import LookUp
 from tests.adapters.conftest import RedisServer
 
 TIERS = ("gold", "standard")

@@ -13,31 +13,31 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
-from callbridge.adapters.codec import FACT_KINDS, fact_type
-from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.hook_body import FACTS, PLACEHOLDERS, HookSettings, body
+from callbridge.adapters.facts.codec import FACT_KINDS, fact_type
+from callbridge.adapters.facts.masking import masked, masks_of
+from callbridge.adapters.facts.outbox import Stamper
+from callbridge.adapters.facts.privacy import mask, mask_target, scrub
+from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.http import Feed, HttpSettings
 from callbridge.adapters.http.feed import Wanted
 from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.ledger import Block, LedgerDesk
-from callbridge.adapters.log import FactLog, configure
-from callbridge.adapters.masking import masked, masks_of
-from callbridge.adapters.metrics import Metrics
-from callbridge.adapters.outbox import Stamper
-from callbridge.adapters.privacy import mask, mask_target, scrub
-from callbridge.adapters.projection import RedisProjection
-from callbridge.adapters.redis_store import RedisStore
-from callbridge.adapters.retell import retell
+from callbridge.adapters.logs.log import FactLog, configure
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.redis.projection import RedisProjection
+from callbridge.adapters.redis.store import RedisStore
+from callbridge.adapters.redis.timeline_archive import StoryArchive
 from callbridge.adapters.store import Delta, Meta
-from callbridge.adapters.stories import Stories, told
-from callbridge.adapters.story_archive import StoryArchive
-from callbridge.adapters.totals import Totals
-from callbridge.adapters.views import Board
-from callbridge.core.events import AgentAsked, Ask, CallAsk, CallAsked, CallerArrived, PromiseAsk, PromiseAsked
-from callbridge.core.facts import AgentChanged, AnyFact, AskGranted, AttemptMade, CallArrived, Fact, OptedOut
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.personal import Content
-from callbridge.core.plan import Plan, ToQueue
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.timeline import retell
+from callbridge.adapters.views.timelines import Stories, told
+from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, HookSettings, body
+from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallAsked, CallerArrived, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import AgentChanged, AnyFact, AskGranted, AttemptMade, CallArrived, Fact, OptedOut
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.personal import Content
+from callbridge.core.model.plan import Plan, ToQueue
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.toy_ledger import book

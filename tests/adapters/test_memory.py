@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from callbridge.adapters.memory import Memory
-from callbridge.core.facts import TalkBegan
+from callbridge.adapters.lookups.last_agents import Memory
+from callbridge.core.model.facts import TalkBegan
 from tests.adapters.conftest import RedisServer
 
 NUMBERS = {"c1": "+44 20 7946", "c2": "anonymous"}

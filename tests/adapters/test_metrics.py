@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbridge.adapters.metrics import Metrics
-from callbridge.adapters.totals import Totals
-from callbridge.adapters.views import Board
-from callbridge.core.agent import published
-from callbridge.core.call import Outcome
-from callbridge.core.facts import (
+from callbridge.adapters.facts.totals import Totals
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.views.board import Board
+from callbridge.core.model.agent import published
+from callbridge.core.model.call import Outcome
+from callbridge.core.model.facts import (
     AgentAlerted,
     AgentChanged,
     AnyFact,
@@ -28,9 +28,9 @@ from callbridge.core.facts import (
     VisitBegan,
     VisitEnded,
 )
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Ring
-from callbridge.core.switch import Switch
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.switch import Switch
 from tests.adapters.worlds import Busy, plan
 
 CONTRACT = {

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from callbridge.adapters import ownership
-from callbridge.adapters.ari_http import Reply
-from callbridge.adapters.link import NotSent
-from callbridge.adapters.ownership import Door, Replacements, Seen, look
+from callbridge.adapters.ari import ownership
+from callbridge.adapters.ari.http import Reply
+from callbridge.adapters.ari.ownership import Door, Replacements, Seen, look
+from callbridge.adapters.pbx_link import NotSent
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
 

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.projection import RedisProjection
-from callbridge.adapters.redis_link import connect
-from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.redis.projection import RedisProjection
+from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Meta
-from callbridge.adapters.tasks import end
-from callbridge.adapters.views import Board, View
-from callbridge.core.agent import State, published
-from callbridge.core.events import AgentAsked, Ask, PlanChanged
-from callbridge.core.world import World
+from callbridge.adapters.system.tasks import end
+from callbridge.adapters.views.board import Board, View
+from callbridge.core.model.agent import State, published
+from callbridge.core.model.events import AgentAsked, Ask, PlanChanged
+from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.worlds import Busy, plan
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from callbridge import rescue as module
-from callbridge.adapters.ari_http import AriHttp
-from callbridge.adapters.link import OrderTrouble
-from callbridge.rescue import Ours, Rescue
+from callbridge.adapters.ari.http import AriHttp
+from callbridge.adapters.pbx_link import OrderTrouble
+from callbridge.cli import rescue as module
+from callbridge.cli.rescue import Ours, Rescue
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import until
 

@@ -7,19 +7,19 @@ from typing import Any, get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.adapters.codec import fact_type
-from callbridge.adapters.explaining import Explainer
+from callbridge.adapters.facts.codec import fact_type
 from callbridge.adapters.http import HttpSettings
-from callbridge.adapters.redis_store import RedisStore
-from callbridge.adapters.retell import _SILENT, _WORDS, retell
+from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.redis.store import RedisStore
+from callbridge.adapters.redis.timeline_archive import StoryArchive
 from callbridge.adapters.store import Delta, Meta
-from callbridge.adapters.stories import Stories, told
-from callbridge.adapters.story_archive import StoryArchive
-from callbridge.adapters.views import Board
-from callbridge.core import facts
-from callbridge.core.events import CallAsk, CallAsked
-from callbridge.core.facts import AnyFact
-from callbridge.core.plan import ToAgent
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.timeline import _SILENT, _WORDS, retell
+from callbridge.adapters.views.timelines import Stories, told
+from callbridge.core.model import facts
+from callbridge.core.model.events import CallAsk, CallAsked
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.plan import ToAgent
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.worlds import Busy

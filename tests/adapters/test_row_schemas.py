@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.codec import MIGRATIONS, SCHEMA, TABLES, decode_row, encode_row
+from callbridge.adapters.facts.codec import MIGRATIONS, SCHEMA, TABLES, decode_row, encode_row
 from callbridge.adapters.store import Whole
 from tests.adapters.row_schemas import described
 from tests.adapters.worlds import Busy
@@ -20,7 +20,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 
 CHANGED = f"""the rows of the saved world are not those of schema {SCHEMA} any more (what changed is below).
 A world that a newer version saved must not be misread by an older one. So, in this order:
-1. Was schema {SCHEMA} part of a release (CHANGELOG.md)? Then raise SCHEMA in callbridge/adapters/codec.py and add a migration
+1. Was schema {SCHEMA} part of a release (CHANGELOG.md)? Then raise SCHEMA in adapters/facts/codec.py and add a migration
    to MIGRATIONS; if it was not, only see to it that the migration still fits.
 2. A new field needs a default; a value that was taken away or renamed needs the migration.
 3. `pytest tests/adapters/test_row_schemas.py --rewrite-traces` writes the schema's file; commit it with the change."""

@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.codec import TABLES, FutureSchema
-from callbridge.adapters.cursors import Trimmer
-from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.hook_feed import Feed
-from callbridge.adapters.projection import RedisProjection
-from callbridge.adapters.redis_link import connect
-from callbridge.adapters.redis_store import LIVE, RedisStore
-from callbridge.adapters.set_aside import KEPT
+from callbridge.adapters.facts.codec import TABLES, FutureSchema
+from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.cursors import Trimmer
+from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.redis.projection import RedisProjection
+from callbridge.adapters.redis.set_aside import KEPT
+from callbridge.adapters.redis.store import LIVE, RedisStore
+from callbridge.adapters.redis.timeline_archive import StoryArchive
 from callbridge.adapters.store import Delta, Displaced, Meta, Saved, StoreDown, StoreRefuses, Unreadable, Whole
-from callbridge.adapters.story_archive import StoryArchive
-from callbridge.adapters.views import Board
-from callbridge.adapters.webhooks import Webhook
-from callbridge.core.facts import AnyFact, AskRefused
-from callbridge.core.promise import Promise
-from callbridge.core.tally import Tally
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.webhooks.delivery import Webhook
+from callbridge.adapters.webhooks.feed import Feed
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.facts import AnyFact, AskRefused
+from callbridge.core.model.tally import Tally
 from tests.adapters.conftest import RedisServer
 from tests.adapters.receiver import Receiver
 from tests.adapters.test_store import META, delta, numbers
@@ -331,7 +331,7 @@ async def test_a_webhook_whose_place_cannot_be_read_goes_on(
 
 
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("callbridge.adapters.redis_store.OWNER_SILENT", 0.3)
+    monkeypatch.setattr("callbridge.adapters.redis.store.OWNER_SILENT", 0.3)
 
 
 @pytest.mark.parametrize("clock", [lambda: 4e9, lambda: 1e9], ids=["later", "a clock that went back"])

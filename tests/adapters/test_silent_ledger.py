@@ -25,18 +25,18 @@ from callbridge.adapters.ledger import (
     CampaignLedger,
     LedgerDesk,
     NoLedger,
-    desk,
-    keeper,
+    requests,
     service,
     trial,
     trouble_of,
+    writer,
 )
-from callbridge.adapters.ledger.book import NotAnswering
+from callbridge.adapters.ledger.store import NotAnswering
 from callbridge.adapters.ledger.tables import SCHEMA
-from callbridge.adapters.metrics import Metrics
-from callbridge.adapters.tasks import end
-from callbridge.adapters.views import Board
-from callbridge.core.events import (
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.system.tasks import end
+from callbridge.adapters.views.board import Board
+from callbridge.core.model.events import (
     AnyEvent,
     AttemptClosed,
     AttemptsReserved,
@@ -45,7 +45,7 @@ from callbridge.core.events import (
     NumberBlocked,
     OrderFailed,
 )
-from callbridge.core.orders import BlockNumber, CloseAttempt, FindLeads, ReserveAttempts
+from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, ReserveAttempts
 from tests.adapters.postgres import new_database, stopped
 from tests.adapters.test_ledger import T0, TERMS, attempt, fill, number
 from tests.core.test_campaigns import begin as begin_campaign
@@ -105,13 +105,13 @@ class Stuck(Book):
 def stuck(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stuck]:
     """And everybody's patience is short."""
     for module, name, seconds in (
-        (keeper, "WRITE_WITHIN", 0.2),
-        (keeper, "LAST_WITHIN", 0.1),
-        (keeper, "RETRY", 0.02),
-        (keeper, "PING_EVERY", 0.1),
+        (writer, "WRITE_WITHIN", 0.2),
+        (writer, "LAST_WITHIN", 0.1),
+        (writer, "RETRY", 0.02),
+        (writer, "PING_EVERY", 0.1),
         (service, "START_WITHIN", 0.2),
         (service, "OPEN_AGAIN", 0.05),
-        (desk, "PATIENCE", 0.3),
+        (requests, "PATIENCE", 0.3),
     ):
         monkeypatch.setattr(module, name, seconds)
     with closing(Stuck(tmp_path)) as made:
@@ -189,16 +189,16 @@ async def test_requests_about_campaigns_keep_nothing_else_waiting_and_those_too_
         stuck.answers.clear()
         stuck.can_be_cut = False
         began = time.monotonic()
-        requests = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(20)]
-        await running.until(lambda: sum(task.done() for task in requests) == 20 - service.READERS - service.MOST_WAITING)
-        assert {str(task.exception()) for task in requests if task.done()} == {
+        waiting = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(20)]
+        await running.until(lambda: sum(task.done() for task in waiting) == 20 - service.READERS - service.MOST_WAITING)
+        assert {str(task.exception()) for task in waiting if task.done()} == {
             "the campaigns' database is busy with other requests: try again later"
         }
         assert stuck.asked.count("count") == service.READERS
         assert await nothing_else_waits(metrics) < PROMPT
-        done, _ = await asyncio.wait(requests, timeout=5)
+        done, _ = await asyncio.wait(waiting, timeout=5)
         assert len(done) == 20
-        assert all(isinstance(task.exception(), NoLedger) for task in requests)
+        assert all(isinstance(task.exception(), NoLedger) for task in waiting)
         assert time.monotonic() - began < 3
         stuck.answers.set()
         found: dict[str, object] | None = None
@@ -353,8 +353,8 @@ async def test_a_disk_for_recordings_that_is_stuck_costs_one_figure_and_one_thre
         assert let_go.wait(30)
         raise OSError
 
-    monkeypatch.setattr("callbridge.adapters.disk.shutil.disk_usage", usage)
-    monkeypatch.setattr("callbridge.adapters.disk.PATIENCE", 0.05)
+    monkeypatch.setattr("callbridge.adapters.files.disk.shutil.disk_usage", usage)
+    monkeypatch.setattr("callbridge.adapters.files.disk.PATIENCE", 0.05)
     metrics = Metrics(Board(), lambda: 0.0, recordings=tmp_path)
     began = time.monotonic()
     texts = [await metrics.render() for _ in range(10)]
@@ -379,8 +379,8 @@ async def test_the_gauges_are_there_where_a_ledger_is() -> None:
 
 @pytest.mark.slow
 async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "WRITE_WITHIN", 2.0)
-    monkeypatch.setattr(keeper, "PING_EVERY", 1.0)
+    monkeypatch.setattr(writer, "WRITE_WITHIN", 2.0)
+    monkeypatch.setattr(writer, "PING_EVERY", 1.0)
     url, metrics = new_database(), Metrics(Board(), lambda: 0.0)
     with closing(Book(url)) as book:
         book.open()
@@ -391,7 +391,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
             assert (await running.desk().campaign("spring") or {})["leads"] == {"ready": 40, "dialling": 60}
             with stopped():
                 began = time.monotonic()
-                requests = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(12)]
+                waiting = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(12)]
                 for index, name in enumerate(names, 1):
                     running.ledger.perform(CloseAttempt(attempt=attempt(name, index), at=T0))
                 running.ledger.perform(FindLeads(campaign="spring", count=5))
@@ -400,7 +400,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
                     slowest = max(slowest, await nothing_else_waits(metrics))
                     await asyncio.sleep(0.2)
                 assert slowest < PROMPT
-                assert all(task.done() and isinstance(task.exception(), NoLedger) for task in requests)
+                assert all(task.done() and isinstance(task.exception(), NoLedger) for task in waiting)
                 assert running.ledger.trouble()
                 up, pending = running.ledger.figures()
                 assert (up, pending) == (False, 61)

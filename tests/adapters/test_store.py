@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.codec import FutureSchema
-from callbridge.adapters.redis_link import connect
-from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.facts.codec import FutureSchema
+from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Displaced, MemoryStore, Meta, Saved, SnapshotOwed, Store, StoreDown, Whole
-from callbridge.core.facts import AskRefused
-from callbridge.core.world import World
+from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.worlds import Busy, agent, call, customer_leg, plan
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.ami import Ami, AmiSettings
-from callbridge.adapters.ari import Ari, AriSettings
-from callbridge.adapters.systemd import Manager
+from callbridge.adapters.ami.link import Ami, AmiSettings
+from callbridge.adapters.ari.link import Ari, AriSettings
+from callbridge.adapters.system.systemd import Manager
 
 PID = 4711
 

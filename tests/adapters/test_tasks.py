@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.outbox import FIELDS
-from callbridge.adapters.redis_link import connect
-from callbridge.adapters.tasks import end
+from callbridge.adapters.facts.outbox import FIELDS
+from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.system.tasks import end
 from tests.adapters.conftest import RedisServer
 
 

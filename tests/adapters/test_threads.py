@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from callbridge.adapters.threads import Busy, Threads
+from callbridge.adapters.system.threads import Busy, Threads
 
 
 class Stuck:

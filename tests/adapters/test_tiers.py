@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from callbridge.adapters.tiers import BadBook, TierBook, read_book
-from callbridge.core.numbers import SPREADSHEET, normalise
+from callbridge.adapters.files.tiers import BadBook, TierBook, read_book
+from callbridge.core.model.numbers import SPREADSHEET, normalise
 
 TIERS = ("diamond", "gold", "silver", "standard")
 

@@ -10,17 +10,17 @@ from random import Random
 import pytest
 
 from callbridge import core
-from callbridge.adapters.codec import decode_row, encode_row
-from callbridge.adapters.counts import EACH_AGENTS_SECONDS, counts, families
-from callbridge.adapters.metrics import Metrics
-from callbridge.adapters.series import series
-from callbridge.adapters.totals import MOST_AGENTS, MOST_VALUES, TABLE, Total, Totals
-from callbridge.adapters.views import Board
-from callbridge.core.agent import State
-from callbridge.core.call import Outcome, Result
-from callbridge.core.facts import AgentChanged, AnyFact, AskRefused, TalkEnded, VisitBegan, VisitEnded
-from callbridge.core.flow import Condition
-from callbridge.core.plan import Announcements, Callback, Ladder, Overflow, Plan, QueuePlan, Reason, ToDialplan, ToQueue
+from callbridge.adapters.facts.codec import decode_row, encode_row
+from callbridge.adapters.facts.counts import EACH_AGENTS_SECONDS, counts, families
+from callbridge.adapters.facts.series import series
+from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_VALUES, TABLE, Total, Totals
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.views.board import Board
+from callbridge.core.model.agent import State
+from callbridge.core.model.call import Outcome, Result
+from callbridge.core.model.facts import AgentChanged, AnyFact, AskRefused, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.model.flow import Condition
+from callbridge.core.model.plan import Announcements, Callback, Ladder, Overflow, Plan, QueuePlan, Reason, ToDialplan, ToQueue
 from tests.adapters.worlds import Busy, plan
 
 

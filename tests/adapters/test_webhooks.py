@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters import hook_feed, webhooks
-from callbridge.adapters.cursors import Trimmer
-from callbridge.adapters.fact_stream import FactStream
-from callbridge.adapters.hook_body import HookSettings, body, placeholders, sign
-from callbridge.adapters.hook_feed import Hooks
-from callbridge.adapters.outbox import Envelope, Stamper
-from callbridge.adapters.redis_link import RedisSettings, connect
-from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.facts.outbox import Envelope, Stamper
+from callbridge.adapters.redis.connection import RedisSettings, connect
+from callbridge.adapters.redis.cursors import Trimmer
+from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Meta
-from callbridge.adapters.tasks import end
-from callbridge.adapters.webhooks import Webhook
-from callbridge.core.facts import (
+from callbridge.adapters.system.tasks import end
+from callbridge.adapters.webhooks import delivery, feed
+from callbridge.adapters.webhooks.body import HookSettings, body, placeholders, sign
+from callbridge.adapters.webhooks.delivery import Webhook
+from callbridge.adapters.webhooks.feed import Hooks
+from callbridge.core.model.facts import (
     AgentAlerted,
     AnyFact,
     ApplicationReplaced,
@@ -89,12 +89,12 @@ def stories(count: int) -> list[Envelope]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(webhooks, "LONGEST_PAUSE", 0.2)
-    monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
-    monkeypatch.setattr(hook_feed, "_SAVED_EVERY", 0.05)
-    monkeypatch.setattr(hook_feed, "_PAUSE", 0.05)
-    monkeypatch.setattr(hook_feed, "_BLOCK", 0.05)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(delivery, "TIMEOUT", 0.3)
+    monkeypatch.setattr(feed, "_SAVED_EVERY", 0.05)
+    monkeypatch.setattr(feed, "_PAUSE", 0.05)
+    monkeypatch.setattr(feed, "_BLOCK", 0.05)
 
 
 @pytest.fixture
@@ -434,7 +434,7 @@ async def test_nothing_is_lost_and_little_is_repeated_over_restarts(
     async with hooked(redis_server.settings(), books, receiver.hook()):
         await until(lambda: ids(receiver) == set(floor.told), 10)
     # What was under way at each of the two ends, and what a busy machine had not noted yet.
-    assert len(receiver.got) - len(floor.told) <= 4 * webhooks.PARALLEL
+    assert len(receiver.got) - len(floor.told) <= 4 * delivery.PARALLEL
     assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
     assert len(by_call(receiver.got)) == 100
     assert books.lost == {}

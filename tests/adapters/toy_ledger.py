@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 
 from callbridge.adapters.ledger import Book, LedgerDesk
-from callbridge.core.events import AnyEvent
-from callbridge.core.world import World
+from callbridge.core.model.events import AnyEvent
+from callbridge.core.model.world import World
 
 
 @functools.cache

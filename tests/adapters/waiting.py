@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
-from callbridge.adapters.tasks import end
+from callbridge.adapters.system.tasks import end
 
 
 async def until(holds: Callable[[], object], limit: float = 3.0) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from random import Random
 from zoneinfo import ZoneInfo
 
-from callbridge.core.agent import Agent
-from callbridge.core.budget import Rules
-from callbridge.core.call import Call, Visit
-from callbridge.core.dial_rules import Limits
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Call, Visit
+from callbridge.core.model.dial_rules import Limits
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     Ask,
@@ -23,13 +23,13 @@ from callbridge.core.events import (
     PbxSnapshot,
     PlanChanged,
 )
-from callbridge.core.hours import Calendar
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.leg import Leg, Role
-from callbridge.core.orders import Bridge, Ring
-from callbridge.core.plan import AgentPlan, Callback, CampaignPlan, Connect, Ladder, Mode, Plan, QueuePlan, Step, ToQueue
-from callbridge.core.skills import parse, profile
-from callbridge.core.world import Outcome, World
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Bridge, Ring
+from callbridge.core.model.plan import AgentPlan, Callback, CampaignPlan, Connect, Ladder, Mode, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.model.skills import parse, profile
+from callbridge.core.model.world import Outcome, World
+from callbridge.core.pacing.budget import Rules
 
 PBX = "pbx"
 START = 1_000_000.0

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from callbridge.adapters.redis_link import RedisSettings
+from callbridge.adapters.redis.connection import RedisSettings
 from tests.bench.chaos_verdict import CALL_HEADER, Verdict, judge, row, seconds_to_serve, told, totals
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     Ask,
@@ -28,11 +28,11 @@ from callbridge.core.events import (
     PbxSnapshot,
     PlanChanged,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Bridge, HangUp, Order, Ring
-from callbridge.core.plan import AgentPlan, Ladder, Penalty, Plan, QueuePlan, Step, ToQueue
-from callbridge.core.skills import parse, profile
-from callbridge.core.world import World
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Bridge, HangUp, Order, Ring
+from callbridge.core.model.plan import AgentPlan, Ladder, Penalty, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.model.skills import parse, profile
+from callbridge.core.model.world import World
 
 PBX = "pbx"
 PROFILES = 200

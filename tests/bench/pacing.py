@@ -23,8 +23,8 @@ from math import exp, pi, sin, sqrt
 from random import Random
 from typing import Any
 
-from callbridge.core.budget import Rules
-from callbridge.core.pacing import Pacer, Seen
+from callbridge.core.pacing.budget import Rules
+from callbridge.core.pacing.pacer import Pacer, Seen
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
 from tests.sim.shift import Driver, Floor, Shift, Tally
 

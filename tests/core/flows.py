@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from callbridge.core.call import Call
-from callbridge.core.flow import Collect, Flow, Goodbye, Menu, Node, Play
-from callbridge.core.plan import Plan, QueuePlan, ToFlow
+from callbridge.core.model.call import Call
+from callbridge.core.model.flow import Collect, Flow, Goodbye, Menu, Node, Play
+from callbridge.core.model.plan import Plan, QueuePlan, ToFlow
 from tests.core.story import Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
 
@@ -54,6 +54,6 @@ def the_call(toy: Toy) -> Call:
 
 def said(toy: Toy) -> list[str]:
     """All that was ordered to be said, in order."""
-    from callbridge.core.orders import Play as PlayOrder
+    from callbridge.core.model.orders import Play as PlayOrder
 
     return [order.media for order in toy.obeyed if isinstance(order, PlayOrder)]

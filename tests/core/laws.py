@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from callbridge.core.agent import Agent, State, Work, eligible, published
-from callbridge.core.attempt import Attempt, Block, Stage
-from callbridge.core.call import Call, Phase
-from callbridge.core.dialogue import Dialogue
-from callbridge.core.facts import (
+from callbridge.core.model.agent import Agent, State, Work, eligible, published
+from callbridge.core.model.attempt import Attempt, Block, Stage
+from callbridge.core.model.call import Call, Phase
+from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.facts import (
     AgentChanged,
     AnyFact,
     CallAdopted,
@@ -25,11 +25,11 @@ from callbridge.core.facts import (
     VisitBegan,
     VisitEnded,
 )
-from callbridge.core.ids import pbx_of
-from callbridge.core.leg import Leg, Role
-from callbridge.core.matcher import GroupKey
-from callbridge.core.promise import Place, Promise
-from callbridge.core.world import World
+from callbridge.core.model.feature_call import Dialogue
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.world import World
 
 
 def check_indexes(world: World) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from callbridge.adapters.ledger import Book, Keeper, Terms
-from callbridge.core.events import AnyEvent
-from callbridge.core.orders import OfLedger
+from callbridge.core.model.events import AnyEvent
+from callbridge.core.model.orders import OfLedger
 
 LATER = 0.005
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from callbridge.core.agent import published
-from callbridge.core.call import Call
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.agent import published
+from callbridge.core.model.call import Call
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     Ask,
@@ -30,13 +30,13 @@ from callbridge.core.events import (
     SwitchTurned,
     Why,
 )
-from callbridge.core.facts import AnyFact, Fact
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Bridge, HangUp, Order, Ring
-from callbridge.core.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, Then, ToQueue
-from callbridge.core.skills import parse, profile
-from callbridge.core.tally import Tally
-from callbridge.core.world import World
+from callbridge.core.model.facts import AnyFact, Fact
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Bridge, HangUp, Order, Ring
+from callbridge.core.model.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, Then, ToQueue
+from callbridge.core.model.skills import parse, profile
+from callbridge.core.model.tally import Tally
+from callbridge.core.model.world import World
 from tests.core.laws import Books, check_indexes
 
 PBX = "pbx"

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.agent import Work
-from callbridge.core.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, PbxLost, PlanChanged, SwitchTurned
-from callbridge.core.facts import (
+from callbridge.core.model.agent import Work
+from callbridge.core.model.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, PbxLost, PlanChanged, SwitchTurned
+from callbridge.core.model.facts import (
     AgentAlerted,
     AskGranted,
     AskRefused,
@@ -20,9 +20,9 @@ from callbridge.core.facts import (
     TalkEnded,
     VisitEnded,
 )
-from callbridge.core.orders import DropBridge, LeaveToDialplan, Ring, StartMusic
-from callbridge.core.plan import Penalty, Plan, Reason, Target, ToAgent, ToNumber, ToQueue
-from callbridge.core.world import World
+from callbridge.core.model.orders import DropBridge, LeaveToDialplan, Ring, StartMusic
+from callbridge.core.model.plan import Penalty, Plan, Reason, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.world import World
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 
 

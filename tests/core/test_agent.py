@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from callbridge.core.agent import WORK_MOVES, Agent, Device, Intent, State, Work, eligible, published
-from callbridge.core.call import IllegalMove
 from callbridge.core.engine import step
-from callbridge.core.events import DeviceChanged
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Ring
-from callbridge.core.plan import Connect
-from callbridge.core.staff import change
+from callbridge.core.entities.agent_states import change
+from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, State, Work, eligible, published
+from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.events import DeviceChanged
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.plan import Connect
 from tests.core.story import START, one_queue
 from tests.core.story import agent as planned
 

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.events import PlanChanged
-from callbridge.core.facts import CallArrived, CallEnded, FlowBegan, FlowEnded
-from callbridge.core.flow import (
+from callbridge.core.model.events import PlanChanged
+from callbridge.core.model.facts import CallArrived, CallEnded, FlowBegan, FlowEnded
+from callbridge.core.model.flow import (
     KEYS,
     Branch,
     Callback,
@@ -30,8 +30,8 @@ from callbridge.core.flow import (
     Set,
     Voicemail,
 )
-from callbridge.core.plan import Announcements, First, Overflow, Prefer, ToFlow
-from callbridge.core.plan import Callback as CallbackTerms
+from callbridge.core.model.plan import Announcements, First, Overflow, Prefer, ToFlow
+from callbridge.core.model.plan import Callback as CallbackTerms
 from tests.core.flows import floor, stage
 from tests.core.story import ladder, queue
 from tests.core.toy import NEVER, REJECTS

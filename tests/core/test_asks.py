@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import Ask, LegAnswered
-from callbridge.core.facts import AskRefused, OfferEnded
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, Play
-from callbridge.core.plan import Connect
+from callbridge.core.model.events import Ask, LegAnswered
+from callbridge.core.model.facts import AskRefused, OfferEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, Play
+from callbridge.core.model.plan import Connect
 from tests.core.story import Story, agent, one_queue
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import AgentAsked, Ask, CallAsk, CallAsked, PromiseAsk, PromiseAsked
-from callbridge.core.facts import HandingEnded, OfferEnded
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, Play, Ring, StartRecording, StopPlaying
-from callbridge.core.plan import Announcements, Callback, Connect, Plan, Record, ToAgent, ToQueue
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallAsked, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import HandingEnded, OfferEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, Play, Ring, StartRecording, StopPlaying
+from callbridge.core.model.plan import Announcements, Callback, Connect, Plan, Record, ToAgent, ToQueue
 from tests.core.story import START, Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
 

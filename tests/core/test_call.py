@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from callbridge.core.call import ALLOWED, IllegalMove, Move, Phase, Segment, after
-from callbridge.core.ids import LegId
+from callbridge.core.model.call import ALLOWED, IllegalMove, Move, Phase, Segment, after
+from callbridge.core.model.ids import LegId
 
 PAIRS = list(itertools.product(Phase, Move))
 

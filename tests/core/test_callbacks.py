@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import (
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import (
     AgentAsked,
     Ask,
     CallAsk,
@@ -24,7 +25,7 @@ from callbridge.core.events import (
     StoreChanged,
     Why,
 )
-from callbridge.core.facts import (
+from callbridge.core.model.facts import (
     AskRefused,
     CallArrived,
     CallbackTried,
@@ -36,13 +37,12 @@ from callbridge.core.facts import (
     VisitEnded,
     VoicemailLeft,
 )
-from callbridge.core.flow import Callback as CallbackNode
-from callbridge.core.flow import Goodbye, Voicemail
-from callbridge.core.hours import Calendar
-from callbridge.core.ids import leg_id
-from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
-from callbridge.core.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
+from callbridge.core.model.flow import Callback as CallbackNode
+from callbridge.core.model.flow import Goodbye, Voicemail
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
+from callbridge.core.model.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
 from tests.core.flows import floor, flow, stage
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy

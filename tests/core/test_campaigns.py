@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.adapters.ledger import Block, Terms
-from callbridge.core import attempts
-from callbridge.core.agent import Work
-from callbridge.core.attempt import Running, Stage
-from callbridge.core.budget import Rules
-from callbridge.core.call import Phase
-from callbridge.core.dial_rules import Frequency, Limits
-from callbridge.core.events import (
+from callbridge.core.entities import attempts
+from callbridge.core.model.agent import Work
+from callbridge.core.model.attempt import Running, Stage
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Phase
+from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.events import (
     AgentAsked,
     Ask,
     AttemptClosed,
@@ -36,7 +36,7 @@ from callbridge.core.events import (
     StoreChanged,
     Why,
 )
-from callbridge.core.facts import (
+from callbridge.core.model.facts import (
     AskRefused,
     AttemptEnded,
     AttemptMade,
@@ -49,11 +49,19 @@ from callbridge.core.facts import (
     VisitBegan,
     WrapUpEnded,
 )
-from callbridge.core.flow import DoNotCall, Flow, Goodbye, Menu
-from callbridge.core.hours import Calendar
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import BlockNumber, CloseAttempt, HangUp, LeaveToDialplan, LendToDialplan, Play, ReserveAttempts, Ring
-from callbridge.core.plan import (
+from callbridge.core.model.flow import DoNotCall, Flow, Goodbye, Menu
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import (
+    BlockNumber,
+    CloseAttempt,
+    HangUp,
+    LeaveToDialplan,
+    LendToDialplan,
+    Play,
+    ReserveAttempts,
+    Ring,
+)
+from callbridge.core.model.plan import (
     CAMPAIGN,
     HARBOUR_CONTEXT,
     MACHINE_CONTEXT,
@@ -64,6 +72,7 @@ from callbridge.core.plan import (
     Plan,
     ToQueue,
 )
+from callbridge.core.pacing.budget import Rules
 from tests.core.flows import flow
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Toy

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core import recovery
-from callbridge.core.agent import Intent, Work
-from callbridge.core.call import Phase
-from callbridge.core.events import (
+from callbridge.core.model.agent import Intent, Work
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import (
     AgentAsked,
     Ask,
     CallAsk,
@@ -25,12 +24,13 @@ from callbridge.core.events import (
     SeenBridge,
     SeenLeg,
 )
-from callbridge.core.facts import CallAdopted, CallArrived, CallEnded, DifferenceFound, TalkEnded, VisitBegan
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.plan import Connect, Plan, ToAgent, ToNumber, ToQueue
-from callbridge.core.world import World
+from callbridge.core.model.facts import CallAdopted, CallArrived, CallEnded, DifferenceFound, TalkEnded, VisitBegan
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
+from callbridge.core.model.plan import Connect, Plan, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.world import World
+from callbridge.core.recovery import snapshots
 from tests.core.laws import Books
 from tests.core.story import DAY, PBX, START, Story, agent, one_queue, queue
 from tests.core.test_handing import Talk
@@ -87,7 +87,7 @@ def forget(story: Story, change: Callable[[PbxSnapshot], PbxSnapshot] = lambda s
     plan = coming or story.world.plan
     story.world, story.books = World(plan, "u"), Books()
     story.world.now = story.now
-    recovery.lost(story.world, PBX)
+    snapshots.lost(story.world, PBX)
     story.sent, story.told = [], []
     story.happens(DayBegan(at=story.now, day=DAY))
     story.happens(PlanChanged(at=story.now, plan=plan))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.call import Call, Doing, Hearing, Phase, Walk
-from callbridge.core.deadlines import Deadlines, awaited_from
-from callbridge.core.events import LegAnswered, PbxHeard, PbxLost, Why
-from callbridge.core.facts import OfferEnded
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, HangUp
-from callbridge.core.plan import Penalty
+from callbridge.core.model.call import Call, Doing, Hearing, Phase, Walk
+from callbridge.core.model.deadlines import Deadlines, awaited_from
+from callbridge.core.model.events import LegAnswered, PbxHeard, PbxLost, Why
+from callbridge.core.model.facts import OfferEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, HangUp
+from callbridge.core.model.plan import Penalty
 from tests.core.story import PBX, Story, agent, one_queue
 
 CUSTOMER = LegId(f"{PBX}/c1")

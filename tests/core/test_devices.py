@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import AgentAsked, Ask, DeviceChanged, DevicesListed, PhoneInspected
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import InspectPhone
+from callbridge.core.model.events import AgentAsked, Ask, DeviceChanged, DevicesListed, PhoneInspected
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import InspectPhone
 from tests.core.story import PBX, Story, agent, one_queue
 
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core.dial_rules import DAY, NEVER, Frequency, Limits, Past, verdict
-from callbridge.core.hours import Calendar
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.dial_rules import DAY, NEVER, Frequency, Limits, Past, verdict
 
 LONDON = "Europe/London"
 WEEKDAYS = (((9 * 60, 20 * 60),),) * 5 + ((), ())

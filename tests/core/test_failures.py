@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.agent import Device, Intent, Work
-from callbridge.core.events import Ask, LegJoined, LegProbed, LegReplaced, Why
-from callbridge.core.facts import CallEnded, OrderGaveUp
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import (
+from callbridge.core.model.agent import Device, Intent, Work
+from callbridge.core.model.events import Ask, LegJoined, LegProbed, LegReplaced, Why
+from callbridge.core.model.facts import CallEnded, OrderGaveUp
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import (
     Answer,
     Bridge,
     DropBridge,
@@ -25,7 +25,7 @@ from callbridge.core.orders import (
     StopMusic,
     Subscribe,
 )
-from callbridge.core.plan import Connect, Penalty, ToDialplan
+from callbridge.core.model.plan import Connect, Penalty, ToDialplan
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
@@ -216,7 +216,7 @@ def test_a_ring_that_was_never_sent_costs_the_agent_nothing() -> None:
 
 
 def test_an_answer_that_was_never_sent_is_sent_after_the_reconnect() -> None:
-    from callbridge.core.events import PbxLost, SeenLeg
+    from callbridge.core.model.events import PbxLost, SeenLeg
 
     story = one_queue()
     leg = story.caller()
@@ -227,7 +227,7 @@ def test_an_answer_that_was_never_sent_is_sent_after_the_reconnect() -> None:
 
 
 def test_an_agents_leg_that_was_taken_away_ends_the_talk_instead_of_asking_for_ever() -> None:
-    from callbridge.core.events import LegLeft
+    from callbridge.core.model.events import LegLeft
 
     story = one_queue(agent("bob"))
     customer, leg = story.talk()
@@ -243,7 +243,7 @@ def test_an_agents_leg_that_was_taken_away_ends_the_talk_instead_of_asking_for_e
 
 
 def test_a_talk_that_cannot_be_put_together_again_is_given_up_in_the_end() -> None:
-    from callbridge.core.events import LegParted
+    from callbridge.core.model.events import LegParted
 
     story = one_queue(agent("bob"))
     customer = story.caller()

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.events import AgentAsked, Ask
-from callbridge.core.facts import CallArrived, CallDiverted, VisitBegan, VisitEnded
-from callbridge.core.fallback import (
+from callbridge.core.model.events import AgentAsked, Ask
+from callbridge.core.model.facts import CallArrived, CallDiverted, VisitBegan, VisitEnded
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.plan import Connect
+from callbridge.core.recovery.fallback import (
     MOST_REMEMBERED,
     Act,
     Change,
@@ -23,8 +25,6 @@ from callbridge.core.fallback import (
     may_return,
     membership,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.plan import Connect
 from tests.core.story import PBX, Story, agent, one_queue
 
 MARK = "callbridge"

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.agent import Device
-from callbridge.core.call import IllegalMove
-from callbridge.core.dialogue import ALLOWED, Stage, Turn, after
-from callbridge.core.events import (
+from callbridge.core.model.agent import Device
+from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.events import (
     Ask,
     DeviceChanged,
     DigitPressed,
@@ -25,12 +24,13 @@ from callbridge.core.events import (
     SeenLeg,
     Why,
 )
-from callbridge.core.facts import AgentAlerted, AskRefused, DifferenceFound
-from callbridge.core.features import CALL_MOST, FIRST_DIGIT, LOCKED, NEXT_DIGIT, PROMPT_MOST
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
-from callbridge.core.plan import AgentPlan, Connect, Prompts, Reason
-from callbridge.core.world import World
+from callbridge.core.model.facts import AgentAlerted, AskRefused, DifferenceFound
+from callbridge.core.model.feature_call import ALLOWED, Stage, Turn, after
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
+from callbridge.core.model.plan import AgentPlan, Connect, Prompts, Reason
+from callbridge.core.model.world import World
+from callbridge.core.requests.feature_codes import CALL_MOST, FIRST_DIGIT, LOCKED, NEXT_DIGIT, PROMPT_MOST
 from tests.core.story import PBX, Story, agent, plan, queue
 
 PIN, WRONG = "4711", "0000"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import Ask, DayBegan
-from callbridge.core.facts import CallEnded, VisitEnded
-from callbridge.core.plan import ToDialplan, ToQueue
-from callbridge.core.tally import Tally
+from callbridge.core.model.events import Ask, DayBegan
+from callbridge.core.model.facts import CallEnded, VisitEnded
+from callbridge.core.model.plan import ToDialplan, ToQueue
+from callbridge.core.model.tally import Tally
 from tests.core.story import DAY, Story, agent, ladder, one_queue, plan, queue
 
 NEXT = "2026-11-22"

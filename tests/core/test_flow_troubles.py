@@ -7,23 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core import estimate
-from callbridge.core.call import Phase
-from callbridge.core.events import (
-    CallAsk,
-    CallAsked,
-    CallerArrived,
-    EntityFaulted,
-    LegReplaced,
-    PlanChanged,
-    closing,
-)
-from callbridge.core.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded, VoicemailLeft
-from callbridge.core.flow import Collect, Condition, Goodbye, IntoQueue, Node, Voicemail
-from callbridge.core.hours import Calendar
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
-from callbridge.core.plan import Announcements, Overflow, ToFlow, ToQueue
+from callbridge.core.entities import estimates
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import CallAsk, CallAsked, CallerArrived, EntityFaulted, LegReplaced, PlanChanged, closing
+from callbridge.core.model.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded, VoicemailLeft
+from callbridge.core.model.flow import Collect, Condition, Goodbye, IntoQueue, Node, Voicemail
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
+from callbridge.core.model.plan import Announcements, Overflow, ToFlow, ToQueue
 from callbridge.runtime.blame import culprit
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
 from tests.core.story import PBX, queue
@@ -135,12 +127,12 @@ def test_an_idle_hour_is_no_pace() -> None:
         toy.calls(name)
     for _ in range(6):
         toy.story.world.now = toy.story.now
-        estimate.answered(toy.story.world, "support")
+        estimates.answered(toy.story.world, "support")
         toy.run(toy.story.now + 50.0)
     for leg in list(toy.channels):
         toy.hangs_up(leg)
     toy.run(toy.story.now + 3600.0)
-    estimate.answered(toy.story.world, "support")
+    estimates.answered(toy.story.world, "support")
     pace = toy.story.world.paces.get("support")
     assert pace is not None
     assert pace.interval == pytest.approx(50.0, abs=0.1)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import (
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import (
     Ask,
     CallAsk,
     CallAsked,
@@ -24,7 +24,7 @@ from callbridge.core.events import (
     SeenLeg,
     Why,
 )
-from callbridge.core.facts import (
+from callbridge.core.model.facts import (
     AskRefused,
     CallEnded,
     CallTransferred,
@@ -36,9 +36,20 @@ from callbridge.core.facts import (
     WatchBegan,
     WatchEnded,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Bridge, DropBridge, HangUp, Order, Play, Ring, Snoop, StartMusic, StartRinging, StopRinging
-from callbridge.core.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import (
+    Bridge,
+    DropBridge,
+    HangUp,
+    Order,
+    Play,
+    Ring,
+    Snoop,
+    StartMusic,
+    StartRinging,
+    StopRinging,
+)
+from callbridge.core.model.plan import Connect, Target, ToAgent, ToNumber, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
 KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core.hours import Calendar
+from callbridge.core.model.calendar import Calendar
 
 ZONE = ZoneInfo("Europe/London")
 OFFICE = Calendar(

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import PlanChanged, closing
-from callbridge.core.facts import CallEnded, FlowBegan, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VisitEnded
-from callbridge.core.flow import Branch, Condition, Goodbye, Hours, IntoDialplan, IntoFlow, IntoQueue, Lookup, Node, Set
-from callbridge.core.hours import Calendar
-from callbridge.core.orders import LeaveToDialplan, Ring, StartMusic, StopPlaying
-from callbridge.core.orders import Play as PlayOrder
-from callbridge.core.plan import ToFlow
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import PlanChanged, closing
+from callbridge.core.model.facts import CallEnded, FlowBegan, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VisitEnded
+from callbridge.core.model.flow import Branch, Condition, Goodbye, Hours, IntoDialplan, IntoFlow, IntoQueue, Lookup, Node, Set
+from callbridge.core.model.orders import LeaveToDialplan, Ring, StartMusic, StopPlaying
+from callbridge.core.model.orders import Play as PlayOrder
+from callbridge.core.model.plan import ToFlow
 from tests.core.flows import BYE, collect, floor, flow, menu, play, said, stage, the_call
 from tests.core.story import ladder, queue
 from tests.core.toy import Toy

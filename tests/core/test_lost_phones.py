@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import Ask, CallAsk, CallAsked, DeviceChanged, LegAnswered, PlanChanged, PlaybackEnded
-from callbridge.core.facts import AgentAlerted, Announced, HandingEnded, OfferEnded, TalkEnded, VisitBegan, VisitEnded
-from callbridge.core.orders import Bridge, Play, Ring, StartMusic
-from callbridge.core.plan import Announcements, Connect, Penalty, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import Ask, CallAsk, CallAsked, DeviceChanged, LegAnswered, PlanChanged, PlaybackEnded
+from callbridge.core.model.facts import AgentAlerted, Announced, HandingEnded, OfferEnded, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.model.orders import Bridge, Play, Ring, StartMusic
+from callbridge.core.model.plan import Announcements, Connect, Penalty, ToAgent, ToNumber, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])

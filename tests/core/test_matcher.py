@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.events import Ask, DeviceChanged, DevicesListed, PbxLost
-from callbridge.core.matcher import GroupKey, Matcher
-from callbridge.core.orders import Ring
-from callbridge.core.plan import AgentPlan, Pick, Plan, ToQueue
-from callbridge.core.skills import Profile, profile
+from callbridge.core.model.events import Ask, DeviceChanged, DevicesListed, PbxLost
+from callbridge.core.model.matcher import GroupKey, Matcher
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.plan import AgentPlan, Pick, Plan, ToQueue
+from callbridge.core.model.skills import Profile, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
 EXPERTS_FIRST = ladder(("support >= 4", 8.0), ("support >= 1", 120.0))

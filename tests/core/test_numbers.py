@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.numbers import NO_NUMBER, SPREADSHEET, fault_of, is_of_spreadsheet, normalise, plain
+from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, fault_of, is_of_spreadsheet, normalise, plain
 
 OF_SPREADSHEETS = (
     "493012345678.0",

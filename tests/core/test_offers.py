@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import Ask, LegAnswered, LegEnded, LegJoined, LegLeft, LegMoved, LegRinging, PlaybackEnded, Why
-from callbridge.core.facts import AgentChanged, OfferEnded, OfferMade, OrderGaveUp, TalkBegan, VisitEnded
-from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.plan import Connect, Penalty
+from callbridge.core.model.events import Ask, LegAnswered, LegEnded, LegJoined, LegLeft, LegMoved, LegRinging, PlaybackEnded, Why
+from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGaveUp, TalkBegan, VisitEnded
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
+from callbridge.core.model.plan import Connect, Penalty
 from tests.core.story import Story, agent, one_queue
 
 

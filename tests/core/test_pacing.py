@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.budget import Budget, Rules
-from callbridge.core.learned import Answers, Lifetimes
-from callbridge.core.pacing import Pacer, Seen
+from callbridge.core.pacing.budget import Budget, Rules
+from callbridge.core.pacing.learned import Answers, Lifetimes
+from callbridge.core.pacing.pacer import Pacer, Seen
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
 from tests.sim.shift import Floor, Shift
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
 from callbridge.core.engine import step
-from callbridge.core.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
-from callbridge.core.facts import AskRefused, CallbackMoved, PromiseEnded, PromiseMade, TalkEnded, VisitEnded
-from callbridge.core.flow import Flow, Goodbye, IntoQueue
-from callbridge.core.orders import LeaveToDialplan, Play, Ring
-from callbridge.core.plan import AgentPlan, Callback, Connect, Entry, First, Plan, QueuePlan, ToAgent, ToFlow, ToQueue
-from callbridge.core.plan_diff import Difference
-from callbridge.core.promise import Promise
-from callbridge.core.world import World
+from callbridge.core.model.call import Phase
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import AskRefused, CallbackMoved, PromiseEnded, PromiseMade, TalkEnded, VisitEnded
+from callbridge.core.model.flow import Flow, Goodbye, IntoQueue
+from callbridge.core.model.orders import LeaveToDialplan, Play, Ring
+from callbridge.core.model.plan import AgentPlan, Callback, Connect, Entry, First, Plan, QueuePlan, ToAgent, ToFlow, ToQueue
+from callbridge.core.model.world import World
+from callbridge.core.reload.plan_diff import Difference
 from tests.core.flows import floor, flow, menu, stage
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
@@ -39,7 +39,7 @@ def test_time_waited_goes_on_over_a_reload() -> None:
 
 
 def test_windows_that_are_over_by_the_new_plan_overflow_at_once() -> None:
-    from callbridge.core.plan import ToDialplan
+    from callbridge.core.model.plan import ToDialplan
 
     story = one_queue()
     story.caller()

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from callbridge.core.agent import Work
-from callbridge.core.attempt import Attempt, Campaign, Lead, Running
-from callbridge.core.events import Ask, PromiseAsk, PromiseAsked
-from callbridge.core.facts import PromiseMade
-from callbridge.core.plan import AgentPlan, Callback, CampaignPlan, Plan, Survey, ToFlow, ToQueue
-from callbridge.core.plan_diff import Change, Difference, difference
+from callbridge.core.model.agent import Work
+from callbridge.core.model.attempt import Attempt, Campaign, Lead, Running
+from callbridge.core.model.events import Ask, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import PromiseMade
+from callbridge.core.model.plan import AgentPlan, Callback, CampaignPlan, Plan, Survey, ToFlow, ToQueue
+from callbridge.core.reload.plan_diff import Change, Difference, difference
 from tests.core.flows import floor, flow, menu, stage
 from tests.core.story import START, Story, agent, ladder, plan, queue
 from tests.core.test_campaigns import spring

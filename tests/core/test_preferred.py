@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.events import Ask, LookedUp
-from callbridge.core.facts import OfferMade, StepBegan
-from callbridge.core.flow import IntoQueue, Lookup, Set
-from callbridge.core.plan import Plan, Prefer
+from callbridge.core.model.events import Ask, LookedUp
+from callbridge.core.model.facts import OfferMade, StepBegan
+from callbridge.core.model.flow import IntoQueue, Lookup, Set
+from callbridge.core.model.plan import Plan, Prefer
 from tests.core.flows import floor, flow
 from tests.core.story import Story, agent, ladder, queue
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import Ask, DeviceChanged, EntityFaulted, LegAnswered
-from callbridge.core.facts import AgentChanged, CallEnded, EntityQuarantined, OfferEnded, TalkEnded, VisitEnded
-from callbridge.core.orders import Bridge, LeaveToDialplan
-from callbridge.core.plan import Connect
+from callbridge.core.model.events import Ask, DeviceChanged, EntityFaulted, LegAnswered
+from callbridge.core.model.facts import AgentChanged, CallEnded, EntityQuarantined, OfferEnded, TalkEnded, VisitEnded
+from callbridge.core.model.orders import Bridge, LeaveToDialplan
+from callbridge.core.model.plan import Connect
 from tests.core.story import Story, agent, one_queue
 
 PHASES = ["waiting", "offered", "joining", "talking"]

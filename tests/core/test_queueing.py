@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.events import LegAnswered, LegLeft, LegMoved, LegProbed, PlaybackEnded
-from callbridge.core.facts import CallArrived, CallDiverted, CallEnded, StepBegan, VisitBegan, VisitEnded
-from callbridge.core.orders import Answer, HangUp, LeaveToDialplan, Probe, StartMusic, StopMusic, Subscribe
-from callbridge.core.plan import Then, ToDialplan, ToQueue
+from callbridge.core.model.events import LegAnswered, LegLeft, LegMoved, LegProbed, PlaybackEnded
+from callbridge.core.model.facts import CallArrived, CallDiverted, CallEnded, StepBegan, VisitBegan, VisitEnded
+from callbridge.core.model.orders import Answer, HangUp, LeaveToDialplan, Probe, StartMusic, StopMusic, Subscribe
+from callbridge.core.model.plan import Then, ToDialplan, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from callbridge.core.call import Recording
-from callbridge.core.events import Ask, CallAsk, CallAsked, LegAnswered, LegReplaced, PlaybackEnded, SeenLeg, Why
-from callbridge.core.facts import AskRefused, CallRecorded, PromptFailed, RecordingFailed, TalkEnded
-from callbridge.core.flow import IntoQueue, Node, Set
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import Bridge, PauseRecording, Play, StartRecording, StopRecording
-from callbridge.core.plan import Record, ToAgent
+from callbridge.core.model.call import Recording
+from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, LegReplaced, PlaybackEnded, SeenLeg, Why
+from callbridge.core.model.facts import AskRefused, CallRecorded, PromptFailed, RecordingFailed, TalkEnded
+from callbridge.core.model.flow import IntoQueue, Node, Set
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import Bridge, PauseRecording, Play, StartRecording, StopRecording
+from callbridge.core.model.plan import Record, ToAgent
 from tests.core.flows import floor, flow
 from tests.core.story import DAY, Story, agent, one_queue, queue
 

@@ -6,13 +6,21 @@ from collections.abc import Callable
 
 import pytest
 
-from callbridge.core.agent import Work
-from callbridge.core.events import ApplicationTaken, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
-from callbridge.core.facts import ApplicationReplaced, CallArrived, CallEnded, DifferenceFound, OfferEnded, TalkEnded, VisitEnded
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
-from callbridge.core.plan import Connect
+from callbridge.core.model.agent import Work
+from callbridge.core.model.events import ApplicationTaken, LegAnswered, PbxLost, PbxSnapshot, SeenLeg
+from callbridge.core.model.facts import (
+    ApplicationReplaced,
+    CallArrived,
+    CallEnded,
+    DifferenceFound,
+    OfferEnded,
+    TalkEnded,
+    VisitEnded,
+)
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.model.plan import Connect
 from tests.core.story import PBX, START, Story, agent, one_queue
 from tests.core.test_failures import (
     LONG,
@@ -45,8 +53,8 @@ SILENCES: dict[str, Callable[[Toy], list[LegId]]] = {
 
 
 def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, how: str) -> Toy:
-    from callbridge.core.events import Ask
-    from callbridge.core.plan import Penalty, ToDialplan
+    from callbridge.core.model.events import Ask
+    from callbridge.core.model.plan import Penalty, ToDialplan
     from tests.core.story import ladder, plan, queue
 
     connect = Connect.NAILED_UP if scenario is nailed else Connect.RING
@@ -135,7 +143,7 @@ def test_while_a_pbx_is_lost_its_callers_are_not_offered_and_after_the_snapshot_
     story = one_queue(agent("bob", login=False))
     leg = story.caller()
     story.happens(PbxLost(at=story.now, pbx=PBX))
-    from callbridge.core.events import Ask
+    from callbridge.core.model.events import Ask
 
     story.ask("bob", Ask.LOGIN)
     assert story.rung() == []

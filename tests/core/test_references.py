@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from callbridge.core.agent import Work
-from callbridge.core.attempt import Attempt, Lead
-from callbridge.core.attempt import Stage as AttemptStage
-from callbridge.core.call import Phase
-from callbridge.core.events import Ask, PromiseAsk, PromiseAsked
-from callbridge.core.facts import (
+from callbridge.core.model.agent import Work
+from callbridge.core.model.attempt import Attempt, Lead
+from callbridge.core.model.attempt import Stage as AttemptStage
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import Ask, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import (
     CallAdopted,
     CallArrived,
     CallDiverted,
@@ -23,10 +23,10 @@ from callbridge.core.facts import (
     TalkEnded,
     VisitEnded,
 )
-from callbridge.core.ids import leg_id
-from callbridge.core.leg import Role
-from callbridge.core.orders import HangUp, LeaveToDialplan, Ring
-from callbridge.core.plan import Callback, Connect, Penalty, ToDialplan
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
+from callbridge.core.model.plan import Callback, Connect, Penalty, ToDialplan
 from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.test_conversations import cut
 from tests.core.test_failures import (
@@ -250,7 +250,7 @@ def test_who_was_called_for_a_lost_attempt_hears_the_campaigns_message() -> None
     world.calls.put(call.id, replace(live, attempt="unknown"))
     world.commit()
     from callbridge.core.engine import step
-    from callbridge.core.events import PbxSnapshot, SeenLeg
+    from callbridge.core.model.events import PbxSnapshot, SeenLeg
 
     seen = SeenLeg(leg=customer, name="PJSIP/trunk-1", up=True, created_at=START, role="customer")
     snapshot = PbxSnapshot(at=START, pbx=PBX, requested_at=START, last_heard_at=START, legs=(seen,), bridges=())

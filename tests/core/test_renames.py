@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from callbridge.core import plan_change, renames
-from callbridge.core.call import Phase
 from callbridge.core.engine import step
-from callbridge.core.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
-from callbridge.core.facts import (
+from callbridge.core.model.call import Phase
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import (
     CallbackTried,
     CallRecorded,
     PromiseEnded,
@@ -21,13 +21,13 @@ from callbridge.core.facts import (
     TalkEnded,
     WrapUpEnded,
 )
-from callbridge.core.flow import Branch, Condition, Goodbye, IntoQueue, Node, Voicemail
-from callbridge.core.flow import Callback as CallbackNode
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import LeaveToDialplan, Ring
-from callbridge.core.plan import SURVEY, Announcements, Callback, First, Ladder, Plan, Record, Survey, ToAgent, ToQueue
-from callbridge.core.promise import Promise
-from callbridge.core.world import World
+from callbridge.core.model.flow import Branch, Condition, Goodbye, IntoQueue, Node, Voicemail
+from callbridge.core.model.flow import Callback as CallbackNode
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import LeaveToDialplan, Ring
+from callbridge.core.model.plan import SURVEY, Announcements, Callback, First, Ladder, Plan, Record, Survey, ToAgent, ToQueue
+from callbridge.core.model.world import World
+from callbridge.core.reload import plan_change, renames
 from tests.core.flows import floor, flow, menu, stage
 from tests.core.story import DAY, START, Story, agent, ladder, plan, queue
 from tests.core.toy import NEVER, REJECTS

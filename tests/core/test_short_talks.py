@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import (
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import (
     Ask,
     CallAsk,
     CallAsked,
@@ -20,7 +20,7 @@ from callbridge.core.events import (
     PromiseAsked,
     SeenLeg,
 )
-from callbridge.core.facts import (
+from callbridge.core.model.facts import (
     AgentAlerted,
     AskRefused,
     AttemptEnded,
@@ -34,9 +34,9 @@ from callbridge.core.facts import (
     VisitBegan,
     VisitEnded,
 )
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRecording
-from callbridge.core.plan import Connect, Mode, Plan, Record, Target, ToAgent, ToQueue
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRecording
+from callbridge.core.model.plan import Connect, Mode, Plan, Record, Target, ToAgent, ToQueue
 from tests.core import test_callbacks, test_campaigns
 from tests.core.story import START, Story, agent, ladder, one_queue, plan, queue
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callbridge.core.agent import published
-from callbridge.core.events import (
+from callbridge.core.model.agent import published
+from callbridge.core.model.events import (
     LegAnswered,
     LegEnded,
     LegRinging,
@@ -14,10 +14,10 @@ from callbridge.core.events import (
     SeenLeg,
     Why,
 )
-from callbridge.core.facts import DifferenceFound, OfferEnded, VisitEnded
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Answer, Bridge, DropBridge, HangUp, Order, Probe, Ring, StartMusic
-from callbridge.core.plan import Connect
+from callbridge.core.model.facts import DifferenceFound, OfferEnded, VisitEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, Order, Probe, Ring, StartMusic
+from callbridge.core.model.plan import Connect
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.skills import AllOf, AnyOf, AtLeast, Node, RequirementError, parse, profile
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, RequirementError, parse, profile
 
 WRONG = [
     ("", 0, "expected a skill or '('"),

@@ -6,12 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Phase
-from callbridge.core.events import CallAsk, CallAsked
-from callbridge.core.facts import AskRefused, CallEnded, SurveyAlerted, SurveyAnswered, SurveyEnded, SurveyMissed, VisitBegan
-from callbridge.core.flow import Flow, Goodbye, IntoQueue, Lookup, Menu, Node
-from callbridge.core.ids import LegId
-from callbridge.core.plan import SKIPPED, SURVEY, Plan, Survey
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import CallAsk, CallAsked
+from callbridge.core.model.facts import (
+    AskRefused,
+    CallEnded,
+    SurveyAlerted,
+    SurveyAnswered,
+    SurveyEnded,
+    SurveyMissed,
+    VisitBegan,
+)
+from callbridge.core.model.flow import Flow, Goodbye, IntoQueue, Lookup, Menu, Node
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.plan import SKIPPED, SURVEY, Plan, Survey
 from tests.core.flows import floor, said, stage, the_call
 from tests.core.story import queue
 from tests.core.toy import Toy

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.events import AnyEvent, LegHeld, LegJoined, LegParted, LegReplaced, LegTransferred, LegUnheld
-from callbridge.core.facts import (
+from callbridge.core.model.events import AnyEvent, LegHeld, LegJoined, LegParted, LegReplaced, LegTransferred, LegUnheld
+from callbridge.core.model.facts import (
     CallArrived,
     CallEnded,
     CallTransferred,
@@ -17,8 +17,8 @@ from callbridge.core.facts import (
     VisitEnded,
     WrapUpEnded,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Answer, DropBridge, HangUp, LeaveToDialplan, StartMusic
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Answer, DropBridge, HangUp, LeaveToDialplan, StartMusic
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 FAR = leg_id(PBX, "local-1")

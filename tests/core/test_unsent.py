@@ -8,13 +8,13 @@ from typing import TypeVar, get_args
 
 import pytest
 
-from callbridge.core import orders as o
-from callbridge.core.events import CallAsk, DeviceChanged, LegAnswered, PbxLost, SeenLeg, Why
-from callbridge.core.facts import OfferEnded, RecordingFailed
-from callbridge.core.flow import Lookup, Voicemail
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import Order
-from callbridge.core.plan import Record, ToDialplan
+from callbridge.core.model import orders as o
+from callbridge.core.model.events import CallAsk, DeviceChanged, LegAnswered, PbxLost, SeenLeg, Why
+from callbridge.core.model.facts import OfferEnded, RecordingFailed
+from callbridge.core.model.flow import Lookup, Voicemail
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import Order
+from callbridge.core.model.plan import Record, ToDialplan
 from tests.core.flows import floor, flow, play
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.test_failures import SCENARIOS, Scenario, gives_up, run

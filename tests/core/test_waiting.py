@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core import estimate
-from callbridge.core.call import Phase
-from callbridge.core.events import AgentAsked, Ask, PlanChanged, closing
-from callbridge.core.facts import Announced, PromptFailed, VisitEnded
-from callbridge.core.flow import Condition, Goodbye
-from callbridge.core.hours import Calendar
-from callbridge.core.orders import Bridge, StartMusic, StopPlaying
-from callbridge.core.plan import Announcements, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
-from callbridge.core.rows import evolve
+from callbridge.core.entities import estimates
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import AgentAsked, Ask, PlanChanged, closing
+from callbridge.core.model.facts import Announced, PromptFailed, VisitEnded
+from callbridge.core.model.flow import Condition, Goodbye
+from callbridge.core.model.orders import Bridge, StartMusic, StopPlaying
+from callbridge.core.model.plan import Announcements, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.rows import evolve
 from tests.core.flows import floor, flow, said, stage, the_call
 from tests.core.story import START, queue
 from tests.core.toy import NEVER, Toy
@@ -139,7 +139,7 @@ def served(toy: Toy, times: int, every: float) -> None:
     """Callers are answered one after the other, with others waiting."""
     for _ in range(times):
         toy.story.world.now = toy.story.now
-        estimate.answered(toy.story.world, "support")
+        estimates.answered(toy.story.world, "support")
         toy.run(toy.story.now + every)
 
 
@@ -147,11 +147,11 @@ def test_nothing_is_estimated_before_there_is_something_to_go_by() -> None:
     toy = announcing(online=True)
     for name in ("ann", "eve", "joe"):
         toy.calls(name)
-    assert estimate.expected(toy.story.world, "support", 1) is None
-    served(toy, estimate.LEAST, 90.0)
-    assert estimate.expected(toy.story.world, "support", 1) is None
+    assert estimates.expected(toy.story.world, "support", 1) is None
+    served(toy, estimates.LEAST, 90.0)
+    assert estimates.expected(toy.story.world, "support", 1) is None
     served(toy, 1, 0.0)
-    assert estimate.expected(toy.story.world, "support", 2) == pytest.approx(180.0)
+    assert estimates.expected(toy.story.world, "support", 2) == pytest.approx(180.0)
 
 
 def test_the_estimate_is_gone_when_nobody_is_logged_in_or_nobody_was_answered_for_long() -> None:
@@ -159,12 +159,12 @@ def test_the_estimate_is_gone_when_nobody_is_logged_in_or_nobody_was_answered_fo
     for name in ("ann", "eve"):
         toy.calls(name)
     served(toy, 6, 30.0)
-    assert estimate.expected(toy.story.world, "support", 1) is not None
+    assert estimates.expected(toy.story.world, "support", 1) is not None
     toy.run(toy.story.now + 700.0)
-    assert estimate.expected(toy.story.world, "support", 1) is None
+    assert estimates.expected(toy.story.world, "support", 1) is None
     served(toy, 1, 1.0)
     toy.story.ask("amy", Ask.LOGOUT)
-    assert estimate.expected(toy.story.world, "support", 1) is None
+    assert estimates.expected(toy.story.world, "support", 1) is None
 
 
 def test_whoever_was_told_a_wait_is_never_told_a_longer_one() -> None:
@@ -186,7 +186,7 @@ def test_position_counts_who_is_served_before() -> None:
     for name in ("ann", "eve", "joe"):
         toy.calls(name)
         toy.run(toy.story.now + 1.0)
-    positions = [estimate.position(toy.story.world, call) for call in toy.story.world.calls.values()]
+    positions = [estimates.position(toy.story.world, call) for call in toy.story.world.calls.values()]
     assert positions == [1, 2, 3]
 
 

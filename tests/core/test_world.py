@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.call import Offer
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.call import Offer
+from callbridge.core.model.events import (
     AgentAsked,
     Ask,
     ClockMoved,
@@ -19,11 +19,11 @@ from callbridge.core.events import (
     LegEnded,
     PlanChanged,
 )
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Ring
-from callbridge.core.plan import Ladder
-from callbridge.core.plan_diff import Difference
-from callbridge.core.world import World
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.plan import Ladder
+from callbridge.core.model.world import World
+from callbridge.core.reload.plan_diff import Difference
 from tests.core.laws import check_indexes
 from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.events import Ask
-from callbridge.core.facts import AgentChanged, AskRefused, WrapUpEnded
-from callbridge.core.ids import LegId
-from callbridge.core.plan import Plan
+from callbridge.core.model.events import Ask
+from callbridge.core.model.facts import AgentChanged, AskRefused, WrapUpEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.plan import Plan
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 

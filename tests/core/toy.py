@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from callbridge.core import plan_change
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AnyEvent,
     DayBegan,
     DevicesListed,
@@ -37,8 +36,8 @@ from callbridge.core.events import (
     SeenLeg,
     Why,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import (
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,
@@ -66,8 +65,9 @@ from callbridge.core.orders import (
     StopRinging,
     Subscribe,
 )
-from callbridge.core.plan import Plan
-from callbridge.core.world import World
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.world import World
+from callbridge.core.reload import plan_change
 from tests.core.ledger import ToyLedger
 from tests.core.story import DAY, PBX, Story
 

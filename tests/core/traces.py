@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     Ask,
     DeviceChanged,
     LegAnswered,
@@ -29,10 +29,10 @@ from callbridge.core.events import (
     PlaybackEnded,
     SeenLeg,
 )
-from callbridge.core.facts import AnyFact
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Bridge, Order, Play, Ring
-from callbridge.core.plan import AgentPlan, Connect, Ladder, QueuePlan, Then, ToDialplan, ToQueue
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Bridge, Order, Play, Ring
+from callbridge.core.model.plan import AgentPlan, Connect, Ladder, QueuePlan, Then, ToDialplan, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
 SHOWN_ORDERS = {"leg", "legs", "phone", "music", "bridge", "reason", "context", "extension", "auto_answer"}

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from callbridge.adapters.metrics import Metrics
-from callbridge.adapters.views import Board
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.views.board import Board
 from tests.deploy.files import DEPLOY, PROMETHEUS, dashboard, metrics_of, queries, recorded_of, rules
 
 UNIT_TESTS = Path(__file__).with_name("alerts.yml")

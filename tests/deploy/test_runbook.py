@@ -3,7 +3,8 @@
 import ast
 import re
 
-from callbridge import app, cli
+from callbridge import cli
+from callbridge.service import app
 from tests.deploy.files import DEPLOY, ROOT
 from tests.deploy.runbook import NOT_HERE, TEXT, commands
 

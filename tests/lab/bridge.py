@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from callbridge.client import ApiError, Client
+from callbridge.cli.client import ApiError, Client
 from tests.lab.pbx import Pbx
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process

@@ -21,8 +21,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from callbridge.board import frame
-from callbridge.top import Watch
+from callbridge.cli.board import frame
+from callbridge.cli.top import Watch
 from tests.lab.audio import Softphone
 from tests.lab.books import Joined, join
 from tests.lab.bridge import Callbridge

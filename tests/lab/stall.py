@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from callbridge.adapters.redis_store import RedisStore
+from callbridge.adapters.redis.store import RedisStore
 from callbridge.cli import main
-from callbridge.publisher import Publisher
 from callbridge.runtime import loop
+from callbridge.service.publisher import Publisher
 
 PLACES: dict[str, tuple[Any, str]] = {
     "step": (loop, "step"),

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from callbridge.adapters.ari import Ari, AriSettings
-from callbridge.adapters.link import NotSent, OrderTrouble, Refused
-from callbridge.core.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxHeard, PbxSnapshot, Why
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Bridge, DropBridge, Order, Ring
+from callbridge.adapters.ari.link import Ari, AriSettings
+from callbridge.adapters.pbx_link import NotSent, OrderTrouble, Refused
+from callbridge.core.model.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxHeard, PbxSnapshot, Why
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, DropBridge, Order, Ring
 from callbridge.runtime.lanes import Lanes
 from tests.lab.audio import Softphone
 from tests.lab.pbx import Pbx, PhoneSpec

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 import pytest
 
-from callbridge.adapters.ami import Ami, AmiSettings
-from callbridge.adapters.link import Refused
+from callbridge.adapters.ami.link import Ami, AmiSettings
+from callbridge.adapters.pbx_link import Refused
 from tests.lab import build
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.config import PBX_HOST, TRUNK_HOST

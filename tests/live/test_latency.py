@@ -9,11 +9,11 @@ import urllib.request
 
 import pytest
 
-from callbridge.adapters.ari import Ari, AriSettings
-from callbridge.adapters.link import OrderTrouble
-from callbridge.core.events import AnyEvent, LegEnded, PbxLost, PbxSnapshot
-from callbridge.core.ids import LegId
-from callbridge.core.orders import HangUp, Probe
+from callbridge.adapters.ari.link import Ari, AriSettings
+from callbridge.adapters.pbx_link import OrderTrouble
+from callbridge.core.model.events import AnyEvent, LegEnded, PbxLost, PbxSnapshot
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import HangUp, Probe
 from callbridge.runtime import Lanes
 from callbridge.runtime.lanes import MOST_WITH_HANG_UPS
 from tests.adapters.waiting import running, until

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.codec import TABLES
+from callbridge.adapters.facts.codec import TABLES
 from callbridge.adapters.http.routes import ROUTES
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.waiting import until

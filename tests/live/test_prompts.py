@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from callbridge.cli.prompts import prompts
 from callbridge.settings.loading import load
-from callbridge.speech import prompts
 from tests.lab.audio import Softphone, longest_silence
 from tests.lab.bridge import agent, floor
 from tests.lab.pbx import Pbx

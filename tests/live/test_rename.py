@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callbridge.client import ApiError
+from callbridge.cli.client import ApiError
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, Callers, Phone, PhoneScript

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.redis_link import RedisSettings
+from callbridge.adapters.redis.connection import RedisSettings
 from tests.lab.bridge import agent, floor
 from tests.lab.ports import PortBlock
 from tests.lab.process import Process, output

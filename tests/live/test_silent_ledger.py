@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from callbridge.adapters.ledger import Book
-from callbridge.client import ApiError
+from callbridge.cli.client import ApiError
 from tests.adapters.postgres import new_database, stopped
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx

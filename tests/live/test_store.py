@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.adapters.redis_link import RedisSettings
+from callbridge.adapters.redis.connection import RedisSettings
 from tests.lab.bridge import Callbridge
 from tests.lab.process import Process, output
 from tests.lab.redis import RedisServer

@@ -12,8 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from callbridge.doctor import examine
-from callbridge.doctor.findings import Level
+from callbridge.cli.doctor import examine
+from callbridge.cli.doctor.findings import Level
 from callbridge.settings.loading import load
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx, PhoneSpec

@@ -171,7 +171,7 @@ def test_a_reload_says_what_it_did(toy: Toy, capsys: pytest.CaptureFixture[str])
 
 
 def test_colours_are_for_terminals() -> None:
-    from callbridge.reload_table import reload_text
+    from callbridge.cli.reload_table import reload_text
 
     assert "\x1b[31mgone" in reload_text(report(), colour=True)
     assert "\x1b" not in reload_text(report(), colour=False)
@@ -233,10 +233,10 @@ def test_ctrl_c_is_one_line_and_ends_the_wallboard_quietly(toy: Toy) -> None:
 def test_a_command_that_only_asks_a_server_does_not_load_the_engine() -> None:
     """An operator waits for each of them: what they need starts in a fifth of a second, the engine in one and a half."""
     said = subprocess.run(
-        [sys.executable, "-c", "import sys, callbridge.cli, callbridge.top; print(*sys.modules)"],
+        [sys.executable, "-c", "import sys, callbridge.cli, callbridge.cli.top; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
-    assert "callbridge.client" in said
+    assert "callbridge.cli.client" in said
     assert {"pydantic", "sqlalchemy", "aiohttp", "callbridge.core.engine", "callbridge.settings.models"}.isdisjoint(said)

@@ -11,10 +11,10 @@ import pytest
 from redis.asyncio import Redis
 
 from callbridge.cli import main
-from callbridge.doctor import dead_phones, limits, rules, store
-from callbridge.doctor.ami import AmiRefused, AmiSession, AmiTrouble
-from callbridge.doctor.findings import Finding, Level, fault, findings_table, ok, summary, unseen, warning
-from callbridge.doctor.pbx import time_zone
+from callbridge.cli.doctor import dead_phones, limits, rules, store
+from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble
+from callbridge.cli.doctor.findings import Finding, Level, fault, findings_table, ok, summary, unseen, warning
+from callbridge.cli.doctor.pbx import time_zone
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callbridge.cli import main
-from callbridge.conf_files import read_conf
-from callbridge.core.plan import Pick, ToQueue
-from callbridge.importing import Imported, convert
+from callbridge.cli.conf_files import read_conf
+from callbridge.cli.import_queues import Imported, convert
+from callbridge.core.model.plan import Pick, ToQueue
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse

@@ -13,13 +13,13 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from callbridge.adapters.files.tiers import TierBook
 from callbridge.adapters.http import ReloadResult
-from callbridge.adapters.tiers import TierBook
-from callbridge.core import plan_change
-from callbridge.core.events import CallerArrived, PlanChanged
-from callbridge.core.facts import CallArrived
-from callbridge.core.ids import leg_id
-from callbridge.reloading import Reloads
+from callbridge.core.model.events import CallerArrived, PlanChanged
+from callbridge.core.model.facts import CallArrived
+from callbridge.core.model.ids import leg_id
+from callbridge.core.reload import plan_change
+from callbridge.service.reloading import Reloads
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from tests.runtime.fakes import House, house

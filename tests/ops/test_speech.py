@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from callbridge.cli import main
+from callbridge.cli.prompts import RATE, telephone
 from callbridge.settings.loading import load
-from callbridge.speech import RATE, telephone
 from tests.settings.conftest import RIGHT
 
 SPEAKER = """\

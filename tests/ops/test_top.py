@@ -11,10 +11,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from callbridge.board import Known, alert_of, frame
 from callbridge.cli import main
-from callbridge.client import Client
-from callbridge.top import Watch, live
+from callbridge.cli.board import Known, alert_of, frame
+from callbridge.cli.client import Client
+from callbridge.cli.top import Watch, live
 from tests.ops.server import Toy, serving
 
 NOW = 1_800_000_000.0

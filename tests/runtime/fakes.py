@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.link import OrderTrouble
+from callbridge.adapters.pbx_link import OrderTrouble
 from callbridge.adapters.store import Delta, MemoryStore, Whole
-from callbridge.adapters.tasks import end
-from callbridge.core.events import PbxSnapshot
-from callbridge.core.facts import AnyFact
-from callbridge.core.orders import Order
-from callbridge.core.world import World
+from callbridge.adapters.system.tasks import end
+from callbridge.core.model.events import PbxSnapshot
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.orders import Order
+from callbridge.core.model.world import World
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.saver import Saver
 from tests.core.story import PBX, agent, ladder, plan, queue

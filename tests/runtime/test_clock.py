@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.core.facts import CallArrived
+from callbridge.core.model.facts import CallArrived
 from callbridge.runtime import Clock
 from callbridge.runtime.clock import day_of, next_midnight
 from tests.runtime.fakes import house

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from callbridge.core.events import AnyEvent, CallerArrived, LegAnswered, LegRinging, PbxHeard, PbxLost, PlanChanged
-from callbridge.core.facts import AgentChanged, CallArrived, CallDiverted, OfferEnded
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Bridge, Ring
-from callbridge.core.world import World
+from callbridge.core.model.events import AnyEvent, CallerArrived, LegAnswered, LegRinging, PbxHeard, PbxLost, PlanChanged
+from callbridge.core.model.facts import AgentChanged, CallArrived, CallDiverted, OfferEnded
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Bridge, Ring
+from callbridge.core.model.world import World
 from callbridge.runtime import Clock, loop
 from tests.core.story import PBX
 from tests.runtime.fakes import PLAN, House, house

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from callbridge.adapters.ari import AriSettings
-from callbridge.adapters.link import NotSent, Refused
-from callbridge.core.ids import LegId
-from callbridge.core.orders import (
+from callbridge.adapters.ari.link import AriSettings
+from callbridge.adapters.pbx_link import NotSent, Refused
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import (
     Answer,
     Bridge,
     DropBridge,

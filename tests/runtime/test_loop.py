@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.link import NotSent
+from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Displaced
 from callbridge.core import engine
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     Ask,
@@ -25,10 +25,10 @@ from callbridge.core.events import (
     PbxLost,
     PlanChanged,
 )
-from callbridge.core.facts import CallArrived, CallDiverted, EntityQuarantined, OfferEnded, VisitEnded
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import HangUp, LeaveToDialplan, Ring
-from callbridge.core.world import Outcome, World
+from callbridge.core.model.facts import CallArrived, CallDiverted, EntityQuarantined, OfferEnded, VisitEnded
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
+from callbridge.core.model.world import Outcome, World
 from callbridge.runtime import loop
 from callbridge.runtime.loop import Fatal
 from tests.core.story import PBX

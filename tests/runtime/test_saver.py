@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from callbridge.adapters.store import Displaced, StoreDown
-from callbridge.core.facts import WrapUpEnded
-from callbridge.core.tally import Tally
-from callbridge.core.world import World
+from callbridge.core.model.facts import WrapUpEnded
+from callbridge.core.model.tally import Tally
+from callbridge.core.model.world import World
 from callbridge.runtime import saver as module
 from callbridge.runtime.saver import Saver
 from tests.runtime.fakes import PLAN, Breakable

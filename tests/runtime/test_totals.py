@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
+from callbridge.adapters.facts.totals import Total, Totals
 from callbridge.adapters.store import StoreDown
-from callbridge.adapters.totals import Total, Totals
-from callbridge.core.events import AgentAsked, Ask, CallerArrived, LegAnswered, LegEnded, PlanChanged
-from callbridge.core.facts import AnyFact, VisitBegan
-from callbridge.core.ids import leg_id
-from callbridge.core.orders import Ring
+from callbridge.core.model.events import AgentAsked, Ask, CallerArrived, LegAnswered, LegEnded, PlanChanged
+from callbridge.core.model.facts import AnyFact, VisitBegan
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import Ring
 from callbridge.runtime import saver
 from tests.core.story import PBX
 from tests.runtime.fakes import PLAN, House, house

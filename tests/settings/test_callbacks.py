@@ -8,9 +8,9 @@ import pathlib
 
 import pytest
 
-from callbridge.core import plan as core
-from callbridge.core.flow import Callback, IntoFlow, IntoQueue, Lookup, Voicemail
-from callbridge.core.numbers import SPREADSHEET
+from callbridge.core.model import plan as core
+from callbridge.core.model.flow import Callback, IntoFlow, IntoQueue, Lookup, Voicemail
+from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.settings.lists import BadList, read_list
 from tests.settings.conftest import RIGHT, Write, right, told
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.core.flow import DoNotCall, Goodbye, Menu
-from callbridge.core.plan import CAMPAIGN, Disposition, Mode
+from callbridge.core.model.flow import DoNotCall, Goodbye, Menu
+from callbridge.core.model.plan import CAMPAIGN, Disposition, Mode
+from callbridge.service.adapter_settings import ledger_terms
 from callbridge.settings.loading import load
 from callbridge.settings.report import summary
-from callbridge.terms import ledger_terms
 from tests.deploy.files import ROOT
 from tests.settings.conftest import RIGHT, Write, right, told
 

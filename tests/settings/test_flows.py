@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.flow import Collect, Goodbye, IntoQueue, Menu, Voicemail, fits, is_pattern, spoken
-from callbridge.core.plan import ToFlow
-from callbridge.drawing import mermaid
+from callbridge.cli.flow_drawing import mermaid
+from callbridge.core.model.flow import Collect, Goodbye, IntoQueue, Menu, Voicemail, fits, is_pattern, spoken
+from callbridge.core.model.plan import ToFlow
 from tests.settings.conftest import RIGHT, Write, right, told
 
 FLOWS = """\

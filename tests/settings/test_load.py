@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.plan import Connect, Penalty, Pick, Prompts, Reason, ToDialplan, ToQueue
+from callbridge.core.model.plan import Connect, Penalty, Pick, Prompts, Reason, ToDialplan, ToQueue
 from callbridge.settings.durations import duration_text, seconds
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from callbridge.core.events import LegAnswered, LegJoined, LegRinging
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Answer, Bridge, Ring, Subscribe
+from callbridge.core.model.events import LegAnswered, LegJoined, LegRinging
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Answer, Bridge, Ring, Subscribe
 from tests.sim.stage import Stage
 
 Script = Callable[[Stage], Awaitable[None]]

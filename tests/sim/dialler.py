@@ -10,13 +10,13 @@ from collections.abc import Callable
 from random import Random
 
 from callbridge.adapters.ledger import Block, Terms
-from callbridge.core.attempt import OUTCOMES, Running
-from callbridge.core.dial_rules import Frequency
-from callbridge.core.events import AnyEvent, CampaignAsked, CampaignRecalled, LeadDisposed, NumberBlocked
-from callbridge.core.facts import AnyFact, AttemptEnded, AttemptMade
-from callbridge.core.orders import OfLedger, Order, Ring
-from callbridge.core.plan import CampaignPlan
-from callbridge.core.world import World
+from callbridge.core.model.attempt import OUTCOMES, Running
+from callbridge.core.model.dial_rules import Frequency
+from callbridge.core.model.events import AnyEvent, CampaignAsked, CampaignRecalled, LeadDisposed, NumberBlocked
+from callbridge.core.model.facts import AnyFact, AttemptEnded, AttemptMade
+from callbridge.core.model.orders import OfLedger, Order, Ring
+from callbridge.core.model.plan import CampaignPlan
+from callbridge.core.model.world import World
 from tests.core.ledger import ToyLedger
 from tests.sim.agenda import Agenda
 from tests.sim.watch import must

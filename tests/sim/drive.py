@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
-from callbridge.core.agent import Agent, Work
-from callbridge.core.attempt import Attempt, Block, Campaign, Running
-from callbridge.core.call import Call
 from callbridge.core.engine import step
-from callbridge.core.events import (
+from callbridge.core.model.agent import Agent, Work
+from callbridge.core.model.attempt import Attempt, Block, Campaign, Running
+from callbridge.core.model.call import Call
+from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.events import (
     BYPASS,
     AgentAsked,
     AnyEvent,
@@ -32,15 +33,14 @@ from callbridge.core.events import (
     PromiseAsked,
     SwitchTurned,
 )
-from callbridge.core.facts import AnyFact, CallArrived
-from callbridge.core.ids import LegId
-from callbridge.core.leg import Leg
-from callbridge.core.orders import Order
-from callbridge.core.plan import Plan, Target, ToAgent, ToNumber, ToQueue
-from callbridge.core.promise import Place, Promise
-from callbridge.core.switch import Switch
-from callbridge.core.tally import Tally
-from callbridge.core.world import World
+from callbridge.core.model.facts import AnyFact, CallArrived
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.orders import Order
+from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.tally import Tally
+from callbridge.core.model.world import World
 from tests.sim.agenda import Agenda
 from tests.sim.dialler import Dialler
 from tests.sim.lanes import Lanes

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from callbridge.core.events import AnyEvent, LegEnded, OrderFailed, Why
-from callbridge.core.ids import LegId
-from callbridge.core.orders import DropBridge, HangUp, Order, Probe, Ring, StopPlaying
+from callbridge.core.model.events import AnyEvent, LegEnded, OrderFailed, Why
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import DropBridge, HangUp, Order, Probe, Ring, StopPlaying
 from tests.sim.agenda import Agenda
 from tests.sim.parts import Reply
 from tests.sim.toy import ToyPbx

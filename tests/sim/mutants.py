@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from callbridge.core import calls, desk, engine, failures, legs, offers, segments, staff, transfers
-from callbridge.core.agent import Work
-from callbridge.core.call import Phase
-from callbridge.core.ids import leg_id
-from callbridge.core.leg import Role
-from callbridge.core.orders import Bridge, DropBridge, Probe
-from callbridge.core.world import World
+from callbridge.core import engine
+from callbridge.core.calls import calls, phone_transfers
+from callbridge.core.entities import agent_states, legs
+from callbridge.core.model.agent import Work
+from callbridge.core.model.call import Phase
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Bridge, DropBridge, Probe
+from callbridge.core.model.world import World
+from callbridge.core.recovery import order_failures
+from callbridge.core.requests import agent_requests
+from callbridge.core.routing import offers, segments
 from tests.sim.planting import (
     Patch,
     Without,
@@ -46,12 +51,12 @@ def far_party_left(patch: Patch) -> None:
 
 @mutant("a nailed-up agent logs out and the phone stays connected")
 def session_outlives_the_login(patch: Patch) -> None:
-    patch.setattr(staff, "hang_up", nothing)
+    patch.setattr(agent_states, "hang_up", nothing)
 
 
 @mutant("a transfer back to an entry leaves its Local channel behind")
 def local_halves_left(patch: Patch) -> None:
-    no_hang_up_in(patch, transfers, *Role)
+    no_hang_up_in(patch, phone_transfers, *Role)
 
 
 @mutant("a HangUp that failed is not repeated")
@@ -91,9 +96,9 @@ def offered_twice(patch: Patch) -> None:
     def change(world: World, agent: Any, **changes: Any) -> Any:
         if changes.get("work") is Work.OFFERED:
             changes = {"call": changes["call"]}
-        return staff.change(world, agent, **changes)
+        return agent_states.change(world, agent, **changes)
 
-    patch.setattr(offers, "staff", Without(staff, change=change))
+    patch.setattr(offers, "agent_states", Without(agent_states, change=change))
 
 
 @mutant("the core has no ring deadline and leaves it to Asterisk")
@@ -139,7 +144,7 @@ def freed_too_soon(patch: Patch) -> None:
         after = withdraw(world, call, *more, **named)
         agent = world.agents.get(call.offer.agent)
         if agent is not None:
-            staff.change(world, agent, leg=None)
+            agent_states.change(world, agent, leg=None)
         return after
 
     patch.setattr(offers, "withdraw", hasty)
@@ -152,7 +157,7 @@ def music_never_comes_back(patch: Patch) -> None:
 
 @mutant("a refused StartMusic is never tried again")
 def music_not_owed(patch: Patch) -> None:
-    patch.setattr(failures, "_owe_music", nothing)
+    patch.setattr(order_failures, "_owe_music", nothing)
 
 
 # -- agents -----------------------------------------------------------------------------------------------------------
@@ -160,57 +165,57 @@ def music_not_owed(patch: Patch) -> None:
 
 @mutant("after talking the agent is free at once")
 def wrap_up_forgotten(patch: Patch) -> None:
-    release = staff.release
-    patch.setattr(staff, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, 0.0))
+    release = agent_states.release
+    patch.setattr(agent_states, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, 0.0))
 
 
 @mutant("wrap-up has no end")
 def wrap_up_never_ends(patch: Patch) -> None:
-    patch.setattr(staff, "own_deadline", nothing)
+    patch.setattr(agent_states, "own_deadline", nothing)
 
 
 @mutant("wrap-up lasts half as long")
 def wrap_up_halved(patch: Patch) -> None:
-    release = staff.release
-    patch.setattr(staff, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, wrap_up / 2))
+    release = agent_states.release
+    patch.setattr(agent_states, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, wrap_up / 2))
 
 
 @mutant("a log-out asked for while talking is lost")
 def log_out_lost(patch: Patch) -> None:
-    asked = desk.asked
+    asked = agent_requests.asked
 
     def deaf(world: World, event: Any) -> None:
         agent = world.agents.get(event.agent)
         if agent is None or agent.work is not Work.TALKING:
             asked(world, event)
 
-    patch.setattr(engine, "desk", Without(desk, asked=deaf))
+    patch.setattr(engine, "agent_requests", Without(agent_requests, asked=deaf))
 
 
 @mutant("an agent asks for a pause and the phone rings on")
 def pause_while_ringing_ignored(patch: Patch) -> None:
-    patch.setattr(desk, "lay_down", lambda world, agent: agent)
+    patch.setattr(agent_requests, "lay_down", lambda world, agent: agent)
 
 
 @mutant("a phone in use for something else counts as free")
 def busy_phone_ignored(patch: Patch) -> None:
-    patch.setattr(staff, "IN_USE_STATES", frozenset())
+    patch.setattr(agent_states, "IN_USE_STATES", frozenset())
 
 
 @mutant("a phone without registration counts as there")
 def offline_phone_ignored(patch: Patch) -> None:
-    patch.setattr(staff, "OFFLINE_STATES", frozenset())
+    patch.setattr(agent_states, "OFFLINE_STATES", frozenset())
 
 
 @mutant("the end of our leg does not free the agent")
 def leg_end_does_not_free(patch: Patch) -> None:
-    patch.setattr(calls, "staff", Without(staff, leg_gone=lambda world, agent: agent))
+    patch.setattr(calls, "agent_states", Without(agent_states, leg_gone=lambda world, agent: agent))
 
 
 @mutant("a state's seconds are counted from the last change of anything")
 def seconds_lost(patch: Patch) -> None:
-    change = staff.change
-    patch.setattr(staff, "change", lambda world, agent, **changes: change(world, agent, **changes | {"since": world.now}))
+    change = agent_states.change
+    patch.setattr(agent_states, "change", lambda world, agent, **changes: change(world, agent, **changes | {"since": world.now}))
 
 
 # -- transfers --------------------------------------------------------------------------------------------------------
@@ -218,17 +223,17 @@ def seconds_lost(patch: Patch) -> None:
 
 @mutant("the agent who transferred a call stays in it")
 def transfer_keeps_the_agent(patch: Patch) -> None:
-    patch.setattr(transfers, "replaced", nothing)
+    patch.setattr(phone_transfers, "replaced", nothing)
 
 
 @mutant("a transfer to one of our entries counts as a second call")
 def transfer_is_a_second_call(patch: Patch) -> None:
-    patch.setattr(transfers, "pair_of", lambda name: "")
+    patch.setattr(phone_transfers, "pair_of", lambda name: "")
 
 
 @mutant("an agent's consult counts as a customer")
 def consult_is_a_customer(patch: Patch) -> None:
-    patch.setattr(transfers, "endpoint_of", lambda name: "")
+    patch.setattr(phone_transfers, "endpoint_of", lambda name: "")
 
 
 @mutant("a transferred call keeps its old bridge when it queues again")

@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from callbridge.core import calls, engine, recovery, tally, visits
-from callbridge.core.call import Outcome as VisitOutcome
-from callbridge.core.matcher import Matcher
-from callbridge.core.plan import Ladder, Pick
-from callbridge.core.skills import Requirement, _skills
-from callbridge.core.world import World
+from callbridge.core import engine
+from callbridge.core.calls import calls
+from callbridge.core.model import tally
+from callbridge.core.model.call import Outcome as VisitOutcome
+from callbridge.core.model.matcher import Matcher
+from callbridge.core.model.plan import Ladder, Pick
+from callbridge.core.model.skills import Requirement, _skills
+from callbridge.core.model.world import World
+from callbridge.core.recovery import snapshots
+from callbridge.core.routing import visits
 from tests.sim.planting import (
     Patch,
     filter_saves,
@@ -149,17 +153,17 @@ def broken_link_ignored(patch: Patch) -> None:
 
 @mutant("what a snapshot does not list is believed to be there")
 def missing_legs_ignored(patch: Patch) -> None:
-    patch.setattr(recovery, "_missing", nothing)
+    patch.setattr(snapshots, "_missing", nothing)
 
 
 @mutant("callers found waiting in the PBX are left there")
 def found_callers_ignored(patch: Patch) -> None:
-    patch.setattr(recovery, "_found", nothing)
+    patch.setattr(snapshots, "_found", nothing)
 
 
 @mutant("half-made offers survive the loss of the link")
 def half_made_kept(patch: Patch) -> None:
-    patch.setattr(recovery, "_mend", nothing)
+    patch.setattr(snapshots, "_mend", nothing)
 
 
 @mutant("a fault in a step leaves half of it behind")

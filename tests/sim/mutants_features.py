@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from callbridge.core import engine, features, legs, recovery, staff
-from callbridge.core.agent import Agent
-from callbridge.core.rows import evolve
-from callbridge.core.world import World
+from callbridge.core import engine
+from callbridge.core.entities import agent_states, legs
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.recovery import snapshots
+from callbridge.core.requests import feature_codes
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
 @mutant("any PIN will do")
 def any_pin(patch: Patch) -> None:
-    patch.setattr(features, "_right", lambda pin, digits: bool(pin))
+    patch.setattr(feature_codes, "_right", lambda pin, digits: bool(pin))
 
 
 @mutant("what was asked for is said, and the line stays open")
 def feature_leg_left(patch: Patch) -> None:
-    patch.setattr(features, "legs", Without(legs, hang_up=nothing))
+    patch.setattr(feature_codes, "legs", Without(legs, hang_up=nothing))
 
 
 @mutant("a nailed-up agent's phone is rung while the feature call is up")
 def session_opened_at_once(patch: Patch) -> None:
-    opened, found = staff.open_session, World.features_at
+    opened, found = agent_states.open_session, World.features_at
 
     def at_once(world: World, agent: Agent) -> Agent:
         setattr(World, "features_at", lambda world, phone: frozenset())  # noqa: B010
@@ -32,7 +35,7 @@ def session_opened_at_once(patch: Patch) -> None:
         finally:
             setattr(World, "features_at", found)  # noqa: B010
 
-    patch.setattr(staff, "open_session", at_once)
+    patch.setattr(agent_states, "open_session", at_once)
 
 
 @mutant("a phone that makes a feature call counts as free")
@@ -42,25 +45,25 @@ def feature_call_unseen(patch: Patch) -> None:
 
 @mutant("the end of a feature call does not free its phone")
 def phone_not_freed(patch: Patch) -> None:
-    patch.setattr(staff, "feature_gone", nothing)
+    patch.setattr(agent_states, "feature_gone", nothing)
 
 
 @mutant("nobody waits for somebody who types nothing, for ever")
 def silence_unnoticed(patch: Patch) -> None:
-    patch.setattr(engine, "features", Without(features, deadline_passed=nothing))
+    patch.setattr(engine, "feature_codes", Without(feature_codes, deadline_passed=nothing))
 
 
 @mutant("a feature call survives the loss of the link, and nobody listens to it")
 def feature_call_survives(patch: Patch) -> None:
-    patch.setattr(recovery, "features", Without(features, give_up=nothing))
+    patch.setattr(snapshots, "feature_codes", Without(feature_codes, give_up=nothing))
 
 
 @mutant("a code acts for whoever the argument names")
 def anybody_s_pause(patch: Patch) -> None:
-    asked = features._ask
+    asked = feature_codes._ask
 
     def for_another(world: World, talk: Any, ask: Any, argument: str = "") -> None:
         others = [agent.id for agent in world.agents.values() if agent.id != talk.who]
         asked(world, evolve(talk, who=others[0]) if others else talk, ask, argument)
 
-    patch.setattr(features, "_ask", for_another)
+    patch.setattr(feature_codes, "_ask", for_another)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from callbridge.core import calls, handing, legs, segments, targets
-from callbridge.core.call import Call, Segment
-from callbridge.core.world import World
+from callbridge.core.calls import calls
+from callbridge.core.entities import legs
+from callbridge.core.model.call import Call, Segment
+from callbridge.core.model.world import World
+from callbridge.core.routing import segments
+from callbridge.core.transfers import targets, transfers
 from tests.sim.planting import Patch, Without, mutant, nothing
 
 
 @mutant("a caller whom nobody takes is forgotten")
 def nobody_comes_back(patch: Patch) -> None:
-    patch.setattr(handing, "come_back", nothing)
+    patch.setattr(transfers, "come_back", nothing)
 
 
 @mutant("the target's phone rings on when the call goes another way")
@@ -23,12 +26,12 @@ def caller_overhears(patch: Patch) -> None:
     def stay(world: World, call: Call, segment: Segment) -> Call:
         return call
 
-    patch.setattr(handing, "_part", stay)
+    patch.setattr(transfers, "_part", stay)
 
 
 @mutant("a target who never answers is waited for for ever")
 def target_rings_for_ever(patch: Patch) -> None:
-    patch.setattr(calls, "handing", Without(handing, deadline_passed=nothing))
+    patch.setattr(calls, "transfers", Without(transfers, deadline_passed=nothing))
 
 
 @mutant("supervisors listen on after the talk")

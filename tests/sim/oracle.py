@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from callbridge.core.agent import Agent, Device, Intent, Work
-from callbridge.core.call import Call, Phase
-from callbridge.core.plan import Connect, Ladder, Pick, Plan
-from callbridge.core.promise import Promise
-from callbridge.core.skills import Profile
-from callbridge.core.world import World
+from callbridge.core.model.agent import Agent, Device, Intent, Work
+from callbridge.core.model.call import Call, Phase
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.plan import Connect, Ladder, Pick, Plan
+from callbridge.core.model.skills import Profile
+from callbridge.core.model.world import World
 
 _AT_LEAST = re.compile(r"([^\W\d][\w-]*) >= (\d)")
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from callbridge.core.agent import Agent, Device, Intent, Work
-from callbridge.core.call import Call, Phase, Stage, Way
-from callbridge.core.features import CALL_MOST
-from callbridge.core.leg import Role
-from callbridge.core.plan import Connect
-from callbridge.core.world import World
+from callbridge.core.model.agent import Agent, Device, Intent, Work
+from callbridge.core.model.call import Call, Phase, Stage, Way
+from callbridge.core.model.leg import Role
+from callbridge.core.model.plan import Connect
+from callbridge.core.model.world import World
+from callbridge.core.requests.feature_codes import CALL_MOST
 from tests.sim.lanes import Lanes
 from tests.sim.parts import Channel, Kind
 from tests.sim.toy import ToyPbx

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callbridge.core.budget import Rules
-from callbridge.core.pacing import Pacer, Seen
+from callbridge.core.pacing.budget import Rules
+from callbridge.core.pacing.pacer import Pacer, Seen
 
 
 class _Plain:

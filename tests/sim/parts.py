@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from callbridge.core.events import AnyEvent
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Ring
+from callbridge.core.model.events import AnyEvent
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Ring
 
 
 class Kind(StrEnum):

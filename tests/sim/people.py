@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from callbridge.core.events import Ask, DigitPressed, LegHeld, LegReplaced, LegUnheld
-from callbridge.core.ids import LegId
-from callbridge.core.lost import NO_RTP
-from callbridge.core.orders import Ring
-from callbridge.core.plan import AgentPlan
+from callbridge.core.model.events import Ask, DigitPressed, LegHeld, LegReplaced, LegUnheld
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.plan import AgentPlan
+from callbridge.core.routing.lost_phones import NO_RTP
 from tests.sim import transfers
 from tests.sim.agenda import Action, Agenda
 from tests.sim.parts import Channel, Code, Kind, Witness

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from callbridge.core import legs
-from callbridge.core.call import IllegalMove
-from callbridge.core.leg import Role
-from callbridge.core.orders import Order
-from callbridge.core.world import Outcome, World
+from callbridge.core.entities import legs
+from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Order
+from callbridge.core.model.world import Outcome, World
 from tests.sim.drive import Day
 from tests.sim.watch import Broken
 

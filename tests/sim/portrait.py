@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from callbridge.core.agent import Intent
-from callbridge.core.call import Phase
-from callbridge.core.ids import pbx_of
-from callbridge.core.matcher import GroupKey
-from callbridge.core.world import World
+from callbridge.core.model.agent import Intent
+from callbridge.core.model.call import Phase
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.world import World
 from tests.sim import oracle
 
 Portrait = dict[str, Any]

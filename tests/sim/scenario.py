@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from callbridge.core.budget import Rules
-from callbridge.core.dial_rules import Limits
-from callbridge.core.plan import (
+from callbridge.core.model.dial_rules import Limits
+from callbridge.core.model.plan import (
     AgentPlan,
     Announcements,
     Callback,
@@ -27,7 +26,8 @@ from callbridge.core.plan import (
     ToDialplan,
     ToQueue,
 )
-from callbridge.core.skills import parse, profile
+from callbridge.core.model.skills import parse, profile
+from callbridge.core.pacing.budget import Rules
 from tests.sim.lanes import Weather
 from tests.sim.people import Manners
 from tests.sim.toy import PBX

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     LegEnded,
     LegHeld,
     LegJoined,
@@ -14,17 +14,8 @@ from callbridge.core.events import (
     LegUnheld,
     PlaybackEnded,
 )
-from callbridge.core.ids import LegId
-from callbridge.core.orders import (
-    Bridge,
-    DropBridge,
-    HangUp,
-    LeaveToDialplan,
-    Play,
-    Probe,
-    StartMusic,
-    Subscribe,
-)
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Probe, StartMusic, Subscribe
 from tests.sim import bricks
 from tests.sim.bricks import BEEP, scenario
 from tests.sim.stage import Stage

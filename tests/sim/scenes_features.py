@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callbridge.core.events import DigitPressed, LegAnswered, LegEnded, PlaybackEnded
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Answer, HangUp, InspectPhone, Play, StopPlaying, Subscribe
+from callbridge.core.model.events import DigitPressed, LegAnswered, LegEnded, PlaybackEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, StopPlaying, Subscribe
 from tests.sim.bricks import scenario
 from tests.sim.stage import Stage
 from tests.sim.toy import PBX

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from callbridge.core.events import (
-    DigitPressed,
-    LegEnded,
-)
-from callbridge.core.orders import (
+from callbridge.core.model.events import DigitPressed, LegEnded
+from callbridge.core.model.orders import (
     Answer,
     HangUp,
     InspectPhone,

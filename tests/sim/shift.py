@@ -19,7 +19,7 @@ from math import exp, log, pi, sin, sqrt
 from random import Random
 from typing import Protocol
 
-from callbridge.core.pacing import Seen
+from callbridge.core.pacing.pacer import Seen
 
 TICK = 0.25
 SPELL = 600.0

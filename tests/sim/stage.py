@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
@@ -29,8 +29,8 @@ from callbridge.core.events import (
     PlaybackEnded,
     SeenLeg,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import Order, Ring
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import Order, Ring
 from tests.sim.toy import PBX
 
 PATIENCE = 10.0

@@ -9,8 +9,8 @@ import asyncio
 
 import pytest
 
-from callbridge.core import events
-from callbridge.core.events import AnyEvent
+from callbridge.core.model import events
+from callbridge.core.model.events import AnyEvent
 from tests.sim import expected
 from tests.sim.conformance import OFFLINE, PHONES, SCENARIOS, play
 from tests.sim.toy import ToyPbx

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.matcher import GroupKey, Matcher
-from callbridge.core.plan import Ladder, Pick, Plan, QueuePlan, Step
-from callbridge.core.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement, RequirementError, parse, profile
+from callbridge.core.model.matcher import GroupKey, Matcher
+from callbridge.core.model.plan import Ladder, Pick, Plan, QueuePlan, Step
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement, RequirementError, parse, profile
 from tests.sim import oracle
 
 SKILLS = ("sales", "support", "français", "日本語")

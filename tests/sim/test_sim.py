@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core import conversations, offers
 from callbridge.core.engine import step
-from callbridge.core.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
-from callbridge.core.ids import leg_id
-from callbridge.core.matcher import Pair
-from callbridge.core.orders import Ring
-from callbridge.core.world import World
+from callbridge.core.model.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.world import World
+from callbridge.core.recovery import adoption
+from callbridge.core.routing import offers
 from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
 from tests.sim.drive import Day
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
@@ -38,7 +39,7 @@ def test_every_rule_holds_on_every_day(first: int) -> None:
 def test_a_start_without_the_saved_world_cuts_no_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     days = [Day(seed, forgets=True).run() for seed in range(10)]
     assert sum(day.together.guarded for day in days if day.together is not None) >= 5
-    monkeypatch.setattr(conversations, "adopt", lambda *_: [])
+    monkeypatch.setattr(adoption, "adopt", lambda *_: [])
     with pytest.raises(Broken, match="a start cut a conversation"):
         for seed in range(10):
             Day(seed, forgets=True).run()

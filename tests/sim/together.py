@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from callbridge.core.ids import LegId
-from callbridge.core.orders import Order
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Order
 from tests.sim.parts import Kind, Reply
 from tests.sim.toy import ToyPbx
 from tests.sim.watch import must

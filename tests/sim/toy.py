@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     DeviceChanged,
@@ -34,8 +34,8 @@ from callbridge.core.events import (
     SeenBridge,
     SeenLeg,
 )
-from callbridge.core.ids import LegId, leg_id
-from callbridge.core.orders import (
+from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from callbridge.core.events import AnyEvent, DeviceChanged, DigitPressed, LegHeld, LegUnheld, PbxLost
-from callbridge.core.ids import LegId
-from callbridge.core.orders import HangUp, Order
+from callbridge.core.model.events import AnyEvent, DeviceChanged, DigitPressed, LegHeld, LegUnheld, PbxLost
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import HangUp, Order
 from tests.sim import transfers
 from tests.sim.agenda import Agenda
 from tests.sim.lanes import Lanes, Weather

@@ -5,7 +5,7 @@ The order of what is told is that of Asterisk 22. Whether somebody transfers, an
 
 from __future__ import annotations
 
-from callbridge.core.events import LegAnswered, LegReplaced, LegTransferred, LegUnheld
+from callbridge.core.model.events import LegAnswered, LegReplaced, LegTransferred, LegUnheld
 from tests.sim.parts import Channel, Kind
 from tests.sim.toy import ToyPbx
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from callbridge.core.agent import Agent, Intent, Work, published
-from callbridge.core.call import Call, Phase, Result, Way
-from callbridge.core.events import (
+from callbridge.core.model.agent import Agent, Intent, Work, published
+from callbridge.core.model.call import Call, Phase, Result, Way
+from callbridge.core.model.events import (
     AgentAsked,
     AnyEvent,
     Ask,
@@ -18,7 +18,7 @@ from callbridge.core.events import (
     PbxSnapshot,
     PlanChanged,
 )
-from callbridge.core.facts import (
+from callbridge.core.model.facts import (
     AgentChanged,
     AnyFact,
     AskRefused,
@@ -36,11 +36,11 @@ from callbridge.core.facts import (
     VisitEnded,
     WrapUpEnded,
 )
-from callbridge.core.ids import LegId
-from callbridge.core.leg import Role
-from callbridge.core.orders import Ring
-from callbridge.core.plan import Penalty
-from callbridge.core.world import Outcome, World
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Ring
+from callbridge.core.model.plan import Penalty
+from callbridge.core.model.world import Outcome, World
 from tests.sim import oracle
 from tests.sim.parts import Code
 from tests.sim.portrait import indexes, scanned

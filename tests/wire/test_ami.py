@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.events import DeviceChanged, DevicesListed
+from callbridge.core.model.events import DeviceChanged, DevicesListed
 from callbridge.wire.ami import clean_action, clean_value, device_changed, devices_listed, phone_of
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
@@ -26,7 +26,7 @@ from callbridge.core.events import (
     LegUnheld,
     PlaybackEnded,
 )
-from callbridge.core.ids import LegId
+from callbridge.core.model.ids import LegId
 from callbridge.wire.ari import ECHO, Heard, read
 from callbridge.wire.ari.events import OWN_ROLES
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.events import LegEnded, LegProbed, PhoneInspected, SeenBridge, SeenLeg
-from callbridge.core.ids import LegId
-from callbridge.core.orders import InspectPhone, Probe
+from callbridge.core.model.events import LegEnded, LegProbed, PhoneInspected, SeenBridge, SeenLeg
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari import Lists, Malformed, inspected, members, probed, snapshot, trouble_in
 
 

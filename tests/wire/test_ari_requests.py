@@ -2,8 +2,8 @@
 
 import pytest
 
-from callbridge.core import orders as o
-from callbridge.core.ids import LegId
+from callbridge.core.model import orders as o
+from callbridge.core.model.ids import LegId
 from callbridge.wire.ari import Request, event_socket, requests
 
 LEG = LegId("a/c 1/2")

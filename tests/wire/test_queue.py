@@ -2,8 +2,8 @@
 
 import pytest
 
-from callbridge.core.fallback import Act, Change, Member, SeenMember, Waiting
-from callbridge.core.ids import leg_id
+from callbridge.core.model.ids import leg_id
+from callbridge.core.recovery.fallback import Act, Change, Member, SeenMember, Waiting
 from callbridge.wire.queue import being_rung_for, membership_action, queue_seen, variable
 
 MEMBER = {"Event": "QueueMember", "Queue": "fb"}

@@ -4,14 +4,14 @@ It decides nothing; the desk does. Every route is one line in ``routes``, from w
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 
-from callbridge.adapters.http.bodies import BODY_LIMIT
-from callbridge.adapters.http.desk import Asked, Desk, ReloadResult
-from callbridge.adapters.http.door import HttpSettings, Role, Token
+from callbridge.adapters.http.auth import HttpSettings, Role, Token
+from callbridge.adapters.http.backend import Asked, Desk, ReloadResult
 from callbridge.adapters.http.feed import Feed
+from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, Limits
 from callbridge.adapters.http.probes import Probes, make_starting_app
+from callbridge.adapters.http.schemas import BODY_LIMIT
 from callbridge.adapters.http.server import listening
-from callbridge.adapters.http.site import make_app
 
 __all__ = [
     "BODY_LIMIT",

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
-from callbridge.adapters.codec import fact_type
-from callbridge.adapters.stories import told
-from callbridge.core.facts import AnyFact
+from callbridge.adapters.facts.codec import fact_type
+from callbridge.adapters.views.timelines import told
+from callbridge.core.model.facts import AnyFact
 
 KEPT = 10_000
 """Facts in memory: as many may a connected reader be behind. Who was away is told half of them again at most."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from callbridge.adapters.http.codings import plain_only
-from callbridge.adapters.http.door import HttpSettings, guard
+from callbridge.adapters.http.auth import HttpSettings, guard
+from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.server import timed
-from callbridge.adapters.metrics import CONTENT_TYPE
+from callbridge.adapters.metrics.registry import CONTENT_TYPE
 
 
 def _nothing() -> list[str]:

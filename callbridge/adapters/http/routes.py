@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbridge.adapters.http import bodies, reload_bodies
-from callbridge.adapters.http.door import Role
-from callbridge.core.events import Ask, CallAsk
+from callbridge.adapters.http import reload_schemas, schemas
+from callbridge.adapters.http.auth import Role
+from callbridge.core.model.events import Ask, CallAsk
 
 EVERYBODY = frozenset(Role)
 WATCHERS = EVERYBODY - {Role.AGENT}
@@ -42,41 +42,41 @@ class Route:
     what: str
     answer: Any
     roles: frozenset[Role] | None = EVERYBODY
-    body: type[bodies.Body] | None = None
+    body: type[schemas.Body] | None = None
     query: tuple[Query, ...] = ()
     faults: tuple[int, ...] = ()
     media: str = "application/json"
     act: Ask | CallAsk | None = None
 
 
-AGENT_ACTS: dict[Ask, tuple[type[bodies.Body], str]] = {
-    Ask.LOGIN: (bodies.PhoneBody, "log in and be ready, here or at another phone"),
-    Ask.READY: (bodies.Body, "be ready for calls"),
-    Ask.NOT_READY: (bodies.ReasonBody, "take no calls, now or after the one in hand"),
-    Ask.LOGOUT: (bodies.Body, "log out"),
-    Ask.END_WRAP_UP: (bodies.Body, "be done with the notes"),
-    Ask.EXTEND_WRAP_UP: (bodies.Body, "have more time for the notes, up to the queue's maximum"),
+AGENT_ACTS: dict[Ask, tuple[type[schemas.Body], str]] = {
+    Ask.LOGIN: (schemas.PhoneBody, "log in and be ready, here or at another phone"),
+    Ask.READY: (schemas.Body, "be ready for calls"),
+    Ask.NOT_READY: (schemas.ReasonBody, "take no calls, now or after the one in hand"),
+    Ask.LOGOUT: (schemas.Body, "log out"),
+    Ask.END_WRAP_UP: (schemas.Body, "be done with the notes"),
+    Ask.EXTEND_WRAP_UP: (schemas.Body, "have more time for the notes, up to the queue's maximum"),
 }
 
-CALL_ACTS: dict[CallAsk, tuple[type[bodies.Body], frozenset[Role], str]] = {
-    CallAsk.HANG_UP: (bodies.Body, SUPERVISORS, "end the call"),
-    CallAsk.MOVE: (bodies.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
-    CallAsk.HEAD_START: (bodies.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
-    CallAsk.PULL: (bodies.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
-    CallAsk.HAND_ON: (bodies.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
-    CallAsk.CONSULT: (bodies.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
-    CallAsk.COMPLETE: (bodies.Body, STAFF, "after a consult: the agent leaves, the others go on"),
-    CallAsk.RETURN: (bodies.Body, STAFF, "after a consult: back to the caller"),
-    CallAsk.CONFERENCE: (bodies.Body, STAFF, "after a consult: all three"),
-    CallAsk.RECORD: (bodies.Body, STAFF, "record this talk from now on"),
-    CallAsk.PAUSE_RECORDING: (bodies.Body, STAFF, "write nothing for a while"),
-    CallAsk.RESUME_RECORDING: (bodies.Body, STAFF, "go on recording"),
-    CallAsk.SURVEY: (bodies.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
-    CallAsk.LISTEN: (bodies.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
-    CallAsk.WHISPER: (bodies.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
-    CallAsk.BARGE: (bodies.PhoneBody, SUPERVISORS, "take part in the talk"),
-    CallAsk.TAKE_OVER: (bodies.PhoneBody, SUPERVISORS, "take the agent's place"),
-    CallAsk.RELEASE: (bodies.Body, SUPERVISORS, "leave the talk again"),
+CALL_ACTS: dict[CallAsk, tuple[type[schemas.Body], frozenset[Role], str]] = {
+    CallAsk.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
+    CallAsk.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
+    CallAsk.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
+    CallAsk.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
+    CallAsk.HAND_ON: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
+    CallAsk.CONSULT: (schemas.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
+    CallAsk.COMPLETE: (schemas.Body, STAFF, "after a consult: the agent leaves, the others go on"),
+    CallAsk.RETURN: (schemas.Body, STAFF, "after a consult: back to the caller"),
+    CallAsk.CONFERENCE: (schemas.Body, STAFF, "after a consult: all three"),
+    CallAsk.RECORD: (schemas.Body, STAFF, "record this talk from now on"),
+    CallAsk.PAUSE_RECORDING: (schemas.Body, STAFF, "write nothing for a while"),
+    CallAsk.RESUME_RECORDING: (schemas.Body, STAFF, "go on recording"),
+    CallAsk.SURVEY: (schemas.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
+    CallAsk.LISTEN: (schemas.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
+    CallAsk.WHISPER: (schemas.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
+    CallAsk.BARGE: (schemas.PhoneBody, SUPERVISORS, "take part in the talk"),
+    CallAsk.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take the agent's place"),
+    CallAsk.RELEASE: (schemas.Body, SUPERVISORS, "leave the talk again"),
 }
 
 _QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "minLength": 1})
@@ -103,52 +103,52 @@ def _of_agents(ask: Ask) -> Route:
     body, what = AGENT_ACTS[ask]
     faults = (404, 409, 504) + ((429,) if ask is Ask.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(ask)}"
-    return _post(path, "ask_agent", what, bodies.Agent, roles=STAFF, body=body, faults=faults, act=ask)
+    return _post(path, "ask_agent", what, schemas.Agent, roles=STAFF, body=body, faults=faults, act=ask)
 
 
 def _of_calls(ask: CallAsk) -> Route:
     body, roles, what = CALL_ACTS[ask]
     path = f"/api/calls/{{id}}/{segment(ask)}"
-    return _post(path, "ask_call", what, bodies.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
+    return _post(path, "ask_call", what, schemas.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
 
 
 def _explain(path: str, handler: str, what: str) -> Route:
     """Explanations name everybody concerned: not for agents' tokens."""
-    return _get(path, handler, what, bodies.Explained, roles=WATCHERS, faults=(404,))
+    return _get(path, handler, what, schemas.Explained, roles=WATCHERS, faults=(404,))
 
 
 ROUTES: tuple[Route, ...] = (
-    _get("/healthz", "health", "is the process well", bodies.Health, roles=None, faults=(503,)),
-    _get("/readyz", "ready", "can calls be taken; what is missing", bodies.Readiness, roles=None, faults=(503,)),
+    _get("/healthz", "health", "is the process well", schemas.Health, roles=None, faults=(503,)),
+    _get("/readyz", "ready", "can calls be taken; what is missing", schemas.Readiness, roles=None, faults=(503,)),
     _get("/metrics", "metrics", "for Prometheus", str, roles=None, media="text/plain"),
     _get("/api/openapi.json", "openapi", "this document", dict[str, Any]),
-    _get("/api/queues", "queues", "all queues", list[bodies.Queue]),
-    _get("/api/queues/{name}", "queue", "one queue", bodies.Queue, faults=(404,)),
-    _get("/api/agents", "agents", "all agents; an agent sees itself", list[bodies.Agent]),
-    _get("/api/agents/{id}", "agent", "one agent", bodies.Agent, faults=(404,)),
+    _get("/api/queues", "queues", "all queues", list[schemas.Queue]),
+    _get("/api/queues/{name}", "queue", "one queue", schemas.Queue, faults=(404,)),
+    _get("/api/agents", "agents", "all agents; an agent sees itself", list[schemas.Agent]),
+    _get("/api/agents/{id}", "agent", "one agent", schemas.Agent, faults=(404,)),
     _get(
         "/api/calls",
         "calls",
         "the living calls, oldest first; an agent sees the one in hand",
-        list[bodies.Call],
+        list[schemas.Call],
         query=(_QUEUE, _LIMIT),
         faults=(404,),
     ),
-    _get("/api/calls/{id}", "call", "one call with its story", bodies.CallStory, faults=(404,)),
-    _get("/api/waiting", "waiting", "who waits, in the order of service", bodies.Waiting, roles=WATCHERS),
-    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", bodies.Explained, faults=(404,)),
+    _get("/api/calls/{id}", "call", "one call with its story", schemas.CallStory, faults=(404,)),
+    _get("/api/waiting", "waiting", "who waits, in the order of service", schemas.Waiting, roles=WATCHERS),
+    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", schemas.Explained, faults=(404,)),
     _get(
-        "/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", bodies.Explained, roles=WATCHERS, faults=(404,)
+        "/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", schemas.Explained, roles=WATCHERS, faults=(404,)
     ),
     _get(
         "/api/explain/calls/{id}",
         "explain_call",
         "what became of a call, and why",
-        bodies.Explained,
+        schemas.Explained,
         roles=WATCHERS,
         faults=(404,),
     ),
-    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[bodies.Fact], query=(_CALL,), faults=(404,)),
+    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[schemas.Fact], query=(_CALL,), faults=(404,)),
     _get(
         "/api/events",
         "events",
@@ -165,36 +165,36 @@ ROUTES: tuple[Route, ...] = (
         "reload",
         "load the configuration from disk, or only say what that would do; refused whole when it is wrong, and unless forced "
         "when it takes a queue from callers or callbacks in it",
-        reload_bodies.Reloaded,
+        reload_schemas.Reloaded,
         roles=ADMINS,
-        body=reload_bodies.ReloadBody,
+        body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
-    _get("/api/callbacks", "callbacks", "every callback that is owed", list[bodies.Callback], roles=WATCHERS),
+    _get("/api/callbacks", "callbacks", "every callback that is owed", list[schemas.Callback], roles=WATCHERS),
     _post(
         "/api/callbacks",
         "make_callback",
         "promise a customer a callback; the same number in the same queue has one only",
-        bodies.Callback,
+        schemas.Callback,
         roles=SUPERVISORS,
-        body=bodies.CallbackBody,
+        body=schemas.CallbackBody,
         faults=(404, 409, 504),
     ),
     _post(
         "/api/callbacks/{id}/cancel",
         "cancel_callback",
         "owe it no more; a phone that rings for it stops",
-        bodies.CallbackEnded,
+        schemas.CallbackEnded,
         roles=SUPERVISORS,
-        body=bodies.Body,
+        body=schemas.Body,
         faults=(404, 409, 504),
     ),
-    _get("/api/campaigns", "campaigns", "every campaign as it is now", list[bodies.Campaign], roles=WATCHERS),
+    _get("/api/campaigns", "campaigns", "every campaign as it is now", list[schemas.Campaign], roles=WATCHERS),
     _get(
         "/api/campaigns/{name}",
         "campaign",
         "one campaign, with what its ledger says",
-        bodies.CampaignDetails,
+        schemas.CampaignDetails,
         roles=WATCHERS,
         faults=(404, 503),
     ),
@@ -203,9 +203,9 @@ ROUTES: tuple[Route, ...] = (
             f"/api/campaigns/{{name}}/{verb}",
             f"{verb}_campaign",
             what,
-            bodies.Campaign,
+            schemas.Campaign,
             roles=SUPERVISORS,
-            body=bodies.Body,
+            body=schemas.Body,
             faults=(404, 409, 504),
         )
         for verb, what in (
@@ -218,25 +218,25 @@ ROUTES: tuple[Route, ...] = (
         "/api/campaigns/{name}/leads",
         "add_leads",
         "enter leads; what is not entered is told with its reason",
-        bodies.LeadsEntered,
+        schemas.LeadsEntered,
         roles=SUPERVISORS,
-        body=bodies.LeadsBody,
+        body=schemas.LeadsBody,
         faults=(404, 503),
     ),
     _post(
         "/api/agents/{id}/disposition",
         "dispose",
         "say what the campaign's call in hand, or in wrap-up, came to",
-        bodies.Disposed,
+        schemas.Disposed,
         roles=STAFF,
-        body=bodies.DispositionBody,
+        body=schemas.DispositionBody,
         faults=(404, 409, 504),
     ),
     _get(
         "/api/do-not-call",
         "blocks",
         "the do-not-call list, the latest first",
-        list[bodies.Blocked],
+        list[schemas.Blocked],
         roles=SUPERVISORS,
         faults=(503,),
     ),
@@ -244,38 +244,38 @@ ROUTES: tuple[Route, ...] = (
         "/api/do-not-call",
         "block",
         "never call a number again, for any campaign or for one",
-        bodies.Blocked,
+        schemas.Blocked,
         roles=SUPERVISORS,
-        body=bodies.BlockBody,
+        body=schemas.BlockBody,
         faults=(404, 409, 503),
     ),
     _post(
         "/api/do-not-call/remove",
         "unblock",
         "let a number be called again, by all campaigns or by one",
-        bodies.Unblocked,
+        schemas.Unblocked,
         roles=SUPERVISORS,
-        body=bodies.UnblockBody,
+        body=schemas.UnblockBody,
         faults=(404, 409, 503),
     ),
-    _get("/api/hours", "hours", "all calendars: who is open", list[bodies.Hours], roles=WATCHERS),
+    _get("/api/hours", "hours", "all calendars: who is open", list[schemas.Hours], roles=WATCHERS),
     _post(
         "/api/hours/{name}",
         "close_hours",
         "close a calendar at once, whatever its hours say, or let its hours hold again",
-        bodies.Hours,
+        schemas.Hours,
         roles=SUPERVISORS,
-        body=bodies.ClosedBody,
+        body=schemas.ClosedBody,
         faults=(404, 409, 504),
     ),
-    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", bodies.Switch, roles=WATCHERS),
+    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", schemas.Switch, roles=WATCHERS),
     _post(
         "/api/bypass",
         "turn_bypass",
         "send new calls to the fallback at once, or no more",
-        bodies.Switch,
+        schemas.Switch,
         roles=ADMINS,
-        body=bodies.SwitchBody,
+        body=schemas.SwitchBody,
         faults=(409, 504),
     ),
 )

@@ -1,12 +1,12 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
-from callbridge.adapters.ledger.book import Block, Book, Terms, file_of, no_folder, not_roots
 from callbridge.adapters.ledger.database import BadDatabase
-from callbridge.adapters.ledger.desk import LedgerDesk, NoLedger, day_began
-from callbridge.adapters.ledger.keeper import Keeper
 from callbridge.adapters.ledger.leads import canonical, is_region, region_of
+from callbridge.adapters.ledger.requests import LedgerDesk, NoLedger, day_began
 from callbridge.adapters.ledger.service import CampaignLedger
+from callbridge.adapters.ledger.store import Block, Book, Terms, file_of, no_folder, not_roots
 from callbridge.adapters.ledger.trial import trouble_of
+from callbridge.adapters.ledger.writer import Keeper
 
 __all__ = [
     "BadDatabase",

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone
 
-from callbridge.adapters.ledger.book import Book
-from callbridge.core.hours import Calendar, Span
-from callbridge.core.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
+from callbridge.adapters.ledger.store import Book
+from callbridge.core.model.calendar import Calendar, Span
+from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
 from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, one_line, parted, rows
 
 OWN = ("number", "name", "timezone", "agent", "priority", "due")

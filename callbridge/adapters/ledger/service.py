@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from callbridge.adapters.ledger.book import Book, NotAnswering, Terms
 from callbridge.adapters.ledger.database import BadDatabase
-from callbridge.adapters.ledger.desk import NoLedger
-from callbridge.adapters.ledger.keeper import AWAY, Keeper
-from callbridge.adapters.threads import Threads
-from callbridge.core.budget import KEPT
-from callbridge.core.events import AnyEvent, CampaignRecalled
-from callbridge.core.orders import OfLedger
+from callbridge.adapters.ledger.requests import NoLedger
+from callbridge.adapters.ledger.store import Book, NotAnswering, Terms
+from callbridge.adapters.ledger.writer import AWAY, Keeper
+from callbridge.adapters.system.threads import Threads
+from callbridge.core.model.events import AnyEvent, CampaignRecalled
+from callbridge.core.model.orders import OfLedger
+from callbridge.core.pacing.budget import KEPT
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 

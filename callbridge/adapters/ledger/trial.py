@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from callbridge.adapters.ledger.book import Book, NotAnswering
-from callbridge.adapters.threads import Threads
+from callbridge.adapters.ledger.store import Book, NotAnswering
+from callbridge.adapters.system.threads import Threads
 
 WITHIN = 2.0
 """Seconds."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from callbridge.core.events import (
+from callbridge.core.model.events import (
     AnyEvent,
     CallerArrived,
     DigitPressed,
@@ -32,7 +32,7 @@ from callbridge.core.events import (
     PlaybackEnded,
     RecordingEnded,
 )
-from callbridge.core.ids import LegId, channel_of, leg_id
+from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 

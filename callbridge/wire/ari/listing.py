@@ -14,10 +14,10 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from callbridge.core.attempt import ATTEMPT
-from callbridge.core.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
-from callbridge.core.ids import LegId, channel_of, leg_id, pbx_of
-from callbridge.core.orders import InspectPhone, Probe
+from callbridge.core.model.attempt import ATTEMPT
+from callbridge.core.model.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
+from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
+from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari.events import OWN_ROLES
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean

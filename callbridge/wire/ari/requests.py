@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any, assert_never
 from urllib.parse import quote, urlencode
 
-from callbridge.core.ids import channel_of
-from callbridge.core.orders import (
+from callbridge.core.model.ids import channel_of
+from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
     Bridge,

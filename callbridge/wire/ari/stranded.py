@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callbridge.core.attempt import campaign_of
+from callbridge.core.model.attempt import campaign_of
 from callbridge.wire.ari.listing import Ours, arguments, entries, in_stasis
 from callbridge.wire.ari.shapes import Malformed, optional_part, parse
 from callbridge.wire.text import NUMBER_LIMIT, clean

@@ -1,0 +1,1 @@
+"""The AMI link to a PBX: phone states, and the fallback queue."""

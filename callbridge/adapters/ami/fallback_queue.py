@@ -1,0 +1,259 @@
+"""The fallback queue of one PBX: its membership is made to mirror our agents, its callers are pulled back to us.
+
+Rules of this file. Who is a member, and who comes back, is decided in the core; here it is only carried out, one action
+at a time, over the AMI link that is there. What fails is tried again later and costs no call; what only the PBX's
+administrator can mend is said once, with what to add.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import structlog
+
+from callbridge.adapters.ami.link import Ami
+from callbridge.adapters.pbx_link import Backoff, OrderTrouble, Refused
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.ids import channel_of
+from callbridge.core.model.world import World
+from callbridge.core.recovery.fallback import (
+    MOST_RETURNS,
+    Act,
+    Change,
+    Departures,
+    Member,
+    SeenMember,
+    Waiting,
+    differences,
+    may_return,
+    member_of,
+    membership,
+)
+from callbridge.wire.queue import being_rung_for, membership_action, queue_seen, variable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+AWAY_CHECK = 0.25
+"""Seconds between looks whether the AMI link is back."""
+_NO_MIRROR = "the fallback queue does not mirror our agents"
+_NO_WAY_BACK = "waiting callers cannot be pulled back"
+_MISSING = "the PBX has no fallback queue"
+_DENIED = "permission denied"
+_NO_ACTION = "invalid/unknown command"
+_NO_QUEUE = "no such queue"
+_ADDED_ALREADY = "already there"
+_NOT_THERE = "not there"
+_NOT_FOUND = "not found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackSettings:
+    """Times in seconds. ``mark`` begins the names of members that are ours."""
+
+    pbx: str
+    queue: str = "callbridge-fallback"
+    return_context: str = "callbridge-return"
+    mark: str = "callbridge"
+    mirror: bool = True
+    pull_back: bool = True
+    leave_alone: float = 600.0
+    look_every: float = 5.0
+    retry_first: float = 0.5
+    retry_most: float = 30.0
+
+
+class FallbackQueue:
+    """``run`` keeps the mirror and brings callers back; ``note`` tells what has changed, and returns at once."""
+
+    def __init__(
+        self,
+        settings: FallbackSettings,
+        ami: Ami,
+        world: World,
+        *,
+        serving: Callable[[], bool],
+        now: Callable[[], float],
+    ) -> None:
+        """``serving``: would a caller who came back to this PBX's application now be served?"""
+        self.settings = settings
+        self._ami = ami
+        self._world = world
+        self._serving = serving
+        self._now = now
+        self._departures = Departures(settings.leave_alone)
+        self._backoff = Backoff(settings.retry_first, settings.retry_most)
+        self._agents_changed = asyncio.Event()
+        self._members: dict[str, SeenMember] | None = None
+        """As listed last, with our own changes since; None: to be listed before anything is changed."""
+        self._wanted: dict[str, Member | None] = {}
+        """By agent, as noted last."""
+        self._said: set[str] = set()
+
+    def note(self, facts: Iterable[AnyFact], changed: Mapping[tuple[str, str], object | None]) -> None:
+        """What the last batch brought."""
+        self._departures.note(facts)
+        for (table, key), row in changed.items():
+            if table == "agents":
+                # Most changes are of work, which nobody is told here: only what matters may wake us.
+                member = member_of(row, self.settings.mark) if isinstance(row, Agent) else None
+                if self._wanted.get(key) != member:
+                    self._wanted[key] = member
+                    self._agents_changed.set()
+
+    async def run(self) -> NoReturn:
+        """Until cancelled."""
+        settings = self.settings
+        while True:
+            while not self._ami.up:
+                self._members = None
+                await asyncio.sleep(AWAY_CHECK)
+            try:
+                await self._look()
+                await self._keep_until(asyncio.get_running_loop().time() + settings.look_every)
+                self._backoff.reset()
+            except OrderTrouble as trouble:
+                self._members = None
+                wait = self._backoff.next()
+                log.info("fallback queue left alone for now", pbx=settings.pbx, why=str(trouble), retry_in=round(wait, 3))
+                await asyncio.sleep(wait)
+
+    async def _look(self) -> None:
+        """List the queue, mend what differs, and pull back who may come."""
+        settings = self.settings
+        try:
+            messages = await self._ami.ask("QueueStatus", {"Queue": settings.queue}, many=True)
+        except Refused as refusal:
+            self._explain(refusal, "the fallback queue cannot be read", "load = app_queue.so to modules.conf")
+            raise
+        seen = queue_seen(messages, pbx=settings.pbx, queue=settings.queue)
+        if seen is None:
+            self._say(_MISSING, settings.queue, f"a section [{settings.queue}] to queues.conf")
+            self._members = None
+            return
+        self._said.discard(_MISSING)
+        self._members = dict(seen.members)
+        await self._mend()
+        if settings.pull_back and seen.waiting and self._serving():
+            await self._pull_back(seen.waiting)
+
+    async def _keep_until(self, end: float) -> None:
+        """Follow our agents' changes until the next look is due."""
+        while (left := end - asyncio.get_running_loop().time()) > 0.0:
+            try:
+                async with asyncio.timeout(left):
+                    await self._agents_changed.wait()
+            except TimeoutError:
+                return
+            await self._mend()
+
+    # The mirror
+
+    async def _mend(self) -> None:
+        self._agents_changed.clear()
+        if not self.settings.mirror or self._members is None:
+            return
+        wanted = membership(self._world.agents.values(), self.settings.mark)
+        for change in differences(wanted, self._members, self.settings.mark):
+            if not await self._change(change):
+                return
+
+    async def _change(self, change: Change) -> bool:
+        """Carry out one change; False when no change can be made at all."""
+        action, fields = membership_action(self.settings.queue, change)
+        try:
+            await self._ami.ask(action, fields)
+        except Refused as refusal:
+            if any(words in refusal.detail.lower() for words in (_ADDED_ALREADY, _NOT_THERE, _NOT_FOUND)):
+                raise  # somebody else was at it: list anew
+            self._explain(refusal, _NO_MIRROR, "agent to this AMI user's write= in manager.conf")
+            self._members = None
+            return False
+        self._said.discard(_NO_MIRROR)
+        member, members = change.member, self._members
+        if members is None:
+            return False
+        if change.act is Act.REMOVE:
+            members.pop(member.phone, None)
+        else:
+            members[member.phone] = SeenMember(member.phone, member.name, member.paused, dynamic=True)
+        log.info("fallback member changed", pbx=self.settings.pbx, act=change.act, member=member.name, paused=member.paused)
+        return True
+
+    # The way back
+
+    async def _pull_back(self, waiting: Iterable[Waiting]) -> None:
+        """Callers come back in the order in which they wait; who is being rung for stays where help is near."""
+        world, now = self._world, self._now()
+        callers = [one for one in waiting if may_return(world, self._departures, one, now)]
+        try:
+            found = [(caller, entry) for caller in callers if (entry := await self._entry(caller))]
+            if not found or not await self._way_back_exists():
+                return
+            rung = being_rung_for(await self._ami.ask("CoreShowChannels", many=True))
+            for caller, entry in found:
+                if channel_of(caller.leg) not in rung and self._serving():
+                    await self._redirect(caller, entry)
+            self._said.discard(_NO_WAY_BACK)
+        except Refused as refusal:
+            self._explain(refusal, _NO_WAY_BACK, "call and reporting to this AMI user's write= in manager.conf")
+
+    async def _way_back_exists(self) -> bool:
+        """Asterisk hangs up whom it sends to a context that is not there."""
+        context = self.settings.return_context
+        try:
+            await self._ami.ask("ShowDialPlan", {"Context": context}, many=True)
+        except Refused as refusal:
+            if _DENIED in refusal.detail.lower():
+                raise
+            self._say(_NO_WAY_BACK, refusal.detail, f"the context [{context}] of callbridge.conf")
+            return False
+        return True
+
+    async def _entry(self, caller: Waiting) -> str:
+        """The entry by which the caller came, as it is called now; empty for somebody who came another way, or too often, or
+        whose entry leads nowhere."""
+        plan = self._world.plan
+        came_by = await self._variable(caller, "CALLBRIDGE_ENTRY")
+        entry = plan.entry_named(came_by) if plan.way_of(came_by) is not None else ""
+        returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
+        return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
+
+    async def _variable(self, caller: Waiting, name: str) -> str:
+        try:
+            (answer,) = await self._ami.ask("Getvar", {"Channel": caller.channel, "Variable": name})
+        except Refused as refusal:
+            if _DENIED in refusal.detail.lower():
+                raise
+            return ""  # gone meanwhile
+        return variable(answer)
+
+    async def _redirect(self, caller: Waiting, entry: str) -> None:
+        fields = {"Channel": caller.channel, "Context": self.settings.return_context, "Exten": entry, "Priority": "1"}
+        try:
+            await self._ami.ask("Redirect", fields)
+        except Refused as refusal:
+            if _DENIED in refusal.detail.lower():
+                raise
+            log.info("a waiting caller did not come back", pbx=self.settings.pbx, leg=caller.leg, why=refusal.detail)
+            return
+        log.info("a waiting caller was pulled back", pbx=self.settings.pbx, leg=caller.leg, entry=entry)
+
+    # What only people can mend
+
+    def _explain(self, refusal: Refused, what: str, permission: str) -> None:
+        detail = refusal.detail.lower()
+        add = permission
+        if _NO_ACTION in detail:
+            add = "load = app_queue.so to modules.conf"
+        elif _NO_QUEUE in detail:
+            add = f"a section [{self.settings.queue}] to queues.conf"
+        self._say(what, refusal.detail, add)
+
+    def _say(self, what: str, why: str, add: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            log.warning(what, pbx=self.settings.pbx, queue=self.settings.queue, why=why, add=add)

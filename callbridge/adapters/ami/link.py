@@ -1,0 +1,279 @@
+"""The AMI link to one PBX, for the phones' states: panoramisk carries the protocol, this file its life.
+
+Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after
+close) nor sends anything again. Every question has a deadline. On every login the states are listed anew, and what
+changes while the list is under way is told in the order in which Asterisk said it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import structlog
+from panoramisk.ami_protocol import AMIProtocol
+from panoramisk.manager import Manager
+
+from callbridge.adapters.pbx_link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.core.model.events import DeviceChanged, DevicesListed
+from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.wire.ami import clean_action, device_changed, devices_listed, recording_action
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_NEVER = 10**8
+_SHUTDOWN = "shutting down"
+_MESSAGE_LIMIT = 1 << 20
+_DENIED = "Permission denied"
+STOP_PATIENCE = 20.0
+"""Seconds for which the end of a recording waits for a link that is down."""
+MOST_RECORDINGS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmiSettings:
+    """One PBX; times in seconds."""
+
+    name: str
+    user: str
+    secret: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 5038
+    events: str = "call"
+    """The classes to ask for; DeviceStateChange is of class ``call``. manager.conf's ``eventfilter`` leaves out more."""
+    ping_every: float = 5.0
+    answer_limit: float = 5.0
+    retry_first: float = 0.2
+    retry_most: float = 5.0
+    retry_refused: float = 30.0
+
+
+class _Unwelcome(Exception):
+    """The login failed: a matter of configuration, not of the line."""
+
+
+class WholeCharacters(AMIProtocol):  # type: ignore[misc]
+    """panoramisk decodes each TCP segment alone and drops characters cut between two; here they are kept together."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def data_received(self, data: bytes) -> None:
+        text = self._decoder.decode(data)
+        if self.queue and len(self.queue[0]) > _MESSAGE_LIMIT:
+            self.transport.abort()
+        elif text:
+            super().data_received(text.encode())
+
+
+class _Session(Manager):  # type: ignore[misc]
+    """A panoramisk manager for one connection: its end is told once and for all."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(**config)
+        self.ended: asyncio.Future[str] = self.loop.create_future()
+
+    def connection_lost(self, exc: object) -> None:
+        self.end("closed by the PBX" if exc is None else f"connection lost: {exc}")
+
+    def end(self, why: str) -> None:
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def abort(self) -> None:
+        """Drop the connection without waiting for a peer that may be dead."""
+        self.close()
+        if self.protocol is not None:
+            self.protocol.transport.abort()
+        self.end("closed")
+
+
+class Ami:
+    """One PBX over AMI. ``run`` keeps the link; ``ask`` sends one action."""
+
+    def __init__(
+        self,
+        settings: AmiSettings,
+        *,
+        tell: Callable[[DeviceChanged | DevicesListed], None],
+        now: Callable[[], float],
+        observer: Observer | None = None,
+    ) -> None:
+        self.settings = settings
+        self._tell = tell
+        self._now = now
+        self._observer: Observer = observer or Unobserved()
+        self._backoff = Backoff(settings.retry_first, settings.retry_most)
+        self._session: _Session | None = None
+        self._up = False
+        self._tried_at = now()
+        self._listing: asyncio.Future[Any] | None = None
+        self._later: list[DeviceChanged] = []
+        self._recordings: dict[str, str] = {}
+        """Leg -> Asterisk's id of the MixMonitor that we started: there may be others on the same channel."""
+
+    @property
+    def up(self) -> bool:
+        """Logged in, and the states listed since."""
+        return self._up and self._session is not None and not self._session.ended.done()
+
+    @property
+    def alive(self) -> bool:
+        """Up, or lost or tried lately."""
+        return self.up or self._now() - self._tried_at < TRIED
+
+    async def run(self) -> None:
+        """Keep the link up until cancelled."""
+        settings = self.settings
+        while True:
+            try:
+                await self._connection()
+            except _Unwelcome as refusal:
+                # A wrong password does not mend itself, and hammering fills Asterisk's security log.
+                log.error("ami refused us", pbx=settings.name, why=str(refusal), retry_in=settings.retry_refused)
+                await asyncio.sleep(settings.retry_refused)
+            except (LinkLost, OrderTrouble, OSError) as trouble:
+                wait = self._backoff.next()
+                log.warning("ami link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
+                await asyncio.sleep(wait)
+
+    async def ask(self, action: str, fields: Mapping[str, str] | None = None, *, many: bool = False) -> list[dict[str, str]]:
+        """Send one action and return its answer's headers; ``many``: the whole list that follows.
+
+        Raises NotSent, TimedOut (it may have worked; it is never sent again) or Refused. Originate is asynchronous
+        unless ``Async`` says otherwise: its answer then means "queued".
+        """
+        session = self._session
+        if session is None or not self.up:
+            raise NotSent("the AMI link is down")
+        try:
+            messages = await self._ask(session, action, fields or {}, many=many)
+        except LinkLost as lost:
+            raise TimedOut(str(lost)) from lost
+        return [dict(message) for message in messages]
+
+    async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
+        """Carry out an order about a recording. Raises NotSent, TimedOut or Refused; a channel that is gone needs no stop, and
+        a stop is patient with a link that is down: what goes on being recorded is nobody's wish."""
+        began, result = self._now(), "done"
+        try:
+            action, fields = recording_action(order, self._recordings.get(order.leg, ""))
+            if isinstance(order, StopRecording):
+                await self._until_up(STOP_PATIENCE)
+                self._recordings.pop(order.leg, None)
+            (answer, *_) = await self.ask(action, fields)
+            if isinstance(order, StartRecording) and answer.get("MixMonitorID"):
+                self._recordings[order.leg] = answer["MixMonitorID"]
+                if len(self._recordings) > MOST_RECORDINGS:
+                    self._recordings.pop(next(iter(self._recordings)))
+        except ValueError as odd:
+            raise Refused(0, str(odd)) from None
+        except OrderTrouble as trouble:
+            if isinstance(order, StopRecording) and isinstance(trouble, Refused):
+                return
+            result = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}[type(trouble)]
+            raise
+        finally:
+            self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
+
+    async def _until_up(self, patience: float) -> None:
+        until = self._now() + patience
+        while not self.up and self._now() < until:  # noqa: ASYNC110 - a stop in a hundred meets a link that is down
+            await asyncio.sleep(0.2)
+
+    async def _connection(self) -> NoReturn:
+        """One connection from beginning to end."""
+        self._tried_at = self._now()
+        session = await self._open()
+        try:
+            self._session = session
+            await self._login(session)
+            await self._list(session)
+            self._set_up(True)
+            self._backoff.reset()
+            while True:
+                await asyncio.wait((session.ended,), timeout=self.settings.ping_every)
+                await self._ask(session, "Ping", {})
+        finally:
+            self._tried_at = self._now()
+            self._set_up(False)
+            self._session = None
+            self._listing = None
+            session.abort()
+
+    async def _open(self) -> _Session:
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        session = _Session(loop=loop, ping_delay=_NEVER, ping_interval=_NEVER)
+        session.register_event("DeviceStateChange", self._on_device)
+        # connection_made is handed a finished future, as panoramisk's own connect() does; without ``username`` in its
+        # configuration it leaves the login, which needs a deadline, to us.
+        opened: asyncio.Future[Any] = loop.create_future()
+        async with asyncio.timeout(settings.answer_limit):
+            opened.set_result(await loop.create_connection(WholeCharacters, settings.host, settings.port))
+        session.connection_made(opened)
+        return session
+
+    async def _login(self, session: _Session) -> None:
+        settings = self.settings
+        fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
+        try:
+            await self._ask(session, "Login", fields)
+        except Refused as refusal:
+            raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
+
+    async def _list(self, session: _Session) -> None:
+        self._later.clear()
+        self._listing = self._send(session, "DeviceStateList", {}, many=True)
+        try:
+            messages = await self._answer(session, "DeviceStateList", self._listing)
+        except Refused as refusal:
+            if _DENIED in refusal.detail:
+                raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must give us 'write = reporting'") from None
+            # While it boots, Asterisk may have taken our login and not yet loaded the module.
+            raise LinkLost(f"DeviceStateList: {refusal.detail} (is res_manager_devicestate.so loaded?)") from None
+        self._listing = None
+        self._tell(devices_listed(messages, self._now()))
+        for change in self._later:
+            self._tell(change)
+        self._later.clear()
+
+    def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
+        changed = device_changed(message, self._now())
+        self._observer.heard(self.settings.name, "DeviceStateChange" if changed is not None else "malformed")
+        if changed is None:
+            return
+        if self._listing is not None and self._listing.done():
+            # The list is complete but not told yet: this change is newer and must not be overwritten by it.
+            self._later.append(changed)
+        else:
+            self._tell(changed)
+
+    async def _ask(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
+        return await self._answer(session, action, self._send(session, action, fields, many=many))
+
+    def _send(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:
+        # as_list=None lets panoramisk tell a list from a refusal; False keeps it from taking a plain answer for a list.
+        answer: asyncio.Future[Any] = session.send_action(clean_action(action, fields), as_list=None if many else False)
+        return answer
+
+    async def _answer(self, session: _Session, action: str, answer: asyncio.Future[Any]) -> list[Any]:
+        """The messages of one answer. Without one in time the connection is given up: AMI answers in order."""
+        await asyncio.wait((answer, session.ended), timeout=self.settings.answer_limit, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            lost = session.ended.done()
+            session.abort()
+            raise LinkLost(session.ended.result()) if lost else TimedOut(f"no answer to {action}")
+        messages = answer.result() if isinstance(answer.result(), list) else [answer.result()]
+        if not messages[0].success:
+            raise Refused(0, str(messages[0].message))
+        return messages
+
+    def _set_up(self, up: bool) -> None:
+        if up is not self._up:
+            self._up = up
+            self._observer.link(self.settings.name, "ami", up)
+            log.info("ami link changed", pbx=self.settings.name, up=up)

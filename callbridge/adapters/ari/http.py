@@ -1,0 +1,153 @@
+"""HTTP to one Asterisk: a guarded pool for orders, an unguarded one for lists, echoes and the event socket.
+
+Guarded means: the right to write is asked for when a connection is in hand, immediately before the bytes go out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.wire.ari import Malformed, Request, trouble_in
+
+KEEP_ALIVE = 10.0
+"""Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of an answer: a list of ten thousand channels has a quarter of that."""
+CLOSING = 0.2
+"""Seconds that the event socket's farewell may take."""
+
+_UNAUTHORISED = (401, 403)
+_JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: bytes
+
+
+class _Guarded(aiohttp.TCPConnector):
+    """Hands out a connection only while ``may_write`` agrees; asked after the wait for one, not before."""
+
+    def __init__(self, may_write: Callable[[], bool], limit: int) -> None:
+        super().__init__(limit=limit, keepalive_timeout=KEEP_ALIVE)
+        self._may_write = may_write
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        if not self._may_write():
+            connection.release()
+            raise NotSent("the link's ownership is in doubt")
+        return connection
+
+
+class AriHttp:
+    """Sends requests below ``url``; to be used as an asynchronous context, within a running loop."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        user: str,
+        password: str,
+        request_timeout: float,
+        connect_timeout: float,
+        connections: int,
+        may_write: Callable[[], bool],
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
+        self._timeout = aiohttp.ClientTimeout(total=request_timeout, connect=connect_timeout)
+        self._orders = self._session(_Guarded(may_write, connections))
+        self._links = self._session(aiohttp.TCPConnector(limit=8, keepalive_timeout=KEEP_ALIVE))
+
+    def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        # TCP_NODELAY needs no word: asyncio sets it on every connection.
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers=self._headers,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            await self._orders.close()
+        finally:
+            await self._links.close()
+
+    async def write(self, request: Request) -> Reply:
+        """Send a request of an order. Raises NotSent, TimedOut or Refused."""
+        return await self._send(self._orders, request)
+
+    async def ask(self, request: Request) -> Reply:
+        """Send a request of the link's own: listing, filter, echo. Raises NotSent, TimedOut or Refused."""
+        return await self._send(self._links, request)
+
+    def socket(self, path: str, heartbeat: float) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """The event socket, pinged every ``heartbeat`` seconds; a peer that does not answer is not waited for."""
+        return self._links.ws_connect(
+            URL(self._url + path, encoded=True), heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING)
+        )
+
+    async def _send(self, session: aiohttp.ClientSession, request: Request) -> Reply:
+        data = None if request.body is None else json.dumps(request.body).encode()
+        headers = None if data is None else _JSON
+        url = URL(self._url + request.path, encoded=True)
+        try:
+            async with session.request(request.method, url, data=data, headers=headers) as response:
+                reply = Reply(response.status, await _body(response))
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise NotSent(str(error)) from error
+        except TimeoutError as error:
+            raise TimedOut("no answer in time") from error
+        except aiohttp.ClientError as error:
+            # The connection broke under the request: whether Asterisk had read it by then, nobody knows.
+            raise TimedOut(str(error) or type(error).__name__) from error
+        if reply.status >= 300 and reply.status not in request.pardons:
+            raise Refused(reply.status, trouble_in(reply.status, reply.body))
+        return reply
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole answer. Raises Refused when it is endless."""
+    if response.content_length is not None and response.content_length <= MOST_BYTES:
+        return await response.read()
+    content = bytearray()
+    while len(content) <= MOST_BYTES and (more := await response.content.readany()):
+        content += more
+    if len(content) > MOST_BYTES or response.content_length is not None:
+        raise Refused(response.status, f"odd answer: more than {MOST_BYTES} bytes")
+    return bytes(content)
+
+
+@contextmanager
+def odd_as_refusal(reply: Reply) -> Iterator[None]:
+    """An answer that nobody can read carries no order out."""
+    try:
+        yield
+    except Malformed as error:
+        raise Refused(reply.status, f"odd answer: {error}") from error
+
+
+def is_unauthorised(trouble: Exception) -> bool:
+    """Is it our name or password that Asterisk does not take?"""
+    return isinstance(trouble, aiohttp.WSServerHandshakeError) and trouble.status in _UNAUTHORISED

@@ -1,0 +1,166 @@
+"""The carrying out of one order over ARI: which requests it takes, and what must be known between them.
+
+Rule of this file: every request goes through ``write``, which is the link's and knows whether anything may be written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Container
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from callbridge.adapters.ari.http import Reply, odd_as_refusal
+from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.core.model.events import AnyEvent, LegEnded
+from callbridge.core.model.ids import channel_of
+from callbridge.core.model.orders import (
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    LendToDialplan,
+    Order,
+    Probe,
+    Ring,
+)
+from callbridge.wire import ari as wire
+
+
+@dataclass(slots=True)
+class _Ringing:
+    """A Ring under way; ``hang_up`` is what to send again when it returns unwanted."""
+
+    hang_up: wire.Request | None = None
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class AriOrders:
+    """``write`` sends one request, or raises NotSent, TimedOut or Refused; Probe and InspectPhone ``tell`` their answers."""
+
+    def __init__(
+        self,
+        *,
+        app: str,
+        prefix: str,
+        bridge_type: str,
+        request_timeout: float,
+        write: Callable[[wire.Request], Awaitable[Reply]],
+        tell: Callable[[AnyEvent], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._app, self._prefix, self._bridge_type = app, prefix, bridge_type
+        self._request_timeout = request_timeout
+        self._write = write
+        self._tell = tell
+        self._now = now
+        self.leaving: set[str] = set()
+        """Channels that go on in the dialplan because we said so."""
+        self.tried_bridges: set[str] = set()
+        self._ringing: dict[str, _Ringing] = {}
+
+    def entered(self, channel: str | None) -> None:
+        """A channel is in Stasis: one that is to be dialled can be."""
+        if channel in self._ringing:
+            self._ringing[channel].entered.set()
+
+    async def carry_out(self, order: Order) -> None:
+        """Raises what ``write`` raises. What became of the order shows in the events, not in the return."""
+        match order:
+            case Ring():
+                await self._ring(order)
+            case Bridge():
+                await self._bridge(order)
+            case DropBridge(bridge=bridge):
+                await self._write_all(order)
+                self.tried_bridges.discard(bridge)
+            case HangUp():
+                await self._hang_up(order)
+            case LeaveToDialplan() | LendToDialplan():
+                await self._leave(order)
+            case Probe() | InspectPhone():
+                await self._ask(order)
+            case _:
+                await self._write_all(order)
+
+    async def _ring(self, order: Ring) -> None:
+        """Create, then dial unless a HangUp came meanwhile; that one is sent again, for it may have come too early."""
+        create, dial = self._requests(order)
+        ringing = self._ringing[channel_of(order.leg)] = _Ringing()
+        try:
+            await self._write(create)
+            try:
+                await self._dial(dial, ringing)
+            except NotSent as unsent:
+                raise TimedOut("created, but not dialled") from unsent
+        finally:
+            del self._ringing[channel_of(order.leg)]
+            if ringing.hang_up is not None:
+                await self._write(ringing.hang_up)
+
+    async def _dial(self, dial: wire.Request, ringing: _Ringing) -> None:
+        for last_try in (False, True):
+            if ringing.hang_up is not None:
+                return
+            try:
+                await self._write(dial)
+            except Refused as refusal:
+                if ringing.hang_up is not None:
+                    return
+                if last_try or refusal.status != 409:
+                    raise
+            else:
+                return
+            # Version 16 may answer a create before its channel has entered Stasis, and refuses the dial until it has.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ringing.entered.wait(), self._request_timeout)
+
+    async def _hang_up(self, order: HangUp) -> None:
+        (request,) = self._requests(order)
+        ringing = self._ringing.get(channel_of(order.leg))
+        if ringing is not None:
+            ringing.hang_up = request
+        reply = await self._write(request)
+        if reply.status == 404 and ringing is None:
+            # Confirmed absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
+            self._tell(LegEnded(at=self._now(), leg=order.leg, estimated=True))
+
+    async def _bridge(self, order: Bridge) -> None:
+        inside = None
+        if order.bridge in self.tried_bridges:
+            # Versions 16 and 18 do not refuse a second bridge of the same id, so a retry has to look.
+            reply = await self._write(wire.ask_bridge(order.bridge))
+            with odd_as_refusal(reply):
+                inside = wire.members(reply.status, reply.body)
+        self.tried_bridges.add(order.bridge)
+        for request in self._requests(order, inside=inside):
+            await self._write(request)
+
+    async def _leave(self, order: LeaveToDialplan | LendToDialplan) -> None:
+        channel = channel_of(order.leg)
+        self.leaving.add(channel)  # before the request: its StasisEnd may overtake the reply
+        try:
+            await self._write_all(order)
+        except (NotSent, Refused):
+            self.leaving.discard(channel)
+            raise
+
+    async def _ask(self, order: Probe | InspectPhone) -> None:
+        (request,) = self._requests(order)
+        reply = await self._write(request)
+        at = self._now()
+        with odd_as_refusal(reply):
+            if isinstance(order, Probe):
+                app, prefix = self._app, self._prefix
+                event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
+            else:
+                event = wire.inspected(order, reply.body, at=at)
+        self._tell(event)
+
+    def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
+        return wire.requests(order, app=self._app, bridge_type=self._bridge_type, inside=inside)
+
+    async def _write_all(self, order: Order) -> None:
+        for request in self._requests(order):
+            await self._write(request)

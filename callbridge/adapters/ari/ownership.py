@@ -1,0 +1,146 @@
+"""Whose is our application on a PBX? Asterisk gives it to the newest client that asks, whoever that is.
+
+Two signs tell. The *store*: an instance that takes over takes the token there first. The *stamp*: whoever owns the
+application writes another value to a global variable of the PBX every three seconds; a debugging client does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from callbridge.adapters.ari.http import AriHttp, Reply
+from callbridge.adapters.pbx_link import Backoff, OrderTrouble
+from callbridge.wire import ari as wire
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Holds = Callable[[], Awaitable[bool | None]]
+"""Is our token in force? None when that cannot be known: no store, or one that does not answer."""
+Ask = Callable[[wire.Request], Awaitable[Reply]]
+
+STAMPED = 5.0
+"""Seconds within which a living owner's stamp changes."""
+PEACE = 600.0
+"""Seconds after which it is forgotten that we were replaced."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 30.0
+"""Seconds before the application is taken back, doubling: two who want it do not fight for every second of it."""
+_LOOK = 0.5
+ASKED_WITHIN = 2.0
+"""Seconds that a PBX has for its answer at start."""
+
+
+async def nobody_knows() -> bool | None:
+    """Without a store it cannot be known whose token is in force."""
+    return None
+
+
+async def read_stamp(ask: Ask, app: str) -> str:
+    """The owner's last stamp; empty when there never was one. Raises OrderTrouble."""
+    try:
+        return wire.stamped((await ask(wire.ask_stamp(app))).body)
+    except wire.Malformed as error:
+        raise OrderTrouble(f"odd answer: {error}") from error
+
+
+class Replacements:
+    """How often another client took our application on one PBX, and what follows. ``replaced`` is told each time that we
+    may have it back."""
+
+    def __init__(self, pbx: str, app: str, now: Callable[[], float], holds: Holds, replaced: Callable[[], None]) -> None:
+        self._pbx = pbx
+        self._app = app
+        self._now = now
+        self._holds = holds
+        self._replaced = replaced
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        self._times: list[float] = []
+
+    async def may_return(self, ask: Ask) -> bool:
+        """Another client has taken the application: is it no owner, so that we take it back? Returns when we may."""
+        now = self._now()
+        self._times = [at for at in self._times if now - at < PEACE] + [now]
+        if len(self._times) == 1:
+            self._backoff.reset()
+        holds = await self._holds()
+        if holds is False:
+            log.error("another instance has taken the application; standing down", pbx=self._pbx)
+            return False
+        # With our token in force the first one is taken for a debugging client at once; a second one may be a callbridge
+        # with a store of its own.
+        if (holds is None or len(self._times) > 1) and await self._another_stamps(ask):
+            log.error("another callbridge owns the application; standing down", pbx=self._pbx)
+            return False
+        self._replaced()
+        wait = self._backoff.next()
+        log.error(
+            "another client opened our application; taking it back",
+            pbx=self._pbx,
+            times=len(self._times),
+            retry_in=round(wait, 3),
+        )
+        await asyncio.sleep(wait)
+        return True
+
+    async def _another_stamps(self, ask: Ask) -> bool:
+        """Does the stamp change, though we do not stamp any more?"""
+        clock = asyncio.get_running_loop().time
+        until, first = clock() + STAMPED, None
+        while clock() < until:
+            try:
+                stamp = await read_stamp(ask, self._app)
+            except OrderTrouble as trouble:
+                log.info("the owner's stamp cannot be read", pbx=self._pbx, why=str(trouble))
+            else:
+                first = stamp if first is None else first
+                if stamp != first:
+                    return True
+            await asyncio.sleep(_LOOK)
+        return False
+
+
+# -- at start ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """How to ask one PBX whether it lets us in."""
+
+    pbx: str
+    url: str
+    app: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """``trouble``: why the PBX does not serve us; empty when it does. ``stamp``: its owner's last one."""
+
+    pbx: str
+    trouble: str = ""
+    stamp: str = ""
+
+
+async def look(doors: Sequence[Door]) -> list[Seen]:
+    """Ask every PBX for the owner's stamp: whether it answers and knows us, and who lives there. Opens no event socket."""
+    return list(await asyncio.gather(*(_look(door) for door in doors)))
+
+
+async def _look(door: Door) -> Seen:
+    async with AriHttp(
+        door.url,
+        user=door.user,
+        password=door.password,
+        request_timeout=ASKED_WITHIN,
+        connect_timeout=ASKED_WITHIN,
+        connections=1,
+        may_write=lambda: False,
+    ) as http:
+        try:
+            return Seen(pbx=door.pbx, stamp=await read_stamp(http.ask, door.app))
+        except OrderTrouble as trouble:
+            return Seen(pbx=door.pbx, trouble=str(trouble))

@@ -1,0 +1,1 @@
+"""Facts and rows as data: encoding, envelopes, masking, and what facts count."""

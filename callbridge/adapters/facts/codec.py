@@ -1,0 +1,166 @@
+"""Rows of the saved world <-> bytes, and facts -> plain data.
+
+A row is stored as the JSON array ``[schema, row]``: each row carries its own schema number, so an upgrade under way
+leaves a readable mixture. Reading a row of an older schema passes it through MIGRATIONS, one version at a time.
+Lone surrogates, which JSON in UTF-8 cannot carry, are replaced here, on the way out; everything else survives.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from callbridge.adapters.facts.privacy import storable
+from callbridge.adapters.facts.totals import Total
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.attempt import Attempt, Block, Campaign
+from callbridge.core.model.call import Call
+from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.tally import Tally
+
+SCHEMA = 2
+"""Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
+
+Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block | Total
+Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""(table, row of version n) -> row of version n + 1."""
+
+
+def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """New fields have defaults, new values are in no old row: nothing is to be changed."""
+    return row
+
+
+MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
+"""By the version that it starts from."""
+
+TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks", "totals")
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "calls": TypeAdapter(Call),
+    "legs": TypeAdapter(Leg),
+    "agents": TypeAdapter(Agent),
+    "tallies": TypeAdapter(Tally),
+    "switches": TypeAdapter(Switch),
+    "promises": TypeAdapter(Promise),
+    "places": TypeAdapter(Place),
+    "campaigns": TypeAdapter(Campaign),
+    "attempts": TypeAdapter(Attempt),
+    "blocks": TypeAdapter(Block),
+    "totals": TypeAdapter(Total),
+}
+_OPENING = b"[%d," % SCHEMA
+
+
+class BadRow(ValueError):
+    """A stored row that cannot be read; the message says why."""
+
+
+class FutureSchema(RuntimeError):
+    """The world was saved by a newer callbridge: this one must not touch it."""
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"the saved world has schema {found}; this callbridge reads up to {SCHEMA}: start the newer one")
+        self.found = found
+
+
+def encode_row(table: str, row: object) -> bytes:
+    """A row as it is stored."""
+    adapter = _ADAPTERS[table]
+    try:
+        return _OPENING + adapter.dump_json(row) + b"]"
+    except PydanticSerializationError:
+        plain = _storable(adapter.dump_python(row))
+        return _OPENING + json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode() + b"]"
+
+
+def decode_row(table: str, data: bytes) -> Row:
+    """A stored row. Raises BadRow, or FutureSchema when a newer callbridge wrote it."""
+    adapter = _ADAPTERS[table]
+    try:
+        if data.startswith(_OPENING) and data.endswith(b"]"):
+            row: Row = adapter.validate_json(data[len(_OPENING) : -1])
+        else:
+            row = adapter.validate_python(_migrated(table, data))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadRow(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return row
+
+
+def row_key(row: Row) -> str:
+    """The key under which the world keeps this row."""
+    return f"{row.queue}|{row.day}" if isinstance(row, Tally) else row.id
+
+
+def check_schema(found: int) -> None:
+    """Raises FutureSchema."""
+    if found > SCHEMA:
+        raise FutureSchema(found)
+
+
+def _migrated(table: str, data: bytes) -> dict[str, Any]:
+    try:
+        match json.loads(data):
+            case [int(version), dict(row)]:
+                pass
+            case _:
+                raise BadRow("not [schema, row]")
+    except (ValueError, RecursionError) as error:
+        raise BadRow(str(error)) from None
+    check_schema(version)
+    while version < SCHEMA:
+        if version not in MIGRATIONS:
+            raise BadRow(f"no way from schema {version} to {SCHEMA}")
+        row = MIGRATIONS[version](table, row)
+        version += 1
+    return row
+
+
+def _storable(value: Any) -> Any:
+    match value:
+        case str():
+            return storable(str(value))
+        case Mapping():
+            return {key: _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+        case _:
+            return value
+
+
+# -- facts ----------------------------------------------------------------------------------------------------------
+
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_KINDS: tuple[type, ...] = get_args(AnyFact)
+_NAMES = {kind: _HUMP.sub("_", kind.__name__).lower() for kind in _KINDS}
+_DATA = {kind: tuple(f.name for f in fields(kind) if f.name not in ("seq", "at", "call")) for kind in _KINDS}
+
+FACT_KINDS: Mapping[str, type] = {name: kind for kind, name in _NAMES.items()}
+"""All kinds of facts by their public names."""
+FACT_TYPES = frozenset(FACT_KINDS)
+"""The public names of all kinds of facts."""
+
+
+def fact_type(fact: AnyFact) -> str:
+    """The public name of a kind of fact: ``CallArrived`` is ``call_arrived``."""
+    return _NAMES[type(fact)]
+
+
+def fact_data(fact: AnyFact) -> dict[str, Any]:
+    """What a fact says beyond its envelope (``seq``, ``at``, ``type``, ``call``)."""
+    return {name: getattr(fact, name) for name in _DATA[type(fact)]}
+
+
+def fact_dict(fact: AnyFact) -> dict[str, Any]:
+    """The whole fact as plain data."""
+    return {"seq": fact.seq, "at": fact.at, "type": fact_type(fact), "call": fact.call, **fact_data(fact)}

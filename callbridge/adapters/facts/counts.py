@@ -1,0 +1,285 @@
+"""What facts count: the counters and histograms that go on over restarts, and how much each fact adds to which of them.
+
+Pure, and the only place that knows both a fact and a metric of it. What is measured in this process alone (orders, saves,
+the loop) is in ``metrics`` and begins at zero with every start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, assert_never, get_args
+
+from callbridge.core.model.agent import State
+from callbridge.core.model.call import Outcome
+from callbridge.core.model.facts import (
+    AgentAlerted,
+    AgentChanged,
+    AnyFact,
+    ApplicationReplaced,
+    AskRefused,
+    AttemptEnded,
+    AttemptMade,
+    CallbackTried,
+    CallDiverted,
+    CallRecorded,
+    CallRepeated,
+    DifferenceFound,
+    EntityQuarantined,
+    FlowEnded,
+    LeadDispositioned,
+    LookupEnded,
+    OfferEnded,
+    OptedOut,
+    PromiseEnded,
+    PromiseMade,
+    PromptFailed,
+    RecordingFailed,
+    SurveyAnswered,
+    SurveyEnded,
+    SurveyMissed,
+    TalkEnded,
+    VisitBegan,
+    VisitEnded,
+    VoicemailLeft,
+    WrapUpEnded,
+)
+from callbridge.core.model.ids import LegId, pbx_of
+
+_WAITS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_LONG_WAITS = (60, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800)
+_TALKS = (5, 15, 30, 60, 120, 180, 300, 600, 900, 1800, 3600, 7200)
+_IDLE = (1, 2, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600)
+_DELAY = (0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 3, 5)
+QUICK = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """One metric: a counter, or with ``bounds`` (of its buckets) a histogram. ``free``: labels whose values people choose."""
+
+    name: str
+    text: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    free: frozenset[str] = frozenset()
+
+
+Series = tuple[Family, tuple[str, ...]]
+"""A metric with a value for each of its labels."""
+Count = tuple[Family, tuple[str, ...], float]
+"""By how much a series grows; of a histogram: what was observed."""
+
+_OfVisits = VisitBegan | VisitEnded | CallDiverted
+_OfTalks = OfferEnded | TalkEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
+_OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
+_OfCallbacks = PromiseMade | PromiseEnded | CallbackTried
+_OfAgents = AgentChanged | AgentAlerted | AskRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
+_OfCampaigns = AttemptMade | AttemptEnded | LeadDispositioned | OptedOut
+
+
+def _counter(name: str, text: str, *labels: str, free: str = "") -> Family:
+    return Family(name, text, labels, free=frozenset(free.split()))
+
+
+def _histogram(name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Family:
+    return Family(name, text, labels, bounds)
+
+
+OFFERED = _counter("visits_offered", "Visits begun.", "queue", "tier")
+ENDED = _counter("visits_ended", "Visits ended.", "queue", "tier", "outcome")
+WITHIN = _counter("visits_within_target", "Visits answered within target.", "queue", "tier")
+ANSWER_WAIT = _histogram("answer_wait_seconds", "Wait of answered visits.", _WAITS, "queue", "tier")
+ABANDON_WAIT = _histogram("abandon_wait_seconds", "Wait of abandoned visits.", _WAITS, "queue", "tier")
+EWT_ERROR = _histogram(
+    "ewt_error_seconds", "Estimated wait when the visit began against the wait of those answered.", _WAITS, "queue"
+)
+OVERFLOWS = _counter("overflows", "Visits overflowed.", "queue", "to", "reason", free="to reason")
+OFFERS = _counter("offers", "Offers ended.", "queue", "result")
+TALK = _histogram("talk_seconds", "Talk of a segment without hold.", _TALKS, "queue")
+HOLD = _histogram("hold_seconds", "Hold of a segment.", _TALKS, "queue")
+WRAP_UP = _histogram("wrap_up_seconds", "Wrap-up.", _TALKS, "queue")
+RECORDINGS = _counter("recordings", "Talks recorded, or not.", "queue", "result")
+REPEATED = _counter("repeat_calls", "Calls of numbers that talked to the queue a short time ago.", "queue")
+VOICEMAILS = _counter("voicemails", "Messages left.", "queue")
+SURVEY_ANSWERS = _counter("survey_answers", "Answers to surveys.", "queue", "question", "answer")
+SURVEYS = _counter("surveys_ended", "Surveys that callers left.", "queue", "result")
+CALLBACKS = _counter("callbacks", "Callbacks made, kept, failed, expired and cancelled.", "queue", "outcome")
+CALLBACK_WAIT = _histogram("callback_wait_seconds", "From promised to kept.", _LONG_WAITS, "queue")
+CALLBACK_ATTEMPTS = _counter("callback_attempts", "Customers called back.", "queue", "result")
+FLOWS = _counter("flows_ended", "Flows that callers left.", "flow", "result")
+PROMPTS = _counter("prompts_failed", "Prompts that could not be played.", "where")
+LOOKUPS = _counter("lookups", "Other systems asked about callers.", "lookup", "result")
+LOOKUP_SECONDS = _histogram("lookup_seconds", "Time that a lookup took.", QUICK, "lookup")
+DIVERTED = _counter("calls_diverted", "Calls sent to the dialplan.", "pbx", "reason", free="reason")
+AGENT_SECONDS = _counter("agent_state_seconds", "Time that agents spent in states.", "state", "reason", free="reason")
+EACH_AGENTS_SECONDS = _counter(
+    "agent_state_seconds", "Time that agents spent in states.", "state", "reason", "agent", free="reason agent"
+)
+"""With the opt-in ``metrics.label_agents``, instead of the former."""
+ALERTS = _counter("agent_alerts", "Agents whom somebody should look after.", "kind")
+REFUSED = _counter("asks_refused", "Asks of people that were refused.", "ask", free="ask")
+DIFFERENCES = _counter("audit_differences", "Differences between books and PBX.", "pbx", "kind")
+REPLACED = _counter("application_replaced", "Times that another client opened our application.", "pbx")
+QUARANTINES = _counter("quarantines", "Entities set aside after a fault of ours.", "kind")
+ESTIMATED = _counter("estimated_times", "Facts whose time is estimated: nobody listened.")
+ATTEMPTS = _counter("dialer_attempts", "Attempts ended.", "campaign", "outcome")
+DIALS = _counter("dialer_dials", "Numbers dialled.", "campaign")
+LATE = _counter("dialer_late", "Talks that began later than allowed; they count as abandoned.", "campaign")
+IDLE = _histogram("dialer_idle_seconds", "How long agents were free before a campaign's call.", _IDLE, "campaign")
+DELAY = _histogram("dialer_connect_delay_seconds", "From the answer to the agent.", _DELAY, "campaign")
+DISPOSITIONS = _counter("dialer_dispositions", "What agents said of talks.", "campaign", "code")
+OPT_OUTS = _counter("dialer_opt_outs", "Numbers never to be called again.", "reason", free="reason")
+
+_BOTH = tuple(value for value in vars().values() if isinstance(value, Family))
+
+
+def families(*, label_agents: bool) -> tuple[Family, ...]:
+    """Every metric that facts feed."""
+    left_out = AGENT_SECONDS if label_agents else EACH_AGENTS_SECONDS
+    return tuple(family for family in _BOTH if family is not left_out)
+
+
+def seconds(state: str, reason: str, agent: str, lasted: float) -> Iterator[Count]:
+    """Time that an agent spent in a state; ``Totals`` keeps one of the two."""
+    if state != State.LOGGED_OUT:
+        yield AGENT_SECONDS, (state, reason), lasted
+        yield EACH_AGENTS_SECONDS, (state, reason, agent), lasted
+
+
+def _of_visits(fact: _OfVisits) -> Iterator[Count]:
+    match fact:
+        case VisitBegan():
+            yield OFFERED, (fact.queue, fact.tier), 1.0
+        case VisitEnded():
+            of_tier = fact.queue, fact.tier
+            yield ENDED, (*of_tier, fact.outcome), 1.0
+            if fact.within_target:
+                yield WITHIN, of_tier, 1.0
+            if fact.outcome == Outcome.ANSWERED:
+                yield ANSWER_WAIT, of_tier, fact.waited
+                if fact.expected is not None:
+                    yield EWT_ERROR, (fact.queue,), abs(fact.expected - fact.lasted)
+            elif fact.outcome == Outcome.ABANDONED:
+                yield ABANDON_WAIT, of_tier, fact.waited
+            elif fact.outcome == Outcome.OVERFLOWED:
+                yield OVERFLOWS, (fact.queue, fact.to, fact.reason), 1.0
+        case CallDiverted():
+            yield DIVERTED, (pbx_of(LegId(fact.leg)), fact.reason), 1.0
+        case _:
+            assert_never(fact)
+
+
+def _of_talks(fact: _OfTalks) -> Iterator[Count]:
+    match fact:
+        case OfferEnded():
+            yield OFFERS, (fact.queue, fact.result), 1.0
+        case TalkEnded(ended_by="short"):
+            pass  # nobody has answered
+        case TalkEnded():
+            yield TALK, (fact.queue,), max(0.0, fact.talked - fact.held)
+            yield HOLD, (fact.queue,), fact.held
+        case WrapUpEnded():
+            yield WRAP_UP, (fact.queue,), fact.lasted
+        case CallRecorded():
+            yield RECORDINGS, (fact.queue, "recorded"), 1.0
+        case RecordingFailed():
+            yield RECORDINGS, (fact.queue, "failed"), 1.0
+        case CallRepeated():
+            yield REPEATED, (fact.queue,), 1.0
+        case _:
+            assert_never(fact)
+
+
+def _of_self_service(fact: _OfSelfService) -> Iterator[Count]:
+    match fact:
+        case FlowEnded():
+            yield FLOWS, (fact.flow, fact.result), 1.0
+        case PromptFailed():
+            yield PROMPTS, (fact.where,), 1.0
+        case LookupEnded():
+            yield LOOKUPS, (fact.lookup, fact.result), 1.0
+            yield LOOKUP_SECONDS, (fact.lookup,), fact.lasted
+        case SurveyAnswered():
+            yield SURVEY_ANSWERS, (fact.queue, fact.question, fact.answer), 1.0
+        case SurveyEnded():
+            yield SURVEYS, (fact.queue, fact.result), 1.0
+        case SurveyMissed():
+            yield SURVEYS, (fact.queue, "hung_up_first"), 1.0
+        case VoicemailLeft():
+            yield VOICEMAILS, (fact.queue,), 1.0
+        case _:
+            assert_never(fact)
+
+
+def _of_callbacks(fact: _OfCallbacks) -> Iterator[Count]:
+    match fact:
+        case PromiseMade():
+            yield CALLBACKS, (fact.queue, "made"), 1.0
+        case PromiseEnded():
+            yield CALLBACKS, (fact.queue, fact.outcome), 1.0
+            if fact.outcome == "kept":
+                yield CALLBACK_WAIT, (fact.queue,), fact.waited
+        case CallbackTried():
+            yield CALLBACK_ATTEMPTS, (fact.queue, fact.result), 1.0
+        case _:
+            assert_never(fact)
+
+
+def _of_agents(fact: _OfAgents) -> Iterator[Count]:
+    match fact:
+        case AgentChanged():
+            yield from seconds(fact.previous, fact.previous_reason, fact.agent, fact.lasted)
+        case AgentAlerted():
+            yield ALERTS, (fact.kind,), 1.0
+        case AskRefused():
+            yield REFUSED, (fact.ask,), 1.0
+        case DifferenceFound():
+            yield DIFFERENCES, (fact.pbx, fact.kind), 1.0
+        case EntityQuarantined():
+            yield QUARANTINES, (fact.kind,), 1.0
+        case ApplicationReplaced():
+            yield REPLACED, (fact.pbx,), 1.0
+        case _:
+            assert_never(fact)
+
+
+def _of_campaigns(fact: _OfCampaigns) -> Iterator[Count]:
+    match fact:
+        case AttemptMade():
+            yield DIALS, (fact.campaign,), 1.0
+        case AttemptEnded():
+            yield ATTEMPTS, (fact.campaign, fact.outcome), 1.0
+            if fact.outcome == "answered":
+                yield DELAY, (fact.campaign,), fact.delay
+                yield IDLE, (fact.campaign,), fact.idle
+                yield LATE, (fact.campaign,), float(fact.late)
+        case LeadDispositioned():
+            yield DISPOSITIONS, (fact.campaign, fact.code), 1.0
+        case OptedOut():
+            yield OPT_OUTS, (fact.reason,), 1.0
+        case _:
+            assert_never(fact)
+
+
+_READERS: dict[type, Callable[[Any], Iterator[Count]]] = {
+    kind: read
+    for kinds, read in (
+        (_OfVisits, _of_visits),
+        (_OfTalks, _of_talks),
+        (_OfSelfService, _of_self_service),
+        (_OfCallbacks, _of_callbacks),
+        (_OfAgents, _of_agents),
+        (_OfCampaigns, _of_campaigns),
+    )
+    for kind in get_args(kinds)
+}
+
+
+def counts(fact: AnyFact) -> Iterator[Count]:
+    """What this fact counts. Label values are the facts' own, not yet cleaned."""
+    if getattr(fact, "estimated", False):
+        yield ESTIMATED, (), 1.0
+    read = _READERS.get(type(fact))
+    if read is not None:
+        yield from read(fact)

@@ -1,0 +1,128 @@
+"""The outbox: facts in the envelope that every reader gets, with ids that make telling them twice harmless.
+
+A fact's id is ``<leader's token>-<seq>``. Tokens grow with every take-over and seq within one, so the id is also a
+legal and growing id of a Redis stream: Redis itself refuses a fact that the stream already has.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+
+from callbridge.adapters.facts.codec import fact_data, fact_type
+from callbridge.adapters.facts.masking import masked, personal
+from callbridge.core.model.call import Call
+from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallEnded, OfferMade, TalkBegan
+from callbridge.core.model.ids import LegId, channel_of, pbx_of
+
+VERSION = 1
+FIELDS = ("id", "seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data")
+_REMEMBERED = 1000
+"""Calls that ended, whose origin is still known: some facts come after the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A fact on its way out. ``data`` is a JSON object with people's numbers as they are."""
+
+    id: str
+    seq: int
+    at: float
+    type: str
+    call: str
+    pbx: str
+    uniqueid: str
+    linkedid: str
+    v: int
+    data: str
+    personal: str
+    """The names of the fields of ``data`` that hold a number or name of somebody, joined by commas: for readers of another
+    version, to whom this kind of fact may be new."""
+    caller: str = ""
+    """Who calls, as a JSON object with ``number``, ``name`` and ``tier``: of the facts that a webhook tells of a call.
+    Never in the public stream."""
+
+
+_WHOLE = frozenset(field.encode() for field in (*FIELDS, "personal"))
+
+
+def is_ours(entry: Mapping[bytes, bytes]) -> bool:
+    """Is it a fact? What somebody else put into the stream is passed over."""
+    return entry.keys() >= _WHOLE and entry[b"seq"].isdigit()
+
+
+def envelope(entry: Mapping[bytes, bytes]) -> Envelope:
+    """An entry of the outbox, read back; one from before ``caller`` was written has none."""
+    plain = {field.name: entry.get(field.name.encode(), b"").decode() for field in fields(Envelope)}
+    return Envelope(**(plain | {"seq": int(plain["seq"]), "at": float(plain["at"]), "v": int(plain["v"])}))  # type: ignore[arg-type]
+
+
+def masked_data(entry: Mapping[bytes, bytes]) -> str:
+    """The JSON object ``data`` of an entry as others may see it."""
+    content = json.loads(entry[b"data"])
+    return json.dumps(masked(entry[b"type"].decode(), content, entry[b"personal"].decode()), separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    pbx: str
+    uniqueid: str
+    linkedid: str
+    caller: str = ""
+
+
+_NOWHERE = _Origin("", "", "")
+_ABOUT_CALLERS = (OfferMade, TalkBegan, CallEnded)
+
+
+def _caller(who: Call | CallArrived | CallAdopted) -> str:
+    about = {"number": who.number, "name": who.name, "tier": who.tier}
+    return json.dumps(about, separators=(",", ":"))
+
+
+class Stamper:
+    """Puts facts into envelopes; remembers where and who each call is from, because only its first fact says so."""
+
+    def __init__(self) -> None:
+        self._origins: dict[str, _Origin] = {}
+        self._ended: deque[str] = deque()
+
+    def know(self, calls: Iterable[Call]) -> None:
+        """Calls restored from a saved world: a channel's id is Asterisk's uniqueid; the linkedid is not saved."""
+        for call in calls:
+            self._origins.setdefault(call.id, _Origin(pbx_of(call.leg), channel_of(call.leg), "", _caller(call)))
+
+    def stamp(self, token: int, facts: Iterable[AnyFact]) -> list[Envelope]:
+        return [self._stamp(token, fact) for fact in facts]
+
+    def _stamp(self, token: int, fact: AnyFact) -> Envelope:
+        if isinstance(fact, CallArrived):
+            uniqueid = fact.uniqueid or channel_of(LegId(fact.leg))
+            self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid, _caller(fact))
+        elif isinstance(fact, CallAdopted):
+            leg = LegId(fact.leg)
+            self._origins[fact.call] = _Origin(pbx_of(leg), channel_of(leg), "", _caller(fact))
+        elif isinstance(fact, CallEnded):
+            self._forget_later(fact.call)
+        origin = self._origins.get(fact.call, _NOWHERE)
+        return Envelope(
+            id=f"{token}-{fact.seq}",
+            seq=fact.seq,
+            at=fact.at,
+            type=fact_type(fact),
+            call=fact.call,
+            pbx=origin.pbx or getattr(fact, "pbx", "") or pbx_of(LegId(getattr(fact, "leg", ""))),
+            uniqueid=origin.uniqueid,
+            linkedid=origin.linkedid,
+            v=VERSION,
+            data=json.dumps(fact_data(fact), separators=(",", ":")),
+            personal=",".join(personal(fact)),
+            caller=origin.caller if isinstance(fact, _ABOUT_CALLERS) else "",
+        )
+
+    def _forget_later(self, call: str) -> None:
+        self._ended.append(call)
+        if len(self._ended) > _REMEMBERED:
+            self._origins.pop(self._ended.popleft(), None)

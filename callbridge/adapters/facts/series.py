@@ -1,0 +1,200 @@
+"""Which series a configuration may bring: they exist at zero before anything has happened.
+
+Prometheus sees no increase in a series that begins with one. Not here, because nobody can name them before: a supervisor's
+move (``overflows``, any queue to any other), codes and reasons that somebody types who is not asked to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import product
+
+from callbridge.adapters.facts import counts as c
+from callbridge.adapters.facts.counts import Family, Series
+from callbridge.core.model.agent import State
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.call import Outcome, Result
+from callbridge.core.model.events import Ask, CallAsk
+from callbridge.core.model.facts import AGENT_ALERTS
+from callbridge.core.model.flow import Callback, DoNotCall, Flow, Goodbye, IntoDialplan, IntoFlow, IntoQueue, Menu, Voicemail
+from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+
+_DIVERTED = ("bypass", "overload", "unknown_entry", "fault", "overflow", "queue_removed", "flow", "flow_failed", "unknown_flow")
+_DIVERTED_MORE = ("too_many_ways", "bridge", "answer", "machine", "abandoned")
+_FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
+_SURVEY_RESULTS = ("complete", "partial", "refused", "skipped", "hung_up_first")
+_CALLBACKS = ("made", "kept", "failed", "expired", "cancelled")
+_TRIED = ("answered", "abandoned", "busy", "no_answer", "rejected", "invalid", "congestion", "agent_gone", "called_again")
+_TRIED_MORE = ("cancelled", "unknown")
+_DIFFERENCES = (
+    "bridge_without_call",
+    "conversation_without_call",
+    "leg_without_owner",
+    "feature_leftover",
+    "caller_not_known",
+    "transfer_leftover",
+    "stray_in_app",
+)
+_OPT_OUTS = ("complaint", "asked", "opted_out")
+_FORCED = ("rona", "fault")
+"""Reasons for being not ready that we give ourselves."""
+
+
+def series(plan: Plan) -> Iterator[Series]:
+    """Every series that this configuration may bring, some of them more than once."""
+    for queue in plan.queues.values():
+        yield from _of_queue(queue)
+        yield from _of_tiers(queue)
+        yield from _overflows(plan, queue)
+        if queue.survey in plan.surveys:
+            yield from _of_survey(queue.name, plan.flows.get(SURVEY + queue.survey))
+    for flow in plan.flows.values():
+        yield from _of_flow(flow)
+    for lookup in plan.lookups:
+        if lookup != MEMORY and not lookup.startswith(SURVEY):
+            yield from _each(c.LOOKUPS, (lookup,), ("found", "failed"))
+            yield c.LOOKUP_SECONDS, (lookup,)
+    for pbx in plan.pbxs:
+        yield from _each(c.DIVERTED, (pbx,), (*_DIVERTED, *_DIVERTED_MORE))
+        yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
+        yield c.REPLACED, (pbx,)
+    yield from _of_agents(plan)
+    yield from _of_campaigns(plan)
+    yield from _each(c.QUARANTINES, (), ("call", "agent"))
+    yield c.ESTIMATED, ()
+
+
+def names(plan: Plan) -> Mapping[str, Set[str]]:
+    """Label -> the values that the configuration knows; of labels that are not here every value is welcome."""
+    return {
+        "queue": plan.queues.keys(),
+        "tier": frozenset(tier for queue in plan.queues.values() for tier in queue.ladders),
+        "campaign": plan.campaigns.keys(),
+        "flow": plan.flows.keys(),
+        "lookup": plan.lookups.keys(),
+        "pbx": frozenset(plan.pbxs),
+        "agent": plan.agents.keys() | {"other"},
+    }
+
+
+def _each(family: Family, values: tuple[str, ...], last: Sequence[str]) -> Iterator[Series]:
+    for value in last:
+        yield family, (*values, value)
+
+
+def _of_queue(queue: QueuePlan) -> Iterator[Series]:
+    name = (queue.name,)
+    for family in (c.TALK, c.HOLD, c.WRAP_UP, c.EWT_ERROR, c.REPEATED):
+        yield family, name
+    yield from _each(c.OFFERS, name, tuple(Result))
+    yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
+    if queue.callback is not None:
+        yield from _each(c.CALLBACKS, name, _CALLBACKS)
+        yield from _each(c.CALLBACK_ATTEMPTS, name, (*_TRIED, *_TRIED_MORE))
+        yield c.CALLBACK_WAIT, name
+    said = queue.announcements
+    for what, media in {
+        "greeting": said.greeting,
+        "position": said.position or said.wait,
+        "periodic": said.periodic,
+        "busy": said.busy,
+        "whisper": queue.whisper,
+        "read_out": queue.read_out or queue.record is not None,
+    }.items():
+        if media:
+            yield c.PROMPTS, (f"queue:{queue.name}/{what}",)
+
+
+def _of_tiers(queue: QueuePlan) -> Iterator[Series]:
+    for tier in queue.ladders:
+        for family in (c.OFFERED, c.WITHIN, c.ANSWER_WAIT, c.ABANDON_WAIT):
+            yield family, (queue.name, tier)
+        yield from _each(c.ENDED, (queue.name, tier), tuple(Outcome))
+
+
+def _overflows(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
+    for ladder in queue.ladders.values():
+        if ladder.then is not None:
+            yield c.OVERFLOWS, (queue.name, _place(ladder.then), "waited")
+    for rule in queue.overflow:
+        yield c.OVERFLOWS, (queue.name, _place(rule.to), rule.reason)
+    for flow in queue.keys.values():
+        for to in _ways_out(plan, flow):
+            if to != f"queue:{queue.name}":
+                yield c.OVERFLOWS, (queue.name, to, "key")
+
+
+def _place(then: Then) -> str:
+    match then:
+        case ToQueue(queue):
+            return f"queue:{queue}"
+        case ToFlow(flow):
+            return f"flow:{flow}"
+        case ToDialplan(context, extension):
+            return f"dialplan:{context},{extension}"
+
+
+def _ways_out(plan: Plan, name: str) -> Iterator[str]:
+    """Where a flow that a waiting caller's key opens may lead: the visit ends there."""
+    flow = plan.flows.get(name)
+    for node in flow.nodes.values() if flow is not None else ():
+        match node:
+            case IntoQueue():
+                yield from (f"queue:{queue}" for queue in (plan.queues if node.by else (node.queue,)))
+            case IntoFlow():
+                yield f"flow:{node.flow}"
+            case IntoDialplan():
+                yield f"dialplan:{node.context},{node.extension}"
+            case Callback():
+                yield f"callback:{node.queue}"
+            case Goodbye():
+                yield "goodbye"
+
+
+def _of_survey(queue: str, flow: Flow | None) -> Iterator[Series]:
+    yield from _each(c.SURVEYS, (queue,), _SURVEY_RESULTS)
+    for node in flow.nodes.values() if flow is not None else ():
+        if isinstance(node, Menu) and node.question:
+            yield from _each(c.SURVEY_ANSWERS, (queue, node.question), tuple(node.keys))
+
+
+def _of_flow(flow: Flow) -> Iterator[Series]:
+    if not flow.name.startswith(MEMORY):
+        yield from _each(c.FLOWS, (flow.name,), _FLOW_RESULTS)
+    for name, node in flow.nodes.items():
+        if getattr(node, "media", ""):
+            yield c.PROMPTS, (f"flow:{flow.name}/{name}",)
+        if isinstance(node, Voicemail):
+            yield c.VOICEMAILS, (node.queue,)
+        if isinstance(node, DoNotCall):
+            yield c.OPT_OUTS, (node.reason,)
+
+
+def _of_agents(plan: Plan) -> Iterator[Series]:
+    for state, reason in _states(plan):
+        yield c.AGENT_SECONDS, (state, reason)
+    for (state, reason), agent in product(tuple(_states(plan)), plan.agents):
+        yield c.EACH_AGENTS_SECONDS, (state, reason, agent)
+    yield from _each(c.ALERTS, (), AGENT_ALERTS)
+    yield from _each(c.REFUSED, (), (*Ask, *CallAsk))
+
+
+def _states(plan: Plan) -> Iterator[tuple[str, str]]:
+    for state in State:
+        if state not in (State.LOGGED_OUT, State.NOT_READY):
+            yield state, ""
+    penalties = [one for queue in plan.queues.values() for one in (queue.no_answer, queue.rejected, queue.offline)]
+    forced = {one.not_ready for one in penalties if one.not_ready}
+    for reason in sorted({"", *_FORCED, *forced, *plan.reasons}):
+        yield State.NOT_READY, reason
+
+
+def _of_campaigns(plan: Plan) -> Iterator[Series]:
+    for campaign in plan.campaigns.values():
+        yield from _each(c.ATTEMPTS, (campaign.name,), OUTCOMES)
+        for family in (c.DIALS, c.LATE, c.IDLE, c.DELAY):
+            yield family, (campaign.name,)
+        yield from _each(c.DISPOSITIONS, (campaign.name,), tuple(campaign.dispositions))
+        yield from _each(c.OPT_OUTS, (), tuple(one.code for one in campaign.dispositions.values() if one.block))
+    if plan.campaigns:
+        yield from _each(c.OPT_OUTS, (), _OPT_OUTS)

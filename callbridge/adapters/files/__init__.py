@@ -1,0 +1,1 @@
+"""Files that may be large or slow."""

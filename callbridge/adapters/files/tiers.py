@@ -1,0 +1,232 @@
+"""Which tier a phone number belongs to: numbers of the config, and a CSV file that may have half a million rows.
+
+The file is read in a thread and read again when it changes. Nothing here holds the interpreter for long: no list to
+sort, no dictionary to grow, no object per row, and the reading thread pauses every few hundred rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import re
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
+
+MAX_BYTES = 100_000_000
+MAX_ROWS = 5_000_000
+_MAX_LINE = 400
+_BETWEEN = "\x1f"
+_QUOTED = re.compile(r'"[^"]*"')
+_PAUSE_EVERY = 250
+_PAUSE = 0.0002
+
+
+class BadBook(Exception):
+    """A CSV file that cannot be used at all."""
+
+
+def _key(number: str) -> int:
+    """A normalised number as a positive integer; ``+1001`` and ``1001`` differ, and so do ``1`` and ``01``."""
+    return int("2" + number[1:]) if number[0] == "+" else int("1" + number)
+
+
+class Numbers:
+    """Number -> small integer in a table of fixed size: 18 to 36 bytes a row, nothing for the garbage collector."""
+
+    def __init__(self, rows: int) -> None:
+        self._bits = max(4, (2 * rows).bit_length())
+        self._keys = array("Q", bytes(8 << self._bits))
+        self._values = array("B", bytes(1 << self._bits))
+        self.count = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def put(self, key: int, value: int) -> None:
+        """The last one put wins."""
+        slot = self._slot(key)
+        self.count += self._keys[slot] == 0
+        self._keys[slot] = key
+        self._values[slot] = value
+
+    def get(self, key: int) -> int | None:
+        slot = self._slot(key)
+        return self._values[slot] if self._keys[slot] else None
+
+    def _slot(self, key: int) -> int:
+        """Where ``key`` is, or the free slot where it would be; at least half of the slots are free."""
+        keys = self._keys
+        slot = (key * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> (64 - self._bits)
+        while keys[slot] not in (0, key):
+            slot = slot + 1 & len(keys) - 1
+        return slot
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """One reading of the CSV file, and the rows that are not used."""
+
+    numbers: Numbers
+    left_out: LeftOut
+
+    def report(self) -> Iterator[str]:
+        """What is to be said of the rows left out, a line each. Phone numbers are not quoted."""
+        for line, why in self.left_out.report(len(self.numbers)):
+            yield f"line {line}: {why}" if line else why
+
+
+def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") -> Book:
+    """Read ``number,tier`` rows (a header is skipped; ``;`` and tab separate too). Raises BadBook."""
+    try:
+        if path.exists() and not path.is_file():
+            raise BadBook("is not a regular file")  # opening a pipe could wait for ever
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise BadBook("is empty")
+            if size > MAX_BYTES:
+                raise BadBook(f"is larger than {MAX_BYTES // 1_000_000} MB")
+            lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
+            if lines > MAX_ROWS:
+                raise BadBook(f"has more than {MAX_ROWS:,} rows")
+            file.seek(0)
+            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, country_code)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise BadBook(f"cannot be read: {(reason or 'unknown error').lower()}") from None
+    if book.left_out.count and not len(book.numbers):
+        line, why = book.left_out.named[0]
+        raise BadBook(f"has no usable row: {book.left_out.count} left out, the first in line {line}: {why}")
+    return book
+
+
+def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code: str) -> Book:
+    numbers, left_out = Numbers(most), LeftOut()
+    indexes = {tier: index for index, tier in enumerate(tiers)}
+    for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
+        if count % _PAUSE_EVERY == 0:
+            time.sleep(_PAUSE)
+        written, tier = (*row.cells, "", "")[:2]
+        key, index = normalise(written, country_code), indexes.get(tier.strip(' "'))
+        if key and index is not None and len(row.cells) == 2 and numbers.count < most:
+            numbers.put(_key(key), index)
+        elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
+            left_out.add(row.line, row.fault or _blame(row.cells, bool(key)))
+    return Book(numbers, left_out)
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines, with one mark between their cells; of an overlong line its beginning."""
+    encoding, whole, quotes = "utf-8-sig", True, Quotes()
+    for piece in pieces:
+        if whole:
+            text = piece.decode(encoding, "replace").strip()
+            yield text.replace(_separator(text), _BETWEEN) if '"' not in text else _marked(text, quotes) + "\n"
+        encoding, whole = "utf-8", piece.endswith(b"\n")
+
+
+def _marked(text: str, quotes: Quotes) -> str:
+    """A line with quotes: what is in them is no separator, and blanks around one are of no meaning."""
+    begin = text.index('"') + 1 if quotes.inside and text.count('"') % 2 else 0
+    quotes.take(text)
+    separator = _separator(_QUOTED.sub("", text[begin:]))
+    marked = re.sub(rf"({_QUOTED.pattern})|[ \t]*{separator}[ \t]*", lambda found: found[1] or _BETWEEN, text[begin:])
+    return text[:begin] + marked
+
+
+def _separator(text: str) -> str:
+    """What parts the cells of this line: ``;`` or a tab before a comma, which may be that of a decimal."""
+    return ";" if ";" in text else "\t" if "\t" in text else ","
+
+
+def _blame(cells: Sequence[str], number_is_good: bool) -> str:
+    tier = cells[-1].strip() if len(cells) > 1 else ""
+    if parted(cells, surplus=True):
+        return SPREADSHEET
+    if not number_is_good:
+        return fault_of(cells[0])
+    if not tier or any(char.isdigit() for char in tier):
+        return "no tier"
+    return f"unknown tier {tier[:20]!r}"
+
+
+class TierBook:
+    """Asked for every caller. Numbers of the config win over the file; an unknown number has the default tier."""
+
+    def __init__(
+        self,
+        tiers: Sequence[str],
+        default: str,
+        numbers: Mapping[str, Iterable[str]],
+        path: pathlib.Path | None = None,
+        country_code: str = "",
+        report: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """``report`` gets a line for each row that is not used, as far as they are named. At most 256 tiers."""
+        self._tiers = tuple(tiers)
+        self._default = default
+        self._country_code = country_code
+        self._own = {normalise(number, country_code): tier for tier, listed in numbers.items() for number in listed}
+        self._path = path
+        self._report = report
+        self._book = Book(Numbers(0), LeftOut())
+        self._read: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        """How many numbers the file gave."""
+        return len(self._book.numbers)
+
+    def tier_of(self, number: str) -> str:
+        """The tier of a caller's number, however it is written."""
+        known = normalise(number, self._country_code)
+        if not known:
+            return self._default
+        if known in self._own:
+            return self._own[known]
+        index = self._book.numbers.get(_key(known))
+        return self._default if index is None else self._tiers[index]
+
+    async def load(self) -> bool:
+        """Read the file now. False, with the last good book kept, when it cannot be used."""
+        if self._path is None:
+            return True
+        return await self._load(self._path, await asyncio.to_thread(_signature, self._path))
+
+    async def watch(self, every: float = 5.0) -> None:
+        """Read the file again when it has changed and then kept still for ``every`` seconds. Runs until cancelled."""
+        if self._path is None:
+            return
+        last = self._read
+        while True:
+            await asyncio.sleep(every)
+            now = await asyncio.to_thread(_signature, self._path)
+            if now == last and now != self._read:
+                await self._load(self._path, now)
+            last = now
+
+    async def _load(self, path: pathlib.Path, signature: tuple[int, ...]) -> bool:
+        self._read = signature
+        try:
+            book = await asyncio.to_thread(read_book, path, self._tiers, self._country_code)
+        except BadBook as bad:
+            self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
+            return False
+        self._book = book
+        for line in book.report():
+            self._report(f"{path}: {line}")
+        return True
+
+
+def _signature(path: pathlib.Path) -> tuple[int, ...]:
+    """Changes when the file does; () when there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,142 @@
+"""Who may come in, and as whom.
+
+Whoever brings a bearer token has its role. Without any token configured only a loopback address serves ``/api``, and
+only under a loopback name (a web page that rebinds its own name to 127.0.0.1 sends that name as Host); whoever comes
+is an admin then. A POST must say that it is JSON: a web page elsewhere cannot send that without asking first, and
+nobody answers yes. An address that keeps bringing wrong tokens is told nothing but that for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from callbridge.adapters.http.limits import Limits, address_of
+from callbridge.adapters.http.problems import Problem
+from callbridge.adapters.http.rate_limit import Throttle
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+ADMIN, LOCAL = "admin", "local"
+"""Names of who comes with the single ``http.token``, and of who comes where none is needed."""
+
+
+class Role(StrEnum):
+    """What a token is for. An ``agent``'s sees queues, and sees and acts for its own agent only."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    name: str
+    role: Role
+    token: str = field(repr=False)
+    agent: str = ""
+    """With the role ``agent``: whose it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """``token`` is an admin's. ``wrong_tokens`` and ``logins``: how many a minute from one address, and for one agent."""
+
+    host: str = "127.0.0.1"
+    token: str = field(default="", repr=False)
+    tokens: Sequence[Token] = ()
+    wrong_tokens: int = 10
+    logins: int = 10
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``agent`` is set for an agent's token, which is for this agent only."""
+
+    name: str
+    role: Role
+    agent: str = ""
+
+    @property
+    def by(self) -> str:
+        """The name for the audit: an agent's own id, else the token's name."""
+        return self.agent or self.name
+
+
+_caller: ContextVar[Caller] = ContextVar("caller")
+
+
+def caller() -> Caller:
+    """Who asks in the request that is being answered; each has a context of its own."""
+    return _caller.get()
+
+
+def guard(settings: HttpSettings) -> Middleware:
+    """Lets in who may come in, and remembers who it is."""
+    tokens = list(settings.tokens)
+    if settings.token:
+        tokens.append(Token(name=ADMIN, role=Role.ADMIN, token=settings.token))
+    known = [(f"Bearer {token.token}".encode(), Caller(token.name, token.role, token.agent)) for token in tokens]
+    loopback = is_loopback(settings.host)
+    wrong = Throttle(settings.wrong_tokens, now=asyncio.get_running_loop().time) if known else None
+
+    @web.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not known and loopback and not is_loopback(_host_name(request.host)):
+            raise Problem(403, "unknown host name")
+        if request.path == "/api" or request.path.startswith("/api/"):
+            _caller.set(_recognised(request, known, wrong) if wrong is not None else _local(loopback))
+        return await handler(request)
+
+    return guarded
+
+
+def _local(loopback: bool) -> Caller:
+    if not loopback:
+        raise Problem(403, "no token is configured, so the API answers on loopback only")
+    return Caller(LOCAL, Role.ADMIN)
+
+
+def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: Throttle) -> Caller:
+    """Whose token this is. All are compared, each in constant time: how long it takes says nothing. A right one is let in
+    whatever others bring from the same address: nobody on it may keep the operator out."""
+    address = address_of(request.remote)
+    given = request.headers.get(hdrs.AUTHORIZATION)
+    said = given.encode(errors="surrogateescape") if given is not None else b""
+    found = [caller for token, caller in known if hmac.compare_digest(said, token)]
+    if found:
+        return found[0]
+    if wait := wrong.wait(address):
+        raise Problem(429, "too many wrong tokens from this address", retry_after=wait)
+    if given is not None:
+        wrong.count(address)
+        if wrong.wait(address):
+            log.warning("too many wrong tokens; shut out for a minute", address=address)
+    raise Problem(401, "a valid bearer token is needed")
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without the port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

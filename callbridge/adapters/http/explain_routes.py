@@ -1,0 +1,128 @@
+"""HTTP routes that answer "why": ``/api/explain/{agents|queues|calls}/{id}``, and ``/api/waiting`` for wallboards.
+
+The world is read on the loop that owns it; only sorting its (frozen) calls, which may be many, is left to a thread.
+A call that lives is told from memory, one that ended from memory or, after a restart, from the archive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.redis.timeline_archive import StoryArchive
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.explain import (
+    Lines,
+    Show,
+    Waiter,
+    alarming,
+    by_queue,
+    explain_agent,
+    explain_queue,
+    explain_waiter,
+    in_order,
+)
+from callbridge.adapters.views.phrasing import Line, span
+from callbridge.adapters.views.timeline import retell
+from callbridge.adapters.views.timelines import Stories
+from callbridge.core.entities.switches import is_on
+from callbridge.core.model.events import BYPASS
+from callbridge.core.model.world import World
+
+MOST_WAITING = 20
+"""Callers told of each queue; how many wait in all is in the queue's own view."""
+
+
+class Explainer:
+    """Reads one world. ``now``: the moment of asking, epoch seconds."""
+
+    def __init__(
+        self, world: World, board: Board, stories: Stories, now: Callable[[], float], archive: StoryArchive | None = None
+    ) -> None:
+        self._world = world
+        self._board = board
+        self._stories = stories
+        self._now = now
+        self._archive = archive
+        self._show: Show = scrub if board.masked else str
+
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        """``kind``: ``agents``, ``queues`` or ``calls``. None when there is no such thing."""
+        match kind:
+            case "agents":
+                return await self.agent(name)
+            case "queues":
+                return await self.queue(name)
+            case _:
+                return await self.call(name)
+
+    async def agent(self, name: str) -> dict[str, Any] | None:
+        calls = await self._lines()
+        lines = explain_agent(self._world, name, self._now(), calls, self._show)
+        return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
+
+    async def queue(self, name: str) -> dict[str, Any] | None:
+        calls = await self._lines()
+        lines = explain_queue(self._world, name, self._now(), calls, self._show)
+        return None if lines is None else {"name": name, **(self._board.queue(name) or {}), "lines": _plain(lines)}
+
+    async def call(self, name: str) -> dict[str, Any] | None:
+        """A living or ended call; one that began before a restart is completed from the archive."""
+        heard = self._stories.story(name) or []
+        kept = []
+        if self._archive is not None and not (heard and heard[0]["type"] == "call_arrived"):
+            kept = await self._archive.story(name) or []
+        first = heard[0]["seq"] if heard else None
+        story = [fact for fact in kept if first is None or fact["seq"] < first] + heard
+        view = self._board.call(name)
+        if view is None and not story:
+            return None
+        lines = [*retell(story, self._world.plan), *self._at_present(name)]
+        state = {} if view is None else dict(view)
+        return {"id": name, **({"state": "ended"} | state), "lines": _plain(lines), "story": story}
+
+    async def _lines(self, most: int | None = None) -> Lines:
+        return await asyncio.to_thread(by_queue, list(self._world.calls.rows().values()), most)
+
+    async def waiting(self) -> dict[str, Any]:
+        """The first callers of every queue, in the order in which they are served, and whether bypass is on."""
+        calls = await self._lines(MOST_WAITING)
+        now, world = self._now(), self._world
+        lines = (in_order(world, line) for line in calls.values())
+        rows = [self._row(one, now) for line in lines for one in line]
+        alerts = [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alarming(world, agent, now)]
+        return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
+
+    def _row(self, one: Waiter, now: float) -> dict[str, Any]:
+        view = self._board.call(one.call.id) or {}
+        return {
+            "id": one.call.id,
+            **view,
+            "position": one.position,
+            "waited": round(one.waited(now), 3),
+            "needs": one.needs,
+            "steps": len(one.ladder.steps) if one.ladder is not None else 0,
+            "answer_within": one.ladder.answer_within if one.ladder is not None else "",
+        }
+
+    def _at_present(self, name: str) -> Sequence[Line]:
+        call, now = self._world.calls.get(name), self._now()
+        if call is None:
+            return ()
+        if call.walk is not None:
+            place = " ".join(filter(None, (f"in flow {call.walk.flow}", f"at {call.walk.node}" if call.walk.node else "")))
+            return (Line(code="flow", text=f"now {place} for {span(now - call.walk.began_at)}", at=now),)
+        if call.visit is not None and call.segment is None:
+            line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
+            (found,) = (one for one in line if one.call.id == name)
+            return [*explain_waiter(self._world, found, now, show=self._show)]
+        if call.segment is not None:
+            talked = span(now - call.segment.began_at)
+            return (Line(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
+        return (Line(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+
+
+def _plain(lines: Sequence[Line]) -> list[dict[str, object]]:
+    return [line.plain() for line in lines]

@@ -1,0 +1,427 @@
+"""The handlers behind the table of routes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from callbridge.adapters.facts.codec import FACT_TYPES
+from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
+from callbridge.adapters.http.backend import Desk
+from callbridge.adapters.http.encodings import plain_only
+from callbridge.adapters.http.events import Readers, stream
+from callbridge.adapters.http.feed import Feed, Wanted
+from callbridge.adapters.http.limits import Refusals
+from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.probes import Probes
+from callbridge.adapters.http.problems import Problem, problems
+from callbridge.adapters.http.rate_limit import Throttle
+from callbridge.adapters.http.reload_schemas import ReloadBody
+from callbridge.adapters.http.routes import ROUTES, Route
+from callbridge.adapters.http.schemas import (
+    BODY_LIMIT,
+    BlockBody,
+    Body,
+    CallbackBody,
+    ClosedBody,
+    DispositionBody,
+    LeadsBody,
+    PhoneBody,
+    ReasonBody,
+    SecondsBody,
+    SwitchBody,
+    TargetBody,
+    UnblockBody,
+    body_of,
+)
+from callbridge.adapters.http.server import timed
+from callbridge.adapters.ledger import NoLedger
+from callbridge.adapters.views.board import Board, call_view, queue_of
+from callbridge.core.model.attempt import Running
+from callbridge.core.model.events import (
+    BYPASS,
+    AgentAsked,
+    Ask,
+    CallAsk,
+    CallAsked,
+    CampaignAsked,
+    LeadDisposed,
+    PromiseAsk,
+    PromiseAsked,
+    SwitchTurned,
+    closing,
+)
+from callbridge.core.model.facts import AskRefused
+
+_MOST_CALLS = 1000
+_NOT_YOURS = "this token is for one agent"
+
+
+def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> web.Application:
+    """The application, ready for a runner. To be called on the loop that it will run on."""
+    refusals = Refusals(probes.refused)
+    app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
+    readers = Readers(feed, settings.limits, refusals)
+    site = _Site(desk, probes, readers, Throttle(settings.logins, now=asyncio.get_running_loop().time))
+    for route in ROUTES:
+        handler = _allowed(route, site)
+        app.router.add_route(route.method, route.path, handler)
+        if route.roles is None:
+            app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # as probes of load balancers ask
+
+    async def close(_: web.Application) -> None:
+        feed.close()
+
+    app.on_shutdown.append(close)
+    return app
+
+
+def _allowed(route: Route, site: _Site) -> Handler:
+    """The route's handler, behind the questions whether this role may use it, and whether the body is no web form."""
+    handler = getattr(site, route.handler)
+
+    async def allowed(request: web.Request) -> web.StreamResponse:
+        if route.roles is not None and caller().role not in route.roles:
+            raise Problem(403, f"this needs another role: {', '.join(sorted(route.roles))}")
+        if route.roles is not None:
+            _check_query(request, route)
+        if route.body is not None and request.content_type != "application/json":
+            raise Problem(415, "the body must be application/json")
+        response: web.StreamResponse = await (handler(request) if route.act is None else handler(request, route))
+        return response
+
+    return allowed
+
+
+class _Site:
+    def __init__(self, desk: Desk, probes: Probes, readers: Readers, logins: Throttle) -> None:
+        self._desk = desk
+        self._probes = probes
+        self._readers = readers
+        self._logins = logins
+
+    # -- probes -------------------------------------------------------------------------------------------------
+
+    async def health(self, request: web.Request) -> web.Response:
+        return await self._probes.health(request)
+
+    async def ready(self, request: web.Request) -> web.Response:
+        return await self._probes.readiness(request)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        return await self._probes.figures(request)
+
+    async def openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(document())
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    async def queues(self, _request: web.Request) -> web.Response:
+        board = self._desk.board()
+        return web.json_response([{"name": name, **(board.queue(name) or {})} for name in sorted(board.queues)])
+
+    async def queue(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        view = self._desk.board().queue(name)
+        if view is None:
+            raise Problem(404, "no such queue")
+        return web.json_response({"name": name, **view})
+
+    async def agents(self, request: web.Request) -> web.Response:
+        board, own = self._desk.board(), caller().agent
+        names = sorted(name for name in board.agents if own in ("", name))
+        return web.json_response([{"id": name, **(board.agent(name) or {})} for name in names])
+
+    async def agent(self, request: web.Request) -> web.Response:
+        return self._agent(self._known_agent(request))
+
+    async def calls(self, request: web.Request) -> web.Response:
+        board, own = self._desk.board(), caller().agent
+        queue, limit = self._queue_asked(request, board), _limit(request.query.get("limit"))
+        rows, masked = board.live_calls(), board.masked
+        in_hand = _in_hand(board, own) if own else None
+
+        def render() -> bytes:
+            chosen = [
+                row for row in rows if (not queue or queue_of(row[0]) == queue) and (in_hand is None or row[0].id == in_hand)
+            ]
+            chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
+            # One row at a time: a single long json.dumps would keep the interpreter, and so the event loop, to itself.
+            views = ({"id": call.id, **call_view(call, stamp, masked=masked)} for call, stamp in chosen[:limit])
+            return f"[{','.join(map(json.dumps, views))}]".encode()
+
+        return web.Response(body=await asyncio.to_thread(render), content_type="application/json")
+
+    async def call(self, request: web.Request) -> web.Response:
+        name, who = request.match_info["id"], caller()
+        self._own_call(who, name)
+        view, story = self._desk.board().call(name), self._desk.story(name)
+        if view is None and story is None:
+            raise Problem(404, "no such call")
+        return web.json_response({"id": name, **(view or {}), "story": _for(who, story or [])})
+
+    async def waiting(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._desk.waiting())
+
+    async def explain_agent(self, request: web.Request) -> web.Response:
+        return await self._explained("agents", self._known_agent(request))
+
+    async def explain_queue(self, request: web.Request) -> web.Response:
+        return await self._explained("queues", request.match_info["name"])
+
+    async def explain_call(self, request: web.Request) -> web.Response:
+        return await self._explained("calls", request.match_info["id"])
+
+    async def _explained(self, kind: str, name: str) -> web.Response:
+        found = await self._desk.explain(kind, name)
+        if found is None:
+            raise Problem(404, f"no such {kind.removesuffix('s')}")
+        return web.json_response(found)
+
+    async def facts(self, request: web.Request) -> web.Response:
+        """``?call=ID``: the last facts of a call."""
+        name, who = request.query.get("call"), caller()
+        if name is None:
+            raise Problem(400, "say of which call: ?call=ID")
+        self._own_call(who, name)
+        story = self._desk.story(name)
+        if story is None:
+            raise Problem(404, "no such call")
+        return web.json_response(_for(who, story))
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        types = frozenset(filter(None, request.query.get("types", "").split(",")))
+        if not types <= FACT_TYPES:
+            raise Problem(400, "no such type of fact", types=sorted(FACT_TYPES))
+        queue = self._queue_asked(request, self._desk.board())
+        return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
+
+    def _queue_asked(self, request: web.Request, board: Board) -> str:
+        queue = request.query.get("queue")
+        if queue is not None and board.queue(queue) is None:
+            raise Problem(404, "no such queue")
+        return queue or ""
+
+    def _known_agent(self, request: web.Request) -> str:
+        """The agent of the path. Raises Problem: not this token's, or not known; so nothing unknown goes further."""
+        name, who = request.match_info["id"], caller()
+        if who.agent not in ("", name):
+            raise Problem(403, _NOT_YOURS)
+        if name not in self._desk.board().agents:
+            raise Problem(404, "unknown agent")
+        return name
+
+    def _own_call(self, who: Caller, call: str) -> None:
+        """An agent's token is for the call in the agent's hands; about others it is not even told whether they exist."""
+        if who.agent and _in_hand(self._desk.board(), who.agent) != call:
+            raise Problem(403, _NOT_YOURS)
+
+    def _agent(self, name: str) -> web.Response:
+        view = self._desk.board().agent(name)
+        if view is None:
+            raise Problem(404, "unknown agent")
+        return web.json_response({"id": name, **view})
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    async def ask_agent(self, request: web.Request, route: Route) -> web.Response:
+        ask = route.act
+        assert isinstance(ask, Ask)
+        agent, by = self._known_agent(request), caller().by
+        body = await body_of(request, route.body or Body)
+        if ask is Ask.LOGIN:
+            if wait := self._logins.wait(agent):
+                raise Problem(429, "too many log-ins of this agent", retry_after=wait)
+            self._logins.count(agent)
+        reason = body.reason if isinstance(body, ReasonBody) else ""
+        phone = body.phone if isinstance(body, PhoneBody) else ""
+        event = AgentAsked(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
+        _check(await self._desk.ask(event), agent=agent)
+        return self._agent(agent)
+
+    async def ask_call(self, request: web.Request, route: Route) -> web.Response:
+        ask = route.act
+        assert isinstance(ask, CallAsk)
+        call, who = request.match_info["id"], caller()
+        self._own_call(who, call)
+        if call not in self._desk.board().calls:
+            raise Problem(404, "no such call, or it is over")
+        body = await body_of(request, route.body or Body)
+        to = body.target() if isinstance(body, TargetBody) else None
+        seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
+        phone = body.phone if isinstance(body, PhoneBody) else ""
+        event = CallAsked(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, phone=phone, by=who.by)
+        _check(await self._desk.ask(event), call=call)
+        return web.json_response({"call": call, "ask": ask.value})
+
+    async def reload(self, request: web.Request) -> web.Response:
+        body = await body_of(request, ReloadBody)
+        done = await self._desk.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
+        if done.faults:
+            said = "the configuration was refused; the old one stays in force"
+            raise Problem(409, said, faults=list(done.faults), report=dict(done.report))
+        return web.json_response(dict(done.report))
+
+    async def callbacks(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.callbacks())
+
+    async def make_callback(self, request: web.Request) -> web.Response:
+        body = await body_of(request, CallbackBody)
+        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.MAKE, by=caller().by, **body.model_dump())
+        asked = replace(asked, tier=asked.tier or self._desk.tier_of(body.number))
+        _check(await self._desk.ask(asked), queue=body.queue)
+        made = self._desk.callback_to(body.queue, body.number)
+        if made is None:
+            raise Problem(409, "the callback is over already", queue=body.queue)
+        return web.json_response(made)
+
+    async def cancel_callback(self, request: web.Request) -> web.Response:
+        name = request.match_info["id"]
+        await body_of(request, Body)
+        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.CANCEL, promise=name, by=caller().by)
+        _check(await self._desk.ask(asked), callback=name)
+        return web.json_response({"id": name, "cancelled": True})
+
+    async def campaigns(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.ledger().campaigns())
+
+    async def campaign(self, request: web.Request) -> web.Response:
+        try:
+            found = await self._desk.ledger().campaign(request.match_info["name"])
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        if found is None:
+            raise Problem(404, "no such campaign")
+        return web.json_response(found)
+
+    async def start_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.RUNNING)
+
+    async def pause_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.PAUSED)
+
+    async def stop_campaign(self, request: web.Request) -> web.Response:
+        return await self._run_campaign(request, Running.STOPPED)
+
+    async def _run_campaign(self, request: web.Request, to: Running) -> web.Response:
+        name = self._known_campaign(request)
+        await body_of(request, Body)
+        _check(await self._desk.ask(CampaignAsked(at=self._desk.now(), campaign=name, to=to, by=caller().by)), campaign=name)
+        return web.json_response(next(row for row in self._desk.ledger().campaigns() if row["name"] == name))
+
+    async def add_leads(self, request: web.Request) -> web.Response:
+        name = self._known_campaign(request)
+        body = await body_of(request, LeadsBody)
+        try:
+            entered, refused = await self._desk.ledger().add_leads(name, body.leads)
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        rows = [{"number": number, "why": why} for number, why in refused]
+        return web.json_response({"entered": entered, "refused": rows})
+
+    async def dispose(self, request: web.Request) -> web.Response:
+        agent, by = self._known_agent(request), caller().by
+        body = await body_of(request, DispositionBody)
+        asked = LeadDisposed(at=self._desk.now(), agent=agent, by=by, **body.model_dump())
+        _check(await self._desk.ask(asked), agent=agent)
+        return web.json_response({"agent": agent, "code": body.code})
+
+    async def blocks(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await self._desk.ledger().blocks())
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+
+    async def block(self, request: web.Request) -> web.Response:
+        body, by = await body_of(request, BlockBody), caller().by
+        if body.campaign and all(row["name"] != body.campaign for row in self._desk.ledger().campaigns()):
+            raise Problem(404, "no such campaign")
+        try:
+            await self._desk.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
+        except ValueError as wrong:
+            raise Problem(409, str(wrong)) from None
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        return web.json_response(self._desk.ledger().shown({**body.model_dump(), "by": by, "at": self._desk.now()}))
+
+    async def unblock(self, request: web.Request) -> web.Response:
+        body = await body_of(request, UnblockBody)
+        try:
+            gone = await self._desk.ledger().unblock(body.number, body.campaign, caller().by)
+        except ValueError as wrong:
+            raise Problem(409, str(wrong)) from None
+        except NoLedger as trouble:
+            raise Problem(503, str(trouble)) from None
+        if not gone:
+            raise Problem(404, "this number is not on the list")
+        return web.json_response(self._desk.ledger().shown(body.model_dump()))
+
+    def _known_campaign(self, request: web.Request) -> str:
+        name = request.match_info["name"]
+        if all(row["name"] != name for row in self._desk.ledger().campaigns()):
+            raise Problem(404, "no such campaign")
+        return name
+
+    async def hours(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._desk.hours())
+
+    async def close_hours(self, request: web.Request) -> web.Response:
+        name, by = request.match_info["name"], caller().by
+        if all(row["name"] != name for row in self._desk.hours()):
+            raise Problem(404, "no such calendar")
+        body = await body_of(request, ClosedBody)
+        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=closing(name), on=body.closed, by=by)))
+        return web.json_response(next(row for row in self._desk.hours() if row["name"] == name))
+
+    async def bypass(self, _request: web.Request) -> web.Response:
+        switch = self._desk.switch(BYPASS)
+        if switch is None:
+            return web.json_response({"on": False, "by": "", "since": ""})
+        return web.json_response({"on": switch.on, "by": switch.by, "since": switch.since})
+
+    async def turn_bypass(self, request: web.Request) -> web.Response:
+        body = await body_of(request, SwitchBody)
+        by = caller().by
+        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=BYPASS, on=body.on, by=by)))
+        return await self.bypass(request)
+
+
+def _check_query(request: web.Request, route: Route) -> None:
+    """A misspelt parameter that was passed over in silence would give an answer to another question."""
+    known = {query.name for query in route.query if query.place == "query"}
+    for name in request.query:
+        if name not in known:
+            raise Problem(400, "no such parameter", parameter=name[:64], known=sorted(known))
+        if len(request.query.getall(name)) > 1:
+            raise Problem(400, "a parameter is given twice", parameter=name)
+
+
+def _check(refused: AskRefused | None, **about: Any) -> None:
+    """Raises Problem when what was asked is not done."""
+    if refused is not None:
+        raise Problem(404 if refused.unknown else 409, refused.reason, ask=refused.ask, **about)
+
+
+def _in_hand(board: Board, agent: str) -> str:
+    """The call that an agent has now; empty when there is none."""
+    row = board.agents.get(agent)
+    return row.call if row is not None else ""
+
+
+def _for(who: Caller, story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of a story what concerns the caller: an agent is not told of other agents."""
+    return [fact for fact in story if not who.agent or fact["agent"] in ("", who.agent)]
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return _MOST_CALLS
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise Problem(400, "limit must be a number")
+    return int(text)

@@ -1,0 +1,154 @@
+"""What may be asked of campaigns and of their ledger from outside: looked at, added to, and the do-not-call list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
+from callbridge.adapters.ledger.store import Block, Book
+from callbridge.adapters.system.threads import Busy, Threads
+from callbridge.adapters.views.campaigns import campaign, campaigns
+from callbridge.core.model.attempt import Running
+from callbridge.core.model.events import AnyEvent, NumberBlocked
+from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
+from callbridge.core.model.world import World
+
+PATIENCE = 5.0
+"""Seconds that the database is waited for."""
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
+
+
+class NoLedger(RuntimeError):
+    """There are no campaigns, or their database is away; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerDesk:
+    """``wall``: epoch seconds by the clock on the wall; ``day_began``: when today began there; ``tell``: an event for the
+    core."""
+
+    world: World
+    book: Book | None
+    now: Callable[[], float]
+    wall: Callable[[], float]
+    day_began: Callable[[], float]
+    tell: Callable[[AnyEvent], None]
+    readers: Threads = field(default_factory=lambda: Threads("the ledger's requests"))
+    trouble: Callable[[], str] = lambda: ""
+    """Why the database cannot be asked now; empty when it can."""
+    zone: str = "UTC"
+    regions: Mapping[str, str | None] = field(default_factory=dict)
+    """Campaign -> whose national numbers its leads have."""
+    masked: bool = True
+    """Numbers are shown masked; who acts on one says it in full."""
+
+    def campaigns(self) -> list[dict[str, object]]:
+        """Every campaign as it is now."""
+        return [self._why_held(row) for row in campaigns(self.world)]
+
+    async def campaign(self, name: str) -> dict[str, object] | None:
+        """One campaign, with the ledger's figures. Raises NoLedger."""
+        found = campaign(self.world, name)
+        if found is None:
+            return None
+        found = self._why_held(found)
+        book, since, wall = self._open(), self.day_began(), self.wall()
+
+        def figures() -> dict[str, object]:
+            return {
+                "leads": book.count(name),
+                "next_due_at": book.next_due(name, wall),
+                "outcomes_today": book.outcomes(name, since),
+                "dispositions_today": book.dispositions(name, since),
+            }
+
+        return found | await self._ask(figures)
+
+    async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
+        """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
+        book, plan, wall = self._open(), self.world.plan, self.wall()
+        calendar = plan.campaigns[name].limits.calendar
+        reader = Reader(region=self.regions.get(name), zone=self.zone, calendar=calendar)
+        agents, never = frozenset(self.world.agents), plan.do_not_call
+
+        def enter() -> Loaded:
+            listed = ((line, row, "") for line, row in enumerate(rows, 1))
+            return enter_rows(book, name, listed, reader, now=wall, agents=agents, never=never)
+
+        loaded = await self._ask(enter)
+        return loaded.entered, [(number, why) for _, number, why in loaded.refused]
+
+    async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
+        """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger, and
+        ValueError when it is no number, or the end is past."""
+        book, wall = self._open(), self.wall()
+        who = canonical(number, region_of(self.world.plan.country_code))
+        if not who:
+            raise ValueError(_fault_of(number))
+        if expires_at is not None and expires_at <= wall:
+            raise ValueError("expires_at is past")
+        await self._ask(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
+        self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
+
+    async def unblock(self, number: str, scope: str, by: str) -> bool:
+        """Off the list; its leads are ready again. False when it was not there. Raises NoLedger, and ValueError when it is no
+        number. Who did it is logged: the list does not hold it any more."""
+        book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
+        if not who:
+            raise ValueError(_fault_of(number))
+        gone = await self._ask(lambda: book.unblock(who, scope))
+        if gone:
+            log.warning("a number was taken off the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
+        return gone
+
+    async def blocks(self) -> list[dict[str, object]]:
+        """The do-not-call list, the latest first. Raises NoLedger."""
+        return [self.shown(asdict(one)) for one in await self._ask(self._open().list_blocks)]
+
+    def shown(self, entry: dict[str, object]) -> dict[str, object]:
+        """An entry of the do-not-call list as others may see it."""
+        hidden = {"number": mask, "reason": scrub} if self.masked else {}
+        return {name: hidden[name](str(value)) if name in hidden else value for name, value in entry.items()}
+
+    def _open(self) -> Book:
+        if self.book is None:
+            raise NoLedger("no ledger is configured, so there are no campaigns")
+        if trouble := self.trouble():
+            raise NoLedger(trouble)  # at once: whoever asks again and again must not fill the threads
+        return self.book
+
+    def _why_held(self, row: dict[str, object]) -> dict[str, object]:
+        """A campaign that is held by the ledger says so."""
+        trouble = self.trouble()
+        return row | {"why_not": trouble} if trouble and row["state"] == Running.RUNNING else row
+
+    async def _ask(self, work: Callable[[], Found]) -> Found:
+        cut = self.book.cut if self.book is not None else None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self.readers.run(work, cut)
+        except Busy:
+            raise NoLedger("the campaigns' database is busy with other requests: try again later") from None
+        except (SQLAlchemyError, TimeoutError) as trouble:
+            raise NoLedger("the campaigns' database does not answer") from trouble
+
+
+def _fault_of(number: str) -> str:
+    return SPREADSHEET if is_of_spreadsheet(number) else "not a phone number with its country code"
+
+
+def day_began(wall: float, zone: ZoneInfo) -> float:
+    """When the day began, on this zone's walls."""
+    return datetime.fromtimestamp(wall, zone).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()

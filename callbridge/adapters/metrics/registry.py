@@ -1,0 +1,291 @@
+"""Prometheus: the published metrics of one instance.
+
+What facts count comes from the totals, is shown when it is saved, and goes on over restarts. What this process measures of
+itself (links, orders, saves, the loop) is on a registry and begins at zero with every start. Gauges of queues are copied
+from the board when somebody scrapes, and the text is made in a thread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from callbridge import __version__
+from callbridge.adapters.facts.counts import QUICK, Series, seconds
+from callbridge.adapters.facts.privacy import label
+from callbridge.adapters.facts.totals import FreeValues, Total, Totals
+from callbridge.adapters.files.disk import FreeSpace
+from callbridge.adapters.metrics.dialer import DialerGauges, LedgerGauges
+from callbridge.adapters.metrics.exposition import Exposition
+from callbridge.adapters.system.threads import Threads
+from callbridge.adapters.views.board import Board, QueueFigures
+from callbridge.adapters.views.campaigns import CampaignFigures
+from callbridge.adapters.webhooks.delivery import reader_of
+from callbridge.core.entities.switches import KNOWN
+from callbridge.core.model.agent import State, published
+from callbridge.core.model.call import Outcome
+from callbridge.core.model.facts import AnyFact, OfferEnded, OfferMade, SwitchChanged
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import LookUp, OfLedger, Order
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.switch import Switch
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series of its own for each series, that nobody asked for
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PREFIX = "callbridge_"
+_HANDOVER = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+_RESULTS = ("done", "refused", "timeout", "unsent", "cancelled")
+"""What becomes of orders."""
+_ORDERS = tuple(order.__name__ for order in get_args(Order) if order not in (LookUp, *get_args(OfLedger)))
+"""Those that go to a PBX."""
+_DELIVERED = ("done", "refused", "rejected", "gone", "timeout", "unreachable", "expired")
+
+
+class _QueueGauges(Collector):
+    """Shows the copy that the last scrape took."""
+
+    def __init__(self) -> None:
+        self.figures: Mapping[str, QueueFigures] = {}
+        self.now = 0.0
+
+    def collect(self) -> Iterable[Metric]:
+        def gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"{_PREFIX}queue_{name}", text, labels=["queue", *more])
+
+        waiting = gauge("calls_waiting", "Callers in the queue now.")
+        oldest = gauge("oldest_wait_seconds", "Wait of who waits longest.")
+        promises = gauge("callbacks_waiting", "Callbacks owed now.")
+        agents = gauge("agents", "Agents that fit the queue.", "state")
+        offered = gauge("today_offered", "Visits that arrived today.")
+        ended = gauge("today_ended", "Of the visits that arrived today, those that have ended.", "outcome")
+        within = gauge("today_within_target", "Of the visits that arrived today, those answered within target.")
+        for name, figures in self.figures.items():
+            queue = label(name)
+            since = figures.oldest_arrived_at
+            waiting.add_metric([queue], figures.waiting)
+            promises.add_metric([queue], figures.promises)
+            oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
+            for state in State:
+                agents.add_metric([queue, state.value], figures.agents.get(state, 0))
+            offered.add_metric([queue], figures.today.offered)
+            within.add_metric([queue], figures.today.within_target)
+            for outcome in Outcome:
+                ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
+        return (waiting, oldest, promises, agents, offered, ended, within)
+
+
+class Metrics:
+    """All metrics of one instance. ``clock`` is the runtime's: epoch seconds, as facts have.
+
+    ``totals`` counts what facts say; what ``note`` was given of it is shown.
+    ``recordings``: the folder whose disk's free space is told.
+    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog``,
+    ``facts_lost`` and ``hook_gone`` one of the webhooks.
+    """
+
+    def __init__(
+        self, board: Board, clock: Callable[[], float], totals: Totals | None = None, *, recordings: Path | None = None
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self._board = board
+        self._clock = clock
+        self.totals = totals or Totals()
+        self._shown = self.totals.shown()
+        self._until = 0.0
+        """Up to when the world has come: agents' seconds are shown up to there, so that no fact takes anything back."""
+        self._exposition = Exposition(_PREFIX, self.totals.families)
+        self._threads = Threads("metrics")
+        """One: so a text is made after the other."""
+        self._recordings_space = FreeSpace(recordings) if recordings is not None else None
+        self._gauges = _QueueGauges()
+        self.registry.register(self._gauges)
+        self._freed: dict[str, tuple[float, str]] = {}
+        """Leg -> when its agent became free, queue: until its Ring is done."""
+        self._reader = FreeValues()
+        self._make_own_metrics()
+        self._make_reader_metrics()
+        self._dialer = DialerGauges()
+        self.registry.register(self._dialer)
+        self.campaigns: Callable[[], Sequence[CampaignFigures]] = tuple
+        self.ledger: Callable[[], tuple[bool, int] | None] = lambda: None
+        """How the campaigns and their ledger stand, asked at every scrape."""
+        self._ledger = LedgerGauges()
+        self.registry.register(self._ledger)
+
+    def adopt(self, plan: Plan, hooks: Iterable[str] = ()) -> None:
+        """Everything that this configuration can bring is there from the next scrape on, at zero."""
+        self.totals.adopt(plan)
+        self._shown = self.totals.shown() | self._shown
+        for queue in plan.queues:
+            self._handover.labels(label(queue))
+        self._facts_lost.labels("outbox")
+        for hook in hooks:
+            self._facts_lost.labels(self._reader(reader_of(hook)))
+            for result in _DELIVERED:
+                self._deliveries.labels(label(hook), result)
+
+    def _make_own_metrics(self) -> None:
+        self._disk_free = self._gauge("recording_disk_free_bytes", "Free where recordings go; NaN when that cannot be seen.")
+        self._disk_free.set(math.nan)
+        self._switch = self._gauge("switch_on", "1 while the switch is on.", "switch")
+        for switch in KNOWN:
+            self._switch.labels(switch).set(0)
+        self._handover = self._histogram(
+            "handover_seconds", "Agent free to next INVITE, with callers waiting.", _HANDOVER, "queue"
+        )
+        self._pbx_up = self._gauge("pbx_up", "Is the link to the PBX up?", "pbx", "link")
+        self._pbx_events = self._counter("pbx_events", "Events heard.", "pbx", "type")
+        self._orders = self._counter("orders", "Orders given to the PBX.", "pbx", "order", "result")
+        self._order_seconds = self._histogram("order_seconds", "Time that an order took.", QUICK, "pbx", "order")
+        self._event_age = self._histogram("event_age_seconds", "Age of events when they are stepped.", QUICK)
+        self._inbox = self._gauge("inbox_depth", "Events that wait in the inbox.")
+        self._lag = self._histogram("loop_lag_seconds", "How late the event loop runs.", QUICK)
+        self._save_seconds = self._histogram("save_seconds", "Time that a save took.", QUICK)
+        self._degraded = self._gauge("store_degraded", "1 while the stored world is behind.")
+        self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN when none was asked.")
+        self._redis_up.set(math.nan)
+        self._leader = self._gauge("leader", "1 while this instance leads.")
+        self._gauge("build_info", "What runs here.", "version").labels(__version__).set(1)
+
+    def _make_reader_metrics(self) -> None:
+        self._deliveries = self._counter("webhook_deliveries", "Attempts to deliver.", "hook", "result")
+        self._backlog = self._gauge("webhook_backlog", "Deliveries in memory that are not done.", "hook")
+        self._http_refused = self._counter("http_refused", "Connections, event readers and requests that were refused.", "reason")
+        self._facts_lost = self._counter("facts_lost", "Facts lost to a reader that was too far behind.", "reader")
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(_PREFIX + name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(_PREFIX + name, text, labels, registry=self.registry, buckets=buckets)
+
+    # -- facts --------------------------------------------------------------------------------------------------
+
+    def on_facts(self, facts: Iterable[AnyFact]) -> None:
+        """What is not counted but shown as it is, or measured from a fact on."""
+        for fact in facts:
+            match fact:
+                case OfferMade(freed_at=float(freed_at)):
+                    self._freed[fact.leg] = (freed_at, label(fact.queue))
+                case OfferEnded():
+                    self._freed.pop(fact.leg, None)
+                case SwitchChanged():
+                    self._switch.labels(label(fact.switch)).set(fact.on)
+
+    def note(self, changed: Mapping[tuple[str, str], object | None], until: float) -> None:
+        """What a batch changed is saved; the world has come up to ``until``."""
+        self._until = max(self._until, until)
+        for row in changed.values():
+            if isinstance(row, Total):
+                self._shown[self.totals.series_of(row)] = row.values
+
+    # -- the PBX ------------------------------------------------------------------------------------------------
+
+    def rang(self, leg: LegId) -> None:
+        """The Ring of this leg went out: the INVITE is on its way."""
+        freed = self._freed.pop(leg, None)
+        if freed is not None:
+            self._handover.labels(freed[1]).observe(max(0.0, self._clock() - freed[0]))
+
+    def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:
+        """An order came to an end; ``result`` is ``done``, ``refused``, ``timeout``, ``unsent`` or ``cancelled``."""
+        self._orders.labels(label(pbx), label(order), label(result)).inc()
+        self._order_seconds.labels(label(pbx), label(order)).observe(seconds)
+
+    def expect(self, pbx: str) -> None:
+        """This PBX is configured: its links are down until they are told to be up."""
+        for link in ("ari", "ami"):
+            self.link(pbx, link, False)
+        for order in _ORDERS:
+            self._order_seconds.labels(label(pbx), order)
+            for result in _RESULTS:
+                self._orders.labels(label(pbx), order, result)
+
+    def link(self, pbx: str, link: str, up: bool) -> None:
+        self._pbx_up.labels(label(pbx), label(link)).set(up)
+
+    def heard(self, pbx: str, kind: str) -> None:
+        self._pbx_events.labels(label(pbx), label(kind)).inc()
+
+    # -- readers of the facts -----------------------------------------------------------------------------------
+
+    def delivered(self, hook: str, result: str) -> None:
+        self._deliveries.labels(label(hook), label(result)).inc()
+
+    def backlog(self, hook: str, waiting: int) -> None:
+        self._backlog.labels(label(hook)).set(waiting)
+
+    def hook_gone(self, hook: str) -> None:
+        self._backlog.remove(label(hook))
+
+    def facts_lost(self, reader: str, count: int) -> None:
+        """So many facts will never reach this reader; ``outbox`` stands for all of them."""
+        self._facts_lost.labels(self._reader(reader)).inc(count)
+
+    def http_refusals(self, reasons: Iterable[str]) -> Callable[[str], None]:
+        """What HTTP refuses, for these reasons: gives the function that counts one."""
+        counters = {reason: self._http_refused.labels(reason) for reason in reasons}
+        return lambda reason: counters[reason].inc()
+
+    # -- ourselves ----------------------------------------------------------------------------------------------
+
+    def on_batch(self, ages: Iterable[float], inbox_depth: int) -> None:
+        """A batch was stepped: how old its events were, and how many still wait."""
+        for age in ages:
+            self._event_age.observe(max(0.0, age))
+        self._inbox.set(inbox_depth)
+
+    def on_save(self, seconds: float, *, degraded: bool) -> None:
+        self._save_seconds.observe(seconds)
+        self._degraded.set(degraded)
+
+    def on_degraded(self, degraded: bool) -> None:
+        self._degraded.set(degraded)
+
+    def on_loop_lag(self, seconds: float) -> None:
+        self._lag.observe(max(0.0, seconds))
+
+    def on_redis(self, up: bool) -> None:
+        self._redis_up.set(up)
+
+    def on_leader(self, leads: bool) -> None:
+        self._leader.set(leads)
+
+    def on_switches(self, switches: Iterable[Switch]) -> None:
+        """How the switches stand when we begin."""
+        for switch in switches:
+            self._switch.labels(label(switch.id)).set(switch.on)
+
+    async def render(self) -> bytes:
+        """The text for Prometheus."""
+        shown = self._shown | self._in_progress()
+        self._gauges.figures, self._gauges.now = self._board.figures(), self._clock()
+        self._dialer.figures = self.campaigns()
+        self._ledger.figures = self.ledger()
+        if self._recordings_space is not None:
+            self._disk_free.set(await self._recordings_space.bytes())
+        return await self._threads.run(lambda: self._text(shown))
+
+    def _in_progress(self) -> dict[Series, tuple[float, ...]]:
+        """Agents' seconds with those of the states that they are in now."""
+        now: dict[Series, float] = {}
+        for name, agent in self._board.agents.items():
+            for family, values, lasted in seconds(*published(agent), name, max(0.0, self._until - agent.since)):
+                if family in self.totals.families:
+                    series = family, self.totals.labels(family, values)
+                    now[series] = now.get(series, self._shown.get(series, (0.0,))[0]) + lasted
+        return {series: (lasted,) for series, lasted in now.items()}
+
+    def _text(self, shown: Mapping[Series, tuple[float, ...]]) -> bytes:
+        return self._exposition.text(shown).encode() + bytes(generate_latest(self.registry))

@@ -1,0 +1,1 @@
+"""Redis: the saved world, the outbox with its cursors, the public projection and stream."""

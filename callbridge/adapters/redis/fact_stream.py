@@ -1,0 +1,90 @@
+"""The public stream ``facts``: the outbox with people's numbers masked.
+
+A fact's id is its id in both streams. So the stream itself is the cursor, and inserting twice is refused by Redis:
+at least once in, exactly once out, whatever is cut off or repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from callbridge.adapters.facts.outbox import FIELDS, is_ours, masked_data
+from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
+from callbridge.adapters.redis.cursors import cursors_key
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+READER = "facts"
+"""Its name among the readers of the outbox."""
+_BLOCK = 1.0
+"""Seconds for which a read waits for the next fact."""
+_GATHER = 0.005
+"""Seconds after a copy in which more may come: one copy for a burst instead of one for each save."""
+_AT_A_TIME = 250
+_PAUSE = 0.5
+"""Seconds between attempts while Redis is in trouble."""
+
+
+class FactStream:
+    """Copies facts from the outbox to the public stream, in order. ``masked=False`` tells numbers as they are."""
+
+    def __init__(self, settings: RedisSettings, *, masked: bool = True) -> None:
+        self._masked = masked
+        self._cap = settings.facts_cap
+        self._outbox = settings.private("outbox")
+        self._facts = settings.public("facts")
+        self._cursors = cursors_key(settings)
+        self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+
+    async def run(self) -> None:
+        """Copy, for ever."""
+        cursor: str | None = None
+        while True:
+            try:
+                if cursor is None:
+                    cursor = await self.cursor()
+                    await self._redis.hset(self._cursors, READER, f"{cursor} {cursor}")
+                cursor = await self.copy(cursor, wait=True)
+                await asyncio.sleep(_GATHER)
+            except TROUBLE as error:
+                log.warning("fact stream is behind", error=type(error).__name__)
+                cursor = None
+                await asyncio.sleep(_PAUSE)
+
+    async def cursor(self) -> str:
+        """The id of the last fact that the public stream has."""
+        last: Any = await self._redis.xrevrange(self._facts, count=1)
+        return str(last[0][0].decode()) if last else "0-0"
+
+    async def copy(self, cursor: str, *, wait: bool = False) -> str:
+        """Copy what comes after ``cursor``, at most a few hundred facts; gives the new cursor."""
+        block = int(_BLOCK * 1000) if wait else None
+        found: Any = await self._redis.xread({self._outbox: cursor}, count=_AT_A_TIME, block=block)
+        entries = found[0][1] if found else []
+        pipe = self._redis.pipeline(transaction=False)
+        for entry_id, entry in entries:
+            if is_ours(entry):
+                pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
+            cursor = entry_id.decode()
+        if entries:
+            pipe.hset(self._cursors, READER, f"{cursor} {cursor}")
+        for answer in await pipe.execute(raise_on_error=False):
+            if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
+                continue
+            if isinstance(answer, Exception):
+                raise answer
+        return cursor
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _public(self, entry: dict[bytes, bytes]) -> dict[Any, Any]:
+        public: dict[Any, Any] = {field.encode(): entry[field.encode()] for field in FIELDS}
+        if self._masked:
+            public[b"data"] = masked_data(entry).encode()
+        return public

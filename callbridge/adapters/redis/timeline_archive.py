@@ -1,0 +1,128 @@
+"""Stories of calls, kept in Redis beside the saved world for a day: what `calls show` tells after a restart.
+
+Every fact of a call is in the outbox before anything is done about it, in the same script as the world itself. One
+reader copies each call's facts, masked, to a list of the call's own that lives a day after its last fact. The copies
+and the place reached are written in one transaction: cut off anywhere (kill -9, Redis away), the next start goes on
+exactly there, and no fact is lost or told twice. The outbox itself could not serve: it holds a number of facts, not a
+day of them, and finding one call's in it means reading all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+
+from callbridge.adapters.facts.masking import masked
+from callbridge.adapters.facts.outbox import is_ours, masked_data
+from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
+from callbridge.adapters.redis.cursors import cursors_key
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+READER = "stories"
+"""Our name among the readers of the outbox."""
+KEPT = 86_400
+"""Seconds for which a story is kept after its last fact."""
+LONGEST = 200
+"""Facts kept of one call: its last ones."""
+_BLOCK = 1.0
+_GATHER = 0.25
+"""Seconds between copies: until then stories are told from memory, and on a busy day many facts go in one copy."""
+_AT_A_TIME = 250
+_ID = re.compile(rb"\d{1,20}-\d{1,20}")
+_PAUSE = 0.5
+"""Seconds between attempts while Redis is in trouble."""
+
+
+class StoryArchive:
+    """``run`` copies, for ever; ``story`` reads. ``masked=False`` keeps numbers as they are."""
+
+    def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = KEPT) -> None:
+        self._settings = settings
+        self._masked = masked
+        self._kept = kept
+        self._outbox = settings.private("outbox")
+        self._cursor = settings.private("stories_cursor")
+        self._cursors = cursors_key(settings)
+        self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+
+    async def run(self) -> None:
+        """Copy what the outbox brings, for ever."""
+        while True:
+            try:
+                copied = await self.copy(wait=True)
+                await asyncio.sleep(_GATHER if copied < _AT_A_TIME else 0.0)
+            except TROUBLE as error:
+                log.warning("stories are behind", error=type(error).__name__)
+                await asyncio.sleep(_PAUSE)
+
+    async def copy(self, *, wait: bool = False) -> int:
+        """Copy the next facts, at most a few hundred; gives how many there were."""
+        found_at: Any = await self._redis.get(self._cursor)
+        reached = found_at if found_at is not None and _ID.fullmatch(found_at) else await self._reached()
+        found: Any = await self._redis.xread(
+            {self._outbox: reached}, count=_AT_A_TIME, block=int(_BLOCK * 1000) if wait else None
+        )
+        entries = found[0][1] if found else []
+        if not entries:
+            return 0
+        pipe = self._redis.pipeline(transaction=True)
+        await pipe.watch(self._cursor)  # an instance that was displaced may still be copying
+        if await pipe.get(self._cursor) != found_at:
+            await pipe.reset()  # type: ignore[no-untyped-call]
+            return 0
+        pipe.multi()  # type: ignore[no-untyped-call]
+        calls = set()
+        for _, entry in entries:
+            if is_ours(entry) and (call := entry[b"call"].decode()):
+                calls.add(call)
+                pipe.rpush(self._key(call), self._kept_form(entry))
+        for call in calls:
+            pipe.ltrim(self._key(call), -LONGEST, -1)
+            pipe.expire(self._key(call), self._kept)
+        reached = entries[-1][0].decode()
+        pipe.set(self._cursor, reached)
+        pipe.hset(self._cursors, READER, f"{reached} {reached}")
+        await pipe.execute()
+        return len(entries)
+
+    async def _reached(self) -> bytes:
+        """The place reached, by its copy among the other readers' where ours is lost or cannot be read."""
+        place: Any = await self._redis.hget(self._cursors, READER)
+        read = (place or b"").rpartition(b" ")[2]
+        return read if _ID.fullmatch(read) else b"0-0"
+
+    async def story(self, call: str) -> list[dict[str, Any]] | None:
+        """The facts of a call, oldest first, as ``stories.told`` gives them; None when nothing is known or Redis is away."""
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                kept: Any = await self._redis.lrange(self._key(call), 0, -1)
+        except TROUBLE as error:
+            log.warning("a story cannot be read", error=type(error).__name__)
+            return None
+        facts = [json.loads(fact) for fact in kept]
+        if self._masked:  # also what was kept before masking was turned on, or by a version that masked less
+            facts = [masked(fact["type"], fact) for fact in facts]
+        return facts or None
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    def _key(self, call: str) -> str:
+        return self._settings.private(f"story:{call}")
+
+    def _kept_form(self, entry: dict[bytes, bytes]) -> str:
+        data = masked_data(entry) if self._masked else entry[b"data"].decode()
+        told = {
+            "seq": int(entry[b"seq"]),
+            "at": float(entry[b"at"]),
+            "type": entry[b"type"].decode(),
+            "call": entry[b"call"].decode(),
+            **json.loads(data),
+        }
+        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The operating system: threads, tasks, the service manager."""

@@ -1,0 +1,375 @@
+"""What others may see of the world: queues, agents and calls as flat dicts, with the published fields.
+
+Pure. The board is kept up to date from what each batch changed and never looks at the whole world again; a view is
+made from it when somebody asks. Absent values are the empty string, times epoch seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.core.entities.estimates import at_pace
+from callbridge.core.model.agent import Agent, State, Work, published
+from callbridge.core.model.call import Call
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.pace import Pace
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.skills import Profile
+from callbridge.core.model.tally import Tally, tally_key
+from callbridge.core.model.world import World
+
+View = dict[str, str | int | float]
+Kind = Literal["queue", "agent", "call"]
+Key = tuple[Kind, str]
+
+ENDED = "ended"
+KEPT_ENDED = 3600.0
+"""Seconds for which a call that ended can still be looked at."""
+MOST_ENDED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The moment of a change: ``updated_at`` and ``seq`` of the views."""
+
+    now: float = 0.0
+    seq: int = 0
+
+
+def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = True) -> View:
+    """A call as others see it; ``queue`` and ``agent`` are the ones that have it now."""
+    visit = call.visit
+    holder = call.segment or call.offer or call.handing
+    return {
+        "state": ENDED if ended else call.phase.value,
+        "queue": queue_of(call),
+        "tier": call.tier,
+        "number": mask(call.number) if masked else call.number,
+        "arrived_at": call.arrived_at,
+        "step": visit.window if visit is not None else "",
+        "agent": holder.agent if holder is not None else "",
+        "updated_at": stamp.now,
+        "seq": stamp.seq,
+    }
+
+
+def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:
+    """An agent as others see it; ``call`` is the one in hand. In wrap-up ``queue`` is the one that it is for."""
+    state, reason = published(agent)
+    queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call) if call is not None else ""
+    return {
+        "name": agent.name,
+        "state": state.value,
+        "reason": scrub(reason) if masked else reason,
+        "since": agent.since,
+        "queue": queue,
+        "call": agent.call,
+        "phone": scrub(agent.phone) if masked else agent.phone,
+        "device": agent.device.value,
+        "updated_at": stamp.now,
+        "seq": stamp.seq,
+    }
+
+
+def queue_view(
+    waiting: Iterable[float],
+    states: Mapping[str, int],
+    tally: Tally,
+    stamp: Stamp,
+    pace: Pace | None,
+    promises: int = 0,
+    standing: int = 0,
+) -> View:
+    """A queue as others see it, from the arrival times of who waits, its agents by published state, the callbacks owed and
+    those of them that stand in line; the estimated wait is that of a caller who comes now."""
+    arrivals = list(waiting)
+    level = tally.service_level
+    agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
+    staffed = sum(agents.values()) > 0
+    expected = at_pace(pace, len(arrivals) + standing + 1, stamp.now) if staffed else None
+    return {
+        "waiting": len(arrivals),
+        "oldest_arrived_at": min(arrivals, default=""),
+        "agents_logged_in": sum(agents.values()),
+        **agents,
+        "callbacks_waiting": promises,
+        "ewt_seconds": "" if expected is None else round(expected, 1),
+        "offered": tally.offered,
+        "answered": tally.answered,
+        "abandoned": tally.abandoned,
+        "short_abandoned": tally.short_abandoned,
+        "overflowed": tally.overflowed,
+        "failed": tally.failed,
+        "sl": "" if level is None else round(level, 4),
+        "updated_at": stamp.now,
+        "seq": stamp.seq,
+    }
+
+
+def queue_of(call: Call) -> str:
+    holder = call.segment or call.visit or call.handing
+    return holder.queue if holder is not None else ""
+
+
+def queues_for(plan: Plan, profile: Profile) -> frozenset[str]:
+    """The queues to which an agent of this profile belongs: any step of any tier fits."""
+    return frozenset(
+        name
+        for name, queue in plan.queues.items()
+        if any(step.needs.strength(profile) is not None for ladder in queue.ladders.values() for step in ladder.steps)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    """A queue for the metrics: copied, so another thread may read it."""
+
+    waiting: int
+    oldest_arrived_at: float | None
+    agents: Mapping[str, int]
+    """By published state, logged-out agents too."""
+    today: Tally
+    promises: int = 0
+    """Callbacks that are owed."""
+
+
+@dataclass(slots=True)
+class _Queue:
+    waiting: dict[str, float] = field(default_factory=dict)
+    """Call -> arrived at."""
+    states: Counter[str] = field(default_factory=Counter)
+    promises: set[str] = field(default_factory=set)
+    stamp: Stamp = Stamp()
+
+
+class Board:
+    """The views of one world, kept from its changes. Rows are the world's own frozen values."""
+
+    def __init__(self, *, masked: bool = True) -> None:
+        self.masked = masked
+        self.calls: dict[str, Call] = {}
+        self.agents: dict[str, Agent] = {}
+        self.ended: OrderedDict[str, tuple[Call, Stamp]] = OrderedDict()
+        self._plan = Plan()
+        self._day = ""
+        self._tallies: dict[str, Tally] = {}
+        self._promises: dict[str, Promise] = {}
+        self._paces: dict[str, Pace] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._stamps: dict[Key, Stamp] = {}
+        self._belongs: dict[Profile, frozenset[str]] = {}
+        self._stamp = Stamp()
+
+    @classmethod
+    def of(cls, world: World, *, masked: bool = True) -> Board:
+        """The board of a world as it is now."""
+        board = cls(masked=masked)
+        changed = {(name, key): row for name, table in world.saved_tables().items() for key, row in table.rows().items()}
+        board.note(world, changed)
+        return board
+
+    def note(self, world: World, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
+        """Take in what a batch changed (Outcome.changed, merged); gives the views that are no longer the same."""
+        self._stamp = Stamp(world.now, world.seq)
+        touched: set[Key] = set()
+        if world.plan is not self._plan:
+            touched |= self._adopt(world.plan)
+        if world.day != self._day:
+            self._day = world.day
+            touched |= {("queue", name) for name in self._queues}
+        for (table, key), row in changed.items():
+            match table:
+                case "calls":
+                    self._call_changed(key, row if isinstance(row, Call) else None, touched)
+                case "agents":
+                    self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
+                case "tallies":
+                    self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
+                case "promises":
+                    self._promise_changed(key, row if isinstance(row, Promise) else None, touched)
+                case "paces" if isinstance(row, Pace):
+                    self._paces[key] = row
+        self._forget_ended(world.now)
+        for kind, name in touched:
+            if kind == "queue" and name in self._queues:
+                self._queues[name].stamp = self._stamp
+            elif name in self.agents if kind == "agent" else name in self.calls:
+                self._stamps[kind, name] = self._stamp
+        return touched
+
+    # -- views --------------------------------------------------------------------------------------------------
+
+    @property
+    def queues(self) -> Iterable[str]:
+        return self._queues.keys()
+
+    def alive(self) -> set[Key]:
+        """Every view that there is, of calls only those that live."""
+        agents: set[Key] = {("agent", name) for name in self.agents}
+        calls: set[Key] = {("call", name) for name in self.calls}
+        return agents | calls | {("queue", name) for name in self._queues}
+
+    def view(self, key: Key) -> View | None:
+        """The view as it is now; None when there is no such thing. A call that ended can be seen for a while."""
+        match key:
+            case ("queue", name):
+                return self.queue(name)
+            case ("agent", name):
+                return self.agent(name)
+            case (_, name):
+                return self.call(name)
+
+    def queue(self, name: str) -> View | None:
+        queue = self._queues.get(name)
+        if queue is None:
+            return None
+        return queue_view(
+            queue.waiting.values(),
+            queue.states,
+            self._today(name),
+            queue.stamp,
+            self._paces.get(name),
+            len(queue.promises),
+            sum(self._promises[key].stands for key in queue.promises),
+        )
+
+    def agent(self, name: str) -> View | None:
+        agent = self.agents.get(name)
+        if agent is None:
+            return None
+        return agent_view(agent, self.calls.get(agent.call), self._stamps["agent", name], masked=self.masked)
+
+    def call(self, name: str) -> View | None:
+        call = self.calls.get(name)
+        if call is not None:
+            return call_view(call, self._stamps["call", name], masked=self.masked)
+        if name in self.ended:
+            row, stamp = self.ended[name]
+            return call_view(row, stamp, ended=True, masked=self.masked)
+        return None
+
+    def number_of(self, name: str) -> str:
+        """The customer's number, also of a call that ended a short time ago."""
+        call = self.calls.get(name) or self.ended.get(name, (None, None))[0]
+        return call.number if call is not None else ""
+
+    def live_calls(self) -> list[tuple[Call, Stamp]]:
+        """Every living call with its stamp: to make views of in another thread."""
+        return [(call, self._stamps["call", name]) for name, call in self.calls.items()]
+
+    def figures(self) -> dict[str, QueueFigures]:
+        """A copy of what the metrics' gauges show."""
+        return {
+            name: QueueFigures(
+                len(queue.waiting),
+                min(queue.waiting.values(), default=None),
+                dict(queue.states),
+                self._today(name),
+                len(queue.promises),
+            )
+            for name, queue in self._queues.items()
+        }
+
+    def _today(self, name: str) -> Tally:
+        return self._tallies.get(tally_key(name, self._day)) or Tally(queue=name, day=self._day)
+
+    # -- changes ------------------------------------------------------------------------------------------------
+
+    def _adopt(self, plan: Plan) -> set[Key]:
+        gone: set[Key] = {("queue", name) for name in self._queues if name not in plan.queues}
+        self._plan = plan
+        self._belongs.clear()
+        self._queues = {name: _Queue() for name in plan.queues}
+        for agent in self.agents.values():
+            self._count(agent, +1)
+        for key, call in self.calls.items():
+            self._wait(key, call)
+        for promise in self._promises.values():
+            if promise.queue in self._queues:
+                self._queues[promise.queue].promises.add(promise.id)
+        return gone | {("queue", name) for name in self._queues}
+
+    def _call_changed(self, key: str, new: Call | None, touched: set[Key]) -> None:
+        old = self.calls.pop(key, None)
+        if old is None and new is None:
+            return
+        touched.add(("call", key))
+        if old is not None:
+            self._unwait(key, old, touched)
+        if new is not None:
+            self.calls[key] = new
+            self._wait(key, new, touched)
+        elif old is not None:
+            self._stamps.pop(("call", key), None)
+            self.ended[key] = (old, self._stamp)
+        for call in (old, new):
+            for holder in (call.segment, call.offer, call.handing) if call is not None else ():
+                if holder is not None and holder.agent in self.agents:
+                    touched.add(("agent", holder.agent))
+
+    def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
+        if call.visit is not None and call.visit.queue in self._queues and not call.placed:
+            self._queues[call.visit.queue].waiting[key] = call.waiting_since
+            if touched is not None:
+                touched.add(("queue", call.visit.queue))
+
+    def _unwait(self, key: str, call: Call, touched: set[Key]) -> None:
+        if call.visit is not None and call.visit.queue in self._queues:
+            self._queues[call.visit.queue].waiting.pop(key, None)
+            touched.add(("queue", call.visit.queue))
+
+    def _agent_changed(self, key: str, new: Agent | None, touched: set[Key]) -> None:
+        old = self.agents.pop(key, None)
+        touched.add(("agent", key))
+        if new is None:
+            self._stamps.pop(("agent", key), None)
+        else:
+            self.agents[key] = new
+        if old is not None and new is not None and (old.profile, published(old)[0]) == (new.profile, published(new)[0]):
+            return
+        for agent, change in ((old, -1), (new, +1)):
+            if agent is not None:
+                touched |= {("queue", name) for name in self._count(agent, change)}
+
+    def _count(self, agent: Agent, change: int) -> frozenset[str]:
+        belongs = self._belongs.get(agent.profile)
+        if belongs is None:
+            belongs = self._belongs[agent.profile] = queues_for(self._plan, agent.profile)
+        state = published(agent)[0].value
+        for name in belongs:
+            self._queues[name].states[state] += change
+        return belongs
+
+    def _promise_changed(self, key: str, new: Promise | None, touched: set[Key]) -> None:
+        old = self._promises.pop(key, None)
+        if new is not None:
+            self._promises[key] = new
+        known = new or old
+        if old is not None and new is not None and old.queue != new.queue and old.queue in self._queues:
+            self._queues[old.queue].promises.discard(key)
+            touched.add(("queue", old.queue))
+        if known is None or known.queue not in self._queues:
+            return
+        inside = self._queues[known.queue].promises
+        if (key in inside) is not (new is not None):
+            touched.add(("queue", known.queue))
+        (inside.add if new is not None else inside.discard)(key)
+
+    def _tally_changed(self, key: str, new: Tally | None, touched: set[Key]) -> None:
+        if new is None:
+            self._tallies.pop(key, None)
+            return
+        self._tallies[key] = new
+        if new.day == self._day and new.queue in self._queues:
+            touched.add(("queue", new.queue))
+
+    def _forget_ended(self, now: float) -> None:
+        while self.ended:
+            _, stamp = next(iter(self.ended.values()))
+            if len(self.ended) <= MOST_ENDED and stamp.now > now - KEPT_ENDED:
+                return
+            self.ended.popitem(last=False)

@@ -1,0 +1,128 @@
+"""Campaigns as others see them: what runs, what is decided and why, and how the window stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from callbridge.core.model.attempt import Campaign, Running, Stage
+from callbridge.core.model.campaign_state import Floor
+from callbridge.core.model.plan import CampaignPlan, Mode
+from callbridge.core.model.world import World
+
+ANSWERED_WITHIN = 5.0
+"""Seconds after which leads that were asked for are missed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFigures:
+    """How one campaign stands. Ratios are 0 to 1."""
+
+    name: str
+    running: bool
+    outstanding: int
+    leads_ready: int
+    agents: int
+    busy: int
+    decided: int
+    expected: float
+    abandoned: dict[str, float]
+    """Window -> share of the people who answered."""
+
+
+def campaigns(world: World) -> list[dict[str, object]]:
+    """Every campaign of the configuration."""
+    return [dict(_row(world, plan)) for plan in world.plan.campaigns.values()]
+
+
+def campaign(world: World, name: str) -> dict[str, object] | None:
+    plan = world.plan.campaigns.get(name)
+    return None if plan is None else dict(_row(world, plan))
+
+
+def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
+    row, floor = world.campaigns.get(plan.name), world.floors.get(plan.name)
+    stages = Counter(world.attempts[key].stage for key in world.attempts_of(plan.name))
+    yield "name", plan.name
+    yield "state", (row.state if row is not None else Running.STOPPED).value
+    yield "by", row.by if row is not None else ""
+    yield "since", row.since if row is not None and row.since else ""
+    yield "mode", plan.mode.value
+    yield "queue", plan.queue
+    yield "outstanding", stages[Stage.RESERVING] + stages[Stage.DIALLING]
+    yield "live", stages[Stage.LIVE]
+    talked = (world.attempts[key] for key in world.attempts_of(plan.name))
+    yield "talking", sum(one.stage is Stage.TALKED and one.call in world.calls for one in talked)
+    yield "agents", floor.agents if floor is not None else 0
+    yield "busy", floor.busy if floor is not None else 0
+    yield "leads_ready", floor.ready if floor is not None else 0
+    decision = floor.decision if floor is not None else None
+    yield "decided", decision.dials if decision is not None else 0
+    yield "why", decision.why if decision is not None else ""
+    yield "why_not", "" if stages[Stage.RESERVING] + stages[Stage.DIALLING] else _why_not(world, plan, row, floor)
+    yield "risk", round(decision.risk, 4) if decision is not None else 0.0
+    yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
+    yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
+    budget = floor.pacer.budget if floor is not None else None
+    yield "answers", int(budget.answers) if budget is not None else 0
+    yield "abandoned", int(budget.abandoned) if budget is not None else 0
+    yield "abandon_rate", round(budget.rate, 5) if budget is not None else 0.0
+    yield "cap", plan.rules.cap
+    yield "window_seconds", plan.rules.window
+
+
+def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: Floor | None) -> str:
+    """Why nobody is being dialled, for people; empty when somebody is about to be."""
+    if row is None or row.state is not Running.RUNNING:
+        return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
+    if floor is None:
+        return ""
+    if floor.held_back:
+        return floor.held_back
+    if not floor.agents:
+        return f"no agent who serves {plan.queue} is ready for it"
+    if floor.decision.dials <= 0:
+        return _nobody_free(plan, floor)
+    match floor.short_of:
+        case "leads" if floor.asked_at is not None and world.now - floor.asked_at > ANSWERED_WITHIN:
+            return "the ledger does not answer"
+        case "leads":
+            return "no lead may be dialled now" if floor.dry else "leads are being fetched"
+        case "lines":
+            return f"every line is taken (lines: {plan.lines})"
+    return ""
+
+
+def _nobody_free(plan: CampaignPlan, floor: Floor) -> str:
+    if floor.agents > floor.busy:
+        return "whoever is free is kept for callers, or has a lead already"
+    if plan.rules.hard and plan.mode is Mode.PREDICTIVE and not floor.pacer.budget.bears_one_more():
+        return "no agent is free, and the abandon rate allows no dialling ahead"
+    return "no agent is free"
+
+
+DAY = 86400.0
+
+
+def campaign_figures(world: World) -> list[CampaignFigures]:
+    """For the metrics."""
+    return [_figures(world, plan) for plan in world.plan.campaigns.values()]
+
+
+def _figures(world: World, plan: CampaignPlan) -> CampaignFigures:
+    row, floor = world.campaigns.get(plan.name), world.floors.get(plan.name)
+    stages = [world.attempts[key].stage for key in world.attempts_of(plan.name)]
+    budget = floor.pacer.budget if floor is not None else None
+    spans = {"24h": DAY, "30d": 30 * DAY}
+    return CampaignFigures(
+        name=plan.name,
+        running=row is not None and row.state is Running.RUNNING,
+        outstanding=sum(stage in (Stage.RESERVING, Stage.DIALLING) for stage in stages),
+        leads_ready=floor.ready if floor is not None else 0,
+        agents=floor.agents if floor is not None else 0,
+        busy=floor.busy if floor is not None else 0,
+        decided=floor.decision.dials if floor is not None else 0,
+        expected=floor.decision.risk if floor is not None else 0.0,
+        abandoned={name: budget.over(world.now - span) if budget is not None else 0.0 for name, span in spans.items()},
+    )

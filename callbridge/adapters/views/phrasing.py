@@ -1,0 +1,68 @@
+"""Small pieces of plain English that explanations are made of. Pure; times are seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds."""
+
+    code: str
+    text: str
+    at: float | None = None
+
+    def plain(self) -> dict[str, object]:
+        """As it goes into JSON."""
+        return {"code": self.code, "text": self.text} | ({} if self.at is None else {"at": self.at})
+
+
+def span(seconds: float) -> str:
+    """``4 s``, ``2 min 5 s``, ``1 h 3 min``."""
+    if seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min" if minutes_left else f"{hours} h"
+    if minutes:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{rest} s"
+
+
+def some(names: Iterable[str], most: int = 5) -> str:
+    """A list for a sentence: ``ann, bob and 3 more``."""
+    listed = list(names)
+    if len(listed) > most:
+        return f"{', '.join(listed[:most])} and {len(listed) - most} more"
+    return ", ".join(listed)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def lacking(requirement: Requirement, profile: Profile) -> str:
+    """What a profile that does not fit falls short of: ``support >= 4 (has 3)``; empty when it fits."""
+    levels = dict(profile)
+    return "" if requirement.strength(profile) is not None else _lacking(requirement.node, levels)
+
+
+def _lacking(node: Node, levels: Mapping[str, int]) -> str:
+    match node:
+        case AtLeast(skill, level):
+            has = levels.get(skill, 0)
+            return "" if has >= level else f"{skill} >= {level} (has {has or 'none'})"
+        case AllOf(parts):
+            told = ((part, _lacking(part, levels)) for part in parts)
+            return " and ".join(
+                f"({text})" if isinstance(part, AnyOf) and len(parts) > 1 else text for part, text in told if text
+            )
+        case AnyOf(parts):
+            missing = [_lacking(part, levels) for part in parts]
+            return " or ".join(missing) if all(missing) else ""

@@ -1,0 +1,31 @@
+"""What a reload changes, as others are told: plain data, with ids and no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from callbridge.core.reload.plan_diff import CHANGED, Change, Difference
+
+
+def reload_report(
+    found: Difference, *, dry_run: bool, force: bool, sections: Iterable[str] = (), warnings: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The answer to whoever asked. ``sections``: parts of the configuration beside the plan that are others; ``warnings``: what
+    the configuration itself is doubted for."""
+    refused = () if force else found.refusals
+    others = [Change(kind="section", name=name, change=CHANGED) for name in sections]
+    return {
+        "reloaded": not dry_run and not refused,
+        "dry_run": dry_run,
+        "forced": force,
+        "refused": list(refused),
+        "warnings": [*found.warnings, *warnings],
+        "campaigns_stopped": sorted(found.stopped),
+        "changes": [_row(change) for change in (*found.changes, *others)],
+    }
+
+
+def _row(change: Change) -> Mapping[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(change).items()}

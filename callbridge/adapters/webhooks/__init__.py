@@ -1,0 +1,1 @@
+"""Webhooks: which facts they tell, how they are delivered."""

@@ -1,0 +1,260 @@
+"""One frame of the wallboard: what `top` knows, laid out for a width and a height. Pure.
+
+States are words and doubts have signs; colours only repeat them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from callbridge.cli.tables import COLOURS, printable
+
+Row = Mapping[str, Any]
+
+WIDE = 120
+"""Columns from which agents stand beside the queues instead of below them."""
+_ORDER = ("ringing", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
+_GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was heard last. ``offset``: the server's clock less ours, seconds; ``heard_at`` is by ours."""
+
+    queues: Sequence[Row] = ()
+    agents: Sequence[Row] = ()
+    waiting: Sequence[Row] = ()
+    missing: Sequence[str] = ()
+    bypass: bool = False
+    alerts: Sequence[str] = ()
+    """What events told lately."""
+    standing: Sequence[str] = ()
+    """What still is so."""
+    heard_at: float | None = None
+    offset: float = 0.0
+    trouble: str = ""
+    """Why nothing newer is known; empty when all is well."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """Lines that are left on the screen; None: no end."""
+
+    left: int | None
+    shown: list[RenderableType] = field(default_factory=list)
+
+    def line(self, text: Text) -> None:
+        self.shown.append(text)
+        self._take(1)
+
+    def table(self, table: Table, rows: Sequence[Sequence[Text]], most: int | None, more: str) -> None:
+        """At most ``most`` lines, heading and the word about what is left out included."""
+        most = self.left if most is None or self.left is None else min(most, self.left)
+        cut = len(rows) if most is None or len(rows) + 1 <= most else max(0, most - 2)
+        for row in rows[:cut]:
+            table.add_row(*row)
+        self.shown.append(table)
+        self._take(cut + 1)
+        if cut < len(rows):
+            self.line(Text(f"... and {len(rows) - cut} more {more}", style="dim", no_wrap=True, overflow="ellipsis"))
+
+    def _take(self, lines: int) -> None:
+        if self.left is not None:
+            self.left = max(0, self.left - lines)
+
+
+def frame(known: Known, at: float, width: int, height: int | None) -> RenderableType:
+    """The board as it is at ``at`` (our clock, epoch seconds). ``height`` None: as long as it takes."""
+    now = at + known.offset
+    room = _Room(height)
+    room.line(_head(known, at))
+    room.line(_alerts(known, now))
+    if width >= WIDE:
+        side = _Room(room.left), _Room(room.left)
+        _left(side[0], known, now, share=None)
+        _agents(side[1], known, now)
+        both = Table.grid(expand=True, padding=(0, 2, 0, 0))
+        both.add_column(ratio=11)
+        both.add_column(ratio=10)
+        both.add_row(Group(*side[0].shown), Group(*side[1].shown))
+        room.shown.append(both)
+    else:
+        _left(room, known, now, share=3)
+        _agents(room, known, now)
+    return Group(*room.shown)
+
+
+def _left(room: _Room, known: Known, now: float, share: int | None) -> None:
+    """Queues and who waits; ``share``: each may take one such part of what is left."""
+    parts = None if room.left is None else room.left // (share or 2)
+    _queues(room, known, now, parts)
+    _waiting(room, known, now, room.left if share is None else parts)
+
+
+def _head(known: Known, at: float) -> Text:
+    text = Text("callbridge ", style="bold", no_wrap=True, overflow="ellipsis")
+    text.append(_time(at + known.offset), style="bold")
+    if known.heard_at is None:
+        text.append("  no answer yet" if not known.trouble else f"  no answer: {printable(known.trouble)}", style=_BAD)
+    elif known.trouble:
+        old = _span(at - known.heard_at)
+        text.append(f"  NO ANSWER for {old}, shown is what was: {printable(known.trouble)}", style=_BAD)
+    elif known.missing:
+        text.append(f"  LINK: {printable('; '.join(known.missing))}", style=_BAD)
+    else:
+        text.append("  links up", style=_GOOD)
+    if known.bypass:
+        text.append("  BYPASS ON", style=_BAD)
+    return text
+
+
+def _alerts(known: Known, now: float) -> Text:
+    late = Counter(str(row.get("queue")) for row in known.waiting if _late(row, now))
+    told = Counter(str(row.get("queue")) for row in known.waiting)
+    more = {str(row.get("name")) for row in known.queues if int(row.get("waiting", 0)) > told[str(row.get("name"))]}
+    over = [f"{queue}: {number}{'+' if queue in more else ''} over target" for queue, number in late.items()]
+    said = [*dict.fromkeys([*known.standing, *known.alerts]), *over]
+    offline = [str(row.get("id")) for row in known.agents if row.get("state") == "offline"]
+    if offline:
+        said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")
+    if known.heard_at is None:
+        return Text("nothing is known yet", style="dim")
+    text = printable("; ".join(said))
+    return Text(f"! {text}" if said else "no alerts", style=_BAD if said else "dim", no_wrap=True, overflow="ellipsis")
+
+
+def _queues(room: _Room, known: Known, now: float, most: int | None) -> None:
+    table = _table(("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
+    rows = [_queue(row, now) for row in known.queues]
+    room.table(table, rows, most, f"queues, {sum(int(row.get('waiting', 0)) for row in known.queues)} callers wait in all")
+
+
+def _queue(row: Row, now: float) -> list[Text]:
+    oldest, sl, waiting = row.get("oldest_arrived_at"), row.get("sl"), int(row.get("waiting", 0))
+    share = Text("-") if sl in (None, "") else Text(f"{float(sl):.0%}", style=_GOOD if float(sl) >= 0.8 else _DOUBT)
+    away = sum(int(row.get(f"agents_{state}", 0)) for state in ("not_ready", "busy_elsewhere", "offline"))
+    ready = int(row.get("agents_ready", 0))
+    return [
+        _cell(row.get("name")),
+        Text(str(waiting), style=_DOUBT if waiting else ""),
+        Text(_span(now - float(oldest)) if oldest not in (None, "") else "-"),
+        share,
+        Text(str(ready), style=_GOOD if ready else _BAD if waiting else ""),
+        *(_number(row, f"agents_{state}") for state in ("ringing", "talking", "wrap_up")),
+        Text(str(away) if away else "-"),
+        _number(row, "answered"),
+        Text(str(int(row.get("abandoned", 0))) if row.get("abandoned") else "-"),
+    ]
+
+
+def _waiting(room: _Room, known: Known, now: float, most: int | None) -> None:
+    waiting = sorted(known.waiting, key=lambda row: (int(row.get("position", 0)), -_waited(row, now)))  # every queue's head first
+    table = _table(("#", 2), ("waiting in", 8), ("tier", 6), ("number", 8), ("for", 5), ("step", 4), ("now", 6))
+    rows = [
+        [
+            _cell(row.get("position")),
+            _cell(row.get("queue")),
+            _cell(row.get("tier")),
+            _cell(row.get("number")),
+            Text(_span(_waited(row, now)) + ("!" if _late(row, now) else ""), style=_BAD if _late(row, now) else ""),
+            Text(f"{int(row['step']) + 1}/{row.get('steps')}" if row.get("step") not in (None, "") else "-"),
+            _cell(f"rings {row['agent']}" if row.get("agent") else "waits", style=_DOUBT if row.get("agent") else ""),
+        ]
+        for row in waiting
+    ]
+    if rows:
+        room.table(table, rows, most, "callers")
+    else:
+        room.line(Text("nobody waits", style="dim"))
+
+
+def _agents(room: _Room, known: Known, now: float) -> None:
+    order = {state: place for place, state in enumerate(_ORDER)}
+    agents = sorted(known.agents, key=lambda row: (order.get(str(row.get("state")), 9), str(row.get("id"))))
+    table = _table(("agent", 5), ("name", 10), ("state", 12), ("since", 6), ("queue", 6), ("call", 4))
+    counted = Counter(str(row.get("state")) for row in agents)
+    rows = [_agent(row, now) for row in agents]
+    in_all = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counted.items())
+    room.table(table, rows, room.left, f"agents; in all {in_all}")
+
+
+def _agent(row: Row, now: float) -> list[Text]:
+    state, reason = str(row.get("state", "")), str(row.get("reason") or "")
+    return [
+        _cell(row.get("id")),
+        _cell(row.get("name")),
+        _cell(f"{state.replace('_', ' ')}{f' ({reason})' if reason else ''}", style=COLOURS.get(state, "")),
+        Text(_span(now - float(row["since"])) if row.get("since") not in (None, "") else "-"),
+        _cell(row.get("queue") or "-"),
+        _cell(str(row.get("call") or "-").rpartition("-")[2] or "-"),
+    ]
+
+
+def _table(*columns: str | tuple[str, int]) -> Table:
+    """Columns by name: with a least width for words, else figures, to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline", expand=False)
+    for column in columns:
+        if isinstance(column, str):
+            table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+        else:
+            table.add_column(column[0], no_wrap=True, overflow="ellipsis", min_width=column[1])
+    return table
+
+
+def _cell(value: object, style: str = "") -> Text:
+    return Text(printable("" if value is None else str(value)), style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _number(row: Row, key: str) -> Text:
+    return Text(str(row[key]) if row.get(key) else "-")
+
+
+def _waited(row: Row, now: float) -> float:
+    return now - float(row["arrived_at"]) if row.get("arrived_at") not in (None, "") else 0.0
+
+
+def _late(row: Row, now: float) -> bool:
+    return row.get("answer_within") not in (None, "") and _waited(row, now) > float(row["answer_within"])
+
+
+def _span(seconds: float) -> str:
+    """``9s``, ``4:05``, ``1:02:03``: short, and ticking."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest}s"
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+def alert_of(fact: Row) -> str | None:
+    """An alert in a few words; None for any other fact."""
+    if fact.get("type") != "agent_alerted":
+        return None
+    who = str(fact.get("agent", ""))
+    match fact.get("kind"):
+        case "reason_limit":
+            return f"{who}: {fact.get('reason')} for more than {_span(float(fact.get('limit') or 0))}"
+        case "offers_missed":
+            return f"{who}: {fact.get('count')} offers in a row missed"
+        case "phone_lost":
+            return f"{who}: the phone died" + (" in a call" if fact.get("call") else "")
+        case kind:
+            return f"{who}: {kind}"
+
+
+def lines(alerts: Iterable[tuple[float, str]]) -> list[str]:
+    """Alerts as they are shown, the newest first."""
+    return [text for _, text in sorted(alerts, reverse=True)]

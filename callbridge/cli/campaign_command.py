@@ -1,0 +1,91 @@
+"""The command ``campaign``: what goes to the running callbridge, and what goes to the ledger itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+
+from callbridge.cli.commands import client_of, server, show
+from callbridge.cli.tables import campaign_text, campaigns_table
+from callbridge.settings.durations import seconds
+
+ACTS = ("status", "load", "start", "pause", "stop", "audit", "dispose", "block", "unblock")
+HELP = {
+    "campaign": "which one; with block and unblock: the number; with dispose: the agent",
+    "file": "load: a CSV file with a heading for each column; dispose: the code",
+    "config": "load, audit, block, unblock: the configuration (default: $CALLBRIDGE_CONFIG)",
+    "column": "load: the column that holds our number, name, timezone, agent, priority or due",
+    "rejects": "load: write every row that was not entered, and why",
+    "csv": "audit: write every attempt",
+    "reason": "block: why",
+    "only": "block, unblock: for this campaign only",
+    "for": "block: not for ever",
+    "at": "dispose: when the customer wants to be called, such as 2026-11-30T14:00",
+    "own": "dispose: by this agent alone",
+}
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add it to the command's parser."""
+    parser = commands.add_parser("campaign", help="load leads, start, pause and stop campaigns, see them, prove their figures")
+    server(parser)
+    parser.add_argument("act", nargs="?", default="status", choices=ACTS, metavar="ACT", help=" | ".join(ACTS))
+    parser.add_argument("campaign", nargs="?", help=HELP["campaign"])
+    parser.add_argument("file", nargs="?", metavar="FILE|CODE", help=HELP["file"])
+    default = os.environ.get("CALLBRIDGE_CONFIG") or None
+    parser.add_argument("-c", "--config", type=Path, default=default, metavar="FILE", help=HELP["config"])
+    parser.add_argument("--column", action="append", default=[], metavar="OURS=THEIRS", help=HELP["column"])
+    parser.add_argument("--rejects", type=Path, metavar="FILE", help=HELP["rejects"])
+    parser.add_argument("--csv", type=Path, metavar="FILE", help=HELP["csv"])
+    parser.add_argument("--reason", default="asked", help=HELP["reason"])
+    parser.add_argument("--only", default="", metavar="CAMPAIGN", help=HELP["only"])
+    parser.add_argument("--for", dest="for_", type=_span, metavar="DURATION", help=HELP["for"])
+    parser.add_argument("--at", type=_moment, metavar="TIME", help=HELP["at"])
+    parser.add_argument("--own", action="store_true", help=HELP["own"])
+    parser.set_defaults(run=_run, parser=parser)
+
+
+def _span(text: str) -> float:
+    if re.fullmatch("[0-9]{1,4}d", text):
+        return int(text[:-1]) * 86400.0
+    try:
+        return seconds(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
+def _moment(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"no time such as 2026-11-30T14:00: {text:.40}") from None
+
+
+def _run(options: argparse.Namespace) -> int:
+    name: str = options.campaign or ""
+    match options.act:
+        case "status" if not name:
+            return show(options, client_of(options).campaigns(), campaigns_table)
+        case "status":
+            return show(options, client_of(options).campaign(name), campaign_text)
+        case _ if not name:
+            options.parser.error(f"{options.act} needs more: see {options.parser.prog} --help")
+        case "start" | "pause" | "stop":
+            return show(options, [client_of(options).run_campaign(name, options.act)], campaigns_table)
+        case "dispose" if options.file:
+            more: dict[str, object] = {"own": options.own} | ({"call_back_at": options.at} if options.at is not None else {})
+            said = client_of(options).dispose(name, options.file, **more)
+            return show(options, said, lambda row: f"{row.get('agent')}: {row.get('code')}")
+        case "dispose":
+            options.parser.error("which code? dispose AGENT CODE")
+        case "load" if not options.file:
+            options.parser.error("which file? load CAMPAIGN FILE")
+    if options.config is None:
+        options.parser.error(f"{options.act} needs the configuration: -c FILE")
+    from callbridge.cli.campaigns import run
+    from callbridge.settings.loading import load
+
+    return run(load(options.config), options)

@@ -1,0 +1,279 @@
+"""The command ``campaign``: leads in, campaigns on and off, the proof out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical, not_roots
+from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
+from callbridge.cli import audit
+from callbridge.cli.tables import moment
+from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
+from callbridge.settings.faults import printable
+from callbridge.settings.models import Settings
+
+DONE, FAILED = 0, 1
+WIDE = 110
+"""Columns that the proof needs to be readable, also in a file."""
+TOLD_EVERY = 100_000
+"""Rows after which a log, which has no bar, is told how far it is."""
+SHOWN = 20
+"""Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
+
+
+class Trouble(Exception):
+    """What went wrong, in one line."""
+
+
+def book_of(settings: Settings) -> Book:
+    """The ledger of this configuration, open. Raises Trouble."""
+    if settings.ledger is None:
+        raise Trouble("the configuration has no section 'ledger:'")
+    url = settings.ledger.database.get_secret_value()
+    if owner := not_roots(url):
+        raise Trouble(
+            f"there is no ledger yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
+        )
+    try:
+        book = Book(url)
+        book.open()
+    except BadDatabase as wrong:
+        raise Trouble(f"the ledger's database: {wrong}") from None
+    return book
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    try:
+        match options.act:
+            case "load":
+                return _load(settings, options)
+            case "audit":
+                return _audit(settings, options)
+            case "block":
+                return _block(settings, options)
+            case "unblock":
+                return _unblock(settings, options)
+    except (Trouble, BadFile) as wrong:
+        print(printable(f"callbridge: {wrong}"), file=sys.stderr)
+    except SQLAlchemyError as wrong:
+        cause = wrong.orig if isinstance(wrong, DBAPIError) else wrong
+        print(printable(f"callbridge: the ledger's database: {' '.join(str(cause).split())}"), file=sys.stderr)
+    except OSError as wrong:
+        print(printable(f"callbridge: {wrong.filename}: {wrong.strerror}"), file=sys.stderr)
+    return FAILED
+
+
+def _known(settings: Settings, name: str) -> str:
+    if name not in settings.campaigns:
+        raise Trouble(f"no such campaign: {name} (known: {', '.join(settings.campaigns) or 'none'})")
+    return name
+
+
+def _load(settings: Settings, options: argparse.Namespace) -> int:
+    name, file = _known(settings, options.campaign), Path(options.file)
+    columns = {}
+    for pair in options.column:
+        ours, _, theirs = pair.partition("=")
+        if not theirs:
+            raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
+        columns[ours] = theirs
+    campaign = settings.campaigns[name]
+    region = campaign.region or region_of(settings.tiers.country_code or "")
+    calendar = settings.plan().campaigns[name].limits.calendar
+    reader = Reader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
+    book, result = book_of(settings), Loaded()
+    if options.rejects is not None:
+        options.rejects.touch()  # before anything is entered: it must be possible
+    try:
+        _load_all(settings, book, name, file, reader, result)
+    except BaseException:
+        if result.rows:
+            _tell(result, options)
+        raise
+    finally:
+        book.close()
+    _tell(result, options)
+    return DONE
+
+
+def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Reader, result: Loaded) -> None:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
+        total = _lines(file)
+        task, told = shown.add_task(f"loading {name}", total=total), 0
+
+        def progress(rows: int) -> None:
+            nonlocal told
+            shown.update(task, completed=rows)
+            if not console.is_terminal and rows - told >= TOLD_EVERY:
+                told = rows
+                print(f"{rows:,} of {total:,} lines", file=sys.stderr, flush=True)
+
+        load(
+            book,
+            name,
+            file,
+            reader,
+            now=time.time(),
+            agents=frozenset(settings.agents),
+            never=settings.do_not_call,
+            progress=progress,
+            result=result,
+        )
+
+
+def _lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except OSError as trouble:
+        raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
+
+
+def _tell(result: Loaded, options: argparse.Namespace) -> None:
+    refused = [{"line": line, "number": number, "why": why} for line, number, why in result.refused]
+    if options.json:
+        _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
+    else:
+        print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
+        for line, number, why in result.refused[:SHOWN]:
+            print(printable(f"  line {line}: {number}: {why}" if number else f"  line {line}: {why}"))
+        if options.rejects is None and len(refused) > SHOWN:
+            print(f"  and {len(refused) - SHOWN} more: --rejects FILE writes all of them")
+    if options.rejects is not None:
+        with options.rejects.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
+
+
+def _json(value: object) -> None:
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _audit(settings: Settings, options: argparse.Namespace) -> int:
+    name, book = str(options.campaign), book_of(settings)
+    if not any(True for _ in book.attempts(name, 0.0, time.time() + 1e6)):
+        _known(settings, name)  # the proof outlives the campaign
+    zone = ZoneInfo(settings.instance.timezone)
+    campaign = settings.campaigns.get(name)
+    belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
+    found = audit.days(book.attempts(name, 0.0, time.time() + audit.DAYS * 86400.0), zone)
+    cap = campaign.cap if campaign is not None else 0.03
+    outcomes, codes = book.outcomes(name, 0.0), book.dispositions(name, 0.0)
+    written = None
+    if options.csv is not None:
+        written = audit.export(book.attempts(name, 0.0, time.time() + 1e6), options.csv, zone)
+    book.close()
+    if options.json:
+        days = [asdict(day) | _rates_of(day, belief) for day in found]
+        proof = {
+            "campaign": name,
+            "cap": cap,
+            "window_days": audit.DAYS,
+            "days": days,
+            "outcomes": outcomes,
+            "dispositions": codes,
+        }
+        _json(proof)
+        return DONE
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDE)
+    console.print(_proof(name, cap, found, belief) if found else f"{name}: nobody was dialled yet")
+    listened = belief.listens or any(day.taken_for_machines for day in found)
+    if found and listened and belief.false_positives is None:
+        console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
+    if outcomes:
+        console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
+    if codes:
+        _rates(settings, name, codes, console)
+    if written is not None:
+        console.print(f"{written} attempts are in {options.csv}")
+    return DONE
+
+
+def _rates_of(day: audit.Day, belief: audit.Belief) -> dict[str, float | None]:
+    return {"rate": day.rate, "rate_uk": day.rate_uk(belief), "window_rate": day.window_rate}
+
+
+def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) -> Table:
+    table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
+    for column in (
+        "day",
+        "attempts",
+        "live answers",
+        "abandoned",
+        "rate",
+        "rate (UK)",
+        f"{audit.DAYS} days: live",
+        "abandoned",
+        "rate",
+    ):
+        table.add_column(column, justify="left" if column == "day" else "right")
+    for day in found:
+        over = "red" if day.window_rate > cap else None
+        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(belief))]
+        table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
+    return table
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2%}"
+
+
+def _rates(settings: Settings, name: str, codes: dict[str, int], console: Console) -> None:
+    """Contact and success: of the talks, those with the right person, and those that came to what it is for."""
+    known = settings.campaigns[name].dispositions if name in settings.campaigns else {}
+    talks = sum(count for code, count in codes.items() if code in known)
+    reached = sum(count for code, count in codes.items() if code in known and known[code].reached)
+    good = sum(count for code, count in codes.items() if code in known and known[code].success)
+    listed = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
+    rates = f"contact rate {reached / talks:.1%}, success rate {good / talks:.1%}" if talks else "no code that is known"
+    console.print(f"talks: {sum(codes.values())} ({listed}); of those with a code: {rates}")
+
+
+def _block(settings: Settings, options: argparse.Namespace) -> int:
+    number = _number(settings, options.campaign)
+    scope = _known(settings, options.only) if options.only else ""
+    ends = time.time() + options.for_ if options.for_ is not None else None
+    book = book_of(settings)
+    book.block([Block(number, scope, options.reason, "command", time.time(), ends)])
+    book.close()
+    if options.json:
+        _json({"number": number, "campaign": scope, "expires_at": ends})
+        return DONE
+    until = f" until {moment(ends)}" if ends is not None else ""
+    print(f"{number} is not called any more" + (f" by {scope}" if scope else "") + until)
+    return DONE
+
+
+def _unblock(settings: Settings, options: argparse.Namespace) -> int:
+    number = _number(settings, options.campaign)
+    book = book_of(settings)
+    gone = book.unblock(number, options.only or "")
+    book.close()
+    if not gone:
+        raise Trouble(f"{number} is not on the list")
+    if options.json:
+        _json({"number": number, "campaign": options.only or ""})
+        return DONE
+    print(f"{number} may be called again")
+    return DONE
+
+
+def _number(settings: Settings, text: str) -> str:
+    number = canonical(text, region_of(settings.tiers.country_code or ""))
+    if is_of_spreadsheet(text):
+        raise Trouble(f"{text:.40}: {SPREADSHEET}")
+    if not number:
+        raise Trouble(f"not a phone number, such as +442079460000: {text!r:.40}")
+    return number

@@ -1,0 +1,258 @@
+"""The commands that talk to a running callbridge: agents, queues, calls, bypass, reload, top."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from callbridge.cli.client import Client
+from callbridge.cli.reload_table import reload_text
+from callbridge.cli.tables import agents_table, bypass_line, callbacks_table, calls_table, explained, hours_table, queues_table
+from callbridge.settings.durations import seconds
+
+DONE, FAILED = 0, 1
+AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
+CALL_ACTS = {
+    "hang-up": "",
+    "move": "QUEUE",
+    "head-start": "DURATION",
+    "pull": "AGENT",
+    "hand-on": "TARGET",
+    "consult": "TARGET",
+    "complete": "",
+    "return": "",
+    "conference": "",
+    "survey": "",
+    "record": "",
+    "pause-recording": "",
+    "resume-recording": "",
+    "listen": "PHONE",
+    "whisper": "PHONE",
+    "barge": "PHONE",
+    "take-over": "PHONE",
+    "release": "",
+}
+"""What may be asked about a call, and what must be said with it."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add them to the command's parser."""
+    agents = commands.add_parser("agents", help="list agents, ask why one gets no calls, log one in or out")
+    server(agents)
+    _act(agents, ("list", "show", *AGENT_ACTS), "agent", "whose state to change or explain")
+    agents.add_argument("--reason", default="", help="with not-ready: why")
+    agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
+    agents.set_defaults(run=_agents, parser=agents)
+
+    queues = commands.add_parser("queues", help="list queues with their figures of today, or ask why callers wait in one")
+    server(queues)
+    _act(queues, ("list", "show"), "queue", "the queue to explain")
+    queues.set_defaults(run=_queues, parser=queues)
+
+    calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move it, hand it on, listen in")
+    server(calls)
+    _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
+    calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
+    calls.set_defaults(run=_calls, parser=calls)
+
+    callbacks = commands.add_parser("callbacks", help="list the callbacks that are owed, promise one, cancel one")
+    server(callbacks)
+    callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
+    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: from which queue; cancel: which callback")
+    callbacks.add_argument("number", nargs="?", help="add: whom to call")
+    callbacks.add_argument("--agent", default="", help="add: by nobody else")
+    callbacks.add_argument("--tier", default="", help="add: the customer's; else that of the number")
+    callbacks.set_defaults(run=_callbacks, parser=callbacks)
+
+    bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")
+    server(bypass)
+    bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
+    bypass.set_defaults(run=_bypass)
+
+    hours = commands.add_parser("hours", help="list calendars; close one at once, or let its hours hold again")
+    server(hours)
+    hours.add_argument("calendar", nargs="?")
+    hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
+    hours.set_defaults(run=_hours, parser=hours)
+
+    reload = commands.add_parser(
+        "reload", help="load the configuration from disk, or say what that would do to live calls; refused whole when it is wrong"
+    )
+    server(reload)
+    reload.add_argument(
+        "--dry-run", action="store_true", help="only say what it would do; exit code 1 if it would be refused without --force"
+    )
+    reload.add_argument("--force", action="store_true", help="also when it takes a queue from callers or callbacks in it")
+    reload.set_defaults(run=_reload)
+
+    top = commands.add_parser("top", help="a live wallboard in the terminal")
+    server(top, as_json=False)
+    top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="how often to ask (default: 1)")
+    top.add_argument("--once", action="store_true", help="print one frame and end")
+    top.set_defaults(run=_top)
+
+
+def _act(parser: argparse.ArgumentParser, acts: tuple[str, ...], thing: str, about: str) -> None:
+    parser.add_argument("act", nargs="?", default="list", choices=acts, metavar="ACT", help=" | ".join(acts))
+    parser.add_argument(thing, nargs="?", help=about)
+
+
+def server(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
+    """Options that say which callbridge is asked."""
+    parser.add_argument(
+        "--url", default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"), help="callbridge's HTTP address"
+    )
+    parser.add_argument(
+        "--token", default=os.environ.get("CALLBRIDGE_TOKEN", ""), help="bearer token (better: $CALLBRIDGE_TOKEN)"
+    )
+    if as_json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _interval(text: str) -> float:
+    try:
+        value = seconds(text)
+    except ValueError as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from None
+    if not 0.2 <= value <= 3600:
+        raise argparse.ArgumentTypeError("expected 0.2 to 3600 seconds")
+    return value
+
+
+def client_of(options: argparse.Namespace) -> Client:
+    return Client(options.url, options.token)
+
+
+def show(options: argparse.Namespace, rows: Any, table: Callable[[Any], str]) -> int:
+    print(json.dumps(rows, ensure_ascii=False) if options.json else table(rows))
+    return DONE
+
+
+def _explain(options: argparse.Namespace, kind: str, name: str) -> int:
+    return show(options, client_of(options).explain(kind, name), lambda found: explained(found, what=kind.removesuffix("s")))
+
+
+def _fitting(options: argparse.Namespace, thing: str) -> str:
+    """The name of what it is about, which ``list`` has not and everything else needs."""
+    name = getattr(options, thing)
+    if options.act == "list":
+        if name:
+            options.parser.error(f"list takes no {thing}; did you mean: {options.parser.prog} show {name}")
+    elif not name:
+        options.parser.error(f"{options.act} needs one: {options.parser.prog} {options.act} {thing.upper()}")
+    return name or ""
+
+
+def _agents(options: argparse.Namespace) -> int:
+    agent = _fitting(options, "agent")
+    for option, act in (("phone", "login"), ("reason", "not-ready")):
+        if getattr(options, option) and options.act != act:
+            options.parser.error(f"--{option} goes with {act} only")
+    match options.act:
+        case "list":
+            return show(options, client_of(options).agents(), agents_table)
+        case "show":
+            return _explain(options, "agents", agent)
+        case act:
+            return show(options, [client_of(options).act(agent, act, reason=options.reason, phone=options.phone)], agents_table)
+
+
+def _queues(options: argparse.Namespace) -> int:
+    queue = _fitting(options, "queue")
+    if options.act == "list":
+        return show(options, client_of(options).queues(), queues_table)
+    return _explain(options, "queues", queue)
+
+
+def _calls(options: argparse.Namespace) -> int:
+    call = _fitting(options, "call")
+    wanted = CALL_ACTS.get(options.act, "")
+    if options.to and not wanted:
+        options.parser.error(f"{options.act} takes nothing more: {options.to!r}")
+    if wanted and not options.to:
+        options.parser.error(f"{options.act} needs more: {options.parser.prog} {options.act} CALL {wanted}")
+    match options.act:
+        case "list":
+            return show(options, client_of(options).calls(), calls_table)
+        case "show":
+            return _explain(options, "calls", call)
+        case act:
+            body = _body(options, act)
+            return show(options, client_of(options).act_on_call(call, act, **body), lambda _: f"{act}: accepted for {call}")
+
+
+def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
+    match act:
+        case "move":
+            return {"to": f"queue:{options.to.removeprefix('queue:')}"}
+        case "pull":
+            return {"to": f"agent:{options.to.removeprefix('agent:')}"}
+        case "hand-on" | "consult":
+            if options.to.partition(":")[0] not in ("queue", "agent", "number"):
+                options.parser.error(f"{act} goes to queue:NAME, agent:ID or number:DIGITS, not to {options.to!r}")
+            return {"to": options.to}
+        case "listen" | "whisper" | "barge" | "take-over":
+            return {"phone": options.to}
+        case "head-start":
+            return {"seconds": _duration(options)}
+        case _:
+            return {}
+
+
+def _duration(options: argparse.Namespace) -> float:
+    try:
+        return seconds(options.to)
+    except ValueError as wrong:
+        parser: argparse.ArgumentParser = options.parser
+        parser.error(str(wrong))
+
+
+def _bypass(options: argparse.Namespace) -> int:
+    wanted = None if options.on is None else options.on == "on"
+    return show(options, client_of(options).bypass(wanted), bypass_line)
+
+
+def _callbacks(options: argparse.Namespace) -> int:
+    client = client_of(options)
+    match options.act:
+        case "add" if options.what and options.number:
+            made = client.call_back(options.what, options.number, agent=options.agent, tier=options.tier)
+            return show(options, made, lambda row: callbacks_table([row]))
+        case "add":
+            options.parser.error("from which queue, and whom? add QUEUE NUMBER")
+        case "cancel" if options.what and not options.number:
+            return show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
+        case "cancel":
+            options.parser.error("which one? cancel CALLBACK (they are in the list)")
+        case _ if options.what:
+            options.parser.error("list takes nothing more")
+    return show(options, client.callbacks(), callbacks_table)
+
+
+def _hours(options: argparse.Namespace) -> int:
+    client = client_of(options)
+    if options.calendar is None:
+        return show(options, client.hours(), hours_table)
+    if options.act is None:
+        options.parser.error("close or reopen?")
+    return show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
+
+
+def _reload(options: argparse.Namespace) -> int:
+    said = client_of(options).reload(dry_run=options.dry_run, force=options.force)
+    show(options, said, lambda report: reload_text(report, colour=sys.stdout.isatty()))
+    return FAILED if said.get("refused") else DONE
+
+
+def _top(options: argparse.Namespace) -> int:
+    from callbridge.cli.top import live, once
+
+    client = client_of(options)
+    if not options.once and not sys.stdout.isatty():
+        print("callbridge: this is no terminal: `callbridge top --once` prints one frame", file=sys.stderr)
+        return FAILED
+    return once(client) if options.once else live(client, every=options.every)

@@ -1,0 +1,63 @@
+"""`callbridge doctor`: looks at what callbridge stands on and says what is missing or dangerous. It changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from callbridge.cli.client import ApiError, Client
+from callbridge.cli.doctor import pbx, store
+from callbridge.cli.doctor.findings import Finding, Level, findings_table, ok, warning
+from callbridge.settings.models import Settings
+
+HEALTHY, FAULTY = 0, 1
+FEW_FILES = 4096
+
+__all__ = ["doctor", "examine"]
+
+
+def doctor(settings: Settings, etc: Path | None, *, as_json: bool) -> int:
+    """Examine, print, and give the exit code: 1 when there is a fault."""
+
+    async def gather() -> list[Finding]:
+        return [finding async for finding in examine(settings, etc)]
+
+    findings = asyncio.run(gather())
+    print(json.dumps([each.plain() for each in findings], ensure_ascii=False) if as_json else findings_table(findings))
+    return FAULTY if any(finding.level is Level.FAULT for finding in findings) else HEALTHY
+
+
+async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[Finding]:
+    """Everything: the configuration's warnings, this machine, Redis, and each PBX."""
+    for doubt in settings.warnings:
+        yield warning("config", str(doubt))
+    for finding in limits(resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
+        yield finding
+    async for finding in store.examine(settings):
+        yield finding
+    connected = await asyncio.to_thread(_connected, settings)
+    for one in settings.pbx:
+        patient = pbx.Patient(pbx=one, settings=settings, etc=etc, owned=one.name in connected)
+        async for finding in pbx.examine(patient):
+            yield finding
+
+
+def limits(files: int) -> Iterator[Finding]:
+    """``files``: how many this machine lets us open; callbridge takes as many as it may."""
+    if 0 <= files < FEW_FILES:
+        said = f"a process may open {files} files here"
+        yield warning("limits", said, "LimitNOFILE=65536 in the systemd unit (ours has it), or ulimit -n")
+    else:
+        yield ok("limits", "enough open files are allowed")
+
+
+def _connected(settings: Settings) -> set[str]:
+    """The PBXs to which the callbridge on our own HTTP address has its links."""
+    try:
+        missing = Client(f"http://{settings.http.host}:{settings.http.port}").missing()
+    except ApiError:
+        return set()
+    return {one.name for one in settings.pbx if not any(f"pbx {one.name}:" in each for each in missing)}

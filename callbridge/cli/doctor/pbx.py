@@ -1,0 +1,341 @@
+"""Examines one PBX over ARI and AMI: what can be seen with the rights that there are. Nothing on the PBX is changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from callbridge.cli.conf_files import read_conf
+from callbridge.cli.doctor import dead_phones, rules
+from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
+from callbridge.cli.doctor.ari import AriSession, AriTrouble
+from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
+from callbridge.core.model.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
+from callbridge.settings.media import sounds
+from callbridge.settings.models import Pbx, Settings
+from callbridge.wire.asterisk_conf import Conf, Entry, Section
+
+CONFS = ("ari.conf", "http.conf", "manager.conf", "stasis.conf", "musiconhold.conf")
+CLOCK_DOUBT = 1.0
+"""Seconds between the PBX's clock and ours beyond which times of arrival would look odd."""
+CONTEXTS = ("callbridge-inbound",)
+
+
+@dataclass(slots=True)
+class Patient:
+    """One PBX, what we want of it, and what is known of it beforehand."""
+
+    pbx: Pbx
+    settings: Settings
+    etc: Path | None = None
+    owned: bool | None = None
+    """Whether a callbridge that answers on our own HTTP address is connected to this PBX."""
+
+
+async def examine(patient: Patient) -> AsyncIterator[Finding]:
+    """Everything about one PBX."""
+    try:
+        async with AriSession(patient.pbx.ari.url, patient.pbx.ari.user, _password(patient)) as ari:
+            async for finding in _ari(ari, patient):
+                yield finding
+    except AriTrouble as trouble:
+        todo = "is Asterisk up; http.conf: enabled = yes, bindaddr, bindport; is pbx.ari.url right?"
+        yield fault("ari", f"no answer at {patient.pbx.ari.url}: {trouble}", todo)
+    confs: dict[str, Conf] = {}
+    ami = patient.pbx.ami
+    try:
+        async with AmiSession(ami.host, ami.port, ami.user, ami.secret.get_secret_value()) as session:
+            async for finding in _ami(session, patient, confs):
+                yield finding
+    except AmiTrouble as trouble:
+        todo = "manager.conf: enabled = yes, bindaddr, port; is pbx.ami right?"
+        yield fault("ami", f"no answer at {ami.host}:{ami.port}: {trouble}", todo)
+    for finding in _files(patient, confs):
+        yield finding
+
+
+def _password(patient: Patient) -> str:
+    return patient.pbx.ari.password.get_secret_value()
+
+
+# -- ARI ------------------------------------------------------------------------------------------------------------
+
+
+async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
+    status, info = await ari.get("/asterisk/info")
+    user = patient.pbx.ari.user
+    if status == 401:
+        yield fault("ari user", f"ARI does not let {user} in", "ari.conf: the user and password; the same in pbx.ari")
+        return
+    if status == 403:
+        yield fault("ari user", f"ARI refuses {user} from here", "ari.conf and http.conf: deny, permit, acl, restrictions")
+        return
+    if not isinstance(info, dict):
+        if status == 404:
+            yield fault("ari", "ARI answers, but not about itself: res_ari_asterisk is not loaded, or this is not ARI", _URL_HINT)
+        else:
+            yield fault("ari", f"ARI answers {status}, not with what it should", _URL_HINT)
+    else:
+        for finding in _information(info, patient.settings):
+            yield finding
+    if await ari.may_write():
+        yield ok("ari user", f"{user} may give orders")
+    else:
+        yield fault("ari user", f"{user} is read-only: nothing could be ordered", f"ari.conf: [{user}] read_only = no")
+    async for finding in _loaded(ari, patient):
+        yield finding
+    async for finding in _application(ari, patient):
+        yield finding
+    async for finding in _phones(ari, patient):
+        yield finding
+    settings = patient.settings
+    async for finding in dead_phones.examine(ari, [*(agent.phone for agent in settings.agents.values()), *settings.trunks]):
+        yield finding
+    async for finding in _sounds(ari, patient.settings):
+        yield finding
+
+
+_URL_HINT = "is pbx.ari.url right (http://HOST:8088/ari)? modules.conf: load = res_ari_asterisk.so"
+
+
+def _information(info: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
+    yield from rules.version(str((info.get("system") or {}).get("version", "")))
+    config = info.get("config") or {}
+    files = int(config.get("max_open_files") or 0)
+    if 0 < files < 4096:
+        said = f"the PBX may open {files} files: each call takes several"
+        yield warning("pbx limits", said, "asterisk.conf: maxfiles = 20000")
+    started = str((info.get("status") or {}).get("startup_time", ""))
+    yield from time_zone(started, settings.instance.timezone)
+
+
+def time_zone(started: str, zone: str) -> Iterator[Finding]:
+    """``started``: a moment with the PBX's offset, as ARI says it (``2026-11-22T00:33:00.123+0000``)."""
+    try:
+        at = datetime.strptime(started, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        yield unseen("time zone", "the PBX does not say its time zone")
+        return
+    ours = at.astimezone(ZoneInfo(zone)).utcoffset()
+    if at.utcoffset() == ours:
+        yield ok("time zone", f"the PBX's clock shows the time of {zone}")
+    else:
+        theirs = at.strftime("%z")
+        said = f"the PBX runs at {theirs}, instance.timezone is {zone}: its logs and its dialplan's hours are not ours"
+        yield warning("time zone", said, "harmless when meant so; else set one of them right")
+
+
+async def _loaded(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
+    status, listed = await ari.get("/asterisk/modules")
+    if status != 200 or not isinstance(listed, list):
+        yield unseen("modules", f"ARI does not list them ({status})", "`module show` in Asterisk's console")
+        return
+    running = {str(each.get("name", "")).removesuffix(".so") for each in listed if each.get("status") == "Running"}
+    listens = any(one.amd for one in patient.settings.campaigns.values())
+    for finding in rules.modules(running, {"app_amd": "campaigns with amd: yes"} if listens else {}):
+        yield finding
+
+
+async def _application(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
+    name = patient.settings.instance.app
+    status, listed = await ari.get("/applications")
+    if status != 200 or not isinstance(listed, list):
+        yield unseen("application", f"ARI does not list applications ({status})", "modules.conf: load = res_ari_applications.so")
+        return
+    if not any(app.get("name") == name for app in listed):
+        yield ok("application", f"the name {name} is free")
+    elif patient.owned:
+        yield ok("application", f"{name} belongs to the callbridge that runs here")
+    else:
+        said = f"somebody has the name {name} already, or channels of it were left behind; the newest connection wins"
+        todo = "another callbridge or program? then give each an instance.app of its own, else the two would displace each other"
+        yield warning("application", said, todo)
+    for finding in (*rules.applications(listed), *rules.prefixes(listed, name, patient.settings.instance.prefix)):
+        yield finding
+
+
+async def _phones(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
+    wanted = {agent.phone: name for name, agent in patient.settings.agents.items()}
+    status, listed = await ari.get("/endpoints")
+    if status != 200 or not isinstance(listed, list):
+        yield unseen("phones", f"ARI does not list endpoints ({status})", "modules.conf: load = res_ari_endpoints.so")
+        return
+    known = {f"{each.get('technology')}/{each.get('resource')}": str(each.get("state", "")) for each in listed}
+    for finding in rules.phones(wanted, known):
+        yield finding
+
+
+async def _sounds(ari: AriSession, settings: Settings) -> AsyncIterator[Finding]:
+    """Is every sound that the configuration plays in the PBX? Files with a whole path are not listed by it."""
+    status, listed = await ari.get("/sounds")
+    if status != 200 or not isinstance(listed, list):
+        yield unseen("sounds", f"ARI does not list them ({status})", "modules.conf: load = res_ari_sounds.so")
+        return
+    known = {str(each.get("id")) for each in listed if isinstance(each, dict)}
+    for finding in rules.sounds(sounds(settings.plan()), known):
+        yield finding
+
+
+# -- AMI ------------------------------------------------------------------------------------------------------------
+
+
+async def _ami(ami: AmiSession, patient: Patient, confs: dict[str, Conf]) -> AsyncIterator[Finding]:
+    user = patient.pbx.ami.user
+    try:
+        await ami.login()
+    except AmiRefused as refusal:
+        todo = "manager.conf: user, secret, deny and permit; the same in pbx.ami"
+        yield fault("ami user", f"AMI does not let {user} in: {refusal}", todo)
+        return
+    yield ok("ami user", f"{user} may log in ({ami.banner})")
+    allowed = await _allowed(ami)
+    records = any(queue.record is not None for queue in patient.settings.plan().queues.values())
+    unknown = [unseen("ami rights", "AMI does not list our rights")]
+    for finding in rules.actions(allowed, records=records) if allowed is not None else unknown:
+        yield finding
+    for each in (_states, _clock, _contexts, _fallback_queue):
+        async for finding in each(ami, patient):
+            yield finding
+    for name in CONFS:
+        conf = await _get_config(ami, name)
+        if conf is not None:
+            confs[name] = conf
+
+
+async def _allowed(ami: AmiSession) -> set[str] | None:
+    try:
+        (answer, *_) = await ami.ask("ListCommands")
+    except AmiRefused:
+        return None
+    return answer.keys() - {"Response", "ActionID", "Message"}
+
+
+async def _states(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
+    try:
+        await ami.ask("DeviceStateList")
+    except AmiRefused as refusal:
+        unknown = "permission" not in str(refusal).lower()
+        todo = "modules.conf: load = res_manager_devicestate.so" if unknown else "manager.conf: write = reporting,agent"
+        yield fault("ami rights", f"DeviceStateList is refused ({refusal}): the phones' states stay unknown", todo)
+    else:
+        yield ok("ami rights", "the phones' states can be listed")
+
+
+async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
+    before = time.time()
+    try:
+        (answer, *_) = await ami.ask("Ping")
+        theirs = float(answer.get("Timestamp", "nan"))
+    except (AmiRefused, ValueError):
+        theirs = float("nan")
+    if theirs != theirs:  # not a number
+        yield unseen("clock", "the PBX does not say its time")
+        return
+    offset = theirs - (before + time.time()) / 2
+    if abs(offset) > CLOCK_DOUBT:
+        said = f"the PBX's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
+        yield warning("clock", said, "let both follow the same time servers (chrony, systemd-timesyncd)")
+    else:
+        yield ok("clock", f"the PBX's clock and ours differ by {abs(offset) * 1000:.0f} ms")
+
+
+async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
+    wanted = dict.fromkeys((*CONTEXTS, patient.settings.fallback.context, *_of_campaigns(patient.settings)))
+    for context in wanted:
+        try:
+            lines = await ami.ask("ShowDialPlan", Context=context)
+        except AmiRefused as refusal:
+            if "permission" in str(refusal).lower():
+                yield unseen("dialplan", f"context {context}: ShowDialPlan is refused", "manager.conf: write = reporting,agent")
+            else:
+                todo = "extensions.conf: #include callbridge.conf, then `dialplan reload`"
+                yield fault("dialplan", f"there is no context {context}", todo)
+        else:
+            yield _context(context, lines, patient.settings.instance.app)
+
+
+def _of_campaigns(settings: Settings) -> Iterator[str]:
+    """The contexts in which the dialplan does something for campaigns."""
+    campaigns = settings.campaigns.values()
+    if campaigns:
+        yield HARBOUR_CONTEXT
+    if any(one.amd for one in campaigns):
+        yield AMD_CONTEXT
+    if any(one.leave_message for one in campaigns):
+        yield MACHINE_CONTEXT
+
+
+def _context(context: str, lines: list[Message], app: str) -> Finding:
+    """The context that calls enter by must name our application."""
+    named = {line.get("AppData", "").split(",")[0] for line in lines if line.get("Application", "").lower() == "stasis"}
+    if context in (*CONTEXTS, AMD_CONTEXT) and named and app not in named:
+        said = f"context {context} sends calls to the application {', '.join(sorted(named))}, but instance.app is {app}"
+        return fault("dialplan", said, "make the two the same")
+    return ok("dialplan", f"context {context} is there")
+
+
+async def _fallback_queue(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
+    name = "callbridge-fallback"
+    try:
+        listed = await ami.ask("QueueStatus", Queue=name)
+    except AmiRefused:
+        return  # said with the rights
+    if not any(message.get("Event") == "QueueParams" and message.get("Queue") == name for message in listed):
+        said = f"there is no queue {name}: while callbridge is away callers hear an apology"
+        yield warning("fallback", said, f"queues.conf: a section [{name}]")
+    else:
+        yield ok("fallback", f"the queue {name} is there")
+
+
+async def _get_config(ami: AmiSession, name: str) -> Conf | None:
+    """A configuration file as AMI tells it, when our user may ask for it."""
+    try:
+        (answer, *_) = await ami.ask("GetConfig", Filename=name)
+    except AmiRefused:
+        return None
+    conf = Conf()
+    for key, value in answer.items():
+        if key.startswith("Category-"):
+            conf.sections.append(Section(value, template=False))
+        elif key.startswith("Line-") and conf.sections:
+            left, _, right = value.partition("=")
+            conf.sections[-1].entries.append(Entry(left.strip(), right.strip(), name, 0))
+    return conf
+
+
+# -- files ----------------------------------------------------------------------------------------------------------
+
+
+def _files(patient: Patient, confs: dict[str, Conf]) -> Iterator[Finding]:
+    for name in CONFS:
+        if name not in confs and patient.etc is not None:
+            try:
+                confs[name] = read_conf(patient.etc / name)
+            except OSError as trouble:
+                if name != "stasis.conf" or not isinstance(trouble, FileNotFoundError):
+                    yield unseen(name, f"cannot be read: {trouble.strerror}")
+    hidden = [name for name in CONFS if name not in confs and not (name == "stasis.conf" and patient.etc is not None)]
+    if hidden:
+        said = f"{', '.join(hidden)}: not shown by AMI (the user may not read configurations, and needs not)"
+        yield unseen("files", said, "give their folder with --etc /etc/asterisk to have them examined")
+    if patient.etc is not None and any(one.amd for one in patient.settings.campaigns.values()):
+        try:
+            yield from rules.amd_conf(read_conf(patient.etc / "amd.conf"))
+        except OSError:
+            yield from rules.amd_conf(Conf())
+    if "ari.conf" in confs:
+        yield from rules.ari_conf(confs["ari.conf"])
+    if "http.conf" in confs:
+        yield from rules.http_conf(confs["http.conf"])
+    if "manager.conf" in confs:
+        yield from rules.manager_conf(confs["manager.conf"], patient.pbx.ami.user)
+    if "stasis.conf" in confs or patient.etc is not None:
+        yield from rules.stasis_conf(confs.get("stasis.conf"))
+    if "musiconhold.conf" in confs:
+        plan = patient.settings.plan()
+        yield from rules.music_conf(confs["musiconhold.conf"], {queue.music for queue in plan.queues.values()})

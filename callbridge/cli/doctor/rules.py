@@ -1,0 +1,291 @@
+"""What callbridge needs of a PBX, as data and as verdicts. Pure: no connection, only what was seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
+from callbridge.wire.asterisk_conf import Conf
+
+TAGS = ("CALLBRIDGE_CALL", "CALLBRIDGE_ROLE")
+
+MODULES: Mapping[str, str] = {
+    "app_stasis": "calls enter by Stasis()",
+    "res_stasis": "ARI's applications",
+    "res_stasis_answer": "answering a call",
+    "res_stasis_playback": "announcements, the beep of nailed-up agents",
+    "res_ari": "ARI itself",
+    "res_ari_applications": "which channels are ours",
+    "res_ari_bridges": "joining caller and agent",
+    "res_ari_channels": "ringing, hanging up, music",
+    "res_ari_endpoints": "whether a phone is in use elsewhere",
+    "res_ari_events": "the events' socket",
+    "res_ari_playbacks": "stopping announcements",
+    "res_http_websocket": "the events' socket",
+    "res_manager_devicestate": "AMI's list of the phones' states",
+    "res_musiconhold": "music for who waits",
+    "bridge_simple": "joining caller and agent",
+    "pbx_config": "the dialplan",
+    "func_strings": "FILTER() and LEN() in callbridge.conf",
+}
+"""Without any of these calls fail."""
+HELPFUL_MODULES: Mapping[str, str] = {
+    "app_queue": "the fallback queue while callbridge is away",
+    "app_playback": "the apology while callbridge is away",
+    "bridge_native_rtp": "without it all speech passes through the PBX's core",
+    "bridge_softmix": "recording and three-way calls",
+    "res_ari_sounds": "seeing whether prompts exist",
+    "res_stasis_snoop": "listening in",
+    "res_stasis_recording": "recording",
+}
+
+NEEDED_ACTIONS: Mapping[str, str] = {
+    "DeviceStateList": "write=reporting (or call) for this user, and module res_manager_devicestate",
+}
+HELPFUL_ACTIONS: Mapping[str, str] = {
+    "QueueStatus": "the fallback queue is seen",
+    "QueueAdd": "the fallback queue's members mirror the agents: write=agent",
+    "QueueRemove": "the fallback queue's members mirror the agents: write=agent",
+    "QueuePause": "the fallback queue's members mirror the agents: write=agent",
+}
+DANGEROUS_ACTIONS: Mapping[str, str] = {
+    "Originate": "originate",
+    "Command": "command",
+    "UpdateConfig": "config",
+    "ModuleLoad": "system",
+}
+"""What callbridge never does, by the right that allows it."""
+
+
+# -- the version ----------------------------------------------------------------------------------------------------
+
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:-?(rc\d+))?")
+_FIXED: Mapping[int, tuple[int, int]] = {20: (20, 1), 22: (10, 1)}
+"""First (minor, patch) of each living branch with all known fixes for ARI and AMI."""
+_UPGRADE = "upgrade to the newest 22 or 20"
+
+
+def version(text: str) -> Iterator[Finding]:
+    """What is known against a version. Debian and others patch: the number is a hint, not a proof."""
+    found = _VERSION.search(text)
+    if found is None:
+        yield unseen("version", f"not a version that says anything: {text[:40]!r}")
+        return
+    major, minor, patch = int(found[1]), int(found[2]), int(found[3] or 0)
+    if major < 16:
+        yield fault("version", f"Asterisk {text}: callbridge needs 16 or newer", _UPGRADE)
+    elif found[4] and (major, minor) in ((20, 21), (22, 11)):
+        yield fault("version", f"Asterisk {text}: a keep-alive of the events' socket can crash this candidate", _UPGRADE)
+    elif major in _FIXED:
+        yield from _living(major, minor, patch, text)
+    elif major in (16, 18):
+        said = f"Asterisk {text}: this branch gets no security fixes any more, and ARI's setting of variables can write files"
+        yield warning("version", said, f"{_UPGRADE}; till then only trusted programs on ARI and AMI, on loopback")
+    else:
+        yield warning("version", f"Asterisk {text}: callbridge is tested on 22 and 16 only", "try it with a test number first")
+
+
+def _living(major: int, minor: int, patch: int, text: str) -> Iterator[Finding]:
+    if (minor, patch) < _FIXED[major]:
+        first = f"{major}.{_FIXED[major][0]}.{_FIXED[major][1]}"
+        said = f"Asterisk {text}: known holes (read-only ARI users can load modules, variables can write files), fixed in {first}"
+        yield warning("version", said, f"upgrade to {first} or newer; till then ARI and AMI on loopback only")
+    else:
+        yield ok("version", f"Asterisk {text}")
+
+
+# -- modules, rights ------------------------------------------------------------------------------------------------
+
+
+def modules(running: Collection[str], more: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """``running``: names without ``.so``."""
+    needed = {**MODULES, **(more or {})}
+    missing = {name: why for name, why in needed.items() if name not in running}
+    for name, why in missing.items():
+        yield fault("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so (or `module load {name}.so`)")
+    for name, why in HELPFUL_MODULES.items():
+        if name not in running:
+            yield warning("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so, if you want that")
+    if not missing:
+        yield ok("modules", f"all {len(needed)} that are needed are loaded")
+
+
+def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Finding]:
+    """``allowed``: names of the AMI actions that our user may use, as ListCommands gives them; ``records``: some queue's
+    talks are recorded, which needs the right ``system``."""
+    known = {name.lower() for name in allowed}
+    missing = [name for name in HELPFUL_ACTIONS if name.lower() not in known]
+    for name in missing:
+        yield warning("ami rights", f"{name} is refused: {HELPFUL_ACTIONS[name]}", "manager.conf: write = reporting,agent")
+    if records and "mixmonitor" not in known:
+        todo = "manager.conf: write = reporting,agent,call,system, and module app_mixmonitor"
+        yield fault("ami rights", "MixMonitor is refused: no talk would be recorded", todo)
+    dangerous = {right for name, right in DANGEROUS_ACTIONS.items() if name.lower() in known}
+    if records:
+        dangerous.discard("system")
+    if dangerous:
+        said = f"the user may do what callbridge never does: {', '.join(sorted(dangerous))}"
+        yield warning("ami rights", said, "manager.conf: write = reporting,agent is enough; who has the secret has these rights")
+    if not missing and not dangerous:
+        yield ok("ami rights", "what is needed, and no more")
+
+
+# -- who else is there ----------------------------------------------------------------------------------------------
+
+
+MOST_SOUNDS = 10
+
+
+def sounds(used: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[Finding]:
+    """``used``: where each sound is played, and its name."""
+    missing = {name: where for where, name in used if name not in known and not name.startswith("/")}
+    for name, where in sorted(missing.items())[:MOST_SOUNDS]:
+        todo = "`callbridge prompts` makes it" if name.startswith("callbridge/") else "install it, or play another"
+        yield warning("sounds", f"the PBX has no sound {name!r}, which {where} plays: nothing is heard there", todo)
+    if len(missing) > MOST_SOUNDS:
+        yield warning("sounds", f"and {len(missing) - MOST_SOUNDS} more", "see above")
+    if not missing:
+        yield ok("sounds", "every sound that is played is there")
+
+
+def applications(listed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Applications that are subscribed to everything can hang 22.4 and newer when they disconnect."""
+    for app in listed:
+        ids = [str(each) for key in ("channel_ids", "bridge_ids", "device_names", "endpoint_ids") for each in app.get(key) or ()]
+        if any(each.startswith("__AST_") for each in ids):
+            said = f"application {app.get('name')!r} is subscribed to everything (subscribeAll): its disconnect can hang this PBX"
+            yield warning("other programs", said, "connect it with subscribeAll=false (20.14 and newer, 22.4 and newer)")
+
+
+def prefixes(listed: Sequence[Mapping[str, Any]], app: str, prefix: str) -> Iterator[Finding]:
+    """Another application with ids that begin like ours: most likely a second callbridge."""
+    for other in listed:
+        ids = [str(each) for key in ("channel_ids", "bridge_ids") for each in other.get(key) or ()]
+        alike = [each for each in ids if each.startswith(f"{prefix}-")]
+        if other.get("name") != app and alike:
+            said = f"{len(alike)} channels and bridges of application {other.get('name')!r} have ids with our prefix, {prefix}-"
+            yield warning("other programs", said, "an instance.prefix of its own for each instance.app (by default it has one)")
+
+
+# -- phones ---------------------------------------------------------------------------------------------------------
+
+
+def phones(wanted: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Finding]:
+    """``wanted``: phone -> agent; ``known``: endpoint -> state, as ARI says it."""
+    states = {name.upper(): state for name, state in known.items()}
+    missing = [phone for phone in wanted if phone.upper() not in states]
+    for phone in missing:
+        near = " (no endpoint at all is listed)" if not known else ""
+        todo = "correct the agent's phone, or make the endpoint"
+        yield fault("phones", f"{phone} of agent {wanted[phone]} is no endpoint of the PBX{near}", todo)
+    offline = [phone for phone in wanted if states.get(phone.upper()) == "offline"]
+    if offline:
+        some = ", ".join(offline[:6]) + (", ..." if len(offline) > 6 else "")
+        yield warning("phones", f"{len(offline)} of {len(wanted)} cannot be reached now: {some}", "are they switched on?")
+    if wanted and not missing:
+        there = (
+            f"all {len(wanted)} phones of agents are endpoints, {len(wanted) - len(offline)} can be reached or are not watched"
+        )
+        yield ok("phones", there)
+
+
+# -- what only configuration files show -----------------------------------------------------------------------------
+
+
+def ari_conf(conf: Conf) -> Iterator[Finding]:
+    tags = [tag.strip() for tag in (conf.value("general", "channelvars") or "").split(",")]
+    missing = [tag for tag in TAGS if tag not in tags]
+    if missing:
+        said = f"channelvars lacks {', '.join(missing)}: after a restart calls are not found again"
+        yield fault("ari.conf", said, f"[general] channelvars = {','.join([*filter(None, tags), *missing])}")
+    else:
+        yield ok("ari.conf", "channelvars holds our tags")
+    if sum(section.name == "general" for section in conf.sections) > 1:
+        yield fault("ari.conf", "two sections [general]: Asterisk switches ARI off", "make them one")
+    yield from _at_least(conf, "ari.conf", "websocket_write_timeout", 100, 500, "ms: a slow moment closes our socket", "1000")
+
+
+def http_conf(conf: Conf) -> Iterator[Finding]:
+    yield from _at_least(
+        conf, "http.conf", "sessionlimit", 100, 500, "connections: above it new ones are closed unanswered", "1000"
+    )
+    address = conf.value("general", "bindaddr") or conf.value("general", "tlsbindaddr") or ""
+    yield from _bound("http.conf", address, "ARI")
+
+
+def manager_conf(conf: Conf, user: str) -> Iterator[Finding]:
+    section = conf.section(user)
+    if section is None:
+        yield unseen("manager.conf", f"the user {user} is not in what can be seen")
+        return
+    rights = {right.strip() for right in (section.last("read") or "").split(",")}
+    if not rights & {"call", "all"}:
+        said = f"[{user}] read lacks call: changes of the phones' states are not heard"
+        yield fault("manager.conf", said, "read = system,call,agent,user")
+    else:
+        yield ok("manager.conf", f"[{user}] hears the phones' states")
+    given = section.last("writetimeout") or conf.value("general", "writetimeout") or "100"
+    if given.isdigit() and int(given) < 1000:
+        said = f"writetimeout is {given} ms: a slow moment of ours ends the session"
+        yield warning("manager.conf", said, f"[{user}] writetimeout = 5000")
+    yield from _bound("manager.conf", conf.value("general", "bindaddr") or "0.0.0.0", "AMI")
+
+
+def stasis_conf(conf: Conf | None) -> Iterator[Finding]:
+    """What VarSet costs, and what it costs to be rid of it: nothing is switched off without being asked for."""
+    declined = conf.section("declined_message_types") if conf is not None else None
+    entries = declined.all("decline") if declined is not None else []
+    if any(entry.value == "ast_channel_varset_type" for entry in entries):
+        yield ok("stasis.conf", "VarSet messages are declined")
+        return
+    price = (
+        "stasis.conf [declined_message_types] decline = ast_channel_varset_type takes them away for AMI, ARI and everything "
+        "else on this PBX: first make sure that no other program reads VarSet or ChannelVarset"
+    )
+    yield warning(
+        "stasis.conf", "VarSet is more than half of all events (about 17 of 30 for each leg), and nobody here reads it", price
+    )
+
+
+def music_conf(conf: Conf, wanted: Iterable[str]) -> Iterator[Finding]:
+    known = {section.name for section in conf.sections if not section.template}
+    missing = sorted(set(wanted) - known)
+    for name in missing:
+        said = f"music class {name!r} of a queue is not there: callers would wait in silence"
+        yield warning("music", said, f"musiconhold.conf: a section [{name}], unless it is kept in a database")
+    if not missing:
+        yield ok("music", "all classes that queues use are there")
+
+
+def _at_least(conf: Conf, name: str, key: str, default: int, least: int, about: str, better: str) -> Iterator[Finding]:
+    given = conf.value("general", key) or str(default)
+    if given.isdigit() and int(given) < least:
+        yield warning(name, f"{key} is {given} {about}", f"[general] {key} = {better}")
+
+
+def _bound(name: str, address: str, what: str) -> Iterator[Finding]:
+    if address in ("0.0.0.0", "::", "[::]"):
+        said = f"{what} listens on every address: whoever reaches it and has a password commands the telephony"
+        yield warning(name, said, "[general] bindaddr = 127.0.0.1, or a firewall in front")
+
+
+# -- amd.conf ---------------------------------------------------------------------------------------------------------
+
+ANALYSIS_MOST = 2000
+"""Milliseconds that are left to know whether a person has answered, and to put an agent through."""
+
+
+def amd_conf(conf: Conf) -> Iterator[Finding]:
+    """How long campaigns listen for machines. 5000 ms is Asterisk's own default."""
+    said = conf.value("general", "total_analysis_time")
+    total = int(said) if said is not None and said.strip().isdigit() else 5000
+    if total > ANALYSIS_MOST:
+        yield warning(
+            "amd.conf",
+            f"total_analysis_time is {total} ms: people who answer would wait for longer than they may",
+            f"total_analysis_time = {ANALYSIS_MOST}",
+        )
+    else:
+        yield ok("amd.conf", f"machines are known after {total} ms at the latest")

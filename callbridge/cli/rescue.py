@@ -1,0 +1,149 @@
+"""``callbridge rescue``: callers whom a dead callbridge left in Asterisk with music are sent to the fallback.
+
+It needs ARI and nothing else of callbridge: no Redis, no lease, no queues. The owner stamps a global variable of the PBX
+every few seconds; one that does not change for PATIENCE seconds of our own clock is dead. The stamp is read again before
+each channel, and when it has changed we stop: the owner is back, and its calls are its own. Two rescues at once do no
+harm: a channel that the other one has sent on is no longer in Stasis, and Asterisk refuses ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from dataclasses import dataclass
+
+import structlog
+
+from callbridge.adapters.ari.http import AriHttp
+from callbridge.adapters.logs import log as logs
+from callbridge.adapters.pbx_link import OrderTrouble
+from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.settings.faults import Fault
+from callbridge.settings.models import Settings
+from callbridge.wire import ari as wire
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+DONE, FAILED = 0, 1
+PATIENCE = 15.0
+"""Seconds for which the same stamp must be seen: five stamps of a living owner."""
+LOOK = 1.0
+REQUEST_LIMIT = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """What of one PBX is ours, and where its callers go."""
+
+    pbx: str
+    app: str
+    prefix: str
+    context: str
+
+
+class Rescue:
+    """One PBX."""
+
+    def __init__(self, ours: Ours, http: AriHttp) -> None:
+        self._ours = ours
+        self._http = http
+
+    async def once(self) -> bool:
+        """Watch until the owner shows a sign of life or PATIENCE is over; then do what is to be done.
+
+        False when something could not be done. Raises OrderTrouble when the PBX does not answer.
+        """
+        stamp, since = await self._stamp(), time.monotonic()
+        while time.monotonic() - since < PATIENCE:
+            await asyncio.sleep(LOOK)
+            if await self._stamp() != stamp:
+                return True
+        return await self._send_all(stamp)
+
+    async def _stamp(self) -> str:
+        return wire.stamped((await self._http.ask(wire.ask_stamp(self._ours.app))).body)
+
+    async def _send_all(self, stamp: str) -> bool:
+        ours = self._ours
+        lists = [(await self._http.ask(request)).body for request in wire.ask_stranded(ours.app)]
+        found = wire.stranded(*lists, app=ours.app, prefix=ours.prefix)
+        if not stamp:  # nobody has ever owned this application here: legs with our prefix may be those of another one
+            found = tuple(one for one in found if one.entry is not None)
+        failed = 0
+        for one in found:
+            if await self._stamp() != stamp:
+                log.info("the owner is back; nothing more to do", pbx=ours.pbx)
+                return failed == 0
+            failed += not await self._send(one)
+        if found:
+            log.warning("rescue done", pbx=ours.pbx, stamp=stamp, channels=len(found), failed=failed)
+        return failed == 0
+
+    async def _send(self, one: wire.Stranded) -> bool:
+        """One channel on its way; False when Asterisk does not let it go."""
+        ours = self._ours
+        if one.campaign:
+            request = wire.send_on(one.channel, HARBOUR_CONTEXT, one.campaign)
+        else:
+            request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
+        try:
+            reply = await self._http.ask(request)
+        except OrderTrouble as refusal:
+            log.error("a stranded channel cannot be helped", pbx=ours.pbx, channel=one.channel, why=str(refusal))
+            return False
+        if one.campaign:
+            log.warning("a person whom a campaign had called hears its message", pbx=ours.pbx, channel=one.channel)
+        elif one.entry is None:
+            log.warning("a leg without owner was hung up", pbx=ours.pbx, channel=one.channel)
+        elif reply.status < 300:
+            log.warning("a stranded caller was sent to the fallback", pbx=ours.pbx, channel=one.channel, entry=one.entry)
+        return True
+
+
+async def rescue(settings: Settings, faults: tuple[Fault, ...] = (), *, watch: bool) -> int:
+    """Look after every PBX once, or ``watch`` until stopped; gives the exit code."""
+    logs.configure(level=settings.log.level.upper(), mask=settings.log.mask_numbers)
+    if faults:
+        log.warning("the configuration has faults; rescue does without those parts", faults=len(faults), first=str(faults[0]))
+    looks = [asyncio.create_task(_look_after(settings, index, watch=watch)) for index in range(len(settings.pbx))]
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, _stop, looks)
+    results = await asyncio.gather(*looks, return_exceptions=True)
+    for trouble in results:
+        if isinstance(trouble, BaseException) and not isinstance(trouble, asyncio.CancelledError):
+            raise trouble
+    return FAILED if False in results else DONE
+
+
+def _stop(looks: list[asyncio.Task[bool]]) -> None:
+    for look in looks:
+        look.cancel()
+
+
+async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
+    pbx, instance = settings.pbx[index], settings.instance
+    ours = Ours(pbx=pbx.name, app=instance.app, prefix=instance.prefix, context=settings.fallback.context)
+    async with AriHttp(
+        pbx.ari.url,
+        user=pbx.ari.user,
+        password=pbx.ari.password.get_secret_value(),
+        request_timeout=REQUEST_LIMIT,
+        connect_timeout=REQUEST_LIMIT,
+        connections=1,
+        may_write=lambda: True,
+    ) as http:
+        one = Rescue(ours, http)
+        while True:
+            good = await _once(one, pbx.name)
+            if not watch:
+                return good
+            await asyncio.sleep(LOOK)
+
+
+async def _once(one: Rescue, pbx: str) -> bool:
+    try:
+        return await one.once()
+    except (OrderTrouble, wire.Malformed) as trouble:
+        log.error("the PBX cannot be asked", pbx=pbx, why=str(trouble))
+        return False

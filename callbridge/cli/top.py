@@ -1,0 +1,123 @@
+"""`callbridge top`: asks a running callbridge again and again and shows the wallboard. It outlives the server's restarts.
+
+One thread asks, so a server that hangs does not stop the clock on the screen; another listens to events, where the
+server has them, for alerts and for asking at once when something happened.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+from rich.console import Console
+from rich.live import Live
+
+from callbridge.cli.board import Known, alert_of, frame, lines
+from callbridge.cli.client import ApiError, Client
+
+DONE = 0
+TICK = 0.5
+"""Seconds between two drawings: times go on, a resized terminal is noticed."""
+ALERT_SHOWN = 600.0
+SOONEST = 0.25
+"""Seconds that lie at least between two questions, however much happens."""
+_SHOWN_FACTS = ("call_", "visit_", "step_", "offer_", "talk_", "agent_", "switch_")
+
+
+def once(client: Client, console: Console | None = None) -> int:
+    """Print one frame. Raises ApiError."""
+    known = ask(client)
+    console = console or Console(highlight=False)
+    console.print(frame(known, time.time(), console.width, None))
+    return DONE
+
+
+def live(client: Client, *, every: float, console: Console | None = None, until: threading.Event | None = None) -> int:
+    """Show the board until Ctrl-C (or ``until``)."""
+    console = console or Console(highlight=False)
+    watch = Watch(client, every)
+    done = until or threading.Event()
+    try:
+        watch.start()
+        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as shown:
+            while not done.wait(TICK):
+                shown.update(frame(watch.known, time.time(), console.width, console.height), refresh=True)
+    except KeyboardInterrupt:
+        pass  # the way to leave it
+    finally:
+        watch.stop()
+    return DONE
+
+
+def ask(client: Client) -> Known:
+    """Everything that the board shows, as it is now. Raises ApiError."""
+    missing = client.missing()
+    waiting = client.waiting()
+    at = time.time()
+    rows = waiting.get("waiting", [])
+    return Known(
+        queues=client.queues(),
+        agents=client.agents(),
+        waiting=[row for row in rows if isinstance(row, dict)],
+        missing=missing,
+        bypass=bool(waiting.get("bypass")),
+        standing=[str(text) for text in waiting.get("alerts", ())],
+        heard_at=at,
+        offset=float(waiting.get("now", at)) - at,
+    )
+
+
+class Watch:
+    """``known`` is always what was heard last."""
+
+    def __init__(self, client: Client, every: float) -> None:
+        self.known = Known()
+        self._client = client
+        self._every = every
+        self._soon = threading.Event()
+        self._ended = threading.Event()
+        self._alerts: list[tuple[float, str]] = []
+
+    def start(self) -> None:
+        for work in (self._ask, self._listen):
+            threading.Thread(target=work, daemon=True).start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._soon.set()
+
+    def _ask(self) -> None:
+        while not self._ended.is_set():
+            try:
+                known = ask(self._client)
+            except ApiError as trouble:
+                self.known = replace(self.known, trouble=str(trouble))
+            else:
+                self.known = replace(known, alerts=self._recent())
+            self._soon.wait(self._every)
+            self._ended.wait(SOONEST)
+            self._soon.clear()
+
+    def _recent(self) -> list[str]:
+        limit = time.time() - ALERT_SHOWN
+        self._alerts = [(at, text) for at, text in self._alerts if at > limit]
+        return lines(self._alerts)
+
+    def _listen(self) -> None:
+        """Events make the board quicker and bring alerts; without them it is asked for once in a while."""
+        last = ""
+        while not self._ended.is_set():
+            try:
+                for fact in self._client.events(last):
+                    last = str(fact.get("id") or last)
+                    alert = alert_of(fact)
+                    if alert is not None:
+                        self._alerts = [*self._alerts, (time.time(), alert)]
+                    if alert is not None or str(fact.get("type", "")).startswith(_SHOWN_FACTS):
+                        self._soon.set()
+                    if self._ended.is_set():
+                        return
+            except ApiError:
+                pass  # the questions tell when the server is away
+            self._ended.wait(max(5.0, self._every))

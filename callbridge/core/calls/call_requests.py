@@ -1,0 +1,224 @@
+"""What agents, supervisors and programs ask about calls; the stories of handing on and of supervision are elsewhere."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core.entities import legs, recordings
+from callbridge.core.flows import interpreter, surveys
+from callbridge.core.model.agent import eligible
+from callbridge.core.model.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
+from callbridge.core.model.events import CallAsk, CallAsked
+from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.orders import StartMusic
+from callbridge.core.model.plan import ToAgent, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import answers, offers, segments, visits
+from callbridge.core.transfers import supervision, targets, transfers
+
+_OF_THE_AGENT = frozenset(
+    {
+        CallAsk.HAND_ON,
+        CallAsk.CONSULT,
+        CallAsk.COMPLETE,
+        CallAsk.RETURN,
+        CallAsk.CONFERENCE,
+        CallAsk.SURVEY,
+        CallAsk.RECORD,
+        CallAsk.PAUSE_RECORDING,
+        CallAsk.RESUME_RECORDING,
+    }
+)
+"""What an agent asks about the own talk only, whoever is being consulted."""
+_OF_WAITING = frozenset({CallAsk.HANG_UP, CallAsk.MOVE, CallAsk.HEAD_START, CallAsk.PULL})
+GOING = (Phase.LEAVING, Phase.ENDING)
+
+
+def asked(world: World, event: CallAsked) -> None:
+    """Carry out what was asked about a call; what cannot be is refused with a reason."""
+    call = world.calls.get(event.call)
+    if call is None:
+        _refuse(world, event, "no such call, or it is over", unknown=True)
+        return
+    call = answers.count(world, call)
+    if call.phase in GOING:
+        _refuse(world, event, f"the call is {call.phase}")
+    elif call.placed and event.ask in _OF_WAITING:
+        _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")
+    elif event.ask in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
+        _refuse(world, event, f"the call is not with agent {event.by}")
+    else:
+        match event.ask:
+            case CallAsk.HANG_UP:
+                _grant(world, event)
+                _hang_up(world, call)
+            case CallAsk.MOVE:
+                _move(world, call, event)
+            case CallAsk.HEAD_START:
+                _head_start(world, call, event)
+            case CallAsk.PULL:
+                _pull(world, call, event)
+            case CallAsk.HAND_ON:
+                _hand_on(world, call, event, Way.BLIND)
+            case CallAsk.CONSULT:
+                _hand_on(world, call, event, Way.CONSULT)
+            case CallAsk.COMPLETE:
+                _conclude(world, event, transfers.complete(world, call))
+            case CallAsk.RETURN:
+                _conclude(world, event, transfers.go_back(world, call))
+            case CallAsk.CONFERENCE:
+                _conclude(world, event, transfers.conference(world, call))
+            case CallAsk.SURVEY:
+                _survey(world, call, event)
+            case CallAsk.RECORD | CallAsk.PAUSE_RECORDING | CallAsk.RESUME_RECORDING:
+                _conclude(world, event, recordings.ask(world, call, event.ask))
+            case CallAsk.LISTEN | CallAsk.WHISPER | CallAsk.BARGE | CallAsk.TAKE_OVER:
+                _supervise(world, call, event)
+            case CallAsk.RELEASE:
+                _conclude(world, event, supervision.leave(world, call, event.by))
+            case _:
+                assert_never(event.ask)
+
+
+def _grant(world: World, event: CallAsked) -> None:
+    to = targets.target_text(event.to)
+    world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+
+
+def _talker(call: Call) -> str:
+    return call.segment.agent if call.segment is not None else ""
+
+
+def _conclude(world: World, event: CallAsked, reason: str) -> None:
+    """Tell whether it was done (no reason) or not."""
+    if reason:
+        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+    else:
+        _grant(world, event)
+
+
+def _hand_on(world: World, call: Call, event: CallAsked, way: Way) -> None:
+    reason = transfers.refusal(world, call, event.to, way)
+    _conclude(world, event, reason)
+    if not reason and event.to is not None:
+        transfers.begin(world, call, event.to, way)
+
+
+def _survey(world: World, call: Call, event: CallAsked) -> None:
+    """The agent says goodbye by a code: the caller stays on the line for the survey."""
+    if call.segment is None or call.handing is not None:
+        _refuse(world, event, "no agent talks to the caller alone")
+        return
+    queue = world.plan.queues.get(call.segment.queue)
+    if queue is None or not queue.survey:
+        _refuse(world, event, f"queue {call.segment.queue} has no survey")
+        return
+    _grant(world, event)
+    surveys.after_talk(world, segments.end_segment(world, call, "agent", world.now))
+
+
+def _supervise(world: World, call: Call, event: CallAsked) -> None:
+    reason = supervision.refusal(world, call, event.phone, event.by)
+    _conclude(world, event, reason)
+    if not reason:
+        supervision.join(world, call, Mode(event.ask), event.phone, event.by)
+
+
+def _refuse(world: World, event: CallAsked, reason: str, *, unknown: bool = False) -> None:
+    world.tell(
+        AskRefused(
+            seq=world.next_seq(),
+            at=world.now,
+            call=event.call,
+            ask=event.ask,
+            reason=reason,
+            by=event.by,
+            unknown=unknown,
+        )
+    )
+
+
+def _hang_up(world: World, call: Call) -> None:
+    """End the call as if the caller had: the visit, which nobody answered, failed."""
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="hung_up")
+    call = interpreter.leave(world, call, "hung_up")
+    call = transfers.cancel(world, call)
+    if call.segment is not None:
+        call = segments.end_segment(world, call, "supervisor", world.now)
+    legs.hang_up(world, call.far)
+    segments.dismiss(world, evolve(call, far=None))
+
+
+def _move(world: World, call: Call, event: CallAsked) -> None:
+    match event.to:
+        case ToQueue(queue) if queue in world.plan.queues:
+            pass
+        case ToQueue(queue):
+            _refuse(world, event, f"no such queue: {queue}", unknown=True)
+            return
+        case _:
+            _refuse(world, event, "a call moves to a queue")
+            return
+    if call.visit is not None and call.visit.queue == queue and call.walk is None:
+        _refuse(world, event, f"the call waits in {queue} already")
+        return
+    if call.phase is Phase.JOINING:
+        _refuse(world, event, "an agent is just answering")
+        return
+    _grant(world, event)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    if call.walk is not None:
+        call = interpreter.leave(world, call, "moved")
+        world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
+    if call.visit is not None and call.visit.queue == queue:
+        visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+        return
+    if call.visit is not None:
+        visits.overflow(world, call, event.to, "moved")
+        return
+    call = transfers.cancel(world, call)
+    if call.segment is not None:
+        call = segments.end_segment(world, call, "moved", world.now, keep_bridge=True)
+    legs.hang_up(world, call.far)
+    segments.queue_again(world, evolve(call, far=None), queue)
+
+
+def _head_start(world: World, call: Call, event: CallAsked) -> None:
+    if call.visit is None:
+        _refuse(world, event, "the call does not wait")
+        return
+    ladder = world.matcher.ladder(call.visit.queue, call.tier)
+    if ladder is None:
+        _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
+        return
+    _grant(world, event)
+    rank = call.waiting_since + ladder.answer_within - event.seconds
+    world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
+
+
+def _pull(world: World, call: Call, event: CallAsked) -> None:
+    match event.to:
+        case ToAgent(name):
+            agent = world.agents.get(name)
+        case _:
+            _refuse(world, event, "a call is pulled to an agent")
+            return
+    if agent is None:
+        _refuse(world, event, f"no such agent: {name}", unknown=True)
+    elif call.phase is not Phase.WAITING:
+        _refuse(world, event, f"the call is {call.phase}")
+    elif pbx_of(call.leg) in world.down:
+        _refuse(world, event, f"PBX {pbx_of(call.leg)} cannot be reached")
+    elif not eligible(agent, world.now):
+        _refuse(world, event, f"agent {name} is not free")
+    else:
+        _grant(world, event)
+        offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

@@ -1,0 +1,343 @@
+"""Calls from arrival to end: who came, who left, and what the end of each leg means for the others."""
+
+from __future__ import annotations
+
+from callbridge.core.calls import in_call_codes, talks
+from callbridge.core.entities import agent_states, legs
+from callbridge.core.entities.switches import is_on
+from callbridge.core.flows import interpreter, surveys
+from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.model.events import BYPASS, CallerArrived, LegEnded, LegProbed
+from callbridge.core.model.facts import CallArrived, CallDiverted
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
+from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound import callback_calls, campaigns
+from callbridge.core.routing import answers, lost_phones, offers, segments, visits
+from callbridge.core.transfers import supervision, transfers
+
+# -- arrival --------------------------------------------------------------------------------------------------------
+
+
+def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
+    """A caller comes in: from the dialplan just now, or found waiting after a restart."""
+    way = world.plan.way_of(event.entry)
+    bypassed = is_on(world, BYPASS) and not found
+    if event.overloaded or bypassed or way is None:
+        divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
+        return
+    call = Call(
+        id=world.mint("call"),
+        leg=event.leg,
+        entry=world.plan.entry_named(event.entry),
+        tier=event.tier or world.plan.default_tier,
+        number=event.number,
+        name=event.name,
+        arrived_at=min(event.at if event.since is None else event.since, world.now),
+    )
+    queue = way.queue if isinstance(way, ToQueue) else ""
+    leg = legs.open_leg(world, event.leg, Role.CUSTOMER, call=call.id)
+    if event.up:
+        world.put_leg(leg, up_at=world.now)
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=call.arrived_at,
+            call=call.id,
+            queue=queue,
+            leg=event.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=event.number,
+            name=event.name,
+            uniqueid=event.uniqueid,
+            linkedid=event.linkedid,
+            found_waiting=found,
+        )
+    )
+    world.order(Subscribe(leg=event.leg))
+    if not event.up:
+        world.order(Answer(leg=event.leg))
+    if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
+        visits.into_flow(world, call, MEMORY + call.entry, "entry")
+        return
+    if isinstance(way, ToFlow):
+        visits.into_flow(world, call, way.flow, "entry")
+        return
+    world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def divert(world: World, event: CallerArrived, reason: str) -> None:
+    """Not ours to serve: on to the fallback, told and counted."""
+    world.order(LeaveToDialplan(leg=event.leg, context=world.plan.fallback_context, extension=event.entry or "unknown"))
+    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))
+
+
+# -- ends -----------------------------------------------------------------------------------------------------------
+
+
+def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
+    """A leg is gone, by ChannelDestroyed or a confirmed absence."""
+    world.legs.drop(leg.id)
+    estimated = event.estimated and leg.missing_since is not None
+    when = world.now
+    if estimated and leg.missing_since is not None:
+        when = (leg.missing_since + world.now) / 2
+    call = world.calls.get(leg.call)
+    if leg.role is Role.CUSTOMER:
+        if call is not None and call.leg == leg.id:
+            if call.placed:
+                call = callback_calls.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
+            customer_gone(world, call, when, estimated)
+        return
+    if call is not None:
+        _other_gone(world, call, leg, event, when, estimated)
+    at_phone = world.agent_at(leg.phone) if leg.phone else None
+    if at_phone is not None:  # a supervisor's, who had dialled in
+        agent_states.feature_gone(world, at_phone, in_use=True)
+    agent = world.agents.get(leg.agent)
+    if agent is None:
+        return
+    if lost_phones.died(leg, event):
+        lost_phones.agents_phone(world, agent, leg, call)
+        agent = world.agents[agent.id]
+    if agent.leg == leg.id:
+        agent = agent_states.leg_gone(world, agent)
+    if agent.session == leg.id:
+        agent = agent_states.session_gone(world, agent)
+        if estimated and leg.hung_at is None:
+            agent_states.open_session(world, agent)  # the PBX lost it: the agent did not leave
+
+
+def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:
+    """The customer's leg is gone: whatever else belongs to the call ends now."""
+    call = answers.count(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    call = transfers.cancel(world, interpreter.hung_up(world, call))
+    if call.segment is not None:
+        call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
+        surveys.hung_up_first(world, call)
+    if call.visit is not None:
+        outcome = visits.abandoned(world, call, when)
+        call = visits.end_visit(world, call, outcome, at=when, estimated=estimated)
+    legs.hang_up(world, call.far)
+    segments.finish(world, call, when, estimated)
+
+
+def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
+    if talks.too_short(world, call, leg, event):
+        return
+    died = lost_phones.died(leg, event)
+    if call.segment is not None and call.segment.leg == leg.id:
+        call = answers.count(world, call)
+    if call.offer is not None and call.offer.leg == leg.id and call.phase is Phase.DIALLING:
+        callback_calls.give_up(world, call, "agent_gone")
+    elif call.offer is not None and call.offer.leg == leg.id:
+        if call.phase is Phase.OFFERED:
+            result = Result.CANCELLED if estimated else offers.result_of(event.cause)
+            if call.offer.nailed or died:
+                result = Result.OFFLINE
+            offers.retry(world, call, result, cause=event.cause)
+        else:
+            offers.retry(world, call, Result.OFFLINE if died else Result.REJECTED, cause=event.cause)
+    elif call.handing is not None and call.handing.leg == leg.id:
+        transfers.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
+    elif call.handing is not None and call.segment is not None and call.segment.leg == leg.id:
+        if died and not call.handing.reached:
+            _agent_lost(world, transfers.cancel(world, call), when)
+        else:
+            transfers.agent_gone(world, call, "lost" if died else "transfer")
+    elif leg.role is Role.SUPERVISOR or leg.role is Role.SNOOP:
+        supervision.leg_gone(world, call, leg)
+    elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
+        by, queue = call.segment.agent, call.segment.queue
+        call = segments.end_segment(world, call, "transfer", when, estimated)
+        transfers.come_back(world, evolve(call, handed_by=by, handed_queue=queue))
+    elif call.segment is not None and call.segment.leg == leg.id and died:
+        _agent_lost(world, call, when)
+    elif call.segment is not None and call.segment.leg == leg.id:
+        call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
+        surveys.after_talk(world, call)
+    elif call.far == leg.id and died and call.handed_queue:
+        lost_phones.keep_caller(world, evolve(call, far=None), call.handed_queue, call.handed_by)
+    elif call.far == leg.id and leg.up_at is None and call.handed_by:
+        transfers.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
+    elif call.far == leg.id:
+        surveys.after_talk(world, evolve(call, far=None))
+
+
+def _agent_lost(world: World, call: Call, when: float) -> None:
+    segment = call.segment
+    assert segment is not None
+    call = segments.end_segment(world, call, "lost", when)
+    lost_phones.keep_caller(world, call, segment.queue, segment.agent)
+
+
+def held(world: World, leg: LegId, *, held: bool) -> None:
+    """The agent's phone put the customer on hold, or took the customer back."""
+    known = world.legs.get(leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is None or call.segment is None or call.segment.leg != leg:
+        return
+    segment = call.segment
+    if held and segment.held_since is None:
+        segment = evolve(segment, held_since=world.now)
+    elif not held and segment.held_since is not None:
+        segment = evolve(segment, held=segment.held_until(world.now), held_since=None)
+    world.calls.put(call.id, evolve(call, segment=segment))
+
+
+# -- legs that leave, move or are asked about -----------------------------------------------------------------------
+
+
+def leg_left(world: World, leg: Leg) -> None:
+    """An unordered StasisEnd: most likely a hang-up whose ChannelDestroyed is on its way. A phone must not ring on
+    for a caller who is no longer here, so an offer is cancelled at once."""
+    call = world.calls.get(leg.call)
+    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
+        # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
+        world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
+        if call.offer is not None or not call.campaign:
+            callback_calls.left(world, call)
+        return
+    world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
+    if leg.role is Role.CUSTOMER and call is not None:
+        call = answers.count(world, call)
+    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+    elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+
+
+def leg_moved(world: World, leg: Leg) -> None:
+    """The customer went on in the dialplan as we ordered: ours no more, unless it was lent."""
+    call = world.calls.get(leg.call)
+    if call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
+        return
+    world.legs.drop(leg.id)
+    if call is not None and call.leg == leg.id:
+        if call.segment is not None:
+            call = segments.end_segment(world, call, "taken", world.now)
+        segments.finish(world, call, world.now)
+
+
+def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
+    """The channel still exists. Alive outside Stasis without our order: somebody took it away."""
+    call = world.calls.get(leg.call)
+    if leg.hung_at is not None:
+        if event.up:
+            campaigns.answered_too_late(world, leg.id)
+        return
+    if not event.in_app and call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
+        world.put_leg(leg, left=False, missing_since=None, deadline=None)  # where it was lent to
+        return
+    if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
+        world.legs.drop(leg.id)
+        if call.phase is Phase.LEAVING:
+            segments.finish(world, call, world.now)
+        else:
+            _taken_away(world, call)
+        return
+    if not event.in_app and call is not None and call.segment is not None and call.segment.leg == leg.id:
+        if call.handing is not None:
+            transfers.agent_gone(world, call)
+            return
+        call = segments.end_segment(world, call, "agent", world.now)
+        surveys.after_talk(world, call)
+        return
+    again = None
+    if leg.music_owed:
+        again = world.now + legs.MUSIC_RETRY
+    elif leg.role is Role.SESSION and not event.up:
+        again = world.now + agent_states.SESSION_CHECK
+    leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event))
+    agent = world.agents.get(leg.agent)
+    if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:
+        agent_states.session_answered(world, agent)
+    if call is None:
+        return
+    if call.phase is Phase.DIALLING and call.leg == leg.id and event.up:
+        callback_calls.answered(world, call)
+    elif call.phase is Phase.LEAVING and call.leg == leg.id:
+        leave_again(world, call)
+    elif call.phase is Phase.TALKING and leg.bridge is None and call.bridge is not None and _belongs_inside(call, leg):
+        world.order(Bridge(bridge=call.bridge, legs=(leg.id,), call=call.id))
+    elif call.phase is Phase.ENDING and call.leg == leg.id:
+        legs.hang_up(world, leg.id)
+    elif call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id and event.up:
+        offers.answered(world, call)
+
+
+def _belongs_inside(call: Call, leg: Leg) -> bool:
+    """Is this a party of the talk: not a caller who hears music during a consult, not a supervisor?"""
+    if call.segment is not None and leg.id == call.segment.leg:
+        return True
+    return leg.id == call.leg and (call.handing is None or call.handing.together)
+
+
+def _up(world: World, event: LegProbed) -> float | None:
+    return world.now if event.up else None
+
+
+def _taken_away(world: World, call: Call) -> None:
+    call = answers.count(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    call = transfers.cancel(world, interpreter.hung_up(world, call))
+    if call.segment is not None:
+        call = segments.end_segment(world, call, "taken", world.now)
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="taken_away")
+    legs.hang_up(world, call.far)
+    segments.finish(world, call, world.now)
+
+
+def leave_again(world: World, call: Call) -> None:
+    """The customer was to go on in the dialplan and did not: once more, then no more."""
+    assert call.exit is not None
+    if call.failures >= offers.MOST_FAILURES:
+        segments.dismiss(world, call)
+        return
+    context, extension = call.exit
+    world.calls.put(call.id, evolve(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
+    world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """A call's watch ran out: what that means depends on its phase."""
+    match call.phase:
+        case Phase.WAITING:
+            visits.wait(world, call)
+        case Phase.FLOW:
+            interpreter.deadline_passed(world, call)
+        case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down:
+            # What the phone did meanwhile is not known: the next snapshot makes the offer again, at nobody's cost.
+            world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
+        case Phase.OFFERED | Phase.JOINING:
+            offers.deadline_passed(world, call)
+        case Phase.DIALLING if pbx_of(call.leg) in world.down:
+            world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
+        case Phase.DIALLING if campaigns.is_listening(world, call):
+            campaigns.not_returned(world, call)
+        case Phase.DIALLING if call.offer is not None and call.offer.reading:
+            offers.join(world, call)
+        case Phase.DIALLING:
+            callback_calls.give_up(world, call, "no_answer")
+        case Phase.LEAVING:
+            world.order(Probe(leg=call.leg))
+            world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))
+        case Phase.TALKING | Phase.HANDING:
+            if call.offer is not None and call.offer.certain_at is not None and call.offer.certain_at <= world.now:
+                call = answers.count(world, call)
+            if call.keys_until is not None and call.keys_until <= world.now:
+                call = in_call_codes.timed_out(world, call)
+            if call.phase in (Phase.TALKING, Phase.HANDING):
+                transfers.deadline_passed(world, call)
+        case Phase.OUTSIDE | Phase.ENDING:
+            world.calls.put(call.id, evolve(call, deadline=None))

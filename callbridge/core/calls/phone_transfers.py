@@ -1,0 +1,209 @@
+"""Transfers made on the phone: the agent's segment ends, the call goes on, and nothing is counted twice.
+
+What Asterisk shows of one: a Local channel's first half takes the agent's place in our bridge
+(LegReplaced); its second half runs the dialplan, and when that leads to one of our own entries it arrives like a
+caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the *pair*. Either may be heard first.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.calls import calls
+from callbridge.core.entities import agent_states, legs, recordings
+from callbridge.core.flows import interpreter
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.call import Call, Move, Phase, after
+from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred
+from callbridge.core.model.facts import CallTransferred
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
+from callbridge.core.model.plan import ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import announcements, segments, visits
+from callbridge.core.transfers import transfers
+
+PARK = 0.3
+"""Seconds that a Local half may wait for news of its other half before it counts as a caller."""
+
+
+def pair_of(channel_name: str) -> str:
+    """The name that both halves of a Local channel share; empty for any other channel."""
+    return channel_name.rpartition(";")[0] if channel_name.startswith("Local/") else ""
+
+
+def endpoint_of(channel_name: str) -> str:
+    """``PJSIP/1001`` of ``PJSIP/1001-0000002a``."""
+    return channel_name.rpartition("-")[0]
+
+
+def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
+    """Somebody entered with our arguments: a caller, an agent's consult, or the far end of a transfer.
+
+    ``found``: not heard arriving, but found in a snapshot."""
+    if event.leg in world.legs:
+        return
+    pair = pair_of(event.channel_name)
+    if pair:
+        _half_arrived(world, event, pair)
+        return
+    agent = world.agent_at(endpoint_of(event.channel_name))
+    if agent is not None:
+        consult(world, event, agent)
+        return
+    calls.arrive(world, event, found=found)
+
+
+def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
+    leg = legs.open_leg(world, event.leg, Role.PARKED)
+    world.put_leg(leg, pair=pair, arrival=event, deadline=world.now + PARK)
+    _match_halves(world, pair)
+
+
+def consult(world: World, event: CallerArrived, agent: Agent) -> None:
+    """An agent calls one of our entries: answered with music, never offered, never counted."""
+    leg = legs.open_leg(world, event.leg, Role.CONSULT, agent=agent.id)
+    world.put_leg(leg, arrival=event)
+    world.order(Subscribe(leg=event.leg))
+    world.order(Answer(leg=event.leg))
+    way = world.plan.way_of(event.entry)
+    queue = world.plan.queues.get(way.queue) if isinstance(way, ToQueue) else None
+    world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
+
+
+def parked_too_long(world: World, leg: Leg) -> None:
+    """No transfer was heard of: the Local half is a caller after all, who arrived when it arrived."""
+    world.legs.drop(leg.id)
+    if leg.arrival is not None:
+        calls.arrive(world, leg.arrival)
+
+
+def replaced(world: World, event: LegReplaced) -> None:
+    """A transfer put another channel in the place of a leg of ours."""
+    leg = world.legs.get(event.leg)
+    if leg is None or event.by in world.legs:
+        return
+    pair = pair_of(event.by_name)
+    call = world.calls.get(leg.call)
+    match leg.role:
+        case Role.AGENT | Role.SESSION if call is not None and call.segment is not None and call.segment.leg == leg.id:
+            by, queue = call.segment.agent, call.segment.queue
+            call = segments.end_segment(world, transfers.cancel(world, call), "transfer", world.now, by_phone=True)
+            call = evolve(call, handed_by=by, handed_queue=queue)
+            if leg.role is Role.SESSION:
+                _session_given_away(world, leg)
+            _hand_on(world, call, event, pair)
+        case Role.OUTSIDE if call is not None:
+            _let_go(world, leg)
+            _hand_on(world, call, event, pair)
+        case Role.CUSTOMER if call is not None:
+            _customer_replaced(world, call, leg, event.by)
+        case Role.CONSULT:
+            _let_go(world, leg)
+            new = legs.open_leg(world, event.by, Role.CONSULT, agent=leg.agent)
+            world.put_leg(new, pair=pair, arrival=leg.arrival)
+            world.order(Subscribe(leg=event.by))
+        case Role.FEATURE:
+            legs.hang_up(world, leg.id)
+            world.order(HangUp(leg=event.by))
+        case _:  # the phone transferred a talk that was over for us in the same moment: nobody is left to hand on
+            legs.hang_up(world, legs.open_leg(world, event.by, Role.AGENT).id)
+            return
+    if pair:
+        _match_halves(world, pair)
+
+
+def _session_given_away(world: World, leg: Leg) -> None:
+    """A nailed-up phone ends the line that it transferred: nothing more is offered on it."""
+    agent = world.agents.get(leg.agent)
+    if agent is not None and agent.session == leg.id:
+        agent_states.session_gone(world, agent)
+    _let_go(world, world.legs[leg.id])
+
+
+def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
+    leg = legs.open_leg(world, event.by, Role.OUTSIDE, call=call.id)
+    world.put_leg(leg, pair=pair, bridge=call.bridge, up_at=world.now if event.up else None)
+    world.order(Subscribe(leg=event.by))
+    bridge = call.bridge
+    if bridge is None:  # the agent had just asked for a consult, and we had taken the bridge away
+        bridge = world.mint("bridge")
+        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id, queue=call.handed_queue))
+    elif (customer := world.legs.get(call.leg)) is not None and customer.bridge != bridge:
+        world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # who heard music during a consult
+    call = evolve(call, phase=after(call.phase, Move.HAND_ON), far=event.by, bridge=bridge, deadline=None)
+    world.calls.put(call.id, call)
+
+
+def _let_go(world: World, leg: Leg) -> None:
+    """A leg whose place was taken: its phone usually hangs up by itself."""
+    world.put_leg(leg, call="", role=Role.AGENT, deadline=world.now + segments.CLOSE_CHECK)
+
+
+def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
+    _let_go(world, old)
+    new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
+    world.put_leg(new, up_at=world.now, bridge=old.bridge)
+    world.order(Subscribe(leg=by))
+    call = recordings.move(world, call, by)
+    world.calls.put(call.id, call)
+    if call.phase is Phase.FLOW:
+        interpreter.mend(world, call)
+    elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
+        queue = world.plan.queues.get(call.visit.queue)
+        world.order(StartMusic(leg=by, music=queue.music if queue is not None else "default"))
+        if call.hearing is not None:
+            call = evolve(call, hearing=evolve(call.hearing, playback=""))
+        world.calls.put(call.id, announcements.resume(world, call))
+
+
+def _match_halves(world: World, pair: str) -> None:
+    """When one half stands in for an agent and the other one asks for an entry, the call goes to that entry."""
+    halves = world.legs_of_pair(pair)
+    far = next((leg for leg in halves if leg.role is Role.OUTSIDE), None)
+    near = next((leg for leg in halves if leg.role in (Role.PARKED, Role.CONSULT) and leg.arrival is not None), None)
+    if far is None or near is None or near.arrival is None:
+        return
+    call = world.calls.get(far.call)
+    if call is None:
+        return
+    if call.far != far.id:  # somebody led the caller elsewhere while the transfer was under way
+        world.put_leg(near, role=Role.AGENT, pair="")
+        legs.hang_up(world, near.id)
+        return
+    entry = near.arrival.entry
+    legs.hang_up(world, near.id)
+    legs.hang_up(world, far.id)
+    world.put_leg(world.legs[far.id], call="", pair="")
+    world.put_leg(world.legs[near.id], role=Role.AGENT, pair="")
+    _requeue(world, evolve(call, far=None), entry)
+
+
+def _requeue(world: World, call: Call, entry: str) -> None:
+    """The same call's next visit, by the entry that the transfer led to."""
+    call = evolve(call, entry=world.plan.entry_named(entry))
+    if not segments.by_entry(world, call, "entry"):
+        call = segments.out_of_bridge(world, call)
+        call = evolve(call, phase=after(call.phase, Move.QUEUE))
+        visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
+
+
+def transferred(world: World, event: LegTransferred) -> None:
+    """The phone's own transfer, as Asterisk reports it: told; what it means follows from the legs."""
+    leg = world.legs.get(event.leg)
+    call = (leg.call or leg.handed_on) if leg is not None else ""
+    if leg is None or not call or not event.worked:  # the report of an attended one names a consult's leg too
+        return
+    talk = world.calls.get(leg.call)
+    if talk is not None and talk.segment is not None and talk.segment.leg == leg.id and not event.attended:
+        leg = world.put_leg(leg, transfers=True)
+    world.tell(
+        CallTransferred(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            agent=leg.agent,
+            target=event.target,
+            attended=event.attended,
+        )
+    )

@@ -1,0 +1,78 @@
+"""The beginning of a talk: agent and customer are in the bridge - or the agent's phone hangs up at once, which is no answer."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, recordings
+from callbridge.core.model.agent import Work
+from callbridge.core.model.call import Call, Move, Phase, Result, Segment, after
+from callbridge.core.model.events import LegEnded
+from callbridge.core.model.facts import TalkBegan
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import answers, lost_phones, offers, segments
+from callbridge.core.transfers import transfers
+
+
+def joined(world: World, call: Call) -> None:
+    """A leg entered the bridge; with the second one they talk. The answer counts now, or when it is certain."""
+    offer = call.offer
+    if call.phase is not Phase.JOINING or offer is None or call.visit is None:
+        return
+    customer, agents = world.legs.get(call.leg), world.legs.get(offer.leg)
+    if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
+        return
+    queue, waited = call.visit.queue, world.now - call.waiting_since
+    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
+    segment = recordings.begin(world, call, segment)
+    short = answers.short_talk(world, queue)
+    if short > 0:
+        certain_at = world.now + short
+        call = evolve(call, offer=evolve(offer, certain_at=certain_at), deadline=certain_at)
+    else:
+        call = answers.counted(world, call, world.now)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, failures=0))
+    world.tell(
+        TalkBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=offer.agent,
+            queue=queue,
+            leg=offer.leg,
+            waited=waited,
+        )
+    )
+    agent = world.agents[offer.agent]
+    agent_states.change(world, agent, work=Work.TALKING, misses=agent.misses if short > 0 else 0)
+
+
+def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
+    """The agent's leg has ended. Was that too soon for a talk? Then this says True, and the caller goes on waiting or, when the
+    call was transferred to this agent, goes back to where it came from."""
+    segment = call.segment
+    if segment is None or segment.leg != leg.id or leg.transfers or event.estimated or call.handing is not None:
+        return False
+    if answers.is_short(world, call):
+        _no_answer(world, call, leg, event)
+        return True
+    transferred = not call.is_uncertain and bool(call.handed_by) and not lost_phones.died(leg, event)
+    if transferred and world.now - segment.began_at < answers.short_talk(world, segment.queue):
+        call = segments.end_segment(world, call, "short", world.now)
+        if segment.agent == call.handed_by:
+            call = evolve(call, handed_by="")  # back with the agent already: now it is for anybody
+        transfers.come_back(world, call)
+        return True
+    return False
+
+
+def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
+    """The offer failed after all; nothing is counted as answered or talked, and the next agent is offered the call."""
+    segment, offer = call.segment, call.offer
+    assert segment is not None
+    assert offer is not None
+    call = recordings.end(world, call, segment, world.now)
+    segments.tell_talk_ended(world, call, segment, "short", world.now)
+    call = evolve(segments.end_watching(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
+    unreachable = offer.nailed or lost_phones.died(leg, event)
+    offers.retry(world, call, Result.OFFLINE if unreachable else Result.REJECTED, cause=event.cause)

@@ -1,0 +1,321 @@
+"""Agents as the stories use them: every change of an agent goes through ``change``, which tells its published state."""
+
+from __future__ import annotations
+
+from callbridge.core.entities.legs import hang_up, open_leg
+from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
+from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
+from callbridge.core.model.ids import LegId, channel_of
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import InspectPhone, Ring
+from callbridge.core.model.plan import AgentPlan, Connect, Penalty
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+SETTLE = 0.5
+"""Seconds after the end of our leg in which the phone may still be reported in use (AMI comes later than ARI)."""
+SESSION_RING = 60.0
+"""Seconds that the phone of a nailed-up agent rings at log-in."""
+
+SESSION_CHECK = 5.0
+"""Seconds after which we ask, and go on asking, whether a phone that rings at log-in was answered."""
+
+LONGEST_REST = 600.0
+"""Seconds beyond which the penalty of an agent whose offers keep failing no longer doubles."""
+
+OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
+IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
+
+
+def change(world: World, agent: Agent, **changes: object) -> Agent:
+    """Put the agent with these changes; tell the world when the published state is another."""
+    new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
+    if new.held and not can_be_held(new):
+        world.overtaken.append((new.held, "agent_gone"))
+        new = evolve(new, held="")
+    if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
+        raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
+    before, after = published(agent), published(new)
+    if before != after:
+        world.tell(
+            AgentChanged(
+                seq=world.next_seq(),
+                at=world.now,
+                agent=agent.id,
+                call=new.call,
+                name=new.name,
+                phone=new.phone,
+                state=after[0],
+                reason=after[1],
+                previous=before[0],
+                previous_reason=before[1],
+                lasted=max(0.0, world.now - agent.since),
+            )
+        )
+        new = evolve(new, since=world.now, deadline=own_deadline(new))
+    else:
+        deadline = own_deadline(new)
+        if deadline != new.deadline:
+            new = evolve(new, deadline=deadline)
+    world.agents.put(agent.id, new)
+    return new
+
+
+def can_be_held(agent: Agent) -> bool:
+    """Is the agent there for a customer who is being called first?"""
+    return agent.intent is Intent.READY and agent.work is Work.IDLE and agent.device is Device.AVAILABLE
+
+
+def hire(world: World, plan: AgentPlan) -> Agent:
+    """A new agent, known from the plan, logged out."""
+    agent = Agent(
+        id=plan.id,
+        name=plan.name,
+        profile=plan.skills,
+        phone="" if world.agent_at(plan.phone) is not None else plan.phone,
+        home=plan.phone,
+        connect=plan.connect,
+        since=world.now,
+        idle_since=world.now,
+        device=_device(world.phones.get(plan.phone) or ""),
+    )
+    world.agents.put(agent.id, agent)
+    return agent
+
+
+def leg_gone(world: World, agent: Agent) -> Agent:
+    """The leg of the agent's call is really gone: the agent is free without waiting for the phone to say so."""
+    agent = change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
+    return settle(world, agent)
+
+
+def release(world: World, agent: Agent, queue: str, wrap_up: float) -> Agent:
+    """The talk is over: wrap-up, one for all queues; an agent who logged out meanwhile has none."""
+    if agent.intent is Intent.LOGGED_OUT:
+        agent = change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
+    else:
+        until = world.now + wrap_up
+        agent = change(world, agent, work=Work.WRAP_UP, call="", wrap_began=world.now, wrap_until=until, wrap_queue=queue)
+    return settle(world, agent)
+
+
+def settle(world: World, agent: Agent) -> Agent:
+    """Let take effect what was waiting for the agent's work, or its leg, to be over."""
+    if agent.work is Work.WRAP_UP and agent.leg is None and world.now >= agent.wrap_until:
+        queue, lasted = agent.wrap_queue, world.now - agent.wrap_began
+        agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
+        world.tell(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
+    if agent.work is Work.IDLE and agent.leg is None:
+        unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not Connect.NAILED_UP
+        if unwanted and agent.session is not None:
+            hang_up(world, agent.session)
+            agent = refresh_device(world, change(world, agent, session=None, session_up=False))
+        if agent.next_phone and _make_room(world, agent):
+            agent = move_phone(world, agent, agent.next_phone)
+        if agent.intent is Intent.LOGGED_OUT:
+            _next_at(world, agent.phone)
+            agent = world.agents[agent.id]
+    return agent
+
+
+def in_use(agent: Agent) -> bool:
+    """May nobody else take this agent's phone?"""
+    return agent.intent is not Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None
+
+
+def _make_room(world: World, agent: Agent) -> bool:
+    """Is the phone that the agent waits for free? Somebody who is logged out gives it up."""
+    holder = world.agent_at(agent.next_phone)
+    if holder is None or holder.id == agent.id:
+        return True
+    if in_use(holder):
+        return False
+    change(world, holder, phone="")
+    return True
+
+
+def _next_at(world: World, phone: str) -> None:
+    """A phone was given up: whoever waits for it moves there."""
+    for other in world.waiting_for(phone):
+        settle(world, world.agents[other.id])
+
+
+def move_phone(world: World, agent: Agent, phone: str) -> Agent:
+    """Take another phone into use; a nailed-up leg at the old one ends."""
+    if agent.session is not None:
+        hang_up(world, agent.session)
+    old = agent.phone
+    agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False)
+    agent = refresh_device(world, agent)
+    _next_at(world, old)
+    return open_session(world, world.agents[agent.id])
+
+
+def cost(world: World, agent: Agent, penalty: Penalty | None) -> dict[str, object]:
+    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
+    it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on."""
+    if penalty is None:
+        return {}
+    misses = agent.misses + 1
+    if misses % world.plan.alert_after_misses == 0:
+        world.tell(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="offers_missed", count=misses))
+    changes: dict[str, object] = {"misses": misses}
+    if penalty.not_ready is not None and agent.intent is Intent.READY:
+        back = penalty.return_after
+        changes |= not_ready(world, penalty.not_ready)
+        changes["return_at"] = world.now + _doubled(back, misses) if back is not None else None
+    elif penalty.rest > 0:
+        changes["rest_until"] = world.now + _doubled(penalty.rest, misses)
+    return changes
+
+
+def _doubled(seconds: float, misses: int) -> float:
+    return max(seconds, min(LONGEST_REST, seconds * 2.0 ** min(misses - 1, 20)))
+
+
+def not_ready(world: World, name: str) -> dict[str, object]:
+    """What being not ready for this reason changes for an agent."""
+    reason = world.plan.reasons.get(name)
+    limit = reason.limit if reason is not None else None
+    limit_at = world.now + limit if limit is not None else None
+    return {"intent": Intent.NOT_READY, "reason": name, "return_at": None, "limit_at": limit_at}
+
+
+READY: dict[str, object] = {"intent": Intent.READY, "reason": "", "return_at": None, "limit_at": None}
+LOGGED_OUT: dict[str, object] = {"intent": Intent.LOGGED_OUT, "reason": "", "return_at": None, "limit_at": None, "misses": 0}
+"""What being ready, or logged out, changes for an agent."""
+
+
+def deadline_passed(world: World, agent: Agent) -> None:
+    """Something about this agent is due: the end of wrap-up, a rest or a pause, or a doubt about the phone."""
+    if agent.return_at is not None and agent.return_at <= world.now:
+        agent = open_session(world, change(world, agent, **READY))
+    if agent.limit_at is not None and agent.limit_at <= world.now:
+        _over_limit(world, agent)
+        agent = change(world, agent, limit_at=None)
+    if agent.inspect_at is not None and agent.inspect_at <= world.now:
+        agent = change(world, agent, inspect_at=None)
+        if agent.leg is None and (world.phones.get(agent.phone) or "") in IN_USE_STATES:
+            _inspect(world, agent)
+    if 0.0 < agent.rest_until <= world.now:
+        agent = change(world, agent, rest_until=0.0)
+    agent = settle(world, agent)
+
+
+def _over_limit(world: World, agent: Agent) -> None:
+    reason = world.plan.reasons.get(agent.reason)
+    if reason is None or reason.limit is None:
+        return  # the plan has changed since
+    world.tell(
+        AgentAlerted(
+            seq=world.next_seq(),
+            at=world.now,
+            agent=agent.id,
+            kind="reason_limit",
+            reason=agent.reason,
+            limit=reason.limit,
+        )
+    )
+
+
+# -- the phone ------------------------------------------------------------------------------------------------------
+
+
+def device_changed(world: World, phone: str, state: str) -> None:
+    """AMI told a device's state."""
+    back = _device(world.phones.get(phone) or "") is Device.OFFLINE and _device(state) is Device.AVAILABLE
+    if world.phones.get(phone) != state:
+        world.phones.put(phone, state)
+    agent = world.agent_at(phone)
+    if agent is not None:
+        agent = refresh_device(world, agent)
+    if agent is not None and back:
+        open_session(world, agent)  # the nailed-up line went down with the phone
+
+
+def refresh_device(world: World, agent: Agent) -> Agent:
+    """Work out the agent's device from what the phone says, our own legs taken out."""
+    state = world.phones.get(agent.phone) or ""
+    nailed = agent.connect is Connect.NAILED_UP
+    if world.features_at(agent.phone) and (nailed or _device(state) is not Device.OFFLINE):
+        # Sooner than AMI says it; and a nailed-up agent on another line would not hear the beep.
+        return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
+    if nailed:
+        device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
+        return agent if agent.device is device else change(world, agent, device=device)
+    device = _device(state) if agent.phone else Device.OFFLINE
+    if device is Device.BUSY_ELSEWHERE:
+        if agent.leg is not None:
+            device = agent.device
+        elif world.now < agent.leg_gone_at + SETTLE:
+            return change(world, agent, inspect_at=agent.leg_gone_at + SETTLE)
+    return agent if agent.device is device else change(world, agent, device=device)
+
+
+def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
+    """The endpoint's channels, ours taken out, say whether the phone is in use elsewhere."""
+    agent = world.agent_at(phone)
+    if agent is None or agent.connect is Connect.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
+        return
+    others = [leg for leg in legs if not _ours(world, leg)]
+    device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
+    if agent.device is not device:
+        change(world, agent, device=device)
+
+
+def feature_gone(world: World, agent: Agent, *, in_use: bool) -> Agent:
+    """The phone has ended its feature call: free at once, though AMI may still call it busy. ``in_use``: it was known to
+    have another call besides, or nobody has looked; that is settled by looking."""
+    if world.features_at(agent.phone):
+        return agent
+    if agent.connect is not Connect.NAILED_UP:
+        agent = change(world, agent, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
+        offline = _device(world.phones.get(agent.phone) or "") is Device.OFFLINE
+        if agent.device is Device.BUSY_ELSEWHERE and not in_use and not offline:
+            agent = change(world, agent, device=Device.AVAILABLE)
+    return open_session(world, refresh_device(world, agent))
+
+
+def _ours(world: World, leg: LegId) -> bool:
+    return leg in world.legs or channel_of(leg).startswith(world.plan.prefix + "-")
+
+
+def _device(state: str) -> Device:
+    if state in OFFLINE_STATES:
+        return Device.OFFLINE
+    return Device.BUSY_ELSEWHERE if state in IN_USE_STATES else Device.AVAILABLE
+
+
+def _inspect(world: World, agent: Agent) -> None:
+    for pbx in world.plan.pbxs:
+        world.order(InspectPhone(pbx=pbx, phone=agent.phone))
+
+
+# -- nailed-up sessions ---------------------------------------------------------------------------------------------
+
+
+def open_session(world: World, agent: Agent) -> Agent:
+    """Ring the phone of a nailed-up agent once, for the whole login - when it has no feature call any more."""
+    if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
+        return agent
+    if world.features_at(agent.phone) or world.plan.pbxs[0] in world.down:
+        return agent  # after a snapshot, which may show that the line of the last run is still up
+    leg = world.mint_leg(world.plan.pbxs[0], "session")
+    new = open_leg(world, leg, Role.SESSION, agent=agent.id)
+    world.put_leg(new, deadline=world.now + SESSION_CHECK)
+    agent = change(world, agent, session=leg, session_up=False, device=Device.OFFLINE)
+    world.order(Ring(leg=leg, phone=agent.phone, role="session", agent=agent.id, give_up=SESSION_RING, name=agent.name))
+    return agent
+
+
+def session_answered(world: World, agent: Agent) -> None:
+    leg = world.legs.get(agent.session)
+    if leg is not None:
+        world.put_leg(leg, deadline=None)
+    agent = change(world, agent, session_up=True, idle_since=world.now)
+    refresh_device(world, agent)
+
+
+def session_gone(world: World, agent: Agent) -> Agent:
+    return refresh_device(world, change(world, agent, session=None, session_up=False))

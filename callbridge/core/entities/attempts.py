@@ -1,0 +1,251 @@
+"""Attempts from dialled to closed: what became of each, told once, and written down by the ledger before it is forgotten."""
+
+from __future__ import annotations
+
+from callbridge.core.model.agent import Work
+from callbridge.core.model.attempt import OUTCOMES, Attempt, Block, Stage
+from callbridge.core.model.call import Call
+from callbridge.core.model.events import AttemptClosed
+from callbridge.core.model.facts import AttemptEnded, OptedOut
+from callbridge.core.model.numbers import normalise
+from callbridge.core.model.orders import BlockNumber, CloseAttempt
+from callbridge.core.model.plan import CampaignPlan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+CLOSE_AGAIN = 30.0
+"""Seconds after which the ledger is told once more of an outcome that it could not write, or of which an earlier run told it."""
+
+
+def of(world: World, call: Call) -> Attempt | None:
+    """The attempt that this call is."""
+    return world.attempts.get(call.dialled_for)
+
+
+def put(world: World, attempt: Attempt, **changes: object) -> Attempt:
+    new: Attempt = evolve(attempt, **changes)  # type: ignore[arg-type]
+    world.attempts.put(new.id, new)
+    return new
+
+
+def is_live(world: World, call: Call) -> bool:
+    """Is this a person whom a campaign has called, and who hears nobody yet?"""
+    attempt = of(world, call)
+    return attempt is not None and attempt.stage is Stage.LIVE
+
+
+def is_overdue(world: World, call: Call) -> bool:
+    """Has that person waited for as long as the campaign allows?"""
+    attempt = of(world, call)
+    return attempt is not None and attempt.stage is Stage.LIVE and attempt.until is not None and world.now >= attempt.until
+
+
+def latest(world: World, call: Call, patience: float) -> float:
+    """When it is given up to reach an agent: after ``patience``, or when the customer must not wait any longer."""
+    attempt = of(world, call)
+    until = attempt.until if attempt is not None and attempt.stage is Stage.LIVE else None
+    return world.now + patience if until is None else min(world.now + patience, until)
+
+
+def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attempt:
+    """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
+    at = up_since(world, call)
+    _learn(world, attempt, at, person=True)
+    return put(world, attempt, stage=Stage.LIVE, answered_at=at, until=at + within)
+
+
+def up_since(world: World, call: Call) -> float:
+    leg = world.legs.get(call.leg)
+    return leg.up_at if leg is not None and leg.up_at is not None else world.now
+
+
+def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
+    """It is a person, or may be one. Where the greeting's end was not measured, an agent is sought all the same: too late by the
+    rules, and counted so."""
+    _learn(world, attempt, world.now, person=True)
+    since = world.now if attempt.spoken_at is None else attempt.spoken_at
+    return put(world, attempt, stage=Stage.LIVE, until=since + within)
+
+
+def connected(world: World, call: Call, at: float) -> None:
+    """The agent is in the bridge with the customer, since ``at``: what happened is certain from here on."""
+    attempt, offer = of(world, call), call.offer
+    if attempt is None or attempt.stage is not Stage.LIVE or offer is None:
+        return
+    plan = world.plan.campaigns.get(attempt.campaign)
+    delay = at - (attempt.live_from or at)
+    agent = world.agents.get(offer.agent)
+    idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
+    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=at)
+    late = plan is not None and is_late(attempt, plan)
+    _count(world, attempt, abandoned=late)
+    attempt = record(world, attempt)
+    _tell(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
+
+
+def found_talking(world: World, attempt: Attempt, call: Call) -> None:
+    """The customer was found in a conversation, of whose beginning our books know nothing."""
+    if attempt.stage in (Stage.TALKED, Stage.CLOSING):
+        return
+    agent = call.segment.agent if call.segment is not None else ""
+    attempt = put(world, attempt, stage=Stage.TALKED, agent=agent, outcome="answered", until=None, connected_at=world.now)
+    _count(world, attempt, abandoned=False)
+    _tell(world, record(world, attempt), call=call.id)
+
+
+def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
+    """Did the agent come later than the campaign allows? Where an agent was there first, nobody waited."""
+    if attempt.agent_first or attempt.connected_at is None:
+        return False
+    return attempt.connected_at - (attempt.live_from or attempt.connected_at) > plan.connect_within
+
+
+def record(world: World, attempt: Attempt, **changes: object) -> Attempt:
+    """Have the ledger write it down. It is told once and answers when it can: what changes meanwhile goes when it has answered,
+    and what it cannot write, or what an earlier run had told it, goes again."""
+    attempt = put(world, attempt, recorded=False, deadline=world.now + CLOSE_AGAIN, **changes)
+    if attempt.ordered_by != world.boot:
+        attempt = put(world, attempt, ordered_by=world.boot)
+        world.order(CloseAttempt(attempt=attempt, at=world.now))
+    return attempt
+
+
+def not_written(world: World, order: CloseAttempt) -> None:
+    """The ledger cannot write it: it is told again after a while."""
+    attempt = world.attempts.get(order.attempt.id)
+    if attempt is not None and not attempt.recorded:
+        put(world, attempt, ordered_by="", deadline=world.now + CLOSE_AGAIN)
+
+
+def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
+    """It is over, and no agent has talked. ``unsent``: nobody was called."""
+    if attempt.stage in (Stage.CLOSING, Stage.TALKED):
+        return
+    if attempt.stage in (Stage.DIALLING, Stage.LISTENING) and outcome != "unsent":
+        _learn(world, attempt, world.now, person=outcome == "abandoned")
+    if outcome in ("abandoned", "unknown"):
+        _count(world, attempt, abandoned=True)
+    told = attempt.dialled_at is not None or outcome != "unsent"
+    attempt = record(world, attempt, stage=Stage.CLOSING, outcome=outcome, cause=cause or attempt.cause, until=None)
+    if told:
+        _tell(world, attempt, call=attempt.call)
+
+
+def call_over(world: World, call: Call) -> None:
+    """The call of an attempt has ended, in whatever way."""
+    attempt = of(world, call)
+    if attempt is None:
+        return
+    if attempt.stage is Stage.TALKED:
+        tidy(world, attempt.agent)
+    else:
+        given_up = call.attempt and call.attempt != "unsent" and call.attempt not in OUTCOMES  # the agent left meanwhile
+        close(world, attempt, "no_answer" if given_up else call.attempt or "unsent")
+
+
+def closed(world: World, event: AttemptClosed) -> None:
+    """The ledger has it: nothing is left to remember, but for the disposition."""
+    attempt = world.attempts.get(event.attempt)
+    if attempt is None:
+        return
+    attempt = put(world, attempt, ordered_by="")
+    if (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
+        record(world, attempt)  # more has been said meanwhile
+    elif attempt.stage is Stage.CLOSING:
+        world.attempts.drop(attempt.id)
+    elif attempt.stage is Stage.TALKED:
+        put(world, attempt, recorded=True, deadline=None)
+        tidy(world, attempt.agent)
+
+
+def deadline_passed(world: World, attempt: Attempt) -> None:
+    if attempt.stage is Stage.CLOSING or (attempt.stage is Stage.TALKED and not attempt.recorded):
+        record(world, attempt)
+    elif attempt.stage is Stage.RESERVING:
+        close(world, attempt, "unsent")
+    else:
+        put(world, attempt, deadline=None)
+
+
+def tidy(world: World, agent: str) -> None:
+    """The agent's wrap-up is over: talks that have ended can be given no disposition any more."""
+    known = world.agents.get(agent)
+    for key in world.talks_of(agent):
+        attempt = world.attempts[key]
+        if attempt.call in world.calls or (known is not None and known.work is Work.WRAP_UP):
+            continue
+        if attempt.recorded:
+            world.attempts.drop(key)
+        else:
+            put(world, attempt, stage=Stage.CLOSING)
+
+
+def mend(world: World) -> None:
+    """After a gap: attempts whose call is in no book any more (a row that could not be read) end as what is known of them."""
+    for attempt in world.attempts.values():
+        if attempt.call in world.calls or attempt.stage is Stage.CLOSING:
+            continue
+        if attempt.stage is Stage.TALKED:
+            tidy(world, attempt.agent)
+        elif attempt.dialled_at is not None or not attempt.deadline:
+            lost = "abandoned" if attempt.stage is Stage.LIVE else "unknown"
+            close(world, attempt, lost if attempt.dialled_at is not None else "unsent")
+
+
+def block(world: World, number: str, campaign: str, reason: str, by: str) -> None:
+    """Not to be called again, from this moment on."""
+    who = normalise(number, world.plan.country_code)
+    if not who:
+        return
+    write_block(world, Block(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))
+    world.tell(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
+
+
+def write_block(world: World, block: Block) -> None:
+    """Have the ledger write it down, as outcomes are."""
+    world.blocks.put(block.id, evolve(block, ordered_by=world.boot, deadline=world.now + CLOSE_AGAIN))
+    if block.ordered_by != world.boot:
+        world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
+
+
+def not_blocked(world: World, order: BlockNumber) -> None:
+    """The ledger cannot write it: it is told again after a while. Meanwhile nobody is dialled at this number."""
+    block = world.blocks.get(f"{order.campaign}|{order.number}")
+    if block is not None:
+        world.blocks.put(block.id, evolve(block, ordered_by="", deadline=world.now + CLOSE_AGAIN))
+
+
+def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:
+    """The pacer learns what became of a dial, and when; not of one that it had no part in."""
+    floor = world.floors.get(attempt.campaign)
+    if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
+        floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=person)
+
+
+def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:
+    """Whoever is called when an agent is there already makes no proof better; who is left alone all the same counts."""
+    floor = world.floors.get(attempt.campaign)
+    if floor is not None and (abandoned or not attempt.agent_first):
+        floor.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)
+
+
+def _tell(world: World, attempt: Attempt, *, call: str, delay: float = 0.0, late: bool = False, idle: float = 0.0) -> None:
+    rang = (attempt.answered_at or world.now) - attempt.dialled_at if attempt.dialled_at is not None else 0.0
+    world.tell(
+        AttemptEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            agent=attempt.agent,
+            campaign=attempt.campaign,
+            attempt=attempt.id,
+            lead=attempt.lead.id,
+            number=attempt.lead.number,
+            outcome=attempt.outcome,
+            cause=attempt.cause,
+            rang=rang,
+            delay=delay,
+            late=late,
+            idle=idle,
+        )
+    )

@@ -1,0 +1,417 @@
+"""Promises from made to kept: where each stands, when it rests, and how it ends. The calls that keep them: ``callbacks``.
+
+An attempt (one dialling of one number) is made at most once: it is counted before it goes out, and what became of it may
+remain ``unknown``. A promise is kept at least once: it stands in line again, at its old place, until somebody talked.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, attempts, conditions
+from callbridge.core.model.call import Call, Outcome
+from callbridge.core.model.callback import Place, Promise, place_key
+from callbridge.core.model.facts import CallbackMoved, CallbackTried, PromiseEnded, PromiseMade
+from callbridge.core.model.flow import fits
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.numbers import normalise, plain, spellings
+from callbridge.core.model.plan import Callback, Plan, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+CLOSED_CHECK = 3600.0
+"""Seconds after which we look again whether customers may be called, when no calendar says when."""
+UNSENT_REST = 5.0
+"""Seconds until the next try when the dialling never left us."""
+
+CANCELLED = "cancelled"
+"""Result of an attempt whose callback somebody cancelled: nothing is owed any more, though the call may still be ending."""
+
+_BUSY = frozenset({17})
+_NO_ANSWER = frozenset({18, 19, 16, 127})
+_REJECTED = frozenset({21})
+_INVALID = frozenset({1, 2, 3, 22, 28})
+
+
+def result_of(cause: int) -> str:
+    """What the end of a customer's leg that never answered means, by its Q.850 cause. 16 (normal clearing) is what a
+    dialling that we gave up ends with."""
+    if cause in _BUSY:
+        return "busy"
+    if cause in _NO_ANSWER:
+        return "no_answer"
+    if cause in _REJECTED:
+        return "rejected"
+    return "invalid" if cause in _INVALID else "congestion"
+
+
+# -- made -------------------------------------------------------------------------------------------------------------
+
+
+def who_of(world: World, number: str) -> str:
+    """The number as promises and places know it; "" when it is none."""
+    return normalise(number, world.plan.country_code)
+
+
+def refusal(world: World, queue: str, number: str) -> str:
+    """Why nobody can be called back for this queue at this number; nothing when somebody can."""
+    terms = terms_of(world, queue)
+    if terms is None:
+        return f"queue {queue} calls nobody back" if queue in world.plan.queues else f"no such queue: {queue}"
+    if not world.plan.outside:
+        return "nobody outside can be called: the setting 'outside' is missing"
+    who = who_of(world, number)
+    if not who:
+        return "not a phone number"
+    if is_listed(world, who):
+        return "the number is on the do-not-call list"
+    if not may_dial(world, number):
+        return "callbacks are not allowed to this number"
+    full = world.promised(queue) >= terms.most
+    return "too many callbacks are owed already" if full and world.promise_to(queue, who) is None else ""
+
+
+def is_listed(world: World, who: str) -> bool:
+    """Is it on the do-not-call list, with or without its ``+``?"""
+    return not world.plan.do_not_call.isdisjoint(spellings(who))
+
+
+def may_dial(world: World, number: str) -> bool:
+    """Does what would be dialled have one of the patterns?"""
+    digits = plain(number)
+    return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
+
+
+def is_due(world: World, promise: Promise) -> bool:
+    """May the customer be called in this very moment?"""
+    terms = terms_of(world, promise.queue)
+    return (
+        terms is not None
+        and bool(world.plan.outside)
+        and not world.unsaved
+        and world.now < promise.expires_at
+        and not is_listed(world, promise.who)
+        and may_dial(world, promise.number)
+        and may_call(world, terms)
+    )
+
+
+def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Promise:
+    """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
+    Only after ``refusal`` had nothing against it."""
+    since = world.now if call.queued_at is None else call.queued_at
+    promise = Promise(
+        id=world.mint("promise"),
+        queue=queue,
+        number=plain(number),
+        who=who_of(world, number),
+        tier=call.tier,
+        name=call.name,
+        entry=call.entry,
+        pbx=pbx_of(call.leg),
+        made_at=world.now,
+        waits_since=since,
+        rank=place(world, queue, call.tier, since, call.head_start) if rank is None else rank,
+        expires_at=world.now,
+        values=call.values,
+        language=call.language,
+        recording=recording,
+    )
+    return enter(world, promise, call.id)
+
+
+def enter(world: World, promise: Promise, call: str = "") -> Promise:
+    """A new promise - or, for a number that is owed one in this queue already, the old one at the better place."""
+    terms = terms_of(world, promise.queue)
+    assert terms is not None, "a queue that calls back"
+    promise = evolve(promise, expires_at=max(world.now, promise.waits_since) + terms.keep_for)
+    known = world.promise_to(promise.queue, promise.who)
+    if known is not None:
+        recording = promise.recording or known.recording
+        rank = min(known.rank, promise.rank)
+        promise = evolve(known, rank=rank, expires_at=promise.expires_at, values=promise.values, recording=recording)
+        world.promises.put(promise.id, promise)
+    else:
+        world.tell(
+            PromiseMade(
+                seq=world.next_seq(),
+                at=world.now,
+                call=call,
+                agent=promise.agent,
+                queue=promise.queue,
+                promise=promise.id,
+                number=promise.number,
+                tier=promise.tier,
+                rank=promise.rank,
+                expires_at=promise.expires_at,
+                by=promise.by,
+                recording=promise.recording,
+            )
+        )
+    return promise if promise.call else stand(world, promise, rest=promise.waits_since - world.now)
+
+
+def place(world: World, queue: str, tier: str, since: float, head_start: float | None = None) -> float:
+    """The rank of a customer of this tier who waits since then."""
+    ladder = world.matcher.ladder(queue, tier)
+    if ladder is None:
+        return since
+    return since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+
+
+def terms_of(world: World, queue: str) -> Callback | None:
+    plan = world.plan.queues.get(queue)
+    return plan.callback if plan is not None else None
+
+
+# -- standing and resting ---------------------------------------------------------------------------------------------
+
+
+def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
+    """Back in line - after a rest, and not while customers may not be called."""
+    ladder = world.matcher.ladder(promise.queue, promise.tier)
+    promise = evolve(promise, call="")
+    if is_listed(world, promise.who):
+        return end(world, promise, "failed", "do_not_call")
+    if world.now >= promise.expires_at:
+        return end(world, promise, "expired", "")
+    if ladder is None:
+        return _queue_removed(world, promise, rest)
+    until = world.now + rest if rest > 0 else None
+    if until is None and not is_due(world, promise):
+        until = world.now + UNSENT_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
+    window = min(ladder.window_at(world.now - promise.waits_since), len(ladder.steps) - 1)
+    ends = ladder.window_ends(window)
+    due = [promise.expires_at, until]
+    if ends is not None and promise.waits_since + ends > world.now:
+        due.append(promise.waits_since + ends)
+    deadline = min(at for at in due if at is not None)
+    promise = evolve(promise, window=window, rests_until=until, deadline=deadline)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
+def _queue_removed(world: World, promise: Promise, rest: float) -> Promise:
+    """Its queue is in no configuration any more: owed by the queue of its entry - or by nobody for now, and not forgotten."""
+    home = home_of(world, promise)
+    if home:
+        moved = move(world, promise, home)
+        return moved if moved.call else stand(world, moved, rest=rest)
+    promise = evolve(promise, window=0, rests_until=promise.expires_at, deadline=promise.expires_at)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
+def home_of(world: World, promise: Promise) -> str:
+    """The queue that calls back those who come by the entry of this callback now; empty when none does."""
+    return home_in(world.plan, promise)
+
+
+def home_in(plan: Plan, promise: Promise) -> str:
+    """The same by any plan."""
+    way = plan.way_of(promise.entry)
+    return way.queue if isinstance(way, ToQueue) and plan.queues[way.queue].callback is not None else ""
+
+
+def move(world: World, promise: Promise, queue: str) -> Promise:
+    """Owed by another queue from now on, at the place of who has waited for so long there."""
+    rank = place(world, queue, promise.tier, promise.waits_since)
+    moved = carry(world, evolve(promise, rank=rank), queue)
+    if moved.id == promise.id:
+        seq, before = world.next_seq(), promise.queue
+        world.tell(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=promise.id, previous_queue=before))
+    return moved
+
+
+def carry(world: World, promise: Promise, queue: str) -> Promise:
+    """Put it under another queue. Of two for the same number one is left, at the better place."""
+    other = world.promise_to(queue, promise.who)
+    if other is not None and other.id != promise.id:
+        promise, other = (promise, other) if promise.call or not other.call else (other, promise)
+        end(world, other, "cancelled", "owed_already")
+        recording = promise.recording or other.recording
+        expires_at = max(promise.expires_at, other.expires_at)
+        promise = evolve(promise, rank=min(promise.rank, other.rank), expires_at=expires_at, recording=recording)
+    promise = evolve(promise, queue=queue)
+    world.promises.put(promise.id, promise)
+    return promise
+
+
+def place_anew(world: World, promise: Promise, old: Plan) -> None:
+    """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
+    before = old.queues[promise.queue].ladders.get(promise.tier) if promise.queue in old.queues else None
+    now = world.matcher.ladder(promise.queue, promise.tier)
+    if before is not None and now is not None:
+        shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
+        promise = evolve(promise, rank=promise.rank + shift)
+    home = home_of(world, promise) if now is None else ""
+    if promise.call and home:
+        move(world, promise, home)
+    elif promise.call:
+        world.promises.put(promise.id, promise)
+    else:
+        without_queue = promise.rests_until == promise.expires_at
+        stand(world, promise, rest=0.0 if without_queue else _left_to_rest(world, promise))
+
+
+def _left_to_rest(world: World, promise: Promise) -> float:
+    return max(0.0, promise.rests_until - world.now) if promise.rests_until is not None else 0.0
+
+
+def may_call(world: World, terms: Callback) -> bool:
+    """Is it a time at which customers may be called?"""
+    return not terms.calendar or conditions.is_open(world, terms.calendar)
+
+
+def _opens(world: World, terms: Callback | None) -> float:
+    calendar = world.plan.calendars.get(terms.calendar) if terms is not None else None
+    opens = calendar.opens_after(world.now + world.wall_offset) if calendar is not None else None
+    wait = opens - world.wall_offset - world.now if opens is not None else 0.0
+    return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
+
+
+def deadline_passed(world: World, promise: Promise) -> None:
+    """A rest is over, the next step is due, or the promise has expired."""
+    if promise.call:
+        world.promises.put(promise.id, evolve(promise, deadline=None))
+    elif promise.rests_until is not None and promise.rests_until > world.now and promise.expires_at > world.now:
+        world.promises.put(promise.id, evolve(promise, deadline=min(promise.rests_until, promise.expires_at)))
+    else:
+        stand(world, promise)
+
+
+# -- the call that keeps it -------------------------------------------------------------------------------------------
+
+
+def kept(world: World, call: Call) -> None:
+    """Customer and agent talk."""
+    promise = world.promises.get(call.promise) if call.keeps_promise else None
+    if promise is not None and promise.call == call.id:
+        tell_tried(world, call, promise, "answered")
+        end(world, promise, "kept", "")
+
+
+def call_over(world: World, call: Call) -> None:
+    """A call is over: the agent held for it is free, and what it was to keep, or is owed, goes on."""
+    release(world, call)
+    attempts.call_over(world, call)
+    if call.keeps_promise:
+        _tried(world, call)
+    owed = world.promises.get(call.owed)
+    if owed is not None and owed.call == call.id:
+        if call.segments:
+            end(world, owed, "kept", "called_again")
+        else:
+            stand(world, owed, rest=_left_to_rest(world, owed))
+
+
+def release(world: World, call: Call) -> None:
+    """The agent who was held free for this customer is free for everybody."""
+    agent = world.agents.get(call.held)
+    if agent is not None and agent.held == call.id:
+        agent_states.change(world, agent, held="")
+
+
+def _tried(world: World, call: Call) -> None:
+    """Nobody talked."""
+    promise = world.promises.get(call.promise)
+    if promise is None:
+        return
+    if call.attempt == "unsent":
+        promise = evolve(promise, attempts=promise.attempts - 1)
+    elif call.attempt:
+        tell_tried(world, call, promise, call.attempt)
+    terms = terms_of(world, promise.queue)
+    if promise.call != call.id:  # the customer has called again meanwhile
+        world.promises.put(promise.id, promise)
+    elif call.attempt == "unsent":
+        stand(world, promise, rest=UNSENT_REST)
+    elif not call.attempt:
+        stand(world, promise)  # no agent, so the customer was not called
+    elif terms is not None and promise.attempts >= terms.attempts:
+        end(world, promise, "failed", call.attempt)
+    else:
+        stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
+
+
+def lost(world: World, promise: Promise) -> None:
+    """Its call is in no book (a row that could not be read): what became of it is not known."""
+    terms = terms_of(world, promise.queue)
+    stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
+
+
+def tell_tried(world: World, call: Call, promise: Promise, result: str) -> None:
+    world.tell(
+        CallbackTried(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=call.segment.agent if call.segment is not None else "",
+            queue=promise.queue,
+            promise=promise.id,
+            attempt=promise.attempts,
+            result=result,
+        )
+    )
+
+
+def end(world: World, promise: Promise, outcome: str, reason: str, by: str = "") -> Promise:
+    """It ends, exactly once."""
+    world.promises.drop(promise.id)
+    world.tell(
+        PromiseEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=promise.call,
+            queue=promise.queue,
+            promise=promise.id,
+            outcome=outcome,
+            reason=reason,
+            waited=max(0.0, world.now - promise.made_at),
+            attempts=promise.attempts,
+            number=promise.number,
+            by=by,
+        )
+    )
+    return promise
+
+
+# -- callers who call again -------------------------------------------------------------------------------------------
+
+
+def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call, float]:
+    """A caller joins a queue in which the number is owed a callback, or stood before: back at that place, when it is the
+    better one. Gives the call, and the rank."""
+    who = who_of(world, call.number) if not call.placed else ""
+    if not who:
+        return call, rank
+    place = world.places.get(place_key(queue, who))
+    if place is not None:
+        world.places.drop(place.id)
+        rank -= max(0.0, call.waiting_since - place.since)
+    promise = world.promise_to(queue, who)
+    if promise is None or call.owed in world.promises:
+        return call, rank
+    keeping = world.calls.get(promise.call)
+    leg = world.legs.get(keeping.leg) if keeping is not None else None
+    if keeping is not None and (not keeping.keeps_promise or (leg is not None and leg.up_at is not None)):
+        return call, rank  # on another line already
+    if keeping is not None:
+        world.overtaken.append((keeping.id, "called_again"))
+    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
+    return evolve(call, owed=promise.id), min(rank, promise.rank)
+
+
+def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> Call:
+    """A caller left a queue: a callback owed is kept by the talk; who gave up may come back. Gives the call."""
+    who = who_of(world, call.number) if not call.placed else ""
+    if not who:
+        return call
+    owed = world.promises.get(call.owed)
+    if owed is not None and owed.call == call.id and outcome is Outcome.ANSWERED:
+        end(world, owed, "kept", "called_again")
+        return evolve(call, owed="")
+    plan = world.plan.queues.get(queue)
+    gone = outcome in (Outcome.ABANDONED, Outcome.SHORT_ABANDONED)
+    if plan is not None and plan.reclaim_within > 0 and gone and owed is None:
+        key = place_key(queue, who)
+        world.places.put(key, Place(id=key, since=call.waiting_since, deadline=world.now + plan.reclaim_within))
+    return call

@@ -1,0 +1,70 @@
+"""Whether a condition of a flow or of a queue's overflow holds for a caller now."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import estimates
+from callbridge.core.entities.switches import is_on
+from callbridge.core.model.call import Call
+from callbridge.core.model.events import closing
+from callbridge.core.model.flow import Condition, fits
+from callbridge.core.model.world import World
+
+_ROUNDING = 1e-6
+
+
+def holds(world: World, call: Call, when: Condition) -> bool:
+    """All that is given in the condition is so."""
+    queue = when.queue or (call.visit.queue if call.visit is not None else "")
+    return (
+        (not when.tiers or call.tier in when.tiers)
+        and (not when.languages or call.language in when.languages)
+        and (not when.open or is_open(world, when.open))
+        and (not when.closed or not is_open(world, when.closed))
+        and (when.waited is None or _waited(world, call) >= when.waited - _ROUNDING)
+        and (not when.value or _value_fits(call, when))
+        and (when.agents is None or estimates.staffed(world, queue) <= when.agents)
+        and (when.waiting is None or _ahead(world, call, queue) >= when.waiting)
+        and (when.wait is None or _wait_at_least(world, call, queue, when.wait))
+    )
+
+
+def is_open(world: World, name: str) -> bool:
+    """A calendar, now - unless somebody turned its emergency closure on. One that is no more counts as open."""
+    calendar = world.plan.calendars.get(name)
+    if is_on(world, closing(name)):
+        return False
+    return calendar is None or calendar.is_open(world.now + world.wall_offset)
+
+
+def next_look(world: World, call: Call, when: Condition) -> float | None:
+    """When the clock alone may make the condition hold; None when only other news can."""
+    moments = []
+    if when.waited is not None and call.visit is not None:
+        moments.append(call.visit.began_at + when.waited)
+    for name in (when.open, when.closed):
+        calendar = world.plan.calendars.get(name)
+        change = calendar.changes_after(world.now + world.wall_offset) if calendar is not None else None
+        if change is not None:
+            moments.append(change - world.wall_offset)
+    return min((moment for moment in moments if moment > world.now), default=None)
+
+
+def _waited(world: World, call: Call) -> float:
+    return world.now - call.visit.began_at if call.visit is not None else world.now - call.arrived_at
+
+
+def _ahead(world: World, call: Call, queue: str) -> int:
+    """Who would be served before the caller. Not who came later: a queue that grows behind them sends nobody away."""
+    if call.visit is not None and call.visit.queue == queue:
+        return estimates.position(world, call) - 1
+    return estimates.waiting(world, queue)
+
+
+def _wait_at_least(world: World, call: Call, queue: str, wait: float) -> bool:
+    expected = estimates.expected(world, queue, _ahead(world, call, queue) + 1)
+    return expected is not None and expected >= wait
+
+
+def _value_fits(call: Call, when: Condition) -> bool:
+    value = dict(call.values).get(when.value, "")
+    return (not when.is_any or value in when.is_any) and (not when.pattern or fits(when.pattern, value))

@@ -1,0 +1,123 @@
+"""Calling a customer: the one place where the core orders it."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import attempts, callbacks, legs
+from callbridge.core.model.attempt import Lead, Running, Stage
+from callbridge.core.model.call import Call, Move, after
+from callbridge.core.model.dial_rules import is_open
+from callbridge.core.model.facts import AttemptMade, CallArrived
+from callbridge.core.model.leg import Role
+from callbridge.core.model.numbers import spellings
+from callbridge.core.model.orders import Ring, StartRinging
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+CLOCK_REST = 60.0
+"""Seconds for which campaigns dial nothing after the wall clock was moved: their rules are about that clock."""
+SAFETY = 5.0
+"""Seconds that Asterisk's own dial time-out comes after ours."""
+
+
+def dial(world: World, call: Call) -> bool:
+    """Call the customer to whom a promise was made, or who is a campaign's lead; an agent who waits hears it ring. The attempt
+    counts from now, whatever becomes of it. False when that may not be, or no more."""
+    if call.campaign:
+        return _dial_lead(world, call)
+    promise = world.promises.get(call.promise)
+    terms = callbacks.terms_of(world, promise.queue) if promise is not None else None
+    if promise is None or terms is None or not callbacks.is_due(world, promise):
+        return False
+    world.promises.put(promise.id, evolve(promise, attempts=promise.attempts + 1))
+    legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    ring(world, evolve(call, number=promise.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
+    return True
+
+
+def tell_begun(world: World, call: Call, queue: str) -> None:
+    """A call that we make begins, for a promise or a campaign."""
+    world.tell(
+        CallArrived(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=queue,
+            leg=call.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=call.number,
+            name=call.name,
+            uniqueid="",
+            linkedid="",
+            direction="out",
+            promise=call.promise,
+            campaign=call.campaign,
+        )
+    )
+
+
+def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name: str) -> None:
+    """Have the customer's phone ring; ``number`` and ``name`` are what it shows."""
+    if call.offer is not None:
+        world.order(StartRinging(leg=call.offer.leg))
+    phase = after(call.phase, Move.DIAL)
+    world.calls.put(call.id, evolve(call, phase=phase, attempt="unknown", deadline=world.now + ring_for))
+    world.order(
+        Ring(
+            leg=call.leg,
+            phone=dial.replace("{number}", call.number),
+            role="customer",
+            agent="",
+            give_up=ring_for + SAFETY,
+            call=call.id,
+            number=number,
+            name=name,
+        )
+    )
+
+
+def _dial_lead(world: World, call: Call) -> bool:
+    plan, attempt = world.plan.campaigns.get(call.campaign), attempts.of(world, call)
+    row = world.campaigns.get(call.campaign)
+    if plan is None or attempt is None or row is None or row.state is not Running.RUNNING or held_back(world):
+        return False
+    wall = world.now + world.wall_offset
+    if is_blocked(world, call.campaign, attempt.lead) or not is_open(plan.limits, attempt.lead.zones, wall):
+        return False
+    attempts.put(world, attempt, stage=Stage.DIALLING, dialled_at=world.now, until=None)
+    legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    ring(world, call, plan.dial, plan.ring_for, plan.number, plan.caller_name)
+    world.tell(
+        AttemptMade(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            campaign=plan.name,
+            attempt=attempt.id,
+            lead=attempt.lead.id,
+            number=attempt.lead.number,
+            risk=attempt.risk,
+        )
+    )
+    return True
+
+
+def held_back(world: World) -> str:
+    """Why nobody at all may be dialled now."""
+    if world.unsaved:
+        return "the store is behind"
+    if world.now < world.clock_moved_at + CLOCK_REST:
+        return "the wall clock was moved"
+    if world.plan.pbxs[0] in world.down:
+        return "the PBX is not heard"
+    return ""
+
+
+def is_blocked(world: World, campaign: str, lead: Lead) -> bool:
+    """Did somebody say so while the ledger was busy writing?"""
+    numbers = spellings(lead.number)
+    if not world.plan.do_not_call.isdisjoint(numbers):
+        return True
+    scopes = [(scope, number) for scope in ("", campaign) for number in numbers]
+    pending = any(f"{scope}|{number}" in world.blocks for scope, number in scopes)
+    return pending or any(world.blocked.get(scope, 0.0) > world.now for scope in scopes)

@@ -1,0 +1,74 @@
+"""How long a caller will wait, from how fast the queue has been served lately; nothing when that cannot be told.
+
+The pace is the smoothed time between two answers while others were left waiting: it holds staffing, talk and wrap-up in
+one figure that is measured, not modelled. A caller's wait is the pace times those to be served up to and with the caller.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.model.call import Call
+from callbridge.core.model.pace import Pace
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+WEIGHT = 0.2
+"""Of the newest interval in the smoothed one."""
+LONGEST = 900.0
+"""Seconds that one interval counts at most: a queue that nobody served for an hour is not to weigh on all day."""
+LEAST = 4
+"""Intervals that an estimate needs."""
+STALE = 600.0
+"""Seconds without an answer, and three times the pace, after which there is nothing to estimate from."""
+
+
+def answered(world: World, queue: str) -> None:
+    """A caller of this queue was answered just now."""
+    known = world.paces.get(queue)
+    others = waiting(world, queue) > 0
+    if known is None:
+        world.paces.put(queue, Pace(queue=queue, answered_at=world.now, others=others))
+        return
+    pace = evolve(known, answered_at=world.now, others=others)
+    if known.others:
+        lasted = min(LONGEST, world.now - known.answered_at)
+        interval = lasted if not known.count else (1 - WEIGHT) * known.interval + WEIGHT * lasted
+        pace = evolve(pace, interval=interval, count=known.count + 1)
+    world.paces.put(queue, pace)
+
+
+def left(world: World, queue: str) -> None:
+    """A caller of this queue went unanswered: when nobody is left to wait, the time to the next answer says nothing."""
+    known = world.paces.get(queue)
+    if known is not None and known.others and not waiting(world, queue):
+        world.paces.put(queue, evolve(known, others=False))
+
+
+def expected(world: World, queue: str, position: int) -> float | None:
+    """Seconds until whoever stands at ``position`` (the first is 1) is answered; None when it is not to be trusted."""
+    pace = world.paces.get(queue)
+    return at_pace(pace, position, world.now) if pace is not None and staffed(world, queue) else None
+
+
+def at_pace(pace: Pace | None, position: int, now: float) -> float | None:
+    """The same for a queue that is staffed."""
+    if pace is None or pace.count < LEAST or now - pace.answered_at > max(STALE, 3 * pace.interval):
+        return None
+    return position * pace.interval
+
+
+def waiting(world: World, queue: str) -> int:
+    """Callers in the queue now."""
+    return world.line(queue).count
+
+
+def position(world: World, call: Call) -> int:
+    """Who is served next is at 1."""
+    visit = call.visit
+    assert visit is not None, "only who waits has a position"
+    return 1 + world.line(visit.queue).before(visit.rank, call.id)
+
+
+def staffed(world: World, queue: str) -> int:
+    """Agents logged in who fit some step of the queue."""
+    plan = world.plan.queues.get(queue)
+    return world.matcher.staffed(plan) if plan is not None else 0

@@ -1,0 +1,95 @@
+"""Legs as the stories use them: opened, hung up, and watched until the PBX says that they are gone."""
+
+from __future__ import annotations
+
+from callbridge.core.model.call import Doing, Phase
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import HangUp, Probe, StartMusic
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+HANG_UP_CHECK = 0.5
+"""Seconds after a HangUp before we ask whether it worked; doubles up to SLOWEST_CHECK."""
+SLOWEST_CHECK = 5.0
+LEFT_CHECK = 0.2
+"""Seconds after an unordered StasisEnd within which ChannelDestroyed usually comes."""
+DIALLED_LEFT_CHECK = 2.0
+"""The same for somebody whom we call: how that ended is worth waiting for."""
+MUSIC_RETRY = 1.0
+
+
+def open_leg(world: World, leg: LegId, role: Role, *, call: str = "", agent: str = "") -> Leg:
+    """Enter a new leg into the books, before anything about it is ordered."""
+    new = Leg(id=leg, role=role, call=call, agent=agent, heard_at=world.now)
+    world.legs.put(leg, new)
+    return new
+
+
+def hang_up(world: World, leg: LegId | None, reason: str = "normal") -> None:
+    """End a leg: at once, and watched until it is gone. Harmless for a leg unknown or hung up already."""
+    known = world.legs.get(leg)
+    if known is None or known.hung_at is not None:
+        return
+    world.put_leg(known, hung_at=world.now, deadline=world.now + HANG_UP_CHECK, tries=0)
+    world.order(HangUp(leg=known.id, reason=reason))
+
+
+def entered(world: World, leg: LegId) -> None:
+    """A leg of ours is there. One that is in no book was given up, asked about, and made all the same: a create that
+    took Asterisk longer than we waited. Nobody would ever end it."""
+    known = world.legs.get(leg)
+    if known is None:
+        world.order(HangUp(leg=leg))
+    elif known.hung_at is not None:
+        hang_up_again(world, known)
+
+
+def hang_up_again(world: World, leg: Leg) -> None:
+    """A leg that we hung up shows a sign of life: a late answer is never bridged."""
+    world.order(HangUp(leg=leg.id))
+
+
+def probe_soon(world: World, leg: Leg, after: float) -> None:
+    """Ask after a while whether the leg still lives, unless its end is heard before."""
+    world.put_leg(leg, deadline=world.now + after)
+
+
+def probe_now(world: World, leg: Leg) -> None:
+    """Ask whether the leg lives, and again later if no answer comes."""
+    world.order(Probe(leg=leg.id))
+    world.legs.put(leg.id, evolve(leg, deadline=world.now + HANG_UP_CHECK))
+
+
+def deadline_passed(world: World, leg: Leg) -> None:
+    """A leg's watch ran out: what was expected of it has not been heard."""
+    wait = min(SLOWEST_CHECK, HANG_UP_CHECK * 2 ** min(leg.tries + 1, 10))
+    if leg.hung_at is not None:
+        world.order(HangUp(leg=leg.id))
+        world.order(Probe(leg=leg.id))
+        world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
+    elif (leg.role is Role.AGENT and not leg.call) or (leg.role is Role.SUPERVISOR and leg.up_at is None):
+        hang_up(world, leg.id)
+    elif leg.music_owed and not leg.left and leg.missing_since is None:
+        _pay_music(world, leg)
+    else:
+        world.order(Probe(leg=leg.id))
+        world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
+
+
+def _pay_music(world: World, leg: Leg) -> None:
+    world.put_leg(leg, music_owed=False, deadline=None)
+    call = world.calls.get(leg.call)
+    if call is None:
+        return
+    queue = ""
+    if call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
+        queue = call.visit.queue
+    elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
+        queue = call.handing.queue
+    if call.walk is not None and call.walk.doing in (Doing.LISTENING, Doing.LOOKING):
+        flow = world.flow(call.walk.flow, call.walk.version)
+        world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
+    elif queue and not (call.hearing is not None and call.hearing.playback):
+        plan = world.plan.queues.get(queue)
+        world.order(StartMusic(leg=leg.id, music=plan.music if plan else "default"))

@@ -1,0 +1,181 @@
+"""Recordings of talks: one file for each segment, begun when both are in the bridge and ended with the segment.
+
+Asterisk's MixMonitor mixes both sides on the customer's channel and follows it through consults. What cannot be recorded is
+told as an alert and changes nothing for the call. While a recording is paused silence is written, also when another agent has
+the call: who paused it for a card's number did not mean this agent only.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from callbridge.core.model.call import Call, Recording, Segment
+from callbridge.core.model.events import CallAsk, OrderFailed, Why
+from callbridge.core.model.facts import CallRecorded, RecordingFailed
+from callbridge.core.model.flow import filled
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
+from callbridge.core.model.plan import Record
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+_SHARES = 10_000
+REFUSED = "record"
+"""The value by which a flow says that the caller does not want to be recorded: ``record`` is ``no``."""
+
+
+def begin(world: World, call: Call, segment: Segment) -> Segment:
+    """A talk begins. Gives the segment, with its recording when there is to be one."""
+    terms = _terms(world, segment.queue)
+    if terms is None or not wanted(call, terms):
+        return segment
+    segment = _start(world, call, segment, terms)
+    if call.hushed and segment.recording is not None:
+        world.order(PauseRecording(leg=call.leg, call=call.id, file=segment.recording.file, paused=True))
+        segment = evolve(segment, recording=evolve(segment.recording, paused_since=world.now))
+    return segment
+
+
+def wanted(call: Call, terms: Record) -> bool:
+    """Is this call recorded from the beginning?"""
+    if terms.on_demand or declined(call):
+        return False
+    if terms.tiers and call.tier not in terms.tiers:
+        return False
+    # Not by chance: the same call is always in the sample or out of it, also when a step is taken anew.
+    return crc32(call.id.encode()) % _SHARES < terms.share * _SHARES
+
+
+def declined(call: Call) -> bool:
+    """Did the caller say no?"""
+    return dict(call.values).get(REFUSED, "").casefold() in ("no", "false", "off", "0")
+
+
+def _terms(world: World, queue: str) -> Record | None:
+    plan = world.plan.queues.get(queue)
+    return plan.record if plan is not None else None
+
+
+def _start(world: World, call: Call, segment: Segment, terms: Record) -> Segment:
+    part = str(call.segments + call.short_talks + 1)
+    about = {"day": world.day, "queue": segment.queue, "agent": segment.agent, "tier": call.tier, "call": call.id, "part": part}
+    file = filled(terms.file, about)
+    world.order(StartRecording(leg=call.leg, call=call.id, file=file))
+    return evolve(segment, recording=Recording(file=file, began_at=world.now))
+
+
+def end(world: World, call: Call, segment: Segment, when: float) -> Call:
+    """The talk is over: the file is complete. Gives the call, which knows whether the next one is to be paused."""
+    recording = segment.recording
+    if recording is None:
+        return call
+    if call.leg in world.legs:  # else it ended with the channel
+        world.order(StopRecording(leg=call.leg, call=call.id, file=recording.file))
+    paused = recording.paused + (max(0.0, when - recording.paused_since) if recording.paused_since is not None else 0.0)
+    world.tell(
+        CallRecorded(
+            seq=world.next_seq(),
+            at=when,
+            call=call.id,
+            agent=segment.agent,
+            queue=segment.queue,
+            file=recording.file,
+            lasted=max(0.0, when - recording.began_at),
+            paused=paused,
+        )
+    )
+    return evolve(call, hushed=recording.paused_since is not None)
+
+
+def move(world: World, call: Call, to: LegId) -> Call:
+    """Another channel has taken the customer's place: what is recorded goes on there, in a file of its own. Gives the call."""
+    segment = call.segment
+    if segment is None or segment.recording is None:
+        return evolve(call, leg=to)
+    call = evolve(end(world, call, segment, world.now), leg=to)
+    stem, _, kind = segment.recording.file.rpartition(".")
+    recording = Recording(file=f"{stem}-again.{kind}", began_at=world.now)
+    world.order(StartRecording(leg=to, call=call.id, file=recording.file))
+    if call.hushed:
+        world.order(PauseRecording(leg=to, call=call.id, file=recording.file, paused=True))
+        recording = evolve(recording, paused_since=world.now)
+    return evolve(call, segment=evolve(segment, recording=recording))
+
+
+def mend(world: World, call: Call) -> None:
+    """After a gap nobody knows whether the last pause was carried out: once more."""
+    recording = call.segment.recording if call.segment is not None else None
+    if recording is not None and recording.paused_since is not None:
+        world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
+
+
+def ask(world: World, call: Call, what: CallAsk) -> str:
+    """Record this talk, pause, or go on. Gives why not; nothing when it is being done."""
+    segment = call.segment
+    if segment is None:
+        return "no agent talks to the caller"
+    recording = segment.recording
+    terms = _terms(world, segment.queue)
+    if what is CallAsk.RECORD and recording is None:
+        if terms is None:
+            return f"queue {segment.queue} records nothing"
+        if declined(call):
+            return "the caller does not want to be recorded"
+        world.calls.put(call.id, evolve(call, segment=_start(world, evolve(call, segments=call.segments - 1), segment, terms)))
+        return ""
+    if recording is None:
+        return "the talk is not being recorded"
+    if what is CallAsk.RECORD:
+        return "the talk is being recorded already"
+    pause = what is CallAsk.PAUSE_RECORDING
+    if pause is (recording.paused_since is not None):
+        return f"the recording {'is paused already' if pause else 'is not paused'}"
+    world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=pause))
+    if pause:
+        recording = evolve(recording, paused_since=world.now)
+    else:
+        lasted = world.now - (recording.paused_since or world.now)
+        recording = evolve(recording, paused_since=None, paused=recording.paused + lasted)
+    world.calls.put(call.id, evolve(call, segment=evolve(segment, recording=recording)))
+    return ""
+
+
+def failed(world: World, order: StartRecording | PauseRecording | StopRecording, event: OrderFailed) -> None:
+    """The PBX does not record, or not as ordered: somebody should hear of it, also when the talk is over meanwhile."""
+    call = world.calls.get(order.call)
+    segment = call.segment if call is not None else None
+    recording = segment.recording if segment is not None else None
+    mine = recording is not None and recording.file == order.file
+    if isinstance(order, StartRecording) and not mine:
+        return  # the talk was over sooner than it began
+    tell_failed(
+        world, order.call, segment if mine else None, order.file, f"{_WHAT[type(order)]}: {event.why} {event.detail}".strip()
+    )
+    if call is None or segment is None or recording is None or not mine:
+        return
+    if isinstance(order, StartRecording) and event.why is not Why.TIMEOUT:
+        recording = None
+    elif isinstance(order, PauseRecording):  # what it was before: it may be asked once more
+        recording = evolve(recording, paused_since=None if order.paused else world.now)
+    world.calls.put(call.id, evolve(call, segment=evolve(segment, recording=recording)))
+
+
+_WHAT = {
+    StartRecording: "not recorded",
+    PauseRecording: "not paused, or not resumed",
+    StopRecording: "goes on after the talk, until the call ends",
+}
+
+
+def tell_failed(world: World, call: str, segment: Segment | None, file: str, why: str) -> None:
+    world.tell(
+        RecordingFailed(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            agent=segment.agent if segment is not None else "",
+            queue=segment.queue if segment is not None else "",
+            file=file,
+            why=why,
+        )
+    )

@@ -1,0 +1,33 @@
+"""Switches: what people turn on and off while everything runs, and what holds until it is turned back."""
+
+from __future__ import annotations
+
+from callbridge.core.model.events import BYPASS, SwitchTurned, closing
+from callbridge.core.model.facts import AskRefused, SwitchChanged
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.world import World
+
+KNOWN = frozenset({BYPASS})
+"""What there is always; besides, each calendar has one that closes it."""
+
+
+def known(world: World) -> frozenset[str]:
+    """Every switch that can be turned."""
+    return KNOWN | {closing(name) for name in world.plan.calendars}
+
+
+def turned(world: World, event: SwitchTurned) -> None:
+    """Turn a switch; turning it where it stands is no news."""
+    if event.switch not in known(world):
+        reason = f"no such switch: {event.switch}"
+        world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
+        return
+    if is_on(world, event.switch) is event.on:
+        return
+    world.switches.put(event.switch, Switch(id=event.switch, on=event.on, by=event.by, since=world.now))
+    world.tell(SwitchChanged(seq=world.next_seq(), at=world.now, switch=event.switch, on=event.on, by=event.by))
+
+
+def is_on(world: World, switch: str) -> bool:
+    row = world.switches.get(switch)
+    return row is not None and row.on

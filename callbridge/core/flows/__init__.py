@@ -1,0 +1,1 @@
+"""IVR flows and surveys: callers are led from node to node."""

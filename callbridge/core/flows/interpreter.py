@@ -1,0 +1,615 @@
+"""The caller's journey: walks callers through flows - says, listens, asks other systems, decides, and leads on.
+
+    visits.into_flow -> (its deadline, which is now) -> node -> node -> ... -> queue, dialplan, goodbye, another flow
+
+While nothing is said there is music, whatever the node waits for: a caller in silence hangs up. A caller can do nothing
+that leads nowhere: every wait has an end, every circle of nodes has a key in it (the configuration is refused
+otherwise), and a fault of ours or of the PBX leads on as silence would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from callbridge.core.entities import attempts, callbacks, conditions
+from callbridge.core.flows import surveys
+from callbridge.core.model.call import Call, Doing, Outcome, Phase, Walk
+from callbridge.core.model.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
+from callbridge.core.model.facts import CallRepeated, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
+from callbridge.core.model.flow import (
+    KEYS,
+    MOST_DIGITS,
+    Branch,
+    Callback,
+    Collect,
+    DoNotCall,
+    Flow,
+    Goodbye,
+    Hours,
+    IntoDialplan,
+    IntoFlow,
+    IntoQueue,
+    Lookup,
+    Menu,
+    Node,
+    Play,
+    Set,
+    Voicemail,
+    filled,
+    fits,
+    patience,
+    spoken,
+)
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.orders import LookUp, Record, StartMusic, StopPlaying
+from callbridge.core.model.orders import Play as PlayOrder
+from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import segments, visits
+
+LOOKUP_SLACK = 1.0
+"""Seconds beyond a lookup's own deadline after which its answer is not waited for any more."""
+MOST_NODES = 50
+"""Nodes without a word heard, a key pressed or a moment waited, after which a flow goes round for ever."""
+MOST_SILENCES = 20
+MOST_AHEAD = 20
+RECORD_SLACK = 5.0
+"""Seconds beyond a message's longest time after which its end counts as unheard."""
+SHORTEST_MESSAGE = 1.0
+"""Seconds; what is shorter is a hang-up, no message."""
+DOWN_CHECK = 1.0
+
+
+# -- what happens -----------------------------------------------------------------------------------------------------
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """The flow begins, or what it waited for did not come."""
+    walk = call.walk
+    if walk is None or (walk.due is not None and walk.due > world.now):
+        world.calls.put(call.id, evolve(call, deadline=walk.due if walk is not None else None))
+        return
+    if walk.node and pbx_of(call.leg) in world.down:  # a caller whom nobody hears is not silent; the next snapshot goes on
+        _put(world, evolve(call, walk=evolve(walk, due=world.now + DOWN_CHECK)))
+        return
+    flow = flow_of(world, walk)
+    if flow is None:
+        _fail(world, call)
+    elif not walk.node or walk.node not in flow.nodes:
+        _go(world, call, flow, flow.start)
+    elif walk.doing is Doing.SAYING:
+        call = _hush(world, evolve(call, walk=evolve(walk, hops=0)))
+        _said(world, call, flow, flow.nodes[walk.node])
+    elif walk.doing is Doing.LOOKING:
+        _found(world, call, flow, None)
+    elif walk.doing is Doing.RECORDING:
+        _recorded(world, call, flow, None)
+    else:
+        _silence(world, evolve(call, walk=evolve(walk, hops=0)), flow, flow.nodes[walk.node])
+
+
+def said(world: World, call: Call, event: PlaybackEnded) -> None:
+    """A prompt is over, or could not be played."""
+    walk = call.walk
+    flow = flow_of(world, walk) if walk is not None else None
+    if call.phase is not Phase.FLOW or walk is None or flow is None or not walk.playback or walk.playback != event.playback:
+        return
+    if event.failed:
+        where = f"flow:{walk.flow}/{walk.node}"
+        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+    node = flow.nodes.get(walk.node)
+    if node is not None:
+        hops = walk.hops if event.failed else 0
+        _said(world, evolve(call, walk=evolve(walk, playback="", hops=hops)), flow, node)
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """A caller pressed a key: in a flow it is an answer; while waiting it may open one."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    if call is None or call.leg != event.leg or event.digit not in KEYS:
+        return
+    if call.phase is Phase.FLOW and call.walk is not None:
+        flow = flow_of(world, call.walk)
+        node = flow.nodes.get(call.walk.node) if flow is not None else None
+        if flow is not None and node is not None:
+            _key(world, evolve(call, walk=evolve(call.walk, hops=0, silences=0)), flow, node, event.digit)
+    elif call.walk is None and call.visit is not None:
+        visits.key_pressed(world, call, event.digit)
+
+
+def looked_up(world: World, event: LookedUp) -> None:
+    """Another system answered, or did not."""
+    call = world.calls.get(event.call)
+    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
+    if call is None or walk is None or walk.doing is not Doing.LOOKING or walk.playback != event.question:
+        return  # too late, or an answer to another time at this node
+    flow = flow_of(world, walk)
+    if flow is not None:
+        _found(world, call, flow, event.found)
+
+
+def recorded(world: World, event: RecordingEnded) -> None:
+    """A message is complete, or could not be recorded."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
+    if call is None or walk is None or walk.doing is not Doing.RECORDING or walk.playback != event.recording:
+        return
+    flow = flow_of(world, walk)
+    if flow is not None:
+        _recorded(world, call, flow, event)
+
+
+def mend(world: World, call: Call) -> None:
+    """After a gap in the events: the node begins anew."""
+    walk = call.walk
+    flow = flow_of(world, walk) if walk is not None else None
+    if walk is None or flow is None:
+        _fail(world, call)
+        return
+    call = _hush(world, call)
+    if isinstance(flow.nodes.get(walk.node), Lookup):  # silent for a moment already
+        world.order(StartMusic(leg=call.leg, music=flow.music))
+    _arrive(
+        world,
+        evolve(call, walk=evolve(walk, playback="", typed="", checking=False)),
+        flow,
+        walk.node if walk.node in flow.nodes else flow.start,
+    )
+
+
+def hung_up(world: World, call: Call) -> Call:
+    """The caller is gone, or taken elsewhere. Gives the call without its walk."""
+    walk = call.walk
+    if walk is None:
+        return call
+    if walk.doing is Doing.RECORDING and _keep_message(world, call, walk, world.now - walk.since):
+        call = evolve(call, outcome="voicemail")
+    if call.visit is None and not call.outcome:
+        call = evolve(call, outcome="left_flow")
+    return _end(world, call, "hung_up")
+
+
+def leave(world: World, call: Call, result: str) -> Call:
+    """Somebody leads the caller elsewhere. Gives the call out of its flow, nothing being said to it."""
+    if call.walk is None:
+        return call
+    return _end(world, _hush(world, call), result)
+
+
+def flow_of(world: World, walk: Walk) -> Flow | None:
+    """The flow as it was when the caller came into it, or as it is now when that is not known any more (a restart)."""
+    return world.flow(walk.flow, walk.version)
+
+
+# -- going on ---------------------------------------------------------------------------------------------------------
+
+
+def _go(world: World, call: Call, flow: Flow, node: str, key: str = "") -> None:
+    """To a node, with nothing typed or tried there yet."""
+    walk = call.walk
+    assert walk is not None
+    _arrive(world, evolve(call, walk=evolve(walk, typed="", checking=False, tries=0)), flow, node, key)
+
+
+def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> None:
+    """At a node; through those where nothing is said or asked."""
+    while True:
+        walk = call.walk
+        assert walk is not None
+        if walk.hops >= MOST_NODES:
+            break
+        if not flow.hidden:
+            world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
+        call, key = evolve(call, walk=evolve(walk, node=name, hops=walk.hops + 1)), ""
+        node = flow.nodes.get(name)
+        match node:
+            case None:
+                break
+            case Set():
+                call, name = _set(call, node), node.next
+            case Hours():
+                name = node.open if conditions.is_open(world, node.calendar) else node.closed
+            case Branch():
+                name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
+            case Callback():
+                call, name = _call_back(world, call, node)
+            case DoNotCall():
+                attempts.block(world, call.number, node.campaign, node.reason, f"flow:{flow.name}")
+                name = node.next
+            case _:
+                _begin(world, call, flow, node)
+                return
+    _fail(world, call)
+
+
+def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
+    """A node where something happens."""
+    walk = call.walk
+    assert walk is not None
+    match node:
+        case Play() | Goodbye() | Voicemail():
+            _say(world, call, flow, node, node.media)
+        case Menu() | Collect() if walk.ahead:
+            world.order(StartMusic(leg=call.leg, music=flow.music))
+            _listen(world, call, flow, node)
+            _take_ahead(world, call.id, flow, walk.node)
+        case Menu() | Collect():
+            _say(world, call, flow, node, node.media)
+        case Lookup():
+            _look_up(world, call, flow, node)
+        case IntoQueue():
+            _into_queue(world, call, node)
+        case IntoFlow():
+            call = visits.overflowed_by_key(world, call, f"flow:{node.flow}")
+            reason = "entry" if flow.hidden else "flow"
+            visits.into_flow(world, _end(world, call, "flow", f"flow:{node.flow}"), node.flow, reason)
+        case IntoDialplan():
+            to = f"dialplan:{node.context},{node.extension}"
+            call = visits.overflowed_by_key(world, call, to)
+            visits.leave(world, _end(world, call, "dialplan", to), node.context, node.extension, "flow")
+        case _:
+            raise AssertionError(f"nothing happens at a {type(node).__name__}")
+
+
+def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
+    """What was typed before it was asked for, key by key; what is left when another node is reached is for that one."""
+    while True:
+        call = world.calls.get(call_id)
+        walk = call.walk if call is not None else None
+        if call is None or walk is None or walk.flow != flow.name or walk.node != node or not walk.ahead:
+            return
+        call = evolve(call, walk=evolve(walk, ahead=walk.ahead[1:]))
+        _key(world, call, flow, flow.nodes[node], walk.ahead[0])
+
+
+def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
+    visit, named = call.visit, dict(call.values).get(node.by, "")
+    if named in world.plan.queues:
+        node = replace(node, queue=named)
+    if visit is not None and visit.queue == node.queue:
+        call = _end(world, call, "queue", f"queue:{node.queue}")
+        visits.wait_on(world, call)
+        return
+    way = world.plan.way_of(call.entry) if node.queue not in world.plan.queues else None
+    if isinstance(way, ToFlow):
+        call = visits.overflowed_by_key(world, call, f"flow:{way.flow}")
+        visits.into_flow(world, _end(world, call, "flow", f"flow:{way.flow}"), way.flow, "queue_removed")
+        return
+    if isinstance(way, ToQueue):
+        node = replace(node, queue=way.queue)
+    call = visits.overflowed_by_key(world, call, f"queue:{node.queue}")
+    call = _end(world, call, "queue", f"queue:{node.queue}")
+    plan = world.plan.queues.get(node.queue)
+    if plan is not None:
+        world.order(StartMusic(leg=call.leg, music=plan.music))
+    visits.begin_visit(world, call, node.queue, head_start=node.head_start)
+
+
+def _call_back(world: World, call: Call, node: Callback) -> tuple[Call, str]:
+    """Promise a callback, at the place in line that the caller has. Gives the call, and where it goes on."""
+    known = {"caller": call.number} | dict(call.values)
+    number = filled(node.number, known)
+    if callbacks.refusal(world, node.queue, number):
+        return call, node.otherwise
+    rank = call.visit.rank if call.visit is not None and call.visit.queue == node.queue else None
+    call = visits.overflowed_by_key(world, call, f"callback:{node.queue}")
+    callbacks.make(world, call, node.queue, number, rank)
+    return evolve(call, outcome="callback"), node.next
+
+
+def _set(call: Call, node: Set) -> Call:
+    values = dict(call.values) | dict(node.values)
+    return evolve(
+        call,
+        tier=node.tier or call.tier,
+        language=node.language or call.language,
+        head_start=call.head_start if node.head_start is None else node.head_start,
+        values=tuple(values.items()),
+    )
+
+
+def _fail(world: World, call: Call) -> None:
+    """The flow is no more, or leads nowhere: the fallback answers."""
+    call = visits.overflowed_by_key(world, call, "fallback", Outcome.FAILED)
+    call = _end(world, _hush(world, call), "failed")
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
+
+
+def _end(world: World, call: Call, result: str, to: str = "") -> Call:
+    """Out of the flow. Gives the call without it, still in its phase."""
+    walk = call.walk
+    assert walk is not None
+    flow = flow_of(world, walk)
+    surveys.ended(world, call, walk, flow)
+    if walk.flow.startswith(MEMORY):
+        return evolve(call, walk=None, deadline=None)
+    world.tell(
+        FlowEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            flow=walk.flow,
+            node=walk.node,
+            result=result,
+            lasted=max(0.0, world.now - walk.began_at),
+            to=to,
+        )
+    )
+    return evolve(call, walk=None, deadline=None)
+
+
+# -- saying -----------------------------------------------------------------------------------------------------------
+
+
+def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
+    """Say it, then go on with the node; at once when there is nothing to say."""
+    walk = call.walk
+    assert walk is not None
+    media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
+    if not media:
+        if isinstance(node, Menu | Collect):
+            world.order(StartMusic(leg=call.leg, music=flow.music))
+        _said(world, call, flow, node)
+        return
+    playback = world.mint("say")
+    world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
+    if isinstance(node, Menu | Collect):  # right behind it: the music is there when the prompt is over or cut, told or not
+        world.order(StartMusic(leg=call.leg, music=flow.music))
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.SAYING, playback=playback, due=world.now + patience(media))))
+
+
+def _hush(world: World, call: Call) -> Call:
+    walk = call.walk
+    if walk is None or not walk.playback or walk.doing is not Doing.SAYING:
+        return call
+    world.order(StopPlaying(leg=call.leg, playback=walk.playback))
+    return evolve(call, walk=evolve(walk, playback=""))
+
+
+def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
+    match node:
+        case Play():
+            _go(world, call, flow, node.next)
+        case Voicemail():
+            _record(world, call, node)
+        case Goodbye():
+            call = visits.overflowed_by_key(world, call, "goodbye")
+            call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
+            segments.dismiss(world, call)
+        case Menu() | Collect():
+            _listen(world, call, flow, node)
+        case _:
+            _fail(world, call)
+
+
+def _listen(world: World, call: Call, flow: Flow, node: Menu | Collect) -> None:
+    """Wait for a key; the music is on already."""
+    walk = call.walk
+    assert walk is not None
+    seconds = node.gap if isinstance(node, Collect) and walk.typed and not walk.checking else node.wait
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.LISTENING, due=world.now + seconds)))
+
+
+def _put(world: World, call: Call) -> None:
+    world.calls.put(call.id, evolve(call, deadline=call.walk.due if call.walk is not None else None))
+
+
+# -- listening --------------------------------------------------------------------------------------------------------
+
+
+def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
+    walk = call.walk
+    assert walk is not None
+    if walk.full and key == walk.ends:
+        world.calls.put(call.id, evolve(call, walk=evolve(walk, full=False)))
+        return
+    call = evolve(call, walk=evolve(walk, full=False))
+    match node:
+        case Menu() | Collect() if walk.doing is not Doing.LOOKING:
+            saying = walk.doing is Doing.SAYING
+            call = _hush(world, call)
+            if isinstance(node, Menu):
+                _chosen(world, call, flow, node, key)
+            elif walk.checking:
+                _confirmed(world, call, flow, node, key)
+            else:
+                _typed(world, call, flow, node, key, saying=saying)
+        case Play() if node.interrupt:
+            _said(world, _hush(world, _ahead(call, key)), flow, node)
+        case Goodbye() | Voicemail():
+            pass
+        case _:
+            world.calls.put(call.id, _ahead(call, key))
+
+
+def _ahead(call: Call, key: str) -> Call:
+    """The key is kept for the next node that asks for one."""
+    assert call.walk is not None
+    return evolve(call, walk=evolve(call.walk, ahead=(call.walk.ahead + key)[:MOST_AHEAD]))
+
+
+def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
+    to = node.keys.get(key)
+    if to is not None and node.question:
+        _go(world, surveys.answered(world, call, flow, node, key), flow, to)  # the answer is a fact of its own
+    elif to is not None:
+        _go(world, call, flow, to, key)
+    else:
+        _again(world, call, flow, node, node.wrong)
+
+
+def _typed(world: World, call: Call, flow: Flow, node: Collect, key: str, *, saying: bool) -> None:
+    walk = call.walk
+    assert walk is not None
+    if key == node.ends:
+        _entered(world, call, flow, node)
+        return
+    call = evolve(call, walk=evolve(walk, typed=(walk.typed + key)[:MOST_DIGITS]))
+    assert call.walk is not None
+    if len(call.walk.typed) >= node.most:
+        _entered(world, evolve(call, walk=evolve(call.walk, full=True, ends=node.ends)), flow, node)
+    elif saying:
+        _listen(world, call, flow, node)
+    else:
+        _put(world, evolve(call, walk=evolve(call.walk, due=world.now + node.gap)))
+
+
+def _entered(world: World, call: Call, flow: Flow, node: Collect) -> None:
+    """The value is complete: is it one?"""
+    walk = call.walk
+    assert walk is not None
+    good = node.least <= len(walk.typed) <= node.most and (not node.pattern or fits(node.pattern, walk.typed))
+    if not good:
+        _again(world, call, flow, node, node.wrong if walk.typed else node.silent)
+        return
+    call = _knowing(call, {node.into: walk.typed})
+    if node.read_back:
+        _say(world, evolve(call, walk=evolve(walk, checking=True)), flow, node, node.read_back)
+    else:
+        _go(world, call, flow, node.next)
+
+
+def _confirmed(world: World, call: Call, flow: Flow, node: Collect, key: str) -> None:
+    if key == node.yes:
+        _go(world, call, flow, node.next)
+    else:
+        _again(world, _knowing(call, {node.into: ""}), flow, node, "")
+
+
+def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
+    """No key came in time. Whoever is asked so often and never presses one is not there, or cannot."""
+    walk = call.walk
+    assert walk is not None
+    if walk.silences >= MOST_SILENCES:
+        _fail(world, call)
+        return
+    walk = evolve(walk, silences=walk.silences + 1)
+    call = evolve(call, walk=walk)
+    if isinstance(node, Collect) and walk.typed and not walk.checking:
+        _entered(world, call, flow, node)
+    elif isinstance(node, Collect) and walk.checking:
+        _again(world, _knowing(call, {node.into: ""}), flow, node, node.silent)
+    elif isinstance(node, Menu | Collect):
+        _again(world, call, flow, node, node.silent)
+    else:
+        _fail(world, call)
+
+
+def _again(world: World, call: Call, flow: Flow, node: Menu | Collect, first: str) -> None:
+    """Wrong, or nothing: the prompt once more, or the way out."""
+    walk = call.walk
+    assert walk is not None
+    if walk.tries + 1 >= node.tries:
+        _go(world, call, flow, node.otherwise)
+        return
+    call = evolve(call, walk=evolve(walk, tries=walk.tries + 1, typed="", ahead="", checking=False))
+    _say(world, call, flow, node, ",".join(part for part in (first, node.media) if part))
+
+
+def _knowing(call: Call, news: Mapping[str, str]) -> Call:
+    known = {name: value for name, value in (dict(call.values) | dict(news)).items() if value}
+    return evolve(call, values=tuple(known.items()))
+
+
+# -- recording --------------------------------------------------------------------------------------------------------
+
+
+def _record(world: World, call: Call, node: Voicemail) -> None:
+    walk = call.walk
+    assert walk is not None
+    recording = world.mint("voicemail")
+    world.order(Record(leg=call.leg, recording=recording, longest=node.longest, silence=node.silence))
+    due = world.now + node.longest + RECORD_SLACK
+    _put(world, evolve(call, walk=evolve(walk, doing=Doing.RECORDING, playback=recording, since=world.now, due=due)))
+
+
+def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None) -> None:
+    """``event`` None: its end was never told."""
+    walk = call.walk
+    assert walk is not None
+    node = flow.nodes.get(walk.node)
+    if not isinstance(node, Voicemail):
+        _fail(world, call)
+        return
+    if event is not None and event.failed:
+        where = f"flow:{walk.flow}/{walk.node}"
+        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+    elif _keep_message(world, call, walk, event.lasted if event is not None else node.longest):
+        call = evolve(call, outcome="voicemail")
+    _go(world, evolve(call, walk=evolve(walk, playback="", doing=Doing.SAYING)), flow, node.next)
+
+
+def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
+    """Told, when there is something to hear; is there?"""
+    flow = flow_of(world, walk)
+    node = flow.nodes.get(walk.node) if flow is not None else None
+    if not isinstance(node, Voicemail) or lasted < SHORTEST_MESSAGE:
+        return False
+    world.tell(
+        VoicemailLeft(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=node.queue,
+            recording=walk.playback,
+            lasted=lasted,
+            number=call.number,
+        )
+    )
+    if node.callback and not callbacks.refusal(world, node.queue, call.number):
+        callbacks.make(world, call, node.queue, call.number, None, walk.playback)
+    return True
+
+
+# -- asking other systems ---------------------------------------------------------------------------------------------
+
+
+def _look_up(world: World, call: Call, flow: Flow, node: Lookup) -> None:
+    walk = call.walk
+    assert walk is not None
+    limit = world.plan.lookups.get(node.lookup, 0.0)
+    about = {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id, "language": call.language}
+    known = dict(call.values) | about
+    question = world.mint("lookup")
+    world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=known))
+    if limit > 1.0:
+        world.order(StartMusic(leg=call.leg, music=flow.music))
+    walk = evolve(walk, doing=Doing.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0)
+    _put(world, evolve(call, walk=walk))
+
+
+def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None) -> None:
+    walk = call.walk
+    assert walk is not None
+    node = flow.nodes.get(walk.node)
+    if not isinstance(node, Lookup):
+        _fail(world, call)
+        return
+    began = (walk.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
+    if not node.quiet:
+        result, lasted = "failed" if found is None else "found", max(0.0, world.now - began)
+        world.tell(
+            LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
+        )
+    call = evolve(call, walk=evolve(walk, playback=""))
+    if node.lookup == MEMORY and found is not None and found.get("repeat"):
+        _tell_repeated(world, call, found)
+    if found is None:
+        _go(world, call, flow, node.otherwise)
+        return
+    tier, language = found.get("tier", ""), found.get("language", "")
+    known = {name: value for name, value in found.items() if name not in ("tier", "language")}
+    _go(world, evolve(_knowing(call, known), tier=tier or call.tier, language=language or call.language), flow, node.next)
+
+
+def _tell_repeated(world: World, call: Call, found: Mapping[str, str]) -> None:
+    try:
+        after = max(0.0, world.now - float(found.get("last_at", "")))
+    except ValueError:
+        return
+    agent, queue = found.get("last_agent", ""), found.get("last_queue", "")
+    world.tell(CallRepeated(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, queue=queue, after=after))

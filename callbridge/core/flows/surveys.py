@@ -1,0 +1,113 @@
+"""Surveys after the talk: who is asked, and what becomes of the answers. What is asked is a flow, which ``journey`` walks.
+
+Nobody is asked who hung up first, nobody twice in one call, and (the flow's own first node sees to it) nobody twice within
+the days that the survey says. Whatever was answered before a hang-up counts.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from callbridge.core.model.call import Call, Phase, Walk
+from callbridge.core.model.facts import SurveyAlerted, SurveyAnswered, SurveyEnded, SurveyMissed
+from callbridge.core.model.flow import Flow, Menu
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.plan import SKIPPED, SURVEY, Survey
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import segments, visits
+
+_SHARES = 10_000
+
+
+def after_talk(world: World, call: Call) -> None:
+    """The agent is gone, the caller is still there: asked, or hung up."""
+    survey = _for(world, call)
+    if survey is None:
+        segments.dismiss(world, call)
+        return
+    call = segments.out_of_bridge(world, evolve(call, surveyed=True, head_start=None))
+    visits.into_flow(world, call, SURVEY + survey.name, "survey")
+
+
+def hung_up_first(world: World, call: Call) -> None:
+    """The talk ended by the caller: told, if the survey was to be asked."""
+    survey = _sampled(world, call)
+    if survey is not None:
+        agent, queue = call.served
+        about = {"call": call.id, "agent": agent, "queue": queue, "survey": survey.name, "number": call.number}
+        world.tell(SurveyMissed(seq=world.next_seq(), at=world.now, **about))
+
+
+def _for(world: World, call: Call) -> Survey | None:
+    leg = world.legs.get(call.leg)
+    there = leg is not None and leg.hung_at is None and not leg.left and pbx_of(call.leg) not in world.down
+    return _sampled(world, call) if there and call.phase in (Phase.TALKING, Phase.OUTSIDE) else None
+
+
+def _sampled(world: World, call: Call) -> Survey | None:
+    queue = world.plan.queues.get(call.served[1])
+    survey = world.plan.surveys.get(queue.survey) if queue is not None else None
+    if survey is None or call.surveyed:
+        return None
+    if survey.tiers and call.tier not in survey.tiers:
+        return None
+    # Not by chance: the same call is always in the sample or out of it, also when a step is taken anew.
+    return survey if crc32(call.id.encode()) % _SHARES < survey.share * _SHARES else None
+
+
+def answered(world: World, call: Call, flow: Flow, node: Menu, key: str) -> Call:
+    """A question has its answer. Gives the call with the answer counted."""
+    walk = call.walk
+    assert walk is not None
+    agent, queue = call.served
+    name = flow.name.removeprefix(SURVEY)
+    world.tell(
+        SurveyAnswered(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=agent,
+            queue=queue,
+            survey=name,
+            question=node.question,
+            answer=key,
+        )
+    )
+    if key in node.alarming:
+        world.tell(
+            SurveyAlerted(
+                seq=world.next_seq(),
+                at=world.now,
+                call=call.id,
+                agent=agent,
+                queue=queue,
+                survey=name,
+                question=node.question,
+                answer=key,
+                number=call.number,
+            )
+        )
+    return evolve(call, walk=evolve(walk, answers=walk.answers + 1))
+
+
+def ended(world: World, call: Call, walk: Walk, flow: Flow | None) -> None:
+    """The caller leaves the survey, one way or another."""
+    if not walk.flow.startswith(SURVEY):
+        return
+    agent, queue = call.served
+    result = "skipped" if walk.node in ("", SKIPPED) else "refused"
+    if walk.answers:
+        result = "complete" if flow is not None and walk.answers >= flow.questions else "partial"
+    world.tell(
+        SurveyEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=agent,
+            queue=queue,
+            survey=walk.flow.removeprefix(SURVEY),
+            result=result,
+            answers=walk.answers,
+        )
+    )

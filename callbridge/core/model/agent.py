@@ -1,0 +1,138 @@
+"""The agent: intent, work and device, kept apart; the published state is a pure function of the three.
+
+A pause, log-out or new phone asked for while talking changes the intent at once and the state at the end,
+because work outranks intent in ``published``. Trouble of the device never changes the intent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.plan import Connect
+from callbridge.core.model.skills import Profile
+
+
+class Intent(StrEnum):
+    LOGGED_OUT = "logged_out"
+    READY = "ready"
+    NOT_READY = "not_ready"
+
+
+class Work(StrEnum):
+    IDLE = "idle"
+    OFFERED = "offered"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+class Device(StrEnum):
+    AVAILABLE = "available"
+    BUSY_ELSEWHERE = "busy_elsewhere"
+    OFFLINE = "offline"
+
+
+class State(StrEnum):
+    """What the world is told."""
+
+    LOGGED_OUT = "logged_out"
+    READY = "ready"
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+    NOT_READY = "not_ready"
+    BUSY_ELSEWHERE = "busy_elsewhere"
+    OFFLINE = "offline"
+
+
+WORK_MOVES: dict[Work, frozenset[Work]] = {
+    Work.IDLE: frozenset({Work.OFFERED, Work.TALKING}),
+    Work.OFFERED: frozenset({Work.IDLE, Work.TALKING, Work.WRAP_UP}),
+    Work.TALKING: frozenset({Work.WRAP_UP, Work.IDLE}),
+    Work.WRAP_UP: frozenset({Work.IDLE}),
+}
+"""offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out; idle -> talking only
+when a conversation is found in the PBX that our books do not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """``leg`` is the leg of the present call until it is really gone; ``session`` the nailed-up leg of the login."""
+
+    id: str
+    name: str
+    profile: Profile
+    phone: str
+    home: str
+    """The phone that the plan names; ``phone`` is the one in force."""
+    connect: Connect
+    intent: Intent = Intent.LOGGED_OUT
+    reason: str = ""
+    work: Work = Work.IDLE
+    device: Device = Device.AVAILABLE
+    next_phone: str = ""
+    call: str = ""
+    leg: LegId | None = None
+    session: LegId | None = None
+    session_up: bool = False
+    since: float = 0.0
+    """When the published state began."""
+    idle_since: float = 0.0
+    wrap_began: float = 0.0
+    wrap_until: float = 0.0
+    wrap_queue: str = ""
+    rest_until: float = 0.0
+    held: str = ""
+    """The call of a customer who is being called first: nobody else's until that is decided."""
+    return_at: float | None = None
+    limit_at: float | None = None
+    """When the reason for being not ready has lasted its limit."""
+    misses: int = 0
+    """Offers in a row that came to nothing by the agent's or the phone's doing."""
+    wrong_pins: int = 0
+    """Wrong PINs in a row at phones."""
+    pin_locked_until: float = 0.0
+    leg_gone_at: float = 0.0
+    inspect_at: float | None = None
+    deadline: float | None = None
+
+
+def published(agent: Agent) -> tuple[State, str]:
+    """The state and reason that the world is told."""
+    if agent.work is Work.TALKING:
+        return State.TALKING, ""
+    if agent.work is Work.WRAP_UP:
+        return State.WRAP_UP, ""
+    if agent.intent is Intent.LOGGED_OUT:
+        return State.LOGGED_OUT, ""
+    if agent.work is Work.OFFERED:
+        return State.RINGING, ""
+    if agent.intent is Intent.NOT_READY:
+        return State.NOT_READY, agent.reason
+    if agent.device is Device.OFFLINE:
+        return State.OFFLINE, ""
+    if agent.device is Device.BUSY_ELSEWHERE:
+        return State.BUSY_ELSEWHERE, ""
+    return State.READY, ""
+
+
+def eligible(agent: Agent, now: float) -> bool:
+    """May this agent be offered a call now?"""
+    return (
+        agent.intent is Intent.READY
+        and agent.work is Work.IDLE
+        and agent.device is Device.AVAILABLE
+        and agent.leg is None
+        and agent.rest_until <= now
+        and not agent.held
+        and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+    )
+
+
+def own_deadline(agent: Agent) -> float | None:
+    """The next moment at which something about this agent is due. One that passed stays due until it was met."""
+    times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None]
+    if agent.work is Work.WRAP_UP and agent.leg is None:
+        times.append(agent.wrap_until)
+    return min((time for time in times if time is not None), default=None)

@@ -1,0 +1,93 @@
+"""Deadlines: what is due next, and which of it must wait until a PBX has been heard.
+
+A heap with lazy deletion: an entry counts only while its owner still has that deadline. A deadline that means "this has not
+been heard in time" is not met before everything that the PBX said up to it has been heard; until then it is held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from callbridge.core.model.call import Call, Doing, Phase
+from callbridge.core.model.ids import LegId, pbx_of
+
+Entry = tuple[float, str, str]
+"""When, and the kind and id of its owner."""
+REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKING, Phase.HANDING, Phase.LEAVING})
+"""Phases in which a call's deadline says that somebody has not answered, pressed a key, joined or gone in time."""
+
+
+class Deadlines:
+    """``current`` gives the deadline that an owner has now; ``awaited_from`` the PBX that a deadline depends on, or ""."""
+
+    def __init__(self, current: Callable[[str, str], float | None], awaited_from: Callable[[str, str], str]) -> None:
+        self._current = current
+        self._awaited_from = awaited_from
+        self._heap: list[Entry] = []
+        self._held: dict[str, list[Entry]] = {}
+        self._heard: dict[str, float] = {}
+        """PBX -> everything that it said before this time has been heard. One that nobody watches holds nothing up."""
+        self._to_hear: set[str] = set()
+
+    def add(self, at: float, kind: str, key: str) -> None:
+        heappush(self._heap, (at, kind, key))
+
+    def next(self) -> float | None:
+        """When the next thing is due that waits for the time alone; None when nothing is."""
+        while self._heap:
+            at, kind, key = self._heap[0]
+            if self._current(kind, key) == at:
+                return at
+            heappop(self._heap)
+        return None
+
+    def take(self, now: float) -> Entry | None:
+        """Take out one deadline that is due and need not wait to hear a PBX; call again until None."""
+        while (due := self.next()) is not None and due <= now:
+            entry = heappop(self._heap)
+            pbx = self._awaited_from(entry[1], entry[2])
+            if not pbx or self._heard.get(pbx, due) >= due:
+                return entry
+            self._held.setdefault(pbx, []).append(entry)
+            self._to_hear.add(pbx)
+        return None
+
+    def pending(self) -> list[Entry]:
+        """All that are to come or held; some may be there twice."""
+        held = [entry for entries in self._held.values() for entry in entries]
+        return [entry for entry in [*self._heap, *held] if self._current(entry[1], entry[2]) == entry[0]]
+
+    def heard(self, pbx: str, until: float) -> None:
+        """Everything that this PBX said before ``until`` has been heard."""
+        self._heard[pbx] = max(until, self._heard.get(pbx, until))
+        for entry in self._held.pop(pbx, ()):
+            heappush(self._heap, entry)
+
+    def to_hear(self) -> frozenset[str]:
+        """The PBXs that deadlines have begun to wait for since the last time this was asked."""
+        asked, self._to_hear = frozenset(self._to_hear), set()
+        return asked
+
+
+def awaited_from(kind: str, key: str, call: Call | None) -> str:
+    """The PBX of which this deadline says that something was not heard in time; empty when it is about time alone (a step of
+    the queue, the end of wrap-up, a callback). ``call`` is the owner where the kind is a call's."""
+    if kind in ("leg", "feature"):
+        return pbx_of(LegId(key))
+    if call is None:
+        return ""
+    match kind:
+        case "call":
+            awaits = call.phase in REACHING or _flow_listens(call)
+        case "hearing":
+            awaits = call.hearing is not None and bool(call.hearing.playback)
+        case _:
+            awaits = False
+    return pbx_of(call.leg) if awaits else ""
+
+
+def _flow_listens(call: Call) -> bool:
+    """Whether a flow waits for its caller or for the end of a prompt; the first node and look-ups wait for no PBX."""
+    walk = call.walk
+    return call.phase is Phase.FLOW and walk is not None and bool(walk.node) and walk.doing is not Doing.LOOKING

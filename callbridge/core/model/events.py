@@ -1,0 +1,582 @@
+"""What happened: every input of the core. Past tense, frozen; ``at`` is epoch seconds, never running backwards.
+
+The adapters make them from what Asterisk, people and the clock say. An event about a leg that the core does not
+know is news like any other: it is answered or ignored, never an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.model.attempt import Lead, Running
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.orders import Order
+from callbridge.core.model.plan import Plan, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerArrived(Event):
+    """A channel entered Stasis from the dialplan with our arguments ``inbound,<entry>``."""
+
+    leg: LegId
+    entry: str
+    channel_name: str
+    """Asterisk's name, ``PJSIP/trunk-00000001`` or ``Local/x@y-00000001;2``: tells endpoint and Local halves."""
+    number: str
+    name: str
+    tier: str
+    up: bool = False
+    uniqueid: str = ""
+    linkedid: str = ""
+    since: float | None = None
+    """When the caller, who was elsewhere in the PBX meanwhile (the fallback), first came; None: now."""
+    overloaded: bool = False
+    """The runtime is too far behind to take new calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDialled(Event):
+    """Somebody dialled a feature code: a channel entered Stasis with our arguments ``feature,<feature>,<argument>``.
+    Who it is follows from the endpoint in the channel's name and from a PIN, never from a caller's number."""
+
+    leg: LegId
+    feature: str
+    argument: str
+    channel_name: str
+    up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEntered(Event):
+    """A leg that we made is in Stasis now."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRinging(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegAnswered(Event):
+    """ChannelStateChange to Up."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegEnded(Event):
+    """ChannelDestroyed with its Q.850 cause, or confirmed absence (``estimated``: the moment is not known)."""
+
+    leg: LegId
+    cause: int = 0
+    sip: int | None = None
+    """The SIP status, where Asterisk tells it (20.17 / 22.7 and later)."""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegLeft(Event):
+    """StasisEnd that we did not order: hung up, or taken away; which one is not known yet."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegMoved(Event):
+    """StasisEnd that we ordered: the leg went on in the dialplan and is ours no more."""
+
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegReturned(Event):
+    """A leg that was lent to the dialplan, to hear whether a machine has answered, is back: ``verdict`` and ``cause`` as AMD()
+    gives them (AMDSTATUS, AMDCAUSE)."""
+
+    leg: LegId
+    verdict: str
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegProbed(Event):
+    """The answer to Probe for a channel that still exists."""
+
+    leg: LegId
+    in_app: bool
+    up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegJoined(Event):
+    leg: LegId
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegParted(Event):
+    leg: LegId
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegHeld(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegUnheld(Event):
+    leg: LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegReplaced(Event):
+    """StasisStart with ``replace_channel``: a transfer put channel ``by`` in the place of ``leg``."""
+
+    leg: LegId
+    by: LegId
+    by_name: str
+    up: bool = True
+    """Somebody is at the other end of ``by`` already; a Local half that still looks for somebody is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegTransferred(Event):
+    """The phone of ``leg`` transferred its peer (BridgeBlindTransfer, BridgeAttendedTransfer)."""
+
+    leg: LegId
+    target: str
+    attended: bool
+    worked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitPressed(Event):
+    leg: LegId
+    digit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackEnded(Event):
+    leg: LegId
+    playback: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp(Event):
+    """The answer to LookUp; ``found`` is None when there was none in time, or nobody could read it."""
+
+    call: str
+    question: str
+    found: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingEnded(Event):
+    """``lasted``: seconds of sound."""
+
+    leg: LegId
+    recording: str
+    lasted: float
+    failed: bool
+
+
+class Why(StrEnum):
+    """Why an order came to nothing."""
+
+    REFUSED = "refused"
+    """Asterisk said no (4xx, 5xx)."""
+    TIMEOUT = "timeout"
+    """No answer in time: it may have worked."""
+    UNSENT = "unsent"
+    """Never left us: the link was down, our ownership in doubt, or the state unsaved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFailed(Event):
+    order: Order
+    why: Why
+    status: int = 0
+    """The HTTP status when refused."""
+    detail: str = ""
+
+
+class Ask(StrEnum):
+    """What an agent (or somebody for the agent) may ask."""
+
+    LOGIN = "login"
+    READY = "ready"
+    NOT_READY = "not_ready"
+    LOGOUT = "logout"
+    END_WRAP_UP = "end_wrap_up"
+    EXTEND_WRAP_UP = "extend_wrap_up"
+    """More time for notes: wrap-up lasts until its queue's maximum, or until it is ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAsked(Event):
+    agent: str
+    ask: Ask
+    reason: str = ""
+    phone: str = ""
+    """With LOGIN: the phone to move to; empty keeps the one in force."""
+    by: str = ""
+    """Who asks when it is not the agent: a supervisor or a program, by the name of its token. Told as an audit fact."""
+
+
+class CallAsk(StrEnum):
+    """What may be asked about a call."""
+
+    HANG_UP = "hang_up"
+    MOVE = "move"
+    """To another queue (``to``): the arrival is kept. A call that an agent has is taken from the agent."""
+    HEAD_START = "head_start"
+    """A waiting call gets this advantage (``seconds``) instead of its tier's."""
+    PULL = "pull"
+    """A waiting call is offered to an agent (``to``) now, whoever fits better; if that fails it waits on."""
+    HAND_ON = "hand_on"
+    """To a queue, an agent or somebody outside (``to``); the agent is free at once."""
+    CONSULT = "consult"
+    """The agent wants a word with an agent or somebody outside (``to``) while the caller hears music."""
+    COMPLETE = "complete"
+    """After a consult, or during it: the agent leaves, caller and target go on."""
+    RETURN = "return"
+    """After a consult, or during it: the target goes, agent and caller go on."""
+    CONFERENCE = "conference"
+    """After a consult: all three."""
+    RECORD = "record"
+    """Record this talk from now on."""
+    PAUSE_RECORDING = "pause_recording"
+    RESUME_RECORDING = "resume_recording"
+    """While the caller says a card's number nothing is written."""
+    SURVEY = "survey"
+    """The talk is over for the agent; the caller is led into the queue's survey."""
+    LISTEN = "listen"
+    WHISPER = "whisper"
+    BARGE = "barge"
+    TAKE_OVER = "take_over"
+    """A supervisor (``phone``) joins a talk; asked again by the same one with another of these, changes over."""
+    RELEASE = "release"
+    """The supervisor (``by``) leaves the talk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAsked(Event):
+    call: str
+    ask: CallAsk
+    to: Target | None = None
+    seconds: float = 0.0
+    phone: str = ""
+    """Where to ring the supervisor."""
+    by: str = ""
+    """Who asks: the name of a token, or the agent's id."""
+
+
+class PromiseAsk(StrEnum):
+    MAKE = "make"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseAsked(Event):
+    """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``promise``)."""
+
+    ask: PromiseAsk
+    promise: str = ""
+    queue: str = ""
+    number: str = ""
+    name: str = ""
+    tier: str = ""
+    agent: str = ""
+    """The only one who is to call; empty: whoever fits."""
+    not_before: float = 0.0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignAsked(Event):
+    """Somebody starts, pauses or stops a campaign: ``to`` is the state wanted."""
+
+    campaign: str
+    to: Running
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDisposed(Event):
+    """An agent (or somebody for the agent) says what the talk with a lead came to, within wrap-up."""
+
+    agent: str
+    code: str
+    call_back_at: float | None = None
+    own: bool = False
+    """Only this agent is to call back."""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadsFound(Event):
+    """The answer to FindLeads. ``ready``: how many the campaign has that may be dialled in all."""
+
+    campaign: str
+    leads: tuple[Lead, ...]
+    ready: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptsReserved(Event):
+    """The answer to ReserveAttempts: these are written down and may be dialled now; the others may not, and why."""
+
+    campaign: str
+    reserved: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptClosed(Event):
+    """The ledger has the outcome, and what the agent had said by then."""
+
+    attempt: str
+    disposition: str = ""
+    call_back_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberBlocked(Event):
+    """A number is on the do-not-call list from now on, whoever put it there. ``block``: our own word that it answers."""
+
+    number: str
+    campaign: str
+    block: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignRecalled(Event):
+    """What the ledger knows of a campaign's window: (begin of an hour, answers, abandoned), oldest first."""
+
+    campaign: str
+    hours: tuple[tuple[float, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchTurned(Event):
+    """Somebody turned one of the switches that hold until turned back, restarts included."""
+
+    switch: str
+    on: bool
+    by: str = ""
+
+
+BYPASS = "bypass"
+"""The switch that sends every new call to the fallback at once."""
+
+
+def closing(calendar: str) -> str:
+    """The switch that closes a calendar at once, whatever its hours say."""
+    return f"closed:{calendar}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceChanged(Event):
+    """AMI DeviceStateChange; ``state`` as Asterisk spells it (NOT_INUSE, INUSE, UNAVAILABLE, ...)."""
+
+    phone: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesListed(Event):
+    """All device states, listed anew after a connect."""
+
+    states: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneInspected(Event):
+    """The answer to InspectPhone: the channels that the endpoint has now."""
+
+    phone: str
+    legs: tuple[LegId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenLeg:
+    """One channel of ours in a snapshot."""
+
+    leg: LegId
+    name: str
+    up: bool
+    created_at: float
+    number: str = ""
+    caller_name: str = ""
+    entry: str | None = None
+    """Set when it came from the dialplan with our arguments."""
+    tier: str = ""
+    feature: bool = False
+    """It came from the dialplan by a feature code."""
+    role: str = ""
+    """What we made it for (see ``Ring.role``); empty when it came from elsewhere."""
+    agent: str = ""
+    """For whom we rang it; empty when that is not said."""
+    customer: LegId | None = None
+    """With whom the leg was to be connected."""
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenBridge:
+    """``call``, ``queue`` and ``agent`` of the conversation that it was made for; empty when its name does not say."""
+
+    bridge: str
+    legs: tuple[LegId, ...]
+    call: str = ""
+    queue: str = ""
+    agent: str = ""
+    created_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxSnapshot(Event):
+    """All that is ours on a PBX, listed after a (re)connect. ``requested_at``: when the listing began."""
+
+    pbx: str
+    requested_at: float
+    last_heard_at: float
+    """When the previous connection was last known good: what ended since then ended somewhere in between."""
+    legs: tuple[SeenLeg, ...]
+    bridges: tuple[SeenBridge, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationTaken(Event):
+    """Another client, which is no owner, opened our application on a PBX; we take it back."""
+
+    pbx: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxLost(Event):
+    """The event socket of a PBX is gone (or its echo is late): nothing is heard and nothing is sent."""
+
+    pbx: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PbxHeard(Event):
+    """Everything that a PBX said before ``until`` has been told: our echo, sent then, has come back."""
+
+    pbx: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Event):
+    """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
+    ``hearing``, ``promise``, ``place``, ``attempt``, ``block``,
+    ``campaign``) and id of its owner."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChanged(Event):
+    """Whether what is decided now can be saved before it is done."""
+
+    safe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMoved(Event):
+    """The wall clock is off by ``offset`` seconds from ours; no deadline shifts."""
+
+    offset: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayBegan(Event):
+    """A new day in the configured time zone, as ``2026-11-21``: figures of today start at zero."""
+
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChanged(Event):
+    """A configuration is to be in force. One that takes a queue from callers or callbacks in it is refused unless ``force``
+    says that somebody knows; ``by`` whom it was asked for."""
+
+    plan: Plan
+    force: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityFaulted(Event):
+    """Our own bug: a step about this entity raised. The core gives it up as gently as it can (quarantine)."""
+
+    kind: str
+    id: str
+
+
+Heard = (
+    CallerArrived
+    | FeatureDialled
+    | LegEntered
+    | LegRinging
+    | LegAnswered
+    | LegEnded
+    | LegLeft
+    | LegMoved
+    | LegReturned
+    | LegProbed
+    | LegJoined
+    | LegParted
+    | LegHeld
+    | LegUnheld
+    | LegReplaced
+    | LegTransferred
+    | DigitPressed
+    | PlaybackEnded
+    | RecordingEnded
+    | PbxSnapshot
+    | PbxHeard
+)
+"""What is heard of a PBX's channels: a new snapshot makes up for all of it. Everything else comes only once."""
+
+AnyEvent = (
+    Heard
+    | OrderFailed
+    | AgentAsked
+    | CallAsked
+    | PromiseAsked
+    | CampaignAsked
+    | LeadDisposed
+    | LeadsFound
+    | AttemptsReserved
+    | AttemptClosed
+    | NumberBlocked
+    | CampaignRecalled
+    | SwitchTurned
+    | DeviceChanged
+    | DevicesListed
+    | PhoneInspected
+    | LookedUp
+    | PbxLost
+    | ApplicationTaken
+    | DeadlinePassed
+    | StoreChanged
+    | ClockMoved
+    | DayBegan
+    | PlanChanged
+    | EntityFaulted
+)

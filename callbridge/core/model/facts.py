@@ -1,0 +1,579 @@
+"""What is worth telling: the core's words to Redis, metrics, logs, history and webhooks.
+
+A fact is told once, when it happens, with an id that readers insert by. The type of each text field says whose data it
+holds (``personal``): masking follows from it everywhere. Times are epoch seconds, durations seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callbridge.core.model.personal import Answers, FreeText, PersonName, PhoneNumber, Plain, TargetText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    seq: int
+    at: float
+    call: Plain = ""
+    agent: Plain = ""
+    queue: Plain = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallArrived(Fact):
+    leg: Plain
+    entry: Plain
+    tier: Plain
+    number: PhoneNumber
+    name: PersonName
+    uniqueid: Plain
+    linkedid: Plain
+    direction: Plain = "in"
+    """``out``: we call the customer, to keep a promise or for a campaign."""
+    promise: Plain = ""
+    campaign: Plain = ""
+    found_waiting: bool = False
+    """Not heard arriving: found in the PBX after a restart without a saved world."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAdopted(Fact):
+    """A conversation was found in the PBX that no book of ours has: it goes on, and is neither offered nor answered again.
+    ``leg`` is the customer's; ``agent`` is empty when the other party is somebody outside, or not known."""
+
+    leg: Plain
+    entry: Plain
+    tier: Plain
+    number: PhoneNumber
+    name: PersonName
+    arrived_at: float
+    began_at: float
+    """When the two were put together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallDiverted(Fact):
+    """A call went to the fallback or elsewhere in the dialplan; ``reason`` says why."""
+
+    leg: Plain
+    entry: FreeText
+    reason: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitBegan(Fact):
+    tier: Plain
+    rank: float
+    day: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegan(Fact):
+    """The caller's window moved on; ``needs`` is the requirement in force from now."""
+
+    tier: Plain
+    step: int
+    needs: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferMade(Fact):
+    leg: Plain
+    tier: Plain
+    needs: Plain
+    waited: float
+    freed_at: float | None = None
+    """When a caller was waiting already: the moment that the agent became free (handover)."""
+    collected: Answers = ""
+    """A JSON object of what the caller typed and other systems said; empty when there is nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferEnded(Fact):
+    leg: Plain
+    result: Plain
+    """``answered``, ``no_answer``, ``rejected``, ``offline`` or ``cancelled``."""
+    rang_for: float
+    cause: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitEnded(Fact):
+    tier: Plain
+    outcome: Plain
+    waited: float
+    """Since the call's arrival, whatever queues it has been in."""
+    within_target: bool
+    day: Plain
+    to: TargetText = ""
+    """Where an overflow went: ``queue:general``, ``flow:closed``, ``dialplan:context,extension``."""
+    reason: FreeText = ""
+    estimated: bool = False
+    expected: float | None = None
+    """The wait in this queue that was estimated when the visit began, in seconds."""
+    lasted: float = 0.0
+    """Seconds in this queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowBegan(Fact):
+    """The caller is in a flow now; ``reason``: ``entry``, ``key``, ``flow`` (another one led here) or why a queue was left."""
+
+    flow: Plain
+    reason: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStepped(Fact):
+    """The caller came to a node. What a caller types for a value is told nowhere; a menu's key is."""
+
+    flow: Plain
+    node: Plain
+    key: Plain = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowEnded(Fact):
+    """``result``: ``queue``, ``flow``, ``dialplan``, ``goodbye``, ``hung_up``, ``moved`` or ``failed``; ``to``: where it led."""
+
+    flow: Plain
+    node: Plain
+    result: Plain
+    lasted: float
+    to: TargetText = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptFailed(Fact):
+    """Something could not be played: most likely the PBX does not have it. What comes after it came at once."""
+
+    where: Plain
+    """``flow:welcome/ask``, or ``queue:support/greeting``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAnswered(Fact):
+    """``agent`` and ``queue`` are those of the talk that it is about."""
+
+    survey: Plain
+    question: Plain
+    answer: Plain
+    """The key that was pressed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyAlerted(Fact):
+    """An answer of which somebody should hear at once."""
+
+    survey: Plain
+    question: Plain
+    answer: Plain
+    number: PhoneNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyMissed(Fact):
+    """The caller would have been asked, and hung up first: somebody may ask by another way."""
+
+    survey: Plain
+    number: PhoneNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurveyEnded(Fact):
+    """``result``: ``complete``, ``partial``, ``refused`` (nothing was answered) or ``skipped`` (nothing was asked: this
+    number was asked a short time ago)."""
+
+    survey: Plain
+    result: Plain
+    answers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailLeft(Fact):
+    """A message for ``queue``: ``recording`` is the file's name among the PBX's recordings. ``lasted`` is about right when the
+    caller ended it by hanging up."""
+
+    recording: Plain
+    lasted: float
+    number: PhoneNumber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseMade(Fact):
+    """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
+
+    promise: Plain
+    number: PhoneNumber
+    tier: Plain
+    rank: float
+    expires_at: float
+    by: Plain = ""
+    """Who asked for it when it was not the customer."""
+    recording: Plain = ""
+    """The message in which the customer asked for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTried(Fact):
+    """The customer was called, for the ``attempt``-th time. ``result``: ``answered``, ``abandoned`` (answered, and gone
+    before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone``,
+    ``called_again`` (by another way, while we called), ``cancelled`` or ``unknown``."""
+
+    promise: Plain
+    attempt: int
+    result: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseEnded(Fact):
+    """``outcome``: ``kept``, ``failed``, ``expired`` or ``cancelled``; ``waited``: since it was made."""
+
+    promise: Plain
+    outcome: Plain
+    reason: FreeText
+    waited: float
+    attempts: int
+    number: PhoneNumber
+    by: Plain = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackMoved(Fact):
+    """``queue`` owes the callback (``promise`` of other facts) now: ``previous_queue`` is in no configuration any more."""
+
+    callback: Plain
+    previous_queue: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRenamed(Fact):
+    """What was told of ``previous_queue`` so far belongs to ``queue``: its visits, callbacks, talks, and figures of today."""
+
+    previous_queue: Plain
+    callers: int
+    callbacks: int
+    talks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRepeated(Fact):
+    """The caller talked to ``agent`` in ``queue`` a short time ago: what it was about was not resolved then."""
+
+    after: float
+    """Seconds since that talk began."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupEnded(Fact):
+    """``result``: ``found``, ``failed`` (late, refused, or not to be read)."""
+
+    lookup: Plain
+    result: Plain
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announced(Fact):
+    """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic``, ``busy`` or
+    ``connection_lost``."""
+
+    what: Plain
+    position: int | None = None
+    minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkBegan(Fact):
+    """Both legs are in the bridge: a segment begins."""
+
+    leg: Plain
+    waited: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkEnded(Fact):
+    talked: float
+    held: float
+    ended_by: Plain
+    """``customer``, ``agent``, ``transfer``; ``short`` (the agent's phone hung up at once: no answer, and no talk);
+    ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken`` (somebody took the call away in the PBX),
+    ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecorded(Fact):
+    """The talk with ``agent`` is in ``file``, in the PBX's folder ``monitor``. ``paused``: seconds of ``lasted`` that are
+    silent in it."""
+
+    file: Plain
+    lasted: float
+    paused: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingFailed(Fact):
+    """Alert: the talk is not recorded - or, when ``why`` says so, goes on being recorded though it was to pause."""
+
+    file: Plain
+    why: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallTransferred(Fact):
+    target: PhoneNumber
+    attended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingBegan(Fact):
+    """``agent`` hands the call on, or wants a word with the target first; ``way`` is ``blind``, ``consult`` or ``back``."""
+
+    to: TargetText
+    way: Plain
+    leg: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingEnded(Fact):
+    """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``failed`` or ``cancelled``."""
+
+    to: TargetText
+    way: Plain
+    result: Plain
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchBegan(Fact):
+    """Audit: ``by`` listens to, whispers to or barges in on ``agent``, or takes the call over."""
+
+    by: Plain
+    mode: Plain
+    phone: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchEnded(Fact):
+    by: Plain
+    mode: Plain
+    phone: FreeText
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapUpEnded(Fact):
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Fact):
+    lasted: float
+    outcome: Plain
+    """The outcome of its last visit, or ``talked``."""
+    segments: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentChanged(Fact):
+    """The published state changed; ``lasted`` is the time spent in the previous one."""
+
+    name: Plain
+    phone: FreeText
+    state: Plain
+    reason: FreeText
+    previous: Plain
+    previous_reason: FreeText
+    lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGaveUp(Fact):
+    """An order failed in a way that changed what happened to the call."""
+
+    order: Plain
+    why: FreeText
+    detail: FreeText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceFound(Fact):
+    """A snapshot differed from our books; ``kind`` says how."""
+
+    pbx: Plain
+    kind: Plain
+    leg: Plain
+
+
+AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "pin_locked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationReplaced(Fact):
+    """Another client opened our application on a PBX: until it was taken back nothing was heard and nothing sent."""
+
+    pbx: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAlerted(Fact):
+    """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
+    ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
+    was nailed up) or ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for ``limit``
+    seconds)."""
+
+    kind: Plain
+    reason: FreeText = ""
+    limit: float = 0.0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskRefused(Fact):
+    """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
+
+    ask: Plain
+    reason: FreeText
+    by: Plain = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskGranted(Fact):
+    """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
+
+    ask: Plain
+    by: Plain
+    to: TargetText = ""
+    reason: FreeText = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchChanged(Fact):
+    """A switch (``bypass``) was turned."""
+
+    switch: Plain
+    on: bool
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityQuarantined(Fact):
+    kind: Plain
+    id: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignChanged(Fact):
+    """Started, paused or stopped: ``by`` somebody, or by itself (``reason``)."""
+
+    campaign: Plain
+    state: Plain
+    by: Plain
+    reason: FreeText = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptMade(Fact):
+    """A number is being dialled."""
+
+    campaign: Plain
+    attempt: Plain
+    lead: int
+    number: PhoneNumber
+    risk: float
+    """The chance that nobody would be free for whoever answers, as it was expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Fact):
+    """``outcome``: answered (when the talk begins), abandoned, busy and so on. ``delay``: seconds from the answer, or the end of
+    the greeting, to the agent; ``late``: more than the campaign allows, so it counts as abandoned. ``idle``: seconds that the
+    agent had been free for it."""
+
+    campaign: Plain
+    attempt: Plain
+    lead: int
+    number: PhoneNumber
+    outcome: Plain
+    cause: int = 0
+    rang: float = 0.0
+    delay: float = 0.0
+    late: bool = False
+    idle: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeadDispositioned(Fact):
+    campaign: Plain
+    attempt: Plain
+    lead: int
+    code: Plain
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedOut(Fact):
+    """Somebody is not to be called again, of one campaign or of all (``campaign`` empty), from now on."""
+
+    campaign: Plain
+    number: PhoneNumber
+    reason: FreeText
+    by: Plain
+
+
+AnyFact = (
+    CallArrived
+    | CallAdopted
+    | CallDiverted
+    | VisitBegan
+    | StepBegan
+    | OfferMade
+    | OfferEnded
+    | VisitEnded
+    | FlowBegan
+    | FlowStepped
+    | FlowEnded
+    | PromptFailed
+    | SurveyAnswered
+    | SurveyAlerted
+    | SurveyEnded
+    | SurveyMissed
+    | VoicemailLeft
+    | PromiseMade
+    | CallbackTried
+    | PromiseEnded
+    | CallbackMoved
+    | QueueRenamed
+    | CallRepeated
+    | LookupEnded
+    | Announced
+    | TalkBegan
+    | TalkEnded
+    | CallRecorded
+    | RecordingFailed
+    | CallTransferred
+    | HandingBegan
+    | HandingEnded
+    | WatchBegan
+    | WatchEnded
+    | WrapUpEnded
+    | CallEnded
+    | AgentChanged
+    | OrderGaveUp
+    | DifferenceFound
+    | ApplicationReplaced
+    | AgentAlerted
+    | AskRefused
+    | AskGranted
+    | SwitchChanged
+    | CampaignChanged
+    | AttemptMade
+    | AttemptEnded
+    | LeadDispositioned
+    | OptedOut
+    | EntityQuarantined
+)

@@ -1,0 +1,88 @@
+"""The dialogue: what is said and typed in one feature call, from the dialled code to the hang-up.
+
+Everything that may happen to a dialogue's stage is in ALLOWED; ``features`` moves dialogues with ``after``.
+
+    opened -> number -> pin -> saying -> over      log-in at a strange phone
+    opened -> pin -> saying -> over                log-in at one's own phone, or with the number behind the code
+    opened -> saying -> over                       everything else
+    pin -> number, pin -> pin                      something was wrong: once more
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.ids import LegId
+
+
+class Stage(StrEnum):
+    OPENED = "opened"
+    NUMBER = "number"
+    """The agent's number is being asked for."""
+    PIN = "pin"
+    SAYING = "saying"
+    """What came of it is being said; after that we hang up."""
+    OVER = "over"
+
+
+class Turn(StrEnum):
+    ASK_NUMBER = "ask_number"
+    ASK_PIN = "ask_pin"
+    SAY = "say"
+    END = "end"
+
+
+ALLOWED: dict[Stage, dict[Turn, Stage]] = {
+    Stage.OPENED: {
+        Turn.ASK_NUMBER: Stage.NUMBER,
+        Turn.ASK_PIN: Stage.PIN,
+        Turn.SAY: Stage.SAYING,
+        Turn.END: Stage.OVER,
+    },
+    Stage.NUMBER: {
+        Turn.ASK_PIN: Stage.PIN,
+        Turn.SAY: Stage.SAYING,
+        Turn.END: Stage.OVER,
+    },
+    Stage.PIN: {
+        Turn.ASK_NUMBER: Stage.NUMBER,
+        Turn.ASK_PIN: Stage.PIN,
+        Turn.SAY: Stage.SAYING,
+        Turn.END: Stage.OVER,
+    },
+    Stage.SAYING: {Turn.END: Stage.OVER},
+    Stage.OVER: {},
+}
+
+
+def after(stage: Stage, turn: Turn) -> Stage:
+    """The stage that this turn leads to. Raises IllegalMove."""
+    try:
+        return ALLOWED[stage][turn]
+    except KeyError:
+        raise IllegalMove(f"a dialogue that is {stage} cannot {turn}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialogue:
+    """``phone`` is the endpoint that dialled. What was typed is in no repr: it may be a PIN."""
+
+    leg: LegId
+    phone: str
+    stage: Stage = Stage.OPENED
+    who: str = ""
+    """The agent who logs in, as typed or known by the phone."""
+    typed: bool = False
+    """Whether ``who`` was typed (or dialled behind the code), and may so be mistyped."""
+    digits: str = field(default="", repr=False)
+    tries: int = 0
+    """Log-ins that were wrong."""
+    playback: str = ""
+    """What is being said now."""
+    ends_at: float
+    """When we hang up at the latest, whatever is going on."""
+    deadline: float | None = None
+    others: bool | None = None
+    """Whether the phone has another call besides; None while nobody has looked."""

@@ -1,0 +1,64 @@
+"""The leg: one Asterisk channel that we own. It belongs to a call or to an agent's session.
+
+A leg that we hung up stays in the books until the PBX says that it is gone: ``hung_at`` marks it, and any sign of
+life of a hung leg is answered by another HangUp. A leg is never believed gone without ChannelDestroyed or a 404.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.model.events import CallerArrived
+from callbridge.core.model.ids import LegId
+
+
+class Role(StrEnum):
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    """An agent's leg, made for one call."""
+    SESSION = "session"
+    """An agent's leg, nailed up for the login."""
+    CONSULT = "consult"
+    """An agent calling one of our entries, perhaps to transfer a caller there."""
+    OUTSIDE = "outside"
+    """The far party of a transfer, not ours to offer or count."""
+    SUPERVISOR = "supervisor"
+    """The phone of somebody who listens, whispers or barges."""
+    SNOOP = "snoop"
+    """What a supervisor listens through: Asterisk's Snoop channel on the agent's leg."""
+    FEATURE = "feature"
+    """Somebody at a phone who dialled a feature code, and is spoken to."""
+    PARKED = "parked"
+    """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    id: LegId
+    role: Role
+    call: str = ""
+    agent: str = ""
+    up_at: float | None = None
+    rang: bool = False
+    """The phone said that it rings."""
+    bridge: str | None = None
+    heard_at: float = 0.0
+    """When something was last ordered or heard that changed it."""
+    hung_at: float | None = None
+    left: bool = False
+    """It is in Stasis no more (StasisEnd); whether it lives is being asked."""
+    missing_since: float | None = None
+    """A snapshot did not list it; it was last known alive at this time."""
+    music_owed: bool = False
+    transfers: bool = False
+    """Its phone has transferred its peer, and nobody has been seen in its place: the target was gone at once."""
+    handed_on: str = ""
+    """The call that this leg's phone transferred away."""
+    pair: str = ""
+    """A Local channel's name without its ``;1`` or ``;2``."""
+    arrival: CallerArrived | None = None
+    phone: str = ""
+    """Of a feature call: the endpoint that dialled it."""
+    tries: int = 0
+    deadline: float | None = None

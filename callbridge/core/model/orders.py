@@ -1,0 +1,290 @@
+"""What shall be done: every output of the core that touches the PBX. Imperatives, frozen.
+
+``legs`` names every leg that an order touches: orders of one leg are carried out in order, others in parallel.
+An order that fails comes back as the event OrderFailed; success shows in what the PBX reports, never in a reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from callbridge.core.model.attempt import Attempt
+from callbridge.core.model.ids import LegId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfLeg:
+    leg: LegId
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (self.leg,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribe(_OfLeg):
+    """Ask for all events of a leg that came from the dialplan (its ChannelDestroyed is not sent otherwise)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartMusic(_OfLeg):
+    music: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopMusic(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRinging(_OfLeg):
+    """The leg hears that somebody's phone rings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRinging(_OfLeg):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snoop(_OfLeg):
+    """Hear what the leg ``of`` hears and says, through a new leg; with ``whisper``, speak to it alone."""
+
+    of: LegId
+    whisper: bool
+    call: str
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (self.leg, self.of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play(_OfLeg):
+    playback: str
+    media: str
+    """One or more of ARI's media, separated by commas."""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(_OfLeg):
+    """Record what the leg says, after a beep, into a file of the PBX; RecordingEnded comes back. ``#`` ends it. Whatever else
+    the leg is to hear or do waits until then."""
+
+    recording: str
+    longest: float
+    silence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfRecording:
+    """In a lane of their own: what goes by AMI must hold up nothing that goes by ARI, and the other way round."""
+
+    leg: LegId
+    call: str
+    file: str
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return (LegId(f"{self.leg}#recording"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRecording(_OfRecording):
+    """Record the leg and whoever it talks to (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRecording(_OfRecording):
+    """Write silence instead, or go on."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRecording(_OfRecording):
+    """The file is complete; also when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopPlaying(_OfLeg):
+    """Cut a playback short; one that is over already is no failure."""
+
+    playback: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring(_OfLeg):
+    """Create the leg under its id, then dial it. ``give_up`` is Asterisk's safety net; the core's deadline is sooner."""
+
+    phone: str
+    role: str
+    """``agent`` (for one call), ``session`` (nailed up for the whole login), ``outside`` (the target of a transfer),
+    ``supervisor`` or ``customer``."""
+    agent: str
+    give_up: float
+    call: str = ""
+    originator: LegId | None = None
+    """The customer's leg: gives linkedid and codecs."""
+    number: str = ""
+    name: str = ""
+    auto_answer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge:
+    """Stop the first leg's music, make the mixing bridge unless it is there, put the legs in."""
+
+    bridge: str
+    legs: tuple[LegId, ...]
+    call: str
+    queue: str = ""
+    agent: str = ""
+    """Of the conversation: written on the bridge, for whoever finds it without our books."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropBridge:
+    """Destroy a bridge; legs still inside fall back to plain Stasis."""
+
+    bridge: str
+    pbx: str
+    legs: tuple[LegId, ...] = ()
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(_OfLeg):
+    """Never queues: drops the leg's unsent orders (but for DropBridge) and goes out at once."""
+
+    reason: str = "normal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveToDialplan(_OfLeg):
+    """Let the leg go on in the dialplan, priority 1. Done when LegMoved comes."""
+
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LendToDialplan(_OfLeg):
+    """Let the dialplan do something with the leg and give it back: LegMoved when it is gone, LegReturned when it is back."""
+
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe(_OfLeg):
+    """Ask whether the channel still exists: LegEnded(estimated) or LegProbed comes back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectPhone:
+    """Ask which channels an endpoint has: PhoneInspected comes back."""
+
+    pbx: str
+    phone: str
+    legs: tuple[LegId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUp:
+    """Ask another system about a caller; LookedUp comes back, whatever happens. Touches no leg."""
+
+    lookup: str
+    call: str
+    question: str
+    """Its id, which the answer bears."""
+    values: Mapping[str, str]
+    """What the question may hold: ``caller``, ``entry``, ``tier`` and all that the caller typed."""
+    legs: tuple[LegId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfLedger:
+    """For the campaigns' ledger, which is written in one order for all; touches no leg. The ledger tries until it is done."""
+
+    @property
+    def legs(self) -> tuple[LegId, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindLeads(_OfLedger):
+    """Up to ``count`` leads that may be dialled now: LeadsFound comes back. ``known``: those at hand already."""
+
+    campaign: str
+    count: int
+    known: frozenset[int] = frozenset()
+    agents: frozenset[str] = frozenset()
+    """Who is free: leads that are for one agent alone are found when it is one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveAttempts(_OfLedger):
+    """Write these attempts down, each if the rules allow it at this moment: AttemptsReserved comes back."""
+
+    campaign: str
+    attempts: tuple[tuple[str, int], ...]
+    """Attempt and lead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseAttempt(_OfLedger):
+    """What became of an attempt, and what the agent said of it: AttemptClosed comes back. ``unsent`` takes it back."""
+
+    attempt: Attempt
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockNumber(_OfLedger):
+    """On the do-not-call list, at once: of one campaign, or of all (``campaign`` empty). NumberBlocked comes back."""
+
+    number: str
+    campaign: str
+    reason: str
+    by: str
+
+
+OfLedger = FindLeads | ReserveAttempts | CloseAttempt | BlockNumber
+Order = (
+    Subscribe
+    | Answer
+    | StartMusic
+    | StopMusic
+    | StartRinging
+    | StopRinging
+    | Snoop
+    | Play
+    | Record
+    | StartRecording
+    | PauseRecording
+    | StopRecording
+    | StopPlaying
+    | Ring
+    | Bridge
+    | DropBridge
+    | HangUp
+    | LeaveToDialplan
+    | LendToDialplan
+    | Probe
+    | InspectPhone
+    | LookUp
+    | OfLedger
+)
+
+
+def calls_a_customer(order: Order) -> bool:
+    """Whether somebody is called who did not call us: sent at most once, so only when it has been written down."""
+    return isinstance(order, Ring) and order.role == "customer"

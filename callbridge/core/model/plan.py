@@ -1,0 +1,458 @@
+"""The plan: what the configuration asks for, in the core's own terms. Frozen; a reload brings a new one.
+
+The settings module builds it; nothing here reads a file. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from callbridge.core.model.calendar import Calendar
+from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.flow import Condition, Flow
+from callbridge.core.model.skills import Profile, Requirement
+from callbridge.core.pacing.budget import Rules
+
+
+class Pick(StrEnum):
+    """Which of the fitting idle agents gets the call."""
+
+    LONGEST_IDLE = "longest_idle"
+    HIGHEST_LEVEL = "highest_level"
+
+
+class Connect(StrEnum):
+    """How a call reaches an agent."""
+
+    RING = "ring"
+    AUTO_ANSWER = "auto_answer"
+    NAILED_UP = "nailed_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Penalty:
+    """What an offer that came to nothing means for the agent: a rest, or a forced ``not_ready``."""
+
+    rest: float = 0.0
+    not_ready: str | None = None
+    return_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One widening stage: whom the caller may be offered to, and for how long (None: for ever)."""
+
+    needs: Requirement
+    lasts: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToQueue:
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToDialplan:
+    """Leave for a place in the PBX's dialplan, priority 1."""
+
+    context: str
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToFlow:
+    flow: str
+
+
+Then = ToQueue | ToDialplan | ToFlow
+"""Where a caller goes who leaves a queue."""
+Entry = ToQueue | ToFlow
+"""Where a caller begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
+
+    when: Condition
+    to: Then
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """What waiting callers hear besides music. Media as in flows; empty: not said. Times in seconds."""
+
+    greeting: str = ""
+    position: str = ""
+    """With ``{position}``: how many are served before the caller, and one."""
+    wait: str = ""
+    """With ``{minutes}``: the estimated wait, rounded up. Silent when the estimate is not to be trusted."""
+    first: float = 15.0
+    every: float = 45.0
+    """When position and wait are told first, and then how often."""
+    periodic: tuple[str, ...] = ()
+    """One after the other in turn, every ``periodic_every`` seconds."""
+    periodic_every: float = 60.0
+    busy: str = ""
+    busy_after: float = 120.0
+    busy_head_start: float = 0.0
+    """An apology after so long, once, with the promise of priority: it adds this head start."""
+    busy_tiers: frozenset[str] = frozenset()
+    """To whom; empty: everybody."""
+    connection_lost: str = "sound:im-sorry,sound:one-moment-please"
+    """What a caller hears whose agent's phone has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToAgent:
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToNumber:
+    """Somebody outside, or any other extension of the PBX."""
+
+    number: str
+
+
+Target = ToQueue | ToAgent | ToNumber
+"""Where a call can be handed on to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """What one tier of callers gets in one queue: promise, advantage and widening steps."""
+
+    answer_within: float
+    head_start: float
+    steps: tuple[Step, ...]
+    then: Then | None
+
+    def window_at(self, waited: float) -> int:
+        """The step whose fixed window holds this time waited; ``len(steps)`` when all windows are over."""
+        for index, step in enumerate(self.steps):
+            if step.lasts is None or waited < step.lasts:
+                return index
+            waited -= step.lasts
+        return len(self.steps)
+
+    def window_ends(self, index: int) -> float | None:
+        """Seconds of waiting at which window ``index`` is over; None when it lasts for ever."""
+        total = 0.0
+        for step in self.steps[: index + 1]:
+            if step.lasts is None:
+                return None
+            total += step.lasts
+        return total
+
+
+SURVEY = "survey:"
+"""Begins the names of the flows and lookups that surveys are made of: no flow of the configuration has such a name."""
+MEMORY = "memory:"
+"""Begins the names of the flows that ask, at arrival, whom the caller talked to last; it is that lookup's name, too."""
+REMEMBERED = frozenset({"last_agent", "last_queue", "last_at", "repeat"})
+"""The values that it gives; no other lookup can."""
+SKIPPED = "skip"
+"""The node at which a survey ends for whoever is not to be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Who is led into the flow ``survey:<name>`` after a talk: this share of these tiers (none named: of all)."""
+
+    name: str
+    share: float = 1.0
+    tiers: frozenset[str] = frozenset()
+
+
+class First(StrEnum):
+    """Who is called first when a promise is kept."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """On what terms a queue calls its customers back. Times in seconds."""
+
+    first: First = First.AGENT
+    ring_for: float = 30.0
+    attempts: int = 3
+    retry_after: float = 300.0
+    keep_for: float = 86400.0
+    """After which a promise that could not be kept expires."""
+    calendar: str = ""
+    """When customers may be called; empty: always."""
+    number: str = ""
+    name: str = ""
+    """What the customer's phone shows."""
+    greeting: str = ""
+    """What a customer hears who is called first."""
+    most: int = 500
+    """Promises that may be open at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Whom a caller is offered to first, for so many seconds: the agent named by the value ``agent``, or whom the number
+    talked to last, unless that is longer ago than ``last_agent`` seconds."""
+
+    lasts: float
+    last_agent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a queue records: this share of the talks of these tiers (none named: all), or only what somebody asks for."""
+
+    file: str = "{day}/{queue}/{call}-{part}.wav"
+    """``{part}``: 1 for the first agent of a call, and so on; ``{agent}`` and ``{tier}`` are known, too."""
+    share: float = 1.0
+    tiers: frozenset[str] = frozenset()
+    on_demand: bool = False
+    consent: str = ""
+    """What the caller hears before a talk that is recorded."""
+
+
+class Mode(StrEnum):
+    """How many numbers a campaign dials."""
+
+    PROGRESSIVE = "progressive"
+    """One for each agent who is free."""
+    POWER = "power"
+    """A fixed number for each agent who is free."""
+    PREDICTIVE = "predictive"
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """What an agent may say of a talk. ``reached``: this was the person who was to be reached; ``success``: and it came to what
+    the campaign is for; ``block``: on the do-not-call list; ``machine``: it was no person; ``again``: the lead is dialled once
+    more."""
+
+    code: str
+    digit: str = ""
+    reached: bool = True
+    success: bool = False
+    block: bool = False
+    machine: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """One campaign. Times in seconds."""
+
+    name: str
+    queue: str
+    """Whose agents talk, and whose wrap-up holds."""
+    mode: Mode
+    limits: Limits
+    rules: Rules
+    number: str = ""
+    caller_name: str = ""
+    """What the customer's phone shows."""
+    dial: str = ""
+    """What to dial, ``{number}`` in it."""
+    factor: float = 1.0
+    ring_for: float = 22.0
+    connect_within: float = 2.0
+    agent_first: bool = False
+    lines: int = 30
+    """Calls that may be out, or waiting for an agent, at a time."""
+    per_second: float = 5.0
+    reserve: int = 0
+    """Free agents who are left for the callers of queues."""
+    weight: float = 1.0
+    amd: bool = False
+    leave_message: bool = False
+    """A machine is spoken to by the dialplan after its beep, rather than hung up."""
+    dispositions: Mapping[str, Disposition] = field(default_factory=dict)
+
+
+ALL_CAMPAIGNS = Frequency()
+HARBOUR_CONTEXT = "callbridge-safe-harbour"
+"""Where in the dialplan people are sent whom a campaign has called and whom we cannot serve: the extension is its name."""
+AMD_CONTEXT, MACHINE_CONTEXT = "callbridge-amd", "callbridge-machine"
+"""Where in the dialplan it is heard whether a machine has answered, and where a machine is left a message."""
+CAMPAIGN = "campaign:"
+"""Begins the names of the flows that people hear for whom no agent is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlan:
+    """One queue; ``ladders`` has an entry for every tier of the plan."""
+
+    name: str
+    ladders: Mapping[str, Ladder]
+    renamed_from: str = ""
+    """The name that the queue had before: who waits there, what is owed and what was counted under it belongs here."""
+    pick: Pick = Pick.LONGEST_IDLE
+    short_abandon: float = 5.0
+    short_talk: float = 1.0
+    """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
+    wrap_up: float = 15.0
+    wrap_up_most: float = 15.0
+    """How long an agent who asks for more may stay in wrap-up."""
+    ring_for: float = 15.0
+    music: str = "default"
+    announcements: Announcements = Announcements()
+    overflow: tuple[Overflow, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What a waiting caller may press -> the flow that it opens."""
+    survey: str = ""
+    """What a caller is asked when the agent has hung up."""
+    callback: Callback | None = None
+    reclaim_within: float = 0.0
+    """Seconds in which a caller who gave up and calls again gets the old place."""
+    prefer: Prefer | None = None
+    record: Record | None = None
+    whisper: str = ""
+    """What an agent hears before the caller, who hears music."""
+    read_out: str = ""
+    """What the caller hears before the agent. Both are said at the same time."""
+    do_not_call: bool = False
+    """Whoever comes here is not called again by campaigns: it is where complaints go."""
+    extension: str = ""
+    """The digits by which an agent hands a call on to this queue."""
+    no_answer: Penalty = Penalty(not_ready="rona")
+    rejected: Penalty = Penalty(rest=10.0)
+    offline: Penalty = Penalty(rest=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPlan:
+    """One agent as configured. ``phone`` is the Asterisk endpoint, such as ``PJSIP/1001``."""
+
+    id: str
+    name: str
+    skills: Profile
+    phone: str
+    connect: Connect = Connect.RING
+    login: bool = False
+    """Log in and make ready when callbridge first meets this agent."""
+    confirm: bool = False
+    """A key must be pressed to take a call: a mobile phone's voicemail cannot."""
+    pin: str = field(default="", repr=False)
+    """For log-in at a phone; without one an agent logs in there only from the phone named above."""
+    language: str = ""
+    """Of the prompts that this agent hears, as Asterisk names it; empty: the phone's own."""
+    supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason for being not ready. ``limit``: seconds after which an alert is told; ``digit``: its key on the phone."""
+
+    name: str
+    limit: float | None = None
+    digit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What agents hear who dial a feature code: ARI media, several separated by commas. The defaults are of Asterisk's
+    own core sounds."""
+
+    agent: str = "sound:agent-user"
+    """Asks for the agent's number."""
+    pin: str = "sound:agent-pass"
+    wrong_login: str = "sound:agent-incorrect"
+    """Something was wrong; asks for the agent's number again."""
+    wrong_pin: str = "sound:auth-incorrect"
+    """Asks for the PIN again."""
+    logged_in: str = "sound:agent-loginok"
+    logged_out: str = "sound:agent-loggedoff"
+    ready: str = "sound:do-not-disturb,sound:de-activated"
+    not_ready: str = "sound:do-not-disturb,sound:activated"
+    wrap_up: str = "sound:one-moment-please"
+    """Of the states that may be asked for: there is time for notes."""
+    wrap_up_ended: str = "sound:auth-thankyou"
+    wrap_up_extended: str = "sound:added"
+    talking: str = "sound:is-in-use"
+    """Of the states that may be asked for: there is a call."""
+    in_use: str = "sound:extension,sound:is-in-use"
+    """Somebody else is logged in at this phone."""
+    locked: str = "sound:im-sorry,sound:please-try-call-later"
+    """Too many wrong PINs."""
+    refused: str = "sound:im-sorry"
+    unknown: str = "sound:pm-invalid-option"
+    """No such code, or no such reason."""
+    goodbye: str = "sound:vm-goodbye"
+    """Nothing was pressed, or the wrong thing too often."""
+    disposed: str = "sound:auth-thankyou"
+    """What the talk came to is written down."""
+    confirm: str = "sound:followme/options"
+    """A call: 1 takes it, 2 refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the core needs to know of the configuration."""
+
+    queues: Mapping[str, QueuePlan] = field(default_factory=dict)
+    entries: Mapping[str, Entry] = field(default_factory=dict)
+    renamed_entries: Mapping[str, str] = field(default_factory=dict)
+    """Names that entries had before -> their names now."""
+    flows: Mapping[str, Flow] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    surveys: Mapping[str, Survey] = field(default_factory=dict)
+    remembers: bool = False
+    """Whether callers are asked about at arrival: every entry has a flow ``memory:<entry>`` then."""
+    lookups: Mapping[str, float] = field(default_factory=dict)
+    """Lookup -> seconds in which it must answer."""
+    agents: Mapping[str, AgentPlan] = field(default_factory=dict)
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    alert_after_misses: int = 3
+    """Offers in a row that an agent may let go before an alert is told, and at every multiple of it."""
+    pbxs: tuple[str, ...] = ("pbx",)
+    """Names of the PBXs; a nailed-up session lives on the first."""
+    default_tier: str = "standard"
+    prefix: str = "cb"
+    """First part of every id that we give to Asterisk."""
+    fallback_context: str = "callbridge-fallback"
+    country_code: str = ""
+    call_back_to: tuple[str, ...] = ()
+    """Patterns of the numbers that customers may be called back at."""
+    do_not_call: frozenset[str] = frozenset()
+    """Normalised numbers that are never dialled by ourselves."""
+    outside: str = ""
+    """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
+    campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)
+    frequency: Frequency = ALL_CAMPAIGNS
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What an agent presses during a talk -> ``hand_on``, ``consult``, ``complete``, ``return`` or ``conference``."""
+    beep: str = "sound:beep"
+    """What a nailed-up agent hears before a call."""
+    display: str = "{name}"
+    """The caller's name as an agent's phone shows it, with ``{tier}``, ``{queue}`` and ``{number}`` where wanted."""
+    prompts: Prompts = Prompts()
+    trunks: frozenset[str] = frozenset()
+    """Endpoints that are no phones: whoever comes from there dials no feature codes."""
+
+    def renamed_queues(self) -> dict[str, str]:
+        """Names that queues had before -> their names now."""
+        before = {queue.renamed_from: queue.name for queue in self.queues.values() if queue.renamed_from}
+        return {old: new for old, new in before.items() if old not in self.queues}
+
+    def queue_named(self, name: str) -> str:
+        """The queue of this name, or the one that had it before."""
+        return name if name in self.queues else self.renamed_queues().get(name, name)
+
+    def entry_named(self, name: str) -> str:
+        """The entry of this name, or the one that had it before."""
+        return name if name in self.entries else self.renamed_entries.get(name, name)
+
+    def way_of(self, entry: str) -> Entry | None:
+        """Where an entry leads; None when there is no such entry, or nothing behind it."""
+        match self.entries.get(self.entry_named(entry)):
+            case ToQueue(queue) as way if queue in self.queues:
+                return way
+            case ToFlow(flow) as way if flow in self.flows:
+                return way
+            case _:
+                return None

@@ -1,0 +1,579 @@
+"""The world: one ledger of all calls, legs, agents and figures, with one owner and its indexes.
+
+Rows are frozen values; ``Table.put`` is the only way to change one. Every change is written to a journal, so a step
+that raises is undone as if it had never begun, and a step that ends well leaves the exact delta to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from callbridge.core.model.agent import Agent, Intent, eligible
+from callbridge.core.model.attempt import Attempt, Block, Campaign, Stage
+from callbridge.core.model.call import Call, Phase, Visit
+from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.campaign_state import Floor
+from callbridge.core.model.deadlines import Deadlines, awaited_from
+from callbridge.core.model.events import DeadlinePassed
+from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.feature_call import Dialogue
+from callbridge.core.model.flow import Flow
+from callbridge.core.model.ids import LegId, leg_id, pbx_of
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.line import Line
+from callbridge.core.model.matcher import GroupKey, Matcher
+from callbridge.core.model.orders import Order
+from callbridge.core.model.pace import Pace
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.switch import Switch
+from callbridge.core.model.tally import Tally, tally_key
+
+Row = TypeVar("Row")
+
+
+class _HasDeadline(Protocol):
+    @property
+    def deadline(self) -> float | None: ...
+
+
+class Table(Generic[Row]):
+    """Rows by key; tells ``watch(key, old, new)`` of every change, also of one that is undone."""
+
+    def __init__(
+        self, name: str, journal: list[tuple[Table[Any], str, Any]], watch: Callable[[str, Row | None, Row | None], None]
+    ) -> None:
+        self.name = name
+        self._rows: dict[str, Row] = {}
+        self._journal = journal
+        self._watch = watch
+
+    def __getitem__(self, key: str) -> Row:
+        return self._rows[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def get(self, key: str | None) -> Row | None:
+        return self._rows.get(key) if key is not None else None
+
+    def values(self) -> list[Row]:
+        """A copy: safe to change the table while going through it."""
+        return list(self._rows.values())
+
+    def rows(self) -> Mapping[str, Row]:
+        return self._rows
+
+    def put(self, key: str, row: Row) -> None:
+        old = self._rows.get(key)
+        self._journal.append((self, key, old))
+        self._rows[key] = row
+        self._watch(key, old, row)
+
+    def drop(self, key: str) -> None:
+        old = self._rows.pop(key, None)
+        if old is not None:
+            self._journal.append((self, key, old))
+            self._watch(key, old, None)
+
+    def undo(self, key: str, old: Row | None) -> None:
+        now = self._rows.get(key)
+        if old is None:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = old
+        self._watch(key, now, old)
+
+
+# A journal entry is (table, key, row before): that the row fits the table is Table.put's word.
+_Change = tuple[Table[Any], str, Any]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one step came to."""
+
+    orders: list[Order] = field(default_factory=list)
+    facts: list[AnyFact] = field(default_factory=list)
+    changed: dict[tuple[str, str], object | None] = field(default_factory=dict)
+    """(table, key) -> the row as it is now, None when dropped."""
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """Entities (kind, id) that were set aside because deciding about them raised."""
+    answer: object | None = None
+    """What whoever asked is told, where done or refused is not all that there is to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    changes: int
+    orders: int
+    facts: int
+    seq: int
+    minted: int
+    now: float
+    day: str
+    plan: Plan
+    wall_offset: float
+    down: frozenset[str]
+    old_flows: dict[tuple[str, str], Flow]
+    answer: object | None
+
+
+class World:
+    """``boot`` is new at every start and take-over, so that ids are never minted twice."""
+
+    def __init__(self, plan: Plan, boot: str) -> None:
+        self.plan = plan
+        self.boot = boot
+        self.now = 0.0
+        self.day = ""
+        self.seq = 0
+        self.minted = 0
+        self.wall_offset = 0.0
+        self.matcher = Matcher(plan)
+        self._journal: list[_Change] = []
+        self.calls: Table[Call] = Table("calls", self._journal, self._call_changed)
+        self.legs: Table[Leg] = Table("legs", self._journal, self._leg_changed)
+        self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
+        self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
+        self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
+        self.promises: Table[Promise] = Table("promises", self._journal, self._promise_changed)
+        self.places: Table[Place] = Table("places", self._journal, self._place_changed)
+        self.campaigns: Table[Campaign] = Table("campaigns", self._journal, _unwatched)
+        self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
+        self.floors: dict[str, Floor] = {}
+        """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
+        self.blocks: Table[Block] = Table("blocks", self._journal, self._block_changed)
+        """On their way to the do-not-call list."""
+        self.blocked: dict[tuple[str, str], float] = {}
+        """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
+        self.clock_moved_at = float("-inf")
+        self.phones: Table[str] = Table("phones", self._journal, _unwatched)
+        """Device states as AMI told them; listed anew at every connect, so never saved."""
+        self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
+        """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
+        self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
+        """How fast queues are served; measured anew after a start, so never saved."""
+        self.down: set[str] = set()
+        self.staffing_changed = False
+        """Somebody logged in or out, or changed skills, since the engine looked."""
+        self.overtaken: list[tuple[str, str]] = []
+        """Calls of callbacks that this step has made needless, or impossible, and why: the engine gives them up."""
+        self.unsaved = False
+        """The store is behind: nobody is called whom a restart would call again."""
+        self._old_flows: dict[tuple[str, str], Flow] = {}
+        self._lines: dict[str, Line] = {}
+        self.kept: set[str] = set()
+        """Calls that wait because an agent's phone died (``lost``)."""
+        self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
+        self._undoing = False
+        self._agent_by_phone: dict[str, str] = {}
+        self._waiting_for_phone: dict[str, set[str]] = {}
+        self._leg_by_pair: dict[str, list[LegId]] = {}
+        self._features_at: dict[str, set[LegId]] = {}
+        self._promised: dict[str, dict[str, str]] = {}
+        """Queue -> number -> promise."""
+        self._attempts_of: dict[str, dict[str, None]] = {}
+        self._talks_of: dict[str, dict[str, None]] = {}
+        """Campaign -> its attempts; agent -> attempts that may still be given a disposition."""
+        self._orders: list[Order] = []
+        self._facts: list[AnyFact] = []
+        self._answer: object | None = None
+
+    # -- for the engine -----------------------------------------------------------------------------------------
+
+    def order(self, order: Order) -> None:
+        self._orders.append(order)
+
+    def tell(self, fact: AnyFact) -> None:
+        self._facts.append(fact)
+
+    def answer(self, answer: object) -> None:
+        """For whoever asked for what this step does."""
+        self._answer = answer
+
+    def next_seq(self) -> int:
+        self.seq += 1
+        return self.seq
+
+    def mint(self, kind: str) -> str:
+        """A new id that no other run has used or will use; fit for Asterisk."""
+        self.minted += 1
+        return f"{self.plan.prefix}-{kind}-{self.boot}-{self.minted}"
+
+    def mint_leg(self, pbx: str, kind: str) -> LegId:
+        return leg_id(pbx, self.mint(kind))
+
+    def agent_at(self, phone: str) -> Agent | None:
+        """The agent whose phone in force this is."""
+        return self.agents.get(self._agent_by_phone.get(phone))
+
+    def waiting_for(self, phone: str) -> list[Agent]:
+        """Agents who will move to this phone when it is free."""
+        return [self.agents[who] for who in sorted(self._waiting_for_phone.get(phone, ()))]
+
+    def features_at(self, phone: str) -> frozenset[LegId]:
+        """The feature calls that this phone makes now."""
+        return frozenset(self._features_at.get(phone, ()))
+
+    def legs_of_pair(self, pair: str) -> list[Leg]:
+        """The halves of a Local channel that we know."""
+        return [self.legs[leg] for leg in self._leg_by_pair.get(pair, [])]
+
+    def tally(self, queue: str, day: str) -> Tally:
+        return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
+
+    def line(self, queue: str) -> Line:
+        """Who has a visit in this queue."""
+        return self._lines.get(queue) or Line()
+
+    def promise_to(self, queue: str, who: str) -> Promise | None:
+        """The callback that this (normalised) number is owed in this queue."""
+        return self.promises.get(self._promised.get(queue, {}).get(who))
+
+    def promised(self, queue: str) -> int:
+        """Callbacks that are owed in this queue."""
+        return len(self._promised.get(queue, ()))
+
+    def attempts_of(self, campaign: str) -> list[str]:
+        """The attempts that a campaign has under way, or not closed yet."""
+        return [*self._attempts_of.get(campaign, ())]
+
+    def talks_of(self, agent: str) -> list[str]:
+        """Attempts in which this agent talked, and which may be given a disposition."""
+        return [*self._talks_of.get(agent, ())]
+
+    def told(self) -> list[AnyFact]:
+        """What this step has told so far."""
+        return self._facts
+
+    def wake(self, kind: str, key: str, at: float) -> None:
+        """A deadline of something that is no row."""
+        self._deadlines.add(at, kind, key)
+
+    def flow(self, name: str, version: str) -> Flow | None:
+        """This version of a flow as long as a caller is in it; else the one in force."""
+        return self._old_flows.get((name, version)) or self.plan.flows.get(name)
+
+    def keep_flows(self, adapted: Callable[[Flow], Flow]) -> None:
+        """The plan changes: callers finish on the flows that they are in, adapted to it."""
+        walks = [call.walk for call in self.calls.rows().values() if call.walk is not None]
+        used = {(walk.flow, walk.version): self.flow(walk.flow, walk.version) for walk in walks}
+        kept = {key: flow for key, flow in used.items() if flow is not None and flow.version == key[1]}
+        self._old_flows = {key: adapted(flow) for key, flow in kept.items()}
+
+    # -- transactions -------------------------------------------------------------------------------------------
+
+    def mark(self) -> _Mark:
+        return _Mark(
+            changes=len(self._journal),
+            orders=len(self._orders),
+            facts=len(self._facts),
+            seq=self.seq,
+            minted=self.minted,
+            now=self.now,
+            day=self.day,
+            plan=self.plan,
+            wall_offset=self.wall_offset,
+            down=frozenset(self.down),
+            old_flows=self._old_flows,
+            answer=self._answer,
+        )
+
+    def undo_to(self, mark: _Mark) -> None:
+        """Take back every change, order and fact since the mark."""
+        self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
+        self.wall_offset, self._old_flows = mark.wall_offset, mark.old_flows
+        if self.plan is not mark.plan:
+            self.plan = mark.plan
+            self.matcher.adopt(mark.plan)
+        for pbx in self.down - mark.down:
+            self.matcher.open(pbx)
+        for pbx in mark.down - self.down:
+            self.matcher.close(pbx)
+        self.down = set(mark.down)
+        self._undoing = True
+        while len(self._journal) > mark.changes:
+            table, key, old = self._journal.pop()
+            table.undo(key, old)
+        self._undoing = False
+        self.overtaken.clear()
+        self._answer = mark.answer
+        del self._orders[mark.orders :]
+        del self._facts[mark.facts :]
+
+    def commit(self) -> Outcome:
+        """Everything since the last commit, as the outcome of one step."""
+        changed: dict[tuple[str, str], object | None] = {}
+        for table, key, _ in self._journal:
+            changed[table.name, key] = table.get(key)
+        outcome = Outcome(self._orders[:], self._facts[:], changed, answer=self._answer)
+        self._answer = None
+        self._journal.clear()
+        self._orders.clear()
+        self._facts.clear()
+        return outcome
+
+    # -- time ---------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When the next thing is due; None when nothing is. What waits until a PBX has been heard is left out."""
+        return self._deadlines.next()
+
+    def take_due(self, now: float) -> DeadlinePassed | None:
+        """Take one due deadline out of the world; call again until None."""
+        due = self._deadlines.take(now)
+        if due is None:
+            return None
+        at, kind, key = due
+        return DeadlinePassed(at=max(at, self.now), kind=kind, id=key)
+
+    def hear(self, pbx: str, until: float) -> None:
+        """Everything that a PBX said before ``until`` has been heard. That stays true when the step is undone."""
+        self._deadlines.heard(pbx, until)
+
+    def to_hear(self) -> frozenset[str]:
+        """The PBXs of which deadlines that have come due since the last time wait to hear."""
+        return self._deadlines.to_hear()
+
+    def _awaited_from(self, kind: str, key: str) -> str:
+        return awaited_from(kind, key, self.calls.get(key))
+
+    def _deadline_of(self, kind: str, key: str) -> float | None:
+        row: _HasDeadline | None
+        if kind == "call":
+            row = self.calls.get(key)
+        elif kind == "hearing":
+            call = self.calls.get(key)
+            return call.hearing.at if call is not None and call.hearing is not None else None
+        elif kind == "leg":
+            row = self.legs.get(key)
+        elif kind == "feature":
+            row = self.dialogues.get(key)
+        elif kind == "promise":
+            row = self.promises.get(key)
+        elif kind == "place":
+            row = self.places.get(key)
+        elif kind == "attempt":
+            row = self.attempts.get(key)
+        elif kind == "block":
+            row = self.blocks.get(key)
+        elif kind == "campaign":
+            floor = self.floors.get(key)
+            return floor.wakes_at if floor is not None else None
+        else:
+            row = self.agents.get(key)
+        return row.deadline if row is not None else None
+
+    def _arm(self, kind: str, key: str, old: _HasDeadline | None, new: _HasDeadline | None) -> None:
+        if self._undoing:
+            return  # what was armed still is; a deadline that was taken out stays out
+        at = new.deadline if new is not None else None
+        # One that is due now may have been taken out just before: the same moment once more is a deadline of its own.
+        if at is not None and (old is None or old.deadline != at or at <= self.now):
+            self._deadlines.add(at, kind, key)
+
+    def _stand_in_line(self, key: str, old: Visit | Promise | None, new: Visit | Promise | None) -> None:
+        if old is not None and new is not None and (old.queue, old.rank) == (new.queue, new.rank):
+            return
+        if old is not None:
+            self._lines[old.queue].remove(old.rank, key)
+            if not self._lines[old.queue].count:
+                del self._lines[old.queue]
+        if new is not None:
+            self._lines.setdefault(new.queue, Line()).add(new.rank, key)
+
+    def _arm_hearing(self, key: str, old: Call | None, new: Call | None) -> None:
+        before = old.hearing.at if old is not None and old.hearing is not None else None
+        at = new.hearing.at if new is not None and new.hearing is not None else None
+        if at is not None and (at != before or at <= self.now) and not self._undoing:
+            self._deadlines.add(at, "hearing", key)
+
+    # -- indexes ------------------------------------------------------------------------------------------------
+
+    def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
+        self._arm("call", key, old, new)
+        self._arm_hearing(key, old, new)
+        self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
+        if new is not None and new.phase is Phase.WAITING and new.visit is not None:
+            visit = new.visit
+            (self.kept.add if visit.back_to else self.kept.discard)(key)
+            self.matcher.wait(key, GroupKey(pbx_of(new.leg), visit.queue, new.tier, visit.window, visit.prefers), visit.rank)
+        elif old is not None and old.phase is Phase.WAITING:
+            self.kept.discard(key)
+            self.matcher.unwait(key)
+
+    def _leg_changed(self, key: str, old: Leg | None, new: Leg | None) -> None:
+        self._arm("leg", key, old, new)
+        before = old.pair if old is not None else ""
+        now = new.pair if new is not None else ""
+        if before != now:
+            if before:
+                halves = self._leg_by_pair[before]
+                halves.remove(LegId(key))
+                if not halves:
+                    del self._leg_by_pair[before]
+            if now:
+                self._leg_by_pair.setdefault(now, []).append(LegId(key))
+
+        phone_before, phone = old.phone if old is not None else "", new.phone if new is not None else ""
+        if phone_before != phone:
+            if phone_before:
+                self._features_at[phone_before].discard(LegId(key))
+                if not self._features_at[phone_before]:
+                    del self._features_at[phone_before]
+            if phone:
+                self._features_at.setdefault(phone, set()).add(LegId(key))
+
+    def _promise_changed(self, key: str, old: Promise | None, new: Promise | None) -> None:
+        self._arm("promise", key, old, new)
+        stood, stands = old if old is not None and old.stands else None, new if new is not None and new.stands else None
+        self._stand_in_line(key, stood, stands)
+        if stands is not None:
+            group = GroupKey(stands.pbx, stands.queue, stands.tier, stands.window, stands.agent)
+            self.matcher.wait(key, group, stands.rank)
+        elif stood is not None:
+            self.matcher.unwait(key)
+        owed = [(row.queue, row.who) if row is not None else None for row in (old, new)]
+        if owed[0] == owed[1]:
+            return
+        if old is not None:
+            del self._promised[old.queue][old.who]
+            if not self._promised[old.queue]:
+                del self._promised[old.queue]
+        if new is not None:
+            self._promised.setdefault(new.queue, {})[new.who] = key
+
+    def _attempt_changed(self, key: str, old: Attempt | None, new: Attempt | None) -> None:
+        self._arm("attempt", key, old, new)
+        _refile(self._attempts_of, key, old.campaign if old is not None else "", new.campaign if new is not None else "")
+        talked = [row.agent if row is not None and row.stage is Stage.TALKED else "" for row in (old, new)]
+        _refile(self._talks_of, key, *talked)
+        row = new or old
+        if row is not None and row.campaign in self.floors:
+            self.floors[row.campaign].changed = True
+
+    def _block_changed(self, key: str, old: Block | None, new: Block | None) -> None:
+        self._arm("block", key, old, new)
+
+    def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
+        self._arm("place", key, old, new)
+
+    def _dialogue_changed(self, key: str, old: Dialogue | None, new: Dialogue | None) -> None:
+        self._arm("feature", key, old, new)
+
+    def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
+        self._arm("agent", key, old, new)
+        if old is None or new is None or old.phone != new.phone:
+            if old is not None and self._agent_by_phone.get(old.phone) == key:
+                del self._agent_by_phone[old.phone]
+            if new is not None and new.phone:
+                self._agent_by_phone[new.phone] = key
+        before, now_wanted = old.next_phone if old is not None else "", new.next_phone if new is not None else ""
+        if before != now_wanted:
+            if before:
+                self._waiting_for_phone[before].discard(key)
+                if not self._waiting_for_phone[before]:
+                    del self._waiting_for_phone[before]
+            if now_wanted:
+                self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
+        ready = [row is not None and row.intent is Intent.READY for row in (old, new)]
+        if ready == [True, False] and any(queue.prefer is not None for queue in self.plan.queues.values()):
+            self.staffing_changed = True  # somebody may be waiting for this agent alone
+        was = old is not None and old.intent is not Intent.LOGGED_OUT
+        now = new is not None and new.intent is not Intent.LOGGED_OUT
+        if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):
+            self.staffing_changed = True
+            if was and old is not None:
+                self.matcher.log(old.profile, -1)
+            if now and new is not None:
+                self.matcher.log(new.profile, +1)
+        for floor in self.floors.values():
+            floor.changed = True
+        if new is not None and eligible(new, self.now):
+            self.matcher.idle(key, new.profile, new.idle_since)
+        else:
+            self.matcher.unidle(key)
+
+    # -- saving and restoring -----------------------------------------------------------------------------------
+
+    def saved_tables(self) -> dict[str, Table[Any]]:
+        return {
+            "calls": self.calls,
+            "legs": self.legs,
+            "agents": self.agents,
+            "tallies": self.tallies,
+            "switches": self.switches,
+            "promises": self.promises,
+            "places": self.places,
+            "campaigns": self.campaigns,
+            "attempts": self.attempts,
+            "blocks": self.blocks,
+        }
+
+    def restore(
+        self,
+        calls: Iterable[Call],
+        legs: Iterable[Leg],
+        agents: Iterable[Agent],
+        tallies: Iterable[Tally],
+        switches: Iterable[Switch] = (),
+        promises: Iterable[Promise] = (),
+        places: Iterable[Place] = (),
+        campaigns: Iterable[Campaign] = (),
+        attempts: Iterable[Attempt] = (),
+        blocks: Iterable[Block] = (),
+    ) -> None:
+        """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
+        for leg in legs:
+            self.legs.put(leg.id, leg)
+        for agent in agents:
+            self.agents.put(agent.id, agent)
+        for call in calls:
+            self.calls.put(call.id, call)
+        for tally in tallies:
+            self.tallies.put(tally_key(tally.queue, tally.day), tally)
+        for switch in switches:
+            self.switches.put(switch.id, switch)
+        for promise in promises:
+            self.promises.put(promise.id, promise)
+        for place in places:
+            self.places.put(place.id, place)
+        for campaign in campaigns:
+            self.campaigns.put(campaign.id, campaign)
+        for attempt in attempts:
+            self.attempts.put(attempt.id, attempt)
+        for block in blocks:
+            self.blocks.put(block.id, block)
+        self._journal.clear()
+
+    def put_leg(self, leg: Leg, **changes: object) -> Leg:
+        """Change a leg; something was heard or ordered about it just now."""
+        changes.setdefault("heard_at", self.now)
+        new: Leg = evolve(leg, **changes)  # type: ignore[arg-type]
+        self.legs.put(leg.id, new)
+        return new
+
+
+def _refile(index: dict[str, dict[str, None]], key: str, before: str, now: str) -> None:
+    """Move a key from one list of the index to another; the empty list is none."""
+    if before == now:
+        return
+    if before:
+        del index[before][key]
+        if not index[before]:
+            del index[before]
+    if now:
+        index.setdefault(now, {})[key] = None
+
+
+def _unwatched(key: str, old: object, new: object) -> None:
+    """Nothing is indexed by this table's rows."""

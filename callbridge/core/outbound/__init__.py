@@ -1,0 +1,1 @@
+"""Calls that we make: campaigns and callbacks."""

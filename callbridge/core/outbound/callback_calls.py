@@ -1,0 +1,252 @@
+"""Callbacks: the calls that keep promises. The agent first, or the customer first, as the queue says.
+
+    agent first:     offered -> dialling (the agent hears it ring) -> joining -> talking
+    customer first:  dialling (an agent is held free) -> waiting, first in line -> offered -> joining -> talking
+
+Until the customer was dialled such a call has no customer's leg in the books. What comes to nothing ends the call; the
+promise goes on (``promises``).
+"""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, attempts, callbacks, dialling
+from callbridge.core.model.call import Call, Hearing, Move, Phase, Result, Visit, after
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.events import PromiseAsk, PromiseAsked
+from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.flow import patience
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.numbers import plain
+from callbridge.core.model.orders import Play, StartMusic
+from callbridge.core.model.plan import First, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound import campaigns
+from callbridge.core.routing import announcements, offers, segments, visits
+
+OWN_AGENT = 300.0
+"""Seconds after which a customer who is on the line is for everybody, when the only agent who was to call is not there."""
+
+
+def asked(world: World, event: PromiseAsked) -> None:
+    """Somebody else than the customer asks for a callback, or cancels one."""
+    if event.ask is PromiseAsk.MAKE:
+        _ask_for(world, event)
+        return
+    promise = world.promises.get(event.promise)
+    call = world.calls.get(promise.call) if promise is not None else None
+    if promise is None:
+        _refuse(world, event, "no such callback, or it is over", unknown=True)
+        return
+    if call is not None and call.keeps_promise and (call.phase is Phase.JOINING or call.is_uncertain):
+        _refuse(world, event, "customer and agent are just being connected")
+        return
+    _grant(world, event, promise)
+    if call is not None and call.keeps_promise:
+        if call.attempt:
+            callbacks.tell_tried(world, call, promise, callbacks.CANCELLED)
+        callbacks.end(world, promise, callbacks.CANCELLED, "", event.by)
+        if call.phase is Phase.ENDING:
+            world.calls.put(call.id, evolve(call, attempt=callbacks.CANCELLED))
+        else:
+            give_up(world, call, callbacks.CANCELLED)
+    else:
+        callbacks.end(world, promise, "cancelled", "", event.by)
+
+
+def _ask_for(world: World, event: PromiseAsked) -> None:
+    reason = callbacks.refusal(world, event.queue, event.number) or _not_now(world, event)
+    if reason:
+        _refuse(world, event, reason, unknown=reason.startswith("no such"))
+        return
+    entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
+    tier = event.tier or world.plan.default_tier
+    since = max(world.now, event.not_before)
+    promise = Promise(
+        id=world.mint("promise"),
+        queue=event.queue,
+        number=plain(event.number),
+        who=callbacks.who_of(world, event.number),
+        tier=tier,
+        name=event.name,
+        entry=next(iter(entries), "unknown"),
+        pbx=world.plan.pbxs[0],
+        made_at=world.now,
+        waits_since=since,
+        rank=callbacks.place(world, event.queue, tier, since),
+        expires_at=world.now,
+        by=event.by,
+        agent=event.agent,
+    )
+    _grant(world, event, promise)
+    callbacks.enter(world, promise)
+
+
+def _not_now(world: World, event: PromiseAsked) -> str:
+    who = callbacks.who_of(world, event.number)
+    if event.agent and event.agent not in world.agents:
+        return f"no such agent: {event.agent}"
+    if event.tier and event.tier not in world.plan.queues[event.queue].ladders:
+        return f"no such tier: {event.tier}"
+    if world.promise_to(event.queue, who) is not None:
+        return "this number is owed a callback in this queue already"
+    inside = (world.calls.get(key) for key in world.line(event.queue).calls)
+    if any(call is not None and callbacks.who_of(world, call.number) == who for call in inside):
+        return "this number waits in the queue right now"
+    return ""
+
+
+def _grant(world: World, event: PromiseAsked, promise: Promise) -> None:
+    ask, to = f"callback_{event.ask}", f"queue:{promise.queue}"
+    world.tell(AskGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=promise.id))
+
+
+def _refuse(world: World, event: PromiseAsked, reason: str, *, unknown: bool = False) -> None:
+    ask = f"callback_{event.ask}"
+    world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask=ask, reason=reason, by=event.by, unknown=unknown))
+
+
+def begin(world: World, pair: Pair) -> None:
+    """It is this promise's turn, and an agent is free."""
+    promise = world.promises[pair.call]
+    terms = callbacks.terms_of(world, promise.queue)
+    if terms is None or not callbacks.is_due(world, promise):
+        callbacks.stand(world, promise)  # where it rests, or ends
+        return
+    call = _call(world, promise)
+    if terms.first is First.AGENT:
+        world.calls.put(call.id, call)
+        offers.make(world, Pair(call.id, pair.agent, pair.needs))
+        return
+    agent_states.change(world, world.agents[pair.agent], held=call.id)
+    dialling.dial(world, evolve(call, held=pair.agent))
+
+
+def give_up_overtaken(world: World) -> None:
+    """What this step has made needless or impossible: the customer called by another way, the agent is gone, nobody came."""
+    while world.overtaken:
+        key, why = world.overtaken.pop()
+        call = world.calls.get(key)
+        if call is not None and call.campaign and call.placed and why == "abandoned":
+            campaigns.out_of_time(world, call)
+        elif call is not None and call.placed and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
+            leg = world.legs.get(call.leg)
+            there = leg is not None and leg.up_at is not None
+            give_up(world, call, why if call.attempt and not there else "")
+
+
+def _call(world: World, promise: Promise) -> Call:
+    """The call that keeps the promise, from here on its own."""
+    visit = Visit(
+        queue=promise.queue,
+        began_at=promise.waits_since,
+        window=promise.window,
+        rank=promise.rank,
+        day=world.day,
+        prefers=promise.agent,
+        steps_from=world.now + OWN_AGENT if promise.agent else None,
+    )
+    call = Call(
+        id=world.mint("call"),
+        leg=leg_id(promise.pbx, world.mint("customer")),
+        entry=promise.entry,
+        tier=promise.tier,
+        number=promise.number,
+        name=promise.name,
+        arrived_at=world.now,
+        queued_at=world.now,
+        visit=visit,
+        promise=promise.id,
+        values=promise.values,
+        language=promise.language,
+    )
+    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
+    dialling.tell_begun(world, call, promise.queue)
+    return call
+
+
+def answered(world: World, call: Call) -> None:
+    """The customer is there: to the agent who waits, or to the head of the line."""
+    if call.campaign:
+        campaigns.answered(world, call)
+        return
+    call = evolve(call, attempt="abandoned")  # unless they talk
+    if call.offer is not None:
+        world.calls.put(call.id, call)
+        if not offers.read_out(world, call):
+            offers.join(world, call)
+        return
+    callbacks.release(world, call)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), held="")
+    visit = call.visit
+    assert visit is not None
+    plan = world.plan.queues.get(visit.queue)
+    greeting = plan.callback.greeting if plan is not None and plan.callback is not None else ""
+    if greeting:
+        playback = world.mint("say")
+        world.order(Play(leg=call.leg, playback=playback, media=greeting, language=call.language))
+        told = Hearing(at=world.now + patience(greeting), playback=playback, what="callback", greeted=True)
+        call = evolve(call, hearing=told)
+    elif plan is not None:
+        call = announcements.begin(world, call, greeted=True)
+    world.order(StartMusic(leg=call.leg, music=plan.music if plan is not None else "default"))
+    visits.wait(world, call)
+
+
+def give_up(world: World, call: Call, attempt: str) -> None:
+    """The attempt came to nothing: the agent is free at once, the customer's phone stops ringing. ``attempt``: what is
+    known of it. Whom a campaign has called is not let go: their phone rings on."""
+    if attempt == "agent_gone" and call.campaign and call.phase is Phase.DIALLING:
+        campaigns.ring_on(world, call)
+        return
+    if attempt:
+        call = evolve(call, attempt=attempt)
+    call = _let_go(world, call)
+    if call.phase is Phase.OFFERED and call.leg in world.legs:
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    segments.dismiss(world, call)
+
+
+def left(world: World, call: Call) -> None:
+    """The customer's leg is about to end, and its end will say why: the agent is free at once, and nothing is hung up."""
+    call = _let_go(world, call)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+
+
+def _let_go(world: World, call: Call) -> Call:
+    """The agent is free for others. Gives the call without them."""
+    callbacks.release(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    return evolve(call, held="")
+
+
+def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:
+    """The customer's leg is gone. Gives the call with what that says of the attempt."""
+    if call.segments or leg.up_at is not None or call.attempt not in ("unknown", ""):
+        return call
+    attempt = attempts.of(world, call)
+    if attempt is not None:
+        attempts.put(world, attempt, cause=cause)
+    return evolve(call, attempt="unknown" if estimated else callbacks.result_of(cause))
+
+
+def never_was(world: World, call: Call, leg: Leg) -> None:
+    """The customer's leg was never made: nobody was called."""
+    world.legs.drop(leg.id)
+    callbacks.release(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    call = evolve(call, attempt="unsent" if call.attempt in ("unknown", "agent_gone", "no_answer") else call.attempt, held="")
+    segments.finish(world, call, world.now)
+
+
+def mend(world: World, call: Call, customer: Leg | None) -> None:
+    """After a gap in the events."""
+    if customer is None:
+        if call.offer is not None and call.phase is Phase.OFFERED:
+            offers.retry(world, call, Result.CANCELLED)
+    elif call.phase is Phase.DIALLING and customer.up_at is not None and customer.missing_since is None:
+        answered(world, call)

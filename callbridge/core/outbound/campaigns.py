@@ -1,0 +1,350 @@
+"""Campaigns at work: started and stopped, and each call from dialled to an agent - or to nobody.
+
+    reserved -> dialling -> live -> (an agent in time) talking
+                              +---> (no agent in time) the message, and goodbye
+
+A live person waits first in line of the campaign's queue, for as long as the campaign allows. `dialer` says how many and when.
+"""
+
+from __future__ import annotations
+
+import re
+
+from callbridge.core.entities import attempts, dialling
+from callbridge.core.entities.recordings import REFUSED
+from callbridge.core.model.attempt import Attempt, Campaign, Running, Stage, campaign_of
+from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, Visit, after
+from callbridge.core.model.events import (
+    AttemptsReserved,
+    CampaignAsked,
+    CampaignRecalled,
+    LeadDisposed,
+    LegReturned,
+    NumberBlocked,
+)
+from callbridge.core.model.facts import AskGranted, AskRefused, CampaignChanged, LeadDispositioned
+from callbridge.core.model.ids import LegId, channel_of, leg_id
+from callbridge.core.model.orders import LeaveToDialplan, LendToDialplan, Subscribe
+from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound.dialer import floor_of
+from callbridge.core.routing import offers, segments, visits
+
+LEAST_RING = 15.0
+"""Seconds that an unanswered phone rings at least: a call that ends sooner is an abandoned one (16 CFR 310.4(b)(4)(ii))."""
+AGENT_WITHIN = 10.0
+"""Seconds for which an agent is sought who is to be there before the customer is called."""
+CONNECT_WITHIN = 2.0
+"""Of people who answer when their campaign is in no configuration any more."""
+BEHIND = 3600.0
+"""Seconds that a lead who is not called before an agent is there stands behind the callers of queues."""
+BLOCKED_FOR = 60.0
+"""Seconds for which we remember who went onto the do-not-call list: attempts may have been written down the moment before."""
+LISTEN_MOST = 10.0
+"""Seconds in which the PBX must have heard whether a machine has answered."""
+
+
+# -- started and stopped ----------------------------------------------------------------------------------------------
+
+
+def asked(world: World, event: CampaignAsked) -> None:
+    plan = world.plan.campaigns.get(event.campaign)
+    row = world.campaigns.get(event.campaign) or Campaign(id=event.campaign)
+    if plan is None:
+        _refuse(world, f"campaign_{event.to}", f"no such campaign: {event.campaign}", event.by, unknown=True)
+        return
+    if event.to is Running.PAUSED and row.state is Running.STOPPED:
+        _refuse(world, f"campaign_{event.to}", "the campaign does not run", event.by)
+        return
+    world.tell(
+        AskGranted(seq=world.next_seq(), at=world.now, ask=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}")
+    )
+    if row.state is event.to:
+        return
+    world.campaigns.put(event.campaign, evolve(row, state=event.to, by=event.by, since=world.now))
+    world.tell(CampaignChanged(seq=world.next_seq(), at=world.now, campaign=event.campaign, state=event.to, by=event.by))
+    floor_of(world, plan).changed = True
+
+
+def stop_all(world: World, reason: str) -> None:
+    """Nobody is dialled any more until somebody starts them again."""
+    for row in world.campaigns.values():
+        if row.state is Running.RUNNING:
+            _stop(world, row, reason)
+
+
+def _stop(world: World, row: Campaign, reason: str) -> None:
+    world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
+    seq = world.next_seq()
+    world.tell(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
+
+
+def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
+    world.tell(AskRefused(seq=world.next_seq(), at=world.now, agent=agent, ask=ask, reason=reason, by=by, unknown=unknown))
+
+
+def adopt(world: World) -> None:
+    """A new plan: what was learned stays, the rules are the new ones; leads are asked for anew."""
+    for row in world.campaigns.values():
+        if row.id not in world.plan.campaigns and row.state is not Running.STOPPED:
+            _stop(world, row, "removed")
+    for plan in world.plan.campaigns.values():
+        floor = floor_of(world, plan)
+        floor.pacer.adopt(plan.rules)
+        floor.hopper.clear()
+        floor.changed = True
+
+
+def recalled(world: World, event: CampaignRecalled) -> None:
+    """What the window held before we started."""
+    plan = world.plan.campaigns.get(event.campaign)
+    if plan is not None:
+        floor_of(world, plan).pacer.budget.recall(event.hours)
+
+
+# -- dialled ----------------------------------------------------------------------------------------------------------
+
+
+def reserved(world: World, event: AttemptsReserved) -> None:
+    """Written down: from here on nobody dials them a second time, so now they are dialled."""
+    for key in event.refused:
+        if key in world.attempts and world.attempts[key].stage is Stage.RESERVING:
+            world.attempts.drop(key)
+    plan = world.plan.campaigns.get(event.campaign)
+    row = world.campaigns.get(event.campaign)
+    for key in event.reserved:
+        attempt = world.attempts.get(key)
+        if attempt is None or attempt.stage is not Stage.RESERVING:
+            continue  # given up meanwhile, and taken back
+        allowed = plan is not None and row is not None and row.state is Running.RUNNING and not dialling.held_back(world)
+        if plan is None or not allowed or dialling.is_blocked(world, attempt.campaign, attempt.lead):
+            attempts.close(world, attempt, "unsent")
+        else:
+            _begin(world, plan, attempt)
+
+
+def blocked(world: World, event: NumberBlocked) -> None:
+    """On the list: no attempt is written down from now on; those that were, the moment before, are looked after here."""
+    world.blocks.drop(event.block)
+    world.blocked = {key: until for key, until in world.blocked.items() if until > world.now}
+    world.blocked[event.campaign, event.number] = world.now + BLOCKED_FOR
+
+
+def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
+    lead = attempt.lead
+    visit = Visit(
+        queue=plan.queue,
+        began_at=world.now,
+        window=0,
+        rank=world.now + (BEHIND if attempt.agent_first else plan.connect_within),
+        day=world.day,
+        prefers=lead.agent,
+        steps_from=world.now + AGENT_WITHIN if lead.agent else None,
+    )
+    values = dict(lead.values) | {"campaign": plan.name, "lead": str(lead.id)}
+    queue = world.plan.queues[plan.queue]
+    if queue.record is not None and queue.record.consent:
+        values[REFUSED] = "no"  # who must be told of the recording first cannot be: an agent has to be there at once
+    call = Call(
+        id=world.mint("call"),
+        leg=leg_id(world.plan.pbxs[0], attempt.id),
+        entry=f"campaign:{plan.name}",
+        tier=world.plan.default_tier,
+        number=lead.number,
+        name=lead.name,
+        arrived_at=world.now,
+        queued_at=world.now,
+        visit=visit,
+        campaign=plan.name,
+        dialled_for=attempt.id,
+        values=tuple(values.items()),
+    )
+    until = world.now + AGENT_WITHIN if attempt.agent_first else None
+    attempts.put(world, attempt, call=call.id, until=until, deadline=None)
+    dialling.tell_begun(world, call, plan.queue)
+    if attempt.agent_first:
+        visits.wait(world, call)
+    else:
+        dialling.dial(world, call)
+
+
+# -- answered ---------------------------------------------------------------------------------------------------------
+
+
+def answered(world: World, call: Call) -> None:
+    """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
+    attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
+    if attempt is None:  # a fault of ours took it: at least the message, and goodbye
+        _to_the_harbour(world, call, "fault")
+        return
+    if attempt.stage is Stage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
+        attempts.close(world, attempt, "abandoned")
+        _to_the_harbour(world, call, "abandoned")
+        return
+    if attempt.stage is not Stage.DIALLING:
+        return
+    call = evolve(call, attempt="abandoned")  # unless they talk
+    if plan is not None and plan.amd and call.offer is None:
+        attempts.put(world, attempt, stage=Stage.LISTENING, answered_at=attempts.up_since(world, call))
+        world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
+        world.order(Subscribe(leg=call.leg))
+        world.order(LendToDialplan(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
+        return
+    attempts.answered(world, call, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
+    if call.offer is not None:
+        world.calls.put(call.id, call)
+        offers.join(world, call)
+        return
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def ring_on(world: World, call: Call) -> None:
+    """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on
+    until then: whoever answers is for the next agent, as if nobody had been there first."""
+    attempt = attempts.of(world, call)
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+    until = world.now
+    if attempt is not None:
+        attempt = attempts.put(world, attempt, agent_first=False)
+        until = max(until, (attempt.dialled_at or world.now) + LEAST_RING)
+    world.calls.put(call.id, evolve(call, held="", deadline=min(until, call.deadline or until)))
+
+
+def _to_the_harbour(world: World, call: Call, reason: str) -> None:
+    """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
+    call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
+    visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, reason)
+
+
+def is_listening(world: World, call: Call) -> bool:
+    attempt = attempts.of(world, call)
+    return attempt is not None and attempt.stage is Stage.LISTENING
+
+
+def returned(world: World, event: LegReturned) -> None:
+    """The PBX has heard the greeting: a person, or whoever may be one, is for an agent; a machine is not."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    attempt = attempts.of(world, call) if call is not None else None
+    if attempt is not None and attempt.stage in (Stage.LIVE, Stage.TALKED):
+        return
+    if leg is None or call is None or attempt is None or attempt.stage is not Stage.LISTENING or leg.hung_at is not None:
+        name = campaign_of(channel_of(event.leg), world.plan.prefix)
+        world.order(LeaveToDialplan(leg=event.leg, context=HARBOUR_CONTEXT, extension=name or "unknown"))
+        return
+    world.put_leg(leg, left=False, missing_since=None, deadline=None)
+    heard = f"{event.verdict} {event.cause}".strip()
+    plan = world.plan.campaigns.get(call.campaign)
+    if event.verdict == "MACHINE":
+        attempts.close(world, attempts.put(world, attempt, heard=heard), "machine")
+        if plan is not None and plan.leave_message:
+            call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE), attempt="machine"), Outcome.FAILED)
+            visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
+        else:
+            segments.dismiss(world, evolve(call, attempt="machine"))
+        return
+    silence = re.fullmatch(r"HUMAN-(\d{1,6})-\d{1,6}", event.cause)
+    spoken_at = world.now - int(silence[1]) / 1000 if silence is not None else None
+    attempt = attempts.put(world, attempt, heard=heard, spoken_at=spoken_at)
+    attempts.to_an_agent(world, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def not_returned(world: World, call: Call) -> None:
+    """The dialplan has kept somebody for too long: nothing of ours can be heard there."""
+    segments.dismiss(world, call)
+
+
+def answered_too_late(world: World, key: LegId) -> None:
+    """We had given up, and then somebody answered: a person who hears nobody."""
+    leg = world.legs.get(key)
+    call = world.calls.get(leg.call) if leg is not None and leg.hung_at is not None and leg.up_at is None else None
+    if leg is None or call is None or call.leg != key or not call.campaign or call.segments:
+        return
+    world.calls.put(call.id, evolve(call, attempt="abandoned"))
+
+
+def out_of_time(world: World, call: Call) -> None:
+    """No agent in time: who is on the line hears why there was a call, and may say never again; the others are called later."""
+    leg = world.legs.get(call.leg)
+    if call.phase not in (Phase.WAITING, Phase.OFFERED):
+        return
+    if call.offer is not None:
+        call = offers.too_late(world, call)
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    if leg is None:
+        segments.finish(world, call, world.now)
+        return
+    call = visits.end_visit(world, call, Outcome.ABANDONED)
+    attempt = attempts.of(world, call)
+    if attempt is not None:
+        attempts.close(world, attempt, "abandoned")
+    if CAMPAIGN + call.campaign in world.plan.flows:
+        visits.into_flow(world, call, CAMPAIGN + call.campaign, "abandoned")
+    else:
+        segments.dismiss(world, call)
+
+
+# -- what the agent says ----------------------------------------------------------------------------------------------
+
+
+def disposed(world: World, event: LeadDisposed) -> str:
+    """A code for the talk that the agent has, or had just now. Gives why not; empty: it is being written down."""
+    talks = [world.attempts[key] for key in world.talks_of(event.agent)]
+    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _in_hand(world, event.agent)
+    plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
+    if event.agent not in world.agents:
+        return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
+    if attempt is None or plan is None:
+        return _not_disposed(world, event, "there is no campaign's call to say something of")
+    by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
+    code = plan.dispositions.get(event.code) or by_digit
+    if code is None:
+        known = ", ".join(plan.dispositions) or "none"
+        return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
+    if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
+        return _not_disposed(world, event, "call_back_at is past")
+    own = event.agent if event.own else ""
+    outcome = "machine" if code.machine else "answered"
+    if outcome != attempt.outcome and not attempt.agent_first:
+        change, at = -1 if code.machine else 1, attempt.connected_at or world.now
+        floor_of(world, plan).pacer.budget.correct(at, change, change if attempts.is_late(attempt, plan) else 0)
+    attempts.record(
+        world,
+        attempt,
+        outcome=outcome,
+        disposition=code.code,
+        call_back_at=event.call_back_at,
+        call_back_by=own,
+    )
+    world.tell(
+        LeadDispositioned(
+            seq=world.next_seq(),
+            at=world.now,
+            call=attempt.call,
+            agent=event.agent,
+            campaign=plan.name,
+            attempt=attempt.id,
+            lead=attempt.lead.id,
+            code=code.code,
+            by=event.by or event.agent,
+        )
+    )
+    if code.block:
+        attempts.block(world, attempt.lead.number, "", code.code, event.by or event.agent)
+    return ""
+
+
+def _in_hand(world: World, agent: str) -> Attempt | None:
+    """The attempt whose call was handed on to this agent."""
+    known = world.agents.get(agent)
+    call = world.calls.get(known.call) if known is not None else None
+    attempt = attempts.of(world, call) if call is not None and call.segment is not None else None
+    return attempt if attempt is not None and attempt.stage is Stage.TALKED else None
+
+
+def _not_disposed(world: World, event: LeadDisposed, reason: str, *, unknown: bool = False) -> str:
+    _refuse(world, "dispose", reason, event.by, agent=event.agent, unknown=unknown)
+    return reason

@@ -1,0 +1,244 @@
+"""The dialer: how many numbers a campaign calls now, for which leads, and what the pacers learn from the floor.
+
+Inbound callers come first in that they are taken off the free agents before anything is dialled, and a reserve with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from callbridge.core.entities import attempts, dialling
+from callbridge.core.model.agent import Agent, Intent, Work, eligible
+from callbridge.core.model.attempt import ATTEMPT, Attempt, Running, Stage
+from callbridge.core.model.call import Phase
+from callbridge.core.model.campaign_state import Floor
+from callbridge.core.model.events import LeadsFound
+from callbridge.core.model.facts import TalkEnded, WrapUpEnded
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.orders import FindLeads, ReserveAttempts
+from callbridge.core.model.plan import CampaignPlan, Mode
+from callbridge.core.model.world import World
+from callbridge.core.pacing.pacer import Decision, Pacer, Seen
+
+SOONEST = 0.25
+"""Seconds between two decisions, at least."""
+AT_LEAST = 1.0
+"""Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
+RESERVE_WITHIN = 10.0
+"""Seconds after which an attempt that the ledger has not written down is given up."""
+ASK_AGAIN = 5.0
+"""Seconds until leads are asked for again when there were none."""
+ASK_PATIENCE = 30.0
+
+
+def floor_of(world: World, plan: CampaignPlan) -> Floor:
+    floor = world.floors.get(plan.name)
+    if floor is None:
+        floor = world.floors[plan.name] = Floor(Pacer(plan.rules))
+    return floor
+
+
+def running(world: World) -> list[CampaignPlan]:
+    rows = world.campaigns.rows()
+    return [plan for name, plan in world.plan.campaigns.items() if name in rows and rows[name].state is Running.RUNNING]
+
+
+def after_step(world: World) -> None:
+    """The pacers learn from what was told, and decide when it is time."""
+    if not world.plan.campaigns and not world.attempts:
+        return
+    for fact in [*world.told()]:
+        match fact:
+            case TalkEnded(agent=agent, talked=talked, ended_by=by):
+                attempts.tidy(world, agent)
+                for floor in _floors_of(world, agent):
+                    if by != "short":
+                        floor.pacer.talked(talked)
+            case WrapUpEnded(agent=agent, lasted=lasted):
+                attempts.tidy(world, agent)
+                for floor in _floors_of(world, agent):
+                    floor.pacer.wrapped_up(lasted)
+    for plan in running(world):
+        floor = floor_of(world, plan)
+        if world.now - floor.decided_at >= (SOONEST if floor.changed else AT_LEAST):
+            _pace(world, plan, floor)
+        wakes_at = floor.decided_at + (SOONEST if floor.changed else AT_LEAST)
+        if floor.wakes_at is None or floor.wakes_at > wakes_at:
+            floor.wakes_at = wakes_at
+            world.wake("campaign", plan.name, wakes_at)
+
+
+def _floors_of(world: World, agent: str) -> Iterator[Floor]:
+    known = world.agents.get(agent)
+    for plan in running(world):
+        if known is not None and world.matcher.serves(known.profile, world.plan.queues[plan.queue]):
+            yield floor_of(world, plan)
+
+
+def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
+    """Decide, and have as many attempts written down as may be made."""
+    past = min(1.0, world.now - floor.decided_at)
+    floor.allowance = min(max(1.0, plan.per_second), floor.allowance + past * plan.per_second)
+    floor.decided_at, floor.changed = world.now, False
+    seen = _seen(world, plan, floor)
+    floor.decision = _decide(world, plan, floor, seen)
+    floor.held_back, floor.short_of = dialling.held_back(world), ""
+    _refill(world, plan, floor)
+    if floor.held_back:
+        return
+    out = sum(_has_line(world, attempt) for attempt in _attempts(world, plan.name))
+    room = {"leads": len(floor.hopper), "lines": plan.lines - out, "calls per second": int(floor.allowance)}
+    tightest = min(room, key=lambda name: room[name])
+    count = min(floor.decision.dials, room[tightest])
+    if count < floor.decision.dials:
+        floor.short_of = tightest
+    if count <= 0:
+        return
+    floor.allowance -= count
+    made: list[tuple[str, int]] = []
+    for _ in range(count):
+        lead = floor.hopper.popleft()
+        if lead.agent and not _is_free(world, lead.agent):
+            continue  # it is found again when its agent is free
+        attempt = Attempt(
+            id=world.mint(f"{ATTEMPT}.{plan.name}"),
+            campaign=plan.name,
+            lead=lead,
+            reserved_at=world.now,
+            risk=floor.decision.risk,
+            agent_first=plan.agent_first or bool(lead.agent),
+            deadline=world.now + RESERVE_WITHIN,
+        )
+        world.attempts.put(attempt.id, attempt)
+        made.append((attempt.id, lead.id))
+    if made:
+        world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
+    _refill(world, plan, floor)
+
+
+def _has_line(world: World, attempt: Attempt) -> bool:
+    """Does it take a line of the trunk, ringing or talking, or will it in a moment?"""
+    return attempt.stage is Stage.RESERVING or leg_id(world.plan.pbxs[0], attempt.id) in world.legs
+
+
+def _is_free(world: World, agent: str) -> bool:
+    known = world.agents.get(agent)
+    return known is not None and eligible(known, world.now)
+
+
+def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decision:
+    out = len(seen.dials)
+    match plan.mode:
+        case Mode.PREDICTIVE if not plan.agent_first:
+            return floor.pacer.decide(world.now, seen)
+        case Mode.POWER if not floor.pacer.budget.is_over():
+            wanted = int(plan.factor * seen.free + 0.5)
+        case _:
+            wanted = seen.free
+    if floor.agents == 0:
+        return Decision(0, "nobody")
+    return Decision(max(0, wanted - out), plan.mode.value)
+
+
+def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
+    """The campaign's share of the floor, as the pacer sees it. Whoever will be away after this talk is not coming free."""
+    free, talking, wrapping = 0, [], []
+    mine = _agents(world, plan)
+    for agent in mine:
+        if agent.work is Work.WRAP_UP:
+            wrapping.append(world.now - agent.wrap_began)
+        elif agent.work is not Work.IDLE or agent.held:
+            talking.append(_talks_for(world, agent))
+        elif eligible(agent, world.now):
+            free += 1
+    floor.busy = len(talking) + len(wrapping)
+    floor.agents = free + floor.busy
+    dials = [
+        world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
+        for attempt in _attempts(world, plan.name)
+        if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and _wants_an_agent(world, plan, attempt)
+    ]
+    heard = sum(attempt.stage is Stage.LISTENING for attempt in _attempts(world, plan.name))
+    return Seen(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
+
+
+def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:
+    """Does it lay claim to an agent who is free? One whose agent rings, or waits, has its own already."""
+    call = world.calls.get(attempt.call)
+    return (plan.agent_first or not attempt.agent_first) and (call is None or call.offer is None)
+
+
+def _talks_for(world: World, agent: Agent) -> float:
+    call = world.calls.get(agent.call)
+    segment = call.segment if call is not None else None
+    return world.now - segment.began_at if segment is not None else 0.0
+
+
+def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
+    """Those at work who serve the campaign's queue; agents whom several campaigns share are dealt out by weight."""
+    shares = [one for one in running(world) if one.name == plan.name or _has_work(world, one)]
+    dealt = dict.fromkeys((one.name for one in shares), 0.0)
+    mine = []
+    for key in sorted(world.agents) if len(shares) > 1 else world.agents:
+        agent = world.agents[key]
+        if agent.intent is not Intent.READY:
+            continue
+        able = [one for one in shares if world.matcher.serves(agent.profile, world.plan.queues[one.queue])]
+        if not able:
+            continue
+        whose = min(able, key=lambda one: (dealt[one.name] + 1.0) / one.weight)
+        dealt[whose.name] += 1.0
+        if whose.name == plan.name:
+            mine.append(agent)
+    return mine
+
+
+def _has_work(world: World, plan: CampaignPlan) -> bool:
+    """Are there leads for it now? Whoever has none needs no agents."""
+    floor = floor_of(world, plan)
+    return bool(floor.hopper or floor.ready or world.attempts_of(plan.name))
+
+
+def _waiting(world: World, agents: list[Agent]) -> int:
+    """People on the line, and callbacks due, for whom the next of these agents will be taken."""
+    profiles = {agent.profile for agent in agents}
+    count = 0
+    for queue in world.plan.queues.values():
+        line = world.line(queue.name).calls
+        if line and any(world.matcher.serves(profile, queue) for profile in profiles):
+            count += sum(_is_waiting(world, key) for key in line)
+    return count
+
+
+def _is_waiting(world: World, key: str) -> bool:
+    call = world.calls.get(key)
+    return key in world.promises or (call is not None and call.phase is Phase.WAITING and call.leg in world.legs)
+
+
+def _attempts(world: World, campaign: str) -> list[Attempt]:
+    return [world.attempts[key] for key in world.attempts_of(campaign)]
+
+
+def _refill(world: World, plan: CampaignPlan, floor: Floor) -> None:
+    """Ask for leads in time."""
+    enough = max(5, plan.lines)
+    waiting = floor.asked_at is not None and world.now - floor.asked_at < ASK_PATIENCE
+    if len(floor.hopper) > enough // 2 or waiting or world.now < floor.asks_at:
+        return
+    floor.asked_at = world.now
+    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    free = frozenset(key for key in world.agents if _is_free(world, key))
+    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), agents=free))
+
+
+def found(world: World, event: LeadsFound) -> None:
+    plan = world.plan.campaigns.get(event.campaign)
+    if plan is None:
+        return
+    floor = floor_of(world, plan)
+    floor.asked_at, floor.ready, floor.dry = None, event.ready, not event.leads
+    if len(event.leads) < plan.lines:
+        floor.asks_at = world.now + (ASK_AGAIN if not event.leads else AT_LEAST)
+    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    floor.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
+    floor.changed = True

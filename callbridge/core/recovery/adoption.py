@@ -1,0 +1,240 @@
+"""Conversations that the PBX has and no book of ours: the saved world is lost, or a row of it. They are adopted and go on.
+
+A leg of ours together with a customer in a bridge of ours is a conversation; so is an agent's leg with the target of a
+consult, whose customer hears music meanwhile. Who is who follows from what every leg and bridge says of itself (``Ring``,
+``Bridge``), from the leg's id and from its channel's name. An adopted conversation is not offered and not answered again:
+it has a segment and no visit. Whose agent is not known is left alone until one side hangs up; then the other one ends, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from callbridge.core.calls import phone_transfers
+from callbridge.core.entities import agent_states, attempts, callbacks, legs
+from callbridge.core.model.agent import Agent, Device, Intent, Work
+from callbridge.core.model.attempt import campaign_of
+from callbridge.core.model.call import Call, Handing, Outcome, Phase, Result, Segment, Way
+from callbridge.core.model.events import PbxSnapshot, SeenBridge, SeenLeg
+from callbridge.core.model.facts import CallAdopted
+from callbridge.core.model.ids import LegId, channel_of
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Subscribe
+from callbridge.core.model.plan import Connect, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.recovery import references
+from callbridge.core.routing import answers
+
+_STAFF = ("agent", "session")
+_ASIDE = ("supervisor", "snoop")
+"""Who takes part in somebody else's conversation: let go, as after any gap in the events."""
+
+
+def adopt(world: World, event: PbxSnapshot) -> list[str]:
+    """Enter into the books whatever goes on between people. Gives the calls."""
+    known = {call.bridge for call in world.calls.values()}
+    seen = {leg.leg: leg for leg in event.legs if _is_free(world, leg.leg)}
+    bridged = {leg for bridge in event.bridges for leg in bridge.legs}
+    adopted = []
+    for bridge in event.bridges:
+        inside = sorted((seen[leg] for leg in bridge.legs if leg in seen), key=lambda leg: (leg.created_at, leg.leg))
+        customer = _customer(world, inside)
+        apart = customer is None
+        if customer is None:
+            customer = _who_waits(world, inside, {leg: one for leg, one in seen.items() if leg not in bridged})
+        talkers = [leg for leg in inside if leg is not customer and leg.role not in _ASIDE]
+        if not talkers and not apart:  # a supervisor has taken over
+            talkers = [leg for leg in inside if leg.role == "supervisor"]
+        if customer is None or not talkers or bridge.bridge in known or (apart and len(talkers) < 2):
+            continue
+        call = _enter(world, bridge, customer, talkers, apart=apart)
+        adopted += [call] if call else []
+    return adopted
+
+
+def _is_free(world: World, leg: LegId) -> bool:
+    known = world.legs.get(leg)
+    return known is None or references.is_orphan(world, known)
+
+
+def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
+    """The customer in a bridge: who came by an entry, or was called; else who took such a one's place by a transfer."""
+    customers = [leg for leg in inside if _is_customer(world, leg)]
+    if customers or not any(leg.role in _STAFF for leg in inside):
+        return next(iter(customers), None)
+    return next((leg for leg in inside if not leg.role and leg.entry is None and not phone_transfers.pair_of(leg.name)), None)
+
+
+def _is_customer(world: World, leg: SeenLeg) -> bool:
+    if leg.role:
+        return leg.role == "customer"
+    at_agents_phone = world.agent_at(phone_transfers.endpoint_of(leg.name)) is not None
+    return leg.entry is not None and not phone_transfers.pair_of(leg.name) and not at_agents_phone
+
+
+def _who_waits(world: World, inside: Iterable[SeenLeg], elsewhere: dict[LegId, SeenLeg]) -> SeenLeg | None:
+    """The customer who hears music while agent and target have a word."""
+    found = (elsewhere.get(leg.customer) for leg in inside if leg.customer is not None)
+    return next((leg for leg in found if leg is not None and _is_customer(world, leg)), None)
+
+
+def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> str:
+    """``apart``: the customer is not in the bridge. Gives the call; empty when too little is known to go on."""
+    staffed = [(leg, agent) for leg in talkers if (agent := _agent_of(world, leg)) is not None]
+    if apart and not staffed:
+        return ""
+    rows = (world.legs.get(leg.leg) for leg in (*talkers, customer))
+    ids = [bridge.call, *(leg.call for leg in talkers), *(row.call for row in rows if row is not None)]
+    call = _call(world, bridge, customer, ids)
+    began_at = world.now if bridge.created_at is None else bridge.created_at
+    queue = world.plan.queue_named(bridge.queue) or _queue_of(world, call.entry)
+    inside = None if apart else bridge.bridge
+    _open(world, customer, Role.CUSTOMER, call, bridge=inside)
+    if not staffed:
+        far = talkers[0]
+        _open(world, far, Role.OUTSIDE, call, bridge=bridge.bridge)
+        world.calls.put(call.id, evolve(call, phase=Phase.OUTSIDE, far=far.leg))
+    else:
+        leg, agent = next((each for each in staffed if each[1].id == bridge.agent), staffed[0])
+        _open(world, leg, Role.SESSION if leg.role == "session" else Role.AGENT, call, agent=agent.id, bridge=bridge.bridge)
+        segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at)
+        target = next((other for other in talkers if other is not leg), None)
+        handing = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
+        world.calls.put(call.id, evolve(call, segment=segment, handing=handing))
+        _talk(world, agent, call, leg)
+    call = world.calls[call.id]
+    _tell(world, call, queue, began_at)
+    _keep_accounts(world, call)
+    return call.id
+
+
+def _call(world: World, bridge: SeenBridge, customer: SeenLeg, ids: Iterable[str]) -> Call:
+    """Under its old id where that is written anywhere: other systems know it by that one."""
+    campaign = campaign_of(channel_of(customer.leg), world.plan.prefix)
+    arrived_at = min(customer.created_at, world.now)
+    return Call(
+        id=next((known for known in ids if known and known not in world.calls), "") or world.mint("call"),
+        leg=customer.leg,
+        entry=world.plan.entry_named(customer.entry or "") or (f"campaign:{campaign}" if campaign else "unknown"),
+        tier=customer.tier or world.plan.default_tier,
+        number=customer.number,
+        name=customer.caller_name,
+        arrived_at=arrived_at,
+        queued_at=arrived_at,
+        campaign=campaign,
+        phase=Phase.TALKING,
+        segments=1,
+        outcome=Outcome.ANSWERED,
+        bridge=bridge.bridge,
+    )
+
+
+def _keep_accounts(world: World, call: Call) -> None:
+    """Customer and agent talk: what is known of a callback or an attempt that this call was for is true now."""
+    for promise in world.promises.values():
+        if promise.call == call.id:
+            callbacks.tell_tried(world, call, promise, "answered")
+            callbacks.end(world, promise, "kept", "")
+    for attempt in world.attempts.values():
+        if attempt.call == call.id:
+            world.calls.put(call.id, evolve(call, campaign=attempt.campaign, dialled_for=attempt.id))
+            attempts.found_talking(world, attempt, call)
+
+
+def _queue_of(world: World, entry: str) -> str:
+    way = world.plan.way_of(entry)
+    return way.queue if isinstance(way, ToQueue) else ""
+
+
+def _open(world: World, seen: SeenLeg, role: Role, call: Call, *, agent: str = "", bridge: str | None) -> None:
+    leg = legs.open_leg(world, seen.leg, role, call=call.id, agent=agent)
+    pair = phone_transfers.pair_of(seen.name)
+    world.put_leg(leg, up_at=min(seen.created_at, world.now) if seen.up else None, bridge=bridge, pair=pair)
+    world.order(Subscribe(leg=seen.leg))
+
+
+def _target(world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBridge, began_at: float, *, apart: bool) -> Handing:
+    """The third one: whom the agent has a word with, or who has joined the two."""
+    agent = _agent_of(world, seen)
+    role = Role.OUTSIDE if agent is None else Role.SESSION if seen.role == "session" else Role.AGENT
+    _open(world, seen, role, call, agent=agent.id if agent is not None else "", bridge=bridge.bridge)
+    if agent is not None:
+        _talk(world, agent, call, seen)
+    return Handing(
+        to=f"agent:{agent.id}" if agent is not None else f"phone:{phone_transfers.endpoint_of(seen.name)}",
+        leg=seen.leg,
+        agent=agent.id if agent is not None else "",
+        by=by.agent,
+        queue=by.queue,
+        began_at=began_at,
+        until=None,
+        way=Way.CONSULT,
+        reached=True,
+        together=not apart,
+    )
+
+
+# -- the agent --------------------------------------------------------------------------------------------------------
+
+
+def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
+    """Whose leg it is, by its own word or by the phone; nobody's when that agent is at work elsewhere."""
+    if leg.role not in (*_STAFF, "supervisor"):
+        return None
+    agent = world.agents.get(leg.agent) or world.agent_at(phone_transfers.endpoint_of(leg.name))
+    if agent is None:
+        return None
+    free = agent.work is Work.IDLE and agent.leg is None
+    return agent if free or (agent.call and agent.call not in world.calls) else None
+
+
+def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
+    """The agent is in a conversation, so must have logged in: at the phone at which it is held."""
+    changes: dict[str, object] = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": Device.AVAILABLE, "misses": 0}
+    if agent.intent is Intent.LOGGED_OUT:
+        changes |= agent_states.READY
+    if agent.connect is Connect.NAILED_UP and leg.role == "session":
+        if agent.session not in (None, leg.leg):
+            legs.hang_up(world, agent.session)  # the one that was about to be made
+        changes |= {"session": leg.leg, "session_up": True}
+    if agent.work is Work.OFFERED:
+        answers.tell_unheard(world, agent, call.id, Result.ANSWERED)
+    agent_states.change(world, agent, phone=_phone(world, agent, leg), **changes)
+
+
+def _phone(world: World, agent: Agent, leg: SeenLeg) -> str:
+    """Another desk than the plan's, where the agent had logged in."""
+    desk = _desk(world, agent, leg)
+    return desk if desk and world.agent_at(desk) is None else agent.phone
+
+
+def _desk(world: World, agent: Agent, leg: SeenLeg) -> str:
+    """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
+    endpoint = phone_transfers.endpoint_of(leg.name)
+    return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""
+
+
+def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
+    """Phones at which agents were rung, whoever has logged in there: who calls us from one is no customer."""
+    found = ((leg, world.agents.get(leg.agent)) for leg in seen if leg.role in _STAFF)
+    return {desk: agent for leg, agent in found if agent is not None and (desk := _desk(world, agent, leg))}
+
+
+def _tell(world: World, call: Call, queue: str, began_at: float) -> None:
+    world.tell(
+        CallAdopted(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=call.segment.agent if call.segment is not None else "",
+            queue=queue,
+            leg=call.leg,
+            entry=call.entry,
+            tier=call.tier,
+            number=call.number,
+            name=call.name,
+            arrived_at=call.arrived_at,
+            began_at=began_at,
+        )
+    )

@@ -1,0 +1,142 @@
+"""When callbridge is away the PBX's own fallback queue answers: who its members are, and which of its callers come back.
+
+Only decisions, no acts. A member of ours is a dynamic one whose name begins with our mark; nobody else's is ever touched.
+A caller comes back unless it was us who sent the caller there for a reason that still holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from callbridge.core.calls.phone_transfers import endpoint_of
+from callbridge.core.model.agent import Agent, Intent
+from callbridge.core.model.facts import AnyFact, CallDiverted
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One phone in the fallback queue. ``name`` is our mark and the agent's id, ``callbridge:ann``."""
+
+    phone: str
+    name: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMember:
+    """One member as the PBX lists it. ``dynamic``: added while it runs, not written in its configuration."""
+
+    phone: str
+    name: str
+    paused: bool
+    dynamic: bool
+
+
+class Act(StrEnum):
+    ADD = "add"
+    REMOVE = "remove"
+    PAUSE = "pause"
+    """Or unpause, as the member says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    act: Act
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A caller in the fallback queue; ``channel`` is Asterisk's name of the leg."""
+
+    leg: LegId
+    channel: str
+
+
+def membership(agents: Iterable[Agent], mark: str) -> dict[str, Member]:
+    """Who should be in the fallback queue, by phone: everyone who is logged in, paused unless the intent is ``ready``.
+
+    Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
+    itself, and whoever was talking when callbridge went away is to take the next caller all the same.
+    """
+    members = (member_of(agent, mark) for agent in agents)
+    return {member.phone: member for member in members if member is not None}
+
+
+def member_of(agent: Agent, mark: str) -> Member | None:
+    """What this agent's log-in means for the fallback queue."""
+    if agent.intent is Intent.LOGGED_OUT or not agent.phone:
+        return None
+    return Member(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
+
+
+def differences(wanted: Mapping[str, Member], seen: Mapping[str, SeenMember], mark: str) -> list[Change]:
+    """What makes ``seen`` into ``wanted``. A phone at which there is a member that is not ours stays as it is."""
+    changes = []
+    for there in seen.values():
+        wish = wanted.get(there.phone)
+        if not is_ours(there, mark):
+            continue
+        if wish is None or wish.name != there.name:
+            changes.append(Change(Act.REMOVE, Member(there.phone, there.name, there.paused)))
+        elif wish.paused is not there.paused:
+            changes.append(Change(Act.PAUSE, wish))
+    for wish in wanted.values():
+        known = seen.get(wish.phone)
+        if known is None or (is_ours(known, mark) and known.name != wish.name):
+            changes.append(Change(Act.ADD, wish))
+    return changes
+
+
+def is_ours(member: SeenMember, mark: str) -> bool:
+    return member.dynamic and member.name.startswith(f"{mark}:")
+
+
+MOST_RETURNS = 3
+"""How often one caller is pulled back: whoever ends up in the fallback time and again is better served there."""
+MOST_REMEMBERED = 10_000
+
+_FOR_GOOD = frozenset({"fault", "overflow"})
+"""Quarantined, or sent there by the configuration's own will."""
+_NO_MATTER = frozenset({"bypass", "queue_removed", "unknown_queue", "unknown_flow", "unknown_entry"})
+"""What is over when anybody may be pulled back at all: nobody is while the switch is on, or while the caller's entry leads
+nowhere. A configuration in which it leads somewhere again takes the caller back at once."""
+
+
+class Departures:
+    """The callers whom we sent to the dialplan ourselves, and for how long that is to be respected."""
+
+    def __init__(self, leave_alone: float) -> None:
+        """``leave_alone``: seconds for which a caller sent away for trouble (overload, an unknown entry) stays there."""
+        self._leave_alone = leave_alone
+        self._left: dict[LegId, CallDiverted] = {}
+
+    def note(self, facts: Iterable[AnyFact]) -> None:
+        for fact in facts:
+            if isinstance(fact, CallDiverted):
+                self._left.pop(LegId(fact.leg), None)
+                self._left[LegId(fact.leg)] = fact
+        while len(self._left) > MOST_REMEMBERED:
+            del self._left[next(iter(self._left))]
+
+    def may_return(self, leg: LegId, now: float) -> bool:
+        """May this caller be pulled back? Yes, when it was not us who sent the caller away."""
+        fact = self._left.get(leg)
+        if fact is None or fact.reason in _NO_MATTER:
+            return True
+        return fact.reason not in _FOR_GOOD and now - fact.at >= self._leave_alone
+
+
+def may_return(world: World, departures: Departures, caller: Waiting, now: float) -> bool:
+    """Would this caller be served here, as a new arrival?
+
+    Not while the leg is in our books: it left Stasis unseen, and its call there must end first. Not from an agent's own
+    phone: to us that is a consult, which nobody serves.
+    """
+    if caller.leg in world.legs or world.agent_at(endpoint_of(caller.channel)) is not None:
+        return False
+    return departures.may_return(caller.leg, now)

@@ -1,0 +1,101 @@
+"""Visits whose calls are in no book any more, and tallies that were lost: brought to add up again.
+
+At every instant offered is the sum of what has ended and what waits; what is missing from it was in a row that could not be
+read. Where a conversation was found the visit was answered, else it has failed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from callbridge.core.model.call import Call, Outcome, Result
+from callbridge.core.model.facts import VisitEnded
+from callbridge.core.model.ids import LegId
+from callbridge.core.model.leg import Leg
+from callbridge.core.model.plan import ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.tally import Tally, ended, tally_key
+from callbridge.core.model.world import World
+
+
+def end(
+    world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, str | None], adopted: Sequence[str]
+) -> dict[str, Result]:
+    """End the missing visits. Whose one was is told as well as can be: of a caller who came by an entry of its queue, else of
+    anybody. Gives the calls, with what that means for an offer that may have been open.
+
+    ``lost``: the calls in no book, with their customers' legs; ``there``: the legs in the PBX, with the entries by which they
+    came; ``adopted``: the calls of conversations that were found."""
+    talking = [call for key in adopted if (call := world.calls.get(key)) is not None and call.segment is not None]
+    callers = {call: leg for call, leg in lost.items() if leg is not None}
+    results: dict[str, Result] = {}
+    for key, missing in _missing(world).items():
+        tally = world.tallies[key]
+        for _ in range(missing):
+            answered = next((call for call in talking if call.segment is not None and call.segment.queue == tally.queue), None)
+            if answered is not None:
+                talking.remove(answered)
+                results[answered.id] = Result.ANSWERED
+                tally = _answered(world, tally, answered)
+                continue
+            ways = {call: world.plan.way_of(there.get(leg.id) or "") for call, leg in callers.items()}
+            whose = next((one for one in ways if ways[one] == ToQueue(tally.queue)), next(iter(ways), ""))
+            results[whose] = Result.CANCELLED
+            tally = _failed(world, tally, whose, callers.pop(whose) if whose else None)
+        world.tallies.put(key, tally)
+    return results
+
+
+def _missing(world: World) -> dict[str, int]:
+    """Tally -> visits that were offered, have not ended, and are in no call. A tally that is too small was lost itself: it gets
+    those that it must have had."""
+    counted = [call for call in world.calls.values() if not call.placed]
+    waiting = Counter(tally_key(call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
+    for key in waiting.keys() - world.tallies.rows().keys():
+        queue, _, day = key.rpartition("|")
+        world.tallies.put(key, Tally(queue=queue, day=day))
+    missing = {key: tally.offered - tally.ended - waiting[key] for key, tally in world.tallies.rows().items()}
+    for key, more in missing.items():
+        if more < 0:
+            world.tallies.put(key, evolve(world.tallies[key], offered=world.tallies[key].offered - more))
+    return {key: visits for key, visits in missing.items() if visits > 0}
+
+
+def _answered(world: World, tally: Tally, call: Call) -> Tally:
+    assert call.segment is not None
+    waited = max(0.0, call.segment.began_at - call.arrived_at)
+    ladder = world.matcher.ladder(tally.queue, call.tier)
+    within = ladder is not None and waited <= ladder.answer_within
+    _tell_visit_ended(world, tally, call.id, call.tier, Outcome.ANSWERED, waited, within=within)
+    return ended(tally, Outcome.ANSWERED, within)
+
+
+def _failed(world: World, tally: Tally, call: str, leg: Leg | None) -> Tally:
+    _tell_visit_ended(world, tally, call, world.plan.default_tier, Outcome.FAILED, lasted(world, leg), within=False)
+    return ended(tally, Outcome.FAILED, within_target=False)
+
+
+def _tell_visit_ended(world: World, tally: Tally, call: str, tier: str, outcome: Outcome, waited: float, *, within: bool) -> None:
+    world.tell(
+        VisitEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            queue=tally.queue,
+            tier=tier,
+            outcome=outcome,
+            waited=waited,
+            within_target=within,
+            day=tally.day,
+            reason="" if outcome is Outcome.ANSWERED else "lost",
+            estimated=True,
+            lasted=waited,
+        )
+    )
+
+
+def lasted(world: World, leg: Leg | None) -> float:
+    """Seconds since the leg was answered, or last heard of."""
+    since = (leg.up_at or leg.heard_at) if leg is not None else world.now
+    return max(0.0, world.now - since)

@@ -1,0 +1,311 @@
+"""Orders that came to nothing, one answer for each kind: a call ends in exactly one outcome whatever Asterisk refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from callbridge.core.calls import calls
+from callbridge.core.entities import agent_states, attempts, legs, recordings
+from callbridge.core.flows import interpreter
+from callbridge.core.model.attempt import campaign_of
+from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.model.events import LegReturned, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
+from callbridge.core.model.facts import OrderGaveUp
+from callbridge.core.model.ids import LegId, channel_of, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import (
+    Answer,
+    BlockNumber,
+    Bridge,
+    CloseAttempt,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    LeaveToDialplan,
+    LendToDialplan,
+    LookUp,
+    Order,
+    PauseRecording,
+    Play,
+    Probe,
+    Record,
+    Ring,
+    Snoop,
+    StartMusic,
+    StartRecording,
+    StartRinging,
+    StopMusic,
+    StopPlaying,
+    StopRecording,
+    StopRinging,
+    Subscribe,
+)
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound import callback_calls, campaigns
+from callbridge.core.requests import feature_codes
+from callbridge.core.routing import announcements, offers, segments, visits
+from callbridge.core.transfers import supervision, transfers
+
+DROP_TRIES = 3
+UNSENT_REST = 0.2
+"""Seconds before an agent whose Ring never left us is offered anything again."""
+ASK_AGAIN = 1.0
+"""Seconds until an unanswered question about a leg or a phone is asked again."""
+
+
+def order_failed(world: World, event: OrderFailed) -> None:
+    """What was unsent because the link is down is mended by the next snapshot; the rest here."""
+    order = event.order
+    if event.why is Why.UNSENT and (_left_to_the_snapshot(world, order) or _sent_again(world, order)):
+        return
+    match order:
+        case Subscribe(leg=leg):
+            _doubt(world, leg)
+        case Answer(leg=leg):
+            _cannot_answer(world, leg, event)
+        case StartMusic(leg=leg):
+            _owe_music(world, leg)
+        case StopMusic() | StartRinging() | StopRinging() | StopPlaying():
+            pass
+        case Snoop(leg=leg):
+            _cannot_snoop(world, leg)
+        case Play(leg=leg, playback=playback):
+            feature_codes.said(world, leg, playback)
+            _prompt_failed(world, order)
+            _beep_failed(world, order)
+        case Record(leg=leg, recording=recording):
+            interpreter.recorded(world, RecordingEnded(at=world.now, leg=leg, recording=recording, lasted=0.0, failed=True))
+        case StartRecording() | PauseRecording() | StopRecording():
+            recordings.failed(world, order, event)
+        case Ring():
+            _ring_failed(world, order, event)
+        case Bridge():
+            _bridge_failed(world, order, event)
+        case DropBridge():
+            if order.tries < DROP_TRIES:
+                world.order(replace(order, tries=order.tries + 1))
+        case HangUp(leg=leg):
+            _watch(world, leg)
+        case LendToDialplan(leg=leg):
+            if event.why is not Why.TIMEOUT:  # else it may have worked: the leg comes back, or its time is over
+                campaigns.returned(world, LegReturned(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
+                _doubt(world, leg)
+        case LeaveToDialplan():
+            _cannot_leave(world, order, event)
+        case Probe(leg=leg):
+            _watch(world, leg)
+        case InspectPhone(phone=phone):
+            agent = world.agent_at(phone)
+            if agent is not None:
+                agent_states.change(world, agent, inspect_at=world.now + ASK_AGAIN)
+        case CloseAttempt():
+            attempts.not_written(world, order)
+        case BlockNumber():
+            attempts.not_blocked(world, order)
+        case LookUp(call=call, question=question):
+            interpreter.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
+
+
+def _left_to_the_snapshot(world: World, order: Order) -> bool:
+    """The link is down: the next snapshot looks again at all that could be ordered for what is there. It knows nothing of legs
+    that were to be made, or gone, nor of files."""
+    if isinstance(order, Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording):
+        return False
+    pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0]) if order.legs else ""
+    return pbx in world.down
+
+
+def _sent_again(world: World, order: Order) -> bool:
+    """The link is up, and for seconds the order could not be written: nothing was done. What needs nothing else is ordered
+    again; the rest is treated as if it had been refused."""
+    match order:
+        case LeaveToDialplan(leg=leg) if leg not in world.legs:
+            world.order(order)  # a caller whom we did not take: there is no row that would remember
+            return True
+        case Subscribe(leg=leg) | Answer(leg=leg) | StopRinging(leg=leg) | StopPlaying(leg=leg):
+            known = world.legs.get(leg)
+        case _:
+            return False
+    if known is None or known.hung_at is not None or known.tries >= offers.MOST_FAILURES:
+        return False
+    world.put_leg(known, tries=known.tries + 1)
+    if not (isinstance(order, Answer) and known.up_at is not None):
+        world.order(order)
+    return True
+
+
+def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
+    detail = f"{event.status} {event.detail}".strip() if event.status else event.detail
+    world.tell(
+        OrderGaveUp(seq=world.next_seq(), at=world.now, call=call, order=type(order).__name__, why=event.why, detail=detail)
+    )
+
+
+def _doubt(world: World, leg: LegId) -> None:
+    """A refused subscription: the leg may be gone already."""
+    known = world.legs.get(leg)
+    if known is not None:
+        legs.probe_soon(world, known, 0.0)
+
+
+def _watch(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is not None and known.deadline is None:
+        legs.probe_soon(world, known, ASK_AGAIN)
+
+
+def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
+    known = world.legs.get(leg)
+    if known is None:
+        return
+    legs.probe_soon(world, known, 0.0)
+    call = world.calls.get(known.call)
+    if known.role in (Role.CONSULT, Role.FEATURE):
+        legs.hang_up(world, leg)
+    waits = call is not None and call.segment is None and (call.visit is not None or call.walk is not None)
+    if call is None or call.leg != leg or not waits or event.status == 404:
+        return
+    _gave_up(world, call.id, event.order, event)
+    if call.walk is not None:
+        call = evolve(interpreter.leave(world, call, "failed"), phase=after(call.phase, Move.QUEUE))
+    if call.offer is not None:
+        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = evolve(call, phase=after(call.phase, Move.RETRY))
+    if call.phase is Phase.WAITING:
+        if call.visit is not None:
+            call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
+        visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")
+
+
+def _owe_music(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is not None and known.hung_at is None and known.tries < offers.MOST_FAILURES:
+        deadline = world.now + legs.MUSIC_RETRY if known.deadline is None else known.deadline
+        world.put_leg(known, music_owed=True, tries=known.tries + 1, deadline=deadline)
+
+
+def _beep_failed(world: World, order: Play) -> None:
+    """A nailed-up agent who hears no beep still gets the call."""
+    known = world.legs.get(order.leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is not None and call.offer is not None and order.playback in (call.offer.playback, call.offer.reading):
+        offers.said(world, call, order.playback, failed=True)
+    elif call is not None and call.handing is not None and call.handing.playback == order.playback:
+        transfers.answered(world, call)
+
+
+def _prompt_failed(world: World, order: Play) -> None:
+    """What a caller was to hear is not heard: on at once, as after its end."""
+    known = world.legs.get(order.leg)
+    call = world.calls.get(known.call) if known is not None else None
+    if call is None or call.leg != order.leg:
+        return
+    ended = PlaybackEnded(at=world.now, leg=order.leg, playback=order.playback, failed=True)
+    interpreter.said(world, call, ended)
+    announcements.said(world, world.calls[call.id], ended)
+
+
+def _cannot_snoop(world: World, leg: LegId) -> None:
+    known = world.legs.get(leg)
+    if known is None:
+        return
+    call = world.calls.get(known.call)
+    if call is not None:
+        supervision.leg_gone(world, call, known)
+    legs.hang_up(world, leg)
+
+
+def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
+    """The phone could not be called. The channel may exist all the same: it is hung up and asked about."""
+    leg = world.legs.get(order.leg)
+    if leg is None:
+        return
+    if event.why is Why.TIMEOUT and (leg.rang or leg.up_at is not None):
+        return  # it worked, the phone says so: only the reply was lost
+    call = world.calls.get(leg.call)
+    unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link's fault, and no word of the phone
+    if call is not None and call.offer is not None and call.offer.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        unsent = event.why is Why.UNSENT
+        if unsent and (agent := world.agents.get(leg.agent)) is not None:
+            # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
+            agent_states.change(world, agent, rest_until=world.now + UNSENT_REST)
+        offers.retry(world, call, Result.CANCELLED if unsent or unheard else Result.OFFLINE)
+    elif call is not None and call.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        _cannot_dial(world, call, leg, event)
+        return
+    elif call is not None and call.handing is not None and call.handing.leg == leg.id:
+        _gave_up(world, call.id, order, event)
+        transfers.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT or unheard else Result.OFFLINE)
+    elif call is not None and leg.role is Role.SUPERVISOR:
+        _gave_up(world, call.id, order, event)
+        supervision.leg_gone(world, call, leg)
+    elif leg.role is Role.SESSION:
+        legs.hang_up(world, leg.id)
+    leg = world.legs.get(order.leg)
+    if leg is not None and event.why is not Why.UNSENT:
+        legs.probe_now(world, leg)
+    elif leg is not None:
+        _never_was(world, leg)
+
+
+def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:
+    """The customer was not called, or nobody knows."""
+    if event.why is Why.UNSENT:
+        callback_calls.never_was(world, call, leg)
+    elif call.phase is Phase.DIALLING:
+        callback_calls.give_up(world, call, "congestion" if event.why is Why.REFUSED else "unknown")
+
+
+def _never_was(world: World, leg: Leg) -> None:
+    """An unsent Ring: there is no channel, so the books close without asking."""
+    world.legs.drop(leg.id)
+    agent = world.agents.get(leg.agent)
+    if agent is not None and agent.leg == leg.id:
+        agent_states.leg_gone(world, agent)
+    elif agent is not None and agent.session == leg.id:
+        agent_states.session_gone(world, agent)
+
+
+def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
+    call = world.calls.get(order.call)
+    if call is not None and supervision.bridge_failed(world, call, order):
+        return
+    if call is None or call.bridge != order.bridge:
+        # Given up while it was on its way; half of it may have been done behind the order that was to undo it.
+        world.order(DropBridge(bridge=order.bridge, pbx=pbx_of(order.legs[0]), legs=()))
+        return
+    if call.handing is not None:
+        _gave_up(world, call.id, order, event)
+        transfers.failed(world, call, "failed")
+    elif call.phase is Phase.JOINING:
+        offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
+    elif call.segment is not None and call.failures + 1 >= offers.MOST_FAILURES:
+        _gave_up(world, call.id, order, event)
+        segments.dismiss(world, segments.end_segment(world, call, "fault", world.now))
+    else:
+        world.calls.put(call.id, evolve(call, failures=call.failures + 1))
+        for leg in order.legs:
+            _doubt(world, leg)
+
+
+def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> None:
+    leg = world.legs.get(order.leg)
+    if leg is None and event.status == 409 and campaign_of(channel_of(order.leg), world.plan.prefix):
+        return  # in the dialplan already, with the message that it was to hear
+    if leg is None:
+        if event.status != 404:  # a caller whom we did not take, and who did not get on: watched until nobody is left in silence
+            legs.hang_up(world, legs.open_leg(world, order.leg, Role.AGENT).id)
+        return
+    call = world.calls.get(leg.call)
+    if event.status == 409 and call is not None and call.campaign and call.placed and call.phase is Phase.LEAVING:
+        world.legs.drop(leg.id)  # it is in the dialplan; should it come back from there, it is sent on
+        segments.finish(world, call, world.now)
+        return
+    if event.status == 404 or call is None:
+        legs.probe_soon(world, leg, 0.0)
+    elif call.phase is Phase.LEAVING:
+        _gave_up(world, call.id, order, event)
+        calls.leave_again(world, call)

@@ -1,0 +1,142 @@
+"""Quarantine: an entity about which a step raised is given up in the simplest way that leaves nobody in silence."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
+from callbridge.core.flows import interpreter
+from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.call import Call, Outcome, Result
+from callbridge.core.model.events import EntityFaulted
+from callbridge.core.model.facts import CallDiverted, EntityQuarantined
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import DropBridge, HangUp, LeaveToDialplan
+from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.world import World
+from callbridge.core.outbound import campaigns
+from callbridge.core.requests import feature_codes
+from callbridge.core.routing import answers, segments, visits
+
+
+def faulted(world: World, event: EntityFaulted) -> None:
+    """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
+    world.tell(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
+    match event.kind:
+        case "call":
+            call = world.calls.get(event.id)
+            if call is not None:
+                give_up_call(world, call)
+        case "leg":
+            leg = world.legs.get(event.id)
+            if leg is not None:
+                _give_up_leg(world, leg)
+        case "promise":
+            promise = world.promises.get(event.id)
+            if promise is not None:
+                callbacks.end(world, promise, "failed", "fault")
+        case "place":
+            world.places.drop(event.id)
+        case "attempt":
+            attempt = world.attempts.get(event.id)
+            call = world.calls.get(attempt.call) if attempt is not None else None
+            if call is not None:
+                give_up_call(world, call)
+            attempt = world.attempts.get(event.id)
+            if attempt is not None:
+                attempts.close(world, attempt, "unknown" if attempt.dialled_at is not None else "unsent")
+        case "block":
+            world.blocks.drop(event.id)
+        case "campaign":
+            campaigns.stop_all(world, "fault")
+        case _:
+            agent = world.agents.get(event.id)
+            if agent is not None:
+                _give_up_agent(world, agent)
+
+
+def _give_up_leg(world: World, leg: Leg) -> None:
+    """With a leg goes its call; with an agent's leg that has none, the agent."""
+    if leg.role is Role.FEATURE:
+        feature_codes.give_up(world, leg)
+        return
+    call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
+    if call is not None:
+        give_up_call(world, call)
+    if agent is not None and (agent.session == leg.id or (call is None and agent.leg == leg.id)):
+        _give_up_agent(world, world.agents[agent.id])
+    elif call is None:
+        world.legs.drop(leg.id)
+        world.order(HangUp(leg=leg.id))
+
+
+def give_up_call(world: World, call: Call) -> None:
+    """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
+    call = segments.end_watching(world, interpreter.leave(world, call, "failed"))
+    if call.offer is not None:
+        answers.tell_offer_ended(world, call, call.offer, Result.CANCELLED)
+    if call.segment is not None:
+        recordings.end(world, call, call.segment, world.now)
+        segments.tell_talk_ended(world, call, call.segment, "fault", world.now)
+    if call.visit is not None:
+        call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
+    for leg in world.legs.values():
+        if leg.call == call.id and leg.role is not Role.CUSTOMER and leg.role is not Role.SESSION:
+            world.put_leg(leg, call="")
+            legs.hang_up(world, leg.id)
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
+    for agent in world.agents.values():
+        if agent.call == call.id:
+            _free_agent(world, agent, call)
+    customer = world.legs.get(call.leg)
+    if customer is not None and call.placed and customer.up_at is None:
+        world.put_leg(customer, call="")
+        legs.hang_up(world, customer.id)  # a phone that rings for nobody
+    elif customer is not None:
+        world.legs.drop(call.leg)
+        ours = bool(call.campaign) and call.placed
+        context = HARBOUR_CONTEXT if ours else world.plan.fallback_context
+        world.order(LeaveToDialplan(leg=call.leg, context=context, extension=call.campaign if ours else call.entry))
+        world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
+    world.calls.drop(call.id)
+    segments.tell_ended(world, call, world.now)
+
+
+def _free_agent(world: World, agent: Agent, call: Call) -> None:
+    session = world.legs.get(agent.session)
+    if session is not None and agent.leg == agent.session:
+        world.put_leg(session, call="", bridge=None)
+        agent = agent_states.change(world, agent, leg=None)
+    queue = call.segment.queue if call.segment is not None else ""
+    plan = world.plan.queues.get(queue)
+    agent_states.release(world, agent, queue, plan.wrap_up if plan is not None else 0.0)
+
+
+def _give_up_agent(world: World, agent: Agent) -> None:
+    for key in (agent.leg, agent.session):
+        leg = world.legs.get(key)
+        if leg is not None:
+            world.put_leg(leg, call="", agent="")
+            legs.hang_up(world, leg.id)
+    call = world.calls.get(agent.call)
+    out = agent.intent is Intent.LOGGED_OUT
+    agent = agent_states.change(
+        world,
+        agent,
+        intent=Intent.LOGGED_OUT if out else Intent.NOT_READY,
+        reason="" if out else "fault",
+        work=Work.IDLE,
+        call="",
+        leg=None,
+        session=None,
+        session_up=False,
+        next_phone="",
+        wrap_queue="",
+        rest_until=0.0,
+        return_at=None,
+        inspect_at=None,
+        idle_since=world.now,
+    )
+    agent_states.refresh_device(world, agent)
+    if call is not None:
+        give_up_call(world, call)

@@ -1,0 +1,250 @@
+"""Rows that name rows which are not there: one could not be read when the world was restored. Settled with the first snapshot.
+
+    a leg that a call or an agent names       entered again; the PBX says whether it lives
+    the agent of a call                       at work for it again
+    the call of a leg or an agent             found anew (``conversations``, or as a caller); else the agent is free
+    the callback or attempt of a call         made out again from the call; or the customer hears the campaign's message
+    the visits of such calls, and the tally   ended as failed; the figures add up again
+
+In a world without gaps nothing of this finds anything to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from callbridge.core.entities import agent_states, callbacks, legs
+from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.call import Call, Outcome, Phase, Result
+from callbridge.core.model.callback import Promise
+from callbridge.core.model.events import PbxSnapshot
+from callbridge.core.model.facts import CallEnded, TalkEnded
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.plan import Connect
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.recovery import lost_visits, quarantine
+from callbridge.core.routing import answers
+
+
+def is_orphan(world: World, leg: Leg) -> bool:
+    """Does it belong to a call that is in no book? One that was hung up may well have outlived its call."""
+    return leg.hung_at is None and _is_lost(world, leg.call)
+
+
+def _is_lost(world: World, call: str) -> bool:
+    return bool(call) and call not in world.calls
+
+
+# -- before the books are compared with the PBX -----------------------------------------------------------------------
+
+
+def complete(world: World, event: PbxSnapshot) -> None:
+    """What rows say of missing ones is entered again, so that the snapshot is compared with all that should be there."""
+    for call in world.calls.values():
+        if pbx_of(call.leg) == event.pbx:
+            _complete_call(world, call)
+    for agent in world.agents.values():
+        if agent.session is not None and pbx_of(agent.session) == event.pbx:
+            _open(world, agent.session, Role.SESSION, call=agent.call if agent.leg == agent.session else "", agent=agent.id)
+    for leg in world.legs.values():
+        if leg.role is Role.SESSION and pbx_of(leg.id) == event.pbx:
+            _keep_session(world, leg)
+
+
+def _complete_call(world: World, call: Call) -> None:
+    owed = bool(call.promise) and not call.segments and call.attempt != callbacks.CANCELLED
+    if owed and call.promise not in world.promises:
+        _owe_again(world, call)
+    if call.dialled_for and call.dialled_for not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
+        call = evolve(call, dialled_for="")  # rings on; whoever answers hears the message
+        world.calls.put(call.id, call)
+    holder = world.agents.get(call.held)
+    if call.held and (holder is None or holder.held != call.id):
+        call = evolve(call, held="")
+        world.calls.put(call.id, call)
+    called = call.placed and not call.attempt and call.phase in (Phase.OFFERED, Phase.WAITING)
+    if not called:
+        _open(world, call.leg, Role.CUSTOMER, call=call.id)
+    for who, leg, work in _at_work(world, call):
+        role = Role.OUTSIDE
+        if who:
+            role = Role.SESSION if _is_session(world, leg, who) else Role.AGENT
+        _open(world, leg, role, call=call.id, agent=who)
+        agent = world.agents.get(who)
+        if agent is not None and agent.call != call.id and agent.work is Work.IDLE:
+            _at_work_again(world, agent, call, leg, work)
+
+
+def _at_work(world: World, call: Call) -> Iterator[tuple[str, LegId, Work]]:
+    """Agents of the call with their legs; without an agent, the others whom it names."""
+    if call.segment is not None:
+        yield call.segment.agent, call.segment.leg, Work.TALKING
+    elif call.offer is not None:
+        yield call.offer.agent, call.offer.leg, Work.OFFERED
+    if call.handing is not None and call.handing.leg is not None:
+        target = world.legs.get(call.handing.leg)
+        joined = target is not None and target.bridge is not None and target.bridge == call.bridge
+        yield call.handing.agent, call.handing.leg, Work.TALKING if joined else Work.OFFERED
+    if call.far is not None:
+        yield "", call.far, Work.IDLE
+
+
+def _is_session(world: World, leg: LegId, who: str) -> bool:
+    agent, known = world.agents.get(who), world.legs.get(leg)
+    return (agent is not None and agent.session == leg) or (known is not None and known.role is Role.SESSION)
+
+
+def _open(world: World, leg: LegId, role: Role, *, call: str, agent: str = "") -> None:
+    """Enter a leg that is named and not there. Nothing was heard of it: whether it lives is for the snapshot to say."""
+    if leg not in world.legs:
+        world.put_leg(legs.open_leg(world, leg, role, call=call, agent=agent), heard_at=0.0)
+
+
+def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Work) -> None:
+    changes: dict[str, object] = {"work": work, "call": call.id, "leg": leg}
+    if agent.intent is Intent.LOGGED_OUT:
+        changes |= agent_states.READY
+    agent_states.change(world, agent, **changes)
+
+
+def _keep_session(world: World, leg: Leg) -> None:
+    """The line of a nailed-up agent whose row does not know it: kept when the agent is logged in, else ended."""
+    agent = world.agents.get(leg.agent)
+    if leg.hung_at is not None or (agent is not None and agent.session == leg.id):
+        return
+    if agent is None or agent.connect is not Connect.NAILED_UP or agent.intent is Intent.LOGGED_OUT:
+        legs.hang_up(world, leg.id)
+        return
+    if agent.session is not None:
+        legs.hang_up(world, agent.session)  # the one that was about to be made
+    agent_states.refresh_device(world, agent_states.change(world, agent, session=leg.id, session_up=leg.up_at is not None))
+
+
+def _owe_again(world: World, call: Call) -> None:
+    """The callback that this call keeps, as far as the call knows it: it must not be lost with a row."""
+    visit, terms = call.visit, callbacks.terms_of(world, call.visit.queue) if call.visit is not None else None
+    who = callbacks.who_of(world, call.number)
+    if visit is None or terms is None or not who or world.promise_to(visit.queue, who) is not None:
+        return
+    promise = Promise(
+        id=call.promise,
+        queue=visit.queue,
+        number=call.number,
+        who=who,
+        tier=call.tier,
+        name=call.name,
+        entry=call.entry,
+        pbx=pbx_of(call.leg),
+        made_at=visit.began_at,
+        waits_since=visit.began_at,
+        rank=visit.rank,
+        expires_at=world.now + terms.keep_for,
+        agent=visit.prefers,
+        values=call.values,
+        language=call.language,
+        attempts=1 if call.attempt else 0,
+        call=call.id,
+    )
+    world.promises.put(promise.id, promise)
+
+
+# -- after conversations were adopted ---------------------------------------------------------------------------------
+
+
+def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
+    """What still belongs to a call that nobody knows goes on without it: callers as found ones, agents free for others.
+    ``adopted``: the calls of conversations that were found in this snapshot."""
+    there = {leg.leg: leg.entry for leg in event.legs}
+    lost = _lost_calls(world, event.pbx)
+    talked = {agent.call: agent for agent in world.agents.values() if agent.work is Work.TALKING}
+    for leg in world.legs.values():
+        if pbx_of(leg.id) != event.pbx or leg.call not in lost:
+            continue
+        if leg.role is Role.SESSION:
+            world.put_leg(leg, call="", bridge=None)
+        elif leg.role is Role.CUSTOMER and leg.hung_at is None and leg.id in there:
+            world.legs.drop(leg.id)  # found again in the same step
+        else:
+            legs.hang_up(world, leg.id)
+            world.put_leg(world.legs[leg.id], call="")
+    for agent in world.agents.values():
+        if agent.leg is None or pbx_of(agent.leg) == event.pbx:
+            _free(world, agent)
+    for call, result in lost_visits.end(world, lost, there, adopted).items():
+        if call in talked and talked[call].since < world.now:  # a talk whose answer was not certain yet: its offer is open, too
+            answers.tell_unheard(world, talked[call], call, result)
+    for call, customer in lost.items():
+        _end_call(world, call, customer)
+
+
+def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:
+    """The calls that legs, agents and callbacks name and no book has, each with its customer's leg when that is known."""
+    lost: dict[str, Leg | None] = {}
+    for leg in world.legs.values():
+        if pbx_of(leg.id) == pbx and (is_orphan(world, leg) or (leg.role is Role.CUSTOMER and _is_lost(world, leg.call))):
+            lost[leg.call] = leg if leg.role is Role.CUSTOMER else lost.get(leg.call)
+    for agent in world.agents.values():
+        if _is_lost(world, agent.call) and (agent.leg is None or pbx_of(agent.leg) == pbx):
+            lost.setdefault(agent.call, None)
+    for promise in world.promises.values():
+        if _is_lost(world, promise.call) and promise.pbx == pbx:
+            lost.setdefault(promise.call, None)
+    return lost
+
+
+def give_up(world: World, pbx: str) -> None:
+    """Whom a campaign has called, and of whose attempt nothing is known, hears the message at least."""
+    for call in world.calls.values():
+        lost = call.dialled_for and call.dialled_for not in world.attempts and not call.segments
+        if lost and call.attempt not in ("abandoned", "machine") and pbx_of(call.leg) == pbx:
+            quarantine.give_up_call(world, call)
+
+
+def _free(world: World, agent: Agent) -> None:
+    if agent.leg is not None and agent.leg not in world.legs:
+        agent = agent_states.settle(world, agent_states.change(world, agent, leg=None))
+    if not _is_lost(world, agent.call):
+        return
+    leg = world.legs.get(agent.leg)
+    if leg is not None and leg.role is Role.SESSION:
+        agent = agent_states.change(world, agent, leg=None)
+    elif leg is not None:
+        legs.hang_up(world, leg.id)
+    call = agent.call
+    if agent.work is Work.TALKING:
+        _tell_talk_ended(world, agent, call)
+        agent_states.release(world, agent, "", 0.0)
+    elif agent.work is Work.OFFERED:
+        answers.tell_unheard(world, agent, call, Result.CANCELLED)
+        agent_states.settle(world, agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now))
+
+
+def _tell_talk_ended(world: World, agent: Agent, call: str) -> None:
+    world.tell(
+        TalkEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            agent=agent.id,
+            talked=max(0.0, world.now - agent.since),
+            held=0.0,
+            ended_by="lost",
+            estimated=True,
+        )
+    )
+
+
+def _end_call(world: World, call: str, leg: Leg | None) -> None:
+    world.tell(
+        CallEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call,
+            lasted=lost_visits.lasted(world, leg),
+            outcome=Outcome.FAILED,
+            segments=0,
+            estimated=True,
+        )
+    )

@@ -1,0 +1,228 @@
+"""After silence: what a snapshot of the PBX means for our books."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from callbridge.core.calls import calls, phone_transfers, talks
+from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
+from callbridge.core.flows import interpreter
+from callbridge.core.model.agent import Agent, Intent
+from callbridge.core.model.attempt import campaign_of
+from callbridge.core.model.call import Call, Phase, Result
+from callbridge.core.model.events import CallerArrived, PbxSnapshot, SeenLeg
+from callbridge.core.model.facts import DifferenceFound
+from callbridge.core.model.ids import LegId, channel_of, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
+from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.world import World
+from callbridge.core.outbound import callback_calls, campaigns
+from callbridge.core.recovery import adoption, references
+from callbridge.core.requests import feature_codes
+from callbridge.core.routing import announcements, offers, segments
+from callbridge.core.transfers import transfers
+
+
+def lost(world: World, pbx: str) -> None:
+    """Nothing is heard from the PBX: no offers to its callers until a snapshot."""
+    world.down.add(pbx)
+    world.matcher.close(pbx)
+
+
+def snapshot(world: World, event: PbxSnapshot) -> None:
+    """Bring our books and the PBX together again after a gap in the events."""
+    pbx = event.pbx
+    references.complete(world, event)
+    seen = {leg.leg: leg for leg in event.legs}
+    inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
+    for leg in world.legs.values():
+        if pbx_of(leg.id) != pbx:
+            continue
+        if leg.id in seen:
+            _still_there(world, leg, seen[leg.id], inside.get(leg.id), min(event.last_heard_at, event.requested_at))
+        elif leg.heard_at <= event.requested_at:
+            _missing(world, leg, event)
+    ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
+    ours |= {one.bridge for call in world.calls.values() for one in call.watching}
+    for call in world.calls.values():
+        if pbx_of(call.leg) == pbx:
+            _mend(world, call)
+    adopted = adoption.adopt(world, event)
+    for key in adopted:
+        _differs(world, pbx, "conversation_without_call", world.calls[key].leg)
+    references.settle(world, event, adopted)
+    for promise in world.promises.values():
+        if promise.call and promise.call not in world.calls and promise.pbx == pbx:
+            callbacks.lost(world, promise)
+    attempts.mend(world)
+    for agent in world.agents.values():
+        if agent.held and agent.held not in world.calls:
+            agent_states.change(world, agent, held="")
+    ours |= {call.bridge for call in world.calls.values()}
+    for bridge in event.bridges:
+        if bridge.bridge not in ours:  # before those inside are told to hear music
+            _differs(world, pbx, "bridge_without_call", "")
+            world.order(DropBridge(bridge=bridge.bridge, pbx=pbx, legs=bridge.legs))
+    desks = adoption.desks(world, event.legs)
+    for found in event.legs:
+        if found.leg not in world.legs:
+            _found(world, found, pbx, desks)
+    references.give_up(world, pbx)
+    world.down.discard(pbx)
+    for agent in world.agents.values():
+        _open_for_business(world, agent)
+    world.matcher.open(pbx)
+
+
+def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
+    world.tell(DifferenceFound(seq=world.next_seq(), at=world.now, pbx=pbx, kind=kind, leg=leg))
+
+
+def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, heard_at: float) -> None:
+    up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
+    if leg.up_at is None and seen.up and leg.role is Role.CUSTOMER:
+        campaigns.answered_too_late(world, leg.id)
+        up_at = max(leg.heard_at, heard_at)  # since when, nobody heard: the longest time that it may be
+    world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
+    agent = world.agents.get(leg.agent)
+    if leg.hung_at is not None:
+        world.order(HangUp(leg=leg.id))
+    elif leg.role is Role.FEATURE:
+        feature_codes.give_up(world, world.legs[leg.id])  # what was said and typed meanwhile nobody heard
+    elif agent is not None and agent.session == leg.id and not agent.session_up:
+        _half_made_session(world, agent, up=seen.up)
+    else:
+        world.order(Subscribe(leg=leg.id))
+
+
+def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
+    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made anew."""
+    if up:
+        agent_states.session_answered(world, agent)
+    else:
+        legs.hang_up(world, agent.session)
+        agent_states.session_gone(world, agent)
+
+
+def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
+    """Not listed, nothing heard since: asked about before it is believed."""
+    since = max(leg.heard_at, min(event.last_heard_at, event.requested_at))
+    world.put_leg(leg, heard_at=leg.heard_at, missing_since=since)
+    legs.probe_now(world, world.legs[leg.id])
+
+
+def _mend(world: World, call: Call) -> None:
+    """Half-made things are made again; what went on without us goes on."""
+    customer = world.legs.get(call.leg)
+    if (customer is None and call.phase is not Phase.WAITING) or call.phase is Phase.DIALLING:
+        callback_calls.mend(world, call, customer)
+        return
+    if customer is None or customer.missing_since is not None:
+        return
+    if call.watching:
+        call = segments.end_watching(world, call)
+        world.calls.put(call.id, call)
+    if call.handing is not None:
+        transfers.mend(world, call)
+        return
+    match call.phase:
+        case Phase.WAITING:
+            _entertain(world, call, customer)
+        case Phase.OFFERED | Phase.JOINING:
+            agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
+            known = call.offer is not None and call.offer.agent in world.agents
+            if known and agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
+                talks.joined(world, call)
+                return
+            _entertain(world, call, customer)
+            offers.retry(world, world.calls[call.id], Result.CANCELLED)
+        case Phase.TALKING:
+            agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
+            if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
+                out = tuple(leg.id for leg in (customer, agent_leg) if leg.bridge != call.bridge)
+                recordings.mend(world, call)
+                if out:
+                    world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
+        case Phase.LEAVING:
+            calls.leave_again(world, call)
+        case Phase.FLOW:
+            if customer.up_at is None:
+                world.order(Answer(leg=call.leg))
+            interpreter.mend(world, call)
+        case Phase.DIALLING | Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
+            pass
+
+
+def _entertain(world: World, call: Call, customer: Leg) -> None:
+    """A waiting caller hears music - and is answered first, if the order to do so never went out."""
+    if customer.up_at is None:
+        world.order(Answer(leg=call.leg))
+    if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
+        call = announcements.hush(world, call)
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        known = call.hearing is not None or call.visit is None or call.visit.queue not in world.plan.queues
+        # Rows of a version that told waiting callers nothing have no word of it: they were greeted by nobody, and need not be.
+        world.calls.put(call.id, announcements.resume(world, call) if known else announcements.begin(world, call, greeted=True))
+
+
+def _music(world: World, call: Call) -> str:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    return queue.music if queue is not None else "default"
+
+
+def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) -> None:
+    """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
+    if seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
+        _differs(world, pbx, "leg_without_owner", seen.leg)
+        campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
+        if campaign and seen.up:  # somebody who has answered a campaign's call, of which we know nothing any more
+            world.order(LeaveToDialplan(leg=seen.leg, context=HARBOUR_CONTEXT, extension=campaign))
+        else:
+            _clear(world, seen.leg)
+    elif seen.feature:
+        _differs(world, pbx, "feature_leftover", seen.leg)
+        legs.open_leg(world, seen.leg, Role.FEATURE)
+        world.order(Subscribe(leg=seen.leg))
+        legs.hang_up(world, seen.leg)
+    elif seen.entry is not None and not seen.name.startswith("Local/"):
+        _differs(world, pbx, "caller_not_known", seen.leg)
+        at_desk = desks.get(phone_transfers.endpoint_of(seen.name))
+        if at_desk is not None:
+            phone_transfers.consult(world, _arrival(seen), at_desk)
+        else:
+            phone_transfers.arrived(world, _arrival(seen), found=True)
+    elif seen.name.startswith("Local/") and seen.entry is not None and world.legs_of_pair(phone_transfers.pair_of(seen.name)):
+        phone_transfers.arrived(
+            world, _arrival(seen)
+        )  # of a transfer to one of our entries, whose other half the customer is with
+    elif seen.name.startswith("Local/"):
+        _differs(world, pbx, "transfer_leftover", seen.leg)
+        _clear(world, seen.leg)
+    else:
+        _differs(world, pbx, "stray_in_app", seen.leg)
+        world.order(LeaveToDialplan(leg=seen.leg, context=world.plan.fallback_context, extension="unknown"))
+
+
+def _clear(world: World, leg: LegId) -> None:
+    """Hung up, and watched until it is gone."""
+    legs.hang_up(world, legs.open_leg(world, leg, Role.AGENT).id)
+
+
+def _arrival(seen: SeenLeg) -> CallerArrived:
+    return CallerArrived(
+        at=seen.created_at,
+        leg=seen.leg,
+        entry=seen.entry or "",
+        channel_name=seen.name,
+        number=seen.number,
+        name=seen.caller_name,
+        tier=seen.tier,
+        up=seen.up,
+    )
+
+
+def _open_for_business(world: World, agent: Agent) -> None:
+    """Nailed-up agents who are ready and have no session get one."""
+    if agent.intent is Intent.READY:
+        agent_states.open_session(world, agent)

@@ -1,0 +1,1 @@
+"""A new configuration: what it changes, for whom, and how it is taken over."""

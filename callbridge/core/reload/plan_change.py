@@ -1,0 +1,123 @@
+"""A new plan: refused when it would take a queue from those in it and nobody insists, else adopted by all that lives.
+
+    PlanChanged --(a queue with callers or callbacks is gone)--> refused: nothing is changed
+                +--> agents, phones, renamed queues, campaigns, callbacks, callers are brought to the new plan
+
+The difference that it made, or would have made, is the step's answer to whoever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from callbridge.core.entities import agent_states, callbacks
+from callbridge.core.model.agent import Agent, Work
+from callbridge.core.model.call import Phase
+from callbridge.core.model.events import AgentAsked, Ask, PlanChanged
+from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.plan import Plan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound import campaigns
+from callbridge.core.reload import renames
+from callbridge.core.reload.plan_diff import difference
+from callbridge.core.requests import agent_requests
+from callbridge.core.routing import visits
+
+
+def changed(world: World, event: PlanChanged) -> None:
+    """Adopt the plan, or say why not."""
+    found = difference(world, event.plan)
+    world.answer(found)
+    if found.refusals and not event.force:
+        reason = "; ".join(found.refusals)
+        world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="reload", reason=reason, by=event.by))
+        return
+    _adopt(world, event.plan)
+
+
+def restored(world: World) -> None:
+    """A saved world meets the plan of now. Before the first deadline of its rows, which may have passed long ago."""
+    renames.carry(world)
+
+
+def _adopt(world: World, plan: Plan) -> None:
+    """Agents hired, changed or dismissed, callers placed anew with their time waited going on."""
+    names = plan.renamed_queues()
+    old = _under_new_names(world.plan, names)
+    world.keep_flows(lambda flow: renames.renamed_flow(flow, names))
+    world.plan = plan
+    world.matcher.adopt(plan)
+    renames.carry(world)
+    for agent in world.agents.values():
+        if agent.id not in plan.agents:
+            _dismiss(world, agent)
+    for wanted in plan.agents.values():
+        known = world.agents.get(wanted.id)
+        if known is None:
+            known = agent_states.hire(world, wanted)
+            if wanted.login:
+                agent_requests.asked(world, AgentAsked(at=world.now, agent=wanted.id, ask=Ask.LOGIN))
+            continue
+        refitted = known.connect is not wanted.connect
+        known = agent_states.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
+        if refitted:
+            agent_states.refresh_device(world, agent_states.open_session(world, agent_states.settle(world, known)))
+    _new_homes(world, plan)
+    campaigns.adopt(world)
+    for key in list(world.promises):
+        promise = world.promises.get(key)
+        if promise is not None:  # else it was the second one for its number
+            callbacks.place_anew(world, promise, old)
+    for call in world.calls.values():
+        _place_anew(world, call.id)
+
+
+def _under_new_names(plan: Plan, names: Mapping[str, str]) -> Plan:
+    """The old plan, its queues called as they are called now."""
+    renamed = {names[name]: queue for name, queue in plan.queues.items() if name in names}
+    return replace(plan, queues={**plan.queues, **renamed}) if renamed else plan
+
+
+def _new_homes(world: World, plan: Plan) -> None:
+    """Phones change hands all at once, so that two agents may swap theirs; who is busy moves later."""
+    moving: list[str] = []
+    for wanted in plan.agents.values():
+        known = world.agents[wanted.id]
+        if known.home != wanted.phone:
+            agent_states.change(world, known, home=wanted.phone, next_phone=wanted.phone)
+            moving.append(wanted.id)
+    for who in moving:
+        known = world.agents[who]
+        if world.agent_at(known.next_phone) is not None and known.work is Work.IDLE and known.leg is None:
+            agent_states.refresh_device(world, agent_states.change(world, known, phone=""))
+    for who in moving:
+        agent_states.settle(world, world.agents[who])
+
+
+def _dismiss(world: World, agent: Agent) -> None:
+    agent = agent_requests.lay_down(world, agent)
+    agent = agent_states.settle(world, agent_states.change(world, agent, **agent_states.LOGGED_OUT))
+    if agent.work is Work.IDLE and agent.leg is None:
+        world.agents.drop(agent.id)
+
+
+def _place_anew(world: World, call_id: str) -> None:
+    call = world.calls[call_id]
+    visit = call.visit
+    if visit is None:
+        return
+    home = visits.home_of_placed(world, call)
+    if home and visit.queue not in world.plan.queues:
+        visit = evolve(visit, queue=home)
+        call = evolve(call, visit=visit)
+    ladder = world.matcher.ladder(visit.queue, call.tier)
+    if ladder is not None and not call.placed:
+        head_start = ladder.head_start if visit.head_start is None else visit.head_start
+        rank = call.waiting_since + ladder.answer_within - head_start
+        call = evolve(call, visit=evolve(visit, rank=rank))
+    if call.phase is Phase.WAITING:
+        visits.wait(world, call)
+    else:
+        world.calls.put(call.id, call)

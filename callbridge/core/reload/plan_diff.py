@@ -1,0 +1,324 @@
+"""What a new plan changes, and for whom: computed from the plan in force, the new one, and the world as it is.
+
+Pure, and changes nothing. A reload that is only tried is told this; the one that is carried out is told the same, from
+the step in which the plan is adopted. Ids only: no number and no name of a customer is in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from callbridge.core.entities import callbacks
+from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.attempt import Running
+from callbridge.core.model.call import Call
+from callbridge.core.model.plan import CAMPAIGN, MEMORY, SURVEY, Entry, Ladder, Plan, QueuePlan, ToFlow, ToQueue
+from callbridge.core.model.skills import Profile
+from callbridge.core.model.world import World
+from callbridge.core.reload.affected import Touched
+
+ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
+_LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing of the configuration that is another. ``settings``: which of its settings changed. Callers, callbacks, talks
+    and attempts are those that it touches; ``note`` says what becomes of them."""
+
+    kind: str
+    """``queue``, ``entry``, ``flow``, ``survey``, ``calendar``, ``campaign``, ``agent`` or ``tier``."""
+    name: str
+    change: str
+    """``added``, ``changed``, ``renamed`` or ``gone``."""
+    renamed_from: str = ""
+    settings: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+    callbacks: tuple[str, ...] = ()
+    talks: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """``refusals``: why the plan is not adopted unless somebody insists, a sentence each. ``stopped``: campaigns that ran or
+    were paused, and are gone."""
+
+    changes: tuple[Change, ...] = ()
+    refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+
+
+def difference(world: World, new: Plan) -> Difference:
+    """What adopting this plan now would do."""
+    touched = Touched.of(world)
+    changes = [
+        *_queues(world, new, touched),
+        *_entries(world.plan, new, touched),
+        *_flows(world.plan, new, touched),
+        *_plain("survey", world.plan.surveys, new.surveys, touched.surveys),
+        *_plain("calendar", world.plan.calendars, new.calendars, {}),
+        *_campaigns(world, new, touched),
+        *_agents(world, new, touched),
+        *_tiers(world.plan, new, touched),
+    ]
+    stopped = [one.id for one in world.campaigns.values() if one.state is not Running.STOPPED]
+    return Difference(
+        changes=tuple(changes),
+        refusals=tuple(_refusal(one) for one in changes if one.kind == "queue" and _takes_away(one)),
+        warnings=tuple(_warnings(world, new, touched)),
+        stopped=tuple(name for name in stopped if name in world.plan.campaigns and name not in new.campaigns),
+    )
+
+
+def _takes_away(change: Change) -> bool:
+    return change.change == GONE and bool(change.callers or change.callbacks)
+
+
+def _refusal(change: Change) -> str:
+    inside = [count(change.callers, "waiting caller"), count(change.callbacks, "callback")]
+    held = " and ".join(part for part in inside if part)
+    return (
+        f"queue {change.name} is no longer configured but has {held}: set renamed_from: {change.name} on the queue that replaces "
+        f"it, or reload with force ({change.note})"
+    )
+
+
+def count(what: Iterable[object], noun: str) -> str:
+    """``4 waiting callers``; nothing for none."""
+    number = len(list(what))
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+
+
+# -- queues -----------------------------------------------------------------------------------------------------------
+
+
+def _queues(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+    old, names = world.plan, new.renamed_queues()
+    came_from = {now: before for before, now in names.items() if before in old.queues or touched.has_queue(before)}
+    for name, queue in new.queues.items():
+        before = came_from.get(name, "")
+        known = old.queues.get(before or name)
+        settings = _queue_settings(known, queue) if known is not None else ()
+        if before:
+            yield _queue(
+                name, RENAMED, touched, before, renamed_from=before, settings=settings, note="everything is carried over"
+            )
+        elif known is None:
+            yield _queue(name, ADDED, touched, name)
+        elif settings:
+            yield _queue(name, CHANGED, touched, name, settings=settings)
+    for name in old.queues:
+        if name not in new.queues and name not in names:
+            yield _queue(name, GONE, touched, name, note=_where_to(world, new, touched, name))
+
+
+def _queue(name: str, change: str, touched: Touched, key: str, **more: Any) -> Change:
+    return Change(
+        kind="queue",
+        name=name,
+        change=change,
+        callers=touched.callers(key),
+        callbacks=touched.callbacks(key),
+        talks=touched.talks(key),
+        **more,
+    )
+
+
+def _queue_settings(old: QueuePlan, new: QueuePlan) -> tuple[str, ...]:
+    plain = {field.name for field in fields(QueuePlan)} - {"name", "renamed_from", "ladders"}
+    changed = {name for name in plain if getattr(old, name) != getattr(new, name)}
+    for tier in old.ladders.keys() & new.ladders.keys():
+        changed |= _ladder_settings(old.ladders[tier], new.ladders[tier])
+    return tuple(sorted(changed))
+
+
+def _ladder_settings(old: Ladder, new: Ladder) -> set[str]:
+    return {said for name, said in _LADDER.items() if getattr(old, name) != getattr(new, name)}
+
+
+def _where_to(world: World, new: Plan, touched: Touched, queue: str) -> str:
+    """What becomes of everybody in a queue that is gone."""
+    said = []
+    ways = Counter(_to(_way(new, world.calls[key])) for key in touched.callers(queue))
+    if ways:
+        said.append(f"callers go to {_counted(ways)}")
+    homes: Counter[str] = Counter()
+    for key in touched.callbacks(queue):
+        home = callbacks.home_in(new, world.promises[key])
+        homes[f"queue {home}" if home else "no queue: they are kept until one can take them"] += 1
+    if homes:
+        said.append(f"callbacks go to {_counted(homes)}")
+    if touched.talks(queue):
+        said.append("talks continue")
+    return "; ".join(said)
+
+
+def _way(new: Plan, call: Call) -> Entry | None:
+    campaign = new.campaigns.get(call.campaign) if call.placed else None
+    return ToQueue(campaign.queue) if campaign is not None else new.way_of(call.entry)
+
+
+def _counted(ways: Counter[str]) -> str:
+    if len(ways) == 1:
+        return next(iter(ways))
+    return ", ".join(f"{to} ({number})" for to, number in sorted(ways.items()))
+
+
+def _to(way: Entry | None) -> str:
+    match way:
+        case ToQueue(queue):
+            return f"queue {queue}"
+        case ToFlow(flow):
+            return f"flow {flow}"
+        case None:
+            return "the fallback"
+
+
+# -- everything else --------------------------------------------------------------------------------------------------
+
+
+def _plain(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], callers: Mapping[str, tuple[str, ...]]) -> Iterator[Change]:
+    for name in [*new, *(name for name in old if name not in new)]:
+        change = _change(old.get(name), new.get(name))
+        if change:
+            yield Change(kind=kind, name=name, change=change, callers=callers.get(name, ()))
+
+
+def _change(old: object | None, new: object | None) -> str:
+    if old is None:
+        return ADDED
+    if new is None:
+        return GONE
+    return CHANGED if old != new else ""
+
+
+def _entries(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+    names = {before: now for before, now in new.renamed_entries.items() if before in old.entries and before not in new.entries}
+    came_from = {now: before for before, now in names.items()}
+    for name, way in new.entries.items():
+        before = came_from.get(name, "")
+        known = old.entries.get(before or name)
+        change = RENAMED if before else _change(known, way)
+        if change:
+            callers = touched.of_entry(before or name)
+            note = f"leads to {_to(way)}" if change != RENAMED else "everything is carried over"
+            yield Change(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
+    for name in old.entries:
+        if name not in new.entries and name not in names:
+            note = "calls that come by it go to the fallback"
+            yield Change(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
+
+
+def _flows(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+    def own(plan: Plan) -> dict[str, str]:
+        return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
+
+    for change in _plain("flow", own(old), own(new), touched.flows):
+        note = "callers in it finish on the old version" if change.callers else ""
+        yield Change(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
+
+
+def _campaigns(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+    old = world.plan
+    for name in [*new.campaigns, *(name for name in old.campaigns if name not in new.campaigns)]:
+        before, after = old.campaigns.get(name), new.campaigns.get(name)
+        change = _change(before, after)
+        settings = _settings(before, after) if before is not None and after is not None else ()
+        if old.flows.get(CAMPAIGN + name) != new.flows.get(CAMPAIGN + name):
+            change, settings = change or CHANGED, (*settings, "message")
+        if not change:
+            continue
+        attempts, talks = touched.attempts(name), touched.campaign_talks(name)
+        row = world.campaigns.get(name)
+        runs = row is not None and row.state is not Running.STOPPED
+        note = "is stopped; people already called are served or hear its message" if change == GONE and (runs or attempts) else ""
+        settings = settings if change == CHANGED else ()
+        yield Change(kind="campaign", name=name, change=change, settings=settings, talks=talks, attempts=attempts, note=note)
+
+
+def _settings(old: Any, new: Any) -> tuple[str, ...]:
+    return tuple(sorted(field.name for field in fields(old) if getattr(old, field.name) != getattr(new, field.name)))
+
+
+def _agents(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+    old = world.plan
+    for name in [*new.agents, *(name for name in old.agents if name not in new.agents)]:
+        before, after = old.agents.get(name), new.agents.get(name)
+        change = _change(before, after)
+        if not change:
+            continue
+        row = world.agents.get(name)
+        note = _leaving(row) if change == GONE and row is not None else ""
+        settings = _settings(before, after) if change == CHANGED else ()
+        yield Change(kind="agent", name=name, change=change, settings=settings, talks=touched.of_agent(name), note=note)
+
+
+def _leaving(agent: Agent) -> str:
+    match agent.work:
+        case Work.TALKING:
+            return "finishes the call, then is logged out"
+        case Work.WRAP_UP:
+            return "finishes the wrap-up, then is logged out"
+        case Work.OFFERED:
+            return "stops ringing: the caller is offered elsewhere"
+        case _:
+            return "" if agent.intent is Intent.LOGGED_OUT else "is logged out"
+
+
+def _tiers(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+    for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.tiers):
+        note = f"are served as {new.default_tier}" if change.change == GONE and change.callers else ""
+        yield Change(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
+
+
+def _tiers_of(plan: Plan) -> dict[str, bool]:
+    return {tier: True for queue in plan.queues.values() for tier in queue.ladders}
+
+
+# -- who serves whom --------------------------------------------------------------------------------------------------
+
+
+def _warnings(world: World, new: Plan, touched: Touched) -> Iterator[str]:
+    """Queues that nobody who is logged in can serve then, if somebody waits there or it was not so before."""
+    before = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
+    after = set(_logged_in(world, new))
+    names = {now: old for old, now in new.renamed_queues().items()}
+    moved = Counter(home for name in world.plan.queues if name not in new.queues for home in _homes(world, new, touched, name))
+    for name, queue in new.queues.items():
+        if _serves(after, queue):
+            continue
+        key = names.get(name, name)
+        waiting = len({*touched.callers(key), *touched.callers(name)}) + moved[name]
+        waiting += len({*touched.callbacks(key), *touched.callbacks(name)})
+        known = world.plan.queues.get(key)
+        if waiting or (known is not None and _serves(before, known)):
+            who = f" ({waiting} waiting)" if waiting else ""
+            yield f"no logged-in agent can serve queue {name}{who}"
+
+
+def _logged_in(world: World, new: Plan) -> Iterator[Profile]:
+    """The skills of those who will be."""
+    for agent in new.agents.values():
+        row = world.agents.get(agent.id)
+        if (row is None and agent.login) or (row is not None and row.intent is not Intent.LOGGED_OUT):
+            yield agent.skills
+
+
+def _serves(profiles: Iterable[Profile], queue: QueuePlan) -> bool:
+    steps = {step.needs for ladder in queue.ladders.values() for step in ladder.steps}
+    return any(step.strength(profile) is not None for step in steps for profile in profiles)
+
+
+def _homes(world: World, new: Plan, touched: Touched, gone: str) -> Iterator[str]:
+    """The queues to which those of a queue that is gone come."""
+    if gone in new.renamed_queues():
+        return
+    ways = [_way(new, world.calls[key]) for key in touched.callers(gone)]
+    yield from (way.queue for way in ways if isinstance(way, ToQueue))
+    yield from (home for key in touched.callbacks(gone) if (home := callbacks.home_in(new, world.promises[key])))

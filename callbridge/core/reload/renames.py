@@ -1,0 +1,134 @@
+"""A queue or an entry has another name in the configuration now: everything that stands under the old one is carried over.
+
+Rule of this file: whatever row of the world names a queue is here. A name that nothing stands under is no news, so the
+configuration may say for ever how a queue was called before. It holds for a reload and for a saved world alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from callbridge.core.entities import callbacks
+from callbridge.core.model.call import Call
+from callbridge.core.model.callback import Place, Promise, place_key
+from callbridge.core.model.facts import QueueRenamed
+from callbridge.core.model.flow import Branch, Callback, Flow, IntoQueue, Node, Voicemail
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.tally import Tally, tally_key, together
+from callbridge.core.model.world import World
+
+LAST_QUEUE = "last_queue"
+"""The value that says in which queue a caller talked last."""
+
+
+def carry(world: World) -> None:
+    """Bring the world's rows to the names of its plan."""
+    names = world.plan.renamed_queues()
+    if not names and not world.plan.renamed_entries:
+        return
+    for old, new in names.items():
+        _tell(world, old, new)
+    for call in world.calls.values():
+        _put(world, call, _renamed_call(world, call, names))
+    for promise in world.promises.values():
+        if promise.id in world.promises:  # not ended meanwhile, as the second one for its number
+            _carry_promise(world, world.promises[promise.id], names)
+    for place in world.places.values():
+        _carry_place(world, place, names)
+    for agent in world.agents.values():
+        if agent.wrap_queue in names:
+            world.agents.put(agent.id, evolve(agent, wrap_queue=names[agent.wrap_queue]))
+    for tally in world.tallies.values():
+        _carry_tally(world, tally, names)
+    for pace in world.paces.values():
+        if pace.queue in names:
+            world.paces.drop(pace.queue)
+            world.paces.put(names[pace.queue], evolve(pace, queue=names[pace.queue]))
+
+
+def renamed_flow(flow: Flow, names: Mapping[str, str]) -> Flow:
+    """A flow of the plan before, for those who are in it: it leads to queues by their names of now."""
+    return replace(flow, nodes={name: _renamed_node(node, names) for name, node in flow.nodes.items()})
+
+
+def _renamed_node(node: Node, names: Mapping[str, str]) -> Node:
+    if isinstance(node, Branch):
+        cases = tuple((replace(when, queue=names.get(when.queue, when.queue)), to) for when, to in node.cases)
+        return replace(node, cases=cases)
+    if isinstance(node, IntoQueue | Callback | Voicemail) and node.queue in names:
+        return replace(node, queue=names[node.queue])
+    return node
+
+
+def _tell(world: World, old: str, new: str) -> None:
+    """What stands under the old name, if anything does."""
+    calls = world.calls.values()
+    visits = [call for call in calls if call.visit is not None and call.visit.queue == old]
+    talks = [call for call in calls if call.segment is not None and call.segment.queue == old]
+    counted = any(tally.queue == old for tally in world.tallies.values())
+    owed = world.promised(old)
+    if visits or talks or owed or counted:
+        world.tell(
+            QueueRenamed(
+                seq=world.next_seq(),
+                at=world.now,
+                queue=new,
+                previous_queue=old,
+                callers=sum(not call.placed for call in visits),
+                callbacks=owed,
+                talks=len(talks),
+            )
+        )
+
+
+def _put(world: World, before: Call, call: Call) -> None:
+    if call != before:
+        world.calls.put(call.id, call)
+
+
+def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
+    def now(queue: str) -> str:
+        return names.get(queue, queue)
+
+    visit, segment, handing = call.visit, call.segment, call.handing
+    values = tuple((name, now(value) if name == LAST_QUEUE else value) for name, value in call.values)
+    return evolve(
+        call,
+        entry=world.plan.entry_named(call.entry),
+        visit=evolve(visit, queue=now(visit.queue)) if visit is not None else None,
+        segment=evolve(segment, queue=now(segment.queue)) if segment is not None else None,
+        handing=evolve(handing, queue=now(handing.queue)) if handing is not None else None,
+        served=(call.served[0], now(call.served[1])),
+        handed_queue=now(call.handed_queue),
+        values=values,
+    )
+
+
+def _carry_promise(world: World, promise: Promise, names: Mapping[str, str]) -> None:
+    entry = world.plan.entry_named(promise.entry)
+    if entry != promise.entry:
+        promise = evolve(promise, entry=entry)
+        world.promises.put(promise.id, promise)
+    if promise.queue in names:
+        callbacks.carry(world, promise, names[promise.queue])
+
+
+def _carry_place(world: World, place: Place, names: Mapping[str, str]) -> None:
+    queue, _, number = place.id.rpartition("|")
+    if queue not in names:
+        return
+    world.places.drop(place.id)
+    key = place_key(names[queue], number)
+    there = world.places.get(key)
+    since = place.since if there is None else min(place.since, there.since)
+    deadline = place.deadline if there is None else max(place.deadline, there.deadline)
+    world.places.put(key, Place(id=key, since=since, deadline=deadline))
+
+
+def _carry_tally(world: World, tally: Tally, names: Mapping[str, str]) -> None:
+    if tally.queue not in names:
+        return
+    new = names[tally.queue]
+    world.tallies.drop(tally_key(tally.queue, tally.day))
+    world.tallies.put(tally_key(new, tally.day), together(world.tally(new, tally.day), tally))

@@ -1,0 +1,1 @@
+"""What agents request: by the API and by feature codes from their phones."""

@@ -1,0 +1,130 @@
+"""What agents ask for: log-in, ready, not ready, log-out, the end of wrap-up."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core.entities import agent_states
+from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.call import Phase, Result
+from callbridge.core.model.events import AgentAsked, Ask
+from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.world import World
+from callbridge.core.outbound import callback_calls
+from callbridge.core.routing import offers
+
+
+def asked(world: World, event: AgentAsked) -> str:
+    """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
+    is told and given (empty: it is done)."""
+    agent = world.agents.get(event.agent)
+    if agent is None or (agent.id not in world.plan.agents and event.ask is Ask.LOGIN):
+        _refuse(world, event, "unknown agent", unknown=True)
+        return "unknown agent"
+    refusal = _carry_out(world, agent, event)
+    if refusal:
+        _refuse(world, event, refusal)
+    elif event.by and event.by != event.agent:
+        world.tell(
+            AskGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
+        )
+    return refusal
+
+
+def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
+    """Gives why not, or nothing when it is done."""
+    if agent.intent is Intent.LOGGED_OUT and event.ask in (Ask.READY, Ask.NOT_READY):
+        return "not logged in"
+    if agent.work is not Work.WRAP_UP and event.ask in (Ask.END_WRAP_UP, Ask.EXTEND_WRAP_UP):
+        return "not in wrap-up"
+    match event.ask:
+        case Ask.LOGIN:
+            return _login(world, agent, event)
+        case Ask.READY:
+            return _ready(world, agent)
+        case Ask.NOT_READY:
+            agent = lay_down(world, agent)
+            agent_states.change(world, agent, **agent_states.not_ready(world, event.reason))
+        case Ask.LOGOUT:
+            agent_states.settle(world, agent_states.change(world, lay_down(world, agent), **agent_states.LOGGED_OUT))
+        case Ask.END_WRAP_UP:
+            _end_wrap_up(world, agent)
+        case Ask.EXTEND_WRAP_UP:
+            return _extend_wrap_up(world, agent)
+        case _:
+            assert_never(event.ask)
+    return ""
+
+
+def _login(world: World, agent: Agent, event: AgentAsked) -> str:
+    phone = event.phone or agent.next_phone or agent.phone or agent.home
+    if phone in world.plan.trunks:
+        return f"{phone} is a trunk, not a phone"
+    if phone != agent.phone:
+        other = taken_by(world, agent, phone)
+        if other is not None:
+            return f"phone {phone} is in use by agent {other.id}"
+        agent = agent_states.settle(world, agent_states.change(world, agent, next_phone=phone))
+    elif agent.next_phone:
+        agent = agent_states.change(world, agent, next_phone="")
+    if agent.intent is Intent.LOGGED_OUT:
+        agent = agent_states.change(world, agent, idle_since=world.now, rest_until=0.0)
+    return _ready(world, agent, logged_in=True)
+
+
+def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
+    """Who else has this phone in use, or will have it next."""
+    holder = world.agent_at(phone)
+    others = [*([holder] if holder is not None else []), *world.waiting_for(phone)]
+    return next((other for other in others if other.id != agent.id and agent_states.in_use(other)), None)
+
+
+def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
+    if not (agent.phone or agent.next_phone):
+        return "no phone: log in with one"
+    if agent.intent is not Intent.READY and agent.work is Work.IDLE:
+        agent = agent_states.change(world, agent, idle_since=world.now)
+    agent = agent_states.change(world, agent, rest_until=0.0, **agent_states.READY)
+    if agent.work is Work.WRAP_UP and not logged_in:
+        agent = _end_wrap_up(world, agent)
+    agent_states.open_session(world, agent)
+    return ""
+
+
+def _extend_wrap_up(world: World, agent: Agent) -> str:
+    """Until the queue's maximum; there is no second one."""
+    queue = world.plan.queues.get(agent.wrap_queue)
+    most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
+    if most <= agent.wrap_until:
+        return "wrap-up lasts no longer"
+    agent_states.change(world, agent, wrap_until=most)
+    return ""
+
+
+def _end_wrap_up(world: World, agent: Agent) -> Agent:
+    return agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
+
+
+def lay_down(world: World, agent: Agent) -> Agent:
+    """An agent who asks for a pause while the phone rings does not want this call: the next one gets it."""
+    call = world.calls.get(agent.call)
+    if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
+        if call.phase is Phase.DIALLING:
+            callback_calls.give_up(world, call, "agent_gone")
+        else:
+            offers.retry(world, call, Result.REJECTED, costs=False)
+    return world.agents[agent.id]
+
+
+def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = False) -> None:
+    world.tell(
+        AskRefused(
+            seq=world.next_seq(),
+            at=world.now,
+            agent=event.agent,
+            ask=event.ask,
+            reason=reason,
+            by=event.by,
+            unknown=unknown,
+        )
+    )

@@ -1,0 +1,345 @@
+"""Feature codes: agents who log in, pause and go on from their phones, asked and answered by voice.
+
+Who asks is known by the endpoint that dials and by a PIN, never by a caller's number. What the agent asks for is carried
+out by ``desk`` as if it came from anywhere else; the dialogue only finds out who it is and says what came of it.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from callbridge.core.calls.phone_transfers import endpoint_of
+from callbridge.core.entities import agent_states, legs
+from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.call import Mode
+from callbridge.core.model.events import AgentAsked, Ask, DigitPressed, FeatureDialled, LeadDisposed
+from callbridge.core.model.facts import AgentAlerted
+from callbridge.core.model.feature_call import Dialogue, Stage, Turn, after
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.outbound import campaigns
+from callbridge.core.requests import agent_requests
+from callbridge.core.transfers import supervision
+
+FIRST_DIGIT = 8.0
+"""Seconds after a prompt within which the first key is to be pressed."""
+NEXT_DIGIT = 4.0
+"""Seconds after a key without another one (or ``#``) that end what is typed."""
+PROMPT_MOST = 20.0
+"""Seconds after which a prompt whose end was not heard counts as over."""
+CALL_MOST = 90.0
+"""Seconds after which a feature call is hung up, whatever is going on."""
+MOST_TRIES = 3
+"""Log-ins that may be wrong in one feature call."""
+MOST_WRONG_PINS = 5
+LOCKED = 300.0
+"""Seconds for which nobody logs in at a phone as an agent whose PIN was wrong MOST_WRONG_PINS times in a row."""
+MOST_DIGITS = 20
+
+PHONES = ("PJSIP/", "SIP/", "IAX2/")
+"""Technologies that phones have. A Local channel says nothing about who dialled."""
+
+STATE = "state"
+"""The code that only asks. All others have the names of what agents ask (Ask)."""
+
+DISPOSE = "dispose"
+"""What a campaign's talk came to: the digit of a disposition stands behind the code."""
+
+_ASKS = {str(ask): ask for ask in Ask}
+_MODES = frozenset(map(str, Mode))
+
+
+def dialled(world: World, event: FeatureDialled) -> None:
+    """A feature call begins; one from an endpoint that is no phone is hung up."""
+    if event.leg in world.legs:
+        return
+    leg = legs.open_leg(world, event.leg, Role.FEATURE)
+    world.order(Subscribe(leg=leg.id))
+    phone = endpoint_of(event.channel_name)
+    if not phone.startswith(PHONES) or phone in world.plan.trunks:
+        legs.hang_up(world, leg.id)
+        return
+    world.put_leg(leg, phone=phone, up_at=world.now if event.up else None)
+    agent = world.agent_at(phone)
+    if agent is not None:
+        agent_states.refresh_device(world, agent)
+    world.order(InspectPhone(pbx=pbx_of(leg.id), phone=phone))
+    if not event.up:
+        world.order(Answer(leg=leg.id))
+    _begin(world, Dialogue(leg=leg.id, phone=phone, ends_at=world.now + CALL_MOST), event)
+
+
+def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
+    prompts = world.plan.prompts
+    agent = world.agent_at(talk.phone)
+    ask = _ASKS.get(event.feature)
+    if event.feature in _MODES:
+        _supervise(world, talk, Mode(event.feature), event.argument)
+    elif ask is Ask.LOGIN:
+        who = event.argument or _owner(world, talk.phone)
+        _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
+    elif ask is None and event.feature not in (STATE, DISPOSE):
+        _say(world, talk, prompts.unknown)
+    elif agent is None:
+        _say(world, talk, prompts.refused)
+    elif event.feature == DISPOSE:
+        said = LeadDisposed(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
+        _say(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
+    elif ask is None:
+        _say(world, evolve(talk, who=agent.id), _state(world, agent))
+    else:
+        _ask(world, evolve(talk, who=agent.id), ask, event.argument)
+
+
+def _supervise(world: World, talk: Dialogue, mode: Mode, agent: str) -> None:
+    """A supervisor who is logged in at this phone takes part in an agent's talk: this very call is the way in."""
+    supervisor, spied = world.agent_at(talk.phone), world.agents.get(agent)
+    call = world.calls.get(spied.call) if spied is not None else None
+    may = supervisor is not None and _may_supervise(world, supervisor)
+    if not may or supervisor is None or call is None or supervision.refusal(world, call, talk.phone, supervisor.id):
+        _say(world, talk, world.plan.prompts.refused)
+    else:
+        world.dialogues.drop(talk.leg)
+        supervision.join_from(world, call, mode, world.legs[talk.leg], talk.phone, supervisor.id)
+
+
+def _may_supervise(world: World, agent: Agent) -> bool:
+    plan = world.plan.agents.get(agent.id)
+    return plan is not None and plan.supervisor and agent.intent is not Intent.LOGGED_OUT
+
+
+def _owner(world: World, phone: str) -> str:
+    """Who logs in at this phone without saying a number: who is logged in here, else whose phone it is by the plan."""
+    agent = world.agent_at(phone)
+    if agent is not None and agent.intent is not Intent.LOGGED_OUT:
+        return agent.id
+    return next((plan.id for plan in world.plan.agents.values() if plan.phone == phone), "")
+
+
+# -- log-in ---------------------------------------------------------------------------------------------------------
+
+
+def _identify(world: World, talk: Dialogue) -> None:
+    plan = world.plan.agents.get(talk.who)
+    if not talk.who:
+        _prompt(world, talk, Turn.ASK_NUMBER, world.plan.prompts.agent)
+    elif plan is not None and not plan.pin and plan.phone == talk.phone:
+        _log_in(world, talk)
+    else:
+        _prompt(world, talk, Turn.ASK_PIN, world.plan.prompts.pin)
+
+
+def _entered(world: World, talk: Dialogue) -> None:
+    """What was asked for is typed."""
+    digits, talk = talk.digits, evolve(talk, digits="")
+    if talk.stage is Stage.PIN:
+        _pin_entered(world, talk, digits)
+    elif digits:
+        _prompt(world, evolve(talk, who=digits, typed=True), Turn.ASK_PIN, world.plan.prompts.pin)
+    else:
+        _once_more(world, talk)
+
+
+def _pin_entered(world: World, talk: Dialogue, digits: str) -> None:
+    """An agent whom nobody knows is asked for a PIN like any other, so that nobody learns which numbers exist."""
+    plan, agent = world.plan.agents.get(talk.who), world.agents.get(talk.who)
+    pin = plan.pin if plan is not None else ""
+    if agent is not None and agent.pin_locked_until > world.now:
+        _say(world, talk, world.plan.prompts.locked)
+    elif _right(pin, digits):
+        _log_in(world, talk)
+    elif agent is not None and pin and digits and _wrong_pin(world, agent):
+        _say(world, talk, world.plan.prompts.locked)
+    else:
+        _once_more(world, talk)
+
+
+def _right(pin: str, digits: str) -> bool:
+    return hmac.compare_digest(pin.encode(), digits.encode()) and bool(pin)
+
+
+def _wrong_pin(world: World, agent: Agent) -> bool:
+    """Count it; is the agent's log-in locked now?"""
+    wrong = agent.wrong_pins + 1
+    if wrong < MOST_WRONG_PINS:
+        agent_states.change(world, agent, wrong_pins=wrong)
+        return False
+    agent_states.change(world, agent, wrong_pins=0, pin_locked_until=world.now + LOCKED)
+    world.tell(
+        AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MOST_WRONG_PINS)
+    )
+    return True
+
+
+def _once_more(world: World, talk: Dialogue) -> None:
+    """Wrong. A number that was typed may be what is wrong; one that the phone told is not."""
+    prompts, talk = world.plan.prompts, evolve(talk, tries=talk.tries + 1)
+    if talk.tries >= MOST_TRIES:
+        _say(world, talk, prompts.goodbye)
+    elif talk.stage is Stage.PIN and not talk.typed:
+        _prompt(world, talk, Turn.ASK_PIN, prompts.wrong_pin)
+    elif talk.stage is Stage.PIN:
+        _prompt(world, talk, Turn.ASK_NUMBER, prompts.wrong_login)
+    else:
+        _say(world, talk, prompts.goodbye)
+
+
+def _log_in(world: World, talk: Dialogue) -> None:
+    agent = world.agents[talk.who]
+    if agent_requests.taken_by(world, agent, talk.phone) is not None:
+        agent_requests.asked(world, AgentAsked(at=world.now, agent=agent.id, ask=Ask.LOGIN, phone=talk.phone))
+        _say(world, talk, world.plan.prompts.in_use)
+        return
+    if agent.wrong_pins:
+        agent_states.change(world, agent, wrong_pins=0)
+    _ask(world, talk, Ask.LOGIN)
+
+
+# -- what is asked --------------------------------------------------------------------------------------------------
+
+
+def _ask(world: World, talk: Dialogue, ask: Ask, argument: str = "") -> None:
+    """Have it carried out, and say what came of it."""
+    prompts, reason = world.plan.prompts, ""
+    if ask is Ask.NOT_READY and argument:
+        found = next((one.name for one in world.plan.reasons.values() if one.digit == argument), None)
+        if found is None:
+            _say(world, talk, prompts.unknown)
+            return
+        reason = found
+    phone = talk.phone if ask is Ask.LOGIN else ""
+    refusal = agent_requests.asked(world, AgentAsked(at=world.now, agent=talk.who, ask=ask, reason=reason, phone=phone))
+    done = {
+        Ask.LOGIN: prompts.logged_in,
+        Ask.READY: prompts.ready,
+        Ask.NOT_READY: _with_digit(prompts.not_ready, argument),
+        Ask.LOGOUT: prompts.logged_out,
+        Ask.END_WRAP_UP: prompts.wrap_up_ended,
+        Ask.EXTEND_WRAP_UP: prompts.wrap_up_extended,
+    }
+    _say(world, talk, prompts.refused if refusal else done[ask])
+
+
+def _state(world: World, agent: Agent) -> str:
+    """In words: what the agent would be without this feature call."""
+    prompts = world.plan.prompts
+    if agent.work is Work.TALKING:
+        return prompts.talking
+    if agent.work is Work.WRAP_UP:
+        return prompts.wrap_up
+    match agent.intent:
+        case Intent.LOGGED_OUT:
+            return prompts.logged_out
+        case Intent.READY:
+            return prompts.ready
+        case Intent.NOT_READY:
+            reason = world.plan.reasons.get(agent.reason)
+            return _with_digit(prompts.not_ready, reason.digit if reason is not None else "")
+
+
+def _with_digit(media: str, digit: str) -> str:
+    return f"{media},digits:{digit}" if digit else media
+
+
+# -- speaking and listening -----------------------------------------------------------------------------------------
+
+
+def _prompt(world: World, talk: Dialogue, turn: Turn, media: str) -> None:
+    _play(world, evolve(talk, stage=after(talk.stage, turn), digits=""), media)
+
+
+def _say(world: World, talk: Dialogue, media: str) -> None:
+    _play(world, evolve(talk, stage=after(talk.stage, Turn.SAY), digits=""), media)
+
+
+def _play(world: World, talk: Dialogue, media: str) -> None:
+    plan = world.plan.agents.get(talk.who)
+    playback = world.mint("say")
+    _until(world, evolve(talk, playback=playback), PROMPT_MOST)
+    world.order(Play(leg=talk.leg, playback=playback, media=media, language=plan.language if plan is not None else ""))
+
+
+def _until(world: World, talk: Dialogue, seconds: float) -> None:
+    world.dialogues.put(talk.leg, evolve(talk, deadline=min(world.now + seconds, talk.ends_at)))
+
+
+def _hang_up(world: World, talk: Dialogue) -> None:
+    """Kept until the leg is gone: it knows whether the phone has another call."""
+    world.dialogues.put(talk.leg, evolve(talk, stage=after(talk.stage, Turn.END), digits="", deadline=None))
+    legs.hang_up(world, talk.leg)
+
+
+def _hush(world: World, talk: Dialogue) -> Dialogue:
+    if talk.playback:
+        world.order(StopPlaying(leg=talk.leg, playback=talk.playback))
+    return evolve(talk, playback="")
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """A key: the first one cuts the prompt short, ``#`` ends what is typed, ``*`` begins it anew."""
+    talk, leg = world.dialogues.get(event.leg), world.legs.get(event.leg)
+    if talk is None or leg is None or leg.hung_at is not None or talk.stage not in (Stage.NUMBER, Stage.PIN):
+        return
+    if event.digit not in "0123456789*#":
+        return
+    talk = _hush(world, talk)
+    if event.digit == "#":
+        _entered(world, talk)
+    elif event.digit == "*":
+        _until(world, evolve(talk, digits=""), FIRST_DIGIT)
+    else:
+        _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MOST_DIGITS]), NEXT_DIGIT)
+
+
+def said(world: World, leg: LegId, playback: str) -> None:
+    """A prompt is over, or could not be played."""
+    talk = world.dialogues.get(leg)
+    if talk is None or talk.playback != playback or talk.stage is Stage.OVER:
+        return
+    if talk.stage is Stage.SAYING:
+        _hang_up(world, talk)
+    else:
+        _until(world, evolve(talk, playback=""), FIRST_DIGIT)
+
+
+def deadline_passed(world: World, talk: Dialogue) -> None:
+    """Nobody typed (any more), or the end of a prompt was not heard."""
+    if talk.ends_at <= world.now or talk.stage is Stage.SAYING:
+        _hang_up(world, talk)
+    elif talk.playback:
+        _until(world, _hush(world, talk), FIRST_DIGIT)
+    elif talk.digits:
+        _entered(world, talk)
+    else:
+        _say(world, talk, world.plan.prompts.goodbye)
+
+
+# -- the leg --------------------------------------------------------------------------------------------------------
+
+
+def phone_inspected(world: World, phone: str, there: tuple[LegId, ...]) -> None:
+    """The channels of a phone that makes a feature call: has it other calls besides?"""
+    others = any(leg not in world.legs for leg in there)
+    for leg in sorted(world.features_at(phone)):
+        talk = world.dialogues.get(leg)
+        if talk is not None:
+            world.dialogues.put(leg, evolve(talk, others=others))
+
+
+def give_up(world: World, leg: Leg) -> None:
+    """Nobody speaks on this leg any more (a restart, a lost link, a fault of ours): people dial again."""
+    world.dialogues.drop(leg.id)
+    legs.hang_up(world, leg.id)
+
+
+def leg_gone(world: World, leg: Leg) -> None:
+    """The feature call is over, by its end or because somebody took the channel elsewhere."""
+    talk = world.dialogues.get(leg.id)
+    world.dialogues.drop(leg.id)
+    world.legs.drop(leg.id)
+    agent = world.agent_at(leg.phone) if leg.phone else None
+    if agent is not None:
+        agent_states.feature_gone(world, agent, in_use=talk is None or talk.others is not False)

@@ -1,0 +1,1 @@
+"""Callers in queues: visits, announcements, offers, talks and their ends."""

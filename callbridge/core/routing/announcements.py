@@ -1,0 +1,204 @@
+"""What waiting callers hear besides music: greeting, position and wait, periodic messages, an apology when it is long.
+
+Nothing here holds back an offer: announcements are played while an agent's phone rings, too, and the agent's answer
+cuts them. Whoever is told a wait is never told a longer one later; when the estimate is not to be trusted, none is told.
+A playback stops the music for good, so music is ordered right behind it: Asterisk carries out what it is told about a channel
+one after the other, and there is no silence even when nobody ever tells us that the announcement is over.
+"""
+
+from __future__ import annotations
+
+import math
+
+from callbridge.core.entities import estimates
+from callbridge.core.model.call import Call, Hearing, Phase, Visit
+from callbridge.core.model.events import PlaybackEnded
+from callbridge.core.model.facts import Announced, PromptFailed
+from callbridge.core.model.flow import patience, spoken
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.orders import Play, StartMusic, StopPlaying
+from callbridge.core.model.plan import Announcements, QueuePlan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+
+_WAITING = (Phase.WAITING, Phase.OFFERED)
+
+
+def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
+    """A visit begins, or goes on after a flow. Gives the call with what it is to hear."""
+    visit = call.visit
+    assert visit is not None
+    queue = world.plan.queues[visit.queue]
+    return evolve(call, hearing=_scheduled(world, queue, visit, Hearing(at=None, greeted=greeted)))
+
+
+def hush(world: World, call: Call) -> Call:
+    """Nothing is said to the caller any more for now: an agent answers, or a flow begins."""
+    hearing = call.hearing
+    if hearing is None:
+        return call
+    if hearing.playback:
+        world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
+    return evolve(call, hearing=evolve(hearing, playback="", at=None))
+
+
+def apologise(world: World, call: Call) -> None:
+    """The call of this caller has just broken off, and it was not the caller who did it: said at once, or nothing is."""
+    assert call.hearing is not None
+    assert call.visit is not None
+    queue = world.plan.queues[call.visit.queue]
+    world.order(StartMusic(leg=call.leg, music=queue.music))
+    media = spoken(queue.announcements.connection_lost, dict(call.values))
+    if media:
+        _say(world, call, queue, call.hearing, "connection_lost", media)
+
+
+def resume(world: World, call: Call) -> Call:
+    """The caller waits (again): what is due comes in its time."""
+    hearing, visit = call.hearing, call.visit
+    queue = world.plan.queues.get(visit.queue) if visit is not None else None
+    if hearing is None or visit is None or queue is None or hearing.playback:
+        return call
+    return evolve(call, hearing=_scheduled(world, queue, visit, hearing))
+
+
+def end(world: World, call: Call) -> Call:
+    """The visit is over."""
+    return evolve(hush(world, call), hearing=None)
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """Something is due to be said, or the end of what was said was not heard."""
+    hearing, visit = call.hearing, call.visit
+    queue = world.plan.queues.get(visit.queue) if visit is not None else None
+    if hearing is None or hearing.at is None or hearing.at > world.now:
+        return
+    if visit is None or queue is None or call.phase not in _WAITING or pbx_of(call.leg) in world.down:
+        world.calls.put(call.id, evolve(call, hearing=evolve(hearing, at=None)))
+    elif hearing.playback:
+        world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
+        _go_on(world, call, queue, hearing)
+    else:
+        _say_next(world, call, queue, visit, hearing)
+
+
+def said(world: World, call: Call, event: PlaybackEnded) -> None:
+    """An announcement is over, or could not be played."""
+    hearing, visit = call.hearing, call.visit
+    if hearing is None or not hearing.playback or hearing.playback != event.playback:
+        return
+    queue = world.plan.queues.get(visit.queue) if visit is not None else None
+    if event.failed and queue is not None:
+        where = f"queue:{queue.name}/{hearing.what}"
+        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, queue=queue.name, where=where))
+    if queue is None or call.phase not in _WAITING:
+        world.calls.put(call.id, evolve(call, hearing=evolve(hearing, playback="", at=None)))
+    else:
+        _go_on(world, call, queue, hearing)
+
+
+def _go_on(world: World, call: Call, queue: QueuePlan, hearing: Hearing) -> None:
+    assert call.visit is not None
+    hearing = _scheduled(world, queue, call.visit, evolve(hearing, playback=""))
+    world.calls.put(call.id, evolve(call, hearing=hearing))
+
+
+def _scheduled(world: World, queue: QueuePlan, visit: Visit, hearing: Hearing) -> Hearing:
+    due = [at for at, _ in _due(queue.announcements, visit, hearing)]
+    return evolve(hearing, at=max(world.now, min(due)) if due else None)
+
+
+def _due(plan: Announcements, visit: Visit, hearing: Hearing) -> list[tuple[float, str]]:
+    """When each kind is due next."""
+    due = []
+    if plan.greeting and not hearing.greeted:
+        due.append((visit.began_at, "greeting"))
+    if plan.busy and not hearing.sorry:
+        due.append((visit.began_at + plan.busy_after, "busy"))
+    if plan.position or plan.wait:
+        told = hearing.told_at
+        due.append((visit.began_at + plan.first if told is None else told + plan.every, "position"))
+    if plan.periodic:
+        turned = hearing.turned_at
+        due.append(((visit.began_at if turned is None else turned) + plan.periodic_every, "periodic"))
+    return due
+
+
+def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing: Hearing) -> None:
+    plan = queue.announcements
+    due = [what for at, what in sorted(_due(plan, visit, hearing)) if at <= world.now]
+    if not due:
+        world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
+        return
+    what, media = due[0], ""
+    position = minutes = None
+    match what:
+        case "greeting":
+            media, hearing = plan.greeting, evolve(hearing, greeted=True)
+        case "busy":
+            hearing = evolve(hearing, sorry=True)
+            if not plan.busy_tiers or call.tier in plan.busy_tiers:
+                media, call = plan.busy, _prefer(world, call, visit, plan.busy_head_start)
+        case "periodic":
+            media = plan.periodic[hearing.turn % len(plan.periodic)]
+            hearing = evolve(hearing, turn=hearing.turn + 1, turned_at=world.now)
+        case _:
+            position = estimates.position(world, call)
+            minutes = _minutes(world, queue, position, hearing)
+            known = {"position": str(position)} | ({} if minutes is None else {"minutes": str(minutes)})
+            parts = [plan.position, plan.wait if minutes is not None else ""]
+            media = spoken(",".join(part for part in parts if part), known | dict(call.values))
+            hearing = evolve(hearing, told_at=world.now, minutes=minutes if minutes is not None else hearing.minutes)
+    media = spoken(media, dict(call.values))
+    if not media:
+        world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
+        return
+    _say(world, call, queue, hearing, what, media, position, minutes)
+
+
+def _say(
+    world: World,
+    call: Call,
+    queue: QueuePlan,
+    hearing: Hearing,
+    what: str,
+    media: str,
+    position: int | None = None,
+    minutes: int | None = None,
+) -> None:
+    playback = world.mint("say")
+    world.order(Play(leg=call.leg, playback=playback, media=media, language=call.language))
+    world.order(StartMusic(leg=call.leg, music=queue.music))
+    hearing = evolve(hearing, playback=playback, what=what, at=world.now + patience(media))
+    world.calls.put(call.id, evolve(call, hearing=hearing))
+    world.tell(
+        Announced(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            queue=queue.name,
+            what=what,
+            position=position,
+            minutes=minutes,
+        )
+    )
+
+
+def _minutes(world: World, queue: QueuePlan, position: int, hearing: Hearing) -> int | None:
+    """What is told: never more than before. An estimate that has doubled shows that the first one was worth nothing."""
+    if not queue.announcements.wait:
+        return None
+    expected = estimates.expected(world, queue.name, position)
+    if expected is None:
+        return None
+    minutes = max(1, math.ceil(expected / 60))
+    if hearing.minutes is None:
+        return minutes
+    return None if minutes > 2 * hearing.minutes else min(minutes, hearing.minutes)
+
+
+def _prefer(world: World, call: Call, visit: Visit, more: float) -> Call:
+    """The promise of priority, kept: the caller moves up by this head start, and stays there when plans change."""
+    ladder = world.matcher.ladder(visit.queue, call.tier)
+    so_far = visit.head_start if visit.head_start is not None else ladder.head_start if ladder is not None else 0.0
+    return evolve(call, visit=evolve(visit, rank=visit.rank - more, head_start=so_far + more))

@@ -1,0 +1,89 @@
+"""When an answer counts. Both are in the bridge: they talk, and at once everybody may know; but a phone that hangs up within the
+queue's ``short_talk`` has taken nobody. Such an offer has failed, and the caller keeps the place.
+
+Until that time has passed the call talks *and* still has its visit and its offer. Whatever else happens to it makes the answer
+certain: the caller hangs up, the call is transferred, moved, supervised, or anything is asked of it.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, attempts, callbacks
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.call import Call, Offer, Outcome, Result
+from callbridge.core.model.facts import OfferEnded
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import visits
+
+
+def short_talk(world: World, queue: str) -> float:
+    """Seconds within which the agent's hang-up means that nobody has answered; 0: an answer counts at once."""
+    plan = world.plan.queues.get(queue)
+    return plan.short_talk if plan is not None else 0.0
+
+
+def is_short(world: World, call: Call) -> bool:
+    """Would the agent's hang-up now come too soon for an answer?"""
+    due = call.offer.certain_at if call.is_uncertain and call.offer is not None else None
+    return due is not None and world.now < due
+
+
+def count(world: World, call: Call) -> Call:
+    """The answer is certain: told and counted with the time when the talk began. Gives the call, in any case."""
+    segment = call.segment
+    if not call.is_uncertain or segment is None:
+        return call
+    call = counted(world, call, segment.began_at)
+    agent = world.agents.get(segment.agent)
+    if agent is not None:
+        agent_states.change(world, agent, misses=0)
+    world.calls.put(call.id, call)
+    return call
+
+
+def counted(world: World, call: Call, at: float) -> Call:
+    """Offer and visit end ``answered``, what was to be kept is kept. Gives the call without them."""
+    offer = call.offer
+    assert offer is not None
+    leg = world.legs.get(offer.leg)
+    callbacks.kept(world, call)
+    attempts.connected(world, call, at)
+    rang_until = leg.up_at if leg is not None and not offer.nailed else None
+    tell_offer_ended(world, call, offer, Result.ANSWERED, at=at, rang_until=rang_until)
+    call = visits.end_visit(world, call, Outcome.ANSWERED, at=at)
+    return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
+
+
+def tell_unheard(world: World, agent: Agent, call: str, result: Result) -> None:
+    """How an offer ended of which the agent's row alone is left."""
+    rang_for, leg = max(0.0, world.now - agent.since), agent.leg or ""
+    world.tell(
+        OfferEnded(seq=world.next_seq(), at=world.now, call=call, agent=agent.id, leg=leg, result=result, rang_for=rang_for)
+    )
+
+
+def tell_offer_ended(
+    world: World,
+    call: Call,
+    offer: Offer,
+    result: Result,
+    *,
+    at: float | None = None,
+    rang_until: float | None = None,
+    cause: int = 0,
+) -> None:
+    at = world.now if at is None else at
+    until = at if rang_until is None else rang_until
+    world.tell(
+        OfferEnded(
+            seq=world.next_seq(),
+            at=at,
+            call=call.id,
+            agent=offer.agent,
+            queue=call.visit.queue if call.visit else "",
+            leg=offer.leg,
+            result=result,
+            rang_for=max(0.0, until - offer.at),
+            cause=cause,
+        )
+    )

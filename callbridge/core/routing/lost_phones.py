@@ -1,0 +1,89 @@
+"""Phones that die in a call: the power is cut, or the network is gone. Nobody hangs up.
+
+Asterisk notices when no RTP comes (``rtp_timeout``) or SIP is not answered any more (session timers), and ends the leg. Its cause
+tells that from a hang-up. The caller is not to blame and is kept: an apology, and the head of the line.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states
+from callbridge.core.model.agent import Agent, eligible
+from callbridge.core.model.call import Call, Phase
+from callbridge.core.model.events import LegEnded
+from callbridge.core.model.facts import AgentAlerted
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.world import World
+from callbridge.core.routing import announcements, segments, visits
+
+NO_SIP, NO_RTP = 18, 44
+"""Q.850 causes with which Asterisk 16 and 22 end an answered leg: a request within the call (that of a session timer) was not
+answered; ``rtp_timeout`` has passed. A phone that hangs up gives 16."""
+HEAD_OF_LINE = 86400.0
+"""Seconds of head start for the caller: a day comes before everything that tiers and flows give."""
+PREFER_FOR = 60.0
+"""Seconds in which the same agent, when back, gets the caller before anybody else does."""
+REST = 30.0
+"""Seconds for which the phone is left alone where the queue's ``offline`` names no rest: to Asterisk a phone that neither
+registers nor is qualified always looks reachable."""
+
+
+def died(leg: Leg, event: LegEnded) -> bool:
+    """Did the phone of this leg die, rather than hang up?"""
+    return leg.up_at is not None and leg.hung_at is None and event.cause in (NO_SIP, NO_RTP)
+
+
+def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> None:
+    """An alert, and a rest; the intent stays. ``call``: the one that the leg was part of, as it was."""
+    queue = _queue_of(call)
+    world.tell(
+        AgentAlerted(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id if call is not None else "",
+            agent=agent.id,
+            queue=queue,
+            kind="phone_lost",
+        )
+    )
+    if leg.role is Role.AGENT:  # a nailed-up agent gets no call without a new session
+        plan = world.plan.queues.get(queue)
+        rest = (plan.offline.rest if plan is not None else 0.0) or REST
+        agent_states.change(world, agent, rest_until=max(agent.rest_until, world.now + rest))
+
+
+def _queue_of(call: Call | None) -> str:
+    if call is None:
+        return ""
+    for part in (call.segment, call.handing, call.visit):
+        if part is not None:
+            return part.queue
+    return ""
+
+
+def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
+    """The caller, whose other party is gone, hears an apology and is first in line; ``agent`` was the one who talked."""
+    leg = world.legs.get(call.leg)
+    if leg is None or leg.left or leg.hung_at is not None:
+        segments.dismiss(world, call)  # the caller is going, too
+        return
+    if queue not in world.plan.queues and segments.by_entry(world, call, "queue_removed"):
+        return
+    call = segments.out_of_bridge(world, call)
+    call = visits.begin_visit(world, call, queue, head_start=HEAD_OF_LINE, back_to=agent, back_until=world.now + PREFER_FOR)
+    if call.phase is Phase.WAITING and call.visit is not None and call.visit.back_to:
+        announcements.apologise(world, call)
+
+
+def next_pair(world: World) -> Pair | None:
+    """A caller who was kept, and the same agent, who is back in time."""
+    for key in sorted(world.kept):
+        call = world.calls[key]
+        visit = call.visit
+        agent = world.agents.get(visit.back_to) if visit is not None else None
+        if visit is None or agent is None or world.now >= visit.back_until or pbx_of(call.leg) in world.down:
+            continue
+        if eligible(agent, world.now):
+            return Pair(call.id, agent.id, f"agent {agent.id}")
+    return None

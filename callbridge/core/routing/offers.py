@@ -1,0 +1,385 @@
+"""Offers: ringing (or beeping) one agent for one call, and what comes of it - up to the moment that both are joined.
+
+An offer is cancelled in our books first and on the phone second; the answer of a leg that was cancelled is hung up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from callbridge.core.entities import agent_states, attempts, dialling, legs, recordings
+from callbridge.core.model.agent import Agent, Work
+from callbridge.core.model.call import Call, Move, Offer, Outcome, Phase, Result, Stage, after
+from callbridge.core.model.events import DigitPressed
+from callbridge.core.model.facts import OfferMade, OrderGaveUp, PromptFailed
+from callbridge.core.model.flow import patience, spoken
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Role
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
+from callbridge.core.model.plan import REMEMBERED, Connect, Penalty, QueuePlan
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import announcements, answers, segments, visits
+
+SAFETY = dialling.SAFETY
+JOIN_CHECK = 5.0
+"""Seconds within which both legs must be in the bridge."""
+ANSWERS_ITSELF = 1.0
+"""Seconds within which a phone that answers by itself has answered."""
+LIVE_JOIN_CHECK = 2.0
+"""The same for people whom a campaign has called: they are in silence meanwhile."""
+BEEP_CHECK = 3.0
+"""Seconds within which a nailed-up agent's beep must be over."""
+CONFIRM_WITHIN = 15.0
+"""Seconds in which an agent must press the key that takes the call, the prompt's own time included."""
+TAKE, REFUSE = "1", "2"
+OWN = frozenset({"queue", "tier", "agent"})
+"""What the configuration names, in any language: fit for the name of a sound."""
+MOST_FAILURES = 3
+"""Joins that may fail before the caller is sent to the fallback."""
+
+NO_ANSWER_CAUSES = frozenset({18, 19})
+REJECTED_CAUSES = frozenset({16, 17, 21})
+"""Q.850: normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
+
+
+def make(world: World, pair: Pair) -> None:
+    """Offer the call to the agent: one offer at a time for either."""
+    call, agent = world.calls[pair.call], world.agents[pair.agent]
+    visit = call.visit
+    assert visit is not None and call.offer is None and agent.leg is None, "one offer at a time"
+    queue = world.plan.queues[visit.queue]
+    nailed = agent.connect is Connect.NAILED_UP
+    if nailed:
+        assert agent.session is not None, "a nailed-up agent is eligible only with a session"
+        leg = agent.session
+        world.put_leg(world.legs[leg], call=call.id)
+    else:
+        leg = world.mint_leg(pbx_of(call.leg), "agent")
+        legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
+    freed_at = agent.idle_since if agent.idle_since == world.now else None
+    agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
+    patience = BEEP_CHECK if nailed else queue.ring_for
+    order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
+    playback = order.playback if isinstance(order, Play) else ""
+    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
+    world.calls.put(
+        call.id,
+        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, patience)),
+    )
+    world.order(order)
+    world.tell(
+        OfferMade(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=agent.id,
+            queue=visit.queue,
+            leg=leg,
+            tier=call.tier,
+            needs=pair.needs,
+            waited=world.now - call.waiting_since,
+            freed_at=freed_at,
+            collected=_collected(call),
+        )
+    )
+
+
+def _collected(call: Call) -> str:
+    """What was typed and looked up, without what we remember ourselves."""
+    known = {name: value for name, value in call.values if name not in REMEMBERED}
+    return json.dumps(known, separators=(",", ":")) if known else ""
+
+
+def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) -> Ring:
+    return Ring(
+        leg=leg,
+        phone=agent.phone,
+        role="agent",
+        agent=agent.id,
+        give_up=queue.ring_for + SAFETY,
+        call=call.id,
+        originator=call.leg if call.leg in world.legs else None,
+        number=call.number,
+        name=shown(world, call, queue.name),
+        auto_answer=agent.connect is Connect.AUTO_ANSWER,
+    )
+
+
+def shown(world: World, call: Call, queue: str) -> str:
+    """The name on the agent's display. What callers call themselves is put in last: it may look like a field."""
+    known = {"{tier}": call.tier, "{queue}": queue, "{number}": call.number}
+    before, field, after = world.plan.display.partition("{name}")
+    for name, value in known.items():
+        before, after = before.replace(name, value), after.replace(name, value)
+    whole = f"{before}{call.name if field else ''}{after}"
+    return " ".join(part for part in whole.split(" ") if part)
+
+
+def _beep(world: World, leg: LegId) -> Play:
+    return Play(leg=leg, playback=world.mint("beep"), media=world.plan.beep)
+
+
+def answered(world: World, call: Call) -> None:
+    """The agent's leg is up, or has had its beep."""
+    offer = call.offer
+    if offer is None or offer.stage is not Stage.RINGING:
+        return
+    plan = world.plan.agents.get(offer.agent)
+    if plan is None or not plan.confirm or offer.nailed:
+        _tell_both(world, call, offer)
+        return
+    order = Play(
+        leg=offer.leg, playback=world.mint("confirm"), media=world.plan.prompts.confirm, language=_language(world, offer.agent)
+    )
+    world.order(order)
+    offer = evolve(offer, stage=Stage.CONFIRMING, playback=order.playback)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=attempts.latest(world, call, CONFIRM_WITHIN)))
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """The agent takes the call by a key, or refuses it."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    offer = call.offer if call is not None else None
+    if call is None or offer is None or offer.leg != event.leg or offer.stage is not Stage.CONFIRMING:
+        return
+    if call.phase is Phase.TALKING:
+        return
+    if event.digit == TAKE:
+        world.order(StopPlaying(leg=offer.leg, playback=offer.playback))
+        _tell_both(world, call, offer)
+    elif event.digit == REFUSE:
+        retry(world, call, Result.REJECTED)
+
+
+def _tell_both(world: World, call: Call, offer: Offer) -> None:
+    """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured. A person
+    whom a campaign has called waits for none of it."""
+    if attempts.is_live(world, call):
+        join(world, call)
+        return
+    plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    values = _about(call, offer, plan)
+    whisper = spoken(plan.whisper, values, own=OWN) if plan is not None else ""
+    read_out = _read_out(call, plan, values) if plan is not None and call.leg in world.legs else ""
+    if not whisper and not read_out:
+        join(world, call)
+        return
+    playback = reading = ""
+    if whisper:
+        playback = world.mint("whisper")
+        world.order(Play(leg=offer.leg, playback=playback, media=whisper, language=_language(world, offer.agent)))
+    if read_out:
+        reading = world.mint("say")
+        call = announcements.hush(world, call)
+        world.order(Play(leg=call.leg, playback=reading, media=read_out, language=call.language))
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+    offer = evolve(offer, stage=Stage.TELLING, playback=playback, reading=reading)
+    until = world.now + max(patience(media) for media in (whisper, read_out) if media)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
+
+
+def _about(call: Call, offer: Offer, plan: QueuePlan | None) -> dict[str, str]:
+    """What may be said of the call: our own names, and what the caller typed."""
+    own = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent}
+    return dict(call.values) | own | {"caller": call.number.lstrip("+")}
+
+
+def _read_out(call: Call, plan: QueuePlan, values: Mapping[str, str]) -> str:
+    """What the caller hears before the talk: that it is recorded, and with whom it is."""
+    consent = plan.record.consent if plan.record is not None and recordings.wanted(call, plan.record) else ""
+    return spoken(",".join(part for part in (consent, plan.read_out) if part), values, own=OWN)
+
+
+def _language(world: World, agent: str) -> str:
+    plan = world.plan.agents.get(agent)
+    return plan.language if plan is not None else ""
+
+
+def said(world: World, call: Call, playback: str, *, failed: bool = False) -> None:
+    """Something that belongs to the offer was said to its end, or could not be said."""
+    offer = call.offer
+    if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
+        return
+    if failed and offer.stage is not Stage.RINGING:
+        call = _unsaid(world, call, offer, "read_out" if playback == offer.reading else offer.stage.value)
+        offer = call.offer or offer
+    if offer.stage is Stage.RINGING:
+        answered(world, call)
+    elif offer.stage is Stage.TELLING:
+        offer = evolve(
+            offer,
+            playback="" if offer.playback == playback else offer.playback,
+            reading="" if offer.reading == playback else offer.reading,
+        )
+        call = evolve(call, offer=offer)
+        world.calls.put(call.id, call)
+        if not offer.playback and not offer.reading:
+            join(world, call)
+
+
+def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
+    """Told; and whoever could not be told of the recording is not recorded."""
+    queue = call.visit.queue if call.visit is not None else ""
+    where = f"queue:{queue}/{'whisper' if what == Stage.TELLING else what}"
+    world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
+    plan = world.plan.queues.get(queue)
+    record = plan.record if plan is not None else None
+    if what != "read_out" or record is None or not record.consent or not recordings.wanted(call, record):
+        return call
+    recordings.tell_failed(world, call.id, None, "", "not recorded: the caller could not be told of it")
+    values = dict(call.values) | {recordings.REFUSED: "no"}
+    call = evolve(call, values=tuple(values.items()))
+    world.calls.put(call.id, call)
+    return call
+
+
+def read_out(world: World, call: Call) -> bool:
+    """A customer whom we called, and for whom an agent waits, hears what callers hear before a talk. False: nothing."""
+    offer = call.offer
+    plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if offer is None or plan is None:
+        return False
+    media = _read_out(call, plan, _about(call, offer, plan))
+    if not media:
+        return False
+    reading = world.mint("say")
+    world.order(Play(leg=call.leg, playback=reading, media=media, language=call.language))
+    offer = evolve(offer, stage=Stage.TELLING, playback="", reading=reading)
+    world.calls.put(call.id, evolve(call, offer=offer, deadline=world.now + patience(media)))
+    return True
+
+
+def join(world: World, call: Call) -> None:
+    """Put both into a bridge - when there is a customer; who is owed a callback is called now."""
+    offer = call.offer
+    assert offer is not None
+    if call.leg not in world.legs:
+        if not dialling.dial(world, call):
+            retry(world, call, Result.CANCELLED)
+        return
+    for leg, playback in ((offer.leg, offer.playback), (call.leg, offer.reading)):
+        if playback and offer.stage is Stage.TELLING:
+            world.order(StopPlaying(leg=leg, playback=playback))
+    if call.phase is Phase.DIALLING:
+        world.order(StopRinging(leg=offer.leg))
+    bridge = world.mint("bridge")
+    call = announcements.hush(world, call)
+    within = LIVE_JOIN_CHECK if attempts.is_live(world, call) else JOIN_CHECK
+    world.calls.put(
+        call.id,
+        evolve(call, phase=after(call.phase, Move.ANSWER), bridge=bridge, deadline=world.now + within),
+    )
+    queue = call.visit.queue if call.visit is not None else ""
+    world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
+
+
+def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
+    """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
+    given back without its offer, for the caller of this to move and put."""
+    offer = call.offer
+    assert offer is not None
+    answers.tell_offer_ended(world, call, offer, result, cause=cause)
+    if call.phase is Phase.DIALLING and offer.leg in world.legs:
+        world.order(StopRinging(leg=offer.leg))
+    for leg, playback in ((offer.leg, offer.playback if offer.nailed else ""), (call.leg, offer.reading)):
+        if playback and leg in world.legs:
+            world.order(StopPlaying(leg=leg, playback=playback))
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, offer.leg)))
+    agent = world.agents.get(offer.agent)
+    if offer.nailed:
+        session = world.legs.get(offer.leg)
+        if session is not None:
+            world.put_leg(session, call="", bridge=None)
+    else:
+        legs.hang_up(world, offer.leg, "no_answer" if result is Result.NO_ANSWER else "normal")
+    if agent is not None and agent.call == call.id:
+        agent = agent_states.change(world, agent, work=Work.IDLE, call="", **agent_states.cost(world, agent, penalty))
+        if offer.nailed or offer.leg not in world.legs:
+            agent_states.leg_gone(world, agent)
+    return evolve(call, offer=None, bridge=None)
+
+
+def retry(world: World, call: Call, result: Result, *, cause: int = 0, costs: bool = True) -> None:
+    """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
+    without_music = call.phase in (Phase.JOINING, Phase.TALKING)
+    call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
+    if call.leg not in world.legs:
+        segments.finish(world, call, world.now)  # the customer was not called yet: the promise is for the next agent
+        return
+    if without_music and call.leg in world.legs:
+        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+    visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
+
+
+def too_late(world: World, call: Call) -> Call:
+    """The customer can wait no longer. A phone that has rung for a second, and should have answered by itself, has missed the
+    call: its agent pays for that, else the next customer would be left alone, too. Gives the call without its offer."""
+    offer = call.offer
+    assert offer is not None
+    missed = offer.stage is Stage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
+    result = Result.NO_ANSWER if missed else Result.CANCELLED
+    return withdraw(world, call, result, penalty=_penalty(world, call, result))
+
+
+def failed_to_join(world: World, call: Call, detail: str) -> None:
+    """Both were there but the bridge was not: nobody's fault, so once more; in the end to the fallback."""
+    world.tell(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
+    call = evolve(call, failures=call.failures + 1)
+    legs.probe_soon(world, world.legs[call.leg], 0.0)
+    if call.failures < MOST_FAILURES:
+        retry(world, call, Result.CANCELLED)
+        return
+    call = withdraw(world, call, Result.CANCELLED)
+    call = visits.end_visit(world, call, Outcome.FAILED, reason="bridge")
+    call = evolve(call, phase=after(call.phase, Move.RETRY))
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "bridge")
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """A call's watch ran out while an agent was being reached."""
+    offer = call.offer
+    if call.phase is Phase.OFFERED and attempts.is_overdue(world, call):
+        world.overtaken.append((call.id, "abandoned"))
+    elif call.phase is Phase.JOINING:
+        failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
+    elif offer is not None and offer.stage is Stage.TELLING:
+        join(world, call)
+    elif offer is not None and offer.stage is Stage.CONFIRMING:
+        retry(world, call, Result.NO_ANSWER)
+    elif offer is not None and offer.nailed:
+        answered(world, call)
+    else:
+        leg = world.legs.get(call.offer.leg) if call.offer is not None else None
+        retry(world, call, Result.NO_ANSWER if leg is not None and leg.rang else Result.OFFLINE)
+
+
+def result_of(cause: int) -> Result:
+    """What the end of a ringing leg with this Q.850 cause means."""
+    if cause in NO_ANSWER_CAUSES:
+        return Result.NO_ANSWER
+    return Result.REJECTED if cause in REJECTED_CAUSES else Result.OFFLINE
+
+
+def _penalty(world: World, call: Call, result: Result) -> Penalty | None:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
+    if queue is None:
+        return None
+    match result:
+        case Result.NO_ANSWER:
+            return queue.no_answer
+        case Result.REJECTED:
+            return queue.rejected
+        case Result.OFFLINE:
+            return queue.offline
+        case _:
+            return None
+
+
+def _music(world: World, call: Call) -> str:
+    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
+    return queue.music if queue is not None else "default"

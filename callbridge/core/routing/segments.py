@@ -1,0 +1,182 @@
+"""Talks, from the second party's leaving on: an agent's segment, the bridge, the supervisors, the call itself end here."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, callbacks, legs, recordings
+from callbridge.core.model.call import Call, Move, Outcome, Segment, Watching, after
+from callbridge.core.model.facts import CallEnded, TalkEnded, WatchEnded
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import DropBridge, StartMusic
+from callbridge.core.model.plan import ToFlow, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import answers, visits
+
+CLOSE_CHECK = 2.0
+"""Seconds for which the phone that transferred its caller may keep its own leg (it waits for a NOTIFY)."""
+
+
+def end_segment(
+    world: World,
+    call: Call,
+    by: str,
+    when: float,
+    estimated: bool = False,
+    *,
+    keep_bridge: bool = False,
+    by_phone: bool = False,
+) -> Call:
+    """An agent's share of the call is over: told, and the agent is released into wrap-up. Gives the call without it.
+
+    ``keep_bridge``: the call itself goes on in it. ``by_phone``: the phone transferred the call by itself; so the bridge
+    stays, and the phone hangs up its leg when it has heard the result."""
+    call = answers.count(world, call)
+    segment = call.segment
+    assert segment is not None
+    call = recordings.end(world, call, segment, when)
+    tell_talk_ended(world, call, segment, by, when, estimated)
+    served = segment.agent, segment.queue
+    call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None, served=served)
+    if not (by_phone or keep_bridge):
+        call = drop_bridge(world, call, (call.leg, segment.leg))
+    leg = world.legs.get(segment.leg)
+    agent = world.agents.get(segment.agent)
+    if leg is not None and by_phone:
+        leg = world.put_leg(leg, handed_on=call.id)
+    if leg is not None and leg.role is Role.SESSION:
+        world.put_leg(leg, call="", bridge=None)
+    elif leg is not None and by_phone:
+        world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
+    else:
+        legs.hang_up(world, segment.leg)
+    if agent is not None and agent.call == call.id:
+        if leg is None:
+            agent = agent_states.change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + agent_states.SETTLE)
+        elif leg.role is Role.SESSION:
+            agent = agent_states.change(world, agent, leg=None)
+        queue = world.plan.queues.get(segment.queue)
+        agent_states.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
+    return call
+
+
+def tell_talk_ended(world: World, call: Call, segment: Segment, by: str, when: float, estimated: bool = False) -> None:
+    world.tell(
+        TalkEnded(
+            seq=world.next_seq(),
+            at=when,
+            call=call.id,
+            agent=segment.agent,
+            queue=segment.queue,
+            talked=max(0.0, when - segment.began_at),
+            held=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
+            ended_by=by,
+            estimated=estimated,
+        )
+    )
+
+
+def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
+    """Take the call's bridge away, if it has one; gives the call without it."""
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
+    return evolve(call, bridge=None)
+
+
+def dismiss(world: World, call: Call) -> None:
+    """Nobody is left to talk to: the customer's leg is hung up."""
+    call = drop_bridge(world, call, (call.leg,))
+    if call.leg not in world.legs:
+        finish(world, call, world.now)  # a customer whom nobody has called yet
+        return
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
+    legs.hang_up(world, call.leg)
+
+
+def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:
+    """The end of the call in our books."""
+    call = drop_bridge(world, call, ())
+    if call.visit is not None:  # of a callback: no queue counts it
+        call = visits.end_visit(world, call, Outcome.FAILED)
+    world.calls.drop(call.id)
+    tell_ended(world, call, when, estimated)
+
+
+def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
+    callbacks.call_over(world, call)
+    world.tell(
+        CallEnded(
+            seq=world.next_seq(),
+            at=when,
+            call=call.id,
+            lasted=max(0.0, when - call.arrived_at),
+            outcome=call.outcome or call.attempt,
+            segments=call.segments,
+            estimated=estimated,
+        )
+    )
+
+
+def queue_again(world: World, call: Call, queue: str) -> None:
+    """The same call's next visit, with tier, arrival and story kept."""
+    call = out_of_bridge(world, call)
+    world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
+    visits.begin_visit(world, call, queue)
+
+
+def by_entry(world: World, call: Call, reason: str) -> bool:
+    """On to where the call's entry leads, if it leads anywhere."""
+    match world.plan.way_of(call.entry):
+        case ToQueue(queue):
+            queue_again(world, call, queue)
+        case ToFlow(flow):
+            visits.into_flow(world, out_of_bridge(world, call), flow, reason)
+        case None:
+            return False
+    return True
+
+
+def out_of_bridge(world: World, call: Call) -> Call:
+    """The caller alone again, for music; whoever else is in the bridge falls out of it, too."""
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
+        customer = world.legs.get(call.leg)
+        if customer is not None:
+            world.put_leg(customer, bridge=None)
+    return evolve(call, bridge=None)
+
+
+def end_watching(world: World, call: Call) -> Call:
+    """Every supervisor leaves: nobody listens on after the talk. Gives the call without them."""
+    for one in call.watching:
+        release(world, call, one)
+    return evolve(call, watching=())
+
+
+def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) -> None:
+    """One supervisor leaves the talk; ``keep_leg``: the phone stays, for another part in it."""
+    if not keep_leg:
+        legs.hang_up(world, one.leg)
+    unhook(world, call, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
+    if not one.up:
+        return  # who never picked up took no part
+    world.tell(
+        WatchEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=one.agent,
+            queue=call.segment.queue if call.segment is not None else "",
+            by=one.by,
+            mode=one.mode,
+            phone=one.phone,
+            lasted=world.now - one.began_at,
+        )
+    )
+
+
+def unhook(world: World, call: Call, one: Watching) -> None:
+    """Away with what a supervisor listens through."""
+    legs.hang_up(world, one.snoop)
+    if one.bridge is not None:
+        world.order(DropBridge(bridge=one.bridge, pbx=pbx_of(one.leg), legs=(one.leg,)))

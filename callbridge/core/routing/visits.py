@@ -1,0 +1,347 @@
+"""Visits: a call's stays in queues - begun, widened step by step, ended exactly once, and counted - and the ways out."""
+
+from __future__ import annotations
+
+from callbridge.core.entities import attempts, callbacks, conditions, estimates
+from callbridge.core.model.agent import Intent
+from callbridge.core.model.call import Call, Move, Outcome, Phase, Visit, Walk, after
+from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
+from callbridge.core.model.plan import HARBOUR_CONTEXT, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.tally import ended, offered, tally_key
+from callbridge.core.model.world import World
+from callbridge.core.routing import announcements
+
+LEAVE_CHECK = 5.0
+"""Seconds after ordering a leg into the dialplan before we ask what became of it."""
+LONGEST_HOLD = 60.0
+"""Seconds for which a customer who was called first waits for an agent."""
+MOST_WAYS = 100
+"""Queues and flows that one call may enter: a caller who goes round in circles is for the fallback."""
+_ROUNDING = 1e-6
+
+
+def begin_visit(
+    world: World, call: Call, queue: str, *, head_start: float | None = None, back_to: str = "", back_until: float = 0.0
+) -> Call:
+    """The call joins a queue; the place in line is decided now and never changes by itself. ``head_start``: an advantage
+    for this visit, instead of the tier's. ``back_to``: see ``Visit``."""
+    ladder = world.matcher.ladder(queue, call.tier)
+    if ladder is None or call.ways >= MOST_WAYS:
+        why = "unknown_queue" if ladder is None else "too_many_ways"
+        call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
+        return leave(world, call, world.plan.fallback_context, call.entry, why)
+    if call.queued_at is None:  # who came straight here waits since the arrival, wherever in the PBX that was
+        call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
+    head_start = call.head_start if head_start is None else head_start
+    rank = callbacks.place(world, queue, call.tier, call.waiting_since, head_start)
+    call, kept = callbacks.came_again(world, call, queue, rank)
+    if kept < rank:  # as an advantage, it outlives a new plan
+        rank, head_start = kept, call.waiting_since + ladder.answer_within - kept
+    expected = estimates.expected(world, queue, estimates.waiting(world, queue) + 1)
+    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
+    visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
+    call = announcements.begin(world, call, greeted=bool(back_to))
+    if call.placed:
+        return wait(world, call)  # we called: in no queue's figures
+    if world.plan.queues[queue].do_not_call:
+        attempts.block(world, call.number, "", "complaint", f"queue:{queue}")
+    world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
+    world.tell(
+        VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
+    )
+    return wait(world, call)
+
+
+def wait(world: World, call: Call) -> Call:
+    """Stand in line, at the step whose window holds the time waited in this queue; or leave when all are over."""
+    visit = call.visit
+    assert visit is not None, "only a call in a queue can wait"
+    ladder = world.matcher.ladder(visit.queue, call.tier)
+    if ladder is None:
+        return _queue_removed(world, call)
+    queue = world.plan.queues[visit.queue]
+    rule = _rule(world, call, queue)
+    if rule is not None:
+        return overflow(world, call, rule.to, rule.reason)
+    key = call.hearing.key if call.hearing is not None else ""
+    if key in queue.keys and not call.placed:
+        return _by_key(world, call, key, queue.keys[key])
+    preferred = bool(visit.prefers)
+    # Whom a campaign has called, and who has answered, is for anybody: hearing nobody would be worse.
+    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, call, visit)
+    if preferred and not worth:
+        visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
+    since = visit.began_at if visit.steps_from is None else visit.steps_from
+    window = ladder.window_at(max(0.0, world.now - since) + _ROUNDING)
+    if window == len(ladder.steps):
+        if ladder.then is not None and not call.placed:
+            return overflow(world, call, ladder.then, "waited")
+        window = len(ladder.steps) - 1
+    ends = ladder.window_ends(window)
+    looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
+    if visit.prefers and since > world.now:
+        looks.append(since)
+    elif not visit.prefers and ends is not None and since + ends > world.now:
+        looks.append(since + ends)
+    gives_up = _gives_up_at(world, call)
+    if gives_up is not None and world.now >= gives_up:
+        world.overtaken.append((call.id, "abandoned"))
+        looks.append(world.now + 1.0)
+    elif gives_up is not None:
+        looks.append(gives_up)
+    call = evolve(call, visit=evolve(visit, window=window), deadline=min(looks, default=None))
+    call = announcements.resume(world, call)
+    world.calls.put(call.id, call)
+    if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
+        needs = world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, window, visit.prefers))
+        world.tell(
+            StepBegan(
+                seq=world.next_seq(),
+                at=world.now,
+                call=call.id,
+                queue=visit.queue,
+                tier=call.tier,
+                step=window,
+                needs=needs,
+            )
+        )
+    return call
+
+
+def _queue_removed(world: World, call: Call) -> Call:
+    """The queue is in no configuration any more: on to where the caller would go who came now, with the arrival kept."""
+    home = home_of_placed(world, call)
+    if home and call.visit is not None:
+        return wait(world, evolve(call, visit=evolve(call.visit, queue=home)))
+    if call.leg not in world.legs:  # nobody was called yet
+        world.overtaken.append((call.id, ""))
+        world.calls.put(call.id, call)
+        return call
+    way = None if call.placed else world.plan.way_of(call.entry)
+    if way is not None:
+        return overflow(world, call, way, "queue_removed")
+    call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
+    return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+
+
+def home_of_placed(world: World, call: Call) -> str:
+    """The queue for which we call this customer, by the configuration of now; empty when there is none."""
+    if not call.placed:
+        return ""
+    campaign, promise = world.plan.campaigns.get(call.campaign), world.promises.get(call.promise)
+    if campaign is not None:
+        return campaign.queue if campaign.queue in world.plan.queues else ""
+    if promise is None:
+        return ""
+    return promise.queue if promise.queue in world.plan.queues else callbacks.home_of(world, promise)
+
+
+def _preferring(world: World, call: Call, visit: Visit) -> Visit:
+    """The visit with the agent who is tried first, if there is one: the caller's own, or whom they talked to last."""
+    prefer = world.plan.queues[visit.queue].prefer
+    if prefer is None or call.placed:
+        return visit
+    known = dict(call.values)
+    agent = known.get("agent", "")
+    if not agent and prefer.last_agent > 0 and _age(world, known.get("last_at", "")) <= prefer.last_agent:
+        agent = known.get("last_agent", "")
+    trying = evolve(visit, prefers=agent, steps_from=world.now + prefer.lasts)
+    return trying if agent and _worth_waiting_for(world, call, trying) else visit
+
+
+def _age(world: World, moment: str) -> float:
+    """Seconds since a moment that was written down; for ever when it is none."""
+    try:
+        return max(0.0, world.now - float(moment))
+    except ValueError:
+        return float("inf")
+
+
+def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
+    """Is it still the preferred agent's time, and is the agent at work?"""
+    agent = world.agents.get(visit.prefers)
+    return agent is not None and agent.intent is Intent.READY and world.now < (visit.steps_from or 0.0)
+
+
+def _gives_up_at(world: World, call: Call) -> float | None:
+    """When a customer whom we called, and for whom no agent is free, has been held for long enough."""
+    attempt = attempts.of(world, call) if call.placed else None
+    if attempt is not None:
+        return attempt.until
+    leg = world.legs.get(call.leg) if call.placed else None
+    return leg.up_at + LONGEST_HOLD if leg is not None and leg.up_at is not None else None
+
+
+def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
+    if call.placed:
+        return None
+    return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
+
+
+def look_again(world: World, call: Call) -> None:
+    """Something in the house has changed: does a rule lead this waiting caller out now?"""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if queue is None or call.visit is None or call.phase is not Phase.WAITING:
+        return
+    rule = _rule(world, call, queue)
+    if rule is not None:
+        overflow(world, call, rule.to, rule.reason)
+    elif call.visit.prefers and not _worth_waiting_for(world, call, call.visit):
+        wait(world, call)
+
+
+def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
+    """Out of the queue: on to the next one with the arrival time kept, into a flow, or out to the dialplan."""
+    match then:
+        case ToQueue(queue):
+            before = _music(world, call)
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason=reason)
+            plan = world.plan.queues.get(queue)
+            if plan is not None and plan.music != before:
+                world.order(StartMusic(leg=call.leg, music=plan.music))
+            return begin_visit(world, call, queue)
+        case ToFlow(flow):
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"flow:{flow}", reason=reason)
+            return into_flow(world, call, flow, reason)
+        case ToDialplan(context, extension):
+            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason=reason)
+            return leave(world, call, context, extension, "overflow")
+
+
+def _music(world: World, call: Call) -> str:
+    """What the waiting caller hears now; empty when it is something that is said."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    speaking = call.walk is not None or (call.hearing is not None and call.hearing.playback)
+    return queue.music if queue is not None and not speaking else ""
+
+
+def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
+    """The caller is in a flow from now on; ``journey`` takes the first step when the deadline, which is now, is met."""
+    flow = world.plan.flows.get(name)
+    call = evolve(call, phase=after(call.phase, Move.QUEUE))
+    if flow is None or call.ways >= MOST_WAYS:
+        if call.visit is not None:
+            call = end_visit(world, call, Outcome.FAILED, reason="flow_removed")
+        why = "unknown_flow" if flow is None else "too_many_ways"
+        return leave(world, call, world.plan.fallback_context, call.entry, why)
+    call = announcements.hush(world, call)
+    walk = Walk(flow=name, version=flow.version, began_at=world.now)
+    phase, language = after(call.phase, Move.FLOW), call.language or flow.language
+    ways = call.ways + (not flow.hidden)
+    call = evolve(call, phase=phase, walk=walk, language=language, ways=ways, deadline=world.now)
+    world.calls.put(call.id, call)
+    if not flow.hidden:
+        world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
+    return call
+
+
+def key_pressed(world: World, call: Call, key: str) -> None:
+    """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    if queue is None or key not in queue.keys or call.hearing is None or call.placed or call.ways >= MOST_WAYS - 1:
+        return
+    if call.phase is Phase.WAITING:
+        _by_key(world, call, key, queue.keys[key])
+    elif call.phase in (Phase.OFFERED, Phase.JOINING):
+        world.calls.put(call.id, evolve(call, hearing=evolve(call.hearing, key=key)))
+
+
+def _by_key(world: World, call: Call, key: str, flow: str) -> Call:
+    """The place in the queue is kept meanwhile."""
+    if call.hearing is not None:
+        call = evolve(call, hearing=evolve(call.hearing, key=""))
+    return into_flow(world, call, flow, "key")
+
+
+def wait_on(world: World, call: Call) -> Call:
+    """A flow that a key had opened led back to the same queue: the visit goes on."""
+    assert call.visit is not None
+    queue = world.plan.queues.get(call.visit.queue)
+    if queue is not None:
+        world.order(StartMusic(leg=call.leg, music=queue.music))
+    return wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
+
+
+def overflowed_by_key(world: World, call: Call, to: str, outcome: Outcome = Outcome.OVERFLOWED) -> Call:
+    """A flow that a key had opened led elsewhere: the visit, if it is one, ends. Gives the call without it."""
+    if call.visit is None:
+        return call
+    return end_visit(world, call, outcome, to=to, reason="key")
+
+
+def end_visit(
+    world: World,
+    call: Call,
+    outcome: Outcome,
+    *,
+    at: float | None = None,
+    to: str = "",
+    reason: str = "",
+    estimated: bool = False,
+) -> Call:
+    """Count the end of the call's visit and give the call without it. ``at``: when it really ended."""
+    visit = call.visit
+    assert visit is not None, "a visit ends exactly once"
+    at = world.now if at is None else at
+    call = announcements.end(world, call)
+    waited = max(0.0, at - call.waiting_since)
+    ladder = world.matcher.ladder(visit.queue, call.tier)
+    within = outcome is Outcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
+    if outcome is Outcome.ANSWERED:
+        estimates.answered(world, visit.queue)
+    else:
+        estimates.left(world, visit.queue)
+    call = callbacks.left_again(world, call, visit.queue, outcome)
+    if call.placed:
+        return evolve(call, visit=None, outcome=outcome if outcome is Outcome.ANSWERED else call.outcome)
+    world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
+    world.tell(
+        VisitEnded(
+            seq=world.next_seq(),
+            at=at,
+            call=call.id,
+            queue=visit.queue,
+            tier=call.tier,
+            outcome=outcome,
+            waited=waited,
+            within_target=within,
+            day=visit.day,
+            to=to,
+            reason=reason,
+            estimated=estimated,
+            expected=visit.estimate,
+            lasted=max(0.0, at - visit.began_at),
+        )
+    )
+    return evolve(call, visit=None, outcome=outcome)
+
+
+def abandoned(world: World, call: Call, at: float) -> Outcome:
+    """Which kind of abandon a hang-up at this moment is."""
+    assert call.visit is not None
+    queue = world.plan.queues.get(call.visit.queue)
+    short = queue is not None and at - call.waiting_since < queue.short_abandon
+    return Outcome.SHORT_ABANDONED if short else Outcome.ABANDONED
+
+
+def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
+    """Send the customer on in the dialplan. The visit must have ended before."""
+    if call.campaign and call.placed:  # whom we called belongs to no queue of the fallback: the message, and goodbye
+        context, extension = HARBOUR_CONTEXT, call.campaign
+    return leave_for(world, call, context, extension, reason)
+
+
+def leave_for(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
+    """Exactly there."""
+    assert call.visit is None, "a call leaves without a visit"
+    call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
+    world.calls.put(call.id, call)
+    world.order(StopMusic(leg=call.leg))
+    world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
+    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason=reason))
+    return call

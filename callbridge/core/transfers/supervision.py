@@ -1,0 +1,203 @@
+"""Supervisors in a talk: listening, whispering to the agent, barging in, taking over. It ends with the talk at the latest.
+
+Listening and whispering go through a Snoop channel on the agent's leg, which a bridge of its own connects to the
+supervisor's phone; barging in is one more leg in the talk's bridge. Every beginning and end is told.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.entities import agent_states, legs
+from callbridge.core.model.agent import Intent, Work
+from callbridge.core.model.call import Call, Handing, Mode, Move, Phase, Watching, Way, after
+from callbridge.core.model.facts import WatchBegan
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import offers, segments
+from callbridge.core.transfers import transfers
+
+RING_FOR = 20.0
+"""Seconds for which a supervisor's phone rings."""
+
+
+def refusal(world: World, call: Call, phone: str, by: str) -> str:
+    """Why this supervisor cannot take part now; nothing when that is possible."""
+    if call.phase is not Phase.TALKING or call.segment is None:
+        return "no agent talks to the caller"
+    if pbx_of(call.leg) in world.down:
+        return f"PBX {pbx_of(call.leg)} cannot be reached"
+    if _of(call, by) is not None:
+        return ""
+    if not phone:
+        return "which phone shall ring?"
+    if phone in world.plan.trunks:
+        return f"{phone} is a trunk, not a phone"
+    holder = world.agent_at(phone)
+    if holder is not None and holder.leg is not None:
+        return f"phone {phone} is in a call"
+    return ""
+
+
+def join(world: World, call: Call, mode: Mode, phone: str, by: str) -> None:
+    """Ring the supervisor's phone; who is there already changes over."""
+    segment = call.segment
+    assert segment is not None
+    known = _of(call, by)
+    if known is not None:
+        if known.up:
+            segments.release(world, call, known, keep_leg=True)
+        known = evolve(known, mode=mode, snoop=None, bridge=None, began_at=world.now)
+        call = _put(world, call, known)
+        if known.up:
+            _connect(world, call, known)
+        return
+    leg = world.mint_leg(pbx_of(call.leg), "supervisor")
+    world.put_leg(legs.open_leg(world, leg, Role.SUPERVISOR, call=call.id), deadline=world.now + RING_FOR)
+    name = f"{mode} {segment.agent}"
+    give_up = RING_FOR + offers.SAFETY
+    world.order(Ring(leg=leg, phone=phone, role="supervisor", agent="", give_up=give_up, call=call.id, name=name))
+    one = Watching(leg=leg, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now)
+    _put(world, call, one)
+
+
+def join_from(world: World, call: Call, mode: Mode, leg: Leg, phone: str, by: str) -> None:
+    """The supervisor has called us: this leg takes part."""
+    segment, known = call.segment, _of(call, by)
+    assert segment is not None
+    if known is not None:
+        _end(world, call, known)
+        call = world.calls[call.id]
+    world.put_leg(leg, role=Role.SUPERVISOR, call=call.id, up_at=world.now)
+    one = Watching(leg=leg.id, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now, up=True)
+    _connect(world, _put(world, call, one), one)
+
+
+def leave(world: World, call: Call, by: str) -> str:
+    """The supervisor leaves."""
+    one = _of(call, by)
+    if one is None:
+        return f"{by or 'nobody'} takes no part in this talk"
+    _end(world, call, one)
+    return ""
+
+
+def answered(world: World, call: Call, leg: Leg) -> None:
+    """The supervisor picked up."""
+    one = next((one for one in call.watching if one.leg == leg.id), None)
+    if one is None or one.up:
+        return
+    world.put_leg(leg, deadline=None)
+    one = evolve(one, up=True, began_at=world.now)
+    _connect(world, _put(world, call, one), one)
+
+
+def _connect(world: World, call: Call, one: Watching) -> None:
+    segment = call.segment
+    assert segment is not None
+    world.tell(
+        WatchBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=segment.agent,
+            queue=segment.queue,
+            by=one.by,
+            mode=one.mode,
+            phone=one.phone,
+        )
+    )
+    match one.mode:
+        case Mode.LISTEN | Mode.WHISPER:
+            snoop = world.mint_leg(pbx_of(call.leg), "snoop")
+            legs.open_leg(world, snoop, Role.SNOOP, call=call.id)
+            world.order(Snoop(leg=snoop, of=segment.leg, whisper=one.mode is Mode.WHISPER, call=call.id))
+            _put(world, call, evolve(one, snoop=snoop))
+        case Mode.BARGE if call.bridge is not None:
+            world.order(Bridge(bridge=call.bridge, legs=(one.leg,), call=call.id))
+        case Mode.BARGE:
+            _end(world, call, one)
+        case Mode.TAKE_OVER:
+            _take_over(world, call, one)
+
+
+def entered(world: World, call: Call, snoop: LegId) -> None:
+    """The Snoop channel is there: connect it to the supervisor's phone."""
+    one = next((one for one in call.watching if one.snoop == snoop), None)
+    if one is None or one.bridge is not None:
+        return
+    bridge = world.mint("ear")
+    world.order(Bridge(bridge=bridge, legs=(one.leg, snoop), call=call.id))
+    _put(world, call, evolve(one, bridge=bridge))
+
+
+def leg_gone(world: World, call: Call, leg: Leg) -> None:
+    """The supervisor hung up, or can hear no more."""
+    one = next((one for one in call.watching if leg.id in (one.leg, one.snoop)), None)
+    if one is not None:
+        _end(world, call, one)
+
+
+def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
+    """Was it a supervisor who could not be connected? The talk is none the worse for it."""
+    one = next((one for one in call.watching if one.bridge == order.bridge or one.leg in order.legs), None)
+    if one is not None:
+        _end(world, call, one)
+    return one is not None
+
+
+def _take_over(world: World, call: Call, one: Watching) -> None:
+    """The supervisor's leg takes the agent's place: a segment when it is an agent's phone, else somebody outside."""
+    segment = call.segment
+    assert segment is not None
+    call = transfers.cancel(world, _without(call, one))
+    old = world.legs.get(segment.leg)
+    call = segments.end_segment(world, call, "taken_over", world.now, keep_bridge=True)
+    if old is not None and old.role is Role.SESSION and call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
+        world.put_leg(world.legs[call.leg], bridge=None)
+        call = evolve(call, bridge=None)
+    agent = world.agent_at(one.phone)
+    if agent is not None and (agent.intent is Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None):
+        agent = None
+    role = Role.AGENT if agent is not None else Role.OUTSIDE
+    world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "")
+    if agent is not None:
+        agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
+    bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
+    world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
+    way_there = Handing(
+        to=f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}",
+        leg=one.leg,
+        agent=agent.id if agent is not None else "",
+        by=segment.agent,
+        queue=segment.queue,
+        began_at=world.now,
+        until=world.now + offers.JOIN_CHECK,
+        way=Way.BLIND,
+        reached=True,
+    )
+    call = evolve(call, bridge=bridge, handing=way_there, handed_by=segment.agent, handed_queue=segment.queue)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND), deadline=way_there.until))
+    transfers.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
+
+
+def _of(call: Call, by: str) -> Watching | None:
+    return next((one for one in call.watching if one.by == by), None)
+
+
+def _without(call: Call, one: Watching) -> Call:
+    return evolve(call, watching=tuple(other for other in call.watching if other.leg != one.leg))
+
+
+def _put(world: World, call: Call, one: Watching) -> Call:
+    call = _without(call, one)
+    call = evolve(call, watching=(*call.watching, one))
+    world.calls.put(call.id, call)
+    return call
+
+
+def _end(world: World, call: Call, one: Watching) -> None:
+    segments.release(world, call, one)
+    world.calls.put(call.id, _without(call, one))

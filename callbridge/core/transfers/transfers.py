@@ -1,0 +1,402 @@
+"""Handing a call on: to an agent, a queue or somebody outside; at once, or after a word with them.
+
+    talking -- blind --------------------------> handing -- joined --> talking, or outside
+    talking (consult) -- complete, agent gone -> handing -- joined --> talking, or outside
+    talking (consult) -- return, target gone --> talking, as before
+    handing -- nobody answered ----------------> handing (back to the agent) -- nobody again --> waiting
+
+While the target rings the caller hears music, and the agent who wants a word with the target hears it ring. Nobody is
+ever left alone in a bridge: what fails brings the caller back to the agent, then to the queue.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from callbridge.core.entities import agent_states, recordings
+from callbridge.core.model.agent import Agent, Intent, Work, published
+from callbridge.core.model.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
+from callbridge.core.model.events import DigitPressed
+from callbridge.core.model.facts import CallTransferred, HandingEnded, TalkBegan
+from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.leg import Role
+from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying, StopRinging
+from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.rows import evolve
+from callbridge.core.model.world import World
+from callbridge.core.routing import answers, offers, segments, visits
+from callbridge.core.transfers import targets
+
+BACK_RETRY = 0.3
+"""Seconds until the phone of an agent who just hung up is tried again, when a call comes back."""
+BACK_PATIENCE = 3.0
+
+
+# -- what agents and supervisors ask ----------------------------------------------------------------------------------
+
+
+def refusal(world: World, call: Call, to: Target | None, way: Way) -> str:
+    """Why the call cannot be handed on to this target now; nothing when it can."""
+    if call.phase is not Phase.TALKING or call.segment is None:
+        return "no agent talks to the caller"
+    if call.handing is not None:
+        return "the call is being handed on already"
+    if pbx_of(call.leg) in world.down:
+        return f"PBX {pbx_of(call.leg)} cannot be reached"
+    match to:
+        case ToQueue(queue):
+            if queue not in world.plan.queues:
+                return f"no such queue: {queue}"
+            return "a queue cannot be asked first" if way is Way.CONSULT else ""
+        case ToAgent(name):
+            return _agent_refusal(world, call.segment, name)
+        case ToNumber():
+            return "" if world.plan.outside else "nobody outside can be called: the setting 'outside' is missing"
+        case None:
+            return "to whom?"
+        case _:
+            assert_never(to)
+
+
+def _agent_refusal(world: World, segment: Segment, name: str) -> str:
+    agent = world.agents.get(name)
+    if agent is None:
+        return f"no such agent: {name}"
+    if agent.id == segment.agent:
+        return f"the call is with agent {name} already"
+    return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
+
+
+def begin(world: World, call: Call, to: Target, way: Way) -> None:
+    """Hand the call on. Only after ``refusal`` had nothing against it."""
+    call = answers.count(world, call)
+    segment = call.segment
+    assert segment is not None, "an agent hands on"
+    if isinstance(to, ToQueue):
+        call = _leave_talk(world, call, segment)
+        _tell_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
+        segments.queue_again(world, call, to.queue)
+        return
+    if way is Way.BLIND:
+        call = _leave_talk(world, call, segment)
+        call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.HAND))
+    else:
+        call = _part(world, call, segment)
+        world.order(StartRinging(leg=segment.leg))
+    world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
+    put(world, evolve(call, handing=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
+
+
+def complete(world: World, call: Call, by: str = "transfer") -> str:
+    """The agent leaves; caller and target go on, or the target goes on ringing for the caller. ``by``: how the talk ended."""
+    handing, segment = call.handing, call.segment
+    if handing is None or segment is None:
+        return "nobody is being consulted"
+    leg = world.legs.get(segment.leg)
+    _hush(world, call)
+    call = _leave_talk(world, call, segment, by)
+    call = evolve(call, phase=after(call.phase, Move.HAND))
+    if not handing.reached:
+        put(world, evolve(call, handing=evolve(handing, way=Way.BLIND)))
+        return ""
+    if leg is not None and leg.role is Role.SESSION and call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, handing.leg or call.leg)))
+        call = evolve(call, bridge=None)
+        targets.unbridge(world, call.leg, handing.leg)
+    _join(world, call, handing)
+    joined(world, world.calls[call.id])
+    return ""
+
+
+def go_back(world: World, call: Call) -> str:
+    """The target goes; agent and caller go on."""
+    if call.handing is None or call.segment is None:
+        return "nobody is being consulted"
+    _back_to_caller(world, call, "returned")
+    return ""
+
+
+def conference(world: World, call: Call) -> str:
+    """The caller comes to agent and target."""
+    handing = call.handing
+    if handing is None or call.segment is None:
+        return "nobody is being consulted"
+    if not handing.reached or handing.until is not None or call.bridge is None:
+        return "the other one has not answered yet"
+    world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
+    put(world, evolve(call, handing=evolve(handing, together=True)))
+    return ""
+
+
+# -- what happens on the way ------------------------------------------------------------------------------------------
+
+
+def answered(world: World, call: Call) -> None:
+    """The target is there: together with the caller, or with the agent who wants a word."""
+    handing = call.handing
+    if handing is None or handing.reached or handing.confirming:
+        return
+    plan = world.plan.agents.get(handing.agent)
+    agent = world.agents.get(handing.agent)
+    if plan is not None and plan.confirm and agent is not None and handing.leg is not None and handing.leg != agent.session:
+        playback = world.mint("confirm")
+        world.order(Play(leg=handing.leg, playback=playback, media=world.plan.prompts.confirm, language=plan.language))
+        until = world.now + offers.CONFIRM_WITHIN
+        put(world, evolve(call, handing=evolve(handing, confirming=True, playback=playback, until=until)))
+        return
+    _reached(world, call, handing)
+
+
+def pressed(world: World, event: DigitPressed) -> None:
+    """A target who is an agent at a mobile phone takes the call by a key, or refuses it."""
+    leg = world.legs.get(event.leg)
+    call = world.calls.get(leg.call) if leg is not None else None
+    handing = call.handing if call is not None else None
+    if call is None or handing is None or handing.leg != event.leg or not handing.confirming:
+        return
+    if event.digit == offers.TAKE:
+        world.order(StopPlaying(leg=event.leg, playback=handing.playback))
+        _reached(world, call, evolve(handing, confirming=False, playback=""))
+    elif event.digit == offers.REFUSE:
+        target_gone(world, call, "rejected")
+
+
+def _reached(world: World, call: Call, handing: Handing) -> None:
+    handing = evolve(handing, reached=True)
+    if call.segment is not None:
+        world.order(StopRinging(leg=call.segment.leg))
+    _join(world, call, handing)
+
+
+def _join(world: World, call: Call, handing: Handing) -> None:
+    assert handing.leg is not None
+    first = call.segment.leg if call.segment is not None else call.leg
+    bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else handing.agent
+    world.order(Bridge(bridge=bridge, legs=(first, handing.leg), call=call.id, queue=handing.queue, agent=agent))
+    put(world, evolve(call, bridge=bridge, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
+
+
+def joined(world: World, call: Call) -> None:
+    """A leg entered the bridge. Two who belong together now are."""
+    handing = call.handing
+    if handing is None or not handing.reached or call.bridge is None:
+        return
+    first = world.legs.get(call.segment.leg if call.segment is not None else call.leg)
+    target = world.legs.get(handing.leg)
+    if first is None or target is None or first.bridge != call.bridge or target.bridge != call.bridge:
+        return
+    agent = world.agents.get(handing.agent)
+    if agent is not None and agent.work is Work.OFFERED:
+        agent = agent_states.change(world, agent, work=Work.TALKING, misses=0)
+    if call.phase is Phase.HANDING:
+        _arrived(world, call, handing, target.id)
+    elif handing.until is not None:
+        put(world, evolve(call, handing=evolve(handing, until=None)))
+
+
+def _arrived(world: World, call: Call, handing: Handing, leg: LegId) -> None:
+    """The target has the call."""
+    _tell_ended(world, call, handing, "completed")
+    if handing.way is not Way.BACK:
+        _tell_transferred(world, call, handing.by, handing.to, attended=handing.way is Way.CONSULT)
+    call = evolve(call, handing=None, deadline=None, failures=0)
+    if not handing.agent:
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=leg))
+        return
+    segment = Segment(agent=handing.agent, leg=leg, queue=handing.queue, began_at=world.now)
+    segment = recordings.begin(world, call, segment)
+    call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
+    world.calls.put(call.id, call)
+    world.tell(
+        TalkBegan(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=handing.agent,
+            queue=handing.queue,
+            leg=leg,
+            waited=world.now - call.waiting_since,
+        )
+    )
+
+
+def target_gone(world: World, call: Call, result: str) -> None:
+    """The target hung up, was never there, or cannot be reached."""
+    handing = call.handing
+    if handing is None:
+        return
+    if call.phase not in (Phase.TALKING, Phase.HANDING):
+        world.calls.put(call.id, targets.free(world, call))
+        return
+    if call.segment is not None:
+        _back_to_caller(world, call, "returned" if handing.reached else result)
+        return
+    _tell_ended(world, call, handing, result)
+    call = targets.free(world, call)
+    if handing.way is Way.BACK:
+        _to_queue(world, call)
+    else:
+        come_back(world, call)
+
+
+def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
+    """The agent hung up during a consult: as if completed."""
+    complete(world, call, by)
+
+
+def come_back(world: World, call: Call) -> None:
+    """Nobody took the call: back to the agent who handed it on; to the queue when that agent is not there either."""
+    agent = world.agents.get(call.handed_by)
+    call = evolve(call, phase=after(call.phase, Move.HAND), handing=None)
+    world.order(StartMusic(leg=call.leg, music=targets.music(world, call.handed_queue)))
+    _try_back(world, call, agent, world.now)
+
+
+def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) -> None:
+    pause = agent is not None and agent.work in (Work.IDLE, Work.WRAP_UP) and agent.intent is not Intent.LOGGED_OUT
+    if agent is None or not pause or world.now > began_at + BACK_PATIENCE or pbx_of(call.leg) in world.down:
+        _to_queue(world, call)
+        return
+    if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
+        agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
+    if agent.leg is None and targets.can_take(agent):
+        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
+        put(world, evolve(call, handing=back))
+        return
+    held = world.now + 2 * BACK_RETRY
+    agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # nobody else's call comes before this one
+    waiting = Handing(
+        to=f"agent:{agent.id}",
+        leg=None,
+        agent="",
+        by=agent.id,
+        queue=call.handed_queue,
+        began_at=began_at,
+        until=world.now + BACK_RETRY,
+        way=Way.BACK,
+    )
+    put(world, evolve(call, handing=waiting))
+
+
+def _to_queue(world: World, call: Call) -> None:
+    call = evolve(call, handing=None)
+    if call.handed_queue in world.plan.queues:
+        segments.queue_again(world, call, call.handed_queue)
+        return
+    if segments.by_entry(world, call, "queue_removed"):
+        return
+    call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.QUEUE))
+    visits.leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+
+
+def cancel(world: World, call: Call) -> Call:
+    """The call goes another way: the target is let go. Gives the call without it."""
+    if call.handing is None:
+        return call
+    if call.handing.leg is not None:
+        _tell_ended(world, call, call.handing, "cancelled")
+    _hush(world, call)
+    leg = call.handing.leg
+    call = targets.free(world, call)
+    if call.phase is Phase.HANDING and leg is not None:
+        # After the order that was to bring them together, on the same lanes: else it would make the bridge anew.
+        call = segments.drop_bridge(world, call, (call.leg, leg))
+        targets.unbridge(world, call.leg)
+    return call
+
+
+def _hush(world: World, call: Call) -> None:
+    """The agent need not hear it ring any more."""
+    if call.segment is not None and call.handing is not None and not call.handing.reached and call.segment.leg in world.legs:
+        world.order(StopRinging(leg=call.segment.leg))
+
+
+def failed(world: World, call: Call, result: str) -> None:
+    """An order about the target came to nothing."""
+    target_gone(world, call, result)
+
+
+def mend(world: World, call: Call) -> None:
+    """After a gap in the events: what is together goes on, the rest is undone."""
+    handing = call.handing
+    if handing is None or (handing.leg is None and handing.way is Way.BACK):
+        return
+    target = world.legs.get(handing.leg)
+    if handing.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
+        joined(world, call)
+        return
+    target_gone(world, call, "cancelled")
+
+
+def deadline_passed(world: World, call: Call) -> None:
+    """The target has rung for long enough, or what was ordered has not happened."""
+    handing = call.handing
+    if handing is None or handing.until is None or handing.until > world.now:
+        put(world, call)
+    elif pbx_of(call.leg) in world.down:
+        put(world, evolve(call, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
+    elif handing.leg is None:
+        _try_back(world, evolve(call, handing=None), world.agents.get(handing.by), handing.began_at)
+    elif handing.playback and not (handing.reached or handing.confirming):
+        answered(world, call)
+    else:
+        target_gone(world, call, "failed" if handing.reached else "no_answer")
+
+
+# -- bricks -----------------------------------------------------------------------------------------------------------
+
+
+def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer") -> Call:
+    call = segments.end_segment(world, call, by, world.now, keep_bridge=True)
+    return evolve(call, handed_by=segment.agent, handed_queue=segment.queue)
+
+
+def _part(world: World, call: Call, segment: Segment) -> Call:
+    """Caller and agent leave their bridge, each for music of their own; whoever had barged in is let go."""
+    for one in call.watching:
+        if one.mode is Mode.BARGE:
+            segments.release(world, call, one)
+    call = evolve(call, watching=tuple(one for one in call.watching if one.mode is not Mode.BARGE))
+    if call.bridge is not None:
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
+    targets.unbridge(world, call.leg, segment.leg)
+    return evolve(call, bridge=None)
+
+
+def _back_to_caller(world: World, call: Call, result: str) -> None:
+    handing, segment = call.handing, call.segment
+    assert handing is not None and segment is not None
+    _tell_ended(world, call, handing, result)
+    call = targets.free(world, call)
+    if not handing.reached:
+        world.order(StopRinging(leg=segment.leg))
+    bridge = call.bridge or world.mint("bridge")
+    world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))
+    put(world, evolve(call, bridge=bridge))
+
+
+def put(world: World, call: Call) -> None:
+    """The call with its next deadline: of the target, a code that is being pressed, or an answer that does not count yet."""
+    due = [call.handing.until if call.handing is not None else None, call.keys_until]
+    due.append(call.offer.certain_at if call.offer is not None else None)
+    world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
+
+
+def _tell_ended(world: World, call: Call, handing: Handing, result: str) -> None:
+    world.tell(
+        HandingEnded(
+            seq=world.next_seq(),
+            at=world.now,
+            call=call.id,
+            agent=handing.by,
+            queue=handing.queue,
+            to=handing.to,
+            way=handing.way,
+            result=result,
+            lasted=world.now - handing.began_at,
+        )
+    )
+
+
+def _tell_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
+    world.tell(CallTransferred(seq=world.next_seq(), at=world.now, call=call.id, agent=by, target=target, attended=attended))

@@ -1,0 +1,130 @@
+"""The configuration in the adapters' own terms."""
+
+from __future__ import annotations
+
+from callbridge.adapters.ami.fallback_queue import FallbackSettings
+from callbridge.adapters.ami.link import AmiSettings
+from callbridge.adapters.ari.link import AriSettings
+from callbridge.adapters.ari.ownership import Door
+from callbridge.adapters.http import HttpSettings, Limits, Role, Token
+from callbridge.adapters.ledger import Terms, canonical, region_of
+from callbridge.adapters.lookups.lookup import LookupSettings
+from callbridge.adapters.redis.connection import RedisSettings
+from callbridge.adapters.webhooks.body import HookSettings
+from callbridge.core.model.plan import MEMORY, SURVEY
+from callbridge.settings.models import Http, Instance, Pbx, Settings
+from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
+
+
+def redis_settings(settings: Settings) -> RedisSettings | None:
+    """Where the world is saved; None: nowhere."""
+    redis = settings.redis
+    return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
+
+
+def ledger_terms(settings: Settings) -> dict[str, Terms]:
+    """Each campaign's rules, as the ledger needs them."""
+    plan, region = settings.plan(), region_of(settings.tiers.country_code or "")
+    never = plan.do_not_call | {number for each in plan.do_not_call if (number := canonical(each, region))}
+    return {
+        name: Terms(
+            limits=campaign.limits,
+            frequency=plan.frequency,
+            never=never,
+            again={
+                code: one.again_after
+                for code, one in settings.campaigns[name].dispositions.items()
+                if one.again_after is not None
+            },
+            connect_within=campaign.connect_within,
+        )
+        for name, campaign in plan.campaigns.items()
+    }
+
+
+def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:
+    return AriSettings(
+        name=pbx.name,
+        url=pbx.ari.url,
+        user=pbx.ari.user,
+        password=pbx.ari.password.get_secret_value(),
+        app=instance.app,
+        prefix=instance.prefix,
+        bridge_type=pbx.bridge_type,
+        echo_limit=pbx.echo_limit,
+        request_timeout=pbx.request_timeout,
+    )
+
+
+def door(instance: Instance, pbx: Pbx) -> Door:
+    """Where a start asks whether the PBX lets us in, and who owns the application."""
+    password = pbx.ari.password.get_secret_value()
+    return Door(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)
+
+
+def ami_settings(pbx: Pbx) -> AmiSettings:
+    return AmiSettings(
+        name=pbx.name,
+        user=pbx.ami.user,
+        secret=pbx.ami.secret.get_secret_value(),
+        host=pbx.ami.host,
+        port=pbx.ami.port,
+    )
+
+
+def fallback_settings(settings: Settings, pbx: str) -> FallbackSettings:
+    wanted = settings.fallback
+    return FallbackSettings(
+        pbx=pbx,
+        queue=wanted.queue,
+        return_context=wanted.return_context,
+        mark=settings.instance.app,
+        mirror=wanted.mirror,
+        pull_back=wanted.pull_back,
+        leave_alone=wanted.leave_alone,
+    )
+
+
+def hook_settings(settings: Settings) -> list[HookSettings]:
+    return [
+        HookSettings(
+            name=hook.name,
+            url=hook.url,
+            secret=hook.secret.get_secret_value(),
+            events=hook.events,
+            link=hook.link,
+            unmasked=hook.unmasked,
+        )
+        for hook in settings.webhooks
+    ]
+
+
+def lookup_settings(settings: Settings) -> list[LookupSettings]:
+    return (
+        [
+            LookupSettings(
+                name=name,
+                deadline=lookup.deadline,
+                url=lookup.url or "",
+                key=lookup.redis or "",
+                rows=settings.lists.get(name),
+                token=lookup.token.get_secret_value() if lookup.token is not None else "",
+            )
+            for name, lookup in settings.lookups.items()
+        ]
+        + [
+            LookupSettings(name=SURVEY + name, deadline=ONCE_WITHIN, once=survey.again_after)
+            for name, survey in settings.surveys.items()
+        ]
+        + [LookupSettings(name=MEMORY, deadline=REMEMBERED_WITHIN, memory=True)]
+    )
+
+
+def http_settings(http: Http) -> HttpSettings:
+    """Who may use the API, in its own terms."""
+    tokens = [
+        Token(name=token.name, role=Role(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
+        for token in http.tokens
+    ]
+    limits = Limits(**http.limits.model_dump())
+    return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens, limits=limits)

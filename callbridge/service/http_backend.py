@@ -1,0 +1,96 @@
+"""The desk at which HTTP asks and sees; and what the settings say of who may."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.http import Asked, ReloadResult
+from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
+from callbridge.adapters.system.threads import Threads
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.calendars import hours
+from callbridge.adapters.views.callbacks import callback_to, callbacks
+from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.switch import Switch
+
+if TYPE_CHECKING:
+    from callbridge.service.app import App
+
+ASKING = 5.0
+"""Seconds after which somebody who asked is told that no answer came."""
+RELOADING = 60.0
+
+
+class Desk:
+    """What HTTP may ask and see. Asking raises TimeoutError when no answer comes."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def now(self) -> float:
+        return self._app.clock.now()
+
+    async def ask(self, event: Asked) -> AskRefused | None:
+        async with asyncio.timeout(ASKING):
+            return await self._app.runtime.ask(event)
+
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
+        async with asyncio.timeout(RELOADING):
+            done = await self._app.reload(dry_run=dry_run, force=force, by=by)
+        return _scrubbed(done) if self._app.settings.log.mask_numbers else done
+
+    def switch(self, name: str) -> Switch | None:
+        return self._app.world.switches.get(name)
+
+    def hours(self) -> list[dict[str, object]]:
+        """Every calendar as it is now."""
+        return hours(self._app.world, self._app.clock.now())
+
+    def callbacks(self) -> list[dict[str, object]]:
+        """Every callback that is owed."""
+        return callbacks(self._app.world, masked=self._app.board.masked)
+
+    def ledger(self) -> LedgerDesk:
+        """Campaigns and what is written of them."""
+        app, ledger = self._app, self._app.ledger
+        zone, country = app.settings.instance.timezone, region_of(app.settings.tiers.country_code or "")
+        return LedgerDesk(
+            world=app.world,
+            book=ledger.book if ledger is not None else None,
+            now=app.clock.now,
+            wall=app.wall,
+            day_began=lambda: day_began(app.wall(), ZoneInfo(zone)),
+            tell=app.runtime.tell,
+            readers=ledger.readers if ledger is not None else Threads("no ledger"),
+            trouble=ledger.trouble if ledger is not None else lambda: "",
+            zone=zone,
+            regions={name: one.region or country for name, one in app.settings.campaigns.items()},
+            masked=app.settings.log.mask_numbers,
+        )
+
+    def tier_of(self, number: str) -> str:
+        return self._app.tiers.tier_of(number)
+
+    def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
+        return callback_to(self._app.world, queue, number, masked=self._app.board.masked)
+
+    def board(self) -> Board:
+        return self._app.board
+
+    async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
+        return await self._app.explainer.explain(kind, name)
+
+    async def waiting(self) -> dict[str, Any]:
+        return await self._app.explainer.waiting()
+
+    def story(self, call: str) -> list[dict[str, Any]] | None:
+        return self._app.stories.story(call)
+
+
+def _scrubbed(done: ReloadResult) -> ReloadResult:
+    """Faults and warnings may quote a line of a file that holds numbers."""
+    quoted = {key: [scrub(line) for line in done.report[key]] for key in ("refused", "warnings") if key in done.report}
+    return ReloadResult(faults=[scrub(fault) for fault in done.faults], report={**done.report, **quoted})

@@ -1,0 +1,174 @@
+"""A reload: read and check, ask the core, and only when the core has adopted the plan switch over everything else.
+
+read --(wrong, or for a restart only)--> refused
+     --(dry run)--> what it would do
+     --> the core --(refused, or raised)--> refused, nothing is changed
+                  --> settings, tiers, memory, look-ups, ledger in the same moment; then the webhooks
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from callbridge.adapters.files.tiers import TierBook
+from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.ledger import NoLedger, Terms, region_of
+from callbridge.adapters.views.reload_report import reload_report
+from callbridge.core.model.events import CampaignRecalled, PlanChanged
+from callbridge.core.model.plan import Plan
+from callbridge.core.reload.plan_diff import Difference, difference
+from callbridge.service.adapter_settings import hook_settings, ledger_terms
+from callbridge.settings.faults import ConfigFaults
+from callbridge.settings.loading import load
+from callbridge.settings.models import Settings
+
+if TYPE_CHECKING:
+    from callbridge.adapters.webhooks.body import HookSettings
+    from callbridge.service.app import App
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback", "ledger")
+"""Sections of the configuration that are read at start only."""
+OF_THE_PLAN = ("queues", "queue_defaults", "entries", "flows", "calendars", "surveys", "campaigns", "agents", "skills")
+"""Sections whose changes are told one by one."""
+HOW_TO_FORCE = "callbridge reload --dry-run says whom it touches, callbridge reload --force does it all the same"
+
+
+class Refused(Exception):
+    """The configuration cannot be taken; a line for each fault."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Next:
+    """A configuration that was read and checked, with what was made of it outside the loop."""
+
+    settings: Settings
+    plan: Plan
+    hooks: list[HookSettings]
+    ledger: dict[str, Terms]
+
+
+class Reloads:
+    """One at a time. Who asked may stop waiting: what has begun is carried out all the same."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._one_at_a_time = asyncio.Lock()
+        self._running: set[asyncio.Task[ReloadResult]] = set()
+
+    async def reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
+        """What came of it; refusals are logged."""
+        work = asyncio.create_task(self._in_turn(dry_run=dry_run, force=force, by=by), name="reload")
+        self._running.add(work)
+        work.add_done_callback(self._running.discard)
+        return await asyncio.shield(work)
+
+    async def _in_turn(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
+        async with self._one_at_a_time:
+            try:
+                return await self._reload(dry_run=dry_run, force=force, by=by)
+            except Refused as refused:
+                if not dry_run:
+                    _log_refused(refused.faults, by)
+                return ReloadResult(faults=refused.faults)
+
+    async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
+        app = self._app
+        if not app._started:
+            raise Refused("still starting")
+        coming = await self._read()
+        book = app._tier_book(coming.settings)
+        if not await book.load():
+            raise Refused(f"{coming.settings.tiers.csv}: cannot be used")
+        if dry_run:
+            found = difference(app.world, coming.plan)
+            return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))
+        recalled = await self._recall(coming.settings)
+        sections = _other_sections(app.settings, coming.settings)
+        event = PlanChanged(at=app.clock.now(), plan=coming.plan, force=force, by=by)
+        adopted = await app.runtime.adopt(event, lambda: self._switch_over(coming, book, recalled))
+        if adopted is None:
+            raise Refused("a fault of callbridge while it was adopted; the log says more")
+        report = self._report(adopted, coming.settings, dry_run=False, force=force, sections=sections)
+        if report["refused"]:
+            _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
+            return ReloadResult(faults=report["refused"], report=report)
+        await app.hooks.adopt(coming.hooks)
+        _log_done(coming.settings, report, by)
+        return ReloadResult(report=report)
+
+    async def _read(self) -> _Next:
+        """Raises Refused."""
+
+        def read() -> _Next:
+            settings = load(self._app.config)
+            return _Next(settings=settings, plan=settings.plan(), hooks=hook_settings(settings), ledger=ledger_terms(settings))
+
+        try:
+            coming = await asyncio.to_thread(read)
+        except ConfigFaults as wrong:
+            raise Refused(*map(str, wrong.faults)) from None
+        fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._app.settings, name)]
+        if fixed:
+            raise Refused(f"changes of {', '.join(fixed)} need a restart")
+        return coming
+
+    async def _recall(self, settings: Settings) -> list[CampaignRecalled]:
+        """What campaigns that come with this configuration have behind them."""
+        ledger = self._app.ledger
+        try:
+            new = settings.campaigns.keys() - self._app.settings.campaigns.keys()
+            return await ledger.recall(new) if ledger is not None else []
+        except NoLedger as trouble:
+            raise Refused(f"{trouble}: what the new campaigns have behind them is not known") from None
+
+    def _switch_over(self, coming: _Next, book: TierBook, recalled: list[CampaignRecalled]) -> None:
+        """The core has the plan: everything else has it, too, before anything is done by it."""
+        app = self._app
+        app.settings, app.tiers = coming.settings, book
+        app._tier_watch.cancel()
+        app._tier_watch = app._run("tiers", book.watch())
+        app._know(coming.settings)
+        app.metrics.adopt(coming.plan, [hook.name for hook in coming.settings.webhooks])
+        if app.ledger is not None:
+            app.ledger.adopt(coming.ledger, region_of(coming.settings.tiers.country_code or ""))
+        for each in recalled:
+            app.runtime.tell(each)
+
+    def _report(
+        self, found: Difference, settings: Settings, *, dry_run: bool, force: bool, sections: list[str] | None = None
+    ) -> dict[str, Any]:
+        others = _other_sections(self._app.settings, settings) if sections is None else sections
+        doubts = map(str, settings.warnings)
+        return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=doubts)
+
+
+def _other_sections(old: Settings, new: Settings) -> list[str]:
+    known = (*OF_THE_PLAN, *RESTART_ONLY)
+    return [name for name in Settings.model_fields if name not in known and getattr(old, name) != getattr(new, name)]
+
+
+def _log_refused(faults: Sequence[str], by: str, **more: str) -> None:
+    for fault in faults:
+        log.error("reload refused", fault=fault, by=by, **more)
+
+
+def _log_done(settings: Settings, report: dict[str, Any], by: str) -> None:
+    for warning in report["warnings"]:
+        log.warning("configuration", why=warning)
+    touched = {kind: sum(len(row[kind]) for row in report["changes"] if row["kind"] == "queue") for kind in _TOUCHED}
+    counts = {"queues": len(settings.queues), "agents": len(settings.agents), "campaigns": len(settings.campaigns)}
+    log.info("reloaded", **counts, changes=len(report["changes"]), forced=report["forced"], by=by, **touched)
+
+
+_TOUCHED = ("callers", "callbacks", "talks")

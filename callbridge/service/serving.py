@@ -1,0 +1,121 @@
+"""The process around the app: its address, signals, log and exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from callbridge.adapters.facts.codec import FutureSchema
+from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
+from callbridge.adapters.ledger import BadDatabase
+from callbridge.adapters.logs import log as logs
+from callbridge.adapters.system.tasks import end
+from callbridge.service.adapter_settings import http_settings
+from callbridge.service.app import CLOSING, DONE, FAILED, App
+from callbridge.service.http_backend import Desk
+from callbridge.settings.models import Settings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+@contextlib.asynccontextmanager
+async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
+    http, refused = http_settings(app.settings.http), app.metrics.http_refusals(REFUSALS)
+    probes = Probes(ailing=app.ailing, missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
+    site = make_app(http, Desk(app), probes, app.feed)
+    async with listening(site, address, http.limits, refused):
+        yield
+
+
+async def _start(app: App, address: socket.socket) -> None:
+    """Start, with somebody at the door who says what is waited for."""
+    http = http_settings(app.settings.http)
+    site = make_starting_app(http, Probes(missing=app.missing, notes=app.notes))
+    async with listening(site, address.dup(), http.limits):
+        await app.start()
+
+
+async def _bind(host: str, port: int) -> socket.socket:
+    """Our HTTP address, before anything is taken over: started twice by mistake, the second must fail without harm."""
+    (family, kind, protocol, _, address), *_ = await asyncio.get_running_loop().getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _raise_limits() -> None:
+    """As many open files as we may have: somebody who opens connections to us must not take those of calls."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def serve(settings: Settings, config: Path) -> int:
+    """Run until stopped; gives the exit code."""
+    drain = logs.Drain(sys.stderr)
+    logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
+    try:
+        return await _serve(App(settings, config, drain))
+    finally:
+        drain.close()
+
+
+async def _serve(app: App) -> int:
+    _raise_limits()
+    for warning in app.settings.warnings:
+        log.warning("configuration", why=str(warning))
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, app.stop, DONE)
+    reloads: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: app.manager.reloading(app.reload()), reloads))
+    running = asyncio.create_task(_until_stopped(app), name="serve")
+    await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait((running,), timeout=CLOSING)
+    await end((running,))  # it may be waiting for a store that does not come
+    if not running.cancelled() and (trouble := running.exception()) is not None:
+        if not isinstance(trouble, OSError | BadDatabase | FutureSchema):
+            raise trouble
+        http = app.settings.http
+        log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")
+        return FAILED
+    return app.exit_code.result() if app.exit_code.done() else DONE
+
+
+async def _until_stopped(app: App) -> None:
+    try:
+        address = await _bind(app.settings.http.host, app.settings.http.port)
+        await _start(app, address)
+        async with _http(app, address):
+            log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
+            app.manager.ready()
+            app._run("watchdog", app.manager.watch(app.alive, app.missing))
+            await asyncio.shield(app.exit_code)
+    finally:
+        app.manager.stopping()
+        if hasattr(app, "runtime"):
+            await app.close()
+
+
+def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:
+    def begin() -> None:
+        task = asyncio.create_task(work())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    return begin

@@ -1,0 +1,174 @@
+"""The start: who is there already, and when may we take over?
+
+In this order: can what is saved be read, does every PBX let us in, can the ledger be opened - and only then the token, which
+displaces whoever had it.
+An instance that could not serve displaces nobody who does. A store that is away is waited for, then done without; nothing of
+it is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from callbridge.adapters.ari.ownership import STAMPED, Seen
+from callbridge.adapters.store import OWNER_SILENT, Saved, Store, StoreDown, Unreadable
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+LOOK = 0.5
+"""Seconds between attempts."""
+SAID_AGAIN, OTHER_WORDS = 60.0, 5.0
+"""Seconds after which the same reason to wait, or another one, is worth a line in the log."""
+MOST_SET_ASIDE = 5
+"""Times that what cannot be read is set aside: somebody who keeps writing to our keys is waited for, as if Redis were away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What we begin with. ``behind``: why the store is to be taken over later; empty when it is ours."""
+
+    token: int
+    saved: Saved | None
+    behind: str = ""
+
+
+class _Occupied(Exception):
+    """Another instance serves, and we could not; the message says why."""
+
+
+@dataclass(slots=True)
+class _Stamps:
+    """The owner's stamps on all PBXs, as long as we have watched them."""
+
+    last: dict[str, str] = field(default_factory=dict)
+    first_at: float = 0.0
+    changed_at: float | None = None
+
+    def note(self, seen: Sequence[Seen], now: float) -> None:
+        for one in seen:
+            if one.trouble:
+                continue
+            self.first_at = self.first_at or now
+            if self.last.setdefault(one.pbx, one.stamp) != one.stamp:
+                self.last[one.pbx], self.changed_at = one.stamp, now
+
+    def tell_enough(self, now: float) -> bool:
+        """Have we watched for so long that a living owner would have shown? Where no PBX answers there is nothing to see."""
+        return not self.last or now - self.first_at >= STAMPED
+
+    def alive(self, now: float) -> bool:
+        return self.changed_at is not None and now - self.changed_at < 2 * STAMPED
+
+
+async def _no_ledger() -> str:
+    return ""
+
+
+class Start:
+    """``wait``: seconds that the store is waited for; ``status`` hears what is waited for; ``look`` asks every PBX, ``ledger``
+    why the ledger cannot be opened."""
+
+    def __init__(
+        self,
+        store: Store,
+        wait: float,
+        status: Callable[[str], None],
+        look: Callable[[], Awaitable[Sequence[Seen]]],
+        ledger: Callable[[], Awaitable[str]] = _no_ledger,
+    ) -> None:
+        self._store = store
+        self._wait = wait
+        self._status = status
+        self._look_at_pbxs, self._ledger = look, ledger
+        self._began = self._said_at = time.monotonic()
+        self._stamps = _Stamps()
+        self._what, self._why = "starting", ""
+
+    def missing(self) -> list[str]:
+        """What is waited for, and how long."""
+        return [f"{self._why} (waited {self._waited:.0f} s of {self._wait:g} s)" if self._why else self._what]
+
+    async def take_over(self) -> Taken:
+        """The saved world and a token newer than every one before; without them once the store has been waited for. Raises
+        FutureSchema and BadDatabase."""
+        self._began = time.monotonic()
+        set_aside = 0
+        while True:
+            try:
+                return await self._take()
+            except _Occupied as occupied:
+                self._tell(str(occupied))
+            except StoreDown as trouble:
+                if isinstance(trouble, Unreadable) and set_aside < MOST_SET_ASIDE and await self._set_aside():
+                    set_aside += 1
+                    continue
+                if await self._may_do_without(str(trouble)):
+                    log.error("started without the store", why=str(trouble), waited=round(self._waited, 1))
+                    self._why = ""
+                    return Taken(token=int(time.time() * 1000), saved=None, behind=str(trouble))
+            left = self._wait - self._waited
+            await asyncio.sleep(min(LOOK, left) if left > 0.0 else LOOK)
+
+    async def _take(self) -> Taken:
+        found = await self._store.look()
+        if found is not None and (faults := await self._faults()) and await self._lives(found):
+            raise _Occupied(f"{'; '.join(faults)}; another instance serves meanwhile")
+        self._why, self._what = "", "loading what was saved"
+        token = await self._store.take_over()
+        gc.disable()  # loading makes many objects and no garbage: collecting in between took most of its time
+        try:
+            return Taken(token=token, saved=await self._store.load())
+        finally:
+            gc.enable()
+
+    async def _faults(self) -> list[str]:
+        """Why we could not serve as whoever has the world now does."""
+        seen, ledger = await asyncio.gather(self._look(), self._ledger())
+        faults = [f"pbx {one.pbx}: {one.trouble}" for one in seen if one.trouble]
+        return [*faults, f"ledger: {ledger}"] if ledger else faults
+
+    async def _look(self) -> Sequence[Seen]:
+        seen = await self._look_at_pbxs()
+        self._stamps.note(seen, time.monotonic())
+        return seen
+
+    async def _lives(self, found: object) -> bool:
+        """Does somebody save to this world?"""
+        await asyncio.sleep(OWNER_SILENT)
+        return await self._store.look() != found
+
+    async def _may_do_without(self, why: str) -> bool:
+        """Has the store been waited for, and does nobody serve who can reach it?"""
+        await self._look()
+        now = time.monotonic()
+        if self._stamps.alive(now):
+            self._tell(f"{why}; another instance owns the application")
+            return False
+        self._tell(why)
+        return self._waited >= self._wait and self._stamps.tell_enough(now)
+
+    async def _set_aside(self) -> bool:
+        try:
+            await self._store.set_aside()
+        except StoreDown as trouble:
+            self._tell(str(trouble))
+            return False
+        return True
+
+    @property
+    def _waited(self) -> float:
+        return time.monotonic() - self._began
+
+    def _tell(self, why: str) -> None:
+        now = time.monotonic()
+        if not self._why or now >= self._said_at + (SAID_AGAIN if why == self._why else OTHER_WORDS):
+            log.error("waiting to start", why=why, waited=round(self._waited, 1), at_most=self._wait)
+            self._said_at = now
+        self._why = why
+        self._status(f"starting: {why}")

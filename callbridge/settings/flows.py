@@ -1,0 +1,304 @@
+"""The shape of flows: what callers hear and are asked, node by node."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from callbridge.core.model import flow as core
+from callbridge.core.model.plan import SURVEY
+from callbridge.settings.section import Section
+from callbridge.settings.values import (
+    DialplanPlace,
+    Duration,
+    FlowMedia,
+    Key,
+    Language,
+    Lasting,
+    Name,
+    Pattern,
+    Text,
+    ValueName,
+    as_typed,
+    filled,
+    listed,
+)
+
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Tries = Annotated[int, Field(ge=1, le=20)]
+
+
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(filled)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), AfterValidator(filled)]
+Said = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None else value)]
+"""Media, or nothing."""
+
+
+class When(Section):
+    """A condition: all that is given must hold."""
+
+    tiers: Names | None = None
+    languages: Texts | None = None
+    open: Name | None = None
+    closed: Name | None = None
+    queue: Name | None = None
+    waiting: Count | None = None
+    wait: Duration | None = None
+    agents: Count | None = None
+    waited: Duration | None = None
+    value: ValueName | None = None
+    is_any: Texts | None = Field(default=None, alias="is")
+    pattern: Pattern | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        given = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if not given:
+            raise ValueError("is an empty condition: it would always hold")
+        if given == {"queue"}:
+            raise ValueError("what of the queue? waiting, wait or agents")
+        if (self.is_any is not None or self.pattern is not None) and self.value is None:
+            raise ValueError("'is' and 'pattern' are about a value: value: NAME")
+        if self.value is not None and self.is_any is None and self.pattern is None:
+            raise ValueError("what is the value to be? is: [..] or pattern: ...")
+        return self
+
+    def condition(self) -> core.Condition:
+        return core.Condition(
+            tiers=frozenset(self.tiers or ()),
+            languages=frozenset(self.languages or ()),
+            open=self.open or "",
+            closed=self.closed or "",
+            queue=self.queue or "",
+            waiting=self.waiting,
+            wait=self.wait,
+            agents=self.agents,
+            waited=self.waited,
+            value=self.value or "",
+            is_any=frozenset(self.is_any or ()),
+            pattern=self.pattern or "",
+        )
+
+
+class Case(Section):
+    when: When
+    to: Name
+
+
+class Change(Section):
+    """What ``set`` changes."""
+
+    tier: Name | None = None
+    language: Language | None = None
+    head_start: Duration | None = None
+    values: dict[ValueName, Text] = {}
+
+
+KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "play": (("next",), ("interrupt",)),
+    "menu": (("keys", "otherwise"), ("wait", "tries", "wrong", "silent")),
+    "collect": (
+        ("into", "next", "otherwise"),
+        ("length", "ends", "pattern", "read_back", "yes", "wait", "gap", "tries", "wrong", "silent"),
+    ),
+    "hours": (("open", "closed"), ()),
+    "lookup": (("next", "otherwise"), ()),
+    "set": (("next",), ()),
+    "branch": (("otherwise",), ()),
+    "voicemail": (("next",), ("greeting", "longest", "silence", "call_back")),
+    "callback": (("next", "otherwise"), ("number",)),
+    "queue": ((), ("head_start", "by")),
+    "survey": ((), ()),
+    "flow": ((), ()),
+    "dialplan": ((), ()),
+    "goodbye": ((), ()),
+}
+"""Kind of node -> what it needs besides, and what it may have."""
+
+
+class Node(Section):
+    """One node of a flow: exactly one of the first fourteen, and what belongs to it."""
+
+    play: FlowMedia | None = None
+    menu: Said | None = None
+    collect: Said | None = None
+    hours: Name | None = None
+    lookup: Name | None = None
+    set: Change | None = None
+    branch: Annotated[tuple[Case, ...], AfterValidator(filled)] | None = None
+    voicemail: Name | None = None
+    callback: Name | None = None
+    queue: Name | None = None
+    survey: Name | None = None
+    flow: Name | None = None
+    dialplan: DialplanPlace | None = None
+    goodbye: Said | None = None
+
+    next: Name | None = None
+    interrupt: bool = False
+    keys: dict[Key, Name] | None = None
+    otherwise: Name | None = None
+    wait: Lasting | None = None
+    gap: Lasting = 4.0
+    tries: Tries = 3
+    wrong: FlowMedia | None = None
+    silent: FlowMedia | None = None
+    into: ValueName | None = None
+    length: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "1-20"
+    ends: Key = "#"
+    pattern: Pattern | None = None
+    read_back: FlowMedia | None = None
+    yes: Key = "1"
+    open: Name | None = None
+    closed: Name | None = None
+    head_start: Duration | None = None
+    greeting: FlowMedia | None = None
+    longest: Lasting = 180.0
+    silence: Lasting = 6.0
+    call_back: bool = False
+    by: ValueName | None = None
+    number: Annotated[
+        str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), AfterValidator(as_typed)
+    ] = "{caller}"
+
+    @field_validator("length")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        least, most = _length(value)
+        if not 1 <= least <= most <= core.MOST_DIGITS:
+            raise ValueError(f"expected a number of digits such as 6 or 4-8 (at most {core.MOST_DIGITS}), not {value!r:.20}")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_kind(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "hangup" in value:
+            raise ValueError("the node that hangs up is called goodbye: {goodbye: SOUND}, or {goodbye: } in silence")
+        if not isinstance(value, Mapping):
+            raise ValueError("expected a node such as {play: welcome, next: menu}")
+        kinds = [kind for kind in KINDS if kind in value]
+        for word in (str(name) for name in value if not kinds and name not in cls.model_fields):
+            if near := difflib.get_close_matches(word, KINDS, n=1):
+                raise ValueError(f"no such node: {word!r:.40}, did you mean {near[0]!r}?")
+        if len(kinds) != 1:
+            raise ValueError(f"expected exactly one of {', '.join(KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else ""))
+        needs, may = KINDS[kinds[0]]
+        missing = [name for name in needs if value.get(name) is None]
+        if missing:
+            raise ValueError(f"a node with '{kinds[0]}' needs {' and '.join(repr(name) for name in missing)}, too")
+        odd = [name for name in value if name in cls.model_fields and name not in (kinds[0], *needs, *may)]
+        if odd:
+            raise ValueError(f"'{odd[0]}' does not go with '{kinds[0]}'")
+        return {**value, kinds[0]: value[kinds[0]] if value[kinds[0]] is not None else ""}
+
+    @property
+    def kind(self) -> str:
+        return next(kind for kind in KINDS if kind in self.model_fields_set)
+
+    def node(self) -> core.Node:
+        """The core's node. Only of one whose names are all there."""
+        made: core.Node = _MAKERS[self.kind](self)
+        return made
+
+
+def _length(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*([0-9]{1,3})\s*(?:-\s*([0-9]{1,3})\s*)?", str(text), re.ASCII)
+    return (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+
+
+def _collect(node: Node) -> core.Node:
+    least, most = _length(node.length)
+    return core.Collect(
+        media=node.collect or "",
+        into=node.into or "",
+        next=node.next or "",
+        otherwise=node.otherwise or "",
+        least=least,
+        most=most,
+        ends=node.ends,
+        pattern=node.pattern or "",
+        read_back=node.read_back or "",
+        yes=node.yes,
+        wait=node.wait or 8.0,
+        gap=node.gap,
+        tries=node.tries,
+        wrong=node.wrong or "",
+        silent=node.silent or "",
+    )
+
+
+def _menu(node: Node) -> core.Node:
+    return core.Menu(
+        media=node.menu or "",
+        keys=dict(node.keys or {}),
+        otherwise=node.otherwise or "",
+        wait=node.wait or 5.0,
+        tries=node.tries,
+        wrong=node.wrong or "",
+        silent=node.silent or "",
+    )
+
+
+def _set(node: Node) -> core.Node:
+    change = node.set or Change()
+    return core.Set(
+        next=node.next or "",
+        tier=change.tier or "",
+        language=change.language or "",
+        head_start=change.head_start,
+        values=dict(change.values),
+    )
+
+
+def _branch(node: Node) -> core.Node:
+    cases = tuple((case.when.condition(), case.to) for case in node.branch or ())
+    return core.Branch(cases=cases, otherwise=node.otherwise or "")
+
+
+def _dialplan(node: Node) -> core.Node:
+    context, _, extension = (node.dialplan or "").partition(",")
+    return core.IntoDialplan(context=context.strip(), extension=extension.strip())
+
+
+_MAKERS: dict[str, Any] = {
+    "play": lambda node: core.Play(media=node.play, next=node.next, interrupt=node.interrupt),
+    "menu": _menu,
+    "collect": _collect,
+    "hours": lambda node: core.Hours(calendar=node.hours, open=node.open, closed=node.closed),
+    "lookup": lambda node: core.Lookup(lookup=node.lookup, next=node.next, otherwise=node.otherwise),
+    "set": _set,
+    "branch": _branch,
+    "voicemail": lambda node: core.Voicemail(
+        queue=node.voicemail,
+        media=node.greeting or "",
+        next=node.next,
+        longest=node.longest,
+        silence=node.silence,
+        callback=node.call_back,
+    ),
+    "callback": lambda node: core.Callback(queue=node.callback, number=node.number, next=node.next, otherwise=node.otherwise),
+    "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start, by=node.by or ""),
+    "survey": lambda node: core.IntoFlow(flow=SURVEY + node.survey),
+    "flow": lambda node: core.IntoFlow(flow=node.flow),
+    "dialplan": _dialplan,
+    "goodbye": lambda node: core.Goodbye(media=node.goodbye or ""),
+}
+
+
+def _some(value: dict[str, Node]) -> dict[str, Node]:
+    if not value:
+        raise ValueError("has no node")
+    return value
+
+
+class Flow(Section):
+    """What an entry says and asks. ``start`` is the first node unless given."""
+
+    start: Name | None = None
+    language: Language | None = None
+    music: Text = "default"
+    nodes: Annotated[dict[Name, Node], AfterValidator(_some)]

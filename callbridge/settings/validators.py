@@ -1,0 +1,125 @@
+"""Runs the models over the tree and puts their complaints into plain words, each with its place.
+
+A part with a fault is mended (left out, or replaced by a stand-in) and looked at again, so that the rules about names
+still see all the rest: every fault of a configuration is told at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, Any
+
+from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from callbridge.core.model.skills import RequirementError
+from callbridge.settings.document import Document, Path, mapping
+from callbridge.settings.faults import Fault, caret, did_you_mean
+from callbridge.settings.models import Settings
+from callbridge.settings.schema import kind_of, known_keys, plain
+from callbridge.settings.values import ANYBODY
+
+_ROUNDS = 8
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a setting",
+    "string_type": "expected text",
+    "dict_type": "expected names with their settings",
+    "model_type": "expected settings",
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "int_parsing_size": "expected a smaller number",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "path_type": "expected the name of a file",
+    "string_too_short": "is empty",
+}
+
+
+def shape(document: Document) -> Settings:
+    """The settings, mended where they had faults; the faults go into the document."""
+    values: dict[str, Any] = {}
+    for name in document.values.keys() - Settings.model_fields.keys():
+        document.add((name,), "is not a section", did_you_mean(name, Settings.model_fields), key=True)
+    for name, info in Settings.model_fields.items():
+        raw = document.values.get(name)
+        if raw is not None:
+            kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+            _section(document, name, TypeAdapter(kind), raw, values)
+        elif info.is_required() and document.complete:
+            document.add((name,), "is missing", f"add a section '{name}:'")
+    return Settings.model_construct(**values)
+
+
+def _section(document: Document, name: str, adapter: TypeAdapter[Any], raw: object, values: dict[str, Any]) -> None:
+    """Validate one section into ``values``; tell the faults of the first round only."""
+    mended = copy.deepcopy(raw)
+    for turn in range(_ROUNDS):
+        try:
+            values[name] = adapter.validate_python(mended)
+            return
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        if turn == 0:
+            told = {fault.where for fault in document.faults}
+            faults = [_fault(document, (name, *detail["loc"]), detail) for detail in details]
+            document.faults += [fault for fault in faults if fault.where not in told]
+        holder = {name: mended}
+        for detail in details:
+            _mend(holder, (name, *detail["loc"]))
+        if name not in holder:
+            return
+        mended = holder[name]
+
+
+def _mend(tree: Any, loc: Path) -> None:
+    """Take the faulty part at ``loc`` out, or put in a stand-in where it cannot be missed."""
+    parent, above, step = tree, None, loc[0]
+    for part in loc[:-1]:
+        try:
+            parent, above, step = parent[part], parent, part
+        except (KeyError, IndexError, TypeError):
+            return
+    last = loc[-1]
+    if isinstance(parent, list) and isinstance(last, int) and last < len(parent):
+        parent[last] = {"skills": ANYBODY} if "steps" in loc else ""
+    elif isinstance(parent, dict) and last == "skills" and "steps" in loc:
+        parent["skills"] = ANYBODY
+    elif isinstance(parent, dict) and last == "phone":
+        parent["phone"] = f"none/{id(parent)}"
+    elif isinstance(parent, dict) and last in parent:
+        del parent[last]
+        if "steps" in loc:
+            parent["for"] = "1s"  # most likely meant to end: a misspelt "for", or one that could not be read
+    elif above is not None and isinstance(above, dict):
+        above.pop(step, None)
+
+
+def _fault(document: Document, loc: Path, detail: ErrorDetails) -> Fault:
+    if loc[-1:] == ("[key]",):
+        loc = loc[:-1]
+    cause = mapping(detail.get("ctx")).get("error")
+    if isinstance(cause, RequirementError):
+        picture = caret(cause.text, cause.position, cause.problem)
+        return document.at(loc, str(cause), picture=picture)
+    kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return document.at(loc, _WORDS[kind], did_you_mean(str(loc[-1]), known_keys(loc[:-1])), key=True)
+    if kind == "missing":
+        also = f"{loc[-1]}_file"
+        return document.at(loc, _WORDS[kind], f"or {also}" if also in known_keys(loc[:-1]) else "")
+    if given is None:
+        return document.at(loc, "has no value")
+    if cause is not None:
+        return document.at(loc, str(cause))
+    problem = _WORDS.get(kind, detail["msg"].replace("Input should", "must"))
+    shown = isinstance(given, str) and given and not _secret(loc)
+    return document.at(loc, f"{problem}, not {given!r:.60}" if shown else problem)
+
+
+def _secret(loc: Path) -> bool:
+    return plain(kind_of(loc)) is SecretStr or str(loc[-1]).endswith("url")
