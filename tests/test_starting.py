@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.ari.ownership import Seen
+from callbridge.adapters.ari.ownership import OwnershipSeen
 from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
@@ -33,10 +33,10 @@ from callbridge.settings.models import Settings
 from tests.adapters.conftest import RedisServer
 from tests.adapters.test_store import delta, numbers
 
-Look = Callable[[], Awaitable[list[Seen]]]
+Look = Callable[[], Awaitable[list[OwnershipSeen]]]
 
 
-async def no_pbx() -> list[Seen]:
+async def no_pbx() -> list[OwnershipSeen]:
     return []
 
 
@@ -249,8 +249,8 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
 # -- others who serve -----------------------------------------------------------------------------------------------
 
 
-async def refused() -> list[Seen]:
-    return [Seen(pbx="pbx1", trouble="401 Unauthorized")]
+async def refused() -> list[OwnershipSeen]:
+    return [OwnershipSeen(pbx="pbx1", trouble="401 Unauthorized")]
 
 
 @contextlib.asynccontextmanager
@@ -327,8 +327,8 @@ async def test_a_single_instance_starts_though_its_pbx_is_down(server: RedisServ
 
 
 async def test_who_can_serve_takes_over_at_once_from_who_serves(server: RedisServer) -> None:
-    async def stamped() -> list[Seen]:
-        return [Seen(pbx="pbx1", stamp="a:1")]
+    async def stamped() -> list[OwnershipSeen]:
+        return [OwnershipSeen(pbx="pbx1", stamp="a:1")]
 
     async with a_living_owner(server) as owner, starting(server, look=stamped) as (_, task, _):
         taken = await asyncio.wait_for(task, 1)
@@ -341,10 +341,10 @@ async def test_who_cannot_reach_the_store_leaves_an_owner_alone_who_stamps(serve
     server.kill()
     beats, beating = 0, True
 
-    async def stamped() -> list[Seen]:
+    async def stamped() -> list[OwnershipSeen]:
         nonlocal beats
         beats += beating
-        return [Seen(pbx="pbx1", stamp=f"a:{beats}")]
+        return [OwnershipSeen(pbx="pbx1", stamp=f"a:{beats}")]
 
     async with starting(server, wait=0.1, look=stamped) as (start, task, _):
         await until_missing(start, "another instance owns the application")
@@ -358,8 +358,8 @@ async def test_who_cannot_reach_the_store_leaves_an_owner_alone_who_stamps(serve
 async def test_the_stamp_is_watched_before_the_store_is_done_without(server: RedisServer) -> None:
     server.kill()
 
-    async def stamped() -> list[Seen]:
-        return [Seen(pbx="pbx1", stamp="a:1")]
+    async def stamped() -> list[OwnershipSeen]:
+        return [OwnershipSeen(pbx="pbx1", stamp="a:1")]
 
     async with starting(server, wait=0.0, look=stamped) as (_, task, _):
         await asyncio.sleep(0.3)

@@ -22,7 +22,7 @@ class TimedOut(OrderTrouble):
     """Written, but no answer came: it may have worked."""
 
 
-class Refused(OrderTrouble):
+class OrderRefused(OrderTrouble):
     """Asterisk said no; ``status`` is HTTP's (0 on AMI), ``detail`` Asterisk's own words."""
 
     def __init__(self, status: int, detail: str) -> None:
@@ -35,7 +35,7 @@ class LinkLost(Exception):
     """A connection is of no more use; why is the message."""
 
 
-class Observer(Protocol):
+class LinkObserver(Protocol):
     """Who counts: called in passing, must return at once and not raise."""
 
     def link(self, pbx: str, link: str, up: bool) -> None:
@@ -48,7 +48,7 @@ class Observer(Protocol):
         """``result``: ``done``, ``refused``, ``timeout``, ``unsent`` or ``cancelled``."""
 
 
-class Unobserved:
+class UnobservedLink:
     """The observer that does not look."""
 
     def link(self, pbx: str, link: str, up: bool) -> None:

@@ -16,9 +16,9 @@ from typing import Protocol
 from callbridge.adapters.facts.codec import TABLES, Row
 from callbridge.adapters.facts.totals import TABLE, Total
 from callbridge.core.model.agent import Agent
-from callbridge.core.model.attempt import Attempt, Block, Campaign
+from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
 from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.switch import Switch
@@ -109,11 +109,11 @@ class Saved:
     agents: list[Agent] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
-    promises: list[Promise] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    promises: list[Callback] = field(default_factory=list)
+    places: list[KeptPlace] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[PendingBlock] = field(default_factory=list)
     totals: list[Total] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
@@ -129,15 +129,15 @@ class Saved:
                 self.tallies.append(row)
             case Switch():
                 self.switches.append(row)
-            case Promise():
+            case Callback():
                 self.promises.append(row)
-            case Place():
+            case KeptPlace():
                 self.places.append(row)
             case Campaign():
                 self.campaigns.append(row)
             case Attempt():
                 self.attempts.append(row)
-            case Block():
+            case PendingBlock():
                 self.blocks.append(row)
             case Total():
                 self.totals.append(row)
@@ -184,7 +184,7 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-class Ledger:
+class SaveNumbers:
     """The numbers of a store: which save was sent last, and which is known to be in."""
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ class MemoryStore:
         self._forget()
 
     def _forget(self) -> None:
-        self._ledger = Ledger()
+        self._ledger = SaveNumbers()
         self._rows: dict[str, dict[str, object]] = {table: {} for table in TABLES}
         self._meta = Meta()
 

@@ -67,7 +67,7 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Parser(argparse.ArgumentParser):
+class _CommandParser(argparse.ArgumentParser):
     """A mistake is one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
@@ -75,7 +75,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = _Parser(
+    parser: argparse.ArgumentParser = _CommandParser(
         prog="callbridge", description="The contact-centre engine beside an Asterisk PBX.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"callbridge {__version__}")

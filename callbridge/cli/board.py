@@ -45,7 +45,7 @@ class Known:
 
 
 @dataclass(slots=True)
-class _Room:
+class _ScreenLines:
     """Lines that are left on the screen; None: no end."""
 
     left: int | None
@@ -74,11 +74,11 @@ class _Room:
 def frame(known: Known, at: float, width: int, height: int | None) -> RenderableType:
     """The board as it is at ``at`` (our clock, epoch seconds). ``height`` None: as long as it takes."""
     now = at + known.offset
-    room = _Room(height)
+    room = _ScreenLines(height)
     room.line(_head(known, at))
     room.line(_alerts(known, now))
     if width >= WIDE:
-        side = _Room(room.left), _Room(room.left)
+        side = _ScreenLines(room.left), _ScreenLines(room.left)
         _left(side[0], known, now, share=None)
         _agents(side[1], known, now)
         both = Table.grid(expand=True, padding=(0, 2, 0, 0))
@@ -92,7 +92,7 @@ def frame(known: Known, at: float, width: int, height: int | None) -> Renderable
     return Group(*room.shown)
 
 
-def _left(room: _Room, known: Known, now: float, share: int | None) -> None:
+def _left(room: _ScreenLines, known: Known, now: float, share: int | None) -> None:
     """Queues and who waits; ``share``: each may take one such part of what is left."""
     parts = None if room.left is None else room.left // (share or 2)
     _queues(room, known, now, parts)
@@ -131,7 +131,7 @@ def _alerts(known: Known, now: float) -> Text:
     return Text(f"! {text}" if said else "no alerts", style=_BAD if said else "dim", no_wrap=True, overflow="ellipsis")
 
 
-def _queues(room: _Room, known: Known, now: float, most: int | None) -> None:
+def _queues(room: _ScreenLines, known: Known, now: float, most: int | None) -> None:
     table = _table(("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
     rows = [_queue(row, now) for row in known.queues]
     room.table(table, rows, most, f"queues, {sum(int(row.get('waiting', 0)) for row in known.queues)} callers wait in all")
@@ -155,7 +155,7 @@ def _queue(row: Row, now: float) -> list[Text]:
     ]
 
 
-def _waiting(room: _Room, known: Known, now: float, most: int | None) -> None:
+def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> None:
     waiting = sorted(known.waiting, key=lambda row: (int(row.get("position", 0)), -_waited(row, now)))  # every queue's head first
     table = _table(("#", 2), ("waiting in", 8), ("tier", 6), ("number", 8), ("for", 5), ("step", 4), ("now", 6))
     rows = [
@@ -176,7 +176,7 @@ def _waiting(room: _Room, known: Known, now: float, most: int | None) -> None:
         room.line(Text("nobody waits", style="dim"))
 
 
-def _agents(room: _Room, known: Known, now: float) -> None:
+def _agents(room: _ScreenLines, known: Known, now: float) -> None:
     order = {state: place for place, state in enumerate(_ORDER)}
     agents = sorted(known.agents, key=lambda row: (order.get(str(row.get("state")), 9), str(row.get("id"))))
     table = _table(("agent", 5), ("name", 10), ("state", 12), ("since", 6), ("queue", 6), ("call", 4))

@@ -15,8 +15,8 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from callbridge.adapters.ledger import BadDatabase, Block, Book, canonical, not_roots
-from callbridge.adapters.ledger.leads import BadFile, Loaded, Reader, load, region_of
+from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, canonical, not_roots
+from callbridge.adapters.ledger.leads import BadFile, LeadReader, Loaded, load, region_of
 from callbridge.cli import audit
 from callbridge.cli.tables import moment
 from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
@@ -36,7 +36,7 @@ class Trouble(Exception):
     """What went wrong, in one line."""
 
 
-def book_of(settings: Settings) -> Book:
+def book_of(settings: Settings) -> LedgerStore:
     """The ledger of this configuration, open. Raises Trouble."""
     if settings.ledger is None:
         raise Trouble("the configuration has no section 'ledger:'")
@@ -46,7 +46,7 @@ def book_of(settings: Settings) -> Book:
             f"there is no ledger yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
         )
     try:
-        book = Book(url)
+        book = LedgerStore(url)
         book.open()
     except BadDatabase as wrong:
         raise Trouble(f"the ledger's database: {wrong}") from None
@@ -91,7 +91,7 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     campaign = settings.campaigns[name]
     region = campaign.region or region_of(settings.tiers.country_code or "")
     calendar = settings.plan().campaigns[name].limits.calendar
-    reader = Reader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
+    reader = LeadReader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
     book, result = book_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible
@@ -107,7 +107,7 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     return DONE
 
 
-def _load_all(settings: Settings, book: Book, name: str, file: Path, reader: Reader, result: Loaded) -> None:
+def _load_all(settings: Settings, book: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded) -> None:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         total = _lines(file)
@@ -246,7 +246,7 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
     scope = _known(settings, options.only) if options.only else ""
     ends = time.time() + options.for_ if options.for_ is not None else None
     book = book_of(settings)
-    book.block([Block(number, scope, options.reason, "command", time.time(), ends)])
+    book.block([BlockEntry(number, scope, options.reason, "command", time.time(), ends)])
     book.close()
     if options.json:
         _json({"number": number, "campaign": scope, "expires_at": ends})

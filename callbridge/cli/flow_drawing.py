@@ -6,22 +6,22 @@ import re
 from collections.abc import Iterator
 
 from callbridge.core.model.flow import (
-    Branch,
-    Callback,
-    Collect,
-    DoNotCall,
+    BranchNode,
+    CallbackNode,
+    CollectNode,
+    DialplanNode,
+    DoNotCallNode,
     Flow,
-    Goodbye,
-    Hours,
-    IntoDialplan,
-    IntoFlow,
-    IntoQueue,
-    Lookup,
-    Menu,
+    FlowNode,
+    GoodbyeNode,
+    HoursNode,
+    LookupNode,
+    MenuNode,
     Node,
-    Play,
-    Set,
-    Voicemail,
+    PlayNode,
+    QueueNode,
+    SetNode,
+    VoicemailNode,
 )
 from callbridge.core.model.plan import SURVEY
 from callbridge.settings.durations import duration_text
@@ -52,11 +52,11 @@ def _on(why: str) -> str:
 
 def _shape(node: Node) -> tuple[str, str]:
     match node:
-        case Menu() | Collect():
+        case MenuNode() | CollectNode():
             return "[/", "/]"
-        case Hours() | Branch() | Lookup() | Callback():
+        case HoursNode() | BranchNode() | LookupNode() | CallbackNode():
             return "{", "}"
-        case IntoQueue() | IntoFlow() | IntoDialplan() | Goodbye():
+        case QueueNode() | FlowNode() | DialplanNode() | GoodbyeNode():
             return "([", "])"
         case _:
             return "[", "]"
@@ -64,39 +64,39 @@ def _shape(node: Node) -> tuple[str, str]:
 
 def _label(node: Node) -> str:
     match node:
-        case Play(media=media):
+        case PlayNode(media=media):
             return f"says {media}"
-        case Menu(media=media):
+        case MenuNode(media=media):
             return f"asks {media}"
-        case Collect(media=media, into=into):
+        case CollectNode(media=media, into=into):
             return f"asks {media} for {into}"
-        case Hours(calendar=calendar):
+        case HoursNode(calendar=calendar):
             return f"{calendar} open?"
-        case Lookup(lookup=lookup):
+        case LookupNode(lookup=lookup):
             return f"looks up {lookup}"
-        case Set():
+        case SetNode():
             return _set(node)
-        case Branch():
+        case BranchNode():
             return "which?"
-        case Callback(queue=queue, number=number):
+        case CallbackNode(queue=queue, number=number):
             return f"callback by {queue} to {number}"
-        case DoNotCall(campaign=campaign):
+        case DoNotCallNode(campaign=campaign):
             return f"no more calls of {campaign}" if campaign else "no more calls"
-        case Voicemail(queue=queue):
+        case VoicemailNode(queue=queue):
             return f"message for {queue}"
-        case IntoQueue(queue=queue):
+        case QueueNode(queue=queue):
             return f"queue {queue}"
-        case IntoFlow(flow=flow) if flow.startswith(SURVEY):
+        case FlowNode(flow=flow) if flow.startswith(SURVEY):
             return f"survey {flow.removeprefix(SURVEY)}"
-        case IntoFlow(flow=flow):
+        case FlowNode(flow=flow):
             return f"flow {flow}"
-        case IntoDialplan(context=context, extension=extension):
+        case DialplanNode(context=context, extension=extension):
             return f"dialplan {context},{extension}"
-        case Goodbye(media=media):
+        case GoodbyeNode(media=media):
             return f"says {media}, hangs up" if media else "hangs up"
 
 
-def _set(node: Set) -> str:
+def _set(node: SetNode) -> str:
     parts = [f"tier {node.tier}" if node.tier else "", f"language {node.language}" if node.language else ""]
     parts.append(f"{duration_text(node.head_start)} ahead" if node.head_start is not None else "")
     parts += [f"{name} = {value}" for name, value in node.values.items()]
@@ -105,25 +105,25 @@ def _set(node: Set) -> str:
 
 def _ways(node: Node) -> Iterator[tuple[str, str]]:
     match node:
-        case Play() | Set() | DoNotCall() | Voicemail():
+        case PlayNode() | SetNode() | DoNotCallNode() | VoicemailNode():
             yield "", node.next
-        case Menu():
+        case MenuNode():
             for to in dict.fromkeys(node.keys.values()):
                 yield " ".join(key for key, where in node.keys.items() if where == to), to
             yield f"{node.tries}x wrong or silent", node.otherwise
-        case Collect():
+        case CollectNode():
             yield "typed", node.next
             yield f"{node.tries}x wrong or silent", node.otherwise
-        case Lookup():
+        case LookupNode():
             yield "answered", node.next
             yield "no answer", node.otherwise
-        case Callback():
+        case CallbackNode():
             yield "promised", node.next
             yield "not possible", node.otherwise
-        case Hours():
+        case HoursNode():
             yield "open", node.open
             yield "closed", node.closed
-        case Branch():
+        case BranchNode():
             for when, to in node.cases:
                 yield condition_text(when), to
             yield "else", node.otherwise

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from callbridge.settings.durations import duration_text
-from callbridge.wire.asterisk_conf import Conf, Section
+from callbridge.wire.asterisk_conf import Conf, ConfSection
 
 TOP = 5
 """The highest level."""
@@ -82,7 +82,7 @@ pbx:
 
 
 @dataclass(slots=True)
-class Member:
+class ImportedMember:
     """One agent: ``skills`` by the queue's skill; ``told``: comments."""
 
     id: str
@@ -111,7 +111,7 @@ def convert(conf: Conf, entries: Conf | None = None, widen: float | None = None)
     ``widen``: seconds for which callers wait for each level before the next is taken in."""
     result = Imported()
     sections = _queues(conf, result)
-    members: dict[str, Member] = {}
+    members: dict[str, ImportedMember] = {}
     names: dict[str, str] = {}
     ids: dict[str, str] = {}
     blocks: list[list[str]] = []
@@ -142,8 +142,8 @@ def convert(conf: Conf, entries: Conf | None = None, widen: float | None = None)
 # -- queues ---------------------------------------------------------------------------------------------------------
 
 
-def _queues(conf: Conf, result: Imported) -> list[Section]:
-    found: dict[str, Section] = {}
+def _queues(conf: Conf, result: Imported) -> list[ConfSection]:
+    found: dict[str, ConfSection] = {}
     for section in conf.sections:
         if section.template or section.name == "general":
             continue
@@ -151,11 +151,11 @@ def _queues(conf: Conf, result: Imported) -> list[Section]:
             result.doubts.append(f"[{section.name}] is there twice; the two were put together")
             found[section.name].entries += section.entries
         else:
-            found[section.name] = Section(section.name, False, list(section.entries))
+            found[section.name] = ConfSection(section.name, False, list(section.entries))
     return list(found.values())
 
 
-def _queue(section: Section, name: str, by_level: bool, steps: Sequence[str], result: Imported) -> list[str]:
+def _queue(section: ConfSection, name: str, by_level: bool, steps: Sequence[str], result: Imported) -> list[str]:
     lines = [f"{_key(name)}:"]
     if name != section.name:
         lines.append(f"  # was: [{_plain(section.name)}]")
@@ -178,7 +178,7 @@ def _queue(section: Section, name: str, by_level: bool, steps: Sequence[str], re
     return lines
 
 
-def _pick(section: Section, by_level: bool) -> list[str]:
+def _pick(section: ConfSection, by_level: bool) -> list[str]:
     """The strategy; between members of different penalties the penalty goes first."""
     strategy = (section.last("strategy") or "ringall").lower()
     why = _STRATEGIES.get(strategy, "an unknown strategy")
@@ -195,7 +195,7 @@ def _steps(skill: str, levels: Mapping[int, int], widen: float | None) -> list[s
     return ["  steps:", *timed, f"    - {{skills: {_text(f'{skill} >= {used[-1]}')}}}"]
 
 
-def _levels(section: Section, result: Imported) -> dict[int, int]:
+def _levels(section: ConfSection, result: Imported) -> dict[int, int]:
     """Penalty -> level: the lowest penalty is level 5; more than five penalties share the lowest levels."""
     penalties = sorted({_member(entry.value)[1] or 0 for entry in section.all("member")})
     if len(penalties) > TOP:
@@ -205,7 +205,7 @@ def _levels(section: Section, result: Imported) -> dict[int, int]:
     return {penalty: max(1, TOP - place) for place, penalty in enumerate(penalties)}
 
 
-def _number(section: Section, key: str, result: Imported) -> float | None:
+def _number(section: ConfSection, key: str, result: Imported) -> float | None:
     """Seconds, none when there are none or they make no sense."""
     given = section.last(key)
     if given is None:
@@ -235,7 +235,9 @@ def _member(value: str) -> tuple[str, int | None, str, list[str]]:
     return interface, penalty, _clean(rest[1]), [part for part in rest[2:] if part]
 
 
-def _enlist(section: Section, skill: str, levels: Mapping[int, int], members: dict[str, Member], result: Imported) -> None:
+def _enlist(
+    section: ConfSection, skill: str, levels: Mapping[int, int], members: dict[str, ImportedMember], result: Imported
+) -> None:
     for entry in section.all("member"):
         interface, penalty, name, more = _member(entry.value)
         phone = _phone(interface, more)
@@ -245,7 +247,7 @@ def _enlist(section: Section, skill: str, levels: Mapping[int, int], members: di
         member = members.get(phone.upper())
         if member is None:
             id = _fresh(phone.partition("/")[2], [one.id for one in members.values()], "agent")
-            member = members[phone.upper()] = Member(id, name or id, phone)
+            member = members[phone.upper()] = ImportedMember(id, name or id, phone)
             if _LOCAL.match(interface):
                 member.told.append(f"was: {interface}: its phone was guessed; a Local channel cannot be an agent's phone")
                 result.doubts.append(f"agent {id}: {interface} was taken for {phone}; look whether that is the phone")
@@ -266,7 +268,7 @@ def _phone(interface: str, more: Sequence[str]) -> str:
     return ""
 
 
-def _agent(member: Member) -> list[str]:
+def _agent(member: ImportedMember) -> list[str]:
     skills = ", ".join(f"{_key(skill)}: {level}" for skill, level in member.skills.items())
     lines = [f"# {_plain(text)}" for text in member.told]
     return [*lines, f"{_key(member.id)}: {{name: {_text(member.name)}, phone: {_text(member.phone)}, skills: {{{skills}}}}}"]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from callbridge.settings.media import sounds
 from callbridge.settings.models import Settings
-from callbridge.settings.speech import OURS, Speech
+from callbridge.settings.speech import OURS, SpeechConfig
 
 RATE = 8000
 PATIENCE = 60.0
@@ -84,7 +84,7 @@ def missing(settings: Settings) -> dict[str, str]:
     return {name: where for name, where in used if name not in known}
 
 
-def _make(speech: Speech, language: str, name: str, known: dict[str, str], mark: str) -> Prompt:
+def _make(speech: SpeechConfig, language: str, name: str, known: dict[str, str], mark: str) -> Prompt:
     try:
         _speak(speech, language, name)
         known[name] = mark
@@ -96,7 +96,7 @@ def _make(speech: Speech, language: str, name: str, known: dict[str, str], mark:
     return Prompt(name, language, "made")
 
 
-def _speak(speech: Speech, language: str, name: str) -> None:
+def _speak(speech: SpeechConfig, language: str, name: str) -> None:
     target = _file(speech, language, name)
     if not speech.folder.parent.is_dir():
         raise Unspoken(f"there is no folder {speech.folder.parent}: is Asterisk here? Make it, or say another in speech.folder")
@@ -186,16 +186,16 @@ def _write(path: Path, samples: array[int]) -> None:
         file.writeframes(samples.tobytes())
 
 
-def _file(speech: Speech, language: str, name: str) -> Path:
+def _file(speech: SpeechConfig, language: str, name: str) -> Path:
     return speech.folder / language / OURS / f"{name}.wav"
 
 
-def _mark(speech: Speech, language: str, text: str) -> str:
+def _mark(speech: SpeechConfig, language: str, text: str) -> str:
     """Changes with the words, the voice and the command."""
     return hashlib.sha256(json.dumps([*speech.command, speech.voices[language], text]).encode()).hexdigest()[:16]
 
 
-def _read_list(speech: Speech, language: str) -> dict[str, str]:
+def _read_list(speech: SpeechConfig, language: str) -> dict[str, str]:
     try:
         found = json.loads((speech.folder / language / OURS / LIST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -203,12 +203,12 @@ def _read_list(speech: Speech, language: str) -> dict[str, str]:
     return {str(name): str(mark) for name, mark in found.items()} if isinstance(found, dict) else {}
 
 
-def _write_list(speech: Speech, language: str, known: Mapping[str, str]) -> None:
+def _write_list(speech: SpeechConfig, language: str, known: Mapping[str, str]) -> None:
     path = speech.folder / language / OURS / LIST
     path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _forget(speech: Speech, language: str, known: dict[str, str]) -> None:
+def _forget(speech: SpeechConfig, language: str, known: dict[str, str]) -> None:
     """Away with what we made of words that are no more."""
     gone = [name for name in known if language not in speech.texts.get(name, {})]
     for name in gone:

@@ -33,7 +33,7 @@ REQUEST_LIMIT = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ours:
+class RescueScope:
     """What of one PBX is ours, and where its callers go."""
 
     pbx: str
@@ -45,7 +45,7 @@ class Ours:
 class Rescue:
     """One PBX."""
 
-    def __init__(self, ours: Ours, http: AriHttp) -> None:
+    def __init__(self, ours: RescueScope, http: AriHttp) -> None:
         self._ours = ours
         self._http = http
 
@@ -123,7 +123,7 @@ def _stop(looks: list[asyncio.Task[bool]]) -> None:
 
 async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
     pbx, instance = settings.pbx[index], settings.instance
-    ours = Ours(pbx=pbx.name, app=instance.app, prefix=instance.prefix, context=settings.fallback.context)
+    ours = RescueScope(pbx=pbx.name, app=instance.app, prefix=instance.prefix, context=settings.fallback.context)
     async with AriHttp(
         pbx.ari.url,
         user=pbx.ari.user,

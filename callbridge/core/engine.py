@@ -13,15 +13,17 @@ from callbridge.core.entities import agent_states, attempts, callbacks, legs, sw
 from callbridge.core.flows import interpreter
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequested,
+    AmdDetourEnded,
     AnyEvent,
     ApplicationTaken,
     AttemptClosed,
     AttemptsReserved,
-    CallAsked,
+    CallbackChangeRequested,
     CallerArrived,
-    CampaignAsked,
+    CallRequested,
     CampaignRecalled,
+    CampaignRequested,
     ClockMoved,
     DayBegan,
     DeadlinePassed,
@@ -42,7 +44,6 @@ from callbridge.core.model.events import (
     LegParted,
     LegProbed,
     LegReplaced,
-    LegReturned,
     LegRinging,
     LegTransferred,
     LegUnheld,
@@ -55,14 +56,13 @@ from callbridge.core.model.events import (
     PhoneInspected,
     PlanChanged,
     PlaybackEnded,
-    PromiseAsked,
     RecordingEnded,
     StoreChanged,
     SwitchTurned,
 )
 from callbridge.core.model.facts import ApplicationReplaced
 from callbridge.core.model.ids import LegId, channel_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp
 from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import Outcome, World
@@ -161,7 +161,7 @@ def _apply(world: World, event: AnyEvent) -> None:
             _leg_answered(world, event)
         case LegEnded():
             leg = world.legs.get(event.leg)
-            if leg is not None and leg.role is Role.FEATURE:
+            if leg is not None and leg.role is LegRole.FEATURE:
                 feature_codes.leg_gone(world, leg)
             elif leg is not None:
                 calls.leg_ended(world, leg, event)
@@ -173,11 +173,11 @@ def _apply(world: World, event: AnyEvent) -> None:
             leg = world.legs.get(event.leg)
             if leg is not None:
                 calls.leg_moved(world, leg)
-        case LegReturned():
+        case AmdDetourEnded():
             campaigns.returned(world, event)
         case LegProbed():
             leg = world.legs.get(event.leg)
-            if leg is not None and leg.role is Role.FEATURE and not event.in_app and leg.hung_at is None:
+            if leg is not None and leg.role is LegRole.FEATURE and not event.in_app and leg.hung_at is None:
                 feature_codes.leg_gone(world, leg)
             elif leg is not None:
                 calls.leg_probed(world, leg, event)
@@ -203,13 +203,13 @@ def _apply(world: World, event: AnyEvent) -> None:
             _playback_ended(world, event)
         case OrderFailed():
             order_failures.order_failed(world, event)
-        case AgentAsked():
+        case AgentRequested():
             agent_requests.asked(world, event)
-        case CallAsked():
+        case CallRequested():
             call_requests.asked(world, event)
-        case PromiseAsked():
+        case CallbackChangeRequested():
             callback_calls.asked(world, event)
-        case CampaignAsked():
+        case CampaignRequested():
             campaigns.asked(world, event)
         case LeadDisposed():
             campaigns.disposed(world, event)
@@ -278,7 +278,7 @@ def _leg_entered(world: World, key: LegId) -> None:
     legs.entered(world, key)
     leg = world.legs.get(key)
     call = world.calls.get(leg.call) if leg is not None else None
-    if leg is not None and call is not None and leg.role is Role.SNOOP and leg.hung_at is None:
+    if leg is not None and call is not None and leg.role is LegRole.SNOOP and leg.hung_at is None:
         supervision.entered(world, call, key)
 
 
@@ -296,7 +296,7 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     leg = world.put_leg(leg, up_at=leg.up_at if leg.up_at is not None else world.now)
     agent = world.agents.get(leg.agent)
     call = world.calls.get(leg.call)
-    if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
+    if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
         agent_states.session_answered(world, agent)
     elif call is not None and call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id:
         offers.answered(world, call)
@@ -304,7 +304,7 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         callback_calls.answered(world, call)
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
         transfers.answered(world, call)
-    elif call is not None and leg.role is Role.SUPERVISOR:
+    elif call is not None and leg.role is LegRole.SUPERVISOR:
         supervision.answered(world, call, leg)
 
 
@@ -362,7 +362,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 announcements.deadline_passed(world, call)
         case "leg":
             leg = world.legs.get(event.id)
-            if leg is not None and leg.role is Role.PARKED and not leg.left:
+            if leg is not None and leg.role is LegRole.PARKED and not leg.left:
                 phone_transfers.parked_too_long(world, leg)
             elif leg is not None:
                 legs.deadline_passed(world, leg)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequested,
     AnyEvent,
-    CallAsked,
+    CallbackChangeRequested,
     CallerArrived,
+    CallRequested,
     DeadlinePassed,
     DeviceChanged,
     LegReplaced,
     OrderFailed,
     PhoneInspected,
-    PromiseAsked,
 )
 from callbridge.core.model.world import World
 
@@ -24,11 +24,11 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
             if kind == "hearing":
                 return ("call", key)
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
-        case PromiseAsked(promise=promise):
+        case CallbackChangeRequested(promise=promise):
             return ("promise", promise) if promise in world.promises else None
-        case AgentAsked(agent=agent):
+        case AgentRequested(agent=agent):
             return ("agent", agent) if agent in world.agents else None
-        case CallAsked(call=call):
+        case CallRequested(call=call):
             return ("call", call) if call in world.calls else None
         case DeviceChanged(phone=phone) | PhoneInspected(phone=phone):
             agent_row = world.agent_at(phone)

@@ -26,7 +26,7 @@ CLOSING = 2.0
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class _QueuedOrder:
     order: Order
     lanes: list[LegId]
     pbx: str
@@ -41,14 +41,14 @@ class _Job:
 
 
 @dataclass(slots=True)
-class _Room:
+class _PbxOrders:
     """The orders of one PBX that are under way, and those that could be."""
 
     busy: int = 0
-    urgent: deque[_Job] = field(default_factory=deque)
-    others: deque[_Job] = field(default_factory=deque)
+    urgent: deque[_QueuedOrder] = field(default_factory=deque)
+    others: deque[_QueuedOrder] = field(default_factory=deque)
 
-    def next(self) -> _Job | None:
+    def next(self) -> _QueuedOrder | None:
         for waiting, most in ((self.urgent, MOST_WITH_HANG_UPS), (self.others, MOST)):
             while waiting and self.busy < most:
                 job = waiting.popleft()
@@ -63,17 +63,17 @@ class Lanes:
 
     perform: Callable[[Order], Awaitable[None]]
     failed: Callable[[Order, OrderTrouble], None]
-    _lanes: dict[LegId, deque[_Job]] = field(default_factory=dict)
-    _rooms: dict[str, _Room] = field(default_factory=dict)
+    _lanes: dict[LegId, deque[_QueuedOrder]] = field(default_factory=dict)
+    _rooms: dict[str, _PbxOrders] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def put(self, order: Order) -> None:
         """Send the order as soon as its legs are free and there is room; a HangUp now."""
         if isinstance(order, HangUp):
             self._drop_unsent(order.leg)
-            self._start(_Job(order, [], pbx_of(order.leg)))
+            self._start(_QueuedOrder(order, [], pbx_of(order.leg)))
             return
-        job = _Job(order, list(dict.fromkeys(order.legs)), _limited_by(order))
+        job = _QueuedOrder(order, list(dict.fromkeys(order.legs)), _limited_by(order))
         for leg in job.lanes:
             lane = self._lanes.setdefault(leg, deque())
             job.behind += bool(lane)
@@ -92,7 +92,7 @@ class Lanes:
         """The link is down: what is unsent for this PBX comes to nothing, and the core decides anew on thaw."""
         mine = pbx + "/"
         jobs = {id(job): job for leg, lane in self._lanes.items() if leg.startswith(mine) for job in lane if not job.started}
-        room = self._rooms.get(pbx, _Room())
+        room = self._rooms.get(pbx, _PbxOrders())
         jobs |= {id(job): job for job in (*room.urgent, *room.others) if not job.started}
         self._remove(list(jobs.values()))
         for job in jobs.values():
@@ -118,14 +118,14 @@ class Lanes:
                 if was_behind and not job.behind:
                     self._start(job)
 
-    def _remove(self, jobs: list[_Job]) -> None:
+    def _remove(self, jobs: list[_QueuedOrder]) -> None:
         for job in jobs:
             job.started = True  # none of them may start because another one made way
         for job in jobs:
             for leg in list(job.lanes):
                 self._leave(job, leg)
 
-    def _leave(self, job: _Job, leg: LegId) -> None:
+    def _leave(self, job: _QueuedOrder, leg: LegId) -> None:
         """Take a job out of one lane; whoever is next there may be free to go."""
         lane = self._lanes[leg]
         was_head = lane[0] is job
@@ -141,27 +141,27 @@ class Lanes:
         if not lane:
             del self._lanes[leg]
 
-    def _start(self, job: _Job) -> None:
+    def _start(self, job: _QueuedOrder) -> None:
         """Its legs are free: off it goes when its PBX has room."""
         if not job.pbx:
             self._send(job)
             return
-        room = self._rooms.setdefault(job.pbx, _Room())
+        room = self._rooms.setdefault(job.pbx, _PbxOrders())
         (room.urgent if job.urgent else room.others).append(job)
         self._fill(room)
 
-    def _fill(self, room: _Room) -> None:
+    def _fill(self, room: _PbxOrders) -> None:
         while (job := room.next()) is not None:
             room.busy += 1
             self._send(job)
 
-    def _send(self, job: _Job) -> None:
+    def _send(self, job: _QueuedOrder) -> None:
         job.started = True
         task = asyncio.create_task(self._run(job), name=type(job.order).__name__)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, job: _Job) -> None:
+    async def _run(self, job: _QueuedOrder) -> None:
         try:
             await self.perform(job.order)
         except OrderTrouble as trouble:

@@ -15,14 +15,15 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from callbridge.adapters.pbx_link import NotSent, OrderTrouble, Refused
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, OrderTrouble
 from callbridge.core.engine import step
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequested,
     AnyEvent,
-    CallAsked,
+    CallbackChangeRequested,
     CallerArrived,
-    CampaignAsked,
+    CallRequested,
+    CampaignRequested,
     ClockMoved,
     DayBegan,
     EntityFaulted,
@@ -33,12 +34,11 @@ from callbridge.core.model.events import (
     PbxLost,
     PbxSnapshot,
     PlanChanged,
-    PromiseAsked,
     StoreChanged,
     SwitchTurned,
     Why,
 )
-from callbridge.core.model.facts import AnyFact, AskRefused, CallDiverted
+from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
@@ -137,11 +137,18 @@ class Runtime:
         self._wake.set()
 
     async def ask(
-        self, event: AgentAsked | CallAsked | PromiseAsked | CampaignAsked | LeadDisposed | SwitchTurned | PlanChanged
-    ) -> AskRefused | None:
+        self,
+        event: AgentRequested
+        | CallRequested
+        | CallbackChangeRequested
+        | CampaignRequested
+        | LeadDisposed
+        | SwitchTurned
+        | PlanChanged,
+    ) -> RequestRefused | None:
         """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
         outcome = await self._answer_to(event)
-        return next((fact for fact in outcome.facts if isinstance(fact, AskRefused)), None)
+        return next((fact for fact in outcome.facts if isinstance(fact, RequestRefused)), None)
 
     async def adopt(self, event: PlanChanged, switch_over: Callable[[], None]) -> Difference | None:
         """Ask for a new plan; gives what it changes, or would change, and None when adopting it raised. ``switch_over`` is
@@ -318,7 +325,7 @@ class Runtime:
         """Whoever asked for what raised is told so."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
-            refused = AskRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more")
+            refused = RequestRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more")
             answer.set_result(Outcome(facts=[refused]))
 
     def _give_up(self, kind: str, key: str) -> Outcome:
@@ -361,7 +368,7 @@ class Runtime:
         why, status, detail = Why.TIMEOUT, 0, str(trouble)
         if isinstance(trouble, NotSent):
             why = Why.UNSENT
-        elif isinstance(trouble, Refused):
+        elif isinstance(trouble, OrderRefused):
             why, status, detail = Why.REFUSED, trouble.status, trouble.detail
         self.tell(OrderFailed(at=self.clock.now(), order=order, why=why, status=status, detail=detail))
 

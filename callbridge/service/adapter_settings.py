@@ -5,14 +5,14 @@ from __future__ import annotations
 from callbridge.adapters.ami.fallback_queue import FallbackSettings
 from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.ari.link import AriSettings
-from callbridge.adapters.ari.ownership import Door
-from callbridge.adapters.http import HttpSettings, Limits, Role, Token
-from callbridge.adapters.ledger import Terms, canonical, region_of
+from callbridge.adapters.ari.ownership import OwnershipCheck
+from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
+from callbridge.adapters.ledger import LedgerTerms, canonical, region_of
 from callbridge.adapters.lookups.lookup import LookupSettings
 from callbridge.adapters.redis.connection import RedisSettings
-from callbridge.adapters.webhooks.body import HookSettings
+from callbridge.adapters.webhooks.body import WebhookSettings
 from callbridge.core.model.plan import MEMORY, SURVEY
-from callbridge.settings.models import Http, Instance, Pbx, Settings
+from callbridge.settings.models import HttpConfig, InstanceConfig, PbxConfig, Settings
 from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 
 
@@ -22,12 +22,12 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
     return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
 
 
-def ledger_terms(settings: Settings) -> dict[str, Terms]:
+def ledger_terms(settings: Settings) -> dict[str, LedgerTerms]:
     """Each campaign's rules, as the ledger needs them."""
     plan, region = settings.plan(), region_of(settings.tiers.country_code or "")
     never = plan.do_not_call | {number for each in plan.do_not_call if (number := canonical(each, region))}
     return {
-        name: Terms(
+        name: LedgerTerms(
             limits=campaign.limits,
             frequency=plan.frequency,
             never=never,
@@ -42,7 +42,7 @@ def ledger_terms(settings: Settings) -> dict[str, Terms]:
     }
 
 
-def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:
+def ari_settings(instance: InstanceConfig, pbx: PbxConfig) -> AriSettings:
     return AriSettings(
         name=pbx.name,
         url=pbx.ari.url,
@@ -56,13 +56,13 @@ def ari_settings(instance: Instance, pbx: Pbx) -> AriSettings:
     )
 
 
-def door(instance: Instance, pbx: Pbx) -> Door:
+def door(instance: InstanceConfig, pbx: PbxConfig) -> OwnershipCheck:
     """Where a start asks whether the PBX lets us in, and who owns the application."""
     password = pbx.ari.password.get_secret_value()
-    return Door(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)
+    return OwnershipCheck(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)
 
 
-def ami_settings(pbx: Pbx) -> AmiSettings:
+def ami_settings(pbx: PbxConfig) -> AmiSettings:
     return AmiSettings(
         name=pbx.name,
         user=pbx.ami.user,
@@ -85,9 +85,9 @@ def fallback_settings(settings: Settings, pbx: str) -> FallbackSettings:
     )
 
 
-def hook_settings(settings: Settings) -> list[HookSettings]:
+def hook_settings(settings: Settings) -> list[WebhookSettings]:
     return [
-        HookSettings(
+        WebhookSettings(
             name=hook.name,
             url=hook.url,
             secret=hook.secret.get_secret_value(),
@@ -120,11 +120,11 @@ def lookup_settings(settings: Settings) -> list[LookupSettings]:
     )
 
 
-def http_settings(http: Http) -> HttpSettings:
+def http_settings(http: HttpConfig) -> HttpSettings:
     """Who may use the API, in its own terms."""
     tokens = [
-        Token(name=token.name, role=Role(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
+        ApiToken(name=token.name, role=TokenRole(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
         for token in http.tokens
     ]
-    limits = Limits(**http.limits.model_dump())
+    limits = ConnectionLimits(**http.limits.model_dump())
     return HttpSettings(host=http.host, token=http.token.get_secret_value() if http.token else "", tokens=tokens, limits=limits)

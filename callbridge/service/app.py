@@ -17,12 +17,12 @@ from callbridge.adapters.ami.link import Ami
 from callbridge.adapters.ari import ownership
 from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.facts.totals import Totals
-from callbridge.adapters.files.tiers import TierBook
-from callbridge.adapters.http import Feed, ReloadResult
+from callbridge.adapters.files.tiers import TierFile
+from callbridge.adapters.http import EventFeed, ReloadResult
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import CampaignLedger, region_of, trouble_of
 from callbridge.adapters.logs import log as logs
-from callbridge.adapters.lookups.last_agents import Memory
+from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.lookups.lookup import Lookups
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.pbx_link import NotSent
@@ -37,8 +37,8 @@ from callbridge.adapters.system.systemd import Manager
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import campaign_figures
-from callbridge.adapters.views.timelines import Stories
-from callbridge.adapters.webhooks.feed import Hooks
+from callbridge.adapters.views.timelines import Timelines
+from callbridge.adapters.webhooks.feed import WebhookFeeds
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS, CampaignRecalled, PlanChanged
 from callbridge.core.model.ids import pbx_of
@@ -150,13 +150,13 @@ class App:
         self.metrics.campaigns = lambda: campaign_figures(self.world)
         self.metrics.on_leader(True)
         self.metrics.on_switches(self.world.switches.values())
-        self.stories = Stories(mask=settings.log.mask_numbers)
-        self.feed = Feed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
+        self.stories = Timelines(mask=settings.log.mask_numbers)
+        self.feed = EventFeed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
         self.explainer = Explainer(self.world, self.board, self.stories, self.clock.now, self._archive())
-        self.hooks = Hooks(
+        self.hooks = WebhookFeeds(
             self._run, self.metrics, redis=self._redis(), calls=self.world.calls.values, token=int(self.clock.now() * 1000)
         )
-        self.memory = Memory(self.clock.now, self.board.number_of, redis=self._redis())
+        self.memory = LastAgents(self.clock.now, self.board.number_of, redis=self._redis())
         projection = self._projection()
         await self.hooks.adopt(hook_settings(settings))
         facts = logs.FactLog(level=settings.log.level.upper(), stream=self._drain, mask=settings.log.mask_numbers)
@@ -250,11 +250,11 @@ class App:
         """Epoch seconds by the clock on the wall."""
         return self.clock.now() + self.clock.wall_offset()
 
-    def _archive(self) -> timeline_archive.StoryArchive | None:
+    def _archive(self) -> timeline_archive.TimelineArchive | None:
         redis = self._redis()
         if redis is None:
             return None
-        archive = timeline_archive.StoryArchive(redis, masked=self.settings.log.mask_numbers)
+        archive = timeline_archive.TimelineArchive(redis, masked=self.settings.log.mask_numbers)
         self._run("stories", archive.run())
         return archive
 
@@ -266,9 +266,9 @@ class App:
         self.memory.adopt(memory_of(settings), repeat, country, renamed)
         self.lookups.adopt(lookup_settings(settings), settings.tiers.order, country)
 
-    def _tier_book(self, settings: Settings) -> TierBook:
+    def _tier_book(self, settings: Settings) -> TierFile:
         tiers = settings.tiers
-        return TierBook(
+        return TierFile(
             tiers.order,
             tiers.default,
             tiers.numbers,

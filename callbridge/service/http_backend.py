@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http import Asked, ReloadResult
-from callbridge.adapters.ledger import LedgerDesk, day_began, region_of
+from callbridge.adapters.ledger import LedgerRequests, day_began, region_of
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ ASKING = 5.0
 RELOADING = 60.0
 
 
-class Desk:
+class HttpBackend:
     """What HTTP may ask and see. Asking raises TimeoutError when no answer comes."""
 
     def __init__(self, app: App) -> None:
@@ -33,7 +33,7 @@ class Desk:
     def now(self) -> float:
         return self._app.clock.now()
 
-    async def ask(self, event: Asked) -> AskRefused | None:
+    async def ask(self, event: Asked) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
             return await self._app.runtime.ask(event)
 
@@ -53,11 +53,11 @@ class Desk:
         """Every callback that is owed."""
         return callbacks(self._app.world, masked=self._app.board.masked)
 
-    def ledger(self) -> LedgerDesk:
+    def ledger(self) -> LedgerRequests:
         """Campaigns and what is written of them."""
         app, ledger = self._app, self._app.ledger
         zone, country = app.settings.instance.timezone, region_of(app.settings.tiers.country_code or "")
-        return LedgerDesk(
+        return LedgerRequests(
             world=app.world,
             book=ledger.book if ledger is not None else None,
             now=app.clock.now,

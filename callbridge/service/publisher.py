@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
-from callbridge.adapters.http import Feed
+from callbridge.adapters.http import EventFeed
 from callbridge.adapters.logs.log import FactLog
-from callbridge.adapters.lookups.last_agents import Memory
+from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timelines import Stories
-from callbridge.adapters.webhooks.feed import Hooks
+from callbridge.adapters.views.timelines import Timelines
+from callbridge.adapters.webhooks.feed import WebhookFeeds
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.world import World
 
@@ -33,12 +33,12 @@ class Publisher:
         world: World,
         board: Board,
         metrics: Metrics,
-        stories: Stories,
-        feed: Feed,
+        stories: Timelines,
+        feed: EventFeed,
         facts: FactLog,
         projection: RedisProjection | None,
-        hooks: Hooks,
-        memory: Memory,
+        hooks: WebhookFeeds,
+        memory: LastAgents,
         fallbacks: Sequence[FallbackQueue] = (),
     ) -> None:
         """``fallbacks`` may be filled later."""

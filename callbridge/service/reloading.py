@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from callbridge.adapters.files.tiers import TierBook
+from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
-from callbridge.adapters.ledger import NoLedger, Terms, region_of
+from callbridge.adapters.ledger import LedgerTerms, NoLedger, region_of
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.core.model.events import CampaignRecalled, PlanChanged
 from callbridge.core.model.plan import Plan
@@ -28,7 +28,7 @@ from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
-    from callbridge.adapters.webhooks.body import HookSettings
+    from callbridge.adapters.webhooks.body import WebhookSettings
     from callbridge.service.app import App
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ OF_THE_PLAN = ("queues", "queue_defaults", "entries", "flows", "calendars", "sur
 HOW_TO_FORCE = "callbridge reload --dry-run says whom it touches, callbridge reload --force does it all the same"
 
 
-class Refused(Exception):
+class ReloadRefused(Exception):
     """The configuration cannot be taken; a line for each fault."""
 
     def __init__(self, *faults: str) -> None:
@@ -54,8 +54,8 @@ class _Next:
 
     settings: Settings
     plan: Plan
-    hooks: list[HookSettings]
-    ledger: dict[str, Terms]
+    hooks: list[WebhookSettings]
+    ledger: dict[str, LedgerTerms]
 
 
 class Reloads:
@@ -77,7 +77,7 @@ class Reloads:
         async with self._one_at_a_time:
             try:
                 return await self._reload(dry_run=dry_run, force=force, by=by)
-            except Refused as refused:
+            except ReloadRefused as refused:
                 if not dry_run:
                     _log_refused(refused.faults, by)
                 return ReloadResult(faults=refused.faults)
@@ -85,11 +85,11 @@ class Reloads:
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         app = self._app
         if not app._started:
-            raise Refused("still starting")
+            raise ReloadRefused("still starting")
         coming = await self._read()
         book = app._tier_book(coming.settings)
         if not await book.load():
-            raise Refused(f"{coming.settings.tiers.csv}: cannot be used")
+            raise ReloadRefused(f"{coming.settings.tiers.csv}: cannot be used")
         if dry_run:
             found = difference(app.world, coming.plan)
             return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))
@@ -98,7 +98,7 @@ class Reloads:
         event = PlanChanged(at=app.clock.now(), plan=coming.plan, force=force, by=by)
         adopted = await app.runtime.adopt(event, lambda: self._switch_over(coming, book, recalled))
         if adopted is None:
-            raise Refused("a fault of callbridge while it was adopted; the log says more")
+            raise ReloadRefused("a fault of callbridge while it was adopted; the log says more")
         report = self._report(adopted, coming.settings, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
@@ -117,10 +117,10 @@ class Reloads:
         try:
             coming = await asyncio.to_thread(read)
         except ConfigFaults as wrong:
-            raise Refused(*map(str, wrong.faults)) from None
+            raise ReloadRefused(*map(str, wrong.faults)) from None
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._app.settings, name)]
         if fixed:
-            raise Refused(f"changes of {', '.join(fixed)} need a restart")
+            raise ReloadRefused(f"changes of {', '.join(fixed)} need a restart")
         return coming
 
     async def _recall(self, settings: Settings) -> list[CampaignRecalled]:
@@ -130,9 +130,9 @@ class Reloads:
             new = settings.campaigns.keys() - self._app.settings.campaigns.keys()
             return await ledger.recall(new) if ledger is not None else []
         except NoLedger as trouble:
-            raise Refused(f"{trouble}: what the new campaigns have behind them is not known") from None
+            raise ReloadRefused(f"{trouble}: what the new campaigns have behind them is not known") from None
 
-    def _switch_over(self, coming: _Next, book: TierBook, recalled: list[CampaignRecalled]) -> None:
+    def _switch_over(self, coming: _Next, book: TierFile, recalled: list[CampaignRecalled]) -> None:
         """The core has the plan: everything else has it, too, before anything is done by it."""
         app = self._app
         app.settings, app.tiers = coming.settings, book

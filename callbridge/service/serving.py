@@ -21,7 +21,7 @@ from callbridge.adapters.logs import log as logs
 from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
 from callbridge.service.app import CLOSING, DONE, FAILED, App
-from callbridge.service.http_backend import Desk
+from callbridge.service.http_backend import HttpBackend
 from callbridge.settings.models import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
     http, refused = http_settings(app.settings.http), app.metrics.http_refusals(REFUSALS)
     probes = Probes(ailing=app.ailing, missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
-    site = make_app(http, Desk(app), probes, app.feed)
+    site = make_app(http, HttpBackend(app), probes, app.feed)
     async with listening(site, address, http.limits, refused):
         yield
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from callbridge.adapters.ari.ownership import STAMPED, Seen
+from callbridge.adapters.ari.ownership import STAMPED, OwnershipSeen
 from callbridge.adapters.store import OWNER_SILENT, Saved, Store, StoreDown, Unreadable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class _Stamps:
     first_at: float = 0.0
     changed_at: float | None = None
 
-    def note(self, seen: Sequence[Seen], now: float) -> None:
+    def note(self, seen: Sequence[OwnershipSeen], now: float) -> None:
         for one in seen:
             if one.trouble:
                 continue
@@ -79,7 +79,7 @@ class Start:
         store: Store,
         wait: float,
         status: Callable[[str], None],
-        look: Callable[[], Awaitable[Sequence[Seen]]],
+        look: Callable[[], Awaitable[Sequence[OwnershipSeen]]],
         ledger: Callable[[], Awaitable[str]] = _no_ledger,
     ) -> None:
         self._store = store
@@ -133,7 +133,7 @@ class Start:
         faults = [f"pbx {one.pbx}: {one.trouble}" for one in seen if one.trouble]
         return [*faults, f"ledger: {ledger}"] if ledger else faults
 
-    async def _look(self) -> Sequence[Seen]:
+    async def _look(self) -> Sequence[OwnershipSeen]:
         seen = await self._look_at_pbxs()
         self._stamps.note(seen, time.monotonic())
         return seen

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from callbridge.core.model.calendar import DAY, Span
-from callbridge.settings.section import Section
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import Text, Zone
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -81,7 +81,7 @@ def _named_days(text: str) -> list[str]:
     return found
 
 
-class Calendar(Section):
+class CalendarConfig(ConfigSection):
     """When somebody is there. Days that are not given are closed."""
 
     timezone: Zone | None = None

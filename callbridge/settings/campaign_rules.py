@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from callbridge.adapters.ledger import BadDatabase, Book, file_of, is_region, no_folder
-from callbridge.core.model.plan import Connect, First, Mode
+from callbridge.adapters.ledger import BadDatabase, LedgerStore, file_of, is_region, no_folder
+from callbridge.core.model.plan import CallFirst, ConnectMode, DialMode
 from callbridge.core.model.skills import profile
 from callbridge.settings import models
-from callbridge.settings.campaigns import Campaign
+from callbridge.settings.campaigns import CampaignConfig
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import resolve
@@ -23,7 +23,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = ("campaigns", name)
         yield from _names(settings, document, at, campaign)
         yield from _agents(settings, document, at, campaign)
-        if campaign.first is First.CUSTOMER and campaign.message is None:
+        if campaign.first is CallFirst.CUSTOMER and campaign.message is None:
             yield document.at(
                 at,
                 "message is missing: what people hear for whom no agent is there within 2 s",
@@ -40,7 +40,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
     if settings.ledger is not None:
         try:
-            Book(settings.ledger.database.get_secret_value()).close()
+            LedgerStore(settings.ledger.database.get_secret_value()).close()
         except BadDatabase as wrong:
             yield document.at(("ledger", "database"), str(wrong))
     if settings.campaigns and settings.tiers.country_code is None:
@@ -50,7 +50,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
 
 
-def _names(settings: models.Settings, document: Document, at: Path, campaign: Campaign) -> Iterator[Fault]:
+def _names(settings: models.Settings, document: Document, at: Path, campaign: CampaignConfig) -> Iterator[Fault]:
     queues = mapping(document.values.get("queues"))
     if campaign.queue not in queues:
         yield document.at((*at, "queue"), f"no such queue: {campaign.queue!r}", did_you_mean(campaign.queue, queues))
@@ -60,19 +60,21 @@ def _names(settings: models.Settings, document: Document, at: Path, campaign: Ca
         yield document.at((*at, "calendar"), problem, did_you_mean(campaign.calendar, calendars))
 
 
-def _agents(settings: models.Settings, document: Document, at: Path, campaign: Campaign) -> Iterator[Fault]:
+def _agents(settings: models.Settings, document: Document, at: Path, campaign: CampaignConfig) -> Iterator[Fault]:
     """Whoever answers must hear an agent at once: a phone that has to be picked up first is too slow."""
-    if campaign.first is First.AGENT or campaign.queue not in settings.queues:
+    if campaign.first is CallFirst.AGENT or campaign.queue not in settings.queues:
         return
     slow = [
         name
         for name, agent in settings.agents.items()
-        if (agent.connect is Connect.RING or agent.confirm) and _serves(settings, campaign.queue, agent)
+        if (agent.connect is ConnectMode.RING or agent.confirm) and _serves(settings, campaign.queue, agent)
     ]
     if slow:
         more = f" and {len(slow) - SHOWN} more" if len(slow) > SHOWN else ""
         who = ", ".join(slow[:SHOWN]) + more
-        way = "first: agent rings them before the customer" if campaign.mode is Mode.PROGRESSIVE else "auto_answer or nailed_up"
+        way = (
+            "first: agent rings them before the customer" if campaign.mode is DialMode.PROGRESSIVE else "auto_answer or nailed_up"
+        )
         yield document.at(
             (*at, "mode"),
             f"whoever answers must hear an agent within 2 s, but the phones of {who} have to be answered first",
@@ -80,7 +82,7 @@ def _agents(settings: models.Settings, document: Document, at: Path, campaign: C
         )
 
 
-def _serves(settings: models.Settings, queue: str, agent: models.Agent) -> bool:
+def _serves(settings: models.Settings, queue: str, agent: models.AgentConfig) -> bool:
     skills = profile(agent.skills)
     steps = (step for tier in settings.tiers.order for step in resolve(settings, queue, tier).steps)
     return any(step.skills.strength(skills) is not None for step in steps)
@@ -95,7 +97,7 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(at, "has no calendar: people are called at night, too")
         elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
             yield document.at((*at, "calendar"), f"{campaign.calendar} is never open, so nobody is called")
-        if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is First.CUSTOMER:
+        if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is CallFirst.CUSTOMER:
             problem = "whoever was left without an agent is called again within 72 h: the British rule allows that only when"
             yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is there for certain")
         if campaign.number is None:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from callbridge.core.model.attempt import OUTCOMES
-from callbridge.core.model.plan import First, Mode
-from callbridge.settings.section import Section
+from callbridge.core.model.plan import CallFirst, DialMode
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, OwnNumber, Text
 
 DAY = 86400.0
@@ -25,7 +25,7 @@ RETRIES: dict[str, float] = {
 """After how long a lead is dialled again, by outcome; what is not here is never dialled again."""
 
 
-class Ledger(Section):
+class LedgerConfig(ConfigSection):
     """Where leads and attempts are written, and what all campaigns together allow for one number."""
 
     database: SecretStr
@@ -42,7 +42,7 @@ class Ledger(Section):
         return value
 
 
-class Retry(Section):
+class RetryConfig(ConfigSection):
     """After how long, by outcome."""
 
     busy: Duration | None = None
@@ -56,16 +56,16 @@ class Retry(Section):
     unknown: Duration | None = None
 
 
-class Attempts(Section):
+class AttemptsConfig(ConfigSection):
     """How often one lead is dialled; ``after_abandoned``: how long nobody calls who left a person without an agent."""
 
     most: Annotated[int, Field(ge=1, le=100)] = 6
     per_day: Annotated[int, Field(ge=1, le=100)] = 2
     after_abandoned: Duration = 3 * DAY
-    retry: Retry = Retry()
+    retry: RetryConfig = RetryConfig()
 
 
-class Disposition(Section):
+class DispositionConfig(ConfigSection):
     """What an agent may say of a talk; ``machine``: that it was none."""
 
     digit: Digit | None = None
@@ -76,13 +76,13 @@ class Disposition(Section):
     again_after: Lasting | None = None
 
 
-class Campaign(Section):
+class CampaignConfig(ConfigSection):
     """One campaign. ``cap`` of the people who answer may be left without an agent over the ``window``; ``aim`` is steered to.
     ``false_positives``: the share of amd's machines that are believed to be people, for the audit."""
 
     queue: Name
-    mode: Mode = Mode.PROGRESSIVE
-    first: First = First.CUSTOMER
+    mode: DialMode = DialMode.PROGRESSIVE
+    first: CallFirst = CallFirst.CUSTOMER
     factor: Annotated[float, Field(ge=1, le=20)] | None = None
     number: OwnNumber | None = None
     name: Text | None = None
@@ -99,7 +99,7 @@ class Campaign(Section):
     weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
     calendar: Name | None = None
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
-    attempts: Attempts = Attempts()
+    attempts: AttemptsConfig = AttemptsConfig()
     message: FlowMedia | None = None
     language: Language | None = None
     opt_out: Key | None = "9"
@@ -107,7 +107,7 @@ class Campaign(Section):
     amd: bool = False
     false_positives: Annotated[float, Field(ge=0, le=1)] | None = None
     leave_message: bool = False
-    dispositions: dict[Name, Disposition] = {}
+    dispositions: dict[Name, DispositionConfig] = {}
 
     @field_validator("ring_for")
     @classmethod
@@ -125,9 +125,9 @@ class Campaign(Section):
 
     @model_validator(mode="after")
     def _of_one_mind(self) -> Self:
-        if self.mode is not Mode.POWER and self.factor is not None:
+        if self.mode is not DialMode.POWER and self.factor is not None:
             raise ValueError(f"factor goes with mode: power, not with {self.mode}")
-        if self.mode is not Mode.PROGRESSIVE and self.first is First.AGENT:
+        if self.mode is not DialMode.PROGRESSIVE and self.first is CallFirst.AGENT:
             raise ValueError(f"first: agent goes with mode: progressive, not with {self.mode}")
         if self.aim is not None and self.aim > self.cap:
             raise ValueError("aim is above the cap")

@@ -14,7 +14,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourcePlace:
     file: str
     line: int
     column: int
@@ -26,22 +26,22 @@ class Document:
 
     root: str
     values: dict[str, Tree] = field(default_factory=dict)
-    keys: dict[Path, Place] = field(default_factory=dict)
+    keys: dict[Path, SourcePlace] = field(default_factory=dict)
     """Where the key (or the list item) at a path begins."""
-    scalars: dict[Path, Place] = field(default_factory=dict)
+    scalars: dict[Path, SourcePlace] = field(default_factory=dict)
     """Where the text at a path begins."""
     faults: list[Fault] = field(default_factory=list)
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
 
-    def place(self, path: Path, key: bool = False) -> Place:
+    def place(self, path: Path, key: bool = False) -> SourcePlace:
         """Where ``path`` was written; for a path that was not, the nearest part above it that was."""
         if not key and path in self.scalars:
             return self.scalars[path]
         for end in range(len(path), 0, -1):
             if path[:end] in self.keys:
                 return self.keys[path[:end]]
-        return Place(self.root, 0, 0)
+        return SourcePlace(self.root, 0, 0)
 
     def at(self, path: Path, problem: str, hint: str = "", *, picture: str = "", key: bool = False) -> Fault:
         """A fault at ``path``, not yet added."""

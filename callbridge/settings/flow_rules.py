@@ -10,12 +10,12 @@ from callbridge.core.model.numbers import fault_of, normalise
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
-from callbridge.settings.flows import Node, When
+from callbridge.settings.flows import ConditionConfig, NodeConfig
 from callbridge.settings.media import sounds
 from callbridge.settings.resolve import queue_plan
 from callbridge.settings.speech import OURS
 from callbridge.settings.values import RESERVED_VALUES
-from callbridge.settings.waiting import Overflow, Way
+from callbridge.settings.waiting import DestinationConfig, OverflowConfig
 
 Name = tuple[Path, str, str]
 """Where a name is used, of which kind it is (``queue``, ``flow``, ...), and the name."""
@@ -112,7 +112,7 @@ def names(settings: models.Settings) -> Iterator[Name]:
     for name, entry in settings.entries.items():
         if entry.flow is not None:
             yield ("entries", name, "flow"), "flow", entry.flow
-    queues: list[tuple[Path, models.Queue]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues: list[tuple[Path, models.QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         for ladder_at, ladder in [(at, queue), *(((*at, "tiers", tier), one) for tier, one in queue.tiers.items())]:
@@ -142,19 +142,19 @@ def names(settings: models.Settings) -> Iterator[Name]:
             yield from _of_node(("flows", name, "nodes", key), node)
 
 
-def _of_overflow(at: Path, rule: Overflow) -> Iterator[Name]:
+def _of_overflow(at: Path, rule: OverflowConfig) -> Iterator[Name]:
     yield from _of_when((*at, "when"), rule.when)
     yield from _of_way(at, rule)
 
 
-def _of_way(at: Path, way: Way) -> Iterator[Name]:
+def _of_way(at: Path, way: DestinationConfig) -> Iterator[Name]:
     if way.queue is not None:
         yield (*at, "queue"), "queue", way.queue
     if way.flow is not None:
         yield (*at, "flow"), "flow", way.flow
 
 
-def _of_when(at: Path, when: When) -> Iterator[Name]:
+def _of_when(at: Path, when: ConditionConfig) -> Iterator[Name]:
     for kind, field, value in (
         ("calendar", "open", when.open),
         ("calendar", "closed", when.closed),
@@ -166,7 +166,7 @@ def _of_when(at: Path, when: When) -> Iterator[Name]:
         yield (*at, "tiers"), "tier", tier
 
 
-def _of_node(at: Path, node: Node) -> Iterator[Name]:
+def _of_node(at: Path, node: NodeConfig) -> Iterator[Name]:
     for kind, field, value in (
         ("queue", "queue", node.queue),
         ("queue", "voicemail", node.voicemail),
@@ -184,7 +184,7 @@ def _of_node(at: Path, node: Node) -> Iterator[Name]:
         yield from _of_when((*at, "branch", index, "when"), case.when)
 
 
-def _node_names(at: Path, nodes: Mapping[str, Node]) -> Iterator[tuple[Path, str]]:
+def _node_names(at: Path, nodes: Mapping[str, NodeConfig]) -> Iterator[tuple[Path, str]]:
     for name, node in nodes.items():
         here: Path = (*at, "nodes", name)
         for field in ("next", "otherwise", "open", "closed"):
@@ -200,9 +200,9 @@ def _node_names(at: Path, nodes: Mapping[str, Node]) -> Iterator[tuple[Path, str
 # -- ways -------------------------------------------------------------------------------------------------------------
 
 
-def _made(nodes: Mapping[str, Node]) -> dict[str, core.Node]:
+def _made(nodes: Mapping[str, NodeConfig]) -> dict[str, core.Node]:
     """The nodes that could be read."""
-    return {name: node.node() for name, node in nodes.items() if isinstance(node, Node)}
+    return {name: node.node() for name, node in nodes.items() if isinstance(node, NodeConfig)}
 
 
 def _reached(start: str, nodes: Mapping[str, core.Node]) -> set[str]:
@@ -227,9 +227,9 @@ def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
             starts[name] = (name, flow.start or next(iter(made)))
     ways: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for place, node in nodes.items():
-        if isinstance(node, core.Menu | core.Collect):
+        if isinstance(node, core.MenuNode | core.CollectNode):
             ways[place] = [(place[0], node.otherwise)]  # where somebody is led who does nothing
-        elif isinstance(node, core.IntoFlow):
+        elif isinstance(node, core.FlowNode):
             ways[place] = [starts[node.flow]] if node.flow in starts else []
         else:
             ways[place] = [(place[0], to) for to in core.leads_to(node)]
@@ -264,7 +264,7 @@ def _circle_from(
     return []
 
 
-_SILENT = (core.Set, core.Hours, core.Branch, core.Lookup, core.Callback)
+_SILENT = (core.SetNode, core.HoursNode, core.BranchNode, core.LookupNode, core.CallbackNode)
 MOST_SILENT = 40
 """Nodes in a row at which nothing is said or asked: the walk gives a caller up some nodes later."""
 
@@ -352,7 +352,7 @@ def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterato
     known = _values_set(settings)
     if known is None:
         return
-    queues: list[tuple[Path, models.Queue]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues: list[tuple[Path, models.QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         said: list[tuple[Path, str | None, set[str]]] = [

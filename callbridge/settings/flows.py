@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from callbridge.core.model import flow as core
 from callbridge.core.model.plan import SURVEY
-from callbridge.settings.section import Section
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import (
     DialplanPlace,
     Duration,
@@ -38,7 +38,7 @@ Said = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None el
 """Media, or nothing."""
 
 
-class When(Section):
+class ConditionConfig(ConfigSection):
     """A condition: all that is given must hold."""
 
     tiers: Names | None = None
@@ -84,12 +84,12 @@ class When(Section):
         )
 
 
-class Case(Section):
-    when: When
+class CaseConfig(ConfigSection):
+    when: ConditionConfig
     to: Name
 
 
-class Change(Section):
+class SetConfig(ConfigSection):
     """What ``set`` changes."""
 
     tier: Name | None = None
@@ -120,7 +120,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Kind of node -> what it needs besides, and what it may have."""
 
 
-class Node(Section):
+class NodeConfig(ConfigSection):
     """One node of a flow: exactly one of the first fourteen, and what belongs to it."""
 
     play: FlowMedia | None = None
@@ -128,8 +128,8 @@ class Node(Section):
     collect: Said | None = None
     hours: Name | None = None
     lookup: Name | None = None
-    set: Change | None = None
-    branch: Annotated[tuple[Case, ...], AfterValidator(filled)] | None = None
+    set: SetConfig | None = None
+    branch: Annotated[tuple[CaseConfig, ...], AfterValidator(filled)] | None = None
     voicemail: Name | None = None
     callback: Name | None = None
     queue: Name | None = None
@@ -210,9 +210,9 @@ def _length(text: str) -> tuple[int, int]:
     return (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
 
 
-def _collect(node: Node) -> core.Node:
+def _collect(node: NodeConfig) -> core.Node:
     least, most = _length(node.length)
-    return core.Collect(
+    return core.CollectNode(
         media=node.collect or "",
         into=node.into or "",
         next=node.next or "",
@@ -231,8 +231,8 @@ def _collect(node: Node) -> core.Node:
     )
 
 
-def _menu(node: Node) -> core.Node:
-    return core.Menu(
+def _menu(node: NodeConfig) -> core.Node:
+    return core.MenuNode(
         media=node.menu or "",
         keys=dict(node.keys or {}),
         otherwise=node.otherwise or "",
@@ -243,9 +243,9 @@ def _menu(node: Node) -> core.Node:
     )
 
 
-def _set(node: Node) -> core.Node:
-    change = node.set or Change()
-    return core.Set(
+def _set(node: NodeConfig) -> core.Node:
+    change = node.set or SetConfig()
+    return core.SetNode(
         next=node.next or "",
         tier=change.tier or "",
         language=change.language or "",
@@ -254,25 +254,25 @@ def _set(node: Node) -> core.Node:
     )
 
 
-def _branch(node: Node) -> core.Node:
+def _branch(node: NodeConfig) -> core.Node:
     cases = tuple((case.when.condition(), case.to) for case in node.branch or ())
-    return core.Branch(cases=cases, otherwise=node.otherwise or "")
+    return core.BranchNode(cases=cases, otherwise=node.otherwise or "")
 
 
-def _dialplan(node: Node) -> core.Node:
+def _dialplan(node: NodeConfig) -> core.Node:
     context, _, extension = (node.dialplan or "").partition(",")
-    return core.IntoDialplan(context=context.strip(), extension=extension.strip())
+    return core.DialplanNode(context=context.strip(), extension=extension.strip())
 
 
 _MAKERS: dict[str, Any] = {
-    "play": lambda node: core.Play(media=node.play, next=node.next, interrupt=node.interrupt),
+    "play": lambda node: core.PlayNode(media=node.play, next=node.next, interrupt=node.interrupt),
     "menu": _menu,
     "collect": _collect,
-    "hours": lambda node: core.Hours(calendar=node.hours, open=node.open, closed=node.closed),
-    "lookup": lambda node: core.Lookup(lookup=node.lookup, next=node.next, otherwise=node.otherwise),
+    "hours": lambda node: core.HoursNode(calendar=node.hours, open=node.open, closed=node.closed),
+    "lookup": lambda node: core.LookupNode(lookup=node.lookup, next=node.next, otherwise=node.otherwise),
     "set": _set,
     "branch": _branch,
-    "voicemail": lambda node: core.Voicemail(
+    "voicemail": lambda node: core.VoicemailNode(
         queue=node.voicemail,
         media=node.greeting or "",
         next=node.next,
@@ -280,25 +280,25 @@ _MAKERS: dict[str, Any] = {
         silence=node.silence,
         callback=node.call_back,
     ),
-    "callback": lambda node: core.Callback(queue=node.callback, number=node.number, next=node.next, otherwise=node.otherwise),
-    "queue": lambda node: core.IntoQueue(queue=node.queue, head_start=node.head_start, by=node.by or ""),
-    "survey": lambda node: core.IntoFlow(flow=SURVEY + node.survey),
-    "flow": lambda node: core.IntoFlow(flow=node.flow),
+    "callback": lambda node: core.CallbackNode(queue=node.callback, number=node.number, next=node.next, otherwise=node.otherwise),
+    "queue": lambda node: core.QueueNode(queue=node.queue, head_start=node.head_start, by=node.by or ""),
+    "survey": lambda node: core.FlowNode(flow=SURVEY + node.survey),
+    "flow": lambda node: core.FlowNode(flow=node.flow),
     "dialplan": _dialplan,
-    "goodbye": lambda node: core.Goodbye(media=node.goodbye or ""),
+    "goodbye": lambda node: core.GoodbyeNode(media=node.goodbye or ""),
 }
 
 
-def _some(value: dict[str, Node]) -> dict[str, Node]:
+def _some(value: dict[str, NodeConfig]) -> dict[str, NodeConfig]:
     if not value:
         raise ValueError("has no node")
     return value
 
 
-class Flow(Section):
+class FlowConfig(ConfigSection):
     """What an entry says and asks. ``start`` is the first node unless given."""
 
     start: Name | None = None
     language: Language | None = None
     music: Text = "default"
-    nodes: Annotated[dict[Name, Node], AfterValidator(_some)]
+    nodes: Annotated[dict[Name, NodeConfig], AfterValidator(_some)]

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, model_validator
 
-from callbridge.settings.section import Section
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import Lasting, Text, WholeUrl
 
 
-class Lookup(Section):
+class LookupConfig(ConfigSection):
     """Another system that knows callers: ``url`` answers a JSON object, ``redis`` is a hash; ``{caller}`` and other values
     are put in. ``csv`` is a file whose first column is the number, and whose other columns are values, by their heading."""
 

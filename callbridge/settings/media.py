@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from callbridge.core.model.flow import Collect, Flow, Goodbye, Menu, Play, Voicemail, fields_of
-from callbridge.core.model.plan import Connect, Plan, Prompts, QueuePlan
+from callbridge.core.model.flow import CollectNode, Flow, GoodbyeNode, MenuNode, PlayNode, VoicemailNode, fields_of
+from callbridge.core.model.plan import ConnectMode, Plan, Prompts, QueuePlan
 
 Used = tuple[str, str]
 """Where, and the sound's name in the PBX."""
@@ -28,7 +28,7 @@ def _media(plan: Plan) -> Iterator[Used]:
         yield from _of_queue(queue)
         for tier in queue.ladders:  # who is asked for is known: every queue and tier
             yield f"queues.{queue.name}.whisper", queue.whisper.replace("{queue}", queue.name).replace("{tier}", tier)
-    if any(agent.connect is Connect.NAILED_UP for agent in plan.agents.values()):
+    if any(agent.connect is ConnectMode.NAILED_UP for agent in plan.agents.values()):
         yield "beep", plan.beep
     if any(agent.confirm for agent in plan.agents.values()):
         yield "prompts.confirm", plan.prompts.confirm
@@ -40,12 +40,12 @@ def _media(plan: Plan) -> Iterator[Used]:
 def _of_flow(flow: Flow) -> Iterator[Used]:
     for name, node in flow.nodes.items():
         at = f"{flow.name}/{name}"
-        if isinstance(node, Play | Menu | Collect | Goodbye | Voicemail):
+        if isinstance(node, PlayNode | MenuNode | CollectNode | GoodbyeNode | VoicemailNode):
             yield at, node.media
-        if isinstance(node, Menu | Collect):
+        if isinstance(node, MenuNode | CollectNode):
             yield at, node.wrong
             yield at, node.silent
-        if isinstance(node, Collect):
+        if isinstance(node, CollectNode):
             yield at, node.read_back
 
 

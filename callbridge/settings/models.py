@@ -19,15 +19,15 @@ from pydantic import (
 )
 
 from callbridge.adapters.webhooks.body import EVENTS, placeholders
-from callbridge.core.model.plan import Connect, Pick, Plan
-from callbridge.settings.calendars import Calendar
-from callbridge.settings.campaigns import Campaign, Ledger
+from callbridge.core.model.plan import AgentOrder, ConnectMode, Plan
+from callbridge.settings.calendars import CalendarConfig
+from callbridge.settings.campaigns import CampaignConfig, LedgerConfig
 from callbridge.settings.faults import Fault
-from callbridge.settings.flows import Flow
-from callbridge.settings.lookups import Lookup
-from callbridge.settings.section import Section
-from callbridge.settings.speech import Speech
-from callbridge.settings.surveys import Survey
+from callbridge.settings.flows import FlowConfig
+from callbridge.settings.lookups import LookupConfig
+from callbridge.settings.section import ConfigSection
+from callbridge.settings.speech import SpeechConfig
+from callbridge.settings.surveys import SurveyConfig
 from callbridge.settings.values import (
     LONGEST_ARI_NAME,
     AriName,
@@ -57,7 +57,16 @@ from callbridge.settings.values import (
     filled,
     or_off,
 )
-from callbridge.settings.waiting import Announce, Callback, Callbacks, Overflow, Prefer, Record, RepeatCalls, Way
+from callbridge.settings.waiting import (
+    AnnouncementsConfig,
+    CallbackConfig,
+    CallbacksConfig,
+    DestinationConfig,
+    OverflowConfig,
+    PreferredAgentConfig,
+    RecordingConfig,
+    RepeatCallsConfig,
+)
 
 DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
 
@@ -70,7 +79,7 @@ def default_prefix(app: str) -> str:
     return whole if len(whole) <= LONGEST_ARI_NAME else f"{whole[: LONGEST_ARI_NAME - 9]}_{crc32(app.encode()):08x}"
 
 
-class Instance(Section):
+class InstanceConfig(ConfigSection):
     """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk: by default another one for each
     application, for two may run on one PBX."""
 
@@ -86,26 +95,26 @@ class Instance(Section):
         return value
 
 
-class Ari(Section):
+class AriConfig(ConfigSection):
     url: HttpUrl
     user: Text
     password: SecretStr
 
 
-class Ami(Section):
+class AmiConfig(ConfigSection):
     host: Text = "127.0.0.1"
     port: Port = 5038
     user: Text
     secret: SecretStr
 
 
-class Pbx(Section):
+class PbxConfig(ConfigSection):
     """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered;
     ``request_timeout``: seconds after which an order without an answer counts as failed, though it may have worked."""
 
     name: PbxName
-    ari: Ari
-    ami: Ami
+    ari: AriConfig
+    ami: AmiConfig
     bridge_type: Text = "mixing,dtmf_events"
     echo_limit: Lasting = 3.0
     request_timeout: Lasting = 5.0
@@ -120,7 +129,7 @@ class Pbx(Section):
         return ",".join(types)
 
 
-class Redis(Section):
+class RedisConfig(ConfigSection):
     """``wait_at_start``: how long a start waits for a Redis that is away or refuses, before it goes on without it."""
 
     url: RedisUrl
@@ -128,7 +137,7 @@ class Redis(Section):
     wait_at_start: Duration = 60.0
 
 
-class Token(Section):
+class TokenConfig(ConfigSection):
     """Who may use the API, and as what; ``name`` stands in the audit. An ``agent``'s is for this agent only."""
 
     name: Name
@@ -137,7 +146,7 @@ class Token(Section):
     token: SecretStr
 
 
-class HttpLimits(Section):
+class HttpLimitsConfig(ConfigSection):
     """How many connections and readers of events there may be at a time, in all, and from one address or of one token."""
 
     connections: Annotated[int, Field(ge=16, le=10_000)] = 512
@@ -146,17 +155,17 @@ class HttpLimits(Section):
     event_readers_each: Annotated[int, Field(ge=1, le=5_000)] = 50
 
 
-class Http(Section):
+class HttpConfig(ConfigSection):
     """``token`` is an admin's; ``tokens`` may do less."""
 
     host: Text = "127.0.0.1"
     port: Port = 8090
     token: SecretStr | None = None
-    tokens: tuple[Token, ...] = ()
-    limits: HttpLimits = HttpLimits()
+    tokens: tuple[TokenConfig, ...] = ()
+    limits: HttpLimitsConfig = HttpLimitsConfig()
 
 
-class Log(Section):
+class LogConfig(ConfigSection):
     level: Literal["debug", "info", "warning", "error"] = "info"
     mask_numbers: bool = True
 
@@ -166,7 +175,7 @@ class Log(Section):
         return value.lower() if isinstance(value, str) else value
 
 
-class Metrics(Section):
+class MetricsConfig(ConfigSection):
     """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, to
     tell how much of its disk is free."""
 
@@ -174,7 +183,7 @@ class Metrics(Section):
     recordings: pathlib.Path | None = None
 
 
-class Webhook(Section):
+class WebhookConfig(ConfigSection):
     """Somebody who is told at once: ``link`` is what a screen pop opens; numbers are masked unless ``unmasked``."""
 
     name: Name
@@ -199,7 +208,7 @@ class Webhook(Section):
         return value
 
 
-class Tiers(Section):
+class TiersConfig(ConfigSection):
     """Classes of customers, the most valued first; ``csv`` and ``numbers`` say who belongs to which."""
 
     default: Name = "standard"
@@ -209,7 +218,7 @@ class Tiers(Section):
     country_code: Annotated[str, Field(pattern=r"^\+?[1-9][0-9]{0,2}$")] | None = None
 
 
-class Entry(Section):
+class EntryConfig(ConfigSection):
     """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``. ``renamed_from``: calls by this name enter here, too."""
 
     queue: Name | None = None
@@ -223,19 +232,19 @@ class Entry(Section):
         return self
 
 
-class Target(Section):
+class TargetConfig(ConfigSection):
     """``share`` of the calls is to be answered within ``answer_within`` seconds."""
 
     answer_within: Lasting | None = None
     share: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
-class Step(Section):
+class StepConfig(ConfigSection):
     skills: Requirement
     lasts: Lasting | None = Field(default=None, alias="for")
 
 
-class Penalty(Section):
+class PenaltyConfig(ConfigSection):
     """What a failed offer costs the agent: a rest, or ``not_ready`` with this reason until ``return_after``."""
 
     rest: Duration | None = None
@@ -251,21 +260,21 @@ class Penalty(Section):
         return self
 
 
-class Ladder(Section):
+class TierRoutingConfig(ConfigSection):
     """What a queue and one of its tiers may both say."""
 
-    target: Target = Target()
-    steps: Annotated[tuple[Step, ...], AfterValidator(filled)] | None = None
-    then: Way | None = None
+    target: TargetConfig = TargetConfig()
+    steps: Annotated[tuple[StepConfig, ...], AfterValidator(filled)] | None = None
+    then: DestinationConfig | None = None
 
 
-class QueueTier(Ladder):
+class QueueTierConfig(TierRoutingConfig):
     """A tier's steps replace the queue's; ``head_start`` puts its callers that much ahead."""
 
     head_start: Duration | None = None
 
 
-class Queue(Ladder):
+class QueueConfig(TierRoutingConfig):
     """One queue, or ``queue_defaults``: what is not given here is taken from there, setting by setting. ``renamed_from``: its
     name before, under which callers, callbacks and figures may still stand."""
 
@@ -274,32 +283,32 @@ class Queue(Ladder):
     short_talk: Duration | None = None
     wrap_up: Duration | None = None
     wrap_up_most: Duration | None = None
-    pick: Pick | None = None
+    pick: AgentOrder | None = None
     ring_for: Lasting | None = None
     music: Text | None = None
-    announce: Announce | None = None
-    overflow: tuple[Overflow, ...] | None = None
+    announce: AnnouncementsConfig | None = None
+    overflow: tuple[OverflowConfig, ...] | None = None
     keys: dict[Key, Name] | None = None
     survey: Name | None = None
-    callback: Annotated[Callback | None, BeforeValidator(or_off)] = None
+    callback: Annotated[CallbackConfig | None, BeforeValidator(or_off)] = None
     reclaim_within: Duration | None = None
-    prefer: Annotated[Prefer | None, BeforeValidator(or_off)] = None
-    record: Annotated[Record | None, BeforeValidator(or_off)] = None
+    prefer: Annotated[PreferredAgentConfig | None, BeforeValidator(or_off)] = None
+    record: Annotated[RecordingConfig | None, BeforeValidator(or_off)] = None
     whisper: FlowMedia | None = None
     read_out: FlowMedia | None = None
     do_not_call: bool | None = None
     extension: Extension | None = None
-    no_answer: Penalty | None = None
-    rejected: Penalty | None = None
-    offline: Penalty | None = None
-    tiers: dict[Name, QueueTier] = {}
+    no_answer: PenaltyConfig | None = None
+    rejected: PenaltyConfig | None = None
+    offline: PenaltyConfig | None = None
+    tiers: dict[Name, QueueTierConfig] = {}
 
 
-class Agent(Section):
+class AgentConfig(ConfigSection):
     name: Text | None = None
     skills: dict[Name, Level] = {}
     phone: Phone
-    connect: Connect = Connect.RING
+    connect: ConnectMode = ConnectMode.RING
     login: bool = False
     pin: SecretStr | None = None
     language: Language | None = None
@@ -316,14 +325,14 @@ class Agent(Section):
         return value if pin else None
 
 
-class Reason(Section):
+class ReasonConfig(ConfigSection):
     """A reason for being not ready: after ``limit`` an alert is told; ``digit`` is its key behind the feature code."""
 
     limit: Lasting | None = None
     digit: Digit | None = None
 
 
-class Prompts(Section):
+class PromptsConfig(ConfigSection):
     """What agents hear who dial a feature code; what is not given here is one of Asterisk's core sounds."""
 
     agent: Media | None = None
@@ -347,7 +356,7 @@ class Prompts(Section):
     confirm: Media | None = None
 
 
-class Outside(Section):
+class OutsideConfig(ConfigSection):
     """How agents and supervisors reach somebody who is no agent: ``dial``, with ``{number}`` in it."""
 
     dial: DialString
@@ -366,7 +375,7 @@ HandingKeys = Literal[
 ]
 
 
-class Fallback(Section):
+class FallbackConfig(ConfigSection):
     """Where calls go when callbridge cannot take them: ``context``, with the entry as extension.
 
     ``queue``: the app_queue that answers there; ``mirror``: its members follow our agents; ``pull_back``: its callers
@@ -392,39 +401,39 @@ def _described(value: object) -> object:
     return value
 
 
-class Settings(Section):
+class Settings(ConfigSection):
     """The whole configuration, checked. Made by ``load``; times are seconds."""
 
-    instance: Instance = Instance()
-    pbx: Annotated[tuple[Pbx, ...], AfterValidator(filled)]
-    redis: Redis | None = None
-    http: Http = Http()
-    log: Log = Log()
-    metrics: Metrics = Metrics()
-    webhooks: tuple[Webhook, ...] = ()
-    tiers: Tiers = Tiers()
+    instance: InstanceConfig = InstanceConfig()
+    pbx: Annotated[tuple[PbxConfig, ...], AfterValidator(filled)]
+    redis: RedisConfig | None = None
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    webhooks: tuple[WebhookConfig, ...] = ()
+    tiers: TiersConfig = TiersConfig()
     skills: Annotated[dict[Name, str], BeforeValidator(_described)] = {}
-    entries: dict[EntryName, Entry] = {}
-    queue_defaults: Queue = Queue()
-    queues: dict[Name, Queue] = {}
-    flows: dict[Name, Flow] = {}
-    calendars: dict[Name, Calendar] = {}
-    lookups: dict[Name, Lookup] = {}
-    surveys: dict[Name, Survey] = {}
-    speech: Speech | None = None
-    callbacks: Callbacks = Callbacks()
-    ledger: Ledger | None = None
-    campaigns: dict[EntryName, Campaign] = {}
-    repeat_calls: Annotated[RepeatCalls | None, BeforeValidator(lambda value: {} if value is None else value)] = None
-    agents: dict[Name, Agent] = {}
-    reasons: dict[Name, Reason] = {}
+    entries: dict[EntryName, EntryConfig] = {}
+    queue_defaults: QueueConfig = QueueConfig()
+    queues: dict[Name, QueueConfig] = {}
+    flows: dict[Name, FlowConfig] = {}
+    calendars: dict[Name, CalendarConfig] = {}
+    lookups: dict[Name, LookupConfig] = {}
+    surveys: dict[Name, SurveyConfig] = {}
+    speech: SpeechConfig | None = None
+    callbacks: CallbacksConfig = CallbacksConfig()
+    ledger: LedgerConfig | None = None
+    campaigns: dict[EntryName, CampaignConfig] = {}
+    repeat_calls: Annotated[RepeatCallsConfig | None, BeforeValidator(lambda value: {} if value is None else value)] = None
+    agents: dict[Name, AgentConfig] = {}
+    reasons: dict[Name, ReasonConfig] = {}
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3
-    fallback: Fallback = Fallback()
-    outside: Outside | None = None
+    fallback: FallbackConfig = FallbackConfig()
+    outside: OutsideConfig | None = None
     keys: dict[Keys, HandingKeys] = {}
     beep: Text = "sound:beep"
     display: Display = "{tier} {queue} {name}"
-    prompts: Prompts = Prompts()
+    prompts: PromptsConfig = PromptsConfig()
     trunks: tuple[Phone, ...] = ()
 
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from callbridge.settings.document import Document, Path, Place, Tree, where
+from callbridge.settings.document import Document, Path, SourcePlace, Tree, where
 from callbridge.settings.environment import EnvironmentFault, expand
 from callbridge.settings.faults import Fault
 
@@ -41,12 +41,12 @@ def read(path: pathlib.Path, env: Mapping[str, str]) -> Document:
     """Everything below ``path``, joined; the faults are in the document."""
     document = Document(str(path))
     seen: set[str] = set()
-    for file in _files(document, path, Place(str(path), 0, 0), ()):
+    for file in _files(document, path, SourcePlace(str(path), 0, 0), ()):
         _add_file(document, file, env, seen)
     return document
 
 
-def _files(document: Document, path: pathlib.Path, named: Place, at: Path) -> Iterator[pathlib.Path]:
+def _files(document: Document, path: pathlib.Path, named: SourcePlace, at: Path) -> Iterator[pathlib.Path]:
     """The file itself, or a folder's YAML files; ``named`` is where it was asked for."""
     try:
         if path.is_dir():
@@ -150,8 +150,8 @@ class _Tree:
         self.document = document
         self.file = file
         self.env = env
-        self.keys: dict[Path, Place] = {}
-        self.scalars: dict[Path, Place] = {}
+        self.keys: dict[Path, SourcePlace] = {}
+        self.scalars: dict[Path, SourcePlace] = {}
         self.open: set[int] = set()
         self.count = 0
 
@@ -187,11 +187,11 @@ class _Tree:
             if path in self.scalars:
                 self.document.scalars.setdefault(path, self.scalars[path])
 
-    def _fault(self, place: Place, path: Path, problem: str, hint: str = "") -> None:
+    def _fault(self, place: SourcePlace, path: Path, problem: str, hint: str = "") -> None:
         self.document.faults.append(Fault(place.file, place.line, place.column, where(path), problem, hint))
 
-    def _place(self, node: yaml.Node) -> Place:
-        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
+    def _place(self, node: yaml.Node) -> SourcePlace:
+        return SourcePlace(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def _value(self, node: yaml.Node, path: Path) -> Tree:
         self.count += 1
@@ -227,7 +227,7 @@ class _Tree:
             return str(node.value)
         return self._plain(text, place, path)
 
-    def _plain(self, text: str, place: Place, path: Path) -> str:
+    def _plain(self, text: str, place: SourcePlace, path: Path) -> str:
         if _CONTROL.search(text):
             self._fault(place, path, "holds a control character")
         return _CONTROL.sub("", text)

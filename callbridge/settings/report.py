@@ -8,19 +8,19 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from callbridge.adapters.files.tiers import BadBook, read_book
+from callbridge.adapters.files.tiers import BadTierFile, read_book
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.plan import (
     CAMPAIGN,
     AgentPlan,
     CampaignPlan,
-    Ladder,
-    Mode,
+    DialMode,
     Plan,
     QueuePlan,
     Reason,
     Then,
+    TierRouting,
     ToDialplan,
     ToFlow,
     ToQueue,
@@ -88,13 +88,13 @@ def summary(settings: Settings) -> Iterator[str]:
 
 
 def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
-    how = f"{plan.factor:g} lines for each free agent" if plan.mode is Mode.POWER else plan.mode.value
+    how = f"{plan.factor:g} lines for each free agent" if plan.mode is DialMode.POWER else plan.mode.value
     over = f"{plan.rules.cap:.1%} of those who answered left without an agent in {plan.rules.window / 86400:g} days"
     match plan.mode:
-        case Mode.PREDICTIVE:
+        case DialMode.PREDICTIVE:
             guard = "never over it" if plan.rules.hard else f"aim {plan.rules.aim:.2%}"
             held = f"at most {over} ({guard})"
-        case Mode.POWER:
+        case DialMode.POWER:
             held = f"one line for each while more than {over}"
         case _:
             held = "one line for each free agent"
@@ -137,7 +137,7 @@ def _modes(plan: Plan) -> list[str]:
 def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
     for queue in plan.queues.values():
         yield _queue_line(queue)
-        groups: dict[tuple[Ladder, float], list[str]] = {}
+        groups: dict[tuple[TierRouting, float], list[str]] = {}
         for tier, ladder in queue.ladders.items():
             groups.setdefault((ladder, resolve(settings, queue.name, tier).share), []).append(tier)
         for (ladder, share), tiers in groups.items():
@@ -184,7 +184,7 @@ def _queue_line(queue: QueuePlan) -> str:
     return f"queue {queue.name}: {queue.pick}, " + ", ".join(f"{name} {duration_text(value)}" for name, value in times.items())
 
 
-def _windows(ladder: Ladder, plan: Plan) -> Iterator[str]:
+def _windows(ladder: TierRouting, plan: Plan) -> Iterator[str]:
     start = 0.0
     wide = max((len(str(step.needs)) for step in ladder.steps), default=0)
     for index, step in enumerate(ladder.steps):
@@ -241,7 +241,7 @@ def _tier_file(settings: Settings) -> Iterator[str]:
         return
     try:
         book = read_book(tiers.csv, tiers.order, tiers.country_code or "")
-    except BadBook as bad:
+    except BadTierFile as bad:
         yield f"          warning: {tiers.csv} {bad}"
         return
     yield f"          {len(book.numbers)} numbers in {tiers.csv}"

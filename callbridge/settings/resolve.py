@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 from callbridge.core.model import plan as core
 from callbridge.core.model.calendar import Calendar
-from callbridge.core.model.dial_rules import DAY, Frequency, Limits
-from callbridge.core.model.flow import DoNotCall, Flow, Goodbye, IntoFlow, IntoQueue, Lookup, Menu, Node, Play
+from callbridge.core.model.dial_rules import DAY, DialLimits, Frequency
+from callbridge.core.model.flow import DoNotCallNode, Flow, FlowNode, GoodbyeNode, LookupNode, MenuNode, Node, PlayNode, QueueNode
 from callbridge.core.model.skills import profile
 from callbridge.core.pacing.budget import Rules
 from callbridge.settings import calendars, campaigns, flows, models, surveys, waiting
 from callbridge.settings.document import Path
 from callbridge.settings.values import split_place
-from callbridge.settings.waiting import Announce, Overflow, Way
+from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, OverflowConfig
 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
@@ -52,9 +52,9 @@ class Resolved:
     answer_within: float
     share: float
     head_start: float
-    steps: tuple[models.Step, ...]
+    steps: tuple[models.StepConfig, ...]
     steps_at: Path
-    then: Way | None
+    then: DestinationConfig | None
     then_at: Path
 
     @property
@@ -62,10 +62,10 @@ class Resolved:
         """Whether the windows are ever over."""
         return bool(self.steps) and self.steps[-1].lasts is not None
 
-    def ladder(self) -> core.Ladder:
+    def ladder(self) -> core.TierRouting:
         steps = tuple(core.Step(step.skills, step.lasts) for step in self.steps)
         then = way(self.then) if self.then and self.ends else None
-        return core.Ladder(self.answer_within, self.head_start, steps, then)
+        return core.TierRouting(self.answer_within, self.head_start, steps, then)
 
 
 def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
@@ -74,7 +74,7 @@ def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
     targets = [level.target for _, level in levels]
     answer_within = next((target.answer_within for target in targets if target.answer_within is not None), ANSWER_WITHIN)
     share = next((target.share for target in targets if target.share is not None), SHARE)
-    starts = (level.head_start for _, level in levels if isinstance(level, models.QueueTier))
+    starts = (level.head_start for _, level in levels if isinstance(level, models.QueueTierConfig))
     head_start = next((start for start in starts if start is not None), 0.0)
     own = ("queues", queue)
     steps_at, steps = next(((at, level.steps) for at, level in levels if level.steps), (own, ()))
@@ -82,8 +82,8 @@ def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
     return Resolved(answer_within, share, head_start, steps, (*steps_at, "steps"), then, (*then_at, "then"))
 
 
-def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[Path, models.Ladder]]:
-    queues: list[tuple[Path, models.Queue]] = [(("queues", queue), settings.queues[queue])]
+def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[Path, models.TierRoutingConfig]]:
+    queues: list[tuple[Path, models.QueueConfig]] = [(("queues", queue), settings.queues[queue])]
     queues.append((("queue_defaults",), settings.queue_defaults))
     for at, level in queues:
         if tier in level.tiers:
@@ -105,13 +105,15 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
         if "record" in level.model_fields_set:
             given["record"] = _record(level.record) if level.record is not None else None
         if "prefer" in level.model_fields_set:
-            given["prefer"] = core.Prefer(level.prefer.lasts, level.prefer.last_agent) if level.prefer is not None else None
+            given["prefer"] = (
+                core.PreferredAgent(level.prefer.lasts, level.prefer.last_agent) if level.prefer is not None else None
+            )
     announced = {}
     for level in (settings.queue_defaults, settings.queues[name]):
         if level.announce is not None:
             announced.update({field: getattr(level.announce, field) for field in level.announce.model_fields_set})
     if announced:
-        given["announcements"] = _announcements(Announce.model_construct(**announced))
+        given["announcements"] = _announcements(AnnouncementsConfig.model_construct(**announced))
     if "wrap_up" in given:
         given.setdefault("wrap_up_most", given["wrap_up"])
     known = {field.name for field in fields(core.QueuePlan)}
@@ -132,7 +134,7 @@ def plan(settings: models.Settings) -> core.Plan:
         campaigns={name: campaign_plan(settings, name) for name in settings.campaigns},
         frequency=frequency(settings),
         remembers=memory_of(settings) > 0,
-        surveys={name: core.Survey(name, one.share, frozenset(one.tiers or ())) for name, one in settings.surveys.items()},
+        surveys={name: core.SurveyPlan(name, one.share, frozenset(one.tiers or ())) for name, one in settings.surveys.items()},
         calendars={name: _calendar(name, one, settings) for name, one in settings.calendars.items()},
         lookups={name: lookup.deadline for name, lookup in settings.lookups.items()}
         | {core.SURVEY + name: ONCE_WITHIN for name in settings.surveys}
@@ -166,7 +168,7 @@ def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
         name=name,
         queue=given.queue,
         mode=given.mode,
-        limits=Limits(calendar, wanted.per_day, wanted.most, given.retries(), wanted.after_abandoned),
+        limits=DialLimits(calendar, wanted.per_day, wanted.most, given.retries(), wanted.after_abandoned),
         rules=Rules(
             cap=given.cap,
             aim=given.aim if given.aim is not None else given.cap * 14 / 15,
@@ -179,7 +181,7 @@ def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
         factor=given.factor or 1.0,
         ring_for=given.ring_for,
         connect_within=given.connect_within,
-        agent_first=given.first is core.First.AGENT,
+        agent_first=given.first is core.CallFirst.AGENT,
         lines=given.lines,
         per_second=given.per_second,
         reserve=given.reserve,
@@ -190,7 +192,7 @@ def campaign_plan(settings: models.Settings, name: str) -> core.CampaignPlan:
     )
 
 
-def _disposition(code: str, given: campaigns.Disposition) -> core.Disposition:
+def _disposition(code: str, given: campaigns.DispositionConfig) -> core.Disposition:
     return core.Disposition(
         code=code,
         digit=given.digit or "",
@@ -208,20 +210,20 @@ def frequency(settings: models.Settings) -> Frequency:
     return Frequency(ledger.per_day, ledger.gap) if ledger is not None else Frequency()
 
 
-def _harbour_flow(name: str, given: campaigns.Campaign) -> Flow:
+def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:
     """What people hear for whom no agent came: who called, and a key for never again."""
     message = given.message or ""
-    nodes: dict[str, Node] = {"bye": Goodbye(), "say": Play(media=message, next="bye")}
+    nodes: dict[str, Node] = {"bye": GoodbyeNode(), "say": PlayNode(media=message, next="bye")}
     if given.opt_out is not None:
-        nodes["say"] = Menu(media=message, keys={given.opt_out: "out"}, otherwise="bye", wait=2.0, tries=1)
-        nodes["out"] = DoNotCall(next="thanks", reason="opted_out")
-        nodes["thanks"] = Goodbye(media=given.opted_out)
+        nodes["say"] = MenuNode(media=message, keys={given.opt_out: "out"}, otherwise="bye", wait=2.0, tries=1)
+        nodes["out"] = DoNotCallNode(next="thanks", reason="opted_out")
+        nodes["thanks"] = GoodbyeNode(media=given.opted_out)
     version = hashlib.sha256(given.model_dump_json().encode()).hexdigest()[:12]
     name = core.CAMPAIGN + name
     return Flow(name=name, version=version, start="say", nodes=nodes, language=given.language or "")
 
 
-def _agent(id: str, agent: models.Agent) -> core.AgentPlan:
+def _agent(id: str, agent: models.AgentConfig) -> core.AgentPlan:
     return core.AgentPlan(
         id,
         agent.name or id,
@@ -236,11 +238,11 @@ def _agent(id: str, agent: models.Agent) -> core.AgentPlan:
     )
 
 
-def _entry(entry: models.Entry) -> core.Entry:
+def _entry(entry: models.EntryConfig) -> core.Entry:
     return core.ToQueue(entry.queue) if entry.queue is not None else core.ToFlow(entry.flow or "")
 
 
-def way(to: Way) -> core.Then:
+def way(to: DestinationConfig) -> core.Then:
     """Where a caller goes."""
     if to.queue is not None:
         return core.ToQueue(to.queue)
@@ -249,22 +251,22 @@ def way(to: Way) -> core.Then:
     return core.ToDialplan(*split_place(to.dialplan or ""))
 
 
-def _callback(given: waiting.Callback) -> core.Callback:
-    return core.Callback(**{name: value for name, value in given.model_dump().items() if value is not None})
+def _callback(given: waiting.CallbackConfig) -> core.CallbackTerms:
+    return core.CallbackTerms(**{name: value for name, value in given.model_dump().items() if value is not None})
 
 
-def _record(given: waiting.Record) -> core.Record:
+def _record(given: waiting.RecordingConfig) -> core.RecordingPlan:
     tiers = frozenset(given.tiers or ())
-    return core.Record(given.file, given.share, tiers, given.on_demand, given.consent or "")
+    return core.RecordingPlan(given.file, given.share, tiers, given.on_demand, given.consent or "")
 
 
-def _overflow(rule: Overflow) -> core.Overflow:
-    return core.Overflow(rule.when.condition(), way(rule), rule.reason)
+def _overflow(rule: OverflowConfig) -> core.OverflowRule:
+    return core.OverflowRule(rule.when.condition(), way(rule), rule.reason)
 
 
-def _announcements(given: Announce) -> core.Announcements:
+def _announcements(given: AnnouncementsConfig) -> core.AnnouncementPlan:
     busy = given.busy
-    return core.Announcements(
+    return core.AnnouncementPlan(
         greeting=given.greeting or "",
         position=given.position or "",
         wait=given.wait or "",
@@ -276,11 +278,11 @@ def _announcements(given: Announce) -> core.Announcements:
         busy_after=busy.after if busy is not None else 0.0,
         busy_head_start=busy.head_start if busy is not None else 0.0,
         busy_tiers=frozenset(busy.tiers or ()) if busy is not None else frozenset(),
-        connection_lost=given.connection_lost or core.Announcements().connection_lost,
+        connection_lost=given.connection_lost or core.AnnouncementPlan().connection_lost,
     )
 
 
-def _flow(name: str, flow: flows.Flow) -> Flow:
+def _flow(name: str, flow: flows.FlowConfig) -> Flow:
     version = hashlib.sha256(flow.model_dump_json().encode()).hexdigest()[:12]
     return Flow(
         name=name,
@@ -292,7 +294,7 @@ def _flow(name: str, flow: flows.Flow) -> Flow:
     )
 
 
-def _survey_flow(name: str, survey: surveys.Survey) -> Flow:
+def _survey_flow(name: str, survey: surveys.SurveyConfig) -> Flow:
     pressed = sum(question.kind != "comment" for question in survey.questions)
     version = hashlib.sha256(survey.model_dump_json().encode()).hexdigest()[:12]
     nodes = survey.nodes(name)
@@ -306,19 +308,19 @@ def memory_of(settings: models.Settings) -> float:
     return max([again, *preferred])
 
 
-def _memory_flow(name: str, entry: models.Entry) -> Flow:
+def _memory_flow(name: str, entry: models.EntryConfig) -> Flow:
     """What an entry leads to first where callers are remembered: over in a moment."""
-    on = IntoQueue(queue=entry.queue) if entry.queue is not None else IntoFlow(flow=entry.flow or "")
-    ask = Lookup(lookup=core.MEMORY, next="on", otherwise="on", quiet=True)
+    on = QueueNode(queue=entry.queue) if entry.queue is not None else FlowNode(flow=entry.flow or "")
+    ask = LookupNode(lookup=core.MEMORY, next="on", otherwise="on", quiet=True)
     version = entry.queue or f"flow:{entry.flow}"
     return Flow(name=core.MEMORY + name, version=version, start="ask", nodes={"ask": ask, "on": on}, hidden=True)
 
 
-def _calendar(name: str, given: calendars.Calendar, settings: models.Settings) -> Calendar:
+def _calendar(name: str, given: calendars.CalendarConfig, settings: models.Settings) -> Calendar:
     zone = ZoneInfo(given.timezone or settings.instance.timezone)
     week = tuple(given.week.get(day, ()) for day in calendars.DAYS)
     return Calendar(name=name, zone=zone, week=week, holidays=dict(given.holidays))
 
 
-def _penalty(penalty: models.Penalty) -> core.Penalty:
+def _penalty(penalty: models.PenaltyConfig) -> core.Penalty:
     return core.Penalty(penalty.rest or 0.0, penalty.not_ready, penalty.return_after)

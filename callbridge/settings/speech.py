@@ -8,7 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from callbridge.settings.section import Section
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import Language, Text
 
 OURS = "callbridge/"
@@ -37,7 +37,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Said = Annotated[str, BeforeValidator(_said), Field(min_length=1, max_length=2000)]
 
 
-class Speech(Section):
+class SpeechConfig(ConfigSection):
     """``texts`` by name and language; ``voices`` are the languages, and what ``command`` calls them. ``folder`` is the PBX's
     folder of sounds."""
 

@@ -10,14 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from callbridge.core.model import flow as core
 from callbridge.core.model.plan import SKIPPED, SURVEY
 from callbridge.settings.flows import Names, Tries
-from callbridge.settings.section import Section
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import Duration, FlowMedia, Key, Lasting, Name, Text, ValueName, filled, listed
 
 RATINGS = tuple("12345")
 YES, NO = "1", "2"
 
 
-class Question(Section):
+class QuestionConfig(ConfigSection):
     """``rating`` is answered by 1 to 5, ``yes_no`` by 1 or 2, ``choice`` by what it lists; a ``comment`` is spoken."""
 
     ask: FlowMedia
@@ -51,11 +51,11 @@ class Question(Section):
                 return ()
 
 
-class Survey(Section):
+class SurveyConfig(ConfigSection):
     """What callers are asked after the talk. ``share`` of the callers of these ``tiers``, nobody again within ``again_after``;
     with ``opt_in`` they are asked first whether they will (key 1)."""
 
-    questions: Annotated[tuple[Question, ...], AfterValidator(filled)]
+    questions: Annotated[tuple[QuestionConfig, ...], AfterValidator(filled)]
     opt_in: FlowMedia | None = None
     thanks: FlowMedia | None = None
     wrong: FlowMedia | None = None
@@ -69,7 +69,7 @@ class Survey(Section):
 
     @field_validator("questions")
     @classmethod
-    def _few(cls, value: tuple[Question, ...]) -> tuple[Question, ...]:
+    def _few(cls, value: tuple[QuestionConfig, ...]) -> tuple[QuestionConfig, ...]:
         if len(value) > 10:
             raise ValueError("more than ten questions: nobody stays that long")
         if len({question.name for question in value}) < len(value):
@@ -80,23 +80,23 @@ class Survey(Section):
         """The survey as the nodes of a flow; ``SKIPPED`` is where whoever is not to be asked goes."""
         patience = {"wait": self.wait, "tries": self.tries, "wrong": self.wrong or "", "silent": self.silent or ""}
         first = self.questions[0].name
-        nodes: dict[str, core.Node] = {SKIPPED: core.Goodbye(), "thanks": core.Goodbye(media=self.thanks or "")}
+        nodes: dict[str, core.Node] = {SKIPPED: core.GoodbyeNode(), "thanks": core.GoodbyeNode(media=self.thanks or "")}
         begin = "opt in" if self.opt_in else first
-        nodes["once"] = core.Lookup(lookup=f"{SURVEY}{name}", next=begin, otherwise=SKIPPED, quiet=True)
+        nodes["once"] = core.LookupNode(lookup=f"{SURVEY}{name}", next=begin, otherwise=SKIPPED, quiet=True)
         if self.opt_in:
-            nodes["opt in"] = core.Menu(media=self.opt_in, keys={YES: first}, otherwise="bye", **patience)  # type: ignore[arg-type]
-        nodes["bye"] = core.Goodbye()
+            nodes["opt in"] = core.MenuNode(media=self.opt_in, keys={YES: first}, otherwise="bye", **patience)  # type: ignore[arg-type]
+        nodes["bye"] = core.GoodbyeNode()
         following = [question.name for question in self.questions[1:]] + ["thanks"]
         for question, after in zip(self.questions, following, strict=True):
             nodes |= self._question(question, after, patience)
         return nodes
 
-    def _question(self, question: Question, after: str, patience: Mapping[str, Any]) -> dict[str, core.Node]:
+    def _question(self, question: QuestionConfig, after: str, patience: Mapping[str, Any]) -> dict[str, core.Node]:
         if question.kind == "comment":
-            return {question.name: core.Voicemail(queue="", media=question.ask, next=after, longest=question.longest)}
+            return {question.name: core.VoicemailNode(queue="", media=question.ask, next=after, longest=question.longest)}
         to = {key: f"to {question.connect[key]}" if key in question.connect else after for key in question.keys}
-        made: dict[str, core.Node] = {f"to {queue}": core.IntoQueue(queue=queue) for queue in question.connect.values()}
-        made[question.name] = core.Menu(
+        made: dict[str, core.Node] = {f"to {queue}": core.QueueNode(queue=queue) for queue in question.connect.values()}
+        made[question.name] = core.MenuNode(
             media=question.ask,
             keys=to,
             otherwise=after,

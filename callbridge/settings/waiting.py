@@ -8,13 +8,13 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from callbridge.core.model.flow import fields_of
-from callbridge.core.model.plan import First
-from callbridge.settings.flows import Names, When
-from callbridge.settings.section import Section
+from callbridge.core.model.plan import CallFirst
+from callbridge.settings.flows import ConditionConfig, Names
+from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text
 
 
-class Way(Section):
+class DestinationConfig(ConfigSection):
     """Where a caller goes: exactly one of these."""
 
     queue: Name | None = None
@@ -28,14 +28,14 @@ class Way(Section):
         return self
 
 
-class Overflow(Way):
+class OverflowConfig(DestinationConfig):
     """A way out of the queue before its steps are over; ``reason`` stands in figures and facts."""
 
-    when: When
+    when: ConditionConfig
     reason: Name = "overflow"
 
 
-class Busy(Section):
+class LongWaitConfig(ConfigSection):
     """An apology after so long, once; ``head_start`` keeps the promise of priority."""
 
     say: FlowMedia
@@ -44,7 +44,7 @@ class Busy(Section):
     tiers: Names | None = None
 
 
-class Announce(Section):
+class AnnouncementsConfig(ConfigSection):
     """What waiting callers hear besides music."""
 
     greeting: FlowMedia | None = None
@@ -54,14 +54,14 @@ class Announce(Section):
     every: Lasting = 45.0
     periodic: tuple[FlowMedia, ...] = ()
     periodic_every: Lasting = 60.0
-    busy: Busy | None = None
+    busy: LongWaitConfig | None = None
     connection_lost: FlowMedia | None = None
 
 
-class Callback(Section):
+class CallbackConfig(ConfigSection):
     """On what terms the queue calls its customers back who chose that in a flow (``callback: NAME``)."""
 
-    first: First = First.AGENT
+    first: CallFirst = CallFirst.AGENT
     ring_for: Lasting = 30.0
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     retry_after: Lasting = 300.0
@@ -86,7 +86,7 @@ class Callback(Section):
         return self
 
 
-class Callbacks(Section):
+class CallbacksConfig(ConfigSection):
     """What holds for all callbacks: ``numbers`` are the patterns of those that may be dialled, ``do_not_call`` those that never
     are."""
 
@@ -94,7 +94,7 @@ class Callbacks(Section):
     do_not_call: tuple[Text, ...] = ()
 
 
-class Record(Section):
+class RecordingConfig(ConfigSection):
     """What the queue records, and into which file below the PBX's folder ``monitor``."""
 
     file: Text = "{day}/{queue}/{call}-{part}.wav"
@@ -122,14 +122,14 @@ class Record(Section):
         return value
 
 
-class RepeatCalls(Section):
+class RepeatCallsConfig(ConfigSection):
     """Whoever calls again within this time after a talk was not helped then: told, counted, and known to flows (the value
     ``repeat`` is ``yes``)."""
 
     within: Lasting = 86400.0
 
 
-class Prefer(Section):
+class PreferredAgentConfig(ConfigSection):
     """Whom a caller is offered to first, ``for`` a time, and alone: the agent whom a lookup or ``set`` named (``agent``), or
     whom the number talked to within ``last_agent``."""
 

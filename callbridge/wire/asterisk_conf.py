@@ -17,7 +17,7 @@ Read = Callable[[str], "str | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConfEntry:
     """``key = value`` or ``key => value``; ``file`` and ``line`` say where."""
 
     key: str
@@ -39,16 +39,16 @@ class Note:
 
 
 @dataclass(slots=True)
-class Section:
+class ConfSection:
     name: str
     template: bool
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[ConfEntry] = field(default_factory=list)
 
     def last(self, key: str) -> str | None:
         """The value in force of a key that holds one: the last given. Keys are compared without case."""
         return next((entry.value for entry in reversed(self.entries) if entry.key.lower() == key.lower()), None)
 
-    def all(self, key: str) -> list[Entry]:
+    def all(self, key: str) -> list[ConfEntry]:
         return [entry for entry in self.entries if entry.key.lower() == key.lower()]
 
 
@@ -56,10 +56,10 @@ class Section:
 class Conf:
     """``sections`` in the order of the file, templates too."""
 
-    sections: list[Section] = field(default_factory=list)
+    sections: list[ConfSection] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
-    def section(self, name: str) -> Section | None:
+    def section(self, name: str) -> ConfSection | None:
         return next((section for section in self.sections if section.name == name and not section.template), None)
 
     def value(self, section: str, key: str) -> str | None:
@@ -90,7 +90,7 @@ class _Reader:
     def __init__(self, read: Read | None) -> None:
         self.conf = Conf()
         self._read = read
-        self._now: Section | None = None
+        self._now: ConfSection | None = None
         self._comment = 0
         """How deep in ``;-- ... --;`` we are."""
 
@@ -135,7 +135,7 @@ class _Reader:
             self._note(file, number, f"stands before the first section: {line:.60}")
         else:
             key, _, value = line.partition("=")
-            entry = Entry(key.strip(), value.removeprefix(">").strip(), file, number)
+            entry = ConfEntry(key.strip(), value.removeprefix(">").strip(), file, number)
             if entry.key:
                 self._now.entries.append(entry)
             else:
@@ -159,12 +159,12 @@ class _Reader:
             if parent not in ("!", "+"):
                 self._inherit(self._now, parent, file, number)
 
-    def _new(self, name: str, *, template: bool) -> Section:
-        section = Section(name, template)
+    def _new(self, name: str, *, template: bool) -> ConfSection:
+        section = ConfSection(name, template)
         self.conf.sections.append(section)
         return section
 
-    def _inherit(self, section: Section, parent: str, file: str, number: int) -> None:
+    def _inherit(self, section: ConfSection, parent: str, file: str, number: int) -> None:
         found = next((one for one in reversed(self.conf.sections) if one.name == parent and one is not section), None)
         if found is None:
             self._note(file, number, f"[{section.name}] inherits from {parent}, which there is not")

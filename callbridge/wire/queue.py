@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from callbridge.core.model.ids import leg_id
-from callbridge.core.recovery.fallback import Act, Change, SeenMember, Waiting
+from callbridge.core.recovery.fallback import FallbackCaller, MembershipAction, MembershipChange, SeenMember
 from callbridge.wire.ami import phone_of
 from callbridge.wire.text import NAME_LIMIT, clean
 
@@ -19,7 +19,7 @@ class QueueSeen:
     """One queue as it is now: its members by phone, its callers in order."""
 
     members: Mapping[str, SeenMember]
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[FallbackCaller, ...]
 
 
 def queue_seen(messages: Iterable[Mapping[str, str]], *, pbx: str, queue: str) -> QueueSeen | None:
@@ -36,7 +36,7 @@ def queue_seen(messages: Iterable[Mapping[str, str]], *, pbx: str, queue: str) -
                 members[member.phone] = member
             case "QueueEntry":
                 leg = leg_id(pbx, message.get("Uniqueid", ""))
-                waiting.append((_position(message), Waiting(leg, message.get("Channel", ""))))
+                waiting.append((_position(message), FallbackCaller(leg, message.get("Channel", ""))))
     if not there:
         return None
     return QueueSeen(members, tuple(caller for _, caller in sorted(waiting, key=lambda each: each[0])))
@@ -56,19 +56,19 @@ def _position(message: Mapping[str, str]) -> int:
     return int(position) if position.isascii() and position.isdigit() else 0
 
 
-def membership_action(queue: str, change: Change) -> tuple[str, dict[str, str]]:
+def membership_action(queue: str, change: MembershipChange) -> tuple[str, dict[str, str]]:
     """The AMI action, and its headers, that carries out ``change``."""
     member = change.member
     where = {"Queue": queue, "Interface": member.phone}
     paused = "true" if member.paused else "false"
     match change.act:
-        case Act.ADD:
+        case MembershipAction.ADD:
             # A phone that names one contact has the device of its endpoint.
             device = phone_of(member.phone) or member.phone
             return "QueueAdd", where | {"Penalty": "0", "Paused": paused, "MemberName": member.name, "StateInterface": device}
-        case Act.REMOVE:
+        case MembershipAction.REMOVE:
             return "QueueRemove", where
-        case Act.PAUSE:
+        case MembershipAction.PAUSE:
             return "QueuePause", where | {"Paused": paused}
 
 

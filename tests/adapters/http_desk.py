@@ -6,16 +6,16 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from callbridge.adapters.http import Asked, Feed, HttpSettings, Probes, ReloadResult, make_app
+from callbridge.adapters.http import Asked, EventFeed, HttpSettings, Probes, ReloadResult, make_app
 from callbridge.adapters.http.explain_routes import Explainer
-from callbridge.adapters.ledger import LedgerDesk
+from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
-from callbridge.adapters.views.timelines import Stories
+from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import AnyEvent, PlanChanged
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import Outcome
@@ -30,11 +30,11 @@ class ToyDesk:
     """``fault`` is raised by every ask while it is set; ``faults`` are those of the configuration, ``coming`` is
     what a reload finds in it."""
 
-    def __init__(self, *, feed: Feed | None = None) -> None:
+    def __init__(self, *, feed: EventFeed | None = None) -> None:
         self.busy = Busy(8)
-        self.stories = Stories()
+        self.stories = Timelines()
         self.made = Board.of(self.busy.world)
-        self.feed = feed or Feed("run", seq=self.busy.world.seq)
+        self.feed = feed or EventFeed("run", seq=self.busy.world.seq)
         self.fault: Exception | None = None
         self.faults: list[str] = []
         self.coming: Plan | None = None
@@ -59,11 +59,11 @@ class ToyDesk:
     def now(self) -> float:
         return self.busy.now
 
-    async def ask(self, event: Asked) -> AskRefused | None:
+    async def ask(self, event: Asked) -> RequestRefused | None:
         if self.fault is not None:
             raise self.fault
         self.asked.append(event)
-        return next((fact for fact in self.tell(event).facts if isinstance(fact, AskRefused)), None)
+        return next((fact for fact in self.tell(event).facts if isinstance(fact, RequestRefused)), None)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         self.reloads += 1
@@ -87,7 +87,7 @@ class ToyDesk:
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.busy.world)
 
-    def ledger(self) -> LedgerDesk:
+    def ledger(self) -> LedgerRequests:
         return toy_ledger(self.busy.world, self.now, lambda event: None)
 
     def tier_of(self, number: str) -> str:

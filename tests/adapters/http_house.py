@@ -13,18 +13,18 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.http import Asked, Feed, HttpSettings, ReloadResult, listening, make_app
+from callbridge.adapters.http import Asked, EventFeed, HttpSettings, ReloadResult, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
-from callbridge.adapters.ledger import LedgerDesk
+from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.store import MemoryStore
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
 from callbridge.adapters.views.callbacks import callback_to, callbacks
 from callbridge.adapters.views.reload_report import reload_report
-from callbridge.adapters.views.timelines import Stories
+from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.events import CallerArrived, DevicesListed, PbxSnapshot, PlanChanged
-from callbridge.core.model.facts import AnyFact, AskRefused
+from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
 from callbridge.core.model.switch import Switch
@@ -44,8 +44,8 @@ class House:
         self.clock = Clock()
         self.world = World(plan(), "t")
         self.views = Board.of(self.world)
-        self.stories = Stories()
-        self.feed = Feed("run", seq=self.world.seq)
+        self.stories = Timelines()
+        self.feed = EventFeed("run", seq=self.world.seq)
         store = MemoryStore()
         self.runtime = Runtime(
             self.world,
@@ -86,7 +86,7 @@ class House:
     def now(self) -> float:
         return self.clock.now()
 
-    async def ask(self, event: Asked) -> AskRefused | None:
+    async def ask(self, event: Asked) -> RequestRefused | None:
         async with asyncio.timeout(5.0):
             return await self.runtime.ask(event)
 
@@ -107,7 +107,7 @@ class House:
     def callbacks(self) -> list[dict[str, object]]:
         return callbacks(self.world)
 
-    def ledger(self) -> LedgerDesk:
+    def ledger(self) -> LedgerRequests:
         return toy_ledger(self.world, self.clock.now, self.runtime.tell)
 
     def tier_of(self, number: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from callbridge.adapters.webhooks.body import HookSettings, sign
+from callbridge.adapters.webhooks.body import WebhookSettings, sign
 
 SECRET = "a secret of the tests"
 
@@ -36,8 +36,8 @@ class Receiver:
     def answer(self, event: dict[str, Any]) -> int:
         return 204
 
-    def hook(self, name: str = "crm", **more: Any) -> HookSettings:
-        return HookSettings(name=name, url=f"http://127.0.0.1:{self.port}/hook", secret=SECRET, **more)
+    def hook(self, name: str = "crm", **more: Any) -> WebhookSettings:
+        return WebhookSettings(name=name, url=f"http://127.0.0.1:{self.port}/hook", secret=SECRET, **more)
 
     async def start(self) -> None:
         app = web.Application()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from callbridge.adapters.ami.link import Ami, AmiSettings, WholeCharacters
-from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.events import DeviceChanged, DevicesListed
 from tests.adapters.fake_ami import FakeAmi
 from tests.adapters.waiting import Counts, running, until
@@ -130,7 +130,7 @@ async def test_an_action_is_cleaned_and_answered(fake: FakeAmi) -> None:
         queued = await rig.ami.ask("Originate", {"Reply": "Originate successfully queued"})
         assert queued[0]["Response"] == "Success"
         fake.refusals = {"QueuePause": "Interface not found"}
-        with pytest.raises(Refused, match="Interface not found"):
+        with pytest.raises(OrderRefused, match="Interface not found"):
             await rig.ami.ask("QueuePause", {})
         assert len(await rig.ami.ask("DeviceStateList", many=True)) == 4
         await fake.say(CHANGE.format("ONHOLD"))

@@ -15,9 +15,9 @@ from aiohttp import http_parser
 from callbridge.adapters.ari import http
 from callbridge.adapters.ari.http import AriHttp
 from callbridge.adapters.lookups.lookup import Lookups, LookupSettings
-from callbridge.adapters.pbx_link import Refused
+from callbridge.adapters.pbx_link import OrderRefused
 from callbridge.adapters.system.tasks import end
-from callbridge.adapters.webhooks.body import HookSettings
+from callbridge.adapters.webhooks.body import WebhookSettings
 from callbridge.adapters.webhooks.delivery import Webhook
 from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.orders import LookUp
@@ -101,7 +101,7 @@ class Nobody:
 @pytest.mark.parametrize("coding", BOMBS)
 async def test_the_receipt_of_a_webhook_is_not_unpacked(unpacked: list[bytes], coding: str) -> None:
     async with packed(coding).serving() as peer:
-        hook = Webhook(HookSettings(name="crm", url=peer.url, secret="x"), Nobody(), wall=lambda: 2.0)
+        hook = Webhook(WebhookSettings(name="crm", url=peer.url, secret="x"), Nobody(), wall=lambda: 2.0)
         running = asyncio.create_task(hook.run())
         hook.take(stamped(*story()))
         await until(lambda: hook.backlog == 0, 5)
@@ -126,7 +126,7 @@ async def test_an_answer_of_the_pbx_that_never_ends_is_refused(
     monkeypatch.setattr(http, "MOST_BYTES", 100_000)
     body = b"1000\r\n" + b"a" * 0x1000 + b"\r\n" if "chunked" in head else b"a" * 300_000
     async with Peer(head, body, endless=endless).serving() as peer, http_to(peer.url) as link:
-        with pytest.raises(Refused, match="odd answer: more than 100000 bytes"):
+        with pytest.raises(OrderRefused, match="odd answer: more than 100000 bytes"):
             await link.ask(Request("GET", "/channels"))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from callbridge.adapters.ari.http import AriHttp, Reply
 from callbridge.adapters.ari.link import Ari, AriSettings
-from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model import orders as o
 from callbridge.core.model.events import (
     AnyEvent,
@@ -374,7 +374,7 @@ async def test_a_leg_that_was_created_and_could_not_be_dialled_is_not_called_uns
 
 async def test_a_refusal_has_asterisks_words(rig: Rig) -> None:
     rig.fake.answers[CREATE] = (500, {"error": "Allocation failed"})
-    with pytest.raises(Refused, match="Allocation failed") as caught:
+    with pytest.raises(OrderRefused, match="Allocation failed") as caught:
         await rig.ari.perform(RING)
     assert (caught.value.status, caught.value.detail) == (500, "Allocation failed")
     assert rig.fake.orders()[-1] == CREATE
@@ -420,7 +420,7 @@ async def test_a_dial_refused_for_good_is_refused(rig: Rig) -> None:
     ring = asyncio.create_task(rig.ari.perform(RING))
     await until(lambda: DIAL in rig.fake.asked)
     await rig.fake.say("StasisStart", args=["agent"], channel={"id": "cb-leg-1"})
-    with pytest.raises(Refused, match="Down state"):
+    with pytest.raises(OrderRefused, match="Down state"):
         await ring
 
 
@@ -454,7 +454,7 @@ async def test_a_create_refused_after_a_hangup_is_still_told(rig: Rig) -> None:
     await until(lambda: CREATE in rig.fake.asked)
     await rig.ari.perform(o.HangUp(leg=LEG))
     gate.set()
-    with pytest.raises(Refused):
+    with pytest.raises(OrderRefused):
         await ring
     assert rig.fake.orders()[-1] == DELETE
 
@@ -467,7 +467,7 @@ LOOK = "GET /bridges/cb-br-1"
 
 async def test_a_bridge_is_looked_for_only_on_a_retry(rig: Rig) -> None:
     rig.fake.answers |= {STOP: (404, None), JOIN: (422, {"message": "Channel not in Stasis application"})}
-    with pytest.raises(Refused, match="not in Stasis"):
+    with pytest.raises(OrderRefused, match="not in Stasis"):
         await rig.ari.perform(BRIDGE)
     assert rig.fake.orders()[-3:] == [STOP, MAKE, JOIN]
     rig.fake.answers[LOOK] = (200, {"id": "cb-br-1", "channels": ["c1"]})
@@ -477,7 +477,7 @@ async def test_a_bridge_is_looked_for_only_on_a_retry(rig: Rig) -> None:
 
 async def test_a_retry_makes_the_bridge_that_is_not_there(rig: Rig) -> None:
     rig.fake.answers |= {MAKE: (500, None), LOOK: (404, None)}
-    with pytest.raises(Refused):
+    with pytest.raises(OrderRefused):
         await rig.ari.perform(BRIDGE)
     rig.fake.answers[MAKE] = (409, {"message": "exists"})
     await rig.ari.perform(BRIDGE)
@@ -512,7 +512,7 @@ async def test_a_stasis_end_that_overtakes_the_reply_is_a_move(rig: Rig) -> None
 
 async def test_a_refused_leave_makes_no_move(rig: Rig) -> None:
     rig.fake.answers[CONTINUE] = (412, {"message": "Channel in invalid state"})
-    with pytest.raises(Refused):
+    with pytest.raises(OrderRefused):
         await rig.ari.perform(LEAVE)
     await rig.fake.say("StasisEnd", channel=CHANNEL)
     await until(lambda: rig.count(LegLeft))
@@ -535,7 +535,7 @@ async def test_a_probe_and_an_inspection_tell_their_answers(rig: Rig) -> None:
 
 async def test_an_unreadable_answer_is_a_refusal(rig: Rig) -> None:
     rig.fake.answers["GET /channels/c1"] = (200, [])
-    with pytest.raises(Refused, match="odd answer"):
+    with pytest.raises(OrderRefused, match="odd answer"):
         await rig.ari.perform(o.Probe(leg=CALLER))
 
 

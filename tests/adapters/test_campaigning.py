@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from callbridge.adapters.ledger import Book, Terms
+from callbridge.adapters.ledger import LedgerStore, LedgerTerms
 from callbridge.cli import main
-from callbridge.core.model.attempt import Attempt, Lead, Stage
-from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
+from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.numbers import SPREADSHEET
 from tests.settings.conftest import RIGHT
 
@@ -69,9 +69,9 @@ def leads(folder: Path, text: str) -> Path:
 
 def attempted(folder: Path, *outcomes: tuple[str, str]) -> None:
     """One attempt for each (outcome, disposition)."""
-    with closing(Book(f"sqlite:///{folder}/campaigns.db")) as book:
+    with closing(LedgerStore(f"sqlite:///{folder}/campaigns.db")) as book:
         book.open()
-        terms = Terms(Limits(), Frequency(99, 0.0))
+        terms = LedgerTerms(DialLimits(), Frequency(99, 0.0))
         for index, (outcome, code) in enumerate(outcomes):
             number, at = f"+4420794{index:05d}", 1_767_268_800.0
             book.load("spring", [{"number": number}], at)
@@ -82,7 +82,7 @@ def attempted(folder: Path, *outcomes: tuple[str, str]) -> None:
                 id=f"a{index}",
                 campaign="spring",
                 lead=Lead(id=lead["id"], number=number),
-                stage=Stage.CLOSING,
+                stage=AttemptStage.CLOSING,
                 outcome=outcome,
                 agent="0101" if code else "",
                 disposition=code,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.adapters.ledger import Book
+from callbridge.adapters.ledger import LedgerStore
 from callbridge.adapters.views.campaigns import campaign
 from callbridge.cli.tables import campaign_text
 from callbridge.core.model.attempt import Running
-from callbridge.core.model.events import AgentAsked, Ask, CampaignAsked, StoreChanged
-from callbridge.core.model.plan import Connect, Mode
+from callbridge.core.model.events import AgentRequest, AgentRequested, CampaignRequested, StoreChanged
+from callbridge.core.model.plan import ConnectMode, DialMode
 from callbridge.core.pacing.budget import Rules
 from tests.core.story import START
 from tests.core.test_campaigns import begin, house, number, spring
@@ -43,13 +43,13 @@ def test_while_somebody_is_dialled_there_is_nothing_to_explain() -> None:
 def test_it_is_said_why_nobody_is_dialled(state: str, why: str) -> None:
     toy = begin(house(), leads=0 if state == "no leads" else 3, people={0: 1.0}, start=False)
     if state == "away":
-        toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
+        toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
     if state == "store":
         toy.tell(StoreChanged(at=START, safe=False))
     if state != "not started":
-        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+        toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     if state in ("paused", "stopped"):
-        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running(state)))
+        toy.tell(CampaignRequested(at=START, campaign="spring", to=Running(state)))
     toy.run(START + 4.0)
     assert why_not(toy) == why
 
@@ -58,14 +58,14 @@ def test_agents_in_reserve_are_there_but_not_for_it() -> None:
     toy = begin(house(spring(reserve=1)), leads=3)
     toy.run(START + 4.0)
     assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
-    toy = begin(house(spring(reserve=1, mode=Mode.PREDICTIVE)), leads=3)
+    toy = begin(house(spring(reserve=1, mode=DialMode.PREDICTIVE)), leads=3)
     toy.run(START + 4.0)
     assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
 
 
 def test_a_window_that_bears_no_more_is_the_reason() -> None:
-    toy = begin(house(spring(mode=Mode.PREDICTIVE, rules=Rules(hard=True))), leads=3, people={0: 1.0}, start=False)
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy = begin(house(spring(mode=DialMode.PREDICTIVE, rules=Rules(hard=True))), leads=3, people={0: 1.0}, start=False)
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     floor = toy.story.world.floors["spring"]
     for index in range(100):
         floor.pacer.budget.answered(START, abandoned=index < 4, risk=0.0)
@@ -76,7 +76,7 @@ def test_a_window_that_bears_no_more_is_the_reason() -> None:
 def test_a_ledger_that_says_nothing_is_told_of() -> None:
     toy = begin(house(), leads=3, start=False)
     toy.ledger.obey = lambda order, soon: None  # type: ignore[method-assign]
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 2.0)
     assert why_not(toy) == "leads are being fetched"
     toy.run(START + 8.0)
@@ -84,7 +84,7 @@ def test_a_ledger_that_says_nothing_is_told_of() -> None:
 
 
 def test_all_lines_may_be_taken_by_people_who_talk() -> None:
-    toy = begin(house(spring(lines=1), agents=dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)), leads=3, people={0: 1.0})
+    toy = begin(house(spring(lines=1), agents=dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)), leads=3, people={0: 1.0})
     toy.run(START + 4.0)
     assert why_not(toy) == "every line is taken (lines: 1)"
 
@@ -99,7 +99,7 @@ def test_the_screen_says_why_and_from_when_on() -> None:
 
 
 def test_the_next_lead_is_the_first_that_is_due() -> None:
-    book = Book("sqlite://")
+    book = LedgerStore("sqlite://")
     book.open()
     assert book.next_due("spring", START) is None
     book.load("spring", [{"number": number(0), "due_at": START + 60.0}, {"number": number(1), "due_at": START + 30.0}], START)

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.facts import codec
-from callbridge.adapters.facts.codec import BadRow, FutureSchema, decode_row, encode_row, fact_dict, fact_type, row_key
+from callbridge.adapters.facts.codec import FutureSchema, UnreadableRow, decode_row, encode_row, fact_dict, fact_type, row_key
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Offer, Phase, Segment, Visit
 from callbridge.core.model.events import CallerArrived
-from callbridge.core.model.facts import AskRefused, CallArrived
+from callbridge.core.model.facts import CallArrived, RequestRefused
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.tally import Tally, tally_key
 from tests.adapters.worlds import agent, call, customer_leg
@@ -101,7 +101,7 @@ def test_a_row_of_a_future_schema_is_a_clear_error() -> None:
     "data", [b"", b"[1,", b"[1,{}]", b"null", b"[0,{}]", b'["x",{}]', b"\xff", b'[1,{"id":5}]', b"[" * 5000, b"[true,{}]"]
 )
 def test_a_bad_row_is_told_apart(data: bytes) -> None:
-    with pytest.raises(BadRow):
+    with pytest.raises(UnreadableRow):
         decode_row("calls", data)
 
 
@@ -111,7 +111,7 @@ def test_the_key_of_a_row_is_the_worlds() -> None:
 
 
 def test_a_fact_is_named_in_snake_case() -> None:
-    fact = AskRefused(seq=1, at=2.0, agent="ann", ask="ready", reason="no")
+    fact = RequestRefused(seq=1, at=2.0, agent="ann", ask="ready", reason="no")
     assert fact_type(fact) == "ask_refused"
     assert fact_dict(fact) == {
         "seq": 1,

@@ -10,16 +10,16 @@ from callbridge.adapters.views.explain import MOST_SHOWN, explain_agent, explain
 from callbridge.adapters.views.phrasing import lacking, some, span
 from callbridge.core.model.events import (
     BYPASS,
-    Ask,
-    CallAsk,
-    CallAsked,
+    AgentRequest,
+    CallRequest,
+    CallRequested,
     DeviceChanged,
     LegRinging,
     PbxLost,
     PlanChanged,
     SwitchTurned,
 )
-from callbridge.core.model.plan import AgentPlan, Connect, Penalty, Pick, QueuePlan, Reason, ToQueue
+from callbridge.core.model.plan import AgentOrder, AgentPlan, ConnectMode, Penalty, QueuePlan, Reason, ToQueue
 from callbridge.core.model.skills import parse, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
@@ -63,7 +63,7 @@ def test_a_logged_out_agent_is_told_so() -> None:
 
 def test_a_pause_is_told_with_its_reason_and_length() -> None:
     story = one_queue(agent("ann"))
-    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    story.ask("ann", AgentRequest.NOT_READY, reason="lunch")
     story.wait(65)
     assert said(story, "ann", "not_ready") == "not ready for 1 min 5 s, reason lunch"
 
@@ -89,7 +89,7 @@ def test_somebody_in_a_call_is_told_which() -> None:
     story = one_queue(agent("ann"))
     story.talk()
     assert story.call().id in said(story, "ann", "talking")
-    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    story.ask("ann", AgentRequest.NOT_READY, reason="lunch")
     assert "pause_later" in codes(story, "ann")
 
 
@@ -109,7 +109,7 @@ def test_a_rest_after_a_rejection_is_told_with_what_is_left() -> None:
 
 
 def test_a_nailed_up_agent_without_the_lasting_call_is_told_how_to_get_it() -> None:
-    story = one_queue(agent("ann", connect=Connect.NAILED_UP))
+    story = one_queue(agent("ann", connect=ConnectMode.NAILED_UP))
     assert "ringing" in said(story, "ann", "session_down")
     story.gone(story.sent[-1].legs[0])
     assert "agents ready" in said(story, "ann", "session_down")
@@ -143,7 +143,7 @@ def test_a_free_agent_hears_that_nobody_waits_and_who_comes_first() -> None:
 
 
 def test_with_highest_level_first_the_better_come_first() -> None:
-    story = one_queue(agent("ann", {"support": 2}), agent("bob", {"support": 5}), pick=Pick.HIGHEST_LEVEL)
+    story = one_queue(agent("ann", {"support": 2}), agent("bob", {"support": 5}), pick=AgentOrder.HIGHEST_LEVEL)
     assert said(story, "ann", "others_first").endswith("come first (higher level, then longer idle): bob")
     assert "next" in codes(story, "bob")
 
@@ -201,7 +201,7 @@ def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
 def test_a_head_start_given_by_hand_is_told_as_such() -> None:
     story = one_queue(agent("ann", login=False))
     story.caller()
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.HEAD_START, seconds=60.0, by="ops"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HEAD_START, seconds=60.0, by="ops"))
     assert "(head start 1 min, given by hand)" in of_queue(story, "waiter")[0]
 
 
@@ -286,10 +286,10 @@ def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
     story = one_queue(agent("ann"))
     lunch = replace(story.world.plan, reasons={"lunch": Reason("lunch", limit=60.0)})
     story.happens(PlanChanged(at=story.now, plan=lunch))
-    story.ask("ann", Ask.NOT_READY, reason="lunch")
+    story.ask("ann", AgentRequest.NOT_READY, reason="lunch")
     story.wait(30)
     assert "reason_limit" not in codes(story, "ann")
     story.wait(45)
     assert said(story, "ann", "reason_limit") == "lunch lasts 1 min 15 s, 15 s over its limit"
-    story.ask("ann", Ask.READY)
+    story.ask("ann", AgentRequest.READY)
     assert "reason_limit" not in codes(story, "ann")

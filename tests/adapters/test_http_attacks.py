@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import structlog
 
-from callbridge.adapters.http import BODY_LIMIT, HttpSettings, Limits, listening, make_app, schemas
-from callbridge.adapters.http.rate_limit import Throttle
+from callbridge.adapters.http import BODY_LIMIT, ConnectionLimits, HttpSettings, listening, make_app, schemas
+from callbridge.adapters.http.rate_limit import RateLimit
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.http_house import arrival
 from tests.adapters.waiting import until
@@ -46,7 +46,9 @@ def clean_log() -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def open_to(desk: ToyDesk, limits: Limits | None = None, host: str = "127.0.0.1", **more: Any) -> AsyncIterator[int]:
+async def open_to(
+    desk: ToyDesk, limits: ConnectionLimits | None = None, host: str = "127.0.0.1", **more: Any
+) -> AsyncIterator[int]:
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     address = socket.create_server(("127.0.0.1", 0))
@@ -150,7 +152,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(desk: ToyDesk, monkey
 @pytest.mark.parametrize("part", [b"GET /", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", READY.encode()])
 async def test_who_trickles_a_request_is_cut_off(desk: ToyDesk, part: bytes) -> None:
     loop = asyncio.get_running_loop()
-    async with open_to(desk, Limits(asking=0.3)) as port:
+    async with open_to(desk, ConnectionLimits(asking=0.3)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         began = loop.time()
         writer.write(part)
@@ -167,7 +169,7 @@ async def test_who_trickles_a_request_is_cut_off(desk: ToyDesk, part: bytes) -> 
 
 async def test_the_second_request_of_a_connection_may_not_trickle_either(desk: ToyDesk) -> None:
     loop = asyncio.get_running_loop()
-    async with open_to(desk, Limits(asking=0.3, idle=20.0)) as port:
+    async with open_to(desk, ConnectionLimits(asking=0.3, idle=20.0)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"}")
@@ -183,7 +185,7 @@ async def test_the_second_request_of_a_connection_may_not_trickle_either(desk: T
 
 
 async def test_an_idle_connection_is_closed(desk: ToyDesk) -> None:
-    async with open_to(desk, Limits(idle=0.1)) as port:
+    async with open_to(desk, ConnectionLimits(idle=0.1)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"}")
@@ -194,8 +196,8 @@ async def test_an_idle_connection_is_closed(desk: ToyDesk) -> None:
 
 
 async def test_only_so_many_connections_are_open_at_a_time(desk: ToyDesk) -> None:
-    assert Limits() == Limits(connections=512, connections_each=256, asking=10.0, unread=1024 * 1024)
-    async with open_to(desk, Limits(connections=20)) as port:
+    assert ConnectionLimits() == ConnectionLimits(connections=512, connections_each=256, asking=10.0, unread=1024 * 1024)
+    async with open_to(desk, ConnectionLimits(connections=20)) as port:
         kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
         refused = [await send(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(5)]
         assert refused == [b""] * 5
@@ -257,7 +259,7 @@ async def test_a_slow_reader_of_a_long_answer_is_cut_off(desk: ToyDesk) -> None:
     for number in range(600):
         desk.tell(arrival(desk.now(), number))
     loop = asyncio.get_running_loop()
-    async with open_to(desk, Limits(idle=0.3)) as port:
+    async with open_to(desk, ConnectionLimits(idle=0.3)) as port:
         with socket.socket() as slow:
             slow.setblocking(False)
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -278,7 +280,7 @@ async def test_a_slow_reader_of_a_long_answer_is_cut_off(desk: ToyDesk) -> None:
 
 def test_the_memory_of_a_throttle_is_bounded() -> None:
     now = 0.0
-    throttle = Throttle(3, now=lambda: now)
+    throttle = RateLimit(3, now=lambda: now)
     for number in range(10_005):
         throttle.count(str(number))
     assert len(throttle._counts) == 10_000
@@ -286,7 +288,7 @@ def test_the_memory_of_a_throttle_is_bounded() -> None:
 
 def test_attempts_are_counted_within_a_minute_and_the_door_opens_again_after_one() -> None:
     now = 0.0
-    throttle = Throttle(2, now=lambda: now)
+    throttle = RateLimit(2, now=lambda: now)
     throttle.count("a")
     now = 61.0
     throttle.count("a")

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 from aiohttp import StreamReader
 
-from callbridge.adapters.http import Feed, HttpSettings, Limits, Role, Token, events, listening, make_app
+from callbridge.adapters.http import ApiToken, ConnectionLimits, EventFeed, HttpSettings, TokenRole, events, listening, make_app
 from callbridge.adapters.http.feed import Wanted
-from callbridge.core.model.facts import AgentAlerted, AskGranted, CallArrived
+from callbridge.core.model.facts import AgentAlerted, CallArrived, RequestGranted
 from tests.adapters.http_desk import ToyDesk, client_of, probes
 from tests.adapters.waiting import until
 
 SETTINGS = HttpSettings(
     token="root",
     tokens=[
-        Token(name="anna", role=Role.AGENT, token="anna", agent="a0"),
-        Token(name="wallboard", role=Role.VIEWER, token="view"),
+        ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0"),
+        ApiToken(name="wallboard", role=TokenRole.VIEWER, token="view"),
     ],
 )
 
@@ -75,7 +75,7 @@ class Stream:
 
 @pytest.fixture
 def desk() -> ToyDesk:
-    return ToyDesk(feed=Feed("run", seq=100, kept=40))
+    return ToyDesk(feed=EventFeed("run", seq=100, kept=40))
 
 
 @contextlib.asynccontextmanager
@@ -101,7 +101,7 @@ async def test_a_reader_is_greeted_and_told_what_happens(desk: ToyDesk) -> None:
 async def test_a_caller_writes_nothing_into_the_stream_and_keeps_the_number(desk: ToyDesk) -> None:
     async with reading(desk) as stream:
         await stream.next()
-        granted = AskGranted(seq=102, at=1.0, ask="hand_on", by="boss", to="number:+442079460123", call="c1")
+        granted = RequestGranted(seq=102, at=1.0, ask="hand_on", by="boss", to="number:+442079460123", call="c1")
         desk.feed.on_facts([arrival(101), granted])
         told = await stream.next()
         assert (told.type, told.data["number"], told.data["name"]) == ("call_arrived", "+44*****123", "*****")
@@ -109,7 +109,7 @@ async def test_a_caller_writes_nothing_into_the_stream_and_keeps_the_number(desk
 
 
 async def test_numbers_are_told_when_the_settings_say_so() -> None:
-    async with reading(ToyDesk(feed=(feed := Feed("run", masked=False)))) as stream:
+    async with reading(ToyDesk(feed=(feed := EventFeed("run", masked=False)))) as stream:
         await stream.next()
         feed.on_facts([arrival(101)])
         told = await stream.next()
@@ -180,7 +180,7 @@ async def test_a_quiet_stream_is_kept_alive_and_its_place_remembered(desk: ToyDe
 
 async def test_there_is_an_end_to_the_number_of_readers(desk: ToyDesk) -> None:
     headers = {"Authorization": "Bearer root"}
-    async with client_of(desk, replace(SETTINGS, limits=Limits(event_readers=1))) as client:
+    async with client_of(desk, replace(SETTINGS, limits=ConnectionLimits(event_readers=1))) as client:
         async with client.get("/api/events", headers=headers):
             answer = await client.get("/api/events", headers=headers)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
@@ -191,7 +191,7 @@ async def test_there_is_an_end_to_the_number_of_readers(desk: ToyDesk) -> None:
 
 async def test_no_user_and_no_address_takes_the_place_of_all_readers(desk: ToyDesk) -> None:
     refused: list[str] = []
-    settings = replace(SETTINGS, limits=Limits(event_readers=10, event_readers_each=2))
+    settings = replace(SETTINGS, limits=ConnectionLimits(event_readers=10, event_readers_each=2))
     asked = replace(probes(), refused=refused.append)
     async with client_of(desk, settings, asked) as client, contextlib.AsyncExitStack() as stack:
 
@@ -239,7 +239,7 @@ async def test_the_end_of_the_server_ends_the_streams(desk: ToyDesk) -> None:
 
 async def test_a_slow_reader_is_told_so_and_dropped_and_holds_up_nobody() -> None:
     loop = asyncio.get_running_loop()
-    desk = ToyDesk(feed=(feed := Feed("run", kept=200)))
+    desk = ToyDesk(feed=(feed := EventFeed("run", kept=200)))
     address = socket.create_server(("127.0.0.1", 0))
     with socket.socket() as slow:
         slow.setblocking(False)

@@ -17,10 +17,10 @@ import pytest
 import structlog
 from aiohttp import http_parser, web_protocol
 
-from callbridge.adapters.http import REFUSALS, HttpSettings, Limits, listening, make_app, make_starting_app
+from callbridge.adapters.http import REFUSALS, ConnectionLimits, HttpSettings, listening, make_app, make_starting_app
 from callbridge.adapters.http.limits import address_of
 from callbridge.adapters.metrics.registry import Metrics
-from callbridge.settings.models import HttpLimits
+from callbridge.settings.models import HttpLimitsConfig
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.test_http_attacks import READY, status
 from tests.adapters.waiting import until
@@ -59,7 +59,7 @@ def unpacked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @contextlib.asynccontextmanager
-async def open_to(desk: ToyDesk, refused: Counter[str], limits: Limits | None = None) -> AsyncIterator[int]:
+async def open_to(desk: ToyDesk, refused: Counter[str], limits: ConnectionLimits | None = None) -> AsyncIterator[int]:
     def count(reason: str) -> None:
         refused[reason] += 1
 
@@ -168,7 +168,7 @@ async def test_that_is_said_in_the_log_once_a_minute(desk: ToyDesk, refused: Cou
 
 
 async def test_who_sends_on_after_the_answer_is_cut_off(desk: ToyDesk, refused: Counter[str]) -> None:
-    limits = Limits(unread=256 * 1024)
+    limits = ConnectionLimits(unread=256 * 1024)
     async with open_to(desk, refused, limits) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
@@ -187,7 +187,7 @@ async def test_who_sends_on_after_the_answer_is_cut_off(desk: ToyDesk, refused: 
 
 
 async def test_endless_headers_are_cut_off(desk: ToyDesk, refused: Counter[str]) -> None:
-    async with open_to(desk, refused, Limits(unread=256 * 1024)) as port:
+    async with open_to(desk, refused, ConnectionLimits(unread=256 * 1024)) as port:
         more = b"".join(b"X-%d: " % number + b"a" * 8000 + b"\r\n" for number in range(120))
         answer = await ask(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
         assert answer == b"" or status(answer) == 400
@@ -197,7 +197,7 @@ async def test_endless_headers_are_cut_off(desk: ToyDesk, refused: Counter[str])
 
 async def test_requests_in_a_row_are_all_answered(desk: ToyDesk, refused: Counter[str]) -> None:
     """Far more bytes than may be unread, but every answer begins anew."""
-    async with open_to(desk, refused, Limits(unread=300 * 1024)) as port:
+    async with open_to(desk, refused, ConnectionLimits(unread=300 * 1024)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         one = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n"
         for _ in range(20):
@@ -211,7 +211,7 @@ async def test_requests_in_a_row_are_all_answered(desk: ToyDesk, refused: Counte
 @pytest.mark.parametrize("protocol", ["websocket", "h2c", "tcp"])
 async def test_another_protocol_is_not_spoken(desk: ToyDesk, refused: Counter[str], unpacked: list[bytes], protocol: str) -> None:
     head = f"Host: x\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n"
-    async with open_to(desk, refused, Limits(unread=64 * 1024)) as port:
+    async with open_to(desk, refused, ConnectionLimits(unread=64 * 1024)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /healthz HTTP/1.1\r\n{head}Sec-WebSocket-Version: 13\r\n\r\n".encode())
         async with asyncio.timeout(3):
@@ -227,7 +227,7 @@ async def test_another_protocol_is_not_spoken(desk: ToyDesk, refused: Counter[st
 
 async def test_no_address_takes_all_connections(desk: ToyDesk, refused: Counter[str], lines: list[Any]) -> None:
     """Another one is served while the first has all that it may have, and has places again when some are given back."""
-    async with open_to(desk, refused, Limits(connections=12, connections_each=8)) as port:
+    async with open_to(desk, refused, ConnectionLimits(connections=12, connections_each=8)) as port:
         kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(8)]
         assert [await ask(port, HEALTH) for _ in range(3)] == [b""] * 3
         assert refused == {"connections_each": 3}
@@ -270,7 +270,7 @@ def test_who_is_one_client(remote: str | None, address: str) -> None:
 
 
 def test_the_limits_of_the_configuration_are_those_of_the_server() -> None:
-    assert Limits(**HttpLimits().model_dump()) == Limits()
+    assert ConnectionLimits(**HttpLimitsConfig().model_dump()) == ConnectionLimits()
 
 
 def test_every_reason_is_counted_from_the_start(desk: ToyDesk) -> None:

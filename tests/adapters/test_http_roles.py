@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.http import HttpSettings, Role, Token
+from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.routes import AGENT_ACTS, CALL_ACTS, ROUTES, Route
-from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallerArrived, SwitchTurned
+from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.core.model.plan import ToAgent, ToQueue
@@ -22,14 +22,14 @@ from tests.adapters.worlds import PBX
 SETTINGS = HttpSettings(
     token="root",
     tokens=[
-        Token(name="wallboard", role=Role.VIEWER, token="view"),
-        Token(name="anna", role=Role.AGENT, token="anna", agent="a0"),
-        Token(name="boss", role=Role.SUPERVISOR, token="boss"),
-        Token(name="ops", role=Role.ADMIN, token="ops"),
+        ApiToken(name="wallboard", role=TokenRole.VIEWER, token="view"),
+        ApiToken(name="anna", role=TokenRole.AGENT, token="anna", agent="a0"),
+        ApiToken(name="boss", role=TokenRole.SUPERVISOR, token="boss"),
+        ApiToken(name="ops", role=TokenRole.ADMIN, token="ops"),
     ],
 )
-TOKENS = {Role.VIEWER: "view", Role.AGENT: "anna", Role.SUPERVISOR: "boss", Role.ADMIN: "ops"}
-LETTERS = {Role.VIEWER: "v", Role.AGENT: "a", Role.SUPERVISOR: "s", Role.ADMIN: "A"}
+TOKENS = {TokenRole.VIEWER: "view", TokenRole.AGENT: "anna", TokenRole.SUPERVISOR: "boss", TokenRole.ADMIN: "ops"}
+LETTERS = {TokenRole.VIEWER: "v", TokenRole.AGENT: "a", TokenRole.SUPERVISOR: "s", TokenRole.ADMIN: "A"}
 
 MATRIX = {
     "GET /healthz": "",
@@ -94,7 +94,7 @@ MATRIX = {
 """Written by hand, so that nobody gets a right by a slip in the table. Empty: no token is needed."""
 
 
-def bearer(role: Role) -> dict[str, str]:
+def bearer(role: TokenRole) -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKENS[role]}"}
 
 
@@ -106,7 +106,7 @@ def name_of(route: Route) -> str:
 def desk() -> ToyDesk:
     """Agent a0 is logged in and has one call in hand; others wait."""
     desk = ToyDesk()
-    desk.tell(AgentAsked(at=desk.now(), agent="a0", ask=Ask.LOGIN))
+    desk.tell(AgentRequested(at=desk.now(), agent="a0", ask=AgentRequest.LOGIN))
     for number in range(3):
         desk.tell(
             CallerArrived(
@@ -134,14 +134,14 @@ def test_the_matrix_names_every_route() -> None:
 
 
 def test_everything_that_can_be_asked_has_a_route() -> None:
-    assert AGENT_ACTS.keys() == set(Ask)
-    assert CALL_ACTS.keys() == set(CallAsk)
+    assert AGENT_ACTS.keys() == set(AgentRequest)
+    assert CALL_ACTS.keys() == set(CallRequest)
 
 
-@pytest.mark.parametrize("role", [None, *Role], ids=str)
+@pytest.mark.parametrize("role", [None, *TokenRole], ids=str)
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
-    desk: ToyDesk, client: Client, route: Route, role: Role | None
+    desk: ToyDesk, client: Client, route: Route, role: TokenRole | None
 ) -> None:
     call = desk.made.agents["a0"].call
     path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("{name}", "q0")
@@ -166,26 +166,26 @@ def _query(route: Route, call: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", ["/api/agents/a1", "/api/agents/nobody", "/api/facts?call=nobody", "/api/calls/nobody"])
 async def test_an_agents_token_is_not_even_told_what_exists(client: Client, path: str) -> None:
-    assert (await client.get(path, headers=bearer(Role.AGENT))).status == 403
+    assert (await client.get(path, headers=bearer(TokenRole.AGENT))).status == 403
 
 
 async def test_an_agents_token_sees_its_agent_and_the_call_in_hand_only(desk: ToyDesk, client: Client) -> None:
     call = desk.made.agents["a0"].call
-    agents = await (await client.get("/api/agents", headers=bearer(Role.AGENT))).json()
+    agents = await (await client.get("/api/agents", headers=bearer(TokenRole.AGENT))).json()
     assert [agent["id"] for agent in agents] == ["a0"]
-    calls = await (await client.get("/api/calls", headers=bearer(Role.AGENT))).json()
+    calls = await (await client.get("/api/calls", headers=bearer(TokenRole.AGENT))).json()
     assert [one["id"] for one in calls] == [call]
     waiting = next(name for name in desk.made.calls if name != call)
-    assert (await client.get(f"/api/calls/{waiting}", headers=bearer(Role.AGENT))).status == 403
-    assert (await client.get(f"/api/facts?call={waiting}", headers=bearer(Role.AGENT))).status == 403
-    assert len(await (await client.get("/api/queues", headers=bearer(Role.AGENT))).json()) == 3
+    assert (await client.get(f"/api/calls/{waiting}", headers=bearer(TokenRole.AGENT))).status == 403
+    assert (await client.get(f"/api/facts?call={waiting}", headers=bearer(TokenRole.AGENT))).status == 403
+    assert len(await (await client.get("/api/queues", headers=bearer(TokenRole.AGENT))).json()) == 3
 
 
 async def test_an_agents_token_acts_for_its_agent_only(desk: ToyDesk, client: Client) -> None:
     for agent in ("a1", "nobody"):
-        answer = await client.post(f"/api/agents/{agent}/login", json={}, headers=bearer(Role.AGENT))
+        answer = await client.post(f"/api/agents/{agent}/login", json={}, headers=bearer(TokenRole.AGENT))
         assert answer.status == 403
-    answer = await client.post("/api/agents/a0/not-ready", json={"reason": "lunch"}, headers=bearer(Role.AGENT))
+    answer = await client.post("/api/agents/a0/not-ready", json={"reason": "lunch"}, headers=bearer(TokenRole.AGENT))
     assert answer.status == 200
     assert [event.by for event in desk.asked] == ["a0"]
 
@@ -212,7 +212,7 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
     waiting = [name for name in desk.made.calls if name != desk.made.agents["a0"].call]
 
     async def ask(call: str, what: str, body: dict[str, Any]) -> tuple[int, str]:
-        answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(Role.SUPERVISOR))
+        answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(TokenRole.SUPERVISOR))
         return answer.status, str((await answer.json()).get("detail", ""))
 
     assert await ask(waiting[0], "head-start", {"seconds": 600}) == (200, "")
@@ -249,7 +249,7 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
 )
 async def test_what_makes_no_sense_about_a_call_is_refused(desk: ToyDesk, client: Client, what: str, body: Any) -> None:
     call = desk.made.agents["a0"].call
-    answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(Role.ADMIN))
+    answer = await client.post(f"/api/calls/{call}/{what}", json=body, headers=bearer(TokenRole.ADMIN))
     assert answer.status == 400
     assert (await answer.json())["faults"]
     assert desk.asked == []
@@ -258,26 +258,26 @@ async def test_what_makes_no_sense_about_a_call_is_refused(desk: ToyDesk, client
 async def test_an_agent_hands_on_the_call_in_hand_and_no_other(desk: ToyDesk, client: Client) -> None:
     own = desk.made.agents["a0"].call
     other = next(name for name in desk.made.calls if name != own)
-    answer = await client.post(f"/api/calls/{other}/hand-on", json={"to": "queue:q1"}, headers=bearer(Role.AGENT))
+    answer = await client.post(f"/api/calls/{other}/hand-on", json={"to": "queue:q1"}, headers=bearer(TokenRole.AGENT))
     assert answer.status == 403
-    answer = await client.post(f"/api/calls/{own}/hand-on", json={"to": "agent:a1"}, headers=bearer(Role.AGENT))
+    answer = await client.post(f"/api/calls/{own}/hand-on", json={"to": "agent:a1"}, headers=bearer(TokenRole.AGENT))
     assert (answer.status, (await answer.json())["detail"]) == (409, "the call is not with agent a0")
     assert [(getattr(event, "to", None), event.by) for event in desk.asked] == [(ToAgent("a1"), "a0")]
 
 
 async def test_nothing_unknown_reaches_the_core(desk: ToyDesk, client: Client) -> None:
     for path in ("/api/agents/nobody/login", "/api/calls/nobody/hang-up", "/api/calls/nobody/move"):
-        answer = await client.post(path, json={"wrong": 1}, headers=bearer(Role.ADMIN))
+        answer = await client.post(path, json={"wrong": 1}, headers=bearer(TokenRole.ADMIN))
         assert answer.status == 404
     assert desk.asked == []
 
 
 async def test_a_reload_is_done_or_refused_with_its_faults(desk: ToyDesk, client: Client) -> None:
-    answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
+    answer = await client.post("/api/reload", json={}, headers=bearer(TokenRole.ADMIN))
     done = await answer.json()
     assert (answer.status, done["reloaded"], done["campaigns_stopped"], done["changes"]) == (200, True, [], [])
     desk.faults = ["cb.yaml:3: queues: no such tier: 'gild'"]
-    answer = await client.post("/api/reload", json={}, headers=bearer(Role.ADMIN))
+    answer = await client.post("/api/reload", json={}, headers=bearer(TokenRole.ADMIN))
     assert answer.status == 409
     assert (await answer.json())["faults"] == desk.faults
 
@@ -288,7 +288,7 @@ async def test_a_reload_that_takes_a_queue_from_its_callers_is_refused_unless_fo
     desk.coming = replace(old, queues=queues, entries={**old.entries, "q0": ToQueue("q1")})
 
     async def reload(**body: bool) -> tuple[int, Any]:
-        answer = await client.post("/api/reload", json=body, headers=bearer(Role.ADMIN))
+        answer = await client.post("/api/reload", json=body, headers=bearer(TokenRole.ADMIN))
         return answer.status, await answer.json()
 
     status, tried = await reload(dry_run=True)
@@ -305,39 +305,39 @@ async def test_a_reload_that_takes_a_queue_from_its_callers_is_refused_unless_fo
 
 @pytest.mark.parametrize("body", [{"dry-run": True}, {"dry_run": "yes"}, {"force": 1}])
 async def test_what_makes_no_sense_to_a_reload_is_refused(desk: ToyDesk, client: Client, body: dict[str, Any]) -> None:
-    answer = await client.post("/api/reload", json=body, headers=bearer(Role.ADMIN))
+    answer = await client.post("/api/reload", json=body, headers=bearer(TokenRole.ADMIN))
     assert (answer.status, desk.reloads) == (400, 0)
 
 
 async def test_the_bypass_is_turned_and_shown(desk: ToyDesk, client: Client) -> None:
-    shown = await (await client.get("/api/bypass", headers=bearer(Role.VIEWER))).json()
+    shown = await (await client.get("/api/bypass", headers=bearer(TokenRole.VIEWER))).json()
     assert shown == {"on": False, "by": "", "since": ""}
-    turned = await (await client.post("/api/bypass", json={"on": True}, headers=bearer(Role.ADMIN))).json()
+    turned = await (await client.post("/api/bypass", json={"on": True}, headers=bearer(TokenRole.ADMIN))).json()
     assert turned == {"on": True, "by": "ops", "since": desk.busy.world.now}
     assert isinstance(desk.asked[0], SwitchTurned)
-    assert await (await client.get("/api/bypass", headers=bearer(Role.VIEWER))).json() == turned
+    assert await (await client.get("/api/bypass", headers=bearer(TokenRole.VIEWER))).json() == turned
 
 
 async def test_a_calendar_is_closed_and_its_hours_hold_again(desk: ToyDesk, client: Client) -> None:
-    (shown,) = await (await client.get("/api/hours", headers=bearer(Role.VIEWER))).json()
+    (shown,) = await (await client.get("/api/hours", headers=bearer(TokenRole.VIEWER))).json()
     assert (shown["open"], shown["closed"], shown["by"]) == (True, False, "")
-    closed = await (await client.post("/api/hours/q0", json={"closed": True}, headers=bearer(Role.SUPERVISOR))).json()
+    closed = await (await client.post("/api/hours/q0", json={"closed": True}, headers=bearer(TokenRole.SUPERVISOR))).json()
     assert (closed["open"], closed["closed"], closed["opens"]) == (False, True, "")
     assert closed["by"]
-    again = await (await client.post("/api/hours/q0", json={"closed": False}, headers=bearer(Role.SUPERVISOR))).json()
+    again = await (await client.post("/api/hours/q0", json={"closed": False}, headers=bearer(TokenRole.SUPERVISOR))).json()
     assert (again["open"], again["closed"]) == (True, False)
-    gone = await client.post("/api/hours/nowhere", json={"closed": True}, headers=bearer(Role.SUPERVISOR))
+    gone = await client.post("/api/hours/nowhere", json={"closed": True}, headers=bearer(TokenRole.SUPERVISOR))
     assert gone.status == 404
 
 
 async def test_a_callback_has_the_tier_of_the_number_however_it_is_written(client: Client) -> None:
     wanted = {"queue": "q1", "number": "+44 20 7946 0001"}
-    listed = await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))
+    listed = await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))
     assert (await listed.json())["detail"] == "no such tier: diamond"  # the lists know it, this plan does not
     for body in (wanted | {"tier": "standard"}, {"queue": "q1", "number": "020 7946 0002"}):
-        made = await client.post("/api/callbacks", json=body, headers=bearer(Role.SUPERVISOR))
+        made = await client.post("/api/callbacks", json=body, headers=bearer(TokenRole.SUPERVISOR))
         assert (made.status, (await made.json())["tier"]) == (200, "standard")
-    odd = await client.post("/api/callbacks", json={"queue": "q1", "number": "ann"}, headers=bearer(Role.SUPERVISOR))
+    odd = await client.post("/api/callbacks", json={"queue": "q1", "number": "ann"}, headers=bearer(TokenRole.SUPERVISOR))
     assert (await odd.json())["faults"] == [{"field": "number", "problem": "expected a phone number such as +442079460000"}]
 
 
@@ -351,27 +351,27 @@ async def test_a_number_of_a_spreadsheet_is_refused_by_name(desk: ToyDesk, clien
         (f"calls/{call}/hand-on", {"to": f"number:{number}"}),
         (f"calls/{call}/consult", {"to": f"number:{number}"}),
     ):
-        answer = await client.post(f"/api/{path}", json=body, headers=bearer(Role.ADMIN))
+        answer = await client.post(f"/api/{path}", json=body, headers=bearer(TokenRole.ADMIN))
         field = "to" if "to" in body else "number"
         assert (answer.status, (await answer.json())["faults"]) == (400, [{"field": field, "problem": SPREADSHEET}]), path
     leads = [{"number": str(number)}]
-    loaded = await client.post("/api/campaigns/spring/leads", json={"leads": leads}, headers=bearer(Role.ADMIN))
+    loaded = await client.post("/api/campaigns/spring/leads", json={"leads": leads}, headers=bearer(TokenRole.ADMIN))
     assert (await loaded.json())["refused"] == [{"number": str(number), "why": SPREADSHEET}]
     assert desk.asked == []
 
 
 async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client: Client) -> None:
     wanted = {"queue": "q1", "number": "+442079460123", "tier": "standard"}
-    made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))).json()
+    made = await (await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).json()
     assert (made["queue"], made["number"], made["state"], made["by"]) == ("q1", "+44*****123", "standing", "boss")
     assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 1
-    again = await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))
+    again = await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))
     assert (again.status, (await again.json())["detail"]) == (409, "this number is owed a callback in this queue already")
-    assert await (await client.get("/api/callbacks", headers=bearer(Role.VIEWER))).json() == [made]
+    assert await (await client.get("/api/callbacks", headers=bearer(TokenRole.VIEWER))).json() == [made]
     path = f"/api/callbacks/{made['id']}/cancel"
-    gone = await client.post(path, json={}, headers=bearer(Role.SUPERVISOR))
+    gone = await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))
     assert await gone.json() == {"id": made["id"], "cancelled": True}
-    assert (await client.post(path, json={}, headers=bearer(Role.SUPERVISOR))).status == 404
+    assert (await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))).status == 404
     assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 0
 
 
@@ -387,17 +387,17 @@ async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client:
 )
 async def test_a_callback_that_cannot_be_is_refused(client: Client, wrong: dict[str, object], status: int) -> None:
     wanted = {"queue": "q1", "number": "+442079460123"} | wrong
-    assert (await client.post("/api/callbacks", json=wanted, headers=bearer(Role.SUPERVISOR))).status == status
+    assert (await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))).status == status
 
 
 async def test_one_queue_and_one_agent_are_shown(desk: ToyDesk, client: Client) -> None:
-    queue = await (await client.get("/api/queues/q1", headers=bearer(Role.VIEWER))).json()
+    queue = await (await client.get("/api/queues/q1", headers=bearer(TokenRole.VIEWER))).json()
     assert queue == {"name": "q1", **(desk.made.queue("q1") or {})}
-    agent = await (await client.get("/api/agents/a3", headers=bearer(Role.VIEWER))).json()
+    agent = await (await client.get("/api/agents/a3", headers=bearer(TokenRole.VIEWER))).json()
     assert agent == {"id": "a3", **(desk.made.agent("a3") or {})}
     for path in ("/api/queues/nowhere", "/api/agents/nobody", "/api/calls?queue=nowhere"):
-        assert (await client.get(path, headers=bearer(Role.VIEWER))).status == 404
-    answer = await client.get("/api/calls?queu=q1", headers=bearer(Role.VIEWER))
+        assert (await client.get(path, headers=bearer(TokenRole.VIEWER))).status == 404
+    answer = await client.get("/api/calls?queu=q1", headers=bearer(TokenRole.VIEWER))
     assert (answer.status, (await answer.json())["known"]) == (400, ["limit", "queue"])
 
 
@@ -424,7 +424,7 @@ async def test_log_ins_of_one_agent_are_limited(desk: ToyDesk) -> None:
 
 
 async def test_the_document_is_served_as_it_is_made(client: Client) -> None:
-    served = await (await client.get("/api/openapi.json", headers=bearer(Role.VIEWER))).json()
+    served = await (await client.get("/api/openapi.json", headers=bearer(TokenRole.VIEWER))).json()
     assert served == json.loads(json.dumps(document()))
     operations = [operation for path in served["paths"].values() for operation in path.values()]
     assert len(operations) == len({operation["operationId"] for operation in operations}) == len(ROUTES)

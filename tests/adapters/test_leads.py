@@ -12,24 +12,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.adapters.ledger import Block, Book, Terms, region_of
-from callbridge.adapters.ledger.leads import BadFile, BadRow, Loaded, Reader, load
+from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms, region_of
+from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, load
 from callbridge.cli import audit
-from callbridge.core.model.attempt import Attempt, Lead, Stage
+from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
-from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.csv_rows import UNCLOSED
 from tests.adapters.postgres import new_database
 
-BRITISH = Reader(region="GB", zone="Europe/London")
+BRITISH = LeadReader(region="GB", zone="Europe/London")
 DAY = 86400.0
 CASES = Path(__file__).parents[1] / "cases" / "leads"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def book(request: pytest.FixtureRequest) -> Iterator[Book]:
-    with closing(Book("sqlite://" if request.param == "sqlite" else new_database())) as made:
+def book(request: pytest.FixtureRequest) -> Iterator[LedgerStore]:
+    with closing(LedgerStore("sqlite://" if request.param == "sqlite" else new_database())) as made:
         made.open()
         yield made
 
@@ -40,7 +40,7 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def loaded(book: Book, path: Path, reader: Reader = BRITISH, **more: Any) -> Loaded:
+def loaded(book: LedgerStore, path: Path, reader: LeadReader = BRITISH, **more: Any) -> Loaded:
     return load(book, "spring", path, reader, now=0.0, **more)
 
 
@@ -48,7 +48,7 @@ def why(result: Loaded) -> list[tuple[int, str]]:
     return [(line, reason) for line, _, reason in result.refused]
 
 
-def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Book, tmp_path: Path) -> None:
+def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: LedgerStore, tmp_path: Path) -> None:
     path = write(
         tmp_path,
         "number,name,contract\n"
@@ -61,7 +61,7 @@ def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Book, 
         "+442079460999,blocked,K7\n"
         "+442079460998,never,K8\n",
     )
-    book.block([Block("+442079460999", "", "asked", "", 0.0)])
+    book.block([BlockEntry("+442079460999", "", "asked", "", 0.0)])
     result = loaded(book, path, never=frozenset({"+442079460998"}))
     assert (result.rows, result.entered) == (8, 2)
     assert why(result) == [
@@ -80,24 +80,24 @@ def test_rows_are_entered_and_every_other_one_is_told_with_its_line(book: Book, 
     assert tokyo["zones"] == "Asia/Tokyo"
 
 
-def test_a_value_that_no_database_takes_is_its_rows_alone(book: Book, tmp_path: Path) -> None:
+def test_a_value_that_no_database_takes_is_its_rows_alone(book: LedgerStore, tmp_path: Path) -> None:
     result = loaded(book, write(tmp_path, "number,name\n+442079460000,a\0b\n+442079460001,good\n"))
     assert (result.entered, why(result)) == (1, [(2, "a value with a NUL in it")])
 
 
-def test_a_second_load_enters_nothing_twice(book: Book, tmp_path: Path) -> None:
+def test_a_second_load_enters_nothing_twice(book: LedgerStore, tmp_path: Path) -> None:
     path = write(tmp_path, "number\n" + "".join(f"+4420794600{n:02d}\n" for n in range(10)))
     assert loaded(book, path).entered == 10
     again = loaded(book, path)
     assert (again.entered, {reason for _, reason in why(again)}) == (0, {"the campaign has this number already"})
 
 
-def test_columns_may_have_other_names_and_more_is_told(book: Book, tmp_path: Path) -> None:
+def test_columns_may_have_other_names_and_more_is_told(book: LedgerStore, tmp_path: Path) -> None:
     path = write(
         tmp_path, "Phone;x,Telefon,Name,when,who,tz,urgency\na,02079460001,Ann,2026-11-30T14:00,1001,America/New_York,7\n"
     )
     columns = {"number": "Telefon", "name": "Name", "due": "when", "agent": "who", "timezone": "tz", "priority": "urgency"}
-    reader = Reader(region="GB", zone="Europe/London", columns=columns)
+    reader = LeadReader(region="GB", zone="Europe/London", columns=columns)
     assert loaded(book, path, reader, agents=frozenset({"1001"})).entered == 1
     lead = book.lead("spring", "+442079460001")
     assert lead is not None
@@ -115,52 +115,52 @@ def test_columns_may_have_other_names_and_more_is_told(book: Book, tmp_path: Pat
         (f"02079460001,,,,{'9' * 300}", "a value of more than 200 characters"),
     ],
 )
-def test_a_bad_value_says_which(book: Book, tmp_path: Path, row: str, reason: str) -> None:
+def test_a_bad_value_says_which(book: LedgerStore, tmp_path: Path, row: str, reason: str) -> None:
     path = write(tmp_path, f"number,timezone,due,agent,priority\n{row}\n")
     assert why(loaded(book, path, agents=frozenset({"1001"}))) == [(2, reason)]
 
 
 def test_a_national_number_needs_a_region() -> None:
-    with pytest.raises(BadRow, match="no phone number"):
-        Reader(region=None, zone="UTC").lead({"number": "020 7946 0000"})
+    with pytest.raises(BadLead, match="no phone number"):
+        LeadReader(region=None, zone="UTC").lead({"number": "020 7946 0000"})
     assert (region_of("+44"), region_of("1"), region_of(""), region_of("+999")) == ("GB", "US", None, None)
 
 
 def test_all_places_count_where_a_number_may_be() -> None:
-    zones = Reader(region=None, zone="UTC").lead({"number": "+1 800 253 0000"})["zones"]
+    zones = LeadReader(region=None, zone="UTC").lead({"number": "+1 800 253 0000"})["zones"]
     assert {"America/New_York", "America/Los_Angeles"} <= set(zones)
 
 
 @pytest.mark.parametrize(
     ("text", "reason"), [("", "is empty"), ("name,phone\nx,y\n", "no column 'number' .there are: name, phone")]
 )
-def test_a_file_without_numbers_is_refused_whole(book: Book, tmp_path: Path, text: str, reason: str) -> None:
+def test_a_file_without_numbers_is_refused_whole(book: LedgerStore, tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(BadFile, match=reason):
         loaded(book, write(tmp_path, text))
     with pytest.raises(BadFile, match="No such file"):
         loaded(book, tmp_path / "none.csv")
 
 
-def test_a_file_in_another_encoding_is_refused_in_one_line(book: Book, tmp_path: Path) -> None:
+def test_a_file_in_another_encoding_is_refused_in_one_line(book: LedgerStore, tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="line 2 is not UTF-8"):
         loaded(book, write(tmp_path, "number,name\n02079460001,Jürgen\n", "latin-1"))
     assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
 
 
-def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book: Book) -> None:
-    result = loaded(book, CASES / "01-decimals-of-a-spreadsheet.csv", Reader(region="DE", zone="Europe/Berlin"))
+def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book: LedgerStore) -> None:
+    result = loaded(book, CASES / "01-decimals-of-a-spreadsheet.csv", LeadReader(region="DE", zone="Europe/Berlin"))
     assert (result.rows, result.entered) == (6, 1)
     assert why(result) == [(line, SPREADSHEET) for line in range(2, 7)]
     assert [number for _, number, _ in result.refused][:2] == ["493012345678.0", "4930123456.0"]
     assert book.lead("spring", "+4930123459") is not None
 
 
-def test_a_decimal_comma_without_quotes_is_named_for_what_it_is(book: Book, tmp_path: Path) -> None:
+def test_a_decimal_comma_without_quotes_is_named_for_what_it_is(book: LedgerStore, tmp_path: Path) -> None:
     result = loaded(book, write(tmp_path, "name,number,city\nDora,030123457,0,Berlin\nEmil,4,93E+11\nFritz,+4930123459,Bonn\n"))
     assert (result.entered, why(result)) == (1, [(2, SPREADSHEET), (3, SPREADSHEET)])
 
 
-def test_an_address_in_three_lines_is_one_row(book: Book) -> None:
+def test_an_address_in_three_lines_is_one_row(book: LedgerStore) -> None:
     result = loaded(book, CASES / "02-address-in-three-lines.csv")
     assert (result.rows, result.entered, result.refused) == (2, 2, [])
     ann = book.lead("spring", "+442079460001")
@@ -168,7 +168,7 @@ def test_an_address_in_three_lines_is_one_row(book: Book) -> None:
     assert json.loads(ann["details"]) == {"address": "1 High St\nLondon\nW1"}
 
 
-def test_after_a_row_of_several_lines_the_lines_are_still_those_of_the_file(book: Book, tmp_path: Path) -> None:
+def test_after_a_row_of_several_lines_the_lines_are_still_those_of_the_file(book: LedgerStore, tmp_path: Path) -> None:
     text = 'number,name\n+442079460001,"Ann\nSmith"\nnone,Bob\n+442079460002,"Carl\n+442079460003,Dan\n'
     result = loaded(book, write(tmp_path, text))
     assert (result.entered, why(result)) == (2, [(4, "no phone number"), (5, UNCLOSED)])
@@ -177,7 +177,7 @@ def test_after_a_row_of_several_lines_the_lines_are_still_those_of_the_file(book
     assert ann["name"] == "Ann Smith", "a phone shows names in one line"
 
 
-def test_a_stray_quote_costs_its_own_line_and_not_the_rest_of_the_file(book: Book, tmp_path: Path) -> None:
+def test_a_stray_quote_costs_its_own_line_and_not_the_rest_of_the_file(book: LedgerStore, tmp_path: Path) -> None:
     text = 'number,name\n+442079460000,"Ann\n' + "".join(f"+4420794600{n},Bob\n" for n in range(10, 90))
     result = loaded(book, write(tmp_path, text))
     assert (result.entered, why(result)) == (80, [(2, UNCLOSED)])
@@ -185,15 +185,15 @@ def test_a_stray_quote_costs_its_own_line_and_not_the_rest_of_the_file(book: Boo
         loaded(book, write(tmp_path, 'number,"name\n+442079460000,Ann\n'))
 
 
-def test_a_value_that_seems_to_hold_rows_is_refused_with_all_its_lines(book: Book, tmp_path: Path) -> None:
+def test_a_value_that_seems_to_hold_rows_is_refused_with_all_its_lines(book: LedgerStore, tmp_path: Path) -> None:
     text = 'number,name,note\n+442079460111,Bob,"said: call my wife\n+442079460222,any time"\n+442079460333,Eve,\n'
     result = loaded(book, write(tmp_path, text))
     assert (result.entered, [line for line, _ in why(result)]) == (1, [2, 3])
 
 
-def test_a_number_that_may_be_where_it_is_never_open_at_once_needs_its_zone(book: Book, tmp_path: Path) -> None:
+def test_a_number_that_may_be_where_it_is_never_open_at_once_needs_its_zone(book: LedgerStore, tmp_path: Path) -> None:
     calendar = Calendar("day", ZoneInfo("UTC"), (((9 * 60, 18 * 60),),) * 7)
-    reader = Reader(region="US", zone="America/New_York", calendar=calendar)
+    reader = LeadReader(region="US", zone="America/New_York", calendar=calendar)
     result = loaded(book, write(tmp_path, "number,timezone\n+1 800 253 0000,\n+1 800 253 0001,America/New_York\n"), reader)
     assert result.entered == 1
     assert "give its timezone" in why(result)[0][1]
@@ -201,10 +201,10 @@ def test_a_number_that_may_be_where_it_is_never_open_at_once_needs_its_zone(book
 
 # -- the proof --------------------------------------------------------------------------------------------------------
 
-TERMS = Terms(Limits(), Frequency(99, 0.0))
+TERMS = LedgerTerms(DialLimits(), Frequency(99, 0.0))
 
 
-def made(book: Book, day: int, outcome: str, *, delay: float = 0.5, first: bool = False) -> None:
+def made(book: LedgerStore, day: int, outcome: str, *, delay: float = 0.5, first: bool = False) -> None:
     """One attempt on that day of the year."""
     index = sum(book.count("spring").values())
     at = 1_767_268_800.0 + day * DAY  # 2026-01-01 12:00 UTC
@@ -216,13 +216,13 @@ def made(book: Book, day: int, outcome: str, *, delay: float = 0.5, first: bool 
     known = Lead(id=lead["id"], number=number)
     answered_at = at if outcome in ("answered", "abandoned") else None
     attempt = Attempt(
-        id=f"a{index}", campaign="spring", lead=known, stage=Stage.CLOSING, outcome=outcome, answered_at=answered_at,
+        id=f"a{index}", campaign="spring", lead=known, stage=AttemptStage.CLOSING, outcome=outcome, answered_at=answered_at,
         agent_first=first,
     )  # fmt: skip
     book.record(attempt, TERMS, at + delay)
 
 
-def test_days_and_windows_are_counted_call_by_call(book: Book) -> None:
+def test_days_and_windows_are_counted_call_by_call(book: LedgerStore) -> None:
     for outcome in ["answered"] * 8 + ["abandoned", "busy", "unknown"]:
         made(book, 0, outcome)
     made(book, 0, "answered", delay=2.5)
@@ -260,7 +260,7 @@ def test_a_campaign_that_listened_once_needs_its_estimate_still() -> None:
     assert audit.Day("2026-01-01", 6, 5, 5, 5, 5, told_as_machines=1).rate_uk(audit.Belief()) is None, "nobody knows"
 
 
-def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book: Book) -> None:
+def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book: LedgerStore) -> None:
     made(book, 0, "unknown")
     for _ in range(3):
         made(book, 0, "machine", first=True)
@@ -268,7 +268,7 @@ def test_machines_of_agents_who_were_there_first_say_nothing_of_the_others(book:
     assert day.rate_uk(audit.Belief()) == 1.0
 
 
-def test_every_attempt_is_a_row_of_the_proof(book: Book, tmp_path: Path) -> None:
+def test_every_attempt_is_a_row_of_the_proof(book: LedgerStore, tmp_path: Path) -> None:
     for outcome in ("answered", "abandoned", "busy"):
         made(book, 0, outcome)
     assert audit.export(book.attempts("spring", 0.0, 1e12), tmp_path / "proof.csv", ZoneInfo("Europe/London")) == 3
@@ -279,5 +279,5 @@ def test_every_attempt_is_a_row_of_the_proof(book: Book, tmp_path: Path) -> None
     assert rows[2]["answered_at"] == ""
 
 
-def test_no_attempts_no_days(book: Book) -> None:
+def test_no_attempts_no_days(book: LedgerStore) -> None:
     assert audit.days(book.attempts("spring", 0.0, 1e12), ZoneInfo("UTC")) == []

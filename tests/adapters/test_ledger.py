@@ -15,23 +15,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy.exc import OperationalError
 
-from callbridge.adapters.ledger import BadDatabase, Block, Book, Keeper, Terms
+from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, LedgerTerms, LedgerWriter
 from callbridge.adapters.ledger.tables import SCHEMA
 from callbridge.adapters.system.tasks import end
-from callbridge.core.model.attempt import Attempt, Lead, Stage
+from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
-from callbridge.core.model.dial_rules import DAY, Frequency, Limits
+from callbridge.core.model.dial_rules import DAY, DialLimits, Frequency
 from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 from tests.adapters.postgres import new_database
 
 T0 = 1_000_000.0
-TERMS = Terms(Limits(retry={"busy": 600.0, "no_answer": 3600.0}), Frequency(per_day=50, gap=0.0), again={"later": 900.0})
+TERMS = LedgerTerms(
+    DialLimits(retry={"busy": 600.0, "no_answer": 3600.0}), Frequency(per_day=50, gap=0.0), again={"later": 900.0}
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def book(request: pytest.FixtureRequest) -> Iterator[Book]:
-    with closing(Book("sqlite://" if request.param == "sqlite" else new_database())) as made:
+def book(request: pytest.FixtureRequest) -> Iterator[LedgerStore]:
+    with closing(LedgerStore("sqlite://" if request.param == "sqlite" else new_database())) as made:
         made.open()
         yield made
 
@@ -40,29 +42,29 @@ def number(index: int) -> str:
     return f"+4420794{index:05d}"
 
 
-def fill(book: Book, count: int = 3, campaign: str = "spring", **more: Any) -> None:
+def fill(book: LedgerStore, count: int = 3, campaign: str = "spring", **more: Any) -> None:
     book.load(campaign, [{"number": number(index), "name": f"王 {index}", **more} for index in range(count)], T0)
 
 
 def attempt(id: str, lead: int = 1, outcome: str = "busy", **more: Any) -> Attempt:
     known = Lead(id=lead, number=number(lead - 1))
-    return Attempt(id=id, campaign="spring", lead=known, stage=Stage.CLOSING, outcome=outcome, reserved_at=T0, **more)
+    return Attempt(id=id, campaign="spring", lead=known, stage=AttemptStage.CLOSING, outcome=outcome, reserved_at=T0, **more)
 
 
-def state(book: Book, index: int = 0) -> tuple[str, str, int]:
+def state(book: LedgerStore, index: int = 0) -> tuple[str, str, int]:
     lead = book.lead("spring", number(index))
     assert lead is not None
     return lead["state"], lead["outcome"], lead["attempts"]
 
 
-def test_leads_are_entered_once(book: Book) -> None:
+def test_leads_are_entered_once(book: LedgerStore) -> None:
     fill(book)
     assert book.load("spring", [{"number": number(0)}, {"number": number(9)}], T0) == {number(0)}
     assert book.count("spring") == {"ready": 4}
     assert book.load("summer", [{"number": number(0)}], T0) == set()
 
 
-def test_the_most_urgent_are_found_first_and_those_at_hand_left_out(book: Book) -> None:
+def test_the_most_urgent_are_found_first_and_those_at_hand_left_out(book: LedgerStore) -> None:
     fill(book)
     book.load("spring", [{"number": number(7), "priority": 5, "details": {"contract": "K7"}, "zones": ("Asia/Tokyo",)}], T0)
     found, ready = book.find("spring", TERMS, 2, {1}, T0)
@@ -71,7 +73,7 @@ def test_the_most_urgent_are_found_first_and_those_at_hand_left_out(book: Book) 
     assert (found[0].values, found[0].zones) == ((("contract", "K7"),), ("Asia/Tokyo",))
 
 
-def test_a_reservation_is_made_once_and_taken_back_whole(book: Book) -> None:
+def test_a_reservation_is_made_once_and_taken_back_whole(book: LedgerStore) -> None:
     fill(book)
     assert book.reserve("spring", TERMS, [("a1", 1), ("a2", 1), ("a3", 99)], T0)[0] == ("a1",)
     assert state(book) == ("dialling", "", 1)
@@ -83,7 +85,7 @@ def test_a_reservation_is_made_once_and_taken_back_whole(book: Book) -> None:
     assert book.reserve("spring", TERMS, [("a4", 1)], T0 + 10)[0] == ("a4",), "asked twice, as after an answer that was lost"
 
 
-def test_an_outcome_is_written_once_however_often_it_is_told(book: Book) -> None:
+def test_an_outcome_is_written_once_however_often_it_is_told(book: LedgerStore) -> None:
     fill(book)
     book.reserve("spring", TERMS, [("a1", 1)], T0)
     for _ in range(3):
@@ -94,7 +96,7 @@ def test_an_outcome_is_written_once_however_often_it_is_told(book: Book) -> None
     assert [lead.id for lead in book.find("spring", TERMS, 1, {2, 3}, T0 + 606)[0]] == [1]
 
 
-def test_unsent_never_undoes_an_outcome(book: Book) -> None:
+def test_unsent_never_undoes_an_outcome(book: LedgerStore) -> None:
     fill(book)
     book.reserve("spring", TERMS, [("a1", 1)], T0)
     book.record(attempt("a1"), TERMS, T0)
@@ -103,14 +105,14 @@ def test_unsent_never_undoes_an_outcome(book: Book) -> None:
 
 
 @pytest.mark.parametrize(("outcome", "left"), [("answered", "done"), ("invalid", "done"), ("no_answer", "ready")])
-def test_where_a_lead_stands_after_an_attempt(book: Book, outcome: str, left: str) -> None:
+def test_where_a_lead_stands_after_an_attempt(book: LedgerStore, outcome: str, left: str) -> None:
     fill(book)
     book.reserve("spring", TERMS, [("a1", 1)], T0)
     book.record(attempt("a1", outcome=outcome, answered_at=T0), TERMS, T0 + 1)
     assert state(book)[0] == left
 
 
-def test_a_late_agent_counts_as_abandoned_and_an_agent_who_was_first_never(book: Book) -> None:
+def test_a_late_agent_counts_as_abandoned_and_an_agent_who_was_first_never(book: LedgerStore) -> None:
     fill(book)
     book.reserve("spring", TERMS, [("a1", 1), ("a2", 2), ("a3", 3)], T0)
     for name, lead, more in (("a1", 1, {}), ("a2", 2, {"agent_first": True}), ("a3", 3, {})):
@@ -120,7 +122,7 @@ def test_a_late_agent_counts_as_abandoned_and_an_agent_who_was_first_never(book:
     assert book.window("spring", 0.0) == [(T0 // 3600 * 3600, 2, 1)]
 
 
-def test_what_nobody_knows_any_more_is_unknown_and_counts(book: Book) -> None:
+def test_what_nobody_knows_any_more_is_unknown_and_counts(book: LedgerStore) -> None:
     fill(book)
     book.reserve("spring", TERMS, [("a1", 1), ("a2", 2)], T0)
     assert book.sweep({"a2"}, {"spring": TERMS}, T0 + 60) == 1
@@ -129,7 +131,7 @@ def test_what_nobody_knows_any_more_is_unknown_and_counts(book: Book) -> None:
     assert book.window("spring", 0.0) == [(T0 // 3600 * 3600, 1, 1)]
 
 
-def test_a_disposition_ends_a_lead_or_calls_back(book: Book) -> None:
+def test_a_disposition_ends_a_lead_or_calls_back(book: LedgerStore) -> None:
     fill(book)
     for name, lead in (("a1", 1), ("a2", 2), ("a3", 3)):
         book.reserve("spring", TERMS, [(name, lead)], T0)
@@ -150,9 +152,9 @@ def test_a_disposition_ends_a_lead_or_calls_back(book: Book) -> None:
     ]
 
 
-def test_the_do_not_call_list(book: Book) -> None:
-    book.block([Block(number(0), "", "asked", "sue", T0), Block(number(1), "spring", "asked", "sue", T0, T0 + 10)])
-    book.block([Block(number(0), "", "complaint", "bob", T0)])
+def test_the_do_not_call_list(book: LedgerStore) -> None:
+    book.block([BlockEntry(number(0), "", "asked", "sue", T0), BlockEntry(number(1), "spring", "asked", "sue", T0, T0 + 10)])
+    book.block([BlockEntry(number(0), "", "complaint", "bob", T0)])
     assert book.blocks([number(0), number(1), number(2)], "spring", T0) == {number(0), number(1)}
     assert book.blocks([number(0), number(1)], "summer", T0) == {number(0)}
     assert book.blocks([number(1)], "spring", T0 + 11) == set()
@@ -161,10 +163,10 @@ def test_the_do_not_call_list(book: Book) -> None:
     assert not book.unblock(number(0), "")
 
 
-def test_blocked_after_it_was_found_is_not_reserved(book: Book) -> None:
+def test_blocked_after_it_was_found_is_not_reserved(book: LedgerStore) -> None:
     fill(book)
     (lead, *_), _ = book.find("spring", TERMS, 3, (), T0)
-    book.block([Block(lead.number, "", "asked", "sue", T0)])
+    book.block([BlockEntry(lead.number, "", "asked", "sue", T0)])
     reserved, refused = book.reserve("spring", TERMS, [("a1", lead.id)], T0)
     assert reserved == ()
     assert "a1" in refused
@@ -181,36 +183,36 @@ def test_blocked_after_it_was_found_is_not_reserved(book: Book) -> None:
 )
 def test_a_database_that_cannot_be_used_is_one_line(url: str, why: str) -> None:
     with pytest.raises(BadDatabase, match=why) as caught:
-        Book(url).open()
+        LedgerStore(url).open()
     assert "\n" not in str(caught.value)
 
 
 def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
-    with closing(Book(url)) as first:
+    with closing(LedgerStore(url)) as first:
         first.open()
         with first._engine.begin() as link:
             link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {SCHEMA + 1}")
-    with closing(Book(url)) as second, pytest.raises(BadDatabase, match="newer"):
+    with closing(LedgerStore(url)) as second, pytest.raises(BadDatabase, match="newer"):
         second.open()
 
 
 def test_it_is_all_there_after_a_restart_and_two_may_write(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
-    with closing(Book(url)) as first, closing(Book(url)) as second:
+    with closing(LedgerStore(url)) as first, closing(LedgerStore(url)) as second:
         first.open()
         second.open()
         fill(first)
         second.reserve("spring", TERMS, [("a1", 1)], T0)
-        first.block([Block(number(1), "", "asked", "", T0)])
-    with closing(Book(url)) as third:
+        first.block([BlockEntry(number(1), "", "asked", "", T0)])
+    with closing(LedgerStore(url)) as third:
         third.open()
         assert third.count("spring") == {"ready": 2, "dialling": 1}
         assert third.blocks([number(1)], "spring", T0) == {number(1)}
 
 
-def test_what_an_agent_says_of_a_machine_holds_against_the_campaigns_own_delay(book: Book) -> None:
-    terms = Terms(Limits(retry={"machine": DAY}), Frequency(per_day=50, gap=0.0), again={"nobody": 900.0})
+def test_what_an_agent_says_of_a_machine_holds_against_the_campaigns_own_delay(book: LedgerStore) -> None:
+    terms = LedgerTerms(DialLimits(retry={"machine": DAY}), Frequency(per_day=50, gap=0.0), again={"nobody": 900.0})
     fill(book, 1)
     book.reserve("spring", terms, [("a1", 1)], T0)
     book.record(attempt("a1", outcome="machine", agent="amy", disposition="nobody"), terms, T0)
@@ -221,7 +223,7 @@ def test_what_an_agent_says_of_a_machine_holds_against_the_campaigns_own_delay(b
 # -- the keeper -------------------------------------------------------------------------------------------------------
 
 
-class Flaky(Book):
+class Flaky(LedgerStore):
     """A database that is away for a while."""
 
     away = 0
@@ -233,9 +235,9 @@ class Flaky(Book):
         return super().reserve(*args, **more)
 
 
-async def told_by(book: Book, *orders: OfLedger) -> tuple[list[AnyEvent], Keeper]:
+async def told_by(book: LedgerStore, *orders: OfLedger) -> tuple[list[AnyEvent], LedgerWriter]:
     told: list[AnyEvent] = []
-    keeper = Keeper(book, told.append, lambda: T0, lambda: T0)
+    keeper = LedgerWriter(book, told.append, lambda: T0, lambda: T0)
     keeper.adopt({"spring": TERMS})
     running = asyncio.create_task(keeper.run())
     for order in orders:
@@ -247,7 +249,7 @@ async def told_by(book: Book, *orders: OfLedger) -> tuple[list[AnyEvent], Keeper
     return told, keeper
 
 
-async def test_orders_are_carried_out_one_after_the_other_and_answered(book: Book) -> None:
+async def test_orders_are_carried_out_one_after_the_other_and_answered(book: LedgerStore) -> None:
     fill(book)
     told, _ = await told_by(
         book,
@@ -263,7 +265,7 @@ async def test_orders_are_carried_out_one_after_the_other_and_answered(book: Boo
     assert book.blocks([number(2)], "spring", T0) == {number(2)}
 
 
-async def test_a_campaign_that_is_no_more_gets_an_answer_all_the_same(book: Book) -> None:
+async def test_a_campaign_that_is_no_more_gets_an_answer_all_the_same(book: LedgerStore) -> None:
     told, _ = await told_by(book, FindLeads(campaign="gone", count=2), ReserveAttempts(campaign="gone", attempts=(("a1", 1),)))
     assert isinstance(told[0], LeadsFound)
     assert isinstance(told[1], AttemptsReserved)
@@ -290,8 +292,8 @@ CALENDAR = Calendar("day", ZoneInfo("UTC"), WEEK)
 RETRY = {"busy": 600.0, "no_answer": 7200.0, "abandoned": 60.0, "unknown": 60.0}
 WAITS = RETRY | {"final": float("inf")}
 CAMPAIGNS = {
-    "spring": Terms(Limits(CALENDAR, per_day=2, most=4, retry=RETRY), Frequency(2, 900.0)),
-    "summer": Terms(Limits(CALENDAR, per_day=1, most=9, retry=RETRY), Frequency(2, 900.0)),
+    "spring": LedgerTerms(DialLimits(CALENDAR, per_day=2, most=4, retry=RETRY), Frequency(2, 900.0)),
+    "summer": LedgerTerms(DialLimits(CALENDAR, per_day=1, most=9, retry=RETRY), Frequency(2, 900.0)),
 }
 
 
@@ -305,7 +307,7 @@ class Dialling(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.book = Book(self.new_database())
+        self.book = LedgerStore(self.new_database())
         self.book.open()
         self.wall = 1_795_000_000.0
         self.open: dict[str, tuple[str, int, int]] = {}
@@ -372,7 +374,7 @@ class Dialling(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.open)))
         campaign, lead, person = self.open.pop(name)
         known = Lead(id=lead, number=number(person))
-        done = Attempt(id=name, campaign=campaign, lead=known, stage=Stage.CLOSING, outcome=outcome, answered_at=self.wall)
+        done = Attempt(id=name, campaign=campaign, lead=known, stage=AttemptStage.CLOSING, outcome=outcome, answered_at=self.wall)
         self.book.record(done, CAMPAIGNS[campaign], self.wall)
         if outcome == "unsent":
             self.dialled = [one for one in self.dialled if one[3] != name]
@@ -392,7 +394,7 @@ class Dialling(RuleBasedStateMachine):
     @rule(person=st.integers(0, 4), scope=st.sampled_from(["", "spring"]), lasts=st.sampled_from([None, 3600.0, 2 * DAY]))
     def block(self, person: int, scope: str, lasts: float | None) -> None:
         ends = None if lasts is None else self.wall + lasts
-        self.book.block([Block(number(person), scope, "asked", "", self.wall, ends)])
+        self.book.block([BlockEntry(number(person), scope, "asked", "", self.wall, ends)])
         self.blocked[scope, person] = float("inf") if ends is None else ends
 
     @rule(person=st.integers(0, 4), scope=st.sampled_from(["", "spring"]))

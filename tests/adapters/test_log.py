@@ -12,7 +12,7 @@ import structlog
 
 from callbridge.adapters.facts.privacy import label, mask
 from callbridge.adapters.logs.log import Drain, FactLog, configure
-from callbridge.adapters.views.timelines import Stories
+from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.model.facts import CallArrived, CallEnded, CallTransferred, EntityQuarantined
 
 
@@ -98,7 +98,7 @@ def test_labels_are_printable_and_not_endless() -> None:
 
 
 def test_stories_of_ended_calls_are_kept_for_a_while() -> None:
-    stories = Stories(longest=3, most_ended=2, kept=100.0)
+    stories = Timelines(longest=3, most_ended=2, kept=100.0)
     for number in range(4):
         stories.on_facts([arrived(call=f"c{number}", at=float(number)) for _ in range(5)])
         stories.on_facts([CallEnded(seq=2, at=float(number), call=f"c{number}", lasted=1.0, outcome="answered", segments=1)])

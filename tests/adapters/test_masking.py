@@ -18,23 +18,31 @@ from callbridge.adapters.facts.masking import masked, masks_of
 from callbridge.adapters.facts.outbox import Stamper
 from callbridge.adapters.facts.privacy import mask, mask_target, scrub
 from callbridge.adapters.facts.totals import Totals
-from callbridge.adapters.http import Feed, HttpSettings
+from callbridge.adapters.http import EventFeed, HttpSettings
 from callbridge.adapters.http.feed import Wanted
 from callbridge.adapters.http.routes import ROUTES
-from callbridge.adapters.ledger import Block, LedgerDesk
+from callbridge.adapters.ledger import BlockEntry, LedgerRequests
 from callbridge.adapters.logs.log import FactLog, configure
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.redis.timeline_archive import StoryArchive
+from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import retell
-from callbridge.adapters.views.timelines import Stories, told
-from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, HookSettings, body
-from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallAsked, CallerArrived, PromiseAsk, PromiseAsked
-from callbridge.core.model.facts import AgentChanged, AnyFact, AskGranted, AttemptMade, CallArrived, Fact, OptedOut
+from callbridge.adapters.views.timelines import Timelines, told
+from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, WebhookSettings, body
+from callbridge.core.model.events import (
+    AgentRequest,
+    AgentRequested,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallerArrived,
+    CallRequest,
+    CallRequested,
+)
+from callbridge.core.model.facts import AgentChanged, AnyFact, AttemptMade, CallArrived, Fact, OptedOut, RequestGranted
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.personal import Content
 from callbridge.core.model.plan import Plan, ToQueue
@@ -181,7 +189,7 @@ def test_what_is_masked_stands_in_the_log_under_a_key_of_its_own_also_where_noth
 
 
 def test_timelines_tell_no_number() -> None:
-    stories = Stories(longest=100_000)
+    stories = Timelines(longest=100_000)
     stories.on_facts(every_fact())
     story = stories.story("c1") or []
     assert {fact["type"] for fact in story} == FACT_KINDS.keys()
@@ -191,7 +199,7 @@ def test_timelines_tell_no_number() -> None:
 
 
 def test_server_sent_events_tell_no_number() -> None:
-    feed = Feed("run")
+    feed = EventFeed("run")
     feed.on_facts(every_fact())
     place, said = 0, b""
     while place < feed.end:
@@ -204,7 +212,7 @@ def test_server_sent_events_tell_no_number() -> None:
 @pytest.mark.parametrize("event", ["offer", "answer", "end", "alert", "survey"])
 def test_webhooks_tell_no_number(event: str) -> None:
     link = "https://crm.example/?" + "&".join(f"{name}={{{name}}}" for name in PLACEHOLDERS)
-    hook = HookSettings(name="crm", url="", secret="", link=link, events=(event,))
+    hook = WebhookSettings(name="crm", url="", secret="", link=link, events=(event,))
     wanted = [one for one in Stamper().stamp(1, every_fact()) if hook.wants(one.type)]
     assert {one.type for one in wanted} <= FACTS
     assert wanted
@@ -227,7 +235,7 @@ async def test_redis_tells_no_number_but_in_the_private_world(redis_server: Redi
     await store.take_over()
     for number, chunk in enumerate(every_fact()[start : start + 200] for start in range(0, len(every_fact()), 200)):
         await store.save(Delta(number=number + 1, changed={}, meta=Meta.of(desk.busy.world), facts=chunk))
-    stream, archive = FactStream(settings), StoryArchive(settings)
+    stream, archive = FactStream(settings), TimelineArchive(settings)
     projection = RedisProjection(settings, desk.made)
     cursor = "0-0"
     while (further := await stream.copy(cursor)) != cursor:
@@ -282,8 +290,12 @@ def speaking_desk() -> ToyDesk:
     desk = ToyDesk()
     now = desk.now()
     for agent in ("a0", "a1"):
-        desk.tell(AgentAsked(at=now, agent=agent, ask=Ask.LOGIN, phone=f"PJSIP/{NUMBER}" if agent == "a0" else "", by="ops"))
-    desk.tell(AgentAsked(at=now, agent="a1", ask=Ask.NOT_READY, reason=f"calls {NATIONAL} back", by="ops"))
+        desk.tell(
+            AgentRequested(
+                at=now, agent=agent, ask=AgentRequest.LOGIN, phone=f"PJSIP/{NUMBER}" if agent == "a0" else "", by="ops"
+            )
+        )
+    desk.tell(AgentRequested(at=now, agent="a1", ask=AgentRequest.NOT_READY, reason=f"calls {NATIONAL} back", by="ops"))
     for entry in ("q0", "q1", "q2"):
         leg = leg_id(PBX, f"customer-{entry}")
         desk.tell(
@@ -292,10 +304,12 @@ def speaking_desk() -> ToyDesk:
     desk.tell(
         CallerArrived(at=now, leg=leg_id(PBX, "odd"), entry=NUMBER, channel_name="PJSIP/t-2", number=NUMBER, name="", tier="")
     )
-    desk.tell(PromiseAsked(at=now, ask=PromiseAsk.MAKE, queue="q1", number="+4915773218898", name=NUMBER, by="ops"))
-    desk.tell(PromiseAsked(at=now, ask=PromiseAsk.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
+    desk.tell(
+        CallbackChangeRequested(at=now, ask=CallbackChange.MAKE, queue="q1", number="+4915773218898", name=NUMBER, by="ops")
+    )
+    desk.tell(CallbackChangeRequested(at=now, ask=CallbackChange.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
     for call in list(desk.made.calls):
-        desk.tell(CallAsked(at=now, call=call, ask=CallAsk.MOVE, to=ToQueue(NUMBER), by="ops"))
+        desk.tell(CallRequested(at=now, call=call, ask=CallRequest.MOVE, to=ToQueue(NUMBER), by="ops"))
         for fact in every_fact():
             desk.stories.on_facts([with_changes(fact, call=call, seq=10_000)])
     return desk
@@ -303,7 +317,7 @@ def speaking_desk() -> ToyDesk:
 
 async def test_no_answer_of_the_api_tells_a_number(tmp_path: Any) -> None:
     desk = speaking_desk()
-    book().block([Block(NUMBER, "spring", f"asked from {NATIONAL}", "ops", desk.now())])
+    book().block([BlockEntry(NUMBER, "spring", f"asked from {NATIONAL}", "ops", desk.now())])
     asked: set[str] = set()
     try:
         async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
@@ -351,7 +365,7 @@ async def test_without_masking_the_api_tells_numbers() -> None:
     desk = speaking_desk()
     desk.made.masked = False
     ledger = desk.ledger()
-    plain = LedgerDesk(**{f.name: getattr(ledger, f.name) for f in fields(ledger)} | {"masked": False})
+    plain = LedgerRequests(**{f.name: getattr(ledger, f.name) for f in fields(ledger)} | {"masked": False})
     async with client_of(desk, HttpSettings(host="127.0.0.1", token="root")) as client:
         head = {"Authorization": "Bearer root"}
         for path in ("/api/calls", "/api/waiting", "/api/agents/a0", "/api/explain/agents/a1", "/api/explain/agents/a0"):
@@ -401,6 +415,8 @@ def test_other_lines_of_the_log_tell_no_number(stream: io.StringIO, form: str) -
 
 
 def test_an_audit_of_a_grant_keeps_the_id_of_the_callback() -> None:
-    granted = AskGranted(seq=1, at=1.0, ask="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678")
+    granted = RequestGranted(
+        seq=1, at=1.0, ask="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678"
+    )
     assert told(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
     assert fact_type(granted) == "ask_granted"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from callbridge.adapters.lookups.last_agents import Memory
+from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.core.model.facts import TalkBegan
 from tests.adapters.conftest import RedisServer
 
@@ -22,10 +22,10 @@ class Clock:
 
 
 @pytest.fixture(params=["redis", "none"])
-async def memory(request: pytest.FixtureRequest, redis_server: RedisServer) -> AsyncIterator[tuple[Memory, Clock]]:
+async def memory(request: pytest.FixtureRequest, redis_server: RedisServer) -> AsyncIterator[tuple[LastAgents, Clock]]:
     clock = Clock()
     settings = redis_server.settings() if request.param == "redis" else None
-    made = Memory(clock, lambda call: NUMBERS.get(call, ""), redis=settings)
+    made = LastAgents(clock, lambda call: NUMBERS.get(call, ""), redis=settings)
     made.adopt(3600.0, 600.0, "44")
     running = asyncio.create_task(made.run())
     yield made, clock
@@ -37,7 +37,7 @@ def talk(call: str = "c1", at: float = 1000.0) -> TalkBegan:
     return TalkBegan(seq=1, at=at, call=call, agent="ann", queue="support", leg="l", waited=1.0)
 
 
-async def recall(memory: Memory, number: str) -> dict[str, str]:
+async def recall(memory: LastAgents, number: str) -> dict[str, str]:
     for _ in range(100):
         if found := await memory.recall(number):
             return dict(found)
@@ -45,7 +45,7 @@ async def recall(memory: Memory, number: str) -> dict[str, str]:
     return {}
 
 
-async def test_the_last_talk_is_known_however_the_number_is_written(memory: tuple[Memory, Clock]) -> None:
+async def test_the_last_talk_is_known_however_the_number_is_written(memory: tuple[LastAgents, Clock]) -> None:
     known, clock = memory
     known.on_facts([talk(at=900.0)])
     assert (await recall(known, "0044207946"))["last_at"] == "900.000"
@@ -59,7 +59,7 @@ async def test_the_last_talk_is_known_however_the_number_is_written(memory: tupl
     assert "repeat" not in await recall(known, "+44207946")
 
 
-async def test_whoever_has_no_number_is_nobody(memory: tuple[Memory, Clock]) -> None:
+async def test_whoever_has_no_number_is_nobody(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.on_facts([talk("c2"), talk("gone")])
     await asyncio.sleep(0.05)
@@ -67,7 +67,7 @@ async def test_whoever_has_no_number_is_nobody(memory: tuple[Memory, Clock]) -> 
         assert not await known.recall(number)
 
 
-async def test_nothing_is_kept_when_it_is_of_no_use(memory: tuple[Memory, Clock]) -> None:
+async def test_nothing_is_kept_when_it_is_of_no_use(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.adopt(0.0, 0.0, "")
     known.on_facts([talk()])
@@ -77,7 +77,7 @@ async def test_nothing_is_kept_when_it_is_of_no_use(memory: tuple[Memory, Clock]
 
 async def test_without_redis_it_is_forgotten_in_time() -> None:
     clock = Clock()
-    known = Memory(clock, lambda call: NUMBERS.get(call, ""), redis=None)
+    known = LastAgents(clock, lambda call: NUMBERS.get(call, ""), redis=None)
     known.adopt(60.0, 60.0, "")
     known.on_facts([talk()])
     assert await known.recall("+44207946")
@@ -87,7 +87,7 @@ async def test_without_redis_it_is_forgotten_in_time() -> None:
 
 async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
     settings = redis_server.settings()
-    known = Memory(Clock(), lambda call: "", redis=settings)
+    known = LastAgents(Clock(), lambda call: "", redis=settings)
     for row in (b"{", b"[]", b'{"agent": 1}', b"\xff"):
         redis = known._redis
         assert redis is not None
@@ -96,7 +96,7 @@ async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
     await known.close()
 
 
-async def test_a_queue_is_called_as_it_is_called_now(memory: tuple[Memory, Clock]) -> None:
+async def test_a_queue_is_called_as_it_is_called_now(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.on_facts([talk()])
     assert (await recall(known, "0044207946"))["last_queue"] == "support"

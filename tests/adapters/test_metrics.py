@@ -13,16 +13,16 @@ from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import published
-from callbridge.core.model.call import Outcome
+from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.facts import (
     AgentAlerted,
     AgentChanged,
     AnyFact,
     ApplicationReplaced,
-    AskRefused,
     CallDiverted,
     OfferEnded,
     OfferMade,
+    RequestRefused,
     SwitchChanged,
     TalkEnded,
     VisitBegan,
@@ -182,7 +182,7 @@ async def test_a_scrape_shows_the_queues_as_they_are() -> None:
     offered = {s.labels["queue"]: s.value for s in shown["callbridge_queue_today_offered"].samples}
     assert offered == {name: (board.queue(name) or {})["offered"] for name in board.queues}
     assert sum(offered.values()) > 5
-    for outcome in Outcome:
+    for outcome in VisitOutcome:
         ended = [s for s in shown["callbridge_queue_today_ended"].samples if s.labels["outcome"] == outcome]
         assert {s.labels["queue"]: s.value for s in ended} == {name: (board.queue(name) or {})[outcome] for name in board.queues}
     ready = {s.labels["queue"]: s.value for s in shown["callbridge_queue_agents"].samples if s.labels["state"] == "ready"}
@@ -313,7 +313,7 @@ def test_what_people_must_look_at_is_counted() -> None:
     made = metrics()
     assert value(made, "switch_on", switch="bypass") == 0
     tell(made, [AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
-    tell(made, [AskRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
+    tell(made, [RequestRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
     tell(made, [SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
     tell(made, [ApplicationReplaced(seq=4, at=1.0, pbx="pbx1")])
     assert value(made, "application_replaced_total", pbx="pbx1") == 1
@@ -393,7 +393,7 @@ def test_nothing_is_shown_before_it_is_saved() -> None:
 def test_what_people_call_things_cannot_break_the_text() -> None:
     made = metrics()
     odd = 'a"b\\c\nd{e="f"}'
-    tell(made, [AskRefused(seq=1, at=1.0, ask=odd, reason="")])
+    tell(made, [RequestRefused(seq=1, at=1.0, ask=odd, reason="")])
     assert value(made, "asks_refused_total", ask=odd.replace("\n", "\ufffd")) == 1.0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from callbridge.adapters.ari import ownership
 from callbridge.adapters.ari.http import Reply
-from callbridge.adapters.ari.ownership import Door, Replacements, Seen, look
+from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipSeen, Replacements, look
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
@@ -111,8 +111,8 @@ async def fake() -> AsyncIterator[FakeAri]:
         yield server
 
 
-def door(fake: FakeAri) -> Door:
-    return Door(pbx="pbx1", url=fake.url, app="app", user="u", password="p")
+def door(fake: FakeAri) -> OwnershipCheck:
+    return OwnershipCheck(pbx="pbx1", url=fake.url, app="app", user="u", password="p")
 
 
 def stamp_line(fake: FakeAri) -> str:
@@ -122,7 +122,7 @@ def stamp_line(fake: FakeAri) -> str:
 async def test_a_pbx_says_whose_it_is_without_being_taken(fake: FakeAri) -> None:
     await look([door(fake)])
     fake.answers[stamp_line(fake)] = 200, {"value": "a1:44"}
-    assert await look([door(fake)]) == [Seen(pbx="pbx1", stamp="a1:44")]
+    assert await look([door(fake)]) == [OwnershipSeen(pbx="pbx1", stamp="a1:44")]
     assert fake.sockets == []
 
 
@@ -137,6 +137,6 @@ async def test_a_pbx_that_does_not_let_us_in_is_trouble(fake: FakeAri, status: i
 async def test_a_pbx_that_is_away_or_odd_is_trouble(fake: FakeAri) -> None:
     (odd,) = await look([door(fake)])  # answers, and with nothing
     assert "odd answer" in odd.trouble
-    away = Door(pbx="pbx1", url="http://127.0.0.1:9/ari", app="app", user="u", password="p")
+    away = OwnershipCheck(pbx="pbx1", url="http://127.0.0.1:9/ari", app="app", user="u", password="p")
     assert (await look([away]))[0].trouble
     assert "password" not in repr(away)

@@ -20,7 +20,7 @@ from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board, View
 from callbridge.core.model.agent import State, published
-from callbridge.core.model.events import AgentAsked, Ask, PlanChanged
+from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.worlds import Busy, plan
@@ -301,7 +301,7 @@ async def test_only_what_changed_is_written(redis_server: RedisServer, redis: Re
     running = Running(redis_server)
     await running.projection.flush()
     await redis.hset("callbridge:agent:a0", "name", "as somebody else wrote it")
-    outcome = running.busy.happens(AgentAsked(at=running.busy.now, agent="a0", ask=Ask.LOGIN))
+    outcome = running.busy.happens(AgentRequested(at=running.busy.now, agent="a0", ask=AgentRequest.LOGIN))
     running.projection.touch(running.board.note(running.busy.world, outcome.changed))
     await running.projection.flush()
     assert await redis.hmget("callbridge:agent:a0", "name", "state") == [b"as somebody else wrote it", b"ready"]

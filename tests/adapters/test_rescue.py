@@ -11,13 +11,13 @@ import pytest
 from callbridge.adapters.ari.http import AriHttp
 from callbridge.adapters.pbx_link import OrderTrouble
 from callbridge.cli import rescue as module
-from callbridge.cli.rescue import Ours, Rescue
+from callbridge.cli.rescue import Rescue, RescueScope
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import until
 
 STAMP = "GET /asterisk/variable?variable=CALLBRIDGE_OWNER_app"
 SEND = "POST /channels/{}/continue?context=callbridge-fallback&extension=sales&priority=1"
-OURS = Ours(pbx="a", app="app", prefix="cb", context="callbridge-fallback")
+OURS = RescueScope(pbx="a", app="app", prefix="cb", context="callbridge-fallback")
 
 
 def waiting(name: str) -> dict[str, Any]:

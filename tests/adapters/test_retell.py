@@ -11,13 +11,13 @@ from callbridge.adapters.facts.codec import fact_type
 from callbridge.adapters.http import HttpSettings
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.redis.timeline_archive import StoryArchive
+from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import _SILENT, _WORDS, retell
-from callbridge.adapters.views.timelines import Stories, told
+from callbridge.adapters.views.timelines import Timelines, told
 from callbridge.core.model import facts
-from callbridge.core.model.events import CallAsk, CallAsked
+from callbridge.core.model.events import CallRequest, CallRequested
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import ToAgent
 from tests.adapters.conftest import RedisServer
@@ -64,7 +64,7 @@ def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
 def test_a_pulled_call_says_who_pulled_it() -> None:
     story = one_queue(agent("bob", {"other": 1}))
     story.caller()
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.PULL, to=ToAgent("bob"), by="ops"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.PULL, to=ToAgent("bob"), by="ops"))
     text = "\n".join(words(story))
     assert "ops asked: pull" in text
     assert "pulled by ops" in text
@@ -125,10 +125,10 @@ def of_calls(all_facts: list[AnyFact]) -> dict[str, list[dict[str, Any]]]:
 async def test_stories_outlive_the_process_and_hold_every_fact_once(redis_server: RedisServer) -> None:
     store, all_facts = await _saved(redis_server, Busy(5), 150)
     await store.close()
-    first = StoryArchive(redis_server.settings())
+    first = TimelineArchive(redis_server.settings())
     await first.copy()  # and here the process is killed: the cursor and the copies are one transaction
     await first.close()
-    archive = StoryArchive(redis_server.settings())
+    archive = TimelineArchive(redis_server.settings())
     while await archive.copy():
         pass
     expected = of_calls(all_facts)
@@ -141,7 +141,7 @@ async def test_stories_outlive_the_process_and_hold_every_fact_once(redis_server
 async def test_two_readers_at_once_tell_nothing_twice(redis_server: RedisServer) -> None:
     store, all_facts = await _saved(redis_server, Busy(6), 80)
     await store.close()
-    one, other = StoryArchive(redis_server.settings()), StoryArchive(redis_server.settings())
+    one, other = TimelineArchive(redis_server.settings()), TimelineArchive(redis_server.settings())
     assert await one.copy() > 0
     while await other.copy() or await one.copy():
         pass
@@ -153,7 +153,7 @@ async def test_two_readers_at_once_tell_nothing_twice(redis_server: RedisServer)
 async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server: RedisServer) -> None:
     store, _ = await _saved(redis_server, Busy(5), 60)
     await store.close()
-    archive = StoryArchive(redis_server.settings(), kept=1000)
+    archive = TimelineArchive(redis_server.settings(), kept=1000)
     while await archive.copy():
         pass
     settings = redis_server.settings()
@@ -166,7 +166,7 @@ async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server:
 
 
 async def test_a_redis_that_is_away_costs_the_old_story_only() -> None:
-    archive = StoryArchive(RedisServer(1, "").settings(connect_timeout=0.2))
+    archive = TimelineArchive(RedisServer(1, "").settings(connect_timeout=0.2))
     assert await archive.story("any") is None
     await archive.close()
 
@@ -175,11 +175,11 @@ async def test_after_a_restart_the_call_is_told_from_its_beginning(redis_server:
     busy = Busy(7)
     store, all_facts = await _saved(redis_server, busy, 120)
     await store.close()
-    archive = StoryArchive(redis_server.settings())
+    archive = TimelineArchive(redis_server.settings())
     while await archive.copy():
         pass
     call = next(call for call, story in of_calls(all_facts).items() if len(story) > 4)
-    stories = Stories()
+    stories = Timelines()
     stories.on_facts([fact for fact in all_facts if fact.call == call][-2:])  # what was heard since the restart
     explainer = Explainer(busy.world, Board.of(busy.world), stories, lambda: busy.now, archive)
     found = await explainer.call(call)
@@ -227,7 +227,7 @@ async def test_a_caller_in_a_flow_is_found_there() -> None:
     toy = stage(floor(flow({"ask": menu({"1": "bye"})})))
     toy.calls("ann", entry="welcome")
     toy.run(toy.story.now + 3.0)
-    world, stories = toy.story.world, Stories()
+    world, stories = toy.story.world, Timelines()
     stories.on_facts(toy.story.told)
     found = await Explainer(world, Board.of(world), stories, lambda: toy.story.now).call(the_call(toy).id)
     assert found is not None

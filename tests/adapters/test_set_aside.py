@@ -18,13 +18,13 @@ from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.set_aside import KEPT
 from callbridge.adapters.redis.store import LIVE, RedisStore
-from callbridge.adapters.redis.timeline_archive import StoryArchive
+from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Displaced, Meta, Saved, StoreDown, StoreRefuses, Unreadable, Whole
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.webhooks.delivery import Webhook
-from callbridge.adapters.webhooks.feed import Feed
-from callbridge.core.model.callback import Promise
-from callbridge.core.model.facts import AnyFact, AskRefused
+from callbridge.adapters.webhooks.feed import WebhookFeed
+from callbridge.core.model.callback import Callback
+from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.tally import Tally
 from tests.adapters.conftest import RedisServer
 from tests.adapters.receiver import Receiver
@@ -34,7 +34,7 @@ from tests.adapters.waiting import running
 from tests.adapters.worlds import Busy, agent, call, customer_leg
 
 WORLD = "callbridge:{main}:"
-OWED = Promise(
+OWED = Callback(
     id="p1", queue="q0", number="+44", who="44", tier="gold", name="", entry="q0", pbx="pbx", made_at=1.0, waits_since=1.0,
     rank=1.0, expires_at=9e9,
 )  # fmt: skip
@@ -255,7 +255,7 @@ async def test_a_public_hash_of_the_wrong_type_does_not_stop_the_others(
 
 
 def refused(seq: int) -> AnyFact:
-    return AskRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no", call="c1")
+    return RequestRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no", call="c1")
 
 
 async def told(store: RedisStore, *seqs: int) -> None:
@@ -268,7 +268,7 @@ async def test_a_strange_entry_of_the_outbox_is_passed_over(redis_server: RedisS
     await told(store, 1)
     await redis.xadd(f"{WORLD}outbox", {"colour": "blue"}, id=f"{token}-2")
     await told(store, 3)
-    stream, archive = FactStream(redis_server.settings()), StoryArchive(redis_server.settings())
+    stream, archive = FactStream(redis_server.settings()), TimelineArchive(redis_server.settings())
     await stream.copy("0-0")
     await archive.copy()
     entries: Any = await redis.xrange("callbridge:facts")
@@ -283,7 +283,7 @@ async def test_a_place_in_the_stories_that_cannot_be_read_is_found_in_its_copy(
 ) -> None:
     await store.take_over()
     await told(store, 1)
-    archive = StoryArchive(redis_server.settings())
+    archive = TimelineArchive(redis_server.settings())
     await archive.copy()
     await redis.set(f"{WORLD}stories_cursor", "nowhere")
     await told(store, 2)
@@ -320,7 +320,7 @@ async def test_a_webhook_whose_place_cannot_be_read_goes_on(
     hook = Webhook(receiver.hook(), Books())
     await redis.hset(f"{WORLD}cursors", "hook:crm", place.format(f"{token}-1", f"{token}-2"))
     await redis.hset(f"{WORLD}owed", "hook:crm", owed)
-    feed = Feed(redis_server.settings(), hook, Books())
+    feed = WebhookFeed(redis_server.settings(), hook, Books())
     read = await feed._begin()
     found: Any = await redis.xread({f"{WORLD}outbox": read})
     assert [int(entry[b"seq"]) for _, entry in (found[0][1] if found else [])] == expected

@@ -21,9 +21,9 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from callbridge.adapters.ledger import (
     BadDatabase,
-    Book,
     CampaignLedger,
-    LedgerDesk,
+    LedgerRequests,
+    LedgerStore,
     NoLedger,
     requests,
     service,
@@ -55,7 +55,7 @@ PROMPT = 1.0
 """Seconds within which what has nothing to do with the ledger is done, on a crowded machine."""
 
 
-class Stuck(Book):
+class Stuck(LedgerStore):
     """A database that can be made to say nothing; whoever is cut off from it gets what a broken connection gives."""
 
     def __init__(self, folder: Path) -> None:
@@ -115,7 +115,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stuck]:
     ):
         monkeypatch.setattr(module, name, seconds)
     with closing(Stuck(tmp_path)) as made:
-        Book.open(made)
+        LedgerStore.open(made)
         fill(made, 100)
         monkeypatch.setattr(service, "Book", lambda url, within: made)
         yield made
@@ -142,8 +142,8 @@ class Running:
         await end((self.task,))
         await self.ledger.close()
 
-    def desk(self) -> LedgerDesk:
-        return LedgerDesk(
+    def desk(self) -> LedgerRequests:
+        return LedgerRequests(
             world=self.world,
             book=self.ledger.book,
             now=lambda: T0,
@@ -163,7 +163,7 @@ class Running:
                 await asyncio.sleep(0.005)
 
 
-def reserve(book: Book, count: int) -> list[str]:
+def reserve(book: LedgerStore, count: int) -> list[str]:
     """So many attempts under way."""
     names = [f"a{index}" for index in range(1, count + 1)]
     book.reserve("spring", TERMS, [(name, index) for index, name in enumerate(names, 1)], T0)
@@ -382,7 +382,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
     monkeypatch.setattr(writer, "WRITE_WITHIN", 2.0)
     monkeypatch.setattr(writer, "PING_EVERY", 1.0)
     url, metrics = new_database(), Metrics(Board(), lambda: 0.0)
-    with closing(Book(url)) as book:
+    with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 100)
         names = reserve(book, 60)
@@ -420,7 +420,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
 async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "OPEN_AGAIN", 0.5)
     url = new_database()
-    with closing(Book(url)) as book:
+    with closing(LedgerStore(url)) as book:
         book.open()
         fill(book, 2)
         reserve(book, 1)
@@ -445,7 +445,7 @@ async def test_a_start_is_told_why_the_ledger_cannot_be_opened(tmp_path: Path, m
     url = f"sqlite:///{tmp_path}/x.db"
     assert await trouble_of(url) == ""
     assert "unable to open" in await trouble_of(f"sqlite:///{tmp_path}/no/such/folder/x.db")
-    with closing(Book(url)) as book, book._engine.begin() as link:
+    with closing(LedgerStore(url)) as book, book._engine.begin() as link:
         link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {SCHEMA + 1}")
     with pytest.raises(BadDatabase, match="newer"):
         await trouble_of(url)

@@ -13,7 +13,7 @@ from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Displaced, MemoryStore, Meta, Saved, SnapshotOwed, Store, StoreDown, Whole
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.worlds import Busy, agent, call, customer_leg, plan
@@ -24,7 +24,7 @@ META = Meta(now=5.5, seq=7, day="2026-11-21")
 def delta(number: int, *numbers: int, gone: tuple[int, ...] = (), seq: int = 0) -> Delta:
     changed: dict[tuple[str, str], object | None] = {("calls", call(n).id): call(n) for n in numbers}
     changed |= {("calls", call(n).id): None for n in gone}
-    facts = [AskRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no")] if seq else []
+    facts = [RequestRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no")] if seq else []
     return Delta(number=number, changed=changed, meta=META, facts=facts)
 
 

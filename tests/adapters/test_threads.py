@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from callbridge.adapters.system.threads import Busy, Threads
+from callbridge.adapters.system.threads import Threads, ThreadsBusy
 
 
 class Stuck:
@@ -44,7 +44,7 @@ async def test_what_finds_all_threads_stuck_and_the_queue_full_is_refused_at_onc
     threads, stuck = Threads("test", 2, most_waiting=1), Stuck()
     waiting = [asyncio.create_task(threads.run(stuck)) for _ in range(3)]
     await begun(stuck, 2)
-    with pytest.raises(Busy, match="3 jobs wait for the threads of test"):
+    with pytest.raises(ThreadsBusy, match="3 jobs wait for the threads of test"):
         await threads.run(stuck)
     assert await asyncio.to_thread(lambda: "free") == "free", "the loop's own executor is another one"
     stuck.let_go.set()

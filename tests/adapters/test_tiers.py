@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from callbridge.adapters.files.tiers import BadBook, TierBook, read_book
+from callbridge.adapters.files.tiers import BadTierFile, TierFile, read_book
 from callbridge.core.model.numbers import SPREADSHEET, normalise
 
 TIERS = ("diamond", "gold", "silver", "standard")
@@ -37,8 +37,8 @@ def test_a_number_has_one_spelling(written: str, meant: str) -> None:
     assert normalise(written, "+44") == normalise(written, "44") == meant
 
 
-def book_of(path: pathlib.Path | None, said: list[str]) -> TierBook:
-    return TierBook(TIERS, "standard", {"diamond": ["+44 1"]}, path, "44", said.append)
+def book_of(path: pathlib.Path | None, said: list[str]) -> TierFile:
+    return TierFile(TIERS, "standard", {"diamond": ["+44 1"]}, path, "44", said.append)
 
 
 async def test_numbers_of_the_config_win_over_the_file(tmp_path: pathlib.Path) -> None:
@@ -83,7 +83,7 @@ async def test_numbers_of_a_spreadsheet_are_nobodys_and_named_by_line(tmp_path: 
         "number,tier\n493012345678.0,gold\n030123456.0;gold\n030123457,0;gold\n4.93012E+11,gold\n"
         '"030123457,0",gold\n030123457,0,gold\n4,93E+11,gold\n49,301,234,567,gold\n+4930123459,gold\n'
     )
-    book = TierBook(TIERS, "standard", {}, path, "49", said.append)
+    book = TierFile(TIERS, "standard", {}, path, "49", said.append)
     assert await book.load()
     assert said == [f"{path}: 8 rows left out, 1 used", *(f"{path}: line {line}: {SPREADSHEET}" for line in range(2, 10))]
     assert [book.tier_of(number) for number in ("4930123456780", "+49301234560", "+4930123457", "+4930123459")] == [
@@ -148,7 +148,7 @@ def test_a_file_too_large_is_refused(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "t.csv"
     with path.open("wb") as file:
         file.truncate(200_000_000)
-    with pytest.raises(BadBook, match="larger than 100 MB"):
+    with pytest.raises(BadTierFile, match="larger than 100 MB"):
         read_book(path, TIERS)
 
 

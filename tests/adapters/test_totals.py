@@ -17,10 +17,20 @@ from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_VALUES, TABLE, To
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import State
-from callbridge.core.model.call import Outcome, Result
-from callbridge.core.model.facts import AgentChanged, AnyFact, AskRefused, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.model.call import OfferResult, VisitOutcome
+from callbridge.core.model.facts import AgentChanged, AnyFact, RequestRefused, TalkEnded, VisitBegan, VisitEnded
 from callbridge.core.model.flow import Condition
-from callbridge.core.model.plan import Announcements, Callback, Ladder, Overflow, Plan, QueuePlan, Reason, ToDialplan, ToQueue
+from callbridge.core.model.plan import (
+    AnnouncementPlan,
+    CallbackTerms,
+    OverflowRule,
+    Plan,
+    QueuePlan,
+    Reason,
+    TierRouting,
+    ToDialplan,
+    ToQueue,
+)
 from tests.adapters.worlds import Busy, plan
 
 
@@ -62,9 +72,9 @@ def restarted(totals: Totals, configuration: Plan, *, label_agents: bool = False
 
 
 def two_tiers() -> Plan:
-    ladders = {tier: Ladder(20.0, 0.0, (), ToQueue("b") if tier == "gold" else None) for tier in ("gold", "standard")}
-    a = QueuePlan(name="a", ladders=ladders, callback=Callback(), announcements=Announcements(greeting="sound:hello"))
-    night = Overflow(Condition(closed="day"), ToDialplan("out", "+442079460123"), "closed")
+    ladders = {tier: TierRouting(20.0, 0.0, (), ToQueue("b") if tier == "gold" else None) for tier in ("gold", "standard")}
+    a = QueuePlan(name="a", ladders=ladders, callback=CallbackTerms(), announcements=AnnouncementPlan(greeting="sound:hello"))
+    night = OverflowRule(Condition(closed="day"), ToDialplan("out", "+442079460123"), "closed")
     b = QueuePlan(name="b", ladders=ladders, overflow=(night,))
     return Plan(queues={"a": a, "b": b}, reasons={"lunch": Reason("lunch")}, pbxs=("p",))
 
@@ -78,8 +88,8 @@ def test_every_series_of_every_queue_and_tier_is_there_at_zero() -> None:
         for tier in ("gold", "standard"):
             for name in ("visits_offered", "visits_within_target", "answer_wait_seconds", "abandon_wait_seconds"):
                 assert (name, queue, tier) in at_first
-            assert {key[-1] for key in at_first if key[:3] == ("visits_ended", queue, tier)} == set(Outcome)
-        assert {key[-1] for key in at_first if key[:2] == ("offers", queue)} == set(Result)
+            assert {key[-1] for key in at_first if key[:3] == ("visits_ended", queue, tier)} == set(VisitOutcome)
+        assert {key[-1] for key in at_first if key[:2] == ("offers", queue)} == set(OfferResult)
         for name in ("talk_seconds", "hold_seconds", "wrap_up_seconds", "ewt_error_seconds"):
             assert (name, queue) in at_first
     assert ("overflows", "a", "queue:b", "waited") in at_first
@@ -242,7 +252,7 @@ def test_numbers_of_people_are_never_labels() -> None:
         seq=1, at=1.0, queue="q0", tier="gold", outcome="overflowed", waited=1.0, within_target=False, day="d",
         to="dialplan:out,+442079460123", reason="waited",
     )  # fmt: skip
-    totals.count([away, rested("ann", "call 442079460123"), AskRefused(seq=1, at=1.0, ask="+442079460123", reason="")])
+    totals.count([away, rested("ann", "call 442079460123"), RequestRefused(seq=1, at=1.0, ask="+442079460123", reason="")])
     assert "2079460" not in str(totals.rows())
 
 

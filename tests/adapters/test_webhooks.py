@@ -22,9 +22,9 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks import delivery, feed
-from callbridge.adapters.webhooks.body import HookSettings, body, placeholders, sign
+from callbridge.adapters.webhooks.body import WebhookSettings, body, placeholders, sign
 from callbridge.adapters.webhooks.delivery import Webhook
-from callbridge.adapters.webhooks.feed import Hooks
+from callbridge.adapters.webhooks.feed import WebhookFeeds
 from callbridge.core.model.facts import (
     AgentAlerted,
     AnyFact,
@@ -116,12 +116,12 @@ def by_call(events: list[dict[str, Any]]) -> dict[str, list[str]]:
 # -- what is said ---------------------------------------------------------------------------------------------------
 
 
-def bodies(hook: HookSettings, *facts: AnyFact) -> list[dict[str, Any]]:
+def bodies(hook: WebhookSettings, *facts: AnyFact) -> list[dict[str, Any]]:
     return [json.loads(body(one, hook)) for one in stamped(*facts) if hook.wants(one.type)]
 
 
 def test_an_offer_is_a_screen_pop() -> None:
-    hook = HookSettings(name="crm", url="", secret="", link=LINK, unmasked=True)
+    hook = WebhookSettings(name="crm", url="", secret="", link=LINK, unmasked=True)
     offer, answer, ended = bodies(hook, *story())
     assert offer == {
         "id": "7-2",
@@ -151,7 +151,7 @@ def test_an_offer_is_a_screen_pop() -> None:
 
 
 def test_numbers_and_names_are_masked_unless_asked_for_plainly() -> None:
-    hook = HookSettings(name="crm", url="", secret="", link=LINK + "&name={name}")
+    hook = WebhookSettings(name="crm", url="", secret="", link=LINK + "&name={name}")
     told = [body(one, hook).decode() for one in stamped(*story()) if hook.wants(one.type)]
     assert len(told) == 3
     assert not [text for text in told if "2079460" in text or "安娜" in text or "Söhne" in text]
@@ -160,7 +160,7 @@ def test_numbers_and_names_are_masked_unless_asked_for_plainly() -> None:
 
 
 def test_alerts_say_what_is_the_matter() -> None:
-    hook = HookSettings(name="ops", url="", secret="", events=("alert",))
+    hook = WebhookSettings(name="ops", url="", secret="", events=("alert",))
     lunch = AgentAlerted(seq=1, at=1.0, agent="1001", kind="reason_limit", reason="lunch", limit=2700.0)
     switch = SwitchChanged(seq=2, at=2.0, switch="bypass", on=True, by="ops")
     taken = ApplicationReplaced(seq=3, at=3.0, pbx="pbx1")
@@ -172,7 +172,7 @@ def test_alerts_say_what_is_the_matter() -> None:
 
 @pytest.mark.parametrize("value", ["a&b=c#d", "../../x", "1 2", "{call}", "\ud800\r\n", "%2e", "安"])
 def test_no_value_can_leave_its_place_in_the_link(value: str) -> None:
-    hook = HookSettings(name="crm", url="", secret="", link="https://crm.example/{number}/open", unmasked=True)
+    hook = WebhookSettings(name="crm", url="", secret="", link="https://crm.example/{number}/open", unmasked=True)
     link = bodies(hook, *story(number=value))[0]["link"]
     inside = link.removeprefix("https://crm.example/").removesuffix("/open")
     assert not set(inside) & set("/?#&= \r\n{}")
@@ -361,7 +361,7 @@ class Floor:
 
 
 @asynccontextmanager
-async def hooked(settings: RedisSettings | None, books: Books, *wanted: HookSettings) -> AsyncIterator[Hooks]:
+async def hooked(settings: RedisSettings | None, books: Books, *wanted: WebhookSettings) -> AsyncIterator[WebhookFeeds]:
     """Webhooks of one run of callbridge."""
     tasks: list[asyncio.Task[None]] = []
 
@@ -369,7 +369,7 @@ async def hooked(settings: RedisSettings | None, books: Books, *wanted: HookSett
         tasks.append(asyncio.create_task(work, name=name))
         return tasks[-1]
 
-    hooks = Hooks(start, books, redis=settings, calls=lambda: (), token=7)
+    hooks = WebhookFeeds(start, books, redis=settings, calls=lambda: (), token=7)
     await hooks.adopt(wanted)
     try:
         yield hooks
@@ -450,7 +450,7 @@ async def test_a_crash_repeats_but_loses_nothing(
         return tasks[-1]
 
     receiver.slow = 0.01
-    killed = Hooks(start, Books(), redis=redis_server.settings(), calls=lambda: ())
+    killed = WebhookFeeds(start, Books(), redis=redis_server.settings(), calls=lambda: ())
     await killed.adopt([receiver.hook()])
     await until_placed(redis)
     await floor.goes_on(60)

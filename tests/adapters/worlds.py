@@ -9,11 +9,11 @@ from callbridge.core.engine import step
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Call, Visit
-from callbridge.core.model.dial_rules import Limits
+from callbridge.core.model.dial_rules import DialLimits
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
     CallerArrived,
     DayBegan,
     DevicesListed,
@@ -24,9 +24,20 @@ from callbridge.core.model.events import (
     PlanChanged,
 )
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, Ring
-from callbridge.core.model.plan import AgentPlan, Callback, CampaignPlan, Connect, Ladder, Mode, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.model.plan import (
+    AgentPlan,
+    CallbackTerms,
+    CampaignPlan,
+    ConnectMode,
+    DialMode,
+    Plan,
+    QueuePlan,
+    Step,
+    TierRouting,
+    ToQueue,
+)
 from callbridge.core.model.skills import parse, profile
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.pacing.budget import Rules
@@ -56,18 +67,18 @@ def customer_leg(number: int) -> Leg:
     arrival = CallerArrived(
         at=START, leg=name, entry="support", channel_name="PJSIP/t-1", number="+442079460123", name="Ann", tier="standard"
     )
-    return Leg(id=name, role=Role.CUSTOMER, call=f"cb-call-t-{number}", up_at=START, arrival=arrival)
+    return Leg(id=name, role=LegRole.CUSTOMER, call=f"cb-call-t-{number}", up_at=START, arrival=arrival)
 
 
 def agent(name: str) -> Agent:
-    return Agent(id=name, name=name, profile=(("support", 3),), phone=f"PJSIP/{name}", home="", connect=Connect.RING)
+    return Agent(id=name, name=name, profile=(("support", 3),), phone=f"PJSIP/{name}", home="", connect=ConnectMode.RING)
 
 
 def plan(queues: int = 3, agents: int = 12) -> Plan:
     def queue(number: int) -> QueuePlan:
         steps = (Step(parse(f"s{number} >= 3"), 20.0), Step(parse(f"s{number} >= 1"), None))
-        ladder = Ladder(answer_within=20.0, head_start=0.0, steps=steps, then=None)
-        return QueuePlan(name=f"q{number}", ladders={"standard": ladder}, wrap_up=5.0, callback=Callback())
+        ladder = TierRouting(answer_within=20.0, head_start=0.0, steps=steps, then=None)
+        return QueuePlan(name=f"q{number}", ladders={"standard": ladder}, wrap_up=5.0, callback=CallbackTerms())
 
     def person(number: int) -> AgentPlan:
         skills = {f"s{number % queues}": 1 + number % 5, f"s{(number + 1) % queues}": 2}
@@ -82,7 +93,9 @@ def plan(queues: int = 3, agents: int = 12) -> Plan:
         pbxs=(PBX,),
         outside="PJSIP/{number}@trunk",
         call_back_to=("X.", "+X."),
-        campaigns={"spring": CampaignPlan(name="spring", queue="q0", mode=Mode.PROGRESSIVE, limits=Limits(), rules=Rules())},
+        campaigns={
+            "spring": CampaignPlan(name="spring", queue="q0", mode=DialMode.PROGRESSIVE, limits=DialLimits(), rules=Rules())
+        },
     )
 
 
@@ -138,9 +151,18 @@ class Busy:
                 leg = self.customers.pop(self.chance.randrange(len(self.customers)))
                 return self.happens(LegEnded(at=self.now, leg=leg, cause=16))
             case _:
-                ask = self.chance.choice([Ask.LOGIN, Ask.LOGIN, Ask.READY, Ask.NOT_READY, Ask.LOGOUT, Ask.END_WRAP_UP])
+                ask = self.chance.choice(
+                    [
+                        AgentRequest.LOGIN,
+                        AgentRequest.LOGIN,
+                        AgentRequest.READY,
+                        AgentRequest.NOT_READY,
+                        AgentRequest.LOGOUT,
+                        AgentRequest.END_WRAP_UP,
+                    ]
+                )
                 who = f"a{self.chance.randrange(len(self.world.plan.agents))}"
-                return self.happens(AgentAsked(at=self.now, agent=who, ask=ask, reason="lunch"))
+                return self.happens(AgentRequested(at=self.now, agent=who, ask=ask, reason="lunch"))
 
     def _caller(self) -> CallerArrived:
         self.arrived += 1

@@ -16,9 +16,9 @@ from typing import Any
 
 from callbridge.core.engine import step
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
     CallerArrived,
     DayBegan,
     DevicesListed,
@@ -30,7 +30,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Bridge, HangUp, Order, Ring
-from callbridge.core.model.plan import AgentPlan, Ladder, Penalty, Plan, QueuePlan, Step, ToQueue
+from callbridge.core.model.plan import AgentPlan, Penalty, Plan, QueuePlan, Step, TierRouting, ToQueue
 from callbridge.core.model.skills import parse, profile
 from callbridge.core.model.world import World
 
@@ -55,7 +55,7 @@ def make_plan(agents: int, seed: int) -> Plan:
     for number in range(QUEUES):
         work, language = SKILLS[number % 4], SKILLS[4 + number % 4]
         ladders = {
-            tier: Ladder(
+            tier: TierRouting(
                 answer_within=20.0,
                 head_start=head_start,
                 steps=(
@@ -173,10 +173,10 @@ class Floor:
             self.arrive()
         if self.rng.random() < 0.1:
             agent_id = f"a{self.rng.randrange(self.agents)}"
-            self.take(AgentAsked(at=self.now, agent=agent_id, ask=Ask.NOT_READY, reason="tea"))
+            self.take(AgentRequested(at=self.now, agent=agent_id, ask=AgentRequest.NOT_READY, reason="tea"))
             self.paused.append(agent_id)
         if self.rng.random() < 0.1 and self.paused:
-            self.take(AgentAsked(at=self.now, agent=self.paused.pop(0), ask=Ask.READY))
+            self.take(AgentRequested(at=self.now, agent=self.paused.pop(0), ask=AgentRequest.READY))
         self.serve()
         self.least_waiting = min(self.least_waiting, self.queue_length())
 

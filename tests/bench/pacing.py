@@ -24,7 +24,7 @@ from random import Random
 from typing import Any
 
 from callbridge.core.pacing.budget import Rules
-from callbridge.core.pacing.pacer import Pacer, Seen
+from callbridge.core.pacing.pacer import Pacer, PacerInput
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
 from tests.sim.shift import Driver, Floor, Shift, Tally
 
@@ -202,7 +202,7 @@ def decision(agents: int, dials: int) -> float:
     free, wrapping = agents // 50, agents // 8
     took = []
     for second in range(300):
-        seen = Seen(
+        seen = PacerInput(
             free,
             [rng.uniform(0, 300) for _ in range(agents - free - wrapping)],
             [rng.uniform(0, 30) for _ in range(wrapping)],

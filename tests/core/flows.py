@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from callbridge.core.model.call import Call
-from callbridge.core.model.flow import Collect, Flow, Goodbye, Menu, Node, Play
+from callbridge.core.model.flow import CollectNode, Flow, GoodbyeNode, MenuNode, Node, PlayNode
 from callbridge.core.model.plan import Plan, QueuePlan, ToFlow
 from tests.core.story import Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
@@ -14,19 +14,19 @@ from tests.core.toy import NEVER, Toy
 NOBODY: dict[str, float] = {}
 
 
-def play(media: str = "hello", to: str = "bye", *, interrupt: bool = False) -> Play:
-    return Play(media=media, next=to, interrupt=interrupt)
+def play(media: str = "hello", to: str = "bye", *, interrupt: bool = False) -> PlayNode:
+    return PlayNode(media=media, next=to, interrupt=interrupt)
 
 
-def menu(keys: Mapping[str, str], otherwise: str = "bye", **more: object) -> Menu:
-    return Menu(media="choose", keys=keys, otherwise=otherwise, **more)  # type: ignore[arg-type]
+def menu(keys: Mapping[str, str], otherwise: str = "bye", **more: object) -> MenuNode:
+    return MenuNode(media="choose", keys=keys, otherwise=otherwise, **more)  # type: ignore[arg-type]
 
 
-def collect(to: str = "bye", otherwise: str = "bye", **more: object) -> Collect:
-    return Collect(**{"media": "type", "into": "customer", "next": to, "otherwise": otherwise} | more)  # type: ignore[arg-type]
+def collect(to: str = "bye", otherwise: str = "bye", **more: object) -> CollectNode:
+    return CollectNode(**{"media": "type", "into": "customer", "next": to, "otherwise": otherwise} | more)  # type: ignore[arg-type]
 
 
-BYE = Goodbye(media="thanks")
+BYE = GoodbyeNode(media="thanks")
 
 
 def flow(nodes: Mapping[str, Node], name: str = "welcome", version: str = "1") -> Flow:

@@ -6,28 +6,28 @@ from collections import Counter
 from collections.abc import Iterable
 
 from callbridge.core.model.agent import Agent, State, Work, eligible, published
-from callbridge.core.model.attempt import Attempt, Block, Stage
+from callbridge.core.model.attempt import Attempt, AttemptStage, PendingBlock
 from callbridge.core.model.call import Call, Phase
-from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.facts import (
     AgentChanged,
     AnyFact,
     CallAdopted,
     CallArrived,
+    CallbackEnded,
+    CallbackRequested,
     CallEnded,
     OfferEnded,
     OfferMade,
-    PromiseEnded,
-    PromiseMade,
     QueueRenamed,
     TalkBegan,
     TalkEnded,
     VisitBegan,
     VisitEnded,
 )
-from callbridge.core.model.feature_call import Dialogue
+from callbridge.core.model.feature_call import FeatureCall
 from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.world import World
 
@@ -79,9 +79,9 @@ def check_indexes(world: World) -> None:
 
     at_phones = {(leg.phone, leg.id) for leg in legs if leg.phone}
     assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
-    assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is Role.FEATURE}, "a dialogue has its leg"
+    assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is LegRole.FEATURE}, "a dialogue has its leg"
 
-    rows: list[Call | Leg | Agent | Dialogue | Promise | Place | Attempt | Block] = [
+    rows: list[Call | Leg | Agent | FeatureCall | Callback | KeptPlace | Attempt | PendingBlock] = [
         *calls,
         *legs,
         *agents,
@@ -113,17 +113,17 @@ def check_attempts(world: World) -> None:
     attempts = world.attempts.values()
     for attempt in attempts:
         call = world.calls.get(attempt.call)
-        if attempt.stage in (Stage.DIALLING, Stage.LIVE):
+        if attempt.stage in (AttemptStage.DIALLING, AttemptStage.LIVE):
             assert call is not None and call.dialled_for == attempt.id, "an attempt under way has its call"
-        assert (attempt.stage is Stage.CLOSING) <= bool(attempt.outcome)
-        assert attempt.stage is not Stage.RESERVING or attempt.deadline is not None or call is not None, "given up one day"
+        assert (attempt.stage is AttemptStage.CLOSING) <= bool(attempt.outcome)
+        assert attempt.stage is not AttemptStage.RESERVING or attempt.deadline is not None or call is not None, "given up one day"
     for call in world.calls.values():
         closed = bool(call.segments) or call.attempt in ("abandoned", "machine")
         assert not call.dialled_for or closed or call.dialled_for in world.attempts, "a campaign's call is an attempt"
     by_campaign = Counter((attempt.campaign, attempt.id) for attempt in attempts)
     names = {attempt.campaign for attempt in attempts}
     assert Counter((name, key) for name in names for key in world.attempts_of(name)) == by_campaign
-    talks = Counter((attempt.agent, attempt.id) for attempt in attempts if attempt.stage is Stage.TALKED)
+    talks = Counter((attempt.agent, attempt.id) for attempt in attempts if attempt.stage is AttemptStage.TALKED)
     assert Counter((who, key) for who in {who for who, _ in talks} for key in world.talks_of(who)) == talks
     assert set(world._attempts_of) == names
     assert set(world._talks_of) == {who for who, _ in talks}
@@ -172,10 +172,10 @@ class Books:
             case QueueRenamed():
                 names = {fact.previous_queue: fact.queue}
                 self.visits = {call: names.get(queue, queue) for call, queue in self.visits.items()}
-            case PromiseMade():
+            case CallbackRequested():
                 assert fact.promise not in self.promises
                 self.promises.add(fact.promise)
-            case PromiseEnded():
+            case CallbackEnded():
                 self.promises.remove(fact.promise)
             case OfferMade():
                 assert fact.call not in self.offers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from callbridge.adapters.ledger import Book, Keeper, Terms
+from callbridge.adapters.ledger import LedgerStore, LedgerTerms, LedgerWriter
 from callbridge.core.model.events import AnyEvent
 from callbridge.core.model.orders import OfLedger
 
@@ -16,13 +16,13 @@ class ToyLedger:
     """``silent``: the database is away; what is asked meanwhile is answered by ``speak``."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.book = Book("sqlite://")
+        self.book = LedgerStore("sqlite://")
         self.book.open()
         self.silent = False
-        self._keeper = Keeper(self.book, lambda event: None, now, now)
+        self._keeper = LedgerWriter(self.book, lambda event: None, now, now)
         self._held: list[OfLedger] = []
 
-    def adopt(self, terms: dict[str, Terms]) -> None:
+    def adopt(self, terms: dict[str, LedgerTerms]) -> None:
         self._keeper.adopt(terms)
 
     def obey(self, order: OfLedger, soon: Callable[[Callable[[float], AnyEvent], float], None]) -> None:

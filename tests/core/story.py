@@ -13,9 +13,9 @@ from callbridge.core.engine import step
 from callbridge.core.model.agent import published
 from callbridge.core.model.call import Call
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
     CallerArrived,
     DayBegan,
     DevicesListed,
@@ -33,7 +33,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact, Fact
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Bridge, HangUp, Order, Ring
-from callbridge.core.model.plan import AgentPlan, Connect, Ladder, Plan, QueuePlan, Step, Then, ToQueue
+from callbridge.core.model.plan import AgentPlan, ConnectMode, Plan, QueuePlan, Step, Then, TierRouting, ToQueue
 from callbridge.core.model.skills import parse, profile
 from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import World
@@ -47,8 +47,10 @@ Kind = TypeVar("Kind", bound=Fact)
 Asked = TypeVar("Asked", bound=Order)
 
 
-def ladder(*steps: tuple[str, float | None], within: float = 20.0, head_start: float = 0.0, then: Then | None = None) -> Ladder:
-    return Ladder(
+def ladder(
+    *steps: tuple[str, float | None], within: float = 20.0, head_start: float = 0.0, then: Then | None = None
+) -> TierRouting:
+    return TierRouting(
         answer_within=within,
         head_start=head_start,
         steps=tuple(Step(parse(needs), lasts) for needs, lasts in steps),
@@ -60,7 +62,12 @@ ANYBODY = ladder(("support >= 1", None))
 
 
 def agent(
-    name: str, skills: Mapping[str, int] | None = None, connect: Connect = Connect.RING, *, login: bool = True, phone: str = ""
+    name: str,
+    skills: Mapping[str, int] | None = None,
+    connect: ConnectMode = ConnectMode.RING,
+    *,
+    login: bool = True,
+    phone: str = "",
 ) -> AgentPlan:
     """An agent; one who can do ``support`` at level 3 unless said otherwise."""
     return AgentPlan(
@@ -73,7 +80,7 @@ def agent(
     )
 
 
-def queue(name: str, plain: Ladder = ANYBODY, diamond: Ladder | None = None, **more: object) -> QueuePlan:
+def queue(name: str, plain: TierRouting = ANYBODY, diamond: TierRouting | None = None, **more: object) -> QueuePlan:
     more = {"short_talk": 0.0, **more}  # in stories agents come and go in no time
     return QueuePlan(name=name, ladders={"standard": plain, "diamond": diamond or plain}, **more)  # type: ignore[arg-type]
 
@@ -148,8 +155,8 @@ class Story:
         self.happens(self.arrival(name, entry=entry, tier=tier, channel=channel))
         return leg_id(PBX, name)
 
-    def ask(self, who: str, ask: Ask, reason: str = "", phone: str = "") -> list[Order]:
-        return self.happens(AgentAsked(at=self.now, agent=who, ask=ask, reason=reason, phone=phone))
+    def ask(self, who: str, ask: AgentRequest, reason: str = "", phone: str = "") -> list[Order]:
+        return self.happens(AgentRequested(at=self.now, agent=who, ask=ask, reason=reason, phone=phone))
 
     def turn(self, switch: str, on: bool) -> list[Order]:
         return self.happens(SwitchTurned(at=self.now, switch=switch, on=on))

@@ -7,15 +7,24 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.events import BYPASS, AgentAsked, Ask, CallAsk, CallAsked, PbxLost, PlanChanged, SwitchTurned
+from callbridge.core.model.events import (
+    BYPASS,
+    AgentRequest,
+    AgentRequested,
+    CallRequest,
+    CallRequested,
+    PbxLost,
+    PlanChanged,
+    SwitchTurned,
+)
 from callbridge.core.model.facts import (
     AgentAlerted,
-    AskGranted,
-    AskRefused,
     CallDiverted,
     CallEnded,
     OfferEnded,
     OfferMade,
+    RequestGranted,
+    RequestRefused,
     SwitchChanged,
     TalkEnded,
     VisitEnded,
@@ -26,8 +35,8 @@ from callbridge.core.model.world import World
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 
 
-def act(story: Story, ask: CallAsk, name: str = "ann", *, to: Target | None = None, seconds: float = 0.0) -> None:
-    story.happens(CallAsked(at=story.now, call=story.call(name).id, ask=ask, to=to, seconds=seconds, by="eva"))
+def act(story: Story, ask: CallRequest, name: str = "ann", *, to: Target | None = None, seconds: float = 0.0) -> None:
+    story.happens(CallRequested(at=story.now, call=story.call(name).id, ask=ask, to=to, seconds=seconds, by="eva"))
 
 
 def two_queues() -> Story:
@@ -40,7 +49,7 @@ def two_queues() -> Story:
 
 
 def refusal(story: Story) -> tuple[str, bool]:
-    refused = story.fact(AskRefused)
+    refused = story.fact(RequestRefused)
     assert refused.by == "eva"
     assert not story.orders
     return refused.reason, refused.unknown
@@ -53,10 +62,10 @@ def test_a_waiting_caller_who_is_hung_up_failed() -> None:
     story = one_queue()
     customer = story.caller()
     story.wait(30.0)
-    act(story, CallAsk.HANG_UP)
+    act(story, CallRequest.HANG_UP)
     assert story.hung_up() == {customer}
     assert (story.fact(VisitEnded).outcome, story.fact(VisitEnded).reason) == ("failed", "hung_up")
-    assert (story.fact(AskGranted).ask, story.fact(AskGranted).by) == ("hang_up", "eva")
+    assert (story.fact(RequestGranted).ask, story.fact(RequestGranted).by) == ("hang_up", "eva")
     story.gone(customer)
     assert story.fact(CallEnded)
 
@@ -65,7 +74,7 @@ def test_hanging_up_stops_the_phone_that_rings() -> None:
     story = one_queue(agent("bob"))
     customer = story.caller()
     leg = story.ring().leg
-    act(story, CallAsk.HANG_UP)
+    act(story, CallRequest.HANG_UP)
     assert story.hung_up() == {customer, leg}
     assert story.fact(OfferEnded).result == "cancelled"
 
@@ -74,7 +83,7 @@ def test_hanging_up_a_talk_leaves_the_agent_in_wrap_up() -> None:
     story = one_queue(agent("bob"))
     customer, leg = story.talk()
     story.wait(12.0)
-    act(story, CallAsk.HANG_UP)
+    act(story, CallRequest.HANG_UP)
     assert story.hung_up() == {customer, leg}
     assert (story.fact(TalkEnded).ended_by, story.fact(TalkEnded).talked) == ("supervisor", 12.0)
     assert story.state("bob") == "wrap_up"
@@ -88,21 +97,21 @@ def test_hanging_up_a_talk_leaves_the_agent_in_wrap_up() -> None:
 
 def test_a_waiting_caller_moves_with_the_arrival_kept() -> None:
     story = two_queues()
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.caller()
     story.wait(30.0)
-    act(story, CallAsk.MOVE, to=ToQueue("sales"))
+    act(story, CallRequest.MOVE, to=ToQueue("sales"))
     assert story.rung() == ["cid"]
     assert (story.fact(VisitEnded).outcome, story.fact(VisitEnded).to) == ("overflowed", "queue:sales")
     assert (story.call().arrived_at, story.fact(OfferMade).waited) == (START, 30.0)
-    assert story.fact(AskGranted).to == "queue:sales"
+    assert story.fact(RequestGranted).to == "queue:sales"
 
 
 def test_moving_a_caller_stops_the_phone_that_rings() -> None:
     story = two_queues()
     story.caller()
     leg = story.ring().leg
-    act(story, CallAsk.MOVE, to=ToQueue("sales"))
+    act(story, CallRequest.MOVE, to=ToQueue("sales"))
     assert story.hung_up() == {leg}
     assert story.rung() == ["cid"]
     assert story.state("bob") == "ready"
@@ -112,7 +121,7 @@ def test_moving_a_talk_takes_the_call_from_the_agent() -> None:
     story = two_queues()
     customer, leg = story.talk()
     story.wait(20.0)
-    act(story, CallAsk.MOVE, to=ToQueue("sales"))
+    act(story, CallRequest.MOVE, to=ToQueue("sales"))
     assert story.fact(TalkEnded).ended_by == "moved"
     assert story.hung_up() == {leg}
     assert story.only(DropBridge).legs == (customer,)
@@ -138,7 +147,7 @@ def test_moving_a_talk_takes_the_call_from_the_agent() -> None:
 def test_a_move_that_cannot_be_is_refused(to: Target | None, reason: str, unknown: bool) -> None:
     story = one_queue()
     story.caller()
-    act(story, CallAsk.MOVE, to=to)
+    act(story, CallRequest.MOVE, to=to)
     assert refusal(story) == (reason, unknown)
 
 
@@ -146,7 +155,7 @@ def test_a_call_is_not_moved_from_under_an_agent_who_just_picked_up() -> None:
     story = two_queues()
     story.caller()
     story.pick_up(story.ring().leg)
-    act(story, CallAsk.MOVE, to=ToQueue("sales"))
+    act(story, CallRequest.MOVE, to=ToQueue("sales"))
     assert refusal(story) == ("an agent is just answering", False)
 
 
@@ -158,7 +167,7 @@ def test_a_head_start_puts_a_caller_first_and_a_reload_keeps_it() -> None:
     story.caller("ann")
     story.wait(10.0)
     story.caller("eve")
-    act(story, CallAsk.HEAD_START, "eve", seconds=60.0)
+    act(story, CallRequest.HEAD_START, "eve", seconds=60.0)
     assert story.call("eve").visit.rank == START + 10.0 + 20.0 - 60.0  # type: ignore[union-attr]
     story.happens(PlanChanged(at=story.now, plan=plan([queue("support")], [agent("bob")])))
     assert story.ring().name == "eve"
@@ -167,7 +176,7 @@ def test_a_head_start_puts_a_caller_first_and_a_reload_keeps_it() -> None:
 def test_a_head_start_is_for_those_who_wait() -> None:
     story = one_queue(agent("bob"))
     story.talk()
-    act(story, CallAsk.HEAD_START, seconds=60.0)
+    act(story, CallRequest.HEAD_START, seconds=60.0)
     assert refusal(story) == ("the call does not wait", False)
 
 
@@ -176,9 +185,9 @@ def test_a_head_start_is_for_those_who_wait() -> None:
 
 def test_a_call_is_pulled_to_an_agent_whom_no_step_fits() -> None:
     story = two_queues()
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.caller()
-    act(story, CallAsk.PULL, to=ToAgent("cid"))
+    act(story, CallRequest.PULL, to=ToAgent("cid"))
     ring = story.ring()
     assert ring.agent == "cid"
     assert story.fact(OfferMade).needs == "pulled by eva"
@@ -188,9 +197,9 @@ def test_a_call_is_pulled_to_an_agent_whom_no_step_fits() -> None:
 
 def test_a_pulled_call_that_is_not_answered_waits_on() -> None:
     story = two_queues()
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.caller()
-    act(story, CallAsk.PULL, to=ToAgent("cid"))
+    act(story, CallRequest.PULL, to=ToAgent("cid"))
     story.gone(story.ring().leg, 21)
     assert story.call().phase == "waiting"
     assert story.fact(OfferEnded).result == "rejected"
@@ -208,32 +217,32 @@ def test_a_pulled_call_that_is_not_answered_waits_on() -> None:
 )
 def test_a_pull_that_cannot_be_is_refused(to: Target | None, reason: str, unknown: bool) -> None:
     story = two_queues()
-    story.ask("bob", Ask.LOGOUT)
-    story.ask("cid", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.LOGOUT)
+    story.ask("cid", AgentRequest.NOT_READY)
     story.caller()
-    act(story, CallAsk.PULL, to=to)
+    act(story, CallRequest.PULL, to=to)
     assert refusal(story) == (reason, unknown)
 
 
 def test_nothing_is_pulled_over_a_broken_link() -> None:
     story = two_queues()
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.caller()
     story.happens(PbxLost(at=story.now, pbx=PBX))
-    act(story, CallAsk.PULL, to=ToAgent("cid"))
+    act(story, CallRequest.PULL, to=ToAgent("cid"))
     assert refusal(story) == ("PBX pbx cannot be reached", False)
 
 
 def test_a_talk_is_not_pulled() -> None:
     story = two_queues()
     story.talk()
-    act(story, CallAsk.PULL, to=ToAgent("cid"))
+    act(story, CallRequest.PULL, to=ToAgent("cid"))
     assert refusal(story) == ("the call is talking", False)
 
 
 def test_what_is_asked_of_a_call_that_is_over_is_refused() -> None:
     story = one_queue()
-    story.happens(CallAsked(at=story.now, call="cb-call-x", ask=CallAsk.HANG_UP, by="eva"))
+    story.happens(CallRequested(at=story.now, call="cb-call-x", ask=CallRequest.HANG_UP, by="eva"))
     assert refusal(story) == ("no such call, or it is over", True)
 
 
@@ -297,7 +306,7 @@ def with_reasons(story: Story, **limits: float | None) -> None:
 def test_a_reason_over_its_limit_is_told_once() -> None:
     story = one_queue(agent("bob"))
     with_reasons(story, lunch=2700.0)
-    story.ask("bob", Ask.NOT_READY, reason="lunch")
+    story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
     story.wait(2699.0)
     assert not story.all_told(AgentAlerted)
     story.wait(10_000.0)
@@ -312,11 +321,11 @@ def test_a_reason_over_its_limit_is_told_once() -> None:
     assert story.state("bob") == "not_ready lunch"
 
 
-@pytest.mark.parametrize("ask", [Ask.READY, Ask.LOGOUT], ids=str)
-def test_back_in_time_there_is_no_alert(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [AgentRequest.READY, AgentRequest.LOGOUT], ids=str)
+def test_back_in_time_there_is_no_alert(ask: AgentRequest) -> None:
     story = one_queue(agent("bob"))
     with_reasons(story, lunch=60.0)
-    story.ask("bob", Ask.NOT_READY, reason="lunch")
+    story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
     story.wait(59.0)
     story.ask("bob", ask)
     story.wait(3600.0)
@@ -325,12 +334,12 @@ def test_back_in_time_there_is_no_alert(ask: Ask) -> None:
 
 def test_who_forces_an_agents_state_is_told() -> None:
     story = one_queue(agent("bob"))
-    story.happens(AgentAsked(at=story.now, agent="bob", ask=Ask.NOT_READY, reason="training", by="eva"))
-    granted = story.fact(AskGranted)
+    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.NOT_READY, reason="training", by="eva"))
+    granted = story.fact(RequestGranted)
     assert (granted.agent, granted.ask, granted.by, granted.reason) == ("bob", "not_ready", "eva", "training")
-    story.happens(AgentAsked(at=story.now, agent="bob", ask=Ask.END_WRAP_UP, by="eva"))
-    assert not [fact for fact in story.facts if isinstance(fact, AskGranted)]
-    assert story.fact(AskRefused).reason == "not in wrap-up"
+    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.END_WRAP_UP, by="eva"))
+    assert not [fact for fact in story.facts if isinstance(fact, RequestGranted)]
+    assert story.fact(RequestRefused).reason == "not in wrap-up"
 
 
 def test_a_phone_that_keeps_failing_is_not_hammered() -> None:
@@ -366,11 +375,11 @@ def test_wrap_up_lasts_longer_on_request_and_ends_at_its_maximum() -> None:
     story.gone(customer)
     story.gone(leg)
     story.wait(14.0)
-    story.ask("bob", Ask.EXTEND_WRAP_UP)
+    story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
     story.wait(105.0)
     assert story.state("bob") == "wrap_up"
-    story.ask("bob", Ask.EXTEND_WRAP_UP)
-    assert story.fact(AskRefused).reason == "wrap-up lasts no longer"
+    story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
+    assert story.fact(RequestRefused).reason == "wrap-up lasts no longer"
     story.wait(2.0)
     assert story.state("bob") == "ready"
 
@@ -380,7 +389,7 @@ def test_wrap_up_that_was_extended_ends_on_request() -> None:
     customer, leg = story.talk()
     story.gone(customer)
     story.gone(leg)
-    story.ask("bob", Ask.EXTEND_WRAP_UP)
+    story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
     story.wait(20.0)
-    story.ask("bob", Ask.END_WRAP_UP)
+    story.ask("bob", AgentRequest.END_WRAP_UP)
     assert story.state("bob") == "ready"

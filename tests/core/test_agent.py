@@ -15,7 +15,7 @@ from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.events import DeviceChanged
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import START, one_queue
 from tests.core.story import agent as planned
 
@@ -36,7 +36,7 @@ EXPECTED: dict[tuple[Intent | None, Work, Device | None], State] = {
 
 def someone(**more: object) -> Agent:
     basics: dict[str, object] = {"id": "bob", "name": "Bob", "profile": (("support", 3),), "phone": "PJSIP/bob"}
-    basics |= {"home": "PJSIP/bob", "connect": Connect.RING}
+    basics |= {"home": "PJSIP/bob", "connect": ConnectMode.RING}
     return Agent(**(basics | more))  # type: ignore[arg-type]
 
 
@@ -60,9 +60,9 @@ def test_only_who_is_published_ready_is_offered_a_call(intent: Intent, work: Wor
         ({"leg": LegId("pbx/old")}, False),
         ({"rest_until": 100.5}, False),
         ({"rest_until": 100.0}, True),
-        ({"connect": Connect.NAILED_UP}, False),
-        ({"connect": Connect.NAILED_UP, "session_up": True}, True),
-        ({"connect": Connect.AUTO_ANSWER}, True),
+        ({"connect": ConnectMode.NAILED_UP}, False),
+        ({"connect": ConnectMode.NAILED_UP, "session_up": True}, True),
+        ({"connect": ConnectMode.AUTO_ANSWER}, True),
     ],
 )
 def test_a_ready_agent_waits_for_the_old_leg_the_rest_and_the_session(more: dict[str, object], free: bool) -> None:

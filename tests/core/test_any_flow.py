@@ -13,25 +13,24 @@ from callbridge.core.model.events import PlanChanged
 from callbridge.core.model.facts import CallArrived, CallEnded, FlowBegan, FlowEnded
 from callbridge.core.model.flow import (
     KEYS,
-    Branch,
-    Callback,
-    Collect,
+    BranchNode,
+    CallbackNode,
+    CollectNode,
     Condition,
+    DialplanNode,
     Flow,
-    Goodbye,
-    Hours,
-    IntoDialplan,
-    IntoFlow,
-    IntoQueue,
-    Lookup,
-    Menu,
+    FlowNode,
+    GoodbyeNode,
+    HoursNode,
+    LookupNode,
+    MenuNode,
     Node,
-    Play,
-    Set,
-    Voicemail,
+    PlayNode,
+    QueueNode,
+    SetNode,
+    VoicemailNode,
 )
-from callbridge.core.model.plan import Announcements, First, Overflow, Prefer, ToFlow
-from callbridge.core.model.plan import Callback as CallbackTerms
+from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, CallFirst, OverflowRule, PreferredAgent, ToFlow
 from tests.core.flows import floor, stage
 from tests.core.story import ladder, queue
 from tests.core.toy import NEVER, REJECTS
@@ -59,9 +58,9 @@ def _nodes() -> st.SearchStrategy[Node]:
     build: Callable[..., st.SearchStrategy[Any]] = st.builds
     tries = st.integers(1, 3)
     return st.one_of(
-        build(Play, media=media, next=to, interrupt=st.booleans()),
+        build(PlayNode, media=media, next=to, interrupt=st.booleans()),
         build(
-            Menu,
+            MenuNode,
             media=media,
             keys=st.dictionaries(st.sampled_from(KEYS), to, max_size=4),
             otherwise=to,
@@ -71,7 +70,7 @@ def _nodes() -> st.SearchStrategy[Node]:
             silent=media,
         ),
         build(
-            Collect,
+            CollectNode,
             media=media,
             into=st.just("typed"),
             next=to,
@@ -85,16 +84,16 @@ def _nodes() -> st.SearchStrategy[Node]:
             tries=tries,
             wrong=media,
         ),
-        build(Hours, calendar=st.just("none"), open=to, closed=to),
-        build(Lookup, lookup=st.just("crm"), next=to, otherwise=to),
-        build(Set, next=to, tier=st.sampled_from(["", "diamond"]), language=st.sampled_from(["", "zh"])),
-        build(Branch, cases=st.lists(st.tuples(conditions, to), max_size=3).map(tuple), otherwise=to),
-        build(Voicemail, queue=st.just("support"), media=media, next=to, longest=short, callback=st.booleans()),
-        build(Callback, queue=st.sampled_from(["support", "gone"]), next=to, otherwise=to),
-        build(IntoQueue, queue=st.sampled_from(["support", "gone"])),
-        build(IntoFlow, flow=st.sampled_from([*FLOWS, "gone"])),
-        st.just(IntoDialplan(context="ctx", extension="1")),
-        build(Goodbye, media=media),
+        build(HoursNode, calendar=st.just("none"), open=to, closed=to),
+        build(LookupNode, lookup=st.just("crm"), next=to, otherwise=to),
+        build(SetNode, next=to, tier=st.sampled_from(["", "diamond"]), language=st.sampled_from(["", "zh"])),
+        build(BranchNode, cases=st.lists(st.tuples(conditions, to), max_size=3).map(tuple), otherwise=to),
+        build(VoicemailNode, queue=st.just("support"), media=media, next=to, longest=short, callback=st.booleans()),
+        build(CallbackNode, queue=st.sampled_from(["support", "gone"]), next=to, otherwise=to),
+        build(QueueNode, queue=st.sampled_from(["support", "gone"])),
+        build(FlowNode, flow=st.sampled_from([*FLOWS, "gone"])),
+        st.just(DialplanNode(context="ctx", extension="1")),
+        build(GoodbyeNode, media=media),
     )
 
 
@@ -122,7 +121,7 @@ deeds = st.lists(
     story=deeds,
     answers=st.booleans(),
     knows=st.sampled_from([None, {"typed": "12", "agent": "amy"}]),
-    first=st.sampled_from(First),
+    first=st.sampled_from(CallFirst),
     there=st.sampled_from([1.0, NEVER, REJECTS]),
 )
 def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
@@ -131,20 +130,20 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
     story: list[tuple[str, Any]],
     answers: bool,
     knows: dict[str, str] | None,
-    first: First,
+    first: CallFirst,
     there: float,
 ) -> None:
     support = queue(
         "support",
         ladder(("support >= 1", 20.0), then=ToFlow("two")),
         keys={"5": "two"},
-        overflow=(Overflow(Condition(waited=15.0, tiers=frozenset({"diamond"})), ToFlow("one"), "late"),),
-        announcements=Announcements(greeting="hello", position="number:{position}", first=3.0, every=4.0),
+        overflow=(OverflowRule(Condition(waited=15.0, tiers=frozenset({"diamond"})), ToFlow("one"), "late"),),
+        announcements=AnnouncementPlan(greeting="hello", position="number:{position}", first=3.0, every=4.0),
         ring_for=4.0,
         callback=CallbackTerms(first=first, ring_for=8.0, attempts=2, retry_after=20.0, keep_for=100.0),
         whisper="hello",
         read_out="digits:{agent}",
-        prefer=Prefer(lasts=3.0),
+        prefer=PreferredAgent(lasts=3.0),
         reclaim_within=30.0,
     )
     outside: dict[str, Any] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import Ask, LegAnswered
-from callbridge.core.model.facts import AskRefused, OfferEnded
+from callbridge.core.model.events import AgentRequest, LegAnswered
+from callbridge.core.model.facts import OfferEnded, RequestRefused
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, Play
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import Story, agent, one_queue
 
 
@@ -45,9 +45,11 @@ WORKS = ["idle", "ringing", "joining", "talking", "wrap_up"]
 
 @pytest.mark.parametrize("work", WORKS)
 @pytest.mark.parametrize(
-    ("ask", "reason", "state"), [(Ask.NOT_READY, "lunch", "not_ready lunch"), (Ask.LOGOUT, "", "logged_out")]
+    ("ask", "reason", "state"), [(AgentRequest.NOT_READY, "lunch", "not_ready lunch"), (AgentRequest.LOGOUT, "", "logged_out")]
 )
-def test_a_pause_or_log_out_is_in_force_when_the_work_in_hand_is_over(work: str, ask: Ask, reason: str, state: str) -> None:
+def test_a_pause_or_log_out_is_in_force_when_the_work_in_hand_is_over(
+    work: str, ask: AgentRequest, reason: str, state: str
+) -> None:
     story, legs = in_work(work)
     story.ask("bob", ask, reason)
     finish(story, legs)
@@ -57,8 +59,8 @@ def test_a_pause_or_log_out_is_in_force_when_the_work_in_hand_is_over(work: str,
 
 
 @pytest.mark.parametrize("work", ["talking", "wrap_up"])
-@pytest.mark.parametrize("ask", [Ask.NOT_READY, Ask.LOGOUT])
-def test_what_is_asked_for_while_talking_does_not_show_before_the_end(work: str, ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [AgentRequest.NOT_READY, AgentRequest.LOGOUT])
+def test_what_is_asked_for_while_talking_does_not_show_before_the_end(work: str, ask: AgentRequest) -> None:
     story, _ = in_work(work)
     story.ask("bob", ask)
     assert story.state("bob") == work
@@ -67,21 +69,21 @@ def test_what_is_asked_for_while_talking_does_not_show_before_the_end(work: str,
 @pytest.mark.parametrize("work", WORKS)
 def test_another_phone_is_in_force_when_the_work_in_hand_is_over(work: str) -> None:
     story, legs = in_work(work)
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk")
     finish(story, legs)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     story.caller("eve")
     assert story.ring().phone == "PJSIP/desk"
 
 
 def test_another_phone_asked_for_while_talking_leaves_the_talk_where_it_is() -> None:
     story, _ = in_work("talking")
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk")
     assert (story.orders, story.world.agents["bob"].phone) == ([], "PJSIP/bob")
 
 
-@pytest.mark.parametrize("ask", [Ask.NOT_READY, Ask.LOGOUT])
-def test_who_asks_for_a_pause_while_ringing_does_not_get_this_call(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [AgentRequest.NOT_READY, AgentRequest.LOGOUT])
+def test_who_asks_for_a_pause_while_ringing_does_not_get_this_call(ask: AgentRequest) -> None:
     story = one_queue(agent("bob"), agent("cid"))
     story.caller("ann")
     ring = story.ring()
@@ -95,28 +97,28 @@ def test_a_pause_asked_for_in_the_moment_of_answering_keeps_the_call() -> None:
     story = one_queue(agent("bob"))
     story.caller("ann")
     bridge = story.pick_up(story.ring().leg)
-    story.ask("bob", Ask.NOT_READY, "lunch")
+    story.ask("bob", AgentRequest.NOT_READY, "lunch")
     story.join(bridge)
     assert story.state("bob") == "talking"
 
 
-@pytest.mark.parametrize("ask", [Ask.READY, Ask.NOT_READY])
-def test_who_is_not_logged_in_is_refused(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [AgentRequest.READY, AgentRequest.NOT_READY])
+def test_who_is_not_logged_in_is_refused(ask: AgentRequest) -> None:
     story = one_queue(agent("bob", login=False))
     story.ask("bob", ask)
-    assert story.fact(AskRefused).reason == "not logged in"
+    assert story.fact(RequestRefused).reason == "not logged in"
 
 
 def test_an_agent_whom_nobody_knows_is_refused() -> None:
     story = one_queue()
-    story.ask("nobody", Ask.LOGIN)
-    assert (story.fact(AskRefused).agent, story.fact(AskRefused).reason) == ("nobody", "unknown agent")
+    story.ask("nobody", AgentRequest.LOGIN)
+    assert (story.fact(RequestRefused).agent, story.fact(RequestRefused).reason) == ("nobody", "unknown agent")
 
 
 def test_the_reason_of_a_pause_can_change() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.NOT_READY, "lunch")
-    story.ask("bob", Ask.NOT_READY, "training")
+    story.ask("bob", AgentRequest.NOT_READY, "lunch")
+    story.ask("bob", AgentRequest.NOT_READY, "training")
     assert story.state("bob") == "not_ready training"
 
 
@@ -125,48 +127,48 @@ def test_the_reason_of_a_pause_can_change() -> None:
 
 def test_a_phone_in_use_is_refused_with_the_name_of_its_user() -> None:
     story = one_queue(agent("bob"), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")
-    assert story.fact(AskRefused).reason == "phone PJSIP/bob is in use by agent bob"
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")
+    assert story.fact(RequestRefused).reason == "phone PJSIP/bob is in use by agent bob"
     assert story.state("cid") == "logged_out"
 
 
 def test_the_phone_of_somebody_logged_out_is_free_for_others() -> None:
     story = one_queue(agent("bob", login=False), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")
     story.caller("ann")
     assert (story.ring().agent, story.ring().phone) == ("cid", "PJSIP/bob")
 
 
 def test_whose_phone_was_taken_must_name_another() -> None:
     story = one_queue(agent("bob", login=False), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")
-    story.ask("bob", Ask.LOGIN)
-    assert story.all_told(AskRefused)[-1].agent == "bob"
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/cid")
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")
+    story.ask("bob", AgentRequest.LOGIN)
+    assert story.all_told(RequestRefused)[-1].agent == "bob"
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/cid")
     assert story.state("bob") == "ready"
 
 
 def test_whose_phone_was_taken_gets_it_back_when_it_is_free_again() -> None:
     story = one_queue(agent("bob", login=False), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")
-    story.ask("cid", Ask.LOGOUT)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")
+    story.ask("cid", AgentRequest.LOGOUT)
+    story.ask("bob", AgentRequest.LOGIN)
     assert (story.state("bob"), story.world.agents["bob"].phone) == ("ready", "PJSIP/bob")
 
 
 def test_the_phone_of_somebody_who_logged_out_while_talking_is_not_free_yet() -> None:
     story = one_queue(agent("bob"), agent("cid", login=False))
     story.talk()
-    story.ask("bob", Ask.LOGOUT)
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")
-    assert story.fact(AskRefused).reason == "phone PJSIP/bob is in use by agent bob"
+    story.ask("bob", AgentRequest.LOGOUT)
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")
+    assert story.fact(RequestRefused).reason == "phone PJSIP/bob is in use by agent bob"
 
 
 def test_a_phone_that_somebody_waits_for_is_not_given_to_another() -> None:
     story = one_queue(agent("bob"), agent("cid", login=False))
     legs = story.talk()
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk")
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/desk")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk")
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/desk")
     for leg in legs:
         story.gone(leg)
     story.wait(60.0)
@@ -178,7 +180,7 @@ def test_a_phone_that_somebody_waits_for_is_not_given_to_another() -> None:
 
 
 def nailed() -> tuple[Story, LegId]:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP), wrap_up=0.0)
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP), wrap_up=0.0)
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
     return story, session
@@ -186,7 +188,7 @@ def nailed() -> tuple[Story, LegId]:
 
 def test_log_out_ends_the_session() -> None:
     story, session = nailed()
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     assert story.hung_up() == {session}
 
 
@@ -195,7 +197,7 @@ def test_log_out_while_talking_ends_the_session_after_the_talk() -> None:
     customer = story.caller()
     story.wait(3.0)
     story.join(story.only(Bridge))
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     assert story.hung_up() == set()
     story.gone(customer)
     assert story.hung_up() == {session}
@@ -203,17 +205,17 @@ def test_log_out_while_talking_ends_the_session_after_the_talk() -> None:
 
 def test_a_pause_keeps_the_session() -> None:
     story, session = nailed()
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     assert story.hung_up() == set()
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     story.caller()
     assert story.only(Play).leg == session
 
 
 def test_a_session_on_its_way_down_is_offered_nothing_and_a_new_one_is_made() -> None:
     story, session = nailed()
-    story.ask("bob", Ask.LOGOUT)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGOUT)
+    story.ask("bob", AgentRequest.LOGIN)
     rings = [story.ring()] if story.rung() else []
     story.caller()
     assert not [order for order in story.orders if isinstance(order, Play)], "the old session is being hung up"
@@ -224,6 +226,6 @@ def test_a_session_on_its_way_down_is_offered_nothing_and_a_new_one_is_made() ->
 
 def test_another_phone_moves_the_session() -> None:
     story, session = nailed()
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk")
     assert story.hung_up() == {session}
     assert story.ring().phone == "PJSIP/desk"

@@ -7,16 +7,23 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import AgentAsked, Ask, CallAsk, CallAsked, PromiseAsk, PromiseAsked
-from callbridge.core.model.facts import HandingEnded, OfferEnded
+from callbridge.core.model.events import (
+    AgentRequest,
+    AgentRequested,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
+)
+from callbridge.core.model.facts import OfferEnded, TransferEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, Play, Ring, StartRecording, StopPlaying
-from callbridge.core.model.plan import Announcements, Callback, Connect, Plan, Record, ToAgent, ToQueue
+from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, ConnectMode, Plan, RecordingPlan, ToAgent, ToQueue
 from tests.core.story import START, Story, agent, plan, queue
 from tests.core.toy import NEVER, Toy
 
 
-def house(*, confirm: bool = False, connect: Connect = Connect.RING, **more: object) -> Plan:
+def house(*, confirm: bool = False, connect: ConnectMode = ConnectMode.RING, **more: object) -> Plan:
     amy = replace(agent("amy", connect=connect, login=False), confirm=confirm, language="zh")
     return plan([queue("support", **more)], [amy])  # type: ignore[arg-type]
 
@@ -25,7 +32,7 @@ def offered(the_plan: Plan, picks_up: float = 1.0) -> tuple[Toy, LegId]:
     """Ann calls, Amy's phone rings and is picked up after a second; a prompt lasts two."""
     toy = Toy(Story(the_plan), {"amy": picks_up})
     toy.lasts = 2.0
-    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.LOGIN))
+    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.LOGIN))
     toy.run(START + 2.0)  # a nailed-up session is there
     return toy, toy.calls("ann")
 
@@ -89,14 +96,14 @@ def test_a_caller_who_leaves_meanwhile_frees_the_agent() -> None:
 
 
 def test_a_nailed_up_agent_hears_the_beep_and_then_who_is_there() -> None:
-    toy, _ = offered(house(connect=Connect.NAILED_UP, whisper="sound:hello"))
+    toy, _ = offered(house(connect=ConnectMode.NAILED_UP, whisper="sound:hello"))
     toy.run(START + 10.0)
     assert [media for _, media in plays(toy)] == ["sound:beep", "sound:hello"]
     assert phase(toy) is Phase.TALKING
 
 
 def test_an_announcement_makes_way_for_the_agents_number() -> None:
-    toy, _ = offered(house(read_out="sound:agent", announcements=Announcements(greeting="endless")))
+    toy, _ = offered(house(read_out="sound:agent", announcements=AnnouncementPlan(greeting="endless")))
     toy.run(START + 8.0)
     assert [media for _, media in plays(toy)] == ["endless", "sound:agent"]
     assert phase(toy) is Phase.TALKING
@@ -181,9 +188,9 @@ def handed(keys: str) -> tuple[Toy, LegId]:
     toy = Toy(Story(made), {"amy": 0.5, "ben": 0.5})
     leg = toy.calls("ann")
     toy.run(START + 2.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="ben", ask=Ask.LOGIN))
+    toy.tell(AgentRequested(at=toy.story.now, agent="ben", ask=AgentRequest.LOGIN))
     (call,) = toy.story.world.calls
-    toy.tell(CallAsked(at=toy.story.now, call=call, ask=CallAsk.HAND_ON, to=ToAgent("ben"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call, ask=CallRequest.HAND_ON, to=ToAgent("ben"), by="amy"))
     toy.run(START + 3.5)
     bens = next(order.leg for order in toy.obeyed if isinstance(order, Ring) and order.agent == "ben")
     assert toy.story.state("ben") == "ringing"
@@ -204,16 +211,16 @@ def test_a_voicemail_takes_no_call_that_is_handed_on(keys: str) -> None:
     toy.run(START + 30.0)
     assert toy.story.state("ben") == "ready"
     assert toy.longest_silence < 0.1
-    assert toy.story.all_told(HandingEnded)[0].result == ("rejected" if keys else "no_answer")
+    assert toy.story.all_told(TransferEnded)[0].result == ("rejected" if keys else "no_answer")
     toy.hangs_up(leg)
 
 
 def test_a_customer_who_is_called_back_is_told_like_any_caller() -> None:
-    made = house(callback=Callback(), read_out="sound:agent", record=Record(consent="sound:recorded"))
+    made = house(callback=CallbackTerms(), read_out="sound:agent", record=RecordingPlan(consent="sound:recorded"))
     made = replace(made, outside="PJSIP/{number}@trunk", call_back_to=("X.",))
     toy = Toy(Story(made), {"amy": 0.5})
-    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.LOGIN))
-    toy.tell(PromiseAsked(at=START, ask=PromiseAsk.MAKE, queue="support", number="12"))
+    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.LOGIN))
+    toy.tell(CallbackChangeRequested(at=START, ask=CallbackChange.MAKE, queue="support", number="12"))
     toy.run(START + 5.0)
     assert [media for _, media in plays(toy)] == ["sound:recorded,sound:agent"]
     kinds = [type(order) for order in toy.obeyed]

@@ -11,38 +11,37 @@ import pytest
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
-    AgentAsked,
-    Ask,
-    CallAsk,
-    CallAsked,
+    AgentRequest,
+    AgentRequested,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
     LegAnswered,
     LegLeft,
     LegProbed,
     PbxLost,
     PlanChanged,
-    PromiseAsk,
-    PromiseAsked,
     StoreChanged,
     Why,
 )
 from callbridge.core.model.facts import (
-    AskRefused,
     CallArrived,
+    CallbackEnded,
+    CallbackRequested,
     CallbackTried,
     CallEnded,
-    PromiseEnded,
-    PromiseMade,
+    RequestRefused,
     TalkBegan,
     VisitBegan,
     VisitEnded,
     VoicemailLeft,
 )
-from callbridge.core.model.flow import Callback as CallbackNode
-from callbridge.core.model.flow import Goodbye, Voicemail
+from callbridge.core.model.flow import CallbackNode, GoodbyeNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
-from callbridge.core.model.plan import Callback, Connect, First, Plan, QueuePlan, ToAgent, ToQueue
+from callbridge.core.model.plan import CallbackTerms, CallFirst, ConnectMode, Plan, QueuePlan, ToAgent, ToQueue
 from tests.core.flows import floor, flow, stage
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
@@ -50,12 +49,14 @@ from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 NUMBER = "+44"
 """Of everybody who calls in stories."""
 DIALLED = "PJSIP/+44@trunk"
-TERMS = Callback(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
+TERMS = CallbackTerms(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
 
 
-def house(terms: Callback = TERMS, *, agents: dict[str, bool] | None = None, **more: object) -> Plan:
+def house(terms: CallbackTerms = TERMS, *, agents: dict[str, bool] | None = None, **more: object) -> Plan:
     """A queue that a caller leaves for a callback by the key 1."""
-    ask = flow({"promise": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": Goodbye(media="sorry")}, "ask")
+    ask = flow(
+        {"promise": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": GoodbyeNode(media="sorry")}, "ask"
+    )
     settings: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")} | more
     support = queue("support", keys={"1": "ask"}, callback=terms)
     return floor(ask, queues=[support], agents=agents or {"amy": False}, **settings)
@@ -76,8 +77,8 @@ def rings(toy: Toy, role: str) -> list[Ring]:
     return [order for order in toy.obeyed if isinstance(order, Ring) and order.role == role]
 
 
-def ended(toy: Toy) -> PromiseEnded:
-    (fact,) = toy.story.all_told(PromiseEnded)
+def ended(toy: Toy) -> CallbackEnded:
+    (fact,) = toy.story.all_told(CallbackEnded)
     return fact
 
 
@@ -86,7 +87,7 @@ def tries(toy: Toy) -> list[tuple[int, str]]:
 
 
 def works(toy: Toy, who: str = "amy") -> None:
-    toy.story.ask(who, Ask.LOGIN)
+    toy.story.ask(who, AgentRequest.LOGIN)
     for order in toy.story.orders:
         toy._receive(order)
 
@@ -94,7 +95,7 @@ def works(toy: Toy, who: str = "amy") -> None:
 def test_a_promise_ends_the_visit_and_keeps_the_rank() -> None:
     toy = promised(house())
     (promise,) = toy.story.world.promises.values()
-    (made,) = toy.story.all_told(PromiseMade)
+    (made,) = toy.story.all_told(CallbackRequested)
     (visit,) = toy.story.all_told(VisitEnded)
     began = toy.story.all_told(VisitBegan)[0]
     assert (visit.outcome, visit.to, visit.reason) == ("overflowed", "callback:support", "key")
@@ -123,7 +124,7 @@ def test_agent_first_the_customer_is_called_when_the_agent_has_answered() -> Non
 
 
 def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_there() -> None:
-    terms = replace(TERMS, first=First.CUSTOMER, greeting="here-we-are")
+    terms = replace(TERMS, first=CallFirst.CUSTOMER, greeting="here-we-are")
     toy = promised(house(terms), **{DIALLED: 5.0})
     works(toy)
     toy.run(START + 43.0)
@@ -141,7 +142,7 @@ def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_the
 
 
 def test_the_agent_who_was_held_is_free_at_once_when_the_customer_is_not_there() -> None:
-    toy = promised(house(replace(TERMS, first=First.CUSTOMER)), **{DIALLED: REJECTS})
+    toy = promised(house(replace(TERMS, first=CallFirst.CUSTOMER)), **{DIALLED: REJECTS})
     works(toy)
     toy.run(START + 41.5)
     toy.calls("bob", entry="support")
@@ -150,8 +151,8 @@ def test_the_agent_who_was_held_is_free_at_once_when_the_customer_is_not_there()
     assert tries(toy) == [(1, "rejected")]
 
 
-@pytest.mark.parametrize("first", list(First))
-def test_a_customer_who_is_not_there_is_tried_again_and_then_given_up(first: First) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_a_customer_who_is_not_there_is_tried_again_and_then_given_up(first: CallFirst) -> None:
     toy = promised(house(replace(TERMS, first=first)), **{DIALLED: NEVER})
     works(toy)
     toy.run(START + 50.0)
@@ -198,7 +199,7 @@ def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it() -> Non
 
 def test_a_nailed_up_agent_keeps_the_leg_when_the_customer_is_not_there() -> None:
     made = house()
-    made = replace(made, agents={"amy": replace(made.agents["amy"], connect=Connect.NAILED_UP)})
+    made = replace(made, agents={"amy": replace(made.agents["amy"], connect=ConnectMode.NAILED_UP)})
     toy = promised(made, **{DIALLED: REJECTS})
     works(toy)
     toy.run(START + 60.0)
@@ -251,7 +252,7 @@ def test_a_second_promise_to_the_same_number_is_the_first() -> None:
     toy.run(START + 60.0)
     assert leg not in toy.channels
     assert len(toy.story.world.promises.rows()) == 1
-    assert len(toy.story.all_told(PromiseMade)) == 1
+    assert len(toy.story.all_told(CallbackRequested)) == 1
 
 
 REFUSED: dict[str, Callable[[Plan], Plan]] = {
@@ -305,10 +306,10 @@ def test_a_promise_that_nobody_could_keep_expires() -> None:
     assert ended(toy).waited == pytest.approx(3600.0, abs=1.0)
 
 
-@pytest.mark.parametrize("first", list(First))
+@pytest.mark.parametrize("first", list(CallFirst))
 @pytest.mark.parametrize("when", [41.2, 42.5, 43.5, 47.0])
 @pytest.mark.parametrize("saved", [True, False])
-def test_a_restart_in_the_middle_neither_loses_the_promise_nor_dials_twice(first: First, when: float, saved: bool) -> None:
+def test_a_restart_in_the_middle_neither_loses_the_promise_nor_dials_twice(first: CallFirst, when: float, saved: bool) -> None:
     toy = promised(house(replace(TERMS, first=first)), **{DIALLED: 3.0})
     works(toy)
     toy.run(START + when)
@@ -364,8 +365,8 @@ def test_a_dialling_that_failed_is_an_attempt(why: Why, result: str) -> None:
     assert [fact.result for fact in story.all_told(CallbackTried)] == [result]
 
 
-@pytest.mark.parametrize("first", list(First))
-def test_how_a_customers_leg_ended_is_not_overtaken_by_a_hang_up_of_ours(first: First) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_how_a_customers_leg_ended_is_not_overtaken_by_a_hang_up_of_ours(first: CallFirst) -> None:
     """Asterisk tells that a leg has left a moment before it tells why it ended."""
     story = keeping(first)
     customer = story.ring().leg
@@ -388,18 +389,18 @@ def test_a_customers_leg_that_left_and_does_not_end_is_asked_about(in_app: bool)
     assert customer in hung_up if in_app else not story.world.calls
 
 
-def keeping(first: First = First.AGENT) -> Story:
+def keeping(first: CallFirst = CallFirst.AGENT) -> Story:
     """The agent has answered: the customer is being called."""
     story = Story(house(replace(TERMS, first=first), agents={"amy": True}))
     story.happens(asks(story))
-    if first is First.AGENT:
+    if first is CallFirst.AGENT:
         story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     assert story.ring().role == "customer"
     return story
 
 
-def asks(story: Story, ask: PromiseAsk = PromiseAsk.MAKE, **more: object) -> PromiseAsked:
-    return PromiseAsked(at=story.now, ask=ask, **{"queue": "support", "number": "+4412", "by": "crm"} | more)  # type: ignore[arg-type]
+def asks(story: Story, ask: CallbackChange = CallbackChange.MAKE, **more: object) -> CallbackChangeRequested:
+    return CallbackChangeRequested(at=story.now, ask=ask, **{"queue": "support", "number": "+4412", "by": "crm"} | more)  # type: ignore[arg-type]
 
 
 def test_somebody_else_may_ask_for_a_callback_at_a_time() -> None:
@@ -408,7 +409,7 @@ def test_somebody_else_may_ask_for_a_callback_at_a_time() -> None:
     assert not story.rung()
     story.wait(101.0)
     assert story.state("amy") == "ringing"
-    assert story.all_told(PromiseMade)[0].by == "crm"
+    assert story.all_told(CallbackRequested)[0].by == "crm"
 
 
 def test_a_callback_for_one_agent_waits_for_this_agent() -> None:
@@ -416,7 +417,7 @@ def test_a_callback_for_one_agent_waits_for_this_agent() -> None:
     story.happens(asks(story, agent="ben"))
     story.wait(10.0)
     assert story.state("amy") == "ready"
-    story.ask("ben", Ask.LOGIN)
+    story.ask("ben", AgentRequest.LOGIN)
     assert story.state("ben") == "ringing"
 
 
@@ -427,34 +428,34 @@ def test_a_callback_for_one_agent_waits_for_this_agent() -> None:
 def test_a_callback_that_cannot_be_is_refused(more: dict[str, object], why: str) -> None:
     story = Story(house())
     story.happens(asks(story, **more))  # type: ignore[arg-type]
-    assert why in story.fact(AskRefused).reason
+    assert why in story.fact(RequestRefused).reason
     assert not story.world.promises.rows()
 
 
 def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
     story = keeping()
     (promise,) = story.world.promises.values()
-    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
-    assert story.fact(PromiseEnded).outcome == "cancelled"
+    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
+    assert story.fact(CallbackEnded).outcome == "cancelled"
     (call,) = story.world.calls.values()
     assert call.phase is Phase.ENDING
     story.gone(call.leg)
     assert not story.world.calls.rows()
-    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
-    assert story.fact(AskRefused).unknown
+    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
+    assert story.fact(RequestRefused).unknown
 
 
 def test_a_cancelled_callback_is_not_owed_again_when_the_link_comes_back_before_its_call_has_ended() -> None:
     story = keeping()
     (promise,) = story.world.promises.values()
-    story.happens(asks(story, PromiseAsk.CANCEL, promise=promise.id))
+    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
     story.happens(PbxLost(at=story.now, pbx=PBX))
     story.snapshot()
     assert not story.world.promises.rows()
 
 
 def test_a_message_may_be_a_task_to_call_back() -> None:
-    leave = flow({"leave": Voicemail(queue="support", media="", next="bye", callback=True)}, "leave")
+    leave = flow({"leave": VoicemailNode(queue="support", media="", next="bye", callback=True)}, "leave")
     support = queue("support", callback=TERMS)
     toy = stage(floor(leave, queues=[support], agents={"amy": False}, outside="PJSIP/{number}@trunk", call_back_to=("X.", "+X.")))
     toy.message = 8.0
@@ -463,7 +464,7 @@ def test_a_message_may_be_a_task_to_call_back() -> None:
     assert [promise.number for promise in toy.story.world.promises.values()] == [NUMBER]
     (message,) = [fact.recording for fact in toy.story.all_told(VoicemailLeft)]
     assert [promise.recording for promise in toy.story.world.promises.values()] == [message]
-    assert [fact.recording for fact in toy.story.all_told(PromiseMade)] == [message]
+    assert [fact.recording for fact in toy.story.all_told(CallbackRequested)] == [message]
     toy.hangs_up(leg)
 
 
@@ -504,7 +505,7 @@ def test_whoever_calls_again_late_stands_behind() -> None:
 # -- every order may fail ---------------------------------------------------------------------------------------------
 
 
-def day(first: First, at: float, fault: Fault | None = None, always: type | None = None) -> Toy:
+def day(first: CallFirst, at: float, fault: Fault | None = None, always: type | None = None) -> Toy:
     """Somebody asks for a callback; whoever answers talks until all lines are cut at ``at``, and every 100 s."""
     story = Story(house(replace(TERMS, first=first, greeting="hello"), agents={"amy": True}))
     toy = Toy(story, {"amy": 1.0}, fault, always)
@@ -530,8 +531,8 @@ def assert_over(toy: Toy) -> None:
 
 @pytest.mark.parametrize("done", [False, True], ids=["not done", "done"])
 @pytest.mark.parametrize("why", list(Why))
-@pytest.mark.parametrize("first", list(First))
-def test_whatever_single_order_fails_the_promise_ends_and_nothing_is_left(first: First, why: Why, done: bool) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_whatever_single_order_fails_the_promise_ends_and_nothing_is_left(first: CallFirst, why: Why, done: bool) -> None:
     for nth in range(len(day(first, 8.0).obeyed)):
         try:
             assert_over(day(first, 8.0, Fault(nth, why, done)))
@@ -541,14 +542,14 @@ def test_whatever_single_order_fails_the_promise_ends_and_nothing_is_left(first:
 
 
 @pytest.mark.parametrize("kind", [Ring, StartRinging, StopRinging, Play, Bridge, StartMusic, DropBridge])
-@pytest.mark.parametrize("first", list(First))
-def test_a_kind_of_order_that_always_fails_never_makes_orders_without_end(first: First, kind: type) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_a_kind_of_order_that_always_fails_never_makes_orders_without_end(first: CallFirst, kind: type) -> None:
     assert_over(day(first, 8.0, always=kind))
 
 
 @pytest.mark.parametrize("at", [0.5, 1.5, 2.02, 2.5, 3.5, 5.0])
-@pytest.mark.parametrize("first", list(First))
-def test_whenever_everybody_hangs_up_the_promise_ends(first: First, at: float) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_whenever_everybody_hangs_up_the_promise_ends(first: CallFirst, at: float) -> None:
     assert_over(day(first, at))
 
 
@@ -559,12 +560,12 @@ MOMENTS = [0.5, 1.02, 1.5, 2.02, 2.04, 2.5, 5.0]
 """The agent's phone rings; is answered; the customer's phone rings; is answered; both talk."""
 
 
-def asking(first: First, connect: Connect = Connect.RING, **picks_up: float) -> Toy:
+def asking(first: CallFirst, connect: ConnectMode = ConnectMode.RING, **picks_up: float) -> Toy:
     made = house(replace(TERMS, first=first, greeting="hello"), agents={"amy": False})
     made = replace(made, agents={"amy": replace(made.agents["amy"], connect=connect)})
     story = Story(made)
     toy = Toy(story, {"amy": 1.0} | picks_up)
-    toy.tell(AgentAsked(at=story.now, agent="amy", ask=Ask.LOGIN))
+    toy.tell(AgentRequested(at=story.now, agent="amy", ask=AgentRequest.LOGIN))
     toy.run(START + 3.0)
     toy.tell(asks(story))
     return toy
@@ -574,18 +575,18 @@ def finish(toy: Toy) -> None:
     for _ in range(60):
         toy.run(toy.story.now + 100.0)
         for leg in list(toy.channels):
-            if toy.story.world.legs.get(leg) is None or toy.story.world.legs[leg].role is not Role.SESSION:
+            if toy.story.world.legs.get(leg) is None or toy.story.world.legs[leg].role is not LegRole.SESSION:
                 toy.hangs_up(leg)
 
 
-@pytest.mark.parametrize("connect", [Connect.RING, Connect.NAILED_UP])
-@pytest.mark.parametrize("ask", list(Ask))
-@pytest.mark.parametrize("first", list(First))
-def test_whatever_the_agent_asks_meanwhile(first: First, ask: Ask, connect: Connect) -> None:
+@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
+@pytest.mark.parametrize("ask", list(AgentRequest))
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_whatever_the_agent_asks_meanwhile(first: CallFirst, ask: AgentRequest, connect: ConnectMode) -> None:
     for moment in MOMENTS:
         toy = asking(first, connect)
         toy.run(START + 3.0 + moment)
-        toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=ask, phone="PJSIP/9" if ask is Ask.LOGIN else ""))
+        toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=ask, phone="PJSIP/9" if ask is AgentRequest.LOGIN else ""))
         finish(toy)
         assert not toy.story.world.promises.rows(), moment
         assert not toy.story.world.calls.rows(), moment
@@ -593,15 +594,15 @@ def test_whatever_the_agent_asks_meanwhile(first: First, ask: Ask, connect: Conn
         assert rung.count(StartRinging) <= rung.count(StopRinging), (moment, "an agent who stays hears no ringing for ever")
 
 
-@pytest.mark.parametrize("ask", list(CallAsk))
-@pytest.mark.parametrize("first", list(First))
-def test_whatever_is_asked_about_the_call_meanwhile(first: First, ask: CallAsk) -> None:
+@pytest.mark.parametrize("ask", list(CallRequest))
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_whatever_is_asked_about_the_call_meanwhile(first: CallFirst, ask: CallRequest) -> None:
     for moment in MOMENTS:
-        toy = asking(first, Connect.NAILED_UP)
+        toy = asking(first, ConnectMode.NAILED_UP)
         toy.run(START + 3.0 + moment)
         for call in list(toy.story.world.calls.rows()):
-            to = ToQueue("support") if ask is CallAsk.MOVE else ToAgent("amy")
-            toy.tell(CallAsked(at=toy.story.now, call=call, ask=ask, to=to, phone="PJSIP/8", by="boss"))
+            to = ToQueue("support") if ask is CallRequest.MOVE else ToAgent("amy")
+            toy.tell(CallRequested(at=toy.story.now, call=call, ask=ask, to=to, phone="PJSIP/8", by="boss"))
         finish(toy)
         assert not toy.story.world.promises.rows(), moment
         assert not toy.story.world.calls.rows(), moment
@@ -617,8 +618,8 @@ CHANGES: dict[str, Callable[[Plan], Plan]] = REFUSED | {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("first", list(First))
-def test_whatever_a_reload_changes_meanwhile(first: First, change: str) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_whatever_a_reload_changes_meanwhile(first: CallFirst, change: str) -> None:
     for moment in MOMENTS:
         toy = asking(first)
         toy.run(START + 3.0 + moment)
@@ -632,8 +633,8 @@ def test_whatever_a_reload_changes_meanwhile(first: First, change: str) -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS[:4])
-@pytest.mark.parametrize("first", list(First))
-def test_a_customer_who_calls_meanwhile_is_called_no_more(first: First, moment: float) -> None:
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_a_customer_who_calls_meanwhile_is_called_no_more(first: CallFirst, moment: float) -> None:
     toy = asking(first, amy=2.0)
     toy.run(START + 3.0 + moment)
     called = len(rings(toy, "customer"))
@@ -641,7 +642,7 @@ def test_a_customer_who_calls_meanwhile_is_called_no_more(first: First, moment: 
     toy.channels[leg] = Channel(leg, "PJSIP/trunk-again", toy.story.now, entry="support")
     toy.tell(replace(toy.story.arrival("again"), number="+4412"))
     toy.run(toy.story.now + 30.0)
-    there = moment > 1.0 and first is First.CUSTOMER
+    there = moment > 1.0 and first is CallFirst.CUSTOMER
     assert len(rings(toy, "customer")) == called
     if not there:
         assert (ended(toy).outcome, ended(toy).reason) == ("kept", "called_again")
@@ -650,7 +651,7 @@ def test_a_customer_who_calls_meanwhile_is_called_no_more(first: First, moment: 
 
 
 def test_a_customer_on_the_line_whom_nobody_serves_is_not_held_for_ever() -> None:
-    toy = asking(First.CUSTOMER, amy=NEVER)
+    toy = asking(CallFirst.CUSTOMER, amy=NEVER)
     toy.run(START + 100.0)
     assert tries(toy)[0][1] == "abandoned"
     assert toy.longest_silence < 0.1
@@ -659,10 +660,10 @@ def test_a_customer_on_the_line_whom_nobody_serves_is_not_held_for_ever() -> Non
 
 
 def test_after_the_talk_it_is_a_call_like_any_other() -> None:
-    toy = asking(First.AGENT)
+    toy = asking(CallFirst.AGENT)
     toy.run(START + 8.0)
     (call,) = toy.story.world.calls.values()
-    toy.tell(CallAsked(at=toy.story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToQueue("support"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToQueue("support"), by="amy"))
     assert len(toy.story.all_told(VisitBegan)) == 1
     assert toy.story.tally().offered == 1
 

@@ -9,25 +9,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.adapters.ledger import Block, Terms
+from callbridge.adapters.ledger import BlockEntry, LedgerTerms
 from callbridge.core.entities import attempts
 from callbridge.core.model.agent import Work
-from callbridge.core.model.attempt import Running, Stage
+from callbridge.core.model.attempt import AttemptStage, Running
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.events import (
-    AgentAsked,
-    Ask,
+    AgentRequest,
+    AgentRequested,
+    AmdDetourEnded,
     AttemptClosed,
     AttemptsReserved,
-    CampaignAsked,
     CampaignRecalled,
+    CampaignRequested,
     ClockMoved,
     EntityFaulted,
     LeadDisposed,
     LegAnswered,
-    LegReturned,
     NumberBlocked,
     OrderFailed,
     PbxSnapshot,
@@ -37,7 +37,6 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import (
-    AskRefused,
     AttemptEnded,
     AttemptMade,
     CallArrived,
@@ -45,30 +44,31 @@ from callbridge.core.model.facts import (
     LeadDispositioned,
     OfferEnded,
     OptedOut,
+    RequestRefused,
     TalkBegan,
     VisitBegan,
     WrapUpEnded,
 )
-from callbridge.core.model.flow import DoNotCall, Flow, Goodbye, Menu
+from callbridge.core.model.flow import DoNotCallNode, Flow, GoodbyeNode, MenuNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import (
     BlockNumber,
     CloseAttempt,
     HangUp,
     LeaveToDialplan,
-    LendToDialplan,
     Play,
     ReserveAttempts,
     Ring,
+    StartAmdDetour,
 )
 from callbridge.core.model.plan import (
     CAMPAIGN,
     HARBOUR_CONTEXT,
     MACHINE_CONTEXT,
     CampaignPlan,
-    Connect,
+    ConnectMode,
+    DialMode,
     Disposition,
-    Mode,
     Plan,
     ToQueue,
 )
@@ -78,34 +78,34 @@ from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Toy
 
 RETRY = {"busy": 600.0, "no_answer": 3600.0, "congestion": 60.0, "abandoned": 600.0, "unknown": 600.0}
-LIMITS = Limits(retry=RETRY)
+LIMITS = DialLimits(retry=RETRY)
 ALONE = Frequency(per_day=100, gap=0.0)
 MESSAGE = flow(
     {
-        "say": Menu(media="sound:harbour", keys={"9": "out"}, otherwise="bye", tries=1, wait=3.0),
-        "out": DoNotCall(next="bye", reason="opted_out"),
-        "bye": Goodbye(),
+        "say": MenuNode(media="sound:harbour", keys={"9": "out"}, otherwise="bye", tries=1, wait=3.0),
+        "out": DoNotCallNode(next="bye", reason="opted_out"),
+        "bye": GoodbyeNode(),
     },
     CAMPAIGN + "spring",
 )
 
 
 def spring(**more: Any) -> CampaignPlan:
-    given: dict[str, Any] = {"queue": "support", "mode": Mode.PROGRESSIVE, "limits": LIMITS, "rules": Rules()}
+    given: dict[str, Any] = {"queue": "support", "mode": DialMode.PROGRESSIVE, "limits": LIMITS, "rules": Rules()}
     return CampaignPlan(name="spring", **given | {"dial": "PJSIP/{number}@trunk", "number": "+4420"} | more)
 
 
 def house(
-    *campaigns: CampaignPlan, agents: Mapping[str, Connect] | None = None, harbour: Flow | None = MESSAGE, **more: Any
+    *campaigns: CampaignPlan, agents: Mapping[str, ConnectMode] | None = None, harbour: Flow | None = MESSAGE, **more: Any
 ) -> Plan:
-    who = agents if agents is not None else {"amy": Connect.AUTO_ANSWER}
+    who = agents if agents is not None else {"amy": ConnectMode.AUTO_ANSWER}
     base = plan([queue("support", wrap_up=10.0)], [agent(name, connect=connect) for name, connect in who.items()])
     flows = {harbour.name: harbour} if harbour is not None else {}
     return replace(base, campaigns={one.name: one for one in campaigns or (spring(),)}, flows=flows, **more)
 
 
-def terms(limits: Limits = LIMITS, frequency: Frequency = ALONE, **more: Any) -> Terms:
-    return Terms(limits, frequency, **more)
+def terms(limits: DialLimits = LIMITS, frequency: Frequency = ALONE, **more: Any) -> LedgerTerms:
+    return LedgerTerms(limits, frequency, **more)
 
 
 def number(index: int) -> str:
@@ -129,7 +129,7 @@ def begin(
         toy.ledger.book.load(name, [{"number": number(index), "name": f"Lead {index}"} for index in range(leads)], START)
     if start:
         for name in the_plan.campaigns:
-            toy.tell(CampaignAsked(at=story.now, campaign=name, to=Running.RUNNING, by="sue"))
+            toy.tell(CampaignRequested(at=story.now, campaign=name, to=Running.RUNNING, by="sue"))
     return toy
 
 
@@ -170,7 +170,7 @@ def test_a_person_who_answers_talks_to_an_agent_at_once() -> None:
 
 def test_nobody_is_dialled_before_the_ledger_has_it() -> None:
     toy = begin(house(), start=False)
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 0.2)
     toy.ledger.silent = True
     toy.run(START + 3.0)
@@ -183,7 +183,7 @@ def test_nobody_is_dialled_before_the_ledger_has_it() -> None:
 
 def test_an_attempt_that_the_ledger_never_confirms_is_taken_back() -> None:
     toy = begin(house(), start=False)
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 0.2)
     toy.ledger.silent = True
     toy.run(START + 15.0)
@@ -238,23 +238,23 @@ def test_whoever_answers_just_as_we_give_up_counts_as_left_without_an_agent() ->
 
 
 def test_progressive_dials_one_for_each_free_agent() -> None:
-    who = dict.fromkeys(("amy", "bob", "eve"), Connect.AUTO_ANSWER)
+    who = dict.fromkeys(("amy", "bob", "eve"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
     toy.run(START + 5.0)
     assert len(rings(toy)) == 3
 
 
 def test_power_dials_its_factor() -> None:
-    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
-    toy = begin(house(spring(mode=Mode.POWER, factor=2.0), agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
+    who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
+    toy = begin(house(spring(mode=DialMode.POWER, factor=2.0), agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
     toy.run(START + 5.0)
     assert len(rings(toy)) == 4
 
 
 def test_predictive_says_why() -> None:
-    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(10)}
+    who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(10)}
     toy = begin(
-        house(spring(mode=Mode.PREDICTIVE, per_second=100.0), agents=who), leads=60, people=dict.fromkeys(range(60), NEVER)
+        house(spring(mode=DialMode.PREDICTIVE, per_second=100.0), agents=who), leads=60, people=dict.fromkeys(range(60), NEVER)
     )
     toy.run(START + 1.0)
     assert len(rings(toy)) > 10
@@ -265,14 +265,14 @@ def test_predictive_says_why() -> None:
 
 def test_without_agents_nobody_is_dialled() -> None:
     toy = begin(house(), start=False)
-    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 10.0)
     assert rings(toy) == []
 
 
 def test_lines_and_calls_per_second_are_kept() -> None:
-    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(20)}
+    who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(20)}
     toy = begin(house(spring(lines=8, per_second=2.0), agents=who), leads=30, people=dict.fromkeys(range(30), NEVER))
     toy.run(START + 2.0)
     assert 2 <= len(rings(toy)) <= 6
@@ -281,7 +281,7 @@ def test_lines_and_calls_per_second_are_kept() -> None:
 
 
 def test_a_reserve_and_inbound_callers_come_first() -> None:
-    who = dict.fromkeys(("amy", "bob", "eve"), Connect.AUTO_ANSWER)
+    who = dict.fromkeys(("amy", "bob", "eve"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(spring(reserve=1), agents=who), leads=10, people=dict.fromkeys(range(10), NEVER))
     toy.run(START + 5.0)
     assert len(rings(toy)) == 2
@@ -291,7 +291,7 @@ def test_a_reserve_and_inbound_callers_come_first() -> None:
 
 
 def test_campaigns_share_agents_by_weight() -> None:
-    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(4)}
+    who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(4)}
     other = replace(spring(weight=3.0), name="summer", dial="PJSIP/{number}@other")
     toy = begin(house(spring(), other, agents=who), leads=20, people=dict.fromkeys(range(20), NEVER))
     toy.run(START + 1.0)
@@ -310,9 +310,9 @@ def test_nothing_is_dialled_while(reason: str) -> None:
         case "pbx":
             toy.cut()
     if reason != "stopped":
-        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+        toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     if reason == "paused":
-        toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.PAUSED))
+        toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.PAUSED))
     toy.run(START + 30.0)
     assert rings(toy) == []
 
@@ -320,7 +320,7 @@ def test_nothing_is_dialled_while(reason: str) -> None:
 def test_the_clock_rests_for_a_minute_only() -> None:
     toy = begin(house(), start=False)
     toy.tell(ClockMoved(at=START, offset=2.0))
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 59.0)
     assert rings(toy) == []
     toy.run(START + 65.0)
@@ -332,7 +332,7 @@ def test_the_clock_rests_for_a_minute_only() -> None:
 
 def two_at_once(**more: Any) -> Toy:
     """One agent, two people who answer at the same time."""
-    return begin(house(spring(mode=Mode.POWER, factor=2.0, **more)), leads=2, people={0: 5.0, 1: 5.0})
+    return begin(house(spring(mode=DialMode.POWER, factor=2.0, **more)), leads=2, people={0: 5.0, 1: 5.0})
 
 
 def test_whoever_hears_no_agent_in_two_seconds_hears_the_message() -> None:
@@ -356,9 +356,9 @@ def test_an_agent_who_is_freed_within_the_grace_takes_the_call() -> None:
     toy.run(START + 6.5)
     agents_leg = rings(toy, "agent")[0].leg
     toy.hangs_up(agents_leg)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.END_WRAP_UP))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.END_WRAP_UP))
     toy.run(START + 6.7)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
     toy.run(START + 12.0)
     assert outcomes(toy) == ["answered", "answered"]
 
@@ -393,7 +393,7 @@ def test_an_agent_whose_phone_does_not_answer_in_time_costs_the_call() -> None:
 
 
 def test_without_a_message_the_person_is_hung_up() -> None:
-    toy = begin(house(spring(mode=Mode.POWER, factor=2.0), harbour=None), leads=2, people={0: 5.0, 1: 5.0})
+    toy = begin(house(spring(mode=DialMode.POWER, factor=2.0), harbour=None), leads=2, people={0: 5.0, 1: 5.0})
     toy.run(START + 9.0)
     assert sorted(outcomes(toy)) == ["abandoned", "answered"]
     assert len(toy.channels) == 2
@@ -404,12 +404,12 @@ def test_without_a_message_the_person_is_hung_up() -> None:
 
 def test_a_number_blocked_while_it_is_being_written_down_is_not_dialled() -> None:
     toy = begin(house(), start=False)
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 0.2)
     toy.ledger.silent = True
     toy.run(START + 1.5)
     toy.tell(NumberBlocked(at=toy.story.now, number=number(0), campaign=""))
-    toy.ledger.book.block([Block(number(0), "", "complaint", "x", toy.story.now)])
+    toy.ledger.book.block([BlockEntry(number(0), "", "complaint", "x", toy.story.now)])
     toy.ledger.speak(toy.soon)
     toy.run(START + 20.0)
     assert rings(toy) == []
@@ -422,7 +422,7 @@ def test_people_are_called_when_their_own_clock_allows() -> None:
     toy = begin(house(spring(limits=limits)), start=False)
     toy.ledger.book.load("spring", [{"number": "+819012345678", "zones": ("Asia/Tokyo",)}], START)
     toy.picks_up = {**toy.picks_up, "PJSIP/+819012345678@trunk": 5.0}
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 600.0)
     assert [ring.phone for ring in rings(toy)] == [dialled(0)]
     asleep = toy.ledger.book.lead("spring", "+819012345678")
@@ -443,13 +443,13 @@ def test_a_complaint_ends_all_calls_to_that_number() -> None:
     toy.tell(arrival)
     toy.run(START + 1.0)
     assert toy.story.all_told(OptedOut)[0].reason == "complaint"
-    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=toy.story.now, campaign="spring", to=Running.RUNNING))
     toy.run(START + 30.0)
     assert rings(toy) == []
 
 
 def test_a_phone_that_should_answer_by_itself_and_does_not_takes_no_second_customer() -> None:
-    toy = begin(house(agents=dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)), 12, amy=NEVER)
+    toy = begin(house(agents=dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)), 12, amy=NEVER)
     toy.run(START + 60.0)
     missed = [fact for fact in toy.story.all_told(OfferEnded) if fact.agent == "amy"]
     assert [fact.result for fact in missed] == ["no_answer"]
@@ -457,7 +457,7 @@ def test_a_phone_that_should_answer_by_itself_and_does_not_takes_no_second_custo
 
 
 def test_power_goes_back_to_one_line_for_each_agent_while_too_many_are_left_alone() -> None:
-    toy = begin(house(spring(mode=Mode.POWER, factor=4.0)), 60)
+    toy = begin(house(spring(mode=DialMode.POWER, factor=4.0)), 60)
     toy.run(START + 60.0)
     out = [fact.at for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "abandoned"]
     assert out, "four lines for one agent"
@@ -470,7 +470,7 @@ def test_power_goes_back_to_one_line_for_each_agent_while_too_many_are_left_alon
 
 
 def test_agent_first_rings_the_agent_and_then_the_lead() -> None:
-    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=2.0)
+    toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=2.0)
     toy.run(START + 3.0)
     assert len(rings(toy, "agent")) == 1
     toy.run(START + 12.0)
@@ -479,7 +479,7 @@ def test_agent_first_rings_the_agent_and_then_the_lead() -> None:
 
 
 def test_agent_first_takes_the_attempt_back_when_the_agent_does_not_answer() -> None:
-    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=NEVER)
+    toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=NEVER)
     toy.run(START + 30.0)
     assert rings(toy) == []
     assert outcomes(toy) == []
@@ -488,21 +488,23 @@ def test_agent_first_takes_the_attempt_back_when_the_agent_does_not_answer() -> 
 
 @pytest.mark.parametrize("how", ["hangs up", "pauses", "logs out"])
 def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
-    who = {"amy": Connect.RING, "bob": Connect.AUTO_ANSWER}
+    who = {"amy": ConnectMode.RING, "bob": ConnectMode.AUTO_ANSWER}
     toy = begin(house(spring(agent_first=True), agents=who), amy=2.0, start=False)
-    toy.tell(AgentAsked(at=START, agent="bob", ask=Ask.NOT_READY))
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(AgentRequested(at=START, agent="bob", ask=AgentRequest.NOT_READY))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
     toy.run(START + 5.0)
     assert len(rings(toy)) == 1
     if how == "hangs up":
         toy.hangs_up(rings(toy, "agent")[0].leg)
     else:
-        toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY if how == "pauses" else Ask.LOGOUT))
+        toy.tell(
+            AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY if how == "pauses" else AgentRequest.LOGOUT)
+        )
     toy.run(START + 6.0)
     assert HangUp(leg=rings(toy)[0].leg) not in toy.obeyed
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
-    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.READY))
     toy.run(START + 20.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
     (ended,) = toy.story.all_told(AttemptEnded)
@@ -511,21 +513,21 @@ def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
 
 
 def test_a_lead_for_one_agent_who_is_gone_is_for_whoever_is_there() -> None:
-    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
     toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
     while not rings(toy):
         toy.run(toy.story.now + 1.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.LOGOUT))
     toy.run(toy.story.now + 30.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy"]
 
 
 def test_a_phone_that_has_rung_for_long_enough_stops_when_the_agent_goes() -> None:
-    toy = begin(house(spring(agent_first=True, ring_for=40.0), agents={"amy": Connect.RING}), 1, {0: NEVER}, amy=2.0)
+    toy = begin(house(spring(agent_first=True, ring_for=40.0), agents={"amy": ConnectMode.RING}), 1, {0: NEVER}, amy=2.0)
     toy.run(START + 6.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
     (ring,) = rings(toy)
     toy.run(START + 12.0)
     assert HangUp(leg=ring.leg, reason="no_answer") not in toy.obeyed
@@ -534,24 +536,24 @@ def test_a_phone_that_has_rung_for_long_enough_stops_when_the_agent_goes() -> No
 
 
 def test_two_agents_who_are_rung_first_do_not_wait_for_each_other() -> None:
-    who = dict.fromkeys(("amy", "bob"), Connect.RING)
+    who = dict.fromkeys(("amy", "bob"), ConnectMode.RING)
     toy = begin(house(spring(agent_first=True), agents=who), 6, {0: NEVER, 1: REJECTS}, amy=0.5, bob=0.5)
     toy.run(START + 12.0)
     assert len(rings(toy)) > 2, "one phone rings for long, and the other agent goes on"
 
 
 def test_whoever_answers_after_the_agent_is_gone_hears_the_message_when_nobody_else_is_there() -> None:
-    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=2.0)
+    toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=2.0)
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
     toy.run(START + 5.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
     toy.run(START + 40.0)
     assert outcomes(toy) == ["abandoned"]
     assert toy.longest_silence <= 2.5
 
 
 def test_a_lead_for_one_agent_waits_for_that_agent() -> None:
-    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
     toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     toy.picks_up = {**toy.picks_up, dialled(1): 3.0}
@@ -645,13 +647,13 @@ def live(toy: Toy) -> list[int]:
 def test_an_unknown_code_is_refused(code: str) -> None:
     toy = talked()
     dispose(toy, code)
-    assert "no such code" in toy.story.all_told(AskRefused)[0].reason
+    assert "no such code" in toy.story.all_told(RequestRefused)[0].reason
 
 
 def test_a_time_that_is_past_is_no_promise() -> None:
     toy = talked()
     dispose(toy, "later", call_back_at=START - 5.0)
-    assert toy.story.all_told(AskRefused)[0].reason == "call_back_at is past"
+    assert toy.story.all_told(RequestRefused)[0].reason == "call_back_at is past"
 
 
 def test_after_wrap_up_it_is_too_late() -> None:
@@ -659,7 +661,7 @@ def test_after_wrap_up_it_is_too_late() -> None:
     toy.run(START + 60.0)
     assert toy.story.all_told(WrapUpEnded) != []
     dispose(toy, "1")
-    assert "no campaign's call" in toy.story.all_told(AskRefused)[0].reason.replace("there is ", "")
+    assert "no campaign's call" in toy.story.all_told(RequestRefused)[0].reason.replace("there is ", "")
 
 
 # -- started, stopped, restarted --------------------------------------------------------------------------------------
@@ -669,17 +671,17 @@ def test_a_campaign_is_started_paused_and_stopped_by_somebody() -> None:
     toy = begin(house(), leads=5, people=dict.fromkeys(range(5), NEVER))
     toy.run(START + 2.0)
     for to in (Running.PAUSED, Running.PAUSED, Running.RUNNING, Running.STOPPED):
-        toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=to, by="sue"))
+        toy.tell(CampaignRequested(at=toy.story.now, campaign="spring", to=to, by="sue"))
     assert [fact.state for fact in toy.story.all_told(CampaignChanged)] == ["running", "paused", "running", "stopped"]
-    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.PAUSED))
-    toy.tell(CampaignAsked(at=toy.story.now, campaign="autumn", to=Running.RUNNING))
-    assert [fact.unknown for fact in toy.story.all_told(AskRefused)] == [False, True]
+    toy.tell(CampaignRequested(at=toy.story.now, campaign="spring", to=Running.PAUSED))
+    toy.tell(CampaignRequested(at=toy.story.now, campaign="autumn", to=Running.RUNNING))
+    assert [fact.unknown for fact in toy.story.all_told(RequestRefused)] == [False, True]
 
 
 def test_a_pause_lets_what_rings_ring_on() -> None:
     toy = begin(house(), people={0: 6.0})
     toy.run(START + 2.0)
-    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.PAUSED))
+    toy.tell(CampaignRequested(at=toy.story.now, campaign="spring", to=Running.PAUSED))
     toy.run(START + 10.0)
     assert outcomes(toy) == ["answered"]
 
@@ -703,7 +705,7 @@ def test_a_closed_attempt_is_told_to_a_silent_ledger_once_and_kept_until_it_answ
     toy.run(START + 3600.0)
     assert len(closes(toy)) == 1, "an hour of silence is one order, not one every 30 s"
     (attempt,) = toy.story.world.attempts.values()
-    assert attempt.stage is Stage.CLOSING
+    assert attempt.stage is AttemptStage.CLOSING
     toy.ledger.speak(toy.soon)
     toy.run(START + 3601.0)
     assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
@@ -780,14 +782,14 @@ def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:
 def test_a_live_person_is_served_by_the_queue_that_the_campaign_has_now(renamed_from: str) -> None:
     toy = begin(house())
     toy.run(START + 2.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
     toy.run(START + 5.5)
     assert [call.phase for call in toy.story.world.calls.values()] == [Phase.WAITING]
     old = toy.story.world.plan
     helpdesk = queue("helpdesk", wrap_up=10.0, renamed_from=renamed_from)
     coming = replace(old, queues={"helpdesk": helpdesk}, entries={}, campaigns={"spring": spring(queue="helpdesk")})
     toy.tell(PlanChanged(at=toy.story.now, plan=coming, force=True))
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
     toy.run(START + 10.0)
     assert outcomes(toy) == ["answered"]
     assert [fact.queue for fact in toy.story.all_told(TalkBegan)] == ["helpdesk"]
@@ -804,7 +806,7 @@ def test_a_talk_that_the_ledger_has_not_written_down_is_not_forgotten() -> None:
     toy.hangs_up(rings(toy)[0].leg)
     toy.run(START + 60.0)
     (attempt,) = toy.story.world.attempts.values()
-    assert (attempt.stage, attempt.outcome) == (Stage.CLOSING, "answered")
+    assert (attempt.stage, attempt.outcome) == (AttemptStage.CLOSING, "answered")
     toy.ledger.speak(toy.soon)
     toy.run(START + 61.0)
     assert toy.ledger.book.outcomes("spring", START) == {"answered": 1}
@@ -873,11 +875,11 @@ def test_somebody_who_hears_the_message_of_the_dialplan_already_is_left_to_it() 
 
 def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
     toy = begin(house(spring(agent_first=True)), amy=NEVER)
-    toy.tell(AgentAsked(at=START, agent="amy", ask=Ask.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
     toy.run(START + 0.5)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
     toy.run(START + 2.0)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
     gone = replace(toy.story.world.plan, queues={}, entries={}, campaigns={})
     toy.tell(PlanChanged(at=toy.story.now, plan=gone))
     toy.run(START + 60.0)
@@ -887,21 +889,21 @@ def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
 
 
 def test_a_lead_for_one_agent_is_for_nobody_else() -> None:
-    who = dict.fromkeys(("amy", "bob"), Connect.AUTO_ANSWER)
+    who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
     toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
-    toy.tell(AgentAsked(at=START, agent="bob", ask=Ask.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="bob", ask=AgentRequest.NOT_READY))
     toy.run(START + 60.0)
     assert rings(toy) == []
-    toy.tell(AgentAsked(at=toy.story.now, agent="bob", ask=Ask.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.READY))
     toy.run(START + 80.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
 
 
 def test_a_stop_stops_those_who_are_not_dialled_yet() -> None:
-    toy = begin(house(spring(agent_first=True), agents={"amy": Connect.RING}), amy=3.0)
+    toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=3.0)
     toy.run(START + 2.0)
-    toy.tell(CampaignAsked(at=toy.story.now, campaign="spring", to=Running.STOPPED))
+    toy.tell(CampaignRequested(at=toy.story.now, campaign="spring", to=Running.STOPPED))
     toy.run(START + 30.0)
     assert rings(toy) == []
     assert toy.story.world.attempts.values() == []
@@ -910,7 +912,7 @@ def test_a_stop_stops_those_who_are_not_dialled_yet() -> None:
 def test_a_number_that_may_be_called_again_is() -> None:
     toy = begin(house(), start=False)
     toy.tell(NumberBlocked(at=START, number=number(0), campaign=""))
-    toy.tell(CampaignAsked(at=START, campaign="spring", to=Running.RUNNING))
+    toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 50.0)
     assert rings(toy) == []
     assert len([order for order in toy.obeyed if isinstance(order, ReserveAttempts)]) < 8
@@ -938,13 +940,13 @@ def test_a_fault_of_pacing_stops_the_campaigns_and_nothing_else() -> None:
 
 
 def test_a_campaign_without_leads_keeps_no_agents() -> None:
-    who = {f"a{index}": Connect.AUTO_ANSWER for index in range(4)}
+    who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(4)}
     nobody = dict.fromkeys(range(10), NEVER)
     toy = begin(house(spring(), replace(spring(), name="summer"), agents=who), leads=10, people=nobody, start=False)
     with toy.ledger.book._engine.begin() as link:
         link.exec_driver_sql("DELETE FROM leads WHERE campaign = 'summer'")
     for name in ("spring", "summer"):
-        toy.tell(CampaignAsked(at=START, campaign=name, to=Running.RUNNING))
+        toy.tell(CampaignRequested(at=START, campaign=name, to=Running.RUNNING))
     toy.run(START + 8.0)
     assert len(rings(toy)) == 4
 
@@ -1031,7 +1033,7 @@ def test_a_dialplan_that_keeps_somebody_is_given_up() -> None:
 
 def test_a_dialplan_that_cannot_listen_leads_to_an_agent() -> None:
     toy = listening()
-    toy.always = LendToDialplan
+    toy.always = StartAmdDetour
     toy.run(START + 10.0)
     assert outcomes(toy) == ["answered"]
 
@@ -1039,7 +1041,7 @@ def test_a_dialplan_that_cannot_listen_leads_to_an_agent() -> None:
 def test_whoever_comes_back_to_nobody_hears_the_message_of_the_dialplan() -> None:
     story = Story(house())
     leg = leg_id(PBX, "cb-attempt.spring-x1-7")
-    story.happens(LegReturned(at=START, leg=leg, verdict="HUMAN", cause=""))
+    story.happens(AmdDetourEnded(at=START, leg=leg, verdict="HUMAN", cause=""))
     assert LeaveToDialplan(leg=leg, context=HARBOUR_CONTEXT, extension="spring") in story.orders
 
 
@@ -1061,7 +1063,7 @@ def test_a_death_while_the_pbx_listens(after: float) -> None:
 def test_a_reply_that_comes_too_late_tears_nobody_away() -> None:
     toy = listening()
     toy.run(START + 7.5)
-    (order,) = [order for order in toy.obeyed if isinstance(order, LendToDialplan)]
+    (order,) = [order for order in toy.obeyed if isinstance(order, StartAmdDetour)]
     for why in (Why.TIMEOUT, Why.REFUSED):
         toy.tell(OrderFailed(at=toy.story.now, order=order, why=why, status=500))
     toy.run(START + 12.0)

@@ -10,10 +10,10 @@ import pytest
 from callbridge.core.model.agent import Intent, Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
-    AgentAsked,
-    Ask,
-    CallAsk,
-    CallAsked,
+    AgentRequest,
+    AgentRequested,
+    CallRequest,
+    CallRequested,
     DayBegan,
     DevicesListed,
     LegAnswered,
@@ -26,9 +26,9 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import CallAdopted, CallArrived, CallEnded, DifferenceFound, TalkEnded, VisitBegan
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.model.plan import Connect, Plan, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConnectMode, Plan, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from tests.core.laws import Books
@@ -198,7 +198,7 @@ def test_two_whom_nobody_knows_are_left_alone_until_one_hangs_up() -> None:
 
 def test_an_agent_whose_desk_was_another_one_is_logged_in_there() -> None:
     story = one_queue(agent("bob", login=False))
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk7")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk7")
     story.talk()
     forget(story)
     assert cut(story) == []
@@ -220,7 +220,7 @@ def test_a_phone_behind_a_trunk_does_not_become_the_trunk() -> None:
 def test_a_waiting_caller_and_one_left_alone_in_a_bridge_are_queued_by_age() -> None:
     story, customer, leg = talking()
     waiting = story.caller("zoe")
-    story.happens(AgentAsked(at=story.now, agent="bob", ask=Ask.LOGOUT))
+    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.LOGOUT))
 
     def agent_gone(seen: PbxSnapshot) -> PbxSnapshot:
         bridges = tuple(replace(one, legs=(customer,)) for one in seen.bridges)
@@ -246,10 +246,10 @@ def test_a_leg_of_ours_alone_in_a_bridge_is_hung_up() -> None:
 class NailedTalk(Talk):
     def __init__(self) -> None:
         super().__init__()
-        self.ask("nan", Ask.LOGIN)
+        self.ask("nan", AgentRequest.LOGIN)
         self.session = self.ring().leg
         self.happens(LegAnswered(at=self.now, leg=self.session))
-        self.act(CallAsk.HAND_ON, ToAgent("nan"))
+        self.act(CallRequest.HAND_ON, ToAgent("nan"))
         beep = self.only(Play)
         self.gone(self.bob)
         self.happens(PlaybackEnded(at=self.now, leg=self.session, playback=beep.playback, failed=False))
@@ -263,7 +263,7 @@ def test_a_nailed_up_agent_keeps_the_line_of_the_login() -> None:
     nan = story.world.agents["nan"]
     assert cut(story) == []
     assert (nan.session, nan.session_up, nan.leg, nan.work) == (story.session, True, story.session, Work.TALKING)
-    assert story.world.legs[story.session].role is Role.SESSION
+    assert story.world.legs[story.session].role is LegRole.SESSION
     story.gone(story.customer)
     story.wait(10.0)
     assert (nan.phone, story.state("nan"), story.all_sent(HangUp)) == ("PJSIP/nan", "ready", [])
@@ -271,7 +271,7 @@ def test_a_nailed_up_agent_keeps_the_line_of_the_login() -> None:
 
 
 def test_a_phone_in_a_conversation_is_not_rung_for_another_line() -> None:
-    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    story = one_queue(agent("nan", connect=ConnectMode.NAILED_UP))
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
     story.caller()
@@ -287,7 +287,7 @@ def test_a_phone_in_a_conversation_is_not_rung_for_another_line() -> None:
 def test_a_conference_goes_on_with_its_owner() -> None:
     story = Talk()
     leg = story.consult()
-    story.act(CallAsk.CONFERENCE)
+    story.act(CallRequest.CONFERENCE)
     story.join(story.only(Bridge))
     forget(story)
     assert cut(story) == []
@@ -313,17 +313,17 @@ def test_a_consult_goes_on_while_the_customer_hears_music() -> None:
     assert call.segment is not None and call.handing is not None
     assert (call.segment.agent, call.handing.agent, call.handing.together) == ("bob", "cid", False)
     assert story.world.legs[story.customer].bridge is None
-    story.act(CallAsk.RETURN)
+    story.act(CallRequest.RETURN)
     assert story.hung_up() == {leg}
     assert story.only(Bridge).legs == (story.customer, story.bob)
 
 
 def test_a_consult_with_a_nailed_up_target_has_the_agent_of_the_bridge_for_its_owner() -> None:
     story = Talk()
-    story.ask("nan", Ask.LOGIN)
+    story.ask("nan", AgentRequest.LOGIN)
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
-    story.act(CallAsk.CONSULT, ToAgent("nan"))
+    story.act(CallRequest.CONSULT, ToAgent("nan"))
     beep = story.only(Play)
     story.happens(PlaybackEnded(at=story.now, leg=session, playback=beep.playback, failed=False))
     story.join(story.only(Bridge))
@@ -342,7 +342,7 @@ def test_a_consult_with_a_nailed_up_target_has_the_agent_of_the_bridge_for_its_o
 def test_a_conversation_with_somebody_outside_goes_on() -> None:
     story = Talk()
     leg = story.consult(ToNumber("4711"))
-    story.act(CallAsk.COMPLETE)
+    story.act(CallRequest.COMPLETE)
     story.gone(story.bob)
     story.join(Bridge(bridge=story.call().bridge or "", legs=(story.customer,), call=story.call().id))
     assert story.call().phase is Phase.OUTSIDE
@@ -355,7 +355,7 @@ def test_a_conversation_with_somebody_outside_goes_on() -> None:
 
 def test_supervisors_are_let_go_and_the_conversation_goes_on() -> None:
     story = Talk()
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.BARGE, by="eva", phone="PJSIP/eva"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.BARGE, by="eva", phone="PJSIP/eva"))
     eva = story.ring().leg
     story.connect(eva)
     forget(story)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.call import Call, Doing, Hearing, Phase, Walk
+from callbridge.core.model.call import AnnouncementState, Call, FlowPosition, NodeActivity, Phase
 from callbridge.core.model.deadlines import Deadlines, awaited_from
 from callbridge.core.model.events import LegAnswered, PbxHeard, PbxLost, Why
 from callbridge.core.model.facts import OfferEnded
@@ -20,8 +20,8 @@ def _call(phase: Phase, **more: object) -> Call:
     return Call(id="k", leg=CUSTOMER, entry="e", tier="standard", number="", name="", arrived_at=0.0, phase=phase, **more)  # type: ignore[arg-type]
 
 
-def _flow(node: str, doing: Doing) -> Call:
-    return _call(Phase.FLOW, walk=Walk(flow="f", version="1", began_at=0.0, node=node, doing=doing))
+def _flow(node: str, doing: NodeActivity) -> Call:
+    return _call(Phase.FLOW, walk=FlowPosition(flow="f", version="1", began_at=0.0, node=node, doing=doing))
 
 
 AWAITED = {
@@ -31,16 +31,16 @@ AWAITED = {
     "a code that an agent presses": ("call", _call(Phase.TALKING)),
     "the target of a transfer": ("call", _call(Phase.HANDING)),
     "who is sent to the dialplan": ("call", _call(Phase.LEAVING)),
-    "a key that a flow asked for": ("call", _flow("menu", Doing.LISTENING)),
-    "the end of a prompt of a flow": ("call", _flow("menu", Doing.SAYING)),
-    "the end of a message": ("call", _flow("voicemail", Doing.RECORDING)),
-    "the end of an announcement": ("hearing", _call(Phase.WAITING, hearing=Hearing(at=1.0, playback="p"))),
+    "a key that a flow asked for": ("call", _flow("menu", NodeActivity.LISTENING)),
+    "the end of a prompt of a flow": ("call", _flow("menu", NodeActivity.SAYING)),
+    "the end of a message": ("call", _flow("voicemail", NodeActivity.RECORDING)),
+    "the end of an announcement": ("hearing", _call(Phase.WAITING, hearing=AnnouncementState(at=1.0, playback="p"))),
 }
 TIME_ALONE = {
     "a step of the queue": ("call", _call(Phase.WAITING)),
-    "the first node of a flow": ("call", _flow("", Doing.SAYING)),
-    "the answer of another system": ("call", _flow("menu", Doing.LOOKING)),
-    "the next announcement": ("hearing", _call(Phase.WAITING, hearing=Hearing(at=1.0))),
+    "the first node of a flow": ("call", _flow("", NodeActivity.SAYING)),
+    "the answer of another system": ("call", _flow("menu", NodeActivity.LOOKING)),
+    "the next announcement": ("hearing", _call(Phase.WAITING, hearing=AnnouncementState(at=1.0))),
     "an agent's wrap-up": ("agent", None),
     "a callback": ("promise", None),
     "an attempt that is written down": ("attempt", None),

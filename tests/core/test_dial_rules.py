@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.core.model.calendar import Calendar
-from callbridge.core.model.dial_rules import DAY, NEVER, Frequency, Limits, Past, verdict
+from callbridge.core.model.dial_rules import DAY, NEVER, DialLimits, Frequency, Past, verdict
 
 LONDON = "Europe/London"
 WEEKDAYS = (((9 * 60, 20 * 60),),) * 5 + ((), ())
 CALENDAR = Calendar("day", ZoneInfo(LONDON), WEEKDAYS, {"2026-12-25": ()})
-LIMITS = Limits(CALENDAR, per_day=2, most=4, retry={"busy": 600.0, "no_answer": 3600.0, "abandoned": 60.0})
+LIMITS = DialLimits(CALENDAR, per_day=2, most=4, retry={"busy": 600.0, "no_answer": 3600.0, "abandoned": 60.0})
 FREQUENCY = Frequency(per_day=3, gap=300.0)
 
 
@@ -54,7 +54,7 @@ def test_people_are_called_when_it_is_open_wherever_they_may_be(moment: str, zon
 
 
 def test_the_hour_that_spring_leaves_out_moves_nothing_else() -> None:
-    limits = Limits(Calendar("night", ZoneInfo(LONDON), (((90, 240),),) * 7))
+    limits = DialLimits(Calendar("night", ZoneInfo(LONDON), (((90, 240),),) * 7))
     found = verdict("spring", limits, FREQUENCY, zones=(LONDON,), past=(), blocked_until=None, wall=at("2027-03-28T00:59"))
     assert found.reason == "hours"
     assert found.again_at == at("2027-03-28T02:00")
@@ -83,9 +83,14 @@ def test_the_day_is_that_of_the_person() -> None:
     past = [Past(evening - 4 * 3600, "spring", "busy"), Past(evening - 3 * 3600, "spring", "busy")]
     assert said(*past, wall=evening)[0] == "per_day"
     night = verdict(
-        "spring", Limits(per_day=2, retry={"busy": 0.0}), Frequency(9, 0.0), zones=("Asia/Tokyo",), past=past, blocked_until=None,
+        "spring",
+        DialLimits(per_day=2, retry={"busy": 0.0}),
+        Frequency(9, 0.0),
+        zones=("Asia/Tokyo",),
+        past=past,
+        blocked_until=None,
         wall=evening,
-    )  # fmt: skip
+    )
     assert night.reason == ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.agent import Device, Intent, Work
-from callbridge.core.model.events import Ask, LegJoined, LegProbed, LegReplaced, Why
+from callbridge.core.model.events import AgentRequest, LegJoined, LegProbed, LegReplaced, Why
 from callbridge.core.model.facts import CallEnded, OrderGaveUp
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import (
@@ -25,7 +25,7 @@ from callbridge.core.model.orders import (
     StopMusic,
     Subscribe,
 )
-from callbridge.core.model.plan import Connect, Penalty, ToDialplan
+from callbridge.core.model.plan import ConnectMode, Penalty, ToDialplan
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
 
@@ -105,7 +105,7 @@ SCENARIOS: list[Scenario] = [ordinary, agent_first, gives_up, nobody_answers, tr
 
 
 def run(scenario: Scenario, fault: Fault | None = None, always: type | None = None) -> Toy:
-    connect = Connect.NAILED_UP if scenario is nailed else Connect.RING
+    connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
     story = Story(
         plan(
             [queue("support", ladder(("support", 40.0), then=ToDialplan("out", "1")), wrap_up=2.0, no_answer=Penalty(rest=5.0))],
@@ -114,7 +114,7 @@ def run(scenario: Scenario, fault: Fault | None = None, always: type | None = No
     )
     toy = Toy(story, {}, fault, always)
     for who in ("bob", "cid"):
-        story.ask(who, Ask.LOGIN)
+        story.ask(who, AgentRequest.LOGIN)
         for order in story.orders:
             toy._receive(order)
     scenario(toy)
@@ -134,8 +134,8 @@ def assert_all_is_over(toy: Toy) -> None:
     assert len(ended) == len(set(ended)) >= 1
     for one in world.agents.values():
         assert (one.work, one.leg, one.intent) == (Work.IDLE, None, Intent.READY)
-        assert one.connect is Connect.NAILED_UP or one.device is Device.AVAILABLE
-        assert one.connect is not Connect.NAILED_UP or one.session_up or one.session is None
+        assert one.connect is ConnectMode.NAILED_UP or one.device is Device.AVAILABLE
+        assert one.connect is not ConnectMode.NAILED_UP or one.session_up or one.session is None
     assert len(story.books.outcomes) == sum(tally.offered for tally in world.tallies.values())
 
 

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.model.events import AgentAsked, Ask
+from callbridge.core.model.events import AgentRequest, AgentRequested
 from callbridge.core.model.facts import CallArrived, CallDiverted, VisitBegan, VisitEnded
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from callbridge.core.recovery.fallback import (
     MOST_REMEMBERED,
-    Act,
-    Change,
     Departures,
-    Member,
+    FallbackCaller,
+    MembershipAction,
+    MembershipChange,
+    QueueMember,
     SeenMember,
-    Waiting,
     differences,
     is_ours,
     may_return,
@@ -38,21 +38,21 @@ def members(story: Story) -> dict[str, bool]:
 
 def test_whoever_is_logged_in_is_a_member_and_paused_unless_ready() -> None:
     story = one_queue(agent("ann"), agent("bob"), agent("cid", login=False))
-    story.ask("bob", Ask.NOT_READY, reason="lunch")
+    story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
     assert members(story) == {"PJSIP/ann": False, "PJSIP/bob": True}
-    story.ask("ann", Ask.LOGOUT)
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/elsewhere")
+    story.ask("ann", AgentRequest.LOGOUT)
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/elsewhere")
     assert members(story) == {"PJSIP/elsewhere": False}
     assert membership(story.world.agents.values(), MARK)["PJSIP/elsewhere"].name == "callbridge:bob"
 
 
 def test_work_changes_nothing_and_a_pause_asked_for_while_talking_counts_at_once() -> None:
-    story = one_queue(agent("ann"), agent("nail", {"other": 1}, Connect.NAILED_UP))
+    story = one_queue(agent("ann"), agent("nail", {"other": 1}, ConnectMode.NAILED_UP))
     _, leg = story.talk()
     assert members(story) == {"PJSIP/ann": False, "PJSIP/nail": False}
-    story.ask("ann", Ask.NOT_READY)
+    story.ask("ann", AgentRequest.NOT_READY)
     assert members(story)["PJSIP/ann"] is True
-    story.ask("ann", Ask.READY)
+    story.ask("ann", AgentRequest.READY)
     story.gone(leg)
     assert story.state("ann") == "wrap_up"
     assert members(story)["PJSIP/ann"] is False
@@ -63,36 +63,39 @@ def test_nobody_without_a_phone_is_a_member() -> None:
     assert members(story) == {"PJSIP/1": False}
 
 
-ANN = Member("PJSIP/1", "callbridge:ann", False)
+ANN = QueueMember("PJSIP/1", "callbridge:ann", False)
 
 
 @pytest.mark.parametrize(
     ("seen", "changes"),
     [
-        (None, [Change(Act.ADD, ANN)]),
+        (None, [MembershipChange(MembershipAction.ADD, ANN)]),
         (SeenMember("PJSIP/1", "callbridge:ann", False, True), []),
-        (SeenMember("PJSIP/1", "callbridge:ann", True, True), [Change(Act.PAUSE, ANN)]),
+        (SeenMember("PJSIP/1", "callbridge:ann", True, True), [MembershipChange(MembershipAction.PAUSE, ANN)]),
         (
             SeenMember("PJSIP/1", "callbridge:bob", True, True),
-            [Change(Act.REMOVE, Member("PJSIP/1", "callbridge:bob", True)), Change(Act.ADD, ANN)],
+            [
+                MembershipChange(MembershipAction.REMOVE, QueueMember("PJSIP/1", "callbridge:bob", True)),
+                MembershipChange(MembershipAction.ADD, ANN),
+            ],
         ),
         (SeenMember("PJSIP/1", "Ann at the desk", True, True), []),
         (SeenMember("PJSIP/1", "callbridge:ann", True, False), []),
         (SeenMember("PJSIP/1", "callbridge2:ann", True, True), []),
     ],
 )
-def test_what_is_changed_about_one_phone(seen: SeenMember | None, changes: list[Change]) -> None:
+def test_what_is_changed_about_one_phone(seen: SeenMember | None, changes: list[MembershipChange]) -> None:
     assert differences({"PJSIP/1": ANN}, {} if seen is None else {seen.phone: seen}, MARK) == changes
 
 
 NAMES = st.sampled_from(["callbridge:ann", "callbridge:bob", "Zoe", "other:ann"])
 SEEN = st.builds(SeenMember, PHONES, NAMES, st.booleans(), st.booleans())
-WISHES = st.builds(Member, PHONES, st.sampled_from(["callbridge:ann", "callbridge:bob"]), st.booleans())
+WISHES = st.builds(QueueMember, PHONES, st.sampled_from(["callbridge:ann", "callbridge:bob"]), st.booleans())
 
 
 @given(st.lists(SEEN, max_size=3), st.lists(WISHES, max_size=3))
 def test_changes_bring_about_what_is_wanted_touch_nothing_else_and_are_then_none(
-    there: list[SeenMember], wishes: list[Member]
+    there: list[SeenMember], wishes: list[QueueMember]
 ) -> None:
     seen = {member.phone: member for member in there}
     wanted = {member.phone: member for member in wishes}
@@ -100,10 +103,10 @@ def test_changes_bring_about_what_is_wanted_touch_nothing_else_and_are_then_none
     for change in differences(wanted, seen, MARK):
         phone = change.member.phone
         assert phone not in seen or is_ours(seen[phone], MARK)
-        if change.act is Act.REMOVE:
+        if change.act is MembershipAction.REMOVE:
             del after[phone]
         else:
-            assert (phone in after) is (change.act is Act.PAUSE)
+            assert (phone in after) is (change.act is MembershipAction.PAUSE)
             after[phone] = SeenMember(phone, change.member.name, change.member.paused, True)
     assert differences(wanted, after, MARK) == []
     assert {phone: member for phone, member in after.items() if not is_ours(member, MARK)} == {
@@ -148,19 +151,19 @@ def test_whoever_is_still_in_the_books_or_calls_from_an_agents_phone_stays() -> 
     story = one_queue(agent("ann"))
     leg = story.caller("known")
     departures = Departures(600.0)
-    assert not may_return(story.world, departures, Waiting(leg, "PJSIP/trunk-1"), story.now)
-    assert not may_return(story.world, departures, Waiting(leg_id(PBX, "x"), "PJSIP/ann-00000007"), story.now)
-    assert may_return(story.world, departures, Waiting(leg_id(PBX, "x"), "PJSIP/trunk-00000007"), story.now)
+    assert not may_return(story.world, departures, FallbackCaller(leg, "PJSIP/trunk-1"), story.now)
+    assert not may_return(story.world, departures, FallbackCaller(leg_id(PBX, "x"), "PJSIP/ann-00000007"), story.now)
+    assert may_return(story.world, departures, FallbackCaller(leg_id(PBX, "x"), "PJSIP/trunk-00000007"), story.now)
 
 
 def test_a_caller_who_comes_back_keeps_the_arrival_and_with_it_the_rank() -> None:
     story = one_queue(agent("ann"))
-    story.happens(AgentAsked(at=story.now, agent="ann", ask=Ask.NOT_READY))
+    story.happens(AgentRequested(at=story.now, agent="ann", ask=AgentRequest.NOT_READY))
     story.caller("later")
     story.happens(replace(story.arrival("back"), since=story.now - 90.0))
     assert story.fact(CallArrived).at == story.now - 90.0
     assert story.fact(VisitBegan).rank == story.now - 90.0 + 20.0
-    story.ask("ann", Ask.READY)
+    story.ask("ann", AgentRequest.READY)
     assert story.call("back").offer is not None
     story.connect(story.ring().leg)
     assert story.fact(VisitEnded).waited == 90.0

@@ -9,7 +9,7 @@ import pytest
 from callbridge.core.model.agent import Device
 from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.events import (
-    Ask,
+    AgentRequest,
     DeviceChanged,
     DigitPressed,
     EntityFaulted,
@@ -24,11 +24,11 @@ from callbridge.core.model.events import (
     SeenLeg,
     Why,
 )
-from callbridge.core.model.facts import AgentAlerted, AskRefused, DifferenceFound
-from callbridge.core.model.feature_call import ALLOWED, Stage, Turn, after
+from callbridge.core.model.facts import AgentAlerted, DifferenceFound, RequestRefused
+from callbridge.core.model.feature_call import ALLOWED, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
-from callbridge.core.model.plan import AgentPlan, Connect, Prompts, Reason
+from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World
 from callbridge.core.requests.feature_codes import CALL_MOST, FIRST_DIGIT, LOCKED, NEXT_DIGIT, PROMPT_MOST
 from tests.core.story import PBX, Story, agent, plan, queue
@@ -44,7 +44,7 @@ def desk(*agents: AgentPlan) -> Story:
 
 
 def with_pin(
-    name: str = "1001", pin: str = PIN, connect: Connect = Connect.RING, *, login: bool = False, language: str = ""
+    name: str = "1001", pin: str = PIN, connect: ConnectMode = ConnectMode.RING, *, login: bool = False, language: str = ""
 ) -> AgentPlan:
     return replace(agent(name, connect=connect, login=login), pin=pin, language=language)
 
@@ -83,7 +83,7 @@ class Call:
         self.story.gone(self.leg)
 
     @property
-    def stage(self) -> Stage:
+    def stage(self) -> FeatureCallStage:
         return self.story.world.dialogues[self.leg].stage
 
 
@@ -97,12 +97,12 @@ def log_in(story: Story, who: str = "1001", pin: str = PIN) -> None:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", Stage)
-@pytest.mark.parametrize("turn", Turn)
-def test_a_dialogue_moves_by_its_table_and_not_otherwise(stage: Stage, turn: Turn) -> None:
+@pytest.mark.parametrize("stage", FeatureCallStage)
+@pytest.mark.parametrize("turn", FeatureCallMove)
+def test_a_dialogue_moves_by_its_table_and_not_otherwise(stage: FeatureCallStage, turn: FeatureCallMove) -> None:
     allowed = ALLOWED[stage].get(turn)
     try:
-        moved: Stage | None = after(stage, turn)
+        moved: FeatureCallStage | None = after(stage, turn)
     except IllegalMove:
         moved = None
     assert moved is allowed
@@ -161,7 +161,7 @@ def test_an_agent_without_a_pin_logs_in_at_the_own_phone_at_once() -> None:
     story = desk(with_pin(pin=""))
     call = Call(story)
     assert call.said() == SAYS.logged_in
-    assert call.stage is Stage.SAYING
+    assert call.stage is FeatureCallStage.SAYING
 
 
 @pytest.mark.parametrize("typed", ["#", "0#", f"{PIN}#"])
@@ -188,7 +188,7 @@ def test_a_phone_where_somebody_is_logged_in_is_refused() -> None:
     call = Call(story, argument="1002")
     call.press("2580#")
     assert call.said() == SAYS.in_use
-    assert story.all_told(AskRefused)[-1].reason == "phone PJSIP/1001 is in use by agent 1001"
+    assert story.all_told(RequestRefused)[-1].reason == "phone PJSIP/1001 is in use by agent 1001"
     assert (story.state("1001"), story.state("1002")) == ("busy_elsewhere", "logged_out")
 
 
@@ -272,9 +272,9 @@ def test_five_wrong_pins_in_a_row_lock_the_log_in_at_phones_and_tell_an_alert() 
 
 def test_a_locked_log_in_is_open_again_later_and_by_other_ways_all_the_time() -> None:
     story = locked_out()
-    story.ask("1001", Ask.LOGIN)
+    story.ask("1001", AgentRequest.LOGIN)
     assert story.state("1001") == "ready"
-    story.ask("1001", Ask.LOGOUT)
+    story.ask("1001", AgentRequest.LOGOUT)
     story.wait(LOCKED)
     log_in(story)
 
@@ -486,7 +486,7 @@ def test_wrap_up_is_made_longer_once_and_ended() -> None:
 def test_the_state_names_the_reason_by_its_key() -> None:
     story = desk(with_pin())
     log_in(story)
-    story.ask("1001", Ask.NOT_READY, "training")
+    story.ask("1001", AgentRequest.NOT_READY, "training")
     call = Call(story, "state")
     assert call.said() == f"{SAYS.not_ready},digits:2"
 
@@ -536,7 +536,7 @@ def test_a_phone_that_has_another_call_besides_stays_busy() -> None:
 
 
 def test_a_nailed_up_agent_s_line_is_opened_when_the_feature_call_is_gone() -> None:
-    story = desk(with_pin(connect=Connect.NAILED_UP))
+    story = desk(with_pin(connect=ConnectMode.NAILED_UP))
     call = Call(story)
     call.press(f"{PIN}#")
     call.heard()
@@ -546,7 +546,7 @@ def test_a_nailed_up_agent_s_line_is_opened_when_the_feature_call_is_gone() -> N
 
 
 def test_a_nailed_up_agent_on_another_line_gets_no_beep() -> None:
-    story = desk(with_pin(connect=Connect.NAILED_UP, login=True))
+    story = desk(with_pin(connect=ConnectMode.NAILED_UP, login=True))
     session = story.all_sent(Ring)[0].leg
     story.happens(LegAnswered(at=story.now, leg=session))
     call = Call(story, "state")

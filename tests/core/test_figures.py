@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import Ask, DayBegan
+from callbridge.core.model.events import AgentRequest, DayBegan
 from callbridge.core.model.facts import CallEnded, VisitEnded
 from callbridge.core.model.plan import ToDialplan, ToQueue
 from callbridge.core.model.tally import Tally
@@ -115,6 +115,6 @@ def test_a_wait_of_exactly_the_target_is_within_it(within: float) -> None:
 def test_who_only_pauses_changes_no_figure() -> None:
     story = one_queue(agent("bob"))
     before = story.tally()
-    story.ask("bob", Ask.NOT_READY)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.NOT_READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.tally() == before

@@ -10,18 +10,26 @@ import pytest
 from callbridge.core.entities import estimates
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import CallAsk, CallAsked, CallerArrived, EntityFaulted, LegReplaced, PlanChanged, closing
+from callbridge.core.model.events import (
+    CallerArrived,
+    CallRequest,
+    CallRequested,
+    EntityFaulted,
+    LegReplaced,
+    PlanChanged,
+    closing,
+)
 from callbridge.core.model.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded, VoicemailLeft
-from callbridge.core.model.flow import Collect, Condition, Goodbye, IntoQueue, Node, Voicemail
+from callbridge.core.model.flow import CollectNode, Condition, GoodbyeNode, Node, QueueNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
-from callbridge.core.model.plan import Announcements, Overflow, ToFlow, ToQueue
+from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, ToFlow, ToQueue
 from callbridge.runtime.blame import culprit
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
 from tests.core.story import PBX, queue
 from tests.core.toy import NEVER, Toy
 
-QUEUED = IntoQueue(queue="support")
+QUEUED = QueueNode(queue="support")
 WELCOME = flow({"hello": play("hello", "wait"), "wait": QUEUED})
 
 
@@ -53,7 +61,7 @@ def test_whoever_is_moved_out_of_a_flow_hears_music(to: str) -> None:
     leg = toy.calls("ann")
     toy.presses(leg, "1")
     toy.run(toy.story.now + 0.5)
-    toy.tell(CallAsked(at=toy.story.now, call=the_call(toy).id, ask=CallAsk.MOVE, to=ToQueue(to), by="eva"))
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.MOVE, to=ToQueue(to), by="eva"))
     toy.run(toy.story.now + 30.0)
     assert toy.longest_silence < 0.5
     visit = the_call(toy).visit
@@ -72,7 +80,7 @@ def test_a_call_that_cannot_be_answered_goes_to_the_fallback_from_a_flow_too() -
 
 @pytest.mark.parametrize("read_back", ["", "number:{n}"])
 def test_the_key_that_people_press_after_a_complete_value_is_swallowed(read_back: str) -> None:
-    ask = Collect(media="type", into="n", next="menu", otherwise="bye", least=4, most=4, read_back=read_back)
+    ask = CollectNode(media="type", into="n", next="menu", otherwise="bye", least=4, most=4, read_back=read_back)
     nodes: dict[str, Node] = {"ask": ask, "menu": menu({"5": "wait"}, tries=1), "wait": QUEUED}
     toy = stage(floor(flow(nodes)))
     leg = toy.calls("ann", entry="welcome")
@@ -97,7 +105,7 @@ def test_a_talk_with_a_machine_is_no_wait() -> None:
 
 
 def test_a_fault_about_an_announcement_is_the_call_s() -> None:
-    toy = stage(floor(queues=[queue("support", announcements=Announcements(greeting="hello"))], agents={"amy": False}))
+    toy = stage(floor(queues=[queue("support", announcements=AnnouncementPlan(greeting="hello"))], agents={"amy": False}))
     toy.story.happens(toy.story.arrival("ann"))
     due = toy.story.world.take_due(toy.story.now)
     assert due is not None
@@ -110,7 +118,7 @@ def test_a_fault_about_an_announcement_is_the_call_s() -> None:
 
 @pytest.mark.parametrize("entry", ["welcome", "support"])
 def test_a_caller_whose_channel_is_replaced_hears_something(entry: str) -> None:
-    announcing = queue("support", announcements=Announcements(greeting="hello"))
+    announcing = queue("support", announcements=AnnouncementPlan(greeting="hello"))
     toy = stage(floor(WELCOME, queues=[announcing], agents={"amy": False}))
     leg = toy.calls("ann", entry=entry)
     toy.run(toy.story.now + 0.5)
@@ -163,7 +171,7 @@ def test_after_a_restart_a_node_that_is_gone_begins_the_flow_anew() -> None:
 
 
 def test_values_and_digits_are_spoken_in_every_announcement() -> None:
-    plan = Announcements(greeting="digits:20", busy="digits:{gone},sorry", busy_after=5.0)
+    plan = AnnouncementPlan(greeting="digits:20", busy="digits:{gone},sorry", busy_after=5.0)
     toy = stage(floor(queues=[queue("support", announcements=plan)], agents={"amy": False}))
     toy.calls("ann")
     toy.run(toy.story.now + 8.0)
@@ -172,8 +180,8 @@ def test_values_and_digits_are_spoken_in_every_announcement() -> None:
 
 def test_an_emergency_closure_counts_before_the_phones_are_known() -> None:
     office = Calendar(name="office", zone=ZoneInfo("UTC"), week=tuple(((0, 1440),) for _ in range(7)))
-    rule = Overflow(Condition(closed="office"), ToFlow("sorry"), "night")
-    sorry = flow({"sorry": Goodbye(media="sorry")}, name="sorry")
+    rule = OverflowRule(Condition(closed="office"), ToFlow("sorry"), "night")
+    sorry = flow({"sorry": GoodbyeNode(media="sorry")}, name="sorry")
     toy = stage(floor(sorry, queues=[queue("support", overflow=(rule,))], agents={"amy": False}, calendars={"office": office}))
     toy.calls("ann")
     toy.story.world.matcher.agents_known(False)
@@ -198,7 +206,7 @@ def test_prompts_that_the_pbx_refuses_are_told_and_lead_on_at_once() -> None:
     assert the_call(toy).phase is Phase.OFFERED
 
 
-MESSAGE = flow({"vm": Voicemail(queue="support", media="speak", next="bye", longest=20.0)})
+MESSAGE = flow({"vm": VoicemailNode(queue="support", media="speak", next="bye", longest=20.0)})
 
 
 def messages(toy: Toy) -> list[VoicemailLeft]:
@@ -249,7 +257,7 @@ def test_a_transfer_that_was_overtaken_by_a_move_begins_no_second_visit() -> Non
     assert segment is not None
     halves = (leg_id(PBX, "l1"), leg_id(PBX, "l2"))
     toy.tell(LegReplaced(at=toy.story.now, leg=segment.leg, by=halves[0], by_name="Local/x@y-1;1"))
-    toy.tell(CallAsked(at=toy.story.now, call=the_call(toy).id, ask=CallAsk.MOVE, to=ToQueue("other"), by="eva"))
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.MOVE, to=ToQueue("other"), by="eva"))
     toy.tell(
         CallerArrived(at=toy.story.now, leg=halves[1], entry="support", channel_name="Local/x@y-1;2", number="", name="", tier="")
     )

@@ -8,9 +8,9 @@ import pytest
 
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
-    Ask,
-    CallAsk,
-    CallAsked,
+    AgentRequest,
+    CallRequest,
+    CallRequested,
     DeviceChanged,
     DigitPressed,
     FeatureDialled,
@@ -25,16 +25,16 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import (
-    AskRefused,
     CallEnded,
     CallTransferred,
-    HandingBegan,
-    HandingEnded,
+    RequestRefused,
+    SupervisionEnded,
+    SupervisionStarted,
     TalkBegan,
     TalkEnded,
+    TransferEnded,
+    TransferStarted,
     VisitBegan,
-    WatchBegan,
-    WatchEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import (
@@ -49,7 +49,7 @@ from callbridge.core.model.orders import (
     StartRinging,
     StopRinging,
 )
-from callbridge.core.model.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
 KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
@@ -67,15 +67,15 @@ class Talk(Story):
             agent("bob"),
             agent("cid", {"sales": 1}),
             agent("1004", {}, phone="PJSIP/dan"),
-            agent("nan", {}, Connect.NAILED_UP, login=False),
+            agent("nan", {}, ConnectMode.NAILED_UP, login=False),
         ]
         outside = "Local/{number}@out/n"
         super().__init__(replace(plan(queues, agents), outside=outside, keys=KEYS))
         self.customer, self.bob = self.talk()
         self.wait(30.0)
 
-    def act(self, ask: CallAsk, to: Target | None = None, by: str = "bob", phone: str = "") -> list[Order]:
-        return self.happens(CallAsked(at=self.now, call=self.call().id, ask=ask, to=to, by=by, phone=phone))
+    def act(self, ask: CallRequest, to: Target | None = None, by: str = "bob", phone: str = "") -> list[Order]:
+        return self.happens(CallRequested(at=self.now, call=self.call().id, ask=ask, to=to, by=by, phone=phone))
 
     def press(self, digits: str) -> list[Order]:
         orders: list[Order] = []
@@ -85,13 +85,13 @@ class Talk(Story):
 
     def consult(self, to: Target | None = None) -> LegId:
         """Bob has cid, or somebody else, on the line; Ann hears music. Gives the other one's leg."""
-        self.act(CallAsk.CONSULT, to or ToAgent("cid"))
+        self.act(CallRequest.CONSULT, to or ToAgent("cid"))
         leg = self.ring().leg
         self.connect(leg)
         return leg
 
     def results(self) -> list[str]:
-        return [fact.result for fact in self.all_told(HandingEnded)]
+        return [fact.result for fact in self.all_told(TransferEnded)]
 
     def over(self) -> None:
         """Everybody hangs up, and nothing is left."""
@@ -108,7 +108,7 @@ class Talk(Story):
 
 def test_a_blind_hand_over_to_a_queue_is_its_next_visit() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToQueue("sales"))
+    story.act(CallRequest.HAND_ON, ToQueue("sales"))
     assert story.hung_up() == {story.bob}
     assert story.rung() == ["cid"]
     assert (story.fact(TalkEnded).ended_by, story.fact(TalkEnded).talked) == ("transfer", 30.0)
@@ -123,7 +123,7 @@ def test_a_blind_hand_over_to_a_queue_is_its_next_visit() -> None:
 
 def test_a_blind_hand_over_frees_the_agent_at_once_and_the_caller_hears_music() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     assert story.state("bob") == "wrap_up"
     assert story.state("cid") == "ringing"
     assert story.only(StartMusic).leg == story.customer
@@ -135,7 +135,7 @@ def test_a_blind_hand_over_frees_the_agent_at_once_and_the_caller_hears_music() 
 
 def test_one_call_two_segments_and_no_second_visit() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     leg = story.ring().leg
     story.gone(story.bob)
     story.wait(3.0)
@@ -155,7 +155,7 @@ def test_one_call_two_segments_and_no_second_visit() -> None:
 
 def test_a_number_outside_takes_the_call() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToNumber("4711"))
+    story.act(CallRequest.HAND_ON, ToNumber("4711"))
     ring = story.ring()
     assert (ring.phone, ring.role, ring.number) == ("Local/4711@out/n", "outside", "+44")
     story.gone(story.bob)
@@ -170,7 +170,7 @@ def test_a_number_outside_takes_the_call() -> None:
 @pytest.mark.parametrize(("cause", "result"), [(21, "rejected"), (17, "rejected"), (19, "no_answer"), (20, "offline")])
 def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: str) -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(2.0)
@@ -180,7 +180,7 @@ def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: 
     assert story.only(StartMusic).leg == story.customer
     story.connect(back.leg)
     assert story.results() == [result, "completed"]
-    assert [fact.way for fact in story.all_told(HandingBegan)] == ["blind", "back"]
+    assert [fact.way for fact in story.all_told(TransferStarted)] == ["blind", "back"]
     assert not story.all_told(CallTransferred)
     assert (story.state("bob"), story.call().segments) == ("talking", 2)
     story.over()
@@ -188,7 +188,7 @@ def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: 
 
 def test_a_target_who_lets_it_ring_is_hung_up_and_the_caller_comes_back() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(11.9)
@@ -200,7 +200,7 @@ def test_a_target_who_lets_it_ring_is_hung_up_and_the_caller_comes_back() -> Non
 
 def test_the_way_back_waits_for_the_agents_phone_and_then_takes_the_queue() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     story.gone(story.ring().leg, 21)  # at once: bob's own leg is not gone yet
     assert not story.rung()
     assert story.call().phase is Phase.HANDING
@@ -212,7 +212,7 @@ def test_the_way_back_waits_for_the_agents_phone_and_then_takes_the_queue() -> N
 
 def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     story.gone(story.ring().leg, 21)
     story.wait(4.0)
     assert (story.call().phase, story.call().visit.queue) == ("waiting", "support")  # type: ignore[union-attr]
@@ -220,7 +220,7 @@ def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None
 
 def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(2.0)
@@ -233,7 +233,7 @@ def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
 
 def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_came() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.gone(target, 21)
@@ -245,17 +245,17 @@ def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_cam
 
 def test_an_agent_who_logged_out_meanwhile_gets_nothing_back() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.gone(target, 21)
     assert story.call().phase == "waiting"
 
 
 def test_a_caller_who_hangs_up_on_the_way_stops_the_phone() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.customer)
     assert target in story.hung_up()
@@ -268,7 +268,7 @@ def test_a_caller_who_hangs_up_on_the_way_stops_the_phone() -> None:
 
 def test_a_ring_that_fails_is_as_good_as_nobody_there() -> None:
     story = Talk()
-    story.act(CallAsk.HAND_ON, ToNumber("4711"))
+    story.act(CallRequest.HAND_ON, ToNumber("4711"))
     ring = story.ring()
     story.gone(story.bob)
     story.fails(ring)
@@ -281,7 +281,7 @@ def test_a_ring_that_fails_is_as_good_as_nobody_there() -> None:
 
 def test_during_a_consult_the_caller_hears_music_and_the_agent_hears_it_ring() -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
     assert story.only(StartMusic).leg == story.customer
     assert story.only(StartRinging).leg == story.bob
     assert set(story.only(DropBridge).legs) == {story.customer, story.bob}
@@ -296,7 +296,7 @@ def test_a_completed_consult_is_a_transfer() -> None:
     leg = story.consult()
     assert story.state("cid") == "talking"
     story.wait(5.0)
-    story.act(CallAsk.COMPLETE)
+    story.act(CallRequest.COMPLETE)
     assert story.hung_up() == {story.bob}
     joined = story.only(Bridge)
     assert joined.legs == (story.customer, leg)
@@ -318,7 +318,7 @@ def test_an_agent_who_hangs_up_during_a_consult_has_completed_it() -> None:
 
 def test_an_agent_who_hangs_up_while_it_rings_has_handed_the_call_on() -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
     leg = story.ring().leg
     story.gone(story.bob)
     assert story.call().phase is Phase.HANDING
@@ -331,11 +331,11 @@ def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) 
     if who in ("asks", "target hangs up"):
         leg = story.consult()
     else:
-        story.act(CallAsk.CONSULT, ToAgent("cid"))
+        story.act(CallRequest.CONSULT, ToAgent("cid"))
         leg = story.ring().leg
     match who:
         case "asks":
-            story.act(CallAsk.RETURN)
+            story.act(CallRequest.RETURN)
             assert story.hung_up() == {leg}
         case "target hangs up":
             story.gone(leg)
@@ -357,12 +357,12 @@ def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) 
 def test_three_talk_and_whoever_leaves_the_others_go_on() -> None:
     story = Talk()
     leg = story.consult()
-    story.act(CallAsk.CONFERENCE)
+    story.act(CallRequest.CONFERENCE)
     joined = story.only(Bridge)
     assert joined.legs == (story.customer,)
     story.happens(LegJoined(at=story.now, leg=story.customer, bridge=joined.bridge))
     story.wait(10.0)
-    story.act(CallAsk.COMPLETE)
+    story.act(CallRequest.COMPLETE)
     assert (story.hung_up(), story.fact(TalkBegan).agent) == ({story.bob}, "cid")
     assert customer_stays(story)
     story.gone(leg)
@@ -375,17 +375,17 @@ def customer_stays(story: Talk) -> bool:
 
 def test_nobody_joins_three_before_the_other_one_has_answered() -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
-    story.act(CallAsk.CONFERENCE)
-    assert story.fact(AskRefused).reason == "the other one has not answered yet"
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONFERENCE)
+    assert story.fact(RequestRefused).reason == "the other one has not answered yet"
 
 
 def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
     story = Talk()
-    story.ask("nan", Ask.LOGIN)
+    story.ask("nan", AgentRequest.LOGIN)
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
-    story.act(CallAsk.HAND_ON, ToAgent("nan"))
+    story.act(CallRequest.HAND_ON, ToAgent("nan"))
     beep = story.only(Play)
     assert beep.leg == session
     story.gone(story.bob)
@@ -410,21 +410,21 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
 )
 def test_a_consult_that_cannot_be_changes_nothing(to: Target | None, reason: str) -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, to)
-    assert (story.fact(AskRefused).reason, story.orders) == (reason, [])
+    story.act(CallRequest.CONSULT, to)
+    assert (story.fact(RequestRefused).reason, story.orders) == (reason, [])
     assert story.call().phase == "talking"
 
 
 def test_without_a_way_outside_no_number_is_called() -> None:
     story = Talk()
     story.world.plan = replace(story.world.plan, outside="")
-    story.act(CallAsk.HAND_ON, ToNumber("4711"))
-    assert story.fact(AskRefused).reason == "nobody outside can be called: the setting 'outside' is missing"
+    story.act(CallRequest.HAND_ON, ToNumber("4711"))
+    assert story.fact(RequestRefused).reason == "nobody outside can be called: the setting 'outside' is missing"
 
 
 def test_after_a_gap_a_consult_that_still_rang_is_undone() -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
     leg = story.ring().leg
     seen = [SeenLeg(leg=one, name="x", up=True, created_at=START) for one in (story.customer, story.bob, leg)]
     story.wait(1.0)
@@ -439,7 +439,7 @@ def test_after_a_gap_a_consult_that_still_rang_is_undone() -> None:
 def test_a_code_with_a_target_ends_with_hash() -> None:
     story = Talk()
     story.press("*2cid".replace("cid", "1004"))
-    assert not story.all_told(HandingBegan)
+    assert not story.all_told(TransferStarted)
     story.press("#")
     assert (story.ring().agent, story.call().handing is not None) == ("1004", True)
 
@@ -476,7 +476,7 @@ def test_what_is_no_code_is_forgotten() -> None:
     story.press("#0")
     story.wait(10.0)
     assert (story.call().keys, story.call().deadline) == ("", None)
-    assert not story.all_told(AskRefused)
+    assert not story.all_told(RequestRefused)
 
 
 def test_a_customers_keys_mean_nothing() -> None:
@@ -524,29 +524,29 @@ def test_a_phones_own_transfer_to_somebody_who_is_gone_at_once_comes_back() -> N
 # -- supervisors ------------------------------------------------------------------------------------------------------
 
 
-def listening(story: Talk, ask: CallAsk = CallAsk.LISTEN) -> tuple[LegId, LegId]:
+def listening(story: Talk, ask: CallRequest = CallRequest.LISTEN) -> tuple[LegId, LegId]:
     """Eva listens: her leg, and the Snoop channel."""
     story.act(ask, by="eva", phone="PJSIP/eva")
     leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=leg))
     snoop = story.only(Snoop)
-    assert (snoop.of, snoop.whisper) == (story.bob, ask is CallAsk.WHISPER)
+    assert (snoop.of, snoop.whisper) == (story.bob, ask is CallRequest.WHISPER)
     story.happens(LegEntered(at=story.now, leg=snoop.leg))
     assert story.only(Bridge).legs == (leg, snoop.leg)
     story.join(story.only(Bridge))
     return leg, snoop.leg
 
 
-@pytest.mark.parametrize("ask", [CallAsk.LISTEN, CallAsk.WHISPER], ids=str)
-def test_a_supervisor_listens_until_the_talk_ends(ask: CallAsk) -> None:
+@pytest.mark.parametrize("ask", [CallRequest.LISTEN, CallRequest.WHISPER], ids=str)
+def test_a_supervisor_listens_until_the_talk_ends(ask: CallRequest) -> None:
     story = Talk()
     leg, snoop = listening(story, ask)
-    (began,) = story.all_told(WatchBegan)
+    (began,) = story.all_told(SupervisionStarted)
     assert (began.by, began.agent, began.mode, began.phone) == ("eva", "bob", ask, "PJSIP/eva")
     story.wait(20.0)
     story.gone(story.customer)
     assert {leg, snoop} <= story.hung_up()
-    assert (story.fact(WatchEnded).by, story.fact(WatchEnded).lasted) == ("eva", 20.0)
+    assert (story.fact(SupervisionEnded).by, story.fact(SupervisionEnded).lasted) == ("eva", 20.0)
     story.over()
 
 
@@ -554,17 +554,17 @@ def test_from_listening_to_barging_in() -> None:
     story = Talk()
     leg, snoop = listening(story)
     bridge = story.call().bridge
-    story.act(CallAsk.BARGE, by="eva")
+    story.act(CallRequest.BARGE, by="eva")
     assert story.hung_up() == {snoop}
     assert story.only(Bridge) == Bridge(bridge=bridge or "", legs=(leg,), call=story.call().id)
-    assert [fact.mode for fact in story.all_told(WatchBegan)] == ["listen", "barge"]
+    assert [fact.mode for fact in story.all_told(SupervisionStarted)] == ["listen", "barge"]
     story.over()
 
 
 def test_a_supervisor_leaves_and_the_talk_goes_on() -> None:
     story = Talk()
     leg, snoop = listening(story)
-    story.act(CallAsk.RELEASE, by="eva")
+    story.act(CallRequest.RELEASE, by="eva")
     assert story.hung_up() == {leg, snoop}
     assert (story.call().phase, story.call().watching) == ("talking", ())
     story.over()
@@ -575,7 +575,7 @@ def test_a_supervisor_who_hangs_up_has_left() -> None:
     leg, snoop = listening(story)
     story.gone(leg)
     assert story.hung_up() == {snoop}
-    assert story.fact(WatchEnded)
+    assert story.fact(SupervisionEnded)
     story.over()
 
 
@@ -583,7 +583,7 @@ def test_a_supervisor_takes_over() -> None:
     story = Talk()
     leg, _ = listening(story)
     bridge = story.call().bridge
-    story.act(CallAsk.TAKE_OVER, by="eva")
+    story.act(CallRequest.TAKE_OVER, by="eva")
     assert story.fact(TalkEnded).ended_by == "taken_over"
     assert story.bob in story.hung_up() and leg not in story.hung_up()
     story.happens(LegJoined(at=story.now, leg=leg, bridge=bridge or ""))
@@ -595,7 +595,7 @@ def test_a_supervisor_takes_over() -> None:
 
 def test_a_supervisor_who_is_an_agent_takes_over_with_a_segment() -> None:
     story = Talk()
-    story.act(CallAsk.TAKE_OVER, by="eva", phone="PJSIP/cid")
+    story.act(CallRequest.TAKE_OVER, by="eva", phone="PJSIP/cid")
     leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=leg))
     story.join(story.only(Bridge))
@@ -606,7 +606,7 @@ def test_a_supervisor_who_is_an_agent_takes_over_with_a_segment() -> None:
 
 def test_a_supervisor_who_does_not_pick_up_is_rung_for_a_while() -> None:
     story = Talk()
-    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/eva")
+    story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/eva")
     leg = story.ring().leg
     story.wait(20.0)
     assert story.hung_up() == {leg}
@@ -616,7 +616,7 @@ def test_a_supervisor_who_does_not_pick_up_is_rung_for_a_while() -> None:
 
 def test_a_supervisor_who_cannot_hear_is_let_go() -> None:
     story = Talk()
-    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/eva")
+    story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/eva")
     leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=leg))
     story.fails(story.only(Snoop), Why.REFUSED, 500)
@@ -630,14 +630,14 @@ def test_a_supervisor_who_cannot_hear_is_let_go() -> None:
 )
 def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> None:
     story = Talk()
-    story.act(CallAsk.LISTEN, by="eva", phone=phone)
-    assert (story.fact(AskRefused).reason, story.orders) == (reason, [])
+    story.act(CallRequest.LISTEN, by="eva", phone=phone)
+    assert (story.fact(RequestRefused).reason, story.orders) == (reason, [])
 
 
 def test_who_takes_no_part_cannot_leave() -> None:
     story = Talk()
-    story.act(CallAsk.RELEASE, by="eva")
-    assert story.fact(AskRefused).reason == "eva takes no part in this talk"
+    story.act(CallRequest.RELEASE, by="eva")
+    assert story.fact(RequestRefused).reason == "eva takes no part in this talk"
 
 
 def supervisor_dials(story: Talk, feature: str = "listen", argument: str = "bob", channel: str = "PJSIP/cid-1") -> LegId:
@@ -659,7 +659,7 @@ def test_a_supervisor_listens_from_the_phone_by_code() -> None:
     leg = supervisor_dials(story)
     assert not [order for order in story.orders if isinstance(order, Ring)]
     snoop = story.only(Snoop)
-    assert (story.fact(WatchBegan).by, story.fact(WatchBegan).agent) == ("cid", "bob")
+    assert (story.fact(SupervisionStarted).by, story.fact(SupervisionStarted).agent) == ("cid", "bob")
     story.happens(LegEntered(at=story.now, leg=snoop.leg))
     assert story.only(Bridge).legs == (leg, snoop.leg)
     story.wait(120.0)
@@ -702,7 +702,7 @@ def test_who_may_not_listen_is_told_so_and_hung_up(channel: str, argument: str) 
 
 def barging(story: Talk) -> LegId:
     """Eva has barged in."""
-    story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+    story.act(CallRequest.BARGE, by="eva", phone="PJSIP/eva")
     leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=leg))
     story.join(story.only(Bridge))
@@ -712,7 +712,7 @@ def barging(story: Talk) -> LegId:
 def test_who_has_barged_in_takes_over_at_once() -> None:
     story = Talk()
     leg = barging(story)
-    story.act(CallAsk.TAKE_OVER, by="eva")  # both are in the bridge already: nobody will enter it
+    story.act(CallRequest.TAKE_OVER, by="eva")  # both are in the bridge already: nobody will enter it
     assert story.call().phase == "outside"
     story.wait(10.0)
     assert leg not in {order.leg for order in story.sent if isinstance(order, HangUp)}
@@ -722,7 +722,7 @@ def test_who_has_barged_in_takes_over_at_once() -> None:
 def test_a_supervisor_who_cannot_barge_in_costs_the_talk_nothing() -> None:
     story = Talk()
     for _ in range(4):
-        story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+        story.act(CallRequest.BARGE, by="eva", phone="PJSIP/eva")
         leg = story.ring().leg
         story.happens(LegAnswered(at=story.now, leg=leg))
         story.fails(story.only(Bridge), status=409)
@@ -735,7 +735,7 @@ def test_a_supervisor_who_cannot_barge_in_costs_the_talk_nothing() -> None:
 def test_a_supervisor_who_cannot_barge_in_leaves_a_consult_alone() -> None:
     story = Talk()
     target = story.consult()
-    story.act(CallAsk.BARGE, by="eva", phone="PJSIP/eva")
+    story.act(CallRequest.BARGE, by="eva", phone="PJSIP/eva")
     leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=leg))
     story.fails(story.only(Bridge), status=409)
@@ -746,7 +746,7 @@ def test_a_supervisor_who_cannot_barge_in_leaves_a_consult_alone() -> None:
 def test_a_barging_supervisor_is_let_go_when_the_agent_consults() -> None:
     story = Talk()
     leg = barging(story)
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
     assert leg in story.hung_up()
     assert story.call().watching == ()
 
@@ -778,7 +778,7 @@ def test_an_agents_channel_that_was_taken_away_during_a_consult_completes_it() -
 
 def test_music_that_failed_during_a_consult_is_tried_again() -> None:
     story = Talk()
-    story.act(CallAsk.CONSULT, ToAgent("cid"))
+    story.act(CallRequest.CONSULT, ToAgent("cid"))
     story.fails(story.only(StartMusic))
     assert [order.leg for order in story.wait(1.1) if isinstance(order, StartMusic)] == [story.customer]
 
@@ -788,25 +788,27 @@ def test_the_agent_is_kept_for_the_caller_who_comes_back() -> None:
     queues = {name: replace(one, wrap_up=0.0) for name, one in story.world.plan.queues.items()}
     story.world.plan = replace(story.world.plan, queues=queues)
     story.caller("eve")  # waits, and bob could have her
-    story.act(CallAsk.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.HAND_ON, ToAgent("cid"))
     story.gone(story.ring().leg, 21)
     story.gone(story.bob)
     assert story.rung() == []
     assert [(order.agent, order.call) for order in story.wait(0.5) if isinstance(order, Ring)] == [("bob", story.call().id)]
 
 
-@pytest.mark.parametrize("ask", [CallAsk.HAND_ON, CallAsk.CONSULT, CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE], ids=str)
-def test_who_is_only_consulted_does_not_steer_the_call(ask: CallAsk) -> None:
+@pytest.mark.parametrize(
+    "ask", [CallRequest.HAND_ON, CallRequest.CONSULT, CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE], ids=str
+)
+def test_who_is_only_consulted_does_not_steer_the_call(ask: CallRequest) -> None:
     story = Talk()
     story.consult()
     story.act(ask, ToAgent("1004"), by="cid")
-    assert (story.fact(AskRefused).reason, story.orders) == ("the call is not with agent cid", [])
+    assert (story.fact(RequestRefused).reason, story.orders) == ("the call is not with agent cid", [])
 
 
 def test_nobody_logs_in_or_listens_at_a_trunk() -> None:
     story = Talk()
     story.world.plan = replace(story.world.plan, trunks=frozenset({"PJSIP/trunk"}))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/trunk")
-    assert story.fact(AskRefused).reason == "PJSIP/trunk is a trunk, not a phone"
-    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/trunk")
-    assert story.fact(AskRefused).reason == "PJSIP/trunk is a trunk, not a phone"
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/trunk")
+    assert story.fact(RequestRefused).reason == "PJSIP/trunk is a trunk, not a phone"
+    story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/trunk")
+    assert story.fact(RequestRefused).reason == "PJSIP/trunk is a trunk, not a phone"

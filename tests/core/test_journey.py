@@ -10,7 +10,18 @@ from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import PlanChanged, closing
 from callbridge.core.model.facts import CallEnded, FlowBegan, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VisitEnded
-from callbridge.core.model.flow import Branch, Condition, Goodbye, Hours, IntoDialplan, IntoFlow, IntoQueue, Lookup, Node, Set
+from callbridge.core.model.flow import (
+    BranchNode,
+    Condition,
+    DialplanNode,
+    FlowNode,
+    GoodbyeNode,
+    HoursNode,
+    LookupNode,
+    Node,
+    QueueNode,
+    SetNode,
+)
 from callbridge.core.model.orders import LeaveToDialplan, Ring, StartMusic, StopPlaying
 from callbridge.core.model.orders import Play as PlayOrder
 from callbridge.core.model.plan import ToFlow
@@ -18,7 +29,7 @@ from tests.core.flows import BYE, collect, floor, flow, menu, play, said, stage,
 from tests.core.story import ladder, queue
 from tests.core.toy import Toy
 
-QUEUED = IntoQueue(queue="support")
+QUEUED = QueueNode(queue="support")
 
 
 def ended(toy: Toy) -> FlowEnded:
@@ -197,8 +208,8 @@ def test_set_and_branch_know_tier_language_and_values() -> None:
         (Condition(tiers=frozenset({"diamond"}), languages=frozenset({"zh"}), value="product", is_any=frozenset({"7"})), "wait"),
     )
     nodes: dict[str, Node] = {
-        "set": Set(next="split", tier="diamond", language="zh", head_start=60.0, values={"product": "7"}),
-        "split": Branch(cases=cases, otherwise="bye"),
+        "set": SetNode(next="split", tier="diamond", language="zh", head_start=60.0, values={"product": "7"}),
+        "split": BranchNode(cases=cases, otherwise="bye"),
         "wait": QUEUED,
     }
     toy = stage(floor(flow(nodes)))
@@ -211,7 +222,7 @@ def test_set_and_branch_know_tier_language_and_values() -> None:
 
 
 def test_hours_follow_the_calendar_and_its_emergency_closure(office: Calendar) -> None:
-    nodes: dict[str, Node] = {"hours": Hours(calendar="office", open="wait", closed="bye"), "wait": QUEUED}
+    nodes: dict[str, Node] = {"hours": HoursNode(calendar="office", open="wait", closed="bye"), "wait": QUEUED}
     the_plan = floor(flow(nodes), calendars={"office": office})
     toy = stage(the_plan)
     toy.calls("ann", entry="welcome")
@@ -224,7 +235,7 @@ def test_hours_follow_the_calendar_and_its_emergency_closure(office: Calendar) -
 
 
 def test_a_lookup_sets_tier_and_language_and_values() -> None:
-    nodes: dict[str, Node] = {"who": Lookup(lookup="crm", next="wait", otherwise="bye"), "wait": QUEUED}
+    nodes: dict[str, Node] = {"who": LookupNode(lookup="crm", next="wait", otherwise="bye"), "wait": QUEUED}
     toy = stage(floor(flow(nodes), lookups={"crm": 0.3}))
     toy.knows = {"tier": "diamond", "language": "zh", "account": "77"}
     toy.calls("ann", entry="welcome")
@@ -235,7 +246,7 @@ def test_a_lookup_sets_tier_and_language_and_values() -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_lookup_that_fails_or_is_never_heard_of_changes_nothing(silent: bool) -> None:
-    nodes: dict[str, Node] = {"who": Lookup(lookup="crm", next="bye", otherwise="wait"), "wait": QUEUED}
+    nodes: dict[str, Node] = {"who": LookupNode(lookup="crm", next="bye", otherwise="wait"), "wait": QUEUED}
     toy = stage(floor(flow(nodes), lookups={"crm": 0.3}))
     if silent:
         toy.knows_nothing = True
@@ -247,8 +258,8 @@ def test_a_lookup_that_fails_or_is_never_heard_of_changes_nothing(silent: bool) 
 
 
 def test_a_flow_leads_into_another_one_or_the_dialplan() -> None:
-    first = flow({"on": IntoFlow(flow="second")})
-    second = flow({"out": IntoDialplan(context="ctx", extension="7")}, name="second")
+    first = flow({"on": FlowNode(flow="second")})
+    second = flow({"out": DialplanNode(context="ctx", extension="7")}, name="second")
     toy = stage(floor(first, second))
     toy.calls("ann", entry="welcome")
     toy.run(toy.story.now + 1.0)
@@ -258,12 +269,12 @@ def test_a_flow_leads_into_another_one_or_the_dialplan() -> None:
 
 
 def test_flows_that_lead_round_in_circles_end_at_the_fallback() -> None:
-    one, two = flow({"on": IntoFlow(flow="two")}, name="one"), flow({"on": IntoFlow(flow="one")}, name="two")
+    one, two = flow({"on": FlowNode(flow="two")}, name="one"), flow({"on": FlowNode(flow="one")}, name="two")
     toy = stage(floor(one, two))
     toy.calls("ann", entry="one")
     toy.run(toy.story.now + 1.0)
     assert not toy.channels
-    nodes: dict[str, Node] = {"a": Set(next="b"), "b": Set(next="a")}
+    nodes: dict[str, Node] = {"a": SetNode(next="b"), "b": SetNode(next="a")}
     toy = stage(floor(flow(nodes)))
     toy.calls("ann", entry="welcome")
     toy.run(toy.story.now + 1.0)
@@ -309,7 +320,8 @@ def test_a_key_opens_a_flow_and_the_place_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "where"), [(Goodbye(), "goodbye"), (IntoQueue(queue="other"), "queue:other"), (IntoFlow(flow="offer"), "flow:offer")]
+    ("to", "where"),
+    [(GoodbyeNode(), "goodbye"), (QueueNode(queue="other"), "queue:other"), (FlowNode(flow="offer"), "flow:offer")],
 )
 def test_whoever_chooses_another_way_by_key_has_left_the_queue(to: Node, where: str) -> None:
     toy = keyed(to)
@@ -397,7 +409,7 @@ def office() -> Calendar:
 
 @pytest.mark.parametrize(("named", "queue_of_the_call"), [("other", "other"), ("nowhere", "support"), ("", "support")])
 def test_a_value_names_the_queue_if_there_is_one(named: str, queue_of_the_call: str) -> None:
-    nodes: dict[str, Node] = {"set": Set(next="in", values={"dept": named}), "in": IntoQueue(queue="support", by="dept")}
+    nodes: dict[str, Node] = {"set": SetNode(next="in", values={"dept": named}), "in": QueueNode(queue="support", by="dept")}
     toy = stage(floor(flow(nodes), queues=[queue("support"), queue("other")], agents={"amy": False}))
     toy.calls("ann", entry="welcome")
     toy.run(toy.story.now + 0.1)

@@ -7,10 +7,18 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import Ask, CallAsk, CallAsked, DeviceChanged, LegAnswered, PlanChanged, PlaybackEnded
-from callbridge.core.model.facts import AgentAlerted, Announced, HandingEnded, OfferEnded, TalkEnded, VisitBegan, VisitEnded
+from callbridge.core.model.events import (
+    AgentRequest,
+    CallRequest,
+    CallRequested,
+    DeviceChanged,
+    LegAnswered,
+    PlanChanged,
+    PlaybackEnded,
+)
+from callbridge.core.model.facts import AgentAlerted, Announced, OfferEnded, TalkEnded, TransferEnded, VisitBegan, VisitEnded
 from callbridge.core.model.orders import Bridge, Play, Ring, StartMusic
-from callbridge.core.model.plan import Announcements, Connect, Penalty, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import AnnouncementPlan, ConnectMode, Penalty, ToAgent, ToNumber, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])
@@ -34,7 +42,7 @@ def test_the_caller_hears_an_apology_and_is_the_next_one_for_anybody(cause: int)
     heard = [order for order in orders if isinstance(order, Play | StartMusic)]
     assert [type(order) for order in heard] == [StartMusic, Play, StartMusic], "no silence before, and none after"
     assert isinstance(heard[1], Play)
-    assert heard[1].media == Announcements().connection_lost
+    assert heard[1].media == AnnouncementPlan().connection_lost
     assert story.fact(Announced).what == "connection_lost"
     assert story.world.line("support").calls[0] == story.call().id
     story.happens(PlaybackEnded(at=story.now, leg=heard[1].leg, playback=heard[1].playback, failed=False))
@@ -58,10 +66,10 @@ def test_a_hang_up_is_no_dead_phone() -> None:
 
 def test_another_agent_takes_the_caller_at_once_and_is_the_first_to_be_free() -> None:
     story = one_queue(agent("bob"), agent("cid"))
-    story.ask("cid", Ask.NOT_READY)
+    story.ask("cid", AgentRequest.NOT_READY)
     _, bob = story.talk()
     story.gone(bob, 44)
-    story.ask("cid", Ask.READY)
+    story.ask("cid", AgentRequest.READY)
     assert story.rung() == ["cid"]
 
 
@@ -80,7 +88,7 @@ def test_the_phone_is_left_alone_and_the_intent_is_kept() -> None:
 def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the_step_asks_for() -> None:
     steps = ladder(("support >= 5", 60.0), ("support >= 1", None))
     story = Story(plan([queue("support", steps, wrap_up=0.0)], [agent("bob"), agent("eve", {"support": 5})]))
-    story.ask("eve", Ask.NOT_READY)
+    story.ask("eve", AgentRequest.NOT_READY)
     customer = story.caller()
     story.wait(60.0)
     bob = story.ring().leg
@@ -94,7 +102,7 @@ def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the
 def test_after_a_minute_the_same_agent_is_like_any_other() -> None:
     steps = ladder(("support >= 5", 90.0), ("support >= 1", None))
     story = Story(plan([queue("support", steps, wrap_up=61.0)], [agent("bob"), agent("eve", {"support": 5})]))
-    story.ask("eve", Ask.NOT_READY)
+    story.ask("eve", AgentRequest.NOT_READY)
     story.caller()
     story.wait(90.0)
     bob = story.ring().leg
@@ -107,7 +115,7 @@ def test_after_a_minute_the_same_agent_is_like_any_other() -> None:
 
 
 def test_a_nailed_up_line_that_dies_in_a_talk() -> None:
-    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    story = one_queue(agent("nan", connect=ConnectMode.NAILED_UP))
     session = story.all_sent(Ring)[-1].leg
     story.happens(LegAnswered(at=story.now, leg=session))
     story.caller()
@@ -122,7 +130,7 @@ def test_a_nailed_up_line_that_dies_in_a_talk() -> None:
 
 
 def test_a_nailed_up_line_that_dies_idle_is_rung_again_when_the_phone_is_back() -> None:
-    story = one_queue(agent("nan", connect=Connect.NAILED_UP))
+    story = one_queue(agent("nan", connect=ConnectMode.NAILED_UP))
     session = story.all_sent(Ring)[-1].leg
     story.happens(LegAnswered(at=story.now, leg=session))
     story.gone(session, 44)
@@ -182,19 +190,19 @@ class Consult(Story):
         the_plan = replace(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]), outside="PJSIP/{number}@trunk")
         super().__init__(the_plan)
         self.customer, self.bob = self.talk()
-        self.act(CallAsk.CONSULT, to)
+        self.act(CallRequest.CONSULT, to)
         self.target = self.ring().leg
         if answered:
             self.connect(self.target)
 
-    def act(self, ask: CallAsk, to: ToAgent | ToNumber | None = None) -> None:
-        self.happens(CallAsked(at=self.now, call=self.call().id, ask=ask, to=to, by="bob"))
+    def act(self, ask: CallRequest, to: ToAgent | ToNumber | None = None) -> None:
+        self.happens(CallRequested(at=self.now, call=self.call().id, ask=ask, to=to, by="bob"))
 
 
 def test_a_colleague_whose_phone_dies_in_a_consult_leaves_the_agent_with_the_caller() -> None:
     story = Consult(ToAgent("cid"), answered=True)
     story.gone(story.target, 44)
-    assert story.fact(HandingEnded).result == "returned"
+    assert story.fact(TransferEnded).result == "returned"
     assert story.call().phase is Phase.TALKING
     assert alerts(story) == [("cid", story.call().id, "support")]
 
@@ -210,7 +218,7 @@ def test_an_agent_whose_phone_dies_in_a_consult_leaves_the_caller_to_the_colleag
 def test_an_agent_whose_phone_dies_while_the_colleague_rings_leaves_the_caller_first_in_line() -> None:
     story = Consult(ToAgent("cid"), answered=False)
     story.gone(story.bob, 44)
-    assert story.fact(HandingEnded).result == "cancelled"
+    assert story.fact(TransferEnded).result == "cancelled"
     assert story.target in story.hung_up()
     assert story.fact(TalkEnded).ended_by == "lost"
     assert story.fact(VisitBegan).queue == "support"
@@ -220,7 +228,7 @@ def test_an_agent_whose_phone_dies_while_the_colleague_rings_leaves_the_caller_f
 
 def test_somebody_outside_whose_phone_dies_leaves_the_caller_first_in_line() -> None:
     story = Consult(ToNumber("4420"), answered=True)
-    story.act(CallAsk.COMPLETE)
+    story.act(CallRequest.COMPLETE)
     story.join(story.all_sent(Bridge)[-1])
     assert story.call().phase is Phase.OUTSIDE
     story.gone(story.bob)
@@ -248,7 +256,7 @@ def test_a_queue_that_is_no_more_leads_the_caller_to_the_queue_of_the_entry() ->
 
 
 def test_nothing_is_said_where_nothing_is_to_be_said() -> None:
-    story = one_queue(agent("bob"), announcements=Announcements(connection_lost="", greeting="sound:hello"))
+    story = one_queue(agent("bob"), announcements=AnnouncementPlan(connection_lost="", greeting="sound:hello"))
     _, bob = story.talk()
     story.wait(5.0)
     story.gone(bob, 44)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.model.events import Ask, DeviceChanged, DevicesListed, PbxLost
+from callbridge.core.model.events import AgentRequest, DeviceChanged, DevicesListed, PbxLost
 from callbridge.core.model.matcher import GroupKey, Matcher
 from callbridge.core.model.orders import Ring
-from callbridge.core.model.plan import AgentPlan, Pick, Plan, ToQueue
+from callbridge.core.model.plan import AgentOrder, AgentPlan, Plan, ToQueue
 from callbridge.core.model.skills import Profile, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
@@ -19,13 +19,13 @@ EXPERTS_FIRST = ladder(("support >= 4", 8.0), ("support >= 1", 120.0))
 
 def free(story: Story, who: str) -> list[str]:
     """The agent becomes free: the names of the callers whom the agent's phone now rings for."""
-    story.ask(who, Ask.READY)
+    story.ask(who, AgentRequest.READY)
     return [order.name for order in story.orders if isinstance(order, Ring)]
 
 
 def test_the_caller_who_waits_longest_comes_first() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     for name in ("ann", "eve", "flo"):
         story.caller(name)
         story.wait(1.0)
@@ -36,7 +36,7 @@ def test_a_head_start_puts_a_diamond_caller_before_those_who_came_earlier() -> N
     story = Story(
         plan([queue("support", ladder(("support", None)), ladder(("support", None), head_start=600.0))], [agent("bob")])
     )
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(599.0)
     story.caller("eve", tier="diamond")
@@ -47,7 +47,7 @@ def test_a_head_start_is_no_more_than_it_says() -> None:
     story = Story(
         plan([queue("support", ladder(("support", None)), ladder(("support", None), head_start=600.0))], [agent("bob")])
     )
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(601.0)
     story.caller("eve", tier="diamond")
@@ -58,7 +58,7 @@ def test_a_tighter_target_counts_as_a_head_start() -> None:
     story = Story(
         plan([queue("support", ladder(("support", None), within=20.0), ladder(("support", None), within=5.0))], [agent("bob")])
     )
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(10.0)
     story.caller("eve", tier="diamond")
@@ -78,7 +78,7 @@ def test_one_agent_serves_the_most_urgent_caller_of_all_queues() -> None:
             [agent("bob")],
         )
     )
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(30.0)
     story.caller("eve", entry="sales")
@@ -95,36 +95,36 @@ def test_an_ineligible_caller_at_the_head_never_holds_back_an_eligible_one() -> 
             [agent("bob", {"sales": 1}, login=False), agent("cid", {"support": 5}, login=False)],
         )
     )
-    story.ask("cid", Ask.LOGIN)
-    story.ask("cid", Ask.NOT_READY)
+    story.ask("cid", AgentRequest.LOGIN)
+    story.ask("cid", AgentRequest.NOT_READY)
     story.caller("ann", tier="diamond")
     story.caller("eve", entry="sales")
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     assert [order.name for order in story.orders if isinstance(order, Ring)] == ["eve"]
 
 
 def test_the_agent_who_is_idle_longest_is_rung() -> None:
     story = one_queue(agent("bob", login=False), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN)
+    story.ask("cid", AgentRequest.LOGIN)
     story.wait(1.0)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     story.caller("ann")
     assert story.rung() == ["cid"]
 
 
 def test_the_agent_of_the_highest_level_is_rung_where_the_queue_says_so() -> None:
-    story = one_queue(agent("bob", {"support": 2}), agent("cid", {"support": 5}, login=False), pick=Pick.HIGHEST_LEVEL)
+    story = one_queue(agent("bob", {"support": 2}), agent("cid", {"support": 5}, login=False), pick=AgentOrder.HIGHEST_LEVEL)
     story.wait(100.0)
-    story.ask("cid", Ask.LOGIN)
+    story.ask("cid", AgentRequest.LOGIN)
     story.caller("ann")
     assert story.rung() == ["cid"]
 
 
 def test_among_equal_levels_the_longest_idle_is_rung() -> None:
-    story = one_queue(agent("bob", login=False), agent("cid", login=False), pick=Pick.HIGHEST_LEVEL)
-    story.ask("cid", Ask.LOGIN)
+    story = one_queue(agent("bob", login=False), agent("cid", login=False), pick=AgentOrder.HIGHEST_LEVEL)
+    story.ask("cid", AgentRequest.LOGIN)
     story.wait(1.0)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     story.caller("ann")
     assert story.rung() == ["cid"]
 
@@ -139,7 +139,7 @@ def experts(*logged_in: str) -> Story:
 
 def test_a_caller_widens_when_the_window_is_over() -> None:
     story = experts("low", "top")
-    story.ask("top", Ask.NOT_READY)
+    story.ask("top", AgentRequest.NOT_READY)
     story.caller("ann")
     assert story.rung() == []
     story.wait(7.9)
@@ -156,29 +156,29 @@ def test_a_window_that_nobody_logged_in_could_serve_is_skipped() -> None:
 
 def test_the_skipped_step_comes_back_when_somebody_logs_in() -> None:
     story = experts("low")
-    story.ask("low", Ask.NOT_READY)
+    story.ask("low", AgentRequest.NOT_READY)
     story.caller("ann")
-    story.ask("top", Ask.LOGIN)
+    story.ask("top", AgentRequest.LOGIN)
     assert story.rung() == ["top"]
 
 
 def test_while_an_expert_is_logged_in_but_paused_the_first_step_stays_in_force() -> None:
     story = experts("low", "top")
-    story.ask("low", Ask.NOT_READY)
-    story.ask("top", Ask.NOT_READY)
+    story.ask("low", AgentRequest.NOT_READY)
+    story.ask("top", AgentRequest.NOT_READY)
     story.caller("ann")
-    story.ask("low", Ask.READY)
+    story.ask("low", AgentRequest.READY)
     assert story.rung() == []
-    story.ask("top", Ask.LOGOUT)
+    story.ask("top", AgentRequest.LOGOUT)
     assert story.rung() == ["low"], "with the log-out of the last expert the next step applies"
 
 
 def test_no_step_is_skipped_before_the_phones_states_were_listed() -> None:
     story = experts("low")
-    story.ask("low", Ask.NOT_READY)
+    story.ask("low", AgentRequest.NOT_READY)
     story.world.matcher.agents_known(False)
     story.caller("ann")
-    story.ask("low", Ask.READY)
+    story.ask("low", AgentRequest.READY)
     assert story.rung() == []
     story.happens(DevicesListed(at=story.now, states={}))
     assert story.rung() == ["low"]
@@ -207,7 +207,7 @@ def test_several_agents_and_callers_are_paired_in_one_step() -> None:
         story.caller(name)
     story.world.matcher.close(PBX)
     for who in ("bob", "cid", "dan"):
-        story.ask(who, Ask.LOGIN)
+        story.ask(who, AgentRequest.LOGIN)
     assert story.rung() == []
     story.snapshot()
     # the callers are not listed by that snapshot, so they are asked about, but offers are made
@@ -240,7 +240,9 @@ LADDERS = {
 ORACLE_PLAN = Plan(
     queues={
         name: queue(name, rungs, ladder(*[(str(s.needs), s.lasts) for s in rungs.steps], head_start=15.0), pick=pick)
-        for (name, rungs), pick in zip(LADDERS.items(), [Pick.LONGEST_IDLE, Pick.HIGHEST_LEVEL, Pick.LONGEST_IDLE], strict=True)
+        for (name, rungs), pick in zip(
+            LADDERS.items(), [AgentOrder.LONGEST_IDLE, AgentOrder.HIGHEST_LEVEL, AgentOrder.LONGEST_IDLE], strict=True
+        )
     }
 )
 
@@ -263,7 +265,7 @@ class Oracle:
             servable = [needs for needs in steps if any(needs.strength(p) is not None for p in self.logged_in)]
             needs = [*servable, steps[0]][0]
             strengths = {who: needs.strength(p) for who, (p, _) in idle.items()}
-            by_level = ORACLE_PLAN.queues[name].pick is Pick.HIGHEST_LEVEL
+            by_level = ORACLE_PLAN.queues[name].pick is AgentOrder.HIGHEST_LEVEL
             ranked = sorted((-s if by_level else 0, idle[who][1], who) for who, s in strengths.items() if s is not None)
             found += [(call, who) for _, _, who in ranked[:1]]
             idle = {who: row for who, row in idle.items() if who not in {w for _, _, w in ranked[:1]}}
@@ -342,11 +344,11 @@ def test_no_caller_waits_beside_a_free_agent_who_fits(people: list[dict[str, int
                     f"c{n}", entry=data.draw(st.sampled_from("abc")), tier=data.draw(st.sampled_from(["standard", "diamond"]))
                 )
             case "login":
-                story.ask(who, Ask.LOGIN)
+                story.ask(who, AgentRequest.LOGIN)
             case "pause":
-                story.ask(who, Ask.NOT_READY)
+                story.ask(who, AgentRequest.NOT_READY)
             case "logout":
-                story.ask(who, Ask.LOGOUT)
+                story.ask(who, AgentRequest.LOGOUT)
             case "time":
                 story.wait(data.draw(st.sampled_from([1.0, 5.0, 15.0])))
             case _:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import Ask, LegAnswered, LegEnded, LegJoined, LegLeft, LegMoved, LegRinging, PlaybackEnded, Why
+from callbridge.core.model.events import (
+    AgentRequest,
+    LegAnswered,
+    LegEnded,
+    LegJoined,
+    LegLeft,
+    LegMoved,
+    LegRinging,
+    PlaybackEnded,
+    Why,
+)
 from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGaveUp, TalkBegan, VisitEnded
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.model.plan import Connect, Penalty
+from callbridge.core.model.plan import ConnectMode, Penalty
 from tests.core.story import Story, agent, one_queue
 
 
@@ -21,7 +31,7 @@ def test_a_phone_rings_with_the_callers_number_and_name_and_a_safety_net() -> No
 
 
 def test_a_phone_that_is_asked_to_answer_by_itself_is_told_so() -> None:
-    story = one_queue(agent("bob", connect=Connect.AUTO_ANSWER))
+    story = one_queue(agent("bob", connect=ConnectMode.AUTO_ANSWER))
     story.caller("ann")
     assert story.ring().auto_answer
 
@@ -136,7 +146,7 @@ def test_a_pause_that_the_agent_asked_for_is_not_ended_by_the_automatic_return()
     story = one_queue(agent("bob"), ring_for=10.0, no_answer=Penalty(not_ready="rona", return_after=30.0))
     leg = story.caller("ann")
     story.wait(10.0)
-    story.ask("bob", Ask.NOT_READY, "lunch")
+    story.ask("bob", AgentRequest.NOT_READY, "lunch")
     story.gone(leg)
     story.wait(60.0)
     assert story.state("bob") == "not_ready lunch"
@@ -148,7 +158,7 @@ def test_ready_ends_the_forced_pause_early_and_for_good() -> None:
     ring = story.ring()
     story.wait(10.0)
     story.gone(ring.leg, 26)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.rung() == ["bob"]
 
 
@@ -156,7 +166,7 @@ def test_ready_ends_a_rest() -> None:
     story = one_queue(agent("bob"), rejected=Penalty(rest=60.0))
     story.caller("ann")
     story.gone(story.ring().leg, 21)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.rung() == ["bob"]
 
 
@@ -287,14 +297,14 @@ def test_music_owed_is_never_paid_into_a_bridge() -> None:
 
 
 def nailed(**more: object) -> tuple[Story, Ring]:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP), **more)
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP), **more)
     session = story.ring()
     story.happens(LegAnswered(at=story.now, leg=session.leg))
     return story, session
 
 
 def test_a_nailed_up_agent_is_rung_once_at_log_in_and_is_offline_until_the_answer() -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
     session = story.ring()
     assert (session.role, session.phone) == ("session", "PJSIP/bob")
     story.caller("ann")
@@ -372,10 +382,10 @@ def test_the_end_of_an_older_beep_is_not_the_end_of_this_one() -> None:
 
 
 def test_a_session_that_nobody_answers_leaves_the_agent_offline() -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
     story.gone(story.ring().leg, 19)
     assert story.state("bob") == "offline"
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.ring().role == "session"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from callbridge.core.pacing.budget import Budget, Rules
 from callbridge.core.pacing.learned import Answers, Lifetimes
-from callbridge.core.pacing.pacer import Pacer, Seen
+from callbridge.core.pacing.pacer import Pacer, PacerInput
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
 from tests.sim.shift import Floor, Shift
 
@@ -31,18 +31,18 @@ def learned(people: float = 0.2, talk: float = 120.0) -> Pacer:
 
 
 def test_nobody_at_work_nobody_called() -> None:
-    decision = learned().decide(0.0, Seen(0, [], [], []))
+    decision = learned().decide(0.0, PacerInput(0, [], [], []))
     assert (decision.dials, decision.why) == (0, "nobody")
 
 
 def test_one_free_agent_is_always_worth_one_dial() -> None:
-    decision = Pacer(Rules(window=86400.0, hard=True)).decide(0.0, Seen(1, [], [], []))
+    decision = Pacer(Rules(window=86400.0, hard=True)).decide(0.0, PacerInput(1, [], [], []))
     assert decision.dials >= 1
 
 
 def test_more_free_agents_more_dials_and_dials_that_are_out_count() -> None:
-    few, many = (learned().decide(0.0, Seen(free, [], [], [])).dials for free in (5, 20))
-    after = learned().decide(0.0, Seen(20, [], [], [3.0] * 40)).dials
+    few, many = (learned().decide(0.0, PacerInput(free, [], [], [])).dials for free in (5, 20))
+    after = learned().decide(0.0, PacerInput(20, [], [], [3.0] * 40)).dials
     assert few < many
     assert after < many
 
@@ -53,8 +53,8 @@ def test_agents_who_will_be_free_soon_are_dialled_for() -> None:
         pacer.talked(60.0)
         pacer.wrapped_up(5.0)
         pacer.dial_ended(10.0, person=True)
-    soon = pacer.decide(0.0, Seen(0, [58.0] * 20, [], []))
-    later = pacer.decide(1.0, Seen(0, [5.0] * 20, [], []))
+    soon = pacer.decide(0.0, PacerInput(0, [58.0] * 20, [], []))
+    later = pacer.decide(1.0, PacerInput(0, [5.0] * 20, [], []))
     assert soon.dials > 0
     assert later.dials == 0
 
@@ -64,15 +64,15 @@ def test_a_hard_guard_stops_over_dialling_until_the_window_bears_it_again() -> N
     pacer.rules = pacer.budget.rules = Rules(window=86400.0, hard=True)
     for second in range(100):
         pacer.answered(float(second), abandoned=second % 20 == 0, risk=0.03)
-    over = pacer.decide(200.0, Seen(10, [], [], []))
+    over = pacer.decide(200.0, PacerInput(10, [], [], []))
     assert (over.dials, over.why) == (10, "progressive")
     for second in range(200):
         pacer.answered(200.0 + second, abandoned=False, risk=0.03)
-    assert pacer.decide(400.0, Seen(10, [], [], [])).dials > 10
+    assert pacer.decide(400.0, PacerInput(10, [], [], [])).dials > 10
 
 
 def test_the_reason_is_data() -> None:
-    decision = learned().decide(0.0, Seen(10, [30.0] * 10, [5.0], [4.0] * 8))
+    decision = learned().decide(0.0, PacerInput(10, [30.0] * 10, [5.0], [4.0] * 8))
     assert decision.why == "predicted"
     assert 0.0 < decision.risk <= decision.theta
     assert 0.05 < decision.answer_chance < 0.5
@@ -128,7 +128,7 @@ def test_whatever_is_seen_the_decision_is_sane(
     free: int, talking: list[float], wrapping: list[float], dials: list[float], hard: int
 ) -> None:
     pacer = Pacer(Rules(window=86400.0, hard=bool(hard)))
-    decision = pacer.decide(0.0, Seen(free, talking, wrapping, dials))
+    decision = pacer.decide(0.0, PacerInput(free, talking, wrapping, dials))
     agents = free + len(talking) + len(wrapping)
     assert 0 <= decision.dials <= 4 * agents + 8
     assert decision.dials >= max(0, free - len(dials)) * bool(agents)

@@ -8,12 +8,31 @@ import pytest
 
 from callbridge.core.engine import step
 from callbridge.core.model.call import Phase
-from callbridge.core.model.callback import Promise
-from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
-from callbridge.core.model.facts import AskRefused, CallbackMoved, PromiseEnded, PromiseMade, TalkEnded, VisitEnded
-from callbridge.core.model.flow import Flow, Goodbye, IntoQueue
+from callbridge.core.model.callback import Callback
+from callbridge.core.model.events import (
+    AgentRequest,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
+    LegAnswered,
+    PlanChanged,
+)
+from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRequested, RequestRefused, TalkEnded, VisitEnded
+from callbridge.core.model.flow import Flow, GoodbyeNode, QueueNode
 from callbridge.core.model.orders import LeaveToDialplan, Play, Ring
-from callbridge.core.model.plan import AgentPlan, Callback, Connect, Entry, First, Plan, QueuePlan, ToAgent, ToFlow, ToQueue
+from callbridge.core.model.plan import (
+    AgentPlan,
+    CallbackTerms,
+    CallFirst,
+    ConnectMode,
+    Entry,
+    Plan,
+    QueuePlan,
+    ToAgent,
+    ToFlow,
+    ToQueue,
+)
 from callbridge.core.model.world import World
 from callbridge.core.reload.plan_diff import Difference
 from tests.core.flows import floor, flow, menu, stage
@@ -28,7 +47,7 @@ def test_time_waited_goes_on_over_a_reload() -> None:
     story = Story(
         plan([queue("support", ladder(("support >= 5", 20.0), ("support", None)))], [agent("bob"), agent("top", {"support": 5})])
     )
-    story.ask("top", Ask.NOT_READY)
+    story.ask("top", AgentRequest.NOT_READY)
     story.caller()
     story.wait(10.0)
     assert story.rung() == []
@@ -51,18 +70,18 @@ def test_windows_that_are_over_by_the_new_plan_overflow_at_once() -> None:
 def test_a_new_head_start_reorders_those_who_wait() -> None:
     two = [queue("support", ladder(("support", None)), ladder(("support", None)))]
     story = Story(plan(two, [agent("bob")]))
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann")
     story.wait(5.0)
     story.caller("eve", tier="diamond")
     reload(story, [queue("support", ladder(("support", None)), ladder(("support", None), head_start=60.0))], [agent("bob")])
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.ring().name == "eve"
 
 
 def test_callers_of_a_queue_that_was_removed_with_their_entry_go_to_the_fallback_as_failed() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     leg = story.caller()
     reload(story, [queue("sales")], [agent("bob")], force=True)
     assert story.only(LeaveToDialplan).leg == leg
@@ -113,7 +132,7 @@ def test_a_new_agent_serves_at_once() -> None:
 
 def test_a_reload_does_not_log_in_who_logged_out() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     reload(story, [queue("support")], [agent("bob")])
     assert story.state("bob") == "logged_out"
 
@@ -142,8 +161,8 @@ def test_a_talking_agent_who_was_removed_may_finish_and_is_then_unknown() -> Non
     story.gone(customer)
     story.gone(leg)
     story.wait(60.0)
-    story.ask("bob", Ask.LOGIN)
-    assert story.fact(AskRefused).reason == "unknown agent"
+    story.ask("bob", AgentRequest.LOGIN)
+    assert story.fact(RequestRefused).reason == "unknown agent"
 
 
 def test_a_reload_that_changes_nothing_says_nothing() -> None:
@@ -179,14 +198,14 @@ def test_two_agents_may_swap_their_phones(talking: bool) -> None:
 
 def test_a_new_agent_does_not_take_a_phone_that_somebody_uses() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.LOGIN, phone="PJSIP/desk")
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk")
     reload(story, [queue("support")], [agent("bob"), agent("cid", phone="PJSIP/desk")])
     assert (story.world.agents["bob"].phone, story.state("cid")) == ("PJSIP/desk", "logged_out")
 
 
 def test_an_agent_who_becomes_nailed_up_gets_a_session_and_then_calls() -> None:
     story = one_queue(agent("bob"))
-    reload(story, [queue("support")], [agent("bob", connect=Connect.NAILED_UP)])
+    reload(story, [queue("support")], [agent("bob", connect=ConnectMode.NAILED_UP)])
     session = story.ring()
     assert (session.role, story.state("bob")) == ("session", "offline")
     story.happens(LegAnswered(at=story.now, leg=session.leg))
@@ -195,7 +214,7 @@ def test_an_agent_who_becomes_nailed_up_gets_a_session_and_then_calls() -> None:
 
 
 def test_an_agent_who_is_nailed_up_no_more_loses_the_session_and_rings() -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
     session = story.ring()
     story.happens(LegAnswered(at=story.now, leg=session.leg))
     reload(story, [queue("support")], [agent("bob")])
@@ -217,11 +236,11 @@ def test_new_entries_are_served_and_removed_ones_are_not() -> None:
 
 # -- a queue that is gone ---------------------------------------------------------------------------------------------
 
-PAID = Callback(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
+PAID = CallbackTerms(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600.0)
 DIAL: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")}
 
 
-def support_and_general(*, callback: Callback | None = PAID, **more: object) -> Plan:
+def support_and_general(*, callback: CallbackTerms | None = PAID, **more: object) -> Plan:
     """Both call back; one agent, logged out."""
     made = plan([queue("support", callback=callback), queue("general", callback=callback)], [agent("bob", login=False)])
     return replace(made, **(DIAL | more))  # type: ignore[arg-type]
@@ -232,9 +251,9 @@ def without_support(entries: dict[str, Entry], **more: object) -> Plan:
     return replace(made, queues={"general": made.queues["general"]}, entries=entries)
 
 
-def is_owed(story: Story, number: str = "+4412", queue: str = "support") -> Promise:
-    story.happens(PromiseAsked(at=story.now, ask=PromiseAsk.MAKE, queue=queue, number=number, by="crm"))
-    made = story.fact(PromiseMade)
+def is_owed(story: Story, number: str = "+4412", queue: str = "support") -> Callback:
+    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue=queue, number=number, by="crm"))
+    made = story.fact(CallbackRequested)
     return story.world.promises[made.promise]
 
 
@@ -250,7 +269,7 @@ def test_taking_a_queue_from_callers_and_callbacks_is_refused_and_changes_nothin
     coming = without_support({"support": ToQueue("general")})
     outcome = step(story.world, PlanChanged(at=story.now, plan=coming, by="ops"))
     (refused,) = outcome.facts
-    assert isinstance(refused, AskRefused)
+    assert isinstance(refused, RequestRefused)
     assert (refused.ask, refused.by, outcome.orders, outcome.changed) == ("reload", "ops", [], {})
     assert refused.reason == (
         "queue support is no longer configured but has 1 waiting caller and 1 callback: set renamed_from: support on the queue "
@@ -293,14 +312,14 @@ def test_callers_go_to_the_queue_of_their_entry_in_order_and_with_their_arrival(
     assert {name: calls[name].waiting_since for name in arrivals} == arrivals
     assert [story.world.calls[key].name for key in story.world.line("general").calls] == ["ann", "ben", "cat", "dan", "eve"]
     assert (story.tally("support").offered, story.tally("support").overflowed, story.tally("general").offered) == (4, 4, 5)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     assert story.ring().name == "ann"
 
 
 def test_callers_whose_entry_leads_to_a_flow_go_there() -> None:
     story = Story(support_and_general())
     story.caller("ann")
-    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": Goodbye(media="bye")})
+    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": GoodbyeNode(media="bye")})
     coming = replace(without_support({"support": ToFlow("menu")}), flows={"menu": menu})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
     (call,) = story.world.calls.values()
@@ -310,7 +329,7 @@ def test_callers_whose_entry_leads_to_a_flow_go_there() -> None:
 
 def test_who_was_being_offered_goes_to_the_queue_of_the_entry_when_nobody_answers() -> None:
     story = Story(support_and_general())
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     story.caller("ann")
     coming = without_support({"support": ToQueue("general")})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
@@ -330,14 +349,14 @@ def test_a_callback_goes_to_the_queue_of_its_entry_at_the_place_of_its_wait() ->
     assert story.world.line("general").calls[0] == promise.id, "it has waited for longer"
     fact = story.fact(CallbackMoved)
     assert (fact.callback, fact.previous_queue, fact.queue) == (promise.id, "support", "general")
-    assert not story.all_told(PromiseEnded)
+    assert not story.all_told(CallbackEnded)
 
 
 @pytest.mark.parametrize("entries", [{}, {"support": ToFlow("menu")}], ids=["no entry", "a flow"])
 def test_a_callback_without_a_queue_is_kept_and_stands_in_line_when_there_is_one_again(entries: dict[str, Entry]) -> None:
     story = Story(support_and_general())
     promise = is_owed(story)
-    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": Goodbye(media="bye")})
+    menu = Flow(name="menu", version="1", start="bye", nodes={"bye": GoodbyeNode(media="bye")})
     coming = replace(without_support(entries), flows={"menu": menu})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
     story.wait(600.0)
@@ -346,7 +365,7 @@ def test_a_callback_without_a_queue_is_kept_and_stands_in_line_when_there_is_one
     story.happens(PlanChanged(at=story.now, plan=coming))  # nothing to refuse: it is in no queue
     story.happens(PlanChanged(at=story.now, plan=support_and_general()))
     assert story.world.line("support").calls == [promise.id]
-    assert not story.all_told(PromiseEnded)
+    assert not story.all_told(CallbackEnded)
 
 
 def test_a_callback_without_a_queue_expires_in_its_time() -> None:
@@ -354,7 +373,7 @@ def test_a_callback_without_a_queue_expires_in_its_time() -> None:
     is_owed(story)
     story.happens(PlanChanged(at=story.now, plan=without_support({}), force=True))
     story.wait(3700.0)
-    assert [(one.outcome, one.reason) for one in story.all_told(PromiseEnded)] == [("expired", "")]
+    assert [(one.outcome, one.reason) for one in story.all_told(CallbackEnded)] == [("expired", "")]
 
 
 def test_two_callbacks_for_one_number_become_one_at_the_better_place() -> None:
@@ -365,7 +384,7 @@ def test_two_callbacks_for_one_number_become_one_at_the_better_place() -> None:
     story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
     (left,) = story.world.promises.values()
     assert (left.id, left.rank, left.expires_at) == (first.id, first.rank, second.expires_at)
-    (ended,) = story.all_told(PromiseEnded)
+    (ended,) = story.all_told(CallbackEnded)
     assert (ended.promise, ended.outcome, ended.reason) == (second.id, "cancelled", "owed_already")
 
 
@@ -373,14 +392,14 @@ def test_a_call_that_comes_back_to_a_queue_that_is_gone_goes_by_its_entry() -> N
     story = Story(replace(support_and_general(), agents={"bob": agent("bob"), "cid": agent("cid", login=False)}))
     customer, leg = story.talk()
     call = story.call()
-    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
     assert story.call().phase is Phase.TALKING, "nobody is there to take it"
-    story.ask("cid", Ask.LOGIN)
-    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.ask("cid", AgentRequest.LOGIN)
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     coming = replace(without_support({"support": ToQueue("general")}), agents=story.world.plan.agents)
     story.happens(PlanChanged(at=story.now, plan=coming))
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.gone(leg)
     story.gone(target.leg, cause=17)
     story.wait(60.0)
@@ -390,7 +409,7 @@ def test_a_call_that_comes_back_to_a_queue_that_is_gone_goes_by_its_entry() -> N
 
 
 def test_a_flow_of_before_that_leads_to_a_queue_that_is_gone_leads_to_the_queue_of_the_entry() -> None:
-    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": IntoQueue(queue="support")})
+    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": QueueNode(queue="support")})
     old = floor(ask, queues=[queue("support"), queue("general")])
     toy = stage(old)
     leg = toy.calls("ann", entry="welcome")
@@ -402,7 +421,7 @@ def test_a_flow_of_before_that_leads_to_a_queue_that_is_gone_leads_to_the_queue_
 
 
 def test_a_customer_who_was_called_first_and_waits_goes_with_the_callback() -> None:
-    terms = replace(PAID, first=First.CUSTOMER)
+    terms = replace(PAID, first=CallFirst.CUSTOMER)
     story = Story(replace(support_and_general(callback=terms), agents={"bob": agent("bob")}))
     is_owed(story)
     customer = story.ring()

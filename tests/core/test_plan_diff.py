@@ -9,15 +9,15 @@ import pytest
 
 from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import Attempt, Campaign, Lead, Running
-from callbridge.core.model.events import Ask, PromiseAsk, PromiseAsked
-from callbridge.core.model.facts import PromiseMade
-from callbridge.core.model.plan import AgentPlan, Callback, CampaignPlan, Plan, Survey, ToFlow, ToQueue
-from callbridge.core.reload.plan_diff import Change, Difference, difference
+from callbridge.core.model.events import AgentRequest, CallbackChange, CallbackChangeRequested
+from callbridge.core.model.facts import CallbackRequested
+from callbridge.core.model.plan import AgentPlan, CallbackTerms, CampaignPlan, Plan, SurveyPlan, ToFlow, ToQueue
+from callbridge.core.reload.plan_diff import ConfigChange, Difference, difference
 from tests.core.flows import floor, flow, menu, stage
 from tests.core.story import START, Story, agent, ladder, plan, queue
 from tests.core.test_campaigns import spring
 
-TWO = plan([queue("support", callback=Callback()), queue("sales")], [agent("bob"), agent("cid", login=False)])
+TWO = plan([queue("support", callback=CallbackTerms()), queue("sales")], [agent("bob"), agent("cid", login=False)])
 HOUSE = replace(TWO, outside="PJSIP/{number}@trunk", call_back_to=("X.", "+X."))
 
 
@@ -27,7 +27,7 @@ def full() -> Story:
     story.talk("ann")
     story.caller("ben")
     story.caller("cat")
-    story.happens(PromiseAsked(at=story.now, ask=PromiseAsk.MAKE, queue="support", number="+4412", by="crm"))
+    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number="+4412", by="crm"))
     return story
 
 
@@ -39,7 +39,7 @@ def found(story: Story, **changes: Any) -> Difference:
     return result
 
 
-def only(result: Difference, kind: str) -> Change:
+def only(result: Difference, kind: str) -> ConfigChange:
     (change,) = [change for change in result.changes if change.kind == kind]
     return change
 
@@ -49,7 +49,7 @@ def ids(story: Story, *names: str) -> tuple[str, ...]:
 
 
 def promise(story: Story) -> tuple[str, ...]:
-    return tuple(fact.promise for fact in story.all_told(PromiseMade))
+    return tuple(fact.promise for fact in story.all_told(CallbackRequested))
 
 
 def test_the_same_plan_is_no_difference() -> None:
@@ -86,7 +86,7 @@ def test_callers_of_several_entries_are_counted_by_where_they_go() -> None:
 
 def test_a_queue_that_is_renamed_carries_everything_over_and_is_not_refused() -> None:
     story = full()
-    helpdesk = queue("helpdesk", callback=Callback(), renamed_from="support", wrap_up=99.0)
+    helpdesk = queue("helpdesk", callback=CallbackTerms(), renamed_from="support", wrap_up=99.0)
     result = found(story, queues={"helpdesk": helpdesk, "sales": HOUSE.queues["sales"]}, entries={})
     change = only(result, "queue")
     assert (change.name, change.change, change.renamed_from, change.settings) == ("helpdesk", "renamed", "support", ("wrap_up",))
@@ -101,7 +101,7 @@ def test_a_name_before_that_nobody_had_is_an_addition() -> None:
 
 def test_the_settings_of_a_queue_that_change_are_named() -> None:
     other = queue(
-        "support", ladder(("support", 5.0), ("support", None), within=9.0, head_start=3.0), callback=Callback(), music="jazz"
+        "support", ladder(("support", 5.0), ("support", None), within=9.0, head_start=3.0), callback=CallbackTerms(), music="jazz"
     )
     result = found(full(), queues={**HOUSE.queues, "support": other})
     assert only(result, "queue").settings == ("head_start", "music", "steps", "target")
@@ -127,7 +127,7 @@ def test_an_agent_in_wrap_up_and_one_whose_phone_rings_are_told_as_such() -> Non
     story.gone(leg)
     assert story.world.agents["bob"].work is Work.WRAP_UP
     assert only(found(story, agents={"cid": HOUSE.agents["cid"]}), "agent").note == "finishes the wrap-up, then is logged out"
-    story.ask("cid", Ask.LOGIN)
+    story.ask("cid", AgentRequest.LOGIN)
     story.caller("ben")
     assert (
         only(found(story, agents={"bob": HOUSE.agents["bob"]}), "agent").note == "stops ringing: the caller is offered elsewhere"
@@ -180,7 +180,7 @@ def test_a_campaign_that_is_gone_is_told_with_its_attempts() -> None:
 
 def test_a_tier_that_is_gone_says_as_what_its_callers_are_served() -> None:
     story = Story(HOUSE)
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller("ann", tier="diamond")
     queues = {name: replace(one, ladders={"standard": one.ladders["standard"]}) for name, one in HOUSE.queues.items()}
     change = only(found(story, queues=queues), "tier")
@@ -189,7 +189,7 @@ def test_a_tier_that_is_gone_says_as_what_its_callers_are_served() -> None:
 
 
 def test_calendars_and_surveys_are_told_too() -> None:
-    result = found(full(), surveys={"after": Survey("after")})
+    result = found(full(), surveys={"after": SurveyPlan("after")})
     assert (only(result, "survey").name, only(result, "survey").change) == ("after", "added")
 
 

@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.model.events import Ask, LookedUp
+from callbridge.core.model.events import AgentRequest, LookedUp
 from callbridge.core.model.facts import OfferMade, StepBegan
-from callbridge.core.model.flow import IntoQueue, Lookup, Set
-from callbridge.core.model.plan import Plan, Prefer
+from callbridge.core.model.flow import LookupNode, QueueNode, SetNode
+from callbridge.core.model.plan import Plan, PreferredAgent
 from tests.core.flows import floor, flow
 from tests.core.story import Story, agent, ladder, queue
 
-OWN = flow({"set": Set(next="in", values={"agent": "ben"}), "in": IntoQueue(queue="support")}, "own")
-LAST = flow({"ask": Lookup(lookup="memory", next="in", otherwise="in"), "in": IntoQueue(queue="support")}, "last")
+OWN = flow({"set": SetNode(next="in", values={"agent": "ben"}), "in": QueueNode(queue="support")}, "own")
+LAST = flow({"ask": LookupNode(lookup="memory", next="in", otherwise="in"), "in": QueueNode(queue="support")}, "last")
 
 
-PREFER = Prefer(lasts=20.0, last_agent=3600.0)
+PREFER = PreferredAgent(lasts=20.0, last_agent=3600.0)
 
 
-def house(prefer: Prefer | None = PREFER, **logged_in: bool) -> Plan:
+def house(prefer: PreferredAgent | None = PREFER, **logged_in: bool) -> Plan:
     steps = ladder(("support >= 3", 10.0), ("support >= 1", None))
     made = floor(
         OWN,
@@ -52,7 +52,7 @@ def test_the_own_agent_is_rung_though_another_is_idle_longer() -> None:
 
 def test_the_own_agent_needs_no_skill_of_the_queue() -> None:
     made = house(cat=True)
-    to_cat = flow({"set": Set(next="in", values={"agent": "cat"}), "in": IntoQueue(queue="support")}, "own")
+    to_cat = flow({"set": SetNode(next="in", values={"agent": "cat"}), "in": QueueNode(queue="support")}, "own")
     story = Story(replace(made, flows={**made.flows, "own": to_cat}))
     arrives(story)
     assert story.rung() == ["cat"]
@@ -79,12 +79,12 @@ def test_who_becomes_free_meanwhile_gets_the_call() -> None:
     story.happens(story.arrival("bob", entry="own"))
     story.wait(5.0)
     story.gone(bens)
-    story.ask("ben", Ask.END_WRAP_UP)
+    story.ask("ben", AgentRequest.END_WRAP_UP)
     assert story.rung() == ["ben"]
 
 
-@pytest.mark.parametrize("why", [Ask.LOGOUT, Ask.NOT_READY])
-def test_who_is_not_at_work_is_not_waited_for(why: Ask) -> None:
+@pytest.mark.parametrize("why", [AgentRequest.LOGOUT, AgentRequest.NOT_READY])
+def test_who_is_not_at_work_is_not_waited_for(why: AgentRequest) -> None:
     story = Story(house())
     story.ask("ben", why)
     arrives(story)
@@ -97,7 +97,7 @@ def test_who_goes_home_meanwhile_is_waited_for_no_longer() -> None:
     story.connect(story.ring().leg)
     story.happens(story.arrival("bob", entry="own"))
     story.wait(3.0)
-    story.ask("ben", Ask.LOGOUT)
+    story.ask("ben", AgentRequest.LOGOUT)
     assert story.rung() == ["amy"]
 
 
@@ -116,8 +116,8 @@ def test_too_long_ago_or_nonsense_prefers_nobody(last_at: str) -> None:
     assert story.rung() == ["amy"]
 
 
-@pytest.mark.parametrize("prefer", [None, Prefer(lasts=20.0)])
-def test_only_where_the_queue_says_so(prefer: Prefer | None) -> None:
+@pytest.mark.parametrize("prefer", [None, PreferredAgent(lasts=20.0)])
+def test_only_where_the_queue_says_so(prefer: PreferredAgent | None) -> None:
     story = Story(house(prefer))
     arrives(story, "last")
     knows(story, last_agent="ben", last_at=str(story.now - 10.0))
@@ -133,8 +133,8 @@ def test_nobody_of_that_name_is_no_preference() -> None:
 
 def test_a_diamond_caller_with_the_better_rank_comes_first_to_the_preferred_agent() -> None:
     story = Story(house(amy=False))
-    story.ask("ben", Ask.NOT_READY)
-    story.ask("ben", Ask.READY)
+    story.ask("ben", AgentRequest.NOT_READY)
+    story.ask("ben", AgentRequest.READY)
     arrives(story)
     story.connect(story.ring().leg)
     story.happens(story.arrival("bob", entry="own"))

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import Ask, DeviceChanged, EntityFaulted, LegAnswered
+from callbridge.core.model.events import AgentRequest, DeviceChanged, EntityFaulted, LegAnswered
 from callbridge.core.model.facts import AgentChanged, CallEnded, EntityQuarantined, OfferEnded, TalkEnded, VisitEnded
 from callbridge.core.model.orders import Bridge, LeaveToDialplan
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import Story, agent, one_queue
 
 PHASES = ["waiting", "offered", "joining", "talking"]
 
 
-def at_phase(phase: str, connect: Connect = Connect.RING) -> Story:
+def at_phase(phase: str, connect: ConnectMode = ConnectMode.RING) -> Story:
     story = one_queue(agent("bob", connect=connect), wrap_up=15.0)
-    if connect is Connect.NAILED_UP:
+    if connect is ConnectMode.NAILED_UP:
         story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     if phase == "waiting":
-        story.ask("bob", Ask.NOT_READY)
+        story.ask("bob", AgentRequest.NOT_READY)
     story.caller()
     if phase in ("joining", "talking"):
         offer = story.call().offer
         assert offer is not None
-        if connect is Connect.NAILED_UP:
+        if connect is ConnectMode.NAILED_UP:
             story.wait(3.0)
         else:
             story.happens(LegAnswered(at=story.now, leg=offer.leg))
@@ -47,9 +47,9 @@ def settle(story: Story) -> None:
         story.wait(30.0)
 
 
-@pytest.mark.parametrize("connect", [Connect.RING, Connect.NAILED_UP])
+@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_call_given_up_goes_to_the_fallback_with_everything_told_and_nobody_stuck(phase: str, connect: Connect) -> None:
+def test_a_call_given_up_goes_to_the_fallback_with_everything_told_and_nobody_stuck(phase: str, connect: ConnectMode) -> None:
     story = at_phase(phase, connect)
     call = story.call()
     fault(story, "call", call.id)
@@ -58,7 +58,7 @@ def test_a_call_given_up_goes_to_the_fallback_with_everything_told_and_nobody_st
     assert (story.fact(EntityQuarantined).id, story.fact(CallEnded).call) == (call.id, call.id)
     assert call.id not in story.world.calls and call.leg not in story.world.legs
     settle(story)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     story.caller("eve")
     assert story.world.agents["bob"].work == "offered"
 
@@ -79,16 +79,16 @@ def test_a_call_given_up_ends_its_talk_and_begins_wrap_up() -> None:
     assert story.tally().answered == 1
 
 
-@pytest.mark.parametrize("connect", [Connect.RING, Connect.NAILED_UP])
+@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
 @pytest.mark.parametrize("phase", PHASES)
-def test_an_agent_given_up_is_not_ready_with_the_reason_fault(phase: str, connect: Connect) -> None:
+def test_an_agent_given_up_is_not_ready_with_the_reason_fault(phase: str, connect: ConnectMode) -> None:
     story = at_phase(phase, connect)
     own = [leg for leg in (story.world.agents["bob"].leg, story.world.agents["bob"].session) if leg is not None]
     fault(story, "agent", "bob")
     assert story.state("bob") == "not_ready fault"
     assert story.hung_up() >= set(own)
     settle(story)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.state("bob") in ("ready", "offline", "ringing")
 
 
@@ -100,7 +100,7 @@ def test_the_states_of_an_agent_given_up_follow_one_upon_the_other() -> None:
 
 def test_an_agent_who_logged_out_while_talking_and_is_given_up_is_logged_out() -> None:
     story = at_phase("talking")
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     fault(story, "agent", "bob")
     assert story.state("bob") == "logged_out"
 
@@ -109,7 +109,7 @@ def test_what_is_known_of_the_phone_outlives_the_fault() -> None:
     story = one_queue(agent("bob"))
     story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="UNAVAILABLE"))
     fault(story, "agent", "bob")
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.state("bob") == "offline"
 
 
@@ -119,14 +119,14 @@ def test_a_customers_leg_given_up_takes_its_call_with_it(phase: str) -> None:
     fault(story, "leg", story.call().leg)
     assert not story.world.calls
     settle(story)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     story.caller("eve")
     assert story.world.agents["bob"].work == "offered"
 
 
-@pytest.mark.parametrize("connect", [Connect.RING, Connect.NAILED_UP])
+@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
 @pytest.mark.parametrize("phase", ["offered", "joining", "talking"])
-def test_an_agents_leg_given_up_leaves_the_agent_free(phase: str, connect: Connect) -> None:
+def test_an_agents_leg_given_up_leaves_the_agent_free(phase: str, connect: ConnectMode) -> None:
     story = at_phase(phase, connect)
     leg = story.world.agents["bob"].leg
     assert leg is not None
@@ -137,7 +137,7 @@ def test_an_agents_leg_given_up_leaves_the_agent_free(phase: str, connect: Conne
 
 
 def test_a_session_given_up_is_offered_nothing() -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
     fault(story, "leg", session)
@@ -150,5 +150,5 @@ def test_a_waiting_caller_is_not_touched_by_the_fault_of_another() -> None:
     story.caller("eve")
     fault(story, "call", story.call("ann").id)
     assert story.call("eve").phase == "waiting"
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     assert story.ring().name == "eve"

@@ -7,28 +7,37 @@ from collections.abc import Mapping
 import pytest
 
 from callbridge.core.model.call import Recording
-from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, LegReplaced, PlaybackEnded, SeenLeg, Why
-from callbridge.core.model.facts import AskRefused, CallRecorded, PromptFailed, RecordingFailed, TalkEnded
-from callbridge.core.model.flow import IntoQueue, Node, Set
+from callbridge.core.model.events import (
+    AgentRequest,
+    CallRequest,
+    CallRequested,
+    LegAnswered,
+    LegReplaced,
+    PlaybackEnded,
+    SeenLeg,
+    Why,
+)
+from callbridge.core.model.facts import CallRecorded, PromptFailed, RecordingFailed, RequestRefused, TalkEnded
+from callbridge.core.model.flow import Node, QueueNode, SetNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Bridge, PauseRecording, Play, StartRecording, StopRecording
-from callbridge.core.model.plan import Record, ToAgent
+from callbridge.core.model.plan import RecordingPlan, ToAgent
 from tests.core.flows import floor, flow
 from tests.core.story import DAY, Story, agent, one_queue, queue
 
-NO = flow({"no": Set(next="in", values={"record": "no"}), "in": IntoQueue(queue="support")}, "no")
-PLAIN = Record()
+NO = flow({"no": SetNode(next="in", values={"record": "no"}), "in": QueueNode(queue="support")}, "no")
+PLAIN = RecordingPlan()
 
 
-def talking(record: Record | None = PLAIN, tier: str = "standard") -> Story:
+def talking(record: RecordingPlan | None = PLAIN, tier: str = "standard") -> Story:
     story = one_queue(agent("amy"), agent("ben", login=False), record=record)
     story.talk(tier=tier)
     return story
 
 
-def ask(story: Story, what: CallAsk, by: str = "amy") -> None:
+def ask(story: Story, what: CallRequest, by: str = "amy") -> None:
     (call,) = story.world.calls
-    story.happens(CallAsked(at=story.now, call=call, ask=what, by=by))
+    story.happens(CallRequested(at=story.now, call=call, ask=what, by=by))
 
 
 def recording(story: Story) -> Recording | None:
@@ -59,9 +68,9 @@ def test_a_caller_who_hung_up_needs_no_stop() -> None:
 
 def test_the_next_agent_has_a_file_of_its_own() -> None:
     story = talking()
-    story.ask("ben", Ask.LOGIN)
+    story.ask("ben", AgentRequest.LOGIN)
     (call,) = story.world.calls.values()
-    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("ben"), by="amy"))
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("ben"), by="amy"))
     story.connect(story.ring().leg)
     files = [order.file for order in story.all_sent(StartRecording)]
     assert [file.rsplit("-", 1)[1] for file in files] == ["1.wav", "2.wav"]
@@ -71,47 +80,47 @@ def test_the_next_agent_has_a_file_of_its_own() -> None:
     ("record", "tier", "wanted"),
     [
         (None, "standard", False),
-        (Record(on_demand=True), "standard", False),
-        (Record(tiers=frozenset({"diamond"})), "standard", False),
-        (Record(tiers=frozenset({"diamond"})), "diamond", True),
-        (Record(share=1e-9), "standard", False),
+        (RecordingPlan(on_demand=True), "standard", False),
+        (RecordingPlan(tiers=frozenset({"diamond"})), "standard", False),
+        (RecordingPlan(tiers=frozenset({"diamond"})), "diamond", True),
+        (RecordingPlan(share=1e-9), "standard", False),
     ],
 )
-def test_who_is_recorded(record: Record | None, tier: str, wanted: bool) -> None:
+def test_who_is_recorded(record: RecordingPlan | None, tier: str, wanted: bool) -> None:
     assert bool(talking(record, tier).all_sent(StartRecording)) is wanted
 
 
 def test_whoever_does_not_want_it_is_not_recorded() -> None:
-    story = Story(floor(NO, queues=[queue("support", record=Record(consent="sound:recorded"))]))
+    story = Story(floor(NO, queues=[queue("support", record=RecordingPlan(consent="sound:recorded"))]))
     story.caller(entry="no")
     story.wait(0.0)
     story.connect(story.ring().leg)
     assert not story.all_sent(StartRecording)
     assert not story.all_sent(Play)
-    ask(story, CallAsk.RECORD)
-    assert story.fact(AskRefused).reason == "the caller does not want to be recorded"
+    ask(story, CallRequest.RECORD)
+    assert story.fact(RequestRefused).reason == "the caller does not want to be recorded"
 
 
 def test_the_caller_is_told_before() -> None:
-    story = one_queue(agent("amy"), record=Record(consent="sound:recorded"), read_out="sound:agent")
+    story = one_queue(agent("amy"), record=RecordingPlan(consent="sound:recorded"), read_out="sound:agent")
     story.caller()
     story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     assert story.only(Play).media == "sound:recorded,sound:agent"
 
 
 def test_on_demand_pause_and_going_on() -> None:
-    story = talking(Record(on_demand=True))
+    story = talking(RecordingPlan(on_demand=True))
     story.wait(5.0)
-    ask(story, CallAsk.RECORD)
+    ask(story, CallRequest.RECORD)
     assert story.only(StartRecording).file.endswith("-1.wav")
     story.wait(4.0)
-    ask(story, CallAsk.PAUSE_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
     assert story.only(PauseRecording).paused
     story.wait(3.0)
-    ask(story, CallAsk.RESUME_RECORDING)
+    ask(story, CallRequest.RESUME_RECORDING)
     assert not story.only(PauseRecording).paused
     story.wait(2.0)
-    ask(story, CallAsk.PAUSE_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
     story.wait(1.0)
     (call,) = story.world.calls.values()
     story.gone(call.leg)
@@ -119,28 +128,28 @@ def test_on_demand_pause_and_going_on() -> None:
     assert (recorded.lasted, recorded.paused) == (10.0, 4.0)
 
 
-REFUSALS: Mapping[CallAsk, str] = {
-    CallAsk.RECORD: "the talk is being recorded already",
-    CallAsk.RESUME_RECORDING: "the recording is not paused",
+REFUSALS: Mapping[CallRequest, str] = {
+    CallRequest.RECORD: "the talk is being recorded already",
+    CallRequest.RESUME_RECORDING: "the recording is not paused",
 }
 
 
 @pytest.mark.parametrize("what", REFUSALS)
-def test_what_makes_no_sense_is_refused(what: CallAsk) -> None:
+def test_what_makes_no_sense_is_refused(what: CallRequest) -> None:
     story = talking()
     ask(story, what)
-    assert story.fact(AskRefused).reason == REFUSALS[what]
+    assert story.fact(RequestRefused).reason == REFUSALS[what]
 
 
-@pytest.mark.parametrize("what", [CallAsk.PAUSE_RECORDING, CallAsk.RESUME_RECORDING, CallAsk.RECORD])
-def test_where_nothing_is_recorded_there_is_nothing_to_pause(what: CallAsk) -> None:
+@pytest.mark.parametrize("what", [CallRequest.PAUSE_RECORDING, CallRequest.RESUME_RECORDING, CallRequest.RECORD])
+def test_where_nothing_is_recorded_there_is_nothing_to_pause(what: CallRequest) -> None:
     story = talking(None)
     ask(story, what)
-    assert story.all_told(AskRefused)
+    assert story.all_told(RequestRefused)
     waiting = one_queue(agent("amy", login=False))
     waiting.caller()
     ask(waiting, what, by="")
-    assert waiting.fact(AskRefused).reason == "no agent talks to the caller"
+    assert waiting.fact(RequestRefused).reason == "no agent talks to the caller"
 
 
 @pytest.mark.parametrize("why", list(Why))
@@ -159,7 +168,7 @@ def test_a_recording_that_fails_is_an_alert_and_no_failure_of_the_call(why: Why)
 
 def test_a_pause_that_fails_is_an_alert_too() -> None:
     story = talking()
-    ask(story, CallAsk.PAUSE_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
     story.fails(story.only(PauseRecording))
     assert story.fact(RecordingFailed).why.startswith("not paused")
     assert recording(story) is not None
@@ -168,20 +177,20 @@ def test_a_pause_that_fails_is_an_alert_too() -> None:
 
 def test_a_resume_that_fails_may_be_asked_again() -> None:
     story = talking()
-    ask(story, CallAsk.PAUSE_RECORDING)
-    ask(story, CallAsk.RESUME_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
+    ask(story, CallRequest.RESUME_RECORDING)
     story.fails(story.only(PauseRecording))
-    ask(story, CallAsk.RESUME_RECORDING)
+    ask(story, CallRequest.RESUME_RECORDING)
     assert not story.only(PauseRecording).paused
 
 
 def handed_on(*, paused: bool = False) -> tuple[Story, list[StartRecording | PauseRecording]]:
     story = talking()
     if paused:
-        ask(story, CallAsk.PAUSE_RECORDING)
-    story.ask("ben", Ask.LOGIN)
+        ask(story, CallRequest.PAUSE_RECORDING)
+    story.ask("ben", AgentRequest.LOGIN)
     (call,) = story.world.calls.values()
-    story.happens(CallAsked(at=story.now, call=call.id, ask=CallAsk.HAND_ON, to=ToAgent("ben"), by="amy"))
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("ben"), by="amy"))
     story.connect(story.ring().leg)
     return story, [order for order in story.sent if isinstance(order, StartRecording | PauseRecording)]
 
@@ -207,7 +216,7 @@ def test_who_paused_for_a_card_s_number_did_not_mean_this_agent_only() -> None:
 
 def test_a_pause_that_failed_after_the_talk_is_told_all_the_same() -> None:
     story = talking()
-    ask(story, CallAsk.PAUSE_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
     order = story.only(PauseRecording)
     (call,) = story.world.calls.values()
     story.gone(call.leg)
@@ -217,7 +226,7 @@ def test_a_pause_that_failed_after_the_talk_is_told_all_the_same() -> None:
 
 def test_after_a_gap_a_pause_is_ordered_once_more() -> None:
     story = talking()
-    ask(story, CallAsk.PAUSE_RECORDING)
+    ask(story, CallRequest.PAUSE_RECORDING)
     (call,) = story.world.calls.values()
     assert call.segment is not None
     assert call.bridge is not None
@@ -235,7 +244,7 @@ def test_recording_holds_up_nothing_else_of_the_call() -> None:
 
 @pytest.mark.parametrize("no", ["No", "false", "0", "off"])
 def test_there_are_many_ways_to_say_no(no: str) -> None:
-    nodes: dict[str, Node] = {"no": Set(next="in", values={"record": no}), "in": IntoQueue(queue="support")}
+    nodes: dict[str, Node] = {"no": SetNode(next="in", values={"record": no}), "in": QueueNode(queue="support")}
     story = Story(floor(flow(nodes, "no"), queues=[queue("support", record=PLAIN)]))
     story.caller(entry="no")
     story.wait(0.0)
@@ -244,7 +253,7 @@ def test_there_are_many_ways_to_say_no(no: str) -> None:
 
 
 def test_whoever_could_not_be_told_is_not_recorded() -> None:
-    story = one_queue(agent("amy"), record=Record(consent="sound:recorded"))
+    story = one_queue(agent("amy"), record=RecordingPlan(consent="sound:recorded"))
     story.caller()
     agents_leg = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=agents_leg))

@@ -18,9 +18,9 @@ from callbridge.core.model.facts import (
     VisitEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Probe, StartMusic, Subscribe
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, START, Story, agent, one_queue
 from tests.core.test_failures import (
     LONG,
@@ -53,11 +53,11 @@ SILENCES: dict[str, Callable[[Toy], list[LegId]]] = {
 
 
 def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, how: str) -> Toy:
-    from callbridge.core.model.events import Ask
+    from callbridge.core.model.events import AgentRequest
     from callbridge.core.model.plan import Penalty, ToDialplan
     from tests.core.story import ladder, plan, queue
 
-    connect = Connect.NAILED_UP if scenario is nailed else Connect.RING
+    connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
     steps = ladder(("support", 40.0), then=ToDialplan("out", "1"))
     story = Story(
         plan(
@@ -67,7 +67,7 @@ def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, ho
     )
     toy = Toy(story, {})
     for who in ("bob", "cid"):
-        story.ask(who, Ask.LOGIN)
+        story.ask(who, AgentRequest.LOGIN)
         for order in story.orders:
             toy._receive(order)
     scenario(toy)
@@ -109,7 +109,7 @@ def test_a_break_at_any_moment_leaves_every_call_with_one_end_and_nobody_stuck(
 def test_a_core_without_a_saved_world_serves_who_waits_and_cuts_no_conversation(
     moment: float, scenario: Callable[[Toy], None]
 ) -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP if scenario is nailed else Connect.RING))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING))
     toy = Toy(story, {})
     for order in story.sent:
         toy._receive(order)
@@ -122,7 +122,7 @@ def test_a_core_without_a_saved_world_serves_who_waits_and_cuts_no_conversation(
     assert _conversations(toy) == talking
     toy.run(START + LONG)
     assert not story.world.calls
-    assert {leg.role for leg in story.world.legs.values()} <= {Role.SESSION}
+    assert {leg.role for leg in story.world.legs.values()} <= {LegRole.SESSION}
     assert len(toy.channels) == len(story.world.legs)
     assert story.world.agents["bob"].work is Work.IDLE
 
@@ -143,9 +143,9 @@ def test_while_a_pbx_is_lost_its_callers_are_not_offered_and_after_the_snapshot_
     story = one_queue(agent("bob", login=False))
     leg = story.caller()
     story.happens(PbxLost(at=story.now, pbx=PBX))
-    from callbridge.core.model.events import Ask
+    from callbridge.core.model.events import AgentRequest
 
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     assert story.rung() == []
     story.snapshot(seen(leg, entry="support"))
     assert story.rung() == ["bob"]
@@ -319,7 +319,7 @@ def test_the_snapshot_of_one_pbx_says_nothing_about_another() -> None:
 
 
 def test_a_session_lost_with_the_pbx_is_made_again() -> None:
-    story = one_queue(agent("bob", connect=Connect.NAILED_UP))
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
     story.wait(10.0)

@@ -9,24 +9,23 @@ from functools import partial
 import pytest
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.attempt import Attempt, Lead
-from callbridge.core.model.attempt import Stage as AttemptStage
+from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import Ask, PromiseAsk, PromiseAsked
+from callbridge.core.model.events import AgentRequest, CallbackChange, CallbackChangeRequested
 from callbridge.core.model.facts import (
     CallAdopted,
     CallArrived,
+    CallbackEnded,
     CallDiverted,
     CallEnded,
     OfferEnded,
-    PromiseEnded,
     TalkEnded,
     VisitEnded,
 )
 from callbridge.core.model.ids import leg_id
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
-from callbridge.core.model.plan import Callback, Connect, Penalty, ToDialplan
+from callbridge.core.model.plan import CallbackTerms, ConnectMode, Penalty, ToDialplan
 from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.test_conversations import cut
 from tests.core.test_failures import (
@@ -51,14 +50,14 @@ def slow_to_count(toy: Toy) -> None:
 
 def before(scenario: Callable[[Toy], None], moment: float) -> Toy:
     """The house at this moment; killed, and away for a second."""
-    connect = Connect.NAILED_UP if scenario is nailed else Connect.RING
+    connect = ConnectMode.NAILED_UP if scenario is nailed else ConnectMode.RING
     steps = ladder(("support", 40.0), then=ToDialplan("out", "1"))
     short_talk = 10.0 if scenario is slow_to_count else 0.0
     queues = [queue("support", steps, wrap_up=2.0, no_answer=Penalty(rest=5.0), short_talk=short_talk)]
     story = Story(plan(queues, [agent("bob", login=False, connect=connect), agent("cid", login=False, connect=connect)]))
     toy = Toy(story, {})
     for who in ("bob", "cid"):
-        story.ask(who, Ask.LOGIN)
+        story.ask(who, AgentRequest.LOGIN)
         for order in story.orders:
             toy._receive(order)
     scenario(toy)
@@ -115,7 +114,7 @@ def _owned(toy: Toy) -> None:
 def _over(toy: Toy) -> None:
     world = toy.story.world
     assert not world.calls
-    assert {leg.role for leg in world.legs.values()} <= {Role.SESSION}
+    assert {leg.role for leg in world.legs.values()} <= {LegRole.SESSION}
     assert {channel.leg for channel in toy.channels.values()} == set(world.legs)
     assert {who.work for who in world.agents.values()} == {Work.IDLE}
     assert all(tally.offered == tally.ended for tally in world.tallies.values())
@@ -199,11 +198,11 @@ def test_a_lost_tally_holds_who_waits() -> None:
 
 def calling() -> Toy:
     """Bob is rung for a callback to +4470."""
-    story = one_queue(agent("bob"), callback=Callback())
+    story = one_queue(agent("bob"), callback=CallbackTerms())
     new = replace(story.world.plan, outside="PJSIP/{number}@trunk", call_back_to=("X.", "+X."))
     story = Story(new)
     toy = Toy(story, {})
-    asked = PromiseAsked(at=story.now, ask=PromiseAsk.MAKE, queue="support", number="+447012345", tier="standard")
+    asked = CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number="+447012345", tier="standard")
     toy.tell(asked)
     return toy
 
@@ -224,7 +223,7 @@ def test_a_callback_is_kept_whichever_row_is_lost(table: str, moment: float) -> 
         lose(toy, table, rows[index])
         toy.at(START + 600.0, partial(_all_hang_up, toy))
         toy.run(START + 2000.0)
-        outcomes = [fact.outcome for fact in toy.story.all_told(PromiseEnded)]
+        outcomes = [fact.outcome for fact in toy.story.all_told(CallbackEnded)]
         if outcomes != ["kept"] and not (kept and talking):
             faulty.append((rows[index], outcomes))
         _over(toy)

@@ -9,23 +9,41 @@ import pytest
 
 from callbridge.core.engine import step
 from callbridge.core.model.call import Phase
-from callbridge.core.model.callback import Promise
-from callbridge.core.model.events import Ask, CallAsk, CallAsked, LegAnswered, PlanChanged, PromiseAsk, PromiseAsked
+from callbridge.core.model.callback import Callback
+from callbridge.core.model.events import (
+    AgentRequest,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
+    LegAnswered,
+    PlanChanged,
+)
 from callbridge.core.model.facts import (
+    CallbackEnded,
+    CallbackRequested,
     CallbackTried,
     CallRecorded,
-    PromiseEnded,
-    PromiseMade,
     QueueRenamed,
     SurveyAnswered,
     TalkEnded,
     WrapUpEnded,
 )
-from callbridge.core.model.flow import Branch, Condition, Goodbye, IntoQueue, Node, Voicemail
-from callbridge.core.model.flow import Callback as CallbackNode
+from callbridge.core.model.flow import BranchNode, CallbackNode, Condition, GoodbyeNode, Node, QueueNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import LeaveToDialplan, Ring
-from callbridge.core.model.plan import SURVEY, Announcements, Callback, First, Ladder, Plan, Record, Survey, ToAgent, ToQueue
+from callbridge.core.model.plan import (
+    SURVEY,
+    AnnouncementPlan,
+    CallbackTerms,
+    CallFirst,
+    Plan,
+    RecordingPlan,
+    SurveyPlan,
+    TierRouting,
+    ToAgent,
+    ToQueue,
+)
 from callbridge.core.model.world import World
 from callbridge.core.reload import plan_change, renames
 from tests.core.flows import floor, flow, menu, stage
@@ -33,7 +51,7 @@ from tests.core.story import DAY, START, Story, agent, ladder, plan, queue
 from tests.core.toy import NEVER, REJECTS
 
 SLOW = ladder(("support >= 1", None), within=60.0)
-OWED = Callback(ring_for=20.0, attempts=3, retry_after=300.0, keep_for=7200.0)
+OWED = CallbackTerms(ring_for=20.0, attempts=3, retry_after=300.0, keep_for=7200.0)
 
 
 def house(name: str = "support", *, login: bool = False, **more: Any) -> Plan:
@@ -52,9 +70,9 @@ def rename(story: Story, coming: Plan | None = None) -> None:
     assert story.world.plan.queues.keys() == {"helpdesk"}
 
 
-def is_owed(story: Story, number: str = "+4412") -> Promise:
-    story.happens(PromiseAsked(at=story.now, ask=PromiseAsk.MAKE, queue="support", number=number, by="crm"))
-    return story.world.promises[story.fact(PromiseMade).promise]
+def is_owed(story: Story, number: str = "+4412") -> Callback:
+    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number=number, by="crm"))
+    return story.world.promises[story.fact(CallbackRequested).promise]
 
 
 def names_left(story: Story) -> list[str]:
@@ -79,7 +97,7 @@ def test_four_who_wait_keep_arrival_and_place_and_are_served_in_order() -> None:
     assert (story.orders, [type(fact) for fact in story.facts]) == ([], [QueueRenamed])
     fact = story.fact(QueueRenamed)
     assert (fact.queue, fact.previous_queue, fact.callers, fact.callbacks, fact.talks) == ("helpdesk", "support", 4, 0, 0)
-    story.ask("bob", Ask.LOGIN)
+    story.ask("bob", AgentRequest.LOGIN)
     served = []
     for _ in range(4):
         ring = story.ring()
@@ -120,7 +138,7 @@ def test_figures_that_the_new_name_has_already_are_added_up() -> None:
 
 
 def test_what_a_caller_has_heard_is_known() -> None:
-    told = Announcements(greeting="hello", periodic=("one", "two"), periodic_every=10.0)
+    told = AnnouncementPlan(greeting="hello", periodic=("one", "two"), periodic_every=10.0)
     toy = stage(house(announcements=told), {"bob": NEVER})
     toy.calls("ann")
     toy.run(START + 13.0)
@@ -138,7 +156,7 @@ def test_what_a_caller_has_heard_is_known() -> None:
 def test_callbacks_keep_place_attempts_and_rest() -> None:
     toy = stage(house(), {"bob": 1.0, "PJSIP/+4412@trunk": REJECTS})
     promise = is_owed(toy.story)
-    toy.story.ask("bob", Ask.LOGIN)
+    toy.story.ask("bob", AgentRequest.LOGIN)
     for order in toy.story.orders:
         toy._receive(order)
     toy.run(START + 20.0)
@@ -152,7 +170,7 @@ def test_callbacks_keep_place_attempts_and_rest() -> None:
     assert len(toy.story.all_told(CallbackTried)) == 1, "nobody is called sooner for it"
     toy.run(START + 2000.0)
     assert [fact.queue for fact in toy.story.all_told(CallbackTried)] == ["support", "helpdesk", "helpdesk"]
-    assert [(fact.queue, fact.outcome, fact.reason) for fact in toy.story.all_told(PromiseEnded)] == [
+    assert [(fact.queue, fact.outcome, fact.reason) for fact in toy.story.all_told(CallbackEnded)] == [
         ("helpdesk", "failed", "rejected")
     ]
 
@@ -175,10 +193,10 @@ def test_a_talk_and_its_wrap_up_belong_to_the_new_name() -> None:
     story.gone(customer)
     story.gone(leg)
     assert story.all_told(TalkEnded)[0].queue == "helpdesk"
-    story.ask("bob", Ask.EXTEND_WRAP_UP)
+    story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
     story.wait(50.0)
     assert story.state("bob") == "wrap_up"
-    story.ask("bob", Ask.END_WRAP_UP)
+    story.ask("bob", AgentRequest.END_WRAP_UP)
     assert story.fact(WrapUpEnded).queue == "helpdesk"
 
 
@@ -189,7 +207,7 @@ def test_a_wrap_up_under_way_may_be_extended_by_the_new_name() -> None:
     story.gone(customer)
     story.gone(leg)
     rename(story, renamed(login=True, **terms))
-    story.ask("bob", Ask.EXTEND_WRAP_UP)
+    story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
     story.wait(50.0)
     assert (story.state("bob"), story.world.agents["bob"].wrap_queue) == ("wrap_up", "helpdesk")
 
@@ -210,11 +228,11 @@ def test_a_call_that_nobody_takes_comes_back_by_the_new_name() -> None:
     two = replace(house(login=True), agents={"bob": agent("bob"), "cid": agent("cid", login=False)})
     story = Story(two)
     customer, leg = story.talk()
-    story.ask("cid", Ask.LOGIN)
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.ask("cid", AgentRequest.LOGIN)
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents, entries={}))
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     story.gone(leg)
     story.gone(target.leg, cause=17)
     story.wait(60.0)
@@ -227,8 +245,8 @@ def test_a_call_on_its_way_to_an_agent_belongs_to_the_new_name() -> None:
     two = replace(house(login=True), agents={"bob": agent("bob"), "cid": agent("cid", login=False)})
     story = Story(two)
     story.talk()
-    story.ask("cid", Ask.LOGIN)
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.ask("cid", AgentRequest.LOGIN)
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents))
     story.connect(target.leg)
@@ -277,12 +295,12 @@ def test_the_pace_of_the_queue_is_known() -> None:
 
 
 def test_a_flow_of_before_leads_to_the_new_name() -> None:
-    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": IntoQueue(queue="support")})
+    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": QueueNode(queue="support")})
     old = floor(ask, queues=[queue("support")])
     toy = stage(old)
     leg = toy.calls("ann", entry="welcome")
     toy.run(START + 1.0)
-    now = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": IntoQueue(queue="helpdesk")}, version="2")
+    now = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": QueueNode(queue="helpdesk")}, version="2")
     coming = replace(old, queues={"helpdesk": queue("helpdesk", renamed_from="support")}, entries={}, flows={"welcome": now})
     toy.tell(PlanChanged(at=toy.story.now, plan=coming))
     toy.presses(leg, "1")
@@ -290,7 +308,7 @@ def test_a_flow_of_before_leads_to_the_new_name() -> None:
 
 
 def test_a_flow_that_a_key_opened_leads_back_to_the_place() -> None:
-    ask = flow({"ask": menu({"1": "to"}, otherwise="to"), "to": IntoQueue(queue="support")}, "ask")
+    ask = flow({"ask": menu({"1": "to"}, otherwise="to"), "to": QueueNode(queue="support")}, "ask")
     old = floor(ask, queues=[queue("support", keys={"5": "ask"})], agents={"amy": False})
     toy = stage(old)
     leg = toy.calls("ann")
@@ -316,25 +334,25 @@ def test_every_node_that_names_a_queue_names_the_new_one() -> None:
     names = {"support": "helpdesk"}
     cases = ((Condition(queue="support", waiting=3), "into"), (Condition(queue="other"), "into"))
     nodes: dict[str, Node] = {
-        "branch": Branch(cases=cases, otherwise="into"),
-        "into": IntoQueue(queue="support"),
+        "branch": BranchNode(cases=cases, otherwise="into"),
+        "into": QueueNode(queue="support"),
         "back": CallbackNode(queue="support", next="bye", otherwise="bye"),
-        "mail": Voicemail(queue="support", media="", next="bye"),
-        "other": IntoQueue(queue="other"),
-        "bye": Goodbye(),
+        "mail": VoicemailNode(queue="support", media="", next="bye"),
+        "other": QueueNode(queue="other"),
+        "bye": GoodbyeNode(),
     }
     after = renames.renamed_flow(flow(nodes), names).nodes
     branch = after["branch"]
-    assert isinstance(branch, Branch)
+    assert isinstance(branch, BranchNode)
     assert [when.queue for when, _ in branch.cases] == ["helpdesk", "other"]
     assert [getattr(after[name], "queue", "") for name in ("into", "back", "mail", "other")] == ["helpdesk"] * 3 + ["other"]
 
 
 def test_a_recording_under_way_is_told_with_the_new_name() -> None:
-    story = Story(house(login=True, record=Record()))
+    story = Story(house(login=True, record=RecordingPlan()))
     customer, leg = story.talk()
     assert story.call().segment is not None
-    rename(story, renamed(login=True, record=Record()))
+    rename(story, renamed(login=True, record=RecordingPlan()))
     story.wait(5.0)
     story.gone(customer)
     story.gone(leg)
@@ -356,7 +374,7 @@ def test_a_second_time_nothing_happens() -> None:
 @pytest.mark.parametrize("late", [1.0, 500.0])
 def test_a_restart_with_the_new_configuration_carries_over_before_any_deadline(late: float) -> None:
     """Deadlines that passed meanwhile are due at once: by then everybody stands under the new name."""
-    toy = stage(house(announcements=Announcements(periodic=("wait",), periodic_every=5.0)), {"bob": NEVER})
+    toy = stage(house(announcements=AnnouncementPlan(periodic=("wait",), periodic_every=5.0)), {"bob": NEVER})
     for name in ("ann", "ben"):
         toy.calls(name)
         toy.run(toy.story.now + 2.0)
@@ -386,7 +404,7 @@ def saved(story: Story, coming: Plan) -> None:
 
 
 def test_no_deadline_is_met_under_the_old_name() -> None:
-    story = Story(house(announcements=Announcements(periodic=("wait",), periodic_every=5.0)))
+    story = Story(house(announcements=AnnouncementPlan(periodic=("wait",), periodic_every=5.0)))
     story.caller("ann")
     promise = is_owed(story)
     saved(story, renamed())
@@ -396,7 +414,7 @@ def test_no_deadline_is_met_under_the_old_name() -> None:
 
 
 def test_whoever_waits_for_an_agent_in_a_queue_that_is_gone_at_a_start_stays_with_us() -> None:
-    terms = replace(OWED, first=First.CUSTOMER)
+    terms = replace(OWED, first=CallFirst.CUSTOMER)
     story = Story(house(login=True, callback=terms))
     is_owed(story)
     customer = story.ring()
@@ -417,7 +435,7 @@ def test_a_callback_moves_with_what_the_queue_promises_now() -> None:
 
 def test_a_survey_under_way_is_about_the_new_name() -> None:
     asked = flow({"ask": menu({"1": "bye"}, question="q1")}, SURVEY + "after")
-    old = replace(house(login=True, survey="after"), flows={asked.name: asked}, surveys={"after": Survey("after")})
+    old = replace(house(login=True, survey="after"), flows={asked.name: asked}, surveys={"after": SurveyPlan("after")})
     toy = stage(old, {"bob": 1.0})
     leg = toy.calls("ann")
     toy.run(START + 5.0)
@@ -431,14 +449,14 @@ def test_a_survey_under_way_is_about_the_new_name() -> None:
 
 
 def test_a_reload_that_raises_leaves_callers_on_the_flow_by_its_name_then() -> None:
-    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": IntoQueue(queue="support")})
+    ask = flow({"ask": menu({"1": "to"}, otherwise="bye"), "to": QueueNode(queue="support")})
     old = floor(ask, queues=[queue("support")], agents={"amy": False})
     toy = stage(old)
     leg = toy.calls("ann", entry="welcome")
     toy.run(START + 1.0)
     toy.calls("eve")
     toy.tell(PlanChanged(at=toy.story.now, plan=replace(old, flows={}, entries={})))
-    broken = queue("helpdesk", Ladder(answer_within=1.0, head_start=0.0, steps=(), then=None), renamed_from="support")
+    broken = queue("helpdesk", TierRouting(answer_within=1.0, head_start=0.0, steps=(), then=None), renamed_from="support")
     with pytest.raises(IndexError):
         step(toy.story.world, PlanChanged(at=toy.story.now, plan=replace(old, queues={"helpdesk": broken}, flows={}, entries={})))
     toy.presses(leg, "1")

@@ -8,35 +8,35 @@ import pytest
 
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
-    Ask,
-    CallAsk,
-    CallAsked,
+    AgentRequest,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
     DigitPressed,
     EntityFaulted,
     LegAnswered,
     LegLeft,
     PlaybackEnded,
-    PromiseAsk,
-    PromiseAsked,
     SeenLeg,
 )
 from callbridge.core.model.facts import (
     AgentAlerted,
-    AskRefused,
     AttemptEnded,
+    CallbackEnded,
     CallbackTried,
     CallEnded,
-    HandingEnded,
     OfferEnded,
-    PromiseEnded,
+    RequestRefused,
     TalkBegan,
     TalkEnded,
+    TransferEnded,
     VisitBegan,
     VisitEnded,
 )
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRecording
-from callbridge.core.model.plan import Connect, Mode, Plan, Record, Target, ToAgent, ToQueue
+from callbridge.core.model.plan import ConnectMode, DialMode, Plan, RecordingPlan, Target, ToAgent, ToQueue
 from tests.core import test_callbacks, test_campaigns
 from tests.core.story import START, Story, agent, ladder, one_queue, plan, queue
 
@@ -85,10 +85,10 @@ def test_the_caller_keeps_the_place_and_the_next_agent_is_rung_at_once() -> None
 
 def test_an_answer_counts_after_a_second_with_the_time_at_which_the_talk_began() -> None:
     story = desks("bob", wrap_up=0.0)
-    story.ask("bob", Ask.NOT_READY)
+    story.ask("bob", AgentRequest.NOT_READY)
     story.caller()
     story.wait(19.5)
-    story.ask("bob", Ask.READY)
+    story.ask("bob", AgentRequest.READY)
     story.connect(story.ring().leg)
     began = story.now
     assert [talk.at for talk in story.all_told(TalkBegan)] == [began], "told at once: a screen pops up"
@@ -128,20 +128,20 @@ def test_a_customer_who_hangs_up_at_once_was_answered(left_first: bool) -> None:
 @pytest.mark.parametrize(
     ("what", "to"),
     [
-        (CallAsk.HAND_ON, ToAgent("cid")),
-        (CallAsk.HAND_ON, ToQueue("sales")),
-        (CallAsk.CONSULT, ToAgent("cid")),
-        (CallAsk.MOVE, ToQueue("sales")),
-        (CallAsk.HANG_UP, None),
-        (CallAsk.RECORD, None),
+        (CallRequest.HAND_ON, ToAgent("cid")),
+        (CallRequest.HAND_ON, ToQueue("sales")),
+        (CallRequest.CONSULT, ToAgent("cid")),
+        (CallRequest.MOVE, ToQueue("sales")),
+        (CallRequest.HANG_UP, None),
+        (CallRequest.RECORD, None),
     ],
 )
-def test_whatever_is_asked_of_the_call_makes_the_answer_certain(what: CallAsk, to: Target | None) -> None:
+def test_whatever_is_asked_of_the_call_makes_the_answer_certain(what: CallRequest, to: Target | None) -> None:
     queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     story.talk()
     story.wait(0.2)
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=what, to=to, by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=what, to=to, by="bob"))
     assert outcomes(story) == ["answered"]
     assert results(story)[0] == ("bob", "answered")
 
@@ -167,8 +167,8 @@ def test_a_code_in_the_first_second_does_not_delay_the_count() -> None:
 
 
 def test_a_nailed_up_line_that_is_hung_up_at_once() -> None:
-    story = Story(plan([queue("support", short_talk=SHORT)], [agent("nan", connect=Connect.NAILED_UP), agent("cid")]))
-    story.ask("cid", Ask.NOT_READY)
+    story = Story(plan([queue("support", short_talk=SHORT)], [agent("nan", connect=ConnectMode.NAILED_UP), agent("cid")]))
+    story.ask("cid", AgentRequest.NOT_READY)
     session = story.all_sent(Ring)[-1].leg
     story.happens(LegAnswered(at=story.now, leg=session))
     story.caller()
@@ -197,7 +197,7 @@ def test_a_phone_that_hangs_up_at_once_again_and_again_rests_longer_and_is_told(
 
 
 def test_each_talk_has_a_recording_of_its_own_however_short() -> None:
-    story = desks("bob", "cid", record=Record())
+    story = desks("bob", "cid", record=RecordingPlan())
     _, bob = story.talk()
     story.gone(bob)
     story.connect(story.ring().leg)
@@ -234,8 +234,8 @@ def short(the_plan: Plan) -> Plan:
 
 
 def test_a_person_whom_a_campaign_has_called_is_for_the_next_agent() -> None:
-    agents = {"amy": Connect.AUTO_ANSWER, "ben": Connect.AUTO_ANSWER}
-    toy = test_campaigns.begin(short(test_campaigns.house(test_campaigns.spring(mode=Mode.PROGRESSIVE), agents=agents)))
+    agents = {"amy": ConnectMode.AUTO_ANSWER, "ben": ConnectMode.AUTO_ANSWER}
+    toy = test_campaigns.begin(short(test_campaigns.house(test_campaigns.spring(mode=DialMode.PROGRESSIVE), agents=agents)))
     toy.run(START + 5.9)
     first = toy.story.all_told(TalkBegan)[0]
     toy.hangs_up(LegId(first.leg))
@@ -265,10 +265,10 @@ def test_a_callback_is_kept_when_somebody_talks() -> None:
     while not (began := toy.story.all_told(TalkBegan)):
         toy.run(toy.story.now + 0.2)
     (promise,) = toy.story.world.promises.values()
-    toy.tell(PromiseAsked(at=toy.story.now, ask=PromiseAsk.CANCEL, promise=promise.id, by="sue"))
-    assert toy.story.all_told(AskRefused)[-1].reason == "customer and agent are just being connected"
+    toy.tell(CallbackChangeRequested(at=toy.story.now, ask=CallbackChange.CANCEL, promise=promise.id, by="sue"))
+    assert toy.story.all_told(RequestRefused)[-1].reason == "customer and agent are just being connected"
     toy.hangs_up(LegId(began[0].leg))
-    assert toy.story.all_told(PromiseEnded) == []
+    assert toy.story.all_told(CallbackEnded) == []
     test_callbacks.works(toy, "ben")
     toy.run(toy.story.now + 10.0)
     assert toy.story.state("ben") == "talking"
@@ -285,7 +285,7 @@ def transferred() -> tuple[Story, LegId]:
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)
-    story.happens(CallAsked(at=story.now, call=story.call().id, ask=CallAsk.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
     leg = story.ring().leg
     story.gone(bob)
     story.connect(leg)
@@ -300,7 +300,7 @@ def test_whoever_hangs_up_a_transferred_call_at_once_gives_it_back() -> None:
     assert story.fact(TalkEnded).ended_by == "short"
     assert story.rung() == ["bob"]
     story.connect(story.ring().leg)
-    assert [ended.way for ended in story.all_told(HandingEnded)] == ["blind", "back"]
+    assert [ended.way for ended in story.all_told(TransferEnded)] == ["blind", "back"]
     assert story.state("bob") == "talking"
 
 

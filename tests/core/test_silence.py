@@ -17,11 +17,11 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import DifferenceFound, OfferEnded, VisitEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, Order, Probe, Ring, StartMusic
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 
-def _story(connect: Connect = Connect.RING) -> Story:
+def _story(connect: ConnectMode = ConnectMode.RING) -> Story:
     support = queue("support", ladder(("support", None)), ring_for=4.0, wrap_up=0.0)
     return Story(plan([support], [agent("bob", {"support": 3}, connect)]))
 
@@ -98,7 +98,7 @@ def test_a_caller_who_was_answered_is_not_answered_again() -> None:
 
 
 def test_a_session_that_was_answered_unheard_is_in_use_after_the_gap() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
     _lost(story)
@@ -107,7 +107,7 @@ def test_a_session_that_was_answered_unheard_is_in_use_after_the_gap() -> None:
 
 
 def test_a_session_that_the_pbx_lost_is_made_anew() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
     story.happens(LegAnswered(at=story.now, leg=session))
@@ -122,7 +122,7 @@ def test_a_session_that_the_pbx_lost_is_made_anew() -> None:
 
 
 def test_a_session_lost_under_a_call_is_made_anew_when_the_call_is_over() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
     story.happens(LegAnswered(at=story.now, leg=session))
@@ -139,7 +139,7 @@ def test_a_session_lost_under_a_call_is_made_anew_when_the_call_is_over() -> Non
 
 
 def test_a_session_that_its_agent_hung_up_is_not_rung_again() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
     story.happens(LegAnswered(at=story.now, leg=session))
@@ -148,7 +148,7 @@ def test_a_session_that_its_agent_hung_up_is_not_rung_again() -> None:
 
 
 def test_a_session_whose_phone_cannot_be_called_is_not_tried_for_ever() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     ring = next(order for order in story.sent if isinstance(order, Ring))
     story.happens(OrderFailed(at=story.now, order=ring, why=Why.REFUSED, status=500, detail="Allocation failed"))
     orders = story.happens(LegEnded(at=story.now, leg=ring.leg, estimated=True))
@@ -157,7 +157,7 @@ def test_a_session_whose_phone_cannot_be_called_is_not_tried_for_ever() -> None:
 
 
 def test_a_half_made_session_is_ended_and_made_anew() -> None:
-    story = _story(Connect.NAILED_UP)
+    story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
     _lost(story)

@@ -7,47 +7,47 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import CallAsk, CallAsked
+from callbridge.core.model.events import CallRequest, CallRequested
 from callbridge.core.model.facts import (
-    AskRefused,
     CallEnded,
+    RequestRefused,
     SurveyAlerted,
     SurveyAnswered,
     SurveyEnded,
     SurveyMissed,
     VisitBegan,
 )
-from callbridge.core.model.flow import Flow, Goodbye, IntoQueue, Lookup, Menu, Node
+from callbridge.core.model.flow import Flow, GoodbyeNode, LookupNode, MenuNode, Node, QueueNode
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.plan import SKIPPED, SURVEY, Plan, Survey
+from callbridge.core.model.plan import SKIPPED, SURVEY, Plan, SurveyPlan
 from tests.core.flows import floor, said, stage, the_call
 from tests.core.story import queue
 from tests.core.toy import Toy
 
 
-def question(name: str, to: str, **more: object) -> Menu:
+def question(name: str, to: str, **more: object) -> MenuNode:
     keys = dict.fromkeys("12345", to) | dict(more.pop("keys", {}))  # type: ignore[call-overload]
-    return Menu(media=name, keys=keys, otherwise=to, question=name, tries=2, wait=3.0, **more)  # type: ignore[arg-type]
+    return MenuNode(media=name, keys=keys, otherwise=to, question=name, tries=2, wait=3.0, **more)  # type: ignore[arg-type]
 
 
 NODES: dict[str, Node] = {
-    "once": Lookup(lookup=SURVEY + "service", next="opt", otherwise=SKIPPED, quiet=True),
-    "opt": Menu(media="will-you", keys={"1": "friendly"}, otherwise="bye", tries=1, wait=3.0),
+    "once": LookupNode(lookup=SURVEY + "service", next="opt", otherwise=SKIPPED, quiet=True),
+    "opt": MenuNode(media="will-you", keys={"1": "friendly"}, otherwise="bye", tries=1, wait=3.0),
     "friendly": question("friendly", "solved", alarming=frozenset({"1"}), keys={"1": "to other"}),
     "solved": question("solved", "thanks"),
-    "to other": IntoQueue(queue="other"),
-    "thanks": Goodbye(media="thanks"),
-    SKIPPED: Goodbye(),
-    "bye": Goodbye(),
+    "to other": QueueNode(queue="other"),
+    "thanks": GoodbyeNode(media="thanks"),
+    SKIPPED: GoodbyeNode(),
+    "bye": GoodbyeNode(),
 }
 FLOW = Flow(name=SURVEY + "service", version="1", start="once", nodes=NODES, questions=2)
 
 
-def surveyed(survey: Survey | None = None, *, known: bool = False) -> tuple[Toy, LegId]:
+def surveyed(survey: SurveyPlan | None = None, *, known: bool = False) -> tuple[Toy, LegId]:
     """Ann has talked to Amy, who hung up a moment ago."""
     plan: Plan = floor(queues=[queue("support", survey="service"), queue("other")])
     plan = replace(
-        plan, flows={FLOW.name: FLOW}, surveys={"service": survey or Survey("service")}, lookups={SURVEY + "service": 1.0}
+        plan, flows={FLOW.name: FLOW}, surveys={"service": survey or SurveyPlan("service")}, lookups={SURVEY + "service": 1.0}
     )
     toy = stage(plan, {"amy": 0.5})
     toy.knows = None if known else {}
@@ -131,8 +131,8 @@ def test_a_bad_answer_is_an_alert_and_may_lead_to_somebody_at_once_but_not_to_a_
     assert len(ended(toy)) == 1
 
 
-@pytest.mark.parametrize("survey", [Survey("service", tiers=frozenset({"diamond"})), Survey("service", share=0.0)])
-def test_only_the_tiers_and_the_share_that_are_meant_are_asked(survey: Survey) -> None:
+@pytest.mark.parametrize("survey", [SurveyPlan("service", tiers=frozenset({"diamond"})), SurveyPlan("service", share=0.0)])
+def test_only_the_tiers_and_the_share_that_are_meant_are_asked(survey: SurveyPlan) -> None:
     toy, _ = surveyed(survey)
     toy.run(toy.story.now + 2.0)
     assert not ended(toy)
@@ -141,7 +141,7 @@ def test_only_the_tiers_and_the_share_that_are_meant_are_asked(survey: Survey) -
 
 def test_nobody_is_asked_who_hung_up_first() -> None:
     plan = replace(
-        floor(queues=[queue("support", survey="service")]), flows={FLOW.name: FLOW}, surveys={"service": Survey("service")}
+        floor(queues=[queue("support", survey="service")]), flows={FLOW.name: FLOW}, surveys={"service": SurveyPlan("service")}
     )
     toy = stage(plan, {"amy": 0.5})
     leg = toy.calls("ann")
@@ -156,7 +156,7 @@ def test_an_agent_s_code_leads_the_caller_into_the_survey() -> None:
     plan = replace(
         floor(queues=[queue("support", survey="service"), queue("other")]),
         flows={FLOW.name: FLOW},
-        surveys={"service": Survey("service")},
+        surveys={"service": SurveyPlan("service")},
         lookups={SURVEY + "service": 1.0},
         keys={"*9": "survey"},
     )
@@ -164,8 +164,8 @@ def test_an_agent_s_code_leads_the_caller_into_the_survey() -> None:
     toy.knows = {}
     toy.calls("ann", entry="other")
     toy.run(toy.story.now + 3.0)
-    toy.tell(CallAsked(at=toy.story.now, call=the_call(toy).id, ask=CallAsk.SURVEY, by="amy"))
-    assert [fact.reason for fact in toy.story.told if isinstance(fact, AskRefused)] == ["queue other has no survey"]
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.SURVEY, by="amy"))
+    assert [fact.reason for fact in toy.story.told if isinstance(fact, RequestRefused)] == ["queue other has no survey"]
     toy = stage(plan, {"amy": 0.5})
     toy.knows = {}
     toy.calls("ann")
@@ -193,7 +193,7 @@ def test_whoever_hung_up_first_is_not_asked_and_told() -> None:
     plan = replace(
         floor(queues=[queue("support", survey="service"), queue("other")]),
         flows={FLOW.name: FLOW},
-        surveys={"service": Survey("service", tiers=frozenset({"standard"}))},
+        surveys={"service": SurveyPlan("service", tiers=frozenset({"standard"}))},
         lookups={SURVEY + "service": 1.0},
     )
     for tier, wanted in (("standard", 1), ("diamond", 0)):

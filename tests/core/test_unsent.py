@@ -9,12 +9,12 @@ from typing import TypeVar, get_args
 import pytest
 
 from callbridge.core.model import orders as o
-from callbridge.core.model.events import CallAsk, DeviceChanged, LegAnswered, PbxLost, SeenLeg, Why
+from callbridge.core.model.events import CallRequest, DeviceChanged, LegAnswered, PbxLost, SeenLeg, Why
 from callbridge.core.model.facts import OfferEnded, RecordingFailed
-from callbridge.core.model.flow import Lookup, Voicemail
+from callbridge.core.model.flow import LookupNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Order
-from callbridge.core.model.plan import Record, ToDialplan
+from callbridge.core.model.plan import RecordingPlan, ToDialplan
 from tests.core.flows import floor, flow, play
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 from tests.core.test_failures import SCENARIOS, Scenario, gives_up, run
@@ -72,7 +72,7 @@ def _consulting(kind: type[Order]) -> Built:
 
 def _listening() -> Built:
     story = Talk()
-    story.act(CallAsk.LISTEN, by="eva", phone="PJSIP/eva")
+    story.act(CallRequest.LISTEN, by="eva", phone="PJSIP/eva")
     story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     return _last(story, o.Snoop)
 
@@ -80,8 +80,8 @@ def _listening() -> Built:
 def _in_flow(kind: type[Order], seconds: float) -> Built:
     nodes = {
         o.Play: {"hello": play("hello", "bye")},
-        o.Record: {"vm": Voicemail(queue="support", media="", next="bye")},
-        o.LookUp: {"who": Lookup(lookup="crm", next="bye", otherwise="bye")},
+        o.Record: {"vm": VoicemailNode(queue="support", media="", next="bye")},
+        o.LookUp: {"who": LookupNode(lookup="crm", next="bye", otherwise="bye")},
     }[kind]
     story = Story(floor(flow(nodes), lookups={"crm": 5.0}))  # type: ignore[arg-type]
     story.caller(entry="welcome")
@@ -109,7 +109,7 @@ def _inspected() -> Built:
 
 
 def _recorded(kind: type[Order]) -> Built:
-    story = one_queue(agent("bob"), record=Record())
+    story = one_queue(agent("bob"), record=RecordingPlan())
     _, leg = story.talk()
     if kind is o.StopRecording:
         story.wait(5.0)
@@ -149,7 +149,7 @@ AS_REFUSED: dict[type[Order], Callable[[], Built]] = {
 }
 """Treated like a refusal: on without it, or another way. Of StopMusic and StartRinging nothing depends."""
 ELSEWHERE = {
-    o.LendToDialplan: "test_campaigns: whoever cannot be listened to goes to an agent",
+    o.StartAmdDetour: "test_campaigns: whoever cannot be listened to goes to an agent",
     o.PauseRecording: "test_recordings",
     o.StopRecording: "test_recordings",
     o.FindLeads: "the ledger tries until it is done",

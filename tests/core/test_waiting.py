@@ -11,17 +11,17 @@ import pytest
 from callbridge.core.entities import estimates
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import AgentAsked, Ask, PlanChanged, closing
+from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged, closing
 from callbridge.core.model.facts import Announced, PromptFailed, VisitEnded
-from callbridge.core.model.flow import Condition, Goodbye
+from callbridge.core.model.flow import Condition, GoodbyeNode
 from callbridge.core.model.orders import Bridge, StartMusic, StopPlaying
-from callbridge.core.model.plan import Announcements, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from tests.core.flows import floor, flow, said, stage, the_call
 from tests.core.story import START, queue
 from tests.core.toy import NEVER, Toy
 
-ALL = Announcements(
+ALL = AnnouncementPlan(
     greeting="hello",
     position="number:{position}",
     wait="number:{minutes}",
@@ -35,7 +35,7 @@ ALL = Announcements(
 )
 
 
-def announcing(plan: Announcements = ALL, *, online: bool = False, picks_up: float = NEVER, ring_for: float = 15.0) -> Toy:
+def announcing(plan: AnnouncementPlan = ALL, *, online: bool = False, picks_up: float = NEVER, ring_for: float = 15.0) -> Toy:
     support = queue("support", announcements=plan, ring_for=ring_for)
     return stage(floor(queues=[support], agents={"amy": online}), {"amy": picks_up})
 
@@ -107,7 +107,7 @@ def test_only_the_tiers_to_whom_it_is_promised_hear_the_apology() -> None:
 
 
 def test_a_missing_announcement_is_told_and_the_music_goes_on() -> None:
-    toy = announcing(Announcements(greeting="missing"))
+    toy = announcing(AnnouncementPlan(greeting="missing"))
     toy.calls("ann")
     toy.run(toy.story.now + 2.0)
     assert [fact.where for fact in toy.story.told if isinstance(fact, PromptFailed)] == ["queue:support/greeting"]
@@ -115,7 +115,7 @@ def test_a_missing_announcement_is_told_and_the_music_goes_on() -> None:
 
 
 def test_an_announcement_whose_end_is_never_told_ends_all_the_same() -> None:
-    toy = announcing(Announcements(periodic=("number:endless",), periodic_every=10.0))
+    toy = announcing(AnnouncementPlan(periodic=("number:endless",), periodic_every=10.0))
     toy.calls("ann")
     toy.run(toy.story.now + 60.0)
     assert said(toy).count("number:endless") >= 2
@@ -163,12 +163,12 @@ def test_the_estimate_is_gone_when_nobody_is_logged_in_or_nobody_was_answered_fo
     toy.run(toy.story.now + 700.0)
     assert estimates.expected(toy.story.world, "support", 1) is None
     served(toy, 1, 1.0)
-    toy.story.ask("amy", Ask.LOGOUT)
+    toy.story.ask("amy", AgentRequest.LOGOUT)
     assert estimates.expected(toy.story.world, "support", 1) is None
 
 
 def test_whoever_was_told_a_wait_is_never_told_a_longer_one() -> None:
-    toy = announcing(Announcements(wait="number:{minutes}", first=5.0, every=10.0), online=True)
+    toy = announcing(AnnouncementPlan(wait="number:{minutes}", first=5.0, every=10.0), online=True)
     for name in ("ann", "eve"):
         toy.calls(name)
     served(toy, 8, 65.0)
@@ -197,9 +197,9 @@ SORRY = ToFlow("sorry")
 
 
 def ruled(when: Condition, to: Then = SORRY, *, online: bool = False, **more: object) -> Toy:
-    support = queue("support", overflow=(Overflow(when, to, "rule"),))
+    support = queue("support", overflow=(OverflowRule(when, to, "rule"),))
     queues: list[QueuePlan] = [support, queue("other")]
-    plan = floor(flow({"sorry": Goodbye(media="sorry")}, name="sorry"), queues=queues, agents={"amy": online}, **more)
+    plan = floor(flow({"sorry": GoodbyeNode(media="sorry")}, name="sorry"), queues=queues, agents={"amy": online}, **more)
     return stage(plan, {"amy": NEVER})
 
 
@@ -241,9 +241,9 @@ def test_when_the_last_agent_logs_out_the_waiting_leave_at_once() -> None:
     toy = ruled(Condition(agents=0), online=True)
     toy.calls("ann")
     toy.run(toy.story.now + 60.0)
-    toy.story.ask("amy", Ask.NOT_READY)
+    toy.story.ask("amy", AgentRequest.NOT_READY)
     assert not left(toy)
-    toy.tell(AgentAsked(at=toy.story.now, agent="amy", ask=Ask.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
     assert [to for _, to, _ in left(toy)] == ["flow:sorry"]
 
 
@@ -290,8 +290,8 @@ def test_an_emergency_closure_sends_the_waiting_away_and_opens_again() -> None:
 
 
 def test_queues_that_overflow_into_each_other_end_at_the_fallback() -> None:
-    one = queue("support", overflow=(Overflow(Condition(waited=0.0), ToQueue("other"), "rule"),))
-    two = queue("other", overflow=(Overflow(Condition(waited=0.0), ToQueue("support"), "rule"),))
+    one = queue("support", overflow=(OverflowRule(Condition(waited=0.0), ToQueue("other"), "rule"),))
+    two = queue("other", overflow=(OverflowRule(Condition(waited=0.0), ToQueue("support"), "rule"),))
     toy = stage(floor(queues=[one, two], agents={"amy": False}))
     toy.calls("ann")
     toy.run(toy.story.now + 1.0)

@@ -9,8 +9,8 @@ import pytest
 from callbridge.core.engine import step
 from callbridge.core.model.call import Offer
 from callbridge.core.model.events import (
-    AgentAsked,
-    Ask,
+    AgentRequest,
+    AgentRequested,
     ClockMoved,
     DayBegan,
     DeadlinePassed,
@@ -21,7 +21,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
-from callbridge.core.model.plan import Ladder
+from callbridge.core.model.plan import TierRouting
 from callbridge.core.model.world import World
 from callbridge.core.reload.plan_diff import Difference
 from tests.core.laws import check_indexes
@@ -55,7 +55,7 @@ def busy_story() -> Story:
             [agent("bob"), agent("cid", {"support": 1}), agent("dan", {"sales": 1}, login=False)],
         )
     )
-    story.ask("cid", Ask.NOT_READY, "lunch")
+    story.ask("cid", AgentRequest.NOT_READY, "lunch")
     story.talk("ann")
     story.caller("eve")
     story.caller("flo", tier="diamond")
@@ -94,7 +94,7 @@ def test_a_step_that_raises_half_way_is_taken_back_with_orders_facts_and_indexes
 def test_a_reload_that_raises_leaves_the_old_plan_in_force() -> None:
     story = busy_story()
     before = picture(story.world)
-    empty = Ladder(answer_within=1.0, head_start=0.0, steps=(), then=None)
+    empty = TierRouting(answer_within=1.0, head_start=0.0, steps=(), then=None)
     with pytest.raises(IndexError):
         step(story.world, PlanChanged(at=story.now, plan=plan([queue("support", empty)], [agent("bob")])))
     assert picture(story.world) == before
@@ -118,7 +118,7 @@ def test_a_fault_while_deciding_about_one_caller_does_not_hold_back_the_next() -
     call = story.call("ann")
     story.world.calls.put(call.id, replace(call, offer=an_offer()))
     story.world.commit()
-    outcome = step(story.world, AgentAsked(at=story.now, agent="bob", ask=Ask.LOGIN))
+    outcome = step(story.world, AgentRequested(at=story.now, agent="bob", ask=AgentRequest.LOGIN))
     assert outcome.faults == [("call", call.id)]
     (ring,) = [order for order in outcome.orders if isinstance(order, Ring)]
     assert (first, ring.originator) == (call.leg, second)
@@ -210,6 +210,6 @@ def test_an_unknown_entity_that_faulted_is_told_and_nothing_else() -> None:
 
 def test_an_odd_channel_name_is_not_taken_for_an_agent_without_a_phone() -> None:
     story = one_queue(agent("bob", login=False), agent("cid", login=False))
-    story.ask("cid", Ask.LOGIN, phone="PJSIP/bob")  # bob is left without a phone
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")  # bob is left without a phone
     story.happens(replace(story.arrival("ann"), channel_name=PBX))
     assert story.tally().offered == 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import Ask
-from callbridge.core.model.facts import AgentChanged, AskRefused, WrapUpEnded
+from callbridge.core.model.events import AgentRequest
+from callbridge.core.model.facts import AgentChanged, RequestRefused, WrapUpEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.plan import Plan
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
@@ -55,8 +55,8 @@ def test_wrap_up_does_not_end_while_the_phone_is_still_in_our_call() -> None:
     assert story.state("bob") == "ready"
 
 
-@pytest.mark.parametrize("ask", [Ask.END_WRAP_UP, Ask.READY])
-def test_wrap_up_ends_early_on_request(ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [AgentRequest.END_WRAP_UP, AgentRequest.READY])
+def test_wrap_up_ends_early_on_request(ask: AgentRequest) -> None:
     story, _, _ = after_a_talk()
     story.wait(4.0)
     story.ask("bob", ask)
@@ -68,7 +68,7 @@ def test_wrap_up_ended_early_while_the_leg_lingers_ends_with_the_leg() -> None:
     story = one_queue(agent("bob"))
     customer, leg = story.talk()
     story.gone(customer)
-    story.ask("bob", Ask.END_WRAP_UP)
+    story.ask("bob", AgentRequest.END_WRAP_UP)
     assert story.state("bob") == "wrap_up"
     story.gone(leg)
     assert story.state("bob") == "ready"
@@ -76,8 +76,8 @@ def test_wrap_up_ended_early_while_the_leg_lingers_ends_with_the_leg() -> None:
 
 def test_there_is_no_wrap_up_to_end_before_a_talk() -> None:
     story = one_queue(agent("bob"))
-    story.ask("bob", Ask.END_WRAP_UP)
-    assert story.fact(AskRefused).reason == "not in wrap-up"
+    story.ask("bob", AgentRequest.END_WRAP_UP)
+    assert story.fact(RequestRefused).reason == "not in wrap-up"
 
 
 def two_queues() -> Plan:
@@ -104,8 +104,8 @@ def test_seconds_in_each_state_add_up_to_the_time_logged_in() -> None:
     story, _, _ = after_a_talk()
     logged_in = next(fact.at for fact in story.all_told(AgentChanged) if fact.previous == "logged_out")
     story.wait(20.0)
-    story.ask("bob", Ask.NOT_READY, "lunch")
+    story.ask("bob", AgentRequest.NOT_READY, "lunch")
     story.wait(7.0)
-    story.ask("bob", Ask.LOGOUT)
+    story.ask("bob", AgentRequest.LOGOUT)
     spent = sum(fact.lasted for fact in story.all_told(AgentChanged) if fact.previous != "logged_out")
     assert spent == story.now - logged_in

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from callbridge.core.model.events import (
+    AmdDetourEnded,
     AnyEvent,
     DayBegan,
     DevicesListed,
@@ -22,7 +23,6 @@ from callbridge.core.model.events import (
     LegMoved,
     LegParted,
     LegProbed,
-    LegReturned,
     LegRinging,
     LookedUp,
     OrderFailed,
@@ -47,7 +47,6 @@ from callbridge.core.model.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
-    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -56,6 +55,7 @@ from callbridge.core.model.orders import (
     Record,
     ReserveAttempts,
     Ring,
+    StartAmdDetour,
     StartMusic,
     StartRecording,
     StartRinging,
@@ -263,10 +263,10 @@ class Toy:
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))
-            case LendToDialplan(leg=leg) if leg in self.channels:
+            case StartAmdDetour(leg=leg) if leg in self.channels:
                 self.soon(lambda at: LegMoved(at=at, leg=leg))
                 verdict, cause = self.heard
-                self.soon(lambda at: LegReturned(at=at, leg=leg, verdict=verdict, cause=cause), self.listens)
+                self.soon(lambda at: AmdDetourEnded(at=at, leg=leg, verdict=verdict, cause=cause), self.listens)
             case FindLeads() | ReserveAttempts() | CloseAttempt() | BlockNumber():
                 self.ledger.obey(order, self.soon)
             case _ if order.leg not in self.channels:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 
 from callbridge.core.model.events import (
-    Ask,
+    AgentRequest,
     DeviceChanged,
     LegAnswered,
     LegHeld,
@@ -32,7 +32,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Bridge, Order, Play, Ring
-from callbridge.core.model.plan import AgentPlan, Connect, Ladder, QueuePlan, Then, ToDialplan, ToQueue
+from callbridge.core.model.plan import AgentPlan, ConnectMode, QueuePlan, Then, TierRouting, ToDialplan, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
 SHOWN_ORDERS = {"leg", "legs", "phone", "music", "bridge", "reason", "context", "extension", "auto_answer"}
@@ -66,7 +66,7 @@ class Trace:
         self.beeps: dict[str, str] = {}
         self.heard_at = START
         self._story: Story | None = None
-        self._ladders: dict[tuple[str, str], Ladder] = {}
+        self._ladders: dict[tuple[str, str], TierRouting] = {}
         self._queues: list[tuple[str, dict[str, object]]] = []
         self._agents: list[AgentPlan] = []
 
@@ -118,7 +118,7 @@ class Trace:
 
     def _agent(self, words: list[str]) -> None:
         skills = {key: int(level) for key, _, level in (each.partition("=") for each in words[1:] if "=" in each)}
-        connect = next((kind for kind in Connect if kind.value in words), Connect.RING)
+        connect = next((kind for kind in ConnectMode if kind.value in words), ConnectMode.RING)
         self._agents.append(agent(words[0], skills, connect, login="out" not in words))
 
     # -- events -------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Trace:
                 yield
             case [who, "asks", ask, *rest]:
                 phone = next((each for each in rest if "/" in each), "")
-                story.ask(who, Ask(ask), " ".join(each for each in rest if "/" not in each), phone)
+                story.ask(who, AgentRequest(ask), " ".join(each for each in rest if "/" not in each), phone)
                 yield
             case ["phone", phone, "says", state]:
                 story.happens(DeviceChanged(at=now, phone=phone, state=state))

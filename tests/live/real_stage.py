@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from callbridge.adapters.ari.link import Ari, AriSettings
-from callbridge.adapters.pbx_link import NotSent, OrderTrouble, Refused
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, OrderTrouble
 from callbridge.core.model.events import AnyEvent, CallerArrived, FeatureDialled, OrderFailed, PbxHeard, PbxSnapshot, Why
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, DropBridge, Order, Ring
@@ -206,7 +206,7 @@ class RealStage(Stage):
         why, status = Why.TIMEOUT, 0
         if isinstance(trouble, NotSent):
             why = Why.UNSENT
-        elif isinstance(trouble, Refused):
+        elif isinstance(trouble, OrderRefused):
             why, status = Why.REFUSED, trouble.status
         self._tell(OrderFailed(at=time.time(), order=order, why=why, status=status, detail=str(trouble)))
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import pytest
 
 from callbridge.adapters.ami.link import Ami, AmiSettings
-from callbridge.adapters.pbx_link import Refused
+from callbridge.adapters.pbx_link import OrderRefused
 from tests.lab import build
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.config import PBX_HOST, TRUNK_HOST
@@ -136,7 +136,7 @@ async def test_the_sample_user_may_do_what_callbridge_does_and_no_more() -> None
                 await ami.ask(action, member | {"Paused": "true"})
             assert len(await ami.ask("QueueStatus", {"Queue": "callbridge-fallback"}, many=True)) >= 2
             for action, fields in DENIED.items():
-                with pytest.raises(Refused, match="Permission denied"):
+                with pytest.raises(OrderRefused, match="Permission denied"):
                     await ami.ask(action, fields)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.ledger import Book
+from callbridge.adapters.ledger import LedgerStore
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge
 from tests.lab.pbx import Pbx
@@ -29,7 +29,7 @@ async def kill(house: House, bridge: Callbridge) -> None:
 
 async def the_attempt(folder: Path) -> dict[str, object]:
     """The only one, when it is closed."""
-    book = Book(f"sqlite:///{folder}/ledger.db")
+    book = LedgerStore(f"sqlite:///{folder}/ledger.db")
     async with asyncio.timeout(20):
         while True:
             (row,) = await asyncio.to_thread(lambda: list(book.attempts("spring", 0.0, 1e12)))
@@ -50,7 +50,7 @@ async def test_kill_9_in_the_middle_loses_nobody_and_calls_nobody_twice(house: H
             await bridge.kill()
             await asyncio.sleep(0.5)
             await bridge.start()
-        book = Book(f"sqlite:///{tmp_path}/ledger.db")
+        book = LedgerStore(f"sqlite:///{tmp_path}/ledger.db")
         async with asyncio.timeout(120):
             while sum(count for state, count in book.count("spring").items() if state in ("ready", "dialling")):
                 left = await asyncio.to_thread(book.count, "spring")

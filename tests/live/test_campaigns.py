@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.ledger import Book
+from callbridge.adapters.ledger import LedgerStore
 from tests.lab import sounds
 from tests.lab.audio import Softphone, longest_silence
 from tests.lab.pbx import Pbx
@@ -31,7 +31,7 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
         await command(bridge, "start", "spring")
         await all_called(bridge, count, 240)
         sent = wire(town)
-    book = Book(f"sqlite:///{tmp_path}/ledger.db")
+    book = LedgerStore(f"sqlite:///{tmp_path}/ledger.db")
     for index in range(count):
         lead = book.lead("spring", number(index))
         assert lead is not None
@@ -167,7 +167,7 @@ async def test_the_pbx_hears_whether_it_is_a_machine(
         ended = await bridge.until("attempt_ended", limit=20)
         assert ended["outcome"] == outcome
         await bridge.until("call_ended", limit=15)
-    book = Book(f"sqlite:///{tmp_path}/ledger.db")
+    book = LedgerStore(f"sqlite:///{tmp_path}/ledger.db")
     async with asyncio.timeout(5):
         while not (rows := list(book.attempts("spring", 0.0, 1e12)))[0]["outcome"]:
             await asyncio.sleep(0.1)

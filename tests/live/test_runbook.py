@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.adapters.ledger import Block, Book
+from callbridge.adapters.ledger import BlockEntry, LedgerStore
 from tests.deploy.files import ROOT
 from tests.deploy.runbook import to_be_run
 from tests.lab.bridge import Callbridge, agent, floor
@@ -95,9 +95,9 @@ async def test_the_runbook_can_be_followed_and_its_back_up_restored(root: Path) 
         Callbridge(pbx, FLOOR, redis=redis) as bridge,
     ):
         machine = Machine(root, bridge)
-        ledger = Book(f"sqlite:///{root}/var/lib/callbridge/campaigns.db")
+        ledger = LedgerStore(f"sqlite:///{root}/var/lib/callbridge/campaigns.db")
         ledger.open()
-        ledger.block([Block("+442079460000", "", "asked", "ann", 0.0)])
+        ledger.block([BlockEntry("+442079460000", "", "asked", "ann", 0.0)])
         ledger.close()
         await bridge.ask("ann", "not-ready", reason="lunch")
         said: dict[str, str] = {}
@@ -110,7 +110,7 @@ async def test_the_runbook_can_be_followed_and_its_back_up_restored(root: Path) 
                 machine.install()
         for command, words in EXPECTED.items():
             assert words in said[command], said[command]
-        backed_up = Book(f"sqlite:///{root}/var/backups/campaigns.db")
+        backed_up = LedgerStore(f"sqlite:///{root}/var/backups/campaigns.db")
         assert [one.number for one in backed_up.list_blocks()] == ["+442079460000"]
         backed_up.close()
         assert (root / "var/backups/campaigns.db").stat().st_mode & 0o077 == 0, "people's numbers are in it"

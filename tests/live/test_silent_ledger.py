@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.ledger import Book
+from callbridge.adapters.ledger import LedgerStore
 from callbridge.cli.client import ApiError
 from tests.adapters.postgres import new_database, stopped
 from tests.lab.bridge import Callbridge
@@ -60,7 +60,7 @@ async def is_served(pbx: Pbx, bridge: Callbridge, caller: str) -> None:
         await made.wait()
 
 
-async def all_closed(book: Book, count: int) -> None:
+async def all_closed(book: LedgerStore, count: int) -> None:
     async with asyncio.timeout(120):
         while sum((await asyncio.to_thread(book.outcomes, "spring", 0.0)).values()) < count or (
             "under way" in await asyncio.to_thread(book.outcomes, "spring", 0.0)
@@ -102,7 +102,7 @@ async def test_a_database_that_stands_still_in_mid_campaign_costs_the_campaign_o
             assert note.startswith("ledger: the campaigns' database does not answer since ")
             (row,) = await asyncio.to_thread(bridge.client.campaigns)
             assert "the campaigns' database does not answer since" in row["why_not"]
-        book = Book(url)
+        book = LedgerStore(url)
         await all_closed(book, count)
         sent = wire(town)
         await bridge.eventually(lambda: len(bridge.facts("attempt_ended")) >= count, limit=30)
@@ -131,7 +131,7 @@ async def test_a_start_beside_a_database_that_stands_still_serves_callers_and_di
             (row,) = await asyncio.to_thread(bridge.client.campaigns)
             assert (row["state"], row["outstanding"]) == ("running", 0)
             assert "does not answer since" in row["why_not"]
-        book = Book(url)
+        book = LedgerStore(url)
         await all_closed(book, 5)
         await all_over(bridge)
         assert sum(wire(town).values()) == 5

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from callbridge.cli import main
 from callbridge.cli.conf_files import read_conf
 from callbridge.cli.import_queues import Imported, convert
-from callbridge.core.model.plan import Pick, ToQueue
+from callbridge.core.model.plan import AgentOrder, ToQueue
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
@@ -83,8 +83,8 @@ def test_a_real_file_comes_over_with_members_penalties_and_times(folder: Path) -
     assert (support.ring_for, support.wrap_up, support.music) == (20.0, 10.0, "jazz")
     ladder = support.ladders["standard"]
     assert [(step.needs.text, step.lasts) for step in ladder.steps] == [("support >= 3", None)]
-    assert support.pick is Pick.HIGHEST_LEVEL
-    assert plan.queues["500"].pick is Pick.LONGEST_IDLE
+    assert support.pick is AgentOrder.HIGHEST_LEVEL
+    assert plan.queues["500"].pick is AgentOrder.LONGEST_IDLE
     assert ladder.answer_within == 30.0
     assert dict(plan.agents["1001"].skills) == {"support": 5, "sales-team": 4}
     assert dict(plan.agents["1002"].skills) == {"support": 4, "skill-500": 5}

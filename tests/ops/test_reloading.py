@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from callbridge.adapters.files.tiers import TierBook
+from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
 from callbridge.core.model.events import CallerArrived, PlanChanged
 from callbridge.core.model.facts import CallArrived
@@ -56,9 +56,9 @@ class ToyApp:
     async def _hooks(self, wanted: list[Any]) -> None:
         self.done.append("hooks")
 
-    def _tier_book(self, settings: Settings) -> TierBook:
+    def _tier_book(self, settings: Settings) -> TierFile:
         tiers = settings.tiers
-        return TierBook(tiers.order, tiers.default, tiers.numbers, tiers.csv, "", report=print)
+        return TierFile(tiers.order, tiers.default, tiers.numbers, tiers.csv, "", report=print)
 
     def _know(self, settings: Settings) -> None:
         assert self.world.plan.queues.keys() == settings.queues.keys(), "the core has the plan already"

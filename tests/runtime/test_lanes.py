@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from callbridge.adapters.ari.link import AriSettings
-from callbridge.adapters.pbx_link import NotSent, Refused
+from callbridge.adapters.pbx_link import NotSent, OrderRefused
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import (
     Answer,
@@ -117,7 +117,7 @@ async def test_what_is_unsent_for_a_frozen_pbx_comes_to_nothing_once() -> None:
 
 
 async def test_an_order_that_fails_is_told_and_the_next_one_goes_out() -> None:
-    line = Line(refuse=lambda order: Refused(404, "gone") if isinstance(order, Answer) else None)
+    line = Line(refuse=lambda order: OrderRefused(404, "gone") if isinstance(order, Answer) else None)
     lanes = Lanes(line.perform, line.fail)
     lanes.put(Answer(leg=ANN))
     lanes.put(StopMusic(leg=ANN))

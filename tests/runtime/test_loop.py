@@ -13,9 +13,9 @@ from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Displaced
 from callbridge.core import engine
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
     CallerArrived,
     DeadlinePassed,
     DeviceChanged,
@@ -85,9 +85,12 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
     async with house() as one:
         await _with_bob(one)
         assert (
-            await one.runtime.ask(AgentAsked(at=one.runtime.clock.now(), agent="bob", ask=Ask.NOT_READY, reason="lunch")) is None
+            await one.runtime.ask(
+                AgentRequested(at=one.runtime.clock.now(), agent="bob", ask=AgentRequest.NOT_READY, reason="lunch")
+            )
+            is None
         )
-        refused = await one.runtime.ask(AgentAsked(at=one.runtime.clock.now(), agent="nobody", ask=Ask.READY))
+        refused = await one.runtime.ask(AgentRequested(at=one.runtime.clock.now(), agent="nobody", ask=AgentRequest.READY))
         assert refused is not None
         assert refused.reason == "unknown agent"
 

@@ -9,7 +9,7 @@ import pytest
 
 from callbridge.adapters.facts.totals import Total, Totals
 from callbridge.adapters.store import StoreDown
-from callbridge.core.model.events import AgentAsked, Ask, CallerArrived, LegAnswered, LegEnded, PlanChanged
+from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, LegAnswered, LegEnded, PlanChanged
 from callbridge.core.model.facts import AnyFact, VisitBegan
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Ring
@@ -45,8 +45,8 @@ async def test_at_every_moment_the_saved_totals_are_those_of_the_saved_facts(see
     async with house() as one:
         now = one.runtime.clock.now
         one.runtime.tell(PlanChanged(at=now(), plan=PLAN))
-        for ask in (Ask.LOGIN, Ask.READY):
-            one.runtime.tell(AgentAsked(at=now(), agent="bob", ask=ask))
+        for ask in (AgentRequest.LOGIN, AgentRequest.READY):
+            one.runtime.tell(AgentRequested(at=now(), agent="bob", ask=ask))
         callers = 0
         for _ in range(150):
             match chance.randrange(6):

@@ -9,7 +9,7 @@ import pathlib
 import pytest
 
 from callbridge.core.model import plan as core
-from callbridge.core.model.flow import Callback, IntoFlow, IntoQueue, Lookup, Voicemail
+from callbridge.core.model.flow import CallbackNode, FlowNode, LookupNode, QueueNode, VoicemailNode
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.settings.lists import BadList, read_list
 from tests.settings.conftest import RIGHT, Write, right, told
@@ -48,8 +48,8 @@ def test_what_callbacks_mean(write: Write) -> None:
     settings = right(write(text=WHOLE))
     plan = settings.plan()
     support = plan.queues["support"]
-    assert support.callback == core.Callback(
-        first=core.First.CUSTOMER,
+    assert support.callback == core.CallbackTerms(
+        first=core.CallFirst.CUSTOMER,
         ring_for=25.0,
         attempts=4,
         retry_after=600.0,
@@ -58,12 +58,12 @@ def test_what_callbacks_mean(write: Write) -> None:
         number="+4420",
         greeting="sound:hello",
     )
-    assert (support.prefer, support.reclaim_within) == (core.Prefer(20.0, 2_592_000.0), 300.0)
+    assert (support.prefer, support.reclaim_within) == (core.PreferredAgent(20.0, 2_592_000.0), 300.0)
     assert (support.whisper, support.read_out) == ("sound:queue-{queue}", "sound:agent,digits:{agent}")
     assert (plan.call_back_to, plan.do_not_call) == (("0Z.",), frozenset({"0123"}))
     door = plan.flows["door"].nodes
-    assert door["ask"] == Callback(queue="support", number="{caller}", next="bye", otherwise="leave")
-    assert isinstance(door["leave"], Voicemail)
+    assert door["ask"] == CallbackNode(queue="support", number="{caller}", next="bye", otherwise="leave")
+    assert isinstance(door["leave"], VoicemailNode)
     assert door["leave"].callback
     assert plan.agents["ann"].confirm
 
@@ -72,10 +72,10 @@ def test_who_is_remembered_is_asked_about_at_every_entry(write: Write) -> None:
     plan = right(write(text=WHOLE)).plan()
     asked, led = plan.flows["memory:help"], plan.flows["memory:door"]
     assert asked.nodes == {
-        "ask": Lookup(lookup="memory:", next="on", otherwise="on", quiet=True),
-        "on": IntoQueue(queue="support"),
+        "ask": LookupNode(lookup="memory:", next="on", otherwise="on", quiet=True),
+        "on": QueueNode(queue="support"),
     }
-    assert led.nodes["on"] == IntoFlow(flow="door")
+    assert led.nodes["on"] == FlowNode(flow="door")
     assert plan.remembers
     plain = right(write(text=RIGHT)).plan()
     assert not plain.remembers
@@ -186,7 +186,7 @@ def test_what_the_defaults_say_can_be_taken_away(write: Write) -> None:
     text = RIGHT.replace("queues:\n  support:\n", defaults + "queues:\n  support:\n    record: no\n    prefer: off\n")
     plan = right(write(text=text)).plan()
     assert (plan.queues["support"].record, plan.queues["support"].prefer) == (None, None)
-    assert plan.queues["general"].record == core.Record(share=0.5)
+    assert plan.queues["general"].record == core.RecordingPlan(share=0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from callbridge.core.model.flow import DoNotCall, Goodbye, Menu
-from callbridge.core.model.plan import CAMPAIGN, Disposition, Mode
+from callbridge.core.model.flow import DoNotCallNode, GoodbyeNode, MenuNode
+from callbridge.core.model.plan import CAMPAIGN, DialMode, Disposition
 from callbridge.service.adapter_settings import ledger_terms
 from callbridge.settings.loading import load
 from callbridge.settings.report import summary
@@ -46,7 +46,12 @@ def test_what_a_campaign_means(write: Write) -> None:
     assert not [str(doubt) for doubt in settings.warnings if "campaigns" in str(doubt)]
     plan = settings.plan()
     spring = plan.campaigns["spring"]
-    assert (spring.mode, spring.queue, spring.dial, spring.ring_for) == (Mode.PREDICTIVE, "support", "PJSIP/{number}@trunk", 22.0)
+    assert (spring.mode, spring.queue, spring.dial, spring.ring_for) == (
+        DialMode.PREDICTIVE,
+        "support",
+        "PJSIP/{number}@trunk",
+        22.0,
+    )
     assert (spring.rules.cap, spring.rules.window, spring.rules.hard) == (0.03, 86400.0, True)
     assert spring.rules.aim == pytest.approx(0.028)
     limits = spring.limits
@@ -79,10 +84,10 @@ def test_the_example_is_whole_and_calls_the_agent_first(tmp_path: Path) -> None:
 def test_the_message_is_a_flow_with_a_way_out(write: Write) -> None:
     flow = right(write(text=WHOLE)).plan().flows[CAMPAIGN + "spring"]
     say = flow.nodes["say"]
-    assert isinstance(say, Menu)
+    assert isinstance(say, MenuNode)
     assert (say.media, dict(say.keys)) == ("sound:spring-message", {"9": "out"})
-    assert flow.nodes["out"] == DoNotCall(next="thanks", reason="opted_out")
-    assert flow.nodes["thanks"] == Goodbye(media="sound:auth-thankyou")
+    assert flow.nodes["out"] == DoNotCallNode(next="thanks", reason="opted_out")
+    assert flow.nodes["thanks"] == GoodbyeNode(media="sound:auth-thankyou")
 
 
 def test_check_says_what_it_means(write: Write) -> None:

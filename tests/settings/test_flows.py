@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from callbridge.cli.flow_drawing import mermaid
-from callbridge.core.model.flow import Collect, Goodbye, IntoQueue, Menu, Voicemail, fits, is_pattern, spoken
+from callbridge.core.model.flow import CollectNode, GoodbyeNode, MenuNode, QueueNode, VoicemailNode, fits, is_pattern, spoken
 from callbridge.core.model.plan import ToFlow
 from tests.settings.conftest import RIGHT, Write, right, told
 
@@ -60,14 +60,14 @@ def test_a_whole_flow_is_understood(write: Write) -> None:
     door = plan.flows["door"]
     assert plan.entries["door"] == ToFlow("door")
     assert (door.start, door.language) == ("欢迎", "zh")
-    assert isinstance(door.nodes["ask"], Menu)
+    assert isinstance(door.nodes["ask"], MenuNode)
     assert door.nodes["ask"].keys == {"1": "number", "*": "other"}
     number = door.nodes["number"]
-    assert isinstance(number, Collect)
+    assert isinstance(number, CollectNode)
     assert (number.least, number.most, number.media) == (4, 8, "sound:type")
-    assert isinstance(door.nodes["wait"], IntoQueue)
-    assert door.nodes["end"] == Goodbye()
-    assert door.nodes["bye"] == Voicemail(queue="support", media="sound:speak", next="end", longest=60.0)
+    assert isinstance(door.nodes["wait"], QueueNode)
+    assert door.nodes["end"] == GoodbyeNode()
+    assert door.nodes["bye"] == VoicemailNode(queue="support", media="sound:speak", next="end", longest=60.0)
     assert plan.calendars["office"].week[5] == ((540, 720), (780, 900))
     assert plan.lookups == {"crm": 0.5}
     support = plan.queues["support"]
@@ -118,10 +118,10 @@ def test_a_survey_becomes_a_flow(write: Write) -> None:
         0.5,
     )
     friendly = flow.nodes["friendly"]
-    assert isinstance(friendly, Menu)
+    assert isinstance(friendly, MenuNode)
     assert friendly.keys == {"1": "to general", "2": "solved", "3": "solved", "4": "solved", "5": "solved"}
     assert friendly.alarming == {"1", "2"}
-    assert isinstance(flow.nodes["comment"], Voicemail)
+    assert isinstance(flow.nodes["comment"], VoicemailNode)
     assert plan.lookups["survey:service"] > 0
 
 

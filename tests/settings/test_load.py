@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callbridge.core.model.plan import Connect, Penalty, Pick, Prompts, Reason, ToDialplan, ToQueue
+from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, Prompts, Reason, ToDialplan, ToQueue
 from callbridge.settings.durations import duration_text, seconds
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
@@ -52,7 +52,7 @@ def test_the_example_is_clean_and_means_what_it_says() -> None:
     ]
     assert diamond.then == ToQueue("general")
     modes = [agent.connect for agent in plan.agents.values()]
-    assert [modes.count(mode) for mode in Connect] == [8, 2, 2]
+    assert [modes.count(mode) for mode in ConnectMode] == [8, 2, 2]
     assert [agent.phone for agent in plan.agents.values()] == [f"PJSIP/{number}" for number in range(1001, 1013)]
 
 
@@ -154,7 +154,7 @@ def test_a_secret_file_that_cannot_serve_is_a_fault(write: Write, tmp_path: path
 def test_merge_keys_fill_in(write: Write) -> None:
     base = "agents:\n  x: &base {phone: PJSIP/7, skills: {english: 1}, connect: auto_answer}\n"
     agents = right(write(("agents:\n", base), ("ann: {", "ann: {<<: *base, "), (", connect: nailed_up", ""))).agents
-    assert (agents["ann"].phone, agents["ann"].connect) == ("PJSIP/1002", Connect.AUTO_ANSWER)
+    assert (agents["ann"].phone, agents["ann"].connect) == ("PJSIP/1002", ConnectMode.AUTO_ANSWER)
 
 
 def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(write: Write) -> None:
@@ -167,7 +167,7 @@ def test_defaults_are_filled_in_setting_by_setting_and_the_tier_comes_first(writ
     path = write(("queues:\n", defaults), ("    then: {queue: general}\n", tier), ('中文"}]', '中文", for: 1m}]\n    wrap_up: 0'))
     plan = right(path).plan()
     support, general = plan.queues["support"], plan.queues["general"]
-    assert (support.pick, support.wrap_up, general.wrap_up, support.ring_for) == (Pick.HIGHEST_LEVEL, 9, 0, 15)
+    assert (support.pick, support.wrap_up, general.wrap_up, support.ring_for) == (AgentOrder.HIGHEST_LEVEL, 9, 0, 15)
     assert (support.offline, support.rejected) == (Penalty(not_ready="gone", return_after=60), Penalty(rest=10))
     assert {tier: ladder.answer_within for tier, ladder in support.ladders.items()} == {
         "diamond": 25, "gold": 10, "silver": 25, "standard": 25,

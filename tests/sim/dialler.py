@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from callbridge.adapters.ledger import Block, Terms
+from callbridge.adapters.ledger import BlockEntry, LedgerTerms
 from callbridge.core.model.attempt import OUTCOMES, Running
 from callbridge.core.model.dial_rules import Frequency
-from callbridge.core.model.events import AnyEvent, CampaignAsked, CampaignRecalled, LeadDisposed, NumberBlocked
+from callbridge.core.model.events import AnyEvent, CampaignRecalled, CampaignRequested, LeadDisposed, NumberBlocked
 from callbridge.core.model.facts import AnyFact, AttemptEnded, AttemptMade
 from callbridge.core.model.orders import OfLedger, Order, Ring
 from callbridge.core.model.plan import CampaignPlan
@@ -36,7 +36,7 @@ class Dialler:
         self.rng = rng
         self.hear = hear
         self.ledger = ToyLedger(lambda: agenda.now)
-        self.terms = {plan.name: Terms(plan.limits, Frequency(per_day=99, gap=0.0), again={"later": 5.0})}
+        self.terms = {plan.name: LedgerTerms(plan.limits, Frequency(per_day=99, gap=0.0), again={"later": 5.0})}
         self.ledger.adopt(self.terms)
         self.ledger.book.load(plan.name, [{"number": number(index)} for index in range(leads)], agenda.now)
         self.rung: Counter[str] = Counter()
@@ -80,7 +80,7 @@ class Dialler:
     # -- the day --------------------------------------------------------------------------------------------------
 
     def ask(self, to: Running) -> None:
-        self.hear(CampaignAsked(at=self.agenda.now, campaign=self.name, to=to, by="sue"))
+        self.hear(CampaignRequested(at=self.agenda.now, campaign=self.name, to=to, by="sue"))
 
     def dispose(self, agent: str) -> None:
         at = self.rng.choice([None, None, self.agenda.now + 3.0])
@@ -89,7 +89,7 @@ class Dialler:
 
     def block(self) -> None:
         who, scope = number(self.rng.randrange(self.leads)), self.rng.choice(["", self.name])
-        self.ledger.book.block([Block(who, scope, "asked", "sue", self.agenda.now)])
+        self.ledger.book.block([BlockEntry(who, scope, "asked", "sue", self.agenda.now)])
         self.hear(NumberBlocked(at=self.agenda.now, number=who, campaign=scope))
 
     def lose_the_database(self) -> None:

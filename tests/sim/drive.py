@@ -14,23 +14,23 @@ from random import Random
 
 from callbridge.core.engine import step
 from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.attempt import Attempt, Block, Campaign, Running
+from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock, Running
 from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.events import (
     BYPASS,
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
-    CallAsk,
-    CallAsked,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
     DayBegan,
     DeadlinePassed,
     PbxLost,
     PbxSnapshot,
     PlanChanged,
-    PromiseAsk,
-    PromiseAsked,
     SwitchTurned,
 )
 from callbridge.core.model.facts import AnyFact, CallArrived
@@ -134,9 +134,9 @@ class Day:
         self.people.all_leave()
         if self.dialler is not None:
             self.dialler.ask(Running.STOPPED)
-        self._all_ask(Ask.LOGOUT)
+        self._all_ask(AgentRequest.LOGOUT)
         self._until(end + STRAGGLERS)
-        self._all_ask(Ask.LOGOUT)
+        self._all_ask(AgentRequest.LOGOUT)
         self._come_to_rest(end)
         self.overdue.nothing_left(self.world)
         if self.dialler is not None:
@@ -181,7 +181,7 @@ class Day:
             self._sometime(length, partial(self.people.call_in, entry, tier))
         agents = list(scene.plan.agents.values())
         for _ in range(scene.asks):
-            agent, ask = rng.choice(agents), rng.choice([*Ask, Ask.READY, Ask.LOGIN])
+            agent, ask = rng.choice(agents), rng.choice([*AgentRequest, AgentRequest.READY, AgentRequest.LOGIN])
             self._sometime(length, partial(self._ask, agent.id, ask))
         for _ in range(scene.acts):
             self._sometime(length, self._act)
@@ -223,9 +223,9 @@ class Day:
     def _sometime(self, length: float, action: Callable[[], None]) -> None:
         self.agenda.at(START + self.rng.uniform(0.1, length), action)
 
-    def _ask(self, agent: str, ask: Ask) -> None:
-        reason = "lunch" if ask is Ask.NOT_READY else ""
-        self.hear(AgentAsked(at=self.agenda.now, agent=agent, ask=ask, reason=reason))
+    def _ask(self, agent: str, ask: AgentRequest) -> None:
+        reason = "lunch" if ask is AgentRequest.NOT_READY else ""
+        self.hear(AgentRequested(at=self.agenda.now, agent=agent, ask=ask, reason=reason))
 
     def _act(self) -> None:
         """A supervisor does something to some call, sensible or not; or turns the bypass for a moment."""
@@ -242,33 +242,37 @@ class Day:
         talks = [call.id for call in self.world.calls.values() if call.segment is not None]
         call = rng.choice(talks if talks and rng.random() < 0.8 else calls)
         consulted = self.world.calls[call].handing is not None
-        fitting = [CallAsk.COMPLETE, CallAsk.RETURN, CallAsk.CONFERENCE] if consulted else [CallAsk.CONSULT, CallAsk.HAND_ON]
-        asks = [ask for ask in CallAsk if ask is not CallAsk.SURVEY]  # no queue here has one
-        ask = rng.choice([*asks, *[other for other in asks if other is not CallAsk.HANG_UP] * 3, *fitting * 20])
+        fitting = (
+            [CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE]
+            if consulted
+            else [CallRequest.CONSULT, CallRequest.HAND_ON]
+        )
+        asks = [ask for ask in CallRequest if ask is not CallRequest.SURVEY]  # no queue here has one
+        ask = rng.choice([*asks, *[other for other in asks if other is not CallRequest.HANG_UP] * 3, *fitting * 20])
         somebody: list[Target] = [ToAgent(agent) for agent in self.scene.plan.agents]
         queues: list[Target] = [ToQueue(queue) for queue in self.scene.plan.queues]
-        to = rng.choice(queues if ask is CallAsk.MOVE else [*somebody, *queues, ToNumber("4711")])
+        to = rng.choice(queues if ask is CallRequest.MOVE else [*somebody, *queues, ToNumber("4711")])
         customer = self.toy.channels.get(self.world.calls[call].leg)
-        if ask is CallAsk.HANG_UP and customer is not None:
+        if ask is CallRequest.HANG_UP and customer is not None:
             customer.unwanted = True
         seconds = rng.choice([0.0, 60.0, 600.0])
         phone = rng.choice(["PJSIP/boss", *(agent.phone for agent in self.scene.plan.agents.values())])
-        self.hear(CallAsked(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, phone=phone, by="eva"))
+        self.hear(CallRequested(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, phone=phone, by="eva"))
 
     def _promise(self) -> None:
         """Somebody asks for a callback, or takes one back."""
         rng, world = self.rng, self.world
         owed = sorted(world.promises)
         if owed and rng.random() < 0.1:
-            cancel = PromiseAsk.CANCEL
-            self.hear(PromiseAsked(at=self.agenda.now, ask=cancel, promise=rng.choice(owed), by="eva"))
+            cancel = CallbackChange.CANCEL
+            self.hear(CallbackChangeRequested(at=self.agenda.now, ask=cancel, promise=rng.choice(owed), by="eva"))
             return
         queue, number = rng.choice(list(self.plan.queues)), f"+4470{rng.randint(0, 9)}"
         wait = rng.choice([0.0, 0.0, 5.0])
         agent = rng.choice(["", "", "", *self.plan.agents])
-        asked = PromiseAsked(
+        asked = CallbackChangeRequested(
             at=self.agenda.now,
-            ask=PromiseAsk.MAKE,
+            ask=CallbackChange.MAKE,
             queue=queue,
             number=number,
             tier=rng.choice(TIERS),
@@ -278,7 +282,7 @@ class Day:
         )
         self.hear(asked)
 
-    def _all_ask(self, ask: Ask) -> None:
+    def _all_ask(self, ask: AgentRequest) -> None:
         for agent in self.scene.plan.agents:
             self._ask(agent, ask)
 
@@ -451,11 +455,11 @@ def _restore(world: World, rows: Saved) -> None:
         [row for row in rows.values() if isinstance(row, Agent)],
         [row for row in rows.values() if isinstance(row, Tally)],
         [row for row in rows.values() if isinstance(row, Switch)],
-        [row for row in rows.values() if isinstance(row, Promise)],
-        [row for row in rows.values() if isinstance(row, Place)],
+        [row for row in rows.values() if isinstance(row, Callback)],
+        [row for row in rows.values() if isinstance(row, KeptPlace)],
         [row for row in rows.values() if isinstance(row, Campaign)],
         [row for row in rows.values() if isinstance(row, Attempt)],
-        [row for row in rows.values() if isinstance(row, Block)],
+        [row for row in rows.values() if isinstance(row, PendingBlock)],
     )
 
 

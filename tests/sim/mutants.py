@@ -11,7 +11,7 @@ from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.ids import leg_id
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Probe
 from callbridge.core.model.world import World
 from callbridge.core.recovery import order_failures
@@ -31,22 +31,22 @@ from tests.sim.planting import (
 
 @mutant("the offer is withdrawn and the phone rings on")
 def phone_rings_on(patch: Patch) -> None:
-    no_hang_up_in(patch, offers, Role.AGENT)
+    no_hang_up_in(patch, offers, LegRole.AGENT)
 
 
 @mutant("the customer hangs up and the agent's leg stays")
 def agent_left_on_the_line(patch: Patch) -> None:
-    no_hang_up_in(patch, segments, Role.AGENT)
+    no_hang_up_in(patch, segments, LegRole.AGENT)
 
 
 @mutant("the agent hangs up and the customer stays, alone")
 def customer_left_alone(patch: Patch) -> None:
-    no_hang_up_in(patch, segments, Role.CUSTOMER)
+    no_hang_up_in(patch, segments, LegRole.CUSTOMER)
 
 
 @mutant("the customer hangs up and the far party of a transfer stays")
 def far_party_left(patch: Patch) -> None:
-    no_hang_up_in(patch, calls, Role.OUTSIDE)
+    no_hang_up_in(patch, calls, LegRole.OUTSIDE)
 
 
 @mutant("a nailed-up agent logs out and the phone stays connected")
@@ -56,7 +56,7 @@ def session_outlives_the_login(patch: Patch) -> None:
 
 @mutant("a transfer back to an entry leaves its Local channel behind")
 def local_halves_left(patch: Patch) -> None:
-    no_hang_up_in(patch, phone_transfers, *Role)
+    no_hang_up_in(patch, phone_transfers, *LegRole)
 
 
 @mutant("a HangUp that failed is not repeated")

@@ -9,9 +9,9 @@ from typing import Any
 from callbridge.core import engine
 from callbridge.core.calls import calls
 from callbridge.core.model import tally
-from callbridge.core.model.call import Outcome as VisitOutcome
+from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.matcher import Matcher
-from callbridge.core.model.plan import Ladder, Pick
+from callbridge.core.model.plan import AgentOrder, TierRouting
 from callbridge.core.model.skills import Requirement, _skills
 from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
@@ -26,10 +26,10 @@ from tests.sim.planting import (
 # -- lines and figures ------------------------------------------------------------------------------------------------
 
 
-def _ladders(patch: Patch, bend: Callable[[Ladder], Ladder]) -> None:
+def _ladders(patch: Patch, bend: Callable[[TierRouting], TierRouting]) -> None:
     ladder = Matcher.ladder
 
-    def bent(matcher: Matcher, queue: str, tier: str) -> Ladder | None:
+    def bent(matcher: Matcher, queue: str, tier: str) -> TierRouting | None:
         found = ladder(matcher, queue, tier)
         return None if found is None else bend(found)
 
@@ -62,14 +62,14 @@ def highest_level_ignored(patch: Patch) -> None:
 
     def longest(matcher: Matcher, group: Any) -> None:
         resolve(matcher, group)
-        group.pick = Pick.LONGEST_IDLE
+        group.pick = AgentOrder.LONGEST_IDLE
 
     patch.setattr(Matcher, "_resolve", longest)
 
 
 @mutant("the requirement never widens")
 def widening_ignored(patch: Patch) -> None:
-    patch.setattr(Ladder, "window_at", lambda ladder, waited: 0)
+    patch.setattr(TierRouting, "window_at", lambda ladder, waited: 0)
 
 
 @mutant("a step that nobody could serve stays skipped after somebody logs in")

@@ -11,8 +11,8 @@ from functools import cache
 
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.call import Call, Phase
-from callbridge.core.model.callback import Promise
-from callbridge.core.model.plan import Connect, Ladder, Pick, Plan
+from callbridge.core.model.callback import Callback
+from callbridge.core.model.plan import AgentOrder, ConnectMode, Plan, TierRouting
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
 
@@ -32,7 +32,7 @@ def strength(needs: str, levels: Profile) -> int:
     return sum(have.get(skill, 0) for skill in {found[1] for found in _AT_LEAST.finditer(needs)})
 
 
-def ladder(plan: Plan, queue: str, tier: str) -> Ladder:
+def ladder(plan: Plan, queue: str, tier: str) -> TierRouting:
     ladders = plan.queues[queue].ladders
     return ladders.get(tier) or ladders[plan.default_tier]
 
@@ -46,7 +46,7 @@ def rank(plan: Plan, call: Call) -> float:
     return call.arrived_at + steps.answer_within - head_start
 
 
-def window(steps: Ladder, waited: float) -> int:
+def window(steps: TierRouting, waited: float) -> int:
     """The last window that has begun."""
     begun, total = 0, 0.0
     for index, step in enumerate(steps.steps[:-1]):
@@ -103,7 +103,7 @@ def may_be_offered(agent: Agent, now: float) -> bool:
         and agent.leg is None
         and agent.rest_until <= now
         and not agent.held
-        and (agent.connect is not Connect.NAILED_UP or (agent.session is not None and agent.session_up))
+        and (agent.connect is not ConnectMode.NAILED_UP or (agent.session is not None and agent.session_up))
     )
 
 
@@ -136,7 +136,7 @@ def serves(text: str, agent: Agent) -> bool:
     return agent.id == text.removeprefix("agent ") if text.startswith("agent ") else fits(text, agent.profile)
 
 
-def promise_needs(world: World, promise: Promise) -> str:
+def promise_needs(world: World, promise: Callback) -> str:
     if promise.agent:
         return f"agent {promise.agent}"
     return _in_force(world, promise.queue, promise.tier, max(0.0, world.now - promise.waits_since))
@@ -146,14 +146,14 @@ def promise_needs(world: World, promise: Promise) -> str:
 class Standing:
     """Who waits with what, and who is free: enough to pair by the written rules."""
 
-    calls: dict[str, tuple[float, str, Pick]]
+    calls: dict[str, tuple[float, str, AgentOrder]]
     agents: dict[str, tuple[float, Profile]]
 
     def pairs(self) -> list[tuple[str, str]]:
         """All offers, in the order of the rules."""
         calls, agents, made = dict(self.calls), dict(self.agents), []
         for call, (_, text, pick) in sorted(self.calls.items(), key=lambda item: (item[1][0], item[0])):
-            by_level = pick is Pick.HIGHEST_LEVEL
+            by_level = pick is AgentOrder.HIGHEST_LEVEL
             able = [
                 (-strength(text, levels) if by_level else 0, since, agent)
                 for agent, (since, levels) in agents.items()

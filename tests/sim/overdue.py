@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from callbridge.core.model.agent import Agent, Device, Intent, Work
-from callbridge.core.model.call import Call, Phase, Stage, Way
-from callbridge.core.model.leg import Role
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.call import Call, OfferStage, Phase, TransferKind
+from callbridge.core.model.leg import LegRole
+from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.world import World
 from callbridge.core.requests.feature_codes import CALL_MOST
 from tests.sim.lanes import Lanes
@@ -137,13 +137,13 @@ class Overdue:
         call = world.calls.get(leg.call) if leg is not None else None
         if call is not None and call.phase is Phase.DIALLING:
             return True  # or whom a customer is called for
-        if call is not None and call.offer is not None and call.offer.stage is Stage.TELLING and not self._calm:
+        if call is not None and call.offer is not None and call.offer.stage is OfferStage.TELLING and not self._calm:
             return True  # or who is told whom they get, which was not heard to end: Asterisk tells it on an ordinary day
         return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
 
     def _overhears(self, call: Call) -> bool:
         """Is the caller still with the agent who wants a word with somebody first?"""
-        if call.handing is None or call.handing.way is not Way.CONSULT or call.handing.together or call.segment is None:
+        if call.handing is None or call.handing.way is not TransferKind.CONSULT or call.handing.together or call.segment is None:
             return False
         pair = {call.leg, call.segment.leg}
         return any(pair <= set(legs) for legs in self.toy.bridges.values())
@@ -172,7 +172,7 @@ class Overdue:
         if phone is None:
             return
         mine = self.toy.on_phone(agent.phone)
-        nailed = agent.connect is Connect.NAILED_UP
+        nailed = agent.connect is ConnectMode.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]
         resting = (
             agent.rest_until > world.now or bool(agent.held) or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
@@ -211,4 +211,4 @@ class Overdue:
         busy = [agent for agent in world.agents.values() if agent.work is not Work.IDLE]
         must(not busy, "agents left at work:", busy)
         must(not len(world.promises), "promises left:", world.promises.values())
-        must(all(leg.role is not Role.PARKED for leg in world.legs.values()), "a parked leg left")
+        must(all(leg.role is not LegRole.PARKED for leg in world.legs.values()), "a parked leg left")

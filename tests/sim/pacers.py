@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.pacing.budget import Rules
-from callbridge.core.pacing.pacer import Pacer, Seen
+from callbridge.core.pacing.pacer import Pacer, PacerInput
 
 
 class _Plain:
@@ -21,7 +21,7 @@ class _Plain:
 class Progressive(_Plain):
     """One line for each free agent."""
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         return max(0, seen.free - len(seen.dials))
 
 
@@ -31,7 +31,7 @@ class Power(_Plain):
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         return max(0, int(self.factor * seen.free + 0.5) - len(seen.dials))
 
 
@@ -42,7 +42,7 @@ class Ratio(_Plain):
         self.level = level
         self._next = 0.0
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         if now < self._next:
             return 0
         self._next = now + 2.5
@@ -64,7 +64,7 @@ class Adaptive(Ratio):
         self._answered += 1
         self._abandoned += abandoned
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         agents = seen.free + len(seen.talking) + len(seen.wrapping)
         self._samples.append(seen.free - waiting)
         if now >= self._moves:
@@ -96,7 +96,7 @@ class Ours:
     def told_answer(self, at: float, *, abandoned: bool) -> None:
         self.pacer.answered(at, abandoned=abandoned, risk=self._risk)
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         made = self.pacer.decide(now, seen)
         if made.dials:
             self._risk = made.risk

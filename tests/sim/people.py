@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from callbridge.core.model.events import Ask, DigitPressed, LegHeld, LegReplaced, LegUnheld
+from callbridge.core.model.events import AgentRequest, DigitPressed, LegHeld, LegReplaced, LegUnheld
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import AgentPlan
@@ -252,12 +252,12 @@ class People(Witness):
         if not self.toy.phones[phone].online or not all(channel.up for channel in mine):
             return
         leg, rng = self.toy.new_id(), self.rng
-        feature = str(rng.choice([*Ask, Ask.LOGIN, Ask.LOGIN, "state", "nonsense"]))
+        feature = str(rng.choice([*AgentRequest, AgentRequest.LOGIN, AgentRequest.LOGIN, "state", "nonsense"]))
         someone = rng.choice(agents)
         argument = ""
-        if feature == Ask.LOGIN:
+        if feature == AgentRequest.LOGIN:
             argument = rng.choice(["", someone.id])
-        elif feature == Ask.NOT_READY:
+        elif feature == AgentRequest.NOT_READY:
             argument = rng.choice(["", "1", "9"])
         owner = someone if argument == someone.id else next((each for each in agents if each.phone == phone), someone)
         honest = rng.random() < 0.6

@@ -14,7 +14,7 @@ import pytest
 
 from callbridge.core.entities import legs
 from callbridge.core.model.call import IllegalMove
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Order
 from callbridge.core.model.world import Outcome, World
 from tests.sim.drive import Day
@@ -77,7 +77,7 @@ def nothing(*_: object, **__: object) -> None:
     """What a forgotten line does."""
 
 
-def no_hang_up_in(patch: Patch, module: ModuleType, *roles: Role) -> None:
+def no_hang_up_in(patch: Patch, module: ModuleType, *roles: LegRole) -> None:
     def hang_up(world: World, leg: Any, reason: str = "normal") -> None:
         known = world.legs.get(leg)
         if known is not None and known.role not in roles:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from callbridge.core.model.dial_rules import Limits
+from callbridge.core.model.dial_rules import DialLimits
 from callbridge.core.model.plan import (
+    AgentOrder,
     AgentPlan,
-    Announcements,
-    Callback,
+    AnnouncementPlan,
+    CallbackTerms,
+    CallFirst,
     CampaignPlan,
-    Connect,
+    ConnectMode,
+    DialMode,
     Disposition,
-    First,
-    Ladder,
-    Mode,
     Penalty,
-    Pick,
     Plan,
     QueuePlan,
     Reason,
     Step,
     Then,
+    TierRouting,
     ToDialplan,
     ToQueue,
 )
@@ -70,7 +70,7 @@ class Scenario:
     reloads: int = 0
 
 
-TALKATIVE = Announcements(
+TALKATIVE = AnnouncementPlan(
     greeting="hello",
     position="number:{position}",
     wait="number:{minutes}",
@@ -125,8 +125,8 @@ def scenario(rng: Random, *, talkative: bool = False, calling: bool = False, dia
 
 
 def _calling(rng: Random, plan: Plan) -> Plan:
-    first = rng.choice(list(First))
-    terms = Callback(first=first, ring_for=6.0, attempts=2, retry_after=4.0, keep_for=40.0)
+    first = rng.choice(list(CallFirst))
+    terms = CallbackTerms(first=first, ring_for=6.0, attempts=2, retry_after=4.0, keep_for=40.0)
     whisper = rng.choice(["", "hello"])
     queues = {name: replace(one, callback=terms, whisper=whisper, reclaim_within=10.0) for name, one in plan.queues.items()}
     return replace(plan, queues=queues, call_back_to=("X.", "+X."))
@@ -134,9 +134,11 @@ def _calling(rng: Random, plan: Plan) -> Plan:
 
 def _dialling(rng: Random, plan: Plan) -> Plan:
     """Agents who are there at once, unless they are rung first."""
-    mode, first = rng.choice([(Mode.PROGRESSIVE, True), (Mode.PROGRESSIVE, False), (Mode.POWER, False), (Mode.PREDICTIVE, False)])
+    mode, first = rng.choice(
+        [(DialMode.PROGRESSIVE, True), (DialMode.PROGRESSIVE, False), (DialMode.POWER, False), (DialMode.PREDICTIVE, False)]
+    )
     agents = {
-        name: one if first or one.connect is Connect.NAILED_UP else replace(one, connect=Connect.AUTO_ANSWER)
+        name: one if first or one.connect is ConnectMode.NAILED_UP else replace(one, connect=ConnectMode.AUTO_ANSWER)
         for name, one in plan.agents.items()
     }
     retry = {"busy": 2.0, "no_answer": 4.0, "congestion": 1.0, "rejected": 6.0, "abandoned": 8.0, "unknown": 8.0, "machine": 4.0}
@@ -144,7 +146,7 @@ def _dialling(rng: Random, plan: Plan) -> Plan:
         name="spring",
         queue=rng.choice(list(plan.queues)),
         mode=mode,
-        limits=Limits(most=4, per_day=99, retry=retry, after_abandoned=8.0),
+        limits=DialLimits(most=4, per_day=99, retry=retry, after_abandoned=8.0),
         rules=rng.choice([Rules(), Rules(window=86400.0, hard=True)]),
         dial=plan.outside,
         factor=2.0,
@@ -166,7 +168,7 @@ def _queue(rng: Random, index: int) -> QueuePlan:
     return QueuePlan(
         name=f"q{index}",
         ladders=tiers,
-        pick=rng.choice(list(Pick)),
+        pick=rng.choice(list(AgentOrder)),
         short_abandon=rng.choice([1.0, 5.0]),
         short_talk=0.0 if index % 2 else 1.0,
         wrap_up=rng.choice([0.0, 1.0, 3.0]),
@@ -177,12 +179,12 @@ def _queue(rng: Random, index: int) -> QueuePlan:
     )
 
 
-def _ladder(rng: Random, index: int, head_start: float = 0.0) -> Ladder:
+def _ladder(rng: Random, index: int, head_start: float = 0.0) -> TierRouting:
     count = rng.choice([1, 2, 3])
     steps = tuple(Step(parse(_needs(rng)), rng.choice([2.0, 4.0, 8.0])) for _ in range(count - 1))
     then: Then | None = rng.choice([None, ToDialplan("fallback", f"q{index}"), ToQueue(f"q{index - 1}") if index else None])
     last = rng.choice([None, 10.0]) if then is None else rng.choice([6.0, 15.0])
-    return Ladder(
+    return TierRouting(
         answer_within=rng.choice([5.0, 20.0]),
         head_start=head_start,
         steps=(*steps, Step(parse(_needs(rng)), last)),
@@ -199,7 +201,7 @@ def _needs(rng: Random) -> str:
 def _agent(rng: Random, index: int) -> AgentPlan:
     name = f"a{index}"
     levels = {skill: rng.randint(1, 5) for skill in SKILLS if rng.random() < 0.75}
-    connect = rng.choice([Connect.RING, Connect.RING, Connect.RING, Connect.AUTO_ANSWER, Connect.NAILED_UP])
+    connect = rng.choice([ConnectMode.RING, ConnectMode.RING, ConnectMode.RING, ConnectMode.AUTO_ANSWER, ConnectMode.NAILED_UP])
     return AgentPlan(
         id=name,
         name=name,
@@ -227,7 +229,7 @@ def changed_plan(rng: Random, plan: Plan) -> Plan:
 def simple_plan(agents: int) -> Plan:
     """One queue that asks for ``sales``, and so many agents who can, and log in by themselves."""
     steps = (Step(parse("sales"), None),)
-    ladder = Ladder(answer_within=20.0, head_start=0.0, steps=steps, then=None)
+    ladder = TierRouting(answer_within=20.0, head_start=0.0, steps=steps, then=None)
     people = [
         AgentPlan(id=f"a{index}", name=f"a{index}", skills=profile({"sales": 3}), phone=f"PJSIP/a{index}", login=True)
         for index in range(agents)

@@ -19,7 +19,7 @@ from math import exp, log, pi, sin, sqrt
 from random import Random
 from typing import Protocol
 
-from callbridge.core.pacing.pacer import Seen
+from callbridge.core.pacing.pacer import PacerInput
 
 TICK = 0.25
 SPELL = 600.0
@@ -89,7 +89,7 @@ class Driver(Protocol):
 
     def told_answer(self, at: float, *, abandoned: bool) -> None: ...
 
-    def dials(self, now: float, seen: Seen, waiting: int) -> int:
+    def dials(self, now: float, seen: PacerInput, waiting: int) -> int:
         """How many to dial now; ``waiting``: people who answered and have nobody yet."""
 
 
@@ -143,9 +143,9 @@ class Shift:
         self.tally.staffed = floor.agents * (floor.length - floor.warm_up)
         return self.tally
 
-    def _seen(self, now: float) -> Seen:
+    def _seen(self, now: float) -> PacerInput:
         ages = ([now - since for since in part.values()] for part in (self.talking, self.wrapping, self.out))
-        return Seen(len(self.free), *ages)
+        return PacerInput(len(self.free), *ages)
 
     def _later(self, at: float, what: str, who: int) -> None:
         self._n += 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.core.model.matcher import GroupKey, Matcher
-from callbridge.core.model.plan import Ladder, Pick, Plan, QueuePlan, Step
+from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, Step, TierRouting
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement, RequirementError, parse, profile
 from tests.sim import oracle
 
@@ -62,7 +62,7 @@ def test_text_is_read_or_refused_at_a_place_in_it(text: str) -> None:
 @given(st.lists(durations, min_size=1, max_size=5), st.integers(0, 600))
 def test_windows_are_laid_end_to_end(lasts: list[float | None], waited: int) -> None:
     steps = tuple(Step(parse("sales"), last) for last in lasts)
-    ladder = Ladder(answer_within=1.0, head_start=0.0, steps=steps, then=None)
+    ladder = TierRouting(answer_within=1.0, head_start=0.0, steps=steps, then=None)
     window = ladder.window_at(float(waited))
     begins = ladder.window_ends(window - 1) if window else 0.0
     ends = ladder.window_ends(window) if window < len(steps) else None
@@ -75,12 +75,12 @@ callers = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 50)), max_size=8)
 idle = st.lists(st.tuples(profiles, st.integers(0, 50)), max_size=6)
 
 
-@given(st.tuples(nodes, nodes), callers, idle, st.sampled_from(list(Pick)), st.booleans(), st.data())
+@given(st.tuples(nodes, nodes), callers, idle, st.sampled_from(list(AgentOrder)), st.booleans(), st.data())
 def test_pairs_are_those_of_the_written_rules(
     needs: tuple[Node, Node],
     waiting: list[tuple[int, int]],
     free: list[tuple[Profile, int]],
-    pick: Pick,
+    pick: AgentOrder,
     know: bool,
     data: st.DataObject,
 ) -> None:
@@ -104,9 +104,9 @@ def test_pairs_are_those_of_the_written_rules(
     assert made == oracle.Standing(calls, agents).pairs()
 
 
-def _matcher(needs: tuple[Node, Node], pick: Pick) -> Matcher:
+def _matcher(needs: tuple[Node, Node], pick: AgentOrder) -> Matcher:
     queues = {}
     for number, node in enumerate(needs):
-        ladder = Ladder(answer_within=20.0, head_start=0.0, steps=(Step(Requirement(node), None),), then=None)
+        ladder = TierRouting(answer_within=20.0, head_start=0.0, steps=(Step(Requirement(node), None),), then=None)
         queues[f"q{number}"] = QueuePlan(name=f"q{number}", ladders={"standard": ladder}, pick=pick)
     return Matcher(Plan(queues=queues))

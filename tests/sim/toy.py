@@ -11,6 +11,7 @@ from dataclasses import replace
 from random import Random
 
 from callbridge.core.model.events import (
+    AmdDetourEnded,
     AnyEvent,
     CallerArrived,
     DeviceChanged,
@@ -24,7 +25,6 @@ from callbridge.core.model.events import (
     LegMoved,
     LegParted,
     LegProbed,
-    LegReturned,
     LegRinging,
     LookedUp,
     PbxSnapshot,
@@ -45,7 +45,6 @@ from callbridge.core.model.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
-    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -55,6 +54,7 @@ from callbridge.core.model.orders import (
     ReserveAttempts,
     Ring,
     Snoop,
+    StartAmdDetour,
     StartMusic,
     StartRecording,
     StartRinging,
@@ -81,7 +81,7 @@ RUNG = frozenset({Kind.AGENT, Kind.SESSION, Kind.OUTSIDE, Kind.SUPERVISOR})
 _ToOne = (
     Subscribe
     | Answer
-    | LendToDialplan
+    | StartAmdDetour
     | StartMusic
     | StopMusic
     | StartRinging
@@ -400,7 +400,7 @@ class ToyPbx:
                 return self._stop_playing(channel, playback)
             case LeaveToDialplan():
                 self.agenda.at(channel.plays_until, lambda: self._send_on(channel))
-            case LendToDialplan():
+            case StartAmdDetour():
                 self._send_on(channel)
                 self.agenda.after(self.rng.uniform(0.3, 2.5), lambda: self._come_back(channel))
         return Reply()
@@ -412,7 +412,7 @@ class ToyPbx:
         if self.app_up:
             channel.in_app = True
             verdict = self.rng.choice(["HUMAN", "HUMAN", "MACHINE", "NOTSURE"])
-            self.say(LegReturned(at=0.0, leg=channel.id, verdict=verdict, cause="HUMAN-800-800" if verdict == "HUMAN" else ""))
+            self.say(AmdDetourEnded(at=0.0, leg=channel.id, verdict=verdict, cause="HUMAN-800-800" if verdict == "HUMAN" else ""))
         else:
             self.agenda.after(1.0, lambda: self.end(channel.id))
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from callbridge.core.model.agent import Agent, Intent, Work, published
-from callbridge.core.model.call import Call, Phase, Result, Way
+from callbridge.core.model.call import Call, OfferResult, Phase, TransferKind
 from callbridge.core.model.events import (
-    AgentAsked,
+    AgentRequest,
+    AgentRequested,
     AnyEvent,
-    Ask,
     DeadlinePassed,
     DigitPressed,
     FeatureDialled,
@@ -21,15 +21,15 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import (
     AgentChanged,
     AnyFact,
-    AskRefused,
     CallAdopted,
     CallArrived,
+    CallbackEnded,
+    CallbackRequested,
     CallbackTried,
     CallEnded,
     OfferEnded,
     OfferMade,
-    PromiseEnded,
-    PromiseMade,
+    RequestRefused,
     TalkBegan,
     TalkEnded,
     VisitBegan,
@@ -37,7 +37,7 @@ from callbridge.core.model.facts import (
     WrapUpEnded,
 )
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import Penalty
 from callbridge.core.model.world import Outcome, World
@@ -91,7 +91,7 @@ class Watch:
         must(not (closed and offers), "an offer over a broken link")
         must(not outcome.faults, "deciding raised about", outcome.faults)
         code = _code(event, codes)
-        if isinstance(event, AgentAsked):
+        if isinstance(event, AgentRequested):
             self.asked_at[event.agent] = world.now
         elif code is not None:
             self.asked_at |= {agent.id: world.now for agent in before.values() if agent.phone == code.phone}
@@ -140,14 +140,14 @@ class Watch:
                 self.living[fact.call] = fact.arrived_at
                 if fact.agent:
                     self.talking[fact.call] = fact
-            case PromiseMade():
+            case CallbackRequested():
                 must(fact.promise not in self.promised, "promised twice:", fact)
                 self.promised[fact.promise] = 0
             case CallbackTried():
                 # Of a customer who calls again meanwhile the try is taken back, and made again if that comes to nothing.
                 self.promised[fact.promise] = self.promised.get(fact.promise, 0) + (fact.result != "called_again")
                 must(self.promised[fact.promise] <= 2, "tried too often:", fact)
-            case PromiseEnded():
+            case CallbackEnded():
                 must(self.promised.pop(fact.promise, None) is not None, "a promise ended that was not owed:", fact)
             case VisitBegan():
                 must(fact.call in self.living and fact.call not in self.visiting, "a second visit at once:", fact)
@@ -214,7 +214,7 @@ class Watch:
     def _rightly_wrapped(self, world: World, fact: WrapUpEnded) -> None:
         began, lasts = self.wrap.pop(fact.agent)
         call = world.calls.get(world.agents[fact.agent].call)
-        if call is not None and call.handing is not None and call.handing.way is Way.BACK:
+        if call is not None and call.handing is not None and call.handing.way is TransferKind.BACK:
             return  # nobody took the call: the agent who handed it on has it again
         must(abs(fact.at - began - fact.lasted) < 1e-6, "wrap-up counted wrongly:", fact)
         if self.asked_at.get(fact.agent, 0.0) < began:
@@ -237,8 +237,8 @@ class Watch:
             if old is None or isinstance(event, PlanChanged):
                 continue
             wanted = old.intent
-            refused = any(isinstance(fact, AskRefused) for fact in facts)
-            if isinstance(event, AgentAsked) and event.agent == agent.id:
+            refused = any(isinstance(fact, RequestRefused) for fact in facts)
+            if isinstance(event, AgentRequested) and event.agent == agent.id:
                 # Whose phone somebody else has taken cannot log in without naming another.
                 wanted = old.intent if refused and not old.phone else self._wanted(old, event.ask)
             elif isinstance(event, DeadlinePassed) and old.return_at is not None and old.return_at <= world.now:
@@ -247,7 +247,11 @@ class Watch:
                 continue
             if isinstance(event, PbxSnapshot) and (old.work, agent.work) == (Work.IDLE, Work.TALKING):
                 wanted = Intent.READY if old.intent is Intent.LOGGED_OUT else old.intent  # found in a conversation
-            asked = isinstance(event, AgentAsked) and event.agent == agent.id and event.ask in (Ask.NOT_READY, Ask.LOGOUT)
+            asked = (
+                isinstance(event, AgentRequested)
+                and event.agent == agent.id
+                and event.ask in (AgentRequest.NOT_READY, AgentRequest.LOGOUT)
+            )
             call = world.calls.get(agent.call)
             rings = agent.work is Work.OFFERED and call is not None and call.phase is Phase.OFFERED
             must(not (asked and rings), "still offered a call after a pause was asked for:", agent)
@@ -259,19 +263,23 @@ class Watch:
             old = before[agent.id]
             if agent.intent is old.intent:
                 continue
-            if code.feature == Ask.LOGIN:
+            if code.feature == AgentRequest.LOGIN:
                 must(agent.id == code.knows, "logged in without a proof:", agent, code)
             else:
-                wanted = {Ask.READY: Intent.READY, Ask.NOT_READY: Intent.NOT_READY, Ask.LOGOUT: Intent.LOGGED_OUT}
-                rightly = old.phone == code.phone and wanted.get(Ask(code.feature)) is agent.intent
+                wanted = {
+                    AgentRequest.READY: Intent.READY,
+                    AgentRequest.NOT_READY: Intent.NOT_READY,
+                    AgentRequest.LOGOUT: Intent.LOGGED_OUT,
+                }
+                rightly = old.phone == code.phone and wanted.get(AgentRequest(code.feature)) is agent.intent
                 must(rightly, "a feature call asked for another agent:", agent, code)
 
-    def _wanted(self, old: Agent, ask: Ask) -> Intent:
-        if ask is Ask.LOGIN:
+    def _wanted(self, old: Agent, ask: AgentRequest) -> Intent:
+        if ask is AgentRequest.LOGIN:
             return Intent.READY
-        if ask is Ask.LOGOUT or old.intent is Intent.LOGGED_OUT:
+        if ask is AgentRequest.LOGOUT or old.intent is Intent.LOGGED_OUT:
             return Intent.LOGGED_OUT
-        return {Ask.READY: Intent.READY, Ask.NOT_READY: Intent.NOT_READY}.get(ask, old.intent)
+        return {AgentRequest.READY: Intent.READY, AgentRequest.NOT_READY: Intent.NOT_READY}.get(ask, old.intent)
 
     def _penalties(self, world: World, agent: Agent, facts: list[AnyFact]) -> bool:
         """Was a penalty due in this step; and was it paid?"""
@@ -279,10 +287,10 @@ class Watch:
             if isinstance(fact, OfferEnded) and fact.agent == agent.id and fact.queue:
                 queue = world.plan.queues[fact.queue]
                 due: Penalty | None = {
-                    Result.NO_ANSWER: queue.no_answer,
-                    Result.REJECTED: queue.rejected,
-                    Result.OFFLINE: queue.offline,
-                }.get(Result(fact.result))
+                    OfferResult.NO_ANSWER: queue.no_answer,
+                    OfferResult.REJECTED: queue.rejected,
+                    OfferResult.OFFLINE: queue.offline,
+                }.get(OfferResult(fact.result))
                 if due is not None and agent.intent is not Intent.LOGGED_OUT and self.asked_at.get(agent.id) != world.now:
                     paid = agent.intent is Intent.NOT_READY if due.not_ready else agent.rest_until >= world.now + due.rest - 1e-6
                     must(paid or (due.rest == 0 and not due.not_ready), "no penalty for", fact)
@@ -294,7 +302,7 @@ class Watch:
         for call in world.calls.values():
             self._call(world, call)
         for leg in world.legs.values():
-            if leg.role is Role.CUSTOMER:
+            if leg.role is LegRole.CUSTOMER:
                 call_of = world.calls.get(leg.call)
                 must(call_of is not None and call_of.leg == leg.id, "a customer's leg without a call:", leg)
 
@@ -306,7 +314,7 @@ class Watch:
         self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
-        alone = call.handing is not None and call.handing.way is Way.CONSULT and not call.handing.reached
+        alone = call.handing is not None and call.handing.way is TransferKind.CONSULT and not call.handing.reached
         must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         counted = call.visit is not None and not call.placed

@@ -3,7 +3,7 @@
 import pytest
 
 from callbridge.core.model.ids import leg_id
-from callbridge.core.recovery.fallback import Act, Change, Member, SeenMember, Waiting
+from callbridge.core.recovery.fallback import FallbackCaller, MembershipAction, MembershipChange, QueueMember, SeenMember
 from callbridge.wire.queue import being_rung_for, membership_action, queue_seen, variable
 
 MEMBER = {"Event": "QueueMember", "Queue": "fb"}
@@ -33,7 +33,7 @@ def test_members_and_callers_of_the_one_queue_are_seen_in_order() -> None:
         "PJSIP/1": SeenMember("PJSIP/1", "callbridge:ann", True, True),
         "PJSIP/9": SeenMember("PJSIP/9", "Zoe", False, False),
     }
-    assert seen.waiting == (Waiting(leg_id("a", "11.1"), "PJSIP/t-1"), Waiting(leg_id("a", "22.2"), "PJSIP/t-2"))
+    assert seen.waiting == (FallbackCaller(leg_id("a", "11.1"), "PJSIP/t-1"), FallbackCaller(leg_id("a", "22.2"), "PJSIP/t-2"))
 
 
 def test_a_queue_that_is_not_there_is_none() -> None:
@@ -44,17 +44,17 @@ def test_a_queue_that_is_not_there_is_none() -> None:
     ("act", "action", "more"),
     [
         (
-            Act.ADD,
+            MembershipAction.ADD,
             "QueueAdd",
             {"Penalty": "0", "Paused": "true", "MemberName": "callbridge:ann", "StateInterface": "PJSIP/1"},
         ),
-        (Act.REMOVE, "QueueRemove", {}),
-        (Act.PAUSE, "QueuePause", {"Paused": "true"}),
+        (MembershipAction.REMOVE, "QueueRemove", {}),
+        (MembershipAction.PAUSE, "QueuePause", {"Paused": "true"}),
     ],
 )
-def test_a_change_is_one_action_on_one_queue(act: Act, action: str, more: dict[str, str]) -> None:
+def test_a_change_is_one_action_on_one_queue(act: MembershipAction, action: str, more: dict[str, str]) -> None:
     phone = "PJSIP/1/sip:1@10.0.0.1"
-    asked = membership_action("fb", Change(act, Member(phone, "callbridge:ann", True)))
+    asked = membership_action("fb", MembershipChange(act, QueueMember(phone, "callbridge:ann", True)))
     assert asked == (action, {"Queue": "fb", "Interface": phone} | more)
 
 

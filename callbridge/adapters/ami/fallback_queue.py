@@ -15,19 +15,19 @@ from typing import NoReturn
 import structlog
 
 from callbridge.adapters.ami.link import Ami
-from callbridge.adapters.pbx_link import Backoff, OrderTrouble, Refused
+from callbridge.adapters.pbx_link import Backoff, OrderRefused, OrderTrouble
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import channel_of
 from callbridge.core.model.world import World
 from callbridge.core.recovery.fallback import (
     MOST_RETURNS,
-    Act,
-    Change,
     Departures,
-    Member,
+    FallbackCaller,
+    MembershipAction,
+    MembershipChange,
+    QueueMember,
     SeenMember,
-    Waiting,
     differences,
     may_return,
     member_of,
@@ -89,7 +89,7 @@ class FallbackQueue:
         self._agents_changed = asyncio.Event()
         self._members: dict[str, SeenMember] | None = None
         """As listed last, with our own changes since; None: to be listed before anything is changed."""
-        self._wanted: dict[str, Member | None] = {}
+        self._wanted: dict[str, QueueMember | None] = {}
         """By agent, as noted last."""
         self._said: set[str] = set()
 
@@ -126,7 +126,7 @@ class FallbackQueue:
         settings = self.settings
         try:
             messages = await self._ami.ask("QueueStatus", {"Queue": settings.queue}, many=True)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             self._explain(refusal, "the fallback queue cannot be read", "load = app_queue.so to modules.conf")
             raise
         seen = queue_seen(messages, pbx=settings.pbx, queue=settings.queue)
@@ -161,12 +161,12 @@ class FallbackQueue:
             if not await self._change(change):
                 return
 
-    async def _change(self, change: Change) -> bool:
+    async def _change(self, change: MembershipChange) -> bool:
         """Carry out one change; False when no change can be made at all."""
         action, fields = membership_action(self.settings.queue, change)
         try:
             await self._ami.ask(action, fields)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             if any(words in refusal.detail.lower() for words in (_ADDED_ALREADY, _NOT_THERE, _NOT_FOUND)):
                 raise  # somebody else was at it: list anew
             self._explain(refusal, _NO_MIRROR, "agent to this AMI user's write= in manager.conf")
@@ -176,7 +176,7 @@ class FallbackQueue:
         member, members = change.member, self._members
         if members is None:
             return False
-        if change.act is Act.REMOVE:
+        if change.act is MembershipAction.REMOVE:
             members.pop(member.phone, None)
         else:
             members[member.phone] = SeenMember(member.phone, member.name, member.paused, dynamic=True)
@@ -185,7 +185,7 @@ class FallbackQueue:
 
     # The way back
 
-    async def _pull_back(self, waiting: Iterable[Waiting]) -> None:
+    async def _pull_back(self, waiting: Iterable[FallbackCaller]) -> None:
         """Callers come back in the order in which they wait; who is being rung for stays where help is near."""
         world, now = self._world, self._now()
         callers = [one for one in waiting if may_return(world, self._departures, one, now)]
@@ -198,7 +198,7 @@ class FallbackQueue:
                 if channel_of(caller.leg) not in rung and self._serving():
                     await self._redirect(caller, entry)
             self._said.discard(_NO_WAY_BACK)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             self._explain(refusal, _NO_WAY_BACK, "call and reporting to this AMI user's write= in manager.conf")
 
     async def _way_back_exists(self) -> bool:
@@ -206,14 +206,14 @@ class FallbackQueue:
         context = self.settings.return_context
         try:
             await self._ami.ask("ShowDialPlan", {"Context": context}, many=True)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             if _DENIED in refusal.detail.lower():
                 raise
             self._say(_NO_WAY_BACK, refusal.detail, f"the context [{context}] of callbridge.conf")
             return False
         return True
 
-    async def _entry(self, caller: Waiting) -> str:
+    async def _entry(self, caller: FallbackCaller) -> str:
         """The entry by which the caller came, as it is called now; empty for somebody who came another way, or too often, or
         whose entry leads nowhere."""
         plan = self._world.plan
@@ -222,20 +222,20 @@ class FallbackQueue:
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
         return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
 
-    async def _variable(self, caller: Waiting, name: str) -> str:
+    async def _variable(self, caller: FallbackCaller, name: str) -> str:
         try:
             (answer,) = await self._ami.ask("Getvar", {"Channel": caller.channel, "Variable": name})
-        except Refused as refusal:
+        except OrderRefused as refusal:
             if _DENIED in refusal.detail.lower():
                 raise
             return ""  # gone meanwhile
         return variable(answer)
 
-    async def _redirect(self, caller: Waiting, entry: str) -> None:
+    async def _redirect(self, caller: FallbackCaller, entry: str) -> None:
         fields = {"Channel": caller.channel, "Context": self.settings.return_context, "Exten": entry, "Priority": "1"}
         try:
             await self._ami.ask("Redirect", fields)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             if _DENIED in refusal.detail.lower():
                 raise
             log.info("a waiting caller did not come back", pbx=self.settings.pbx, leg=caller.leg, why=refusal.detail)
@@ -244,7 +244,7 @@ class FallbackQueue:
 
     # What only people can mend
 
-    def _explain(self, refusal: Refused, what: str, permission: str) -> None:
+    def _explain(self, refusal: OrderRefused, what: str, permission: str) -> None:
         detail = refusal.detail.lower()
         add = permission
         if _NO_ACTION in detail:

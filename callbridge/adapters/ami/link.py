@@ -17,7 +17,17 @@ import structlog
 from panoramisk.ami_protocol import AMIProtocol
 from panoramisk.manager import Manager
 
-from callbridge.adapters.pbx_link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.pbx_link import (
+    TRIED,
+    Backoff,
+    LinkLost,
+    LinkObserver,
+    NotSent,
+    OrderRefused,
+    OrderTrouble,
+    TimedOut,
+    UnobservedLink,
+)
 from callbridge.core.model.events import DeviceChanged, DevicesListed
 from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
 from callbridge.wire.ami import clean_action, device_changed, devices_listed, recording_action
@@ -100,12 +110,12 @@ class Ami:
         *,
         tell: Callable[[DeviceChanged | DevicesListed], None],
         now: Callable[[], float],
-        observer: Observer | None = None,
+        observer: LinkObserver | None = None,
     ) -> None:
         self.settings = settings
         self._tell = tell
         self._now = now
-        self._observer: Observer = observer or Unobserved()
+        self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._session: _Session | None = None
         self._up = False
@@ -170,11 +180,11 @@ class Ami:
                 if len(self._recordings) > MOST_RECORDINGS:
                     self._recordings.pop(next(iter(self._recordings)))
         except ValueError as odd:
-            raise Refused(0, str(odd)) from None
+            raise OrderRefused(0, str(odd)) from None
         except OrderTrouble as trouble:
-            if isinstance(order, StopRecording) and isinstance(trouble, Refused):
+            if isinstance(order, StopRecording) and isinstance(trouble, OrderRefused):
                 return
-            result = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}[type(trouble)]
+            result = {NotSent: "unsent", TimedOut: "timeout", OrderRefused: "refused"}[type(trouble)]
             raise
         finally:
             self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
@@ -222,7 +232,7 @@ class Ami:
         fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
         try:
             await self._ask(session, "Login", fields)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
 
     async def _list(self, session: _Session) -> None:
@@ -230,7 +240,7 @@ class Ami:
         self._listing = self._send(session, "DeviceStateList", {}, many=True)
         try:
             messages = await self._answer(session, "DeviceStateList", self._listing)
-        except Refused as refusal:
+        except OrderRefused as refusal:
             if _DENIED in refusal.detail:
                 raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must give us 'write = reporting'") from None
             # While it boots, Asterisk may have taken our login and not yet loaded the module.
@@ -269,7 +279,7 @@ class Ami:
             raise LinkLost(session.ended.result()) if lost else TimedOut(f"no answer to {action}")
         messages = answer.result() if isinstance(answer.result(), list) else [answer.result()]
         if not messages[0].success:
-            raise Refused(0, str(messages[0].message))
+            raise OrderRefused(0, str(messages[0].message))
         return messages
 
     def _set_up(self, up: bool) -> None:

@@ -18,7 +18,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.wire.ari import Malformed, Request, trouble_in
 
 KEEP_ALIVE = 10.0
@@ -123,7 +123,7 @@ class AriHttp:
             # The connection broke under the request: whether Asterisk had read it by then, nobody knows.
             raise TimedOut(str(error) or type(error).__name__) from error
         if reply.status >= 300 and reply.status not in request.pardons:
-            raise Refused(reply.status, trouble_in(reply.status, reply.body))
+            raise OrderRefused(reply.status, trouble_in(reply.status, reply.body))
         return reply
 
 
@@ -135,7 +135,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     while len(content) <= MOST_BYTES and (more := await response.content.readany()):
         content += more
     if len(content) > MOST_BYTES or response.content_length is not None:
-        raise Refused(response.status, f"odd answer: more than {MOST_BYTES} bytes")
+        raise OrderRefused(response.status, f"odd answer: more than {MOST_BYTES} bytes")
     return bytes(content)
 
 
@@ -145,7 +145,7 @@ def odd_as_refusal(reply: Reply) -> Iterator[None]:
     try:
         yield
     except Malformed as error:
-        raise Refused(reply.status, f"odd answer: {error}") from error
+        raise OrderRefused(reply.status, f"odd answer: {error}") from error
 
 
 def is_unauthorised(trouble: Exception) -> bool:

@@ -21,7 +21,17 @@ import structlog
 from callbridge.adapters.ari.http import AriHttp, Reply, is_unauthorised
 from callbridge.adapters.ari.orders import AriOrders
 from callbridge.adapters.ari.ownership import Holds, Replacements, nobody_knows
-from callbridge.adapters.pbx_link import TRIED, Backoff, LinkLost, NotSent, Observer, OrderTrouble, Refused, TimedOut, Unobserved
+from callbridge.adapters.pbx_link import (
+    TRIED,
+    Backoff,
+    LinkLost,
+    LinkObserver,
+    NotSent,
+    OrderRefused,
+    OrderTrouble,
+    TimedOut,
+    UnobservedLink,
+)
 from callbridge.adapters.system.tasks import end
 from callbridge.core.model.events import AnyEvent, ApplicationTaken, LegEnded, LegMoved, PbxHeard, PbxLost
 from callbridge.core.model.ids import channel_of
@@ -79,7 +89,7 @@ class Ari:
         tier_of: Callable[[str], str],
         on_replaced: Callable[[], None],
         holds: Holds = nobody_knows,
-        observer: Observer | None = None,
+        observer: LinkObserver | None = None,
         last_heard_at: float | None = None,
     ) -> None:
         """``now``: epoch seconds that never run backwards. ``on_replaced`` hears that another owner has the application for
@@ -90,7 +100,7 @@ class Ari:
         self._tier_of = tier_of
         self._on_replaced = on_replaced
         self._replacements = Replacements(settings.name, settings.app, now, holds, self._tell_taken)
-        self._observer: Observer = observer or Unobserved()
+        self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
         self._boot = secrets.token_hex(4)
@@ -353,4 +363,4 @@ class Ari:
                     await self._news.wait()
 
 
-_RESULTS: dict[type[OrderTrouble], str] = {NotSent: "unsent", TimedOut: "timeout", Refused: "refused"}
+_RESULTS: dict[type[OrderTrouble], str] = {NotSent: "unsent", TimedOut: "timeout", OrderRefused: "refused"}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from callbridge.adapters.ari.http import Reply, odd_as_refusal
-from callbridge.adapters.pbx_link import NotSent, Refused, TimedOut
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.events import AnyEvent, LegEnded
 from callbridge.core.model.ids import channel_of
 from callbridge.core.model.orders import (
@@ -20,10 +20,10 @@ from callbridge.core.model.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
-    LendToDialplan,
     Order,
     Probe,
     Ring,
+    StartAmdDetour,
 )
 from callbridge.wire import ari as wire
 
@@ -77,7 +77,7 @@ class AriOrders:
                 self.tried_bridges.discard(bridge)
             case HangUp():
                 await self._hang_up(order)
-            case LeaveToDialplan() | LendToDialplan():
+            case LeaveToDialplan() | StartAmdDetour():
                 await self._leave(order)
             case Probe() | InspectPhone():
                 await self._ask(order)
@@ -105,7 +105,7 @@ class AriOrders:
                 return
             try:
                 await self._write(dial)
-            except Refused as refusal:
+            except OrderRefused as refusal:
                 if ringing.hang_up is not None:
                     return
                 if last_try or refusal.status != 409:
@@ -137,12 +137,12 @@ class AriOrders:
         for request in self._requests(order, inside=inside):
             await self._write(request)
 
-    async def _leave(self, order: LeaveToDialplan | LendToDialplan) -> None:
+    async def _leave(self, order: LeaveToDialplan | StartAmdDetour) -> None:
         channel = channel_of(order.leg)
         self.leaving.add(channel)  # before the request: its StasisEnd may overtake the reply
         try:
             await self._write_all(order)
-        except (NotSent, Refused):
+        except (NotSent, OrderRefused):
             self.leaving.discard(channel)
             raise
 

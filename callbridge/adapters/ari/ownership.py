@@ -106,7 +106,7 @@ class Replacements:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class OwnershipCheck:
     """How to ask one PBX whether it lets us in."""
 
     pbx: str
@@ -117,7 +117,7 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class OwnershipSeen:
     """``trouble``: why the PBX does not serve us; empty when it does. ``stamp``: its owner's last one."""
 
     pbx: str
@@ -125,12 +125,12 @@ class Seen:
     stamp: str = ""
 
 
-async def look(doors: Sequence[Door]) -> list[Seen]:
+async def look(doors: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
     """Ask every PBX for the owner's stamp: whether it answers and knows us, and who lives there. Opens no event socket."""
     return list(await asyncio.gather(*(_look(door) for door in doors)))
 
 
-async def _look(door: Door) -> Seen:
+async def _look(door: OwnershipCheck) -> OwnershipSeen:
     async with AriHttp(
         door.url,
         user=door.user,
@@ -141,6 +141,6 @@ async def _look(door: Door) -> Seen:
         may_write=lambda: False,
     ) as http:
         try:
-            return Seen(pbx=door.pbx, stamp=await read_stamp(http.ask, door.app))
+            return OwnershipSeen(pbx=door.pbx, stamp=await read_stamp(http.ask, door.app))
         except OrderTrouble as trouble:
-            return Seen(pbx=door.pbx, trouble=str(trouble))
+            return OwnershipSeen(pbx=door.pbx, trouble=str(trouble))

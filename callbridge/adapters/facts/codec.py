@@ -19,9 +19,9 @@ from pydantic_core import PydanticSerializationError
 from callbridge.adapters.facts.privacy import storable
 from callbridge.adapters.facts.totals import Total
 from callbridge.core.model.agent import Agent
-from callbridge.core.model.attempt import Attempt, Block, Campaign
+from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
 from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Place, Promise
+from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.switch import Switch
@@ -30,7 +30,7 @@ from callbridge.core.model.tally import Tally
 SCHEMA = 2
 """Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
 
-Row = Call | Leg | Agent | Tally | Switch | Promise | Place | Campaign | Attempt | Block | Total
+Row = Call | Leg | Agent | Tally | Switch | Callback | KeptPlace | Campaign | Attempt | PendingBlock | Total
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
@@ -51,17 +51,17 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "agents": TypeAdapter(Agent),
     "tallies": TypeAdapter(Tally),
     "switches": TypeAdapter(Switch),
-    "promises": TypeAdapter(Promise),
-    "places": TypeAdapter(Place),
+    "promises": TypeAdapter(Callback),
+    "places": TypeAdapter(KeptPlace),
     "campaigns": TypeAdapter(Campaign),
     "attempts": TypeAdapter(Attempt),
-    "blocks": TypeAdapter(Block),
+    "blocks": TypeAdapter(PendingBlock),
     "totals": TypeAdapter(Total),
 }
 _OPENING = b"[%d," % SCHEMA
 
 
-class BadRow(ValueError):
+class UnreadableRow(ValueError):
     """A stored row that cannot be read; the message says why."""
 
 
@@ -93,7 +93,7 @@ def decode_row(table: str, data: bytes) -> Row:
             row = adapter.validate_python(_migrated(table, data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise BadRow(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise UnreadableRow(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     return row
 
 
@@ -114,13 +114,13 @@ def _migrated(table: str, data: bytes) -> dict[str, Any]:
             case [int(version), dict(row)]:
                 pass
             case _:
-                raise BadRow("not [schema, row]")
+                raise UnreadableRow("not [schema, row]")
     except (ValueError, RecursionError) as error:
-        raise BadRow(str(error)) from None
+        raise UnreadableRow(str(error)) from None
     check_schema(version)
     while version < SCHEMA:
         if version not in MIGRATIONS:
-            raise BadRow(f"no way from schema {version} to {SCHEMA}")
+            raise UnreadableRow(f"no way from schema {version} to {SCHEMA}")
         row = MIGRATIONS[version](table, row)
         version += 1
     return row

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any, assert_never, get_args
 
 from callbridge.core.model.agent import State
-from callbridge.core.model.call import Outcome
+from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.facts import (
     AgentAlerted,
     AgentChanged,
     AnyFact,
     ApplicationReplaced,
-    AskRefused,
     AttemptEnded,
     AttemptMade,
+    CallbackEnded,
+    CallbackRequested,
     CallbackTried,
     CallDiverted,
     CallRecorded,
@@ -31,10 +32,9 @@ from callbridge.core.model.facts import (
     LookupEnded,
     OfferEnded,
     OptedOut,
-    PromiseEnded,
-    PromiseMade,
     PromptFailed,
     RecordingFailed,
+    RequestRefused,
     SurveyAnswered,
     SurveyEnded,
     SurveyMissed,
@@ -73,8 +73,8 @@ Count = tuple[Family, tuple[str, ...], float]
 _OfVisits = VisitBegan | VisitEnded | CallDiverted
 _OfTalks = OfferEnded | TalkEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
-_OfCallbacks = PromiseMade | PromiseEnded | CallbackTried
-_OfAgents = AgentChanged | AgentAlerted | AskRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
+_OfCallbacks = CallbackRequested | CallbackEnded | CallbackTried
+_OfAgents = AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
 _OfCampaigns = AttemptMade | AttemptEnded | LeadDispositioned | OptedOut
 
 
@@ -156,13 +156,13 @@ def _of_visits(fact: _OfVisits) -> Iterator[Count]:
             yield ENDED, (*of_tier, fact.outcome), 1.0
             if fact.within_target:
                 yield WITHIN, of_tier, 1.0
-            if fact.outcome == Outcome.ANSWERED:
+            if fact.outcome == VisitOutcome.ANSWERED:
                 yield ANSWER_WAIT, of_tier, fact.waited
                 if fact.expected is not None:
                     yield EWT_ERROR, (fact.queue,), abs(fact.expected - fact.lasted)
-            elif fact.outcome == Outcome.ABANDONED:
+            elif fact.outcome == VisitOutcome.ABANDONED:
                 yield ABANDON_WAIT, of_tier, fact.waited
-            elif fact.outcome == Outcome.OVERFLOWED:
+            elif fact.outcome == VisitOutcome.OVERFLOWED:
                 yield OVERFLOWS, (fact.queue, fact.to, fact.reason), 1.0
         case CallDiverted():
             yield DIVERTED, (pbx_of(LegId(fact.leg)), fact.reason), 1.0
@@ -214,9 +214,9 @@ def _of_self_service(fact: _OfSelfService) -> Iterator[Count]:
 
 def _of_callbacks(fact: _OfCallbacks) -> Iterator[Count]:
     match fact:
-        case PromiseMade():
+        case CallbackRequested():
             yield CALLBACKS, (fact.queue, "made"), 1.0
-        case PromiseEnded():
+        case CallbackEnded():
             yield CALLBACKS, (fact.queue, fact.outcome), 1.0
             if fact.outcome == "kept":
                 yield CALLBACK_WAIT, (fact.queue,), fact.waited
@@ -232,7 +232,7 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
             yield from seconds(fact.previous, fact.previous_reason, fact.agent, fact.lasted)
         case AgentAlerted():
             yield ALERTS, (fact.kind,), 1.0
-        case AskRefused():
+        case RequestRefused():
             yield REFUSED, (fact.ask,), 1.0
         case DifferenceFound():
             yield DIFFERENCES, (fact.pbx, fact.kind), 1.0

@@ -13,10 +13,20 @@ from callbridge.adapters.facts import counts as c
 from callbridge.adapters.facts.counts import Family, Series
 from callbridge.core.model.agent import State
 from callbridge.core.model.attempt import OUTCOMES
-from callbridge.core.model.call import Outcome, Result
-from callbridge.core.model.events import Ask, CallAsk
+from callbridge.core.model.call import OfferResult, VisitOutcome
+from callbridge.core.model.events import AgentRequest, CallRequest
 from callbridge.core.model.facts import AGENT_ALERTS
-from callbridge.core.model.flow import Callback, DoNotCall, Flow, Goodbye, IntoDialplan, IntoFlow, IntoQueue, Menu, Voicemail
+from callbridge.core.model.flow import (
+    CallbackNode,
+    DialplanNode,
+    DoNotCallNode,
+    Flow,
+    FlowNode,
+    GoodbyeNode,
+    MenuNode,
+    QueueNode,
+    VoicemailNode,
+)
 from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 
 _DIVERTED = ("bypass", "overload", "unknown_entry", "fault", "overflow", "queue_removed", "flow", "flow_failed", "unknown_flow")
@@ -86,7 +96,7 @@ def _of_queue(queue: QueuePlan) -> Iterator[Series]:
     name = (queue.name,)
     for family in (c.TALK, c.HOLD, c.WRAP_UP, c.EWT_ERROR, c.REPEATED):
         yield family, name
-    yield from _each(c.OFFERS, name, tuple(Result))
+    yield from _each(c.OFFERS, name, tuple(OfferResult))
     yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
     if queue.callback is not None:
         yield from _each(c.CALLBACKS, name, _CALLBACKS)
@@ -109,7 +119,7 @@ def _of_tiers(queue: QueuePlan) -> Iterator[Series]:
     for tier in queue.ladders:
         for family in (c.OFFERED, c.WITHIN, c.ANSWER_WAIT, c.ABANDON_WAIT):
             yield family, (queue.name, tier)
-        yield from _each(c.ENDED, (queue.name, tier), tuple(Outcome))
+        yield from _each(c.ENDED, (queue.name, tier), tuple(VisitOutcome))
 
 
 def _overflows(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
@@ -139,22 +149,22 @@ def _ways_out(plan: Plan, name: str) -> Iterator[str]:
     flow = plan.flows.get(name)
     for node in flow.nodes.values() if flow is not None else ():
         match node:
-            case IntoQueue():
+            case QueueNode():
                 yield from (f"queue:{queue}" for queue in (plan.queues if node.by else (node.queue,)))
-            case IntoFlow():
+            case FlowNode():
                 yield f"flow:{node.flow}"
-            case IntoDialplan():
+            case DialplanNode():
                 yield f"dialplan:{node.context},{node.extension}"
-            case Callback():
+            case CallbackNode():
                 yield f"callback:{node.queue}"
-            case Goodbye():
+            case GoodbyeNode():
                 yield "goodbye"
 
 
 def _of_survey(queue: str, flow: Flow | None) -> Iterator[Series]:
     yield from _each(c.SURVEYS, (queue,), _SURVEY_RESULTS)
     for node in flow.nodes.values() if flow is not None else ():
-        if isinstance(node, Menu) and node.question:
+        if isinstance(node, MenuNode) and node.question:
             yield from _each(c.SURVEY_ANSWERS, (queue, node.question), tuple(node.keys))
 
 
@@ -164,9 +174,9 @@ def _of_flow(flow: Flow) -> Iterator[Series]:
     for name, node in flow.nodes.items():
         if getattr(node, "media", ""):
             yield c.PROMPTS, (f"flow:{flow.name}/{name}",)
-        if isinstance(node, Voicemail):
+        if isinstance(node, VoicemailNode):
             yield c.VOICEMAILS, (node.queue,)
-        if isinstance(node, DoNotCall):
+        if isinstance(node, DoNotCallNode):
             yield c.OPT_OUTS, (node.reason,)
 
 
@@ -176,7 +186,7 @@ def _of_agents(plan: Plan) -> Iterator[Series]:
     for (state, reason), agent in product(tuple(_states(plan)), plan.agents):
         yield c.EACH_AGENTS_SECONDS, (state, reason, agent)
     yield from _each(c.ALERTS, (), AGENT_ALERTS)
-    yield from _each(c.REFUSED, (), (*Ask, *CallAsk))
+    yield from _each(c.REFUSED, (), (*AgentRequest, *CallRequest))
 
 
 def _states(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -27,7 +27,7 @@ _PAUSE_EVERY = 250
 _PAUSE = 0.0002
 
 
-class BadBook(Exception):
+class BadTierFile(Exception):
     """A CSV file that cannot be used at all."""
 
 
@@ -69,7 +69,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class TierTable:
     """One reading of the CSV file, and the rows that are not used."""
 
     numbers: Numbers
@@ -81,32 +81,32 @@ class Book:
             yield f"line {line}: {why}" if line else why
 
 
-def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") -> Book:
+def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") -> TierTable:
     """Read ``number,tier`` rows (a header is skipped; ``;`` and tab separate too). Raises BadBook."""
     try:
         if path.exists() and not path.is_file():
-            raise BadBook("is not a regular file")  # opening a pipe could wait for ever
+            raise BadTierFile("is not a regular file")  # opening a pipe could wait for ever
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise BadBook("is empty")
+                raise BadTierFile("is empty")
             if size > MAX_BYTES:
-                raise BadBook(f"is larger than {MAX_BYTES // 1_000_000} MB")
+                raise BadTierFile(f"is larger than {MAX_BYTES // 1_000_000} MB")
             lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
             if lines > MAX_ROWS:
-                raise BadBook(f"has more than {MAX_ROWS:,} rows")
+                raise BadTierFile(f"has more than {MAX_ROWS:,} rows")
             file.seek(0)
             book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, country_code)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadBook(f"cannot be read: {(reason or 'unknown error').lower()}") from None
+        raise BadTierFile(f"cannot be read: {(reason or 'unknown error').lower()}") from None
     if book.left_out.count and not len(book.numbers):
         line, why = book.left_out.named[0]
-        raise BadBook(f"has no usable row: {book.left_out.count} left out, the first in line {line}: {why}")
+        raise BadTierFile(f"has no usable row: {book.left_out.count} left out, the first in line {line}: {why}")
     return book
 
 
-def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code: str) -> Book:
+def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code: str) -> TierTable:
     numbers, left_out = Numbers(most), LeftOut()
     indexes = {tier: index for index, tier in enumerate(tiers)}
     for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
@@ -118,7 +118,7 @@ def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code
             numbers.put(_key(key), index)
         elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
             left_out.add(row.line, row.fault or _blame(row.cells, bool(key)))
-    return Book(numbers, left_out)
+    return TierTable(numbers, left_out)
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _blame(cells: Sequence[str], number_is_good: bool) -> str:
     return f"unknown tier {tier[:20]!r}"
 
 
-class TierBook:
+class TierFile:
     """Asked for every caller. Numbers of the config win over the file; an unknown number has the default tier."""
 
     def __init__(
@@ -175,7 +175,7 @@ class TierBook:
         self._own = {normalise(number, country_code): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
-        self._book = Book(Numbers(0), LeftOut())
+        self._book = TierTable(Numbers(0), LeftOut())
         self._read: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
@@ -214,7 +214,7 @@ class TierBook:
         self._read = signature
         try:
             book = await asyncio.to_thread(read_book, path, self._tiers, self._country_code)
-        except BadBook as bad:
+        except BadTierFile as bad:
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False
         self._book = book

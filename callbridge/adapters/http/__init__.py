@@ -4,11 +4,11 @@ It decides nothing; the desk does. Every route is one line in ``routes``, from w
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 
-from callbridge.adapters.http.auth import HttpSettings, Role, Token
-from callbridge.adapters.http.backend import Asked, Desk, ReloadResult
-from callbridge.adapters.http.feed import Feed
+from callbridge.adapters.http.auth import ApiToken, HttpSettings, TokenRole
+from callbridge.adapters.http.backend import Asked, Backend, ReloadResult
+from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
-from callbridge.adapters.http.limits import REFUSALS, Limits
+from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
 from callbridge.adapters.http.probes import Probes, make_starting_app
 from callbridge.adapters.http.schemas import BODY_LIMIT
 from callbridge.adapters.http.server import listening
@@ -16,15 +16,15 @@ from callbridge.adapters.http.server import listening
 __all__ = [
     "BODY_LIMIT",
     "REFUSALS",
+    "ApiToken",
     "Asked",
-    "Desk",
-    "Feed",
+    "Backend",
+    "ConnectionLimits",
+    "EventFeed",
     "HttpSettings",
-    "Limits",
     "Probes",
     "ReloadResult",
-    "Role",
-    "Token",
+    "TokenRole",
     "listening",
     "make_app",
     "make_starting_app",

@@ -20,9 +20,9 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from callbridge.adapters.http.limits import Limits, address_of
+from callbridge.adapters.http.limits import ConnectionLimits, address_of
 from callbridge.adapters.http.problems import Problem
-from callbridge.adapters.http.rate_limit import Throttle
+from callbridge.adapters.http.rate_limit import RateLimit
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ ADMIN, LOCAL = "admin", "local"
 """Names of who comes with the single ``http.token``, and of who comes where none is needed."""
 
 
-class Role(StrEnum):
+class TokenRole(StrEnum):
     """What a token is for. An ``agent``'s sees queues, and sees and acts for its own agent only."""
 
     VIEWER = "viewer"
@@ -40,9 +40,9 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
+class ApiToken:
     name: str
-    role: Role
+    role: TokenRole
     token: str = field(repr=False)
     agent: str = ""
     """With the role ``agent``: whose it is."""
@@ -54,10 +54,10 @@ class HttpSettings:
 
     host: str = "127.0.0.1"
     token: str = field(default="", repr=False)
-    tokens: Sequence[Token] = ()
+    tokens: Sequence[ApiToken] = ()
     wrong_tokens: int = 10
     logins: int = 10
-    limits: Limits = field(default_factory=Limits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Caller:
     """Who asks. ``agent`` is set for an agent's token, which is for this agent only."""
 
     name: str
-    role: Role
+    role: TokenRole
     agent: str = ""
 
     @property
@@ -86,10 +86,10 @@ def guard(settings: HttpSettings) -> Middleware:
     """Lets in who may come in, and remembers who it is."""
     tokens = list(settings.tokens)
     if settings.token:
-        tokens.append(Token(name=ADMIN, role=Role.ADMIN, token=settings.token))
+        tokens.append(ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=settings.token))
     known = [(f"Bearer {token.token}".encode(), Caller(token.name, token.role, token.agent)) for token in tokens]
     loopback = is_loopback(settings.host)
-    wrong = Throttle(settings.wrong_tokens, now=asyncio.get_running_loop().time) if known else None
+    wrong = RateLimit(settings.wrong_tokens, now=asyncio.get_running_loop().time) if known else None
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -105,10 +105,10 @@ def guard(settings: HttpSettings) -> Middleware:
 def _local(loopback: bool) -> Caller:
     if not loopback:
         raise Problem(403, "no token is configured, so the API answers on loopback only")
-    return Caller(LOCAL, Role.ADMIN)
+    return Caller(LOCAL, TokenRole.ADMIN)
 
 
-def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: Throttle) -> Caller:
+def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: RateLimit) -> Caller:
     """Whose token this is. All are compared, each in constant time: how long it takes says nothing. A right one is let in
     whatever others bring from the same address: nobody on it may keep the operator out."""
     address = address_of(request.remote)

@@ -6,23 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from callbridge.adapters.ledger import LedgerDesk
+from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.views.board import Board
-from callbridge.core.model.events import AgentAsked, CallAsked, CampaignAsked, LeadDisposed, PromiseAsked, SwitchTurned
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.events import (
+    AgentRequested,
+    CallbackChangeRequested,
+    CallRequested,
+    CampaignRequested,
+    LeadDisposed,
+    SwitchTurned,
+)
+from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
-Asked = AgentAsked | CallAsked | PromiseAsked | CampaignAsked | LeadDisposed | SwitchTurned
+Asked = AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | LeadDisposed | SwitchTurned
 """What may be asked of the core."""
 
 
-class Desk(Protocol):
+class Backend(Protocol):
     """Where asking goes and what can be seen; the runtime's. Asking may raise TimeoutError when no answer comes."""
 
     def now(self) -> float:
         """The moment, as events carry it."""
 
-    async def ask(self, event: Asked) -> AskRefused | None:
+    async def ask(self, event: Asked) -> RequestRefused | None:
         """Ask; None when it was done."""
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
@@ -38,7 +45,7 @@ class Desk(Protocol):
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed, in the order in which they will be kept."""
 
-    def ledger(self) -> LedgerDesk:
+    def ledger(self) -> LedgerRequests:
         """Campaigns and what is written of them."""
 
     def tier_of(self, number: str) -> str:

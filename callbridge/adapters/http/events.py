@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from callbridge.adapters.http.feed import Feed, Reader, Wanted, sse
-from callbridge.adapters.http.limits import Limits, Refusals, address_of
+from callbridge.adapters.http.feed import EventFeed, EventReader, Wanted, sse
+from callbridge.adapters.http.limits import ConnectionLimits, Refusals, address_of
 from callbridge.adapters.http.problems import Problem
 
 HEARTBEAT = 15.0
@@ -36,8 +36,8 @@ _LATER = 10.0
 class Readers:
     """The readers of a feed, and how many there may be."""
 
-    feed: Feed
-    limits: Limits
+    feed: EventFeed
+    limits: ConnectionLimits
     refusals: Refusals
 
     def check(self, user: str, address: str) -> None:
@@ -66,7 +66,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     response.content_type = "text/event-stream"
     response.force_close()
     _small_buffer(request)
-    reader = Reader(place, request.transport, user, address)
+    reader = EventReader(place, request.transport, user, address)
     feed.readers.add(reader)
     try:
         await response.prepare(request)
@@ -82,7 +82,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     return response
 
 
-async def _tell(reader: Reader, response: web.StreamResponse, feed: Feed, wanted: Wanted) -> None:
+async def _tell(reader: EventReader, response: web.StreamResponse, feed: EventFeed, wanted: Wanted) -> None:
     clock = asyncio.get_running_loop().time
     said = clock()
     while not feed.closed:
@@ -107,7 +107,7 @@ async def _tell(reader: Reader, response: web.StreamResponse, feed: Feed, wanted
                     await feed.news()
 
 
-async def _dropped(reader: Reader, response: web.StreamResponse, feed: Feed) -> None:
+async def _dropped(reader: EventReader, response: web.StreamResponse, feed: EventFeed) -> None:
     """The last words go out when, and if, the reader reads on; nobody waits for that."""
     if feed.closed:
         return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.redis.timeline_archive import StoryArchive
+from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.explain import (
     Lines,
@@ -24,9 +24,9 @@ from callbridge.adapters.views.explain import (
     explain_waiter,
     in_order,
 )
-from callbridge.adapters.views.phrasing import Line, span
+from callbridge.adapters.views.phrasing import ExplainedLine, span
 from callbridge.adapters.views.timeline import retell
-from callbridge.adapters.views.timelines import Stories
+from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS
 from callbridge.core.model.world import World
@@ -39,7 +39,7 @@ class Explainer:
     """Reads one world. ``now``: the moment of asking, epoch seconds."""
 
     def __init__(
-        self, world: World, board: Board, stories: Stories, now: Callable[[], float], archive: StoryArchive | None = None
+        self, world: World, board: Board, stories: Timelines, now: Callable[[], float], archive: TimelineArchive | None = None
     ) -> None:
         self._world = world
         self._board = board
@@ -107,22 +107,22 @@ class Explainer:
             "answer_within": one.ladder.answer_within if one.ladder is not None else "",
         }
 
-    def _at_present(self, name: str) -> Sequence[Line]:
+    def _at_present(self, name: str) -> Sequence[ExplainedLine]:
         call, now = self._world.calls.get(name), self._now()
         if call is None:
             return ()
         if call.walk is not None:
             place = " ".join(filter(None, (f"in flow {call.walk.flow}", f"at {call.walk.node}" if call.walk.node else "")))
-            return (Line(code="flow", text=f"now {place} for {span(now - call.walk.began_at)}", at=now),)
+            return (ExplainedLine(code="flow", text=f"now {place} for {span(now - call.walk.began_at)}", at=now),)
         if call.visit is not None and call.segment is None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
             (found,) = (one for one in line if one.call.id == name)
             return [*explain_waiter(self._world, found, now, show=self._show)]
         if call.segment is not None:
             talked = span(now - call.segment.began_at)
-            return (Line(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
-        return (Line(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+            return (ExplainedLine(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
+        return (ExplainedLine(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
 
 
-def _plain(lines: Sequence[Line]) -> list[dict[str, object]]:
+def _plain(lines: Sequence[ExplainedLine]) -> list[dict[str, object]]:
     return [line.plain() for line in lines]

@@ -46,13 +46,13 @@ class _Told:
     text: bytes = b""
 
 
-class Feed:
+class EventFeed:
     """``run`` names this run and begins every id, so that ids of another are known as such; ``seq``: of the last fact
     before this run."""
 
     def __init__(self, run: str, *, seq: int = 0, masked: bool = True, kept: int = KEPT) -> None:
         self.closed = False
-        self.readers: set[Reader] = set()
+        self.readers: set[EventReader] = set()
         self._run = run
         self._masked = masked
         self._kept = kept
@@ -86,7 +86,7 @@ class Feed:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def behind(self, reader: Reader) -> bool:
+    def behind(self, reader: EventReader) -> bool:
         """Whether what this reader has to be told next is not there any more."""
         return self.end - reader.place > self._kept
 
@@ -129,7 +129,7 @@ class Feed:
         return one.text
 
 
-class Reader:
+class EventReader:
     """One reader's place; ``give_up`` ends the write that it waits in."""
 
     def __init__(self, place: int, transport: asyncio.BaseTransport | None, user: str = "", address: str = "") -> None:

@@ -13,15 +13,15 @@ from aiohttp.typedefs import Handler
 
 from callbridge.adapters.facts.codec import FACT_TYPES
 from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
-from callbridge.adapters.http.backend import Desk
+from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
-from callbridge.adapters.http.feed import Feed, Wanted
+from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
-from callbridge.adapters.http.rate_limit import Throttle
+from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.reload_schemas import ReloadBody
 from callbridge.adapters.http.routes import ROUTES, Route
 from callbridge.adapters.http.schemas import (
@@ -46,29 +46,29 @@ from callbridge.adapters.views.board import Board, call_view, queue_of
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
     BYPASS,
-    AgentAsked,
-    Ask,
-    CallAsk,
-    CallAsked,
-    CampaignAsked,
+    AgentRequest,
+    AgentRequested,
+    CallbackChange,
+    CallbackChangeRequested,
+    CallRequest,
+    CallRequested,
+    CampaignRequested,
     LeadDisposed,
-    PromiseAsk,
-    PromiseAsked,
     SwitchTurned,
     closing,
 )
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.facts import RequestRefused
 
 _MOST_CALLS = 1000
 _NOT_YOURS = "this token is for one agent"
 
 
-def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> web.Application:
+def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventFeed) -> web.Application:
     """The application, ready for a runner. To be called on the loop that it will run on."""
     refusals = Refusals(probes.refused)
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
-    site = _Site(desk, probes, readers, Throttle(settings.logins, now=asyncio.get_running_loop().time))
+    site = _Handlers(desk, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
     for route in ROUTES:
         handler = _allowed(route, site)
         app.router.add_route(route.method, route.path, handler)
@@ -82,7 +82,7 @@ def make_app(settings: HttpSettings, desk: Desk, probes: Probes, feed: Feed) -> 
     return app
 
 
-def _allowed(route: Route, site: _Site) -> Handler:
+def _allowed(route: Route, site: _Handlers) -> Handler:
     """The route's handler, behind the questions whether this role may use it, and whether the body is no web form."""
     handler = getattr(site, route.handler)
 
@@ -99,8 +99,8 @@ def _allowed(route: Route, site: _Site) -> Handler:
     return allowed
 
 
-class _Site:
-    def __init__(self, desk: Desk, probes: Probes, readers: Readers, logins: Throttle) -> None:
+class _Handlers:
+    def __init__(self, desk: Backend, probes: Probes, readers: Readers, logins: RateLimit) -> None:
         self._desk = desk
         self._probes = probes
         self._readers = readers
@@ -232,22 +232,22 @@ class _Site:
 
     async def ask_agent(self, request: web.Request, route: Route) -> web.Response:
         ask = route.act
-        assert isinstance(ask, Ask)
+        assert isinstance(ask, AgentRequest)
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, route.body or Body)
-        if ask is Ask.LOGIN:
+        if ask is AgentRequest.LOGIN:
             if wait := self._logins.wait(agent):
                 raise Problem(429, "too many log-ins of this agent", retry_after=wait)
             self._logins.count(agent)
         reason = body.reason if isinstance(body, ReasonBody) else ""
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = AgentAsked(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
+        event = AgentRequested(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
         _check(await self._desk.ask(event), agent=agent)
         return self._agent(agent)
 
     async def ask_call(self, request: web.Request, route: Route) -> web.Response:
         ask = route.act
-        assert isinstance(ask, CallAsk)
+        assert isinstance(ask, CallRequest)
         call, who = request.match_info["id"], caller()
         self._own_call(who, call)
         if call not in self._desk.board().calls:
@@ -256,7 +256,7 @@ class _Site:
         to = body.target() if isinstance(body, TargetBody) else None
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = CallAsked(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, phone=phone, by=who.by)
+        event = CallRequested(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, phone=phone, by=who.by)
         _check(await self._desk.ask(event), call=call)
         return web.json_response({"call": call, "ask": ask.value})
 
@@ -273,7 +273,7 @@ class _Site:
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
-        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.MAKE, by=caller().by, **body.model_dump())
+        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.MAKE, by=caller().by, **body.model_dump())
         asked = replace(asked, tier=asked.tier or self._desk.tier_of(body.number))
         _check(await self._desk.ask(asked), queue=body.queue)
         made = self._desk.callback_to(body.queue, body.number)
@@ -284,7 +284,7 @@ class _Site:
     async def cancel_callback(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         await body_of(request, Body)
-        asked = PromiseAsked(at=self._desk.now(), ask=PromiseAsk.CANCEL, promise=name, by=caller().by)
+        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.CANCEL, promise=name, by=caller().by)
         _check(await self._desk.ask(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
@@ -312,7 +312,7 @@ class _Site:
     async def _run_campaign(self, request: web.Request, to: Running) -> web.Response:
         name = self._known_campaign(request)
         await body_of(request, Body)
-        _check(await self._desk.ask(CampaignAsked(at=self._desk.now(), campaign=name, to=to, by=caller().by)), campaign=name)
+        _check(await self._desk.ask(CampaignRequested(at=self._desk.now(), campaign=name, to=to, by=caller().by)), campaign=name)
         return web.json_response(next(row for row in self._desk.ledger().campaigns() if row["name"] == name))
 
     async def add_leads(self, request: web.Request) -> web.Response:
@@ -402,7 +402,7 @@ def _check_query(request: web.Request, route: Route) -> None:
             raise Problem(400, "a parameter is given twice", parameter=name)
 
 
-def _check(refused: AskRefused | None, **about: Any) -> None:
+def _check(refused: RequestRefused | None, **about: Any) -> None:
     """Raises Problem when what was asked is not done."""
     if refused is not None:
         raise Problem(404 if refused.unknown else 409, refused.reason, ask=refused.ask, **about)

@@ -22,7 +22,7 @@ _LOG_AGAIN = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """``asking``: seconds for a whole request's head; ``idle``: seconds between requests, in which the previous answer has to be
     fetched, too; ``unread``: bytes that a connection may send between two answers."""
 
@@ -54,7 +54,7 @@ class Refusals:
 class Connections:
     """The open connections, in all and by address."""
 
-    def __init__(self, limits: Limits, refusals: Refusals) -> None:
+    def __init__(self, limits: ConnectionLimits, refusals: Refusals) -> None:
         self.limits = limits
         self.refusals = refusals
         self._open: Counter[str] = Counter()

@@ -15,7 +15,7 @@ class _Count:
     shut_until: float = 0.0
 
 
-class Throttle:
+class RateLimit:
     """``most`` attempts within ``within`` seconds; after the last of them the name is shut for ``shut`` seconds."""
 
     def __init__(self, most: int, *, now: Callable[[], float], within: float = 60.0, shut: float = 60.0) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from callbridge.adapters.http.schemas import Answer, Body
+from callbridge.adapters.http.schemas import Body, ResponseBody
 
 
 class ReloadBody(Body):
@@ -15,7 +15,7 @@ class ReloadBody(Body):
     force: bool = False
 
 
-class PlanChange(Answer):
+class PlanChange(ResponseBody):
     """One thing of the configuration that is another. ``settings``: which of its settings changed; then the ids of whom it
     touches; ``note``: what becomes of them."""
 
@@ -31,7 +31,7 @@ class PlanChange(Answer):
     note: str
 
 
-class Reloaded(Answer):
+class Reloaded(ResponseBody):
     """``reloaded`` is false after a dry run; ``refused``: why the reload would be refused without ``force``. ``warnings``: what
     works but is hardly meant so. ``campaigns_stopped``: those that ran or were paused, and are in the configuration no more."""
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from callbridge.adapters.http import reload_schemas, schemas
-from callbridge.adapters.http.auth import Role
-from callbridge.core.model.events import Ask, CallAsk
+from callbridge.adapters.http.auth import TokenRole
+from callbridge.core.model.events import AgentRequest, CallRequest
 
-EVERYBODY = frozenset(Role)
-WATCHERS = EVERYBODY - {Role.AGENT}
-STAFF = EVERYBODY - {Role.VIEWER}
-SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
-ADMINS = frozenset({Role.ADMIN})
+EVERYBODY = frozenset(TokenRole)
+WATCHERS = EVERYBODY - {TokenRole.AGENT}
+STAFF = EVERYBODY - {TokenRole.VIEWER}
+SUPERVISORS = frozenset({TokenRole.SUPERVISOR, TokenRole.ADMIN})
+ADMINS = frozenset({TokenRole.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +41,42 @@ class Route:
     handler: str
     what: str
     answer: Any
-    roles: frozenset[Role] | None = EVERYBODY
+    roles: frozenset[TokenRole] | None = EVERYBODY
     body: type[schemas.Body] | None = None
     query: tuple[Query, ...] = ()
     faults: tuple[int, ...] = ()
     media: str = "application/json"
-    act: Ask | CallAsk | None = None
+    act: AgentRequest | CallRequest | None = None
 
 
-AGENT_ACTS: dict[Ask, tuple[type[schemas.Body], str]] = {
-    Ask.LOGIN: (schemas.PhoneBody, "log in and be ready, here or at another phone"),
-    Ask.READY: (schemas.Body, "be ready for calls"),
-    Ask.NOT_READY: (schemas.ReasonBody, "take no calls, now or after the one in hand"),
-    Ask.LOGOUT: (schemas.Body, "log out"),
-    Ask.END_WRAP_UP: (schemas.Body, "be done with the notes"),
-    Ask.EXTEND_WRAP_UP: (schemas.Body, "have more time for the notes, up to the queue's maximum"),
+AGENT_ACTS: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
+    AgentRequest.LOGIN: (schemas.PhoneBody, "log in and be ready, here or at another phone"),
+    AgentRequest.READY: (schemas.Body, "be ready for calls"),
+    AgentRequest.NOT_READY: (schemas.ReasonBody, "take no calls, now or after the one in hand"),
+    AgentRequest.LOGOUT: (schemas.Body, "log out"),
+    AgentRequest.END_WRAP_UP: (schemas.Body, "be done with the notes"),
+    AgentRequest.EXTEND_WRAP_UP: (schemas.Body, "have more time for the notes, up to the queue's maximum"),
 }
 
-CALL_ACTS: dict[CallAsk, tuple[type[schemas.Body], frozenset[Role], str]] = {
-    CallAsk.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
-    CallAsk.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
-    CallAsk.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
-    CallAsk.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
-    CallAsk.HAND_ON: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
-    CallAsk.CONSULT: (schemas.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
-    CallAsk.COMPLETE: (schemas.Body, STAFF, "after a consult: the agent leaves, the others go on"),
-    CallAsk.RETURN: (schemas.Body, STAFF, "after a consult: back to the caller"),
-    CallAsk.CONFERENCE: (schemas.Body, STAFF, "after a consult: all three"),
-    CallAsk.RECORD: (schemas.Body, STAFF, "record this talk from now on"),
-    CallAsk.PAUSE_RECORDING: (schemas.Body, STAFF, "write nothing for a while"),
-    CallAsk.RESUME_RECORDING: (schemas.Body, STAFF, "go on recording"),
-    CallAsk.SURVEY: (schemas.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
-    CallAsk.LISTEN: (schemas.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
-    CallAsk.WHISPER: (schemas.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
-    CallAsk.BARGE: (schemas.PhoneBody, SUPERVISORS, "take part in the talk"),
-    CallAsk.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take the agent's place"),
-    CallAsk.RELEASE: (schemas.Body, SUPERVISORS, "leave the talk again"),
+CALL_ACTS: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], str]] = {
+    CallRequest.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
+    CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
+    CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
+    CallRequest.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
+    CallRequest.HAND_ON: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
+    CallRequest.CONSULT: (schemas.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
+    CallRequest.COMPLETE: (schemas.Body, STAFF, "after a consult: the agent leaves, the others go on"),
+    CallRequest.RETURN: (schemas.Body, STAFF, "after a consult: back to the caller"),
+    CallRequest.CONFERENCE: (schemas.Body, STAFF, "after a consult: all three"),
+    CallRequest.RECORD: (schemas.Body, STAFF, "record this talk from now on"),
+    CallRequest.PAUSE_RECORDING: (schemas.Body, STAFF, "write nothing for a while"),
+    CallRequest.RESUME_RECORDING: (schemas.Body, STAFF, "go on recording"),
+    CallRequest.SURVEY: (schemas.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
+    CallRequest.LISTEN: (schemas.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
+    CallRequest.WHISPER: (schemas.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
+    CallRequest.BARGE: (schemas.PhoneBody, SUPERVISORS, "take part in the talk"),
+    CallRequest.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take the agent's place"),
+    CallRequest.RELEASE: (schemas.Body, SUPERVISORS, "leave the talk again"),
 }
 
 _QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "minLength": 1})
@@ -86,7 +86,7 @@ _TYPES = Query("types", "only facts of these types, joined by commas", {"type": 
 _LAST = Query("Last-Event-ID", "the id of the last fact that was seen", {"type": "string"}, place="header")
 
 
-def segment(ask: Ask | CallAsk) -> str:
+def segment(ask: AgentRequest | CallRequest) -> str:
     """An ask as the last part of a path: ``not-ready``."""
     return ask.value.replace("_", "-")
 
@@ -99,14 +99,14 @@ def _post(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route
     return Route(method="POST", path=path, handler=handler, what=what, answer=answer, **more)
 
 
-def _of_agents(ask: Ask) -> Route:
+def _of_agents(ask: AgentRequest) -> Route:
     body, what = AGENT_ACTS[ask]
-    faults = (404, 409, 504) + ((429,) if ask is Ask.LOGIN else ())
+    faults = (404, 409, 504) + ((429,) if ask is AgentRequest.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(ask)}"
-    return _post(path, "ask_agent", what, schemas.Agent, roles=STAFF, body=body, faults=faults, act=ask)
+    return _post(path, "ask_agent", what, schemas.AgentView, roles=STAFF, body=body, faults=faults, act=ask)
 
 
-def _of_calls(ask: CallAsk) -> Route:
+def _of_calls(ask: CallRequest) -> Route:
     body, roles, what = CALL_ACTS[ask]
     path = f"/api/calls/{{id}}/{segment(ask)}"
     return _post(path, "ask_call", what, schemas.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
@@ -114,7 +114,7 @@ def _of_calls(ask: CallAsk) -> Route:
 
 def _explain(path: str, handler: str, what: str) -> Route:
     """Explanations name everybody concerned: not for agents' tokens."""
-    return _get(path, handler, what, schemas.Explained, roles=WATCHERS, faults=(404,))
+    return _get(path, handler, what, schemas.Explanation, roles=WATCHERS, faults=(404,))
 
 
 ROUTES: tuple[Route, ...] = (
@@ -122,33 +122,38 @@ ROUTES: tuple[Route, ...] = (
     _get("/readyz", "ready", "can calls be taken; what is missing", schemas.Readiness, roles=None, faults=(503,)),
     _get("/metrics", "metrics", "for Prometheus", str, roles=None, media="text/plain"),
     _get("/api/openapi.json", "openapi", "this document", dict[str, Any]),
-    _get("/api/queues", "queues", "all queues", list[schemas.Queue]),
-    _get("/api/queues/{name}", "queue", "one queue", schemas.Queue, faults=(404,)),
-    _get("/api/agents", "agents", "all agents; an agent sees itself", list[schemas.Agent]),
-    _get("/api/agents/{id}", "agent", "one agent", schemas.Agent, faults=(404,)),
+    _get("/api/queues", "queues", "all queues", list[schemas.QueueView]),
+    _get("/api/queues/{name}", "queue", "one queue", schemas.QueueView, faults=(404,)),
+    _get("/api/agents", "agents", "all agents; an agent sees itself", list[schemas.AgentView]),
+    _get("/api/agents/{id}", "agent", "one agent", schemas.AgentView, faults=(404,)),
     _get(
         "/api/calls",
         "calls",
         "the living calls, oldest first; an agent sees the one in hand",
-        list[schemas.Call],
+        list[schemas.CallView],
         query=(_QUEUE, _LIMIT),
         faults=(404,),
     ),
-    _get("/api/calls/{id}", "call", "one call with its story", schemas.CallStory, faults=(404,)),
-    _get("/api/waiting", "waiting", "who waits, in the order of service", schemas.Waiting, roles=WATCHERS),
-    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", schemas.Explained, faults=(404,)),
+    _get("/api/calls/{id}", "call", "one call with its story", schemas.CallTimeline, faults=(404,)),
+    _get("/api/waiting", "waiting", "who waits, in the order of service", schemas.WaitingView, roles=WATCHERS),
+    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", schemas.Explanation, faults=(404,)),
     _get(
-        "/api/explain/queues/{name}", "explain_queue", "who waits, and for whom", schemas.Explained, roles=WATCHERS, faults=(404,)
+        "/api/explain/queues/{name}",
+        "explain_queue",
+        "who waits, and for whom",
+        schemas.Explanation,
+        roles=WATCHERS,
+        faults=(404,),
     ),
     _get(
         "/api/explain/calls/{id}",
         "explain_call",
         "what became of a call, and why",
-        schemas.Explained,
+        schemas.Explanation,
         roles=WATCHERS,
         faults=(404,),
     ),
-    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[schemas.Fact], query=(_CALL,), faults=(404,)),
+    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[schemas.FactView], query=(_CALL,), faults=(404,)),
     _get(
         "/api/events",
         "events",
@@ -170,12 +175,12 @@ ROUTES: tuple[Route, ...] = (
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
-    _get("/api/callbacks", "callbacks", "every callback that is owed", list[schemas.Callback], roles=WATCHERS),
+    _get("/api/callbacks", "callbacks", "every callback that is owed", list[schemas.CallbackView], roles=WATCHERS),
     _post(
         "/api/callbacks",
         "make_callback",
         "promise a customer a callback; the same number in the same queue has one only",
-        schemas.Callback,
+        schemas.CallbackView,
         roles=SUPERVISORS,
         body=schemas.CallbackBody,
         faults=(404, 409, 504),
@@ -184,17 +189,17 @@ ROUTES: tuple[Route, ...] = (
         "/api/callbacks/{id}/cancel",
         "cancel_callback",
         "owe it no more; a phone that rings for it stops",
-        schemas.CallbackEnded,
+        schemas.CallbackEndedView,
         roles=SUPERVISORS,
         body=schemas.Body,
         faults=(404, 409, 504),
     ),
-    _get("/api/campaigns", "campaigns", "every campaign as it is now", list[schemas.Campaign], roles=WATCHERS),
+    _get("/api/campaigns", "campaigns", "every campaign as it is now", list[schemas.CampaignView], roles=WATCHERS),
     _get(
         "/api/campaigns/{name}",
         "campaign",
         "one campaign, with what its ledger says",
-        schemas.CampaignDetails,
+        schemas.CampaignDetailsView,
         roles=WATCHERS,
         faults=(404, 503),
     ),
@@ -203,7 +208,7 @@ ROUTES: tuple[Route, ...] = (
             f"/api/campaigns/{{name}}/{verb}",
             f"{verb}_campaign",
             what,
-            schemas.Campaign,
+            schemas.CampaignView,
             roles=SUPERVISORS,
             body=schemas.Body,
             faults=(404, 409, 504),
@@ -258,22 +263,22 @@ ROUTES: tuple[Route, ...] = (
         body=schemas.UnblockBody,
         faults=(404, 409, 503),
     ),
-    _get("/api/hours", "hours", "all calendars: who is open", list[schemas.Hours], roles=WATCHERS),
+    _get("/api/hours", "hours", "all calendars: who is open", list[schemas.CalendarView], roles=WATCHERS),
     _post(
         "/api/hours/{name}",
         "close_hours",
         "close a calendar at once, whatever its hours say, or let its hours hold again",
-        schemas.Hours,
+        schemas.CalendarView,
         roles=SUPERVISORS,
         body=schemas.ClosedBody,
         faults=(404, 409, 504),
     ),
-    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", schemas.Switch, roles=WATCHERS),
+    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", schemas.SwitchView, roles=WATCHERS),
     _post(
         "/api/bypass",
         "turn_bypass",
         "send new calls to the fallback at once, or no more",
-        schemas.Switch,
+        schemas.SwitchView,
         roles=ADMINS,
         body=schemas.SwitchBody,
         faults=(409, 504),

@@ -202,13 +202,13 @@ Count = Annotated[int, Field(ge=0)]
 Absent = Literal[""]
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """Absent values are the empty string, times epoch seconds."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Queue(Answer):
+class QueueView(ResponseBody):
     """A queue now, and of the visits that arrived today what became of them. ``sl``: the service level, 0 to 1."""
 
     name: str
@@ -235,7 +235,7 @@ class Queue(Answer):
     seq: int
 
 
-class Agent(Answer):
+class AgentView(ResponseBody):
     """An agent now. ``queue`` and ``call`` are those in hand; in wrap-up ``queue`` is the one that it is for."""
 
     id: str
@@ -251,7 +251,7 @@ class Agent(Answer):
     seq: int
 
 
-class Call(Answer):
+class CallView(ResponseBody):
     """A call. ``queue`` and ``agent`` are the ones that have it now; ``step``: the window of its queue's steps, from 0."""
 
     id: str
@@ -266,7 +266,7 @@ class Call(Answer):
     seq: int
 
 
-class Fact(BaseModel):
+class FactView(BaseModel):
     """Something that happened; what more it says depends on its ``type``."""
 
     model_config = ConfigDict(extra="allow")
@@ -279,7 +279,7 @@ class Fact(BaseModel):
     queue: str
 
 
-class CallStory(Answer):
+class CallTimeline(ResponseBody):
     """A call with what happened to it, oldest first. Of a call that ended long ago only ``id`` and ``story`` are left."""
 
     id: str
@@ -292,10 +292,10 @@ class CallStory(Answer):
     agent: str | None = None
     updated_at: float | None = None
     seq: int | None = None
-    story: list[Fact]
+    story: list[FactView]
 
 
-class Line(BaseModel):
+class ExplanationLine(BaseModel):
     """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened."""
 
     model_config = ConfigDict(extra="allow")
@@ -304,15 +304,15 @@ class Line(BaseModel):
     text: str
 
 
-class Explained(BaseModel):
+class Explanation(BaseModel):
     """What the view says, and ``lines`` that say why. Of a call also its ``story``."""
 
     model_config = ConfigDict(extra="allow")
 
-    lines: list[Line]
+    lines: list[ExplanationLine]
 
 
-class Waiting(Answer):
+class WaitingView(ResponseBody):
     """The first callers of every queue in the order in which they are served."""
 
     now: float
@@ -322,7 +322,7 @@ class Waiting(Answer):
     """What stands with agents now: a pause beyond its limit, offers missed in a row, a locked PIN."""
 
 
-class Callback(Answer):
+class CallbackView(ResponseBody):
     """A callback that is owed. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
 
     id: str
@@ -340,7 +340,7 @@ class Callback(Answer):
     recording: str
 
 
-class Campaign(Answer):
+class CampaignView(ResponseBody):
     """A campaign as it is. ``decided`` dials of late, and ``why``; ``why_not``: for people, why nobody is dialled now, if nobody
     is; ``risk``: the chance that the last one finds nobody free, of which ``risk_allowed`` may be; ``abandon_rate``: of the
     ``answers`` in the window; ``leads_ready``: how many may be dialled now."""
@@ -370,7 +370,7 @@ class Campaign(Answer):
     window_seconds: float
 
 
-class CampaignDetails(Campaign):
+class CampaignDetailsView(CampaignView):
     """With the ledger's figures: leads by state, attempts and dispositions of today; ``next_due_at``: when the next of those
     leads may be dialled that may not be now, if there is one."""
 
@@ -380,17 +380,17 @@ class CampaignDetails(Campaign):
     dispositions_today: dict[str, Count]
 
 
-class LeadRefused(Answer):
+class LeadRefused(ResponseBody):
     number: str
     why: str
 
 
-class LeadsEntered(Answer):
+class LeadsEntered(ResponseBody):
     entered: Count
     refused: list[LeadRefused]
 
 
-class Blocked(Answer):
+class Blocked(ResponseBody):
     number: str
     campaign: str
     reason: str
@@ -399,29 +399,29 @@ class Blocked(Answer):
     expires_at: float | None
 
 
-class Unblocked(Answer):
+class Unblocked(ResponseBody):
     number: str
     campaign: str
 
 
-class Disposed(Answer):
+class Disposed(ResponseBody):
     agent: str
     code: str
 
 
-class CallbackEnded(Answer):
+class CallbackEndedView(ResponseBody):
     id: str
     cancelled: Literal[True]
 
 
-class Asked(Answer):
+class Asked(ResponseBody):
     """Accepted, and being done."""
 
     call: str
     ask: str
 
 
-class Switch(Answer):
+class SwitchView(ResponseBody):
     """``by`` and ``since``: who turned it last, and when; absent when nobody ever did."""
 
     on: bool
@@ -429,7 +429,7 @@ class Switch(Answer):
     since: float | Absent
 
 
-class Hours(Answer):
+class CalendarView(ResponseBody):
     """A calendar: ``open`` is what callers meet now; ``closed`` whether somebody closed it, ``by`` whom and ``since`` when."""
 
     name: str
@@ -441,14 +441,14 @@ class Hours(Answer):
     """The next time at which it opens by its hours; absent while it is open, or when that is weeks away."""
 
 
-class Health(Answer):
+class Health(ResponseBody):
     """``why``: what is wrong with the process itself, when it is not healthy."""
 
     healthy: bool
     why: list[str]
 
 
-class Readiness(Answer):
+class Readiness(ResponseBody):
     """``missing``: what is not up that should be; ``notes``: what somebody should know though calls are taken."""
 
     ready: bool

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from callbridge.adapters.http.limits import Connections, Limits, Refusals, address_of
+from callbridge.adapters.http.limits import ConnectionLimits, Connections, Refusals, address_of
 
 
 class _Noise(logging.Filter):
@@ -124,10 +124,13 @@ async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: web.Application, address: socket.socket, limits: Limits | None = None, refused: Callable[[str], None] | None = None
+    app: web.Application,
+    address: socket.socket,
+    limits: ConnectionLimits | None = None,
+    refused: Callable[[str], None] | None = None,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts by reason what is refused."""
-    limits = limits or Limits()
+    limits = limits or ConnectionLimits()
     connections = Connections(limits, Refusals(refused) if refused is not None else Refusals())
     runner = web.AppRunner(
         app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=limits.idle, logger=_peers, auto_decompress=False

@@ -2,21 +2,21 @@
 
 from callbridge.adapters.ledger.database import BadDatabase
 from callbridge.adapters.ledger.leads import canonical, is_region, region_of
-from callbridge.adapters.ledger.requests import LedgerDesk, NoLedger, day_began
+from callbridge.adapters.ledger.requests import LedgerRequests, NoLedger, day_began
 from callbridge.adapters.ledger.service import CampaignLedger
-from callbridge.adapters.ledger.store import Block, Book, Terms, file_of, no_folder, not_roots
+from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms, file_of, no_folder, not_roots
 from callbridge.adapters.ledger.trial import trouble_of
-from callbridge.adapters.ledger.writer import Keeper
+from callbridge.adapters.ledger.writer import LedgerWriter
 
 __all__ = [
     "BadDatabase",
-    "Block",
-    "Book",
+    "BlockEntry",
     "CampaignLedger",
-    "Keeper",
-    "LedgerDesk",
+    "LedgerRequests",
+    "LedgerStore",
+    "LedgerTerms",
+    "LedgerWriter",
     "NoLedger",
-    "Terms",
     "canonical",
     "day_began",
     "file_of",

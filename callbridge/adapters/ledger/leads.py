@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import phonenumbers
 from phonenumbers import timezone
 
-from callbridge.adapters.ledger.store import Book
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
 from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, one_line, parted, rows
@@ -32,7 +32,7 @@ class BadFile(Exception):
     """The file as a whole cannot be used; the message says why."""
 
 
-class BadRow(ValueError):
+class BadLead(ValueError):
     """One row cannot be used; the message says why."""
 
 
@@ -46,7 +46,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class LeadReader:
     """``region``: whose national numbers they are (``GB``); ``zone``: of people whose number does not say it; ``columns``: our
     name -> theirs."""
 
@@ -63,13 +63,13 @@ class Reader:
         theirs = {self.columns.get(name, name) for name in OWN}
         details = {key.strip(): value.strip() for key, value in row.items() if key and key not in theirs and value}
         if any(len(value) > LONGEST for value in [*given.values(), *details.values()]):
-            raise BadRow(f"a value of more than {LONGEST} characters")
+            raise BadLead(f"a value of more than {LONGEST} characters")
         if any("\0" in value for value in [*given.values(), *details.keys(), *details.values()]):
-            raise BadRow("a value with a NUL in it")
+            raise BadLead("a value with a NUL in it")
         if given["timezone"]:
             zones = (_zone(given["timezone"]),)
         if self.calendar is not None and not _ever_open(self.calendar, zones):
-            raise BadRow(f"{len(zones)} time zones where it may be, and no hour at which it is open in all: give its timezone")
+            raise BadLead(f"{len(zones)} time zones where it may be, and no hour at which it is open in all: give its timezone")
         return {
             "number": number,
             "zones": zones,
@@ -82,15 +82,15 @@ class Reader:
 
     def _number(self, text: str) -> tuple[str, tuple[str, ...]]:
         if not text:
-            raise BadRow("no number")
+            raise BadLead("no number")
         if is_of_spreadsheet(text):
-            raise BadRow(SPREADSHEET)
+            raise BadLead(SPREADSHEET)
         try:
             parsed = phonenumbers.parse(text, self.region)
         except phonenumbers.NumberParseException:
-            raise BadRow(NO_NUMBER) from None
+            raise BadLead(NO_NUMBER) from None
         if not phonenumbers.is_valid_number(parsed):
-            raise BadRow("no such phone number can exist")
+            raise BadLead("no such phone number can exist")
         number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
         return number, _zones_of(number, self.zone)
 
@@ -130,7 +130,7 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise BadRow(f"no such time zone: {name:.40}") from None
+        raise BadLead(f"no such time zone: {name:.40}") from None
     return name
 
 
@@ -149,7 +149,7 @@ def _whole(text: str) -> int:
     if not text:
         return 0
     if not re.fullmatch("-?[0-9]{1,5}", text):
-        raise BadRow(f"priority is no whole number: {text:.20}")
+        raise BadLead(f"priority is no whole number: {text:.20}")
     return int(text)
 
 
@@ -159,7 +159,7 @@ def _due(text: str, zone: str) -> float:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise BadRow(f"due is no time such as 2026-11-30T14:00: {text:.30}") from None
+        raise BadLead(f"due is no time such as 2026-11-30T14:00: {text:.30}") from None
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))).timestamp()
 
 
@@ -168,10 +168,10 @@ FileRow = tuple[int, Mapping[str, str], str]
 
 
 def load(
-    book: Book,
+    book: LedgerStore,
     campaign: str,
     path: Path,
-    reader: Reader,
+    reader: LeadReader,
     *,
     now: float,
     agents: frozenset[str] | None = None,
@@ -186,10 +186,10 @@ def load(
 
 
 def enter_rows(
-    book: Book,
+    book: LedgerStore,
     campaign: str,
     rows: Iterable[FileRow],
-    reader: Reader,
+    reader: LeadReader,
     *,
     now: float,
     agents: frozenset[str] | None = None,
@@ -206,15 +206,15 @@ def enter_rows(
         written = (row.get(reader.columns.get("number", "number")) or "").strip()
         try:
             if fault:
-                raise BadRow(fault)
+                raise BadLead(fault)
             lead = reader.lead(row)
             if lead["number"] in seen:
-                raise BadRow(f"the same number as in line {seen[lead['number']]}")
+                raise BadLead(f"the same number as in line {seen[lead['number']]}")
             if agents is not None and lead["agent"] and lead["agent"] not in agents:
-                raise BadRow(f"no such agent: {lead['agent']:.40}")
+                raise BadLead(f"no such agent: {lead['agent']:.40}")
             if lead["number"] in never or lead["number"].lstrip("+") in never:
-                raise BadRow("on the do-not-call list")
-        except BadRow as wrong:
+                raise BadLead("on the do-not-call list")
+        except BadLead as wrong:
             result.refused.append((line, written, str(wrong)))
             continue
         seen[lead["number"]] = line
@@ -228,7 +228,9 @@ def enter_rows(
     return result
 
 
-def _enter(book: Book, campaign: str, batch: dict[str, tuple[int, str, dict[str, Any]]], result: Loaded, now: float) -> None:
+def _enter(
+    book: LedgerStore, campaign: str, batch: dict[str, tuple[int, str, dict[str, Any]]], result: Loaded, now: float
+) -> None:
     blocked = book.blocks(batch.keys(), campaign, now)
     wanted = {number: known for number, known in batch.items() if number not in blocked}
     there = book.load(campaign, [lead for _, _, lead in wanted.values()], now)

@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.facts.privacy import mask, scrub
-from callbridge.adapters.ledger.leads import Loaded, Reader, canonical, enter_rows, region_of
-from callbridge.adapters.ledger.store import Block, Book
-from callbridge.adapters.system.threads import Busy, Threads
+from callbridge.adapters.ledger.leads import LeadReader, Loaded, canonical, enter_rows, region_of
+from callbridge.adapters.ledger.store import BlockEntry, LedgerStore
+from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.adapters.views.campaigns import campaign, campaigns
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import AnyEvent, NumberBlocked
@@ -35,12 +35,12 @@ class NoLedger(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerDesk:
+class LedgerRequests:
     """``wall``: epoch seconds by the clock on the wall; ``day_began``: when today began there; ``tell``: an event for the
     core."""
 
     world: World
-    book: Book | None
+    book: LedgerStore | None
     now: Callable[[], float]
     wall: Callable[[], float]
     day_began: Callable[[], float]
@@ -80,7 +80,7 @@ class LedgerDesk:
         """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
         book, plan, wall = self._open(), self.world.plan, self.wall()
         calendar = plan.campaigns[name].limits.calendar
-        reader = Reader(region=self.regions.get(name), zone=self.zone, calendar=calendar)
+        reader = LeadReader(region=self.regions.get(name), zone=self.zone, calendar=calendar)
         agents, never = frozenset(self.world.agents), plan.do_not_call
 
         def enter() -> Loaded:
@@ -99,7 +99,7 @@ class LedgerDesk:
             raise ValueError(_fault_of(number))
         if expires_at is not None and expires_at <= wall:
             raise ValueError("expires_at is past")
-        await self._ask(lambda: book.block([Block(who, scope, reason, by, wall, expires_at)]))
+        await self._ask(lambda: book.block([BlockEntry(who, scope, reason, by, wall, expires_at)]))
         self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
 
     async def unblock(self, number: str, scope: str, by: str) -> bool:
@@ -122,7 +122,7 @@ class LedgerDesk:
         hidden = {"number": mask, "reason": scrub} if self.masked else {}
         return {name: hidden[name](str(value)) if name in hidden else value for name, value in entry.items()}
 
-    def _open(self) -> Book:
+    def _open(self) -> LedgerStore:
         if self.book is None:
             raise NoLedger("no ledger is configured, so there are no campaigns")
         if trouble := self.trouble():
@@ -139,7 +139,7 @@ class LedgerDesk:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self.readers.run(work, cut)
-        except Busy:
+        except ThreadsBusy:
             raise NoLedger("the campaigns' database is busy with other requests: try again later") from None
         except (SQLAlchemyError, TimeoutError) as trouble:
             raise NoLedger("the campaigns' database does not answer") from trouble

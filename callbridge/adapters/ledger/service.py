@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.ledger.database import BadDatabase
 from callbridge.adapters.ledger.requests import NoLedger
-from callbridge.adapters.ledger.store import Book, NotAnswering, Terms
-from callbridge.adapters.ledger.writer import AWAY, Keeper
+from callbridge.adapters.ledger.store import LedgerStore, LedgerTerms, NotAnswering
+from callbridge.adapters.ledger.writer import AWAY, LedgerWriter
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.events import AnyEvent, CampaignRecalled
 from callbridge.core.model.orders import OfLedger
@@ -49,13 +49,13 @@ class CampaignLedger:
         alive: Callable[[], Collection[str]],
         zone: ZoneInfo,
     ) -> None:
-        self.book = Book(url, STATEMENT_WITHIN)
-        self.keeper = Keeper(self.book, tell, now, wall)
+        self.book = LedgerStore(url, STATEMENT_WITHIN)
+        self.keeper = LedgerWriter(self.book, tell, now, wall)
         self.readers = Threads("the ledger's requests", READERS, MOST_WAITING)
         self._tell, self._now, self._wall, self._alive, self._zone = tell, now, wall, alive, zone
         self._open = False
 
-    def adopt(self, terms: Mapping[str, Terms], region: str | None) -> None:
+    def adopt(self, terms: Mapping[str, LedgerTerms], region: str | None) -> None:
         """The campaigns and their rules from now on."""
         self.keeper.adopt(terms, region)
 
@@ -118,7 +118,7 @@ class CampaignLedger:
         self.readers.close()
 
     async def _opened(self, within: float) -> list[CampaignRecalled]:
-        terms: Mapping[str, Terms] = {}
+        terms: Mapping[str, LedgerTerms] = {}
         wall, lost, hours = self._wall(), 0, dict[str, list[tuple[float, int, int]]]()
 
         def work() -> None:

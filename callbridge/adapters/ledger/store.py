@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from callbridge.adapters.ledger.database import BadDatabase, Database
 from callbridge.adapters.ledger.tables import SCHEMA, about, attempts, blocked, leads, metadata
 from callbridge.core.model.attempt import Attempt, Lead
-from callbridge.core.model.dial_rules import DAY, NEVER, Frequency, Limits, Past, Verdict, verdict
+from callbridge.core.model.dial_rules import DAY, NEVER, DialLimits, Frequency, Past, Verdict, verdict
 from callbridge.core.model.numbers import spellings
 
 HISTORY = 400 * DAY
@@ -38,11 +38,11 @@ class NotAnswering(BadDatabase):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LedgerTerms:
     """One campaign's rules, as far as the ledger needs them. ``again``: dispositions after which a lead is dialled again, and
     after how many seconds; ``connect_within``: for what counts as late."""
 
-    limits: Limits
+    limits: DialLimits
     frequency: Frequency = ALL_CAMPAIGNS
     never: frozenset[str] = frozenset()
     """Normalised numbers of the configuration's own do-not-call list."""
@@ -51,7 +51,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BlockEntry:
     number: str
     campaign: str
     reason: str
@@ -60,7 +60,7 @@ class Block:
     expires_at: float | None = None
 
 
-class Book:
+class LedgerStore:
     """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/campaigns.db``, ``postgresql+psycopg://...``.
     ``statement_within``: seconds that a statement may take, where somebody waits for it."""
 
@@ -131,7 +131,7 @@ class Book:
     def find(
         self,
         campaign: str,
-        terms: Terms,
+        terms: LedgerTerms,
         count: int,
         known: Collection[int],
         wall: float,
@@ -176,7 +176,7 @@ class Book:
             self._counted[campaign] = wall, count
         return count
 
-    def _verdict(self, link: Connection, campaign: str, terms: Terms, row: Any, wall: float) -> Verdict:
+    def _verdict(self, link: Connection, campaign: str, terms: LedgerTerms, row: Any, wall: float) -> Verdict:
         try:
             return verdict(
                 campaign,
@@ -190,7 +190,7 @@ class Book:
         except (KeyError, ValueError):  # ZoneInfo does not know where it is
             return Verdict("unknown_zone", NEVER)
 
-    def _allowed(self, link: Connection, campaign: str, terms: Terms, row: Any, wall: float) -> bool:
+    def _allowed(self, link: Connection, campaign: str, terms: LedgerTerms, row: Any, wall: float) -> bool:
         """May this lead be dialled? If not, it is put off, or done."""
         said = self._verdict(link, campaign, terms, row, wall)
         if said.reason:
@@ -200,7 +200,7 @@ class Book:
     # -- attempts -----------------------------------------------------------------------------------------------
 
     def reserve(
-        self, campaign: str, terms: Terms, wanted: Iterable[tuple[str, int]], wall: float
+        self, campaign: str, terms: LedgerTerms, wanted: Iterable[tuple[str, int]], wall: float
     ) -> tuple[tuple[str, ...], dict[str, str]]:
         """Write attempts down, each if the rules allow it at this very moment; gives those, and why not the others."""
         reserved: list[str] = []
@@ -225,7 +225,7 @@ class Book:
                     reserved.append(attempt)
         return tuple(reserved), refused
 
-    def record(self, attempt: Attempt, terms: Terms | None, at: float, offset: float = 0.0) -> None:
+    def record(self, attempt: Attempt, terms: LedgerTerms | None, at: float, offset: float = 0.0) -> None:
         """The outcome of an attempt, once or again. ``unsent``: it never was. ``offset``: the wall clock's lead over ours."""
         with self._engine.begin() as link:
             row = link.execute(select(attempts).where(attempts.c.id == attempt.id)).one_or_none()
@@ -255,7 +255,7 @@ class Book:
             if attempt.disposition:
                 self._dispose(link, attempt, terms, at + offset)
 
-    def _after(self, link: Connection, lead: int, outcome: str, terms: Terms | None, wall: float) -> None:
+    def _after(self, link: Connection, lead: int, outcome: str, terms: LedgerTerms | None, wall: float) -> None:
         """Where a lead stands after an attempt."""
         delay = terms.limits.retry.get(outcome) if terms is not None else 0.0
         if outcome == "answered":
@@ -274,7 +274,7 @@ class Book:
             .values(state="ready", attempts=change, changed_at=wall, due_at=wall + (0.0 if counted else UNSENT_REST))
         )
 
-    def sweep(self, alive: Collection[str], terms: Mapping[str, Terms], wall: float) -> int:
+    def sweep(self, alive: Collection[str], terms: Mapping[str, LedgerTerms], wall: float) -> int:
         """Attempts without an outcome that nobody has in hand any more: what became of them, nobody will ever know. Gives how
         many there were."""
         with self._engine.begin() as link:
@@ -289,7 +289,7 @@ class Book:
                 self._ready_again(link, lead, wall, counted=True)
         return len(lost)
 
-    def _dispose(self, link: Connection, attempt: Attempt, terms: Terms | None, wall: float) -> None:
+    def _dispose(self, link: Connection, attempt: Attempt, terms: LedgerTerms | None, wall: float) -> None:
         """What the agent said. The lead is done, or dialled again: when the customer wants, or after a while. Told again when the
         lead has gone on meanwhile, it changes nothing."""
         link.execute(update(attempts).where(attempts.c.id == attempt.id).values(disposition=attempt.disposition))
@@ -309,7 +309,7 @@ class Book:
 
     # -- do not call --------------------------------------------------------------------------------------------
 
-    def block(self, blocks: Iterable[Block]) -> None:
+    def block(self, blocks: Iterable[BlockEntry]) -> None:
         """On the list; the later word about a number holds."""
         with self._engine.begin() as link:
             for one in blocks:
@@ -336,10 +336,10 @@ class Book:
             listed = and_(blocked.c.number.in_(list(asked)), blocked.c.campaign.in_(("", campaign)), alive)
             return {asked[name] for name in link.scalars(select(blocked.c.number).where(listed))}
 
-    def list_blocks(self, limit: int = 1000) -> list[Block]:
+    def list_blocks(self, limit: int = 1000) -> list[BlockEntry]:
         with self._engine.begin() as link:
             rows = link.execute(select(blocked).order_by(blocked.c.at.desc()).limit(limit)).all()
-        return [Block(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
+        return [BlockEntry(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
 
     # -- figures ------------------------------------------------------------------------------------------------
 

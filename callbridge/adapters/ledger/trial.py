@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from callbridge.adapters.ledger.store import Book, NotAnswering
+from callbridge.adapters.ledger.store import LedgerStore, NotAnswering
 from callbridge.adapters.system.threads import Threads
 
 WITHIN = 2.0
@@ -13,7 +13,7 @@ WITHIN = 2.0
 
 async def trouble_of(url: str) -> str:
     """Why it cannot be opened now; empty when it can. Raises BadDatabase when it never will be of use."""
-    book, threads = Book(url), Threads("the ledger at start")
+    book, threads = LedgerStore(url), Threads("the ledger at start")
     try:
         async with asyncio.timeout(WITHIN):
             await threads.run(book.open, book.cut)

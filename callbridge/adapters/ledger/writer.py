@@ -15,8 +15,8 @@ import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from callbridge.adapters.ledger.leads import canonical
-from callbridge.adapters.ledger.store import Block, Book, Terms
-from callbridge.adapters.system.threads import Busy, Threads
+from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms
+from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked, OrderFailed, Why
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
 
@@ -29,20 +29,22 @@ LAST_WITHIN = 1.0
 """Seconds for each order when we end."""
 PING_EVERY = 10.0
 """Seconds without an order after which the database is asked whether it is there."""
-AWAY = (OperationalError, InterfaceError, TimeoutError, Busy)
+AWAY = (OperationalError, InterfaceError, TimeoutError, ThreadsBusy)
 
 
-class Keeper:
+class LedgerWriter:
     """``now`` and ``wall``: our clock, and the one on the wall, both epoch seconds."""
 
-    def __init__(self, book: Book, tell: Callable[[AnyEvent], None], now: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self, book: LedgerStore, tell: Callable[[AnyEvent], None], now: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         self.book = book
         self.troubled = ""
         """Why the database cannot be written now."""
         self.troubled_since: float | None = None
         """By the clock on the wall."""
         self._tell, self._now, self._wall = tell, now, wall
-        self._terms: Mapping[str, Terms] = {}
+        self._terms: Mapping[str, LedgerTerms] = {}
         self._orders: dict[Hashable, OfLedger] = {}
         """What waits, by what it is about, in its order."""
         self._come = asyncio.Event()
@@ -50,12 +52,12 @@ class Keeper:
         self._region: str | None = None
         self._threads = Threads("ledger")
 
-    def adopt(self, terms: Mapping[str, Terms], region: str | None = None) -> None:
+    def adopt(self, terms: Mapping[str, LedgerTerms], region: str | None = None) -> None:
         """The campaigns' rules from now on; ``region``: whose national numbers callers have."""
         self._terms, self._region = dict(terms), region
 
     @property
-    def terms(self) -> Mapping[str, Terms]:
+    def terms(self) -> Mapping[str, LedgerTerms]:
         return self._terms
 
     @property
@@ -180,7 +182,7 @@ class Keeper:
                 return AttemptClosed(at=self._now(), attempt=attempt.id, disposition=said[0], call_back_at=said[1])
             case BlockNumber():
                 number = canonical(order.number, self._region) or order.number
-                self.book.block([Block(number, order.campaign, order.reason, order.by, wall)])
+                self.book.block([BlockEntry(number, order.campaign, order.reason, order.by, wall)])
                 block = f"{order.campaign}|{order.number}"
                 return NumberBlocked(at=self._now(), number=number, campaign=order.campaign, block=block)
             case _:
@@ -202,6 +204,6 @@ def _about(order: OfLedger) -> Hashable:
 
 
 def _why(trouble: Exception) -> str:
-    if isinstance(trouble, TimeoutError | Busy):
+    if isinstance(trouble, TimeoutError | ThreadsBusy):
         return "it does not answer"
     return (str(trouble).splitlines() or [type(trouble).__name__])[0]

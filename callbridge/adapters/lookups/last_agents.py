@@ -29,7 +29,7 @@ MOST_OWED = 10_000
 _PAUSE = 1.0
 
 
-class Memory:
+class LastAgents:
     """``number_of`` gives the caller's number of a call that lives, or has just ended."""
 
     def __init__(self, now: Callable[[], float], number_of: Callable[[str], str], *, redis: RedisSettings | None) -> None:

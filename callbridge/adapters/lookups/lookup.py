@@ -21,7 +21,7 @@ import structlog
 from redis.asyncio import Redis
 from yarl import URL
 
-from callbridge.adapters.lookups.last_agents import Memory
+from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.numbers import normalise
@@ -71,7 +71,7 @@ class Lookups:
         now: Callable[[], float],
         *,
         redis: RedisSettings | None,
-        memory: Memory | None = None,
+        memory: LastAgents | None = None,
     ) -> None:
         self._memory = memory
         self._tell = tell

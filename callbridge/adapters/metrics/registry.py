@@ -30,7 +30,7 @@ from callbridge.adapters.views.campaigns import CampaignFigures
 from callbridge.adapters.webhooks.delivery import reader_of
 from callbridge.core.entities.switches import KNOWN
 from callbridge.core.model.agent import State, published
-from callbridge.core.model.call import Outcome
+from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.facts import AnyFact, OfferEnded, OfferMade, SwitchChanged
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import LookUp, OfLedger, Order
@@ -77,7 +77,7 @@ class _QueueGauges(Collector):
                 agents.add_metric([queue, state.value], figures.agents.get(state, 0))
             offered.add_metric([queue], figures.today.offered)
             within.add_metric([queue], figures.today.within_target)
-            for outcome in Outcome:
+            for outcome in VisitOutcome:
                 ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
         return (waiting, oldest, promises, agents, offered, ended, within)
 

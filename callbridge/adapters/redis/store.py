@@ -16,7 +16,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.codec import SCHEMA, TABLES, BadRow, FutureSchema, decode_row, encode_row
+from callbridge.adapters.facts.codec import SCHEMA, TABLES, FutureSchema, UnreadableRow, decode_row, encode_row
 from callbridge.adapters.facts.outbox import Envelope, Stamper
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.errors import translated
@@ -27,9 +27,9 @@ from callbridge.adapters.store import (
     BadRowFound,
     Delta,
     Displaced,
-    Ledger,
     Meta,
     Saved,
+    SaveNumbers,
     SnapshotOwed,
     StoreDown,
     StoreRefuses,
@@ -135,7 +135,7 @@ class RedisStore:
         self._settings = settings
         self._clock = clock
         self._redis: Redis = connect(settings)
-        self._ledger = Ledger()
+        self._ledger = SaveNumbers()
         self._stamper = Stamper()
         self._token = 0
         self._threads = Threads("store")
@@ -359,7 +359,7 @@ def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
     for key, data in rows.items():
         try:
             saved.add(decode_row(table, data))
-        except BadRow as error:
+        except UnreadableRow as error:
             saved.bad.append(BadRowFound(table=table, key=key.decode(errors="replace"), problem=str(error)))
 
 

@@ -39,7 +39,7 @@ _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
 
 
-class StoryArchive:
+class TimelineArchive:
     """``run`` copies, for ever; ``story`` reads. ``masked=False`` keeps numbers as they are."""
 
     def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = KEPT) -> None:

@@ -19,12 +19,12 @@ from typing import Any, TypeVar
 Found = TypeVar("Found")
 
 
-class Busy(RuntimeError):
+class ThreadsBusy(RuntimeError):
     """All threads are at work, and as many jobs wait for them as may."""
 
 
 @dataclass(slots=True)
-class _Job:
+class _ThreadJob:
     work: Callable[[], Any]
     answer: asyncio.Future[Any]
     over: Callable[[], None]
@@ -33,7 +33,7 @@ class _Job:
     """The one that does it, while it does."""
 
 
-_Jobs = SimpleQueue["_Job | None"]
+_Jobs = SimpleQueue["_ThreadJob | None"]
 
 
 class Threads:
@@ -51,8 +51,8 @@ class Threads:
         """Do it in one of the threads. Raises Busy, at once, when too many jobs wait. When the caller is cancelled, a job that
         has not begun never does, and ``cut`` is told which thread is at it."""
         if self._open >= self._most:
-            raise Busy(f"{self._open} jobs wait for the threads of {self._name}")
-        job = _Job(work, asyncio.get_running_loop().create_future(), self._over, self._lock)
+            raise ThreadsBusy(f"{self._open} jobs wait for the threads of {self._name}")
+        job = _ThreadJob(work, asyncio.get_running_loop().create_future(), self._over, self._lock)
         self._open += 1
         self._jobs.put(job)
         if self._started < min(self._count, self._open):
@@ -97,7 +97,7 @@ def _serve(jobs: _Jobs) -> None:
         del job, result, fault  # an idle thread holds nothing
 
 
-def _tell(job: _Job, result: Any, fault: BaseException | None) -> None:
+def _tell(job: _ThreadJob, result: Any, fault: BaseException | None) -> None:
     job.over()
     if job.answer.done():
         return

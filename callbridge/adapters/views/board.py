@@ -15,7 +15,7 @@ from callbridge.adapters.facts.privacy import mask, scrub
 from callbridge.core.entities.estimates import at_pace
 from callbridge.core.model.agent import Agent, State, Work, published
 from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Promise
+from callbridge.core.model.callback import Callback
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import Profile
@@ -157,7 +157,7 @@ class Board:
         self._plan = Plan()
         self._day = ""
         self._tallies: dict[str, Tally] = {}
-        self._promises: dict[str, Promise] = {}
+        self._promises: dict[str, Callback] = {}
         self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
         self._stamps: dict[Key, Stamp] = {}
@@ -190,7 +190,7 @@ class Board:
                 case "tallies":
                     self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
                 case "promises":
-                    self._promise_changed(key, row if isinstance(row, Promise) else None, touched)
+                    self._promise_changed(key, row if isinstance(row, Callback) else None, touched)
                 case "paces" if isinstance(row, Pace):
                     self._paces[key] = row
         self._forget_ended(world.now)
@@ -344,7 +344,7 @@ class Board:
             self._queues[name].states[state] += change
         return belongs
 
-    def _promise_changed(self, key: str, new: Promise | None, touched: set[Key]) -> None:
+    def _promise_changed(self, key: str, new: Callback | None, touched: set[Key]) -> None:
         old = self._promises.pop(key, None)
         if new is not None:
             self._promises[key] = new

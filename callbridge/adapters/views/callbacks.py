@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callbridge.adapters.facts.privacy import mask
-from callbridge.core.model.callback import Promise
+from callbridge.core.model.callback import Callback
 from callbridge.core.model.numbers import normalise
 from callbridge.core.model.world import World
 
@@ -22,7 +22,7 @@ def callback_to(world: World, queue: str, number: str, *, masked: bool = True) -
     return None if promise is None else dict(_row(promise, masked))
 
 
-def _row(promise: Promise, masked: bool) -> Iterator[tuple[str, object]]:
+def _row(promise: Callback, masked: bool) -> Iterator[tuple[str, object]]:
     yield "id", promise.id
     yield "queue", promise.queue
     yield "number", mask(promise.number) if masked else promise.number
@@ -38,7 +38,7 @@ def _row(promise: Promise, masked: bool) -> Iterator[tuple[str, object]]:
     yield "recording", promise.recording
 
 
-def state(promise: Promise) -> str:
+def state(promise: Callback) -> str:
     """``standing`` in line, ``resting`` until it is due, or ``active``: a call keeps it, or the customer is on the line."""
     if promise.call:
         return "active"

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from callbridge.core.model.attempt import Campaign, Running, Stage
-from callbridge.core.model.campaign_state import Floor
-from callbridge.core.model.plan import CampaignPlan, Mode
+from callbridge.core.model.attempt import AttemptStage, Campaign, Running
+from callbridge.core.model.campaign_state import CampaignState
+from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.world import World
 
 ANSWERED_WITHIN = 5.0
@@ -50,17 +50,17 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "since", row.since if row is not None and row.since else ""
     yield "mode", plan.mode.value
     yield "queue", plan.queue
-    yield "outstanding", stages[Stage.RESERVING] + stages[Stage.DIALLING]
-    yield "live", stages[Stage.LIVE]
+    yield "outstanding", stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING]
+    yield "live", stages[AttemptStage.LIVE]
     talked = (world.attempts[key] for key in world.attempts_of(plan.name))
-    yield "talking", sum(one.stage is Stage.TALKED and one.call in world.calls for one in talked)
+    yield "talking", sum(one.stage is AttemptStage.TALKED and one.call in world.calls for one in talked)
     yield "agents", floor.agents if floor is not None else 0
     yield "busy", floor.busy if floor is not None else 0
     yield "leads_ready", floor.ready if floor is not None else 0
     decision = floor.decision if floor is not None else None
     yield "decided", decision.dials if decision is not None else 0
     yield "why", decision.why if decision is not None else ""
-    yield "why_not", "" if stages[Stage.RESERVING] + stages[Stage.DIALLING] else _why_not(world, plan, row, floor)
+    yield "why_not", "" if stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING] else _why_not(world, plan, row, floor)
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
@@ -72,7 +72,7 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "window_seconds", plan.rules.window
 
 
-def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: Floor | None) -> str:
+def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: CampaignState | None) -> str:
     """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
         return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
@@ -94,10 +94,10 @@ def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: Floo
     return ""
 
 
-def _nobody_free(plan: CampaignPlan, floor: Floor) -> str:
+def _nobody_free(plan: CampaignPlan, floor: CampaignState) -> str:
     if floor.agents > floor.busy:
         return "whoever is free is kept for callers, or has a lead already"
-    if plan.rules.hard and plan.mode is Mode.PREDICTIVE and not floor.pacer.budget.bears_one_more():
+    if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not floor.pacer.budget.bears_one_more():
         return "no agent is free, and the abandon rate allows no dialling ahead"
     return "no agent is free"
 
@@ -118,7 +118,7 @@ def _figures(world: World, plan: CampaignPlan) -> CampaignFigures:
     return CampaignFigures(
         name=plan.name,
         running=row is not None and row.state is Running.RUNNING,
-        outstanding=sum(stage in (Stage.RESERVING, Stage.DIALLING) for stage in stages),
+        outstanding=sum(stage in (AttemptStage.RESERVING, AttemptStage.DIALLING) for stage in stages),
         leads_ready=floor.ready if floor is not None else 0,
         agents=floor.agents if floor is not None else 0,
         busy=floor.busy if floor is not None else 0,

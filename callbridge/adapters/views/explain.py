@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.views.phrasing import Line, count, lacking, some, span
+from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, some, span
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.agent import Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.events import BYPASS
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
-from callbridge.core.model.plan import Connect, Ladder, Pick, QueuePlan
+from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan, TierRouting
 from callbridge.core.model.skills import Requirement
 from callbridge.core.model.world import World
 
@@ -41,7 +41,7 @@ class Waiter:
 
     call: Call
     position: int
-    ladder: Ladder | None
+    ladder: TierRouting | None
     needs: str
     """The requirement in force."""
 
@@ -93,18 +93,22 @@ def _in_force(waiter: Waiter) -> Requirement | None:
 # -- an agent: why do I get no calls? -------------------------------------------------------------------------------
 
 
-def explain_agent(world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub) -> list[Line] | None:
+def explain_agent(
+    world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+) -> list[ExplainedLine] | None:
     """Why this agent gets calls or none; None when there is no such agent. ``calls``: when they are sorted already."""
     agent = world.agents.get(name)
     if agent is None:
         return None
     reasons = [*_intent(agent, now, show), *_work(world, agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
     reasons += alarming(world, agent, now)
-    lines = [*reasons] if reasons else [Line(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
+    lines = (
+        [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
+    )
     lines += _house(world)
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
-        lines.append(Line(code="no_queue", text=f"no step of any queue fits the skills: {_skills(agent)}"))
+        lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue fits the skills: {_skills(agent)}"))
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     for queue in world.plan.queues.values():
         if queue.name in names:
@@ -114,102 +118,102 @@ def explain_agent(world: World, name: str, now: float, calls: Lines | None = Non
     return lines
 
 
-def _intent(agent: Agent, now: float, show: Show) -> Iterator[Line]:
+def _intent(agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
     if agent.intent is Intent.LOGGED_OUT:
-        yield Line(code="logged_out", text="logged out: gets no calls until a log-in")
+        yield ExplainedLine(code="logged_out", text="logged out: gets no calls until a log-in")
     elif agent.intent is Intent.NOT_READY:
         since = f" for {span(now - agent.since)}" if published(agent)[0] == "not_ready" else ""
         back = f"; ready again by itself in {span(agent.return_at - now)}" if agent.return_at is not None else ""
-        yield Line(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
+        yield ExplainedLine(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
 
 
-def _work(world: World, agent: Agent, now: float) -> Iterator[Line]:
+def _work(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
     match agent.work:
         case Work.OFFERED:
-            yield Line(code="ringing", text=f"is being rung for call {agent.call}")
+            yield ExplainedLine(code="ringing", text=f"is being rung for call {agent.call}")
         case Work.TALKING:
-            yield Line(code="talking", text=f"talks in call {agent.call} for {span(now - agent.since)}")
+            yield ExplainedLine(code="talking", text=f"talks in call {agent.call} for {span(now - agent.since)}")
         case Work.WRAP_UP:
             left = f"{span(agent.wrap_until - now)} more" if agent.wrap_until > now else "until the phone has hung up"
-            yield Line(code="wrap_up", text=f"in wrap-up for queue {agent.wrap_queue or '?'}, {left}")
+            yield ExplainedLine(code="wrap_up", text=f"in wrap-up for queue {agent.wrap_queue or '?'}, {left}")
         case Work.IDLE:
             if agent.leg is not None:
-                yield Line(code="leg_left", text="the phone has not let go of the last call yet")
+                yield ExplainedLine(code="leg_left", text="the phone has not let go of the last call yet")
     if agent.intent is Intent.NOT_READY and agent.work in (Work.OFFERED, Work.TALKING):
-        yield Line(code="pause_later", text="the pause takes effect when this is over")
+        yield ExplainedLine(code="pause_later", text="the pause takes effect when this is over")
 
 
-def _phone(world: World, agent: Agent, show: Show) -> Iterator[Line]:
+def _phone(world: World, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     if not agent.phone:
         holder = world.agent_at(agent.next_phone or agent.home)
         whose = f": {show(agent.next_phone or agent.home)} is used by {holder.id}" if holder is not None else ""
-        yield Line(code="no_phone", text=f"has no phone{whose}")
+        yield ExplainedLine(code="no_phone", text=f"has no phone{whose}")
     elif agent.next_phone:
-        yield Line(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
-    if agent.connect is Connect.NAILED_UP and not agent.session_up and agent.intent is Intent.READY:
+        yield ExplainedLine(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
+    if agent.connect is ConnectMode.NAILED_UP and not agent.session_up and agent.intent is Intent.READY:
         up = "is ringing for the log-in" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
-        yield Line(code="session_down", text=f"the lasting call to {show(agent.phone)} {up}")
+        yield ExplainedLine(code="session_down", text=f"the lasting call to {show(agent.phone)} {up}")
     elif agent.device is Device.OFFLINE:
         state = world.phones.get(agent.phone) or "unknown"
-        yield Line(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (the PBX says {state})")
+        yield ExplainedLine(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (the PBX says {state})")
     elif agent.device is Device.BUSY_ELSEWHERE:
-        yield Line(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call that is not ours")
+        yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call that is not ours")
 
 
-def _pauses(agent: Agent, now: float) -> Iterator[Line]:
+def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     if agent.rest_until > now:
         missed = f" after {count(agent.misses, 'offer')} in a row that came to nothing" if agent.misses else ""
-        yield Line(code="resting", text=f"rests for {span(agent.rest_until - now)} more{missed}")
+        yield ExplainedLine(code="resting", text=f"rests for {span(agent.rest_until - now)} more{missed}")
 
 
-def alarming(world: World, agent: Agent, now: float) -> Iterator[Line]:
+def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
     """What about the agent somebody should look after, as long as it is so."""
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
         text = f"{agent.reason} lasts {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
-        yield Line(code="reason_limit", text=text)
+        yield ExplainedLine(code="reason_limit", text=text)
     if agent.misses >= world.plan.alert_after_misses:
-        yield Line(code="offers_missed", text=f"{count(agent.misses, 'offer')} in a row came to nothing")
+        yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} in a row came to nothing")
     if agent.pin_locked_until > now:
         text = f"nobody logs in at a phone for {span(agent.pin_locked_until - now)} more: too many wrong PINs"
-        yield Line(code="pin_locked", text=text)
+        yield ExplainedLine(code="pin_locked", text=text)
 
 
-def _house(world: World) -> Iterator[Line]:
+def _house(world: World) -> Iterator[ExplainedLine]:
     if is_on(world, BYPASS):
-        yield Line(code="bypass", text="bypass is on: new calls go to the fallback")
+        yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
-        yield Line(code="pbx_down", text=f"no link to {pbx}: nobody can be offered its callers")
+        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: nobody can be offered its callers")
 
 
 def _skills(agent: Agent) -> str:
     return ", ".join(f"{skill} {level}" for skill, level in agent.profile) or "none"
 
 
-def _not_of(agent: Agent, queue: QueuePlan) -> Line:
+def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
     """Which requirement fails for the queue's steps."""
     needs = {step.needs.text: step.needs for ladder in queue.ladders.values() for step in ladder.steps}
     short = dict.fromkeys(lacking(need, agent.profile) for need in needs.values())
-    return Line(code="not_in_queue", text=f"queue {queue.name}: does not fit, lacks {'; or '.join(short)}")
+    return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not fit, lacks {'; or '.join(short)}")
 
 
-def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float) -> Iterator[Line]:
+def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float) -> Iterator[ExplainedLine]:
     """Whether anybody waits there whom the agent may get, and who comes before."""
     waiters = [one for one in line if one.call.phase is Phase.WAITING]
     rung = len(line) - len(waiters)
     ringing = f" ({count(rung, 'caller')} just being put through)" if rung else ""
     fitting = [one for one in waiters if (need := _in_force(one)) is not None and need.strength(agent.profile) is not None]
     if not waiters:
-        yield Line(code="nobody_waits", text=f"queue {queue.name}: fits, nobody waits{ringing}")
+        yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: fits, nobody waits{ringing}")
         yield from _before(world, agent, queue, now)
     elif fitting:
-        yield Line(
+        yield ExplainedLine(
             code="would_get",
             text=f"queue {queue.name}: fits {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
             f"first would be {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
         )
     else:
-        yield Line(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(agent, waiters, now)}")
+        yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(agent, waiters, now)}")
 
 
 def _too_early(agent: Agent, waiters: list[Waiter], now: float) -> str:
@@ -232,7 +236,7 @@ def _fits_at(agent: Agent, waiter: Waiter) -> float | None:
     return None
 
 
-def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterator[Line]:
+def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterator[ExplainedLine]:
     """Who of the free agents would get the next caller before this one."""
     if not eligible(agent, now):
         return
@@ -245,22 +249,24 @@ def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterato
     first = [other for other in world.agents.values() if eligible(other, now) and need.strength(other.profile) is not None]
     before = sorted((other for other in first if _order(other, need, queue) < mine), key=lambda one: _order(one, need, queue))
     if before:
-        how = "have been idle longer" if queue.pick is Pick.LONGEST_IDLE else "come first (higher level, then longer idle)"
+        how = "have been idle longer" if queue.pick is AgentOrder.LONGEST_IDLE else "come first (higher level, then longer idle)"
         text = f"queue {queue.name}: {count(len(before), 'other agent')} who fit {how}: {some(one.id for one in before)}"
-        yield Line(code="others_first", text=text)
+        yield ExplainedLine(code="others_first", text=text)
     else:
-        yield Line(code="next", text=f"queue {queue.name}: gets the next caller who needs {need.text}")
+        yield ExplainedLine(code="next", text=f"queue {queue.name}: gets the next caller who needs {need.text}")
 
 
 def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, float, str]:
     strength = need.strength(agent.profile) or 0
-    return (-strength if queue.pick is Pick.HIGHEST_LEVEL else 0, agent.idle_since, agent.id)
+    return (-strength if queue.pick is AgentOrder.HIGHEST_LEVEL else 0, agent.idle_since, agent.id)
 
 
 # -- a queue: who waits, and why is nobody offered? -----------------------------------------------------------------
 
 
-def explain_queue(world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub) -> list[Line] | None:
+def explain_queue(
+    world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+) -> list[ExplainedLine] | None:
     """Who waits, who fits now, and why the first caller is not offered; None when there is no such queue."""
     queue = world.plan.queues.get(name)
     if queue is None:
@@ -269,7 +275,7 @@ def explain_queue(world: World, name: str, now: float, calls: Lines | None = Non
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     inside = calls.get(name, ())
     if not inside:
-        lines.append(Line(code="nobody_waits", text="nobody waits"))
+        lines.append(ExplainedLine(code="nobody_waits", text="nobody waits"))
     told: set[str] = set()
     for waiter in in_order(world, inside, MOST_SHOWN):
         lines += explain_waiter(world, waiter, now, told, show)
@@ -279,34 +285,36 @@ def explain_queue(world: World, name: str, now: float, calls: Lines | None = Non
         text = (
             f"{count(len(owed), 'callback')} owed: {standing} in line with the callers, {len(owed) - standing} resting or active"
         )
-        lines.append(Line(code="callbacks", text=text))
+        lines.append(ExplainedLine(code="callbacks", text=text))
     if len(inside) > MOST_SHOWN:
-        lines.append(Line(code="more", text=f"{len(inside) - MOST_SHOWN} more wait behind them"))
+        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MOST_SHOWN} more wait behind them"))
     return lines
 
 
-def _staff(world: World, queue: QueuePlan, now: float) -> Iterator[Line]:
+def _staff(world: World, queue: QueuePlan, now: float) -> Iterator[ExplainedLine]:
     serves = {profile: world.matcher.serves(profile, queue) for profile in {agent.profile for agent in world.agents.values()}}
     members = [agent for agent in world.agents.values() if serves[agent.profile]]
     states = Counter(published(agent)[0].value for agent in members)
     told = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(states.items()))
-    how = "longest idle first" if queue.pick is Pick.LONGEST_IDLE else "highest level first"
+    how = "longest idle first" if queue.pick is AgentOrder.LONGEST_IDLE else "highest level first"
     text = f"{count(len(members), 'agent')} can serve it, {how}" + (f": {told}" if told else "")
-    yield Line(code="staff" if members else "no_staff", text=text)
+    yield ExplainedLine(code="staff" if members else "no_staff", text=text)
 
 
-def explain_waiter(world: World, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub) -> Iterator[Line]:
+def explain_waiter(
+    world: World, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub
+) -> Iterator[ExplainedLine]:
     """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
     call, visit = waiter.call, waiter.call.visit
     assert visit is not None
     head = f"{waiter.position}. {call.id}, {call.tier}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
-    yield Line(code="waiter", text=f"{head}; {_step(waiter, now)}")
+    yield ExplainedLine(code="waiter", text=f"{head}; {_step(waiter, now)}")
     if call.offer is not None:
-        yield Line(code="offered", text=f"   {call.offer.agent} is being reached for {span(now - call.offer.at)}")
+        yield ExplainedLine(code="offered", text=f"   {call.offer.agent} is being reached for {span(now - call.offer.at)}")
     elif pbx_of(call.leg) in world.down:
-        yield Line(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
+        yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
     elif told is not None and waiter.needs in told:
-        yield Line(code="as_above", text="   not offered: needs the same agents as the caller above")
+        yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as the caller above")
     else:
         if told is not None:
             told.add(waiter.needs)
@@ -339,33 +347,33 @@ def _step(waiter: Waiter, now: float) -> str:
     return text
 
 
-def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Line]:
+def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[ExplainedLine]:
     need = _in_force(waiter)
     visit = waiter.call.visit
     if visit is not None and visit.prefers:
         left = span(max(0.0, (visit.steps_from or now) - now))
         own = world.agents.get(visit.prefers)
         busy = _busy_with(own, now, show) if own is not None else "unknown"
-        yield Line(code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for whoever fits")
+        yield ExplainedLine(code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for whoever fits")
         return
     if need is None:
-        yield Line(code="no_step", text="   not offered: its step is not configured any more")
+        yield ExplainedLine(code="no_step", text="   not offered: its step is not configured any more")
         return
     fitting = [agent for agent in world.agents.values() if need.strength(agent.profile) is not None]
     free = [agent for agent in fitting if eligible(agent, now)]
     if free:
-        yield Line(code="due", text=f"   {some(agent.id for agent in free)} fits and is free: an offer is due at once")
+        yield ExplainedLine(code="due", text=f"   {some(agent.id for agent in free)} fits and is free: an offer is due at once")
     elif not fitting:
-        yield Line(code="nobody_fits", text="   not offered: no agent has these skills")
+        yield ExplainedLine(code="nobody_fits", text="   not offered: no agent has these skills")
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
         states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here]
         told = [*([some(states)] if states else []), *([f"{away} logged out"] if away else [])]
-        yield Line(code="none_free", text=f"   not offered: nobody who fits is free: {'; '.join(told)}")
+        yield ExplainedLine(code="none_free", text=f"   not offered: nobody who fits is free: {'; '.join(told)}")
     others = [agent for agent in world.agents.values() if eligible(agent, now) and need.strength(agent.profile) is None]
     if others and not free:
-        yield Line(code="free_but_unfit", text=f"   free but does not fit: {some(_unfit(others, need), 3)}")
+        yield ExplainedLine(code="free_but_unfit", text=f"   free but does not fit: {some(_unfit(others, need), 3)}")
 
 
 def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:

@@ -9,7 +9,7 @@ from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, R
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ExplainedLine:
     """One sentence of an explanation. ``code`` names its kind for programs; ``at`` is when it happened, in epoch seconds."""
 
     code: str

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from callbridge.core.reload.plan_diff import CHANGED, Change, Difference
+from callbridge.core.reload.plan_diff import CHANGED, ConfigChange, Difference
 
 
 def reload_report(
@@ -15,7 +15,7 @@ def reload_report(
     """The answer to whoever asked. ``sections``: parts of the configuration beside the plan that are others; ``warnings``: what
     the configuration itself is doubted for."""
     refused = () if force else found.refusals
-    others = [Change(kind="section", name=name, change=CHANGED) for name in sections]
+    others = [ConfigChange(kind="section", name=name, change=CHANGED) for name in sections]
     return {
         "reloaded": not dry_run and not refused,
         "dry_run": dry_run,
@@ -27,5 +27,5 @@ def reload_report(
     }
 
 
-def _row(change: Change) -> Mapping[str, Any]:
+def _row(change: ConfigChange) -> Mapping[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(change).items()}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from callbridge.adapters.views.phrasing import Line, count, span
-from callbridge.core.model.plan import Pick, Plan
+from callbridge.adapters.views.phrasing import ExplainedLine, count, span
+from callbridge.core.model.plan import AgentOrder, Plan
 
 Fact = Mapping[str, Any]
 
@@ -107,9 +107,9 @@ _OFFER_ENDED = {
 }
 
 
-def retell(facts: Iterable[Fact], plan: Plan) -> list[Line]:
+def retell(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
     """The story, oldest first, a line for each thing that happened to the call."""
-    story: list[Line] = []
+    story: list[ExplainedLine] = []
     arrived = 0.0
     for fact in facts:
         kind = str(fact.get("type", ""))
@@ -118,7 +118,7 @@ def retell(facts: Iterable[Fact], plan: Plan) -> list[Line]:
         if kind in _SILENT:
             continue
         tell = _WORDS.get(kind, _unknown)
-        story.append(Line(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
+        story.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
     return story
 
 
@@ -168,7 +168,7 @@ def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
     elif needs.startswith("agent "):
         why = "the caller's own agent, or whom they talked to last"
     else:
-        best = queue is not None and queue.pick is Pick.HIGHEST_LEVEL
+        best = queue is not None and queue.pick is AgentOrder.HIGHEST_LEVEL
         why = f"fits {needs}; of the free agents who fit the one {'of the highest level' if best else 'idle for longest'}"
     freed = fact.get("freed_at")
     since = f"; had become free {span(float(fact['at']) - float(freed))} before" if freed is not None else ""

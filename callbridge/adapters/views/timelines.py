@@ -22,7 +22,7 @@ def told(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
     return plain
 
 
-class Stories:
+class Timelines:
     """``longest``: facts kept of one call. ``most_ended``: calls kept after their end, for ``kept`` seconds."""
 
     def __init__(self, *, longest: int = 200, most_ended: int = 5_000, kept: float = 86_400.0, mask: bool = True) -> None:

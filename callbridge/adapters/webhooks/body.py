@@ -52,7 +52,7 @@ _SCHEME = re.compile(r"(?!(?:javascript|data|vbscript):)[A-Za-z][A-Za-z0-9+.-]*:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookSettings:
+class WebhookSettings:
     """One receiver. ``link`` is opened by who gets the offer: ``https://crm.example/?number={number}``."""
 
     name: str
@@ -67,7 +67,7 @@ class HookSettings:
         return _EVENT_OF.get(fact_type) in self.events
 
 
-def body(told: Envelope, hook: HookSettings) -> bytes:
+def body(told: Envelope, hook: WebhookSettings) -> bytes:
     """The JSON that the hook sends for a fact that it wants."""
     data: dict[str, Any] = json.loads(told.data)
     shown = data if hook.unmasked else masked(told.type, data, told.personal)

@@ -22,7 +22,7 @@ import structlog
 from callbridge import __version__
 from callbridge.adapters.facts.outbox import Envelope
 from callbridge.adapters.system.tasks import end
-from callbridge.adapters.webhooks.body import HookSettings, body, sign
+from callbridge.adapters.webhooks.body import WebhookSettings, body, sign
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ REJECTIONS = 5
 """Attempts after which what the receiver rejects (4xx) is given up."""
 
 
-class Observer(Protocol):
+class WebhookObserver(Protocol):
     """Who counts."""
 
     def delivered(self, hook: str, result: str) -> None:
@@ -77,7 +77,12 @@ class Webhook:
     """
 
     def __init__(
-        self, settings: HookSettings, observer: Observer, *, cap: int | None = None, wall: Callable[[], float] = time.time
+        self,
+        settings: WebhookSettings,
+        observer: WebhookObserver,
+        *,
+        cap: int | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.gone = False

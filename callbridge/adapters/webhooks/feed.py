@@ -20,8 +20,8 @@ from callbridge.adapters.facts.outbox import Envelope, Stamper, envelope, is_our
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.cursors import cursors_key, owed_key
 from callbridge.adapters.system.tasks import end
-from callbridge.adapters.webhooks.body import FACTS, HookSettings
-from callbridge.adapters.webhooks.delivery import CAP, Observer, Webhook, reader_of
+from callbridge.adapters.webhooks.body import FACTS, WebhookSettings
+from callbridge.adapters.webhooks.delivery import CAP, Webhook, WebhookObserver, reader_of
 from callbridge.core.model.call import Call
 from callbridge.core.model.facts import (
     AgentAlerted,
@@ -81,10 +81,10 @@ def _ids(text: bytes | str | None) -> list[str] | None:
     return ids if right else None
 
 
-class Feed:
+class WebhookFeed:
     """Reads the outbox for one hook."""
 
-    def __init__(self, settings: RedisSettings, hook: Webhook, observer: Observer) -> None:
+    def __init__(self, settings: RedisSettings, hook: Webhook, observer: WebhookObserver) -> None:
         self._hook = hook
         self._observer = observer
         self._outbox = settings.private("outbox")
@@ -182,13 +182,13 @@ class Feed:
         self._saved, self._saved_at = state, asyncio.get_running_loop().time()
 
 
-class Hooks:
+class WebhookFeeds:
     """All webhooks: started, changed by a reload, ended. ``calls`` gives the living ones, for hooks that begin late."""
 
     def __init__(
         self,
         start: Start,
-        observer: Observer,
+        observer: WebhookObserver,
         *,
         redis: RedisSettings | None,
         calls: Callable[[], Iterable[Call]],
@@ -201,13 +201,13 @@ class Hooks:
         self._token = token
         self._stamper = Stamper()
         self._readers: frozenset[str] = frozenset()
-        self._running: dict[str, tuple[Webhook, Feed | None, list[asyncio.Task[None]]]] = {}
+        self._running: dict[str, tuple[Webhook, WebhookFeed | None, list[asyncio.Task[None]]]] = {}
 
     def readers(self) -> frozenset[str]:
         """Their names among the readers of the outbox."""
         return self._readers - {hook.reader for hook, _, _ in self._running.values() if hook.gone}
 
-    async def adopt(self, wanted: Sequence[HookSettings]) -> None:
+    async def adopt(self, wanted: Sequence[WebhookSettings]) -> None:
         """Run these from now on. One that changed goes on from its place; one that was disabled is tried again."""
         settings = {one.name: one for one in wanted}
         self._readers = frozenset(reader_of(name) for name in settings)
@@ -234,9 +234,9 @@ class Hooks:
     async def close(self) -> None:
         await asyncio.gather(*(self._end(name) for name in list(self._running)))
 
-    def _begin(self, settings: HookSettings) -> None:
+    def _begin(self, settings: WebhookSettings) -> None:
         hook = Webhook(settings, self._observer, cap=None if self._redis is not None else CAP)
-        feed = Feed(self._redis, hook, self._observer) if self._redis is not None else None
+        feed = WebhookFeed(self._redis, hook, self._observer) if self._redis is not None else None
         tasks = [self._start(f"webhook {settings.name}", hook.run())]
         if feed is not None:
             tasks.append(self._start(f"webhook feed {settings.name}", feed.run()))

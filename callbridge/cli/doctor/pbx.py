@@ -17,8 +17,8 @@ from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
 from callbridge.core.model.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
 from callbridge.settings.media import sounds
-from callbridge.settings.models import Pbx, Settings
-from callbridge.wire.asterisk_conf import Conf, Entry, Section
+from callbridge.settings.models import PbxConfig, Settings
+from callbridge.wire.asterisk_conf import Conf, ConfEntry, ConfSection
 
 CONFS = ("ari.conf", "http.conf", "manager.conf", "stasis.conf", "musiconhold.conf")
 CLOCK_DOUBT = 1.0
@@ -30,7 +30,7 @@ CONTEXTS = ("callbridge-inbound",)
 class Patient:
     """One PBX, what we want of it, and what is known of it beforehand."""
 
-    pbx: Pbx
+    pbx: PbxConfig
     settings: Settings
     etc: Path | None = None
     owned: bool | None = None
@@ -301,10 +301,10 @@ async def _get_config(ami: AmiSession, name: str) -> Conf | None:
     conf = Conf()
     for key, value in answer.items():
         if key.startswith("Category-"):
-            conf.sections.append(Section(value, template=False))
+            conf.sections.append(ConfSection(value, template=False))
         elif key.startswith("Line-") and conf.sections:
             left, _, right = value.partition("=")
-            conf.sections[-1].entries.append(Entry(left.strip(), right.strip(), name, 0))
+            conf.sections[-1].entries.append(ConfEntry(left.strip(), right.strip(), name, 0))
     return conf
 
 

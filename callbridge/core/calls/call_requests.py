@@ -7,9 +7,9 @@ from typing import assert_never
 from callbridge.core.entities import legs, recordings
 from callbridge.core.flows import interpreter, surveys
 from callbridge.core.model.agent import eligible
-from callbridge.core.model.call import Call, Mode, Move, Outcome, Phase, Result, Way, after
-from callbridge.core.model.events import CallAsk, CallAsked
-from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.call import Call, Move, OfferResult, Phase, SupervisionMode, TransferKind, VisitOutcome, after
+from callbridge.core.model.events import CallRequest, CallRequested
+from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import StartMusic
@@ -21,23 +21,23 @@ from callbridge.core.transfers import supervision, targets, transfers
 
 _OF_THE_AGENT = frozenset(
     {
-        CallAsk.HAND_ON,
-        CallAsk.CONSULT,
-        CallAsk.COMPLETE,
-        CallAsk.RETURN,
-        CallAsk.CONFERENCE,
-        CallAsk.SURVEY,
-        CallAsk.RECORD,
-        CallAsk.PAUSE_RECORDING,
-        CallAsk.RESUME_RECORDING,
+        CallRequest.HAND_ON,
+        CallRequest.CONSULT,
+        CallRequest.COMPLETE,
+        CallRequest.RETURN,
+        CallRequest.CONFERENCE,
+        CallRequest.SURVEY,
+        CallRequest.RECORD,
+        CallRequest.PAUSE_RECORDING,
+        CallRequest.RESUME_RECORDING,
     }
 )
 """What an agent asks about the own talk only, whoever is being consulted."""
-_OF_WAITING = frozenset({CallAsk.HANG_UP, CallAsk.MOVE, CallAsk.HEAD_START, CallAsk.PULL})
+_OF_WAITING = frozenset({CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL})
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
-def asked(world: World, event: CallAsked) -> None:
+def asked(world: World, event: CallRequested) -> None:
     """Carry out what was asked about a call; what cannot be is refused with a reason."""
     call = world.calls.get(event.call)
     if call is None:
@@ -52,47 +52,47 @@ def asked(world: World, event: CallAsked) -> None:
         _refuse(world, event, f"the call is not with agent {event.by}")
     else:
         match event.ask:
-            case CallAsk.HANG_UP:
+            case CallRequest.HANG_UP:
                 _grant(world, event)
                 _hang_up(world, call)
-            case CallAsk.MOVE:
+            case CallRequest.MOVE:
                 _move(world, call, event)
-            case CallAsk.HEAD_START:
+            case CallRequest.HEAD_START:
                 _head_start(world, call, event)
-            case CallAsk.PULL:
+            case CallRequest.PULL:
                 _pull(world, call, event)
-            case CallAsk.HAND_ON:
-                _hand_on(world, call, event, Way.BLIND)
-            case CallAsk.CONSULT:
-                _hand_on(world, call, event, Way.CONSULT)
-            case CallAsk.COMPLETE:
+            case CallRequest.HAND_ON:
+                _hand_on(world, call, event, TransferKind.BLIND)
+            case CallRequest.CONSULT:
+                _hand_on(world, call, event, TransferKind.CONSULT)
+            case CallRequest.COMPLETE:
                 _conclude(world, event, transfers.complete(world, call))
-            case CallAsk.RETURN:
+            case CallRequest.RETURN:
                 _conclude(world, event, transfers.go_back(world, call))
-            case CallAsk.CONFERENCE:
+            case CallRequest.CONFERENCE:
                 _conclude(world, event, transfers.conference(world, call))
-            case CallAsk.SURVEY:
+            case CallRequest.SURVEY:
                 _survey(world, call, event)
-            case CallAsk.RECORD | CallAsk.PAUSE_RECORDING | CallAsk.RESUME_RECORDING:
+            case CallRequest.RECORD | CallRequest.PAUSE_RECORDING | CallRequest.RESUME_RECORDING:
                 _conclude(world, event, recordings.ask(world, call, event.ask))
-            case CallAsk.LISTEN | CallAsk.WHISPER | CallAsk.BARGE | CallAsk.TAKE_OVER:
+            case CallRequest.LISTEN | CallRequest.WHISPER | CallRequest.BARGE | CallRequest.TAKE_OVER:
                 _supervise(world, call, event)
-            case CallAsk.RELEASE:
+            case CallRequest.RELEASE:
                 _conclude(world, event, supervision.leave(world, call, event.by))
             case _:
                 assert_never(event.ask)
 
 
-def _grant(world: World, event: CallAsked) -> None:
+def _grant(world: World, event: CallRequested) -> None:
     to = targets.target_text(event.to)
-    world.tell(AskGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
 
 
 def _talker(call: Call) -> str:
     return call.segment.agent if call.segment is not None else ""
 
 
-def _conclude(world: World, event: CallAsked, reason: str) -> None:
+def _conclude(world: World, event: CallRequested, reason: str) -> None:
     """Tell whether it was done (no reason) or not."""
     if reason:
         _refuse(world, event, reason, unknown=reason.startswith("no such"))
@@ -100,14 +100,14 @@ def _conclude(world: World, event: CallAsked, reason: str) -> None:
         _grant(world, event)
 
 
-def _hand_on(world: World, call: Call, event: CallAsked, way: Way) -> None:
+def _hand_on(world: World, call: Call, event: CallRequested, way: TransferKind) -> None:
     reason = transfers.refusal(world, call, event.to, way)
     _conclude(world, event, reason)
     if not reason and event.to is not None:
         transfers.begin(world, call, event.to, way)
 
 
-def _survey(world: World, call: Call, event: CallAsked) -> None:
+def _survey(world: World, call: Call, event: CallRequested) -> None:
     """The agent says goodbye by a code: the caller stays on the line for the survey."""
     if call.segment is None or call.handing is not None:
         _refuse(world, event, "no agent talks to the caller alone")
@@ -120,16 +120,16 @@ def _survey(world: World, call: Call, event: CallAsked) -> None:
     surveys.after_talk(world, segments.end_segment(world, call, "agent", world.now))
 
 
-def _supervise(world: World, call: Call, event: CallAsked) -> None:
+def _supervise(world: World, call: Call, event: CallRequested) -> None:
     reason = supervision.refusal(world, call, event.phone, event.by)
     _conclude(world, event, reason)
     if not reason:
-        supervision.join(world, call, Mode(event.ask), event.phone, event.by)
+        supervision.join(world, call, SupervisionMode(event.ask), event.phone, event.by)
 
 
-def _refuse(world: World, event: CallAsked, reason: str, *, unknown: bool = False) -> None:
+def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = False) -> None:
     world.tell(
-        AskRefused(
+        RequestRefused(
             seq=world.next_seq(),
             at=world.now,
             call=event.call,
@@ -144,9 +144,9 @@ def _refuse(world: World, event: CallAsked, reason: str, *, unknown: bool = Fals
 def _hang_up(world: World, call: Call) -> None:
     """End the call as if the caller had: the visit, which nobody answered, failed."""
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     if call.visit is not None:
-        call = visits.end_visit(world, call, Outcome.FAILED, reason="hung_up")
+        call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="hung_up")
     call = interpreter.leave(world, call, "hung_up")
     call = transfers.cancel(world, call)
     if call.segment is not None:
@@ -155,7 +155,7 @@ def _hang_up(world: World, call: Call) -> None:
     segments.dismiss(world, evolve(call, far=None))
 
 
-def _move(world: World, call: Call, event: CallAsked) -> None:
+def _move(world: World, call: Call, event: CallRequested) -> None:
     match event.to:
         case ToQueue(queue) if queue in world.plan.queues:
             pass
@@ -173,7 +173,7 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
         return
     _grant(world, event)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
     if call.walk is not None:
         call = interpreter.leave(world, call, "moved")
@@ -191,7 +191,7 @@ def _move(world: World, call: Call, event: CallAsked) -> None:
     segments.queue_again(world, evolve(call, far=None), queue)
 
 
-def _head_start(world: World, call: Call, event: CallAsked) -> None:
+def _head_start(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is None:
         _refuse(world, event, "the call does not wait")
         return
@@ -204,7 +204,7 @@ def _head_start(world: World, call: Call, event: CallAsked) -> None:
     world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
 
 
-def _pull(world: World, call: Call, event: CallAsked) -> None:
+def _pull(world: World, call: Call, event: CallRequested) -> None:
     match event.to:
         case ToAgent(name):
             agent = world.agents.get(name)

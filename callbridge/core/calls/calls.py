@@ -6,11 +6,11 @@ from callbridge.core.calls import in_call_codes, talks
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
-from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, after
+from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
@@ -39,7 +39,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
         arrived_at=min(event.at if event.since is None else event.since, world.now),
     )
     queue = way.queue if isinstance(way, ToQueue) else ""
-    leg = legs.open_leg(world, event.leg, Role.CUSTOMER, call=call.id)
+    leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
     if event.up:
         world.put_leg(leg, up_at=world.now)
     world.tell(
@@ -88,7 +88,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     if estimated and leg.missing_since is not None:
         when = (leg.missing_since + world.now) / 2
     call = world.calls.get(leg.call)
-    if leg.role is Role.CUSTOMER:
+    if leg.role is LegRole.CUSTOMER:
         if call is not None and call.leg == leg.id:
             if call.placed:
                 call = callback_calls.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
@@ -117,7 +117,7 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
     """The customer's leg is gone: whatever else belongs to the call ends now."""
     call = answers.count(world, call)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     call = transfers.cancel(world, interpreter.hung_up(world, call))
     if call.segment is not None:
         call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
@@ -139,12 +139,12 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         callback_calls.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
-            result = Result.CANCELLED if estimated else offers.result_of(event.cause)
+            result = OfferResult.CANCELLED if estimated else offers.result_of(event.cause)
             if call.offer.nailed or died:
-                result = Result.OFFLINE
+                result = OfferResult.OFFLINE
             offers.retry(world, call, result, cause=event.cause)
         else:
-            offers.retry(world, call, Result.OFFLINE if died else Result.REJECTED, cause=event.cause)
+            offers.retry(world, call, OfferResult.OFFLINE if died else OfferResult.REJECTED, cause=event.cause)
     elif call.handing is not None and call.handing.leg == leg.id:
         transfers.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
     elif call.handing is not None and call.segment is not None and call.segment.leg == leg.id:
@@ -152,7 +152,7 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
             _agent_lost(world, transfers.cancel(world, call), when)
         else:
             transfers.agent_gone(world, call, "lost" if died else "transfer")
-    elif leg.role is Role.SUPERVISOR or leg.role is Role.SNOOP:
+    elif leg.role is LegRole.SUPERVISOR or leg.role is LegRole.SNOOP:
         supervision.leg_gone(world, call, leg)
     elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
         by, queue = call.segment.agent, call.segment.queue
@@ -199,19 +199,19 @@ def leg_left(world: World, leg: Leg) -> None:
     """An unordered StasisEnd: most likely a hang-up whose ChannelDestroyed is on its way. A phone must not ring on
     for a caller who is no longer here, so an offer is cancelled at once."""
     call = world.calls.get(leg.call)
-    if leg.role is Role.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
+    if leg.role is LegRole.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
         # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
         world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
         if call.offer is not None or not call.campaign:
             callback_calls.left(world, call)
         return
     world.put_leg(leg, left=True, deadline=world.now + legs.LEFT_CHECK)
-    if leg.role is Role.CUSTOMER and call is not None:
+    if leg.role is LegRole.CUSTOMER and call is not None:
         call = answers.count(world, call)
-    if leg.role is Role.CUSTOMER and call is not None and call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+    if leg.role is LegRole.CUSTOMER and call is not None and call.offer is not None:
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
-    elif leg.role is Role.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
+    elif leg.role is LegRole.CUSTOMER and call is not None and call.phase in (Phase.WAITING, Phase.FLOW):
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
 
 
@@ -237,7 +237,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     if not event.in_app and call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
         world.put_leg(leg, left=False, missing_since=None, deadline=None)  # where it was lent to
         return
-    if not event.in_app and leg.role is Role.CUSTOMER and call is not None:
+    if not event.in_app and leg.role is LegRole.CUSTOMER and call is not None:
         world.legs.drop(leg.id)
         if call.phase is Phase.LEAVING:
             segments.finish(world, call, world.now)
@@ -254,11 +254,11 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
     again = None
     if leg.music_owed:
         again = world.now + legs.MUSIC_RETRY
-    elif leg.role is Role.SESSION and not event.up:
+    elif leg.role is LegRole.SESSION and not event.up:
         again = world.now + agent_states.SESSION_CHECK
     leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event))
     agent = world.agents.get(leg.agent)
-    if leg.role is Role.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:
+    if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:
         agent_states.session_answered(world, agent)
     if call is None:
         return
@@ -288,12 +288,12 @@ def _up(world: World, event: LegProbed) -> float | None:
 def _taken_away(world: World, call: Call) -> None:
     call = answers.count(world, call)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     call = transfers.cancel(world, interpreter.hung_up(world, call))
     if call.segment is not None:
         call = segments.end_segment(world, call, "taken", world.now)
     if call.visit is not None:
-        call = visits.end_visit(world, call, Outcome.FAILED, reason="taken_away")
+        call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="taken_away")
     legs.hang_up(world, call.far)
     segments.finish(world, call, world.now)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from callbridge.core.calls import call_requests
 from callbridge.core.model.call import Call
-from callbridge.core.model.events import CallAsk, CallAsked, DigitPressed
+from callbridge.core.model.events import CallRequest, CallRequested, DigitPressed
 from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -15,7 +15,7 @@ from callbridge.core.transfers import transfers
 
 PATIENCE = 4.0
 """Seconds after a digit in which the next one must come."""
-WITH_TARGET = frozenset({CallAsk.HAND_ON, CallAsk.CONSULT})
+WITH_TARGET = frozenset({CallRequest.HAND_ON, CallRequest.CONSULT})
 _LONGEST = 30
 
 
@@ -30,7 +30,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     if code is None and not _may_become(world.plan, keys):
         keys = event.digit if _may_become(world.plan, event.digit) else ""
         code = _code(world.plan, keys)
-    if code is not None and CallAsk(world.plan.keys[code]) not in WITH_TARGET:
+    if code is not None and CallRequest(world.plan.keys[code]) not in WITH_TARGET:
         _act(world, call, code, "")
     elif code is not None and event.digit == "#" and len(keys) > len(code):
         _act(world, call, code, keys[len(code) : -1])
@@ -71,7 +71,7 @@ def _remember(world: World, call: Call, keys: str) -> None:
 
 def _act(world: World, call: Call, code: str, digits: str) -> None:
     _remember(world, call, "")
-    ask = CallAsk(world.plan.keys[code])
+    ask = CallRequest(world.plan.keys[code])
     to = target_of(world.plan, digits) if digits else None
     assert call.segment is not None
-    call_requests.asked(world, CallAsked(at=world.now, call=call.id, ask=ask, to=to, by=call.segment.agent))
+    call_requests.asked(world, CallRequested(at=world.now, call=call.id, ask=ask, to=to, by=call.segment.agent))

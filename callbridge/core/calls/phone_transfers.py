@@ -15,7 +15,7 @@ from callbridge.core.model.call import Call, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred
 from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
@@ -55,14 +55,14 @@ def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
 
 
 def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
-    leg = legs.open_leg(world, event.leg, Role.PARKED)
+    leg = legs.open_leg(world, event.leg, LegRole.PARKED)
     world.put_leg(leg, pair=pair, arrival=event, deadline=world.now + PARK)
     _match_halves(world, pair)
 
 
 def consult(world: World, event: CallerArrived, agent: Agent) -> None:
     """An agent calls one of our entries: answered with music, never offered, never counted."""
-    leg = legs.open_leg(world, event.leg, Role.CONSULT, agent=agent.id)
+    leg = legs.open_leg(world, event.leg, LegRole.CONSULT, agent=agent.id)
     world.put_leg(leg, arrival=event)
     world.order(Subscribe(leg=event.leg))
     world.order(Answer(leg=event.leg))
@@ -86,28 +86,28 @@ def replaced(world: World, event: LegReplaced) -> None:
     pair = pair_of(event.by_name)
     call = world.calls.get(leg.call)
     match leg.role:
-        case Role.AGENT | Role.SESSION if call is not None and call.segment is not None and call.segment.leg == leg.id:
+        case LegRole.AGENT | LegRole.SESSION if call is not None and call.segment is not None and call.segment.leg == leg.id:
             by, queue = call.segment.agent, call.segment.queue
             call = segments.end_segment(world, transfers.cancel(world, call), "transfer", world.now, by_phone=True)
             call = evolve(call, handed_by=by, handed_queue=queue)
-            if leg.role is Role.SESSION:
+            if leg.role is LegRole.SESSION:
                 _session_given_away(world, leg)
             _hand_on(world, call, event, pair)
-        case Role.OUTSIDE if call is not None:
+        case LegRole.OUTSIDE if call is not None:
             _let_go(world, leg)
             _hand_on(world, call, event, pair)
-        case Role.CUSTOMER if call is not None:
+        case LegRole.CUSTOMER if call is not None:
             _customer_replaced(world, call, leg, event.by)
-        case Role.CONSULT:
+        case LegRole.CONSULT:
             _let_go(world, leg)
-            new = legs.open_leg(world, event.by, Role.CONSULT, agent=leg.agent)
+            new = legs.open_leg(world, event.by, LegRole.CONSULT, agent=leg.agent)
             world.put_leg(new, pair=pair, arrival=leg.arrival)
             world.order(Subscribe(leg=event.by))
-        case Role.FEATURE:
+        case LegRole.FEATURE:
             legs.hang_up(world, leg.id)
             world.order(HangUp(leg=event.by))
         case _:  # the phone transferred a talk that was over for us in the same moment: nobody is left to hand on
-            legs.hang_up(world, legs.open_leg(world, event.by, Role.AGENT).id)
+            legs.hang_up(world, legs.open_leg(world, event.by, LegRole.AGENT).id)
             return
     if pair:
         _match_halves(world, pair)
@@ -122,7 +122,7 @@ def _session_given_away(world: World, leg: Leg) -> None:
 
 
 def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
-    leg = legs.open_leg(world, event.by, Role.OUTSIDE, call=call.id)
+    leg = legs.open_leg(world, event.by, LegRole.OUTSIDE, call=call.id)
     world.put_leg(leg, pair=pair, bridge=call.bridge, up_at=world.now if event.up else None)
     world.order(Subscribe(leg=event.by))
     bridge = call.bridge
@@ -137,12 +137,12 @@ def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
 
 def _let_go(world: World, leg: Leg) -> None:
     """A leg whose place was taken: its phone usually hangs up by itself."""
-    world.put_leg(leg, call="", role=Role.AGENT, deadline=world.now + segments.CLOSE_CHECK)
+    world.put_leg(leg, call="", role=LegRole.AGENT, deadline=world.now + segments.CLOSE_CHECK)
 
 
 def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     _let_go(world, old)
-    new = legs.open_leg(world, by, Role.CUSTOMER, call=call.id)
+    new = legs.open_leg(world, by, LegRole.CUSTOMER, call=call.id)
     world.put_leg(new, up_at=world.now, bridge=old.bridge)
     world.order(Subscribe(leg=by))
     call = recordings.move(world, call, by)
@@ -160,22 +160,22 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
 def _match_halves(world: World, pair: str) -> None:
     """When one half stands in for an agent and the other one asks for an entry, the call goes to that entry."""
     halves = world.legs_of_pair(pair)
-    far = next((leg for leg in halves if leg.role is Role.OUTSIDE), None)
-    near = next((leg for leg in halves if leg.role in (Role.PARKED, Role.CONSULT) and leg.arrival is not None), None)
+    far = next((leg for leg in halves if leg.role is LegRole.OUTSIDE), None)
+    near = next((leg for leg in halves if leg.role in (LegRole.PARKED, LegRole.CONSULT) and leg.arrival is not None), None)
     if far is None or near is None or near.arrival is None:
         return
     call = world.calls.get(far.call)
     if call is None:
         return
     if call.far != far.id:  # somebody led the caller elsewhere while the transfer was under way
-        world.put_leg(near, role=Role.AGENT, pair="")
+        world.put_leg(near, role=LegRole.AGENT, pair="")
         legs.hang_up(world, near.id)
         return
     entry = near.arrival.entry
     legs.hang_up(world, near.id)
     legs.hang_up(world, far.id)
     world.put_leg(world.legs[far.id], call="", pair="")
-    world.put_leg(world.legs[near.id], role=Role.AGENT, pair="")
+    world.put_leg(world.legs[near.id], role=LegRole.AGENT, pair="")
     _requeue(world, evolve(call, far=None), entry)
 
 

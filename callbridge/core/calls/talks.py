@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callbridge.core.entities import agent_states, recordings
 from callbridge.core.model.agent import Work
-from callbridge.core.model.call import Call, Move, Phase, Result, Segment, after
+from callbridge.core.model.call import Call, Move, OfferResult, Phase, Segment, after
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import TalkBegan
 from callbridge.core.model.leg import Leg
@@ -75,4 +75,4 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     segments.tell_talk_ended(world, call, segment, "short", world.now)
     call = evolve(segments.end_watching(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
     unreachable = offer.nailed or lost_phones.died(leg, event)
-    offers.retry(world, call, Result.OFFLINE if unreachable else Result.REJECTED, cause=event.cause)
+    offers.retry(world, call, OfferResult.OFFLINE if unreachable else OfferResult.REJECTED, cause=event.cause)

@@ -7,9 +7,9 @@ from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, Work,
 from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
 from callbridge.core.model.ids import LegId, channel_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import InspectPhone, Ring
-from callbridge.core.model.plan import AgentPlan, Connect, Penalty
+from callbridge.core.model.plan import AgentPlan, ConnectMode, Penalty
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -107,7 +107,7 @@ def settle(world: World, agent: Agent) -> Agent:
         agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
         world.tell(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
     if agent.work is Work.IDLE and agent.leg is None:
-        unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not Connect.NAILED_UP
+        unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not ConnectMode.NAILED_UP
         if unwanted and agent.session is not None:
             hang_up(world, agent.session)
             agent = refresh_device(world, change(world, agent, session=None, session_up=False))
@@ -237,7 +237,7 @@ def device_changed(world: World, phone: str, state: str) -> None:
 def refresh_device(world: World, agent: Agent) -> Agent:
     """Work out the agent's device from what the phone says, our own legs taken out."""
     state = world.phones.get(agent.phone) or ""
-    nailed = agent.connect is Connect.NAILED_UP
+    nailed = agent.connect is ConnectMode.NAILED_UP
     if world.features_at(agent.phone) and (nailed or _device(state) is not Device.OFFLINE):
         # Sooner than AMI says it; and a nailed-up agent on another line would not hear the beep.
         return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
@@ -256,7 +256,7 @@ def refresh_device(world: World, agent: Agent) -> Agent:
 def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
     """The endpoint's channels, ours taken out, say whether the phone is in use elsewhere."""
     agent = world.agent_at(phone)
-    if agent is None or agent.connect is Connect.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
+    if agent is None or agent.connect is ConnectMode.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
         return
     others = [leg for leg in legs if not _ours(world, leg)]
     device = Device.BUSY_ELSEWHERE if others and agent.leg is None else Device.AVAILABLE
@@ -269,7 +269,7 @@ def feature_gone(world: World, agent: Agent, *, in_use: bool) -> Agent:
     have another call besides, or nobody has looked; that is settled by looking."""
     if world.features_at(agent.phone):
         return agent
-    if agent.connect is not Connect.NAILED_UP:
+    if agent.connect is not ConnectMode.NAILED_UP:
         agent = change(world, agent, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
         offline = _device(world.phones.get(agent.phone) or "") is Device.OFFLINE
         if agent.device is Device.BUSY_ELSEWHERE and not in_use and not offline:
@@ -297,12 +297,12 @@ def _inspect(world: World, agent: Agent) -> None:
 
 def open_session(world: World, agent: Agent) -> Agent:
     """Ring the phone of a nailed-up agent once, for the whole login - when it has no feature call any more."""
-    if agent.connect is not Connect.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
+    if agent.connect is not ConnectMode.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
     if world.features_at(agent.phone) or world.plan.pbxs[0] in world.down:
         return agent  # after a snapshot, which may show that the line of the last run is still up
     leg = world.mint_leg(world.plan.pbxs[0], "session")
-    new = open_leg(world, leg, Role.SESSION, agent=agent.id)
+    new = open_leg(world, leg, LegRole.SESSION, agent=agent.id)
     world.put_leg(new, deadline=world.now + SESSION_CHECK)
     agent = change(world, agent, session=leg, session_up=False, device=Device.OFFLINE)
     world.order(Ring(leg=leg, phone=agent.phone, role="session", agent=agent.id, give_up=SESSION_RING, name=agent.name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.attempt import OUTCOMES, Attempt, Block, Stage
+from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptStage, PendingBlock
 from callbridge.core.model.call import Call
 from callbridge.core.model.events import AttemptClosed
 from callbridge.core.model.facts import AttemptEnded, OptedOut
@@ -31,19 +31,19 @@ def put(world: World, attempt: Attempt, **changes: object) -> Attempt:
 def is_live(world: World, call: Call) -> bool:
     """Is this a person whom a campaign has called, and who hears nobody yet?"""
     attempt = of(world, call)
-    return attempt is not None and attempt.stage is Stage.LIVE
+    return attempt is not None and attempt.stage is AttemptStage.LIVE
 
 
 def is_overdue(world: World, call: Call) -> bool:
     """Has that person waited for as long as the campaign allows?"""
     attempt = of(world, call)
-    return attempt is not None and attempt.stage is Stage.LIVE and attempt.until is not None and world.now >= attempt.until
+    return attempt is not None and attempt.stage is AttemptStage.LIVE and attempt.until is not None and world.now >= attempt.until
 
 
 def latest(world: World, call: Call, patience: float) -> float:
     """When it is given up to reach an agent: after ``patience``, or when the customer must not wait any longer."""
     attempt = of(world, call)
-    until = attempt.until if attempt is not None and attempt.stage is Stage.LIVE else None
+    until = attempt.until if attempt is not None and attempt.stage is AttemptStage.LIVE else None
     return world.now + patience if until is None else min(world.now + patience, until)
 
 
@@ -51,7 +51,7 @@ def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attem
     """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
     at = up_since(world, call)
     _learn(world, attempt, at, person=True)
-    return put(world, attempt, stage=Stage.LIVE, answered_at=at, until=at + within)
+    return put(world, attempt, stage=AttemptStage.LIVE, answered_at=at, until=at + within)
 
 
 def up_since(world: World, call: Call) -> float:
@@ -64,19 +64,19 @@ def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
     rules, and counted so."""
     _learn(world, attempt, world.now, person=True)
     since = world.now if attempt.spoken_at is None else attempt.spoken_at
-    return put(world, attempt, stage=Stage.LIVE, until=since + within)
+    return put(world, attempt, stage=AttemptStage.LIVE, until=since + within)
 
 
 def connected(world: World, call: Call, at: float) -> None:
     """The agent is in the bridge with the customer, since ``at``: what happened is certain from here on."""
     attempt, offer = of(world, call), call.offer
-    if attempt is None or attempt.stage is not Stage.LIVE or offer is None:
+    if attempt is None or attempt.stage is not AttemptStage.LIVE or offer is None:
         return
     plan = world.plan.campaigns.get(attempt.campaign)
     delay = at - (attempt.live_from or at)
     agent = world.agents.get(offer.agent)
     idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
-    attempt = put(world, attempt, stage=Stage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=at)
+    attempt = put(world, attempt, stage=AttemptStage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=at)
     late = plan is not None and is_late(attempt, plan)
     _count(world, attempt, abandoned=late)
     attempt = record(world, attempt)
@@ -85,10 +85,10 @@ def connected(world: World, call: Call, at: float) -> None:
 
 def found_talking(world: World, attempt: Attempt, call: Call) -> None:
     """The customer was found in a conversation, of whose beginning our books know nothing."""
-    if attempt.stage in (Stage.TALKED, Stage.CLOSING):
+    if attempt.stage in (AttemptStage.TALKED, AttemptStage.CLOSING):
         return
     agent = call.segment.agent if call.segment is not None else ""
-    attempt = put(world, attempt, stage=Stage.TALKED, agent=agent, outcome="answered", until=None, connected_at=world.now)
+    attempt = put(world, attempt, stage=AttemptStage.TALKED, agent=agent, outcome="answered", until=None, connected_at=world.now)
     _count(world, attempt, abandoned=False)
     _tell(world, record(world, attempt), call=call.id)
 
@@ -119,14 +119,14 @@ def not_written(world: World, order: CloseAttempt) -> None:
 
 def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     """It is over, and no agent has talked. ``unsent``: nobody was called."""
-    if attempt.stage in (Stage.CLOSING, Stage.TALKED):
+    if attempt.stage in (AttemptStage.CLOSING, AttemptStage.TALKED):
         return
-    if attempt.stage in (Stage.DIALLING, Stage.LISTENING) and outcome != "unsent":
+    if attempt.stage in (AttemptStage.DIALLING, AttemptStage.LISTENING) and outcome != "unsent":
         _learn(world, attempt, world.now, person=outcome == "abandoned")
     if outcome in ("abandoned", "unknown"):
         _count(world, attempt, abandoned=True)
     told = attempt.dialled_at is not None or outcome != "unsent"
-    attempt = record(world, attempt, stage=Stage.CLOSING, outcome=outcome, cause=cause or attempt.cause, until=None)
+    attempt = record(world, attempt, stage=AttemptStage.CLOSING, outcome=outcome, cause=cause or attempt.cause, until=None)
     if told:
         _tell(world, attempt, call=attempt.call)
 
@@ -136,7 +136,7 @@ def call_over(world: World, call: Call) -> None:
     attempt = of(world, call)
     if attempt is None:
         return
-    if attempt.stage is Stage.TALKED:
+    if attempt.stage is AttemptStage.TALKED:
         tidy(world, attempt.agent)
     else:
         given_up = call.attempt and call.attempt != "unsent" and call.attempt not in OUTCOMES  # the agent left meanwhile
@@ -151,17 +151,17 @@ def closed(world: World, event: AttemptClosed) -> None:
     attempt = put(world, attempt, ordered_by="")
     if (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
         record(world, attempt)  # more has been said meanwhile
-    elif attempt.stage is Stage.CLOSING:
+    elif attempt.stage is AttemptStage.CLOSING:
         world.attempts.drop(attempt.id)
-    elif attempt.stage is Stage.TALKED:
+    elif attempt.stage is AttemptStage.TALKED:
         put(world, attempt, recorded=True, deadline=None)
         tidy(world, attempt.agent)
 
 
 def deadline_passed(world: World, attempt: Attempt) -> None:
-    if attempt.stage is Stage.CLOSING or (attempt.stage is Stage.TALKED and not attempt.recorded):
+    if attempt.stage is AttemptStage.CLOSING or (attempt.stage is AttemptStage.TALKED and not attempt.recorded):
         record(world, attempt)
-    elif attempt.stage is Stage.RESERVING:
+    elif attempt.stage is AttemptStage.RESERVING:
         close(world, attempt, "unsent")
     else:
         put(world, attempt, deadline=None)
@@ -177,18 +177,18 @@ def tidy(world: World, agent: str) -> None:
         if attempt.recorded:
             world.attempts.drop(key)
         else:
-            put(world, attempt, stage=Stage.CLOSING)
+            put(world, attempt, stage=AttemptStage.CLOSING)
 
 
 def mend(world: World) -> None:
     """After a gap: attempts whose call is in no book any more (a row that could not be read) end as what is known of them."""
     for attempt in world.attempts.values():
-        if attempt.call in world.calls or attempt.stage is Stage.CLOSING:
+        if attempt.call in world.calls or attempt.stage is AttemptStage.CLOSING:
             continue
-        if attempt.stage is Stage.TALKED:
+        if attempt.stage is AttemptStage.TALKED:
             tidy(world, attempt.agent)
         elif attempt.dialled_at is not None or not attempt.deadline:
-            lost = "abandoned" if attempt.stage is Stage.LIVE else "unknown"
+            lost = "abandoned" if attempt.stage is AttemptStage.LIVE else "unknown"
             close(world, attempt, lost if attempt.dialled_at is not None else "unsent")
 
 
@@ -197,11 +197,11 @@ def block(world: World, number: str, campaign: str, reason: str, by: str) -> Non
     who = normalise(number, world.plan.country_code)
     if not who:
         return
-    write_block(world, Block(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))
+    write_block(world, PendingBlock(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))
     world.tell(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
 
 
-def write_block(world: World, block: Block) -> None:
+def write_block(world: World, block: PendingBlock) -> None:
     """Have the ledger write it down, as outcomes are."""
     world.blocks.put(block.id, evolve(block, ordered_by=world.boot, deadline=world.now + CLOSE_AGAIN))
     if block.ordered_by != world.boot:

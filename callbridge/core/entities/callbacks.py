@@ -7,13 +7,13 @@ remain ``unknown``. A promise is kept at least once: it stands in line again, at
 from __future__ import annotations
 
 from callbridge.core.entities import agent_states, attempts, conditions
-from callbridge.core.model.call import Call, Outcome
-from callbridge.core.model.callback import Place, Promise, place_key
-from callbridge.core.model.facts import CallbackMoved, CallbackTried, PromiseEnded, PromiseMade
+from callbridge.core.model.call import Call, VisitOutcome
+from callbridge.core.model.callback import Callback, KeptPlace, place_key
+from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRequested, CallbackTried
 from callbridge.core.model.flow import fits
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import normalise, plain, spellings
-from callbridge.core.model.plan import Callback, Plan, ToQueue
+from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -80,7 +80,7 @@ def may_dial(world: World, number: str) -> bool:
     return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
 
 
-def is_due(world: World, promise: Promise) -> bool:
+def is_due(world: World, promise: Callback) -> bool:
     """May the customer be called in this very moment?"""
     terms = terms_of(world, promise.queue)
     return (
@@ -94,11 +94,11 @@ def is_due(world: World, promise: Promise) -> bool:
     )
 
 
-def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Promise:
+def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Callback:
     """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
     Only after ``refusal`` had nothing against it."""
     since = world.now if call.queued_at is None else call.queued_at
-    promise = Promise(
+    promise = Callback(
         id=world.mint("promise"),
         queue=queue,
         number=plain(number),
@@ -118,7 +118,7 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None, 
     return enter(world, promise, call.id)
 
 
-def enter(world: World, promise: Promise, call: str = "") -> Promise:
+def enter(world: World, promise: Callback, call: str = "") -> Callback:
     """A new promise - or, for a number that is owed one in this queue already, the old one at the better place."""
     terms = terms_of(world, promise.queue)
     assert terms is not None, "a queue that calls back"
@@ -131,7 +131,7 @@ def enter(world: World, promise: Promise, call: str = "") -> Promise:
         world.promises.put(promise.id, promise)
     else:
         world.tell(
-            PromiseMade(
+            CallbackRequested(
                 seq=world.next_seq(),
                 at=world.now,
                 call=call,
@@ -157,7 +157,7 @@ def place(world: World, queue: str, tier: str, since: float, head_start: float |
     return since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
 
 
-def terms_of(world: World, queue: str) -> Callback | None:
+def terms_of(world: World, queue: str) -> CallbackTerms | None:
     plan = world.plan.queues.get(queue)
     return plan.callback if plan is not None else None
 
@@ -165,7 +165,7 @@ def terms_of(world: World, queue: str) -> Callback | None:
 # -- standing and resting ---------------------------------------------------------------------------------------------
 
 
-def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
+def stand(world: World, promise: Callback, *, rest: float = 0.0) -> Callback:
     """Back in line - after a rest, and not while customers may not be called."""
     ladder = world.matcher.ladder(promise.queue, promise.tier)
     promise = evolve(promise, call="")
@@ -189,7 +189,7 @@ def stand(world: World, promise: Promise, *, rest: float = 0.0) -> Promise:
     return promise
 
 
-def _queue_removed(world: World, promise: Promise, rest: float) -> Promise:
+def _queue_removed(world: World, promise: Callback, rest: float) -> Callback:
     """Its queue is in no configuration any more: owed by the queue of its entry - or by nobody for now, and not forgotten."""
     home = home_of(world, promise)
     if home:
@@ -200,18 +200,18 @@ def _queue_removed(world: World, promise: Promise, rest: float) -> Promise:
     return promise
 
 
-def home_of(world: World, promise: Promise) -> str:
+def home_of(world: World, promise: Callback) -> str:
     """The queue that calls back those who come by the entry of this callback now; empty when none does."""
     return home_in(world.plan, promise)
 
 
-def home_in(plan: Plan, promise: Promise) -> str:
+def home_in(plan: Plan, promise: Callback) -> str:
     """The same by any plan."""
     way = plan.way_of(promise.entry)
     return way.queue if isinstance(way, ToQueue) and plan.queues[way.queue].callback is not None else ""
 
 
-def move(world: World, promise: Promise, queue: str) -> Promise:
+def move(world: World, promise: Callback, queue: str) -> Callback:
     """Owed by another queue from now on, at the place of who has waited for so long there."""
     rank = place(world, queue, promise.tier, promise.waits_since)
     moved = carry(world, evolve(promise, rank=rank), queue)
@@ -221,7 +221,7 @@ def move(world: World, promise: Promise, queue: str) -> Promise:
     return moved
 
 
-def carry(world: World, promise: Promise, queue: str) -> Promise:
+def carry(world: World, promise: Callback, queue: str) -> Callback:
     """Put it under another queue. Of two for the same number one is left, at the better place."""
     other = world.promise_to(queue, promise.who)
     if other is not None and other.id != promise.id:
@@ -235,7 +235,7 @@ def carry(world: World, promise: Promise, queue: str) -> Promise:
     return promise
 
 
-def place_anew(world: World, promise: Promise, old: Plan) -> None:
+def place_anew(world: World, promise: Callback, old: Plan) -> None:
     """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
     before = old.queues[promise.queue].ladders.get(promise.tier) if promise.queue in old.queues else None
     now = world.matcher.ladder(promise.queue, promise.tier)
@@ -252,23 +252,23 @@ def place_anew(world: World, promise: Promise, old: Plan) -> None:
         stand(world, promise, rest=0.0 if without_queue else _left_to_rest(world, promise))
 
 
-def _left_to_rest(world: World, promise: Promise) -> float:
+def _left_to_rest(world: World, promise: Callback) -> float:
     return max(0.0, promise.rests_until - world.now) if promise.rests_until is not None else 0.0
 
 
-def may_call(world: World, terms: Callback) -> bool:
+def may_call(world: World, terms: CallbackTerms) -> bool:
     """Is it a time at which customers may be called?"""
     return not terms.calendar or conditions.is_open(world, terms.calendar)
 
 
-def _opens(world: World, terms: Callback | None) -> float:
+def _opens(world: World, terms: CallbackTerms | None) -> float:
     calendar = world.plan.calendars.get(terms.calendar) if terms is not None else None
     opens = calendar.opens_after(world.now + world.wall_offset) if calendar is not None else None
     wait = opens - world.wall_offset - world.now if opens is not None else 0.0
     return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
 
 
-def deadline_passed(world: World, promise: Promise) -> None:
+def deadline_passed(world: World, promise: Callback) -> None:
     """A rest is over, the next step is due, or the promise has expired."""
     if promise.call:
         world.promises.put(promise.id, evolve(promise, deadline=None))
@@ -332,13 +332,13 @@ def _tried(world: World, call: Call) -> None:
         stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
-def lost(world: World, promise: Promise) -> None:
+def lost(world: World, promise: Callback) -> None:
     """Its call is in no book (a row that could not be read): what became of it is not known."""
     terms = terms_of(world, promise.queue)
     stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
-def tell_tried(world: World, call: Call, promise: Promise, result: str) -> None:
+def tell_tried(world: World, call: Call, promise: Callback, result: str) -> None:
     world.tell(
         CallbackTried(
             seq=world.next_seq(),
@@ -353,11 +353,11 @@ def tell_tried(world: World, call: Call, promise: Promise, result: str) -> None:
     )
 
 
-def end(world: World, promise: Promise, outcome: str, reason: str, by: str = "") -> Promise:
+def end(world: World, promise: Callback, outcome: str, reason: str, by: str = "") -> Callback:
     """It ends, exactly once."""
     world.promises.drop(promise.id)
     world.tell(
-        PromiseEnded(
+        CallbackEnded(
             seq=world.next_seq(),
             at=world.now,
             call=promise.call,
@@ -400,18 +400,18 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
     return evolve(call, owed=promise.id), min(rank, promise.rank)
 
 
-def left_again(world: World, call: Call, queue: str, outcome: Outcome) -> Call:
+def left_again(world: World, call: Call, queue: str, outcome: VisitOutcome) -> Call:
     """A caller left a queue: a callback owed is kept by the talk; who gave up may come back. Gives the call."""
     who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call
     owed = world.promises.get(call.owed)
-    if owed is not None and owed.call == call.id and outcome is Outcome.ANSWERED:
+    if owed is not None and owed.call == call.id and outcome is VisitOutcome.ANSWERED:
         end(world, owed, "kept", "called_again")
         return evolve(call, owed="")
     plan = world.plan.queues.get(queue)
-    gone = outcome in (Outcome.ABANDONED, Outcome.SHORT_ABANDONED)
+    gone = outcome in (VisitOutcome.ABANDONED, VisitOutcome.SHORT_ABANDONED)
     if plan is not None and plan.reclaim_within > 0 and gone and owed is None:
         key = place_key(queue, who)
-        world.places.put(key, Place(id=key, since=call.waiting_since, deadline=world.now + plan.reclaim_within))
+        world.places.put(key, KeptPlace(id=key, since=call.waiting_since, deadline=world.now + plan.reclaim_within))
     return call

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from callbridge.core.entities import attempts, callbacks, legs
-from callbridge.core.model.attempt import Lead, Running, Stage
+from callbridge.core.model.attempt import AttemptStage, Lead, Running
 from callbridge.core.model.call import Call, Move, after
 from callbridge.core.model.dial_rules import is_open
 from callbridge.core.model.facts import AttemptMade, CallArrived
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.numbers import spellings
 from callbridge.core.model.orders import Ring, StartRinging
 from callbridge.core.model.rows import evolve
@@ -29,7 +29,7 @@ def dial(world: World, call: Call) -> bool:
     if promise is None or terms is None or not callbacks.is_due(world, promise):
         return False
     world.promises.put(promise.id, evolve(promise, attempts=promise.attempts + 1))
-    legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    legs.open_leg(world, call.leg, LegRole.CUSTOMER, call=call.id)
     ring(world, evolve(call, number=promise.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
     return True
 
@@ -84,8 +84,8 @@ def _dial_lead(world: World, call: Call) -> bool:
     wall = world.now + world.wall_offset
     if is_blocked(world, call.campaign, attempt.lead) or not is_open(plan.limits, attempt.lead.zones, wall):
         return False
-    attempts.put(world, attempt, stage=Stage.DIALLING, dialled_at=world.now, until=None)
-    legs.open_leg(world, call.leg, Role.CUSTOMER, call=call.id)
+    attempts.put(world, attempt, stage=AttemptStage.DIALLING, dialled_at=world.now, until=None)
+    legs.open_leg(world, call.leg, LegRole.CUSTOMER, call=call.id)
     ring(world, call, plan.dial, plan.ring_for, plan.number, plan.caller_name)
     world.tell(
         AttemptMade(

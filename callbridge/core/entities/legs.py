@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callbridge.core.model.call import Doing, Phase
+from callbridge.core.model.call import NodeActivity, Phase
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp, Probe, StartMusic
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -19,7 +19,7 @@ DIALLED_LEFT_CHECK = 2.0
 MUSIC_RETRY = 1.0
 
 
-def open_leg(world: World, leg: LegId, role: Role, *, call: str = "", agent: str = "") -> Leg:
+def open_leg(world: World, leg: LegId, role: LegRole, *, call: str = "", agent: str = "") -> Leg:
     """Enter a new leg into the books, before anything about it is ordered."""
     new = Leg(id=leg, role=role, call=call, agent=agent, heard_at=world.now)
     world.legs.put(leg, new)
@@ -68,7 +68,7 @@ def deadline_passed(world: World, leg: Leg) -> None:
         world.order(HangUp(leg=leg.id))
         world.order(Probe(leg=leg.id))
         world.legs.put(leg.id, evolve(leg, tries=leg.tries + 1, deadline=world.now + wait))
-    elif (leg.role is Role.AGENT and not leg.call) or (leg.role is Role.SUPERVISOR and leg.up_at is None):
+    elif (leg.role is LegRole.AGENT and not leg.call) or (leg.role is LegRole.SUPERVISOR and leg.up_at is None):
         hang_up(world, leg.id)
     elif leg.music_owed and not leg.left and leg.missing_since is None:
         _pay_music(world, leg)
@@ -87,7 +87,7 @@ def _pay_music(world: World, leg: Leg) -> None:
         queue = call.visit.queue
     elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
         queue = call.handing.queue
-    if call.walk is not None and call.walk.doing in (Doing.LISTENING, Doing.LOOKING):
+    if call.walk is not None and call.walk.doing in (NodeActivity.LISTENING, NodeActivity.LOOKING):
         flow = world.flow(call.walk.flow, call.walk.version)
         world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
     elif queue and not (call.hearing is not None and call.hearing.playback):

@@ -10,12 +10,12 @@ from __future__ import annotations
 from zlib import crc32
 
 from callbridge.core.model.call import Call, Recording, Segment
-from callbridge.core.model.events import CallAsk, OrderFailed, Why
+from callbridge.core.model.events import CallRequest, OrderFailed, Why
 from callbridge.core.model.facts import CallRecorded, RecordingFailed
 from callbridge.core.model.flow import filled
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import PauseRecording, StartRecording, StopRecording
-from callbridge.core.model.plan import Record
+from callbridge.core.model.plan import RecordingPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -36,7 +36,7 @@ def begin(world: World, call: Call, segment: Segment) -> Segment:
     return segment
 
 
-def wanted(call: Call, terms: Record) -> bool:
+def wanted(call: Call, terms: RecordingPlan) -> bool:
     """Is this call recorded from the beginning?"""
     if terms.on_demand or declined(call):
         return False
@@ -51,12 +51,12 @@ def declined(call: Call) -> bool:
     return dict(call.values).get(REFUSED, "").casefold() in ("no", "false", "off", "0")
 
 
-def _terms(world: World, queue: str) -> Record | None:
+def _terms(world: World, queue: str) -> RecordingPlan | None:
     plan = world.plan.queues.get(queue)
     return plan.record if plan is not None else None
 
 
-def _start(world: World, call: Call, segment: Segment, terms: Record) -> Segment:
+def _start(world: World, call: Call, segment: Segment, terms: RecordingPlan) -> Segment:
     part = str(call.segments + call.short_talks + 1)
     about = {"day": world.day, "queue": segment.queue, "agent": segment.agent, "tier": call.tier, "call": call.id, "part": part}
     file = filled(terms.file, about)
@@ -109,14 +109,14 @@ def mend(world: World, call: Call) -> None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
 
-def ask(world: World, call: Call, what: CallAsk) -> str:
+def ask(world: World, call: Call, what: CallRequest) -> str:
     """Record this talk, pause, or go on. Gives why not; nothing when it is being done."""
     segment = call.segment
     if segment is None:
         return "no agent talks to the caller"
     recording = segment.recording
     terms = _terms(world, segment.queue)
-    if what is CallAsk.RECORD and recording is None:
+    if what is CallRequest.RECORD and recording is None:
         if terms is None:
             return f"queue {segment.queue} records nothing"
         if declined(call):
@@ -125,9 +125,9 @@ def ask(world: World, call: Call, what: CallAsk) -> str:
         return ""
     if recording is None:
         return "the talk is not being recorded"
-    if what is CallAsk.RECORD:
+    if what is CallRequest.RECORD:
         return "the talk is being recorded already"
-    pause = what is CallAsk.PAUSE_RECORDING
+    pause = what is CallRequest.PAUSE_RECORDING
     if pause is (recording.paused_since is not None):
         return f"the recording {'is paused already' if pause else 'is not paused'}"
     world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=pause))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.model.events import BYPASS, SwitchTurned, closing
-from callbridge.core.model.facts import AskRefused, SwitchChanged
+from callbridge.core.model.facts import RequestRefused, SwitchChanged
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import World
 
@@ -20,7 +20,7 @@ def turned(world: World, event: SwitchTurned) -> None:
     """Turn a switch; turning it where it stands is no news."""
     if event.switch not in known(world):
         reason = f"no such switch: {event.switch}"
-        world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
+        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
         return
     if is_on(world, event.switch) is event.on:
         return

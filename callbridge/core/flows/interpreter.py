@@ -14,28 +14,28 @@ from dataclasses import replace
 
 from callbridge.core.entities import attempts, callbacks, conditions
 from callbridge.core.flows import surveys
-from callbridge.core.model.call import Call, Doing, Outcome, Phase, Walk
+from callbridge.core.model.call import Call, FlowPosition, NodeActivity, Phase, VisitOutcome
 from callbridge.core.model.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
 from callbridge.core.model.facts import CallRepeated, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
 from callbridge.core.model.flow import (
     KEYS,
     MOST_DIGITS,
-    Branch,
-    Callback,
-    Collect,
-    DoNotCall,
+    BranchNode,
+    CallbackNode,
+    CollectNode,
+    DialplanNode,
+    DoNotCallNode,
     Flow,
-    Goodbye,
-    Hours,
-    IntoDialplan,
-    IntoFlow,
-    IntoQueue,
-    Lookup,
-    Menu,
+    FlowNode,
+    GoodbyeNode,
+    HoursNode,
+    LookupNode,
+    MenuNode,
     Node,
-    Play,
-    Set,
-    Voicemail,
+    PlayNode,
+    QueueNode,
+    SetNode,
+    VoicemailNode,
     filled,
     fits,
     patience,
@@ -79,12 +79,12 @@ def deadline_passed(world: World, call: Call) -> None:
         _fail(world, call)
     elif not walk.node or walk.node not in flow.nodes:
         _go(world, call, flow, flow.start)
-    elif walk.doing is Doing.SAYING:
+    elif walk.doing is NodeActivity.SAYING:
         call = _hush(world, evolve(call, walk=evolve(walk, hops=0)))
         _said(world, call, flow, flow.nodes[walk.node])
-    elif walk.doing is Doing.LOOKING:
+    elif walk.doing is NodeActivity.LOOKING:
         _found(world, call, flow, None)
-    elif walk.doing is Doing.RECORDING:
+    elif walk.doing is NodeActivity.RECORDING:
         _recorded(world, call, flow, None)
     else:
         _silence(world, evolve(call, walk=evolve(walk, hops=0)), flow, flow.nodes[walk.node])
@@ -124,7 +124,7 @@ def looked_up(world: World, event: LookedUp) -> None:
     """Another system answered, or did not."""
     call = world.calls.get(event.call)
     walk = call.walk if call is not None and call.phase is Phase.FLOW else None
-    if call is None or walk is None or walk.doing is not Doing.LOOKING or walk.playback != event.question:
+    if call is None or walk is None or walk.doing is not NodeActivity.LOOKING or walk.playback != event.question:
         return  # too late, or an answer to another time at this node
     flow = flow_of(world, walk)
     if flow is not None:
@@ -136,7 +136,7 @@ def recorded(world: World, event: RecordingEnded) -> None:
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     walk = call.walk if call is not None and call.phase is Phase.FLOW else None
-    if call is None or walk is None or walk.doing is not Doing.RECORDING or walk.playback != event.recording:
+    if call is None or walk is None or walk.doing is not NodeActivity.RECORDING or walk.playback != event.recording:
         return
     flow = flow_of(world, walk)
     if flow is not None:
@@ -151,7 +151,7 @@ def mend(world: World, call: Call) -> None:
         _fail(world, call)
         return
     call = _hush(world, call)
-    if isinstance(flow.nodes.get(walk.node), Lookup):  # silent for a moment already
+    if isinstance(flow.nodes.get(walk.node), LookupNode):  # silent for a moment already
         world.order(StartMusic(leg=call.leg, music=flow.music))
     _arrive(
         world,
@@ -166,7 +166,7 @@ def hung_up(world: World, call: Call) -> Call:
     walk = call.walk
     if walk is None:
         return call
-    if walk.doing is Doing.RECORDING and _keep_message(world, call, walk, world.now - walk.since):
+    if walk.doing is NodeActivity.RECORDING and _keep_message(world, call, walk, world.now - walk.since):
         call = evolve(call, outcome="voicemail")
     if call.visit is None and not call.outcome:
         call = evolve(call, outcome="left_flow")
@@ -180,7 +180,7 @@ def leave(world: World, call: Call, result: str) -> Call:
     return _end(world, _hush(world, call), result)
 
 
-def flow_of(world: World, walk: Walk) -> Flow | None:
+def flow_of(world: World, walk: FlowPosition) -> Flow | None:
     """The flow as it was when the caller came into it, or as it is now when that is not known any more (a restart)."""
     return world.flow(walk.flow, walk.version)
 
@@ -209,15 +209,15 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
         match node:
             case None:
                 break
-            case Set():
+            case SetNode():
                 call, name = _set(call, node), node.next
-            case Hours():
+            case HoursNode():
                 name = node.open if conditions.is_open(world, node.calendar) else node.closed
-            case Branch():
+            case BranchNode():
                 name = next((to for when, to in node.cases if conditions.holds(world, call, when)), node.otherwise)
-            case Callback():
+            case CallbackNode():
                 call, name = _call_back(world, call, node)
-            case DoNotCall():
+            case DoNotCallNode():
                 attempts.block(world, call.number, node.campaign, node.reason, f"flow:{flow.name}")
                 name = node.next
             case _:
@@ -231,23 +231,23 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
     walk = call.walk
     assert walk is not None
     match node:
-        case Play() | Goodbye() | Voicemail():
+        case PlayNode() | GoodbyeNode() | VoicemailNode():
             _say(world, call, flow, node, node.media)
-        case Menu() | Collect() if walk.ahead:
+        case MenuNode() | CollectNode() if walk.ahead:
             world.order(StartMusic(leg=call.leg, music=flow.music))
             _listen(world, call, flow, node)
             _take_ahead(world, call.id, flow, walk.node)
-        case Menu() | Collect():
+        case MenuNode() | CollectNode():
             _say(world, call, flow, node, node.media)
-        case Lookup():
+        case LookupNode():
             _look_up(world, call, flow, node)
-        case IntoQueue():
+        case QueueNode():
             _into_queue(world, call, node)
-        case IntoFlow():
+        case FlowNode():
             call = visits.overflowed_by_key(world, call, f"flow:{node.flow}")
             reason = "entry" if flow.hidden else "flow"
             visits.into_flow(world, _end(world, call, "flow", f"flow:{node.flow}"), node.flow, reason)
-        case IntoDialplan():
+        case DialplanNode():
             to = f"dialplan:{node.context},{node.extension}"
             call = visits.overflowed_by_key(world, call, to)
             visits.leave(world, _end(world, call, "dialplan", to), node.context, node.extension, "flow")
@@ -266,7 +266,7 @@ def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
         _key(world, call, flow, flow.nodes[node], walk.ahead[0])
 
 
-def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
+def _into_queue(world: World, call: Call, node: QueueNode) -> None:
     visit, named = call.visit, dict(call.values).get(node.by, "")
     if named in world.plan.queues:
         node = replace(node, queue=named)
@@ -289,7 +289,7 @@ def _into_queue(world: World, call: Call, node: IntoQueue) -> None:
     visits.begin_visit(world, call, node.queue, head_start=node.head_start)
 
 
-def _call_back(world: World, call: Call, node: Callback) -> tuple[Call, str]:
+def _call_back(world: World, call: Call, node: CallbackNode) -> tuple[Call, str]:
     """Promise a callback, at the place in line that the caller has. Gives the call, and where it goes on."""
     known = {"caller": call.number} | dict(call.values)
     number = filled(node.number, known)
@@ -301,7 +301,7 @@ def _call_back(world: World, call: Call, node: Callback) -> tuple[Call, str]:
     return evolve(call, outcome="callback"), node.next
 
 
-def _set(call: Call, node: Set) -> Call:
+def _set(call: Call, node: SetNode) -> Call:
     values = dict(call.values) | dict(node.values)
     return evolve(
         call,
@@ -314,7 +314,7 @@ def _set(call: Call, node: Set) -> Call:
 
 def _fail(world: World, call: Call) -> None:
     """The flow is no more, or leads nowhere: the fallback answers."""
-    call = visits.overflowed_by_key(world, call, "fallback", Outcome.FAILED)
+    call = visits.overflowed_by_key(world, call, "fallback", VisitOutcome.FAILED)
     call = _end(world, _hush(world, call), "failed")
     visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
 
@@ -351,20 +351,22 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     assert walk is not None
     media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
     if not media:
-        if isinstance(node, Menu | Collect):
+        if isinstance(node, MenuNode | CollectNode):
             world.order(StartMusic(leg=call.leg, music=flow.music))
         _said(world, call, flow, node)
         return
     playback = world.mint("say")
     world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
-    if isinstance(node, Menu | Collect):  # right behind it: the music is there when the prompt is over or cut, told or not
+    if isinstance(
+        node, MenuNode | CollectNode
+    ):  # right behind it: the music is there when the prompt is over or cut, told or not
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    _put(world, evolve(call, walk=evolve(walk, doing=Doing.SAYING, playback=playback, due=world.now + patience(media))))
+    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.SAYING, playback=playback, due=world.now + patience(media))))
 
 
 def _hush(world: World, call: Call) -> Call:
     walk = call.walk
-    if walk is None or not walk.playback or walk.doing is not Doing.SAYING:
+    if walk is None or not walk.playback or walk.doing is not NodeActivity.SAYING:
         return call
     world.order(StopPlaying(leg=call.leg, playback=walk.playback))
     return evolve(call, walk=evolve(walk, playback=""))
@@ -372,26 +374,26 @@ def _hush(world: World, call: Call) -> Call:
 
 def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
     match node:
-        case Play():
+        case PlayNode():
             _go(world, call, flow, node.next)
-        case Voicemail():
+        case VoicemailNode():
             _record(world, call, node)
-        case Goodbye():
+        case GoodbyeNode():
             call = visits.overflowed_by_key(world, call, "goodbye")
             call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
             segments.dismiss(world, call)
-        case Menu() | Collect():
+        case MenuNode() | CollectNode():
             _listen(world, call, flow, node)
         case _:
             _fail(world, call)
 
 
-def _listen(world: World, call: Call, flow: Flow, node: Menu | Collect) -> None:
+def _listen(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode) -> None:
     """Wait for a key; the music is on already."""
     walk = call.walk
     assert walk is not None
-    seconds = node.gap if isinstance(node, Collect) and walk.typed and not walk.checking else node.wait
-    _put(world, evolve(call, walk=evolve(walk, doing=Doing.LISTENING, due=world.now + seconds)))
+    seconds = node.gap if isinstance(node, CollectNode) and walk.typed and not walk.checking else node.wait
+    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.LISTENING, due=world.now + seconds)))
 
 
 def _put(world: World, call: Call) -> None:
@@ -409,18 +411,18 @@ def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
         return
     call = evolve(call, walk=evolve(walk, full=False))
     match node:
-        case Menu() | Collect() if walk.doing is not Doing.LOOKING:
-            saying = walk.doing is Doing.SAYING
+        case MenuNode() | CollectNode() if walk.doing is not NodeActivity.LOOKING:
+            saying = walk.doing is NodeActivity.SAYING
             call = _hush(world, call)
-            if isinstance(node, Menu):
+            if isinstance(node, MenuNode):
                 _chosen(world, call, flow, node, key)
             elif walk.checking:
                 _confirmed(world, call, flow, node, key)
             else:
                 _typed(world, call, flow, node, key, saying=saying)
-        case Play() if node.interrupt:
+        case PlayNode() if node.interrupt:
             _said(world, _hush(world, _ahead(call, key)), flow, node)
-        case Goodbye() | Voicemail():
+        case GoodbyeNode() | VoicemailNode():
             pass
         case _:
             world.calls.put(call.id, _ahead(call, key))
@@ -432,7 +434,7 @@ def _ahead(call: Call, key: str) -> Call:
     return evolve(call, walk=evolve(call.walk, ahead=(call.walk.ahead + key)[:MOST_AHEAD]))
 
 
-def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
+def _chosen(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> None:
     to = node.keys.get(key)
     if to is not None and node.question:
         _go(world, surveys.answered(world, call, flow, node, key), flow, to)  # the answer is a fact of its own
@@ -442,7 +444,7 @@ def _chosen(world: World, call: Call, flow: Flow, node: Menu, key: str) -> None:
         _again(world, call, flow, node, node.wrong)
 
 
-def _typed(world: World, call: Call, flow: Flow, node: Collect, key: str, *, saying: bool) -> None:
+def _typed(world: World, call: Call, flow: Flow, node: CollectNode, key: str, *, saying: bool) -> None:
     walk = call.walk
     assert walk is not None
     if key == node.ends:
@@ -458,7 +460,7 @@ def _typed(world: World, call: Call, flow: Flow, node: Collect, key: str, *, say
         _put(world, evolve(call, walk=evolve(call.walk, due=world.now + node.gap)))
 
 
-def _entered(world: World, call: Call, flow: Flow, node: Collect) -> None:
+def _entered(world: World, call: Call, flow: Flow, node: CollectNode) -> None:
     """The value is complete: is it one?"""
     walk = call.walk
     assert walk is not None
@@ -473,7 +475,7 @@ def _entered(world: World, call: Call, flow: Flow, node: Collect) -> None:
         _go(world, call, flow, node.next)
 
 
-def _confirmed(world: World, call: Call, flow: Flow, node: Collect, key: str) -> None:
+def _confirmed(world: World, call: Call, flow: Flow, node: CollectNode, key: str) -> None:
     if key == node.yes:
         _go(world, call, flow, node.next)
     else:
@@ -489,17 +491,17 @@ def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
         return
     walk = evolve(walk, silences=walk.silences + 1)
     call = evolve(call, walk=walk)
-    if isinstance(node, Collect) and walk.typed and not walk.checking:
+    if isinstance(node, CollectNode) and walk.typed and not walk.checking:
         _entered(world, call, flow, node)
-    elif isinstance(node, Collect) and walk.checking:
+    elif isinstance(node, CollectNode) and walk.checking:
         _again(world, _knowing(call, {node.into: ""}), flow, node, node.silent)
-    elif isinstance(node, Menu | Collect):
+    elif isinstance(node, MenuNode | CollectNode):
         _again(world, call, flow, node, node.silent)
     else:
         _fail(world, call)
 
 
-def _again(world: World, call: Call, flow: Flow, node: Menu | Collect, first: str) -> None:
+def _again(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode, first: str) -> None:
     """Wrong, or nothing: the prompt once more, or the way out."""
     walk = call.walk
     assert walk is not None
@@ -518,13 +520,13 @@ def _knowing(call: Call, news: Mapping[str, str]) -> Call:
 # -- recording --------------------------------------------------------------------------------------------------------
 
 
-def _record(world: World, call: Call, node: Voicemail) -> None:
+def _record(world: World, call: Call, node: VoicemailNode) -> None:
     walk = call.walk
     assert walk is not None
     recording = world.mint("voicemail")
     world.order(Record(leg=call.leg, recording=recording, longest=node.longest, silence=node.silence))
     due = world.now + node.longest + RECORD_SLACK
-    _put(world, evolve(call, walk=evolve(walk, doing=Doing.RECORDING, playback=recording, since=world.now, due=due)))
+    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.RECORDING, playback=recording, since=world.now, due=due)))
 
 
 def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None) -> None:
@@ -532,7 +534,7 @@ def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None
     walk = call.walk
     assert walk is not None
     node = flow.nodes.get(walk.node)
-    if not isinstance(node, Voicemail):
+    if not isinstance(node, VoicemailNode):
         _fail(world, call)
         return
     if event is not None and event.failed:
@@ -540,14 +542,14 @@ def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None
         world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
     elif _keep_message(world, call, walk, event.lasted if event is not None else node.longest):
         call = evolve(call, outcome="voicemail")
-    _go(world, evolve(call, walk=evolve(walk, playback="", doing=Doing.SAYING)), flow, node.next)
+    _go(world, evolve(call, walk=evolve(walk, playback="", doing=NodeActivity.SAYING)), flow, node.next)
 
 
-def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
+def _keep_message(world: World, call: Call, walk: FlowPosition, lasted: float) -> bool:
     """Told, when there is something to hear; is there?"""
     flow = flow_of(world, walk)
     node = flow.nodes.get(walk.node) if flow is not None else None
-    if not isinstance(node, Voicemail) or lasted < SHORTEST_MESSAGE:
+    if not isinstance(node, VoicemailNode) or lasted < SHORTEST_MESSAGE:
         return False
     world.tell(
         VoicemailLeft(
@@ -568,7 +570,7 @@ def _keep_message(world: World, call: Call, walk: Walk, lasted: float) -> bool:
 # -- asking other systems ---------------------------------------------------------------------------------------------
 
 
-def _look_up(world: World, call: Call, flow: Flow, node: Lookup) -> None:
+def _look_up(world: World, call: Call, flow: Flow, node: LookupNode) -> None:
     walk = call.walk
     assert walk is not None
     limit = world.plan.lookups.get(node.lookup, 0.0)
@@ -578,7 +580,7 @@ def _look_up(world: World, call: Call, flow: Flow, node: Lookup) -> None:
     world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=known))
     if limit > 1.0:
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    walk = evolve(walk, doing=Doing.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0)
+    walk = evolve(walk, doing=NodeActivity.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0)
     _put(world, evolve(call, walk=walk))
 
 
@@ -586,7 +588,7 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
     walk = call.walk
     assert walk is not None
     node = flow.nodes.get(walk.node)
-    if not isinstance(node, Lookup):
+    if not isinstance(node, LookupNode):
         _fail(world, call)
         return
     began = (walk.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from zlib import crc32
 
-from callbridge.core.model.call import Call, Phase, Walk
+from callbridge.core.model.call import Call, FlowPosition, Phase
 from callbridge.core.model.facts import SurveyAlerted, SurveyAnswered, SurveyEnded, SurveyMissed
-from callbridge.core.model.flow import Flow, Menu
+from callbridge.core.model.flow import Flow, MenuNode
 from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.plan import SKIPPED, SURVEY, Survey
+from callbridge.core.model.plan import SKIPPED, SURVEY, SurveyPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import segments, visits
@@ -39,13 +39,13 @@ def hung_up_first(world: World, call: Call) -> None:
         world.tell(SurveyMissed(seq=world.next_seq(), at=world.now, **about))
 
 
-def _for(world: World, call: Call) -> Survey | None:
+def _for(world: World, call: Call) -> SurveyPlan | None:
     leg = world.legs.get(call.leg)
     there = leg is not None and leg.hung_at is None and not leg.left and pbx_of(call.leg) not in world.down
     return _sampled(world, call) if there and call.phase in (Phase.TALKING, Phase.OUTSIDE) else None
 
 
-def _sampled(world: World, call: Call) -> Survey | None:
+def _sampled(world: World, call: Call) -> SurveyPlan | None:
     queue = world.plan.queues.get(call.served[1])
     survey = world.plan.surveys.get(queue.survey) if queue is not None else None
     if survey is None or call.surveyed:
@@ -56,7 +56,7 @@ def _sampled(world: World, call: Call) -> Survey | None:
     return survey if crc32(call.id.encode()) % _SHARES < survey.share * _SHARES else None
 
 
-def answered(world: World, call: Call, flow: Flow, node: Menu, key: str) -> Call:
+def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> Call:
     """A question has its answer. Gives the call with the answer counted."""
     walk = call.walk
     assert walk is not None
@@ -91,7 +91,7 @@ def answered(world: World, call: Call, flow: Flow, node: Menu, key: str) -> Call
     return evolve(call, walk=evolve(walk, answers=walk.answers + 1))
 
 
-def ended(world: World, call: Call, walk: Walk, flow: Flow | None) -> None:
+def ended(world: World, call: Call, walk: FlowPosition, flow: Flow | None) -> None:
     """The caller leaves the survey, one way or another."""
     if not walk.flow.startswith(SURVEY):
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.skills import Profile
 
 
@@ -66,7 +66,7 @@ class Agent:
     phone: str
     home: str
     """The phone that the plan names; ``phone`` is the one in force."""
-    connect: Connect
+    connect: ConnectMode
     intent: Intent = Intent.LOGGED_OUT
     reason: str = ""
     work: Work = Work.IDLE
@@ -126,7 +126,7 @@ def eligible(agent: Agent, now: float) -> bool:
         and agent.leg is None
         and agent.rest_until <= now
         and not agent.held
-        and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+        and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
     )
 
 

@@ -31,7 +31,7 @@ class Running(StrEnum):
     STOPPED = "stopped"
 
 
-class Stage(StrEnum):
+class AttemptStage(StrEnum):
     RESERVING = "reserving"
     DIALLING = "dialling"
     LISTENING = "listening"
@@ -77,7 +77,7 @@ class Attempt:
     id: str
     campaign: str
     lead: Lead
-    stage: Stage = Stage.RESERVING
+    stage: AttemptStage = AttemptStage.RESERVING
     call: str = ""
     reserved_at: float = 0.0
     dialled_at: float | None = None
@@ -113,7 +113,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class PendingBlock:
     """A number on its way to the do-not-call list. ``id``: ``campaign|number``, the campaign empty for all of them."""
 
     id: str

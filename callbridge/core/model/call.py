@@ -118,7 +118,7 @@ def after(phase: Phase, move: Move) -> Phase:
         raise IllegalMove(f"a call that is {phase} cannot {move}") from None
 
 
-class Outcome(StrEnum):
+class VisitOutcome(StrEnum):
     """How a visit ended."""
 
     ANSWERED = "answered"
@@ -128,7 +128,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class Result(StrEnum):
+class OfferResult(StrEnum):
     """How an offer ended."""
 
     ANSWERED = "answered"
@@ -160,7 +160,7 @@ class Visit:
     back_until: float = 0.0
 
 
-class Stage(StrEnum):
+class OfferStage(StrEnum):
     """How far an offer is: the phone rings, or beeps; the agent is to press a key; both are told whom they get."""
 
     RINGING = "ringing"
@@ -178,7 +178,7 @@ class Offer:
     """What the agent hears now: the beep of a nailed-up one, what is to be confirmed, or who is there."""
     reading: str = ""
     """What the caller is told meanwhile."""
-    stage: Stage = Stage.RINGING
+    stage: OfferStage = OfferStage.RINGING
     certain_at: float | None = None
     """While both talk already: when the answer counts, unless the agent is gone before."""
 
@@ -210,7 +210,7 @@ class Segment:
         return self.held + (at - self.held_since if self.held_since is not None else 0.0)
 
 
-class Way(StrEnum):
+class TransferKind(StrEnum):
     """How a call is handed on."""
 
     BLIND = "blind"
@@ -222,7 +222,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handing:
+class Transfer:
     """A call on its way to a target. ``queue`` is whose call it is: its wrap-up, and the way back."""
 
     to: str
@@ -236,7 +236,7 @@ class Handing:
     began_at: float
     until: float | None
     """When the target has rung for long enough, or what was ordered must have happened."""
-    way: Way
+    way: TransferKind
     playback: str = ""
     """The beep of a nailed-up agent."""
     confirming: bool = False
@@ -247,7 +247,7 @@ class Handing:
     """Caller, agent and target are in one bridge."""
 
 
-class Mode(StrEnum):
+class SupervisionMode(StrEnum):
     """How a supervisor takes part in a talk."""
 
     LISTEN = "listen"
@@ -260,13 +260,13 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watching:
+class Supervision:
     """One supervisor with one talk. ``leg`` is the supervisor's phone, ``snoop`` what it listens through."""
 
     leg: LegId
     by: str
     phone: str
-    mode: Mode
+    mode: SupervisionMode
     agent: str
     began_at: float
     up: bool = False
@@ -274,7 +274,7 @@ class Watching:
     bridge: str | None = None
 
 
-class Doing(StrEnum):
+class NodeActivity(StrEnum):
     """What goes on at a node of a flow."""
 
     SAYING = "saying"
@@ -285,14 +285,14 @@ class Doing(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Walk:
+class FlowPosition:
     """Where a caller is in a flow. ``node`` is empty before the first one."""
 
     flow: str
     version: str
     began_at: float
     node: str = ""
-    doing: Doing = Doing.SAYING
+    doing: NodeActivity = NodeActivity.SAYING
     playback: str = ""
     """What is being said; while another system is asked: the question's id; while a message is recorded: its name."""
     since: float = 0.0
@@ -318,7 +318,7 @@ class Walk:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hearing:
+class AnnouncementState:
     """What a waiting caller hears besides music: ``at`` is when the next thing is due, or the end of what is said counts
     as unheard."""
 
@@ -355,9 +355,9 @@ class Call:
     visit: Visit | None = None
     offer: Offer | None = None
     segment: Segment | None = None
-    handing: Handing | None = None
-    walk: Walk | None = None
-    hearing: Hearing | None = None
+    handing: Transfer | None = None
+    walk: FlowPosition | None = None
+    hearing: AnnouncementState | None = None
     values: tuple[tuple[str, str], ...] = ()
     """What the caller typed, and what other systems said, by name."""
     language: str = ""
@@ -386,7 +386,7 @@ class Call:
     handed_by: str = ""
     """The agent who handed the call on last, from ``handed_queue``: to whom it comes back when nobody answers."""
     handed_queue: str = ""
-    watching: tuple[Watching, ...] = ()
+    watching: tuple[Supervision, ...] = ()
     keys: str = ""
     """What the agent has pressed of a code so far."""
     keys_until: float | None = None

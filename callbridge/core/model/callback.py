@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promise:
+class Callback:
     """``call`` is the call that keeps it now, or that of the caller who called again meanwhile."""
 
     id: str
@@ -53,7 +53,7 @@ class Promise:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class KeptPlace:
     """Where a caller stood who left: whoever calls again from the number until the deadline stands there again."""
 
     id: str

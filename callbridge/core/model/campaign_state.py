@@ -10,7 +10,7 @@ from callbridge.core.pacing.pacer import Decision, Pacer
 
 
 @dataclass(slots=True)
-class Floor:
+class CampaignState:
     """``hopper``: leads at hand; ``ready``: how many the ledger has that may be dialled; ``decision``: the last one."""
 
     pacer: Pacer

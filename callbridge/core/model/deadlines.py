@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from callbridge.core.model.call import Call, Doing, Phase
+from callbridge.core.model.call import Call, NodeActivity, Phase
 from callbridge.core.model.ids import LegId, pbx_of
 
 Entry = tuple[float, str, str]
@@ -90,4 +90,4 @@ def awaited_from(kind: str, key: str, call: Call | None) -> str:
 def _flow_listens(call: Call) -> bool:
     """Whether a flow waits for its caller or for the end of a prompt; the first node and look-ups wait for no PBX."""
     walk = call.walk
-    return call.phase is Phase.FLOW and walk is not None and bool(walk.node) and walk.doing is not Doing.LOOKING
+    return call.phase is Phase.FLOW and walk is not None and bool(walk.node) and walk.doing is not NodeActivity.LOOKING

@@ -17,7 +17,7 @@ NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DialLimits:
     """What a campaign allows for one number. Times in seconds."""
 
     calendar: Calendar | None = None
@@ -61,7 +61,7 @@ ALLOWED = Verdict()
 
 def verdict(
     campaign: str,
-    limits: Limits,
+    limits: DialLimits,
     frequency: Frequency,
     *,
     zones: Sequence[str],
@@ -89,7 +89,7 @@ def verdict(
     return max(waits, key=lambda one: one.again_at, default=ALLOWED)
 
 
-def _after_outcomes(own: Collection[Past], limits: Limits, wall: float) -> list[Verdict]:
+def _after_outcomes(own: Collection[Past], limits: DialLimits, wall: float) -> list[Verdict]:
     last = max(own, key=lambda one: one.at, default=None)
     if last is None:
         return []
@@ -99,7 +99,7 @@ def _after_outcomes(own: Collection[Past], limits: Limits, wall: float) -> list[
     return [Verdict("retry", last.at + delay)] if last.at + delay > wall else []
 
 
-def _after_abandoned(past: Collection[Past], limits: Limits, wall: float) -> list[Verdict]:
+def _after_abandoned(past: Collection[Past], limits: DialLimits, wall: float) -> list[Verdict]:
     alone = [one.at if one.ended_at is None else one.ended_at for one in past if one.outcome in ("abandoned", "unknown")]
     until = max(alone, default=float("-inf")) + limits.after_abandoned
     return [Verdict("after_abandoned", until)] if until > wall else []
@@ -129,7 +129,7 @@ def _closed(calendar: Calendar | None, zones: Sequence[str], wall: float) -> lis
     return found
 
 
-def is_open(limits: Limits, zones: Sequence[str], wall: float) -> bool:
+def is_open(limits: DialLimits, zones: Sequence[str], wall: float) -> bool:
     """Is it a time at which the person may be called, wherever that is?"""
     return not _closed(limits.calendar, zones, wall)
 

@@ -98,7 +98,7 @@ class LegMoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegReturned(Event):
+class AmdDetourEnded(Event):
     """A leg that was lent to the dialplan, to hear whether a machine has answered, is back: ``verdict`` and ``cause`` as AMD()
     gives them (AMDSTATUS, AMDCAUSE)."""
 
@@ -211,7 +211,7 @@ class OrderFailed(Event):
     detail: str = ""
 
 
-class Ask(StrEnum):
+class AgentRequest(StrEnum):
     """What an agent (or somebody for the agent) may ask."""
 
     LOGIN = "login"
@@ -224,9 +224,9 @@ class Ask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentAsked(Event):
+class AgentRequested(Event):
     agent: str
-    ask: Ask
+    ask: AgentRequest
     reason: str = ""
     phone: str = ""
     """With LOGIN: the phone to move to; empty keeps the one in force."""
@@ -234,7 +234,7 @@ class AgentAsked(Event):
     """Who asks when it is not the agent: a supervisor or a program, by the name of its token. Told as an audit fact."""
 
 
-class CallAsk(StrEnum):
+class CallRequest(StrEnum):
     """What may be asked about a call."""
 
     HANG_UP = "hang_up"
@@ -271,9 +271,9 @@ class CallAsk(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallAsked(Event):
+class CallRequested(Event):
     call: str
-    ask: CallAsk
+    ask: CallRequest
     to: Target | None = None
     seconds: float = 0.0
     phone: str = ""
@@ -282,16 +282,16 @@ class CallAsked(Event):
     """Who asks: the name of a token, or the agent's id."""
 
 
-class PromiseAsk(StrEnum):
+class CallbackChange(StrEnum):
     MAKE = "make"
     CANCEL = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromiseAsked(Event):
+class CallbackChangeRequested(Event):
     """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``promise``)."""
 
-    ask: PromiseAsk
+    ask: CallbackChange
     promise: str = ""
     queue: str = ""
     number: str = ""
@@ -304,7 +304,7 @@ class PromiseAsked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CampaignAsked(Event):
+class CampaignRequested(Event):
     """Somebody starts, pauses or stops a campaign: ``to`` is the state wanted."""
 
     campaign: str
@@ -537,7 +537,7 @@ Heard = (
     | LegEnded
     | LegLeft
     | LegMoved
-    | LegReturned
+    | AmdDetourEnded
     | LegProbed
     | LegJoined
     | LegParted
@@ -556,10 +556,10 @@ Heard = (
 AnyEvent = (
     Heard
     | OrderFailed
-    | AgentAsked
-    | CallAsked
-    | PromiseAsked
-    | CampaignAsked
+    | AgentRequested
+    | CallRequested
+    | CallbackChangeRequested
+    | CampaignRequested
     | LeadDisposed
     | LeadsFound
     | AttemptsReserved

@@ -201,7 +201,7 @@ class VoicemailLeft(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromiseMade(Fact):
+class CallbackRequested(Fact):
     """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
 
     promise: Plain
@@ -227,7 +227,7 @@ class CallbackTried(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromiseEnded(Fact):
+class CallbackEnded(Fact):
     """``outcome``: ``kept``, ``failed``, ``expired`` or ``cancelled``; ``waited``: since it was made."""
 
     promise: Plain
@@ -328,7 +328,7 @@ class CallTransferred(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandingBegan(Fact):
+class TransferStarted(Fact):
     """``agent`` hands the call on, or wants a word with the target first; ``way`` is ``blind``, ``consult`` or ``back``."""
 
     to: TargetText
@@ -337,7 +337,7 @@ class HandingBegan(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HandingEnded(Fact):
+class TransferEnded(Fact):
     """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``failed`` or ``cancelled``."""
 
     to: TargetText
@@ -347,7 +347,7 @@ class HandingEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchBegan(Fact):
+class SupervisionStarted(Fact):
     """Audit: ``by`` listens to, whispers to or barges in on ``agent``, or takes the call over."""
 
     by: Plain
@@ -356,7 +356,7 @@ class WatchBegan(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchEnded(Fact):
+class SupervisionEnded(Fact):
     by: Plain
     mode: Plain
     phone: FreeText
@@ -432,7 +432,7 @@ class AgentAlerted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskRefused(Fact):
+class RequestRefused(Fact):
     """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
 
     ask: Plain
@@ -442,7 +442,7 @@ class AskRefused(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskGranted(Fact):
+class RequestGranted(Fact):
     """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
 
     ask: Plain
@@ -543,9 +543,9 @@ AnyFact = (
     | SurveyEnded
     | SurveyMissed
     | VoicemailLeft
-    | PromiseMade
+    | CallbackRequested
     | CallbackTried
-    | PromiseEnded
+    | CallbackEnded
     | CallbackMoved
     | QueueRenamed
     | CallRepeated
@@ -556,10 +556,10 @@ AnyFact = (
     | CallRecorded
     | RecordingFailed
     | CallTransferred
-    | HandingBegan
-    | HandingEnded
-    | WatchBegan
-    | WatchEnded
+    | TransferStarted
+    | TransferEnded
+    | SupervisionStarted
+    | SupervisionEnded
     | WrapUpEnded
     | CallEnded
     | AgentChanged
@@ -567,8 +567,8 @@ AnyFact = (
     | DifferenceFound
     | ApplicationReplaced
     | AgentAlerted
-    | AskRefused
-    | AskGranted
+    | RequestRefused
+    | RequestGranted
     | SwitchChanged
     | CampaignChanged
     | AttemptMade

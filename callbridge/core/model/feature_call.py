@@ -17,7 +17,7 @@ from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.ids import LegId
 
 
-class Stage(StrEnum):
+class FeatureCallStage(StrEnum):
     OPENED = "opened"
     NUMBER = "number"
     """The agent's number is being asked for."""
@@ -27,37 +27,37 @@ class Stage(StrEnum):
     OVER = "over"
 
 
-class Turn(StrEnum):
+class FeatureCallMove(StrEnum):
     ASK_NUMBER = "ask_number"
     ASK_PIN = "ask_pin"
     SAY = "say"
     END = "end"
 
 
-ALLOWED: dict[Stage, dict[Turn, Stage]] = {
-    Stage.OPENED: {
-        Turn.ASK_NUMBER: Stage.NUMBER,
-        Turn.ASK_PIN: Stage.PIN,
-        Turn.SAY: Stage.SAYING,
-        Turn.END: Stage.OVER,
+ALLOWED: dict[FeatureCallStage, dict[FeatureCallMove, FeatureCallStage]] = {
+    FeatureCallStage.OPENED: {
+        FeatureCallMove.ASK_NUMBER: FeatureCallStage.NUMBER,
+        FeatureCallMove.ASK_PIN: FeatureCallStage.PIN,
+        FeatureCallMove.SAY: FeatureCallStage.SAYING,
+        FeatureCallMove.END: FeatureCallStage.OVER,
     },
-    Stage.NUMBER: {
-        Turn.ASK_PIN: Stage.PIN,
-        Turn.SAY: Stage.SAYING,
-        Turn.END: Stage.OVER,
+    FeatureCallStage.NUMBER: {
+        FeatureCallMove.ASK_PIN: FeatureCallStage.PIN,
+        FeatureCallMove.SAY: FeatureCallStage.SAYING,
+        FeatureCallMove.END: FeatureCallStage.OVER,
     },
-    Stage.PIN: {
-        Turn.ASK_NUMBER: Stage.NUMBER,
-        Turn.ASK_PIN: Stage.PIN,
-        Turn.SAY: Stage.SAYING,
-        Turn.END: Stage.OVER,
+    FeatureCallStage.PIN: {
+        FeatureCallMove.ASK_NUMBER: FeatureCallStage.NUMBER,
+        FeatureCallMove.ASK_PIN: FeatureCallStage.PIN,
+        FeatureCallMove.SAY: FeatureCallStage.SAYING,
+        FeatureCallMove.END: FeatureCallStage.OVER,
     },
-    Stage.SAYING: {Turn.END: Stage.OVER},
-    Stage.OVER: {},
+    FeatureCallStage.SAYING: {FeatureCallMove.END: FeatureCallStage.OVER},
+    FeatureCallStage.OVER: {},
 }
 
 
-def after(stage: Stage, turn: Turn) -> Stage:
+def after(stage: FeatureCallStage, turn: FeatureCallMove) -> FeatureCallStage:
     """The stage that this turn leads to. Raises IllegalMove."""
     try:
         return ALLOWED[stage][turn]
@@ -66,12 +66,12 @@ def after(stage: Stage, turn: Turn) -> Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dialogue:
+class FeatureCall:
     """``phone`` is the endpoint that dialled. What was typed is in no repr: it may be a PIN."""
 
     leg: LegId
     phone: str
-    stage: Stage = Stage.OPENED
+    stage: FeatureCallStage = FeatureCallStage.OPENED
     who: str = ""
     """The agent who logs in, as typed or known by the phone."""
     typed: bool = False

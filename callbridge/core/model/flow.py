@@ -17,7 +17,7 @@ MOST_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+class PlayNode:
     """Say something. ``interrupt``: a key cuts it short; else it is kept for the next node that asks for one."""
 
     media: str
@@ -26,7 +26,7 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Menu:
+class MenuNode:
     """One key decides. After ``tries`` wrong keys or silences: ``otherwise``."""
 
     media: str
@@ -45,7 +45,7 @@ class Menu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collect:
+class CollectNode:
     """Several keys make a value. ``read_back``: says it again, and ``yes`` confirms."""
 
     media: str
@@ -67,14 +67,14 @@ class Collect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class HoursNode:
     calendar: str
     open: str
     closed: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class LookupNode:
     """Ask another system about the caller; late, failing or odd answers lead to ``otherwise`` with nothing changed."""
 
     lookup: str
@@ -85,7 +85,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Set:
+class SetNode:
     """Change what is known of the call. What is empty or None stays as it is."""
 
     next: str
@@ -126,7 +126,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class BranchNode:
     """The first case that holds decides."""
 
     cases: tuple[tuple[Condition, str], ...]
@@ -134,7 +134,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voicemail:
+class VoicemailNode:
     """A message for the people of a queue, after the beep: ended by ``#``, by ``silence`` seconds without a sound, after
     ``longest`` seconds, or by hanging up."""
 
@@ -148,7 +148,7 @@ class Voicemail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
+class CallbackNode:
     """The caller is owed a callback by the queue at ``number`` (digits, or a value such as ``{caller}``), and no longer waits:
     a visit that a key had left ends here. Where that cannot be promised: ``otherwise``."""
 
@@ -159,7 +159,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoNotCall:
+class DoNotCallNode:
     """The caller's number goes on the do-not-call list of all campaigns, or of one."""
 
     next: str
@@ -168,7 +168,7 @@ class DoNotCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntoQueue:
+class QueueNode:
     """The end: the caller joins a queue - or goes on waiting in it, when a key pressed there led into this flow. ``by``: the
     queue that this value names, if there is such a queue."""
 
@@ -178,38 +178,38 @@ class IntoQueue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntoFlow:
+class FlowNode:
     flow: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntoDialplan:
+class DialplanNode:
     context: str
     extension: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Goodbye:
+class GoodbyeNode:
     """The end: say something, and hang up."""
 
     media: str = ""
 
 
 Node = (
-    Play
-    | Menu
-    | Collect
-    | Hours
-    | Lookup
-    | Set
-    | Branch
-    | Callback
-    | DoNotCall
-    | Voicemail
-    | IntoQueue
-    | IntoFlow
-    | IntoDialplan
-    | Goodbye
+    PlayNode
+    | MenuNode
+    | CollectNode
+    | HoursNode
+    | LookupNode
+    | SetNode
+    | BranchNode
+    | CallbackNode
+    | DoNotCallNode
+    | VoicemailNode
+    | QueueNode
+    | FlowNode
+    | DialplanNode
+    | GoodbyeNode
 )
 
 
@@ -233,15 +233,15 @@ class Flow:
 def leads_to(node: Node) -> list[str]:
     """The nodes that may come next; none at an end."""
     match node:
-        case Play() | Set() | DoNotCall() | Voicemail():
+        case PlayNode() | SetNode() | DoNotCallNode() | VoicemailNode():
             return [node.next]
-        case Menu():
+        case MenuNode():
             return [*node.keys.values(), node.otherwise]
-        case Collect() | Lookup() | Callback():
+        case CollectNode() | LookupNode() | CallbackNode():
             return [node.next, node.otherwise]
-        case Hours():
+        case HoursNode():
             return [node.open, node.closed]
-        case Branch():
+        case BranchNode():
             return [*(to for _, to in node.cases), node.otherwise]
         case _:
             return []

@@ -13,7 +13,7 @@ from callbridge.core.model.events import CallerArrived
 from callbridge.core.model.ids import LegId
 
 
-class Role(StrEnum):
+class LegRole(StrEnum):
     CUSTOMER = "customer"
     AGENT = "agent"
     """An agent's leg, made for one call."""
@@ -36,7 +36,7 @@ class Role(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Leg:
     id: LegId
-    role: Role
+    role: LegRole
     call: str = ""
     agent: str = ""
     up_at: float | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Line:
+class QueueLine:
     """Everybody with a visit in the queue, whoever is being offered or is in a flow among them."""
 
     _places: list[tuple[float, str]] = field(default_factory=list)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from callbridge.core.model.plan import Ladder, Pick, Plan, QueuePlan
+from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, TierRouting
 from callbridge.core.model.skills import Profile, Requirement
 
 
@@ -31,7 +31,7 @@ class GroupKey(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Line:
+class _WaitingLine:
     """Members in order of a fixed key, as a heap with lazy deletion."""
 
     members: dict[str, float] = field(default_factory=dict)
@@ -61,10 +61,10 @@ class _Line:
 @dataclass(slots=True)
 class _Group:
     key: GroupKey
-    line: _Line = field(default_factory=_Line)
+    line: _WaitingLine = field(default_factory=_WaitingLine)
     need: int = -1
     """The requirement in force; -1 while its queue or step is not in the plan."""
-    pick: Pick = Pick.LONGEST_IDLE
+    pick: AgentOrder = AgentOrder.LONGEST_IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Matcher:
         """By requirement, then by profile."""
         self._groups: dict[GroupKey, _Group] = {}
         self._filled: dict[GroupKey, _Group] = {}
-        self._pools: list[_Line] = []
+        self._pools: list[_WaitingLine] = []
         self._filled_pools: set[int] = set()
         self._pool_of: dict[str, int] = {}
         self._group_of: dict[str, _Group] = {}
@@ -200,7 +200,7 @@ class Matcher:
             self._staffed[queue.name] = found
         return found
 
-    def ladder(self, queue: str, tier: str) -> Ladder | None:
+    def ladder(self, queue: str, tier: str) -> TierRouting | None:
         found = self.plan.queues.get(queue)
         if found is None:
             return None
@@ -231,7 +231,7 @@ class Matcher:
         if number is None:
             number = self._profiles[profile] = len(self._profile_list)
             self._profile_list.append(profile)
-            self._pools.append(_Line())
+            self._pools.append(_WaitingLine())
             self._logged_in.append(0)
             for need, row in enumerate(self._strength):
                 row.append(self._requirements[need].strength(profile))
@@ -273,7 +273,7 @@ class Matcher:
         if group.key.agent:
             return group.key.agent if group.key.agent in self._pool_of else None
         row = self._strength[group.need]
-        by_level = group.pick is Pick.HIGHEST_LEVEL
+        by_level = group.pick is AgentOrder.HIGHEST_LEVEL
         best: tuple[int, float, str] | None = None
         for pool in self._filled_pools if pools is None else pools & self._filled_pools:
             strength = row[pool]

@@ -176,7 +176,7 @@ class LeaveToDialplan(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LendToDialplan(_OfLeg):
+class StartAmdDetour(_OfLeg):
     """Let the dialplan do something with the leg and give it back: LegMoved when it is gone, LegReturned when it is back."""
 
     context: str
@@ -277,7 +277,7 @@ Order = (
     | DropBridge
     | HangUp
     | LeaveToDialplan
-    | LendToDialplan
+    | StartAmdDetour
     | Probe
     | InspectPhone
     | LookUp

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from callbridge.core.model.calendar import Calendar
-from callbridge.core.model.dial_rules import Frequency, Limits
+from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.flow import Condition, Flow
 from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.pacing.budget import Rules
 
 
-class Pick(StrEnum):
+class AgentOrder(StrEnum):
     """Which of the fitting idle agents gets the call."""
 
     LONGEST_IDLE = "longest_idle"
     HIGHEST_LEVEL = "highest_level"
 
 
-class Connect(StrEnum):
+class ConnectMode(StrEnum):
     """How a call reaches an agent."""
 
     RING = "ring"
@@ -73,7 +73,7 @@ Entry = ToQueue | ToFlow
 
 
 @dataclass(frozen=True, slots=True)
-class Overflow:
+class OverflowRule:
     """A caller leaves the queue sooner than its steps would have it: when ``when`` holds, for ``reason``."""
 
     when: Condition
@@ -82,7 +82,7 @@ class Overflow:
 
 
 @dataclass(frozen=True, slots=True)
-class Announcements:
+class AnnouncementPlan:
     """What waiting callers hear besides music. Media as in flows; empty: not said. Times in seconds."""
 
     greeting: str = ""
@@ -123,7 +123,7 @@ Target = ToQueue | ToAgent | ToNumber
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class TierRouting:
     """What one tier of callers gets in one queue: promise, advantage and widening steps."""
 
     answer_within: float
@@ -160,7 +160,7 @@ SKIPPED = "skip"
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SurveyPlan:
     """Who is led into the flow ``survey:<name>`` after a talk: this share of these tiers (none named: of all)."""
 
     name: str
@@ -168,7 +168,7 @@ class Survey:
     tiers: frozenset[str] = frozenset()
 
 
-class First(StrEnum):
+class CallFirst(StrEnum):
     """Who is called first when a promise is kept."""
 
     AGENT = "agent"
@@ -176,10 +176,10 @@ class First(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Callback:
+class CallbackTerms:
     """On what terms a queue calls its customers back. Times in seconds."""
 
-    first: First = First.AGENT
+    first: CallFirst = CallFirst.AGENT
     ring_for: float = 30.0
     attempts: int = 3
     retry_after: float = 300.0
@@ -197,7 +197,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Prefer:
+class PreferredAgent:
     """Whom a caller is offered to first, for so many seconds: the agent named by the value ``agent``, or whom the number
     talked to last, unless that is longer ago than ``last_agent`` seconds."""
 
@@ -206,7 +206,7 @@ class Prefer:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordingPlan:
     """What a queue records: this share of the talks of these tiers (none named: all), or only what somebody asks for."""
 
     file: str = "{day}/{queue}/{call}-{part}.wav"
@@ -218,7 +218,7 @@ class Record:
     """What the caller hears before a talk that is recorded."""
 
 
-class Mode(StrEnum):
+class DialMode(StrEnum):
     """How many numbers a campaign dials."""
 
     PROGRESSIVE = "progressive"
@@ -250,8 +250,8 @@ class CampaignPlan:
     name: str
     queue: str
     """Whose agents talk, and whose wrap-up holds."""
-    mode: Mode
-    limits: Limits
+    mode: DialMode
+    limits: DialLimits
     rules: Rules
     number: str = ""
     caller_name: str = ""
@@ -288,10 +288,10 @@ class QueuePlan:
     """One queue; ``ladders`` has an entry for every tier of the plan."""
 
     name: str
-    ladders: Mapping[str, Ladder]
+    ladders: Mapping[str, TierRouting]
     renamed_from: str = ""
     """The name that the queue had before: who waits there, what is owed and what was counted under it belongs here."""
-    pick: Pick = Pick.LONGEST_IDLE
+    pick: AgentOrder = AgentOrder.LONGEST_IDLE
     short_abandon: float = 5.0
     short_talk: float = 1.0
     """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
@@ -300,17 +300,17 @@ class QueuePlan:
     """How long an agent who asks for more may stay in wrap-up."""
     ring_for: float = 15.0
     music: str = "default"
-    announcements: Announcements = Announcements()
-    overflow: tuple[Overflow, ...] = ()
+    announcements: AnnouncementPlan = AnnouncementPlan()
+    overflow: tuple[OverflowRule, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     """What a waiting caller may press -> the flow that it opens."""
     survey: str = ""
     """What a caller is asked when the agent has hung up."""
-    callback: Callback | None = None
+    callback: CallbackTerms | None = None
     reclaim_within: float = 0.0
     """Seconds in which a caller who gave up and calls again gets the old place."""
-    prefer: Prefer | None = None
-    record: Record | None = None
+    prefer: PreferredAgent | None = None
+    record: RecordingPlan | None = None
     whisper: str = ""
     """What an agent hears before the caller, who hears music."""
     read_out: str = ""
@@ -332,7 +332,7 @@ class AgentPlan:
     name: str
     skills: Profile
     phone: str
-    connect: Connect = Connect.RING
+    connect: ConnectMode = ConnectMode.RING
     login: bool = False
     """Log in and make ready when callbridge first meets this agent."""
     confirm: bool = False
@@ -400,7 +400,7 @@ class Plan:
     """Names that entries had before -> their names now."""
     flows: Mapping[str, Flow] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
-    surveys: Mapping[str, Survey] = field(default_factory=dict)
+    surveys: Mapping[str, SurveyPlan] = field(default_factory=dict)
     remembers: bool = False
     """Whether callers are asked about at arrival: every entry has a flow ``memory:<entry>`` then."""
     lookups: Mapping[str, float] = field(default_factory=dict)

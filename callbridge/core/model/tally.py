@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callbridge.core.model.call import Outcome
+from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.rows import evolve
 
 
@@ -57,15 +57,15 @@ def offered(tally: Tally) -> Tally:
     return evolve(tally, offered=tally.offered + 1)
 
 
-def ended(tally: Tally, outcome: Outcome, within_target: bool) -> Tally:
+def ended(tally: Tally, outcome: VisitOutcome, within_target: bool) -> Tally:
     match outcome:
-        case Outcome.ANSWERED:
+        case VisitOutcome.ANSWERED:
             return evolve(tally, answered=tally.answered + 1, within_target=tally.within_target + within_target)
-        case Outcome.ABANDONED:
+        case VisitOutcome.ABANDONED:
             return evolve(tally, abandoned=tally.abandoned + 1)
-        case Outcome.SHORT_ABANDONED:
+        case VisitOutcome.SHORT_ABANDONED:
             return evolve(tally, short_abandoned=tally.short_abandoned + 1)
-        case Outcome.OVERFLOWED:
+        case VisitOutcome.OVERFLOWED:
             return evolve(tally, overflowed=tally.overflowed + 1)
-        case Outcome.FAILED:
+        case VisitOutcome.FAILED:
             return evolve(tally, failed=tally.failed + 1)

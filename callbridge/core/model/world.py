@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from callbridge.core.model.agent import Agent, Intent, eligible
-from callbridge.core.model.attempt import Attempt, Block, Campaign, Stage
+from callbridge.core.model.attempt import Attempt, AttemptStage, Campaign, PendingBlock
 from callbridge.core.model.call import Call, Phase, Visit
-from callbridge.core.model.callback import Place, Promise
-from callbridge.core.model.campaign_state import Floor
+from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.deadlines import Deadlines, awaited_from
 from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
-from callbridge.core.model.feature_call import Dialogue
+from callbridge.core.model.feature_call import FeatureCall
 from callbridge.core.model.flow import Flow
 from callbridge.core.model.ids import LegId, leg_id, pbx_of
 from callbridge.core.model.leg import Leg
-from callbridge.core.model.line import Line
+from callbridge.core.model.line import QueueLine
 from callbridge.core.model.matcher import GroupKey, Matcher
 from callbridge.core.model.orders import Order
 from callbridge.core.model.pace import Pace
@@ -145,20 +145,20 @@ class World:
         self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
         self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
         self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
-        self.promises: Table[Promise] = Table("promises", self._journal, self._promise_changed)
-        self.places: Table[Place] = Table("places", self._journal, self._place_changed)
+        self.promises: Table[Callback] = Table("promises", self._journal, self._promise_changed)
+        self.places: Table[KeptPlace] = Table("places", self._journal, self._place_changed)
         self.campaigns: Table[Campaign] = Table("campaigns", self._journal, _unwatched)
         self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
-        self.floors: dict[str, Floor] = {}
+        self.floors: dict[str, CampaignState] = {}
         """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
-        self.blocks: Table[Block] = Table("blocks", self._journal, self._block_changed)
+        self.blocks: Table[PendingBlock] = Table("blocks", self._journal, self._block_changed)
         """On their way to the do-not-call list."""
         self.blocked: dict[tuple[str, str], float] = {}
         """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed anew at every connect, so never saved."""
-        self.dialogues: Table[Dialogue] = Table("dialogues", self._journal, self._dialogue_changed)
+        self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, self._dialogue_changed)
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
         """How fast queues are served; measured anew after a start, so never saved."""
@@ -170,7 +170,7 @@ class World:
         self.unsaved = False
         """The store is behind: nobody is called whom a restart would call again."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, QueueLine] = {}
         self.kept: set[str] = set()
         """Calls that wait because an agent's phone died (``lost``)."""
         self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
@@ -231,11 +231,11 @@ class World:
     def tally(self, queue: str, day: str) -> Tally:
         return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
 
-    def line(self, queue: str) -> Line:
+    def line(self, queue: str) -> QueueLine:
         """Who has a visit in this queue."""
-        return self._lines.get(queue) or Line()
+        return self._lines.get(queue) or QueueLine()
 
-    def promise_to(self, queue: str, who: str) -> Promise | None:
+    def promise_to(self, queue: str, who: str) -> Callback | None:
         """The callback that this (normalised) number is owed in this queue."""
         return self.promises.get(self._promised.get(queue, {}).get(who))
 
@@ -381,7 +381,7 @@ class World:
         if at is not None and (old is None or old.deadline != at or at <= self.now):
             self._deadlines.add(at, kind, key)
 
-    def _stand_in_line(self, key: str, old: Visit | Promise | None, new: Visit | Promise | None) -> None:
+    def _stand_in_line(self, key: str, old: Visit | Callback | None, new: Visit | Callback | None) -> None:
         if old is not None and new is not None and (old.queue, old.rank) == (new.queue, new.rank):
             return
         if old is not None:
@@ -389,7 +389,7 @@ class World:
             if not self._lines[old.queue].count:
                 del self._lines[old.queue]
         if new is not None:
-            self._lines.setdefault(new.queue, Line()).add(new.rank, key)
+            self._lines.setdefault(new.queue, QueueLine()).add(new.rank, key)
 
     def _arm_hearing(self, key: str, old: Call | None, new: Call | None) -> None:
         before = old.hearing.at if old is not None and old.hearing is not None else None
@@ -433,7 +433,7 @@ class World:
             if phone:
                 self._features_at.setdefault(phone, set()).add(LegId(key))
 
-    def _promise_changed(self, key: str, old: Promise | None, new: Promise | None) -> None:
+    def _promise_changed(self, key: str, old: Callback | None, new: Callback | None) -> None:
         self._arm("promise", key, old, new)
         stood, stands = old if old is not None and old.stands else None, new if new is not None and new.stands else None
         self._stand_in_line(key, stood, stands)
@@ -455,19 +455,19 @@ class World:
     def _attempt_changed(self, key: str, old: Attempt | None, new: Attempt | None) -> None:
         self._arm("attempt", key, old, new)
         _refile(self._attempts_of, key, old.campaign if old is not None else "", new.campaign if new is not None else "")
-        talked = [row.agent if row is not None and row.stage is Stage.TALKED else "" for row in (old, new)]
+        talked = [row.agent if row is not None and row.stage is AttemptStage.TALKED else "" for row in (old, new)]
         _refile(self._talks_of, key, *talked)
         row = new or old
         if row is not None and row.campaign in self.floors:
             self.floors[row.campaign].changed = True
 
-    def _block_changed(self, key: str, old: Block | None, new: Block | None) -> None:
+    def _block_changed(self, key: str, old: PendingBlock | None, new: PendingBlock | None) -> None:
         self._arm("block", key, old, new)
 
-    def _place_changed(self, key: str, old: Place | None, new: Place | None) -> None:
+    def _place_changed(self, key: str, old: KeptPlace | None, new: KeptPlace | None) -> None:
         self._arm("place", key, old, new)
 
-    def _dialogue_changed(self, key: str, old: Dialogue | None, new: Dialogue | None) -> None:
+    def _dialogue_changed(self, key: str, old: FeatureCall | None, new: FeatureCall | None) -> None:
         self._arm("feature", key, old, new)
 
     def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
@@ -526,11 +526,11 @@ class World:
         agents: Iterable[Agent],
         tallies: Iterable[Tally],
         switches: Iterable[Switch] = (),
-        promises: Iterable[Promise] = (),
-        places: Iterable[Place] = (),
+        promises: Iterable[Callback] = (),
+        places: Iterable[KeptPlace] = (),
         campaigns: Iterable[Campaign] = (),
         attempts: Iterable[Attempt] = (),
-        blocks: Iterable[Block] = (),
+        blocks: Iterable[PendingBlock] = (),
     ) -> None:
         """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
         for leg in legs:

@@ -10,17 +10,17 @@ promise goes on (``promises``).
 from __future__ import annotations
 
 from callbridge.core.entities import agent_states, attempts, callbacks, dialling
-from callbridge.core.model.call import Call, Hearing, Move, Phase, Result, Visit, after
-from callbridge.core.model.callback import Promise
-from callbridge.core.model.events import PromiseAsk, PromiseAsked
-from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.call import AnnouncementState, Call, Move, OfferResult, Phase, Visit, after
+from callbridge.core.model.callback import Callback
+from callbridge.core.model.events import CallbackChange, CallbackChangeRequested
+from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.flow import patience
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.numbers import plain
 from callbridge.core.model.orders import Play, StartMusic
-from callbridge.core.model.plan import First, ToQueue
+from callbridge.core.model.plan import CallFirst, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
@@ -30,9 +30,9 @@ OWN_AGENT = 300.0
 """Seconds after which a customer who is on the line is for everybody, when the only agent who was to call is not there."""
 
 
-def asked(world: World, event: PromiseAsked) -> None:
+def asked(world: World, event: CallbackChangeRequested) -> None:
     """Somebody else than the customer asks for a callback, or cancels one."""
-    if event.ask is PromiseAsk.MAKE:
+    if event.ask is CallbackChange.MAKE:
         _ask_for(world, event)
         return
     promise = world.promises.get(event.promise)
@@ -56,7 +56,7 @@ def asked(world: World, event: PromiseAsked) -> None:
         callbacks.end(world, promise, "cancelled", "", event.by)
 
 
-def _ask_for(world: World, event: PromiseAsked) -> None:
+def _ask_for(world: World, event: CallbackChangeRequested) -> None:
     reason = callbacks.refusal(world, event.queue, event.number) or _not_now(world, event)
     if reason:
         _refuse(world, event, reason, unknown=reason.startswith("no such"))
@@ -64,7 +64,7 @@ def _ask_for(world: World, event: PromiseAsked) -> None:
     entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
     tier = event.tier or world.plan.default_tier
     since = max(world.now, event.not_before)
-    promise = Promise(
+    promise = Callback(
         id=world.mint("promise"),
         queue=event.queue,
         number=plain(event.number),
@@ -84,7 +84,7 @@ def _ask_for(world: World, event: PromiseAsked) -> None:
     callbacks.enter(world, promise)
 
 
-def _not_now(world: World, event: PromiseAsked) -> str:
+def _not_now(world: World, event: CallbackChangeRequested) -> str:
     who = callbacks.who_of(world, event.number)
     if event.agent and event.agent not in world.agents:
         return f"no such agent: {event.agent}"
@@ -98,14 +98,14 @@ def _not_now(world: World, event: PromiseAsked) -> str:
     return ""
 
 
-def _grant(world: World, event: PromiseAsked, promise: Promise) -> None:
+def _grant(world: World, event: CallbackChangeRequested, promise: Callback) -> None:
     ask, to = f"callback_{event.ask}", f"queue:{promise.queue}"
-    world.tell(AskGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=promise.id))
+    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=promise.id))
 
 
-def _refuse(world: World, event: PromiseAsked, reason: str, *, unknown: bool = False) -> None:
+def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
     ask = f"callback_{event.ask}"
-    world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask=ask, reason=reason, by=event.by, unknown=unknown))
+    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask=ask, reason=reason, by=event.by, unknown=unknown))
 
 
 def begin(world: World, pair: Pair) -> None:
@@ -116,7 +116,7 @@ def begin(world: World, pair: Pair) -> None:
         callbacks.stand(world, promise)  # where it rests, or ends
         return
     call = _call(world, promise)
-    if terms.first is First.AGENT:
+    if terms.first is CallFirst.AGENT:
         world.calls.put(call.id, call)
         offers.make(world, Pair(call.id, pair.agent, pair.needs))
         return
@@ -137,7 +137,7 @@ def give_up_overtaken(world: World) -> None:
             give_up(world, call, why if call.attempt and not there else "")
 
 
-def _call(world: World, promise: Promise) -> Call:
+def _call(world: World, promise: Callback) -> Call:
     """The call that keeps the promise, from here on its own."""
     visit = Visit(
         queue=promise.queue,
@@ -187,7 +187,7 @@ def answered(world: World, call: Call) -> None:
     if greeting:
         playback = world.mint("say")
         world.order(Play(leg=call.leg, playback=playback, media=greeting, language=call.language))
-        told = Hearing(at=world.now + patience(greeting), playback=playback, what="callback", greeted=True)
+        told = AnnouncementState(at=world.now + patience(greeting), playback=playback, what="callback", greeted=True)
         call = evolve(call, hearing=told)
     elif plan is not None:
         call = announcements.begin(world, call, greeted=True)
@@ -219,7 +219,7 @@ def _let_go(world: World, call: Call) -> Call:
     """The agent is free for others. Gives the call without them."""
     callbacks.release(world, call)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     return evolve(call, held="")
 
 
@@ -238,7 +238,7 @@ def never_was(world: World, call: Call, leg: Leg) -> None:
     world.legs.drop(leg.id)
     callbacks.release(world, call)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     call = evolve(call, attempt="unsent" if call.attempt in ("unknown", "agent_gone", "no_answer") else call.attempt, held="")
     segments.finish(world, call, world.now)
 
@@ -247,6 +247,6 @@ def mend(world: World, call: Call, customer: Leg | None) -> None:
     """After a gap in the events."""
     if customer is None:
         if call.offer is not None and call.phase is Phase.OFFERED:
-            offers.retry(world, call, Result.CANCELLED)
+            offers.retry(world, call, OfferResult.CANCELLED)
     elif call.phase is Phase.DIALLING and customer.up_at is not None and customer.missing_since is None:
         answered(world, call)

@@ -12,19 +12,19 @@ import re
 
 from callbridge.core.entities import attempts, dialling
 from callbridge.core.entities.recordings import REFUSED
-from callbridge.core.model.attempt import Attempt, Campaign, Running, Stage, campaign_of
-from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, Visit, after
+from callbridge.core.model.attempt import Attempt, AttemptStage, Campaign, Running, campaign_of
+from callbridge.core.model.call import Call, Move, OfferResult, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.events import (
+    AmdDetourEnded,
     AttemptsReserved,
-    CampaignAsked,
     CampaignRecalled,
+    CampaignRequested,
     LeadDisposed,
-    LegReturned,
     NumberBlocked,
 )
-from callbridge.core.model.facts import AskGranted, AskRefused, CampaignChanged, LeadDispositioned
+from callbridge.core.model.facts import CampaignChanged, LeadDispositioned, RequestGranted, RequestRefused
 from callbridge.core.model.ids import LegId, channel_of, leg_id
-from callbridge.core.model.orders import LeaveToDialplan, LendToDialplan, Subscribe
+from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -48,7 +48,7 @@ LISTEN_MOST = 10.0
 # -- started and stopped ----------------------------------------------------------------------------------------------
 
 
-def asked(world: World, event: CampaignAsked) -> None:
+def asked(world: World, event: CampaignRequested) -> None:
     plan = world.plan.campaigns.get(event.campaign)
     row = world.campaigns.get(event.campaign) or Campaign(id=event.campaign)
     if plan is None:
@@ -58,7 +58,9 @@ def asked(world: World, event: CampaignAsked) -> None:
         _refuse(world, f"campaign_{event.to}", "the campaign does not run", event.by)
         return
     world.tell(
-        AskGranted(seq=world.next_seq(), at=world.now, ask=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}")
+        RequestGranted(
+            seq=world.next_seq(), at=world.now, ask=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}"
+        )
     )
     if row.state is event.to:
         return
@@ -81,7 +83,7 @@ def _stop(world: World, row: Campaign, reason: str) -> None:
 
 
 def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
-    world.tell(AskRefused(seq=world.next_seq(), at=world.now, agent=agent, ask=ask, reason=reason, by=by, unknown=unknown))
+    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, ask=ask, reason=reason, by=by, unknown=unknown))
 
 
 def adopt(world: World) -> None:
@@ -109,13 +111,13 @@ def recalled(world: World, event: CampaignRecalled) -> None:
 def reserved(world: World, event: AttemptsReserved) -> None:
     """Written down: from here on nobody dials them a second time, so now they are dialled."""
     for key in event.refused:
-        if key in world.attempts and world.attempts[key].stage is Stage.RESERVING:
+        if key in world.attempts and world.attempts[key].stage is AttemptStage.RESERVING:
             world.attempts.drop(key)
     plan = world.plan.campaigns.get(event.campaign)
     row = world.campaigns.get(event.campaign)
     for key in event.reserved:
         attempt = world.attempts.get(key)
-        if attempt is None or attempt.stage is not Stage.RESERVING:
+        if attempt is None or attempt.stage is not AttemptStage.RESERVING:
             continue  # given up meanwhile, and taken back
         allowed = plan is not None and row is not None and row.state is Running.RUNNING and not dialling.held_back(world)
         if plan is None or not allowed or dialling.is_blocked(world, attempt.campaign, attempt.lead):
@@ -178,18 +180,18 @@ def answered(world: World, call: Call) -> None:
     if attempt is None:  # a fault of ours took it: at least the message, and goodbye
         _to_the_harbour(world, call, "fault")
         return
-    if attempt.stage is Stage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
+    if attempt.stage is AttemptStage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
         attempts.close(world, attempt, "abandoned")
         _to_the_harbour(world, call, "abandoned")
         return
-    if attempt.stage is not Stage.DIALLING:
+    if attempt.stage is not AttemptStage.DIALLING:
         return
     call = evolve(call, attempt="abandoned")  # unless they talk
     if plan is not None and plan.amd and call.offer is None:
-        attempts.put(world, attempt, stage=Stage.LISTENING, answered_at=attempts.up_since(world, call))
+        attempts.put(world, attempt, stage=AttemptStage.LISTENING, answered_at=attempts.up_since(world, call))
         world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
         world.order(Subscribe(leg=call.leg))
-        world.order(LendToDialplan(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
+        world.order(StartAmdDetour(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
         return
     attempts.answered(world, call, attempt, plan.connect_within if plan is not None else CONNECT_WITHIN)
     if call.offer is not None:
@@ -204,7 +206,7 @@ def ring_on(world: World, call: Call) -> None:
     until then: whoever answers is for the next agent, as if nobody had been there first."""
     attempt = attempts.of(world, call)
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
     until = world.now
     if attempt is not None:
         attempt = attempts.put(world, attempt, agent_first=False)
@@ -214,23 +216,23 @@ def ring_on(world: World, call: Call) -> None:
 
 def _to_the_harbour(world: World, call: Call, reason: str) -> None:
     """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
-    call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), Outcome.ABANDONED)
+    call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), VisitOutcome.ABANDONED)
     visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, reason)
 
 
 def is_listening(world: World, call: Call) -> bool:
     attempt = attempts.of(world, call)
-    return attempt is not None and attempt.stage is Stage.LISTENING
+    return attempt is not None and attempt.stage is AttemptStage.LISTENING
 
 
-def returned(world: World, event: LegReturned) -> None:
+def returned(world: World, event: AmdDetourEnded) -> None:
     """The PBX has heard the greeting: a person, or whoever may be one, is for an agent; a machine is not."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     attempt = attempts.of(world, call) if call is not None else None
-    if attempt is not None and attempt.stage in (Stage.LIVE, Stage.TALKED):
+    if attempt is not None and attempt.stage in (AttemptStage.LIVE, AttemptStage.TALKED):
         return
-    if leg is None or call is None or attempt is None or attempt.stage is not Stage.LISTENING or leg.hung_at is not None:
+    if leg is None or call is None or attempt is None or attempt.stage is not AttemptStage.LISTENING or leg.hung_at is not None:
         name = campaign_of(channel_of(event.leg), world.plan.prefix)
         world.order(LeaveToDialplan(leg=event.leg, context=HARBOUR_CONTEXT, extension=name or "unknown"))
         return
@@ -240,7 +242,9 @@ def returned(world: World, event: LegReturned) -> None:
     if event.verdict == "MACHINE":
         attempts.close(world, attempts.put(world, attempt, heard=heard), "machine")
         if plan is not None and plan.leave_message:
-            call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE), attempt="machine"), Outcome.FAILED)
+            call = visits.end_visit(
+                world, evolve(call, phase=after(call.phase, Move.QUEUE), attempt="machine"), VisitOutcome.FAILED
+            )
             visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
         else:
             segments.dismiss(world, evolve(call, attempt="machine"))
@@ -277,7 +281,7 @@ def out_of_time(world: World, call: Call) -> None:
     if leg is None:
         segments.finish(world, call, world.now)
         return
-    call = visits.end_visit(world, call, Outcome.ABANDONED)
+    call = visits.end_visit(world, call, VisitOutcome.ABANDONED)
     attempt = attempts.of(world, call)
     if attempt is not None:
         attempts.close(world, attempt, "abandoned")
@@ -342,7 +346,7 @@ def _in_hand(world: World, agent: str) -> Attempt | None:
     known = world.agents.get(agent)
     call = world.calls.get(known.call) if known is not None else None
     attempt = attempts.of(world, call) if call is not None and call.segment is not None else None
-    return attempt if attempt is not None and attempt.stage is Stage.TALKED else None
+    return attempt if attempt is not None and attempt.stage is AttemptStage.TALKED else None
 
 
 def _not_disposed(world: World, event: LeadDisposed, reason: str, *, unknown: bool = False) -> str:

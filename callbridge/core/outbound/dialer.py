@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 from callbridge.core.entities import attempts, dialling
 from callbridge.core.model.agent import Agent, Intent, Work, eligible
-from callbridge.core.model.attempt import ATTEMPT, Attempt, Running, Stage
+from callbridge.core.model.attempt import ATTEMPT, Attempt, AttemptStage, Running
 from callbridge.core.model.call import Phase
-from callbridge.core.model.campaign_state import Floor
+from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.events import LeadsFound
 from callbridge.core.model.facts import TalkEnded, WrapUpEnded
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import FindLeads, ReserveAttempts
-from callbridge.core.model.plan import CampaignPlan, Mode
+from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.world import World
-from callbridge.core.pacing.pacer import Decision, Pacer, Seen
+from callbridge.core.pacing.pacer import Decision, Pacer, PacerInput
 
 SOONEST = 0.25
 """Seconds between two decisions, at least."""
@@ -31,10 +31,10 @@ ASK_AGAIN = 5.0
 ASK_PATIENCE = 30.0
 
 
-def floor_of(world: World, plan: CampaignPlan) -> Floor:
+def floor_of(world: World, plan: CampaignPlan) -> CampaignState:
     floor = world.floors.get(plan.name)
     if floor is None:
-        floor = world.floors[plan.name] = Floor(Pacer(plan.rules))
+        floor = world.floors[plan.name] = CampaignState(Pacer(plan.rules))
     return floor
 
 
@@ -68,14 +68,14 @@ def after_step(world: World) -> None:
             world.wake("campaign", plan.name, wakes_at)
 
 
-def _floors_of(world: World, agent: str) -> Iterator[Floor]:
+def _floors_of(world: World, agent: str) -> Iterator[CampaignState]:
     known = world.agents.get(agent)
     for plan in running(world):
         if known is not None and world.matcher.serves(known.profile, world.plan.queues[plan.queue]):
             yield floor_of(world, plan)
 
 
-def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
+def _pace(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
     """Decide, and have as many attempts written down as may be made."""
     past = min(1.0, world.now - floor.decided_at)
     floor.allowance = min(max(1.0, plan.per_second), floor.allowance + past * plan.per_second)
@@ -118,7 +118,7 @@ def _pace(world: World, plan: CampaignPlan, floor: Floor) -> None:
 
 def _has_line(world: World, attempt: Attempt) -> bool:
     """Does it take a line of the trunk, ringing or talking, or will it in a moment?"""
-    return attempt.stage is Stage.RESERVING or leg_id(world.plan.pbxs[0], attempt.id) in world.legs
+    return attempt.stage is AttemptStage.RESERVING or leg_id(world.plan.pbxs[0], attempt.id) in world.legs
 
 
 def _is_free(world: World, agent: str) -> bool:
@@ -126,12 +126,12 @@ def _is_free(world: World, agent: str) -> bool:
     return known is not None and eligible(known, world.now)
 
 
-def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decision:
+def _decide(world: World, plan: CampaignPlan, floor: CampaignState, seen: PacerInput) -> Decision:
     out = len(seen.dials)
     match plan.mode:
-        case Mode.PREDICTIVE if not plan.agent_first:
+        case DialMode.PREDICTIVE if not plan.agent_first:
             return floor.pacer.decide(world.now, seen)
-        case Mode.POWER if not floor.pacer.budget.is_over():
+        case DialMode.POWER if not floor.pacer.budget.is_over():
             wanted = int(plan.factor * seen.free + 0.5)
         case _:
             wanted = seen.free
@@ -140,7 +140,7 @@ def _decide(world: World, plan: CampaignPlan, floor: Floor, seen: Seen) -> Decis
     return Decision(max(0, wanted - out), plan.mode.value)
 
 
-def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
+def _seen(world: World, plan: CampaignPlan, floor: CampaignState) -> PacerInput:
     """The campaign's share of the floor, as the pacer sees it. Whoever will be away after this talk is not coming free."""
     free, talking, wrapping = 0, [], []
     mine = _agents(world, plan)
@@ -156,10 +156,10 @@ def _seen(world: World, plan: CampaignPlan, floor: Floor) -> Seen:
     dials = [
         world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
         for attempt in _attempts(world, plan.name)
-        if attempt.stage in (Stage.RESERVING, Stage.DIALLING) and _wants_an_agent(world, plan, attempt)
+        if attempt.stage in (AttemptStage.RESERVING, AttemptStage.DIALLING) and _wants_an_agent(world, plan, attempt)
     ]
-    heard = sum(attempt.stage is Stage.LISTENING for attempt in _attempts(world, plan.name))
-    return Seen(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
+    heard = sum(attempt.stage is AttemptStage.LISTENING for attempt in _attempts(world, plan.name))
+    return PacerInput(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
 
 
 def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:
@@ -219,7 +219,7 @@ def _attempts(world: World, campaign: str) -> list[Attempt]:
     return [world.attempts[key] for key in world.attempts_of(campaign)]
 
 
-def _refill(world: World, plan: CampaignPlan, floor: Floor) -> None:
+def _refill(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
     """Ask for leads in time."""
     enough = max(5, plan.lines)
     waiting = floor.asked_at is not None and world.now - floor.asked_at < ASK_PATIENCE

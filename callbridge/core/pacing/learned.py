@@ -96,7 +96,7 @@ class Lifetimes:
 
 
 @dataclass(slots=True)
-class Memory:
+class Learned:
     """People who answered of late, and the seconds that dials have lived for it; ``dials``: how many that ended it holds."""
 
     dials: float
@@ -115,7 +115,7 @@ class Memory:
         """The law has changed: what it would have brought."""
         self.awaited = sum(map(mul, self.lived, hazards))
 
-    def take(self, other: Memory) -> None:
+    def take(self, other: Learned) -> None:
         """Remember no more than the other one does."""
         self.people, self.lived, self.awaited = other.people, other.lived, other.awaited
 
@@ -137,8 +137,8 @@ class Answers:
     """The chance that a dial is still out after so many seconds, in the long run."""
     expected: list[float] = field(default_factory=list)
     """People that a dial has brought in its first seconds, in the long run."""
-    _late: Memory = field(default_factory=lambda: Memory(LATE))
-    _latest: Memory = field(default_factory=lambda: Memory(LATEST))
+    _late: Learned = field(default_factory=lambda: Learned(LATE))
+    _latest: Learned = field(default_factory=lambda: Learned(LATEST))
     count: int = 0
     """People who answered since the start."""
     _weight: float = 1.0
@@ -201,7 +201,7 @@ class Answers:
             level = self._level(latest, out_awaited)
         return level
 
-    def _level(self, memory: Memory, out_awaited: float) -> float:
+    def _level(self, memory: Learned, out_awaited: float) -> float:
         sure = self._sure
         return min(4.0, max(0.25, (memory.people + sure) / (memory.awaited + out_awaited + sure)))
 

@@ -35,7 +35,7 @@ NOTCH = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PacerInput:
     """The floor at this moment: ages in seconds."""
 
     free: int
@@ -97,7 +97,7 @@ class Pacer:
 
     # -- what to do -----------------------------------------------------------------------------------------------
 
-    def decide(self, now: float, seen: Seen) -> Decision:
+    def decide(self, now: float, seen: PacerInput) -> Decision:
         """How many numbers to dial now."""
         agents = seen.free + len(seen.talking) + len(seen.wrapping)
         if not agents:
@@ -135,7 +135,7 @@ class Pacer:
 
     # -- tables ---------------------------------------------------------------------------------------------------
 
-    def _learn(self, now: float, seen: Seen) -> None:
+    def _learn(self, now: float, seen: PacerInput) -> None:
         if self.talks.count >= self._next_talks:
             self._rebuild_talks(seen)
         if now - self._built_at >= (REBUILD_LATER if self.answers.count > KNOWN else REBUILD):
@@ -147,7 +147,7 @@ class Pacer:
             self._tables[notch] = self._dial_tables(exp(notch * NOTCH))
         self._dial_rows, self._fresh, self._weights = self._tables[notch]
 
-    def _rebuild_talks(self, seen: Seen) -> None:
+    def _rebuild_talks(self, seen: PacerInput) -> None:
         self._next_talks = self.talks.count + 1 + min(25, self.talks.count // 20)
         self.talks.rebuild(seen.talking)
         self.wraps.rebuild(seen.wrapping)

@@ -14,13 +14,13 @@ from callbridge.core.calls import phone_transfers
 from callbridge.core.entities import agent_states, attempts, callbacks, legs
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.attempt import campaign_of
-from callbridge.core.model.call import Call, Handing, Outcome, Phase, Result, Segment, Way
+from callbridge.core.model.call import Call, OfferResult, Phase, Segment, Transfer, TransferKind, VisitOutcome
 from callbridge.core.model.events import PbxSnapshot, SeenBridge, SeenLeg
 from callbridge.core.model.facts import CallAdopted
 from callbridge.core.model.ids import LegId, channel_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Subscribe
-from callbridge.core.model.plan import Connect, ToQueue
+from callbridge.core.model.plan import ConnectMode, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.recovery import references
@@ -90,14 +90,14 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
     began_at = world.now if bridge.created_at is None else bridge.created_at
     queue = world.plan.queue_named(bridge.queue) or _queue_of(world, call.entry)
     inside = None if apart else bridge.bridge
-    _open(world, customer, Role.CUSTOMER, call, bridge=inside)
+    _open(world, customer, LegRole.CUSTOMER, call, bridge=inside)
     if not staffed:
         far = talkers[0]
-        _open(world, far, Role.OUTSIDE, call, bridge=bridge.bridge)
+        _open(world, far, LegRole.OUTSIDE, call, bridge=bridge.bridge)
         world.calls.put(call.id, evolve(call, phase=Phase.OUTSIDE, far=far.leg))
     else:
         leg, agent = next((each for each in staffed if each[1].id == bridge.agent), staffed[0])
-        _open(world, leg, Role.SESSION if leg.role == "session" else Role.AGENT, call, agent=agent.id, bridge=bridge.bridge)
+        _open(world, leg, LegRole.SESSION if leg.role == "session" else LegRole.AGENT, call, agent=agent.id, bridge=bridge.bridge)
         segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at)
         target = next((other for other in talkers if other is not leg), None)
         handing = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
@@ -125,7 +125,7 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, ids: Iterable[str
         campaign=campaign,
         phase=Phase.TALKING,
         segments=1,
-        outcome=Outcome.ANSWERED,
+        outcome=VisitOutcome.ANSWERED,
         bridge=bridge.bridge,
     )
 
@@ -147,21 +147,23 @@ def _queue_of(world: World, entry: str) -> str:
     return way.queue if isinstance(way, ToQueue) else ""
 
 
-def _open(world: World, seen: SeenLeg, role: Role, call: Call, *, agent: str = "", bridge: str | None) -> None:
+def _open(world: World, seen: SeenLeg, role: LegRole, call: Call, *, agent: str = "", bridge: str | None) -> None:
     leg = legs.open_leg(world, seen.leg, role, call=call.id, agent=agent)
     pair = phone_transfers.pair_of(seen.name)
     world.put_leg(leg, up_at=min(seen.created_at, world.now) if seen.up else None, bridge=bridge, pair=pair)
     world.order(Subscribe(leg=seen.leg))
 
 
-def _target(world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBridge, began_at: float, *, apart: bool) -> Handing:
+def _target(
+    world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBridge, began_at: float, *, apart: bool
+) -> Transfer:
     """The third one: whom the agent has a word with, or who has joined the two."""
     agent = _agent_of(world, seen)
-    role = Role.OUTSIDE if agent is None else Role.SESSION if seen.role == "session" else Role.AGENT
+    role = LegRole.OUTSIDE if agent is None else LegRole.SESSION if seen.role == "session" else LegRole.AGENT
     _open(world, seen, role, call, agent=agent.id if agent is not None else "", bridge=bridge.bridge)
     if agent is not None:
         _talk(world, agent, call, seen)
-    return Handing(
+    return Transfer(
         to=f"agent:{agent.id}" if agent is not None else f"phone:{phone_transfers.endpoint_of(seen.name)}",
         leg=seen.leg,
         agent=agent.id if agent is not None else "",
@@ -169,7 +171,7 @@ def _target(world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBr
         queue=by.queue,
         began_at=began_at,
         until=None,
-        way=Way.CONSULT,
+        way=TransferKind.CONSULT,
         reached=True,
         together=not apart,
     )
@@ -194,12 +196,12 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
     changes: dict[str, object] = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": Device.AVAILABLE, "misses": 0}
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
-    if agent.connect is Connect.NAILED_UP and leg.role == "session":
+    if agent.connect is ConnectMode.NAILED_UP and leg.role == "session":
         if agent.session not in (None, leg.leg):
             legs.hang_up(world, agent.session)  # the one that was about to be made
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
-        answers.tell_unheard(world, agent, call.id, Result.ANSWERED)
+        answers.tell_unheard(world, agent, call.id, OfferResult.ANSWERED)
     agent_states.change(world, agent, phone=_phone(world, agent, leg), **changes)
 
 

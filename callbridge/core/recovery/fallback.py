@@ -18,7 +18,7 @@ from callbridge.core.model.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class QueueMember:
     """One phone in the fallback queue. ``name`` is our mark and the agent's id, ``callbridge:ann``."""
 
     phone: str
@@ -36,7 +36,7 @@ class SeenMember:
     dynamic: bool
 
 
-class Act(StrEnum):
+class MembershipAction(StrEnum):
     ADD = "add"
     REMOVE = "remove"
     PAUSE = "pause"
@@ -44,20 +44,20 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    act: Act
-    member: Member
+class MembershipChange:
+    act: MembershipAction
+    member: QueueMember
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class FallbackCaller:
     """A caller in the fallback queue; ``channel`` is Asterisk's name of the leg."""
 
     leg: LegId
     channel: str
 
 
-def membership(agents: Iterable[Agent], mark: str) -> dict[str, Member]:
+def membership(agents: Iterable[Agent], mark: str) -> dict[str, QueueMember]:
     """Who should be in the fallback queue, by phone: everyone who is logged in, paused unless the intent is ``ready``.
 
     Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
@@ -67,14 +67,14 @@ def membership(agents: Iterable[Agent], mark: str) -> dict[str, Member]:
     return {member.phone: member for member in members if member is not None}
 
 
-def member_of(agent: Agent, mark: str) -> Member | None:
+def member_of(agent: Agent, mark: str) -> QueueMember | None:
     """What this agent's log-in means for the fallback queue."""
     if agent.intent is Intent.LOGGED_OUT or not agent.phone:
         return None
-    return Member(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
+    return QueueMember(agent.phone, f"{mark}:{agent.id}", agent.intent is not Intent.READY)
 
 
-def differences(wanted: Mapping[str, Member], seen: Mapping[str, SeenMember], mark: str) -> list[Change]:
+def differences(wanted: Mapping[str, QueueMember], seen: Mapping[str, SeenMember], mark: str) -> list[MembershipChange]:
     """What makes ``seen`` into ``wanted``. A phone at which there is a member that is not ours stays as it is."""
     changes = []
     for there in seen.values():
@@ -82,13 +82,13 @@ def differences(wanted: Mapping[str, Member], seen: Mapping[str, SeenMember], ma
         if not is_ours(there, mark):
             continue
         if wish is None or wish.name != there.name:
-            changes.append(Change(Act.REMOVE, Member(there.phone, there.name, there.paused)))
+            changes.append(MembershipChange(MembershipAction.REMOVE, QueueMember(there.phone, there.name, there.paused)))
         elif wish.paused is not there.paused:
-            changes.append(Change(Act.PAUSE, wish))
+            changes.append(MembershipChange(MembershipAction.PAUSE, wish))
     for wish in wanted.values():
         known = seen.get(wish.phone)
         if known is None or (is_ours(known, mark) and known.name != wish.name):
-            changes.append(Change(Act.ADD, wish))
+            changes.append(MembershipChange(MembershipAction.ADD, wish))
     return changes
 
 
@@ -131,7 +131,7 @@ class Departures:
         return fact.reason not in _FOR_GOOD and now - fact.at >= self._leave_alone
 
 
-def may_return(world: World, departures: Departures, caller: Waiting, now: float) -> bool:
+def may_return(world: World, departures: Departures, caller: FallbackCaller, now: float) -> bool:
     """Would this caller be served here, as a new arrival?
 
     Not while the leg is in our books: it left Stasis unseen, and its call there must end first. Not from an agent's own

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from callbridge.core.model.call import Call, Outcome, Result
+from callbridge.core.model.call import Call, OfferResult, VisitOutcome
 from callbridge.core.model.facts import VisitEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.leg import Leg
@@ -21,7 +21,7 @@ from callbridge.core.model.world import World
 
 def end(
     world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, str | None], adopted: Sequence[str]
-) -> dict[str, Result]:
+) -> dict[str, OfferResult]:
     """End the missing visits. Whose one was is told as well as can be: of a caller who came by an entry of its queue, else of
     anybody. Gives the calls, with what that means for an offer that may have been open.
 
@@ -29,19 +29,19 @@ def end(
     came; ``adopted``: the calls of conversations that were found."""
     talking = [call for key in adopted if (call := world.calls.get(key)) is not None and call.segment is not None]
     callers = {call: leg for call, leg in lost.items() if leg is not None}
-    results: dict[str, Result] = {}
+    results: dict[str, OfferResult] = {}
     for key, missing in _missing(world).items():
         tally = world.tallies[key]
         for _ in range(missing):
             answered = next((call for call in talking if call.segment is not None and call.segment.queue == tally.queue), None)
             if answered is not None:
                 talking.remove(answered)
-                results[answered.id] = Result.ANSWERED
+                results[answered.id] = OfferResult.ANSWERED
                 tally = _answered(world, tally, answered)
                 continue
             ways = {call: world.plan.way_of(there.get(leg.id) or "") for call, leg in callers.items()}
             whose = next((one for one in ways if ways[one] == ToQueue(tally.queue)), next(iter(ways), ""))
-            results[whose] = Result.CANCELLED
+            results[whose] = OfferResult.CANCELLED
             tally = _failed(world, tally, whose, callers.pop(whose) if whose else None)
         world.tallies.put(key, tally)
     return results
@@ -67,16 +67,18 @@ def _answered(world: World, tally: Tally, call: Call) -> Tally:
     waited = max(0.0, call.segment.began_at - call.arrived_at)
     ladder = world.matcher.ladder(tally.queue, call.tier)
     within = ladder is not None and waited <= ladder.answer_within
-    _tell_visit_ended(world, tally, call.id, call.tier, Outcome.ANSWERED, waited, within=within)
-    return ended(tally, Outcome.ANSWERED, within)
+    _tell_visit_ended(world, tally, call.id, call.tier, VisitOutcome.ANSWERED, waited, within=within)
+    return ended(tally, VisitOutcome.ANSWERED, within)
 
 
 def _failed(world: World, tally: Tally, call: str, leg: Leg | None) -> Tally:
-    _tell_visit_ended(world, tally, call, world.plan.default_tier, Outcome.FAILED, lasted(world, leg), within=False)
-    return ended(tally, Outcome.FAILED, within_target=False)
+    _tell_visit_ended(world, tally, call, world.plan.default_tier, VisitOutcome.FAILED, lasted(world, leg), within=False)
+    return ended(tally, VisitOutcome.FAILED, within_target=False)
 
 
-def _tell_visit_ended(world: World, tally: Tally, call: str, tier: str, outcome: Outcome, waited: float, *, within: bool) -> None:
+def _tell_visit_ended(
+    world: World, tally: Tally, call: str, tier: str, outcome: VisitOutcome, waited: float, *, within: bool
+) -> None:
     world.tell(
         VisitEnded(
             seq=world.next_seq(),
@@ -88,7 +90,7 @@ def _tell_visit_ended(world: World, tally: Tally, call: str, tier: str, outcome:
             waited=waited,
             within_target=within,
             day=tally.day,
-            reason="" if outcome is Outcome.ANSWERED else "lost",
+            reason="" if outcome is VisitOutcome.ANSWERED else "lost",
             estimated=True,
             lasted=waited,
         )

@@ -8,11 +8,11 @@ from callbridge.core.calls import calls
 from callbridge.core.entities import agent_states, attempts, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.attempt import campaign_of
-from callbridge.core.model.call import Call, Move, Outcome, Phase, Result, after
-from callbridge.core.model.events import LegReturned, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
+from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
+from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.model.facts import OrderGaveUp
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
@@ -22,7 +22,6 @@ from callbridge.core.model.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
-    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -31,6 +30,7 @@ from callbridge.core.model.orders import (
     Record,
     Ring,
     Snoop,
+    StartAmdDetour,
     StartMusic,
     StartRecording,
     StartRinging,
@@ -87,9 +87,9 @@ def order_failed(world: World, event: OrderFailed) -> None:
                 world.order(replace(order, tries=order.tries + 1))
         case HangUp(leg=leg):
             _watch(world, leg)
-        case LendToDialplan(leg=leg):
+        case StartAmdDetour(leg=leg):
             if event.why is not Why.TIMEOUT:  # else it may have worked: the leg comes back, or its time is over
-                campaigns.returned(world, LegReturned(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
+                campaigns.returned(world, AmdDetourEnded(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
                 _doubt(world, leg)
         case LeaveToDialplan():
             _cannot_leave(world, order, event)
@@ -110,7 +110,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
 def _left_to_the_snapshot(world: World, order: Order) -> bool:
     """The link is down: the next snapshot looks again at all that could be ordered for what is there. It knows nothing of legs
     that were to be made, or gone, nor of files."""
-    if isinstance(order, Ring | HangUp | Probe | LendToDialplan | StartRecording | PauseRecording | StopRecording):
+    if isinstance(order, Ring | HangUp | Probe | StartAmdDetour | StartRecording | PauseRecording | StopRecording):
         return False
     pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0]) if order.legs else ""
     return pbx in world.down
@@ -161,7 +161,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
         return
     legs.probe_soon(world, known, 0.0)
     call = world.calls.get(known.call)
-    if known.role in (Role.CONSULT, Role.FEATURE):
+    if known.role in (LegRole.CONSULT, LegRole.FEATURE):
         legs.hang_up(world, leg)
     waits = call is not None and call.segment is None and (call.visit is not None or call.walk is not None)
     if call is None or call.leg != leg or not waits or event.status == 404:
@@ -170,11 +170,11 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     if call.walk is not None:
         call = evolve(interpreter.leave(world, call, "failed"), phase=after(call.phase, Move.QUEUE))
     if call.offer is not None:
-        call = offers.withdraw(world, call, Result.CANCELLED)
+        call = offers.withdraw(world, call, OfferResult.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
     if call.phase is Phase.WAITING:
         if call.visit is not None:
-            call = visits.end_visit(world, call, Outcome.FAILED, reason="answer")
+            call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="answer")
         visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")
 
 
@@ -231,18 +231,18 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             agent_states.change(world, agent, rest_until=world.now + UNSENT_REST)
-        offers.retry(world, call, Result.CANCELLED if unsent or unheard else Result.OFFLINE)
+        offers.retry(world, call, OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE)
     elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
         return
     elif call is not None and call.handing is not None and call.handing.leg == leg.id:
         _gave_up(world, call.id, order, event)
-        transfers.failed(world, call, Result.CANCELLED if event.why is Why.UNSENT or unheard else Result.OFFLINE)
-    elif call is not None and leg.role is Role.SUPERVISOR:
+        transfers.failed(world, call, OfferResult.CANCELLED if event.why is Why.UNSENT or unheard else OfferResult.OFFLINE)
+    elif call is not None and leg.role is LegRole.SUPERVISOR:
         _gave_up(world, call.id, order, event)
         supervision.leg_gone(world, call, leg)
-    elif leg.role is Role.SESSION:
+    elif leg.role is LegRole.SESSION:
         legs.hang_up(world, leg.id)
     leg = world.legs.get(order.leg)
     if leg is not None and event.why is not Why.UNSENT:
@@ -297,7 +297,7 @@ def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> N
         return  # in the dialplan already, with the message that it was to hear
     if leg is None:
         if event.status != 404:  # a caller whom we did not take, and who did not get on: watched until nobody is left in silence
-            legs.hang_up(world, legs.open_leg(world, order.leg, Role.AGENT).id)
+            legs.hang_up(world, legs.open_leg(world, order.leg, LegRole.AGENT).id)
         return
     call = world.calls.get(leg.call)
     if event.status == 409 and call is not None and call.campaign and call.placed and call.phase is Phase.LEAVING:

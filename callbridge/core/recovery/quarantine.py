@@ -5,11 +5,11 @@ from __future__ import annotations
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Intent, Work
-from callbridge.core.model.call import Call, Outcome, Result
+from callbridge.core.model.call import Call, OfferResult, VisitOutcome
 from callbridge.core.model.events import EntityFaulted
 from callbridge.core.model.facts import CallDiverted, EntityQuarantined
 from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import DropBridge, HangUp, LeaveToDialplan
 from callbridge.core.model.plan import HARBOUR_CONTEXT
 from callbridge.core.model.world import World
@@ -56,7 +56,7 @@ def faulted(world: World, event: EntityFaulted) -> None:
 
 def _give_up_leg(world: World, leg: Leg) -> None:
     """With a leg goes its call; with an agent's leg that has none, the agent."""
-    if leg.role is Role.FEATURE:
+    if leg.role is LegRole.FEATURE:
         feature_codes.give_up(world, leg)
         return
     call, agent = world.calls.get(leg.call), world.agents.get(leg.agent)
@@ -73,14 +73,14 @@ def give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
     call = segments.end_watching(world, interpreter.leave(world, call, "failed"))
     if call.offer is not None:
-        answers.tell_offer_ended(world, call, call.offer, Result.CANCELLED)
+        answers.tell_offer_ended(world, call, call.offer, OfferResult.CANCELLED)
     if call.segment is not None:
         recordings.end(world, call, call.segment, world.now)
         segments.tell_talk_ended(world, call, call.segment, "fault", world.now)
     if call.visit is not None:
-        call = visits.end_visit(world, call, Outcome.FAILED, reason="fault")
+        call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="fault")
     for leg in world.legs.values():
-        if leg.call == call.id and leg.role is not Role.CUSTOMER and leg.role is not Role.SESSION:
+        if leg.call == call.id and leg.role is not LegRole.CUSTOMER and leg.role is not LegRole.SESSION:
             world.put_leg(leg, call="")
             legs.hang_up(world, leg.id)
     if call.bridge is not None:

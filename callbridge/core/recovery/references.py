@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 
 from callbridge.core.entities import agent_states, callbacks, legs
 from callbridge.core.model.agent import Agent, Intent, Work
-from callbridge.core.model.call import Call, Outcome, Phase, Result
-from callbridge.core.model.callback import Promise
+from callbridge.core.model.call import Call, OfferResult, Phase, VisitOutcome
+from callbridge.core.model.callback import Callback
 from callbridge.core.model.events import PbxSnapshot
 from callbridge.core.model.facts import CallEnded, TalkEnded
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, Role
-from callbridge.core.model.plan import Connect
+from callbridge.core.model.leg import Leg, LegRole
+from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.recovery import lost_visits, quarantine
@@ -47,9 +47,9 @@ def complete(world: World, event: PbxSnapshot) -> None:
             _complete_call(world, call)
     for agent in world.agents.values():
         if agent.session is not None and pbx_of(agent.session) == event.pbx:
-            _open(world, agent.session, Role.SESSION, call=agent.call if agent.leg == agent.session else "", agent=agent.id)
+            _open(world, agent.session, LegRole.SESSION, call=agent.call if agent.leg == agent.session else "", agent=agent.id)
     for leg in world.legs.values():
-        if leg.role is Role.SESSION and pbx_of(leg.id) == event.pbx:
+        if leg.role is LegRole.SESSION and pbx_of(leg.id) == event.pbx:
             _keep_session(world, leg)
 
 
@@ -66,11 +66,11 @@ def _complete_call(world: World, call: Call) -> None:
         world.calls.put(call.id, call)
     called = call.placed and not call.attempt and call.phase in (Phase.OFFERED, Phase.WAITING)
     if not called:
-        _open(world, call.leg, Role.CUSTOMER, call=call.id)
+        _open(world, call.leg, LegRole.CUSTOMER, call=call.id)
     for who, leg, work in _at_work(world, call):
-        role = Role.OUTSIDE
+        role = LegRole.OUTSIDE
         if who:
-            role = Role.SESSION if _is_session(world, leg, who) else Role.AGENT
+            role = LegRole.SESSION if _is_session(world, leg, who) else LegRole.AGENT
         _open(world, leg, role, call=call.id, agent=who)
         agent = world.agents.get(who)
         if agent is not None and agent.call != call.id and agent.work is Work.IDLE:
@@ -93,10 +93,10 @@ def _at_work(world: World, call: Call) -> Iterator[tuple[str, LegId, Work]]:
 
 def _is_session(world: World, leg: LegId, who: str) -> bool:
     agent, known = world.agents.get(who), world.legs.get(leg)
-    return (agent is not None and agent.session == leg) or (known is not None and known.role is Role.SESSION)
+    return (agent is not None and agent.session == leg) or (known is not None and known.role is LegRole.SESSION)
 
 
-def _open(world: World, leg: LegId, role: Role, *, call: str, agent: str = "") -> None:
+def _open(world: World, leg: LegId, role: LegRole, *, call: str, agent: str = "") -> None:
     """Enter a leg that is named and not there. Nothing was heard of it: whether it lives is for the snapshot to say."""
     if leg not in world.legs:
         world.put_leg(legs.open_leg(world, leg, role, call=call, agent=agent), heard_at=0.0)
@@ -114,7 +114,7 @@ def _keep_session(world: World, leg: Leg) -> None:
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None or (agent is not None and agent.session == leg.id):
         return
-    if agent is None or agent.connect is not Connect.NAILED_UP or agent.intent is Intent.LOGGED_OUT:
+    if agent is None or agent.connect is not ConnectMode.NAILED_UP or agent.intent is Intent.LOGGED_OUT:
         legs.hang_up(world, leg.id)
         return
     if agent.session is not None:
@@ -128,7 +128,7 @@ def _owe_again(world: World, call: Call) -> None:
     who = callbacks.who_of(world, call.number)
     if visit is None or terms is None or not who or world.promise_to(visit.queue, who) is not None:
         return
-    promise = Promise(
+    promise = Callback(
         id=call.promise,
         queue=visit.queue,
         number=call.number,
@@ -162,9 +162,9 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
     for leg in world.legs.values():
         if pbx_of(leg.id) != event.pbx or leg.call not in lost:
             continue
-        if leg.role is Role.SESSION:
+        if leg.role is LegRole.SESSION:
             world.put_leg(leg, call="", bridge=None)
-        elif leg.role is Role.CUSTOMER and leg.hung_at is None and leg.id in there:
+        elif leg.role is LegRole.CUSTOMER and leg.hung_at is None and leg.id in there:
             world.legs.drop(leg.id)  # found again in the same step
         else:
             legs.hang_up(world, leg.id)
@@ -183,8 +183,8 @@ def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:
     """The calls that legs, agents and callbacks name and no book has, each with its customer's leg when that is known."""
     lost: dict[str, Leg | None] = {}
     for leg in world.legs.values():
-        if pbx_of(leg.id) == pbx and (is_orphan(world, leg) or (leg.role is Role.CUSTOMER and _is_lost(world, leg.call))):
-            lost[leg.call] = leg if leg.role is Role.CUSTOMER else lost.get(leg.call)
+        if pbx_of(leg.id) == pbx and (is_orphan(world, leg) or (leg.role is LegRole.CUSTOMER and _is_lost(world, leg.call))):
+            lost[leg.call] = leg if leg.role is LegRole.CUSTOMER else lost.get(leg.call)
     for agent in world.agents.values():
         if _is_lost(world, agent.call) and (agent.leg is None or pbx_of(agent.leg) == pbx):
             lost.setdefault(agent.call, None)
@@ -208,7 +208,7 @@ def _free(world: World, agent: Agent) -> None:
     if not _is_lost(world, agent.call):
         return
     leg = world.legs.get(agent.leg)
-    if leg is not None and leg.role is Role.SESSION:
+    if leg is not None and leg.role is LegRole.SESSION:
         agent = agent_states.change(world, agent, leg=None)
     elif leg is not None:
         legs.hang_up(world, leg.id)
@@ -217,7 +217,7 @@ def _free(world: World, agent: Agent) -> None:
         _tell_talk_ended(world, agent, call)
         agent_states.release(world, agent, "", 0.0)
     elif agent.work is Work.OFFERED:
-        answers.tell_unheard(world, agent, call, Result.CANCELLED)
+        answers.tell_unheard(world, agent, call, OfferResult.CANCELLED)
         agent_states.settle(world, agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now))
 
 
@@ -243,7 +243,7 @@ def _end_call(world: World, call: str, leg: Leg | None) -> None:
             at=world.now,
             call=call,
             lasted=lost_visits.lasted(world, leg),
-            outcome=Outcome.FAILED,
+            outcome=VisitOutcome.FAILED,
             segments=0,
             estimated=True,
         )

@@ -9,11 +9,11 @@ from callbridge.core.entities import agent_states, attempts, callbacks, legs, re
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Intent
 from callbridge.core.model.attempt import campaign_of
-from callbridge.core.model.call import Call, Phase, Result
+from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import CallerArrived, PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import DifferenceFound
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
 from callbridge.core.model.plan import HARBOUR_CONTEXT
 from callbridge.core.model.world import World
@@ -81,14 +81,14 @@ def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
 
 def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, heard_at: float) -> None:
     up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
-    if leg.up_at is None and seen.up and leg.role is Role.CUSTOMER:
+    if leg.up_at is None and seen.up and leg.role is LegRole.CUSTOMER:
         campaigns.answered_too_late(world, leg.id)
         up_at = max(leg.heard_at, heard_at)  # since when, nobody heard: the longest time that it may be
     world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
-    elif leg.role is Role.FEATURE:
+    elif leg.role is LegRole.FEATURE:
         feature_codes.give_up(world, world.legs[leg.id])  # what was said and typed meanwhile nobody heard
     elif agent is not None and agent.session == leg.id and not agent.session_up:
         _half_made_session(world, agent, up=seen.up)
@@ -136,7 +136,7 @@ def _mend(world: World, call: Call) -> None:
                 talks.joined(world, call)
                 return
             _entertain(world, call, customer)
-            offers.retry(world, world.calls[call.id], Result.CANCELLED)
+            offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
@@ -182,7 +182,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) ->
             _clear(world, seen.leg)
     elif seen.feature:
         _differs(world, pbx, "feature_leftover", seen.leg)
-        legs.open_leg(world, seen.leg, Role.FEATURE)
+        legs.open_leg(world, seen.leg, LegRole.FEATURE)
         world.order(Subscribe(leg=seen.leg))
         legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
@@ -206,7 +206,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) ->
 
 def _clear(world: World, leg: LegId) -> None:
     """Hung up, and watched until it is gone."""
-    legs.hang_up(world, legs.open_leg(world, leg, Role.AGENT).id)
+    legs.hang_up(world, legs.open_leg(world, leg, LegRole.AGENT).id)
 
 
 def _arrival(seen: SeenLeg) -> CallerArrived:

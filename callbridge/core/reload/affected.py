@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from callbridge.core.model.attempt import Stage
+from callbridge.core.model.attempt import AttemptStage
 from callbridge.core.model.call import Call
 from callbridge.core.model.plan import SURVEY
 from callbridge.core.model.world import World
@@ -19,7 +19,7 @@ def _ids() -> Ids:
 
 
 @dataclass(slots=True)
-class Touched:
+class Affected:
     """Ids, each list in the world's order. A caller is somebody on the line who waits or is in a flow; whom we are calling, or
     have called for a callback, is no caller."""
 
@@ -34,7 +34,7 @@ class Touched:
     _campaign_talks: Ids = field(default_factory=_ids)
 
     @classmethod
-    def of(cls, world: World) -> Touched:
+    def of(cls, world: World) -> Affected:
         """The world as it is."""
         made = cls()
         for call in world.calls.values():
@@ -42,7 +42,7 @@ class Touched:
         for promise in world.promises.values():
             made._callbacks[promise.queue].append(promise.id)
         for attempt in world.attempts.values():
-            if attempt.stage not in (Stage.TALKED, Stage.CLOSING):
+            if attempt.stage not in (AttemptStage.TALKED, AttemptStage.CLOSING):
                 made._attempts[attempt.campaign].append(attempt.id)
         return made
 

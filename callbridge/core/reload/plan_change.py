@@ -14,8 +14,8 @@ from dataclasses import replace
 from callbridge.core.entities import agent_states, callbacks
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import AgentAsked, Ask, PlanChanged
-from callbridge.core.model.facts import AskRefused
+from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
+from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -32,7 +32,7 @@ def changed(world: World, event: PlanChanged) -> None:
     world.answer(found)
     if found.refusals and not event.force:
         reason = "; ".join(found.refusals)
-        world.tell(AskRefused(seq=world.next_seq(), at=world.now, ask="reload", reason=reason, by=event.by))
+        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask="reload", reason=reason, by=event.by))
         return
     _adopt(world, event.plan)
 
@@ -58,7 +58,7 @@ def _adopt(world: World, plan: Plan) -> None:
         if known is None:
             known = agent_states.hire(world, wanted)
             if wanted.login:
-                agent_requests.asked(world, AgentAsked(at=world.now, agent=wanted.id, ask=Ask.LOGIN))
+                agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, ask=AgentRequest.LOGIN))
             continue
         refitted = known.connect is not wanted.connect
         known = agent_states.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)

@@ -15,17 +15,17 @@ from callbridge.core.entities import callbacks
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.call import Call
-from callbridge.core.model.plan import CAMPAIGN, MEMORY, SURVEY, Entry, Ladder, Plan, QueuePlan, ToFlow, ToQueue
+from callbridge.core.model.plan import CAMPAIGN, MEMORY, SURVEY, Entry, Plan, QueuePlan, TierRouting, ToFlow, ToQueue
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
-from callbridge.core.reload.affected import Touched
+from callbridge.core.reload.affected import Affected
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ConfigChange:
     """One thing of the configuration that is another. ``settings``: which of its settings changed. Callers, callbacks, talks
     and attempts are those that it touches; ``note`` says what becomes of them."""
 
@@ -48,7 +48,7 @@ class Difference:
     """``refusals``: why the plan is not adopted unless somebody insists, a sentence each. ``stopped``: campaigns that ran or
     were paused, and are gone."""
 
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ConfigChange, ...] = ()
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     stopped: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Difference:
 
 def difference(world: World, new: Plan) -> Difference:
     """What adopting this plan now would do."""
-    touched = Touched.of(world)
+    touched = Affected.of(world)
     changes = [
         *_queues(world, new, touched),
         *_entries(world.plan, new, touched),
@@ -76,11 +76,11 @@ def difference(world: World, new: Plan) -> Difference:
     )
 
 
-def _takes_away(change: Change) -> bool:
+def _takes_away(change: ConfigChange) -> bool:
     return change.change == GONE and bool(change.callers or change.callbacks)
 
 
-def _refusal(change: Change) -> str:
+def _refusal(change: ConfigChange) -> str:
     inside = [count(change.callers, "waiting caller"), count(change.callbacks, "callback")]
     held = " and ".join(part for part in inside if part)
     return (
@@ -98,7 +98,7 @@ def count(what: Iterable[object], noun: str) -> str:
 # -- queues -----------------------------------------------------------------------------------------------------------
 
 
-def _queues(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     old, names = world.plan, new.renamed_queues()
     came_from = {now: before for before, now in names.items() if before in old.queues or touched.has_queue(before)}
     for name, queue in new.queues.items():
@@ -118,8 +118,8 @@ def _queues(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
             yield _queue(name, GONE, touched, name, note=_where_to(world, new, touched, name))
 
 
-def _queue(name: str, change: str, touched: Touched, key: str, **more: Any) -> Change:
-    return Change(
+def _queue(name: str, change: str, touched: Affected, key: str, **more: Any) -> ConfigChange:
+    return ConfigChange(
         kind="queue",
         name=name,
         change=change,
@@ -138,11 +138,11 @@ def _queue_settings(old: QueuePlan, new: QueuePlan) -> tuple[str, ...]:
     return tuple(sorted(changed))
 
 
-def _ladder_settings(old: Ladder, new: Ladder) -> set[str]:
+def _ladder_settings(old: TierRouting, new: TierRouting) -> set[str]:
     return {said for name, said in _LADDER.items() if getattr(old, name) != getattr(new, name)}
 
 
-def _where_to(world: World, new: Plan, touched: Touched, queue: str) -> str:
+def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
     """What becomes of everybody in a queue that is gone."""
     said = []
     ways = Counter(_to(_way(new, world.calls[key])) for key in touched.callers(queue))
@@ -183,11 +183,13 @@ def _to(way: Entry | None) -> str:
 # -- everything else --------------------------------------------------------------------------------------------------
 
 
-def _plain(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], callers: Mapping[str, tuple[str, ...]]) -> Iterator[Change]:
+def _plain(
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], callers: Mapping[str, tuple[str, ...]]
+) -> Iterator[ConfigChange]:
     for name in [*new, *(name for name in old if name not in new)]:
         change = _change(old.get(name), new.get(name))
         if change:
-            yield Change(kind=kind, name=name, change=change, callers=callers.get(name, ()))
+            yield ConfigChange(kind=kind, name=name, change=change, callers=callers.get(name, ()))
 
 
 def _change(old: object | None, new: object | None) -> str:
@@ -198,7 +200,7 @@ def _change(old: object | None, new: object | None) -> str:
     return CHANGED if old != new else ""
 
 
-def _entries(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+def _entries(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     names = {before: now for before, now in new.renamed_entries.items() if before in old.entries and before not in new.entries}
     came_from = {now: before for before, now in names.items()}
     for name, way in new.entries.items():
@@ -208,23 +210,23 @@ def _entries(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
         if change:
             callers = touched.of_entry(before or name)
             note = f"leads to {_to(way)}" if change != RENAMED else "everything is carried over"
-            yield Change(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
+            yield ConfigChange(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
     for name in old.entries:
         if name not in new.entries and name not in names:
             note = "calls that come by it go to the fallback"
-            yield Change(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
+            yield ConfigChange(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
 
 
-def _flows(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+def _flows(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     def own(plan: Plan) -> dict[str, str]:
         return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
 
     for change in _plain("flow", own(old), own(new), touched.flows):
         note = "callers in it finish on the old version" if change.callers else ""
-        yield Change(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
+        yield ConfigChange(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
-def _campaigns(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     old = world.plan
     for name in [*new.campaigns, *(name for name in old.campaigns if name not in new.campaigns)]:
         before, after = old.campaigns.get(name), new.campaigns.get(name)
@@ -239,14 +241,16 @@ def _campaigns(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
         runs = row is not None and row.state is not Running.STOPPED
         note = "is stopped; people already called are served or hear its message" if change == GONE and (runs or attempts) else ""
         settings = settings if change == CHANGED else ()
-        yield Change(kind="campaign", name=name, change=change, settings=settings, talks=talks, attempts=attempts, note=note)
+        yield ConfigChange(
+            kind="campaign", name=name, change=change, settings=settings, talks=talks, attempts=attempts, note=note
+        )
 
 
 def _settings(old: Any, new: Any) -> tuple[str, ...]:
     return tuple(sorted(field.name for field in fields(old) if getattr(old, field.name) != getattr(new, field.name)))
 
 
-def _agents(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
+def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     old = world.plan
     for name in [*new.agents, *(name for name in old.agents if name not in new.agents)]:
         before, after = old.agents.get(name), new.agents.get(name)
@@ -256,7 +260,7 @@ def _agents(world: World, new: Plan, touched: Touched) -> Iterator[Change]:
         row = world.agents.get(name)
         note = _leaving(row) if change == GONE and row is not None else ""
         settings = _settings(before, after) if change == CHANGED else ()
-        yield Change(kind="agent", name=name, change=change, settings=settings, talks=touched.of_agent(name), note=note)
+        yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=touched.of_agent(name), note=note)
 
 
 def _leaving(agent: Agent) -> str:
@@ -271,10 +275,10 @@ def _leaving(agent: Agent) -> str:
             return "" if agent.intent is Intent.LOGGED_OUT else "is logged out"
 
 
-def _tiers(old: Plan, new: Plan, touched: Touched) -> Iterator[Change]:
+def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.tiers):
         note = f"are served as {new.default_tier}" if change.change == GONE and change.callers else ""
-        yield Change(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
+        yield ConfigChange(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
 
 
 def _tiers_of(plan: Plan) -> dict[str, bool]:
@@ -284,7 +288,7 @@ def _tiers_of(plan: Plan) -> dict[str, bool]:
 # -- who serves whom --------------------------------------------------------------------------------------------------
 
 
-def _warnings(world: World, new: Plan, touched: Touched) -> Iterator[str]:
+def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
     """Queues that nobody who is logged in can serve then, if somebody waits there or it was not so before."""
     before = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
     after = set(_logged_in(world, new))
@@ -315,7 +319,7 @@ def _serves(profiles: Iterable[Profile], queue: QueuePlan) -> bool:
     return any(step.strength(profile) is not None for step in steps for profile in profiles)
 
 
-def _homes(world: World, new: Plan, touched: Touched, gone: str) -> Iterator[str]:
+def _homes(world: World, new: Plan, touched: Affected, gone: str) -> Iterator[str]:
     """The queues to which those of a queue that is gone come."""
     if gone in new.renamed_queues():
         return

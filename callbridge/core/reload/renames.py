@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from callbridge.core.entities import callbacks
 from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Place, Promise, place_key
+from callbridge.core.model.callback import Callback, KeptPlace, place_key
 from callbridge.core.model.facts import QueueRenamed
-from callbridge.core.model.flow import Branch, Callback, Flow, IntoQueue, Node, Voicemail
+from callbridge.core.model.flow import BranchNode, CallbackNode, Flow, Node, QueueNode, VoicemailNode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import Tally, tally_key, together
 from callbridge.core.model.world import World
@@ -53,10 +53,10 @@ def renamed_flow(flow: Flow, names: Mapping[str, str]) -> Flow:
 
 
 def _renamed_node(node: Node, names: Mapping[str, str]) -> Node:
-    if isinstance(node, Branch):
+    if isinstance(node, BranchNode):
         cases = tuple((replace(when, queue=names.get(when.queue, when.queue)), to) for when, to in node.cases)
         return replace(node, cases=cases)
-    if isinstance(node, IntoQueue | Callback | Voicemail) and node.queue in names:
+    if isinstance(node, QueueNode | CallbackNode | VoicemailNode) and node.queue in names:
         return replace(node, queue=names[node.queue])
     return node
 
@@ -105,7 +105,7 @@ def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
     )
 
 
-def _carry_promise(world: World, promise: Promise, names: Mapping[str, str]) -> None:
+def _carry_promise(world: World, promise: Callback, names: Mapping[str, str]) -> None:
     entry = world.plan.entry_named(promise.entry)
     if entry != promise.entry:
         promise = evolve(promise, entry=entry)
@@ -114,7 +114,7 @@ def _carry_promise(world: World, promise: Promise, names: Mapping[str, str]) -> 
         callbacks.carry(world, promise, names[promise.queue])
 
 
-def _carry_place(world: World, place: Place, names: Mapping[str, str]) -> None:
+def _carry_place(world: World, place: KeptPlace, names: Mapping[str, str]) -> None:
     queue, _, number = place.id.rpartition("|")
     if queue not in names:
         return
@@ -123,7 +123,7 @@ def _carry_place(world: World, place: Place, names: Mapping[str, str]) -> None:
     there = world.places.get(key)
     since = place.since if there is None else min(place.since, there.since)
     deadline = place.deadline if there is None else max(place.deadline, there.deadline)
-    world.places.put(key, Place(id=key, since=since, deadline=deadline))
+    world.places.put(key, KeptPlace(id=key, since=since, deadline=deadline))
 
 
 def _carry_tally(world: World, tally: Tally, names: Mapping[str, str]) -> None:

@@ -6,19 +6,19 @@ from typing import assert_never
 
 from callbridge.core.entities import agent_states
 from callbridge.core.model.agent import Agent, Intent, Work
-from callbridge.core.model.call import Phase, Result
-from callbridge.core.model.events import AgentAsked, Ask
-from callbridge.core.model.facts import AskGranted, AskRefused
+from callbridge.core.model.call import OfferResult, Phase
+from callbridge.core.model.events import AgentRequest, AgentRequested
+from callbridge.core.model.facts import RequestGranted, RequestRefused
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
 
 
-def asked(world: World, event: AgentAsked) -> str:
+def asked(world: World, event: AgentRequested) -> str:
     """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
     is told and given (empty: it is done)."""
     agent = world.agents.get(event.agent)
-    if agent is None or (agent.id not in world.plan.agents and event.ask is Ask.LOGIN):
+    if agent is None or (agent.id not in world.plan.agents and event.ask is AgentRequest.LOGIN):
         _refuse(world, event, "unknown agent", unknown=True)
         return "unknown agent"
     refusal = _carry_out(world, agent, event)
@@ -26,37 +26,37 @@ def asked(world: World, event: AgentAsked) -> str:
         _refuse(world, event, refusal)
     elif event.by and event.by != event.agent:
         world.tell(
-            AskGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
+            RequestGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
         )
     return refusal
 
 
-def _carry_out(world: World, agent: Agent, event: AgentAsked) -> str:
+def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
     """Gives why not, or nothing when it is done."""
-    if agent.intent is Intent.LOGGED_OUT and event.ask in (Ask.READY, Ask.NOT_READY):
+    if agent.intent is Intent.LOGGED_OUT and event.ask in (AgentRequest.READY, AgentRequest.NOT_READY):
         return "not logged in"
-    if agent.work is not Work.WRAP_UP and event.ask in (Ask.END_WRAP_UP, Ask.EXTEND_WRAP_UP):
+    if agent.work is not Work.WRAP_UP and event.ask in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
         return "not in wrap-up"
     match event.ask:
-        case Ask.LOGIN:
+        case AgentRequest.LOGIN:
             return _login(world, agent, event)
-        case Ask.READY:
+        case AgentRequest.READY:
             return _ready(world, agent)
-        case Ask.NOT_READY:
+        case AgentRequest.NOT_READY:
             agent = lay_down(world, agent)
             agent_states.change(world, agent, **agent_states.not_ready(world, event.reason))
-        case Ask.LOGOUT:
+        case AgentRequest.LOGOUT:
             agent_states.settle(world, agent_states.change(world, lay_down(world, agent), **agent_states.LOGGED_OUT))
-        case Ask.END_WRAP_UP:
+        case AgentRequest.END_WRAP_UP:
             _end_wrap_up(world, agent)
-        case Ask.EXTEND_WRAP_UP:
+        case AgentRequest.EXTEND_WRAP_UP:
             return _extend_wrap_up(world, agent)
         case _:
             assert_never(event.ask)
     return ""
 
 
-def _login(world: World, agent: Agent, event: AgentAsked) -> str:
+def _login(world: World, agent: Agent, event: AgentRequested) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     if phone in world.plan.trunks:
         return f"{phone} is a trunk, not a phone"
@@ -112,13 +112,13 @@ def lay_down(world: World, agent: Agent) -> Agent:
         if call.phase is Phase.DIALLING:
             callback_calls.give_up(world, call, "agent_gone")
         else:
-            offers.retry(world, call, Result.REJECTED, costs=False)
+            offers.retry(world, call, OfferResult.REJECTED, costs=False)
     return world.agents[agent.id]
 
 
-def _refuse(world: World, event: AgentAsked, reason: str, *, unknown: bool = False) -> None:
+def _refuse(world: World, event: AgentRequested, reason: str, *, unknown: bool = False) -> None:
     world.tell(
-        AskRefused(
+        RequestRefused(
             seq=world.next_seq(),
             at=world.now,
             agent=event.agent,

@@ -11,12 +11,12 @@ import hmac
 from callbridge.core.calls.phone_transfers import endpoint_of
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Agent, Intent, Work
-from callbridge.core.model.call import Mode
-from callbridge.core.model.events import AgentAsked, Ask, DigitPressed, FeatureDialled, LeadDisposed
+from callbridge.core.model.call import SupervisionMode
+from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, FeatureDialled, LeadDisposed
 from callbridge.core.model.facts import AgentAlerted
-from callbridge.core.model.feature_call import Dialogue, Stage, Turn, after
+from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -48,15 +48,15 @@ STATE = "state"
 DISPOSE = "dispose"
 """What a campaign's talk came to: the digit of a disposition stands behind the code."""
 
-_ASKS = {str(ask): ask for ask in Ask}
-_MODES = frozenset(map(str, Mode))
+_ASKS = {str(ask): ask for ask in AgentRequest}
+_MODES = frozenset(map(str, SupervisionMode))
 
 
 def dialled(world: World, event: FeatureDialled) -> None:
     """A feature call begins; one from an endpoint that is no phone is hung up."""
     if event.leg in world.legs:
         return
-    leg = legs.open_leg(world, event.leg, Role.FEATURE)
+    leg = legs.open_leg(world, event.leg, LegRole.FEATURE)
     world.order(Subscribe(leg=leg.id))
     phone = endpoint_of(event.channel_name)
     if not phone.startswith(PHONES) or phone in world.plan.trunks:
@@ -69,16 +69,16 @@ def dialled(world: World, event: FeatureDialled) -> None:
     world.order(InspectPhone(pbx=pbx_of(leg.id), phone=phone))
     if not event.up:
         world.order(Answer(leg=leg.id))
-    _begin(world, Dialogue(leg=leg.id, phone=phone, ends_at=world.now + CALL_MOST), event)
+    _begin(world, FeatureCall(leg=leg.id, phone=phone, ends_at=world.now + CALL_MOST), event)
 
 
-def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
+def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
     prompts = world.plan.prompts
     agent = world.agent_at(talk.phone)
     ask = _ASKS.get(event.feature)
     if event.feature in _MODES:
-        _supervise(world, talk, Mode(event.feature), event.argument)
-    elif ask is Ask.LOGIN:
+        _supervise(world, talk, SupervisionMode(event.feature), event.argument)
+    elif ask is AgentRequest.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
     elif ask is None and event.feature not in (STATE, DISPOSE):
@@ -94,7 +94,7 @@ def _begin(world: World, talk: Dialogue, event: FeatureDialled) -> None:
         _ask(world, evolve(talk, who=agent.id), ask, event.argument)
 
 
-def _supervise(world: World, talk: Dialogue, mode: Mode, agent: str) -> None:
+def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: str) -> None:
     """A supervisor who is logged in at this phone takes part in an agent's talk: this very call is the way in."""
     supervisor, spied = world.agent_at(talk.phone), world.agents.get(agent)
     call = world.calls.get(spied.call) if spied is not None else None
@@ -122,28 +122,28 @@ def _owner(world: World, phone: str) -> str:
 # -- log-in ---------------------------------------------------------------------------------------------------------
 
 
-def _identify(world: World, talk: Dialogue) -> None:
+def _identify(world: World, talk: FeatureCall) -> None:
     plan = world.plan.agents.get(talk.who)
     if not talk.who:
-        _prompt(world, talk, Turn.ASK_NUMBER, world.plan.prompts.agent)
+        _prompt(world, talk, FeatureCallMove.ASK_NUMBER, world.plan.prompts.agent)
     elif plan is not None and not plan.pin and plan.phone == talk.phone:
         _log_in(world, talk)
     else:
-        _prompt(world, talk, Turn.ASK_PIN, world.plan.prompts.pin)
+        _prompt(world, talk, FeatureCallMove.ASK_PIN, world.plan.prompts.pin)
 
 
-def _entered(world: World, talk: Dialogue) -> None:
+def _entered(world: World, talk: FeatureCall) -> None:
     """What was asked for is typed."""
     digits, talk = talk.digits, evolve(talk, digits="")
-    if talk.stage is Stage.PIN:
+    if talk.stage is FeatureCallStage.PIN:
         _pin_entered(world, talk, digits)
     elif digits:
-        _prompt(world, evolve(talk, who=digits, typed=True), Turn.ASK_PIN, world.plan.prompts.pin)
+        _prompt(world, evolve(talk, who=digits, typed=True), FeatureCallMove.ASK_PIN, world.plan.prompts.pin)
     else:
         _once_more(world, talk)
 
 
-def _pin_entered(world: World, talk: Dialogue, digits: str) -> None:
+def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
     """An agent whom nobody knows is asked for a PIN like any other, so that nobody learns which numbers exist."""
     plan, agent = world.plan.agents.get(talk.who), world.agents.get(talk.who)
     pin = plan.pin if plan is not None else ""
@@ -174,51 +174,51 @@ def _wrong_pin(world: World, agent: Agent) -> bool:
     return True
 
 
-def _once_more(world: World, talk: Dialogue) -> None:
+def _once_more(world: World, talk: FeatureCall) -> None:
     """Wrong. A number that was typed may be what is wrong; one that the phone told is not."""
     prompts, talk = world.plan.prompts, evolve(talk, tries=talk.tries + 1)
     if talk.tries >= MOST_TRIES:
         _say(world, talk, prompts.goodbye)
-    elif talk.stage is Stage.PIN and not talk.typed:
-        _prompt(world, talk, Turn.ASK_PIN, prompts.wrong_pin)
-    elif talk.stage is Stage.PIN:
-        _prompt(world, talk, Turn.ASK_NUMBER, prompts.wrong_login)
+    elif talk.stage is FeatureCallStage.PIN and not talk.typed:
+        _prompt(world, talk, FeatureCallMove.ASK_PIN, prompts.wrong_pin)
+    elif talk.stage is FeatureCallStage.PIN:
+        _prompt(world, talk, FeatureCallMove.ASK_NUMBER, prompts.wrong_login)
     else:
         _say(world, talk, prompts.goodbye)
 
 
-def _log_in(world: World, talk: Dialogue) -> None:
+def _log_in(world: World, talk: FeatureCall) -> None:
     agent = world.agents[talk.who]
     if agent_requests.taken_by(world, agent, talk.phone) is not None:
-        agent_requests.asked(world, AgentAsked(at=world.now, agent=agent.id, ask=Ask.LOGIN, phone=talk.phone))
+        agent_requests.asked(world, AgentRequested(at=world.now, agent=agent.id, ask=AgentRequest.LOGIN, phone=talk.phone))
         _say(world, talk, world.plan.prompts.in_use)
         return
     if agent.wrong_pins:
         agent_states.change(world, agent, wrong_pins=0)
-    _ask(world, talk, Ask.LOGIN)
+    _ask(world, talk, AgentRequest.LOGIN)
 
 
 # -- what is asked --------------------------------------------------------------------------------------------------
 
 
-def _ask(world: World, talk: Dialogue, ask: Ask, argument: str = "") -> None:
+def _ask(world: World, talk: FeatureCall, ask: AgentRequest, argument: str = "") -> None:
     """Have it carried out, and say what came of it."""
     prompts, reason = world.plan.prompts, ""
-    if ask is Ask.NOT_READY and argument:
+    if ask is AgentRequest.NOT_READY and argument:
         found = next((one.name for one in world.plan.reasons.values() if one.digit == argument), None)
         if found is None:
             _say(world, talk, prompts.unknown)
             return
         reason = found
-    phone = talk.phone if ask is Ask.LOGIN else ""
-    refusal = agent_requests.asked(world, AgentAsked(at=world.now, agent=talk.who, ask=ask, reason=reason, phone=phone))
+    phone = talk.phone if ask is AgentRequest.LOGIN else ""
+    refusal = agent_requests.asked(world, AgentRequested(at=world.now, agent=talk.who, ask=ask, reason=reason, phone=phone))
     done = {
-        Ask.LOGIN: prompts.logged_in,
-        Ask.READY: prompts.ready,
-        Ask.NOT_READY: _with_digit(prompts.not_ready, argument),
-        Ask.LOGOUT: prompts.logged_out,
-        Ask.END_WRAP_UP: prompts.wrap_up_ended,
-        Ask.EXTEND_WRAP_UP: prompts.wrap_up_extended,
+        AgentRequest.LOGIN: prompts.logged_in,
+        AgentRequest.READY: prompts.ready,
+        AgentRequest.NOT_READY: _with_digit(prompts.not_ready, argument),
+        AgentRequest.LOGOUT: prompts.logged_out,
+        AgentRequest.END_WRAP_UP: prompts.wrap_up_ended,
+        AgentRequest.EXTEND_WRAP_UP: prompts.wrap_up_extended,
     }
     _say(world, talk, prompts.refused if refusal else done[ask])
 
@@ -247,32 +247,32 @@ def _with_digit(media: str, digit: str) -> str:
 # -- speaking and listening -----------------------------------------------------------------------------------------
 
 
-def _prompt(world: World, talk: Dialogue, turn: Turn, media: str) -> None:
+def _prompt(world: World, talk: FeatureCall, turn: FeatureCallMove, media: str) -> None:
     _play(world, evolve(talk, stage=after(talk.stage, turn), digits=""), media)
 
 
-def _say(world: World, talk: Dialogue, media: str) -> None:
-    _play(world, evolve(talk, stage=after(talk.stage, Turn.SAY), digits=""), media)
+def _say(world: World, talk: FeatureCall, media: str) -> None:
+    _play(world, evolve(talk, stage=after(talk.stage, FeatureCallMove.SAY), digits=""), media)
 
 
-def _play(world: World, talk: Dialogue, media: str) -> None:
+def _play(world: World, talk: FeatureCall, media: str) -> None:
     plan = world.plan.agents.get(talk.who)
     playback = world.mint("say")
     _until(world, evolve(talk, playback=playback), PROMPT_MOST)
     world.order(Play(leg=talk.leg, playback=playback, media=media, language=plan.language if plan is not None else ""))
 
 
-def _until(world: World, talk: Dialogue, seconds: float) -> None:
+def _until(world: World, talk: FeatureCall, seconds: float) -> None:
     world.dialogues.put(talk.leg, evolve(talk, deadline=min(world.now + seconds, talk.ends_at)))
 
 
-def _hang_up(world: World, talk: Dialogue) -> None:
+def _hang_up(world: World, talk: FeatureCall) -> None:
     """Kept until the leg is gone: it knows whether the phone has another call."""
-    world.dialogues.put(talk.leg, evolve(talk, stage=after(talk.stage, Turn.END), digits="", deadline=None))
+    world.dialogues.put(talk.leg, evolve(talk, stage=after(talk.stage, FeatureCallMove.END), digits="", deadline=None))
     legs.hang_up(world, talk.leg)
 
 
-def _hush(world: World, talk: Dialogue) -> Dialogue:
+def _hush(world: World, talk: FeatureCall) -> FeatureCall:
     if talk.playback:
         world.order(StopPlaying(leg=talk.leg, playback=talk.playback))
     return evolve(talk, playback="")
@@ -281,7 +281,12 @@ def _hush(world: World, talk: Dialogue) -> Dialogue:
 def pressed(world: World, event: DigitPressed) -> None:
     """A key: the first one cuts the prompt short, ``#`` ends what is typed, ``*`` begins it anew."""
     talk, leg = world.dialogues.get(event.leg), world.legs.get(event.leg)
-    if talk is None or leg is None or leg.hung_at is not None or talk.stage not in (Stage.NUMBER, Stage.PIN):
+    if (
+        talk is None
+        or leg is None
+        or leg.hung_at is not None
+        or talk.stage not in (FeatureCallStage.NUMBER, FeatureCallStage.PIN)
+    ):
         return
     if event.digit not in "0123456789*#":
         return
@@ -297,17 +302,17 @@ def pressed(world: World, event: DigitPressed) -> None:
 def said(world: World, leg: LegId, playback: str) -> None:
     """A prompt is over, or could not be played."""
     talk = world.dialogues.get(leg)
-    if talk is None or talk.playback != playback or talk.stage is Stage.OVER:
+    if talk is None or talk.playback != playback or talk.stage is FeatureCallStage.OVER:
         return
-    if talk.stage is Stage.SAYING:
+    if talk.stage is FeatureCallStage.SAYING:
         _hang_up(world, talk)
     else:
         _until(world, evolve(talk, playback=""), FIRST_DIGIT)
 
 
-def deadline_passed(world: World, talk: Dialogue) -> None:
+def deadline_passed(world: World, talk: FeatureCall) -> None:
     """Nobody typed (any more), or the end of a prompt was not heard."""
-    if talk.ends_at <= world.now or talk.stage is Stage.SAYING:
+    if talk.ends_at <= world.now or talk.stage is FeatureCallStage.SAYING:
         _hang_up(world, talk)
     elif talk.playback:
         _until(world, _hush(world, talk), FIRST_DIGIT)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 
 from callbridge.core.entities import estimates
-from callbridge.core.model.call import Call, Hearing, Phase, Visit
+from callbridge.core.model.call import AnnouncementState, Call, Phase, Visit
 from callbridge.core.model.events import PlaybackEnded
 from callbridge.core.model.facts import Announced, PromptFailed
 from callbridge.core.model.flow import patience, spoken
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import Play, StartMusic, StopPlaying
-from callbridge.core.model.plan import Announcements, QueuePlan
+from callbridge.core.model.plan import AnnouncementPlan, QueuePlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -29,7 +29,7 @@ def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
     visit = call.visit
     assert visit is not None
     queue = world.plan.queues[visit.queue]
-    return evolve(call, hearing=_scheduled(world, queue, visit, Hearing(at=None, greeted=greeted)))
+    return evolve(call, hearing=_scheduled(world, queue, visit, AnnouncementState(at=None, greeted=greeted)))
 
 
 def hush(world: World, call: Call) -> Call:
@@ -97,18 +97,18 @@ def said(world: World, call: Call, event: PlaybackEnded) -> None:
         _go_on(world, call, queue, hearing)
 
 
-def _go_on(world: World, call: Call, queue: QueuePlan, hearing: Hearing) -> None:
+def _go_on(world: World, call: Call, queue: QueuePlan, hearing: AnnouncementState) -> None:
     assert call.visit is not None
     hearing = _scheduled(world, queue, call.visit, evolve(hearing, playback=""))
     world.calls.put(call.id, evolve(call, hearing=hearing))
 
 
-def _scheduled(world: World, queue: QueuePlan, visit: Visit, hearing: Hearing) -> Hearing:
+def _scheduled(world: World, queue: QueuePlan, visit: Visit, hearing: AnnouncementState) -> AnnouncementState:
     due = [at for at, _ in _due(queue.announcements, visit, hearing)]
     return evolve(hearing, at=max(world.now, min(due)) if due else None)
 
 
-def _due(plan: Announcements, visit: Visit, hearing: Hearing) -> list[tuple[float, str]]:
+def _due(plan: AnnouncementPlan, visit: Visit, hearing: AnnouncementState) -> list[tuple[float, str]]:
     """When each kind is due next."""
     due = []
     if plan.greeting and not hearing.greeted:
@@ -124,7 +124,7 @@ def _due(plan: Announcements, visit: Visit, hearing: Hearing) -> list[tuple[floa
     return due
 
 
-def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing: Hearing) -> None:
+def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing: AnnouncementState) -> None:
     plan = queue.announcements
     due = [what for at, what in sorted(_due(plan, visit, hearing)) if at <= world.now]
     if not due:
@@ -160,7 +160,7 @@ def _say(
     world: World,
     call: Call,
     queue: QueuePlan,
-    hearing: Hearing,
+    hearing: AnnouncementState,
     what: str,
     media: str,
     position: int | None = None,
@@ -184,7 +184,7 @@ def _say(
     )
 
 
-def _minutes(world: World, queue: QueuePlan, position: int, hearing: Hearing) -> int | None:
+def _minutes(world: World, queue: QueuePlan, position: int, hearing: AnnouncementState) -> int | None:
     """What is told: never more than before. An estimate that has doubled shows that the first one was worth nothing."""
     if not queue.announcements.wait:
         return None

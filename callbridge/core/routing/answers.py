@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from callbridge.core.entities import agent_states, attempts, callbacks
 from callbridge.core.model.agent import Agent
-from callbridge.core.model.call import Call, Offer, Outcome, Result
+from callbridge.core.model.call import Call, Offer, OfferResult, VisitOutcome
 from callbridge.core.model.facts import OfferEnded
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -49,12 +49,12 @@ def counted(world: World, call: Call, at: float) -> Call:
     callbacks.kept(world, call)
     attempts.connected(world, call, at)
     rang_until = leg.up_at if leg is not None and not offer.nailed else None
-    tell_offer_ended(world, call, offer, Result.ANSWERED, at=at, rang_until=rang_until)
-    call = visits.end_visit(world, call, Outcome.ANSWERED, at=at)
+    tell_offer_ended(world, call, offer, OfferResult.ANSWERED, at=at, rang_until=rang_until)
+    call = visits.end_visit(world, call, VisitOutcome.ANSWERED, at=at)
     return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
 
 
-def tell_unheard(world: World, agent: Agent, call: str, result: Result) -> None:
+def tell_unheard(world: World, agent: Agent, call: str, result: OfferResult) -> None:
     """How an offer ended of which the agent's row alone is left."""
     rang_for, leg = max(0.0, world.now - agent.since), agent.leg or ""
     world.tell(
@@ -66,7 +66,7 @@ def tell_offer_ended(
     world: World,
     call: Call,
     offer: Offer,
-    result: Result,
+    result: OfferResult,
     *,
     at: float | None = None,
     rang_until: float | None = None,

@@ -12,7 +12,7 @@ from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import AgentAlerted
 from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, segments, visits
@@ -47,7 +47,7 @@ def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> Non
             kind="phone_lost",
         )
     )
-    if leg.role is Role.AGENT:  # a nailed-up agent gets no call without a new session
+    if leg.role is LegRole.AGENT:  # a nailed-up agent gets no call without a new session
         plan = world.plan.queues.get(queue)
         rest = (plan.offline.rest if plan is not None else 0.0) or REST
         agent_states.change(world, agent, rest_until=max(agent.rest_until, world.now + rest))

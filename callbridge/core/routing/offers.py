@@ -10,15 +10,15 @@ from collections.abc import Mapping
 
 from callbridge.core.entities import agent_states, attempts, dialling, legs, recordings
 from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.call import Call, Move, Offer, Outcome, Phase, Result, Stage, after
+from callbridge.core.model.call import Call, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
 from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import OfferMade, OrderGaveUp, PromptFailed
 from callbridge.core.model.flow import patience, spoken
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StopPlaying, StopRinging
-from callbridge.core.model.plan import REMEMBERED, Connect, Penalty, QueuePlan
+from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import announcements, answers, segments, visits
@@ -51,14 +51,14 @@ def make(world: World, pair: Pair) -> None:
     visit = call.visit
     assert visit is not None and call.offer is None and agent.leg is None, "one offer at a time"
     queue = world.plan.queues[visit.queue]
-    nailed = agent.connect is Connect.NAILED_UP
+    nailed = agent.connect is ConnectMode.NAILED_UP
     if nailed:
         assert agent.session is not None, "a nailed-up agent is eligible only with a session"
         leg = agent.session
         world.put_leg(world.legs[leg], call=call.id)
     else:
         leg = world.mint_leg(pbx_of(call.leg), "agent")
-        legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
+        legs.open_leg(world, leg, LegRole.AGENT, call=call.id, agent=agent.id)
     freed_at = agent.idle_since if agent.idle_since == world.now else None
     agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     patience = BEEP_CHECK if nailed else queue.ring_for
@@ -104,7 +104,7 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
         originator=call.leg if call.leg in world.legs else None,
         number=call.number,
         name=shown(world, call, queue.name),
-        auto_answer=agent.connect is Connect.AUTO_ANSWER,
+        auto_answer=agent.connect is ConnectMode.AUTO_ANSWER,
     )
 
 
@@ -125,7 +125,7 @@ def _beep(world: World, leg: LegId) -> Play:
 def answered(world: World, call: Call) -> None:
     """The agent's leg is up, or has had its beep."""
     offer = call.offer
-    if offer is None or offer.stage is not Stage.RINGING:
+    if offer is None or offer.stage is not OfferStage.RINGING:
         return
     plan = world.plan.agents.get(offer.agent)
     if plan is None or not plan.confirm or offer.nailed:
@@ -135,7 +135,7 @@ def answered(world: World, call: Call) -> None:
         leg=offer.leg, playback=world.mint("confirm"), media=world.plan.prompts.confirm, language=_language(world, offer.agent)
     )
     world.order(order)
-    offer = evolve(offer, stage=Stage.CONFIRMING, playback=order.playback)
+    offer = evolve(offer, stage=OfferStage.CONFIRMING, playback=order.playback)
     world.calls.put(call.id, evolve(call, offer=offer, deadline=attempts.latest(world, call, CONFIRM_WITHIN)))
 
 
@@ -144,7 +144,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     offer = call.offer if call is not None else None
-    if call is None or offer is None or offer.leg != event.leg or offer.stage is not Stage.CONFIRMING:
+    if call is None or offer is None or offer.leg != event.leg or offer.stage is not OfferStage.CONFIRMING:
         return
     if call.phase is Phase.TALKING:
         return
@@ -152,7 +152,7 @@ def pressed(world: World, event: DigitPressed) -> None:
         world.order(StopPlaying(leg=offer.leg, playback=offer.playback))
         _tell_both(world, call, offer)
     elif event.digit == REFUSE:
-        retry(world, call, Result.REJECTED)
+        retry(world, call, OfferResult.REJECTED)
 
 
 def _tell_both(world: World, call: Call, offer: Offer) -> None:
@@ -177,7 +177,7 @@ def _tell_both(world: World, call: Call, offer: Offer) -> None:
         call = announcements.hush(world, call)
         world.order(Play(leg=call.leg, playback=reading, media=read_out, language=call.language))
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
-    offer = evolve(offer, stage=Stage.TELLING, playback=playback, reading=reading)
+    offer = evolve(offer, stage=OfferStage.TELLING, playback=playback, reading=reading)
     until = world.now + max(patience(media) for media in (whisper, read_out) if media)
     world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
 
@@ -204,12 +204,12 @@ def said(world: World, call: Call, playback: str, *, failed: bool = False) -> No
     offer = call.offer
     if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
         return
-    if failed and offer.stage is not Stage.RINGING:
+    if failed and offer.stage is not OfferStage.RINGING:
         call = _unsaid(world, call, offer, "read_out" if playback == offer.reading else offer.stage.value)
         offer = call.offer or offer
-    if offer.stage is Stage.RINGING:
+    if offer.stage is OfferStage.RINGING:
         answered(world, call)
-    elif offer.stage is Stage.TELLING:
+    elif offer.stage is OfferStage.TELLING:
         offer = evolve(
             offer,
             playback="" if offer.playback == playback else offer.playback,
@@ -224,7 +224,7 @@ def said(world: World, call: Call, playback: str, *, failed: bool = False) -> No
 def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
     """Told; and whoever could not be told of the recording is not recorded."""
     queue = call.visit.queue if call.visit is not None else ""
-    where = f"queue:{queue}/{'whisper' if what == Stage.TELLING else what}"
+    where = f"queue:{queue}/{'whisper' if what == OfferStage.TELLING else what}"
     world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
     plan = world.plan.queues.get(queue)
     record = plan.record if plan is not None else None
@@ -248,7 +248,7 @@ def read_out(world: World, call: Call) -> bool:
         return False
     reading = world.mint("say")
     world.order(Play(leg=call.leg, playback=reading, media=media, language=call.language))
-    offer = evolve(offer, stage=Stage.TELLING, playback="", reading=reading)
+    offer = evolve(offer, stage=OfferStage.TELLING, playback="", reading=reading)
     world.calls.put(call.id, evolve(call, offer=offer, deadline=world.now + patience(media)))
     return True
 
@@ -259,10 +259,10 @@ def join(world: World, call: Call) -> None:
     assert offer is not None
     if call.leg not in world.legs:
         if not dialling.dial(world, call):
-            retry(world, call, Result.CANCELLED)
+            retry(world, call, OfferResult.CANCELLED)
         return
     for leg, playback in ((offer.leg, offer.playback), (call.leg, offer.reading)):
-        if playback and offer.stage is Stage.TELLING:
+        if playback and offer.stage is OfferStage.TELLING:
             world.order(StopPlaying(leg=leg, playback=playback))
     if call.phase is Phase.DIALLING:
         world.order(StopRinging(leg=offer.leg))
@@ -277,7 +277,7 @@ def join(world: World, call: Call) -> None:
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
 
 
-def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
+def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
     """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
     given back without its offer, for the caller of this to move and put."""
     offer = call.offer
@@ -296,7 +296,7 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
         if session is not None:
             world.put_leg(session, call="", bridge=None)
     else:
-        legs.hang_up(world, offer.leg, "no_answer" if result is Result.NO_ANSWER else "normal")
+        legs.hang_up(world, offer.leg, "no_answer" if result is OfferResult.NO_ANSWER else "normal")
     if agent is not None and agent.call == call.id:
         agent = agent_states.change(world, agent, work=Work.IDLE, call="", **agent_states.cost(world, agent, penalty))
         if offer.nailed or offer.leg not in world.legs:
@@ -304,7 +304,7 @@ def withdraw(world: World, call: Call, result: Result, *, cause: int = 0, penalt
     return evolve(call, offer=None, bridge=None)
 
 
-def retry(world: World, call: Call, result: Result, *, cause: int = 0, costs: bool = True) -> None:
+def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True) -> None:
     """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
     call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
@@ -321,8 +321,8 @@ def too_late(world: World, call: Call) -> Call:
     call: its agent pays for that, else the next customer would be left alone, too. Gives the call without its offer."""
     offer = call.offer
     assert offer is not None
-    missed = offer.stage is Stage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
-    result = Result.NO_ANSWER if missed else Result.CANCELLED
+    missed = offer.stage is OfferStage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
+    result = OfferResult.NO_ANSWER if missed else OfferResult.CANCELLED
     return withdraw(world, call, result, penalty=_penalty(world, call, result))
 
 
@@ -332,10 +332,10 @@ def failed_to_join(world: World, call: Call, detail: str) -> None:
     call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)
     if call.failures < MOST_FAILURES:
-        retry(world, call, Result.CANCELLED)
+        retry(world, call, OfferResult.CANCELLED)
         return
-    call = withdraw(world, call, Result.CANCELLED)
-    call = visits.end_visit(world, call, Outcome.FAILED, reason="bridge")
+    call = withdraw(world, call, OfferResult.CANCELLED)
+    call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="bridge")
     call = evolve(call, phase=after(call.phase, Move.RETRY))
     visits.leave(world, call, world.plan.fallback_context, call.entry, "bridge")
 
@@ -347,34 +347,34 @@ def deadline_passed(world: World, call: Call) -> None:
         world.overtaken.append((call.id, "abandoned"))
     elif call.phase is Phase.JOINING:
         failed_to_join(world, call, f"not both legs were in the bridge after {JOIN_CHECK:g} s")
-    elif offer is not None and offer.stage is Stage.TELLING:
+    elif offer is not None and offer.stage is OfferStage.TELLING:
         join(world, call)
-    elif offer is not None and offer.stage is Stage.CONFIRMING:
-        retry(world, call, Result.NO_ANSWER)
+    elif offer is not None and offer.stage is OfferStage.CONFIRMING:
+        retry(world, call, OfferResult.NO_ANSWER)
     elif offer is not None and offer.nailed:
         answered(world, call)
     else:
         leg = world.legs.get(call.offer.leg) if call.offer is not None else None
-        retry(world, call, Result.NO_ANSWER if leg is not None and leg.rang else Result.OFFLINE)
+        retry(world, call, OfferResult.NO_ANSWER if leg is not None and leg.rang else OfferResult.OFFLINE)
 
 
-def result_of(cause: int) -> Result:
+def result_of(cause: int) -> OfferResult:
     """What the end of a ringing leg with this Q.850 cause means."""
     if cause in NO_ANSWER_CAUSES:
-        return Result.NO_ANSWER
-    return Result.REJECTED if cause in REJECTED_CAUSES else Result.OFFLINE
+        return OfferResult.NO_ANSWER
+    return OfferResult.REJECTED if cause in REJECTED_CAUSES else OfferResult.OFFLINE
 
 
-def _penalty(world: World, call: Call, result: Result) -> Penalty | None:
+def _penalty(world: World, call: Call, result: OfferResult) -> Penalty | None:
     queue = world.plan.queues.get(call.visit.queue) if call.visit else None
     if queue is None:
         return None
     match result:
-        case Result.NO_ANSWER:
+        case OfferResult.NO_ANSWER:
             return queue.no_answer
-        case Result.REJECTED:
+        case OfferResult.REJECTED:
             return queue.rejected
-        case Result.OFFLINE:
+        case OfferResult.OFFLINE:
             return queue.offline
         case _:
             return None

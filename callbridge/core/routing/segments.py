@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from callbridge.core.entities import agent_states, callbacks, legs, recordings
-from callbridge.core.model.call import Call, Move, Outcome, Segment, Watching, after
-from callbridge.core.model.facts import CallEnded, TalkEnded, WatchEnded
+from callbridge.core.model.call import Call, Move, Segment, Supervision, VisitOutcome, after
+from callbridge.core.model.facts import CallEnded, SupervisionEnded, TalkEnded
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import DropBridge, StartMusic
 from callbridge.core.model.plan import ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
@@ -44,7 +44,7 @@ def end_segment(
     agent = world.agents.get(segment.agent)
     if leg is not None and by_phone:
         leg = world.put_leg(leg, handed_on=call.id)
-    if leg is not None and leg.role is Role.SESSION:
+    if leg is not None and leg.role is LegRole.SESSION:
         world.put_leg(leg, call="", bridge=None)
     elif leg is not None and by_phone:
         world.put_leg(leg, call="", deadline=world.now + CLOSE_CHECK)
@@ -53,7 +53,7 @@ def end_segment(
     if agent is not None and agent.call == call.id:
         if leg is None:
             agent = agent_states.change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + agent_states.SETTLE)
-        elif leg.role is Role.SESSION:
+        elif leg.role is LegRole.SESSION:
             agent = agent_states.change(world, agent, leg=None)
         queue = world.plan.queues.get(segment.queue)
         agent_states.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
@@ -97,7 +97,7 @@ def finish(world: World, call: Call, when: float, estimated: bool = False) -> No
     """The end of the call in our books."""
     call = drop_bridge(world, call, ())
     if call.visit is not None:  # of a callback: no queue counts it
-        call = visits.end_visit(world, call, Outcome.FAILED)
+        call = visits.end_visit(world, call, VisitOutcome.FAILED)
     world.calls.drop(call.id)
     tell_ended(world, call, when, estimated)
 
@@ -153,7 +153,7 @@ def end_watching(world: World, call: Call) -> Call:
     return evolve(call, watching=())
 
 
-def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) -> None:
+def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = False) -> None:
     """One supervisor leaves the talk; ``keep_leg``: the phone stays, for another part in it."""
     if not keep_leg:
         legs.hang_up(world, one.leg)
@@ -161,7 +161,7 @@ def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) 
     if not one.up:
         return  # who never picked up took no part
     world.tell(
-        WatchEnded(
+        SupervisionEnded(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
@@ -175,7 +175,7 @@ def release(world: World, call: Call, one: Watching, *, keep_leg: bool = False) 
     )
 
 
-def unhook(world: World, call: Call, one: Watching) -> None:
+def unhook(world: World, call: Call, one: Supervision) -> None:
     """Away with what a supervisor listens through."""
     legs.hang_up(world, one.snoop)
     if one.bridge is not None:

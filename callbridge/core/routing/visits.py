@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from callbridge.core.entities import attempts, callbacks, conditions, estimates
 from callbridge.core.model.agent import Intent
-from callbridge.core.model.call import Call, Move, Outcome, Phase, Visit, Walk, after
+from callbridge.core.model.call import Call, FlowPosition, Move, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
-from callbridge.core.model.plan import HARBOUR_CONTEXT, Overflow, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.plan import HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import ended, offered, tally_key
 from callbridge.core.model.world import World
@@ -125,7 +125,7 @@ def _queue_removed(world: World, call: Call) -> Call:
     way = None if call.placed else world.plan.way_of(call.entry)
     if way is not None:
         return overflow(world, call, way, "queue_removed")
-    call = end_visit(world, call, Outcome.FAILED, reason="queue_removed")
+    call = end_visit(world, call, VisitOutcome.FAILED, reason="queue_removed")
     return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
 
 
@@ -177,7 +177,7 @@ def _gives_up_at(world: World, call: Call) -> float | None:
     return leg.up_at + LONGEST_HOLD if leg is not None and leg.up_at is not None else None
 
 
-def _rule(world: World, call: Call, queue: QueuePlan) -> Overflow | None:
+def _rule(world: World, call: Call, queue: QueuePlan) -> OverflowRule | None:
     if call.placed:
         return None
     return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
@@ -200,16 +200,16 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
     match then:
         case ToQueue(queue):
             before = _music(world, call)
-            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"queue:{queue}", reason=reason)
+            call = end_visit(world, call, VisitOutcome.OVERFLOWED, to=f"queue:{queue}", reason=reason)
             plan = world.plan.queues.get(queue)
             if plan is not None and plan.music != before:
                 world.order(StartMusic(leg=call.leg, music=plan.music))
             return begin_visit(world, call, queue)
         case ToFlow(flow):
-            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"flow:{flow}", reason=reason)
+            call = end_visit(world, call, VisitOutcome.OVERFLOWED, to=f"flow:{flow}", reason=reason)
             return into_flow(world, call, flow, reason)
         case ToDialplan(context, extension):
-            call = end_visit(world, call, Outcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason=reason)
+            call = end_visit(world, call, VisitOutcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason=reason)
             return leave(world, call, context, extension, "overflow")
 
 
@@ -226,11 +226,11 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     call = evolve(call, phase=after(call.phase, Move.QUEUE))
     if flow is None or call.ways >= MOST_WAYS:
         if call.visit is not None:
-            call = end_visit(world, call, Outcome.FAILED, reason="flow_removed")
+            call = end_visit(world, call, VisitOutcome.FAILED, reason="flow_removed")
         why = "unknown_flow" if flow is None else "too_many_ways"
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     call = announcements.hush(world, call)
-    walk = Walk(flow=name, version=flow.version, began_at=world.now)
+    walk = FlowPosition(flow=name, version=flow.version, began_at=world.now)
     phase, language = after(call.phase, Move.FLOW), call.language or flow.language
     ways = call.ways + (not flow.hidden)
     call = evolve(call, phase=phase, walk=walk, language=language, ways=ways, deadline=world.now)
@@ -267,7 +267,7 @@ def wait_on(world: World, call: Call) -> Call:
     return wait(world, evolve(call, phase=after(call.phase, Move.QUEUE)))
 
 
-def overflowed_by_key(world: World, call: Call, to: str, outcome: Outcome = Outcome.OVERFLOWED) -> Call:
+def overflowed_by_key(world: World, call: Call, to: str, outcome: VisitOutcome = VisitOutcome.OVERFLOWED) -> Call:
     """A flow that a key had opened led elsewhere: the visit, if it is one, ends. Gives the call without it."""
     if call.visit is None:
         return call
@@ -277,7 +277,7 @@ def overflowed_by_key(world: World, call: Call, to: str, outcome: Outcome = Outc
 def end_visit(
     world: World,
     call: Call,
-    outcome: Outcome,
+    outcome: VisitOutcome,
     *,
     at: float | None = None,
     to: str = "",
@@ -291,14 +291,14 @@ def end_visit(
     call = announcements.end(world, call)
     waited = max(0.0, at - call.waiting_since)
     ladder = world.matcher.ladder(visit.queue, call.tier)
-    within = outcome is Outcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
-    if outcome is Outcome.ANSWERED:
+    within = outcome is VisitOutcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
+    if outcome is VisitOutcome.ANSWERED:
         estimates.answered(world, visit.queue)
     else:
         estimates.left(world, visit.queue)
     call = callbacks.left_again(world, call, visit.queue, outcome)
     if call.placed:
-        return evolve(call, visit=None, outcome=outcome if outcome is Outcome.ANSWERED else call.outcome)
+        return evolve(call, visit=None, outcome=outcome if outcome is VisitOutcome.ANSWERED else call.outcome)
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
     world.tell(
         VisitEnded(
@@ -321,12 +321,12 @@ def end_visit(
     return evolve(call, visit=None, outcome=outcome)
 
 
-def abandoned(world: World, call: Call, at: float) -> Outcome:
+def abandoned(world: World, call: Call, at: float) -> VisitOutcome:
     """Which kind of abandon a hang-up at this moment is."""
     assert call.visit is not None
     queue = world.plan.queues.get(call.visit.queue)
     short = queue is not None and at - call.waiting_since < queue.short_abandon
-    return Outcome.SHORT_ABANDONED if short else Outcome.ABANDONED
+    return VisitOutcome.SHORT_ABANDONED if short else VisitOutcome.ABANDONED
 
 
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:

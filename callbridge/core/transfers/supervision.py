@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Intent, Work
-from callbridge.core.model.call import Call, Handing, Mode, Move, Phase, Watching, Way, after
-from callbridge.core.model.facts import WatchBegan
+from callbridge.core.model.call import Call, Move, Phase, Supervision, SupervisionMode, Transfer, TransferKind, after
+from callbridge.core.model.facts import SupervisionStarted
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, Role
+from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Ring, Snoop
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -40,7 +40,7 @@ def refusal(world: World, call: Call, phone: str, by: str) -> str:
     return ""
 
 
-def join(world: World, call: Call, mode: Mode, phone: str, by: str) -> None:
+def join(world: World, call: Call, mode: SupervisionMode, phone: str, by: str) -> None:
     """Ring the supervisor's phone; who is there already changes over."""
     segment = call.segment
     assert segment is not None
@@ -54,23 +54,23 @@ def join(world: World, call: Call, mode: Mode, phone: str, by: str) -> None:
             _connect(world, call, known)
         return
     leg = world.mint_leg(pbx_of(call.leg), "supervisor")
-    world.put_leg(legs.open_leg(world, leg, Role.SUPERVISOR, call=call.id), deadline=world.now + RING_FOR)
+    world.put_leg(legs.open_leg(world, leg, LegRole.SUPERVISOR, call=call.id), deadline=world.now + RING_FOR)
     name = f"{mode} {segment.agent}"
     give_up = RING_FOR + offers.SAFETY
     world.order(Ring(leg=leg, phone=phone, role="supervisor", agent="", give_up=give_up, call=call.id, name=name))
-    one = Watching(leg=leg, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now)
+    one = Supervision(leg=leg, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now)
     _put(world, call, one)
 
 
-def join_from(world: World, call: Call, mode: Mode, leg: Leg, phone: str, by: str) -> None:
+def join_from(world: World, call: Call, mode: SupervisionMode, leg: Leg, phone: str, by: str) -> None:
     """The supervisor has called us: this leg takes part."""
     segment, known = call.segment, _of(call, by)
     assert segment is not None
     if known is not None:
         _end(world, call, known)
         call = world.calls[call.id]
-    world.put_leg(leg, role=Role.SUPERVISOR, call=call.id, up_at=world.now)
-    one = Watching(leg=leg.id, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now, up=True)
+    world.put_leg(leg, role=LegRole.SUPERVISOR, call=call.id, up_at=world.now)
+    one = Supervision(leg=leg.id, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now, up=True)
     _connect(world, _put(world, call, one), one)
 
 
@@ -93,11 +93,11 @@ def answered(world: World, call: Call, leg: Leg) -> None:
     _connect(world, _put(world, call, one), one)
 
 
-def _connect(world: World, call: Call, one: Watching) -> None:
+def _connect(world: World, call: Call, one: Supervision) -> None:
     segment = call.segment
     assert segment is not None
     world.tell(
-        WatchBegan(
+        SupervisionStarted(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
@@ -109,16 +109,16 @@ def _connect(world: World, call: Call, one: Watching) -> None:
         )
     )
     match one.mode:
-        case Mode.LISTEN | Mode.WHISPER:
+        case SupervisionMode.LISTEN | SupervisionMode.WHISPER:
             snoop = world.mint_leg(pbx_of(call.leg), "snoop")
-            legs.open_leg(world, snoop, Role.SNOOP, call=call.id)
-            world.order(Snoop(leg=snoop, of=segment.leg, whisper=one.mode is Mode.WHISPER, call=call.id))
+            legs.open_leg(world, snoop, LegRole.SNOOP, call=call.id)
+            world.order(Snoop(leg=snoop, of=segment.leg, whisper=one.mode is SupervisionMode.WHISPER, call=call.id))
             _put(world, call, evolve(one, snoop=snoop))
-        case Mode.BARGE if call.bridge is not None:
+        case SupervisionMode.BARGE if call.bridge is not None:
             world.order(Bridge(bridge=call.bridge, legs=(one.leg,), call=call.id))
-        case Mode.BARGE:
+        case SupervisionMode.BARGE:
             _end(world, call, one)
-        case Mode.TAKE_OVER:
+        case SupervisionMode.TAKE_OVER:
             _take_over(world, call, one)
 
 
@@ -147,27 +147,27 @@ def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
     return one is not None
 
 
-def _take_over(world: World, call: Call, one: Watching) -> None:
+def _take_over(world: World, call: Call, one: Supervision) -> None:
     """The supervisor's leg takes the agent's place: a segment when it is an agent's phone, else somebody outside."""
     segment = call.segment
     assert segment is not None
     call = transfers.cancel(world, _without(call, one))
     old = world.legs.get(segment.leg)
     call = segments.end_segment(world, call, "taken_over", world.now, keep_bridge=True)
-    if old is not None and old.role is Role.SESSION and call.bridge is not None:
+    if old is not None and old.role is LegRole.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
         world.put_leg(world.legs[call.leg], bridge=None)
         call = evolve(call, bridge=None)
     agent = world.agent_at(one.phone)
     if agent is not None and (agent.intent is Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None):
         agent = None
-    role = Role.AGENT if agent is not None else Role.OUTSIDE
+    role = LegRole.AGENT if agent is not None else LegRole.OUTSIDE
     world.put_leg(world.legs[one.leg], role=role, agent=agent.id if agent is not None else "")
     if agent is not None:
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
     world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
-    way_there = Handing(
+    way_there = Transfer(
         to=f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}",
         leg=one.leg,
         agent=agent.id if agent is not None else "",
@@ -175,7 +175,7 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
         queue=segment.queue,
         began_at=world.now,
         until=world.now + offers.JOIN_CHECK,
-        way=Way.BLIND,
+        way=TransferKind.BLIND,
         reached=True,
     )
     call = evolve(call, bridge=bridge, handing=way_there, handed_by=segment.agent, handed_queue=segment.queue)
@@ -183,21 +183,21 @@ def _take_over(world: World, call: Call, one: Watching) -> None:
     transfers.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
 
 
-def _of(call: Call, by: str) -> Watching | None:
+def _of(call: Call, by: str) -> Supervision | None:
     return next((one for one in call.watching if one.by == by), None)
 
 
-def _without(call: Call, one: Watching) -> Call:
+def _without(call: Call, one: Supervision) -> Call:
     return evolve(call, watching=tuple(other for other in call.watching if other.leg != one.leg))
 
 
-def _put(world: World, call: Call, one: Watching) -> Call:
+def _put(world: World, call: Call, one: Supervision) -> Call:
     call = _without(call, one)
     call = evolve(call, watching=(*call.watching, one))
     world.calls.put(call.id, call)
     return call
 
 
-def _end(world: World, call: Call, one: Watching) -> None:
+def _end(world: World, call: Call, one: Supervision) -> None:
     segments.release(world, call, one)
     world.calls.put(call.id, _without(call, one))

@@ -6,12 +6,12 @@ from typing import assert_never
 
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Agent, Device, Intent, Work
-from callbridge.core.model.call import Call, Handing, Way
-from callbridge.core.model.facts import HandingBegan
+from callbridge.core.model.call import Call, Transfer, TransferKind
+from callbridge.core.model.facts import TransferStarted
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import DropBridge, Play, Ring
-from callbridge.core.model.plan import Connect, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import offers
@@ -38,10 +38,10 @@ def target_text(to: Target | None) -> str:
 def can_take(agent: Agent) -> bool:
     """Free enough for a call that somebody hands over in person: also in a pause."""
     free = agent.intent is not Intent.LOGGED_OUT and agent.work is Work.IDLE and agent.leg is None
-    return free and agent.device is Device.AVAILABLE and (agent.connect is not Connect.NAILED_UP or agent.session_up)
+    return free and agent.device is Device.AVAILABLE and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
 
 
-def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, way: Way) -> Handing:
+def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, way: TransferKind) -> Transfer:
     """Ring (or beep) the target."""
     plan = world.plan.queues.get(queue)
     ring_for = plan.ring_for if plan is not None else RING_FOR
@@ -49,23 +49,25 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
     if isinstance(to, ToNumber):
         agent = None
         leg = world.mint_leg(pbx_of(call.leg), "outside")
-        legs.open_leg(world, leg, Role.OUTSIDE, call=call.id)
+        legs.open_leg(world, leg, LegRole.OUTSIDE, call=call.id)
         phone = world.plan.outside.replace("{number}", to.number)
         world.order(_ring(world, call, leg, phone, None, queue, ring_for))
     else:
         agent = world.agents[to.agent]
-        if agent.connect is Connect.NAILED_UP and agent.session is not None:
+        if agent.connect is ConnectMode.NAILED_UP and agent.session is not None:
             leg, playback, patience = agent.session, world.mint("beep"), offers.BEEP_CHECK
             world.put_leg(world.legs[leg], call=call.id)
             world.order(Play(leg=leg, playback=playback, media=world.plan.beep))
         else:
             leg = world.mint_leg(pbx_of(call.leg), "agent")
-            legs.open_leg(world, leg, Role.AGENT, call=call.id, agent=agent.id)
+            legs.open_leg(world, leg, LegRole.AGENT, call=call.id, agent=agent.id)
             world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     text = target_text(to)
-    world.tell(HandingBegan(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg))
-    return Handing(
+    world.tell(
+        TransferStarted(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg)
+    )
+    return Transfer(
         to=text,
         leg=leg,
         agent=agent.id if agent is not None else "",
@@ -89,7 +91,7 @@ def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None,
         originator=call.leg,
         number=call.number,
         name=offers.shown(world, call, queue),
-        auto_answer=agent is not None and agent.connect is Connect.AUTO_ANSWER,
+        auto_answer=agent is not None and agent.connect is ConnectMode.AUTO_ANSWER,
     )
 
 
@@ -98,7 +100,7 @@ def free(world: World, call: Call) -> Call:
     handing = call.handing
     assert handing is not None
     leg = world.legs.get(handing.leg)
-    if leg is not None and leg.role is Role.SESSION:
+    if leg is not None and leg.role is LegRole.SESSION:
         if handing.reached and call.bridge is not None:
             inside = (call.leg, leg.id, *((call.segment.leg,) if call.segment is not None else ()))
             world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
@@ -110,7 +112,7 @@ def free(world: World, call: Call) -> Call:
     agent = world.agents.get(handing.agent)
     if agent is not None and agent.call == call.id:
         agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
-        if leg is None or leg.role is Role.SESSION:
+        if leg is None or leg.role is LegRole.SESSION:
             agent_states.leg_gone(world, agent)
     return evolve(call, handing=None)
 

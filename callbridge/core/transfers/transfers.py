@@ -15,11 +15,11 @@ from typing import assert_never
 
 from callbridge.core.entities import agent_states, recordings
 from callbridge.core.model.agent import Agent, Intent, Work, published
-from callbridge.core.model.call import Call, Handing, Mode, Move, Phase, Segment, Way, after
+from callbridge.core.model.call import Call, Move, Phase, Segment, SupervisionMode, Transfer, TransferKind, after
 from callbridge.core.model.events import DigitPressed
-from callbridge.core.model.facts import CallTransferred, HandingEnded, TalkBegan
+from callbridge.core.model.facts import CallTransferred, TalkBegan, TransferEnded
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Role
+from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, Play, StartMusic, StartRinging, StopPlaying, StopRinging
 from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
@@ -35,7 +35,7 @@ BACK_PATIENCE = 3.0
 # -- what agents and supervisors ask ----------------------------------------------------------------------------------
 
 
-def refusal(world: World, call: Call, to: Target | None, way: Way) -> str:
+def refusal(world: World, call: Call, to: Target | None, way: TransferKind) -> str:
     """Why the call cannot be handed on to this target now; nothing when it can."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent talks to the caller"
@@ -47,7 +47,7 @@ def refusal(world: World, call: Call, to: Target | None, way: Way) -> str:
         case ToQueue(queue):
             if queue not in world.plan.queues:
                 return f"no such queue: {queue}"
-            return "a queue cannot be asked first" if way is Way.CONSULT else ""
+            return "a queue cannot be asked first" if way is TransferKind.CONSULT else ""
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
         case ToNumber():
@@ -67,7 +67,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
     return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
 
 
-def begin(world: World, call: Call, to: Target, way: Way) -> None:
+def begin(world: World, call: Call, to: Target, way: TransferKind) -> None:
     """Hand the call on. Only after ``refusal`` had nothing against it."""
     call = answers.count(world, call)
     segment = call.segment
@@ -77,7 +77,7 @@ def begin(world: World, call: Call, to: Target, way: Way) -> None:
         _tell_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
         segments.queue_again(world, call, to.queue)
         return
-    if way is Way.BLIND:
+    if way is TransferKind.BLIND:
         call = _leave_talk(world, call, segment)
         call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.HAND))
     else:
@@ -97,9 +97,9 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
     call = _leave_talk(world, call, segment, by)
     call = evolve(call, phase=after(call.phase, Move.HAND))
     if not handing.reached:
-        put(world, evolve(call, handing=evolve(handing, way=Way.BLIND)))
+        put(world, evolve(call, handing=evolve(handing, way=TransferKind.BLIND)))
         return ""
-    if leg is not None and leg.role is Role.SESSION and call.bridge is not None:
+    if leg is not None and leg.role is LegRole.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, handing.leg or call.leg)))
         call = evolve(call, bridge=None)
         targets.unbridge(world, call.leg, handing.leg)
@@ -161,14 +161,14 @@ def pressed(world: World, event: DigitPressed) -> None:
         target_gone(world, call, "rejected")
 
 
-def _reached(world: World, call: Call, handing: Handing) -> None:
+def _reached(world: World, call: Call, handing: Transfer) -> None:
     handing = evolve(handing, reached=True)
     if call.segment is not None:
         world.order(StopRinging(leg=call.segment.leg))
     _join(world, call, handing)
 
 
-def _join(world: World, call: Call, handing: Handing) -> None:
+def _join(world: World, call: Call, handing: Transfer) -> None:
     assert handing.leg is not None
     first = call.segment.leg if call.segment is not None else call.leg
     bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else handing.agent
@@ -194,11 +194,11 @@ def joined(world: World, call: Call) -> None:
         put(world, evolve(call, handing=evolve(handing, until=None)))
 
 
-def _arrived(world: World, call: Call, handing: Handing, leg: LegId) -> None:
+def _arrived(world: World, call: Call, handing: Transfer, leg: LegId) -> None:
     """The target has the call."""
     _tell_ended(world, call, handing, "completed")
-    if handing.way is not Way.BACK:
-        _tell_transferred(world, call, handing.by, handing.to, attended=handing.way is Way.CONSULT)
+    if handing.way is not TransferKind.BACK:
+        _tell_transferred(world, call, handing.by, handing.to, attended=handing.way is TransferKind.CONSULT)
     call = evolve(call, handing=None, deadline=None, failures=0)
     if not handing.agent:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=leg))
@@ -233,7 +233,7 @@ def target_gone(world: World, call: Call, result: str) -> None:
         return
     _tell_ended(world, call, handing, result)
     call = targets.free(world, call)
-    if handing.way is Way.BACK:
+    if handing.way is TransferKind.BACK:
         _to_queue(world, call)
     else:
         come_back(world, call)
@@ -260,12 +260,12 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
     if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
         agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
     if agent.leg is None and targets.can_take(agent):
-        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=Way.BACK)
+        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=TransferKind.BACK)
         put(world, evolve(call, handing=back))
         return
     held = world.now + 2 * BACK_RETRY
     agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # nobody else's call comes before this one
-    waiting = Handing(
+    waiting = Transfer(
         to=f"agent:{agent.id}",
         leg=None,
         agent="",
@@ -273,7 +273,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         queue=call.handed_queue,
         began_at=began_at,
         until=world.now + BACK_RETRY,
-        way=Way.BACK,
+        way=TransferKind.BACK,
     )
     put(world, evolve(call, handing=waiting))
 
@@ -319,7 +319,7 @@ def failed(world: World, call: Call, result: str) -> None:
 def mend(world: World, call: Call) -> None:
     """After a gap in the events: what is together goes on, the rest is undone."""
     handing = call.handing
-    if handing is None or (handing.leg is None and handing.way is Way.BACK):
+    if handing is None or (handing.leg is None and handing.way is TransferKind.BACK):
         return
     target = world.legs.get(handing.leg)
     if handing.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
@@ -354,9 +354,9 @@ def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer"
 def _part(world: World, call: Call, segment: Segment) -> Call:
     """Caller and agent leave their bridge, each for music of their own; whoever had barged in is let go."""
     for one in call.watching:
-        if one.mode is Mode.BARGE:
+        if one.mode is SupervisionMode.BARGE:
             segments.release(world, call, one)
-    call = evolve(call, watching=tuple(one for one in call.watching if one.mode is not Mode.BARGE))
+    call = evolve(call, watching=tuple(one for one in call.watching if one.mode is not SupervisionMode.BARGE))
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
     targets.unbridge(world, call.leg, segment.leg)
@@ -382,9 +382,9 @@ def put(world: World, call: Call) -> None:
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
 
 
-def _tell_ended(world: World, call: Call, handing: Handing, result: str) -> None:
+def _tell_ended(world: World, call: Call, handing: Transfer, result: str) -> None:
     world.tell(
-        HandingEnded(
+        TransferEnded(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,

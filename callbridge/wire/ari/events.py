@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callbridge.core.model.events import (
+    AmdDetourEnded,
     AnyEvent,
     CallerArrived,
     DigitPressed,
@@ -25,7 +26,6 @@ from callbridge.core.model.events import (
     LegMoved,
     LegParted,
     LegReplaced,
-    LegReturned,
     LegRinging,
     LegTransferred,
     LegUnheld,
@@ -145,7 +145,7 @@ def _stasis_start(frame: _Frame) -> Heard:
         return Heard(kind, (_feature(frame, channel, args),))
     if args[0] == "amd":
         verdict, cause = (clean(arg, NUMBER_LIMIT) for arg in args[1:3])
-        return Heard(kind, (LegReturned(at=frame.at, leg=leg, verdict=verdict, cause=cause),))
+        return Heard(kind, (AmdDetourEnded(at=frame.at, leg=leg, verdict=verdict, cause=cause),))
     if args[0] != "inbound":
         ours = isinstance(args[0], str) and args[0] in OWN_ROLES
         made = ours and args[0] != "resync"

@@ -49,7 +49,7 @@ def snapshot(
     application = parse(lists.application)
     if not isinstance(application, dict) or not isinstance(application.get("channel_ids"), list):
         raise Malformed("the application lists no channels")
-    ours = Ours(app, prefix, application)
+    ours = OwnedObjects(app, prefix, application)
     mine = f"{prefix}-"
     channels = [(channel_id, channel) for channel_id, channel in entries(lists.channels) if ours.channel(channel_id, channel)]
     members = frozenset(channel_id for channel_id, _ in channels)
@@ -68,7 +68,7 @@ def snapshot(
     )
 
 
-class Ours:
+class OwnedObjects:
     """What on a PBX belongs to our application. ``listed``: what the PBX says of the application; None: it has none."""
 
     def __init__(self, app: str, prefix: str, listed: Mapping[str, Any] | None) -> None:

@@ -20,7 +20,6 @@ from callbridge.core.model.orders import (
     HangUp,
     InspectPhone,
     LeaveToDialplan,
-    LendToDialplan,
     LookUp,
     Order,
     PauseRecording,
@@ -30,6 +29,7 @@ from callbridge.core.model.orders import (
     ReserveAttempts,
     Ring,
     Snoop,
+    StartAmdDetour,
     StartMusic,
     StartRecording,
     StartRinging,
@@ -119,7 +119,7 @@ def requests(
             return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_GONE),)
         case (
             LeaveToDialplan(leg=leg, context=context, extension=extension)
-            | LendToDialplan(leg=leg, context=context, extension=extension)
+            | StartAmdDetour(leg=leg, context=context, extension=extension)
         ):
             return (_on_channel("POST", leg, "continue", context=context, extension=extension, priority="1"),)
         case Probe(leg=leg):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callbridge.core.model.attempt import campaign_of
-from callbridge.wire.ari.listing import Ours, arguments, entries, in_stasis
+from callbridge.wire.ari.listing import OwnedObjects, arguments, entries, in_stasis
 from callbridge.wire.ari.shapes import Malformed, optional_part, parse
 from callbridge.wire.text import NUMBER_LIMIT, clean
 
@@ -28,7 +28,7 @@ def stranded(application: bytes, channels: bytes, bridges: bytes, *, app: str, p
     one hung up when nobody was there any more to notice.
     """
     listed = parse(application)
-    ours = Ours(app, prefix, listed if isinstance(listed, dict) else None)
+    ours = OwnedObjects(app, prefix, listed if isinstance(listed, dict) else None)
     members = frozenset(channel_id for channel_id, channel in entries(channels) if ours.channel(channel_id, channel))
     talking = set()
     for bridge_id, bridge in entries(bridges):
