@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from callbridge.settings.models import Settings
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """What writing to a full or broken file raises."""
 
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return DONE
     except OSError as trouble:
-        if trouble.errno not in FULL:
+        if trouble.errno not in DISK_FULL_ERRORS:
             raise
         print(f"callbridge: the output cannot be written: {trouble.strerror}", file=sys.stderr)
         _drop_output()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-DAYS = 30
+REPORT_DAYS = 30
 COLUMNS = (
     "id",
     "at",
@@ -51,7 +51,7 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day, and the ``DAYS`` days that end with it."""
+    """One day, and the ``REPORT_DAYS`` days that end with it."""
 
     day: str
     attempts: int
@@ -133,7 +133,7 @@ def _calendar(made: Counter[str]) -> Iterator[tuple[str, list[str]]]:
         return
     day, last = (datetime.fromisoformat(each) for each in (min(made), max(made)))
     while day <= last:
-        back = [(day - timedelta(days=ago)).date().isoformat() for ago in range(DAYS)]
+        back = [(day - timedelta(days=ago)).date().isoformat() for ago in range(REPORT_DAYS)]
         yield back[0], back
         day += timedelta(days=1)
 

@@ -15,11 +15,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from callbridge.cli.tables import COLOURS, printable
+from callbridge.cli.tables import STATE_COLOURS, printable
 
 Row = Mapping[str, Any]
 
-WIDE = 120
+WIDE_SCREEN = 120
 """Columns from which agents stand beside the queues instead of below them."""
 _ORDER = ("ringing", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
 _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
@@ -77,7 +77,7 @@ def frame(known: Known, at: float, width: int, height: int | None) -> Renderable
     room = _ScreenLines(height)
     room.line(_head(known, at))
     room.line(_alerts(known, now))
-    if width >= WIDE:
+    if width >= WIDE_SCREEN:
         side = _ScreenLines(room.left), _ScreenLines(room.left)
         _left(side[0], known, now, share=None)
         _agents(side[1], known, now)
@@ -191,7 +191,7 @@ def _agent(row: Row, now: float) -> list[Text]:
     return [
         _cell(row.get("id")),
         _cell(row.get("name")),
-        _cell(f"{state.replace('_', ' ')}{f' ({reason})' if reason else ''}", style=COLOURS.get(state, "")),
+        _cell(f"{state.replace('_', ' ')}{f' ({reason})' if reason else ''}", style=STATE_COLOURS.get(state, "")),
         Text(_span(now - float(row["since"])) if row.get("since") not in (None, "") else "-"),
         _cell(row.get("queue") or "-"),
         _cell(str(row.get("call") or "-").rpartition("-")[2] or "-"),

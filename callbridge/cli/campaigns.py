@@ -24,11 +24,11 @@ from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
 
 DONE, FAILED = 0, 1
-WIDE = 110
+WIDE_TABLE = 110
 """Columns that the proof needs to be readable, also in a file."""
 TOLD_EVERY = 100_000
 """Rows after which a log, which has no bar, is told how far it is."""
-SHOWN = 20
+ROWS_SHOWN = 20
 """Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
 
 
@@ -147,10 +147,10 @@ def _tell(result: Loaded, options: argparse.Namespace) -> None:
         _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
     else:
         print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
-        for line, number, why in result.refused[:SHOWN]:
+        for line, number, why in result.refused[:ROWS_SHOWN]:
             print(printable(f"  line {line}: {number}: {why}" if number else f"  line {line}: {why}"))
-        if options.rejects is None and len(refused) > SHOWN:
-            print(f"  and {len(refused) - SHOWN} more: --rejects FILE writes all of them")
+        if options.rejects is None and len(refused) > ROWS_SHOWN:
+            print(f"  and {len(refused) - ROWS_SHOWN} more: --rejects FILE writes all of them")
     if options.rejects is not None:
         with options.rejects.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
@@ -167,7 +167,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
     zone = ZoneInfo(settings.instance.timezone)
     campaign = settings.campaigns.get(name)
     belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
-    found = audit.days(book.attempts(name, 0.0, time.time() + audit.DAYS * 86400.0), zone)
+    found = audit.days(book.attempts(name, 0.0, time.time() + audit.REPORT_DAYS * 86400.0), zone)
     cap = campaign.cap if campaign is not None else 0.03
     outcomes, codes = book.outcomes(name, 0.0), book.dispositions(name, 0.0)
     written = None
@@ -179,7 +179,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         proof = {
             "campaign": name,
             "cap": cap,
-            "window_days": audit.DAYS,
+            "window_days": audit.REPORT_DAYS,
             "days": days,
             "outcomes": outcomes,
             "dispositions": codes,
@@ -187,7 +187,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         _json(proof)
         return DONE
     console = Console(highlight=False)
-    console.width = max(console.width, WIDE)
+    console.width = max(console.width, WIDE_TABLE)
     console.print(_proof(name, cap, found, belief) if found else f"{name}: nobody was dialled yet")
     listened = belief.listens or any(day.taken_for_machines for day in found)
     if found and listened and belief.false_positives is None:
@@ -214,7 +214,7 @@ def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) 
         "abandoned",
         "rate",
         "rate (UK)",
-        f"{audit.DAYS} days: live",
+        f"{audit.REPORT_DAYS} days: live",
         "abandoned",
         "rate",
     ):

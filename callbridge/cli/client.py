@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-TIMEOUT = 10.0
+REQUEST_TIMEOUT = 10.0
 QUIET = 60.0
 """Seconds without a word, comments included, after which a stream of events is given up."""
 
@@ -160,7 +160,7 @@ class Client:
         path: str,
         body: Mapping[str, object] | None,
         accept: str,
-        timeout: float = TIMEOUT,
+        timeout: float = REQUEST_TIMEOUT,
         more: Mapping[str, str] | None = None,
     ) -> Any:
         headers = {"Accept": accept, **(more or {})}

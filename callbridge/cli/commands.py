@@ -15,8 +15,8 @@ from callbridge.cli.tables import agents_table, bypass_line, callbacks_table, ca
 from callbridge.settings.durations import seconds
 
 DONE, FAILED = 0, 1
-AGENT_ACTS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
-CALL_ACTS = {
+AGENT_COMMANDS = ("login", "ready", "not-ready", "logout", "end-wrap-up", "extend-wrap-up")
+CALL_COMMANDS = {
     "hang-up": "",
     "move": "QUEUE",
     "head-start": "DURATION",
@@ -43,7 +43,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the command's parser."""
     agents = commands.add_parser("agents", help="list agents, ask why one gets no calls, log one in or out")
     server(agents)
-    _act(agents, ("list", "show", *AGENT_ACTS), "agent", "whose state to change or explain")
+    _act(agents, ("list", "show", *AGENT_COMMANDS), "agent", "whose state to change or explain")
     agents.add_argument("--reason", default="", help="with not-ready: why")
     agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
     agents.set_defaults(run=_agents, parser=agents)
@@ -55,8 +55,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
     calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move it, hand it on, listen in")
     server(calls)
-    _act(calls, ("list", "show", *CALL_ACTS), "call", "the call that it is about")
-    calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_ACTS.items() if to))
+    _act(calls, ("list", "show", *CALL_COMMANDS), "call", "the call that it is about")
+    calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_COMMANDS.items() if to))
     calls.set_defaults(run=_calls, parser=calls)
 
     callbacks = commands.add_parser("callbacks", help="list the callbacks that are owed, promise one, cancel one")
@@ -170,7 +170,7 @@ def _queues(options: argparse.Namespace) -> int:
 
 def _calls(options: argparse.Namespace) -> int:
     call = _fitting(options, "call")
-    wanted = CALL_ACTS.get(options.act, "")
+    wanted = CALL_COMMANDS.get(options.act, "")
     if options.to and not wanted:
         options.parser.error(f"{options.act} takes nothing more: {options.to!r}")
     if wanted and not options.to:

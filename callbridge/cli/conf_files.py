@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callbridge.wire.asterisk_conf import Conf, Note, decode, parse
 
-LONGEST = 8 << 20
+LARGEST_CONF_FILE = 8 << 20
 """Bytes of one file that are read."""
 
 
@@ -17,7 +17,7 @@ def read_conf(path: Path) -> Conf:
 
     def text_of(file: Path) -> str:
         with file.open("rb") as opened:
-            text, word = decode(opened.read(LONGEST))
+            text, word = decode(opened.read(LARGEST_CONF_FILE))
         if word:
             odd.append(Note(str(file), 1, word))
         return text

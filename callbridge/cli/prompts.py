@@ -22,7 +22,7 @@ from callbridge.settings.models import Settings
 from callbridge.settings.speech import OURS, SpeechConfig
 
 RATE = 8000
-PATIENCE = 60.0
+COMMAND_TIMEOUT = 60.0
 """Seconds that one text may take to be spoken."""
 LIST = ".made.json"
 _HEADER = 44
@@ -122,13 +122,13 @@ def _filled(word: str, about: Mapping[str, str]) -> str:
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_TIMEOUT, check=False)
     except FileNotFoundError:
         raise Unspoken(f"there is no command {command[0]!r}: install it, or say another in speech.command") from None
     except PermissionError:
         raise Unspoken(f"{command[0]!r} may not be run") from None
     except subprocess.TimeoutExpired:
-        raise Unspoken(f"{command[0]} took longer than {PATIENCE:g} s") from None
+        raise Unspoken(f"{command[0]} took longer than {COMMAND_TIMEOUT:g} s") from None
     if done.returncode:
         words = done.stderr.decode(errors="replace").strip().splitlines()
         raise Unspoken(f"{command[0]} ended with {done.returncode}" + (f": {words[-1][:200]}" if words else ""))

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from callbridge.cli.tables import Row, cell, printable, render, table_of
 
-COLOURS = {"added": "green", "changed": "yellow", "renamed": "cyan", "gone": "red"}
+CHANGE_COLOURS = {"added": "green", "changed": "yellow", "renamed": "cyan", "gone": "red"}
 TOUCHED = ("callers", "callbacks", "talks", "attempts")
 WIDTH = 180
 MOST_SETTINGS = 6
@@ -56,7 +56,7 @@ def _changes_table(changes: list[dict[str, Any]], *, colour: bool | None) -> str
         change = str(row.get("change", ""))
         before = f" from {row['renamed_from']}" if row.get("renamed_from") else ""
         counts = [cell(len(row.get(kind) or ()) or "-") for kind in TOUCHED]
-        shown = Text(printable(change + before), style=COLOURS.get(change, ""))
+        shown = Text(printable(change + before), style=CHANGE_COLOURS.get(change, ""))
         table.add_row(cell(row.get("kind")), cell(row.get("name")), shown, *counts, cell("; ".join(_notes(row))))
     return render(table, colour=colour, width=WIDTH)
 

@@ -26,9 +26,9 @@ from callbridge.wire import ari as wire
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED = 0, 1
-PATIENCE = 15.0
+STAMP_TIMEOUT = 15.0
 """Seconds for which the same stamp must be seen: five stamps of a living owner."""
-LOOK = 1.0
+LOOK_EVERY = 1.0
 REQUEST_LIMIT = 5.0
 
 
@@ -55,8 +55,8 @@ class Rescue:
         False when something could not be done. Raises OrderTrouble when the PBX does not answer.
         """
         stamp, since = await self._stamp(), time.monotonic()
-        while time.monotonic() - since < PATIENCE:
-            await asyncio.sleep(LOOK)
+        while time.monotonic() - since < STAMP_TIMEOUT:
+            await asyncio.sleep(LOOK_EVERY)
             if await self._stamp() != stamp:
                 return True
         return await self._send_all(stamp)
@@ -138,7 +138,7 @@ async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
             good = await _once(one, pbx.name)
             if not watch:
                 return good
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(LOOK_EVERY)
 
 
 async def _once(one: Rescue, pbx: str) -> bool:

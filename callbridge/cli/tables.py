@@ -14,7 +14,7 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 
-COLOURS = {
+STATE_COLOURS = {
     "ready": "green",
     "talking": "cyan",
     "ringing": "yellow",
@@ -59,7 +59,7 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
         cells: list[Text | str] = [
             cell(row.get("id")),
             cell(row.get("name")),
-            Text(shown, style=COLOURS.get(state, "")),
+            Text(shown, style=STATE_COLOURS.get(state, "")),
             clock(row.get("since")),
         ]
         table.add_row(*cells, cell(row.get("phone")), cell(row.get("call")))
@@ -73,7 +73,7 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
         state = str(row.get("state", ""))
         cells: list[Text | str] = [
             cell(row.get("id")),
-            Text(state, style=COLOURS.get(state, "")),
+            Text(state, style=STATE_COLOURS.get(state, "")),
             cell(row.get("queue")),
             cell(row.get("tier")),
         ]

@@ -21,7 +21,7 @@ MOST = 48
 """Orders of one PBX under way at once."""
 MOST_WITH_HANG_UPS = 56
 """The same when the last of them are hang-ups. ARI has a connection for each, so that none waits for one."""
-CLOSING = 2.0
+LANES_CLOSE_TIMEOUT = 2.0
 """Seconds that orders under way may take when we stop."""
 
 
@@ -104,7 +104,7 @@ class Lanes:
         for room in self._rooms.values():
             room.others.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING):
+            async with asyncio.timeout(LANES_CLOSE_TIMEOUT):
                 while self._tasks:
                     await asyncio.wait(self._tasks)
 

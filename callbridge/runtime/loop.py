@@ -56,7 +56,7 @@ MOST_STEPPING = 0.005
 NEW_CALLS_AGE = 1.0
 """Age of an event, in seconds, beyond which new calls go to the fallback."""
 RESYNC_AGE = 3.0
-MOST_WAITING = 50_000
+INBOX_LIMIT = 50_000
 """Age, or number of waiting events, beyond which hearing every one of them is given up for a snapshot."""
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
@@ -377,7 +377,7 @@ class Runtime:
         if not self._inbox:
             return
         age = self._age(self._inbox[0])
-        if age < RESYNC_AGE and len(self._inbox) < MOST_WAITING:
+        if age < RESYNC_AGE and len(self._inbox) < INBOX_LIMIT:
             return
         ours = [event for event in self._inbox if not isinstance(event, Heard)]
         if len(ours) == len(self._inbox):

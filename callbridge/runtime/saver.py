@@ -24,7 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 BUDGET = 0.05
 """Seconds that a batch waits for its save before it is acted upon unsaved."""
-RETRY = 0.5
+SAVE_RETRY = 0.5
 SAID_AGAIN = 60.0
 """Seconds after which the same trouble of the store is worth another line in the log."""
 LAST_TRY = 1.0
@@ -125,11 +125,11 @@ class Saver:
         """Save everything, then what changed meanwhile, until nothing is owed; then saving batch by batch goes on.
         When the save that was too slow comes through after all, only what changed since is missing."""
         if late is not None:
-            await asyncio.wait((late,), timeout=RETRY)
+            await asyncio.wait((late,), timeout=SAVE_RETRY)
         whole = late is None or self.store.snapshot_owed
         said_at = time.monotonic()
         while self.degraded:
-            await asyncio.sleep(RETRY if whole else 0.0)
+            await asyncio.sleep(SAVE_RETRY if whole else 0.0)
             facts, since = tuple(self._owed), dict(self._since)
             self._since.clear()
             try:

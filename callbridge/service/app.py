@@ -29,7 +29,7 @@ from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.redis import timeline_archive
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.redis.cursors import Trimmer
-from callbridge.adapters.redis.fact_stream import READER, FactStream
+from callbridge.adapters.redis.fact_stream import FACTS_READER, FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import MemoryStore, Store
@@ -78,7 +78,7 @@ from callbridge.settings.resolve import memory_of
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
-CLOSING = 4.0
+SHUTDOWN_TIMEOUT = 4.0
 """Seconds that an orderly stop may take."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we are not alive."""
@@ -225,7 +225,9 @@ class App:
         self._run("keys", self.store.aside.watch())
         self._run("projection", projection.run())
         self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
-        trimmer = Trimmer(redis, lambda: {READER, timeline_archive.READER, *self.hooks.readers()}, self.metrics.facts_lost)
+        trimmer = Trimmer(
+            redis, lambda: {FACTS_READER, timeline_archive.TIMELINES_READER, *self.hooks.readers()}, self.metrics.facts_lost
+        )
         self._run("outbox", trimmer.run())
         return projection
 

@@ -20,7 +20,7 @@ from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
-from callbridge.service.app import CLOSING, DONE, FAILED, App
+from callbridge.service.app import DONE, FAILED, SHUTDOWN_TIMEOUT, App
 from callbridge.service.http_backend import HttpBackend
 from callbridge.settings.models import Settings
 
@@ -86,7 +86,7 @@ async def _serve(app: App) -> int:
     loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: app.manager.reloading(app.reload()), reloads))
     running = asyncio.create_task(_until_stopped(app), name="serve")
     await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
-    await asyncio.wait((running,), timeout=CLOSING)
+    await asyncio.wait((running,), timeout=SHUTDOWN_TIMEOUT)
     await end((running,))  # it may be waiting for a store that does not come
     if not running.cancelled() and (trouble := running.exception()) is not None:
         if not isinstance(trouble, OSError | BadDatabase | FutureSchema):

@@ -21,7 +21,7 @@ from callbridge.adapters.store import OWNER_SILENT, Saved, Store, StoreDown, Unr
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-LOOK = 0.5
+STAMP_LOOK_EVERY = 0.5
 """Seconds between attempts."""
 SAID_AGAIN, OTHER_WORDS = 60.0, 5.0
 """Seconds after which the same reason to wait, or another one, is worth a line in the log."""
@@ -113,7 +113,7 @@ class Start:
                     self._why = ""
                     return Taken(token=int(time.time() * 1000), saved=None, behind=str(trouble))
             left = self._wait - self._waited
-            await asyncio.sleep(min(LOOK, left) if left > 0.0 else LOOK)
+            await asyncio.sleep(min(STAMP_LOOK_EVERY, left) if left > 0.0 else STAMP_LOOK_EVERY)
 
     async def _take(self) -> Taken:
         found = await self._store.look()

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from callbridge.core.model.calendar import DAY, Span
+from callbridge.core.model.calendar import MINUTES_A_DAY, Span
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import Text, Zone
 
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"\s*([0-9]{1,2}):([0-9]{2})\s*-\s*([0-9]{1,2}):([0-9]{2})\s*", re.ASCII)
 
 
@@ -22,7 +22,7 @@ def _span(text: str) -> Span:
     if found is None:
         raise ValueError(f"expected hours such as 08:00-18:00, or closed, not {text!r:.40}")
     begin, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
-    if int(found[2]) > 59 or int(found[4]) > 59 or end > DAY:
+    if int(found[2]) > 59 or int(found[4]) > 59 or end > MINUTES_A_DAY:
         raise ValueError(f"{text!r:.40} is no time of day")
     if begin >= end:
         raise ValueError(f"{text.strip()!r:.40} ends before it begins: past midnight, give each day its own part (22:00-24:00)")
@@ -75,9 +75,9 @@ def _named_days(text: str) -> list[str]:
     for part in text.lower().split(","):
         first, _, last = (piece.strip() for piece in part.partition("-"))
         last = last or first
-        if first not in DAYS or last not in DAYS or DAYS.index(first) > DAYS.index(last):
+        if first not in WEEKDAYS or last not in WEEKDAYS or WEEKDAYS.index(first) > WEEKDAYS.index(last):
             raise ValueError(f"expected days such as mon-fri or sat, not {text!r:.40}")
-        found += DAYS[DAYS.index(first) : DAYS.index(last) + 1]
+        found += WEEKDAYS[WEEKDAYS.index(first) : WEEKDAYS.index(last) + 1]
     return found
 
 

@@ -13,7 +13,7 @@ from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import resolve
 
-SHOWN = 5
+NAMES_SHOWN = 5
 ABANDONED_REST = 72 * 3600.0
 
 
@@ -70,8 +70,8 @@ def _agents(settings: models.Settings, document: Document, at: Path, campaign: C
         if (agent.connect is ConnectMode.RING or agent.confirm) and _serves(settings, campaign.queue, agent)
     ]
     if slow:
-        more = f" and {len(slow) - SHOWN} more" if len(slow) > SHOWN else ""
-        who = ", ".join(slow[:SHOWN]) + more
+        more = f" and {len(slow) - NAMES_SHOWN} more" if len(slow) > NAMES_SHOWN else ""
+        who = ", ".join(slow[:NAMES_SHOWN]) + more
         way = (
             "first: agent rings them before the customer" if campaign.mode is DialMode.PROGRESSIVE else "auto_answer or nailed_up"
         )

@@ -18,7 +18,7 @@ from callbridge.settings.document import Document, Path, SourcePlace, Tree, wher
 from callbridge.settings.environment import EnvironmentFault, expand
 from callbridge.settings.faults import Fault
 
-MAX_BYTES = 4_000_000
+LARGEST_CONFIGURATION = 4_000_000
 MAX_VALUES = 200_000
 MAX_DEPTH = 40
 MAX_FILES = 200
@@ -99,11 +99,11 @@ def _text(path: pathlib.Path) -> str:
         if not path.is_file():
             raise _Wrong("is not a regular file")
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(LARGEST_CONFIGURATION + 1)
     except OSError as error:
         raise _Wrong(_reason(error)) from None
-    if len(raw) > MAX_BYTES:
-        raise _Wrong(f"larger than {MAX_BYTES // 1_000_000} MB")
+    if len(raw) > LARGEST_CONFIGURATION:
+        raise _Wrong(f"larger than {LARGEST_CONFIGURATION // 1_000_000} MB")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

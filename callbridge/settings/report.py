@@ -26,7 +26,7 @@ from callbridge.core.model.plan import (
     ToQueue,
 )
 from callbridge.core.model.skills import Requirement
-from callbridge.settings.calendars import DAYS
+from callbridge.settings.calendars import WEEKDAYS
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import ConfigFaults, printable
 from callbridge.settings.loading import load
@@ -110,7 +110,7 @@ def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
 def _week(calendar: Calendar) -> str:
     """``mon-fri 08:00-18:00, sat 09:00-12:30 13:30-16:00``"""
     runs: list[tuple[str, str, tuple[Span, ...]]] = []
-    for day, spans in zip(DAYS, calendar.week, strict=True):
+    for day, spans in zip(WEEKDAYS, calendar.week, strict=True):
         if runs and runs[-1][2] == spans:
             runs[-1] = runs[-1][0], day, spans
         else:

@@ -318,7 +318,7 @@ def _memory_flow(name: str, entry: models.EntryConfig) -> Flow:
 
 def _calendar(name: str, given: calendars.CalendarConfig, settings: models.Settings) -> Calendar:
     zone = ZoneInfo(given.timezone or settings.instance.timezone)
-    week = tuple(given.week.get(day, ()) for day in calendars.DAYS)
+    week = tuple(given.week.get(day, ()) for day in calendars.WEEKDAYS)
     return Calendar(name=name, zone=zone, week=week, holidays=dict(given.holidays))
 
 

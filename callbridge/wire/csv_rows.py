@@ -23,7 +23,7 @@ LONGEST_QUOTE = 10
 LEAST_DIGITS = 7
 """Of what looks like a phone number; lines of addresses begin with postcodes."""
 _OPENS = re.compile(r'(?:^|[,;\t])[ \t]*"[^"]*$')
-MOST_NAMED = 20
+MOST_ROWS_NAMED = 20
 """Rows left out that are named one by one."""
 UNCLOSED = "a quote that is not closed"
 SWALLOWS = "a quote that is not closed before line {line}, and what looks like rows is in it"
@@ -49,7 +49,7 @@ class LeftOut:
 
     def add(self, line: int, why: str) -> None:
         self.count += 1
-        if len(self.named) < MOST_NAMED:
+        if len(self.named) < MOST_ROWS_NAMED:
             self.named.append((line, why))
 
     def report(self, used: int) -> Iterator[tuple[int, str]]:

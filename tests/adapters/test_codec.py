@@ -112,11 +112,11 @@ def test_the_key_of_a_row_is_the_worlds() -> None:
 
 def test_a_fact_is_named_in_snake_case() -> None:
     fact = RequestRefused(seq=1, at=2.0, agent="ann", ask="ready", reason="no")
-    assert fact_type(fact) == "ask_refused"
+    assert fact_type(fact) == "request_refused"
     assert fact_dict(fact) == {
         "seq": 1,
         "at": 2.0,
-        "type": "ask_refused",
+        "type": "request_refused",
         "call": "",
         "agent": "ann",
         "queue": "",

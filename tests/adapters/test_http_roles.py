@@ -11,7 +11,7 @@ import pytest
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.openapi import document
-from callbridge.adapters.http.routes import AGENT_ACTS, CALL_ACTS, ROUTES, Route
+from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES, Route
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET
@@ -134,8 +134,8 @@ def test_the_matrix_names_every_route() -> None:
 
 
 def test_everything_that_can_be_asked_has_a_route() -> None:
-    assert AGENT_ACTS.keys() == set(AgentRequest)
-    assert CALL_ACTS.keys() == set(CallRequest)
+    assert AGENT_ROUTES.keys() == set(AgentRequest)
+    assert CALL_ROUTES.keys() == set(CallRequest)
 
 
 @pytest.mark.parametrize("role", [None, *TokenRole], ids=str)
@@ -199,7 +199,7 @@ async def test_the_name_of_the_token_is_told_as_the_one_who_asked(desk: ToyDesk,
     assert await answer.json() == {"call": call, "ask": "hang_up"}
     assert [event.by for event in desk.asked] == [by, by]
     story = desk.story(call) or []
-    assert [(fact["ask"], fact["by"]) for fact in story if fact["type"] == "ask_granted"] == [("hang_up", by)]
+    assert [(fact["ask"], fact["by"]) for fact in story if fact["type"] == "request_granted"] == [("hang_up", by)]
 
 
 async def test_without_a_token_on_loopback_the_one_who_asks_is_local(desk: ToyDesk) -> None:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy.exc import OperationalError
 
 from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, LedgerTerms, LedgerWriter
-from callbridge.adapters.ledger.tables import SCHEMA
+from callbridge.adapters.ledger.tables import LEDGER_SCHEMA
 from callbridge.adapters.system.tasks import end
 from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
@@ -192,7 +192,7 @@ def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     with closing(LedgerStore(url)) as first:
         first.open()
         with first._engine.begin() as link:
-            link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {SCHEMA + 1}")
+            link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {LEDGER_SCHEMA + 1}")
     with closing(LedgerStore(url)) as second, pytest.raises(BadDatabase, match="newer"):
         second.open()
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from callbridge.adapters.lookups.lookup import MOST_BYTES, Lookups, LookupSettings, read
+from callbridge.adapters.lookups.lookup import LARGEST_LOOKUP_REPLY, Lookups, LookupSettings, read
 from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.orders import LookUp
 from tests.adapters.conftest import RedisServer
@@ -93,7 +93,7 @@ async def test_an_answer_is_told_and_the_number_cannot_leave_its_place(system: S
         (200, b"[1]"),
         (200, b"[" * 100_000),
         (200, b"\xff\xfe"),
-        (200, json.dumps({"a": "x" * MOST_BYTES}).encode()),
+        (200, json.dumps({"a": "x" * LARGEST_LOOKUP_REPLY}).encode()),
     ],
 )
 async def test_what_cannot_be_used_is_no_answer(system: System, status: int, answer: bytes) -> None:

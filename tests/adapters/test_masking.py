@@ -419,4 +419,4 @@ def test_an_audit_of_a_grant_keeps_the_id_of_the_callback() -> None:
         seq=1, at=1.0, ask="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678"
     )
     assert told(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
-    assert fact_type(granted) == "ask_granted"
+    assert fact_type(granted) == "request_granted"

@@ -84,7 +84,7 @@ CONTRACT = {
     "estimated_times": ("counter", set[str]()),
     "build_info": ("gauge", {"version"}),
     "agent_alerts": ("counter", {"kind"}),
-    "asks_refused": ("counter", {"ask"}),
+    "requests_refused": ("counter", {"ask"}),
     "switch_on": ("gauge", {"switch"}),
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
@@ -318,7 +318,7 @@ def test_what_people_must_look_at_is_counted() -> None:
     tell(made, [ApplicationReplaced(seq=4, at=1.0, pbx="pbx1")])
     assert value(made, "application_replaced_total", pbx="pbx1") == 1
     assert value(made, "agent_alerts_total", kind="reason_limit") == 1
-    assert value(made, "asks_refused_total", ask="ready") == 1
+    assert value(made, "requests_refused_total", ask="ready") == 1
     assert value(made, "switch_on", switch="bypass") == 1
     made.on_switches([Switch(id="bypass", on=False)])
     assert value(made, "switch_on", switch="bypass") == 0
@@ -394,7 +394,7 @@ def test_what_people_call_things_cannot_break_the_text() -> None:
     made = metrics()
     odd = 'a"b\\c\nd{e="f"}'
     tell(made, [RequestRefused(seq=1, at=1.0, ask=odd, reason="")])
-    assert value(made, "asks_refused_total", ask=odd.replace("\n", "\ufffd")) == 1.0
+    assert value(made, "requests_refused_total", ask=odd.replace("\n", "\ufffd")) == 1.0
 
 
 async def test_the_free_space_for_recordings_is_told(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.cursors import Trimmer
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
-from callbridge.adapters.redis.set_aside import KEPT
+from callbridge.adapters.redis.set_aside import SET_ASIDE_FOR
 from callbridge.adapters.redis.store import LIVE, RedisStore
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Displaced, Meta, Saved, StoreDown, StoreRefuses, Unreadable, Whole
@@ -74,7 +74,7 @@ async def aside(redis: Redis) -> dict[str, str]:
     """Name without the moment -> type, of what was set aside."""
     found: dict[str, str] = {}
     for key in await keys_like(redis, "unreadable:*"):
-        assert 0 < await redis.ttl(key) <= KEPT
+        assert 0 < await redis.ttl(key) <= SET_ASIDE_FOR
         kind: Any = await redis.type(key)
         found[key.split(":", 4)[4]] = kind.decode()
     return found

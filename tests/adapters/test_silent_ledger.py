@@ -32,7 +32,7 @@ from callbridge.adapters.ledger import (
     writer,
 )
 from callbridge.adapters.ledger.store import NotAnswering
-from callbridge.adapters.ledger.tables import SCHEMA
+from callbridge.adapters.ledger.tables import LEDGER_SCHEMA
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.views.board import Board
@@ -107,17 +107,17 @@ def stuck(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stuck]:
     for module, name, seconds in (
         (writer, "WRITE_WITHIN", 0.2),
         (writer, "LAST_WITHIN", 0.1),
-        (writer, "RETRY", 0.02),
+        (writer, "WRITE_RETRY", 0.02),
         (writer, "PING_EVERY", 0.1),
         (service, "START_WITHIN", 0.2),
         (service, "OPEN_AGAIN", 0.05),
-        (requests, "PATIENCE", 0.3),
+        (requests, "LEDGER_TIMEOUT", 0.3),
     ):
         monkeypatch.setattr(module, name, seconds)
     with closing(Stuck(tmp_path)) as made:
         LedgerStore.open(made)
         fill(made, 100)
-        monkeypatch.setattr(service, "Book", lambda url, within: made)
+        monkeypatch.setattr(service, "LedgerStore", lambda url, within: made)
         yield made
         made.answers.set()
 
@@ -441,12 +441,12 @@ async def test_a_start_beside_a_postgresql_that_stands_still_goes_on_and_so_does
 
 
 async def test_a_start_is_told_why_the_ledger_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "WITHIN", 0.5)
+    monkeypatch.setattr(trial, "TRIAL_TIMEOUT", 0.5)
     url = f"sqlite:///{tmp_path}/x.db"
     assert await trouble_of(url) == ""
     assert "unable to open" in await trouble_of(f"sqlite:///{tmp_path}/no/such/folder/x.db")
     with closing(LedgerStore(url)) as book, book._engine.begin() as link:
-        link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {SCHEMA + 1}")
+        link.exec_driver_sql(f"UPDATE callbridge_schema SET version = {LEDGER_SCHEMA + 1}")
     with pytest.raises(BadDatabase, match="newer"):
         await trouble_of(url)
     with socket.create_server(("127.0.0.1", 0)) as silent:

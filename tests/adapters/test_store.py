@@ -263,7 +263,7 @@ async def test_a_fact_told_twice_is_in_the_outbox_once(redis_server: RedisServer
     redis = connect(redis_server.settings())
     entries: Any = await redis.xrange(redis_server.settings().private("outbox"))
     assert [entry_id.decode() for entry_id, _ in entries] == [f"{token}-1", f"{token}-2"]
-    assert entries[0][1][b"type"] == b"ask_refused"
+    assert entries[0][1][b"type"] == b"request_refused"
     await redis.aclose()
 
 

@@ -13,7 +13,7 @@ from callbridge import core
 from callbridge.adapters.facts.codec import decode_row, encode_row
 from callbridge.adapters.facts.counts import EACH_AGENTS_SECONDS, counts, families
 from callbridge.adapters.facts.series import series
-from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_VALUES, TABLE, Total, Totals
+from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_LABEL_VALUES, TABLE, Total, Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import State
@@ -224,8 +224,8 @@ def test_what_people_type_is_bounded_and_the_configured_is_never_lost_in_it() ->
     reasons = {key[2]: values[0] for key, values in shown(again).items() if key[:2] == ("agent_state_seconds", "not_ready")}
     assert reasons["training"] == 2.0
     assert reasons["reason 7"] == 4.0
-    assert reasons["other"] == 2.0 * (1000 - MOST_VALUES + 1)
-    assert len([reason for reason in reasons if reason.startswith("reason ")]) == MOST_VALUES
+    assert reasons["other"] == 2.0 * (1000 - MOST_LABEL_VALUES + 1)
+    assert len([reason for reason in reasons if reason.startswith("reason ")]) == MOST_LABEL_VALUES
 
 
 def test_agents_are_labels_up_to_a_number() -> None:

@@ -91,7 +91,7 @@ def stories(count: int) -> list[Envelope]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.2)
-    monkeypatch.setattr(delivery, "TIMEOUT", 0.3)
+    monkeypatch.setattr(delivery, "DELIVERY_TIMEOUT", 0.3)
     monkeypatch.setattr(feed, "_SAVED_EVERY", 0.05)
     monkeypatch.setattr(feed, "_PAUSE", 0.05)
     monkeypatch.setattr(feed, "_BLOCK", 0.05)

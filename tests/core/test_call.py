@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from callbridge.core.model.call import ALLOWED, IllegalMove, Move, Phase, Segment, after
+from callbridge.core.model.call import CALL_TRANSITIONS, IllegalMove, Move, Phase, Segment, after
 from callbridge.core.model.ids import LegId
 
 PAIRS = list(itertools.product(Phase, Move))
@@ -21,18 +21,18 @@ def test_a_move_leads_where_the_table_says_or_is_refused(phase: Phase, move: Mov
             assert phase in str(error) and move in str(error)
             return None
 
-    assert reached() == ALLOWED[phase].get(move)
+    assert reached() == CALL_TRANSITIONS[phase].get(move)
 
 
 def test_every_phase_is_in_the_table() -> None:
-    assert set(ALLOWED) == set(Phase)
+    assert set(CALL_TRANSITIONS) == set(Phase)
 
 
 def test_every_phase_can_be_reached_from_waiting_and_can_end() -> None:
     def reach(start: Phase) -> set[Phase]:
         found, todo = {start}, [start]
         while todo:
-            new = set(ALLOWED[todo.pop()].values()) - found
+            new = set(CALL_TRANSITIONS[todo.pop()].values()) - found
             found |= new
             todo += new
         return found
@@ -42,7 +42,7 @@ def test_every_phase_can_be_reached_from_waiting_and_can_end() -> None:
 
 
 def test_nothing_leads_out_of_ending() -> None:
-    assert ALLOWED[Phase.ENDING] == {}
+    assert CALL_TRANSITIONS[Phase.ENDING] == {}
 
 
 def test_hold_is_counted_up_to_the_moment_asked_for() -> None:

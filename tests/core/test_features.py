@@ -25,7 +25,7 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import AgentAlerted, DifferenceFound, RequestRefused
-from callbridge.core.model.feature_call import ALLOWED, FeatureCallMove, FeatureCallStage, after
+from callbridge.core.model.feature_call import FEATURE_CALL_TRANSITIONS, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
@@ -100,7 +100,7 @@ def log_in(story: Story, who: str = "1001", pin: str = PIN) -> None:
 @pytest.mark.parametrize("stage", FeatureCallStage)
 @pytest.mark.parametrize("turn", FeatureCallMove)
 def test_a_dialogue_moves_by_its_table_and_not_otherwise(stage: FeatureCallStage, turn: FeatureCallMove) -> None:
-    allowed = ALLOWED[stage].get(turn)
+    allowed = FEATURE_CALL_TRANSITIONS[stage].get(turn)
     try:
         moved: FeatureCallStage | None = after(stage, turn)
     except IllegalMove:

@@ -187,7 +187,7 @@ class Demo:
         await asyncio.sleep(max(0.0, began + at - time.monotonic()))
         async with Softphone(self.pbx, number, trunk=True) as caller, Softphone(self.pbx, HOME) as home:
             for _ in range(10):  # an agent may be quicker than the finger
-                if self.bridge.facts("promise_made"):
+                if self.bridge.facts("callback_requested"):
                     break
                 call = await caller.call("support")
                 await asyncio.sleep(0.5)
@@ -196,12 +196,12 @@ class Demo:
                     await self.bridge.until("flow_began", flow="call-me", limit=2.0)
                     await asyncio.sleep(1.0)
                     caller.press("1", call)
-                    await self.bridge.until("promise_made", limit=4.0)
+                    await self.bridge.until("callback_requested", limit=4.0)
                     self.say(f"{number} does not wait: 1, 1, and a callback is promised")
                 caller.hang_up(call)
                 await caller.until_state("DISCONNECTED", call)
             with suppress(TimeoutError, AssertionError):
-                ended = await self.bridge.until("promise_ended", limit=60.0)
+                ended = await self.bridge.until("callback_ended", limit=60.0)
                 await asyncio.sleep(2.0)
                 home.hang_up()
                 self.callback = f"a callback was promised to {number}: {ended['outcome']} after {ended['waited']:.1f} s"

@@ -67,7 +67,7 @@ async def promised(bridge: Callbridge, pbx: Pbx) -> str:
         caller.press(CUSTOMER)
         await asyncio.sleep(1.5)
         caller.press("1")
-        made = await bridge.until("promise_made")
+        made = await bridge.until("callback_requested")
         await caller.until_state("DISCONNECTED")
     assert longest_silence(caller.recording()) < 2.0
     ended = bridge.facts("visit_ended")[0]
@@ -91,7 +91,7 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
         await ann.until_hears(VOICE)
         await customer.until_hears(REPLY)
         customer.hang_up()
-        ended = await bridge.until("promise_ended")
+        ended = await bridge.until("callback_ended")
         assert (ended["outcome"], ended["attempts"]) == ("kept", 1)
         await bridge.until("talk_ended")
         if connect == "nailed_up":
@@ -108,7 +108,7 @@ async def test_a_customer_who_is_called_first_hears_who_calls_and_music_until_th
         await bridge.ask("1001", "login")
         await customer.until_hears(sounds.TONES["apology"], limit=15)
         await customer.until_hears(MUSIC)
-        await bridge.until("promise_ended", outcome="kept")
+        await bridge.until("callback_ended", outcome="kept")
         await customer.until_state("DISCONNECTED")
     assert longest_silence(customer.recording()) < 2.5, "the phone of the agent is silent"
 
@@ -125,7 +125,7 @@ async def test_a_customer_who_is_not_there_is_tried_again_and_given_up(
     await promised(bridge, pbx)
     async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, script) as customer:
         await bridge.ask("1001", "login")
-        ended = await bridge.until("promise_ended", limit=40)
+        ended = await bridge.until("callback_ended", limit=40)
         assert (ended["outcome"], ended["reason"], ended["attempts"]) == ("failed", result, 2)
         assert [line["result"] for line in bridge.facts("callback_tried")] == [result, result]
         await bridge.until_state("1001", "ready")
@@ -145,7 +145,7 @@ async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) ->
         await bridge.kill()
         await asyncio.sleep(1.0)
         await bridge.start()
-        ended = await bridge.until("promise_ended", limit=20)
+        ended = await bridge.until("callback_ended", limit=20)
         assert (ended["outcome"], ended["attempts"]) == ("kept", 1)
         assert len(customer.records()) == 1, "one attempt, one INVITE"
         await bridge.until("talk_ended", limit=15)
@@ -166,7 +166,7 @@ async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx)
         await asyncio.sleep(1.0)
         await bridge.start()
         await ann.until_hears(VOICE, limit=15)
-        assert (await bridge.until("promise_ended"))["outcome"] == "kept"
+        assert (await bridge.until("callback_ended"))["outcome"] == "kept"
         customer.hang_up()
         await bridge.until("talk_ended")
 
@@ -179,7 +179,7 @@ async def test_kill_9_with_a_promise_in_line_loses_nothing(house: House, pbx: Pb
     assert [row["id"] for row in await asyncio.to_thread(bridge.client.callbacks)] == [promise]
     async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, PhoneScript.answers(talk=1.0)):
         await bridge.ask("1001", "login")
-        assert (await bridge.until("promise_ended", limit=15))["outcome"] == "kept"
+        assert (await bridge.until("callback_ended", limit=15))["outcome"] == "kept"
         await bridge.until("talk_ended")
 
 
@@ -193,7 +193,7 @@ async def test_a_customer_who_calls_again_is_served_and_not_called_back(house: H
         await caller.call("support")
         await bridge.until("visit_began", count=2)
         await bridge.ask("1001", "login")
-        ended = await bridge.until("promise_ended")
+        ended = await bridge.until("callback_ended")
         assert (ended["outcome"], ended["reason"], ended["attempts"]) == ("kept", "called_again", 0)
         await caller.until_state("DISCONNECTED")
 
@@ -205,6 +205,6 @@ async def test_somebody_asks_for_a_callback_and_cancels_it_while_it_rings(house:
         made = await asyncio.to_thread(bridge.client.call_back, "support", CUSTOMER)
         await customer.until(lambda record: record.invite_at, limit=15)
         await asyncio.to_thread(bridge.client.cancel_callback, made["id"])
-        assert (await bridge.until("promise_ended"))["outcome"] == "cancelled"
+        assert (await bridge.until("callback_ended"))["outcome"] == "cancelled"
         await bridge.until("call_ended")
         await bridge.until_state("1001", "ready")

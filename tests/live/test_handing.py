@@ -86,7 +86,7 @@ async def test_a_consult_that_is_given_up_brings_the_caller_back(house: House, p
         ann.hang_up()
         await caller.until_state("DISCONNECTED")
         await bridge.until("agent_changed", agent="1007", state="ready", previous="talking")
-    assert [fact["result"] for fact in bridge.facts("handing_ended")] == ["returned"]
+    assert [fact["result"] for fact in bridge.facts("transfer_ended")] == ["returned"]
 
 
 async def test_three_talk_and_the_caller_stays_with_the_colleague(house: House, pbx: Pbx) -> None:
@@ -130,7 +130,7 @@ async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, p
         await caller.until_hears_no_more(MUSIC)
         ann.hang_up(2)
         await caller.until_state("DISCONNECTED")
-    assert [(fact["way"], fact["result"]) for fact in bridge.facts("handing_ended")] == [
+    assert [(fact["way"], fact["result"]) for fact in bridge.facts("transfer_ended")] == [
         ("blind", "rejected"),
         ("back", "completed"),
     ]
@@ -221,8 +221,12 @@ async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, 
         assert caller.hears(REPLY, last=0.5)
         ann.hang_up()
         await caller.until_state("DISCONNECTED")
-    told = [(fact["event"], fact["mode"]) for fact in bridge.lines() if fact["event"] in ("watch_began", "watch_ended")]
-    assert told == [(kind, mode) for mode in ("listen", "whisper", "barge") for kind in ("watch_began", "watch_ended")]
+    told = [
+        (fact["event"], fact["mode"]) for fact in bridge.lines() if fact["event"] in ("supervision_started", "supervision_ended")
+    ]
+    assert told == [
+        (kind, mode) for mode in ("listen", "whisper", "barge") for kind in ("supervision_started", "supervision_ended")
+    ]
 
 
 async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:
@@ -266,7 +270,7 @@ async def test_a_supervisor_listens_from_any_phone_by_code(house: House, pbx: Pb
         await ann.until_hears(VOICE)
         stranger = await boss.call("*319999")
         await boss.until_state("DISCONNECTED", stranger)
-        assert not bridge.facts("watch_began")
+        assert not bridge.facts("supervision_started")
         listening = await boss.call("*311001")
         await boss.until_hears(VOICE, listening)
         await boss.until_hears(REPLY, listening)
@@ -275,7 +279,7 @@ async def test_a_supervisor_listens_from_any_phone_by_code(house: House, pbx: Pb
         ann.hang_up()
         await boss.until_state("DISCONNECTED", listening)
         await caller.until_state("DISCONNECTED")
-    assert [(fact["by"], fact["mode"]) for fact in bridge.facts("watch_began")] == [("1007", "listen")]
+    assert [(fact["by"], fact["mode"]) for fact in bridge.facts("supervision_started")] == [("1007", "listen")]
 
 
 async def test_a_consult_and_a_held_caller_never_hear_silence(house: House, pbx: Pbx) -> None:

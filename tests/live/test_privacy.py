@@ -69,10 +69,10 @@ async def test_a_day_with_one_telling_number_tells_it_nowhere(house: House, pbx:
         "attempt_made",
         "attempt_ended",
         "opted_out",
-        "promise_made",
-        "promise_ended",
-        "handing_began",
-        "handing_ended",
+        "callback_requested",
+        "callback_ended",
+        "transfer_started",
+        "transfer_ended",
     } <= facts
     said.append(bridge.log.read_text())
     world, public = await everything_in(house.redis.url)
@@ -88,9 +88,9 @@ async def a_talk_that_goes_outside(bridge: Callbridge, pbx: Pbx, said: list[str]
         said += await answers(bridge)
         await bridge.until("talk_began")
         await post(bridge, f"/api/calls/{offered['call']}/hand-on", {"to": f"number:{NUMBER}"})
-        await bridge.until("handing_began")
+        await bridge.until("transfer_started")
         said += await answers(bridge)
-        await bridge.until("handing_ended", result="completed")
+        await bridge.until("transfer_ended", result="completed")
         said += await answers(bridge)
         await calling
         await bridge.until("call_ended")
@@ -103,7 +103,7 @@ async def a_callback(bridge: Callbridge, pbx: Pbx, said: list[str]) -> None:
     said += await answers(bridge)
     async with Phone(pbx, "1001", PhoneScript.answers(ring=0.2, talk=1.0)), Phone(pbx, OUTSIDE, PhoneScript.answers(talk=5.0)):
         await bridge.ask("ann", "ready")
-        ended = await bridge.until("promise_ended", limit=20)
+        ended = await bridge.until("callback_ended", limit=20)
         assert ended["outcome"] == "kept"
         await bridge.until("call_ended", count=2)
 

@@ -77,7 +77,7 @@ async def are_served(bridge: Callbridge, pbx: Pbx, queue: str) -> None:
     """All four in the order in which they came, then the customer who is owed a callback."""
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)) as ann, Phone(pbx, CUSTOMER, PhoneScript.answers(talk=0.5)):
         await bridge.ask("ann", "login")
-        assert (await bridge.until("promise_ended", limit=40))["outcome"] == "kept"
+        assert (await bridge.until("callback_ended", limit=40))["outcome"] == "kept"
         await bridge.until("talk_ended", count=5)
         assert served(ann.records())[:4] == NUMBERS
         await bridge.ask("ann", "logout")

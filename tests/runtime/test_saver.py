@@ -20,7 +20,7 @@ FACT = WrapUpEnded(seq=1, at=1.0, agent="bob", lasted=1.0)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RETRY", 0.02)
+    monkeypatch.setattr(module, "SAVE_RETRY", 0.02)
 
 
 async def _saver() -> tuple[Saver, Breakable, list[bool]]:

@@ -20,7 +20,7 @@ from tests.runtime.fakes import PLAN, House, house
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(saver, "RETRY", 0.01)
+    monkeypatch.setattr(saver, "SAVE_RETRY", 0.01)
 
 
 def _counted(facts: list[AnyFact]) -> dict[str, tuple[float, ...]]:

@@ -24,9 +24,9 @@ from callbridge.wire.ari import Malformed, Request, trouble_in
 KEEP_ALIVE = 10.0
 """Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
 
-MOST_BYTES = 64 * 1024 * 1024
+LARGEST_REPLY = 64 * 1024 * 1024
 """Of an answer: a list of ten thousand channels has a quarter of that."""
-CLOSING = 0.2
+CLOSE_TIMEOUT = 0.2
 """Seconds that the event socket's farewell may take."""
 
 _UNAUTHORISED = (401, 403)
@@ -105,7 +105,7 @@ class AriHttp:
     def socket(self, path: str, heartbeat: float) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
         """The event socket, pinged every ``heartbeat`` seconds; a peer that does not answer is not waited for."""
         return self._links.ws_connect(
-            URL(self._url + path, encoded=True), heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSING)
+            URL(self._url + path, encoded=True), heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT)
         )
 
     async def _send(self, session: aiohttp.ClientSession, request: Request) -> Reply:
@@ -129,13 +129,13 @@ class AriHttp:
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
     """The whole answer. Raises Refused when it is endless."""
-    if response.content_length is not None and response.content_length <= MOST_BYTES:
+    if response.content_length is not None and response.content_length <= LARGEST_REPLY:
         return await response.read()
     content = bytearray()
-    while len(content) <= MOST_BYTES and (more := await response.content.readany()):
+    while len(content) <= LARGEST_REPLY and (more := await response.content.readany()):
         content += more
-    if len(content) > MOST_BYTES or response.content_length is not None:
-        raise OrderRefused(response.status, f"odd answer: more than {MOST_BYTES} bytes")
+    if len(content) > LARGEST_REPLY or response.content_length is not None:
+        raise OrderRefused(response.status, f"odd answer: more than {LARGEST_REPLY} bytes")
     return bytes(content)
 
 

@@ -87,8 +87,8 @@ def _histogram(name: str, text: str, bounds: tuple[float, ...], *labels: str) ->
 
 
 OFFERED = _counter("visits_offered", "Visits begun.", "queue", "tier")
-ENDED = _counter("visits_ended", "Visits ended.", "queue", "tier", "outcome")
-WITHIN = _counter("visits_within_target", "Visits answered within target.", "queue", "tier")
+VISITS_ENDED = _counter("visits_ended", "Visits ended.", "queue", "tier", "outcome")
+WITHIN_TARGET = _counter("visits_within_target", "Visits answered within target.", "queue", "tier")
 ANSWER_WAIT = _histogram("answer_wait_seconds", "Wait of answered visits.", _WAITS, "queue", "tier")
 ABANDON_WAIT = _histogram("abandon_wait_seconds", "Wait of abandoned visits.", _WAITS, "queue", "tier")
 EWT_ERROR = _histogram(
@@ -118,7 +118,7 @@ EACH_AGENTS_SECONDS = _counter(
 )
 """With the opt-in ``metrics.label_agents``, instead of the former."""
 ALERTS = _counter("agent_alerts", "Agents whom somebody should look after.", "kind")
-REFUSED = _counter("asks_refused", "Asks of people that were refused.", "ask", free="ask")
+REQUESTS_REFUSED = _counter("requests_refused", "Asks of people that were refused.", "ask", free="ask")
 DIFFERENCES = _counter("audit_differences", "Differences between books and PBX.", "pbx", "kind")
 REPLACED = _counter("application_replaced", "Times that another client opened our application.", "pbx")
 QUARANTINES = _counter("quarantines", "Entities set aside after a fault of ours.", "kind")
@@ -153,9 +153,9 @@ def _of_visits(fact: _OfVisits) -> Iterator[Count]:
             yield OFFERED, (fact.queue, fact.tier), 1.0
         case VisitEnded():
             of_tier = fact.queue, fact.tier
-            yield ENDED, (*of_tier, fact.outcome), 1.0
+            yield VISITS_ENDED, (*of_tier, fact.outcome), 1.0
             if fact.within_target:
-                yield WITHIN, of_tier, 1.0
+                yield WITHIN_TARGET, of_tier, 1.0
             if fact.outcome == VisitOutcome.ANSWERED:
                 yield ANSWER_WAIT, of_tier, fact.waited
                 if fact.expected is not None:
@@ -233,7 +233,7 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
         case AgentAlerted():
             yield ALERTS, (fact.kind,), 1.0
         case RequestRefused():
-            yield REFUSED, (fact.ask,), 1.0
+            yield REQUESTS_REFUSED, (fact.ask,), 1.0
         case DifferenceFound():
             yield DIFFERENCES, (fact.pbx, fact.kind), 1.0
         case EntityQuarantined():

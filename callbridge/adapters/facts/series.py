@@ -117,9 +117,9 @@ def _of_queue(queue: QueuePlan) -> Iterator[Series]:
 
 def _of_tiers(queue: QueuePlan) -> Iterator[Series]:
     for tier in queue.ladders:
-        for family in (c.OFFERED, c.WITHIN, c.ANSWER_WAIT, c.ABANDON_WAIT):
+        for family in (c.OFFERED, c.WITHIN_TARGET, c.ANSWER_WAIT, c.ABANDON_WAIT):
             yield family, (queue.name, tier)
-        yield from _each(c.ENDED, (queue.name, tier), tuple(VisitOutcome))
+        yield from _each(c.VISITS_ENDED, (queue.name, tier), tuple(VisitOutcome))
 
 
 def _overflows(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
@@ -186,7 +186,7 @@ def _of_agents(plan: Plan) -> Iterator[Series]:
     for (state, reason), agent in product(tuple(_states(plan)), plan.agents):
         yield c.EACH_AGENTS_SECONDS, (state, reason, agent)
     yield from _each(c.ALERTS, (), AGENT_ALERTS)
-    yield from _each(c.REFUSED, (), (*AgentRequest, *CallRequest))
+    yield from _each(c.REQUESTS_REFUSED, (), (*AgentRequest, *CallRequest))
 
 
 def _states(plan: Plan) -> Iterator[tuple[str, str]]:

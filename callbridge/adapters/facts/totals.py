@@ -22,7 +22,7 @@ from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import Plan
 
 TABLE = "totals"
-MOST_VALUES = 100
+MOST_LABEL_VALUES = 100
 MOST_AGENTS = 500
 MOST_FOUND = 50_000
 OTHER = "other"
@@ -44,7 +44,7 @@ class Total:
 class FreeValues:
     """The first ``most`` values that people may choose, beside those of the configuration; the rest are ``other``."""
 
-    def __init__(self, most: int = MOST_VALUES) -> None:
+    def __init__(self, most: int = MOST_LABEL_VALUES) -> None:
         self._most = most
         self._configured: set[str] = set()
         self._seen: set[str] = set()
@@ -87,7 +87,7 @@ class Totals:
         self._gone: list[str] = []
         self._expected: dict[Series, None] = {}
         self._free = {
-            (family, name): FreeValues(MOST_AGENTS if name == "agent" else MOST_VALUES)
+            (family, name): FreeValues(MOST_AGENTS if name == "agent" else MOST_LABEL_VALUES)
             for family in self.families
             for name in family.free
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from callbridge.adapters.system.threads import Threads
 
-PATIENCE = 0.5
+DISK_TIMEOUT = 0.5
 """Seconds; a disk that takes longer is not waited for."""
 
 
@@ -25,7 +25,7 @@ class FreeSpace:
         """NaN when that cannot be seen now."""
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._threads.run(self._free))
-        done, _ = await asyncio.wait((self._look,), timeout=PATIENCE)
+        done, _ = await asyncio.wait((self._look,), timeout=DISK_TIMEOUT)
         return self._look.result() if done else math.nan
 
     def _free(self) -> float:

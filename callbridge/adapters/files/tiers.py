@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
 from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
 
-MAX_BYTES = 100_000_000
+LARGEST_TIER_FILE = 100_000_000
 MAX_ROWS = 5_000_000
 _MAX_LINE = 400
 _BETWEEN = "\x1f"
@@ -90,8 +90,8 @@ def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") 
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise BadTierFile("is empty")
-            if size > MAX_BYTES:
-                raise BadTierFile(f"is larger than {MAX_BYTES // 1_000_000} MB")
+            if size > LARGEST_TIER_FILE:
+                raise BadTierFile(f"is larger than {LARGEST_TIER_FILE // 1_000_000} MB")
             lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
             if lines > MAX_ROWS:
                 raise BadTierFile(f"has more than {MAX_ROWS:,} rows")

@@ -19,7 +19,7 @@ from callbridge.adapters.http.problems import Problem
 
 HEARTBEAT = 15.0
 """Seconds without anything to tell after which a comment is sent: proxies keep the stream open, and we learn who is gone."""
-PATIENCE = 30.0
+READER_TIMEOUT = 30.0
 """Seconds for which a reader may take nothing at all."""
 TOGETHER = 0.05
 """Seconds that a reader waits after being told something: on a busy day many facts go out in one write."""
@@ -71,7 +71,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     try:
         await response.prepare(request)
         hello = {"id": feed.id_at(place), "missed": not complete}
-        await reader.wait_for(response.write(_AGAIN + sse("hello", hello, feed.id_at(place))), PATIENCE)
+        await reader.wait_for(response.write(_AGAIN + sse("hello", hello, feed.id_at(place))), READER_TIMEOUT)
         await _tell(reader, response, feed, wanted)
     except TimeoutError:
         await _dropped(reader, response, feed)
@@ -90,11 +90,11 @@ async def _tell(reader: EventReader, response: web.StreamResponse, feed: EventFe
             raise TimeoutError
         events, place = feed.since(reader.place, wanted)
         if events:
-            await reader.wait_for(response.write(b"".join(events)), PATIENCE)
+            await reader.wait_for(response.write(b"".join(events)), READER_TIMEOUT)
             said = clock()
         elif clock() >= said + HEARTBEAT:
             # The id alone is no event, but is remembered: a reader of rare facts need not be told old ones again.
-            await reader.wait_for(response.write(b": still here\nid: %s\n\n" % feed.id_at(place).encode()), PATIENCE)
+            await reader.wait_for(response.write(b": still here\nid: %s\n\n" % feed.id_at(place).encode()), READER_TIMEOUT)
             said = clock()
         reader.place = place
         if place < feed.end:

@@ -31,7 +31,7 @@ from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS
 from callbridge.core.model.world import World
 
-MOST_WAITING = 20
+MOST_WAITING_SHOWN = 20
 """Callers told of each queue; how many wait in all is in the queue's own view."""
 
 
@@ -88,7 +88,7 @@ class Explainer:
 
     async def waiting(self) -> dict[str, Any]:
         """The first callers of every queue, in the order in which they are served, and whether bypass is on."""
-        calls = await self._lines(MOST_WAITING)
+        calls = await self._lines(MOST_WAITING_SHOWN)
         now, world = self._now(), self._world
         lines = (in_order(world, line) for line in calls.values())
         rows = [self._row(one, now) for line in lines for one in line]

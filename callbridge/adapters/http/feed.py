@@ -16,7 +16,7 @@ from callbridge.adapters.facts.codec import fact_type
 from callbridge.adapters.views.timelines import told
 from callbridge.core.model.facts import AnyFact
 
-KEPT = 10_000
+FACTS_KEPT = 10_000
 """Facts in memory: as many may a connected reader be behind. Who was away is told half of them again at most."""
 AT_A_TIME = 200
 """Facts that are made into text before the loop gets its turn."""
@@ -50,7 +50,7 @@ class EventFeed:
     """``run`` names this run and begins every id, so that ids of another are known as such; ``seq``: of the last fact
     before this run."""
 
-    def __init__(self, run: str, *, seq: int = 0, masked: bool = True, kept: int = KEPT) -> None:
+    def __init__(self, run: str, *, seq: int = 0, masked: bool = True, kept: int = FACTS_KEPT) -> None:
         self.closed = False
         self.readers: set[EventReader] = set()
         self._run = run

@@ -1,6 +1,6 @@
 """The table of routes: what there is, who may use it, what comes in, what goes out, and what can go wrong.
 
-One line a route; one line in ``AGENT_ACTS`` or ``CALL_ACTS`` for a new thing to ask. The server, the guard and the
+One line a route; one line in ``AGENT_ROUTES`` or ``CALL_ROUTES`` for a new thing to ask. The server, the guard and the
 OpenAPI document read this table and nothing else.
 """
 
@@ -49,7 +49,7 @@ class Route:
     act: AgentRequest | CallRequest | None = None
 
 
-AGENT_ACTS: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
+AGENT_ROUTES: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
     AgentRequest.LOGIN: (schemas.PhoneBody, "log in and be ready, here or at another phone"),
     AgentRequest.READY: (schemas.Body, "be ready for calls"),
     AgentRequest.NOT_READY: (schemas.ReasonBody, "take no calls, now or after the one in hand"),
@@ -58,7 +58,7 @@ AGENT_ACTS: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
     AgentRequest.EXTEND_WRAP_UP: (schemas.Body, "have more time for the notes, up to the queue's maximum"),
 }
 
-CALL_ACTS: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], str]] = {
+CALL_ROUTES: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], str]] = {
     CallRequest.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
     CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
     CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
@@ -100,14 +100,14 @@ def _post(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route
 
 
 def _of_agents(ask: AgentRequest) -> Route:
-    body, what = AGENT_ACTS[ask]
+    body, what = AGENT_ROUTES[ask]
     faults = (404, 409, 504) + ((429,) if ask is AgentRequest.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(ask)}"
     return _post(path, "ask_agent", what, schemas.AgentView, roles=STAFF, body=body, faults=faults, act=ask)
 
 
 def _of_calls(ask: CallRequest) -> Route:
-    body, roles, what = CALL_ACTS[ask]
+    body, roles, what = CALL_ROUTES[ask]
     path = f"/api/calls/{{id}}/{segment(ask)}"
     return _post(path, "ask_call", what, schemas.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
 
@@ -163,8 +163,8 @@ ROUTES: tuple[Route, ...] = (
         faults=(404, 503),
         media="text/event-stream",
     ),
-    *map(_of_agents, AGENT_ACTS),
-    *map(_of_calls, CALL_ACTS),
+    *map(_of_agents, AGENT_ROUTES),
+    *map(_of_calls, CALL_ROUTES),
     _post(
         "/api/reload",
         "reload",

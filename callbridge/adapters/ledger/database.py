@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-CONNECT_WITHIN = 5
+DATABASE_CONNECT_TIMEOUT = 5
 """Seconds."""
 POSTGRESQL = {
-    "connect_timeout": CONNECT_WITHIN,
+    "connect_timeout": DATABASE_CONNECT_TIMEOUT,
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

@@ -19,10 +19,10 @@ from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
 from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, one_line, parted, rows
 
-OWN = ("number", "name", "timezone", "agent", "priority", "due")
+LEAD_FIELDS = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
-LONGEST = 200
+LONGEST_VALUE_OF_A_LEAD = 200
 UNKNOWN_ZONE = "Etc/Unknown"
 A_MONDAY = 1_780_272_000.0
 """In June 2026."""
@@ -58,12 +58,12 @@ class LeadReader:
 
     def lead(self, row: Mapping[str, str]) -> dict[str, Any]:
         """One row as the ledger enters it. Raises BadRow."""
-        given = {name: (row.get(self.columns.get(name, name)) or "").strip() for name in OWN}
+        given = {name: (row.get(self.columns.get(name, name)) or "").strip() for name in LEAD_FIELDS}
         number, zones = self._number(given["number"])
-        theirs = {self.columns.get(name, name) for name in OWN}
+        theirs = {self.columns.get(name, name) for name in LEAD_FIELDS}
         details = {key.strip(): value.strip() for key, value in row.items() if key and key not in theirs and value}
-        if any(len(value) > LONGEST for value in [*given.values(), *details.values()]):
-            raise BadLead(f"a value of more than {LONGEST} characters")
+        if any(len(value) > LONGEST_VALUE_OF_A_LEAD for value in [*given.values(), *details.values()]):
+            raise BadLead(f"a value of more than {LONGEST_VALUE_OF_A_LEAD} characters")
         if any("\0" in value for value in [*given.values(), *details.keys(), *details.values()]):
             raise BadLead("a value with a NUL in it")
         if given["timezone"]:
@@ -261,8 +261,8 @@ def _headings(path: Path, line: str, columns: Mapping[str, str]) -> list[str]:
         raise BadFile(f"{path}: line 1: {UNCLOSED}")
     headings = [heading.strip() for heading in cells]
     for ours, theirs in ({"number": "number"} | dict(columns)).items():
-        if ours not in OWN:
-            raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(OWN)}")
+        if ours not in LEAD_FIELDS:
+            raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(LEAD_FIELDS)}")
         if theirs not in headings:
             if not any(headings):
                 raise BadFile(f"{path}: is empty")

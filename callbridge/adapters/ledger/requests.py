@@ -22,7 +22,7 @@ from callbridge.core.model.events import AnyEvent, NumberBlocked
 from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.core.model.world import World
 
-PATIENCE = 5.0
+LEDGER_TIMEOUT = 5.0
 """Seconds that the database is waited for."""
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -137,7 +137,7 @@ class LedgerRequests:
     async def _ask(self, work: Callable[[], Found]) -> Found:
         cut = self.book.cut if self.book is not None else None
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LEDGER_TIMEOUT):
                 return await self.readers.run(work, cut)
         except ThreadsBusy:
             raise NoLedger("the campaigns' database is busy with other requests: try again later") from None

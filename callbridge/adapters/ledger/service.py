@@ -21,7 +21,7 @@ from callbridge.adapters.ledger.writer import AWAY, LedgerWriter
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.events import AnyEvent, CampaignRecalled
 from callbridge.core.model.orders import OfLedger
-from callbridge.core.pacing.budget import KEPT
+from callbridge.core.pacing.budget import ANSWERS_KEPT_FOR
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class CampaignLedger:
             return []  # else told when it is opened
         if why := self.trouble():
             raise NoLedger(why)
-        since = self._wall() - KEPT
+        since = self._wall() - ANSWERS_KEPT_FOR
         try:
             async with asyncio.timeout(RECALL_WITHIN):
                 hours = await self.readers.run(lambda: [self.book.window(name, since) for name in names], self.book.cut)
@@ -125,7 +125,7 @@ class CampaignLedger:
             nonlocal lost, hours
             self.book.open()
             lost += self.book.sweep(alive, terms, wall)
-            hours = {name: self.book.window(name, wall - KEPT) for name in terms}
+            hours = {name: self.book.window(name, wall - ANSWERS_KEPT_FOR) for name in terms}
 
         while not self._open:
             terms, alive = self.keeper.terms, frozenset(self._alive())

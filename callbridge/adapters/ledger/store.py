@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, make
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
 from callbridge.adapters.ledger.database import BadDatabase, Database
-from callbridge.adapters.ledger.tables import SCHEMA, about, attempts, blocked, leads, metadata
+from callbridge.adapters.ledger.tables import LEDGER_SCHEMA, about, attempts, blocked, leads, metadata
 from callbridge.core.model.attempt import Attempt, Lead
 from callbridge.core.model.dial_rules import DAY, NEVER, DialLimits, Frequency, Past, Verdict, verdict
 from callbridge.core.model.numbers import spellings
@@ -24,7 +24,7 @@ HISTORY = 400 * DAY
 ALL_CAMPAIGNS = Frequency()
 FAR = 4e9
 """A moment that stands for never, in the databases that know no infinity."""
-UNSENT_REST = 10.0
+UNSENT_LEAD_REST = 10.0
 """Seconds until a lead is found again whose attempt was taken back: else it would be tried at once, again and again."""
 ROUNDS = 5
 """Looks for one request: those whom a rule forbids are put off in bulk, and the next ones looked at."""
@@ -77,13 +77,13 @@ class LedgerStore:
                 metadata.create_all(link)
                 found = link.scalar(select(about.c.version))
                 if found is None:
-                    link.execute(insert(about).values(version=SCHEMA))
+                    link.execute(insert(about).values(version=LEDGER_SCHEMA))
         except (OperationalError, InterfaceError) as trouble:
             raise NotAnswering(_why(trouble)) from None
         except SQLAlchemyError as trouble:
             raise BadDatabase(_why(trouble)) from None
-        if found is not None and found > SCHEMA:
-            raise BadDatabase(f"the ledger has schema {found}; this callbridge reads up to {SCHEMA}: start the newer one")
+        if found is not None and found > LEDGER_SCHEMA:
+            raise BadDatabase(f"the ledger has schema {found}; this callbridge reads up to {LEDGER_SCHEMA}: start the newer one")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -271,7 +271,7 @@ class LedgerStore:
         link.execute(
             update(leads)
             .where(leads.c.id == lead, leads.c.state == "dialling")
-            .values(state="ready", attempts=change, changed_at=wall, due_at=wall + (0.0 if counted else UNSENT_REST))
+            .values(state="ready", attempts=change, changed_at=wall, due_at=wall + (0.0 if counted else UNSENT_LEAD_REST))
         )
 
     def sweep(self, alive: Collection[str], terms: Mapping[str, LedgerTerms], wall: float) -> int:

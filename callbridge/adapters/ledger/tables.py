@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
 
-SCHEMA = 1
+LEDGER_SCHEMA = 1
 
 metadata = MetaData()
 

@@ -7,7 +7,7 @@ import asyncio
 from callbridge.adapters.ledger.store import LedgerStore, NotAnswering
 from callbridge.adapters.system.threads import Threads
 
-WITHIN = 2.0
+TRIAL_TIMEOUT = 2.0
 """Seconds."""
 
 
@@ -15,12 +15,12 @@ async def trouble_of(url: str) -> str:
     """Why it cannot be opened now; empty when it can. Raises BadDatabase when it never will be of use."""
     book, threads = LedgerStore(url), Threads("the ledger at start")
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(TRIAL_TIMEOUT):
             await threads.run(book.open, book.cut)
     except NotAnswering as trouble:
         return str(trouble)
     except TimeoutError:
-        return f"no answer within {WITHIN:g} s"
+        return f"no answer within {TRIAL_TIMEOUT:g} s"
     finally:
         threads.close()
         book.close()

@@ -22,7 +22,7 @@ from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, O
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-RETRY = 1.0
+WRITE_RETRY = 1.0
 WRITE_WITHIN = 30.0
 """Seconds after which a database that has not answered counts as away."""
 LAST_WITHIN = 1.0
@@ -120,7 +120,7 @@ class LedgerWriter:
         if not self._orders:
             self._come.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY if self.troubled else PING_EVERY):
+                async with asyncio.timeout(WRITE_RETRY if self.troubled else PING_EVERY):
                     await self._come.wait()
         return bool(self._orders)
 
@@ -139,7 +139,7 @@ class LedgerWriter:
                 told = await self.ask(lambda: self.write(order))
             except AWAY as trouble:
                 self.fails(trouble)
-                await asyncio.sleep(RETRY)
+                await asyncio.sleep(WRITE_RETRY)
                 if isinstance(order, FindLeads):
                     return False
                 continue

@@ -30,8 +30,8 @@ from callbridge.core.model.plan import REMEMBERED
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-MOST_BYTES = 64 * 1024
-MOST_VALUES = 50
+LARGEST_LOOKUP_REPLY = 64 * 1024
+MOST_LOOKUP_VALUES = 50
 MOST_ASKED = 100_000
 """Callers of whom we remember without Redis that they were asked."""
 LONGEST_VALUE = 100
@@ -165,11 +165,11 @@ class Lookups:
                 raise Odd(f"HTTP status {response.status}")
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise Odd("compressed, though that was not asked for")
-            content = await response.content.read(MOST_BYTES + 1)
-            while not response.content.at_eof() and len(content) <= MOST_BYTES:
-                content += await response.content.read(MOST_BYTES + 1 - len(content))
-        if len(content) > MOST_BYTES:
-            raise Odd(f"more than {MOST_BYTES} bytes")
+            content = await response.content.read(LARGEST_LOOKUP_REPLY + 1)
+            while not response.content.at_eof() and len(content) <= LARGEST_LOOKUP_REPLY:
+                content += await response.content.read(LARGEST_LOOKUP_REPLY + 1 - len(content))
+        if len(content) > LARGEST_LOOKUP_REPLY:
+            raise Odd(f"more than {LARGEST_LOOKUP_REPLY} bytes")
         try:
             answer = json.loads(content)
         except (ValueError, RecursionError):
@@ -183,7 +183,7 @@ def read(answer: Mapping[Any, Any], tiers: Collection[str]) -> dict[str, str]:
     """The values of an answer that may be used; the rest is left out."""
     found: dict[str, str] = {}
     for name, value in answer.items():
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MOST_VALUES:
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(found) >= MOST_LOOKUP_VALUES:
             continue
         if not isinstance(value, str | int | float) or name in REMEMBERED:
             continue

@@ -19,7 +19,7 @@ from callbridge.adapters.redis.cursors import cursors_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-READER = "facts"
+FACTS_READER = "facts"
 """Its name among the readers of the outbox."""
 _BLOCK = 1.0
 """Seconds for which a read waits for the next fact."""
@@ -48,7 +48,7 @@ class FactStream:
             try:
                 if cursor is None:
                     cursor = await self.cursor()
-                    await self._redis.hset(self._cursors, READER, f"{cursor} {cursor}")
+                    await self._redis.hset(self._cursors, FACTS_READER, f"{cursor} {cursor}")
                 cursor = await self.copy(cursor, wait=True)
                 await asyncio.sleep(_GATHER)
             except TROUBLE as error:
@@ -72,7 +72,7 @@ class FactStream:
                 pipe.xadd(self._facts, self._public(entry), id=entry_id, maxlen=self._cap, approximate=True)
             cursor = entry_id.decode()
         if entries:
-            pipe.hset(self._cursors, READER, f"{cursor} {cursor}")
+            pipe.hset(self._cursors, FACTS_READER, f"{cursor} {cursor}")
         for answer in await pipe.execute(raise_on_error=False):
             if isinstance(answer, ResponseError) and "equal or smaller" in str(answer):
                 continue

@@ -21,7 +21,7 @@ from callbridge.adapters.redis.world_figures import Found
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-KEPT = 7 * 86_400
+SET_ASIDE_FOR = 7 * 86_400
 """Seconds for which a key that was set aside is kept."""
 EVERY = 1.0
 """Seconds between looks at the keys of the outbox's readers."""
@@ -99,7 +99,7 @@ class SetAside:
     async def strangers(self, wanted: Mapping[str, str]) -> list[str]:
         """Set aside the keys that have another type than the wanted one; gives their names. Raises what Redis raises."""
         keys, names = list(wanted), self._names(wanted, "unreadable")
-        args: list[str | int] = [KEPT]
+        args: list[str | int] = [SET_ASIDE_FOR]
         for key in keys:
             args += (wanted[key], names[key])
         moved: Any = await self._strangers(keys=keys, args=args)
@@ -127,8 +127,10 @@ class SetAside:
         token, gone = moved
         if gone:
             kept = [names[key] for key in gone]
-            log.error("a world saved before was set aside", redis_keys=gone, kept_as=kept, days=KEPT // 86_400)
-            self.notes.append(f"redis: a world saved before was set aside; kept as {', '.join(kept)} for {KEPT // 86_400} days")
+            log.error("a world saved before was set aside", redis_keys=gone, kept_as=kept, days=SET_ASIDE_FOR // 86_400)
+            self.notes.append(
+                f"redis: a world saved before was set aside; kept as {', '.join(kept)} for {SET_ASIDE_FOR // 86_400} days"
+            )
         return token
 
     async def _move(
@@ -136,7 +138,7 @@ class SetAside:
     ) -> tuple[int, list[str]] | None:
         """The token then in force, and what moved; None when somebody wrote meanwhile."""
         keys = list(names)
-        args = [found.token, found.number, KEPT, least, *fresh, *names.values()]
+        args = [found.token, found.number, SET_ASIDE_FOR, least, *fresh, *names.values()]
         answer: Any = await self._world(keys=[meta, *keys], args=args)
         if answer is None:
             return None
@@ -149,6 +151,6 @@ class SetAside:
         return {key: self._settings.private(f"{why}:{stamp}:{key.removeprefix(private).removeprefix(public)}") for key in keys}
 
     def _tell(self, key: str, why: str, kept_as: str) -> None:
-        days = KEPT // 86_400
+        days = SET_ASIDE_FOR // 86_400
         log.error("a key of Redis cannot be read; set aside", redis_key=key, why=why, kept_as=kept_as, days=days)
         self.notes.append(f"redis: {key} could not be read ({why}); kept as {kept_as} for {days} days")

@@ -24,11 +24,11 @@ from callbridge.adapters.redis.cursors import cursors_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-READER = "stories"
+TIMELINES_READER = "stories"
 """Our name among the readers of the outbox."""
-KEPT = 86_400
+TIMELINES_KEPT_FOR = 86_400
 """Seconds for which a story is kept after its last fact."""
-LONGEST = 200
+MOST_FACTS_OF_A_CALL = 200
 """Facts kept of one call: its last ones."""
 _BLOCK = 1.0
 _GATHER = 0.25
@@ -42,7 +42,7 @@ _PAUSE = 0.5
 class TimelineArchive:
     """``run`` copies, for ever; ``story`` reads. ``masked=False`` keeps numbers as they are."""
 
-    def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = KEPT) -> None:
+    def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = TIMELINES_KEPT_FOR) -> None:
         self._settings = settings
         self._masked = masked
         self._kept = kept
@@ -83,17 +83,17 @@ class TimelineArchive:
                 calls.add(call)
                 pipe.rpush(self._key(call), self._kept_form(entry))
         for call in calls:
-            pipe.ltrim(self._key(call), -LONGEST, -1)
+            pipe.ltrim(self._key(call), -MOST_FACTS_OF_A_CALL, -1)
             pipe.expire(self._key(call), self._kept)
         reached = entries[-1][0].decode()
         pipe.set(self._cursor, reached)
-        pipe.hset(self._cursors, READER, f"{reached} {reached}")
+        pipe.hset(self._cursors, TIMELINES_READER, f"{reached} {reached}")
         await pipe.execute()
         return len(entries)
 
     async def _reached(self) -> bytes:
         """The place reached, by its copy among the other readers' where ours is lost or cannot be read."""
-        place: Any = await self._redis.hget(self._cursors, READER)
+        place: Any = await self._redis.hget(self._cursors, TIMELINES_READER)
         read = (place or b"").rpartition(b" ")[2]
         return read if _ID.fullmatch(read) else b"0-0"
 

@@ -240,7 +240,7 @@ def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"left a message of {span(float(fact['lasted']))} for queue {fact['queue']}: {fact['recording']}"
 
 
-def _promise_made(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
     by = f", asked for by {fact['by']}" if fact.get("by") else ""
     who = f" by agent {fact['agent']}" if fact.get("agent") else ""
     return f"is promised a callback{who} from queue {fact['queue']} at the place in line{by}: {fact['promise']}"
@@ -268,7 +268,7 @@ def _dispositioned(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{fact['by']} says that it came to: {fact['code']}"
 
 
-def _promise_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome, reason = str(fact["outcome"]), str(fact.get("reason", "")).replace("_", " ")
     why = f" ({reason})" if reason else ""
     tries = count(int(fact["attempts"]), "attempt")
@@ -318,7 +318,7 @@ def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"transferred {how} to {fact['target'] or 'somebody'} by {_who(fact, plan)}"
 
 
-def _handing_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
     to, who = _target(fact), _who(fact, plan)
     match fact["way"]:
         case "consult":
@@ -329,7 +329,7 @@ def _handing_began(fact: Fact, plan: Plan, arrived: float) -> str:
             return f"{who} hands the call on to {to}; the caller hears music"
 
 
-def _handing_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _transfer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     result, lasted = str(fact["result"]), span(float(fact["lasted"]))
     return f"{_target(fact)}: {_HANDED.get(result, result)} after {lasted}"
 
@@ -338,11 +338,11 @@ def _target(fact: Fact) -> str:
     return str(fact["to"]).replace(":", " ", 1)
 
 
-def _watch_began(fact: Fact, plan: Plan, arrived: float) -> str:
+def _supervision_started(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{fact['by'] or 'somebody'} at {fact['phone']}: {_MODES.get(str(fact['mode']), fact['mode'])} {_who(fact, plan)}"
 
 
-def _watch_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+def _supervision_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     mode = str(fact["mode"]).replace("_", " ")
     return f"{fact['by'] or 'somebody'} at {fact['phone']}: no more {mode}, after {span(float(fact['lasted']))}"
 
@@ -393,12 +393,12 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "survey_ended": _survey_ended,
     "survey_missed": _survey_missed,
     "voicemail_left": _voicemail_left,
-    "promise_made": _promise_made,
+    "callback_requested": _callback_requested,
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,
     "lead_dispositioned": _dispositioned,
     "callback_tried": _callback_tried,
-    "promise_ended": _promise_ended,
+    "callback_ended": _callback_ended,
     "call_recorded": _recorded,
     "recording_failed": _not_recorded,
     "call_repeated": _repeated,
@@ -407,13 +407,13 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "talk_began": _talk_began,
     "talk_ended": _talk_ended,
     "call_transferred": _transferred,
-    "handing_began": _handing_began,
-    "handing_ended": _handing_ended,
-    "watch_began": _watch_began,
-    "watch_ended": _watch_ended,
+    "transfer_started": _transfer_started,
+    "transfer_ended": _transfer_ended,
+    "supervision_started": _supervision_started,
+    "supervision_ended": _supervision_ended,
     "call_ended": _ended,
-    "ask_granted": _granted,
-    "ask_refused": _refused,
+    "request_granted": _granted,
+    "request_refused": _refused,
     "order_gave_up": _gave_up,
     "entity_quarantined": _quarantined,
 }

@@ -26,15 +26,15 @@ from callbridge.adapters.webhooks.body import WebhookSettings, body, sign
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-TIMEOUT = 5.0
+DELIVERY_TIMEOUT = 5.0
 """Seconds that a receiver has for its answer."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds before the first repetition, doubling up to the longest."""
-KEPT = 86_400.0
+DELIVERIES_KEPT_FOR = 86_400.0
 """Seconds after an event for which delivering it is tried."""
 PARALLEL = 8
 """Deliveries under way at a time; after as many failures in a row the hook as a whole rests."""
-FULL = 1_000
+MOST_DELIVERIES = 1_000
 """Deliveries in memory at which no more is wanted: the rest can wait in Redis."""
 CAP = 20_000
 """Deliveries in memory when there is no Redis; beyond them the oldest is lost."""
@@ -115,7 +115,7 @@ class Webhook:
 
     @property
     def full(self) -> bool:
-        return len(self._owed) >= FULL
+        return len(self._owed) >= MOST_DELIVERIES
 
     def owed(self) -> list[str]:
         """The ids of the facts that are taken and not done, oldest first."""
@@ -183,7 +183,7 @@ class Webhook:
                 return due - now
             heapq.heappop(self._due)
             del self._turns[lane]
-            if self._wall() - self._lanes[lane][0].at > KEPT:
+            if self._wall() - self._lanes[lane][0].at > DELIVERIES_KEPT_FOR:
                 self._give_up(self._lanes[lane][0])
                 continue
             self._sending[lane] = asyncio.create_task(self._send(session, lane), name=f"webhook {self.settings.name}")
@@ -216,7 +216,7 @@ class Webhook:
         }
         try:
             async with (
-                asyncio.timeout(TIMEOUT),
+                asyncio.timeout(DELIVERY_TIMEOUT),
                 session.post(self.settings.url, data=delivery.body, headers=headers, allow_redirects=False) as answer,
             ):
                 status = answer.status

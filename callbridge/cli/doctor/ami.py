@@ -9,7 +9,7 @@ from typing import Self
 
 from callbridge.wire.ami import clean_action
 
-PATIENCE = 5.0
+AMI_TIMEOUT = 5.0
 """Seconds for any one answer."""
 _LIMIT = 1 << 20
 
@@ -33,10 +33,10 @@ class AmiSession:
 
     async def __aenter__(self) -> Self:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(AMI_TIMEOUT):
                 self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=_LIMIT)
         except TimeoutError:
-            raise AmiTrouble(f"no answer within {PATIENCE:g} s") from None
+            raise AmiTrouble(f"no answer within {AMI_TIMEOUT:g} s") from None
         except OSError as trouble:
             raise AmiTrouble(str(trouble.strerror or trouble)) from None
         try:
@@ -51,7 +51,7 @@ class AmiSession:
 
     async def _greeting(self) -> str:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(AMI_TIMEOUT):
                 line = (await self._reader.readline()).decode(errors="replace").strip()
         except TimeoutError:
             raise AmiTrouble("something answers, but does not greet as AMI does") from None
@@ -64,7 +64,7 @@ class AmiSession:
     async def _close(self) -> None:
         self._writer.close()
         with contextlib.suppress(OSError, TimeoutError):  # a peer that is gone has nothing to say to our goodbye
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(AMI_TIMEOUT):
                 await self._writer.wait_closed()
 
     async def login(self) -> None:
@@ -77,12 +77,12 @@ class AmiSession:
         name = f"doctor-{self._asked}"
         headers = clean_action(action, {"ActionID": name, **fields})
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(AMI_TIMEOUT):
                 self._writer.write("".join(f"{key}: {value}\r\n" for key, value in headers.items()).encode() + b"\r\n")
                 await self._writer.drain()
                 return await self._answer(name)
         except TimeoutError:
-            raise AmiTrouble(f"no answer to {action} within {PATIENCE:g} s") from None
+            raise AmiTrouble(f"no answer to {action} within {AMI_TIMEOUT:g} s") from None
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             raise AmiTrouble(f"the PBX ended the session at {action}") from None
 

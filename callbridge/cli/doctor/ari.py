@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import aiohttp
 
-PATIENCE = 5.0
+ARI_TIMEOUT = 5.0
 """Seconds for any one answer."""
 
 
@@ -24,7 +24,7 @@ class AriSession:
         self._auth = aiohttp.encode_basic_auth(user, password)
 
     async def __aenter__(self) -> Self:
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
+        timeout = aiohttp.ClientTimeout(total=ARI_TIMEOUT)
         self._session = aiohttp.ClientSession(timeout=timeout, headers={"Authorization": self._auth})
         return self
 
@@ -45,7 +45,7 @@ class AriSession:
                 text = await answer.text(errors="replace")
                 return answer.status, _json(text)
         except TimeoutError:
-            raise AriTrouble(f"no answer within {PATIENCE:g} s") from None
+            raise AriTrouble(f"no answer within {ARI_TIMEOUT:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as trouble:
             raise AriTrouble(str(trouble) or type(trouble).__name__) from None
 

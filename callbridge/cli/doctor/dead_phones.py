@@ -10,7 +10,7 @@ from callbridge.cli.doctor.ari import AriSession
 from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 
 ABOUT = "dead phones"
-MOST_NAMED = 6
+MOST_PHONES_NAMED = 6
 
 
 async def examine(ari: AriSession, endpoints: Collection[str]) -> AsyncIterator[Finding]:
@@ -52,4 +52,6 @@ def judge(endpoints: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return ", ".join(names[:MOST_PHONES_NAMED]) + (
+        f" and {len(names) - MOST_PHONES_NAMED} more" if len(names) > MOST_PHONES_NAMED else ""
+    )

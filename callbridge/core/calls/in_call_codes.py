@@ -13,7 +13,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.transfers import transfers
 
-PATIENCE = 4.0
+CODE_TIMEOUT = 4.0
 """Seconds after a digit in which the next one must come."""
 WITH_TARGET = frozenset({CallRequest.HAND_ON, CallRequest.CONSULT})
 _LONGEST = 30
@@ -66,7 +66,7 @@ def _may_become(plan: Plan, keys: str) -> bool:
 
 
 def _remember(world: World, call: Call, keys: str) -> None:
-    transfers.put(world, evolve(call, keys=keys, keys_until=world.now + PATIENCE if keys else None))
+    transfers.put(world, evolve(call, keys=keys, keys_until=world.now + CODE_TIMEOUT if keys else None))
 
 
 def _act(world: World, call: Call, code: str, digits: str) -> None:

@@ -19,7 +19,7 @@ from callbridge.core.model.world import World
 
 CLOSED_CHECK = 3600.0
 """Seconds after which we look again whether customers may be called, when no calendar says when."""
-UNSENT_REST = 5.0
+UNSENT_CALLBACK_REST = 5.0
 """Seconds until the next try when the dialling never left us."""
 
 CANCELLED = "cancelled"
@@ -177,7 +177,7 @@ def stand(world: World, promise: Callback, *, rest: float = 0.0) -> Callback:
         return _queue_removed(world, promise, rest)
     until = world.now + rest if rest > 0 else None
     if until is None and not is_due(world, promise):
-        until = world.now + UNSENT_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
+        until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
     window = min(ladder.window_at(world.now - promise.waits_since), len(ladder.steps) - 1)
     ends = ladder.window_ends(window)
     due = [promise.expires_at, until]
@@ -323,7 +323,7 @@ def _tried(world: World, call: Call) -> None:
     if promise.call != call.id:  # the customer has called again meanwhile
         world.promises.put(promise.id, promise)
     elif call.attempt == "unsent":
-        stand(world, promise, rest=UNSENT_REST)
+        stand(world, promise, rest=UNSENT_CALLBACK_REST)
     elif not call.attempt:
         stand(world, promise)  # no agent, so the customer was not called
     elif terms is not None and promise.attempts >= terms.attempts:

@@ -13,7 +13,7 @@ from callbridge.core.model.world import World
 
 WEIGHT = 0.2
 """Of the newest interval in the smoothed one."""
-LONGEST = 900.0
+LONGEST_PACE = 900.0
 """Seconds that one interval counts at most: a queue that nobody served for an hour is not to weigh on all day."""
 LEAST = 4
 """Intervals that an estimate needs."""
@@ -30,7 +30,7 @@ def answered(world: World, queue: str) -> None:
         return
     pace = evolve(known, answered_at=world.now, others=others)
     if known.others:
-        lasted = min(LONGEST, world.now - known.answered_at)
+        lasted = min(LONGEST_PACE, world.now - known.answered_at)
         interval = lasted if not known.count else (1 - WEIGHT) * known.interval + WEIGHT * lasted
         pace = evolve(pace, interval=interval, count=known.count + 1)
     world.paces.put(queue, pace)

@@ -20,7 +20,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
 _SHARES = 10_000
-REFUSED = "record"
+RECORD_REQUEST = "record"
 """The value by which a flow says that the caller does not want to be recorded: ``record`` is ``no``."""
 
 
@@ -48,7 +48,7 @@ def wanted(call: Call, terms: RecordingPlan) -> bool:
 
 def declined(call: Call) -> bool:
     """Did the caller say no?"""
-    return dict(call.values).get(REFUSED, "").casefold() in ("no", "false", "off", "0")
+    return dict(call.values).get(RECORD_REQUEST, "").casefold() in ("no", "false", "off", "0")
 
 
 def _terms(world: World, queue: str) -> RecordingPlan | None:

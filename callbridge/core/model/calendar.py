@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 Span = tuple[int, int]
 """From and to, in minutes of the day; 1440 is its end."""
-DAY = 1440
+MINUTES_A_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True)

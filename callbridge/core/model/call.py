@@ -50,7 +50,7 @@ class Move(StrEnum):
     HANG_UP = "hang_up"
 
 
-ALLOWED: dict[Phase, dict[Move, Phase]] = {
+CALL_TRANSITIONS: dict[Phase, dict[Move, Phase]] = {
     Phase.WAITING: {
         Move.OFFER: Phase.OFFERED,
         Move.DIAL: Phase.DIALLING,
@@ -113,7 +113,7 @@ class IllegalMove(RuntimeError):
 def after(phase: Phase, move: Move) -> Phase:
     """The phase that ``move`` leads to. Raises IllegalMove."""
     try:
-        return ALLOWED[phase][move]
+        return CALL_TRANSITIONS[phase][move]
     except KeyError:
         raise IllegalMove(f"a call that is {phase} cannot {move}") from None
 

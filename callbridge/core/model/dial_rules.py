@@ -56,7 +56,7 @@ class Verdict:
     again_at: float = 0.0
 
 
-ALLOWED = Verdict()
+MAY_DIAL = Verdict()
 
 
 def verdict(
@@ -86,7 +86,7 @@ def verdict(
         *(Verdict("frequency", one.at + frequency.gap) for one in past if one.at + frequency.gap > wall),
         *_closed(limits.calendar, zones, wall),
     ]
-    return max(waits, key=lambda one: one.again_at, default=ALLOWED)
+    return max(waits, key=lambda one: one.again_at, default=MAY_DIAL)
 
 
 def _after_outcomes(own: Collection[Past], limits: DialLimits, wall: float) -> list[Verdict]:

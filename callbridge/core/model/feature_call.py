@@ -34,7 +34,7 @@ class FeatureCallMove(StrEnum):
     END = "end"
 
 
-ALLOWED: dict[FeatureCallStage, dict[FeatureCallMove, FeatureCallStage]] = {
+FEATURE_CALL_TRANSITIONS: dict[FeatureCallStage, dict[FeatureCallMove, FeatureCallStage]] = {
     FeatureCallStage.OPENED: {
         FeatureCallMove.ASK_NUMBER: FeatureCallStage.NUMBER,
         FeatureCallMove.ASK_PIN: FeatureCallStage.PIN,
@@ -60,7 +60,7 @@ ALLOWED: dict[FeatureCallStage, dict[FeatureCallMove, FeatureCallStage]] = {
 def after(stage: FeatureCallStage, turn: FeatureCallMove) -> FeatureCallStage:
     """The stage that this turn leads to. Raises IllegalMove."""
     try:
-        return ALLOWED[stage][turn]
+        return FEATURE_CALL_TRANSITIONS[stage][turn]
     except KeyError:
         raise IllegalMove(f"a dialogue that is {stage} cannot {turn}") from None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from callbridge.core.entities import attempts, dialling
-from callbridge.core.entities.recordings import REFUSED
+from callbridge.core.entities.recordings import RECORD_REQUEST
 from callbridge.core.model.attempt import Attempt, AttemptStage, Campaign, Running, campaign_of
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.events import (
@@ -147,7 +147,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
     values = dict(lead.values) | {"campaign": plan.name, "lead": str(lead.id)}
     queue = world.plan.queues[plan.queue]
     if queue.record is not None and queue.record.consent:
-        values[REFUSED] = "no"  # who must be told of the recording first cannot be: an agent has to be there at once
+        values[RECORD_REQUEST] = "no"  # who must be told of the recording first cannot be: an agent has to be there at once
     call = Call(
         id=world.mint("call"),
         leg=leg_id(world.plan.pbxs[0], attempt.id),

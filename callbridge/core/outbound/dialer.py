@@ -26,7 +26,7 @@ AT_LEAST = 1.0
 """Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
 RESERVE_WITHIN = 10.0
 """Seconds after which an attempt that the ledger has not written down is given up."""
-ASK_AGAIN = 5.0
+LEADS_RETRY = 5.0
 """Seconds until leads are asked for again when there were none."""
 ASK_PATIENCE = 30.0
 
@@ -238,7 +238,7 @@ def found(world: World, event: LeadsFound) -> None:
     floor = floor_of(world, plan)
     floor.asked_at, floor.ready, floor.dry = None, event.ready, not event.leads
     if len(event.leads) < plan.lines:
-        floor.asks_at = world.now + (ASK_AGAIN if not event.leads else AT_LEAST)
+        floor.asks_at = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
     at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
     floor.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
     floor.changed = True

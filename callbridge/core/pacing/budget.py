@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 AHEAD_PER_AGENT = 8.0
 BANK, BANK_PER_AGENT = 4.0, 0.2
 """Abandoned calls that the window must still bear for theta to be whole."""
-KEPT = 30 * 86400.0
+ANSWERS_KEPT_FOR = 30 * 86400.0
 """Seconds for which answers are remembered, whatever the window is."""
 
 
@@ -45,7 +45,7 @@ class Budget:
             self.days.append([at, 0.0, 0.0])
         self.days[-1][1] += 1
         self.days[-1][2] += abandoned
-        while self.days and at - self.days[0][0] > KEPT:
+        while self.days and at - self.days[0][0] > ANSWERS_KEPT_FOR:
             self.days.pop(0)
         self._count(at)
         keep = 0.995

@@ -48,9 +48,9 @@ from callbridge.core.routing import announcements, offers, segments, visits
 from callbridge.core.transfers import supervision, transfers
 
 DROP_TRIES = 3
-UNSENT_REST = 0.2
+UNSENT_ORDER_REST = 0.2
 """Seconds before an agent whose Ring never left us is offered anything again."""
-ASK_AGAIN = 1.0
+ORDER_RETRY = 1.0
 """Seconds until an unanswered question about a leg or a phone is asked again."""
 
 
@@ -98,7 +98,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
         case InspectPhone(phone=phone):
             agent = world.agent_at(phone)
             if agent is not None:
-                agent_states.change(world, agent, inspect_at=world.now + ASK_AGAIN)
+                agent_states.change(world, agent, inspect_at=world.now + ORDER_RETRY)
         case CloseAttempt():
             attempts.not_written(world, order)
         case BlockNumber():
@@ -152,7 +152,7 @@ def _doubt(world: World, leg: LegId) -> None:
 def _watch(world: World, leg: LegId) -> None:
     known = world.legs.get(leg)
     if known is not None and known.deadline is None:
-        legs.probe_soon(world, known, ASK_AGAIN)
+        legs.probe_soon(world, known, ORDER_RETRY)
 
 
 def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
@@ -230,7 +230,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         unsent = event.why is Why.UNSENT
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
-            agent_states.change(world, agent, rest_until=world.now + UNSENT_REST)
+            agent_states.change(world, agent, rest_until=world.now + UNSENT_ORDER_REST)
         offers.retry(world, call, OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE)
     elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)

@@ -37,7 +37,7 @@ MOST_TRIES = 3
 MOST_WRONG_PINS = 5
 LOCKED = 300.0
 """Seconds for which nobody logs in at a phone as an agent whose PIN was wrong MOST_WRONG_PINS times in a row."""
-MOST_DIGITS = 20
+MOST_TYPED_DIGITS = 20
 
 PHONES = ("PJSIP/", "SIP/", "IAX2/")
 """Technologies that phones have. A Local channel says nothing about who dialled."""
@@ -296,7 +296,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     elif event.digit == "*":
         _until(world, evolve(talk, digits=""), FIRST_DIGIT)
     else:
-        _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MOST_DIGITS]), NEXT_DIGIT)
+        _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MOST_TYPED_DIGITS]), NEXT_DIGIT)
 
 
 def said(world: World, leg: LegId, playback: str) -> None:

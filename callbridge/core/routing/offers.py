@@ -35,7 +35,7 @@ BEEP_CHECK = 3.0
 CONFIRM_WITHIN = 15.0
 """Seconds in which an agent must press the key that takes the call, the prompt's own time included."""
 TAKE, REFUSE = "1", "2"
-OWN = frozenset({"queue", "tier", "agent"})
+OFFER_VALUES = frozenset({"queue", "tier", "agent"})
 """What the configuration names, in any language: fit for the name of a sound."""
 MOST_FAILURES = 3
 """Joins that may fail before the caller is sent to the fallback."""
@@ -163,7 +163,7 @@ def _tell_both(world: World, call: Call, offer: Offer) -> None:
         return
     plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     values = _about(call, offer, plan)
-    whisper = spoken(plan.whisper, values, own=OWN) if plan is not None else ""
+    whisper = spoken(plan.whisper, values, own=OFFER_VALUES) if plan is not None else ""
     read_out = _read_out(call, plan, values) if plan is not None and call.leg in world.legs else ""
     if not whisper and not read_out:
         join(world, call)
@@ -191,7 +191,7 @@ def _about(call: Call, offer: Offer, plan: QueuePlan | None) -> dict[str, str]:
 def _read_out(call: Call, plan: QueuePlan, values: Mapping[str, str]) -> str:
     """What the caller hears before the talk: that it is recorded, and with whom it is."""
     consent = plan.record.consent if plan.record is not None and recordings.wanted(call, plan.record) else ""
-    return spoken(",".join(part for part in (consent, plan.read_out) if part), values, own=OWN)
+    return spoken(",".join(part for part in (consent, plan.read_out) if part), values, own=OFFER_VALUES)
 
 
 def _language(world: World, agent: str) -> str:
@@ -231,7 +231,7 @@ def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
     if what != "read_out" or record is None or not record.consent or not recordings.wanted(call, record):
         return call
     recordings.tell_failed(world, call.id, None, "", "not recorded: the caller could not be told of it")
-    values = dict(call.values) | {recordings.REFUSED: "no"}
+    values = dict(call.values) | {recordings.RECORD_REQUEST: "no"}
     call = evolve(call, values=tuple(values.items()))
     world.calls.put(call.id, call)
     return call

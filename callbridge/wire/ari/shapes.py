@@ -9,7 +9,7 @@ ID_LIMIT = 256
 """Asterisk's own limit for ids is 149 characters (AST_MAX_PUBLIC_UNIQUEID); Local halves and names add a little."""
 
 
-OLDEST = 86400.0
+OLDEST_TIMESTAMP = 86400.0
 """Seconds before now beyond which no caller can have arrived."""
 SKEW = 5.0
 """Seconds by which the PBX's clock may be ahead of ours."""
@@ -70,4 +70,4 @@ def epoch(value: Any, now: float) -> float | None:
     """Epoch seconds that somebody wrote as digits, no later than ``now``; None for anything that cannot be right."""
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
         return None
-    return min(float(value), now) if now - OLDEST <= float(value) <= now + SKEW else None
+    return min(float(value), now) if now - OLDEST_TIMESTAMP <= float(value) <= now + SKEW else None
