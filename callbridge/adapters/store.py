@@ -109,7 +109,7 @@ class Saved:
     agents: list[Agent] = field(default_factory=list)
     tallies: list[Tally] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
-    promises: list[Callback] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
     places: list[KeptPlace] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Saved:
             case Switch():
                 self.switches.append(row)
             case Callback():
-                self.promises.append(row)
+                self.callbacks.append(row)
             case KeptPlace():
                 self.places.append(row)
             case Campaign():

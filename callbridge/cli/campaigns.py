@@ -36,7 +36,7 @@ class Trouble(Exception):
     """What went wrong, in one line."""
 
 
-def book_of(settings: Settings) -> LedgerStore:
+def store_of(settings: Settings) -> LedgerStore:
     """The ledger of this configuration, open. Raises Trouble."""
     if settings.ledger is None:
         raise Trouble("the configuration has no section 'ledger:'")
@@ -92,7 +92,7 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     region = campaign.region or region_of(settings.tiers.country_code or "")
     calendar = settings.plan().campaigns[name].limits.calendar
     reader = LeadReader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
-    book, result = book_of(settings), Loaded()
+    book, result = store_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible
     try:
@@ -161,7 +161,7 @@ def _json(value: object) -> None:
 
 
 def _audit(settings: Settings, options: argparse.Namespace) -> int:
-    name, book = str(options.campaign), book_of(settings)
+    name, book = str(options.campaign), store_of(settings)
     if not any(True for _ in book.attempts(name, 0.0, time.time() + 1e6)):
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
@@ -245,7 +245,7 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
     number = _number(settings, options.campaign)
     scope = _known(settings, options.only) if options.only else ""
     ends = time.time() + options.for_ if options.for_ is not None else None
-    book = book_of(settings)
+    book = store_of(settings)
     book.block([BlockEntry(number, scope, options.reason, "command", time.time(), ends)])
     book.close()
     if options.json:
@@ -258,7 +258,7 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
 
 def _unblock(settings: Settings, options: argparse.Namespace) -> int:
     number = _number(settings, options.campaign)
-    book = book_of(settings)
+    book = store_of(settings)
     gone = book.unblock(number, options.only or "")
     book.close()
     if not gone:

@@ -21,7 +21,7 @@ CALL_COMMANDS = {
     "move": "QUEUE",
     "head-start": "DURATION",
     "pull": "AGENT",
-    "hand-on": "TARGET",
+    "transfer": "TARGET",
     "consult": "TARGET",
     "complete": "",
     "return": "",
@@ -191,7 +191,7 @@ def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
             return {"to": f"queue:{options.to.removeprefix('queue:')}"}
         case "pull":
             return {"to": f"agent:{options.to.removeprefix('agent:')}"}
-        case "hand-on" | "consult":
+        case "transfer" | "consult":
             if options.to.partition(":")[0] not in ("queue", "agent", "number"):
                 options.parser.error(f"{act} goes to queue:NAME, agent:ID or number:DIGITS, not to {options.to!r}")
             return {"to": options.to}

@@ -94,7 +94,7 @@ def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Callbacks that are owed, each queue's in the order in which they will be kept."""
-    table = table_of("callback", "queue", "number", "tier", "state", "promised", "due", "expires", "attempts", "agent")
+    table = table_of("callback", "queue", "number", "tier", "state", "callbacks_owed", "due", "expires", "attempts", "agent")
     for row in rows:
         cells = [cell(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
         times = [clock(row.get("made_at")), clock(row["due"]) if row.get("due") else "", clock(row.get("expires_at"))]

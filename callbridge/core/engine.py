@@ -107,7 +107,7 @@ def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
         if queue.prefer is None and not any(rule.when.of_the_house for rule in queue.overflow):
             continue
         for key in world.line(queue.name).calls:
-            if key in world.promises:
+            if key in world.callbacks:
                 continue
             mark = world.mark()
             try:
@@ -123,16 +123,16 @@ def _match(world: World) -> list[tuple[str, str]]:
     faults: list[tuple[str, str]] = []
     while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
-        promised = pair.call in world.promises
+        callbacks_owed = pair.call in world.callbacks
         try:
-            if promised:
+            if callbacks_owed:
                 callback_calls.begin(world, pair)
             else:
                 offers.make(world, pair)
         except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
             world.matcher.unwait(pair.call)
-            faults.append(("promise" if promised else "call", pair.call))
+            faults.append(("callback" if callbacks_owed else "call", pair.call))
     return faults
 
 
@@ -302,7 +302,7 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         offers.answered(world, call)
     elif call is not None and call.phase is Phase.DIALLING and call.leg == leg.id:
         callback_calls.answered(world, call)
-    elif call is not None and call.handing is not None and call.handing.leg == leg.id:
+    elif call is not None and call.transfer is not None and call.transfer.leg == leg.id:
         transfers.answered(world, call)
     elif call is not None and leg.role is LegRole.SUPERVISOR:
         supervision.answered(world, call, leg)
@@ -332,16 +332,16 @@ def _leg_parted(world: World, event: LegParted) -> None:
 
 def _playback_ended(world: World, event: PlaybackEnded) -> None:
     """The beep of a nailed-up agent is over: put the call through. Or a prompt of a feature call."""
-    feature_codes.said(world, event.leg, event.playback)
+    feature_codes.playback_ended(world, event.leg, event.playback)
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     if call is not None and call.offer is not None and event.playback in (call.offer.playback, call.offer.reading):
-        offers.said(world, call, event.playback, failed=event.failed)
-    elif call is not None and call.handing is not None and call.handing.playback == event.playback:
+        offers.playback_ended(world, call, event.playback, failed=event.failed)
+    elif call is not None and call.transfer is not None and call.transfer.playback == event.playback:
         transfers.answered(world, call)
     elif call is not None and call.leg == event.leg:
-        interpreter.said(world, call, event)
-        announcements.said(world, world.calls[call.id], event)
+        interpreter.playback_ended(world, call, event)
+        announcements.playback_ended(world, world.calls[call.id], event)
 
 
 def _devices_listed(world: World, event: DevicesListed) -> None:
@@ -356,7 +356,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             call = world.calls.get(event.id)
             if call is not None:
                 calls.deadline_passed(world, call)
-        case "hearing":
+        case "announcing":
             call = world.calls.get(event.id)
             if call is not None:
                 announcements.deadline_passed(world, call)
@@ -370,10 +370,10 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             agent = world.agents.get(event.id)
             if agent is not None:
                 agent_states.deadline_passed(world, agent)
-        case "promise":
-            promise = world.promises.get(event.id)
-            if promise is not None:
-                callbacks.deadline_passed(world, promise)
+        case "callback":
+            callback = world.callbacks.get(event.id)
+            if callback is not None:
+                callbacks.deadline_passed(world, callback)
         case "place":
             world.places.drop(event.id)
         case "attempt":
@@ -385,8 +385,8 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             if block is not None:
                 attempts.write_block(world, block)
         case "campaign":
-            if event.id in world.floors:
-                world.floors[event.id].wakes_at = None  # what is due is decided at the end of every step
+            if event.id in world.campaign_states:
+                world.campaign_states[event.id].wakes_at = None  # what is due is decided at the end of every step
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

@@ -21,11 +21,11 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
     """The (kind, id) to give up when a step about this event raised; None when it is about nothing of ours."""
     match event:
         case DeadlinePassed(kind=kind, id=key):
-            if kind == "hearing":
+            if kind == "announcing":
                 return ("call", key)
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
-        case CallbackChangeRequested(promise=promise):
-            return ("promise", promise) if promise in world.promises else None
+        case CallbackChangeRequested(callback=callback):
+            return ("callback", callback) if callback in world.callbacks else None
         case AgentRequested(agent=agent):
             return ("agent", agent) if agent in world.agents else None
         case CallRequested(call=call):

@@ -129,7 +129,7 @@ class App:
                 saved.agents,
                 saved.tallies,
                 saved.switches,
-                saved.promises,
+                saved.callbacks,
                 saved.places,
                 saved.campaigns,
                 saved.attempts,
@@ -150,9 +150,9 @@ class App:
         self.metrics.campaigns = lambda: campaign_figures(self.world)
         self.metrics.on_leader(True)
         self.metrics.on_switches(self.world.switches.values())
-        self.stories = Timelines(mask=settings.log.mask_numbers)
+        self.timelines = Timelines(mask=settings.log.mask_numbers)
         self.feed = EventFeed(str(self._token), seq=self.world.seq, masked=settings.log.mask_numbers)
-        self.explainer = Explainer(self.world, self.board, self.stories, self.clock.now, self._archive())
+        self.explainer = Explainer(self.world, self.board, self.timelines, self.clock.now, self._archive())
         self.hooks = WebhookFeeds(
             self._run, self.metrics, redis=self._redis(), calls=self.world.calls.values, token=int(self.clock.now() * 1000)
         )
@@ -182,7 +182,7 @@ class App:
                 self.world,
                 self.board,
                 self.metrics,
-                self.stories,
+                self.timelines,
                 self.feed,
                 facts,
                 projection,
@@ -257,7 +257,7 @@ class App:
         if redis is None:
             return None
         archive = timeline_archive.TimelineArchive(redis, masked=self.settings.log.mask_numbers)
-        self._run("stories", archive.run())
+        self._run("timelines", archive.run())
         return archive
 
     def _know(self, settings: Settings) -> None:

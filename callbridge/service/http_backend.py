@@ -86,8 +86,8 @@ class HttpBackend:
     async def waiting(self) -> dict[str, Any]:
         return await self._app.explainer.waiting()
 
-    def story(self, call: str) -> list[dict[str, Any]] | None:
-        return self._app.stories.story(call)
+    def timeline(self, call: str) -> list[dict[str, Any]] | None:
+        return self._app.timelines.timeline(call)
 
 
 def _scrubbed(done: ReloadResult) -> ReloadResult:

@@ -33,7 +33,7 @@ class Publisher:
         world: World,
         board: Board,
         metrics: Metrics,
-        stories: Timelines,
+        timelines: Timelines,
         feed: EventFeed,
         facts: FactLog,
         projection: RedisProjection | None,
@@ -45,7 +45,7 @@ class Publisher:
         self._world = world
         self._board = board
         self._metrics = metrics
-        self._stories = stories
+        self._timelines = timelines
         self._feed = feed
         self._log = facts
         self._projection = projection
@@ -61,7 +61,7 @@ class Publisher:
         if not facts and not changed:
             return
         self._metrics.on_facts(facts)
-        self._stories.on_facts(facts)
+        self._timelines.on_facts(facts)
         for fallback in self._fallbacks:
             fallback.note(facts, changed)
         touched = self._board.note(self._world, changed)

@@ -362,8 +362,8 @@ class OutsideConfig(ConfigSection):
     dial: DialString
 
 
-HandingKeys = Literal[
-    "hand_on",
+TransferKeys = Literal[
+    "transfer",
     "consult",
     "complete",
     "return",
@@ -430,7 +430,7 @@ class Settings(ConfigSection):
     alert_after_misses: Annotated[int, Field(ge=1, le=1000)] = 3
     fallback: FallbackConfig = FallbackConfig()
     outside: OutsideConfig | None = None
-    keys: dict[Keys, HandingKeys] = {}
+    keys: dict[Keys, TransferKeys] = {}
     beep: Text = "sound:beep"
     display: Display = "{tier} {queue} {name}"
     prompts: PromptsConfig = PromptsConfig()

@@ -109,8 +109,8 @@ class ToyDesk:
     def _explainer(self) -> Explainer:
         return Explainer(self.busy.world, self.made, self.stories, self.now)
 
-    def story(self, call: str) -> list[dict[str, Any]] | None:
-        return self.stories.story(call)
+    def timeline(self, call: str) -> list[dict[str, Any]] | None:
+        return self.stories.timeline(call)
 
 
 async def render() -> bytes:

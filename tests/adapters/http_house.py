@@ -128,8 +128,8 @@ class House:
     def _explainer(self) -> Explainer:
         return Explainer(self.world, self.views, self.stories, self.now)
 
-    def story(self, call: str) -> list[dict[str, Any]] | None:
-        return self.stories.story(call)
+    def timeline(self, call: str) -> list[dict[str, Any]] | None:
+        return self.stories.timeline(call)
 
     # -- its day
 

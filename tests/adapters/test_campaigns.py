@@ -66,7 +66,7 @@ def test_agents_in_reserve_are_there_but_not_for_it() -> None:
 def test_a_window_that_bears_no_more_is_the_reason() -> None:
     toy = begin(house(spring(mode=DialMode.PREDICTIVE, rules=Rules(hard=True))), leads=3, people={0: 1.0}, start=False)
     toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
-    floor = toy.story.world.floors["spring"]
+    floor = toy.story.world.campaign_states["spring"]
     for index in range(100):
         floor.pacer.budget.answered(START, abandoned=index < 4, risk=0.0)
     toy.run(START + 4.0)

@@ -96,10 +96,10 @@ async def test_a_call_tells_its_story(desk: ToyDesk, client: Client) -> None:
     name = next(iter(desk.made.ended))
     body = await (await client.get(f"/api/calls/{name}", headers=BEARER)).json()
     assert body["state"] == "ended"
-    types = [fact["type"] for fact in body["story"]]
+    types = [fact["type"] for fact in body["timeline"]]
     assert (types[0], types[-1]) == ("call_arrived", "call_ended")
-    assert body["story"][0]["number"] == "+44*****123"
-    assert await (await client.get(f"/api/facts?call={name}", headers=BEARER)).json() == body["story"]
+    assert body["timeline"][0]["number"] == "+44*****123"
+    assert await (await client.get(f"/api/facts?call={name}", headers=BEARER)).json() == body["timeline"]
     await problem(await client.get("/api/calls/nobody", headers=BEARER), 404)
     await problem(await client.get("/api/facts?call=nobody", headers=BEARER), 404)
     await problem(await client.get("/api/facts", headers=BEARER), 400)

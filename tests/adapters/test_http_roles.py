@@ -58,7 +58,7 @@ MATRIX = {
     "POST /api/calls/{id}/move": "sA",
     "POST /api/calls/{id}/head-start": "sA",
     "POST /api/calls/{id}/pull": "sA",
-    "POST /api/calls/{id}/hand-on": "asA",
+    "POST /api/calls/{id}/transfer": "asA",
     "POST /api/calls/{id}/consult": "asA",
     "POST /api/calls/{id}/complete": "asA",
     "POST /api/calls/{id}/return": "asA",
@@ -198,7 +198,7 @@ async def test_the_name_of_the_token_is_told_as_the_one_who_asked(desk: ToyDesk,
     answer = await client.post(f"/api/calls/{call}/hang-up", json={}, headers=headers)
     assert await answer.json() == {"call": call, "ask": "hang_up"}
     assert [event.by for event in desk.asked] == [by, by]
-    story = desk.story(call) or []
+    story = desk.timeline(call) or []
     assert [(fact["ask"], fact["by"]) for fact in story if fact["type"] == "request_granted"] == [("hang_up", by)]
 
 
@@ -237,9 +237,9 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
         ("move", {"to": "queue:a\r\nb"}),
         ("pull", {"to": "number:0044123"}),
         ("consult", {"to": "queue:q1"}),
-        ("hand-on", {"to": "number:1&PJSIP/trunk"}),
-        ("hand-on", {"to": "number:"}),
-        ("hand-on", {"to": "x agent:a0"}),
+        ("transfer", {"to": "number:1&PJSIP/trunk"}),
+        ("transfer", {"to": "number:"}),
+        ("transfer", {"to": "x agent:a0"}),
         ("listen", {"phone": "Local/1@from-trunk"}),
         ("head-start", {"seconds": -1}),
         ("head-start", {"seconds": "soon"}),
@@ -258,9 +258,9 @@ async def test_what_makes_no_sense_about_a_call_is_refused(desk: ToyDesk, client
 async def test_an_agent_hands_on_the_call_in_hand_and_no_other(desk: ToyDesk, client: Client) -> None:
     own = desk.made.agents["a0"].call
     other = next(name for name in desk.made.calls if name != own)
-    answer = await client.post(f"/api/calls/{other}/hand-on", json={"to": "queue:q1"}, headers=bearer(TokenRole.AGENT))
+    answer = await client.post(f"/api/calls/{other}/transfer", json={"to": "queue:q1"}, headers=bearer(TokenRole.AGENT))
     assert answer.status == 403
-    answer = await client.post(f"/api/calls/{own}/hand-on", json={"to": "agent:a1"}, headers=bearer(TokenRole.AGENT))
+    answer = await client.post(f"/api/calls/{own}/transfer", json={"to": "agent:a1"}, headers=bearer(TokenRole.AGENT))
     assert (answer.status, (await answer.json())["detail"]) == (409, "the call is not with agent a0")
     assert [(getattr(event, "to", None), event.by) for event in desk.asked] == [(ToAgent("a1"), "a0")]
 
@@ -348,7 +348,7 @@ async def test_a_number_of_a_spreadsheet_is_refused_by_name(desk: ToyDesk, clien
         ("callbacks", {"queue": "q1", "number": number}),
         ("do-not-call", {"number": number}),
         ("do-not-call/remove", {"number": number}),
-        (f"calls/{call}/hand-on", {"to": f"number:{number}"}),
+        (f"calls/{call}/transfer", {"to": f"number:{number}"}),
         (f"calls/{call}/consult", {"to": f"number:{number}"}),
     ):
         answer = await client.post(f"/api/{path}", json=body, headers=bearer(TokenRole.ADMIN))

@@ -102,12 +102,12 @@ def test_stories_of_ended_calls_are_kept_for_a_while() -> None:
     for number in range(4):
         stories.on_facts([arrived(call=f"c{number}", at=float(number)) for _ in range(5)])
         stories.on_facts([CallEnded(seq=2, at=float(number), call=f"c{number}", lasted=1.0, outcome="answered", segments=1)])
-    assert stories.story("c0") is None
-    kept = stories.story("c3")
+    assert stories.timeline("c0") is None
+    kept = stories.timeline("c3")
     assert kept is not None
     assert [fact["type"] for fact in kept] == ["call_arrived", "call_arrived", "call_ended"]
     stories.on_facts([CallEnded(seq=2, at=500.0, call="late", lasted=1.0, outcome="answered", segments=1)])
-    assert stories.story("c3") is None
+    assert stories.timeline("c3") is None
 
 
 class Full(io.StringIO):

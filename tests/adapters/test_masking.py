@@ -30,7 +30,7 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timeline import retell
+from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines, told
 from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, WebhookSettings, body
 from callbridge.core.model.events import (
@@ -191,10 +191,10 @@ def test_what_is_masked_stands_in_the_log_under_a_key_of_its_own_also_where_noth
 def test_timelines_tell_no_number() -> None:
     stories = Timelines(longest=100_000)
     stories.on_facts(every_fact())
-    story = stories.story("c1") or []
+    story = stories.timeline("c1") or []
     assert {fact["type"] for fact in story} == FACT_KINDS.keys()
     quiet(json.dumps(story))
-    for line in retell(story, Plan()):
+    for line in in_words(story, Plan()):
         quiet(json.dumps(line.plain()))
 
 
@@ -246,15 +246,15 @@ async def test_redis_tells_no_number_but_in_the_private_world(redis_server: Redi
     async with Redis.from_url(settings.url) as redis:
         keys: list[bytes] = [key async for key in redis.scan_iter()]
         private = [key for key in keys if key.startswith(settings.private("").encode())]
-        for key in [*set(keys) - set(private), *(key for key in private if b"story:" in key)]:
+        for key in [*set(keys) - set(private), *(key for key in private if b"timeline:" in key)]:
             quiet(key.decode())
             quiet(await content(redis, key))
         assert tells(await content(redis, settings.private("outbox").encode()))  # the test would see it
         assert {b"callbridge:facts", b"callbridge:agent:a0"} <= set(keys)
         assert any(key.startswith(b"callbridge:call:") for key in keys)
-        kept: Any = redis.rpush(settings.private("story:old"), json.dumps(told(made(AttemptMade, 0), mask=False)))
+        kept: Any = redis.rpush(settings.private("timeline:old"), json.dumps(told(made(AttemptMade, 0), mask=False)))
         await kept
-        quiet(json.dumps(await archive.story("old")))
+        quiet(json.dumps(await archive.timeline("old")))
     for each in (stream, archive, projection, store):
         await each.close()
 

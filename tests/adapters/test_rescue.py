@@ -85,10 +85,10 @@ async def test_what_another_callbridge_with_our_prefix_made_is_left_alone(rig: R
 
 
 async def test_an_owner_who_lives_is_left_alone(rig: Rig) -> None:
-    watching = asyncio.create_task(rig.rescue.once())
+    supervisions = asyncio.create_task(rig.rescue.once())
     await until(lambda: rig.fake.asked)
     rig.stamp("k:2")
-    assert await watching
+    assert await supervisions
     assert rig.sent() == []
 
 

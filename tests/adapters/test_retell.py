@@ -14,7 +14,7 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timeline import _SILENT, _WORDS, retell
+from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
 from callbridge.adapters.views.timelines import Timelines, told
 from callbridge.core.model import facts
 from callbridge.core.model.events import CallRequest, CallRequested
@@ -29,7 +29,7 @@ from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 def words(story: Story, name: str = "ann") -> list[str]:
     call = next(fact.call for fact in story.told if isinstance(fact, facts.CallArrived) and fact.leg.endswith(f"/{name}"))
-    return [line.text for line in retell((told(fact) for fact in story.told if fact.call == call), story.world.plan)]
+    return [line.text for line in in_words((told(fact) for fact in story.told if fact.call == call), story.world.plan)]
 
 
 def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
@@ -84,7 +84,7 @@ def test_every_kind_of_fact_about_calls_has_words() -> None:
 
 
 def test_a_kind_of_fact_of_tomorrow_is_shown_by_its_fields() -> None:
-    (line,) = retell([{"type": "call_painted", "at": 1.0, "call": "c", "colour": "blue"}], one_queue().world.plan)
+    (line,) = in_words([{"type": "call_painted", "at": 1.0, "call": "c", "colour": "blue"}], one_queue().world.plan)
     assert line.text == "call_painted: colour blue"
 
 
@@ -93,7 +93,7 @@ def test_whatever_happens_to_calls_can_be_told(seed: int) -> None:
     busy = Busy(seed)
     for _ in range(60):
         for fact in busy.any().facts:
-            assert len(list(retell([told(fact)], busy.world.plan))) <= 1
+            assert len(list(in_words([told(fact)], busy.world.plan))) <= 1
 
 
 # -- kept in Redis --------------------------------------------------------------------------------------------------
@@ -133,8 +133,8 @@ async def test_stories_outlive_the_process_and_hold_every_fact_once(redis_server
         pass
     expected = of_calls(all_facts)
     assert expected
-    assert {call: await archive.story(call) for call in expected} == expected
-    assert await archive.story("never-was") is None
+    assert {call: await archive.timeline(call) for call in expected} == expected
+    assert await archive.timeline("never-was") is None
     await archive.close()
 
 
@@ -145,7 +145,7 @@ async def test_two_readers_at_once_tell_nothing_twice(redis_server: RedisServer)
     assert await one.copy() > 0
     while await other.copy() or await one.copy():
         pass
-    assert {call: await one.story(call) for call in of_calls(all_facts)} == of_calls(all_facts)
+    assert {call: await one.timeline(call) for call in of_calls(all_facts)} == of_calls(all_facts)
     await one.close()
     await other.close()
 
@@ -157,7 +157,7 @@ async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server:
     while await archive.copy():
         pass
     settings = redis_server.settings()
-    keys = [key async for key in archive._redis.scan_iter(match=settings.private("story:*"))]
+    keys = [key async for key in archive._redis.scan_iter(match=settings.private("timeline:*"))]
     assert keys
     for key in keys:
         assert 990 <= await archive._redis.ttl(key) <= 1000
@@ -167,7 +167,7 @@ async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server:
 
 async def test_a_redis_that_is_away_costs_the_old_story_only() -> None:
     archive = TimelineArchive(RedisServer(1, "").settings(connect_timeout=0.2))
-    assert await archive.story("any") is None
+    assert await archive.timeline("any") is None
     await archive.close()
 
 
@@ -184,7 +184,7 @@ async def test_after_a_restart_the_call_is_told_from_its_beginning(redis_server:
     explainer = Explainer(busy.world, Board.of(busy.world), stories, lambda: busy.now, archive)
     found = await explainer.call(call)
     assert found is not None
-    assert found["story"] == of_calls(all_facts)[call]
+    assert found["timeline"] == of_calls(all_facts)[call]
     assert str(found["lines"][0]["text"]).startswith("arrived at entry")
     await archive.close()
 

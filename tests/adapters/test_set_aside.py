@@ -63,7 +63,7 @@ async def a_saved_world(redis_server: RedisServer) -> int:
         "legs": {customer_leg(1).id: customer_leg(1)},
         "agents": {"a0": agent("a0")},
         "tallies": {"q0|d": Tally(queue="q0", day="d", offered=1)},
-        "promises": {"p1": OWED},
+        "callbacks": {"p1": OWED},
     }
     await owner.save_all(Whole(number=5, rows=rows, meta=META))
     await owner.close()
@@ -113,14 +113,14 @@ async def test_a_present_that_cannot_be_read_goes_as_a_whole_and_what_is_owed_st
         await store.look()
     saved = await taken(store)
     assert saved is not None
-    assert (saved.calls, saved.legs, saved.agents, saved.tallies, saved.promises) == ([], [], [], [], [OWED])
+    assert (saved.calls, saved.legs, saved.agents, saved.tallies, saved.callbacks) == ([], [], [], [], [OWED])
     assert await aside(redis) == dict.fromkeys(LIVE, "hash") | {name: "string"}
     assert any(key in note for note in store.aside.notes)
     await store.save(delta(store.number + 1, 7))
     assert numbers(await store.load()) == [7]
 
 
-@pytest.mark.parametrize("name", ["promises", "campaigns", "outbox"])
+@pytest.mark.parametrize("name", ["callbacks", "campaigns", "outbox"])
 async def test_another_key_of_the_wrong_type_goes_alone(
     redis_server: RedisServer, redis: Redis, store: RedisStore, name: str
 ) -> None:
@@ -155,7 +155,7 @@ async def test_figures_that_cannot_be_read_are_a_world_that_cannot(
     await (redis.hset(f"{WORLD}meta", mapping=change) if isinstance(change, dict) else redis.hdel(f"{WORLD}meta", *change))  # type: ignore[arg-type]
     saved = await taken(store)
     assert saved is not None
-    assert (saved.calls, saved.promises) == ([], [OWED])
+    assert (saved.calls, saved.callbacks) == ([], [OWED])
     assert set(LIVE) <= set(await aside(redis))
     assert store.token > token
     await store.save(delta(store.number + 1, 7))
@@ -224,13 +224,13 @@ async def test_saving_the_whole_overwrites_nothing_of_somebody_else(
 async def test_what_the_readers_of_the_outbox_write_is_looked_after(redis: Redis, store: RedisStore) -> None:
     for name in ("cursors", "owed", "outbox"):
         await redis.set(WORLD + name, "x")
-    await redis.hset(f"{WORLD}stories_cursor", "x", "y")
+    await redis.hset(f"{WORLD}timelines_cursor", "x", "y")
     await redis.set("callbridge:facts", "x")
     async with running(store.aside.watch()):
         async with asyncio.timeout(5):
             while len(await aside(redis)) < 5:
                 await asyncio.sleep(0.01)
-    assert set(await aside(redis)) == {"cursors", "owed", "outbox", "stories_cursor", "facts"}
+    assert set(await aside(redis)) == {"cursors", "owed", "outbox", "timelines_cursor", "facts"}
     assert any("callbridge:facts" in note for note in store.aside.notes)
 
 
@@ -273,7 +273,7 @@ async def test_a_strange_entry_of_the_outbox_is_passed_over(redis_server: RedisS
     await archive.copy()
     entries: Any = await redis.xrange("callbridge:facts")
     assert [int(entry[b"seq"]) for _, entry in entries] == [1, 3]
-    assert [fact["seq"] for fact in await archive.story("c1") or []] == [1, 3]
+    assert [fact["seq"] for fact in await archive.timeline("c1") or []] == [1, 3]
     await stream.close()
     await archive.close()
 
@@ -285,11 +285,11 @@ async def test_a_place_in_the_stories_that_cannot_be_read_is_found_in_its_copy(
     await told(store, 1)
     archive = TimelineArchive(redis_server.settings())
     await archive.copy()
-    await redis.set(f"{WORLD}stories_cursor", "nowhere")
+    await redis.set(f"{WORLD}timelines_cursor", "nowhere")
     await told(store, 2)
     while await archive.copy():
         pass
-    assert [fact["seq"] for fact in await archive.story("c1") or []] == [1, 2]
+    assert [fact["seq"] for fact in await archive.timeline("c1") or []] == [1, 2]
     await archive.close()
 
 
@@ -346,9 +346,9 @@ async def test_the_world_of_who_is_gone_is_set_aside_when_the_store_is_back(
     saved = await ours.load()
     assert numbers(saved) == [2]
     assert saved is not None
-    assert saved.promises == []
+    assert saved.callbacks == []
     kept = {key.split(":", 4)[4] for key in await keys_like(redis, "outdated:*")}
-    assert kept == {"meta", "calls", "legs", "agents", "tallies", "promises"}
+    assert kept == {"meta", "calls", "legs", "agents", "tallies", "callbacks"}
     assert "outdated" in ours.aside.notes[0]
     await ours.save(delta(2, 3))
     assert numbers(await ours.load()) == [2, 3]

@@ -215,7 +215,7 @@ async def test_a_request_that_is_given_up_frees_its_thread(stuck: Stuck) -> None
         await running.until(lambda: "open" in stuck.asked)
         stuck.answers.clear()
         for _ in range(service.READERS + service.MOST_WAITING + 1):
-            running.ledger.keeper.works()  # as if nobody knew yet
+            running.ledger.writer.works()  # as if nobody knew yet
             with pytest.raises(NoLedger, match="does not answer"):
                 await running.desk().campaign("spring")
 
@@ -257,7 +257,7 @@ async def test_what_cannot_be_written_waits_once_and_is_written_once(stuck: Stuc
         assert not up
         assert pending <= 63, "an order for each attempt, one to find leads, one number, and one that is tried"
         stuck.answers.set()
-        await running.until(lambda: not running.ledger.keeper.waiting)
+        await running.until(lambda: not running.ledger.writer.waiting)
         closed = [event.attempt for event in running.of(AttemptClosed)]
         assert set(closed) == set(names)
         assert len(closed) <= 61
@@ -409,7 +409,7 @@ async def test_a_postgresql_that_stands_still_stops_nothing_and_is_caught_up_wit
                 with pytest.raises(NoLedger, match="since"):
                     await running.desk().campaign("spring")
                 assert time.monotonic() - began < PROMPT
-            await running.until(lambda: not running.ledger.keeper.waiting, limit=20)
+            await running.until(lambda: not running.ledger.writer.waiting, limit=20)
             assert sorted(event.attempt for event in running.of(AttemptClosed)) == sorted(names)
             assert book.outcomes("spring", 0.0) == {"busy": 60}
             assert running.ledger.trouble() == ""

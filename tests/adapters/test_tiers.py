@@ -125,7 +125,7 @@ async def test_a_changed_file_is_read_again_once_it_keeps_still(tmp_path: pathli
     path.write_text("+442,gold\n")
     book = book_of(path, said)
     await book.load()
-    watching = asyncio.create_task(book.watch(0.02))
+    supervisions = asyncio.create_task(book.watch(0.02))
     fresh = tmp_path / "fresh"
     fresh.write_text("+442,silver\n+443,gold\n")
     os.replace(fresh, path)
@@ -139,9 +139,9 @@ async def test_a_changed_file_is_read_again_once_it_keeps_still(tmp_path: pathli
     await asyncio.sleep(0.1)
     assert len(said) == 1
     assert book.tier_of("+442") == "silver"
-    watching.cancel()
+    supervisions.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await watching
+        await supervisions
 
 
 def test_a_file_too_large_is_refused(tmp_path: pathlib.Path) -> None:

@@ -100,9 +100,9 @@ class Work:
         return [*range(each), *range(self.base, self.base + each)]
 
     def rows(self) -> Iterable[dict[str, Any]]:
-        floors = FLOORS[:2] if self.smoke else FLOORS
+        campaign_states = FLOORS[:2] if self.smoke else FLOORS
         for scenario in ("stationary", "jumping"):
-            for agents in floors:
+            for agents in campaign_states:
                 yield from self.floor(scenario, agents)
         for scenario, sizes in (("few_people", (5, 20, 50)), ("long_talks", (5, 20, 50)), ("own", (5, 20, 50))):
             for agents in sizes[:1] if self.smoke else sizes:

@@ -42,14 +42,14 @@ def check_indexes(world: World) -> None:
         if call.phase is Phase.WAITING and call.visit is not None
     }
     assert {call.id for call in calls if call.phase is Phase.WAITING} == set(waiting), "who waits is in a queue"
-    promises = world.promises.values()
-    standing = {p.id: GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent) for p in promises if p.stands}
+    callbacks = world.callbacks.values()
+    standing = {p.id: GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent) for p in callbacks if p.stands}
     assert {call: group.key for call, group in matcher._group_of.items()} == waiting | standing
-    assert {(p.queue, p.who): p.id for p in promises} == {
-        (queue, number): key for queue, known in world._promised.items() for number, key in known.items()
+    assert {(p.queue, p.who): p.id for p in callbacks} == {
+        (queue, number): key for queue, known in world._callbacks_owed.items() for number, key in known.items()
     }
-    assert len({(p.queue, p.who) for p in promises}) == len(promises), "one promise for a number in a queue"
-    assert all(p.deadline is not None for p in promises if not p.call), "every promise goes on, or ends"
+    assert len({(p.queue, p.who) for p in callbacks}) == len(callbacks), "one promise for a number in a queue"
+    assert all(p.deadline is not None for p in callbacks if not p.call), "every promise goes on, or ends"
     held = {agent.id: agent.held for agent in agents if agent.held}
     assert held == {call.held: call.id for call in calls if call.held}, "held for a customer who is being called"
     assert all(world.calls[key].phase is Phase.DIALLING for key in held.values())
@@ -58,12 +58,12 @@ def check_indexes(world: World) -> None:
     there = [call for call in calls if call.phase is Phase.WAITING and call.dialled_for not in first]
     assert all(call.leg in world.legs for call in there), "who waits is there"
     check_attempts(world)
-    assert all(p.call in world.calls for p in promises if p.call), "who keeps a promise is there"
-    owed = {call.id: call.owed for call in calls if call.owed in world.promises}
-    assert all(world.promises[owed[key]].call == key for key in owed)
-    assert all(p.call in owed or world.calls[p.call].promise == p.id for p in promises if p.call)
+    assert all(p.call in world.calls for p in callbacks if p.call), "who keeps a promise is there"
+    owed = {call.id: call.owed for call in calls if call.owed in world.callbacks}
+    assert all(world.callbacks[owed[key]].call == key for key in owed)
+    assert all(p.call in owed or world.calls[p.call].callback == p.id for p in callbacks if p.call)
     places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None]
-    places += [(p.queue, p.rank, p.id) for p in promises if p.stands]
+    places += [(p.queue, p.rank, p.id) for p in callbacks if p.stands]
     for queue in {queue for queue, _, _ in places} | set(world._lines):
         in_line = sorted((rank, key) for name, rank, key in places if name == queue)
         assert world.line(queue).calls == [key for _, key in in_line]
@@ -87,19 +87,19 @@ def check_indexes(world: World) -> None:
         *agents,
         *world.dialogues.values(),
     ]
-    rows += [*promises, *world.places.values(), *world.attempts.values(), *world.blocks.values()]
+    rows += [*callbacks, *world.places.values(), *world.attempts.values(), *world.blocks.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
-    deadlines += [call.hearing.at for call in calls if call.hearing is not None and call.hearing.at is not None]
-    deadlines += [floor.wakes_at for floor in world.floors.values() if floor.wakes_at is not None]
+    deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]
+    deadlines += [floor.wakes_at for floor in world.campaign_states.values() if floor.wakes_at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
     agents_by_id = {agent.id: agent for agent in agents}
     offered = {call.offer.agent: call.id for call in calls if call.offer is not None and not call.is_uncertain}
     talking = {call.segment.agent: call.id for call in calls if call.segment is not None}
     for call in calls:
-        if call.handing is not None and call.handing.agent:
-            joined = agents_by_id[call.handing.agent].work is Work.TALKING
-            (talking if joined else offered)[call.handing.agent] = call.id
+        if call.transfer is not None and call.transfer.agent:
+            joined = agents_by_id[call.transfer.agent].work is Work.TALKING
+            (talking if joined else offered)[call.transfer.agent] = call.id
     assert {a.id: a.call for a in agents if a.work is Work.OFFERED} == offered, "one offer for each agent and caller"
     assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
     assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
@@ -138,7 +138,7 @@ class Books:
         self.visits: dict[str, str] = {}
         self.offers: dict[str, str] = {}
         self.talks: dict[str, str] = {}
-        self.promises: set[str] = set()
+        self.callbacks: set[str] = set()
         self.agents: dict[str, tuple[str, str]] = {}
         self.logged_in: dict[str, float] = {}
         self.spent: dict[str, float] = {}
@@ -173,10 +173,10 @@ class Books:
                 names = {fact.previous_queue: fact.queue}
                 self.visits = {call: names.get(queue, queue) for call, queue in self.visits.items()}
             case CallbackRequested():
-                assert fact.promise not in self.promises
-                self.promises.add(fact.promise)
+                assert fact.callback not in self.callbacks
+                self.callbacks.add(fact.callback)
             case CallbackEnded():
-                self.promises.remove(fact.promise)
+                self.callbacks.remove(fact.callback)
             case OfferMade():
                 assert fact.call not in self.offers
                 self.offers[fact.call] = fact.agent
@@ -216,7 +216,7 @@ class Books:
         assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}
         told = {agent.id: self.agents.get(agent.id, ("logged_out", "")) for agent in world.agents.values()}
         assert told == {agent.id: published(agent) for agent in world.agents.values()}
-        assert self.promises == {promise.id for promise in world.promises.values()}
+        assert self.callbacks == {callback.id for callback in world.callbacks.values()}
         waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
         for tally in world.tallies.values():
             assert tally.offered == tally.ended + waiting[tally.queue, tally.day], "offered = ended + waiting"

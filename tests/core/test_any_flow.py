@@ -182,7 +182,7 @@ def test_every_caller_ends_in_one_outcome_and_nothing_is_left(
     told = toy.story.told
     ours = {fact.call for fact in told if isinstance(fact, CallArrived) and fact.direction == "in"}
     assert len([fact for fact in told if isinstance(fact, CallEnded) and fact.call in ours]) == 1
-    assert not toy.story.world.promises.rows(), "every promise ends"
+    assert not toy.story.world.callbacks.rows(), "every promise ends"
     assert len([fact for fact in told if isinstance(fact, FlowBegan)]) == len([f for f in told if isinstance(f, FlowEnded)])
     assert not toy.story.world.calls.rows()
     assert not toy.channels, "nothing is left in the PBX"

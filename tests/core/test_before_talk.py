@@ -190,7 +190,7 @@ def handed(keys: str) -> tuple[Toy, LegId]:
     toy.run(START + 2.0)
     toy.tell(AgentRequested(at=toy.story.now, agent="ben", ask=AgentRequest.LOGIN))
     (call,) = toy.story.world.calls
-    toy.tell(CallRequested(at=toy.story.now, call=call, ask=CallRequest.HAND_ON, to=ToAgent("ben"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call, ask=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
     toy.run(START + 3.5)
     bens = next(order.leg for order in toy.obeyed if isinstance(order, Ring) and order.agent == "ben")
     assert toy.story.state("ben") == "ringing"

@@ -55,14 +55,14 @@ TERMS = CallbackTerms(ring_for=20.0, attempts=2, retry_after=60.0, keep_for=3600
 def house(terms: CallbackTerms = TERMS, *, agents: dict[str, bool] | None = None, **more: object) -> Plan:
     """A queue that a caller leaves for a callback by the key 1."""
     ask = flow(
-        {"promise": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": GoodbyeNode(media="sorry")}, "ask"
+        {"callback": CallbackNode(queue="support", next="bye", otherwise="sorry"), "sorry": GoodbyeNode(media="sorry")}, "ask"
     )
     settings: dict[str, object] = {"outside": "PJSIP/{number}@trunk", "call_back_to": ("X.", "+X.")} | more
     support = queue("support", keys={"1": "ask"}, callback=terms)
     return floor(ask, queues=[support], agents=agents or {"amy": False}, **settings)
 
 
-def promised(the_plan: Plan, **picks_up: float) -> Toy:
+def callbacks_owed(the_plan: Plan, **picks_up: float) -> Toy:
     """A caller who waited 30 s has chosen a callback and is gone; nobody is logged in."""
     toy = stage(the_plan, {"amy": 1.0} | picks_up)
     leg = toy.calls("ann")
@@ -93,19 +93,19 @@ def works(toy: Toy, who: str = "amy") -> None:
 
 
 def test_a_promise_ends_the_visit_and_keeps_the_rank() -> None:
-    toy = promised(house())
-    (promise,) = toy.story.world.promises.values()
+    toy = callbacks_owed(house())
+    (callback,) = toy.story.world.callbacks.values()
     (made,) = toy.story.all_told(CallbackRequested)
     (visit,) = toy.story.all_told(VisitEnded)
     began = toy.story.all_told(VisitBegan)[0]
     assert (visit.outcome, visit.to, visit.reason) == ("overflowed", "callback:support", "key")
-    assert promise.rank == began.rank == made.rank
+    assert callback.rank == began.rank == made.rank
     assert toy.story.tally().overflowed == 1
     assert toy.story.all_told(CallEnded)[0].outcome == "callback"
 
 
 def test_agent_first_the_customer_is_called_when_the_agent_has_answered() -> None:
-    toy = promised(house())
+    toy = callbacks_owed(house())
     works(toy)
     toy.run(START + 40.5)
     assert [ring.agent for ring in rings(toy, "agent")] == ["amy"]
@@ -125,7 +125,7 @@ def test_agent_first_the_customer_is_called_when_the_agent_has_answered() -> Non
 
 def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_there() -> None:
     terms = replace(TERMS, first=CallFirst.CUSTOMER, greeting="here-we-are")
-    toy = promised(house(terms), **{DIALLED: 5.0})
+    toy = callbacks_owed(house(terms), **{DIALLED: 5.0})
     works(toy)
     toy.run(START + 43.0)
     assert rings(toy, "customer")
@@ -142,7 +142,7 @@ def test_customer_first_the_agent_is_held_free_and_rung_when_the_customer_is_the
 
 
 def test_the_agent_who_was_held_is_free_at_once_when_the_customer_is_not_there() -> None:
-    toy = promised(house(replace(TERMS, first=CallFirst.CUSTOMER)), **{DIALLED: REJECTS})
+    toy = callbacks_owed(house(replace(TERMS, first=CallFirst.CUSTOMER)), **{DIALLED: REJECTS})
     works(toy)
     toy.run(START + 41.5)
     toy.calls("bob", entry="support")
@@ -153,16 +153,16 @@ def test_the_agent_who_was_held_is_free_at_once_when_the_customer_is_not_there()
 
 @pytest.mark.parametrize("first", list(CallFirst))
 def test_a_customer_who_is_not_there_is_tried_again_and_then_given_up(first: CallFirst) -> None:
-    toy = promised(house(replace(TERMS, first=first)), **{DIALLED: NEVER})
+    toy = callbacks_owed(house(replace(TERMS, first=first)), **{DIALLED: NEVER})
     works(toy)
     toy.run(START + 50.0)
-    (promise,) = toy.story.world.promises.values()
-    assert (promise.attempts, promise.call) == (1, next(iter(toy.story.world.calls.rows())))
+    (callback,) = toy.story.world.callbacks.values()
+    assert (callback.attempts, callback.call) == (1, next(iter(toy.story.world.calls.rows())))
     toy.run(START + 70.0)
     assert tries(toy) == [(1, "no_answer")]
     assert toy.story.state("amy") == "ready"
-    (promise,) = toy.story.world.promises.values()
-    assert promise.rests_until is not None
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.rests_until is not None
     assert not toy.story.world.calls.rows()
     toy.run(START + 300.0)
     assert tries(toy) == [(1, "no_answer"), (2, "no_answer")]
@@ -171,21 +171,21 @@ def test_a_customer_who_is_not_there_is_tried_again_and_then_given_up(first: Cal
 
 
 def test_an_agent_who_does_not_answer_costs_no_attempt() -> None:
-    toy = promised(house(agents={"amy": False, "ben": False}), amy=NEVER, ben=1.0)
+    toy = callbacks_owed(house(agents={"amy": False, "ben": False}), amy=NEVER, ben=1.0)
     works(toy)
     toy.run(START + 60.0)
     assert toy.story.state("amy") == "not_ready rona"
     assert not rings(toy, "customer")
-    (promise,) = toy.story.world.promises.values()
-    assert promise.stands
-    assert promise.attempts == 0
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.stands
+    assert callback.attempts == 0
     works(toy, "ben")
     toy.run(START + 70.0)
     assert ended(toy).outcome == "kept"
 
 
 def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it() -> None:
-    toy = promised(house(), **{DIALLED: NEVER})
+    toy = callbacks_owed(house(), **{DIALLED: NEVER})
     works(toy)
     toy.run(START + 43.0)
     agents_leg = rings(toy, "agent")[0].leg
@@ -200,7 +200,7 @@ def test_an_agent_who_hangs_up_while_the_customers_phone_rings_stops_it() -> Non
 def test_a_nailed_up_agent_keeps_the_leg_when_the_customer_is_not_there() -> None:
     made = house()
     made = replace(made, agents={"amy": replace(made.agents["amy"], connect=ConnectMode.NAILED_UP)})
-    toy = promised(made, **{DIALLED: REJECTS})
+    toy = callbacks_owed(made, **{DIALLED: REJECTS})
     works(toy)
     toy.run(START + 60.0)
     assert tries(toy) == [(1, "rejected")]
@@ -211,7 +211,7 @@ def test_a_nailed_up_agent_keeps_the_leg_when_the_customer_is_not_there() -> Non
 
 
 def test_the_line_is_one_for_callers_and_promises() -> None:
-    toy = promised(house())
+    toy = callbacks_owed(house())
     late = toy.calls("bob", entry="support")
     works(toy)
     toy.run(START + 50.0)
@@ -225,9 +225,9 @@ def test_whoever_calls_again_has_the_place_of_the_promise_and_is_not_called_back
     toy.run(START + 30.0)
     toy.presses(leg, "1")
     toy.run(START + 100.0)
-    (promise,) = toy.story.world.promises.values()
+    (callback,) = toy.story.world.callbacks.values()
     toy.calls("ann2", entry="support")
-    assert toy.story.call("ann2").visit.rank == promise.rank  # type: ignore[union-attr]
+    assert toy.story.call("ann2").visit.rank == callback.rank  # type: ignore[union-attr]
     works(toy)
     toy.run(START + 110.0)
     assert (ended(toy).outcome, ended(toy).reason) == ("kept", "called_again")
@@ -235,23 +235,23 @@ def test_whoever_calls_again_has_the_place_of_the_promise_and_is_not_called_back
 
 
 def test_whoever_calls_again_and_gives_up_is_still_owed_the_callback() -> None:
-    toy = promised(house())
+    toy = callbacks_owed(house())
     again = toy.calls("ann2", entry="support")
     toy.run(START + 60.0)
-    (promise,) = toy.story.world.promises.values()
-    assert promise.call, "nobody is called back who is on the line"
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.call, "nobody is called back who is on the line"
     toy.hangs_up(again)
     toy.run(START + 61.0)
-    (promise,) = toy.story.world.promises.values()
-    assert promise.stands
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.stands
 
 
 def test_a_second_promise_to_the_same_number_is_the_first() -> None:
-    toy = promised(house())
+    toy = callbacks_owed(house())
     leg = toy.calls("ann2", entry="ask")
     toy.run(START + 60.0)
     assert leg not in toy.channels
-    assert len(toy.story.world.promises.rows()) == 1
+    assert len(toy.story.world.callbacks.rows()) == 1
     assert len(toy.story.all_told(CallbackRequested)) == 1
 
 
@@ -271,13 +271,13 @@ def test_what_cannot_be_promised_is_not(why: str) -> None:
     leg = toy.calls("ann", entry="ask")
     toy.run(START + 1.0)
     assert [order.media for order in toy.obeyed if isinstance(order, Play)] == ["sorry"]
-    assert not toy.story.world.promises.rows()
+    assert not toy.story.world.callbacks.rows()
     toy.hangs_up(leg)
 
 
 def test_a_number_that_came_onto_the_do_not_call_list_is_not_called() -> None:
     made = house()
-    toy = promised(made)
+    toy = callbacks_owed(made)
     toy.tell(PlanChanged(at=toy.story.now, plan=replace(made, do_not_call=frozenset({NUMBER}))))
     works(toy)
     toy.run(START + 60.0)
@@ -290,7 +290,7 @@ def test_nobody_is_called_out_of_hours_and_the_promise_waits() -> None:
     never = Calendar(name="day", zone=ZoneInfo("UTC"), week=((),) * 7)
     always = replace(never, week=(((0, 1440),),) * 7)
     made = house(replace(TERMS, calendar="day", keep_for=7200.0), calendars={"day": never})
-    toy = promised(made)
+    toy = callbacks_owed(made)
     works(toy)
     toy.run(START + 1000.0)
     assert not rings(toy, "agent")
@@ -300,7 +300,7 @@ def test_nobody_is_called_out_of_hours_and_the_promise_waits() -> None:
 
 
 def test_a_promise_that_nobody_could_keep_expires() -> None:
-    toy = promised(house())
+    toy = callbacks_owed(house())
     toy.run(START + 4000.0)
     assert (ended(toy).outcome, ended(toy).attempts) == ("expired", 0)
     assert ended(toy).waited == pytest.approx(3600.0, abs=1.0)
@@ -310,7 +310,7 @@ def test_a_promise_that_nobody_could_keep_expires() -> None:
 @pytest.mark.parametrize("when", [41.2, 42.5, 43.5, 47.0])
 @pytest.mark.parametrize("saved", [True, False])
 def test_a_restart_in_the_middle_neither_loses_the_promise_nor_dials_twice(first: CallFirst, when: float, saved: bool) -> None:
-    toy = promised(house(replace(TERMS, first=first)), **{DIALLED: 3.0})
+    toy = callbacks_owed(house(replace(TERMS, first=first)), **{DIALLED: 3.0})
     works(toy)
     toy.run(START + when)
     dialled = {ring.leg for ring in rings(toy, "customer")}
@@ -328,7 +328,7 @@ def test_a_restart_in_the_middle_neither_loses_the_promise_nor_dials_twice(first
 
 
 def test_an_attempt_that_nobody_saw_the_end_of_is_unknown_and_counts() -> None:
-    toy = promised(house(), **{DIALLED: NEVER})
+    toy = callbacks_owed(house(), **{DIALLED: NEVER})
     works(toy)
     toy.run(START + 45.0)
     (ring,) = rings(toy, "customer")
@@ -338,17 +338,17 @@ def test_an_attempt_that_nobody_saw_the_end_of_is_unknown_and_counts() -> None:
     toy.restart()
     toy.run(START + 50.0)
     assert tries(toy) == [(1, "unknown")]
-    (promise,) = toy.story.world.promises.values()
-    assert promise.attempts == 1
-    assert not promise.stands
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.attempts == 1
+    assert not callback.stands
 
 
 def test_a_dialling_that_never_left_us_is_no_attempt() -> None:
     story = keeping()
     (ring,) = story.all_sent(Ring)[-1:]
     story.fails(ring, Why.UNSENT)
-    (promise,) = story.world.promises.values()
-    assert promise.attempts == 0
+    (callback,) = story.world.callbacks.values()
+    assert callback.attempts == 0
     assert not story.all_told(CallbackTried)
     story.gone(story.all_sent(Ring)[-2].leg)
     story.wait(6.0)
@@ -429,29 +429,29 @@ def test_a_callback_that_cannot_be_is_refused(more: dict[str, object], why: str)
     story = Story(house())
     story.happens(asks(story, **more))  # type: ignore[arg-type]
     assert why in story.fact(RequestRefused).reason
-    assert not story.world.promises.rows()
+    assert not story.world.callbacks.rows()
 
 
 def test_a_callback_is_cancelled_even_while_the_phone_rings() -> None:
     story = keeping()
-    (promise,) = story.world.promises.values()
-    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
+    (callback,) = story.world.callbacks.values()
+    story.happens(asks(story, CallbackChange.CANCEL, callback=callback.id))
     assert story.fact(CallbackEnded).outcome == "cancelled"
     (call,) = story.world.calls.values()
     assert call.phase is Phase.ENDING
     story.gone(call.leg)
     assert not story.world.calls.rows()
-    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
+    story.happens(asks(story, CallbackChange.CANCEL, callback=callback.id))
     assert story.fact(RequestRefused).unknown
 
 
 def test_a_cancelled_callback_is_not_owed_again_when_the_link_comes_back_before_its_call_has_ended() -> None:
     story = keeping()
-    (promise,) = story.world.promises.values()
-    story.happens(asks(story, CallbackChange.CANCEL, promise=promise.id))
+    (callback,) = story.world.callbacks.values()
+    story.happens(asks(story, CallbackChange.CANCEL, callback=callback.id))
     story.happens(PbxLost(at=story.now, pbx=PBX))
     story.snapshot()
-    assert not story.world.promises.rows()
+    assert not story.world.callbacks.rows()
 
 
 def test_a_message_may_be_a_task_to_call_back() -> None:
@@ -461,9 +461,9 @@ def test_a_message_may_be_a_task_to_call_back() -> None:
     toy.message = 8.0
     leg = toy.calls("ann", entry="leave")
     toy.run(START + 12.0)
-    assert [promise.number for promise in toy.story.world.promises.values()] == [NUMBER]
+    assert [callback.number for callback in toy.story.world.callbacks.values()] == [NUMBER]
     (message,) = [fact.recording for fact in toy.story.all_told(VoicemailLeft)]
-    assert [promise.recording for promise in toy.story.world.promises.values()] == [message]
+    assert [callback.recording for callback in toy.story.world.callbacks.values()] == [message]
     assert [fact.recording for fact in toy.story.all_told(CallbackRequested)] == [message]
     toy.hangs_up(leg)
 
@@ -520,7 +520,7 @@ def day(first: CallFirst, at: float, fault: Fault | None = None, always: type | 
 
 def assert_over(toy: Toy) -> None:
     world = toy.story.world
-    assert not world.promises.rows(), "every promise ends"
+    assert not world.callbacks.rows(), "every promise ends"
     assert not world.calls.rows()
     assert not toy.channels, "nothing is left in the PBX"
     assert not [leg for leg in world.legs.values() if leg.hung_at is None]
@@ -588,7 +588,7 @@ def test_whatever_the_agent_asks_meanwhile(first: CallFirst, ask: AgentRequest, 
         toy.run(START + 3.0 + moment)
         toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=ask, phone="PJSIP/9" if ask is AgentRequest.LOGIN else ""))
         finish(toy)
-        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.callbacks.rows(), moment
         assert not toy.story.world.calls.rows(), moment
         rung = [type(order) for order in toy.obeyed if isinstance(order, StartRinging | StopRinging)]
         assert rung.count(StartRinging) <= rung.count(StopRinging), (moment, "an agent who stays hears no ringing for ever")
@@ -604,7 +604,7 @@ def test_whatever_is_asked_about_the_call_meanwhile(first: CallFirst, ask: CallR
             to = ToQueue("support") if ask is CallRequest.MOVE else ToAgent("amy")
             toy.tell(CallRequested(at=toy.story.now, call=call, ask=ask, to=to, phone="PJSIP/8", by="boss"))
         finish(toy)
-        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.callbacks.rows(), moment
         assert not toy.story.world.calls.rows(), moment
 
 
@@ -626,7 +626,7 @@ def test_whatever_a_reload_changes_meanwhile(first: CallFirst, change: str) -> N
         before = len(rings(toy, "customer"))
         toy.tell(PlanChanged(at=toy.story.now, plan=CHANGES[change](toy.story.world.plan), force=True))
         finish(toy)
-        assert not toy.story.world.promises.rows(), moment
+        assert not toy.story.world.callbacks.rows(), moment
         assert not toy.story.world.calls.rows(), moment
         if change in REFUSED and change not in ("full", "no way out", "do not call"):
             assert len(rings(toy, "customer")) == before, (moment, "nobody is called against the rules of now")
@@ -647,7 +647,7 @@ def test_a_customer_who_calls_meanwhile_is_called_no_more(first: CallFirst, mome
     if not there:
         assert (ended(toy).outcome, ended(toy).reason) == ("kept", "called_again")
     finish(toy)
-    assert not toy.story.world.promises.rows()
+    assert not toy.story.world.callbacks.rows()
 
 
 def test_a_customer_on_the_line_whom_nobody_serves_is_not_held_for_ever() -> None:
@@ -663,7 +663,7 @@ def test_after_the_talk_it_is_a_call_like_any_other() -> None:
     toy = asking(CallFirst.AGENT)
     toy.run(START + 8.0)
     (call,) = toy.story.world.calls.values()
-    toy.tell(CallRequested(at=toy.story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToQueue("support"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToQueue("support"), by="amy"))
     assert len(toy.story.all_told(VisitBegan)) == 1
     assert toy.story.tally().offered == 1
 
@@ -673,8 +673,8 @@ def test_an_order_unsent_that_is_heard_late_loses_no_promise() -> None:
     (ring,) = story.all_sent(Ring)[-1:]
     story.gone(story.all_sent(Ring)[-2].leg)
     story.fails(ring, Why.UNSENT)
-    (promise,) = story.world.promises.values()
-    assert (promise.attempts, promise.call) == (0, "")
+    (callback,) = story.world.callbacks.values()
+    assert (callback.attempts, callback.call) == (0, "")
     assert not story.world.calls.rows()
 
 
@@ -702,7 +702,7 @@ def test_nobody_is_called_while_nothing_can_be_saved() -> None:
 def test_what_is_dialled_is_what_has_the_pattern(patterns: tuple[str, ...], number: str, allowed: bool) -> None:
     story = Story(house(agents={"amy": True}, call_back_to=patterns, country_code="44"))
     story.happens(asks(story, number=number))
-    (*_,) = promised_numbers = [promise.number for promise in story.world.promises.values()]
+    (*_,) = promised_numbers = [callback.number for callback in story.world.callbacks.values()]
     assert bool(promised_numbers) is allowed
     assert all(set(each) <= set("+0123456789") for each in promised_numbers)
 
@@ -712,7 +712,7 @@ def test_do_not_call_knows_every_spelling(number: str) -> None:
     listed = frozenset({"+442079461234"})
     story = Story(house(agents={"amy": True}, do_not_call=listed, country_code="44"))
     story.happens(asks(story, number=number))
-    assert not story.world.promises.rows()
+    assert not story.world.callbacks.rows()
 
 
 def test_an_agreed_time_outlives_a_caller_who_gives_up() -> None:
@@ -721,17 +721,17 @@ def test_an_agreed_time_outlives_a_caller_who_gives_up() -> None:
     leg = story.caller()
     story.wait(10.0)
     story.gone(leg)
-    (promise,) = story.world.promises.values()
-    assert promise.rests_until == pytest.approx(START + 3000.0)
+    (callback,) = story.world.callbacks.values()
+    assert callback.rests_until == pytest.approx(START + 3000.0)
 
 
 def test_a_promise_whose_call_is_in_no_book_goes_on() -> None:
-    toy = promised(house())
-    (promise,) = toy.story.world.promises.values()
-    toy.story.world.promises.put(promise.id, replace(promise, call="gone", deadline=None))
+    toy = callbacks_owed(house())
+    (callback,) = toy.story.world.callbacks.values()
+    toy.story.world.callbacks.put(callback.id, replace(callback, call="gone", deadline=None))
     toy.story.books.calls.add("gone")
     toy.story.world._journal.clear()
     toy.reconnect()
-    (promise,) = toy.story.world.promises.values()
-    assert promise.call == ""
-    assert promise.deadline is not None
+    (callback,) = toy.story.world.callbacks.values()
+    assert callback.call == ""
+    assert callback.deadline is not None

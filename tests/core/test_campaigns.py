@@ -258,7 +258,7 @@ def test_predictive_says_why() -> None:
     )
     toy.run(START + 1.0)
     assert len(rings(toy)) > 10
-    decision = toy.story.world.floors["spring"].decision
+    decision = toy.story.world.campaign_states["spring"].decision
     assert decision.why in ("predicted", "progressive")
     assert decision.theta > 0
 
@@ -461,7 +461,7 @@ def test_power_goes_back_to_one_line_for_each_agent_while_too_many_are_left_alon
     toy.run(START + 60.0)
     out = [fact.at for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "abandoned"]
     assert out, "four lines for one agent"
-    assert toy.story.world.floors["spring"].pacer.budget.is_over()
+    assert toy.story.world.campaign_states["spring"].pacer.budget.is_over()
     after = [fact for fact in toy.story.all_told(AttemptMade) if fact.at > out[2]]
     assert len({fact.at for fact in after}) == len(after), "one at a time"
 
@@ -618,7 +618,7 @@ def test_a_disposition_may_block() -> None:
 
 def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_otherwise() -> None:
     toy = talked()
-    budget = toy.story.world.floors["spring"].pacer.budget
+    budget = toy.story.world.campaign_states["spring"].pacer.budget
     assert (budget.answers, live(toy)) == (1, [1])
     dispose(toy, "nobody")
     assert (budget.answers, live(toy)) == (0, [0])
@@ -632,7 +632,7 @@ def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
     toy.ledger.adopt({"spring": terms()})
     toy.heard, toy.listens = ("NOTSURE", "TOOLONG-5000"), 5.0
     toy.run(START + 14.0)
-    budget = toy.story.world.floors["spring"].pacer.budget
+    budget = toy.story.world.campaign_states["spring"].pacer.budget
     assert (budget.answers, budget.abandoned, live(toy)) == (1, 1, [1])
     for code, found in (("nobody", 0), ("sold", 1), ("nobody", 0)):
         dispose(toy, code)
@@ -764,7 +764,7 @@ def test_news_about_attempts_that_nobody_knows_harms_nobody() -> None:
 def test_the_window_of_before_a_start_counts() -> None:
     toy = begin(house(spring(rules=Rules(window=86400.0, hard=True))), start=False)
     toy.tell(CampaignRecalled(at=START, campaign="spring", hours=((START - 7200.0, 100, 3), (START - 3600.0, 50, 2))))
-    budget = toy.story.world.floors["spring"].pacer.budget
+    budget = toy.story.world.campaign_states["spring"].pacer.budget
     assert (budget.answers, budget.abandoned) == (150, 5)
     assert not budget.bears_one_more()
 

@@ -249,7 +249,7 @@ class NailedTalk(Talk):
         self.ask("nan", AgentRequest.LOGIN)
         self.session = self.ring().leg
         self.happens(LegAnswered(at=self.now, leg=self.session))
-        self.act(CallRequest.HAND_ON, ToAgent("nan"))
+        self.act(CallRequest.TRANSFER, ToAgent("nan"))
         beep = self.only(Play)
         self.gone(self.bob)
         self.happens(PlaybackEnded(at=self.now, leg=self.session, playback=beep.playback, failed=False))
@@ -292,8 +292,8 @@ def test_a_conference_goes_on_with_its_owner() -> None:
     forget(story)
     assert cut(story) == []
     call = story.call()
-    assert call.segment is not None and call.handing is not None
-    assert (call.segment.agent, call.handing.agent, call.handing.leg, call.handing.together) == ("bob", "cid", leg, True)
+    assert call.segment is not None and call.transfer is not None
+    assert (call.segment.agent, call.transfer.agent, call.transfer.leg, call.transfer.together) == ("bob", "cid", leg, True)
     assert {who: story.state(who) for who in ("bob", "cid")} == {"bob": "talking", "cid": "talking"}
     story.gone(story.bob)
     segment = story.call().segment
@@ -310,8 +310,8 @@ def test_a_consult_goes_on_while_the_customer_hears_music() -> None:
     forget(story)
     assert cut(story) == []
     call = story.call()
-    assert call.segment is not None and call.handing is not None
-    assert (call.segment.agent, call.handing.agent, call.handing.together) == ("bob", "cid", False)
+    assert call.segment is not None and call.transfer is not None
+    assert (call.segment.agent, call.transfer.agent, call.transfer.together) == ("bob", "cid", False)
     assert story.world.legs[story.customer].bridge is None
     story.act(CallRequest.RETURN)
     assert story.hung_up() == {leg}
@@ -335,8 +335,8 @@ def test_a_consult_with_a_nailed_up_target_has_the_agent_of_the_bridge_for_its_o
     forget(story, session_is_older)
     assert cut(story) == []
     call = story.call()
-    assert call.segment is not None and call.handing is not None
-    assert (call.segment.agent, call.handing.agent) == ("bob", "nan")
+    assert call.segment is not None and call.transfer is not None
+    assert (call.segment.agent, call.transfer.agent) == ("bob", "nan")
 
 
 def test_a_conversation_with_somebody_outside_goes_on() -> None:

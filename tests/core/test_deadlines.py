@@ -20,8 +20,8 @@ def _call(phase: Phase, **more: object) -> Call:
     return Call(id="k", leg=CUSTOMER, entry="e", tier="standard", number="", name="", arrived_at=0.0, phase=phase, **more)  # type: ignore[arg-type]
 
 
-def _flow(node: str, doing: NodeActivity) -> Call:
-    return _call(Phase.FLOW, walk=FlowPosition(flow="f", version="1", began_at=0.0, node=node, doing=doing))
+def _flow(node: str, activity: NodeActivity) -> Call:
+    return _call(Phase.FLOW, flow_position=FlowPosition(flow="f", version="1", began_at=0.0, node=node, activity=activity))
 
 
 AWAITED = {
@@ -29,20 +29,20 @@ AWAITED = {
     "a customer who is called, or listened to by AMD": ("call", _call(Phase.DIALLING)),
     "two who are put together": ("call", _call(Phase.JOINING)),
     "a code that an agent presses": ("call", _call(Phase.TALKING)),
-    "the target of a transfer": ("call", _call(Phase.HANDING)),
+    "the target of a transfer": ("call", _call(Phase.TRANSFERRING)),
     "who is sent to the dialplan": ("call", _call(Phase.LEAVING)),
     "a key that a flow asked for": ("call", _flow("menu", NodeActivity.LISTENING)),
     "the end of a prompt of a flow": ("call", _flow("menu", NodeActivity.SAYING)),
     "the end of a message": ("call", _flow("voicemail", NodeActivity.RECORDING)),
-    "the end of an announcement": ("hearing", _call(Phase.WAITING, hearing=AnnouncementState(at=1.0, playback="p"))),
+    "the end of an announcement": ("announcing", _call(Phase.WAITING, announcing=AnnouncementState(at=1.0, playback="p"))),
 }
 TIME_ALONE = {
     "a step of the queue": ("call", _call(Phase.WAITING)),
     "the first node of a flow": ("call", _flow("", NodeActivity.SAYING)),
     "the answer of another system": ("call", _flow("menu", NodeActivity.LOOKING)),
-    "the next announcement": ("hearing", _call(Phase.WAITING, hearing=AnnouncementState(at=1.0))),
+    "the next announcement": ("announcing", _call(Phase.WAITING, announcing=AnnouncementState(at=1.0))),
     "an agent's wrap-up": ("agent", None),
-    "a callback": ("promise", None),
+    "a callback": ("callback", None),
     "an attempt that is written down": ("attempt", None),
 }
 

@@ -109,7 +109,7 @@ def test_a_fault_about_an_announcement_is_the_call_s() -> None:
     toy.story.happens(toy.story.arrival("ann"))
     due = toy.story.world.take_due(toy.story.now)
     assert due is not None
-    assert due.kind == "hearing"
+    assert due.kind == "announcing"
     who = culprit(toy.story.world, due)
     assert who == ("call", the_call(toy).id)
     toy.tell(EntityFaulted(at=toy.story.now, kind=who[0], id=who[1]))

@@ -52,7 +52,7 @@ from callbridge.core.model.orders import (
 from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, ToQueue
 from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
 
-KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
+KEYS = {"*1": "transfer", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
 
 
 class Talk(Story):
@@ -108,7 +108,7 @@ class Talk(Story):
 
 def test_a_blind_hand_over_to_a_queue_is_its_next_visit() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToQueue("sales"))
+    story.act(CallRequest.TRANSFER, ToQueue("sales"))
     assert story.hung_up() == {story.bob}
     assert story.rung() == ["cid"]
     assert (story.fact(TalkEnded).ended_by, story.fact(TalkEnded).talked) == ("transfer", 30.0)
@@ -123,7 +123,7 @@ def test_a_blind_hand_over_to_a_queue_is_its_next_visit() -> None:
 
 def test_a_blind_hand_over_frees_the_agent_at_once_and_the_caller_hears_music() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     assert story.state("bob") == "wrap_up"
     assert story.state("cid") == "ringing"
     assert story.only(StartMusic).leg == story.customer
@@ -135,7 +135,7 @@ def test_a_blind_hand_over_frees_the_agent_at_once_and_the_caller_hears_music() 
 
 def test_one_call_two_segments_and_no_second_visit() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     leg = story.ring().leg
     story.gone(story.bob)
     story.wait(3.0)
@@ -155,7 +155,7 @@ def test_one_call_two_segments_and_no_second_visit() -> None:
 
 def test_a_number_outside_takes_the_call() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToNumber("4711"))
+    story.act(CallRequest.TRANSFER, ToNumber("4711"))
     ring = story.ring()
     assert (ring.phone, ring.role, ring.number) == ("Local/4711@out/n", "outside", "+44")
     story.gone(story.bob)
@@ -170,7 +170,7 @@ def test_a_number_outside_takes_the_call() -> None:
 @pytest.mark.parametrize(("cause", "result"), [(21, "rejected"), (17, "rejected"), (19, "no_answer"), (20, "offline")])
 def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: str) -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(2.0)
@@ -188,7 +188,7 @@ def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: 
 
 def test_a_target_who_lets_it_ring_is_hung_up_and_the_caller_comes_back() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(11.9)
@@ -200,10 +200,10 @@ def test_a_target_who_lets_it_ring_is_hung_up_and_the_caller_comes_back() -> Non
 
 def test_the_way_back_waits_for_the_agents_phone_and_then_takes_the_queue() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     story.gone(story.ring().leg, 21)  # at once: bob's own leg is not gone yet
     assert not story.rung()
-    assert story.call().phase is Phase.HANDING
+    assert story.call().phase is Phase.TRANSFERRING
     story.wait(0.5)
     assert not story.rung()
     story.gone(story.bob)
@@ -212,7 +212,7 @@ def test_the_way_back_waits_for_the_agents_phone_and_then_takes_the_queue() -> N
 
 def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     story.gone(story.ring().leg, 21)
     story.wait(4.0)
     assert (story.call().phase, story.call().visit.queue) == ("waiting", "support")  # type: ignore[union-attr]
@@ -220,7 +220,7 @@ def test_a_phone_that_stays_off_the_hook_sends_the_caller_to_the_queue() -> None
 
 def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.wait(2.0)
@@ -233,7 +233,7 @@ def test_an_agent_whose_phone_makes_another_call_keeps_wrapping_up() -> None:
 
 def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_came() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.gone(target, 21)
@@ -245,7 +245,7 @@ def test_who_is_not_taken_back_either_waits_in_the_queue_from_where_the_call_cam
 
 def test_an_agent_who_logged_out_meanwhile_gets_nothing_back() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.bob)
     story.ask("bob", AgentRequest.LOGOUT)
@@ -255,7 +255,7 @@ def test_an_agent_who_logged_out_meanwhile_gets_nothing_back() -> None:
 
 def test_a_caller_who_hangs_up_on_the_way_stops_the_phone() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     target = story.ring().leg
     story.gone(story.customer)
     assert target in story.hung_up()
@@ -268,7 +268,7 @@ def test_a_caller_who_hangs_up_on_the_way_stops_the_phone() -> None:
 
 def test_a_ring_that_fails_is_as_good_as_nobody_there() -> None:
     story = Talk()
-    story.act(CallRequest.HAND_ON, ToNumber("4711"))
+    story.act(CallRequest.TRANSFER, ToNumber("4711"))
     ring = story.ring()
     story.gone(story.bob)
     story.fails(ring)
@@ -321,7 +321,7 @@ def test_an_agent_who_hangs_up_while_it_rings_has_handed_the_call_on() -> None:
     story.act(CallRequest.CONSULT, ToAgent("cid"))
     leg = story.ring().leg
     story.gone(story.bob)
-    assert story.call().phase is Phase.HANDING
+    assert story.call().phase is Phase.TRANSFERRING
     assert story.pick_up(leg).legs == (story.customer, leg)
 
 
@@ -346,7 +346,7 @@ def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) 
             story.gone(leg, 21)
     assert story.only(Bridge).legs == (story.customer, story.bob)
     story.join(story.only(Bridge))
-    assert (story.call().phase, story.state("bob"), story.call().handing) == ("talking", "talking", None)
+    assert (story.call().phase, story.state("bob"), story.call().transfer) == ("talking", "talking", None)
     story.gone(leg)
     assert story.state("cid") == "ready"
     assert not story.all_told(CallTransferred)
@@ -385,7 +385,7 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
     story.ask("nan", AgentRequest.LOGIN)
     session = story.ring().leg
     story.happens(LegAnswered(at=story.now, leg=session))
-    story.act(CallRequest.HAND_ON, ToAgent("nan"))
+    story.act(CallRequest.TRANSFER, ToAgent("nan"))
     beep = story.only(Play)
     assert beep.leg == session
     story.gone(story.bob)
@@ -418,7 +418,7 @@ def test_a_consult_that_cannot_be_changes_nothing(to: Target | None, reason: str
 def test_without_a_way_outside_no_number_is_called() -> None:
     story = Talk()
     story.world.plan = replace(story.world.plan, outside="")
-    story.act(CallRequest.HAND_ON, ToNumber("4711"))
+    story.act(CallRequest.TRANSFER, ToNumber("4711"))
     assert story.fact(RequestRefused).reason == "nobody outside can be called: the setting 'outside' is missing"
 
 
@@ -441,7 +441,7 @@ def test_a_code_with_a_target_ends_with_hash() -> None:
     story.press("*2cid".replace("cid", "1004"))
     assert not story.all_told(TransferStarted)
     story.press("#")
-    assert (story.ring().agent, story.call().handing is not None) == ("1004", True)
+    assert (story.ring().agent, story.call().transfer is not None) == ("1004", True)
 
 
 def test_a_code_with_a_target_also_ends_when_nothing_more_comes() -> None:
@@ -566,7 +566,7 @@ def test_a_supervisor_leaves_and_the_talk_goes_on() -> None:
     leg, snoop = listening(story)
     story.act(CallRequest.RELEASE, by="eva")
     assert story.hung_up() == {leg, snoop}
-    assert (story.call().phase, story.call().watching) == ("talking", ())
+    assert (story.call().phase, story.call().supervisions) == ("talking", ())
     story.over()
 
 
@@ -611,7 +611,7 @@ def test_a_supervisor_who_does_not_pick_up_is_rung_for_a_while() -> None:
     story.wait(20.0)
     assert story.hung_up() == {leg}
     story.gone(leg)
-    assert story.call().watching == ()
+    assert story.call().supervisions == ()
 
 
 def test_a_supervisor_who_cannot_hear_is_let_go() -> None:
@@ -694,7 +694,7 @@ def test_who_may_not_listen_is_told_so_and_hung_up(channel: str, argument: str) 
     said = story.only(Play)
     story.happens(PlaybackEnded(at=story.now, leg=leg, playback=said.playback, failed=False))
     assert leg in story.hung_up()
-    assert not story.call().watching
+    assert not story.call().supervisions
 
 
 # -- seldom, and all at once ------------------------------------------------------------------------------------------
@@ -728,7 +728,7 @@ def test_a_supervisor_who_cannot_barge_in_costs_the_talk_nothing() -> None:
         story.fails(story.only(Bridge), status=409)
         assert story.hung_up() == {leg}
         story.gone(leg)
-    assert (story.call().phase, story.call().failures, story.call().watching) == ("talking", 0, ())
+    assert (story.call().phase, story.call().failures, story.call().supervisions) == ("talking", 0, ())
     story.over()
 
 
@@ -740,7 +740,7 @@ def test_a_supervisor_who_cannot_barge_in_leaves_a_consult_alone() -> None:
     story.happens(LegAnswered(at=story.now, leg=leg))
     story.fails(story.only(Bridge), status=409)
     assert story.hung_up() == {leg}
-    assert story.call().handing is not None and target in story.world.legs
+    assert story.call().transfer is not None and target in story.world.legs
 
 
 def test_a_barging_supervisor_is_let_go_when_the_agent_consults() -> None:
@@ -748,7 +748,7 @@ def test_a_barging_supervisor_is_let_go_when_the_agent_consults() -> None:
     leg = barging(story)
     story.act(CallRequest.CONSULT, ToAgent("cid"))
     assert leg in story.hung_up()
-    assert story.call().watching == ()
+    assert story.call().supervisions == ()
 
 
 def test_a_phones_own_transfer_during_a_consult_takes_the_caller_along() -> None:
@@ -788,7 +788,7 @@ def test_the_agent_is_kept_for_the_caller_who_comes_back() -> None:
     queues = {name: replace(one, wrap_up=0.0) for name, one in story.world.plan.queues.items()}
     story.world.plan = replace(story.world.plan, queues=queues)
     story.caller("eve")  # waits, and bob could have her
-    story.act(CallRequest.HAND_ON, ToAgent("cid"))
+    story.act(CallRequest.TRANSFER, ToAgent("cid"))
     story.gone(story.ring().leg, 21)
     story.gone(story.bob)
     assert story.rung() == []
@@ -796,7 +796,7 @@ def test_the_agent_is_kept_for_the_caller_who_comes_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "ask", [CallRequest.HAND_ON, CallRequest.CONSULT, CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE], ids=str
+    "ask", [CallRequest.TRANSFER, CallRequest.CONSULT, CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE], ids=str
 )
 def test_who_is_only_consulted_does_not_steer_the_call(ask: CallRequest) -> None:
     story = Talk()

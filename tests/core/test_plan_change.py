@@ -254,7 +254,7 @@ def without_support(entries: dict[str, Entry], **more: object) -> Plan:
 def is_owed(story: Story, number: str = "+4412", queue: str = "support") -> Callback:
     story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue=queue, number=number, by="crm"))
     made = story.fact(CallbackRequested)
-    return story.world.promises[made.promise]
+    return story.world.callbacks[made.callback]
 
 
 def picture(world: World) -> dict[str, dict[str, object]]:
@@ -323,7 +323,7 @@ def test_callers_whose_entry_leads_to_a_flow_go_there() -> None:
     coming = replace(without_support({"support": ToFlow("menu")}), flows={"menu": menu})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
     (call,) = story.world.calls.values()
-    assert (call.phase, call.walk.flow if call.walk else "") == (Phase.FLOW, "menu")
+    assert (call.phase, call.flow_position.flow if call.flow_position else "") == (Phase.FLOW, "menu")
     assert story.all_told(VisitEnded)[0].to == "flow:menu"
 
 
@@ -340,31 +340,31 @@ def test_who_was_being_offered_goes_to_the_queue_of_the_entry_when_nobody_answer
 
 def test_a_callback_goes_to_the_queue_of_its_entry_at_the_place_of_its_wait() -> None:
     story = Story(support_and_general())
-    promise = is_owed(story)
+    callback = is_owed(story)
     story.wait(100.0)
     story.caller("eve", entry="general")
     story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
-    (moved,) = story.world.promises.values()
-    assert (moved.id, moved.queue, moved.made_at) == (promise.id, "general", promise.made_at)
-    assert story.world.line("general").calls[0] == promise.id, "it has waited for longer"
+    (moved,) = story.world.callbacks.values()
+    assert (moved.id, moved.queue, moved.made_at) == (callback.id, "general", callback.made_at)
+    assert story.world.line("general").calls[0] == callback.id, "it has waited for longer"
     fact = story.fact(CallbackMoved)
-    assert (fact.callback, fact.previous_queue, fact.queue) == (promise.id, "support", "general")
+    assert (fact.callback, fact.previous_queue, fact.queue) == (callback.id, "support", "general")
     assert not story.all_told(CallbackEnded)
 
 
 @pytest.mark.parametrize("entries", [{}, {"support": ToFlow("menu")}], ids=["no entry", "a flow"])
 def test_a_callback_without_a_queue_is_kept_and_stands_in_line_when_there_is_one_again(entries: dict[str, Entry]) -> None:
     story = Story(support_and_general())
-    promise = is_owed(story)
+    callback = is_owed(story)
     menu = Flow(name="menu", version="1", start="bye", nodes={"bye": GoodbyeNode(media="bye")})
     coming = replace(without_support(entries), flows={"menu": menu})
     story.happens(PlanChanged(at=story.now, plan=coming, force=True))
     story.wait(600.0)
-    (kept,) = story.world.promises.values()
-    assert (kept.id, kept.queue, kept.stands) == (promise.id, "support", False)
+    (kept,) = story.world.callbacks.values()
+    assert (kept.id, kept.queue, kept.stands) == (callback.id, "support", False)
     story.happens(PlanChanged(at=story.now, plan=coming))  # nothing to refuse: it is in no queue
     story.happens(PlanChanged(at=story.now, plan=support_and_general()))
-    assert story.world.line("support").calls == [promise.id]
+    assert story.world.line("support").calls == [callback.id]
     assert not story.all_told(CallbackEnded)
 
 
@@ -382,20 +382,20 @@ def test_two_callbacks_for_one_number_become_one_at_the_better_place() -> None:
     story.wait(50.0)
     second = is_owed(story, queue="general")
     story.happens(PlanChanged(at=story.now, plan=without_support({"support": ToQueue("general")}), force=True))
-    (left,) = story.world.promises.values()
+    (left,) = story.world.callbacks.values()
     assert (left.id, left.rank, left.expires_at) == (first.id, first.rank, second.expires_at)
     (ended,) = story.all_told(CallbackEnded)
-    assert (ended.promise, ended.outcome, ended.reason) == (second.id, "cancelled", "owed_already")
+    assert (ended.callback, ended.outcome, ended.reason) == (second.id, "cancelled", "owed_already")
 
 
 def test_a_call_that_comes_back_to_a_queue_that_is_gone_goes_by_its_entry() -> None:
     story = Story(replace(support_and_general(), agents={"bob": agent("bob"), "cid": agent("cid", login=False)}))
     customer, leg = story.talk()
     call = story.call()
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     assert story.call().phase is Phase.TALKING, "nobody is there to take it"
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     coming = replace(without_support({"support": ToQueue("general")}), agents=story.world.plan.agents)
     story.happens(PlanChanged(at=story.now, plan=coming))
@@ -433,4 +433,4 @@ def test_a_customer_who_was_called_first_and_waits_goes_with_the_callback() -> N
     (call,) = story.world.calls.values()
     assert (call.phase, call.visit.queue if call.visit is not None else "") == (Phase.WAITING, "general")
     assert not story.all_sent(LeaveToDialplan)
-    assert [promise.queue for promise in story.world.promises.values()] == ["general"]
+    assert [callback.queue for callback in story.world.callbacks.values()] == ["general"]

@@ -48,8 +48,8 @@ def ids(story: Story, *names: str) -> tuple[str, ...]:
     return tuple(call.id for name in names for call in story.world.calls.values() if call.name == name)
 
 
-def promise(story: Story) -> tuple[str, ...]:
-    return tuple(fact.promise for fact in story.all_told(CallbackRequested))
+def callback(story: Story) -> tuple[str, ...]:
+    return tuple(fact.callback for fact in story.all_told(CallbackRequested))
 
 
 def test_the_same_plan_is_no_difference() -> None:
@@ -65,7 +65,7 @@ def test_a_queue_that_is_gone_says_who_is_in_it_and_where_they_go() -> None:
     assert (change.name, change.change) == ("support", "gone")
     assert change.callers == ids(story, "ben", "cat")
     assert change.talks == ids(story, "ann")
-    assert change.callbacks == promise(story)
+    assert change.callbacks == callback(story)
     assert (
         change.note
         == "callers go to queue sales; callbacks go to no queue: they are kept until one can take them; talks continue"
@@ -90,7 +90,7 @@ def test_a_queue_that_is_renamed_carries_everything_over_and_is_not_refused() ->
     result = found(story, queues={"helpdesk": helpdesk, "sales": HOUSE.queues["sales"]}, entries={})
     change = only(result, "queue")
     assert (change.name, change.change, change.renamed_from, change.settings) == ("helpdesk", "renamed", "support", ("wrap_up",))
-    assert (change.callers, change.callbacks) == (ids(story, "ben", "cat"), promise(story))
+    assert (change.callers, change.callbacks) == (ids(story, "ben", "cat"), callback(story))
     assert result.refusals == ()
 
 

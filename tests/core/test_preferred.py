@@ -39,8 +39,8 @@ def arrives(story: Story, entry: str = "own") -> None:
 
 def knows(story: Story, **values: str) -> None:
     call = story.call()
-    assert call.walk is not None
-    story.happens(LookedUp(at=story.now, call=call.id, question=call.walk.playback, found=values))
+    assert call.flow_position is not None
+    story.happens(LookedUp(at=story.now, call=call.id, question=call.flow_position.playback, found=values))
 
 
 def test_the_own_agent_is_rung_though_another_is_idle_longer() -> None:

@@ -73,8 +73,8 @@ def lose(toy: Toy, table: str, key: str) -> None:
     if table == "agents":
         for kept in (books.agents, books.logged_in, books.spent):
             kept.pop(key, None)
-    if table == "promises" and not toy.story.world.promises[key].call:
-        books.promises.discard(key)
+    if table == "callbacks" and not toy.story.world.callbacks[key].call:
+        books.callbacks.discard(key)
     toy.restart(unreadable=(table, key))
 
 
@@ -208,7 +208,7 @@ def calling() -> Toy:
 
 
 @pytest.mark.parametrize("moment", [0.5, 1.005, 1.02, 1.5, 2.02, 2.05, 5.0])
-@pytest.mark.parametrize("table", ["promises", "calls", "legs", "agents"])
+@pytest.mark.parametrize("table", ["callbacks", "calls", "legs", "agents"])
 def test_a_callback_is_kept_whichever_row_is_lost(table: str, moment: float) -> None:
     faulty = []
     for index in range(2):
@@ -218,7 +218,7 @@ def test_a_callback_is_kept_whichever_row_is_lost(table: str, moment: float) -> 
         rows = sorted(toy.story.world.saved_tables()[table])
         if len(rows) <= index:
             continue
-        kept = not toy.story.world.promises
+        kept = not toy.story.world.callbacks
         talking = [channel for channel in toy.channels.values() if channel.bridge is not None]
         lose(toy, table, rows[index])
         toy.at(START + 600.0, partial(_all_hang_up, toy))

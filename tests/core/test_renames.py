@@ -72,7 +72,7 @@ def rename(story: Story, coming: Plan | None = None) -> None:
 
 def is_owed(story: Story, number: str = "+4412") -> Callback:
     story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number=number, by="crm"))
-    return story.world.promises[story.fact(CallbackRequested).promise]
+    return story.world.callbacks[story.fact(CallbackRequested).callback]
 
 
 def names_left(story: Story) -> list[str]:
@@ -142,30 +142,30 @@ def test_what_a_caller_has_heard_is_known() -> None:
     toy = stage(house(announcements=told), {"bob": NEVER})
     toy.calls("ann")
     toy.run(START + 13.0)
-    before = toy.story.call("ann").hearing
+    before = toy.story.call("ann").announcing
     assert before is not None
     assert (before.greeted, before.turn) == (True, 1)
     toy.tell(PlanChanged(at=toy.story.now, plan=renamed(announcements=told)))
-    assert toy.story.call("ann").hearing == before
+    assert toy.story.call("ann").announcing == before
     toy.run(START + 30.0)
-    hearing = toy.story.call("ann").hearing
-    assert hearing is not None
-    assert hearing.turn == 3
+    announcing = toy.story.call("ann").announcing
+    assert announcing is not None
+    assert announcing.turn == 3
 
 
 def test_callbacks_keep_place_attempts_and_rest() -> None:
     toy = stage(house(), {"bob": 1.0, "PJSIP/+4412@trunk": REJECTS})
-    promise = is_owed(toy.story)
+    callback = is_owed(toy.story)
     toy.story.ask("bob", AgentRequest.LOGIN)
     for order in toy.story.orders:
         toy._receive(order)
     toy.run(START + 20.0)
-    (resting,) = toy.story.world.promises.values()
-    assert (resting.id, resting.attempts, resting.stands) == (promise.id, 1, False)
+    (resting,) = toy.story.world.callbacks.values()
+    assert (resting.id, resting.attempts, resting.stands) == (callback.id, 1, False)
     toy.tell(PlanChanged(at=toy.story.now, plan=renamed(login=True)))
-    assert toy.story.world.promises.values() == [replace(resting, queue="helpdesk")]
-    assert toy.story.world.promise_to("helpdesk", "+4412") is not None
-    assert toy.story.world.promise_to("support", "+4412") is None
+    assert toy.story.world.callbacks.values() == [replace(resting, queue="helpdesk")]
+    assert toy.story.world.callback_for("helpdesk", "+4412") is not None
+    assert toy.story.world.callback_for("support", "+4412") is None
     toy.run(START + 250.0)
     assert len(toy.story.all_told(CallbackTried)) == 1, "nobody is called sooner for it"
     toy.run(START + 2000.0)
@@ -177,11 +177,11 @@ def test_callbacks_keep_place_attempts_and_rest() -> None:
 
 def test_a_callback_that_waits_in_line_is_told_with_its_place() -> None:
     story = Story(house())
-    promise = is_owed(story)
+    callback = is_owed(story)
     story.wait(1.0)
     story.caller("ann")
     rename(story)
-    assert story.world.line("helpdesk").calls == [promise.id, story.call("ann").id]
+    assert story.world.line("helpdesk").calls == [callback.id, story.call("ann").id]
     assert story.fact(QueueRenamed).callbacks == 1
 
 
@@ -229,7 +229,7 @@ def test_a_call_that_nobody_takes_comes_back_by_the_new_name() -> None:
     story = Story(two)
     customer, leg = story.talk()
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents, entries={}))
     story.ask("bob", AgentRequest.LOGOUT)
@@ -246,7 +246,7 @@ def test_a_call_on_its_way_to_an_agent_belongs_to_the_new_name() -> None:
     story = Story(two)
     story.talk()
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents))
     story.connect(target.leg)
@@ -378,15 +378,15 @@ def test_a_restart_with_the_new_configuration_carries_over_before_any_deadline(l
     for name in ("ann", "ben"):
         toy.calls(name)
         toy.run(toy.story.now + 2.0)
-    promise = is_owed(toy.story)
-    before = [toy.story.world.calls[key].name for key in toy.story.world.line("support").calls if key != promise.id]
+    callback = is_owed(toy.story)
+    before = [toy.story.world.calls[key].name for key in toy.story.world.line("support").calls if key != callback.id]
     toy.cut()
     toy.story.now += late
     toy.restart(plan=renamed())
     toy.run(toy.story.now + 1.0)
     line = toy.story.world.line("helpdesk").calls
-    assert [toy.story.world.calls[key].name for key in line if key != promise.id] == before == ["ann", "ben"]
-    assert (promise.id in line, toy.story.world.line("support").count) == (True, 0)
+    assert [toy.story.world.calls[key].name for key in line if key != callback.id] == before == ["ann", "ben"]
+    assert (callback.id in line, toy.story.world.line("support").count) == (True, 0)
     tally = toy.story.tally("helpdesk")
     assert (tally.offered, tally.ended, tally.day) == (2, 0, DAY)
     assert not toy.story.all_sent(LeaveToDialplan)
@@ -406,9 +406,9 @@ def saved(story: Story, coming: Plan) -> None:
 def test_no_deadline_is_met_under_the_old_name() -> None:
     story = Story(house(announcements=AnnouncementPlan(periodic=("wait",), periodic_every=5.0)))
     story.caller("ann")
-    promise = is_owed(story)
+    callback = is_owed(story)
     saved(story, renamed())
-    assert story.world.line("helpdesk").calls == [story.call("ann").id, promise.id]
+    assert story.world.line("helpdesk").calls == [story.call("ann").id, callback.id]
     assert (len(story.all_told(QueueRenamed)), story.tally("helpdesk").offered) == (1, 1)
     assert not story.all_sent(LeaveToDialplan)
 
@@ -427,10 +427,10 @@ def test_whoever_waits_for_an_agent_in_a_queue_that_is_gone_at_a_start_stays_wit
 
 def test_a_callback_moves_with_what_the_queue_promises_now() -> None:
     story = Story(house())
-    promise = is_owed(story)
+    callback = is_owed(story)
     rename(story, replace(renamed(), queues={"helpdesk": queue("helpdesk", SLOW, callback=OWED, renamed_from="support")}))
-    assert story.world.promises[promise.id].rank == promise.rank + 40.0
-    assert story.world.line("helpdesk").calls == [promise.id]
+    assert story.world.callbacks[callback.id].rank == callback.rank + 40.0
+    assert story.world.line("helpdesk").calls == [callback.id]
 
 
 def test_a_survey_under_way_is_about_the_new_name() -> None:
@@ -466,21 +466,21 @@ def test_a_reload_that_raises_leaves_callers_on_the_flow_by_its_name_then() -> N
 def test_a_restart_without_the_queue_sends_its_callers_to_the_queue_of_their_entry() -> None:
     toy = stage(house(), {"bob": NEVER})
     toy.calls("ann")
-    promise = is_owed(toy.story)
+    callback = is_owed(toy.story)
     toy.run(START + 5.0)
     toy.cut()
     toy.restart(plan=house("helpdesk"))
     assert toy.story.tally("helpdesk").offered == 1
-    assert [(one.id, one.queue) for one in toy.story.world.promises.values()] == [(promise.id, "helpdesk")]
+    assert [(one.id, one.queue) for one in toy.story.world.callbacks.values()] == [(callback.id, "helpdesk")]
     assert not toy.story.all_sent(LeaveToDialplan)
 
 
 def test_an_entry_takes_the_calls_of_its_name_before() -> None:
     story = Story(house())
     story.caller("ann")
-    promise = is_owed(story)
+    callback = is_owed(story)
     coming = replace(renamed(), entries={"desk": ToQueue("helpdesk")}, renamed_entries={"support": "desk"})
     story.happens(PlanChanged(at=story.now, plan=coming))
-    assert (story.call("ann").entry, story.world.promises[promise.id].entry) == ("desk", "desk")
+    assert (story.call("ann").entry, story.world.callbacks[callback.id].entry) == ("desk", "desk")
     story.caller("ben", entry="support")
     assert (story.call("ben").entry, story.tally("helpdesk").offered) == ("desk", 2)

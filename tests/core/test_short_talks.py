@@ -128,8 +128,8 @@ def test_a_customer_who_hangs_up_at_once_was_answered(left_first: bool) -> None:
 @pytest.mark.parametrize(
     ("what", "to"),
     [
-        (CallRequest.HAND_ON, ToAgent("cid")),
-        (CallRequest.HAND_ON, ToQueue("sales")),
+        (CallRequest.TRANSFER, ToAgent("cid")),
+        (CallRequest.TRANSFER, ToQueue("sales")),
         (CallRequest.CONSULT, ToAgent("cid")),
         (CallRequest.MOVE, ToQueue("sales")),
         (CallRequest.HANG_UP, None),
@@ -260,12 +260,12 @@ def test_a_person_for_whom_there_is_no_next_agent_in_time_was_abandoned() -> Non
 
 
 def test_a_callback_is_kept_when_somebody_talks() -> None:
-    toy = test_callbacks.promised(short(test_callbacks.house(agents={"amy": False, "ben": False})), ben=1.0)
+    toy = test_callbacks.callbacks_owed(short(test_callbacks.house(agents={"amy": False, "ben": False})), ben=1.0)
     test_callbacks.works(toy)
     while not (began := toy.story.all_told(TalkBegan)):
         toy.run(toy.story.now + 0.2)
-    (promise,) = toy.story.world.promises.values()
-    toy.tell(CallbackChangeRequested(at=toy.story.now, ask=CallbackChange.CANCEL, promise=promise.id, by="sue"))
+    (callback,) = toy.story.world.callbacks.values()
+    toy.tell(CallbackChangeRequested(at=toy.story.now, ask=CallbackChange.CANCEL, callback=callback.id, by="sue"))
     assert toy.story.all_told(RequestRefused)[-1].reason == "customer and agent are just being connected"
     toy.hangs_up(LegId(began[0].leg))
     assert toy.story.all_told(CallbackEnded) == []
@@ -285,7 +285,7 @@ def transferred() -> tuple[Story, LegId]:
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HAND_ON, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     leg = story.ring().leg
     story.gone(bob)
     story.connect(leg)

@@ -302,7 +302,7 @@ def test_callers_saved_by_a_version_without_announcements_are_told_where_they_st
     toy = announcing()
     toy.calls("ann")
     call = the_call(toy)
-    toy.story.world.calls.put(call.id, evolve(call, hearing=None))
+    toy.story.world.calls.put(call.id, evolve(call, announcing=None))
     toy.restart()
     toy.run(toy.story.now + 12.0)
     assert said(toy) == ["number:1"]

@@ -24,7 +24,7 @@ TOKENS = [
 
 
 @contextlib.asynccontextmanager
-async def hearing(bridge: Callbridge) -> AsyncIterator[list[dict[str, Any]]]:
+async def announcing(bridge: Callbridge) -> AsyncIterator[list[dict[str, Any]]]:
     """The facts that the stream tells, as they come."""
     heard: list[dict[str, Any]] = []
     async with aiohttp.ClientSession() as session, session.get(f"{bridge.url}/api/events") as answer:
@@ -46,7 +46,7 @@ async def test_a_supervisor_hangs_up_moves_and_pulls_calls(house: House, pbx: Pb
     agents = {"ann": agent("1001", {"sales": 1}), "ben": agent("1002", {"support": 1}, login=False)}
     bridge = await house.open(floor(agents, QUEUES))
     calls = [Call(dialled="support", number=f"4930{number}") for number in (1, 2)]
-    async with hearing(bridge) as heard, Phone(pbx, "1001", PhoneScript.answers(talk=0.5)) as ann:
+    async with announcing(bridge) as heard, Phone(pbx, "1001", PhoneScript.answers(talk=0.5)) as ann:
         async with Callers(pbx, calls, rate=5) as callers:
             await bridge.until("visit_began", count=2)
             first, second = [str(row["id"]) for row in await bridge.calls()]

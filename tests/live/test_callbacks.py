@@ -32,10 +32,10 @@ def desk(dial: str = LOCAL, **terms: Any) -> dict[str, Any]:
                 "into": "number",
                 "length": "4",
                 "read_back": "digits:{number}",
-                "next": "promise",
+                "next": "callback",
                 "otherwise": "back",
             },
-            "promise": {"callback": "support", "number": "{number}", "next": "bye", "otherwise": "back"},
+            "callback": {"callback": "support", "number": "{number}", "next": "bye", "otherwise": "back"},
             "back": {"queue": "support"},
             "bye": {"goodbye": "beep"},
         }
@@ -56,7 +56,7 @@ def desk(dial: str = LOCAL, **terms: Any) -> dict[str, Any]:
     )
 
 
-async def promised(bridge: Callbridge, pbx: Pbx) -> str:
+async def callbacks_owed(bridge: Callbridge, pbx: Pbx) -> str:
     """A caller who waits asks by keys to be called back at 1005, and is gone. Gives the promise."""
     async with Softphone(pbx, "4930100", trunk=True) as caller:
         await caller.call("support")
@@ -72,7 +72,7 @@ async def promised(bridge: Callbridge, pbx: Pbx) -> str:
     assert longest_silence(caller.recording()) < 2.0
     ended = bridge.facts("visit_ended")[0]
     assert (ended["outcome"], ended["to"], ended["reason"]) == ("overflowed", "callback:support", "key")
-    return str(made["promise"])
+    return str(made["callback"])
 
 
 @pytest.mark.parametrize("connect", ["ring", "nailed_up"])
@@ -80,9 +80,9 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
     config = desk()
     config["agents"]["1001"]["connect"] = connect
     bridge = await house.open(config)
-    promise = await promised(bridge, pbx)
+    callback = await callbacks_owed(bridge, pbx)
     (row,) = await asyncio.to_thread(bridge.client.callbacks)
-    assert (row["id"], row["state"]) == (promise, "standing")
+    assert (row["id"], row["state"]) == (callback, "standing")
     assert (await bridge.queue("support"))["callbacks_waiting"] == 1
     async with Softphone(pbx, "1001", tone=REPLY) as ann, Softphone(pbx, CUSTOMER, tone=VOICE) as customer:
         await bridge.ask("1001", "login")
@@ -103,7 +103,7 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
 
 async def test_a_customer_who_is_called_first_hears_who_calls_and_music_until_the_agent_is_there(house: House, pbx: Pbx) -> None:
     bridge = await house.open(desk(STRAIGHT, first="customer", greeting="/lab/sounds/tones/apology"))
-    await promised(bridge, pbx)
+    await callbacks_owed(bridge, pbx)
     async with Phone(pbx, "1001", PhoneScript.answers(ring=3.0, talk=2.0)), Softphone(pbx, CUSTOMER, tone=VOICE) as customer:
         await bridge.ask("1001", "login")
         await customer.until_hears(sounds.TONES["apology"], limit=15)
@@ -122,7 +122,7 @@ async def test_a_customer_who_is_not_there_is_tried_again_and_given_up(
     house: House, pbx: Pbx, script: PhoneScript, result: str
 ) -> None:
     bridge = await house.open(desk(STRAIGHT, ring_for="5s"))
-    await promised(bridge, pbx)
+    await callbacks_owed(bridge, pbx)
     async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, script) as customer:
         await bridge.ask("1001", "login")
         ended = await bridge.until("callback_ended", limit=40)
@@ -135,7 +135,7 @@ async def test_a_customer_who_is_not_there_is_tried_again_and_given_up(
 async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) -> None:
     """The agent has the phone in hand and hears it ring; callbridge dies and comes back; the customer picks up."""
     bridge = await house.open(desk(STRAIGHT))
-    await promised(bridge, pbx)
+    await callbacks_owed(bridge, pbx)
     async with (
         Softphone(pbx, "1001", tone=REPLY) as ann,
         Phone(pbx, CUSTOMER, PhoneScript.answers(ring=5.0, talk=2.0)) as customer,
@@ -154,7 +154,7 @@ async def test_kill_9_while_the_customers_phone_rings(house: House, pbx: Pbx) ->
 
 async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx) -> None:
     bridge = await house.open(desk(STRAIGHT))
-    await promised(bridge, pbx)
+    await callbacks_owed(bridge, pbx)
     async with (
         Softphone(pbx, "1001", tone=REPLY) as ann,
         Softphone(pbx, CUSTOMER, tone=VOICE, answers=False) as customer,
@@ -173,10 +173,10 @@ async def test_kill_9_and_the_customer_answers_meanwhile(house: House, pbx: Pbx)
 
 async def test_kill_9_with_a_promise_in_line_loses_nothing(house: House, pbx: Pbx) -> None:
     bridge = await house.open(desk(STRAIGHT))
-    promise = await promised(bridge, pbx)
+    callback = await callbacks_owed(bridge, pbx)
     await bridge.kill()
     await bridge.start()
-    assert [row["id"] for row in await asyncio.to_thread(bridge.client.callbacks)] == [promise]
+    assert [row["id"] for row in await asyncio.to_thread(bridge.client.callbacks)] == [callback]
     async with Phone(pbx, "1001", PhoneScript.answers()), Phone(pbx, CUSTOMER, PhoneScript.answers(talk=1.0)):
         await bridge.ask("1001", "login")
         assert (await bridge.until("callback_ended", limit=15))["outcome"] == "kept"
@@ -185,10 +185,10 @@ async def test_kill_9_with_a_promise_in_line_loses_nothing(house: House, pbx: Pb
 
 async def test_a_customer_who_calls_again_is_served_and_not_called_back(house: House, pbx: Pbx) -> None:
     config = desk(STRAIGHT)
-    config["flows"]["callback"]["nodes"]["promise"]["number"] = "{caller}"
+    config["flows"]["callback"]["nodes"]["callback"]["number"] = "{caller}"
     config["callbacks"] = {"numbers": ["X."]}
     bridge = await house.open(config)
-    await promised(bridge, pbx)
+    await callbacks_owed(bridge, pbx)
     async with Phone(pbx, "1001", PhoneScript.answers(talk=1.0)), Softphone(pbx, "4930100", trunk=True) as caller:
         await caller.call("support")
         await bridge.until("visit_began", count=2)

@@ -22,7 +22,7 @@ ON_16 = {
 }
 
 VOICE, REPLY, THIRD, MUSIC = (sounds.TONES[name] for name in ("caller", "agent", "third", "music"))
-KEYS = {"*1": "hand_on", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
+KEYS = {"*1": "transfer", "*2": "consult", "*3": "complete", "*4": "return", "*5": "conference"}
 
 
 def three_desks(connect: str = "ring") -> dict[str, Any]:

@@ -87,7 +87,7 @@ async def a_talk_that_goes_outside(bridge: Callbridge, pbx: Pbx, said: list[str]
         offered = await bridge.until("offer_made")
         said += await answers(bridge)
         await bridge.until("talk_began")
-        await post(bridge, f"/api/calls/{offered['call']}/hand-on", {"to": f"number:{NUMBER}"})
+        await post(bridge, f"/api/calls/{offered['call']}/transfer", {"to": f"number:{NUMBER}"})
         await bridge.until("transfer_started")
         said += await answers(bridge)
         await bridge.until("transfer_ended", result="completed")
@@ -173,13 +173,13 @@ async def listening(bridge: Callbridge, said: list[str]) -> AsyncIterator[None]:
             while line := await response.content.readline():
                 said.append(line.decode())
 
-    hearing = asyncio.create_task(hear())
+    announcing = asyncio.create_task(hear())
     try:
         yield
     finally:
-        hearing.cancel()
+        announcing.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await hearing
+            await announcing
         assert any("opted_out" in line for line in said)
 
 

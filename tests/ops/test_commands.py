@@ -98,7 +98,7 @@ def test_an_explanation_is_printed_line_by_line_and_cannot_move_the_cursor(toy: 
 
 
 def test_a_story_has_the_time_of_each_line_and_json_has_all(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
-    found = {"id": "cb-1", "state": "ended", "lines": [{"code": "call_arrived", "text": "arrived", "at": 0.0}], "story": []}
+    found = {"id": "cb-1", "state": "ended", "lines": [{"code": "call_arrived", "text": "arrived", "at": 0.0}], "timeline": []}
     toy.knows("/api/explain/calls/cb-1", found)
     assert run(toy, "calls", "show", "cb-1") == 0
     assert capsys.readouterr().out.splitlines()[1].endswith(":00:00  arrived")

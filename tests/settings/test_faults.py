@@ -77,8 +77,8 @@ WRONG = [
     # handing on
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected what Asterisk is to dial, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
     ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected what Asterisk is to dial, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
-    ("key act", ("skills: [", 'keys: {"*1": hand_of}\nskills: ['), "cb.yaml:5: keys.*1: must be 'hand_on', 'consult', 'complete', 'return', 'conference', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'hand_of'"),
-    ("key prefix", ("skills: [", 'keys: {"*1": consult, "*12": hand_on}\nskills: ['), "cb.yaml:5: keys.*12: begins with '*1', which is a code already"),
+    ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'complete', 'return', 'conference', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers'"),
+    ("key prefix", ("skills: [", 'keys: {"*1": consult, "*12": transfer}\nskills: ['), "cb.yaml:5: keys.*12: begins with '*1', which is a code already"),
     ("extension twice", ("  general:\n", "  general:\n    extension: 0101\n"), "cb.yaml:15: queues.general.extension: '0101' is an agent's id already"),
     ("token's role", ("skills: [", "http: {tokens: [{name: a, role: boss, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].role: must be 'viewer', 'agent', 'supervisor' or 'admin', not 'boss'"),
     ("token missing", ("skills: [", "http: {tokens: [{name: a, role: admin}]}\nskills: ["), "cb.yaml:5: http.tokens[0].token: is missing (hint: or token_file)"),

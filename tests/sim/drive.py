@@ -156,7 +156,7 @@ class Day:
     def _quiet(self) -> bool:
         alive = any(channel.in_app for channel in self.toy.channels.values())
         busy = any(agent.work is not Work.IDLE for agent in self.world.agents.values())
-        tables = (self.world.promises, self.world.calls, self.world.legs, self.world.attempts, self.world.blocks)
+        tables = (self.world.callbacks, self.world.calls, self.world.legs, self.world.attempts, self.world.blocks)
         return not (alive or busy or self.toy.bridges or any(len(table) for table in tables))
 
     def _until(self, end: float) -> None:
@@ -241,11 +241,11 @@ class Day:
             return
         talks = [call.id for call in self.world.calls.values() if call.segment is not None]
         call = rng.choice(talks if talks and rng.random() < 0.8 else calls)
-        consulted = self.world.calls[call].handing is not None
+        consulted = self.world.calls[call].transfer is not None
         fitting = (
             [CallRequest.COMPLETE, CallRequest.RETURN, CallRequest.CONFERENCE]
             if consulted
-            else [CallRequest.CONSULT, CallRequest.HAND_ON]
+            else [CallRequest.CONSULT, CallRequest.TRANSFER]
         )
         asks = [ask for ask in CallRequest if ask is not CallRequest.SURVEY]  # no queue here has one
         ask = rng.choice([*asks, *[other for other in asks if other is not CallRequest.HANG_UP] * 3, *fitting * 20])
@@ -262,10 +262,10 @@ class Day:
     def _promise(self) -> None:
         """Somebody asks for a callback, or takes one back."""
         rng, world = self.rng, self.world
-        owed = sorted(world.promises)
+        owed = sorted(world.callbacks)
         if owed and rng.random() < 0.1:
             cancel = CallbackChange.CANCEL
-            self.hear(CallbackChangeRequested(at=self.agenda.now, ask=cancel, promise=rng.choice(owed), by="eva"))
+            self.hear(CallbackChangeRequested(at=self.agenda.now, ask=cancel, callback=rng.choice(owed), by="eva"))
             return
         queue, number = rng.choice(list(self.plan.queues)), f"+4470{rng.randint(0, 9)}"
         wait = rng.choice([0.0, 0.0, 5.0])

@@ -39,4 +39,4 @@ def ears_stay(patch: Patch) -> None:
     def stay(world: World, call: Call) -> Call:
         return call
 
-    patch.setattr(segments, "end_watching", stay)
+    patch.setattr(segments, "end_supervision", stay)

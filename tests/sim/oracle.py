@@ -123,12 +123,12 @@ def missed(world: World) -> str:
         for agent in agents:
             if serves(text, agent):
                 return f"{agent.id} is free and {call.id} waits for {text}"
-    for promise in world.promises.values():
-        text = promise_needs(world, promise)
-        due = promise.stands and not world.unsaved and promise.expires_at > world.now
-        for agent in agents if due and promise.pbx not in world.down else ():
+    for callback in world.callbacks.values():
+        text = promise_needs(world, callback)
+        due = callback.stands and not world.unsaved and callback.expires_at > world.now
+        for agent in agents if due and callback.pbx not in world.down else ():
             if serves(text, agent):
-                return f"{agent.id} is free and {promise.id} stands in line for {text}"
+                return f"{agent.id} is free and {callback.id} stands in line for {text}"
     return ""
 
 
@@ -136,10 +136,10 @@ def serves(text: str, agent: Agent) -> bool:
     return agent.id == text.removeprefix("agent ") if text.startswith("agent ") else fits(text, agent.profile)
 
 
-def promise_needs(world: World, promise: Callback) -> str:
-    if promise.agent:
-        return f"agent {promise.agent}"
-    return _in_force(world, promise.queue, promise.tier, max(0.0, world.now - promise.waits_since))
+def promise_needs(world: World, callback: Callback) -> str:
+    if callback.agent:
+        return f"agent {callback.agent}"
+    return _in_force(world, callback.queue, callback.tier, max(0.0, world.now - callback.waits_since))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ TALKED_OUT = 45.0
 Wrong = tuple[str, str]
 
 
-ALONE_WITH_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.JOINING, Phase.HANDING)
+ALONE_WITH_MUSIC = (Phase.WAITING, Phase.OFFERED, Phase.JOINING, Phase.TRANSFERRING)
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Overdue:
                 yield "a transfer's far half at our entry", channel.id, ALONE
             elif channel.kind is Kind.NEAR_HALF and channel.bridge is None:
                 yield "a transfer's near half in no bridge", channel.id, ALONE
-        consulting = {call.bridge for call in world.calls.values() if call.handing is not None}
+        consulting = {call.bridge for call in world.calls.values() if call.transfer is not None}
         for bridge, legs in self.toy.bridges.items():
             if len(legs) < 2:
                 yield "a bridge for fewer than two", bridge, ALONE
@@ -109,11 +109,11 @@ class Overdue:
         for agent in world.agents.values():
             yield from self._of_agent(world, agent)
         for call in world.calls.values():
-            if call.handing is not None and call.handing.leg is not None and call.handing.leg not in world.legs:
+            if call.transfer is not None and call.transfer.leg is not None and call.transfer.leg not in world.legs:
                 yield "handed on to somebody who is gone", call.id, GHOST
             if self._overhears(call):
                 yield "a caller hears what is said of them", call.id, OVERHEARD
-            if call.handing is not None and call.handing.until is not None and call.handing.until < world.now:
+            if call.transfer is not None and call.transfer.until is not None and call.transfer.until < world.now:
                 yield "a target waited for too long", call.id, GHOST
         for leg in world.legs.values():
             channel_of = self.toy.channels.get(leg.id)
@@ -139,11 +139,16 @@ class Overdue:
             return True  # or whom a customer is called for
         if call is not None and call.offer is not None and call.offer.stage is OfferStage.TELLING and not self._calm:
             return True  # or who is told whom they get, which was not heard to end: Asterisk tells it on an ordinary day
-        return call is not None and call.handing is not None and call.segment is not None and not call.handing.reached
+        return call is not None and call.transfer is not None and call.segment is not None and not call.transfer.reached
 
     def _overhears(self, call: Call) -> bool:
         """Is the caller still with the agent who wants a word with somebody first?"""
-        if call.handing is None or call.handing.way is not TransferKind.CONSULT or call.handing.together or call.segment is None:
+        if (
+            call.transfer is None
+            or call.transfer.way is not TransferKind.CONSULT
+            or call.transfer.together
+            or call.segment is None
+        ):
             return False
         pair = {call.leg, call.segment.leg}
         return any(pair <= set(legs) for legs in self.toy.bridges.values())
@@ -158,9 +163,9 @@ class Overdue:
         call = world.calls.get(leg.call) if leg is not None else None
         if call is None:
             yield "a customer whom nobody owns", channel.id, UNOWNED
-        elif channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or call.handing is not None):
+        elif channel.bridge is None and not channel.music and (call.phase in ALONE_WITH_MUSIC or call.transfer is not None):
             yield "a customer in silence", channel.id, SILENT
-        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE) and call.handing is None:
+        elif channel.bridge is None and call.phase in (Phase.TALKING, Phase.OUTSIDE) and call.transfer is None:
             yield "a customer who talks in no bridge", channel.id, SILENT
         elif channel.bridge is not None and channel.music:
             yield "a customer who talks and hears music", channel.id, SILENT
@@ -210,5 +215,5 @@ class Overdue:
         must(not len(world.legs), "legs left in the books:", world.legs.values())
         busy = [agent for agent in world.agents.values() if agent.work is not Work.IDLE]
         must(not busy, "agents left at work:", busy)
-        must(not len(world.promises), "promises left:", world.promises.values())
+        must(not len(world.callbacks), "promises left:", world.callbacks.values())
         must(all(leg.role is not LegRole.PARKED for leg in world.legs.values()), "a parked leg left")

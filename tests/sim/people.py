@@ -160,7 +160,7 @@ class People(Witness):
         if attended and entry:
             self._consult(agent, bridge, entry)
         else:
-            self._hand_on(agent, bridge, entry, attended=attended)
+            self._complete_transfer(agent, bridge, entry, attended=attended)
 
     def _consult(self, agent: Channel, bridge: str, entry: str) -> None:
         """The agent's phone calls one of our entries on its second line; then joins the two, or thinks better of it."""
@@ -179,14 +179,16 @@ class People(Witness):
                 return
             there = agent.id in self.toy.channels and agent.bridge == bridge and self._with_company(agent)
             if there and self.rng.random() < 0.8:
-                self._hand_on(agent, bridge, entry, attended=True, consult=consult)
+                self._complete_transfer(agent, bridge, entry, attended=True, consult=consult)
             else:
                 self.toy.end(consult.id)
                 self._bye(agent, 0.3)
 
         self.agenda.after(self.rng.uniform(0.3, 1.5), go_on)
 
-    def _hand_on(self, agent: Channel, bridge: str, entry: str, *, attended: bool, consult: Channel | None = None) -> None:
+    def _complete_transfer(
+        self, agent: Channel, bridge: str, entry: str, *, attended: bool, consult: Channel | None = None
+    ) -> None:
         """A Local channel takes the agent's place; its other half goes where the agent wants it."""
         at_once = consult is not None
         near, far = transfers.halves(

@@ -48,10 +48,10 @@ def scanned(world: World) -> Portrait:
             visit = call.visit
             key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
             groups.setdefault(key, ({}, oracle.needs(world, call)))[0][call.id] = visit.rank
-    for promise in world.promises.values():
-        if promise.stands:
-            place = GroupKey(promise.pbx, promise.queue, promise.tier, promise.window, promise.agent)
-            groups.setdefault(place, ({}, oracle.promise_needs(world, promise)))[0][promise.id] = promise.rank
+    for callback in world.callbacks.values():
+        if callback.stands:
+            place = GroupKey(callback.pbx, callback.queue, callback.tier, callback.window, callback.agent)
+            groups.setdefault(place, ({}, oracle.promise_needs(world, callback)))[0][callback.id] = callback.rank
     pools: dict[Any, dict[str, float]] = {}
     logged_in: dict[Any, int] = {}
     for agent in world.agents.values():

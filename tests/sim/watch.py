@@ -66,7 +66,7 @@ class Watch:
     living: dict[str, float] = field(default_factory=dict)
     """Call -> arrival."""
     arrived_legs: set[str] = field(default_factory=set)
-    promised: dict[str, int] = field(default_factory=dict)
+    callbacks_owed: dict[str, int] = field(default_factory=dict)
     """Promise -> attempts."""
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     state_since: dict[str, tuple[str, str, float]] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class Watch:
             self._asked_at_the_phone(world, before, code)
         else:
             self._intents(world, before, event, outcome.facts)
-        must(set(self.promised) == set(world.promises), "promises in the books and told of differ")
+        must(set(self.callbacks_owed) == set(world.callbacks), "promises in the books and told of differ")
         self._rows(world)
         self._agents(world)
         self._figures(world)
@@ -141,14 +141,14 @@ class Watch:
                 if fact.agent:
                     self.talking[fact.call] = fact
             case CallbackRequested():
-                must(fact.promise not in self.promised, "promised twice:", fact)
-                self.promised[fact.promise] = 0
+                must(fact.callback not in self.callbacks_owed, "promised twice:", fact)
+                self.callbacks_owed[fact.callback] = 0
             case CallbackTried():
                 # Of a customer who calls again meanwhile the try is taken back, and made again if that comes to nothing.
-                self.promised[fact.promise] = self.promised.get(fact.promise, 0) + (fact.result != "called_again")
-                must(self.promised[fact.promise] <= 2, "tried too often:", fact)
+                self.callbacks_owed[fact.callback] = self.callbacks_owed.get(fact.callback, 0) + (fact.result != "called_again")
+                must(self.callbacks_owed[fact.callback] <= 2, "tried too often:", fact)
             case CallbackEnded():
-                must(self.promised.pop(fact.promise, None) is not None, "a promise ended that was not owed:", fact)
+                must(self.callbacks_owed.pop(fact.callback, None) is not None, "a promise ended that was not owed:", fact)
             case VisitBegan():
                 must(fact.call in self.living and fact.call not in self.visiting, "a second visit at once:", fact)
                 self.visiting[fact.call] = fact
@@ -198,7 +198,7 @@ class Watch:
         must(fact.talked < world.plan.queues[fact.queue].short_talk, "a talk that was long enough:", fact)
         call = world.calls.get(fact.call)
         if call is None or call.attempt != "abandoned":  # whom a campaign has called may have no time for another agent
-            kept = (Phase.WAITING, Phase.OFFERED, Phase.HANDING, Phase.LEAVING)
+            kept = (Phase.WAITING, Phase.OFFERED, Phase.TRANSFERRING, Phase.LEAVING)
             must(call is not None and call.phase in kept, "not kept:", fact)
 
     def _wrap_up_begins(self, world: World, fact: TalkEnded) -> None:
@@ -214,7 +214,7 @@ class Watch:
     def _rightly_wrapped(self, world: World, fact: WrapUpEnded) -> None:
         began, lasts = self.wrap.pop(fact.agent)
         call = world.calls.get(world.agents[fact.agent].call)
-        if call is not None and call.handing is not None and call.handing.way is TransferKind.BACK:
+        if call is not None and call.transfer is not None and call.transfer.way is TransferKind.BACK:
             return  # nobody took the call: the agent who handed it on has it again
         must(abs(fact.at - began - fact.lasted) < 1e-6, "wrap-up counted wrongly:", fact)
         if self.asked_at.get(fact.agent, 0.0) < began:
@@ -313,8 +313,8 @@ class Watch:
         must(dialling or (offer is not None) == reached, "offer and phase:", call)
         self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
-        must(call.handing is not None or call.phase is not Phase.HANDING, "handed on to nobody:", call)
-        alone = call.handing is not None and call.handing.way is TransferKind.CONSULT and not call.handing.reached
+        must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "handed on to nobody:", call)
+        alone = call.transfer is not None and call.transfer.way is TransferKind.CONSULT and not call.transfer.reached
         must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         counted = call.visit is not None and not call.placed
@@ -347,7 +347,7 @@ class Watch:
     def _agents(self, world: World) -> None:
         for agent in world.agents.values():
             call = world.calls.get(agent.call)
-            target = call is not None and call.handing is not None and call.handing.agent == agent.id
+            target = call is not None and call.transfer is not None and call.transfer.agent == agent.id
             if agent.work is Work.OFFERED and not target:
                 must(call is not None and call.offer is not None and call.offer.agent == agent.id, "offered nothing:", agent)
             if agent.work is Work.TALKING and not target:
@@ -373,8 +373,8 @@ class Watch:
         made = [fact for fact in facts if isinstance(fact, OfferMade)]
         if not made or any(fact.needs.startswith(("pulled by", "agent ")) for fact in made):
             return
-        kept = any((call := world.calls.get(fact.call)) is not None and call.promise for fact in made)
-        if kept or any(promise.stands for promise in world.promises.values()):
+        kept = any((call := world.calls.get(fact.call)) is not None and call.callback for fact in made)
+        if kept or any(callback.stands for callback in world.callbacks.values()):
             return  # who is called back has left the line for good when the offer is seen
         calls = {call.id: call for call in oracle.waiting(world)}
         if any(call.visit is not None and call.visit.prefers for call in calls.values()):

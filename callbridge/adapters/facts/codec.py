@@ -43,7 +43,7 @@ def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies", "switches", "promises", "places", "campaigns", "attempts", "blocks", "totals")
+TABLES = ("calls", "legs", "agents", "tallies", "switches", "callbacks", "places", "campaigns", "attempts", "blocks", "totals")
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "calls": TypeAdapter(Call),
@@ -51,7 +51,7 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "agents": TypeAdapter(Agent),
     "tallies": TypeAdapter(Tally),
     "switches": TypeAdapter(Switch),
-    "promises": TypeAdapter(Callback),
+    "callbacks": TypeAdapter(Callback),
     "places": TypeAdapter(KeptPlace),
     "campaigns": TypeAdapter(Campaign),
     "attempts": TypeAdapter(Attempt),

@@ -63,7 +63,7 @@ class Backend(Protocol):
     async def waiting(self) -> dict[str, Any]:
         """The first callers of every queue, in the order in which they are served."""
 
-    def story(self, call: str) -> list[dict[str, Any]] | None:
+    def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
 
 

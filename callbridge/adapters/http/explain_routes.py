@@ -25,7 +25,7 @@ from callbridge.adapters.views.explain import (
     in_order,
 )
 from callbridge.adapters.views.phrasing import ExplainedLine, span
-from callbridge.adapters.views.timeline import retell
+from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS
@@ -39,11 +39,11 @@ class Explainer:
     """Reads one world. ``now``: the moment of asking, epoch seconds."""
 
     def __init__(
-        self, world: World, board: Board, stories: Timelines, now: Callable[[], float], archive: TimelineArchive | None = None
+        self, world: World, board: Board, timelines: Timelines, now: Callable[[], float], archive: TimelineArchive | None = None
     ) -> None:
         self._world = world
         self._board = board
-        self._stories = stories
+        self._timelines = timelines
         self._now = now
         self._archive = archive
         self._show: Show = scrub if board.masked else str
@@ -70,18 +70,18 @@ class Explainer:
 
     async def call(self, name: str) -> dict[str, Any] | None:
         """A living or ended call; one that began before a restart is completed from the archive."""
-        heard = self._stories.story(name) or []
+        heard = self._timelines.timeline(name) or []
         kept = []
         if self._archive is not None and not (heard and heard[0]["type"] == "call_arrived"):
-            kept = await self._archive.story(name) or []
+            kept = await self._archive.timeline(name) or []
         first = heard[0]["seq"] if heard else None
-        story = [fact for fact in kept if first is None or fact["seq"] < first] + heard
+        timeline = [fact for fact in kept if first is None or fact["seq"] < first] + heard
         view = self._board.call(name)
-        if view is None and not story:
+        if view is None and not timeline:
             return None
-        lines = [*retell(story, self._world.plan), *self._at_present(name)]
+        lines = [*in_words(timeline, self._world.plan), *self._at_present(name)]
         state = {} if view is None else dict(view)
-        return {"id": name, **({"state": "ended"} | state), "lines": _plain(lines), "story": story}
+        return {"id": name, **({"state": "ended"} | state), "lines": _plain(lines), "timeline": timeline}
 
     async def _lines(self, most: int | None = None) -> Lines:
         return await asyncio.to_thread(by_queue, list(self._world.calls.rows().values()), most)
@@ -111,9 +111,14 @@ class Explainer:
         call, now = self._world.calls.get(name), self._now()
         if call is None:
             return ()
-        if call.walk is not None:
-            place = " ".join(filter(None, (f"in flow {call.walk.flow}", f"at {call.walk.node}" if call.walk.node else "")))
-            return (ExplainedLine(code="flow", text=f"now {place} for {span(now - call.walk.began_at)}", at=now),)
+        if call.flow_position is not None:
+            place = " ".join(
+                filter(
+                    None,
+                    (f"in flow {call.flow_position.flow}", f"at {call.flow_position.node}" if call.flow_position.node else ""),
+                )
+            )
+            return (ExplainedLine(code="flow", text=f"now {place} for {span(now - call.flow_position.began_at)}", at=now),)
         if call.visit is not None and call.segment is None:
             line = in_order(self._world, by_queue(self._world.calls.rows().values())[call.visit.queue])
             (found,) = (one for one in line if one.call.id == name)

@@ -145,7 +145,7 @@ class _Handlers:
         board, own = self._desk.board(), caller().agent
         queue, limit = self._queue_asked(request, board), _limit(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
-        in_hand = _in_hand(board, own) if own else None
+        in_hand = _current_call(board, own) if own else None
 
         def render() -> bytes:
             chosen = [
@@ -161,10 +161,10 @@ class _Handlers:
     async def call(self, request: web.Request) -> web.Response:
         name, who = request.match_info["id"], caller()
         self._own_call(who, name)
-        view, story = self._desk.board().call(name), self._desk.story(name)
-        if view is None and story is None:
+        view, timeline = self._desk.board().call(name), self._desk.timeline(name)
+        if view is None and timeline is None:
             raise Problem(404, "no such call")
-        return web.json_response({"id": name, **(view or {}), "story": _for(who, story or [])})
+        return web.json_response({"id": name, **(view or {}), "timeline": _for(who, timeline or [])})
 
     async def waiting(self, _request: web.Request) -> web.Response:
         return web.json_response(await self._desk.waiting())
@@ -190,10 +190,10 @@ class _Handlers:
         if name is None:
             raise Problem(400, "say of which call: ?call=ID")
         self._own_call(who, name)
-        story = self._desk.story(name)
-        if story is None:
+        timeline = self._desk.timeline(name)
+        if timeline is None:
             raise Problem(404, "no such call")
-        return web.json_response(_for(who, story))
+        return web.json_response(_for(who, timeline))
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
@@ -219,7 +219,7 @@ class _Handlers:
 
     def _own_call(self, who: Caller, call: str) -> None:
         """An agent's token is for the call in the agent's hands; about others it is not even told whether they exist."""
-        if who.agent and _in_hand(self._desk.board(), who.agent) != call:
+        if who.agent and _current_call(self._desk.board(), who.agent) != call:
             raise Problem(403, _NOT_YOURS)
 
     def _agent(self, name: str) -> web.Response:
@@ -284,7 +284,7 @@ class _Handlers:
     async def cancel_callback(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         await body_of(request, Body)
-        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.CANCEL, promise=name, by=caller().by)
+        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.CANCEL, callback=name, by=caller().by)
         _check(await self._desk.ask(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
@@ -408,15 +408,15 @@ def _check(refused: RequestRefused | None, **about: Any) -> None:
         raise Problem(404 if refused.unknown else 409, refused.reason, ask=refused.ask, **about)
 
 
-def _in_hand(board: Board, agent: str) -> str:
+def _current_call(board: Board, agent: str) -> str:
     """The call that an agent has now; empty when there is none."""
     row = board.agents.get(agent)
     return row.call if row is not None else ""
 
 
-def _for(who: Caller, story: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of a story what concerns the caller: an agent is not told of other agents."""
-    return [fact for fact in story if not who.agent or fact["agent"] in ("", who.agent)]
+    return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
 
 
 def _limit(text: str | None) -> int:

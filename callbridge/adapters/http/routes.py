@@ -63,7 +63,7 @@ CALL_ROUTES: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], s
     CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
     CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
     CallRequest.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
-    CallRequest.HAND_ON: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
+    CallRequest.TRANSFER: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
     CallRequest.CONSULT: (schemas.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
     CallRequest.COMPLETE: (schemas.Body, STAFF, "after a consult: the agent leaves, the others go on"),
     CallRequest.RETURN: (schemas.Body, STAFF, "after a consult: back to the caller"),

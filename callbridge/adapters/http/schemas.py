@@ -280,7 +280,7 @@ class FactView(BaseModel):
 
 
 class CallTimeline(ResponseBody):
-    """A call with what happened to it, oldest first. Of a call that ended long ago only ``id`` and ``story`` are left."""
+    """A call with what happened to it, oldest first. Of a call that ended long ago only ``id`` and ``timeline`` are left."""
 
     id: str
     state: str | None = None
@@ -292,7 +292,7 @@ class CallTimeline(ResponseBody):
     agent: str | None = None
     updated_at: float | None = None
     seq: int | None = None
-    story: list[FactView]
+    timeline: list[FactView]
 
 
 class ExplanationLine(BaseModel):
@@ -305,7 +305,7 @@ class ExplanationLine(BaseModel):
 
 
 class Explanation(BaseModel):
-    """What the view says, and ``lines`` that say why. Of a call also its ``story``."""
+    """What the view says, and ``lines`` that say why. Of a call also its ``timeline``."""
 
     model_config = ConfigDict(extra="allow")
 

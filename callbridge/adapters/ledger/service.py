@@ -50,17 +50,17 @@ class CampaignLedger:
         zone: ZoneInfo,
     ) -> None:
         self.book = LedgerStore(url, STATEMENT_WITHIN)
-        self.keeper = LedgerWriter(self.book, tell, now, wall)
+        self.writer = LedgerWriter(self.book, tell, now, wall)
         self.readers = Threads("the ledger's requests", READERS, MOST_WAITING)
         self._tell, self._now, self._wall, self._alive, self._zone = tell, now, wall, alive, zone
         self._open = False
 
     def adopt(self, terms: Mapping[str, LedgerTerms], region: str | None) -> None:
         """The campaigns and their rules from now on."""
-        self.keeper.adopt(terms, region)
+        self.writer.adopt(terms, region)
 
     def perform(self, order: OfLedger) -> None:
-        self.keeper.perform(order)
+        self.writer.perform(order)
 
     async def begin(self) -> list[CampaignRecalled]:
         """Open it at start, if it answers soon; gives what the core is to know before it dials. Raises BadDatabase when it never
@@ -68,7 +68,7 @@ class CampaignLedger:
         try:
             return await self._opened(START_WITHIN)
         except (NotAnswering, *AWAY) as trouble:
-            self.keeper.fails(trouble)
+            self.writer.fails(trouble)
             return []
 
     async def run(self) -> None:
@@ -77,12 +77,12 @@ class CampaignLedger:
             try:
                 recalled = await self._opened(OPEN_WITHIN)
             except (BadDatabase, SQLAlchemyError, *AWAY) as trouble:
-                self.keeper.fails(trouble)
+                self.writer.fails(trouble)
                 continue
-            self.keeper.works()
+            self.writer.works()
             for each in recalled:
                 self._tell(each)
-        await self.keeper.run()
+        await self.writer.run()
 
     async def recall(self, campaigns: Iterable[str]) -> list[CampaignRecalled]:
         """What campaigns have behind them that come with a new configuration. Raises NoLedger."""
@@ -103,18 +103,18 @@ class CampaignLedger:
 
     def trouble(self) -> str:
         """Why it cannot be asked now, and since when; empty when all is well."""
-        since = self.keeper.troubled_since
+        since = self.writer.troubled_since
         if since is None:
             return ""
         return f"the campaigns' database does not answer since {datetime.fromtimestamp(since, self._zone):%Y-%m-%d %H:%M:%S}"
 
     def figures(self) -> tuple[bool, int]:
         """Is it up, and how many orders wait for it?"""
-        return self.keeper.troubled_since is None, self.keeper.waiting
+        return self.writer.troubled_since is None, self.writer.waiting
 
     async def close(self) -> None:
         if self._open:
-            await self.keeper.close()
+            await self.writer.close()
         self.readers.close()
 
     async def _opened(self, within: float) -> list[CampaignRecalled]:
@@ -128,9 +128,9 @@ class CampaignLedger:
             hours = {name: self.book.window(name, wall - ANSWERS_KEPT_FOR) for name in terms}
 
         while not self._open:
-            terms, alive = self.keeper.terms, frozenset(self._alive())
-            await self.keeper.ask(work, within)
-            self._open = self.keeper.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
+            terms, alive = self.writer.terms, frozenset(self._alive())
+            await self.writer.ask(work, within)
+            self._open = self.writer.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
         if lost:
             log.warning("attempts of which nobody knows what became of them", attempts=lost)
         return [CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in hours.items()]

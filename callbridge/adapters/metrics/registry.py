@@ -62,7 +62,7 @@ class _QueueGauges(Collector):
 
         waiting = gauge("calls_waiting", "Callers in the queue now.")
         oldest = gauge("oldest_wait_seconds", "Wait of who waits longest.")
-        promises = gauge("callbacks_waiting", "Callbacks owed now.")
+        callbacks = gauge("callbacks_waiting", "Callbacks owed now.")
         agents = gauge("agents", "Agents that fit the queue.", "state")
         offered = gauge("today_offered", "Visits that arrived today.")
         ended = gauge("today_ended", "Of the visits that arrived today, those that have ended.", "outcome")
@@ -71,7 +71,7 @@ class _QueueGauges(Collector):
             queue = label(name)
             since = figures.oldest_arrived_at
             waiting.add_metric([queue], figures.waiting)
-            promises.add_metric([queue], figures.promises)
+            callbacks.add_metric([queue], figures.callbacks)
             oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
             for state in State:
                 agents.add_metric([queue, state.value], figures.agents.get(state, 0))
@@ -79,7 +79,7 @@ class _QueueGauges(Collector):
             within.add_metric([queue], figures.today.within_target)
             for outcome in VisitOutcome:
                 ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
-        return (waiting, oldest, promises, agents, offered, ended, within)
+        return (waiting, oldest, callbacks, agents, offered, ended, within)
 
 
 class Metrics:

@@ -83,7 +83,7 @@ class SetAside:
             settings.private("outbox"): "stream",
             settings.private("cursors"): "hash",
             settings.private("owed"): "hash",
-            settings.private("stories_cursor"): "string",
+            settings.private("timelines_cursor"): "string",
             settings.public("facts"): "stream",
         }
 

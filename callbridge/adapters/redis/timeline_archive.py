@@ -24,7 +24,7 @@ from callbridge.adapters.redis.cursors import cursors_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-TIMELINES_READER = "stories"
+TIMELINES_READER = "timelines"
 """Our name among the readers of the outbox."""
 TIMELINES_KEPT_FOR = 86_400
 """Seconds for which a story is kept after its last fact."""
@@ -40,14 +40,14 @@ _PAUSE = 0.5
 
 
 class TimelineArchive:
-    """``run`` copies, for ever; ``story`` reads. ``masked=False`` keeps numbers as they are."""
+    """``run`` copies, for ever; ``timeline`` reads. ``masked=False`` keeps numbers as they are."""
 
     def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = TIMELINES_KEPT_FOR) -> None:
         self._settings = settings
         self._masked = masked
         self._kept = kept
         self._outbox = settings.private("outbox")
-        self._cursor = settings.private("stories_cursor")
+        self._cursor = settings.private("timelines_cursor")
         self._cursors = cursors_key(settings)
         self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
 
@@ -97,7 +97,7 @@ class TimelineArchive:
         read = (place or b"").rpartition(b" ")[2]
         return read if _ID.fullmatch(read) else b"0-0"
 
-    async def story(self, call: str) -> list[dict[str, Any]] | None:
+    async def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as ``stories.told`` gives them; None when nothing is known or Redis is away."""
         try:
             async with asyncio.timeout(self._settings.timeout):
@@ -114,7 +114,7 @@ class TimelineArchive:
         await self._redis.aclose()
 
     def _key(self, call: str) -> str:
-        return self._settings.private(f"story:{call}")
+        return self._settings.private(f"timeline:{call}")
 
     def _kept_form(self, entry: dict[bytes, bytes]) -> str:
         data = masked_data(entry) if self._masked else entry[b"data"].decode()

@@ -43,7 +43,7 @@ class Stamp:
 def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = True) -> View:
     """A call as others see it; ``queue`` and ``agent`` are the ones that have it now."""
     visit = call.visit
-    holder = call.segment or call.offer or call.handing
+    holder = call.segment or call.offer or call.transfer
     return {
         "state": ENDED if ended else call.phase.value,
         "queue": queue_of(call),
@@ -81,7 +81,7 @@ def queue_view(
     tally: Tally,
     stamp: Stamp,
     pace: Pace | None,
-    promises: int = 0,
+    callbacks: int = 0,
     standing: int = 0,
 ) -> View:
     """A queue as others see it, from the arrival times of who waits, its agents by published state, the callbacks owed and
@@ -96,7 +96,7 @@ def queue_view(
         "oldest_arrived_at": min(arrivals, default=""),
         "agents_logged_in": sum(agents.values()),
         **agents,
-        "callbacks_waiting": promises,
+        "callbacks_waiting": callbacks,
         "ewt_seconds": "" if expected is None else round(expected, 1),
         "offered": tally.offered,
         "answered": tally.answered,
@@ -111,7 +111,7 @@ def queue_view(
 
 
 def queue_of(call: Call) -> str:
-    holder = call.segment or call.visit or call.handing
+    holder = call.segment or call.visit or call.transfer
     return holder.queue if holder is not None else ""
 
 
@@ -133,7 +133,7 @@ class QueueFigures:
     agents: Mapping[str, int]
     """By published state, logged-out agents too."""
     today: Tally
-    promises: int = 0
+    callbacks: int = 0
     """Callbacks that are owed."""
 
 
@@ -142,7 +142,7 @@ class _Queue:
     waiting: dict[str, float] = field(default_factory=dict)
     """Call -> arrived at."""
     states: Counter[str] = field(default_factory=Counter)
-    promises: set[str] = field(default_factory=set)
+    callbacks: set[str] = field(default_factory=set)
     stamp: Stamp = Stamp()
 
 
@@ -157,7 +157,7 @@ class Board:
         self._plan = Plan()
         self._day = ""
         self._tallies: dict[str, Tally] = {}
-        self._promises: dict[str, Callback] = {}
+        self._callbacks: dict[str, Callback] = {}
         self._paces: dict[str, Pace] = {}
         self._queues: dict[str, _Queue] = {}
         self._stamps: dict[Key, Stamp] = {}
@@ -189,8 +189,8 @@ class Board:
                     self._agent_changed(key, row if isinstance(row, Agent) else None, touched)
                 case "tallies":
                     self._tally_changed(key, row if isinstance(row, Tally) else None, touched)
-                case "promises":
-                    self._promise_changed(key, row if isinstance(row, Callback) else None, touched)
+                case "callbacks":
+                    self._callback_changed(key, row if isinstance(row, Callback) else None, touched)
                 case "paces" if isinstance(row, Pace):
                     self._paces[key] = row
         self._forget_ended(world.now)
@@ -233,8 +233,8 @@ class Board:
             self._today(name),
             queue.stamp,
             self._paces.get(name),
-            len(queue.promises),
-            sum(self._promises[key].stands for key in queue.promises),
+            len(queue.callbacks),
+            sum(self._callbacks[key].stands for key in queue.callbacks),
         )
 
     def agent(self, name: str) -> View | None:
@@ -269,7 +269,7 @@ class Board:
                 min(queue.waiting.values(), default=None),
                 dict(queue.states),
                 self._today(name),
-                len(queue.promises),
+                len(queue.callbacks),
             )
             for name, queue in self._queues.items()
         }
@@ -288,9 +288,9 @@ class Board:
             self._count(agent, +1)
         for key, call in self.calls.items():
             self._wait(key, call)
-        for promise in self._promises.values():
-            if promise.queue in self._queues:
-                self._queues[promise.queue].promises.add(promise.id)
+        for callback in self._callbacks.values():
+            if callback.queue in self._queues:
+                self._queues[callback.queue].callbacks.add(callback.id)
         return gone | {("queue", name) for name in self._queues}
 
     def _call_changed(self, key: str, new: Call | None, touched: set[Key]) -> None:
@@ -307,7 +307,7 @@ class Board:
             self._stamps.pop(("call", key), None)
             self.ended[key] = (old, self._stamp)
         for call in (old, new):
-            for holder in (call.segment, call.offer, call.handing) if call is not None else ():
+            for holder in (call.segment, call.offer, call.transfer) if call is not None else ():
                 if holder is not None and holder.agent in self.agents:
                     touched.add(("agent", holder.agent))
 
@@ -344,17 +344,17 @@ class Board:
             self._queues[name].states[state] += change
         return belongs
 
-    def _promise_changed(self, key: str, new: Callback | None, touched: set[Key]) -> None:
-        old = self._promises.pop(key, None)
+    def _callback_changed(self, key: str, new: Callback | None, touched: set[Key]) -> None:
+        old = self._callbacks.pop(key, None)
         if new is not None:
-            self._promises[key] = new
+            self._callbacks[key] = new
         known = new or old
         if old is not None and new is not None and old.queue != new.queue and old.queue in self._queues:
-            self._queues[old.queue].promises.discard(key)
+            self._queues[old.queue].callbacks.discard(key)
             touched.add(("queue", old.queue))
         if known is None or known.queue not in self._queues:
             return
-        inside = self._queues[known.queue].promises
+        inside = self._queues[known.queue].callbacks
         if (key in inside) is not (new is not None):
             touched.add(("queue", known.queue))
         (inside.add if new is not None else inside.discard)(key)

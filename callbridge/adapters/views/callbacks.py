@@ -12,34 +12,34 @@ from callbridge.core.model.world import World
 
 def callbacks(world: World, *, masked: bool = True) -> list[dict[str, object]]:
     """Every promise, each queue's in the order in which they will be kept."""
-    ordered = sorted(world.promises.values(), key=lambda promise: (promise.queue, promise.rank, promise.id))
-    return [dict(_row(promise, masked)) for promise in ordered]
+    ordered = sorted(world.callbacks.values(), key=lambda callback: (callback.queue, callback.rank, callback.id))
+    return [dict(_row(callback, masked)) for callback in ordered]
 
 
 def callback_to(world: World, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
     """The one that this number is owed in this queue."""
-    promise = world.promise_to(queue, normalise(number, world.plan.country_code))
-    return None if promise is None else dict(_row(promise, masked))
+    callback = world.callback_for(queue, normalise(number, world.plan.country_code))
+    return None if callback is None else dict(_row(callback, masked))
 
 
-def _row(promise: Callback, masked: bool) -> Iterator[tuple[str, object]]:
-    yield "id", promise.id
-    yield "queue", promise.queue
-    yield "number", mask(promise.number) if masked else promise.number
-    yield "tier", promise.tier
-    yield "state", state(promise)
-    yield "made_at", promise.made_at
-    yield "due", promise.rests_until if promise.rests_until is not None else ""
-    yield "expires_at", promise.expires_at
-    yield "attempts", promise.attempts
-    yield "agent", promise.agent
-    yield "call", promise.call
-    yield "by", promise.by
-    yield "recording", promise.recording
+def _row(callback: Callback, masked: bool) -> Iterator[tuple[str, object]]:
+    yield "id", callback.id
+    yield "queue", callback.queue
+    yield "number", mask(callback.number) if masked else callback.number
+    yield "tier", callback.tier
+    yield "state", state(callback)
+    yield "made_at", callback.made_at
+    yield "due", callback.rests_until if callback.rests_until is not None else ""
+    yield "expires_at", callback.expires_at
+    yield "attempts", callback.attempts
+    yield "agent", callback.agent
+    yield "call", callback.call
+    yield "by", callback.by
+    yield "recording", callback.recording
 
 
-def state(promise: Callback) -> str:
+def state(callback: Callback) -> str:
     """``standing`` in line, ``resting`` until it is due, or ``active``: a call keeps it, or the customer is on the line."""
-    if promise.call:
+    if callback.call:
         return "active"
-    return "standing" if promise.stands else "resting"
+    return "standing" if callback.stands else "resting"

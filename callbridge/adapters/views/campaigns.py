@@ -42,7 +42,7 @@ def campaign(world: World, name: str) -> dict[str, object] | None:
 
 
 def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
-    row, floor = world.campaigns.get(plan.name), world.floors.get(plan.name)
+    row, campaign_state = world.campaigns.get(plan.name), world.campaign_states.get(plan.name)
     stages = Counter(world.attempts[key].stage for key in world.attempts_of(plan.name))
     yield "name", plan.name
     yield "state", (row.state if row is not None else Running.STOPPED).value
@@ -54,17 +54,20 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "live", stages[AttemptStage.LIVE]
     talked = (world.attempts[key] for key in world.attempts_of(plan.name))
     yield "talking", sum(one.stage is AttemptStage.TALKED and one.call in world.calls for one in talked)
-    yield "agents", floor.agents if floor is not None else 0
-    yield "busy", floor.busy if floor is not None else 0
-    yield "leads_ready", floor.ready if floor is not None else 0
-    decision = floor.decision if floor is not None else None
+    yield "agents", campaign_state.agents if campaign_state is not None else 0
+    yield "busy", campaign_state.busy if campaign_state is not None else 0
+    yield "leads_ready", campaign_state.ready if campaign_state is not None else 0
+    decision = campaign_state.decision if campaign_state is not None else None
     yield "decided", decision.dials if decision is not None else 0
     yield "why", decision.why if decision is not None else ""
-    yield "why_not", "" if stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING] else _why_not(world, plan, row, floor)
+    yield (
+        "why_not",
+        "" if stages[AttemptStage.RESERVING] + stages[AttemptStage.DIALLING] else _why_not(world, plan, row, campaign_state),
+    )
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
-    budget = floor.pacer.budget if floor is not None else None
+    budget = campaign_state.pacer.budget if campaign_state is not None else None
     yield "answers", int(budget.answers) if budget is not None else 0
     yield "abandoned", int(budget.abandoned) if budget is not None else 0
     yield "abandon_rate", round(budget.rate, 5) if budget is not None else 0.0
@@ -72,32 +75,32 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "window_seconds", plan.rules.window
 
 
-def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, floor: CampaignState | None) -> str:
+def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, campaign_state: CampaignState | None) -> str:
     """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
         return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
-    if floor is None:
+    if campaign_state is None:
         return ""
-    if floor.held_back:
-        return floor.held_back
-    if not floor.agents:
+    if campaign_state.held_back:
+        return campaign_state.held_back
+    if not campaign_state.agents:
         return f"no agent who serves {plan.queue} is ready for it"
-    if floor.decision.dials <= 0:
-        return _nobody_free(plan, floor)
-    match floor.short_of:
-        case "leads" if floor.asked_at is not None and world.now - floor.asked_at > ANSWERED_WITHIN:
+    if campaign_state.decision.dials <= 0:
+        return _nobody_free(plan, campaign_state)
+    match campaign_state.short_of:
+        case "leads" if campaign_state.asked_at is not None and world.now - campaign_state.asked_at > ANSWERED_WITHIN:
             return "the ledger does not answer"
         case "leads":
-            return "no lead may be dialled now" if floor.dry else "leads are being fetched"
+            return "no lead may be dialled now" if campaign_state.dry else "leads are being fetched"
         case "lines":
             return f"every line is taken (lines: {plan.lines})"
     return ""
 
 
-def _nobody_free(plan: CampaignPlan, floor: CampaignState) -> str:
-    if floor.agents > floor.busy:
+def _nobody_free(plan: CampaignPlan, campaign_state: CampaignState) -> str:
+    if campaign_state.agents > campaign_state.busy:
         return "whoever is free is kept for callers, or has a lead already"
-    if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not floor.pacer.budget.bears_one_more():
+    if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more():
         return "no agent is free, and the abandon rate allows no dialling ahead"
     return "no agent is free"
 
@@ -111,18 +114,18 @@ def campaign_figures(world: World) -> list[CampaignFigures]:
 
 
 def _figures(world: World, plan: CampaignPlan) -> CampaignFigures:
-    row, floor = world.campaigns.get(plan.name), world.floors.get(plan.name)
+    row, campaign_state = world.campaigns.get(plan.name), world.campaign_states.get(plan.name)
     stages = [world.attempts[key].stage for key in world.attempts_of(plan.name)]
-    budget = floor.pacer.budget if floor is not None else None
+    budget = campaign_state.pacer.budget if campaign_state is not None else None
     spans = {"24h": DAY, "30d": 30 * DAY}
     return CampaignFigures(
         name=plan.name,
         running=row is not None and row.state is Running.RUNNING,
         outstanding=sum(stage in (AttemptStage.RESERVING, AttemptStage.DIALLING) for stage in stages),
-        leads_ready=floor.ready if floor is not None else 0,
-        agents=floor.agents if floor is not None else 0,
-        busy=floor.busy if floor is not None else 0,
-        decided=floor.decision.dials if floor is not None else 0,
-        expected=floor.decision.risk if floor is not None else 0.0,
+        leads_ready=campaign_state.ready if campaign_state is not None else 0,
+        agents=campaign_state.agents if campaign_state is not None else 0,
+        busy=campaign_state.busy if campaign_state is not None else 0,
+        decided=campaign_state.decision.dials if campaign_state is not None else 0,
+        expected=campaign_state.decision.risk if campaign_state is not None else 0.0,
         abandoned={name: budget.over(world.now - span) if budget is not None else 0.0 for name, span in spans.items()},
     )

@@ -279,9 +279,9 @@ def explain_queue(
     told: set[str] = set()
     for waiter in in_order(world, inside, MOST_SHOWN):
         lines += explain_waiter(world, waiter, now, told, show)
-    owed = [promise for promise in world.promises.rows().values() if promise.queue == name]
+    owed = [callback for callback in world.callbacks.rows().values() if callback.queue == name]
     if owed:
-        standing = sum(promise.stands for promise in owed)
+        standing = sum(callback.stands for callback in owed)
         text = (
             f"{count(len(owed), 'callback')} owed: {standing} in line with the callers, {len(owed) - standing} resting or active"
         )

@@ -107,9 +107,9 @@ _OFFER_ENDED = {
 }
 
 
-def retell(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
+def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
     """The story, oldest first, a line for each thing that happened to the call."""
-    story: list[ExplainedLine] = []
+    timeline: list[ExplainedLine] = []
     arrived = 0.0
     for fact in facts:
         kind = str(fact.get("type", ""))
@@ -118,8 +118,8 @@ def retell(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
         if kind in _SILENT:
             continue
         tell = _WORDS.get(kind, _unknown)
-        story.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
-    return story
+        timeline.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
+    return timeline
 
 
 def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -133,7 +133,7 @@ def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     if fact.get("campaign"):
         return f"campaign {fact['campaign']} calls {fact['number'] or 'somebody'} for queue {fact['queue']}"
     if fact.get("direction") == "out":
-        return f"we call back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('promise', '')}"
+        return f"we call back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('callback', '')}"
     found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
     number = f", number {fact['number']}" if fact.get("number") else ", no number"
     return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
@@ -243,7 +243,7 @@ def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
 def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
     by = f", asked for by {fact['by']}" if fact.get("by") else ""
     who = f" by agent {fact['agent']}" if fact.get("agent") else ""
-    return f"is promised a callback{who} from queue {fact['queue']} at the place in line{by}: {fact['promise']}"
+    return f"is promised a callback{who} from queue {fact['queue']} at the place in line{by}: {fact['callback']}"
 
 
 def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:

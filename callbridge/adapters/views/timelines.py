@@ -37,15 +37,15 @@ class Timelines:
         for fact in facts:
             if not fact.call:
                 continue
-            story = self._facts.get(fact.call)
-            if story is None:
-                story = self._facts[fact.call] = deque(maxlen=self._longest)
-            story.append(fact)
+            timeline = self._facts.get(fact.call)
+            if timeline is None:
+                timeline = self._facts[fact.call] = deque(maxlen=self._longest)
+            timeline.append(fact)
             if isinstance(fact, CallEnded):
                 self._ended[fact.call] = fact.at
                 self._forget(fact.at)
 
-    def story(self, call: str) -> list[dict[str, Any]] | None:
+    def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first; None when nothing is known of it."""
         facts = self._facts.get(call)
         return None if facts is None else [told(fact, mask=self._mask) for fact in facts]

@@ -21,7 +21,7 @@ from callbridge.core.transfers import supervision, targets, transfers
 
 _OF_THE_AGENT = frozenset(
     {
-        CallRequest.HAND_ON,
+        CallRequest.TRANSFER,
         CallRequest.CONSULT,
         CallRequest.COMPLETE,
         CallRequest.RETURN,
@@ -61,10 +61,10 @@ def asked(world: World, event: CallRequested) -> None:
                 _head_start(world, call, event)
             case CallRequest.PULL:
                 _pull(world, call, event)
-            case CallRequest.HAND_ON:
-                _hand_on(world, call, event, TransferKind.BLIND)
+            case CallRequest.TRANSFER:
+                _transfer(world, call, event, TransferKind.BLIND)
             case CallRequest.CONSULT:
-                _hand_on(world, call, event, TransferKind.CONSULT)
+                _transfer(world, call, event, TransferKind.CONSULT)
             case CallRequest.COMPLETE:
                 _conclude(world, event, transfers.complete(world, call))
             case CallRequest.RETURN:
@@ -100,7 +100,7 @@ def _conclude(world: World, event: CallRequested, reason: str) -> None:
         _grant(world, event)
 
 
-def _hand_on(world: World, call: Call, event: CallRequested, way: TransferKind) -> None:
+def _transfer(world: World, call: Call, event: CallRequested, way: TransferKind) -> None:
     reason = transfers.refusal(world, call, event.to, way)
     _conclude(world, event, reason)
     if not reason and event.to is not None:
@@ -109,7 +109,7 @@ def _hand_on(world: World, call: Call, event: CallRequested, way: TransferKind) 
 
 def _survey(world: World, call: Call, event: CallRequested) -> None:
     """The agent says goodbye by a code: the caller stays on the line for the survey."""
-    if call.segment is None or call.handing is not None:
+    if call.segment is None or call.transfer is not None:
         _refuse(world, event, "no agent talks to the caller alone")
         return
     queue = world.plan.queues.get(call.segment.queue)
@@ -152,7 +152,7 @@ def _hang_up(world: World, call: Call) -> None:
     if call.segment is not None:
         call = segments.end_segment(world, call, "supervisor", world.now)
     legs.hang_up(world, call.far)
-    segments.dismiss(world, evolve(call, far=None))
+    segments.end_call(world, evolve(call, far=None))
 
 
 def _move(world: World, call: Call, event: CallRequested) -> None:
@@ -165,7 +165,7 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
         case _:
             _refuse(world, event, "a call moves to a queue")
             return
-    if call.visit is not None and call.visit.queue == queue and call.walk is None:
+    if call.visit is not None and call.visit.queue == queue and call.flow_position is None:
         _refuse(world, event, f"the call waits in {queue} already")
         return
     if call.phase is Phase.JOINING:
@@ -175,7 +175,7 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
         call = evolve(call, phase=after(call.phase, Move.RETRY))
-    if call.walk is not None:
+    if call.flow_position is not None:
         call = interpreter.leave(world, call, "moved")
         world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
     if call.visit is not None and call.visit.queue == queue:

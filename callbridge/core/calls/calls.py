@@ -145,10 +145,10 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
             offers.retry(world, call, result, cause=event.cause)
         else:
             offers.retry(world, call, OfferResult.OFFLINE if died else OfferResult.REJECTED, cause=event.cause)
-    elif call.handing is not None and call.handing.leg == leg.id:
+    elif call.transfer is not None and call.transfer.leg == leg.id:
         transfers.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
-    elif call.handing is not None and call.segment is not None and call.segment.leg == leg.id:
-        if died and not call.handing.reached:
+    elif call.transfer is not None and call.segment is not None and call.segment.leg == leg.id:
+        if died and not call.transfer.reached:
             _agent_lost(world, transfers.cancel(world, call), when)
         else:
             transfers.agent_gone(world, call, "lost" if died else "transfer")
@@ -157,15 +157,15 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
     elif call.segment is not None and call.segment.leg == leg.id and leg.transfers:
         by, queue = call.segment.agent, call.segment.queue
         call = segments.end_segment(world, call, "transfer", when, estimated)
-        transfers.come_back(world, evolve(call, handed_by=by, handed_queue=queue))
+        transfers.come_back(world, evolve(call, transferred_by=by, transferred_from=queue))
     elif call.segment is not None and call.segment.leg == leg.id and died:
         _agent_lost(world, call, when)
     elif call.segment is not None and call.segment.leg == leg.id:
         call = segments.end_segment(world, call, "lost" if estimated else "agent", when, estimated)
         surveys.after_talk(world, call)
-    elif call.far == leg.id and died and call.handed_queue:
-        lost_phones.keep_caller(world, evolve(call, far=None), call.handed_queue, call.handed_by)
-    elif call.far == leg.id and leg.up_at is None and call.handed_by:
+    elif call.far == leg.id and died and call.transferred_from:
+        lost_phones.keep_caller(world, evolve(call, far=None), call.transferred_from, call.transferred_by)
+    elif call.far == leg.id and leg.up_at is None and call.transferred_by:
         transfers.come_back(world, evolve(segments.drop_bridge(world, call, (call.leg,)), far=None))
     elif call.far == leg.id:
         surveys.after_talk(world, evolve(call, far=None))
@@ -245,7 +245,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
             _taken_away(world, call)
         return
     if not event.in_app and call is not None and call.segment is not None and call.segment.leg == leg.id:
-        if call.handing is not None:
+        if call.transfer is not None:
             transfers.agent_gone(world, call)
             return
         call = segments.end_segment(world, call, "agent", world.now)
@@ -278,7 +278,7 @@ def _belongs_inside(call: Call, leg: Leg) -> bool:
     """Is this a party of the talk: not a caller who hears music during a consult, not a supervisor?"""
     if call.segment is not None and leg.id == call.segment.leg:
         return True
-    return leg.id == call.leg and (call.handing is None or call.handing.together)
+    return leg.id == call.leg and (call.transfer is None or call.transfer.together)
 
 
 def _up(world: World, event: LegProbed) -> float | None:
@@ -302,7 +302,7 @@ def leave_again(world: World, call: Call) -> None:
     """The customer was to go on in the dialplan and did not: once more, then no more."""
     assert call.exit is not None
     if call.failures >= offers.MOST_FAILURES:
-        segments.dismiss(world, call)
+        segments.end_call(world, call)
         return
     context, extension = call.exit
     world.calls.put(call.id, evolve(call, failures=call.failures + 1, deadline=world.now + visits.LEAVE_CHECK))
@@ -332,12 +332,12 @@ def deadline_passed(world: World, call: Call) -> None:
         case Phase.LEAVING:
             world.order(Probe(leg=call.leg))
             world.calls.put(call.id, evolve(call, deadline=world.now + visits.LEAVE_CHECK))
-        case Phase.TALKING | Phase.HANDING:
+        case Phase.TALKING | Phase.TRANSFERRING:
             if call.offer is not None and call.offer.certain_at is not None and call.offer.certain_at <= world.now:
                 call = answers.count(world, call)
             if call.keys_until is not None and call.keys_until <= world.now:
                 call = in_call_codes.timed_out(world, call)
-            if call.phase in (Phase.TALKING, Phase.HANDING):
+            if call.phase in (Phase.TALKING, Phase.TRANSFERRING):
                 transfers.deadline_passed(world, call)
         case Phase.OUTSIDE | Phase.ENDING:
             world.calls.put(call.id, evolve(call, deadline=None))

@@ -15,7 +15,7 @@ from callbridge.core.transfers import transfers
 
 CODE_TIMEOUT = 4.0
 """Seconds after a digit in which the next one must come."""
-WITH_TARGET = frozenset({CallRequest.HAND_ON, CallRequest.CONSULT})
+WITH_TARGET = frozenset({CallRequest.TRANSFER, CallRequest.CONSULT})
 _LONGEST = 30
 
 

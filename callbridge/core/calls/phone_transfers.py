@@ -89,13 +89,13 @@ def replaced(world: World, event: LegReplaced) -> None:
         case LegRole.AGENT | LegRole.SESSION if call is not None and call.segment is not None and call.segment.leg == leg.id:
             by, queue = call.segment.agent, call.segment.queue
             call = segments.end_segment(world, transfers.cancel(world, call), "transfer", world.now, by_phone=True)
-            call = evolve(call, handed_by=by, handed_queue=queue)
+            call = evolve(call, transferred_by=by, transferred_from=queue)
             if leg.role is LegRole.SESSION:
                 _session_given_away(world, leg)
-            _hand_on(world, call, event, pair)
+            _transfer(world, call, event, pair)
         case LegRole.OUTSIDE if call is not None:
             _let_go(world, leg)
-            _hand_on(world, call, event, pair)
+            _transfer(world, call, event, pair)
         case LegRole.CUSTOMER if call is not None:
             _customer_replaced(world, call, leg, event.by)
         case LegRole.CONSULT:
@@ -121,17 +121,17 @@ def _session_given_away(world: World, leg: Leg) -> None:
     _let_go(world, world.legs[leg.id])
 
 
-def _hand_on(world: World, call: Call, event: LegReplaced, pair: str) -> None:
+def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
     leg = legs.open_leg(world, event.by, LegRole.OUTSIDE, call=call.id)
     world.put_leg(leg, pair=pair, bridge=call.bridge, up_at=world.now if event.up else None)
     world.order(Subscribe(leg=event.by))
     bridge = call.bridge
     if bridge is None:  # the agent had just asked for a consult, and we had taken the bridge away
         bridge = world.mint("bridge")
-        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id, queue=call.handed_queue))
+        world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id, queue=call.transferred_from))
     elif (customer := world.legs.get(call.leg)) is not None and customer.bridge != bridge:
         world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # who heard music during a consult
-    call = evolve(call, phase=after(call.phase, Move.HAND_ON), far=event.by, bridge=bridge, deadline=None)
+    call = evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=event.by, bridge=bridge, deadline=None)
     world.calls.put(call.id, call)
 
 
@@ -152,8 +152,8 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
         queue = world.plan.queues.get(call.visit.queue)
         world.order(StartMusic(leg=by, music=queue.music if queue is not None else "default"))
-        if call.hearing is not None:
-            call = evolve(call, hearing=evolve(call.hearing, playback=""))
+        if call.announcing is not None:
+            call = evolve(call, announcing=evolve(call.announcing, playback=""))
         world.calls.put(call.id, announcements.resume(world, call))
 
 
@@ -191,7 +191,7 @@ def _requeue(world: World, call: Call, entry: str) -> None:
 def transferred(world: World, event: LegTransferred) -> None:
     """The phone's own transfer, as Asterisk reports it: told; what it means follows from the legs."""
     leg = world.legs.get(event.leg)
-    call = (leg.call or leg.handed_on) if leg is not None else ""
+    call = (leg.call or leg.transferred_call) if leg is not None else ""
     if leg is None or not call or not event.worked:  # the report of an attended one names a consult's leg too
         return
     talk = world.calls.get(leg.call)

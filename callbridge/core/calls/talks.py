@@ -51,16 +51,16 @@ def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
     """The agent's leg has ended. Was that too soon for a talk? Then this says True, and the caller goes on waiting or, when the
     call was transferred to this agent, goes back to where it came from."""
     segment = call.segment
-    if segment is None or segment.leg != leg.id or leg.transfers or event.estimated or call.handing is not None:
+    if segment is None or segment.leg != leg.id or leg.transfers or event.estimated or call.transfer is not None:
         return False
     if answers.is_short(world, call):
         _no_answer(world, call, leg, event)
         return True
-    transferred = not call.is_uncertain and bool(call.handed_by) and not lost_phones.died(leg, event)
+    transferred = not call.is_uncertain and bool(call.transferred_by) and not lost_phones.died(leg, event)
     if transferred and world.now - segment.began_at < answers.short_talk(world, segment.queue):
         call = segments.end_segment(world, call, "short", world.now)
-        if segment.agent == call.handed_by:
-            call = evolve(call, handed_by="")  # back with the agent already: now it is for anybody
+        if segment.agent == call.transferred_by:
+            call = evolve(call, transferred_by="")  # back with the agent already: now it is for anybody
         transfers.come_back(world, call)
         return True
     return False
@@ -73,6 +73,6 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     assert offer is not None
     call = recordings.end(world, call, segment, world.now)
     segments.tell_talk_ended(world, call, segment, "short", world.now)
-    call = evolve(segments.end_watching(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
+    call = evolve(segments.end_supervision(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
     unreachable = offer.nailed or lost_phones.died(leg, event)
     offers.retry(world, call, OfferResult.OFFLINE if unreachable else OfferResult.REJECTED, cause=event.cause)

@@ -67,7 +67,7 @@ def can_be_held(agent: Agent) -> bool:
     return agent.intent is Intent.READY and agent.work is Work.IDLE and agent.device is Device.AVAILABLE
 
 
-def hire(world: World, plan: AgentPlan) -> Agent:
+def add(world: World, plan: AgentPlan) -> Agent:
     """A new agent, known from the plan, logged out."""
     agent = Agent(
         id=plan.id,

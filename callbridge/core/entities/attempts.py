@@ -217,16 +217,16 @@ def not_blocked(world: World, order: BlockNumber) -> None:
 
 def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:
     """The pacer learns what became of a dial, and when; not of one that it had no part in."""
-    floor = world.floors.get(attempt.campaign)
-    if floor is not None and attempt.dialled_at is not None and not attempt.agent_first:
-        floor.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=person)
+    campaign_state = world.campaign_states.get(attempt.campaign)
+    if campaign_state is not None and attempt.dialled_at is not None and not attempt.agent_first:
+        campaign_state.pacer.dial_ended(max(0.0, at - attempt.dialled_at), person=person)
 
 
 def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:
     """Whoever is called when an agent is there already makes no proof better; who is left alone all the same counts."""
-    floor = world.floors.get(attempt.campaign)
-    if floor is not None and (abandoned or not attempt.agent_first):
-        floor.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)
+    campaign_state = world.campaign_states.get(attempt.campaign)
+    if campaign_state is not None and (abandoned or not attempt.agent_first):
+        campaign_state.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)
 
 
 def _tell(world: World, attempt: Attempt, *, call: str, delay: float = 0.0, late: bool = False, idle: float = 0.0) -> None:

@@ -65,8 +65,8 @@ def refusal(world: World, queue: str, number: str) -> str:
         return "the number is on the do-not-call list"
     if not may_dial(world, number):
         return "callbacks are not allowed to this number"
-    full = world.promised(queue) >= terms.most
-    return "too many callbacks are owed already" if full and world.promise_to(queue, who) is None else ""
+    full = world.callbacks_owed(queue) >= terms.most
+    return "too many callbacks are owed already" if full and world.callback_for(queue, who) is None else ""
 
 
 def is_listed(world: World, who: str) -> bool:
@@ -80,16 +80,16 @@ def may_dial(world: World, number: str) -> bool:
     return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
 
 
-def is_due(world: World, promise: Callback) -> bool:
+def is_due(world: World, callback: Callback) -> bool:
     """May the customer be called in this very moment?"""
-    terms = terms_of(world, promise.queue)
+    terms = terms_of(world, callback.queue)
     return (
         terms is not None
         and bool(world.plan.outside)
         and not world.unsaved
-        and world.now < promise.expires_at
-        and not is_listed(world, promise.who)
-        and may_dial(world, promise.number)
+        and world.now < callback.expires_at
+        and not is_listed(world, callback.who)
+        and may_dial(world, callback.number)
         and may_call(world, terms)
     )
 
@@ -98,8 +98,8 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None, 
     """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
     Only after ``refusal`` had nothing against it."""
     since = world.now if call.queued_at is None else call.queued_at
-    promise = Callback(
-        id=world.mint("promise"),
+    callback = Callback(
+        id=world.mint("callback"),
         queue=queue,
         number=plain(number),
         who=who_of(world, number),
@@ -115,38 +115,38 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None, 
         language=call.language,
         recording=recording,
     )
-    return enter(world, promise, call.id)
+    return enter(world, callback, call.id)
 
 
-def enter(world: World, promise: Callback, call: str = "") -> Callback:
+def enter(world: World, callback: Callback, call: str = "") -> Callback:
     """A new promise - or, for a number that is owed one in this queue already, the old one at the better place."""
-    terms = terms_of(world, promise.queue)
+    terms = terms_of(world, callback.queue)
     assert terms is not None, "a queue that calls back"
-    promise = evolve(promise, expires_at=max(world.now, promise.waits_since) + terms.keep_for)
-    known = world.promise_to(promise.queue, promise.who)
+    callback = evolve(callback, expires_at=max(world.now, callback.waits_since) + terms.keep_for)
+    known = world.callback_for(callback.queue, callback.who)
     if known is not None:
-        recording = promise.recording or known.recording
-        rank = min(known.rank, promise.rank)
-        promise = evolve(known, rank=rank, expires_at=promise.expires_at, values=promise.values, recording=recording)
-        world.promises.put(promise.id, promise)
+        recording = callback.recording or known.recording
+        rank = min(known.rank, callback.rank)
+        callback = evolve(known, rank=rank, expires_at=callback.expires_at, values=callback.values, recording=recording)
+        world.callbacks.put(callback.id, callback)
     else:
         world.tell(
             CallbackRequested(
                 seq=world.next_seq(),
                 at=world.now,
                 call=call,
-                agent=promise.agent,
-                queue=promise.queue,
-                promise=promise.id,
-                number=promise.number,
-                tier=promise.tier,
-                rank=promise.rank,
-                expires_at=promise.expires_at,
-                by=promise.by,
-                recording=promise.recording,
+                agent=callback.agent,
+                queue=callback.queue,
+                callback=callback.id,
+                number=callback.number,
+                tier=callback.tier,
+                rank=callback.rank,
+                expires_at=callback.expires_at,
+                by=callback.by,
+                recording=callback.recording,
             )
         )
-    return promise if promise.call else stand(world, promise, rest=promise.waits_since - world.now)
+    return callback if callback.call else stand(world, callback, rest=callback.waits_since - world.now)
 
 
 def place(world: World, queue: str, tier: str, since: float, head_start: float | None = None) -> float:
@@ -165,95 +165,95 @@ def terms_of(world: World, queue: str) -> CallbackTerms | None:
 # -- standing and resting ---------------------------------------------------------------------------------------------
 
 
-def stand(world: World, promise: Callback, *, rest: float = 0.0) -> Callback:
+def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
     """Back in line - after a rest, and not while customers may not be called."""
-    ladder = world.matcher.ladder(promise.queue, promise.tier)
-    promise = evolve(promise, call="")
-    if is_listed(world, promise.who):
-        return end(world, promise, "failed", "do_not_call")
-    if world.now >= promise.expires_at:
-        return end(world, promise, "expired", "")
+    ladder = world.matcher.ladder(callback.queue, callback.tier)
+    callback = evolve(callback, call="")
+    if is_listed(world, callback.who):
+        return end(world, callback, "failed", "do_not_call")
+    if world.now >= callback.expires_at:
+        return end(world, callback, "expired", "")
     if ladder is None:
-        return _queue_removed(world, promise, rest)
+        return _queue_removed(world, callback, rest)
     until = world.now + rest if rest > 0 else None
-    if until is None and not is_due(world, promise):
-        until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, terms_of(world, promise.queue))
-    window = min(ladder.window_at(world.now - promise.waits_since), len(ladder.steps) - 1)
+    if until is None and not is_due(world, callback):
+        until = world.now + UNSENT_CALLBACK_REST if world.unsaved else _opens(world, terms_of(world, callback.queue))
+    window = min(ladder.window_at(world.now - callback.waits_since), len(ladder.steps) - 1)
     ends = ladder.window_ends(window)
-    due = [promise.expires_at, until]
-    if ends is not None and promise.waits_since + ends > world.now:
-        due.append(promise.waits_since + ends)
+    due = [callback.expires_at, until]
+    if ends is not None and callback.waits_since + ends > world.now:
+        due.append(callback.waits_since + ends)
     deadline = min(at for at in due if at is not None)
-    promise = evolve(promise, window=window, rests_until=until, deadline=deadline)
-    world.promises.put(promise.id, promise)
-    return promise
+    callback = evolve(callback, window=window, rests_until=until, deadline=deadline)
+    world.callbacks.put(callback.id, callback)
+    return callback
 
 
-def _queue_removed(world: World, promise: Callback, rest: float) -> Callback:
+def _queue_removed(world: World, callback: Callback, rest: float) -> Callback:
     """Its queue is in no configuration any more: owed by the queue of its entry - or by nobody for now, and not forgotten."""
-    home = home_of(world, promise)
+    home = home_of(world, callback)
     if home:
-        moved = move(world, promise, home)
+        moved = move(world, callback, home)
         return moved if moved.call else stand(world, moved, rest=rest)
-    promise = evolve(promise, window=0, rests_until=promise.expires_at, deadline=promise.expires_at)
-    world.promises.put(promise.id, promise)
-    return promise
+    callback = evolve(callback, window=0, rests_until=callback.expires_at, deadline=callback.expires_at)
+    world.callbacks.put(callback.id, callback)
+    return callback
 
 
-def home_of(world: World, promise: Callback) -> str:
+def home_of(world: World, callback: Callback) -> str:
     """The queue that calls back those who come by the entry of this callback now; empty when none does."""
-    return home_in(world.plan, promise)
+    return home_in(world.plan, callback)
 
 
-def home_in(plan: Plan, promise: Callback) -> str:
+def home_in(plan: Plan, callback: Callback) -> str:
     """The same by any plan."""
-    way = plan.way_of(promise.entry)
+    way = plan.way_of(callback.entry)
     return way.queue if isinstance(way, ToQueue) and plan.queues[way.queue].callback is not None else ""
 
 
-def move(world: World, promise: Callback, queue: str) -> Callback:
+def move(world: World, callback: Callback, queue: str) -> Callback:
     """Owed by another queue from now on, at the place of who has waited for so long there."""
-    rank = place(world, queue, promise.tier, promise.waits_since)
-    moved = carry(world, evolve(promise, rank=rank), queue)
-    if moved.id == promise.id:
-        seq, before = world.next_seq(), promise.queue
-        world.tell(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=promise.id, previous_queue=before))
+    rank = place(world, queue, callback.tier, callback.waits_since)
+    moved = carry(world, evolve(callback, rank=rank), queue)
+    if moved.id == callback.id:
+        seq, before = world.next_seq(), callback.queue
+        world.tell(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=callback.id, previous_queue=before))
     return moved
 
 
-def carry(world: World, promise: Callback, queue: str) -> Callback:
+def carry(world: World, callback: Callback, queue: str) -> Callback:
     """Put it under another queue. Of two for the same number one is left, at the better place."""
-    other = world.promise_to(queue, promise.who)
-    if other is not None and other.id != promise.id:
-        promise, other = (promise, other) if promise.call or not other.call else (other, promise)
+    other = world.callback_for(queue, callback.who)
+    if other is not None and other.id != callback.id:
+        callback, other = (callback, other) if callback.call or not other.call else (other, callback)
         end(world, other, "cancelled", "owed_already")
-        recording = promise.recording or other.recording
-        expires_at = max(promise.expires_at, other.expires_at)
-        promise = evolve(promise, rank=min(promise.rank, other.rank), expires_at=expires_at, recording=recording)
-    promise = evolve(promise, queue=queue)
-    world.promises.put(promise.id, promise)
-    return promise
+        recording = callback.recording or other.recording
+        expires_at = max(callback.expires_at, other.expires_at)
+        callback = evolve(callback, rank=min(callback.rank, other.rank), expires_at=expires_at, recording=recording)
+    callback = evolve(callback, queue=queue)
+    world.callbacks.put(callback.id, callback)
+    return callback
 
 
-def place_anew(world: World, promise: Callback, old: Plan) -> None:
+def place_anew(world: World, callback: Callback, old: Plan) -> None:
     """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
-    before = old.queues[promise.queue].ladders.get(promise.tier) if promise.queue in old.queues else None
-    now = world.matcher.ladder(promise.queue, promise.tier)
+    before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
+    now = world.matcher.ladder(callback.queue, callback.tier)
     if before is not None and now is not None:
         shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
-        promise = evolve(promise, rank=promise.rank + shift)
-    home = home_of(world, promise) if now is None else ""
-    if promise.call and home:
-        move(world, promise, home)
-    elif promise.call:
-        world.promises.put(promise.id, promise)
+        callback = evolve(callback, rank=callback.rank + shift)
+    home = home_of(world, callback) if now is None else ""
+    if callback.call and home:
+        move(world, callback, home)
+    elif callback.call:
+        world.callbacks.put(callback.id, callback)
     else:
-        without_queue = promise.rests_until == promise.expires_at
-        stand(world, promise, rest=0.0 if without_queue else _left_to_rest(world, promise))
+        without_queue = callback.rests_until == callback.expires_at
+        stand(world, callback, rest=0.0 if without_queue else _left_to_rest(world, callback))
 
 
-def _left_to_rest(world: World, promise: Callback) -> float:
-    return max(0.0, promise.rests_until - world.now) if promise.rests_until is not None else 0.0
+def _left_to_rest(world: World, callback: Callback) -> float:
+    return max(0.0, callback.rests_until - world.now) if callback.rests_until is not None else 0.0
 
 
 def may_call(world: World, terms: CallbackTerms) -> bool:
@@ -268,14 +268,14 @@ def _opens(world: World, terms: CallbackTerms | None) -> float:
     return world.now + (wait if 0 < wait < CLOSED_CHECK else CLOSED_CHECK)
 
 
-def deadline_passed(world: World, promise: Callback) -> None:
+def deadline_passed(world: World, callback: Callback) -> None:
     """A rest is over, the next step is due, or the promise has expired."""
-    if promise.call:
-        world.promises.put(promise.id, evolve(promise, deadline=None))
-    elif promise.rests_until is not None and promise.rests_until > world.now and promise.expires_at > world.now:
-        world.promises.put(promise.id, evolve(promise, deadline=min(promise.rests_until, promise.expires_at)))
+    if callback.call:
+        world.callbacks.put(callback.id, evolve(callback, deadline=None))
+    elif callback.rests_until is not None and callback.rests_until > world.now and callback.expires_at > world.now:
+        world.callbacks.put(callback.id, evolve(callback, deadline=min(callback.rests_until, callback.expires_at)))
     else:
-        stand(world, promise)
+        stand(world, callback)
 
 
 # -- the call that keeps it -------------------------------------------------------------------------------------------
@@ -283,19 +283,19 @@ def deadline_passed(world: World, promise: Callback) -> None:
 
 def kept(world: World, call: Call) -> None:
     """Customer and agent talk."""
-    promise = world.promises.get(call.promise) if call.keeps_promise else None
-    if promise is not None and promise.call == call.id:
-        tell_tried(world, call, promise, "answered")
-        end(world, promise, "kept", "")
+    callback = world.callbacks.get(call.callback) if call.is_callback else None
+    if callback is not None and callback.call == call.id:
+        tell_tried(world, call, callback, "answered")
+        end(world, callback, "kept", "")
 
 
 def call_over(world: World, call: Call) -> None:
     """A call is over: the agent held for it is free, and what it was to keep, or is owed, goes on."""
     release(world, call)
     attempts.call_over(world, call)
-    if call.keeps_promise:
+    if call.is_callback:
         _tried(world, call)
-    owed = world.promises.get(call.owed)
+    owed = world.callbacks.get(call.owed)
     if owed is not None and owed.call == call.id:
         if call.segments:
             end(world, owed, "kept", "called_again")
@@ -312,66 +312,66 @@ def release(world: World, call: Call) -> None:
 
 def _tried(world: World, call: Call) -> None:
     """Nobody talked."""
-    promise = world.promises.get(call.promise)
-    if promise is None:
+    callback = world.callbacks.get(call.callback)
+    if callback is None:
         return
     if call.attempt == "unsent":
-        promise = evolve(promise, attempts=promise.attempts - 1)
+        callback = evolve(callback, attempts=callback.attempts - 1)
     elif call.attempt:
-        tell_tried(world, call, promise, call.attempt)
-    terms = terms_of(world, promise.queue)
-    if promise.call != call.id:  # the customer has called again meanwhile
-        world.promises.put(promise.id, promise)
+        tell_tried(world, call, callback, call.attempt)
+    terms = terms_of(world, callback.queue)
+    if callback.call != call.id:  # the customer has called again meanwhile
+        world.callbacks.put(callback.id, callback)
     elif call.attempt == "unsent":
-        stand(world, promise, rest=UNSENT_CALLBACK_REST)
+        stand(world, callback, rest=UNSENT_CALLBACK_REST)
     elif not call.attempt:
-        stand(world, promise)  # no agent, so the customer was not called
-    elif terms is not None and promise.attempts >= terms.attempts:
-        end(world, promise, "failed", call.attempt)
+        stand(world, callback)  # no agent, so the customer was not called
+    elif terms is not None and callback.attempts >= terms.attempts:
+        end(world, callback, "failed", call.attempt)
     else:
-        stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
+        stand(world, callback, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
-def lost(world: World, promise: Callback) -> None:
+def lost(world: World, callback: Callback) -> None:
     """Its call is in no book (a row that could not be read): what became of it is not known."""
-    terms = terms_of(world, promise.queue)
-    stand(world, promise, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
+    terms = terms_of(world, callback.queue)
+    stand(world, callback, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
-def tell_tried(world: World, call: Call, promise: Callback, result: str) -> None:
+def tell_tried(world: World, call: Call, callback: Callback, result: str) -> None:
     world.tell(
         CallbackTried(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
             agent=call.segment.agent if call.segment is not None else "",
-            queue=promise.queue,
-            promise=promise.id,
-            attempt=promise.attempts,
+            queue=callback.queue,
+            callback=callback.id,
+            attempt=callback.attempts,
             result=result,
         )
     )
 
 
-def end(world: World, promise: Callback, outcome: str, reason: str, by: str = "") -> Callback:
+def end(world: World, callback: Callback, outcome: str, reason: str, by: str = "") -> Callback:
     """It ends, exactly once."""
-    world.promises.drop(promise.id)
+    world.callbacks.drop(callback.id)
     world.tell(
         CallbackEnded(
             seq=world.next_seq(),
             at=world.now,
-            call=promise.call,
-            queue=promise.queue,
-            promise=promise.id,
+            call=callback.call,
+            queue=callback.queue,
+            callback=callback.id,
             outcome=outcome,
             reason=reason,
-            waited=max(0.0, world.now - promise.made_at),
-            attempts=promise.attempts,
-            number=promise.number,
+            waited=max(0.0, world.now - callback.made_at),
+            attempts=callback.attempts,
+            number=callback.number,
             by=by,
         )
     )
-    return promise
+    return callback
 
 
 # -- callers who call again -------------------------------------------------------------------------------------------
@@ -387,17 +387,17 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
     if place is not None:
         world.places.drop(place.id)
         rank -= max(0.0, call.waiting_since - place.since)
-    promise = world.promise_to(queue, who)
-    if promise is None or call.owed in world.promises:
+    callback = world.callback_for(queue, who)
+    if callback is None or call.owed in world.callbacks:
         return call, rank
-    keeping = world.calls.get(promise.call)
+    keeping = world.calls.get(callback.call)
     leg = world.legs.get(keeping.leg) if keeping is not None else None
-    if keeping is not None and (not keeping.keeps_promise or (leg is not None and leg.up_at is not None)):
+    if keeping is not None and (not keeping.is_callback or (leg is not None and leg.up_at is not None)):
         return call, rank  # on another line already
     if keeping is not None:
         world.overtaken.append((keeping.id, "called_again"))
-    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
-    return evolve(call, owed=promise.id), min(rank, promise.rank)
+    world.callbacks.put(callback.id, evolve(callback, call=call.id, deadline=None))
+    return evolve(call, owed=callback.id), min(rank, callback.rank)
 
 
 def left_again(world: World, call: Call, queue: str, outcome: VisitOutcome) -> Call:
@@ -405,7 +405,7 @@ def left_again(world: World, call: Call, queue: str, outcome: VisitOutcome) -> C
     who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call
-    owed = world.promises.get(call.owed)
+    owed = world.callbacks.get(call.owed)
     if owed is not None and owed.call == call.id and outcome is VisitOutcome.ANSWERED:
         end(world, owed, "kept", "called_again")
         return evolve(call, owed="")

@@ -24,13 +24,13 @@ def dial(world: World, call: Call) -> bool:
     counts from now, whatever becomes of it. False when that may not be, or no more."""
     if call.campaign:
         return _dial_lead(world, call)
-    promise = world.promises.get(call.promise)
-    terms = callbacks.terms_of(world, promise.queue) if promise is not None else None
-    if promise is None or terms is None or not callbacks.is_due(world, promise):
+    callback = world.callbacks.get(call.callback)
+    terms = callbacks.terms_of(world, callback.queue) if callback is not None else None
+    if callback is None or terms is None or not callbacks.is_due(world, callback):
         return False
-    world.promises.put(promise.id, evolve(promise, attempts=promise.attempts + 1))
+    world.callbacks.put(callback.id, evolve(callback, attempts=callback.attempts + 1))
     legs.open_leg(world, call.leg, LegRole.CUSTOMER, call=call.id)
-    ring(world, evolve(call, number=promise.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
+    ring(world, evolve(call, number=callback.number), world.plan.outside, terms.ring_for, terms.number, terms.name)
     return True
 
 
@@ -50,7 +50,7 @@ def tell_begun(world: World, call: Call, queue: str) -> None:
             uniqueid="",
             linkedid="",
             direction="out",
-            promise=call.promise,
+            callback=call.callback,
             campaign=call.campaign,
         )
     )

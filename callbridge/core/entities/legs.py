@@ -85,11 +85,11 @@ def _pay_music(world: World, leg: Leg) -> None:
     queue = ""
     if call.visit is not None and call.phase in (Phase.WAITING, Phase.OFFERED):
         queue = call.visit.queue
-    elif call.handing is not None and leg.id == call.leg and leg.bridge is None:
-        queue = call.handing.queue
-    if call.walk is not None and call.walk.doing in (NodeActivity.LISTENING, NodeActivity.LOOKING):
-        flow = world.flow(call.walk.flow, call.walk.version)
+    elif call.transfer is not None and leg.id == call.leg and leg.bridge is None:
+        queue = call.transfer.queue
+    if call.flow_position is not None and call.flow_position.activity in (NodeActivity.LISTENING, NodeActivity.LOOKING):
+        flow = world.flow(call.flow_position.flow, call.flow_position.version)
         world.order(StartMusic(leg=leg.id, music=flow.music if flow else "default"))
-    elif queue and not (call.hearing is not None and call.hearing.playback):
+    elif queue and not (call.announcing is not None and call.announcing.playback):
         plan = world.plan.queues.get(queue)
         world.order(StartMusic(leg=leg.id, music=plan.music if plan else "default"))

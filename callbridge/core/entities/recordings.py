@@ -30,7 +30,7 @@ def begin(world: World, call: Call, segment: Segment) -> Segment:
     if terms is None or not wanted(call, terms):
         return segment
     segment = _start(world, call, segment, terms)
-    if call.hushed and segment.recording is not None:
+    if call.recording_paused and segment.recording is not None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=segment.recording.file, paused=True))
         segment = evolve(segment, recording=evolve(segment.recording, paused_since=world.now))
     return segment
@@ -84,7 +84,7 @@ def end(world: World, call: Call, segment: Segment, when: float) -> Call:
             paused=paused,
         )
     )
-    return evolve(call, hushed=recording.paused_since is not None)
+    return evolve(call, recording_paused=recording.paused_since is not None)
 
 
 def move(world: World, call: Call, to: LegId) -> Call:
@@ -96,7 +96,7 @@ def move(world: World, call: Call, to: LegId) -> Call:
     stem, _, kind = segment.recording.file.rpartition(".")
     recording = Recording(file=f"{stem}-again.{kind}", began_at=world.now)
     world.order(StartRecording(leg=to, call=call.id, file=recording.file))
-    if call.hushed:
+    if call.recording_paused:
         world.order(PauseRecording(leg=to, call=call.id, file=recording.file, paused=True))
         recording = evolve(recording, paused_since=world.now)
     return evolve(call, segment=evolve(segment, recording=recording))

@@ -67,42 +67,50 @@ DOWN_CHECK = 1.0
 
 def deadline_passed(world: World, call: Call) -> None:
     """The flow begins, or what it waited for did not come."""
-    walk = call.walk
-    if walk is None or (walk.due is not None and walk.due > world.now):
-        world.calls.put(call.id, evolve(call, deadline=walk.due if walk is not None else None))
+    flow_position = call.flow_position
+    if flow_position is None or (flow_position.due is not None and flow_position.due > world.now):
+        world.calls.put(call.id, evolve(call, deadline=flow_position.due if flow_position is not None else None))
         return
-    if walk.node and pbx_of(call.leg) in world.down:  # a caller whom nobody hears is not silent; the next snapshot goes on
-        _put(world, evolve(call, walk=evolve(walk, due=world.now + DOWN_CHECK)))
+    if (
+        flow_position.node and pbx_of(call.leg) in world.down
+    ):  # a caller whom nobody hears is not silent; the next snapshot goes on
+        _put(world, evolve(call, flow_position=evolve(flow_position, due=world.now + DOWN_CHECK)))
         return
-    flow = flow_of(world, walk)
+    flow = flow_of(world, flow_position)
     if flow is None:
         _fail(world, call)
-    elif not walk.node or walk.node not in flow.nodes:
+    elif not flow_position.node or flow_position.node not in flow.nodes:
         _go(world, call, flow, flow.start)
-    elif walk.doing is NodeActivity.SAYING:
-        call = _hush(world, evolve(call, walk=evolve(walk, hops=0)))
-        _said(world, call, flow, flow.nodes[walk.node])
-    elif walk.doing is NodeActivity.LOOKING:
+    elif flow_position.activity is NodeActivity.SAYING:
+        call = _stop_prompt(world, evolve(call, flow_position=evolve(flow_position, hops=0)))
+        _playback_ended(world, call, flow, flow.nodes[flow_position.node])
+    elif flow_position.activity is NodeActivity.LOOKING:
         _found(world, call, flow, None)
-    elif walk.doing is NodeActivity.RECORDING:
+    elif flow_position.activity is NodeActivity.RECORDING:
         _recorded(world, call, flow, None)
     else:
-        _silence(world, evolve(call, walk=evolve(walk, hops=0)), flow, flow.nodes[walk.node])
+        _silence(world, evolve(call, flow_position=evolve(flow_position, hops=0)), flow, flow.nodes[flow_position.node])
 
 
-def said(world: World, call: Call, event: PlaybackEnded) -> None:
+def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
     """A prompt is over, or could not be played."""
-    walk = call.walk
-    flow = flow_of(world, walk) if walk is not None else None
-    if call.phase is not Phase.FLOW or walk is None or flow is None or not walk.playback or walk.playback != event.playback:
+    flow_position = call.flow_position
+    flow = flow_of(world, flow_position) if flow_position is not None else None
+    if (
+        call.phase is not Phase.FLOW
+        or flow_position is None
+        or flow is None
+        or not flow_position.playback
+        or flow_position.playback != event.playback
+    ):
         return
     if event.failed:
-        where = f"flow:{walk.flow}/{walk.node}"
+        where = f"flow:{flow_position.flow}/{flow_position.node}"
         world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
-    node = flow.nodes.get(walk.node)
+    node = flow.nodes.get(flow_position.node)
     if node is not None:
-        hops = walk.hops if event.failed else 0
-        _said(world, evolve(call, walk=evolve(walk, playback="", hops=hops)), flow, node)
+        hops = flow_position.hops if event.failed else 0
+        _playback_ended(world, evolve(call, flow_position=evolve(flow_position, playback="", hops=hops)), flow, node)
 
 
 def pressed(world: World, event: DigitPressed) -> None:
@@ -111,22 +119,27 @@ def pressed(world: World, event: DigitPressed) -> None:
     call = world.calls.get(leg.call) if leg is not None else None
     if call is None or call.leg != event.leg or event.digit not in KEYS:
         return
-    if call.phase is Phase.FLOW and call.walk is not None:
-        flow = flow_of(world, call.walk)
-        node = flow.nodes.get(call.walk.node) if flow is not None else None
+    if call.phase is Phase.FLOW and call.flow_position is not None:
+        flow = flow_of(world, call.flow_position)
+        node = flow.nodes.get(call.flow_position.node) if flow is not None else None
         if flow is not None and node is not None:
-            _key(world, evolve(call, walk=evolve(call.walk, hops=0, silences=0)), flow, node, event.digit)
-    elif call.walk is None and call.visit is not None:
+            _key(world, evolve(call, flow_position=evolve(call.flow_position, hops=0, silences=0)), flow, node, event.digit)
+    elif call.flow_position is None and call.visit is not None:
         visits.key_pressed(world, call, event.digit)
 
 
 def looked_up(world: World, event: LookedUp) -> None:
     """Another system answered, or did not."""
     call = world.calls.get(event.call)
-    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
-    if call is None or walk is None or walk.doing is not NodeActivity.LOOKING or walk.playback != event.question:
+    flow_position = call.flow_position if call is not None and call.phase is Phase.FLOW else None
+    if (
+        call is None
+        or flow_position is None
+        or flow_position.activity is not NodeActivity.LOOKING
+        or flow_position.playback != event.question
+    ):
         return  # too late, or an answer to another time at this node
-    flow = flow_of(world, walk)
+    flow = flow_of(world, flow_position)
     if flow is not None:
         _found(world, call, flow, event.found)
 
@@ -135,38 +148,45 @@ def recorded(world: World, event: RecordingEnded) -> None:
     """A message is complete, or could not be recorded."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
-    walk = call.walk if call is not None and call.phase is Phase.FLOW else None
-    if call is None or walk is None or walk.doing is not NodeActivity.RECORDING or walk.playback != event.recording:
+    flow_position = call.flow_position if call is not None and call.phase is Phase.FLOW else None
+    if (
+        call is None
+        or flow_position is None
+        or flow_position.activity is not NodeActivity.RECORDING
+        or flow_position.playback != event.recording
+    ):
         return
-    flow = flow_of(world, walk)
+    flow = flow_of(world, flow_position)
     if flow is not None:
         _recorded(world, call, flow, event)
 
 
 def mend(world: World, call: Call) -> None:
     """After a gap in the events: the node begins anew."""
-    walk = call.walk
-    flow = flow_of(world, walk) if walk is not None else None
-    if walk is None or flow is None:
+    flow_position = call.flow_position
+    flow = flow_of(world, flow_position) if flow_position is not None else None
+    if flow_position is None or flow is None:
         _fail(world, call)
         return
-    call = _hush(world, call)
-    if isinstance(flow.nodes.get(walk.node), LookupNode):  # silent for a moment already
+    call = _stop_prompt(world, call)
+    if isinstance(flow.nodes.get(flow_position.node), LookupNode):  # silent for a moment already
         world.order(StartMusic(leg=call.leg, music=flow.music))
     _arrive(
         world,
-        evolve(call, walk=evolve(walk, playback="", typed="", checking=False)),
+        evolve(call, flow_position=evolve(flow_position, playback="", typed="", checking=False)),
         flow,
-        walk.node if walk.node in flow.nodes else flow.start,
+        flow_position.node if flow_position.node in flow.nodes else flow.start,
     )
 
 
 def hung_up(world: World, call: Call) -> Call:
     """The caller is gone, or taken elsewhere. Gives the call without its walk."""
-    walk = call.walk
-    if walk is None:
+    flow_position = call.flow_position
+    if flow_position is None:
         return call
-    if walk.doing is NodeActivity.RECORDING and _keep_message(world, call, walk, world.now - walk.since):
+    if flow_position.activity is NodeActivity.RECORDING and _keep_message(
+        world, call, flow_position, world.now - flow_position.since
+    ):
         call = evolve(call, outcome="voicemail")
     if call.visit is None and not call.outcome:
         call = evolve(call, outcome="left_flow")
@@ -175,14 +195,14 @@ def hung_up(world: World, call: Call) -> Call:
 
 def leave(world: World, call: Call, result: str) -> Call:
     """Somebody leads the caller elsewhere. Gives the call out of its flow, nothing being said to it."""
-    if call.walk is None:
+    if call.flow_position is None:
         return call
-    return _end(world, _hush(world, call), result)
+    return _end(world, _stop_prompt(world, call), result)
 
 
-def flow_of(world: World, walk: FlowPosition) -> Flow | None:
+def flow_of(world: World, flow_position: FlowPosition) -> Flow | None:
     """The flow as it was when the caller came into it, or as it is now when that is not known any more (a restart)."""
-    return world.flow(walk.flow, walk.version)
+    return world.flow(flow_position.flow, flow_position.version)
 
 
 # -- going on ---------------------------------------------------------------------------------------------------------
@@ -190,21 +210,21 @@ def flow_of(world: World, walk: FlowPosition) -> Flow | None:
 
 def _go(world: World, call: Call, flow: Flow, node: str, key: str = "") -> None:
     """To a node, with nothing typed or tried there yet."""
-    walk = call.walk
-    assert walk is not None
-    _arrive(world, evolve(call, walk=evolve(walk, typed="", checking=False, tries=0)), flow, node, key)
+    flow_position = call.flow_position
+    assert flow_position is not None
+    _arrive(world, evolve(call, flow_position=evolve(flow_position, typed="", checking=False, tries=0)), flow, node, key)
 
 
 def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> None:
     """At a node; through those where nothing is said or asked."""
     while True:
-        walk = call.walk
-        assert walk is not None
-        if walk.hops >= MOST_NODES:
+        flow_position = call.flow_position
+        assert flow_position is not None
+        if flow_position.hops >= MOST_NODES:
             break
         if not flow.hidden:
             world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
-        call, key = evolve(call, walk=evolve(walk, node=name, hops=walk.hops + 1)), ""
+        call, key = evolve(call, flow_position=evolve(flow_position, node=name, hops=flow_position.hops + 1)), ""
         node = flow.nodes.get(name)
         match node:
             case None:
@@ -228,15 +248,15 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
 
 def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
     """A node where something happens."""
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     match node:
         case PlayNode() | GoodbyeNode() | VoicemailNode():
             _say(world, call, flow, node, node.media)
-        case MenuNode() | CollectNode() if walk.ahead:
+        case MenuNode() | CollectNode() if flow_position.ahead:
             world.order(StartMusic(leg=call.leg, music=flow.music))
             _listen(world, call, flow, node)
-            _take_ahead(world, call.id, flow, walk.node)
+            _take_ahead(world, call.id, flow, flow_position.node)
         case MenuNode() | CollectNode():
             _say(world, call, flow, node, node.media)
         case LookupNode():
@@ -259,11 +279,17 @@ def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
     """What was typed before it was asked for, key by key; what is left when another node is reached is for that one."""
     while True:
         call = world.calls.get(call_id)
-        walk = call.walk if call is not None else None
-        if call is None or walk is None or walk.flow != flow.name or walk.node != node or not walk.ahead:
+        flow_position = call.flow_position if call is not None else None
+        if (
+            call is None
+            or flow_position is None
+            or flow_position.flow != flow.name
+            or flow_position.node != node
+            or not flow_position.ahead
+        ):
             return
-        call = evolve(call, walk=evolve(walk, ahead=walk.ahead[1:]))
-        _key(world, call, flow, flow.nodes[node], walk.ahead[0])
+        call = evolve(call, flow_position=evolve(flow_position, ahead=flow_position.ahead[1:]))
+        _key(world, call, flow, flow.nodes[node], flow_position.ahead[0])
 
 
 def _into_queue(world: World, call: Call, node: QueueNode) -> None:
@@ -315,31 +341,31 @@ def _set(call: Call, node: SetNode) -> Call:
 def _fail(world: World, call: Call) -> None:
     """The flow is no more, or leads nowhere: the fallback answers."""
     call = visits.overflowed_by_key(world, call, "fallback", VisitOutcome.FAILED)
-    call = _end(world, _hush(world, call), "failed")
+    call = _end(world, _stop_prompt(world, call), "failed")
     visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
 
 
 def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     """Out of the flow. Gives the call without it, still in its phase."""
-    walk = call.walk
-    assert walk is not None
-    flow = flow_of(world, walk)
-    surveys.ended(world, call, walk, flow)
-    if walk.flow.startswith(MEMORY):
-        return evolve(call, walk=None, deadline=None)
+    flow_position = call.flow_position
+    assert flow_position is not None
+    flow = flow_of(world, flow_position)
+    surveys.ended(world, call, flow_position, flow)
+    if flow_position.flow.startswith(MEMORY):
+        return evolve(call, flow_position=None, deadline=None)
     world.tell(
         FlowEnded(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
-            flow=walk.flow,
-            node=walk.node,
+            flow=flow_position.flow,
+            node=flow_position.node,
             result=result,
-            lasted=max(0.0, world.now - walk.began_at),
+            lasted=max(0.0, world.now - flow_position.began_at),
             to=to,
         )
     )
-    return evolve(call, walk=None, deadline=None)
+    return evolve(call, flow_position=None, deadline=None)
 
 
 # -- saying -----------------------------------------------------------------------------------------------------------
@@ -347,13 +373,13 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
 
 def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     """Say it, then go on with the node; at once when there is nothing to say."""
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
     if not media:
         if isinstance(node, MenuNode | CollectNode):
             world.order(StartMusic(leg=call.leg, music=flow.music))
-        _said(world, call, flow, node)
+        _playback_ended(world, call, flow, node)
         return
     playback = world.mint("say")
     world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
@@ -361,18 +387,24 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
         node, MenuNode | CollectNode
     ):  # right behind it: the music is there when the prompt is over or cut, told or not
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.SAYING, playback=playback, due=world.now + patience(media))))
+    _put(
+        world,
+        evolve(
+            call,
+            flow_position=evolve(flow_position, activity=NodeActivity.SAYING, playback=playback, due=world.now + patience(media)),
+        ),
+    )
 
 
-def _hush(world: World, call: Call) -> Call:
-    walk = call.walk
-    if walk is None or not walk.playback or walk.doing is not NodeActivity.SAYING:
+def _stop_prompt(world: World, call: Call) -> Call:
+    flow_position = call.flow_position
+    if flow_position is None or not flow_position.playback or flow_position.activity is not NodeActivity.SAYING:
         return call
-    world.order(StopPlaying(leg=call.leg, playback=walk.playback))
-    return evolve(call, walk=evolve(walk, playback=""))
+    world.order(StopPlaying(leg=call.leg, playback=flow_position.playback))
+    return evolve(call, flow_position=evolve(flow_position, playback=""))
 
 
-def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
+def _playback_ended(world: World, call: Call, flow: Flow, node: Node) -> None:
     match node:
         case PlayNode():
             _go(world, call, flow, node.next)
@@ -381,7 +413,7 @@ def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
         case GoodbyeNode():
             call = visits.overflowed_by_key(world, call, "goodbye")
             call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
-            segments.dismiss(world, call)
+            segments.end_call(world, call)
         case MenuNode() | CollectNode():
             _listen(world, call, flow, node)
         case _:
@@ -390,38 +422,38 @@ def _said(world: World, call: Call, flow: Flow, node: Node) -> None:
 
 def _listen(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode) -> None:
     """Wait for a key; the music is on already."""
-    walk = call.walk
-    assert walk is not None
-    seconds = node.gap if isinstance(node, CollectNode) and walk.typed and not walk.checking else node.wait
-    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.LISTENING, due=world.now + seconds)))
+    flow_position = call.flow_position
+    assert flow_position is not None
+    seconds = node.gap if isinstance(node, CollectNode) and flow_position.typed and not flow_position.checking else node.wait
+    _put(world, evolve(call, flow_position=evolve(flow_position, activity=NodeActivity.LISTENING, due=world.now + seconds)))
 
 
 def _put(world: World, call: Call) -> None:
-    world.calls.put(call.id, evolve(call, deadline=call.walk.due if call.walk is not None else None))
+    world.calls.put(call.id, evolve(call, deadline=call.flow_position.due if call.flow_position is not None else None))
 
 
 # -- listening --------------------------------------------------------------------------------------------------------
 
 
 def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
-    walk = call.walk
-    assert walk is not None
-    if walk.full and key == walk.ends:
-        world.calls.put(call.id, evolve(call, walk=evolve(walk, full=False)))
+    flow_position = call.flow_position
+    assert flow_position is not None
+    if flow_position.full and key == flow_position.ends:
+        world.calls.put(call.id, evolve(call, flow_position=evolve(flow_position, full=False)))
         return
-    call = evolve(call, walk=evolve(walk, full=False))
+    call = evolve(call, flow_position=evolve(flow_position, full=False))
     match node:
-        case MenuNode() | CollectNode() if walk.doing is not NodeActivity.LOOKING:
-            saying = walk.doing is NodeActivity.SAYING
-            call = _hush(world, call)
+        case MenuNode() | CollectNode() if flow_position.activity is not NodeActivity.LOOKING:
+            saying = flow_position.activity is NodeActivity.SAYING
+            call = _stop_prompt(world, call)
             if isinstance(node, MenuNode):
                 _chosen(world, call, flow, node, key)
-            elif walk.checking:
+            elif flow_position.checking:
                 _confirmed(world, call, flow, node, key)
             else:
                 _typed(world, call, flow, node, key, saying=saying)
         case PlayNode() if node.interrupt:
-            _said(world, _hush(world, _ahead(call, key)), flow, node)
+            _playback_ended(world, _stop_prompt(world, _ahead(call, key)), flow, node)
         case GoodbyeNode() | VoicemailNode():
             pass
         case _:
@@ -430,8 +462,8 @@ def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
 
 def _ahead(call: Call, key: str) -> Call:
     """The key is kept for the next node that asks for one."""
-    assert call.walk is not None
-    return evolve(call, walk=evolve(call.walk, ahead=(call.walk.ahead + key)[:MOST_AHEAD]))
+    assert call.flow_position is not None
+    return evolve(call, flow_position=evolve(call.flow_position, ahead=(call.flow_position.ahead + key)[:MOST_AHEAD]))
 
 
 def _chosen(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> None:
@@ -445,32 +477,32 @@ def _chosen(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> N
 
 
 def _typed(world: World, call: Call, flow: Flow, node: CollectNode, key: str, *, saying: bool) -> None:
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     if key == node.ends:
         _entered(world, call, flow, node)
         return
-    call = evolve(call, walk=evolve(walk, typed=(walk.typed + key)[:MOST_DIGITS]))
-    assert call.walk is not None
-    if len(call.walk.typed) >= node.most:
-        _entered(world, evolve(call, walk=evolve(call.walk, full=True, ends=node.ends)), flow, node)
+    call = evolve(call, flow_position=evolve(flow_position, typed=(flow_position.typed + key)[:MOST_DIGITS]))
+    assert call.flow_position is not None
+    if len(call.flow_position.typed) >= node.most:
+        _entered(world, evolve(call, flow_position=evolve(call.flow_position, full=True, ends=node.ends)), flow, node)
     elif saying:
         _listen(world, call, flow, node)
     else:
-        _put(world, evolve(call, walk=evolve(call.walk, due=world.now + node.gap)))
+        _put(world, evolve(call, flow_position=evolve(call.flow_position, due=world.now + node.gap)))
 
 
 def _entered(world: World, call: Call, flow: Flow, node: CollectNode) -> None:
     """The value is complete: is it one?"""
-    walk = call.walk
-    assert walk is not None
-    good = node.least <= len(walk.typed) <= node.most and (not node.pattern or fits(node.pattern, walk.typed))
+    flow_position = call.flow_position
+    assert flow_position is not None
+    good = node.least <= len(flow_position.typed) <= node.most and (not node.pattern or fits(node.pattern, flow_position.typed))
     if not good:
-        _again(world, call, flow, node, node.wrong if walk.typed else node.silent)
+        _again(world, call, flow, node, node.wrong if flow_position.typed else node.silent)
         return
-    call = _knowing(call, {node.into: walk.typed})
+    call = _knowing(call, {node.into: flow_position.typed})
     if node.read_back:
-        _say(world, evolve(call, walk=evolve(walk, checking=True)), flow, node, node.read_back)
+        _say(world, evolve(call, flow_position=evolve(flow_position, checking=True)), flow, node, node.read_back)
     else:
         _go(world, call, flow, node.next)
 
@@ -484,16 +516,16 @@ def _confirmed(world: World, call: Call, flow: Flow, node: CollectNode, key: str
 
 def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
     """No key came in time. Whoever is asked so often and never presses one is not there, or cannot."""
-    walk = call.walk
-    assert walk is not None
-    if walk.silences >= MOST_SILENCES:
+    flow_position = call.flow_position
+    assert flow_position is not None
+    if flow_position.silences >= MOST_SILENCES:
         _fail(world, call)
         return
-    walk = evolve(walk, silences=walk.silences + 1)
-    call = evolve(call, walk=walk)
-    if isinstance(node, CollectNode) and walk.typed and not walk.checking:
+    flow_position = evolve(flow_position, silences=flow_position.silences + 1)
+    call = evolve(call, flow_position=flow_position)
+    if isinstance(node, CollectNode) and flow_position.typed and not flow_position.checking:
         _entered(world, call, flow, node)
-    elif isinstance(node, CollectNode) and walk.checking:
+    elif isinstance(node, CollectNode) and flow_position.checking:
         _again(world, _knowing(call, {node.into: ""}), flow, node, node.silent)
     elif isinstance(node, MenuNode | CollectNode):
         _again(world, call, flow, node, node.silent)
@@ -503,12 +535,12 @@ def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
 
 def _again(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode, first: str) -> None:
     """Wrong, or nothing: the prompt once more, or the way out."""
-    walk = call.walk
-    assert walk is not None
-    if walk.tries + 1 >= node.tries:
+    flow_position = call.flow_position
+    assert flow_position is not None
+    if flow_position.tries + 1 >= node.tries:
         _go(world, call, flow, node.otherwise)
         return
-    call = evolve(call, walk=evolve(walk, tries=walk.tries + 1, typed="", ahead="", checking=False))
+    call = evolve(call, flow_position=evolve(flow_position, tries=flow_position.tries + 1, typed="", ahead="", checking=False))
     _say(world, call, flow, node, ",".join(part for part in (first, node.media) if part))
 
 
@@ -521,34 +553,40 @@ def _knowing(call: Call, news: Mapping[str, str]) -> Call:
 
 
 def _record(world: World, call: Call, node: VoicemailNode) -> None:
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     recording = world.mint("voicemail")
     world.order(Record(leg=call.leg, recording=recording, longest=node.longest, silence=node.silence))
     due = world.now + node.longest + RECORD_SLACK
-    _put(world, evolve(call, walk=evolve(walk, doing=NodeActivity.RECORDING, playback=recording, since=world.now, due=due)))
+    _put(
+        world,
+        evolve(
+            call,
+            flow_position=evolve(flow_position, activity=NodeActivity.RECORDING, playback=recording, since=world.now, due=due),
+        ),
+    )
 
 
 def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None) -> None:
     """``event`` None: its end was never told."""
-    walk = call.walk
-    assert walk is not None
-    node = flow.nodes.get(walk.node)
+    flow_position = call.flow_position
+    assert flow_position is not None
+    node = flow.nodes.get(flow_position.node)
     if not isinstance(node, VoicemailNode):
         _fail(world, call)
         return
     if event is not None and event.failed:
-        where = f"flow:{walk.flow}/{walk.node}"
+        where = f"flow:{flow_position.flow}/{flow_position.node}"
         world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
-    elif _keep_message(world, call, walk, event.lasted if event is not None else node.longest):
+    elif _keep_message(world, call, flow_position, event.lasted if event is not None else node.longest):
         call = evolve(call, outcome="voicemail")
-    _go(world, evolve(call, walk=evolve(walk, playback="", doing=NodeActivity.SAYING)), flow, node.next)
+    _go(world, evolve(call, flow_position=evolve(flow_position, playback="", activity=NodeActivity.SAYING)), flow, node.next)
 
 
-def _keep_message(world: World, call: Call, walk: FlowPosition, lasted: float) -> bool:
+def _keep_message(world: World, call: Call, flow_position: FlowPosition, lasted: float) -> bool:
     """Told, when there is something to hear; is there?"""
-    flow = flow_of(world, walk)
-    node = flow.nodes.get(walk.node) if flow is not None else None
+    flow = flow_of(world, flow_position)
+    node = flow.nodes.get(flow_position.node) if flow is not None else None
     if not isinstance(node, VoicemailNode) or lasted < SHORTEST_MESSAGE:
         return False
     world.tell(
@@ -557,13 +595,13 @@ def _keep_message(world: World, call: Call, walk: FlowPosition, lasted: float) -
             at=world.now,
             call=call.id,
             queue=node.queue,
-            recording=walk.playback,
+            recording=flow_position.playback,
             lasted=lasted,
             number=call.number,
         )
     )
     if node.callback and not callbacks.refusal(world, node.queue, call.number):
-        callbacks.make(world, call, node.queue, call.number, None, walk.playback)
+        callbacks.make(world, call, node.queue, call.number, None, flow_position.playback)
     return True
 
 
@@ -571,8 +609,8 @@ def _keep_message(world: World, call: Call, walk: FlowPosition, lasted: float) -
 
 
 def _look_up(world: World, call: Call, flow: Flow, node: LookupNode) -> None:
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     limit = world.plan.lookups.get(node.lookup, 0.0)
     about = {"caller": call.number, "entry": call.entry, "tier": call.tier, "call": call.id, "language": call.language}
     known = dict(call.values) | about
@@ -580,24 +618,26 @@ def _look_up(world: World, call: Call, flow: Flow, node: LookupNode) -> None:
     world.order(LookUp(lookup=node.lookup, call=call.id, question=question, values=known))
     if limit > 1.0:
         world.order(StartMusic(leg=call.leg, music=flow.music))
-    walk = evolve(walk, doing=NodeActivity.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0)
-    _put(world, evolve(call, walk=walk))
+    flow_position = evolve(
+        flow_position, activity=NodeActivity.LOOKING, playback=question, due=world.now + limit + LOOKUP_SLACK, tries=0
+    )
+    _put(world, evolve(call, flow_position=flow_position))
 
 
 def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None) -> None:
-    walk = call.walk
-    assert walk is not None
-    node = flow.nodes.get(walk.node)
+    flow_position = call.flow_position
+    assert flow_position is not None
+    node = flow.nodes.get(flow_position.node)
     if not isinstance(node, LookupNode):
         _fail(world, call)
         return
-    began = (walk.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
+    began = (flow_position.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
     if not node.quiet:
         result, lasted = "failed" if found is None else "found", max(0.0, world.now - began)
         world.tell(
             LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
         )
-    call = evolve(call, walk=evolve(walk, playback=""))
+    call = evolve(call, flow_position=evolve(flow_position, playback=""))
     if node.lookup == MEMORY and found is not None and found.get("repeat"):
         _tell_repeated(world, call, found)
     if found is None:

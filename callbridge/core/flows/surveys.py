@@ -24,7 +24,7 @@ def after_talk(world: World, call: Call) -> None:
     """The agent is gone, the caller is still there: asked, or hung up."""
     survey = _for(world, call)
     if survey is None:
-        segments.dismiss(world, call)
+        segments.end_call(world, call)
         return
     call = segments.out_of_bridge(world, evolve(call, surveyed=True, head_start=None))
     visits.into_flow(world, call, SURVEY + survey.name, "survey")
@@ -58,8 +58,8 @@ def _sampled(world: World, call: Call) -> SurveyPlan | None:
 
 def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> Call:
     """A question has its answer. Gives the call with the answer counted."""
-    walk = call.walk
-    assert walk is not None
+    flow_position = call.flow_position
+    assert flow_position is not None
     agent, queue = call.served
     name = flow.name.removeprefix(SURVEY)
     world.tell(
@@ -88,17 +88,17 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
                 number=call.number,
             )
         )
-    return evolve(call, walk=evolve(walk, answers=walk.answers + 1))
+    return evolve(call, flow_position=evolve(flow_position, answers=flow_position.answers + 1))
 
 
-def ended(world: World, call: Call, walk: FlowPosition, flow: Flow | None) -> None:
+def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | None) -> None:
     """The caller leaves the survey, one way or another."""
-    if not walk.flow.startswith(SURVEY):
+    if not flow_position.flow.startswith(SURVEY):
         return
     agent, queue = call.served
-    result = "skipped" if walk.node in ("", SKIPPED) else "refused"
-    if walk.answers:
-        result = "complete" if flow is not None and walk.answers >= flow.questions else "partial"
+    result = "skipped" if flow_position.node in ("", SKIPPED) else "refused"
+    if flow_position.answers:
+        result = "complete" if flow is not None and flow_position.answers >= flow.questions else "partial"
     world.tell(
         SurveyEnded(
             seq=world.next_seq(),
@@ -106,8 +106,8 @@ def ended(world: World, call: Call, walk: FlowPosition, flow: Flow | None) -> No
             call=call.id,
             agent=agent,
             queue=queue,
-            survey=walk.flow.removeprefix(SURVEY),
+            survey=flow_position.flow.removeprefix(SURVEY),
             result=result,
-            answers=walk.answers,
+            answers=flow_position.answers,
         )
     )

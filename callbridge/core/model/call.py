@@ -30,7 +30,7 @@ class Phase(StrEnum):
     """The customer is being called."""
     JOINING = "joining"
     TALKING = "talking"
-    HANDING = "handing"
+    TRANSFERRING = "transferring"
     OUTSIDE = "outside"
     LEAVING = "leaving"
     ENDING = "ending"
@@ -42,8 +42,8 @@ class Move(StrEnum):
     DIAL = "dial"
     ANSWER = "answer"
     JOIN = "join"
-    HAND = "hand"
-    HAND_ON = "hand_on"
+    TRANSFER = "transfer"
+    GO_OUTSIDE = "go_outside"
     QUEUE = "queue"
     FLOW = "flow"
     LEAVE = "leave"
@@ -83,21 +83,21 @@ CALL_TRANSITIONS: dict[Phase, dict[Move, Phase]] = {
     },
     Phase.TALKING: {
         Move.RETRY: Phase.WAITING,
-        Move.HAND: Phase.HANDING,
-        Move.HAND_ON: Phase.OUTSIDE,
+        Move.TRANSFER: Phase.TRANSFERRING,
+        Move.GO_OUTSIDE: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
         Move.HANG_UP: Phase.ENDING,
     },
-    Phase.HANDING: {
-        Move.HAND: Phase.HANDING,
+    Phase.TRANSFERRING: {
+        Move.TRANSFER: Phase.TRANSFERRING,
         Move.JOIN: Phase.TALKING,
-        Move.HAND_ON: Phase.OUTSIDE,
+        Move.GO_OUTSIDE: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
         Move.HANG_UP: Phase.ENDING,
     },
     Phase.OUTSIDE: {
-        Move.HAND: Phase.HANDING,
-        Move.HAND_ON: Phase.OUTSIDE,
+        Move.TRANSFER: Phase.TRANSFERRING,
+        Move.GO_OUTSIDE: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,
         Move.HANG_UP: Phase.ENDING,
     },
@@ -292,7 +292,7 @@ class FlowPosition:
     version: str
     began_at: float
     node: str = ""
-    doing: NodeActivity = NodeActivity.SAYING
+    activity: NodeActivity = NodeActivity.SAYING
     playback: str = ""
     """What is being said; while another system is asked: the question's id; while a message is recorded: its name."""
     since: float = 0.0
@@ -341,8 +341,8 @@ class AnnouncementState:
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached (both also until the
-    answer is certain), ``segment`` while an agent talks, ``handing`` while it is being handed on, ``far`` while with
-    somebody who is not ours, ``walk`` while in a flow."""
+    answer is certain), ``segment`` while an agent talks, ``transfer`` while it is being handed on, ``far`` while with
+    somebody who is not ours, ``flow_position`` while in a flow."""
 
     id: str
     leg: LegId
@@ -355,9 +355,9 @@ class Call:
     visit: Visit | None = None
     offer: Offer | None = None
     segment: Segment | None = None
-    handing: Transfer | None = None
-    walk: FlowPosition | None = None
-    hearing: AnnouncementState | None = None
+    transfer: Transfer | None = None
+    flow_position: FlowPosition | None = None
+    announcing: AnnouncementState | None = None
     values: tuple[tuple[str, str], ...] = ()
     """What the caller typed, and what other systems said, by name."""
     language: str = ""
@@ -367,7 +367,7 @@ class Call:
     served: tuple[str, str] = ("", "")
     """Agent and queue of the last talk."""
     surveyed: bool = False
-    promise: str = ""
+    callback: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
     campaign: str = ""
     dialled_for: str = ""
@@ -383,14 +383,14 @@ class Call:
     queued_at: float | None = None
     """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
     far: LegId | None = None
-    handed_by: str = ""
-    """The agent who handed the call on last, from ``handed_queue``: to whom it comes back when nobody answers."""
-    handed_queue: str = ""
-    watching: tuple[Supervision, ...] = ()
+    transferred_by: str = ""
+    """The agent who handed the call on last, from ``transferred_from``: to whom it comes back when nobody answers."""
+    transferred_from: str = ""
+    supervisions: tuple[Supervision, ...] = ()
     keys: str = ""
     """What the agent has pressed of a code so far."""
     keys_until: float | None = None
-    hushed: bool = False
+    recording_paused: bool = False
     """The recording was paused when its talk ended: the next one begins paused."""
     bridge: str | None = None
     outcome: str = ""
@@ -404,15 +404,15 @@ class Call:
     deadline: float | None = None
 
     @property
-    def keeps_promise(self) -> bool:
+    def is_callback(self) -> bool:
         """Is it a callback, and nobody has talked yet? Then no queue counts it, and it goes its own way."""
-        return bool(self.promise) and not self.segments
+        return bool(self.callback) and not self.segments
 
     @property
     def placed(self) -> bool:
         """Did we call the customer, for a promise or a campaign, and has nobody talked yet? Then no queue counts it, and it goes
         its own way."""
-        return bool(self.promise or self.campaign) and not self.segments
+        return bool(self.callback or self.campaign) and not self.segments
 
     @property
     def is_uncertain(self) -> bool:

@@ -14,7 +14,7 @@ from callbridge.core.model.ids import LegId, pbx_of
 
 Entry = tuple[float, str, str]
 """When, and the kind and id of its owner."""
-REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKING, Phase.HANDING, Phase.LEAVING})
+REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKING, Phase.TRANSFERRING, Phase.LEAVING})
 """Phases in which a call's deadline says that somebody has not answered, pressed a key, joined or gone in time."""
 
 
@@ -80,8 +80,8 @@ def awaited_from(kind: str, key: str, call: Call | None) -> str:
     match kind:
         case "call":
             awaits = call.phase in REACHING or _flow_listens(call)
-        case "hearing":
-            awaits = call.hearing is not None and bool(call.hearing.playback)
+        case "announcing":
+            awaits = call.announcing is not None and bool(call.announcing.playback)
         case _:
             awaits = False
     return pbx_of(call.leg) if awaits else ""
@@ -89,5 +89,10 @@ def awaited_from(kind: str, key: str, call: Call | None) -> str:
 
 def _flow_listens(call: Call) -> bool:
     """Whether a flow waits for its caller or for the end of a prompt; the first node and look-ups wait for no PBX."""
-    walk = call.walk
-    return call.phase is Phase.FLOW and walk is not None and bool(walk.node) and walk.doing is not NodeActivity.LOOKING
+    flow_position = call.flow_position
+    return (
+        call.phase is Phase.FLOW
+        and flow_position is not None
+        and bool(flow_position.node)
+        and flow_position.activity is not NodeActivity.LOOKING
+    )

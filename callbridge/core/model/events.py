@@ -244,7 +244,7 @@ class CallRequest(StrEnum):
     """A waiting call gets this advantage (``seconds``) instead of its tier's."""
     PULL = "pull"
     """A waiting call is offered to an agent (``to``) now, whoever fits better; if that fails it waits on."""
-    HAND_ON = "hand_on"
+    TRANSFER = "transfer"
     """To a queue, an agent or somebody outside (``to``); the agent is free at once."""
     CONSULT = "consult"
     """The agent wants a word with an agent or somebody outside (``to``) while the caller hears music."""
@@ -289,10 +289,10 @@ class CallbackChange(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackChangeRequested(Event):
-    """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``promise``)."""
+    """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``callback``)."""
 
     ask: CallbackChange
-    promise: str = ""
+    callback: str = ""
     queue: str = ""
     number: str = ""
     name: str = ""
@@ -482,7 +482,7 @@ class PbxHeard(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
-    ``hearing``, ``promise``, ``place``, ``attempt``, ``block``,
+    ``announcing``, ``callback``, ``place``, ``attempt``, ``block``,
     ``campaign``) and id of its owner."""
 
     kind: str

@@ -31,7 +31,7 @@ class CallArrived(Fact):
     linkedid: Plain
     direction: Plain = "in"
     """``out``: we call the customer, to keep a promise or for a campaign."""
-    promise: Plain = ""
+    callback: Plain = ""
     campaign: Plain = ""
     found_waiting: bool = False
     """Not heard arriving: found in the PBX after a restart without a saved world."""
@@ -204,7 +204,7 @@ class VoicemailLeft(Fact):
 class CallbackRequested(Fact):
     """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
 
-    promise: Plain
+    callback: Plain
     number: PhoneNumber
     tier: Plain
     rank: float
@@ -221,7 +221,7 @@ class CallbackTried(Fact):
     before an agent was there), ``busy``, ``no_answer``, ``rejected``, ``invalid``, ``congestion``, ``agent_gone``,
     ``called_again`` (by another way, while we called), ``cancelled`` or ``unknown``."""
 
-    promise: Plain
+    callback: Plain
     attempt: int
     result: Plain
 
@@ -230,7 +230,7 @@ class CallbackTried(Fact):
 class CallbackEnded(Fact):
     """``outcome``: ``kept``, ``failed``, ``expired`` or ``cancelled``; ``waited``: since it was made."""
 
-    promise: Plain
+    callback: Plain
     outcome: Plain
     reason: FreeText
     waited: float
@@ -241,7 +241,7 @@ class CallbackEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMoved(Fact):
-    """``queue`` owes the callback (``promise`` of other facts) now: ``previous_queue`` is in no configuration any more."""
+    """``queue`` owes the callback (``callback`` of other facts) now: ``previous_queue`` is in no configuration any more."""
 
     callback: Plain
     previous_queue: Plain

@@ -53,7 +53,7 @@ class Leg:
     music_owed: bool = False
     transfers: bool = False
     """Its phone has transferred its peer, and nobody has been seen in its place: the target was gone at once."""
-    handed_on: str = ""
+    transferred_call: str = ""
     """The call that this leg's phone transferred away."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""

@@ -425,7 +425,7 @@ class Plan:
     campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)
     frequency: Frequency = ALL_CAMPAIGNS
     keys: Mapping[str, str] = field(default_factory=dict)
-    """What an agent presses during a talk -> ``hand_on``, ``consult``, ``complete``, ``return`` or ``conference``."""
+    """What an agent presses during a talk -> ``transfer``, ``consult``, ``complete``, ``return`` or ``conference``."""
     beep: str = "sound:beep"
     """What a nailed-up agent hears before a call."""
     display: str = "{name}"

@@ -145,11 +145,11 @@ class World:
         self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
         self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
         self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
-        self.promises: Table[Callback] = Table("promises", self._journal, self._promise_changed)
+        self.callbacks: Table[Callback] = Table("callbacks", self._journal, self._callback_changed)
         self.places: Table[KeptPlace] = Table("places", self._journal, self._place_changed)
         self.campaigns: Table[Campaign] = Table("campaigns", self._journal, _unwatched)
         self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
-        self.floors: dict[str, CampaignState] = {}
+        self.campaign_states: dict[str, CampaignState] = {}
         """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
         self.blocks: Table[PendingBlock] = Table("blocks", self._journal, self._block_changed)
         """On their way to the do-not-call list."""
@@ -179,7 +179,7 @@ class World:
         self._waiting_for_phone: dict[str, set[str]] = {}
         self._leg_by_pair: dict[str, list[LegId]] = {}
         self._features_at: dict[str, set[LegId]] = {}
-        self._promised: dict[str, dict[str, str]] = {}
+        self._callbacks_owed: dict[str, dict[str, str]] = {}
         """Queue -> number -> promise."""
         self._attempts_of: dict[str, dict[str, None]] = {}
         self._talks_of: dict[str, dict[str, None]] = {}
@@ -235,13 +235,13 @@ class World:
         """Who has a visit in this queue."""
         return self._lines.get(queue) or QueueLine()
 
-    def promise_to(self, queue: str, who: str) -> Callback | None:
+    def callback_for(self, queue: str, who: str) -> Callback | None:
         """The callback that this (normalised) number is owed in this queue."""
-        return self.promises.get(self._promised.get(queue, {}).get(who))
+        return self.callbacks.get(self._callbacks_owed.get(queue, {}).get(who))
 
-    def promised(self, queue: str) -> int:
+    def callbacks_owed(self, queue: str) -> int:
         """Callbacks that are owed in this queue."""
-        return len(self._promised.get(queue, ()))
+        return len(self._callbacks_owed.get(queue, ()))
 
     def attempts_of(self, campaign: str) -> list[str]:
         """The attempts that a campaign has under way, or not closed yet."""
@@ -265,8 +265,11 @@ class World:
 
     def keep_flows(self, adapted: Callable[[Flow], Flow]) -> None:
         """The plan changes: callers finish on the flows that they are in, adapted to it."""
-        walks = [call.walk for call in self.calls.rows().values() if call.walk is not None]
-        used = {(walk.flow, walk.version): self.flow(walk.flow, walk.version) for walk in walks}
+        flow_positions = [call.flow_position for call in self.calls.rows().values() if call.flow_position is not None]
+        used = {
+            (flow_position.flow, flow_position.version): self.flow(flow_position.flow, flow_position.version)
+            for flow_position in flow_positions
+        }
         kept = {key: flow for key, flow in used.items() if flow is not None and flow.version == key[1]}
         self._old_flows = {key: adapted(flow) for key, flow in kept.items()}
 
@@ -351,15 +354,15 @@ class World:
         row: _HasDeadline | None
         if kind == "call":
             row = self.calls.get(key)
-        elif kind == "hearing":
+        elif kind == "announcing":
             call = self.calls.get(key)
-            return call.hearing.at if call is not None and call.hearing is not None else None
+            return call.announcing.at if call is not None and call.announcing is not None else None
         elif kind == "leg":
             row = self.legs.get(key)
         elif kind == "feature":
             row = self.dialogues.get(key)
-        elif kind == "promise":
-            row = self.promises.get(key)
+        elif kind == "callback":
+            row = self.callbacks.get(key)
         elif kind == "place":
             row = self.places.get(key)
         elif kind == "attempt":
@@ -367,8 +370,8 @@ class World:
         elif kind == "block":
             row = self.blocks.get(key)
         elif kind == "campaign":
-            floor = self.floors.get(key)
-            return floor.wakes_at if floor is not None else None
+            campaign_state = self.campaign_states.get(key)
+            return campaign_state.wakes_at if campaign_state is not None else None
         else:
             row = self.agents.get(key)
         return row.deadline if row is not None else None
@@ -391,17 +394,17 @@ class World:
         if new is not None:
             self._lines.setdefault(new.queue, QueueLine()).add(new.rank, key)
 
-    def _arm_hearing(self, key: str, old: Call | None, new: Call | None) -> None:
-        before = old.hearing.at if old is not None and old.hearing is not None else None
-        at = new.hearing.at if new is not None and new.hearing is not None else None
+    def _arm_announcing(self, key: str, old: Call | None, new: Call | None) -> None:
+        before = old.announcing.at if old is not None and old.announcing is not None else None
+        at = new.announcing.at if new is not None and new.announcing is not None else None
         if at is not None and (at != before or at <= self.now) and not self._undoing:
-            self._deadlines.add(at, "hearing", key)
+            self._deadlines.add(at, "announcing", key)
 
     # -- indexes ------------------------------------------------------------------------------------------------
 
     def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
         self._arm("call", key, old, new)
-        self._arm_hearing(key, old, new)
+        self._arm_announcing(key, old, new)
         self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
@@ -433,8 +436,8 @@ class World:
             if phone:
                 self._features_at.setdefault(phone, set()).add(LegId(key))
 
-    def _promise_changed(self, key: str, old: Callback | None, new: Callback | None) -> None:
-        self._arm("promise", key, old, new)
+    def _callback_changed(self, key: str, old: Callback | None, new: Callback | None) -> None:
+        self._arm("callback", key, old, new)
         stood, stands = old if old is not None and old.stands else None, new if new is not None and new.stands else None
         self._stand_in_line(key, stood, stands)
         if stands is not None:
@@ -446,11 +449,11 @@ class World:
         if owed[0] == owed[1]:
             return
         if old is not None:
-            del self._promised[old.queue][old.who]
-            if not self._promised[old.queue]:
-                del self._promised[old.queue]
+            del self._callbacks_owed[old.queue][old.who]
+            if not self._callbacks_owed[old.queue]:
+                del self._callbacks_owed[old.queue]
         if new is not None:
-            self._promised.setdefault(new.queue, {})[new.who] = key
+            self._callbacks_owed.setdefault(new.queue, {})[new.who] = key
 
     def _attempt_changed(self, key: str, old: Attempt | None, new: Attempt | None) -> None:
         self._arm("attempt", key, old, new)
@@ -458,8 +461,8 @@ class World:
         talked = [row.agent if row is not None and row.stage is AttemptStage.TALKED else "" for row in (old, new)]
         _refile(self._talks_of, key, *talked)
         row = new or old
-        if row is not None and row.campaign in self.floors:
-            self.floors[row.campaign].changed = True
+        if row is not None and row.campaign in self.campaign_states:
+            self.campaign_states[row.campaign].changed = True
 
     def _block_changed(self, key: str, old: PendingBlock | None, new: PendingBlock | None) -> None:
         self._arm("block", key, old, new)
@@ -496,8 +499,8 @@ class World:
                 self.matcher.log(old.profile, -1)
             if now and new is not None:
                 self.matcher.log(new.profile, +1)
-        for floor in self.floors.values():
-            floor.changed = True
+        for campaign_state in self.campaign_states.values():
+            campaign_state.changed = True
         if new is not None and eligible(new, self.now):
             self.matcher.idle(key, new.profile, new.idle_since)
         else:
@@ -512,7 +515,7 @@ class World:
             "agents": self.agents,
             "tallies": self.tallies,
             "switches": self.switches,
-            "promises": self.promises,
+            "callbacks": self.callbacks,
             "places": self.places,
             "campaigns": self.campaigns,
             "attempts": self.attempts,
@@ -526,7 +529,7 @@ class World:
         agents: Iterable[Agent],
         tallies: Iterable[Tally],
         switches: Iterable[Switch] = (),
-        promises: Iterable[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         places: Iterable[KeptPlace] = (),
         campaigns: Iterable[Campaign] = (),
         attempts: Iterable[Attempt] = (),
@@ -543,8 +546,8 @@ class World:
             self.tallies.put(tally_key(tally.queue, tally.day), tally)
         for switch in switches:
             self.switches.put(switch.id, switch)
-        for promise in promises:
-            self.promises.put(promise.id, promise)
+        for callback in callbacks:
+            self.callbacks.put(callback.id, callback)
         for place in places:
             self.places.put(place.id, place)
         for campaign in campaigns:

@@ -4,7 +4,7 @@
     customer first:  dialling (an agent is held free) -> waiting, first in line -> offered -> joining -> talking
 
 Until the customer was dialled such a call has no customer's leg in the books. What comes to nothing ends the call; the
-promise goes on (``promises``).
+promise goes on (``callbacks``).
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ def asked(world: World, event: CallbackChangeRequested) -> None:
     if event.ask is CallbackChange.MAKE:
         _ask_for(world, event)
         return
-    promise = world.promises.get(event.promise)
-    call = world.calls.get(promise.call) if promise is not None else None
-    if promise is None:
+    callback = world.callbacks.get(event.callback)
+    call = world.calls.get(callback.call) if callback is not None else None
+    if callback is None:
         _refuse(world, event, "no such callback, or it is over", unknown=True)
         return
-    if call is not None and call.keeps_promise and (call.phase is Phase.JOINING or call.is_uncertain):
+    if call is not None and call.is_callback and (call.phase is Phase.JOINING or call.is_uncertain):
         _refuse(world, event, "customer and agent are just being connected")
         return
-    _grant(world, event, promise)
-    if call is not None and call.keeps_promise:
+    _grant(world, event, callback)
+    if call is not None and call.is_callback:
         if call.attempt:
-            callbacks.tell_tried(world, call, promise, callbacks.CANCELLED)
-        callbacks.end(world, promise, callbacks.CANCELLED, "", event.by)
+            callbacks.tell_tried(world, call, callback, callbacks.CANCELLED)
+        callbacks.end(world, callback, callbacks.CANCELLED, "", event.by)
         if call.phase is Phase.ENDING:
             world.calls.put(call.id, evolve(call, attempt=callbacks.CANCELLED))
         else:
             give_up(world, call, callbacks.CANCELLED)
     else:
-        callbacks.end(world, promise, "cancelled", "", event.by)
+        callbacks.end(world, callback, "cancelled", "", event.by)
 
 
 def _ask_for(world: World, event: CallbackChangeRequested) -> None:
@@ -64,8 +64,8 @@ def _ask_for(world: World, event: CallbackChangeRequested) -> None:
     entries = [name for name, way in world.plan.entries.items() if way == ToQueue(event.queue)]
     tier = event.tier or world.plan.default_tier
     since = max(world.now, event.not_before)
-    promise = Callback(
-        id=world.mint("promise"),
+    callback = Callback(
+        id=world.mint("callback"),
         queue=event.queue,
         number=plain(event.number),
         who=callbacks.who_of(world, event.number),
@@ -80,8 +80,8 @@ def _ask_for(world: World, event: CallbackChangeRequested) -> None:
         by=event.by,
         agent=event.agent,
     )
-    _grant(world, event, promise)
-    callbacks.enter(world, promise)
+    _grant(world, event, callback)
+    callbacks.enter(world, callback)
 
 
 def _not_now(world: World, event: CallbackChangeRequested) -> str:
@@ -90,7 +90,7 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
         return f"no such agent: {event.agent}"
     if event.tier and event.tier not in world.plan.queues[event.queue].ladders:
         return f"no such tier: {event.tier}"
-    if world.promise_to(event.queue, who) is not None:
+    if world.callback_for(event.queue, who) is not None:
         return "this number is owed a callback in this queue already"
     inside = (world.calls.get(key) for key in world.line(event.queue).calls)
     if any(call is not None and callbacks.who_of(world, call.number) == who for call in inside):
@@ -98,9 +98,9 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
     return ""
 
 
-def _grant(world: World, event: CallbackChangeRequested, promise: Callback) -> None:
-    ask, to = f"callback_{event.ask}", f"queue:{promise.queue}"
-    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=promise.id))
+def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> None:
+    ask, to = f"callback_{event.ask}", f"queue:{callback.queue}"
+    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=callback.id))
 
 
 def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
@@ -110,12 +110,12 @@ def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknow
 
 def begin(world: World, pair: Pair) -> None:
     """It is this promise's turn, and an agent is free."""
-    promise = world.promises[pair.call]
-    terms = callbacks.terms_of(world, promise.queue)
-    if terms is None or not callbacks.is_due(world, promise):
-        callbacks.stand(world, promise)  # where it rests, or ends
+    callback = world.callbacks[pair.call]
+    terms = callbacks.terms_of(world, callback.queue)
+    if terms is None or not callbacks.is_due(world, callback):
+        callbacks.stand(world, callback)  # where it rests, or ends
         return
-    call = _call(world, promise)
+    call = _call(world, callback)
     if terms.first is CallFirst.AGENT:
         world.calls.put(call.id, call)
         offers.make(world, Pair(call.id, pair.agent, pair.needs))
@@ -137,33 +137,33 @@ def give_up_overtaken(world: World) -> None:
             give_up(world, call, why if call.attempt and not there else "")
 
 
-def _call(world: World, promise: Callback) -> Call:
+def _call(world: World, callback: Callback) -> Call:
     """The call that keeps the promise, from here on its own."""
     visit = Visit(
-        queue=promise.queue,
-        began_at=promise.waits_since,
-        window=promise.window,
-        rank=promise.rank,
+        queue=callback.queue,
+        began_at=callback.waits_since,
+        window=callback.window,
+        rank=callback.rank,
         day=world.day,
-        prefers=promise.agent,
-        steps_from=world.now + OWN_AGENT if promise.agent else None,
+        prefers=callback.agent,
+        steps_from=world.now + OWN_AGENT if callback.agent else None,
     )
     call = Call(
         id=world.mint("call"),
-        leg=leg_id(promise.pbx, world.mint("customer")),
-        entry=promise.entry,
-        tier=promise.tier,
-        number=promise.number,
-        name=promise.name,
+        leg=leg_id(callback.pbx, world.mint("customer")),
+        entry=callback.entry,
+        tier=callback.tier,
+        number=callback.number,
+        name=callback.name,
         arrived_at=world.now,
         queued_at=world.now,
         visit=visit,
-        promise=promise.id,
-        values=promise.values,
-        language=promise.language,
+        callback=callback.id,
+        values=callback.values,
+        language=callback.language,
     )
-    world.promises.put(promise.id, evolve(promise, call=call.id, deadline=None))
-    dialling.tell_begun(world, call, promise.queue)
+    world.callbacks.put(callback.id, evolve(callback, call=call.id, deadline=None))
+    dialling.tell_begun(world, call, callback.queue)
     return call
 
 
@@ -188,7 +188,7 @@ def answered(world: World, call: Call) -> None:
         playback = world.mint("say")
         world.order(Play(leg=call.leg, playback=playback, media=greeting, language=call.language))
         told = AnnouncementState(at=world.now + patience(greeting), playback=playback, what="callback", greeted=True)
-        call = evolve(call, hearing=told)
+        call = evolve(call, announcing=told)
     elif plan is not None:
         call = announcements.begin(world, call, greeted=True)
     world.order(StartMusic(leg=call.leg, music=plan.music if plan is not None else "default"))
@@ -206,7 +206,7 @@ def give_up(world: World, call: Call, attempt: str) -> None:
     call = _let_go(world, call)
     if call.phase is Phase.OFFERED and call.leg in world.legs:
         call = evolve(call, phase=after(call.phase, Move.RETRY))
-    segments.dismiss(world, call)
+    segments.end_call(world, call)
 
 
 def left(world: World, call: Call) -> None:

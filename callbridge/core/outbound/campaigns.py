@@ -28,7 +28,7 @@ from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscr
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.outbound.dialer import floor_of
+from callbridge.core.outbound.dialer import campaign_state_of
 from callbridge.core.routing import offers, segments, visits
 
 LEAST_RING = 15.0
@@ -66,7 +66,7 @@ def asked(world: World, event: CampaignRequested) -> None:
         return
     world.campaigns.put(event.campaign, evolve(row, state=event.to, by=event.by, since=world.now))
     world.tell(CampaignChanged(seq=world.next_seq(), at=world.now, campaign=event.campaign, state=event.to, by=event.by))
-    floor_of(world, plan).changed = True
+    campaign_state_of(world, plan).changed = True
 
 
 def stop_all(world: World, reason: str) -> None:
@@ -92,17 +92,17 @@ def adopt(world: World) -> None:
         if row.id not in world.plan.campaigns and row.state is not Running.STOPPED:
             _stop(world, row, "removed")
     for plan in world.plan.campaigns.values():
-        floor = floor_of(world, plan)
-        floor.pacer.adopt(plan.rules)
-        floor.hopper.clear()
-        floor.changed = True
+        campaign_state = campaign_state_of(world, plan)
+        campaign_state.pacer.adopt(plan.rules)
+        campaign_state.hopper.clear()
+        campaign_state.changed = True
 
 
 def recalled(world: World, event: CampaignRecalled) -> None:
     """What the window held before we started."""
     plan = world.plan.campaigns.get(event.campaign)
     if plan is not None:
-        floor_of(world, plan).pacer.budget.recall(event.hours)
+        campaign_state_of(world, plan).pacer.budget.recall(event.hours)
 
 
 # -- dialled ----------------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def returned(world: World, event: AmdDetourEnded) -> None:
             )
             visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
         else:
-            segments.dismiss(world, evolve(call, attempt="machine"))
+            segments.end_call(world, evolve(call, attempt="machine"))
         return
     silence = re.fullmatch(r"HUMAN-(\d{1,6})-\d{1,6}", event.cause)
     spoken_at = world.now - int(silence[1]) / 1000 if silence is not None else None
@@ -258,7 +258,7 @@ def returned(world: World, event: AmdDetourEnded) -> None:
 
 def not_returned(world: World, call: Call) -> None:
     """The dialplan has kept somebody for too long: nothing of ours can be heard there."""
-    segments.dismiss(world, call)
+    segments.end_call(world, call)
 
 
 def answered_too_late(world: World, key: LegId) -> None:
@@ -288,7 +288,7 @@ def out_of_time(world: World, call: Call) -> None:
     if CAMPAIGN + call.campaign in world.plan.flows:
         visits.into_flow(world, call, CAMPAIGN + call.campaign, "abandoned")
     else:
-        segments.dismiss(world, call)
+        segments.end_call(world, call)
 
 
 # -- what the agent says ----------------------------------------------------------------------------------------------
@@ -297,7 +297,7 @@ def out_of_time(world: World, call: Call) -> None:
 def disposed(world: World, event: LeadDisposed) -> str:
     """A code for the talk that the agent has, or had just now. Gives why not; empty: it is being written down."""
     talks = [world.attempts[key] for key in world.talks_of(event.agent)]
-    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _in_hand(world, event.agent)
+    attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _current_call(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
         return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
@@ -314,7 +314,7 @@ def disposed(world: World, event: LeadDisposed) -> str:
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:
         change, at = -1 if code.machine else 1, attempt.connected_at or world.now
-        floor_of(world, plan).pacer.budget.correct(at, change, change if attempts.is_late(attempt, plan) else 0)
+        campaign_state_of(world, plan).pacer.budget.correct(at, change, change if attempts.is_late(attempt, plan) else 0)
     attempts.record(
         world,
         attempt,
@@ -341,7 +341,7 @@ def disposed(world: World, event: LeadDisposed) -> str:
     return ""
 
 
-def _in_hand(world: World, agent: str) -> Attempt | None:
+def _current_call(world: World, agent: str) -> Attempt | None:
     """The attempt whose call was handed on to this agent."""
     known = world.agents.get(agent)
     call = world.calls.get(known.call) if known is not None else None

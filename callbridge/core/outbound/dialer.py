@@ -31,11 +31,11 @@ LEADS_RETRY = 5.0
 ASK_PATIENCE = 30.0
 
 
-def floor_of(world: World, plan: CampaignPlan) -> CampaignState:
-    floor = world.floors.get(plan.name)
-    if floor is None:
-        floor = world.floors[plan.name] = CampaignState(Pacer(plan.rules))
-    return floor
+def campaign_state_of(world: World, plan: CampaignPlan) -> CampaignState:
+    campaign_state = world.campaign_states.get(plan.name)
+    if campaign_state is None:
+        campaign_state = world.campaign_states[plan.name] = CampaignState(Pacer(plan.rules))
+    return campaign_state
 
 
 def running(world: World) -> list[CampaignPlan]:
@@ -51,53 +51,53 @@ def after_step(world: World) -> None:
         match fact:
             case TalkEnded(agent=agent, talked=talked, ended_by=by):
                 attempts.tidy(world, agent)
-                for floor in _floors_of(world, agent):
+                for campaign_state in _campaign_states_of(world, agent):
                     if by != "short":
-                        floor.pacer.talked(talked)
+                        campaign_state.pacer.talked(talked)
             case WrapUpEnded(agent=agent, lasted=lasted):
                 attempts.tidy(world, agent)
-                for floor in _floors_of(world, agent):
-                    floor.pacer.wrapped_up(lasted)
+                for campaign_state in _campaign_states_of(world, agent):
+                    campaign_state.pacer.wrapped_up(lasted)
     for plan in running(world):
-        floor = floor_of(world, plan)
-        if world.now - floor.decided_at >= (SOONEST if floor.changed else AT_LEAST):
-            _pace(world, plan, floor)
-        wakes_at = floor.decided_at + (SOONEST if floor.changed else AT_LEAST)
-        if floor.wakes_at is None or floor.wakes_at > wakes_at:
-            floor.wakes_at = wakes_at
+        campaign_state = campaign_state_of(world, plan)
+        if world.now - campaign_state.decided_at >= (SOONEST if campaign_state.changed else AT_LEAST):
+            _pace(world, plan, campaign_state)
+        wakes_at = campaign_state.decided_at + (SOONEST if campaign_state.changed else AT_LEAST)
+        if campaign_state.wakes_at is None or campaign_state.wakes_at > wakes_at:
+            campaign_state.wakes_at = wakes_at
             world.wake("campaign", plan.name, wakes_at)
 
 
-def _floors_of(world: World, agent: str) -> Iterator[CampaignState]:
+def _campaign_states_of(world: World, agent: str) -> Iterator[CampaignState]:
     known = world.agents.get(agent)
     for plan in running(world):
         if known is not None and world.matcher.serves(known.profile, world.plan.queues[plan.queue]):
-            yield floor_of(world, plan)
+            yield campaign_state_of(world, plan)
 
 
-def _pace(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
+def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> None:
     """Decide, and have as many attempts written down as may be made."""
-    past = min(1.0, world.now - floor.decided_at)
-    floor.allowance = min(max(1.0, plan.per_second), floor.allowance + past * plan.per_second)
-    floor.decided_at, floor.changed = world.now, False
-    seen = _seen(world, plan, floor)
-    floor.decision = _decide(world, plan, floor, seen)
-    floor.held_back, floor.short_of = dialling.held_back(world), ""
-    _refill(world, plan, floor)
-    if floor.held_back:
+    past = min(1.0, world.now - campaign_state.decided_at)
+    campaign_state.allowance = min(max(1.0, plan.per_second), campaign_state.allowance + past * plan.per_second)
+    campaign_state.decided_at, campaign_state.changed = world.now, False
+    seen = _seen(world, plan, campaign_state)
+    campaign_state.decision = _decide(world, plan, campaign_state, seen)
+    campaign_state.held_back, campaign_state.short_of = dialling.held_back(world), ""
+    _refill(world, plan, campaign_state)
+    if campaign_state.held_back:
         return
     out = sum(_has_line(world, attempt) for attempt in _attempts(world, plan.name))
-    room = {"leads": len(floor.hopper), "lines": plan.lines - out, "calls per second": int(floor.allowance)}
+    room = {"leads": len(campaign_state.hopper), "lines": plan.lines - out, "calls per second": int(campaign_state.allowance)}
     tightest = min(room, key=lambda name: room[name])
-    count = min(floor.decision.dials, room[tightest])
-    if count < floor.decision.dials:
-        floor.short_of = tightest
+    count = min(campaign_state.decision.dials, room[tightest])
+    if count < campaign_state.decision.dials:
+        campaign_state.short_of = tightest
     if count <= 0:
         return
-    floor.allowance -= count
+    campaign_state.allowance -= count
     made: list[tuple[str, int]] = []
     for _ in range(count):
-        lead = floor.hopper.popleft()
+        lead = campaign_state.hopper.popleft()
         if lead.agent and not _is_free(world, lead.agent):
             continue  # it is found again when its agent is free
         attempt = Attempt(
@@ -105,7 +105,7 @@ def _pace(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
             campaign=plan.name,
             lead=lead,
             reserved_at=world.now,
-            risk=floor.decision.risk,
+            risk=campaign_state.decision.risk,
             agent_first=plan.agent_first or bool(lead.agent),
             deadline=world.now + RESERVE_WITHIN,
         )
@@ -113,7 +113,7 @@ def _pace(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
         made.append((attempt.id, lead.id))
     if made:
         world.order(ReserveAttempts(campaign=plan.name, attempts=tuple(made)))
-    _refill(world, plan, floor)
+    _refill(world, plan, campaign_state)
 
 
 def _has_line(world: World, attempt: Attempt) -> bool:
@@ -126,21 +126,21 @@ def _is_free(world: World, agent: str) -> bool:
     return known is not None and eligible(known, world.now)
 
 
-def _decide(world: World, plan: CampaignPlan, floor: CampaignState, seen: PacerInput) -> Decision:
+def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, seen: PacerInput) -> Decision:
     out = len(seen.dials)
     match plan.mode:
         case DialMode.PREDICTIVE if not plan.agent_first:
-            return floor.pacer.decide(world.now, seen)
-        case DialMode.POWER if not floor.pacer.budget.is_over():
+            return campaign_state.pacer.decide(world.now, seen)
+        case DialMode.POWER if not campaign_state.pacer.budget.is_over():
             wanted = int(plan.factor * seen.free + 0.5)
         case _:
             wanted = seen.free
-    if floor.agents == 0:
+    if campaign_state.agents == 0:
         return Decision(0, "nobody")
     return Decision(max(0, wanted - out), plan.mode.value)
 
 
-def _seen(world: World, plan: CampaignPlan, floor: CampaignState) -> PacerInput:
+def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> PacerInput:
     """The campaign's share of the floor, as the pacer sees it. Whoever will be away after this talk is not coming free."""
     free, talking, wrapping = 0, [], []
     mine = _agents(world, plan)
@@ -151,8 +151,8 @@ def _seen(world: World, plan: CampaignPlan, floor: CampaignState) -> PacerInput:
             talking.append(_talks_for(world, agent))
         elif eligible(agent, world.now):
             free += 1
-    floor.busy = len(talking) + len(wrapping)
-    floor.agents = free + floor.busy
+    campaign_state.busy = len(talking) + len(wrapping)
+    campaign_state.agents = free + campaign_state.busy
     dials = [
         world.now - attempt.dialled_at if attempt.dialled_at is not None else 0.0
         for attempt in _attempts(world, plan.name)
@@ -195,8 +195,8 @@ def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
 
 def _has_work(world: World, plan: CampaignPlan) -> bool:
     """Are there leads for it now? Whoever has none needs no agents."""
-    floor = floor_of(world, plan)
-    return bool(floor.hopper or floor.ready or world.attempts_of(plan.name))
+    campaign_state = campaign_state_of(world, plan)
+    return bool(campaign_state.hopper or campaign_state.ready or world.attempts_of(plan.name))
 
 
 def _waiting(world: World, agents: list[Agent]) -> int:
@@ -212,21 +212,21 @@ def _waiting(world: World, agents: list[Agent]) -> int:
 
 def _is_waiting(world: World, key: str) -> bool:
     call = world.calls.get(key)
-    return key in world.promises or (call is not None and call.phase is Phase.WAITING and call.leg in world.legs)
+    return key in world.callbacks or (call is not None and call.phase is Phase.WAITING and call.leg in world.legs)
 
 
 def _attempts(world: World, campaign: str) -> list[Attempt]:
     return [world.attempts[key] for key in world.attempts_of(campaign)]
 
 
-def _refill(world: World, plan: CampaignPlan, floor: CampaignState) -> None:
+def _refill(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> None:
     """Ask for leads in time."""
     enough = max(5, plan.lines)
-    waiting = floor.asked_at is not None and world.now - floor.asked_at < ASK_PATIENCE
-    if len(floor.hopper) > enough // 2 or waiting or world.now < floor.asks_at:
+    waiting = campaign_state.asked_at is not None and world.now - campaign_state.asked_at < ASK_PATIENCE
+    if len(campaign_state.hopper) > enough // 2 or waiting or world.now < campaign_state.asks_at:
         return
-    floor.asked_at = world.now
-    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    campaign_state.asked_at = world.now
+    at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
     free = frozenset(key for key in world.agents if _is_free(world, key))
     world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), agents=free))
 
@@ -235,10 +235,10 @@ def found(world: World, event: LeadsFound) -> None:
     plan = world.plan.campaigns.get(event.campaign)
     if plan is None:
         return
-    floor = floor_of(world, plan)
-    floor.asked_at, floor.ready, floor.dry = None, event.ready, not event.leads
+    campaign_state = campaign_state_of(world, plan)
+    campaign_state.asked_at, campaign_state.ready, campaign_state.dry = None, event.ready, not event.leads
     if len(event.leads) < plan.lines:
-        floor.asks_at = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
-    at_hand = {lead.id for lead in floor.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
-    floor.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
-    floor.changed = True
+        campaign_state.asks_at = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
+    at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
+    campaign_state.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
+    campaign_state.changed = True

@@ -100,8 +100,8 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         _open(world, leg, LegRole.SESSION if leg.role == "session" else LegRole.AGENT, call, agent=agent.id, bridge=bridge.bridge)
         segment = Segment(agent=agent.id, leg=leg.leg, queue=queue, began_at=began_at)
         target = next((other for other in talkers if other is not leg), None)
-        handing = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
-        world.calls.put(call.id, evolve(call, segment=segment, handing=handing))
+        transfer = _target(world, call, segment, target, bridge, began_at, apart=apart) if target is not None else None
+        world.calls.put(call.id, evolve(call, segment=segment, transfer=transfer))
         _talk(world, agent, call, leg)
     call = world.calls[call.id]
     _tell(world, call, queue, began_at)
@@ -132,10 +132,10 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, ids: Iterable[str
 
 def _keep_accounts(world: World, call: Call) -> None:
     """Customer and agent talk: what is known of a callback or an attempt that this call was for is true now."""
-    for promise in world.promises.values():
-        if promise.call == call.id:
-            callbacks.tell_tried(world, call, promise, "answered")
-            callbacks.end(world, promise, "kept", "")
+    for callback in world.callbacks.values():
+        if callback.call == call.id:
+            callbacks.tell_tried(world, call, callback, "answered")
+            callbacks.end(world, callback, "kept", "")
     for attempt in world.attempts.values():
         if attempt.call == call.id:
             world.calls.put(call.id, evolve(call, campaign=attempt.campaign, dialled_for=attempt.id))

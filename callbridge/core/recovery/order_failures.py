@@ -71,7 +71,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
         case Snoop(leg=leg):
             _cannot_snoop(world, leg)
         case Play(leg=leg, playback=playback):
-            feature_codes.said(world, leg, playback)
+            feature_codes.playback_ended(world, leg, playback)
             _prompt_failed(world, order)
             _beep_failed(world, order)
         case Record(leg=leg, recording=recording):
@@ -163,11 +163,11 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     call = world.calls.get(known.call)
     if known.role in (LegRole.CONSULT, LegRole.FEATURE):
         legs.hang_up(world, leg)
-    waits = call is not None and call.segment is None and (call.visit is not None or call.walk is not None)
+    waits = call is not None and call.segment is None and (call.visit is not None or call.flow_position is not None)
     if call is None or call.leg != leg or not waits or event.status == 404:
         return
     _gave_up(world, call.id, event.order, event)
-    if call.walk is not None:
+    if call.flow_position is not None:
         call = evolve(interpreter.leave(world, call, "failed"), phase=after(call.phase, Move.QUEUE))
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
@@ -190,8 +190,8 @@ def _beep_failed(world: World, order: Play) -> None:
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
     if call is not None and call.offer is not None and order.playback in (call.offer.playback, call.offer.reading):
-        offers.said(world, call, order.playback, failed=True)
-    elif call is not None and call.handing is not None and call.handing.playback == order.playback:
+        offers.playback_ended(world, call, order.playback, failed=True)
+    elif call is not None and call.transfer is not None and call.transfer.playback == order.playback:
         transfers.answered(world, call)
 
 
@@ -202,8 +202,8 @@ def _prompt_failed(world: World, order: Play) -> None:
     if call is None or call.leg != order.leg:
         return
     ended = PlaybackEnded(at=world.now, leg=order.leg, playback=order.playback, failed=True)
-    interpreter.said(world, call, ended)
-    announcements.said(world, world.calls[call.id], ended)
+    interpreter.playback_ended(world, call, ended)
+    announcements.playback_ended(world, world.calls[call.id], ended)
 
 
 def _cannot_snoop(world: World, leg: LegId) -> None:
@@ -236,7 +236,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
         return
-    elif call is not None and call.handing is not None and call.handing.leg == leg.id:
+    elif call is not None and call.transfer is not None and call.transfer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         transfers.failed(world, call, OfferResult.CANCELLED if event.why is Why.UNSENT or unheard else OfferResult.OFFLINE)
     elif call is not None and leg.role is LegRole.SUPERVISOR:
@@ -277,14 +277,14 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
         # Given up while it was on its way; half of it may have been done behind the order that was to undo it.
         world.order(DropBridge(bridge=order.bridge, pbx=pbx_of(order.legs[0]), legs=()))
         return
-    if call.handing is not None:
+    if call.transfer is not None:
         _gave_up(world, call.id, order, event)
         transfers.failed(world, call, "failed")
     elif call.phase is Phase.JOINING:
         offers.failed_to_join(world, call, f"{event.why} {event.status} {event.detail}".strip())
     elif call.segment is not None and call.failures + 1 >= offers.MOST_FAILURES:
         _gave_up(world, call.id, order, event)
-        segments.dismiss(world, segments.end_segment(world, call, "fault", world.now))
+        segments.end_call(world, segments.end_segment(world, call, "fault", world.now))
     else:
         world.calls.put(call.id, evolve(call, failures=call.failures + 1))
         for leg in order.legs:

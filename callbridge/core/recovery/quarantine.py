@@ -30,10 +30,10 @@ def faulted(world: World, event: EntityFaulted) -> None:
             leg = world.legs.get(event.id)
             if leg is not None:
                 _give_up_leg(world, leg)
-        case "promise":
-            promise = world.promises.get(event.id)
-            if promise is not None:
-                callbacks.end(world, promise, "failed", "fault")
+        case "callback":
+            callback = world.callbacks.get(event.id)
+            if callback is not None:
+                callbacks.end(world, callback, "failed", "fault")
         case "place":
             world.places.drop(event.id)
         case "attempt":
@@ -71,7 +71,7 @@ def _give_up_leg(world: World, leg: Leg) -> None:
 
 def give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
-    call = segments.end_watching(world, interpreter.leave(world, call, "failed"))
+    call = segments.end_supervision(world, interpreter.leave(world, call, "failed"))
     if call.offer is not None:
         answers.tell_offer_ended(world, call, call.offer, OfferResult.CANCELLED)
     if call.segment is not None:

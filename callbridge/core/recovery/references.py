@@ -54,8 +54,8 @@ def complete(world: World, event: PbxSnapshot) -> None:
 
 
 def _complete_call(world: World, call: Call) -> None:
-    owed = bool(call.promise) and not call.segments and call.attempt != callbacks.CANCELLED
-    if owed and call.promise not in world.promises:
+    owed = bool(call.callback) and not call.segments and call.attempt != callbacks.CANCELLED
+    if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
     if call.dialled_for and call.dialled_for not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
         call = evolve(call, dialled_for="")  # rings on; whoever answers hears the message
@@ -83,10 +83,10 @@ def _at_work(world: World, call: Call) -> Iterator[tuple[str, LegId, Work]]:
         yield call.segment.agent, call.segment.leg, Work.TALKING
     elif call.offer is not None:
         yield call.offer.agent, call.offer.leg, Work.OFFERED
-    if call.handing is not None and call.handing.leg is not None:
-        target = world.legs.get(call.handing.leg)
+    if call.transfer is not None and call.transfer.leg is not None:
+        target = world.legs.get(call.transfer.leg)
         joined = target is not None and target.bridge is not None and target.bridge == call.bridge
-        yield call.handing.agent, call.handing.leg, Work.TALKING if joined else Work.OFFERED
+        yield call.transfer.agent, call.transfer.leg, Work.TALKING if joined else Work.OFFERED
     if call.far is not None:
         yield "", call.far, Work.IDLE
 
@@ -126,10 +126,10 @@ def _owe_again(world: World, call: Call) -> None:
     """The callback that this call keeps, as far as the call knows it: it must not be lost with a row."""
     visit, terms = call.visit, callbacks.terms_of(world, call.visit.queue) if call.visit is not None else None
     who = callbacks.who_of(world, call.number)
-    if visit is None or terms is None or not who or world.promise_to(visit.queue, who) is not None:
+    if visit is None or terms is None or not who or world.callback_for(visit.queue, who) is not None:
         return
-    promise = Callback(
-        id=call.promise,
+    callback = Callback(
+        id=call.callback,
         queue=visit.queue,
         number=call.number,
         who=who,
@@ -147,7 +147,7 @@ def _owe_again(world: World, call: Call) -> None:
         attempts=1 if call.attempt else 0,
         call=call.id,
     )
-    world.promises.put(promise.id, promise)
+    world.callbacks.put(callback.id, callback)
 
 
 # -- after conversations were adopted ---------------------------------------------------------------------------------
@@ -188,9 +188,9 @@ def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:
     for agent in world.agents.values():
         if _is_lost(world, agent.call) and (agent.leg is None or pbx_of(agent.leg) == pbx):
             lost.setdefault(agent.call, None)
-    for promise in world.promises.values():
-        if _is_lost(world, promise.call) and promise.pbx == pbx:
-            lost.setdefault(promise.call, None)
+    for callback in world.callbacks.values():
+        if _is_lost(world, callback.call) and callback.pbx == pbx:
+            lost.setdefault(callback.call, None)
     return lost
 
 

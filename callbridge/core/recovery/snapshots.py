@@ -44,7 +44,7 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
         elif leg.heard_at <= event.requested_at:
             _missing(world, leg, event)
     ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
-    ours |= {one.bridge for call in world.calls.values() for one in call.watching}
+    ours |= {one.bridge for call in world.calls.values() for one in call.supervisions}
     for call in world.calls.values():
         if pbx_of(call.leg) == pbx:
             _mend(world, call)
@@ -52,9 +52,9 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
     for key in adopted:
         _differs(world, pbx, "conversation_without_call", world.calls[key].leg)
     references.settle(world, event, adopted)
-    for promise in world.promises.values():
-        if promise.call and promise.call not in world.calls and promise.pbx == pbx:
-            callbacks.lost(world, promise)
+    for callback in world.callbacks.values():
+        if callback.call and callback.call not in world.calls and callback.pbx == pbx:
+            callbacks.lost(world, callback)
     attempts.mend(world)
     for agent in world.agents.values():
         if agent.held and agent.held not in world.calls:
@@ -120,10 +120,10 @@ def _mend(world: World, call: Call) -> None:
         return
     if customer is None or customer.missing_since is not None:
         return
-    if call.watching:
-        call = segments.end_watching(world, call)
+    if call.supervisions:
+        call = segments.end_supervision(world, call)
         world.calls.put(call.id, call)
-    if call.handing is not None:
+    if call.transfer is not None:
         transfers.mend(world, call)
         return
     match call.phase:
@@ -150,7 +150,7 @@ def _mend(world: World, call: Call) -> None:
             if customer.up_at is None:
                 world.order(Answer(leg=call.leg))
             interpreter.mend(world, call)
-        case Phase.DIALLING | Phase.HANDING | Phase.OUTSIDE | Phase.ENDING:
+        case Phase.DIALLING | Phase.TRANSFERRING | Phase.OUTSIDE | Phase.ENDING:
             pass
 
 
@@ -159,9 +159,9 @@ def _entertain(world: World, call: Call, customer: Leg) -> None:
     if customer.up_at is None:
         world.order(Answer(leg=call.leg))
     if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
-        call = announcements.hush(world, call)
+        call = announcements.stop_prompt(world, call)
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
-        known = call.hearing is not None or call.visit is None or call.visit.queue not in world.plan.queues
+        known = call.announcing is not None or call.visit is None or call.visit.queue not in world.plan.queues
         # Rows of a version that told waiting callers nothing have no word of it: they were greeted by nobody, and need not be.
         world.calls.put(call.id, announcements.resume(world, call) if known else announcements.begin(world, call, greeted=True))
 

@@ -39,8 +39,8 @@ class Affected:
         made = cls()
         for call in world.calls.values():
             made._take(world, call)
-        for promise in world.promises.values():
-            made._callbacks[promise.queue].append(promise.id)
+        for callback in world.callbacks.values():
+            made._callbacks[callback.queue].append(callback.id)
         for attempt in world.attempts.values():
             if attempt.stage not in (AttemptStage.TALKED, AttemptStage.CLOSING):
                 made._attempts[attempt.campaign].append(attempt.id)
@@ -48,16 +48,16 @@ class Affected:
 
     def _take(self, world: World, call: Call) -> None:
         waits = call.visit is not None and not call.is_uncertain
-        if call.visit is not None and waits and call.leg in world.legs and not call.keeps_promise:
+        if call.visit is not None and waits and call.leg in world.legs and not call.is_callback:
             self._callers[call.visit.queue].append(call.id)
         if call.segment is not None:
             self._talks[call.segment.queue].append(call.id)
             self._agents[call.segment.agent].append(call.id)
             if call.campaign:
                 self._campaign_talks[call.campaign].append(call.id)
-        if call.walk is not None:
-            self._flows[call.walk.flow].append(call.id)
-        if waits or call.walk is not None:
+        if call.flow_position is not None:
+            self._flows[call.flow_position.flow].append(call.id)
+        if waits or call.flow_position is not None:
             self._entries[call.entry].append(call.id)
             self._tiers[call.tier].append(call.id)
 

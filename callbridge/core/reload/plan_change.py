@@ -52,11 +52,11 @@ def _adopt(world: World, plan: Plan) -> None:
     renames.carry(world)
     for agent in world.agents.values():
         if agent.id not in plan.agents:
-            _dismiss(world, agent)
+            _remove(world, agent)
     for wanted in plan.agents.values():
         known = world.agents.get(wanted.id)
         if known is None:
-            known = agent_states.hire(world, wanted)
+            known = agent_states.add(world, wanted)
             if wanted.login:
                 agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, ask=AgentRequest.LOGIN))
             continue
@@ -66,10 +66,10 @@ def _adopt(world: World, plan: Plan) -> None:
             agent_states.refresh_device(world, agent_states.open_session(world, agent_states.settle(world, known)))
     _new_homes(world, plan)
     campaigns.adopt(world)
-    for key in list(world.promises):
-        promise = world.promises.get(key)
-        if promise is not None:  # else it was the second one for its number
-            callbacks.place_anew(world, promise, old)
+    for key in list(world.callbacks):
+        callback = world.callbacks.get(key)
+        if callback is not None:  # else it was the second one for its number
+            callbacks.place_anew(world, callback, old)
     for call in world.calls.values():
         _place_anew(world, call.id)
 
@@ -96,7 +96,7 @@ def _new_homes(world: World, plan: Plan) -> None:
         agent_states.settle(world, world.agents[who])
 
 
-def _dismiss(world: World, agent: Agent) -> None:
+def _remove(world: World, agent: Agent) -> None:
     agent = agent_requests.lay_down(world, agent)
     agent = agent_states.settle(world, agent_states.change(world, agent, **agent_states.LOGGED_OUT))
     if agent.work is Work.IDLE and agent.leg is None:

@@ -150,7 +150,7 @@ def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
         said.append(f"callers go to {_counted(ways)}")
     homes: Counter[str] = Counter()
     for key in touched.callbacks(queue):
-        home = callbacks.home_in(new, world.promises[key])
+        home = callbacks.home_in(new, world.callbacks[key])
         homes[f"queue {home}" if home else "no queue: they are kept until one can take them"] += 1
     if homes:
         said.append(f"callbacks go to {_counted(homes)}")
@@ -325,4 +325,4 @@ def _homes(world: World, new: Plan, touched: Affected, gone: str) -> Iterator[st
         return
     ways = [_way(new, world.calls[key]) for key in touched.callers(gone)]
     yield from (way.queue for way in ways if isinstance(way, ToQueue))
-    yield from (home for key in touched.callbacks(gone) if (home := callbacks.home_in(new, world.promises[key])))
+    yield from (home for key in touched.callbacks(gone) if (home := callbacks.home_in(new, world.callbacks[key])))

@@ -31,9 +31,9 @@ def carry(world: World) -> None:
         _tell(world, old, new)
     for call in world.calls.values():
         _put(world, call, _renamed_call(world, call, names))
-    for promise in world.promises.values():
-        if promise.id in world.promises:  # not ended meanwhile, as the second one for its number
-            _carry_promise(world, world.promises[promise.id], names)
+    for callback in world.callbacks.values():
+        if callback.id in world.callbacks:  # not ended meanwhile, as the second one for its number
+            _carry_callback(world, world.callbacks[callback.id], names)
     for place in world.places.values():
         _carry_place(world, place, names)
     for agent in world.agents.values():
@@ -67,7 +67,7 @@ def _tell(world: World, old: str, new: str) -> None:
     visits = [call for call in calls if call.visit is not None and call.visit.queue == old]
     talks = [call for call in calls if call.segment is not None and call.segment.queue == old]
     counted = any(tally.queue == old for tally in world.tallies.values())
-    owed = world.promised(old)
+    owed = world.callbacks_owed(old)
     if visits or talks or owed or counted:
         world.tell(
             QueueRenamed(
@@ -91,27 +91,27 @@ def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
     def now(queue: str) -> str:
         return names.get(queue, queue)
 
-    visit, segment, handing = call.visit, call.segment, call.handing
+    visit, segment, transfer = call.visit, call.segment, call.transfer
     values = tuple((name, now(value) if name == LAST_QUEUE else value) for name, value in call.values)
     return evolve(
         call,
         entry=world.plan.entry_named(call.entry),
         visit=evolve(visit, queue=now(visit.queue)) if visit is not None else None,
         segment=evolve(segment, queue=now(segment.queue)) if segment is not None else None,
-        handing=evolve(handing, queue=now(handing.queue)) if handing is not None else None,
+        transfer=evolve(transfer, queue=now(transfer.queue)) if transfer is not None else None,
         served=(call.served[0], now(call.served[1])),
-        handed_queue=now(call.handed_queue),
+        transferred_from=now(call.transferred_from),
         values=values,
     )
 
 
-def _carry_promise(world: World, promise: Callback, names: Mapping[str, str]) -> None:
-    entry = world.plan.entry_named(promise.entry)
-    if entry != promise.entry:
-        promise = evolve(promise, entry=entry)
-        world.promises.put(promise.id, promise)
-    if promise.queue in names:
-        callbacks.carry(world, promise, names[promise.queue])
+def _carry_callback(world: World, callback: Callback, names: Mapping[str, str]) -> None:
+    entry = world.plan.entry_named(callback.entry)
+    if entry != callback.entry:
+        callback = evolve(callback, entry=entry)
+        world.callbacks.put(callback.id, callback)
+    if callback.queue in names:
+        callbacks.carry(world, callback, names[callback.queue])
 
 
 def _carry_place(world: World, place: KeptPlace, names: Mapping[str, str]) -> None:

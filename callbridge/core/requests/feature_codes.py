@@ -272,7 +272,7 @@ def _hang_up(world: World, talk: FeatureCall) -> None:
     legs.hang_up(world, talk.leg)
 
 
-def _hush(world: World, talk: FeatureCall) -> FeatureCall:
+def _stop_prompt(world: World, talk: FeatureCall) -> FeatureCall:
     if talk.playback:
         world.order(StopPlaying(leg=talk.leg, playback=talk.playback))
     return evolve(talk, playback="")
@@ -290,7 +290,7 @@ def pressed(world: World, event: DigitPressed) -> None:
         return
     if event.digit not in "0123456789*#":
         return
-    talk = _hush(world, talk)
+    talk = _stop_prompt(world, talk)
     if event.digit == "#":
         _entered(world, talk)
     elif event.digit == "*":
@@ -299,7 +299,7 @@ def pressed(world: World, event: DigitPressed) -> None:
         _until(world, evolve(talk, digits=(talk.digits + event.digit)[:MOST_TYPED_DIGITS]), NEXT_DIGIT)
 
 
-def said(world: World, leg: LegId, playback: str) -> None:
+def playback_ended(world: World, leg: LegId, playback: str) -> None:
     """A prompt is over, or could not be played."""
     talk = world.dialogues.get(leg)
     if talk is None or talk.playback != playback or talk.stage is FeatureCallStage.OVER:
@@ -315,7 +315,7 @@ def deadline_passed(world: World, talk: FeatureCall) -> None:
     if talk.ends_at <= world.now or talk.stage is FeatureCallStage.SAYING:
         _hang_up(world, talk)
     elif talk.playback:
-        _until(world, _hush(world, talk), FIRST_DIGIT)
+        _until(world, _stop_prompt(world, talk), FIRST_DIGIT)
     elif talk.digits:
         _entered(world, talk)
     else:

@@ -29,138 +29,138 @@ def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
     visit = call.visit
     assert visit is not None
     queue = world.plan.queues[visit.queue]
-    return evolve(call, hearing=_scheduled(world, queue, visit, AnnouncementState(at=None, greeted=greeted)))
+    return evolve(call, announcing=_scheduled(world, queue, visit, AnnouncementState(at=None, greeted=greeted)))
 
 
-def hush(world: World, call: Call) -> Call:
+def stop_prompt(world: World, call: Call) -> Call:
     """Nothing is said to the caller any more for now: an agent answers, or a flow begins."""
-    hearing = call.hearing
-    if hearing is None:
+    announcing = call.announcing
+    if announcing is None:
         return call
-    if hearing.playback:
-        world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
-    return evolve(call, hearing=evolve(hearing, playback="", at=None))
+    if announcing.playback:
+        world.order(StopPlaying(leg=call.leg, playback=announcing.playback))
+    return evolve(call, announcing=evolve(announcing, playback="", at=None))
 
 
 def apologise(world: World, call: Call) -> None:
     """The call of this caller has just broken off, and it was not the caller who did it: said at once, or nothing is."""
-    assert call.hearing is not None
+    assert call.announcing is not None
     assert call.visit is not None
     queue = world.plan.queues[call.visit.queue]
     world.order(StartMusic(leg=call.leg, music=queue.music))
     media = spoken(queue.announcements.connection_lost, dict(call.values))
     if media:
-        _say(world, call, queue, call.hearing, "connection_lost", media)
+        _say(world, call, queue, call.announcing, "connection_lost", media)
 
 
 def resume(world: World, call: Call) -> Call:
     """The caller waits (again): what is due comes in its time."""
-    hearing, visit = call.hearing, call.visit
+    announcing, visit = call.announcing, call.visit
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
-    if hearing is None or visit is None or queue is None or hearing.playback:
+    if announcing is None or visit is None or queue is None or announcing.playback:
         return call
-    return evolve(call, hearing=_scheduled(world, queue, visit, hearing))
+    return evolve(call, announcing=_scheduled(world, queue, visit, announcing))
 
 
 def end(world: World, call: Call) -> Call:
     """The visit is over."""
-    return evolve(hush(world, call), hearing=None)
+    return evolve(stop_prompt(world, call), announcing=None)
 
 
 def deadline_passed(world: World, call: Call) -> None:
     """Something is due to be said, or the end of what was said was not heard."""
-    hearing, visit = call.hearing, call.visit
+    announcing, visit = call.announcing, call.visit
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
-    if hearing is None or hearing.at is None or hearing.at > world.now:
+    if announcing is None or announcing.at is None or announcing.at > world.now:
         return
     if visit is None or queue is None or call.phase not in _WAITING or pbx_of(call.leg) in world.down:
-        world.calls.put(call.id, evolve(call, hearing=evolve(hearing, at=None)))
-    elif hearing.playback:
-        world.order(StopPlaying(leg=call.leg, playback=hearing.playback))
-        _go_on(world, call, queue, hearing)
+        world.calls.put(call.id, evolve(call, announcing=evolve(announcing, at=None)))
+    elif announcing.playback:
+        world.order(StopPlaying(leg=call.leg, playback=announcing.playback))
+        _go_on(world, call, queue, announcing)
     else:
-        _say_next(world, call, queue, visit, hearing)
+        _say_next(world, call, queue, visit, announcing)
 
 
-def said(world: World, call: Call, event: PlaybackEnded) -> None:
+def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
     """An announcement is over, or could not be played."""
-    hearing, visit = call.hearing, call.visit
-    if hearing is None or not hearing.playback or hearing.playback != event.playback:
+    announcing, visit = call.announcing, call.visit
+    if announcing is None or not announcing.playback or announcing.playback != event.playback:
         return
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if event.failed and queue is not None:
-        where = f"queue:{queue.name}/{hearing.what}"
+        where = f"queue:{queue.name}/{announcing.what}"
         world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, queue=queue.name, where=where))
     if queue is None or call.phase not in _WAITING:
-        world.calls.put(call.id, evolve(call, hearing=evolve(hearing, playback="", at=None)))
+        world.calls.put(call.id, evolve(call, announcing=evolve(announcing, playback="", at=None)))
     else:
-        _go_on(world, call, queue, hearing)
+        _go_on(world, call, queue, announcing)
 
 
-def _go_on(world: World, call: Call, queue: QueuePlan, hearing: AnnouncementState) -> None:
+def _go_on(world: World, call: Call, queue: QueuePlan, announcing: AnnouncementState) -> None:
     assert call.visit is not None
-    hearing = _scheduled(world, queue, call.visit, evolve(hearing, playback=""))
-    world.calls.put(call.id, evolve(call, hearing=hearing))
+    announcing = _scheduled(world, queue, call.visit, evolve(announcing, playback=""))
+    world.calls.put(call.id, evolve(call, announcing=announcing))
 
 
-def _scheduled(world: World, queue: QueuePlan, visit: Visit, hearing: AnnouncementState) -> AnnouncementState:
-    due = [at for at, _ in _due(queue.announcements, visit, hearing)]
-    return evolve(hearing, at=max(world.now, min(due)) if due else None)
+def _scheduled(world: World, queue: QueuePlan, visit: Visit, announcing: AnnouncementState) -> AnnouncementState:
+    due = [at for at, _ in _due(queue.announcements, visit, announcing)]
+    return evolve(announcing, at=max(world.now, min(due)) if due else None)
 
 
-def _due(plan: AnnouncementPlan, visit: Visit, hearing: AnnouncementState) -> list[tuple[float, str]]:
+def _due(plan: AnnouncementPlan, visit: Visit, announcing: AnnouncementState) -> list[tuple[float, str]]:
     """When each kind is due next."""
     due = []
-    if plan.greeting and not hearing.greeted:
+    if plan.greeting and not announcing.greeted:
         due.append((visit.began_at, "greeting"))
-    if plan.busy and not hearing.sorry:
+    if plan.busy and not announcing.sorry:
         due.append((visit.began_at + plan.busy_after, "busy"))
     if plan.position or plan.wait:
-        told = hearing.told_at
+        told = announcing.told_at
         due.append((visit.began_at + plan.first if told is None else told + plan.every, "position"))
     if plan.periodic:
-        turned = hearing.turned_at
+        turned = announcing.turned_at
         due.append(((visit.began_at if turned is None else turned) + plan.periodic_every, "periodic"))
     return due
 
 
-def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, hearing: AnnouncementState) -> None:
+def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, announcing: AnnouncementState) -> None:
     plan = queue.announcements
-    due = [what for at, what in sorted(_due(plan, visit, hearing)) if at <= world.now]
+    due = [what for at, what in sorted(_due(plan, visit, announcing)) if at <= world.now]
     if not due:
-        world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
+        world.calls.put(call.id, evolve(call, announcing=_scheduled(world, queue, visit, announcing)))
         return
     what, media = due[0], ""
     position = minutes = None
     match what:
         case "greeting":
-            media, hearing = plan.greeting, evolve(hearing, greeted=True)
+            media, announcing = plan.greeting, evolve(announcing, greeted=True)
         case "busy":
-            hearing = evolve(hearing, sorry=True)
+            announcing = evolve(announcing, sorry=True)
             if not plan.busy_tiers or call.tier in plan.busy_tiers:
                 media, call = plan.busy, _prefer(world, call, visit, plan.busy_head_start)
         case "periodic":
-            media = plan.periodic[hearing.turn % len(plan.periodic)]
-            hearing = evolve(hearing, turn=hearing.turn + 1, turned_at=world.now)
+            media = plan.periodic[announcing.turn % len(plan.periodic)]
+            announcing = evolve(announcing, turn=announcing.turn + 1, turned_at=world.now)
         case _:
             position = estimates.position(world, call)
-            minutes = _minutes(world, queue, position, hearing)
+            minutes = _minutes(world, queue, position, announcing)
             known = {"position": str(position)} | ({} if minutes is None else {"minutes": str(minutes)})
             parts = [plan.position, plan.wait if minutes is not None else ""]
             media = spoken(",".join(part for part in parts if part), known | dict(call.values))
-            hearing = evolve(hearing, told_at=world.now, minutes=minutes if minutes is not None else hearing.minutes)
+            announcing = evolve(announcing, told_at=world.now, minutes=minutes if minutes is not None else announcing.minutes)
     media = spoken(media, dict(call.values))
     if not media:
-        world.calls.put(call.id, evolve(call, hearing=_scheduled(world, queue, visit, hearing)))
+        world.calls.put(call.id, evolve(call, announcing=_scheduled(world, queue, visit, announcing)))
         return
-    _say(world, call, queue, hearing, what, media, position, minutes)
+    _say(world, call, queue, announcing, what, media, position, minutes)
 
 
 def _say(
     world: World,
     call: Call,
     queue: QueuePlan,
-    hearing: AnnouncementState,
+    announcing: AnnouncementState,
     what: str,
     media: str,
     position: int | None = None,
@@ -169,8 +169,8 @@ def _say(
     playback = world.mint("say")
     world.order(Play(leg=call.leg, playback=playback, media=media, language=call.language))
     world.order(StartMusic(leg=call.leg, music=queue.music))
-    hearing = evolve(hearing, playback=playback, what=what, at=world.now + patience(media))
-    world.calls.put(call.id, evolve(call, hearing=hearing))
+    announcing = evolve(announcing, playback=playback, what=what, at=world.now + patience(media))
+    world.calls.put(call.id, evolve(call, announcing=announcing))
     world.tell(
         Announced(
             seq=world.next_seq(),
@@ -184,7 +184,7 @@ def _say(
     )
 
 
-def _minutes(world: World, queue: QueuePlan, position: int, hearing: AnnouncementState) -> int | None:
+def _minutes(world: World, queue: QueuePlan, position: int, announcing: AnnouncementState) -> int | None:
     """What is told: never more than before. An estimate that has doubled shows that the first one was worth nothing."""
     if not queue.announcements.wait:
         return None
@@ -192,9 +192,9 @@ def _minutes(world: World, queue: QueuePlan, position: int, hearing: Announcemen
     if expected is None:
         return None
     minutes = max(1, math.ceil(expected / 60))
-    if hearing.minutes is None:
+    if announcing.minutes is None:
         return minutes
-    return None if minutes > 2 * hearing.minutes else min(minutes, hearing.minutes)
+    return None if minutes > 2 * announcing.minutes else min(minutes, announcing.minutes)
 
 
 def _prefer(world: World, call: Call, visit: Visit, more: float) -> Call:

@@ -56,7 +56,7 @@ def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> Non
 def _queue_of(call: Call | None) -> str:
     if call is None:
         return ""
-    for part in (call.segment, call.handing, call.visit):
+    for part in (call.segment, call.transfer, call.visit):
         if part is not None:
             return part.queue
     return ""
@@ -66,7 +66,7 @@ def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
     """The caller, whose other party is gone, hears an apology and is first in line; ``agent`` was the one who talked."""
     leg = world.legs.get(call.leg)
     if leg is None or leg.left or leg.hung_at is not None:
-        segments.dismiss(world, call)  # the caller is going, too
+        segments.end_call(world, call)  # the caller is going, too
         return
     if queue not in world.plan.queues and segments.by_entry(world, call, "queue_removed"):
         return

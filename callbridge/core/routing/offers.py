@@ -174,7 +174,7 @@ def _tell_both(world: World, call: Call, offer: Offer) -> None:
         world.order(Play(leg=offer.leg, playback=playback, media=whisper, language=_language(world, offer.agent)))
     if read_out:
         reading = world.mint("say")
-        call = announcements.hush(world, call)
+        call = announcements.stop_prompt(world, call)
         world.order(Play(leg=call.leg, playback=reading, media=read_out, language=call.language))
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
     offer = evolve(offer, stage=OfferStage.TELLING, playback=playback, reading=reading)
@@ -199,7 +199,7 @@ def _language(world: World, agent: str) -> str:
     return plan.language if plan is not None else ""
 
 
-def said(world: World, call: Call, playback: str, *, failed: bool = False) -> None:
+def playback_ended(world: World, call: Call, playback: str, *, failed: bool = False) -> None:
     """Something that belongs to the offer was said to its end, or could not be said."""
     offer = call.offer
     if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
@@ -267,7 +267,7 @@ def join(world: World, call: Call) -> None:
     if call.phase is Phase.DIALLING:
         world.order(StopRinging(leg=offer.leg))
     bridge = world.mint("bridge")
-    call = announcements.hush(world, call)
+    call = announcements.stop_prompt(world, call)
     within = LIVE_JOIN_CHECK if attempts.is_live(world, call) else JOIN_CHECK
     world.calls.put(
         call.id,

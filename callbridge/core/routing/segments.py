@@ -37,13 +37,13 @@ def end_segment(
     call = recordings.end(world, call, segment, when)
     tell_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
-    call = evolve(end_watching(world, call), segment=None, keys="", keys_until=None, served=served)
+    call = evolve(end_supervision(world, call), segment=None, keys="", keys_until=None, served=served)
     if not (by_phone or keep_bridge):
         call = drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)
     agent = world.agents.get(segment.agent)
     if leg is not None and by_phone:
-        leg = world.put_leg(leg, handed_on=call.id)
+        leg = world.put_leg(leg, transferred_call=call.id)
     if leg is not None and leg.role is LegRole.SESSION:
         world.put_leg(leg, call="", bridge=None)
     elif leg is not None and by_phone:
@@ -83,7 +83,7 @@ def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
     return evolve(call, bridge=None)
 
 
-def dismiss(world: World, call: Call) -> None:
+def end_call(world: World, call: Call) -> None:
     """Nobody is left to talk to: the customer's leg is hung up."""
     call = drop_bridge(world, call, (call.leg,))
     if call.leg not in world.legs:
@@ -146,11 +146,11 @@ def out_of_bridge(world: World, call: Call) -> Call:
     return evolve(call, bridge=None)
 
 
-def end_watching(world: World, call: Call) -> Call:
+def end_supervision(world: World, call: Call) -> Call:
     """Every supervisor leaves: nobody listens on after the talk. Gives the call without them."""
-    for one in call.watching:
+    for one in call.supervisions:
         release(world, call, one)
-    return evolve(call, watching=())
+    return evolve(call, supervisions=())
 
 
 def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = False) -> None:

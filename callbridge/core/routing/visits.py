@@ -68,7 +68,7 @@ def wait(world: World, call: Call) -> Call:
     rule = _rule(world, call, queue)
     if rule is not None:
         return overflow(world, call, rule.to, rule.reason)
-    key = call.hearing.key if call.hearing is not None else ""
+    key = call.announcing.key if call.announcing is not None else ""
     if key in queue.keys and not call.placed:
         return _by_key(world, call, key, queue.keys[key])
     preferred = bool(visit.prefers)
@@ -133,12 +133,12 @@ def home_of_placed(world: World, call: Call) -> str:
     """The queue for which we call this customer, by the configuration of now; empty when there is none."""
     if not call.placed:
         return ""
-    campaign, promise = world.plan.campaigns.get(call.campaign), world.promises.get(call.promise)
+    campaign, callback = world.plan.campaigns.get(call.campaign), world.callbacks.get(call.callback)
     if campaign is not None:
         return campaign.queue if campaign.queue in world.plan.queues else ""
-    if promise is None:
+    if callback is None:
         return ""
-    return promise.queue if promise.queue in world.plan.queues else callbacks.home_of(world, promise)
+    return callback.queue if callback.queue in world.plan.queues else callbacks.home_of(world, callback)
 
 
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:
@@ -216,7 +216,7 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
 def _music(world: World, call: Call) -> str:
     """What the waiting caller hears now; empty when it is something that is said."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    speaking = call.walk is not None or (call.hearing is not None and call.hearing.playback)
+    speaking = call.flow_position is not None or (call.announcing is not None and call.announcing.playback)
     return queue.music if queue is not None and not speaking else ""
 
 
@@ -229,11 +229,11 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
             call = end_visit(world, call, VisitOutcome.FAILED, reason="flow_removed")
         why = "unknown_flow" if flow is None else "too_many_ways"
         return leave(world, call, world.plan.fallback_context, call.entry, why)
-    call = announcements.hush(world, call)
-    walk = FlowPosition(flow=name, version=flow.version, began_at=world.now)
+    call = announcements.stop_prompt(world, call)
+    flow_position = FlowPosition(flow=name, version=flow.version, began_at=world.now)
     phase, language = after(call.phase, Move.FLOW), call.language or flow.language
     ways = call.ways + (not flow.hidden)
-    call = evolve(call, phase=phase, walk=walk, language=language, ways=ways, deadline=world.now)
+    call = evolve(call, phase=phase, flow_position=flow_position, language=language, ways=ways, deadline=world.now)
     world.calls.put(call.id, call)
     if not flow.hidden:
         world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
@@ -243,18 +243,18 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 def key_pressed(world: World, call: Call, key: str) -> None:
     """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    if queue is None or key not in queue.keys or call.hearing is None or call.placed or call.ways >= MOST_WAYS - 1:
+    if queue is None or key not in queue.keys or call.announcing is None or call.placed or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
         _by_key(world, call, key, queue.keys[key])
     elif call.phase in (Phase.OFFERED, Phase.JOINING):
-        world.calls.put(call.id, evolve(call, hearing=evolve(call.hearing, key=key)))
+        world.calls.put(call.id, evolve(call, announcing=evolve(call.announcing, key=key)))
 
 
 def _by_key(world: World, call: Call, key: str, flow: str) -> Call:
     """The place in the queue is kept meanwhile."""
-    if call.hearing is not None:
-        call = evolve(call, hearing=evolve(call.hearing, key=""))
+    if call.announcing is not None:
+        call = evolve(call, announcing=evolve(call.announcing, key=""))
     return into_flow(world, call, flow, "key")
 
 

@@ -85,7 +85,7 @@ def leave(world: World, call: Call, by: str) -> str:
 
 def answered(world: World, call: Call, leg: Leg) -> None:
     """The supervisor picked up."""
-    one = next((one for one in call.watching if one.leg == leg.id), None)
+    one = next((one for one in call.supervisions if one.leg == leg.id), None)
     if one is None or one.up:
         return
     world.put_leg(leg, deadline=None)
@@ -124,7 +124,7 @@ def _connect(world: World, call: Call, one: Supervision) -> None:
 
 def entered(world: World, call: Call, snoop: LegId) -> None:
     """The Snoop channel is there: connect it to the supervisor's phone."""
-    one = next((one for one in call.watching if one.snoop == snoop), None)
+    one = next((one for one in call.supervisions if one.snoop == snoop), None)
     if one is None or one.bridge is not None:
         return
     bridge = world.mint("ear")
@@ -134,14 +134,14 @@ def entered(world: World, call: Call, snoop: LegId) -> None:
 
 def leg_gone(world: World, call: Call, leg: Leg) -> None:
     """The supervisor hung up, or can hear no more."""
-    one = next((one for one in call.watching if leg.id in (one.leg, one.snoop)), None)
+    one = next((one for one in call.supervisions if leg.id in (one.leg, one.snoop)), None)
     if one is not None:
         _end(world, call, one)
 
 
 def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
     """Was it a supervisor who could not be connected? The talk is none the worse for it."""
-    one = next((one for one in call.watching if one.bridge == order.bridge or one.leg in order.legs), None)
+    one = next((one for one in call.supervisions if one.bridge == order.bridge or one.leg in order.legs), None)
     if one is not None:
         _end(world, call, one)
     return one is not None
@@ -178,22 +178,22 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         way=TransferKind.BLIND,
         reached=True,
     )
-    call = evolve(call, bridge=bridge, handing=way_there, handed_by=segment.agent, handed_queue=segment.queue)
-    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND), deadline=way_there.until))
+    call = evolve(call, bridge=bridge, transfer=way_there, transferred_by=segment.agent, transferred_from=segment.queue)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.TRANSFER), deadline=way_there.until))
     transfers.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
 
 
 def _of(call: Call, by: str) -> Supervision | None:
-    return next((one for one in call.watching if one.by == by), None)
+    return next((one for one in call.supervisions if one.by == by), None)
 
 
 def _without(call: Call, one: Supervision) -> Call:
-    return evolve(call, watching=tuple(other for other in call.watching if other.leg != one.leg))
+    return evolve(call, supervisions=tuple(other for other in call.supervisions if other.leg != one.leg))
 
 
 def _put(world: World, call: Call, one: Supervision) -> Call:
     call = _without(call, one)
-    call = evolve(call, watching=(*call.watching, one))
+    call = evolve(call, supervisions=(*call.supervisions, one))
     world.calls.put(call.id, call)
     return call
 

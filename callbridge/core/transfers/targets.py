@@ -97,24 +97,24 @@ def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None,
 
 def free(world: World, call: Call) -> Call:
     """Let the target go; gives the call without it."""
-    handing = call.handing
-    assert handing is not None
-    leg = world.legs.get(handing.leg)
+    transfer = call.transfer
+    assert transfer is not None
+    leg = world.legs.get(transfer.leg)
     if leg is not None and leg.role is LegRole.SESSION:
-        if handing.reached and call.bridge is not None:
+        if transfer.reached and call.bridge is not None:
             inside = (call.leg, leg.id, *((call.segment.leg,) if call.segment is not None else ()))
             world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
             unbridge(world, *inside)
             call = evolve(call, bridge=None)
         leg = world.put_leg(world.legs[leg.id], call="", bridge=None)
     else:
-        legs.hang_up(world, handing.leg)
-    agent = world.agents.get(handing.agent)
+        legs.hang_up(world, transfer.leg)
+    agent = world.agents.get(transfer.agent)
     if agent is not None and agent.call == call.id:
         agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
         if leg is None or leg.role is LegRole.SESSION:
             agent_states.leg_gone(world, agent)
-    return evolve(call, handing=None)
+    return evolve(call, transfer=None)
 
 
 def unbridge(world: World, *keys: LegId | None) -> None:

@@ -39,7 +39,7 @@ def refusal(world: World, call: Call, to: Target | None, way: TransferKind) -> s
     """Why the call cannot be handed on to this target now; nothing when it can."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent talks to the caller"
-    if call.handing is not None:
+    if call.transfer is not None:
         return "the call is being handed on already"
     if pbx_of(call.leg) in world.down:
         return f"PBX {pbx_of(call.leg)} cannot be reached"
@@ -79,38 +79,38 @@ def begin(world: World, call: Call, to: Target, way: TransferKind) -> None:
         return
     if way is TransferKind.BLIND:
         call = _leave_talk(world, call, segment)
-        call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.HAND))
+        call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.TRANSFER))
     else:
         call = _part(world, call, segment)
         world.order(StartRinging(leg=segment.leg))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
-    put(world, evolve(call, handing=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
+    put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
 
 
 def complete(world: World, call: Call, by: str = "transfer") -> str:
     """The agent leaves; caller and target go on, or the target goes on ringing for the caller. ``by``: how the talk ended."""
-    handing, segment = call.handing, call.segment
-    if handing is None or segment is None:
+    transfer, segment = call.transfer, call.segment
+    if transfer is None or segment is None:
         return "nobody is being consulted"
     leg = world.legs.get(segment.leg)
-    _hush(world, call)
+    _stop_prompt(world, call)
     call = _leave_talk(world, call, segment, by)
-    call = evolve(call, phase=after(call.phase, Move.HAND))
-    if not handing.reached:
-        put(world, evolve(call, handing=evolve(handing, way=TransferKind.BLIND)))
+    call = evolve(call, phase=after(call.phase, Move.TRANSFER))
+    if not transfer.reached:
+        put(world, evolve(call, transfer=evolve(transfer, way=TransferKind.BLIND)))
         return ""
     if leg is not None and leg.role is LegRole.SESSION and call.bridge is not None:
-        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, handing.leg or call.leg)))
+        world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, transfer.leg or call.leg)))
         call = evolve(call, bridge=None)
-        targets.unbridge(world, call.leg, handing.leg)
-    _join(world, call, handing)
+        targets.unbridge(world, call.leg, transfer.leg)
+    _join(world, call, transfer)
     joined(world, world.calls[call.id])
     return ""
 
 
 def go_back(world: World, call: Call) -> str:
     """The target goes; agent and caller go on."""
-    if call.handing is None or call.segment is None:
+    if call.transfer is None or call.segment is None:
         return "nobody is being consulted"
     _back_to_caller(world, call, "returned")
     return ""
@@ -118,13 +118,13 @@ def go_back(world: World, call: Call) -> str:
 
 def conference(world: World, call: Call) -> str:
     """The caller comes to agent and target."""
-    handing = call.handing
-    if handing is None or call.segment is None:
+    transfer = call.transfer
+    if transfer is None or call.segment is None:
         return "nobody is being consulted"
-    if not handing.reached or handing.until is not None or call.bridge is None:
+    if not transfer.reached or transfer.until is not None or call.bridge is None:
         return "the other one has not answered yet"
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
-    put(world, evolve(call, handing=evolve(handing, together=True)))
+    put(world, evolve(call, transfer=evolve(transfer, together=True)))
     return ""
 
 
@@ -133,77 +133,77 @@ def conference(world: World, call: Call) -> str:
 
 def answered(world: World, call: Call) -> None:
     """The target is there: together with the caller, or with the agent who wants a word."""
-    handing = call.handing
-    if handing is None or handing.reached or handing.confirming:
+    transfer = call.transfer
+    if transfer is None or transfer.reached or transfer.confirming:
         return
-    plan = world.plan.agents.get(handing.agent)
-    agent = world.agents.get(handing.agent)
-    if plan is not None and plan.confirm and agent is not None and handing.leg is not None and handing.leg != agent.session:
+    plan = world.plan.agents.get(transfer.agent)
+    agent = world.agents.get(transfer.agent)
+    if plan is not None and plan.confirm and agent is not None and transfer.leg is not None and transfer.leg != agent.session:
         playback = world.mint("confirm")
-        world.order(Play(leg=handing.leg, playback=playback, media=world.plan.prompts.confirm, language=plan.language))
+        world.order(Play(leg=transfer.leg, playback=playback, media=world.plan.prompts.confirm, language=plan.language))
         until = world.now + offers.CONFIRM_WITHIN
-        put(world, evolve(call, handing=evolve(handing, confirming=True, playback=playback, until=until)))
+        put(world, evolve(call, transfer=evolve(transfer, confirming=True, playback=playback, until=until)))
         return
-    _reached(world, call, handing)
+    _reached(world, call, transfer)
 
 
 def pressed(world: World, event: DigitPressed) -> None:
     """A target who is an agent at a mobile phone takes the call by a key, or refuses it."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
-    handing = call.handing if call is not None else None
-    if call is None or handing is None or handing.leg != event.leg or not handing.confirming:
+    transfer = call.transfer if call is not None else None
+    if call is None or transfer is None or transfer.leg != event.leg or not transfer.confirming:
         return
     if event.digit == offers.TAKE:
-        world.order(StopPlaying(leg=event.leg, playback=handing.playback))
-        _reached(world, call, evolve(handing, confirming=False, playback=""))
+        world.order(StopPlaying(leg=event.leg, playback=transfer.playback))
+        _reached(world, call, evolve(transfer, confirming=False, playback=""))
     elif event.digit == offers.REFUSE:
         target_gone(world, call, "rejected")
 
 
-def _reached(world: World, call: Call, handing: Transfer) -> None:
-    handing = evolve(handing, reached=True)
+def _reached(world: World, call: Call, transfer: Transfer) -> None:
+    transfer = evolve(transfer, reached=True)
     if call.segment is not None:
         world.order(StopRinging(leg=call.segment.leg))
-    _join(world, call, handing)
+    _join(world, call, transfer)
 
 
-def _join(world: World, call: Call, handing: Transfer) -> None:
-    assert handing.leg is not None
+def _join(world: World, call: Call, transfer: Transfer) -> None:
+    assert transfer.leg is not None
     first = call.segment.leg if call.segment is not None else call.leg
-    bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else handing.agent
-    world.order(Bridge(bridge=bridge, legs=(first, handing.leg), call=call.id, queue=handing.queue, agent=agent))
-    put(world, evolve(call, bridge=bridge, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
+    bridge, agent = call.bridge or world.mint("bridge"), call.segment.agent if call.segment is not None else transfer.agent
+    world.order(Bridge(bridge=bridge, legs=(first, transfer.leg), call=call.id, queue=transfer.queue, agent=agent))
+    put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
 
 
 def joined(world: World, call: Call) -> None:
     """A leg entered the bridge. Two who belong together now are."""
-    handing = call.handing
-    if handing is None or not handing.reached or call.bridge is None:
+    transfer = call.transfer
+    if transfer is None or not transfer.reached or call.bridge is None:
         return
     first = world.legs.get(call.segment.leg if call.segment is not None else call.leg)
-    target = world.legs.get(handing.leg)
+    target = world.legs.get(transfer.leg)
     if first is None or target is None or first.bridge != call.bridge or target.bridge != call.bridge:
         return
-    agent = world.agents.get(handing.agent)
+    agent = world.agents.get(transfer.agent)
     if agent is not None and agent.work is Work.OFFERED:
         agent = agent_states.change(world, agent, work=Work.TALKING, misses=0)
-    if call.phase is Phase.HANDING:
-        _arrived(world, call, handing, target.id)
-    elif handing.until is not None:
-        put(world, evolve(call, handing=evolve(handing, until=None)))
+    if call.phase is Phase.TRANSFERRING:
+        _arrived(world, call, transfer, target.id)
+    elif transfer.until is not None:
+        put(world, evolve(call, transfer=evolve(transfer, until=None)))
 
 
-def _arrived(world: World, call: Call, handing: Transfer, leg: LegId) -> None:
+def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId) -> None:
     """The target has the call."""
-    _tell_ended(world, call, handing, "completed")
-    if handing.way is not TransferKind.BACK:
-        _tell_transferred(world, call, handing.by, handing.to, attended=handing.way is TransferKind.CONSULT)
-    call = evolve(call, handing=None, deadline=None, failures=0)
-    if not handing.agent:
-        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HAND_ON), far=leg))
+    _tell_ended(world, call, transfer, "completed")
+    if transfer.way is not TransferKind.BACK:
+        _tell_transferred(world, call, transfer.by, transfer.to, attended=transfer.way is TransferKind.CONSULT)
+    call = evolve(call, transfer=None, deadline=None, failures=0)
+    if not transfer.agent:
+        world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
         return
-    segment = Segment(agent=handing.agent, leg=leg, queue=handing.queue, began_at=world.now)
+    segment = Segment(agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now)
     segment = recordings.begin(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
@@ -212,8 +212,8 @@ def _arrived(world: World, call: Call, handing: Transfer, leg: LegId) -> None:
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
-            agent=handing.agent,
-            queue=handing.queue,
+            agent=transfer.agent,
+            queue=transfer.queue,
             leg=leg,
             waited=world.now - call.waiting_since,
         )
@@ -222,18 +222,18 @@ def _arrived(world: World, call: Call, handing: Transfer, leg: LegId) -> None:
 
 def target_gone(world: World, call: Call, result: str) -> None:
     """The target hung up, was never there, or cannot be reached."""
-    handing = call.handing
-    if handing is None:
+    transfer = call.transfer
+    if transfer is None:
         return
-    if call.phase not in (Phase.TALKING, Phase.HANDING):
+    if call.phase not in (Phase.TALKING, Phase.TRANSFERRING):
         world.calls.put(call.id, targets.free(world, call))
         return
     if call.segment is not None:
-        _back_to_caller(world, call, "returned" if handing.reached else result)
+        _back_to_caller(world, call, "returned" if transfer.reached else result)
         return
-    _tell_ended(world, call, handing, result)
+    _tell_ended(world, call, transfer, result)
     call = targets.free(world, call)
-    if handing.way is TransferKind.BACK:
+    if transfer.way is TransferKind.BACK:
         _to_queue(world, call)
     else:
         come_back(world, call)
@@ -246,9 +246,9 @@ def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
 
 def come_back(world: World, call: Call) -> None:
     """Nobody took the call: back to the agent who handed it on; to the queue when that agent is not there either."""
-    agent = world.agents.get(call.handed_by)
-    call = evolve(call, phase=after(call.phase, Move.HAND), handing=None)
-    world.order(StartMusic(leg=call.leg, music=targets.music(world, call.handed_queue)))
+    agent = world.agents.get(call.transferred_by)
+    call = evolve(call, phase=after(call.phase, Move.TRANSFER), transfer=None)
+    world.order(StartMusic(leg=call.leg, music=targets.music(world, call.transferred_from)))
     _try_back(world, call, agent, world.now)
 
 
@@ -260,8 +260,8 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
     if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
         agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
     if agent.leg is None and targets.can_take(agent):
-        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.handed_queue, way=TransferKind.BACK)
-        put(world, evolve(call, handing=back))
+        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.transferred_from, way=TransferKind.BACK)
+        put(world, evolve(call, transfer=back))
         return
     held = world.now + 2 * BACK_RETRY
     agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # nobody else's call comes before this one
@@ -270,18 +270,18 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         leg=None,
         agent="",
         by=agent.id,
-        queue=call.handed_queue,
+        queue=call.transferred_from,
         began_at=began_at,
         until=world.now + BACK_RETRY,
         way=TransferKind.BACK,
     )
-    put(world, evolve(call, handing=waiting))
+    put(world, evolve(call, transfer=waiting))
 
 
 def _to_queue(world: World, call: Call) -> None:
-    call = evolve(call, handing=None)
-    if call.handed_queue in world.plan.queues:
-        segments.queue_again(world, call, call.handed_queue)
+    call = evolve(call, transfer=None)
+    if call.transferred_from in world.plan.queues:
+        segments.queue_again(world, call, call.transferred_from)
         return
     if segments.by_entry(world, call, "queue_removed"):
         return
@@ -291,23 +291,23 @@ def _to_queue(world: World, call: Call) -> None:
 
 def cancel(world: World, call: Call) -> Call:
     """The call goes another way: the target is let go. Gives the call without it."""
-    if call.handing is None:
+    if call.transfer is None:
         return call
-    if call.handing.leg is not None:
-        _tell_ended(world, call, call.handing, "cancelled")
-    _hush(world, call)
-    leg = call.handing.leg
+    if call.transfer.leg is not None:
+        _tell_ended(world, call, call.transfer, "cancelled")
+    _stop_prompt(world, call)
+    leg = call.transfer.leg
     call = targets.free(world, call)
-    if call.phase is Phase.HANDING and leg is not None:
+    if call.phase is Phase.TRANSFERRING and leg is not None:
         # After the order that was to bring them together, on the same lanes: else it would make the bridge anew.
         call = segments.drop_bridge(world, call, (call.leg, leg))
         targets.unbridge(world, call.leg)
     return call
 
 
-def _hush(world: World, call: Call) -> None:
+def _stop_prompt(world: World, call: Call) -> None:
     """The agent need not hear it ring any more."""
-    if call.segment is not None and call.handing is not None and not call.handing.reached and call.segment.leg in world.legs:
+    if call.segment is not None and call.transfer is not None and not call.transfer.reached and call.segment.leg in world.legs:
         world.order(StopRinging(leg=call.segment.leg))
 
 
@@ -318,11 +318,11 @@ def failed(world: World, call: Call, result: str) -> None:
 
 def mend(world: World, call: Call) -> None:
     """After a gap in the events: what is together goes on, the rest is undone."""
-    handing = call.handing
-    if handing is None or (handing.leg is None and handing.way is TransferKind.BACK):
+    transfer = call.transfer
+    if transfer is None or (transfer.leg is None and transfer.way is TransferKind.BACK):
         return
-    target = world.legs.get(handing.leg)
-    if handing.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
+    target = world.legs.get(transfer.leg)
+    if transfer.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
         joined(world, call)
         return
     target_gone(world, call, "cancelled")
@@ -330,17 +330,17 @@ def mend(world: World, call: Call) -> None:
 
 def deadline_passed(world: World, call: Call) -> None:
     """The target has rung for long enough, or what was ordered has not happened."""
-    handing = call.handing
-    if handing is None or handing.until is None or handing.until > world.now:
+    transfer = call.transfer
+    if transfer is None or transfer.until is None or transfer.until > world.now:
         put(world, call)
     elif pbx_of(call.leg) in world.down:
-        put(world, evolve(call, handing=evolve(handing, until=world.now + offers.JOIN_CHECK)))
-    elif handing.leg is None:
-        _try_back(world, evolve(call, handing=None), world.agents.get(handing.by), handing.began_at)
-    elif handing.playback and not (handing.reached or handing.confirming):
+        put(world, evolve(call, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
+    elif transfer.leg is None:
+        _try_back(world, evolve(call, transfer=None), world.agents.get(transfer.by), transfer.began_at)
+    elif transfer.playback and not (transfer.reached or transfer.confirming):
         answered(world, call)
     else:
-        target_gone(world, call, "failed" if handing.reached else "no_answer")
+        target_gone(world, call, "failed" if transfer.reached else "no_answer")
 
 
 # -- bricks -----------------------------------------------------------------------------------------------------------
@@ -348,15 +348,15 @@ def deadline_passed(world: World, call: Call) -> None:
 
 def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer") -> Call:
     call = segments.end_segment(world, call, by, world.now, keep_bridge=True)
-    return evolve(call, handed_by=segment.agent, handed_queue=segment.queue)
+    return evolve(call, transferred_by=segment.agent, transferred_from=segment.queue)
 
 
 def _part(world: World, call: Call, segment: Segment) -> Call:
     """Caller and agent leave their bridge, each for music of their own; whoever had barged in is let go."""
-    for one in call.watching:
+    for one in call.supervisions:
         if one.mode is SupervisionMode.BARGE:
             segments.release(world, call, one)
-    call = evolve(call, watching=tuple(one for one in call.watching if one.mode is not SupervisionMode.BARGE))
+    call = evolve(call, supervisions=tuple(one for one in call.supervisions if one.mode is not SupervisionMode.BARGE))
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg)))
     targets.unbridge(world, call.leg, segment.leg)
@@ -364,11 +364,11 @@ def _part(world: World, call: Call, segment: Segment) -> Call:
 
 
 def _back_to_caller(world: World, call: Call, result: str) -> None:
-    handing, segment = call.handing, call.segment
-    assert handing is not None and segment is not None
-    _tell_ended(world, call, handing, result)
+    transfer, segment = call.transfer, call.segment
+    assert transfer is not None and segment is not None
+    _tell_ended(world, call, transfer, result)
     call = targets.free(world, call)
-    if not handing.reached:
+    if not transfer.reached:
         world.order(StopRinging(leg=segment.leg))
     bridge = call.bridge or world.mint("bridge")
     world.order(Bridge(bridge=bridge, legs=(call.leg, segment.leg), call=call.id, queue=segment.queue, agent=segment.agent))
@@ -377,23 +377,23 @@ def _back_to_caller(world: World, call: Call, result: str) -> None:
 
 def put(world: World, call: Call) -> None:
     """The call with its next deadline: of the target, a code that is being pressed, or an answer that does not count yet."""
-    due = [call.handing.until if call.handing is not None else None, call.keys_until]
+    due = [call.transfer.until if call.transfer is not None else None, call.keys_until]
     due.append(call.offer.certain_at if call.offer is not None else None)
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
 
 
-def _tell_ended(world: World, call: Call, handing: Transfer, result: str) -> None:
+def _tell_ended(world: World, call: Call, transfer: Transfer, result: str) -> None:
     world.tell(
         TransferEnded(
             seq=world.next_seq(),
             at=world.now,
             call=call.id,
-            agent=handing.by,
-            queue=handing.queue,
-            to=handing.to,
-            way=handing.way,
+            agent=transfer.by,
+            queue=transfer.queue,
+            to=transfer.to,
+            way=transfer.way,
             result=result,
-            lasted=world.now - handing.began_at,
+            lasted=world.now - transfer.began_at,
         )
     )
 
