@@ -325,7 +325,7 @@ class Runtime:
         """Whoever asked for what raised is told so."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
-            refused = RequestRefused(seq=0, at=event.at, ask="", reason="a fault of callbridge; its log says more")
+            refused = RequestRefused(seq=0, at=event.at, request="", reason="a fault of callbridge; its log says more")
             answer.set_result(Outcome(facts=[refused]))
 
     def _give_up(self, kind: str, key: str) -> Outcome:

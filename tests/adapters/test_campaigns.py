@@ -43,7 +43,7 @@ def test_while_somebody_is_dialled_there_is_nothing_to_explain() -> None:
 def test_it_is_said_why_nobody_is_dialled(state: str, why: str) -> None:
     toy = begin(house(), leads=0 if state == "no leads" else 3, people={0: 1.0}, start=False)
     if state == "away":
-        toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
+        toy.tell(AgentRequested(at=START, agent="amy", request=AgentRequest.NOT_READY))
     if state == "store":
         toy.tell(StoreChanged(at=START, safe=False))
     if state != "not started":

@@ -19,7 +19,7 @@ from tests.adapters.worlds import agent, call, customer_leg
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 TIME = st.floats(0, 4e9)
-SEGMENTS = st.builds(Segment, agent=TEXT, leg=TEXT, queue=TEXT, began_at=TIME, held=TIME, held_since=st.none() | TIME)
+SEGMENTS = st.builds(Segment, agent=TEXT, leg=TEXT, queue=TEXT, began_at=TIME, hold_seconds=TIME, held_since=st.none() | TIME)
 CALLS = st.builds(
     Call,
     id=TEXT,
@@ -33,7 +33,7 @@ CALLS = st.builds(
     visit=st.none() | st.builds(Visit, queue=TEXT, began_at=TIME, window=st.integers(0, 9), rank=TIME, day=TEXT),
     offer=st.none() | st.builds(Offer, agent=TEXT, leg=TEXT, at=TIME, nailed=st.booleans()),
     segment=st.none()
-    | st.builds(Segment, agent=TEXT, leg=TEXT, queue=TEXT, began_at=TIME, held=TIME, held_since=st.none() | TIME),
+    | st.builds(Segment, agent=TEXT, leg=TEXT, queue=TEXT, began_at=TIME, hold_seconds=TIME, held_since=st.none() | TIME),
     exit=st.none() | st.tuples(TEXT, TEXT),
     deadline=st.none() | TIME,
 )
@@ -111,7 +111,7 @@ def test_the_key_of_a_row_is_the_worlds() -> None:
 
 
 def test_a_fact_is_named_in_snake_case() -> None:
-    fact = RequestRefused(seq=1, at=2.0, agent="ann", ask="ready", reason="no")
+    fact = RequestRefused(seq=1, at=2.0, agent="ann", request="ready", reason="no")
     assert fact_type(fact) == "request_refused"
     assert fact_dict(fact) == {
         "seq": 1,
@@ -120,7 +120,7 @@ def test_a_fact_is_named_in_snake_case() -> None:
         "call": "",
         "agent": "ann",
         "queue": "",
-        "ask": "ready",
+        "request": "ready",
         "reason": "no",
         "by": "",
         "unknown": False,

@@ -201,7 +201,7 @@ def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
 def test_a_head_start_given_by_hand_is_told_as_such() -> None:
     story = one_queue(agent("ann", login=False))
     story.caller()
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.HEAD_START, seconds=60.0, by="ops"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.HEAD_START, seconds=60.0, by="ops"))
     assert "(head start 1 min, given by hand)" in of_queue(story, "waiter")[0]
 
 

@@ -86,10 +86,10 @@ async def test_who_is_missing_is_added_once_and_a_change_follows_at_once(rig: Ri
         "false",
     )
     rig.fake.lists["QueueStatus"] = [PARAMS, ANN]
-    rig.happens(AgentRequested(at=2.0, agent="ann", ask=AgentRequest.NOT_READY))
+    rig.happens(AgentRequested(at=2.0, agent="ann", request=AgentRequest.NOT_READY))
     await until(lambda: rig.asked("QueuePause"))
     rig.fake.lists["QueueStatus"] = [PARAMS, ANN | {"Paused": "1"}]
-    rig.happens(AgentRequested(at=3.0, agent="ann", ask=AgentRequest.LOGOUT))
+    rig.happens(AgentRequested(at=3.0, agent="ann", request=AgentRequest.LOGOUT))
     await until(lambda: rig.asked("QueueRemove"))
 
 
@@ -192,7 +192,7 @@ async def test_after_a_loss_of_the_link_the_queue_is_listed_before_anything_is_c
     rig.fake.lists["QueueStatus"] = [PARAMS, ANN]
     rig.fake.drop()
     await until(lambda: not rig.ami.up)
-    rig.happens(AgentRequested(at=2.0, agent="bob", ask=AgentRequest.LOGIN))
+    rig.happens(AgentRequested(at=2.0, agent="bob", request=AgentRequest.LOGIN))
     before = len(rig.fake.asked)
     await until(lambda: any(asked["Interface"] == "PJSIP/bob" for asked in rig.asked("QueueAdd")))
     names = [asked["Action"] for asked in rig.fake.asked[before:]]

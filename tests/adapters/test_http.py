@@ -119,7 +119,7 @@ async def test_an_agent_asks_and_gets_what_came_of_it(client: Client) -> None:
 
 async def test_a_refusal_says_why(client: Client) -> None:
     body = await problem(await client.post("/api/agents/a0/end-wrap-up", json={}, headers=BEARER), 409)
-    assert (body["detail"], body["ask"]) == ("not in wrap-up", "end_wrap_up")
+    assert (body["detail"], body["request"]) == ("not in wrap-up", "end_wrap_up")
     body = await problem(await client.post("/api/agents/nobody/ready", json={}, headers=BEARER), 404)
     assert body["detail"] == "unknown agent"
     await problem(await client.post("/api/agents/a0/fly", json={}, headers=BEARER), 404)

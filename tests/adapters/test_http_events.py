@@ -101,7 +101,7 @@ async def test_a_reader_is_greeted_and_told_what_happens(desk: ToyDesk) -> None:
 async def test_a_caller_writes_nothing_into_the_stream_and_keeps_the_number(desk: ToyDesk) -> None:
     async with reading(desk) as stream:
         await stream.next()
-        granted = RequestGranted(seq=102, at=1.0, ask="transfer", by="boss", to="number:+442079460123", call="c1")
+        granted = RequestGranted(seq=102, at=1.0, request="transfer", by="boss", to="number:+442079460123", call="c1")
         desk.feed.on_facts([arrival(101), granted])
         told = await stream.next()
         assert (told.type, told.data["number"], told.data["name"]) == ("call_arrived", "+44*****123", "*****")

@@ -106,7 +106,7 @@ def name_of(route: Route) -> str:
 def desk() -> ToyDesk:
     """Agent a0 is logged in and has one call in hand; others wait."""
     desk = ToyDesk()
-    desk.tell(AgentRequested(at=desk.now(), agent="a0", ask=AgentRequest.LOGIN))
+    desk.tell(AgentRequested(at=desk.now(), agent="a0", request=AgentRequest.LOGIN))
     for number in range(3):
         desk.tell(
             CallerArrived(
@@ -196,10 +196,10 @@ async def test_the_name_of_the_token_is_told_as_the_one_who_asked(desk: ToyDesk,
     headers = {"Authorization": f"Bearer {token}"}
     await client.post("/api/agents/a0/ready", json={}, headers=headers)
     answer = await client.post(f"/api/calls/{call}/hang-up", json={}, headers=headers)
-    assert await answer.json() == {"call": call, "ask": "hang_up"}
+    assert await answer.json() == {"call": call, "request": "hang_up"}
     assert [event.by for event in desk.asked] == [by, by]
     story = desk.timeline(call) or []
-    assert [(fact["ask"], fact["by"]) for fact in story if fact["type"] == "request_granted"] == [("hang_up", by)]
+    assert [(fact["request"], fact["by"]) for fact in story if fact["type"] == "request_granted"] == [("hang_up", by)]
 
 
 async def test_without_a_token_on_loopback_the_one_who_asks_is_local(desk: ToyDesk) -> None:

@@ -292,10 +292,10 @@ def speaking_desk() -> ToyDesk:
     for agent in ("a0", "a1"):
         desk.tell(
             AgentRequested(
-                at=now, agent=agent, ask=AgentRequest.LOGIN, phone=f"PJSIP/{NUMBER}" if agent == "a0" else "", by="ops"
+                at=now, agent=agent, request=AgentRequest.LOGIN, phone=f"PJSIP/{NUMBER}" if agent == "a0" else "", by="ops"
             )
         )
-    desk.tell(AgentRequested(at=now, agent="a1", ask=AgentRequest.NOT_READY, reason=f"calls {NATIONAL} back", by="ops"))
+    desk.tell(AgentRequested(at=now, agent="a1", request=AgentRequest.NOT_READY, reason=f"calls {NATIONAL} back", by="ops"))
     for entry in ("q0", "q1", "q2"):
         leg = leg_id(PBX, f"customer-{entry}")
         desk.tell(
@@ -305,11 +305,11 @@ def speaking_desk() -> ToyDesk:
         CallerArrived(at=now, leg=leg_id(PBX, "odd"), entry=NUMBER, channel_name="PJSIP/t-2", number=NUMBER, name="", tier="")
     )
     desk.tell(
-        CallbackChangeRequested(at=now, ask=CallbackChange.MAKE, queue="q1", number="+4915773218898", name=NUMBER, by="ops")
+        CallbackChangeRequested(at=now, change=CallbackChange.MAKE, queue="q1", number="+4915773218898", name=NUMBER, by="ops")
     )
-    desk.tell(CallbackChangeRequested(at=now, ask=CallbackChange.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
+    desk.tell(CallbackChangeRequested(at=now, change=CallbackChange.MAKE, queue="q2", number=NATIONAL, name=NUMBER, by="ops"))
     for call in list(desk.made.calls):
-        desk.tell(CallRequested(at=now, call=call, ask=CallRequest.MOVE, to=ToQueue(NUMBER), by="ops"))
+        desk.tell(CallRequested(at=now, call=call, request=CallRequest.MOVE, to=ToQueue(NUMBER), by="ops"))
         for fact in every_fact():
             desk.stories.on_facts([with_changes(fact, call=call, seq=10_000)])
     return desk
@@ -416,7 +416,7 @@ def test_other_lines_of_the_log_tell_no_number(stream: io.StringIO, form: str) -
 
 def test_an_audit_of_a_grant_keeps_the_id_of_the_callback() -> None:
     granted = RequestGranted(
-        seq=1, at=1.0, ask="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678"
+        seq=1, at=1.0, request="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678"
     )
     assert told(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
     assert fact_type(granted) == "request_granted"

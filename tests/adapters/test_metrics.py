@@ -84,7 +84,7 @@ CONTRACT = {
     "estimated_times": ("counter", set[str]()),
     "build_info": ("gauge", {"version"}),
     "agent_alerts": ("counter", {"kind"}),
-    "requests_refused": ("counter", {"ask"}),
+    "requests_refused": ("counter", {"request"}),
     "switch_on": ("gauge", {"switch"}),
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
@@ -234,7 +234,7 @@ def test_visits_are_counted_by_how_they_end() -> None:
 
 def test_talk_and_hold_do_not_overlap() -> None:
     made = metrics()
-    tell(made, [TalkEnded(seq=1, at=1.0, queue="support", talked=60.0, held=20.0, ended_by="agent")])
+    tell(made, [TalkEnded(seq=1, at=1.0, queue="support", talked=60.0, hold_seconds=20.0, ended_by="agent")])
     assert value(made, "talk_seconds_sum", queue="support") == 40.0
     assert value(made, "hold_seconds_sum", queue="support") == 20.0
 
@@ -313,12 +313,12 @@ def test_what_people_must_look_at_is_counted() -> None:
     made = metrics()
     assert value(made, "switch_on", switch="bypass") == 0
     tell(made, [AgentAlerted(seq=1, at=1.0, agent="ann", kind="reason_limit", reason="lunch")])
-    tell(made, [RequestRefused(seq=2, at=1.0, agent="ann", ask="ready", reason="not logged in")])
+    tell(made, [RequestRefused(seq=2, at=1.0, agent="ann", request="ready", reason="not logged in")])
     tell(made, [SwitchChanged(seq=3, at=1.0, switch="bypass", on=True, by="ops")])
     tell(made, [ApplicationReplaced(seq=4, at=1.0, pbx="pbx1")])
     assert value(made, "application_replaced_total", pbx="pbx1") == 1
     assert value(made, "agent_alerts_total", kind="reason_limit") == 1
-    assert value(made, "requests_refused_total", ask="ready") == 1
+    assert value(made, "requests_refused_total", request="ready") == 1
     assert value(made, "switch_on", switch="bypass") == 1
     made.on_switches([Switch(id="bypass", on=False)])
     assert value(made, "switch_on", switch="bypass") == 0
@@ -393,8 +393,8 @@ def test_nothing_is_shown_before_it_is_saved() -> None:
 def test_what_people_call_things_cannot_break_the_text() -> None:
     made = metrics()
     odd = 'a"b\\c\nd{e="f"}'
-    tell(made, [RequestRefused(seq=1, at=1.0, ask=odd, reason="")])
-    assert value(made, "requests_refused_total", ask=odd.replace("\n", "\ufffd")) == 1.0
+    tell(made, [RequestRefused(seq=1, at=1.0, request=odd, reason="")])
+    assert value(made, "requests_refused_total", request=odd.replace("\n", "\ufffd")) == 1.0
 
 
 async def test_the_free_space_for_recordings_is_told(tmp_path: Path) -> None:

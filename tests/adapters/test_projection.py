@@ -301,7 +301,7 @@ async def test_only_what_changed_is_written(redis_server: RedisServer, redis: Re
     running = Running(redis_server)
     await running.projection.flush()
     await redis.hset("callbridge:agent:a0", "name", "as somebody else wrote it")
-    outcome = running.busy.happens(AgentRequested(at=running.busy.now, agent="a0", ask=AgentRequest.LOGIN))
+    outcome = running.busy.happens(AgentRequested(at=running.busy.now, agent="a0", request=AgentRequest.LOGIN))
     running.projection.touch(running.board.note(running.busy.world, outcome.changed))
     await running.projection.flush()
     assert await redis.hmget("callbridge:agent:a0", "name", "state") == [b"as somebody else wrote it", b"ready"]

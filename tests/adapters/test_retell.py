@@ -64,7 +64,7 @@ def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
 def test_a_pulled_call_says_who_pulled_it() -> None:
     story = one_queue(agent("bob", {"other": 1}))
     story.caller()
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.PULL, to=ToAgent("bob"), by="ops"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.PULL, to=ToAgent("bob"), by="ops"))
     text = "\n".join(words(story))
     assert "ops asked: pull" in text
     assert "pulled by ops" in text

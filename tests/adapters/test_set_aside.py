@@ -255,7 +255,7 @@ async def test_a_public_hash_of_the_wrong_type_does_not_stop_the_others(
 
 
 def refused(seq: int) -> AnyFact:
-    return RequestRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no", call="c1")
+    return RequestRefused(seq=seq, at=1.0, agent="ann", request="ready", reason="no", call="c1")
 
 
 async def told(store: RedisStore, *seqs: int) -> None:

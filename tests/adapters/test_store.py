@@ -24,7 +24,7 @@ META = Meta(now=5.5, seq=7, day="2026-11-21")
 def delta(number: int, *numbers: int, gone: tuple[int, ...] = (), seq: int = 0) -> Delta:
     changed: dict[tuple[str, str], object | None] = {("calls", call(n).id): call(n) for n in numbers}
     changed |= {("calls", call(n).id): None for n in gone}
-    facts = [RequestRefused(seq=seq, at=1.0, agent="ann", ask="ready", reason="no")] if seq else []
+    facts = [RequestRefused(seq=seq, at=1.0, agent="ann", request="ready", reason="no")] if seq else []
     return Delta(number=number, changed=changed, meta=META, facts=facts)
 
 

@@ -39,7 +39,7 @@ def began(queue: str = "q0", tier: str = "standard") -> VisitBegan:
 
 
 def talked(seconds: float) -> TalkEnded:
-    return TalkEnded(seq=1, at=1.0, queue="q0", talked=seconds, held=0.0, ended_by="agent")
+    return TalkEnded(seq=1, at=1.0, queue="q0", talked=seconds, hold_seconds=0.0, ended_by="agent")
 
 
 def rested(agent: str, reason: str) -> AgentChanged:
@@ -252,7 +252,7 @@ def test_numbers_of_people_are_never_labels() -> None:
         seq=1, at=1.0, queue="q0", tier="gold", outcome="overflowed", waited=1.0, within_target=False, day="d",
         to="dialplan:out,+442079460123", reason="waited",
     )  # fmt: skip
-    totals.count([away, rested("ann", "call 442079460123"), RequestRefused(seq=1, at=1.0, ask="+442079460123", reason="")])
+    totals.count([away, rested("ann", "call 442079460123"), RequestRefused(seq=1, at=1.0, request="+442079460123", reason="")])
     assert "2079460" not in str(totals.rows())
 
 

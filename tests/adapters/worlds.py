@@ -162,7 +162,7 @@ class Busy:
                     ]
                 )
                 who = f"a{self.chance.randrange(len(self.world.plan.agents))}"
-                return self.happens(AgentRequested(at=self.now, agent=who, ask=ask, reason="lunch"))
+                return self.happens(AgentRequested(at=self.now, agent=who, request=ask, reason="lunch"))
 
     def _caller(self) -> CallerArrived:
         self.arrived += 1

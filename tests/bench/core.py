@@ -173,10 +173,10 @@ class Floor:
             self.arrive()
         if self.rng.random() < 0.1:
             agent_id = f"a{self.rng.randrange(self.agents)}"
-            self.take(AgentRequested(at=self.now, agent=agent_id, ask=AgentRequest.NOT_READY, reason="tea"))
+            self.take(AgentRequested(at=self.now, agent=agent_id, request=AgentRequest.NOT_READY, reason="tea"))
             self.paused.append(agent_id)
         if self.rng.random() < 0.1 and self.paused:
-            self.take(AgentRequested(at=self.now, agent=self.paused.pop(0), ask=AgentRequest.READY))
+            self.take(AgentRequested(at=self.now, agent=self.paused.pop(0), request=AgentRequest.READY))
         self.serve()
         self.least_waiting = min(self.least_waiting, self.queue_length())
 

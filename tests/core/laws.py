@@ -50,12 +50,14 @@ def check_indexes(world: World) -> None:
     }
     assert len({(p.queue, p.who) for p in callbacks}) == len(callbacks), "one promise for a number in a queue"
     assert all(p.deadline is not None for p in callbacks if not p.call), "every promise goes on, or ends"
-    held = {agent.id: agent.held for agent in agents if agent.held}
-    assert held == {call.held: call.id for call in calls if call.held}, "held for a customer who is being called"
+    held = {agent.id: agent.reserved_for for agent in agents if agent.reserved_for}
+    assert held == {call.reserved_agent: call.id for call in calls if call.reserved_agent}, (
+        "held for a customer who is being called"
+    )
     assert all(world.calls[key].phase is Phase.DIALLING for key in held.values())
     assert not world.overtaken
     first = {key for key, attempt in world.attempts.rows().items() if attempt.agent_first}
-    there = [call for call in calls if call.phase is Phase.WAITING and call.dialled_for not in first]
+    there = [call for call in calls if call.phase is Phase.WAITING and call.attempt_id not in first]
     assert all(call.leg in world.legs for call in there), "who waits is there"
     check_attempts(world)
     assert all(p.call in world.calls for p in callbacks if p.call), "who keeps a promise is there"
@@ -104,7 +106,9 @@ def check_indexes(world: World) -> None:
     assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
     assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
     assert {agent.session for agent in agents if agent.session} <= set(world.legs)
-    undialled = {call.leg for call in calls if call.placed and not call.attempt and call.phase in (Phase.OFFERED, Phase.WAITING)}
+    undialled = {
+        call.leg for call in calls if call.placed and not call.dial_result and call.phase in (Phase.OFFERED, Phase.WAITING)
+    }
     assert {call.leg for call in calls} - undialled <= set(world.legs), "a call has its customer's leg"
 
 
@@ -114,12 +118,12 @@ def check_attempts(world: World) -> None:
     for attempt in attempts:
         call = world.calls.get(attempt.call)
         if attempt.stage in (AttemptStage.DIALLING, AttemptStage.LIVE):
-            assert call is not None and call.dialled_for == attempt.id, "an attempt under way has its call"
+            assert call is not None and call.attempt_id == attempt.id, "an attempt under way has its call"
         assert (attempt.stage is AttemptStage.CLOSING) <= bool(attempt.outcome)
         assert attempt.stage is not AttemptStage.RESERVING or attempt.deadline is not None or call is not None, "given up one day"
     for call in world.calls.values():
-        closed = bool(call.segments) or call.attempt in ("abandoned", "machine")
-        assert not call.dialled_for or closed or call.dialled_for in world.attempts, "a campaign's call is an attempt"
+        closed = bool(call.segments) or call.dial_result in ("abandoned", "machine")
+        assert not call.attempt_id or closed or call.attempt_id in world.attempts, "a campaign's call is an attempt"
     by_campaign = Counter((attempt.campaign, attempt.id) for attempt in attempts)
     names = {attempt.campaign for attempt in attempts}
     assert Counter((name, key) for name in names for key in world.attempts_of(name)) == by_campaign
@@ -187,7 +191,7 @@ class Books:
                 self.talks[fact.call] = fact.agent
             case TalkEnded():
                 assert self.talks.pop(fact.call) == fact.agent
-                assert 0 <= fact.held <= fact.talked
+                assert 0 <= fact.hold_seconds <= fact.talked
             case AgentChanged():
                 before = self.agents.get(fact.agent, ("logged_out", ""))
                 assert (fact.previous, fact.previous_reason) == before, "states follow one upon the other"

@@ -156,7 +156,7 @@ class Story:
         return leg_id(PBX, name)
 
     def ask(self, who: str, ask: AgentRequest, reason: str = "", phone: str = "") -> list[Order]:
-        return self.happens(AgentRequested(at=self.now, agent=who, ask=ask, reason=reason, phone=phone))
+        return self.happens(AgentRequested(at=self.now, agent=who, request=ask, reason=reason, phone=phone))
 
     def turn(self, switch: str, on: bool) -> list[Order]:
         return self.happens(SwitchTurned(at=self.now, switch=switch, on=on))

@@ -36,7 +36,7 @@ from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, 
 
 
 def act(story: Story, ask: CallRequest, name: str = "ann", *, to: Target | None = None, seconds: float = 0.0) -> None:
-    story.happens(CallRequested(at=story.now, call=story.call(name).id, ask=ask, to=to, seconds=seconds, by="eva"))
+    story.happens(CallRequested(at=story.now, call=story.call(name).id, request=ask, to=to, seconds=seconds, by="eva"))
 
 
 def two_queues() -> Story:
@@ -65,7 +65,7 @@ def test_a_waiting_caller_who_is_hung_up_failed() -> None:
     act(story, CallRequest.HANG_UP)
     assert story.hung_up() == {customer}
     assert (story.fact(VisitEnded).outcome, story.fact(VisitEnded).reason) == ("failed", "hung_up")
-    assert (story.fact(RequestGranted).ask, story.fact(RequestGranted).by) == ("hang_up", "eva")
+    assert (story.fact(RequestGranted).request, story.fact(RequestGranted).by) == ("hang_up", "eva")
     story.gone(customer)
     assert story.fact(CallEnded)
 
@@ -242,7 +242,7 @@ def test_a_talk_is_not_pulled() -> None:
 
 def test_what_is_asked_of_a_call_that_is_over_is_refused() -> None:
     story = one_queue()
-    story.happens(CallRequested(at=story.now, call="cb-call-x", ask=CallRequest.HANG_UP, by="eva"))
+    story.happens(CallRequested(at=story.now, call="cb-call-x", request=CallRequest.HANG_UP, by="eva"))
     assert refusal(story) == ("no such call, or it is over", True)
 
 
@@ -334,10 +334,10 @@ def test_back_in_time_there_is_no_alert(ask: AgentRequest) -> None:
 
 def test_who_forces_an_agents_state_is_told() -> None:
     story = one_queue(agent("bob"))
-    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.NOT_READY, reason="training", by="eva"))
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.NOT_READY, reason="training", by="eva"))
     granted = story.fact(RequestGranted)
-    assert (granted.agent, granted.ask, granted.by, granted.reason) == ("bob", "not_ready", "eva", "training")
-    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.END_WRAP_UP, by="eva"))
+    assert (granted.agent, granted.request, granted.by, granted.reason) == ("bob", "not_ready", "eva", "training")
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.END_WRAP_UP, by="eva"))
     assert not [fact for fact in story.facts if isinstance(fact, RequestGranted)]
     assert story.fact(RequestRefused).reason == "not in wrap-up"
 

@@ -32,7 +32,7 @@ def offered(the_plan: Plan, picks_up: float = 1.0) -> tuple[Toy, LegId]:
     """Ann calls, Amy's phone rings and is picked up after a second; a prompt lasts two."""
     toy = Toy(Story(the_plan), {"amy": picks_up})
     toy.lasts = 2.0
-    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.LOGIN))
+    toy.tell(AgentRequested(at=START, agent="amy", request=AgentRequest.LOGIN))
     toy.run(START + 2.0)  # a nailed-up session is there
     return toy, toy.calls("ann")
 
@@ -188,9 +188,9 @@ def handed(keys: str) -> tuple[Toy, LegId]:
     toy = Toy(Story(made), {"amy": 0.5, "ben": 0.5})
     leg = toy.calls("ann")
     toy.run(START + 2.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="ben", ask=AgentRequest.LOGIN))
+    toy.tell(AgentRequested(at=toy.story.now, agent="ben", request=AgentRequest.LOGIN))
     (call,) = toy.story.world.calls
-    toy.tell(CallRequested(at=toy.story.now, call=call, ask=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call, request=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
     toy.run(START + 3.5)
     bens = next(order.leg for order in toy.obeyed if isinstance(order, Ring) and order.agent == "ben")
     assert toy.story.state("ben") == "ringing"
@@ -219,8 +219,8 @@ def test_a_customer_who_is_called_back_is_told_like_any_caller() -> None:
     made = house(callback=CallbackTerms(), read_out="sound:agent", record=RecordingPlan(consent="sound:recorded"))
     made = replace(made, outside="PJSIP/{number}@trunk", call_back_to=("X.",))
     toy = Toy(Story(made), {"amy": 0.5})
-    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.LOGIN))
-    toy.tell(CallbackChangeRequested(at=START, ask=CallbackChange.MAKE, queue="support", number="12"))
+    toy.tell(AgentRequested(at=START, agent="amy", request=AgentRequest.LOGIN))
+    toy.tell(CallbackChangeRequested(at=START, change=CallbackChange.MAKE, queue="support", number="12"))
     toy.run(START + 5.0)
     assert [media for _, media in plays(toy)] == ["sound:recorded,sound:agent"]
     kinds = [type(order) for order in toy.obeyed]

@@ -46,5 +46,5 @@ def test_nothing_leads_out_of_ending() -> None:
 
 
 def test_hold_is_counted_up_to_the_moment_asked_for() -> None:
-    segment = Segment(agent="bob", leg=LegId("pbx/bob"), queue="support", began_at=10.0, held=4.0, held_since=20.0)
+    segment = Segment(agent="bob", leg=LegId("pbx/bob"), queue="support", began_at=10.0, hold_seconds=4.0, held_since=20.0)
     assert segment.held_until(23.0) == 7.0

@@ -400,7 +400,7 @@ def keeping(first: CallFirst = CallFirst.AGENT) -> Story:
 
 
 def asks(story: Story, ask: CallbackChange = CallbackChange.MAKE, **more: object) -> CallbackChangeRequested:
-    return CallbackChangeRequested(at=story.now, ask=ask, **{"queue": "support", "number": "+4412", "by": "crm"} | more)  # type: ignore[arg-type]
+    return CallbackChangeRequested(at=story.now, change=ask, **{"queue": "support", "number": "+4412", "by": "crm"} | more)  # type: ignore[arg-type]
 
 
 def test_somebody_else_may_ask_for_a_callback_at_a_time() -> None:
@@ -565,7 +565,7 @@ def asking(first: CallFirst, connect: ConnectMode = ConnectMode.RING, **picks_up
     made = replace(made, agents={"amy": replace(made.agents["amy"], connect=connect)})
     story = Story(made)
     toy = Toy(story, {"amy": 1.0} | picks_up)
-    toy.tell(AgentRequested(at=story.now, agent="amy", ask=AgentRequest.LOGIN))
+    toy.tell(AgentRequested(at=story.now, agent="amy", request=AgentRequest.LOGIN))
     toy.run(START + 3.0)
     toy.tell(asks(story))
     return toy
@@ -586,7 +586,7 @@ def test_whatever_the_agent_asks_meanwhile(first: CallFirst, ask: AgentRequest, 
     for moment in MOMENTS:
         toy = asking(first, connect)
         toy.run(START + 3.0 + moment)
-        toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=ask, phone="PJSIP/9" if ask is AgentRequest.LOGIN else ""))
+        toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=ask, phone="PJSIP/9" if ask is AgentRequest.LOGIN else ""))
         finish(toy)
         assert not toy.story.world.callbacks.rows(), moment
         assert not toy.story.world.calls.rows(), moment
@@ -602,7 +602,7 @@ def test_whatever_is_asked_about_the_call_meanwhile(first: CallFirst, ask: CallR
         toy.run(START + 3.0 + moment)
         for call in list(toy.story.world.calls.rows()):
             to = ToQueue("support") if ask is CallRequest.MOVE else ToAgent("amy")
-            toy.tell(CallRequested(at=toy.story.now, call=call, ask=ask, to=to, phone="PJSIP/8", by="boss"))
+            toy.tell(CallRequested(at=toy.story.now, call=call, request=ask, to=to, phone="PJSIP/8", by="boss"))
         finish(toy)
         assert not toy.story.world.callbacks.rows(), moment
         assert not toy.story.world.calls.rows(), moment
@@ -663,7 +663,7 @@ def test_after_the_talk_it_is_a_call_like_any_other() -> None:
     toy = asking(CallFirst.AGENT)
     toy.run(START + 8.0)
     (call,) = toy.story.world.calls.values()
-    toy.tell(CallRequested(at=toy.story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToQueue("support"), by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=call.id, request=CallRequest.TRANSFER, to=ToQueue("support"), by="amy"))
     assert len(toy.story.all_told(VisitBegan)) == 1
     assert toy.story.tally().offered == 1
 

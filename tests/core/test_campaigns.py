@@ -265,7 +265,7 @@ def test_predictive_says_why() -> None:
 
 def test_without_agents_nobody_is_dialled() -> None:
     toy = begin(house(), start=False)
-    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="amy", request=AgentRequest.NOT_READY))
     toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 10.0)
     assert rings(toy) == []
@@ -356,9 +356,9 @@ def test_an_agent_who_is_freed_within_the_grace_takes_the_call() -> None:
     toy.run(START + 6.5)
     agents_leg = rings(toy, "agent")[0].leg
     toy.hangs_up(agents_leg)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.END_WRAP_UP))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.END_WRAP_UP))
     toy.run(START + 6.7)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.READY))
     toy.run(START + 12.0)
     assert outcomes(toy) == ["answered", "answered"]
 
@@ -490,7 +490,7 @@ def test_agent_first_takes_the_attempt_back_when_the_agent_does_not_answer() -> 
 def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
     who = {"amy": ConnectMode.RING, "bob": ConnectMode.AUTO_ANSWER}
     toy = begin(house(spring(agent_first=True), agents=who), amy=2.0, start=False)
-    toy.tell(AgentRequested(at=START, agent="bob", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="bob", request=AgentRequest.NOT_READY))
     toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
     toy.run(START + 5.0)
@@ -499,12 +499,14 @@ def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
         toy.hangs_up(rings(toy, "agent")[0].leg)
     else:
         toy.tell(
-            AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY if how == "pauses" else AgentRequest.LOGOUT)
+            AgentRequested(
+                at=toy.story.now, agent="amy", request=AgentRequest.NOT_READY if how == "pauses" else AgentRequest.LOGOUT
+            )
         )
     toy.run(START + 6.0)
     assert HangUp(leg=rings(toy)[0].leg) not in toy.obeyed
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
-    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", request=AgentRequest.READY))
     toy.run(START + 20.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
     (ended,) = toy.story.all_told(AttemptEnded)
@@ -519,7 +521,7 @@ def test_a_lead_for_one_agent_who_is_gone_is_for_whoever_is_there() -> None:
     toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
     while not rings(toy):
         toy.run(toy.story.now + 1.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", request=AgentRequest.LOGOUT))
     toy.run(toy.story.now + 30.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy"]
 
@@ -527,7 +529,7 @@ def test_a_lead_for_one_agent_who_is_gone_is_for_whoever_is_there() -> None:
 def test_a_phone_that_has_rung_for_long_enough_stops_when_the_agent_goes() -> None:
     toy = begin(house(spring(agent_first=True, ring_for=40.0), agents={"amy": ConnectMode.RING}), 1, {0: NEVER}, amy=2.0)
     toy.run(START + 6.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.LOGOUT))
     (ring,) = rings(toy)
     toy.run(START + 12.0)
     assert HangUp(leg=ring.leg, reason="no_answer") not in toy.obeyed
@@ -546,7 +548,7 @@ def test_whoever_answers_after_the_agent_is_gone_hears_the_message_when_nobody_e
     toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=2.0)
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
     toy.run(START + 5.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.LOGOUT))
     toy.run(START + 40.0)
     assert outcomes(toy) == ["abandoned"]
     assert toy.longest_silence <= 2.5
@@ -782,14 +784,14 @@ def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:
 def test_a_live_person_is_served_by_the_queue_that_the_campaign_has_now(renamed_from: str) -> None:
     toy = begin(house())
     toy.run(START + 2.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.NOT_READY))
     toy.run(START + 5.5)
     assert [call.phase for call in toy.story.world.calls.values()] == [Phase.WAITING]
     old = toy.story.world.plan
     helpdesk = queue("helpdesk", wrap_up=10.0, renamed_from=renamed_from)
     coming = replace(old, queues={"helpdesk": helpdesk}, entries={}, campaigns={"spring": spring(queue="helpdesk")})
     toy.tell(PlanChanged(at=toy.story.now, plan=coming, force=True))
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.READY))
     toy.run(START + 10.0)
     assert outcomes(toy) == ["answered"]
     assert [fact.queue for fact in toy.story.all_told(TalkBegan)] == ["helpdesk"]
@@ -875,11 +877,11 @@ def test_somebody_who_hears_the_message_of_the_dialplan_already_is_left_to_it() 
 
 def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
     toy = begin(house(spring(agent_first=True)), amy=NEVER)
-    toy.tell(AgentRequested(at=START, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="amy", request=AgentRequest.NOT_READY))
     toy.run(START + 0.5)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.READY))
     toy.run(START + 2.0)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.NOT_READY))
     gone = replace(toy.story.world.plan, queues={}, entries={}, campaigns={})
     toy.tell(PlanChanged(at=toy.story.now, plan=gone))
     toy.run(START + 60.0)
@@ -892,10 +894,10 @@ def test_a_lead_for_one_agent_is_for_nobody_else() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
     toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
-    toy.tell(AgentRequested(at=START, agent="bob", ask=AgentRequest.NOT_READY))
+    toy.tell(AgentRequested(at=START, agent="bob", request=AgentRequest.NOT_READY))
     toy.run(START + 60.0)
     assert rings(toy) == []
-    toy.tell(AgentRequested(at=toy.story.now, agent="bob", ask=AgentRequest.READY))
+    toy.tell(AgentRequested(at=toy.story.now, agent="bob", request=AgentRequest.READY))
     toy.run(START + 80.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
 

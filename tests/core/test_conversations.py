@@ -220,7 +220,7 @@ def test_a_phone_behind_a_trunk_does_not_become_the_trunk() -> None:
 def test_a_waiting_caller_and_one_left_alone_in_a_bridge_are_queued_by_age() -> None:
     story, customer, leg = talking()
     waiting = story.caller("zoe")
-    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.LOGOUT))
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGOUT))
 
     def agent_gone(seen: PbxSnapshot) -> PbxSnapshot:
         bridges = tuple(replace(one, legs=(customer,)) for one in seen.bridges)
@@ -355,7 +355,7 @@ def test_a_conversation_with_somebody_outside_goes_on() -> None:
 
 def test_supervisors_are_let_go_and_the_conversation_goes_on() -> None:
     story = Talk()
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.BARGE, by="eva", phone="PJSIP/eva"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.BARGE, by="eva", phone="PJSIP/eva"))
     eva = story.ring().leg
     story.connect(eva)
     forget(story)

@@ -137,5 +137,5 @@ def test_states_listed_anew_replace_what_was_known() -> None:
 def test_who_logs_in_at_a_phone_in_use_is_busy_elsewhere() -> None:
     story = one_queue(agent("bob"))
     says(story, "INUSE", "PJSIP/desk")
-    story.happens(AgentRequested(at=story.now, agent="bob", ask=AgentRequest.LOGIN, phone="PJSIP/desk"))
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGIN, phone="PJSIP/desk"))
     assert story.state("bob") == "busy_elsewhere"

@@ -158,7 +158,7 @@ def test_whoever_is_still_in_the_books_or_calls_from_an_agents_phone_stays() -> 
 
 def test_a_caller_who_comes_back_keeps_the_arrival_and_with_it_the_rank() -> None:
     story = one_queue(agent("ann"))
-    story.happens(AgentRequested(at=story.now, agent="ann", ask=AgentRequest.NOT_READY))
+    story.happens(AgentRequested(at=story.now, agent="ann", request=AgentRequest.NOT_READY))
     story.caller("later")
     story.happens(replace(story.arrival("back"), since=story.now - 90.0))
     assert story.fact(CallArrived).at == story.now - 90.0

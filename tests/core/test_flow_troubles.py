@@ -61,7 +61,7 @@ def test_whoever_is_moved_out_of_a_flow_hears_music(to: str) -> None:
     leg = toy.calls("ann")
     toy.presses(leg, "1")
     toy.run(toy.story.now + 0.5)
-    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.MOVE, to=ToQueue(to), by="eva"))
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, request=CallRequest.MOVE, to=ToQueue(to), by="eva"))
     toy.run(toy.story.now + 30.0)
     assert toy.longest_silence < 0.5
     visit = the_call(toy).visit
@@ -257,7 +257,7 @@ def test_a_transfer_that_was_overtaken_by_a_move_begins_no_second_visit() -> Non
     assert segment is not None
     halves = (leg_id(PBX, "l1"), leg_id(PBX, "l2"))
     toy.tell(LegReplaced(at=toy.story.now, leg=segment.leg, by=halves[0], by_name="Local/x@y-1;1"))
-    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.MOVE, to=ToQueue("other"), by="eva"))
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, request=CallRequest.MOVE, to=ToQueue("other"), by="eva"))
     toy.tell(
         CallerArrived(at=toy.story.now, leg=halves[1], entry="support", channel_name="Local/x@y-1;2", number="", name="", tier="")
     )

@@ -75,7 +75,7 @@ class Talk(Story):
         self.wait(30.0)
 
     def act(self, ask: CallRequest, to: Target | None = None, by: str = "bob", phone: str = "") -> list[Order]:
-        return self.happens(CallRequested(at=self.now, call=self.call().id, ask=ask, to=to, by=by, phone=phone))
+        return self.happens(CallRequested(at=self.now, call=self.call().id, request=ask, to=to, by=by, phone=phone))
 
     def press(self, digits: str) -> list[Order]:
         orders: list[Order] = []

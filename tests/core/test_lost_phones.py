@@ -196,7 +196,7 @@ class Consult(Story):
             self.connect(self.target)
 
     def act(self, ask: CallRequest, to: ToAgent | ToNumber | None = None) -> None:
-        self.happens(CallRequested(at=self.now, call=self.call().id, ask=ask, to=to, by="bob"))
+        self.happens(CallRequested(at=self.now, call=self.call().id, request=ask, to=to, by="bob"))
 
 
 def test_a_colleague_whose_phone_dies_in_a_consult_leaves_the_agent_with_the_caller() -> None:

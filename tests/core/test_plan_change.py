@@ -252,7 +252,7 @@ def without_support(entries: dict[str, Entry], **more: object) -> Plan:
 
 
 def is_owed(story: Story, number: str = "+4412", queue: str = "support") -> Callback:
-    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue=queue, number=number, by="crm"))
+    story.happens(CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue=queue, number=number, by="crm"))
     made = story.fact(CallbackRequested)
     return story.world.callbacks[made.callback]
 
@@ -270,7 +270,7 @@ def test_taking_a_queue_from_callers_and_callbacks_is_refused_and_changes_nothin
     outcome = step(story.world, PlanChanged(at=story.now, plan=coming, by="ops"))
     (refused,) = outcome.facts
     assert isinstance(refused, RequestRefused)
-    assert (refused.ask, refused.by, outcome.orders, outcome.changed) == ("reload", "ops", [], {})
+    assert (refused.request, refused.by, outcome.orders, outcome.changed) == ("reload", "ops", [], {})
     assert refused.reason == (
         "queue support is no longer configured but has 1 waiting caller and 1 callback: set renamed_from: support on the queue "
         "that replaces it, or reload with force (callers go to queue general; callbacks go to queue general)"
@@ -392,10 +392,10 @@ def test_a_call_that_comes_back_to_a_queue_that_is_gone_goes_by_its_entry() -> N
     story = Story(replace(support_and_general(), agents={"bob": agent("bob"), "cid": agent("cid", login=False)}))
     customer, leg = story.talk()
     call = story.call()
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     assert story.call().phase is Phase.TALKING, "nobody is there to take it"
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     coming = replace(without_support({"support": ToQueue("general")}), agents=story.world.plan.agents)
     story.happens(PlanChanged(at=story.now, plan=coming))

@@ -27,7 +27,7 @@ def full() -> Story:
     story.talk("ann")
     story.caller("ben")
     story.caller("cat")
-    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number="+4412", by="crm"))
+    story.happens(CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue="support", number="+4412", by="crm"))
     return story
 
 

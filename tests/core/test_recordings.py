@@ -37,7 +37,7 @@ def talking(record: RecordingPlan | None = PLAIN, tier: str = "standard") -> Sto
 
 def ask(story: Story, what: CallRequest, by: str = "amy") -> None:
     (call,) = story.world.calls
-    story.happens(CallRequested(at=story.now, call=call, ask=what, by=by))
+    story.happens(CallRequested(at=story.now, call=call, request=what, by=by))
 
 
 def recording(story: Story) -> Recording | None:
@@ -70,7 +70,7 @@ def test_the_next_agent_has_a_file_of_its_own() -> None:
     story = talking()
     story.ask("ben", AgentRequest.LOGIN)
     (call,) = story.world.calls.values()
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
     story.connect(story.ring().leg)
     files = [order.file for order in story.all_sent(StartRecording)]
     assert [file.rsplit("-", 1)[1] for file in files] == ["1.wav", "2.wav"]
@@ -190,7 +190,7 @@ def handed_on(*, paused: bool = False) -> tuple[Story, list[StartRecording | Pau
         ask(story, CallRequest.PAUSE_RECORDING)
     story.ask("ben", AgentRequest.LOGIN)
     (call,) = story.world.calls.values()
-    story.happens(CallRequested(at=story.now, call=call.id, ask=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
     story.connect(story.ring().leg)
     return story, [order for order in story.sent if isinstance(order, StartRecording | PauseRecording)]
 

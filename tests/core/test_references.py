@@ -202,7 +202,9 @@ def calling() -> Toy:
     new = replace(story.world.plan, outside="PJSIP/{number}@trunk", call_back_to=("X.", "+X."))
     story = Story(new)
     toy = Toy(story, {})
-    asked = CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number="+447012345", tier="standard")
+    asked = CallbackChangeRequested(
+        at=story.now, change=CallbackChange.MAKE, queue="support", number="+447012345", tier="standard"
+    )
     toy.tell(asked)
     return toy
 
@@ -243,10 +245,10 @@ def test_who_was_called_for_a_lost_attempt_hears_the_campaigns_message() -> None
     arrived = story.caller("zoe")
     call = story.call("zoe")
     world = story.world
-    live = replace(call, leg=customer, campaign="spring", dialled_for=attempt.id, attempt="abandoned", entry="campaign:spring")
+    live = replace(call, leg=customer, campaign="spring", attempt_id=attempt.id, dial_result="abandoned", entry="campaign:spring")
     world.legs.put(customer, replace(world.legs[arrived], id=customer))
     world.legs.drop(arrived)
-    world.calls.put(call.id, replace(live, attempt="unknown"))
+    world.calls.put(call.id, replace(live, dial_result="unknown"))
     world.commit()
     from callbridge.core.engine import step
     from callbridge.core.model.events import PbxSnapshot, SeenLeg

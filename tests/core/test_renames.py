@@ -71,7 +71,7 @@ def rename(story: Story, coming: Plan | None = None) -> None:
 
 
 def is_owed(story: Story, number: str = "+4412") -> Callback:
-    story.happens(CallbackChangeRequested(at=story.now, ask=CallbackChange.MAKE, queue="support", number=number, by="crm"))
+    story.happens(CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue="support", number=number, by="crm"))
     return story.world.callbacks[story.fact(CallbackRequested).callback]
 
 
@@ -229,7 +229,7 @@ def test_a_call_that_nobody_takes_comes_back_by_the_new_name() -> None:
     story = Story(two)
     customer, leg = story.talk()
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents, entries={}))
     story.ask("bob", AgentRequest.LOGOUT)
@@ -246,7 +246,7 @@ def test_a_call_on_its_way_to_an_agent_belongs_to_the_new_name() -> None:
     story = Story(two)
     story.talk()
     story.ask("cid", AgentRequest.LOGIN)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     target = story.ring()
     rename(story, replace(renamed(), agents=two.agents))
     story.connect(target.leg)

@@ -141,7 +141,7 @@ def test_whatever_is_asked_of_the_call_makes_the_answer_certain(what: CallReques
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     story.talk()
     story.wait(0.2)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=what, to=to, by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=what, to=to, by="bob"))
     assert outcomes(story) == ["answered"]
     assert results(story)[0] == ("bob", "answered")
 
@@ -265,7 +265,7 @@ def test_a_callback_is_kept_when_somebody_talks() -> None:
     while not (began := toy.story.all_told(TalkBegan)):
         toy.run(toy.story.now + 0.2)
     (callback,) = toy.story.world.callbacks.values()
-    toy.tell(CallbackChangeRequested(at=toy.story.now, ask=CallbackChange.CANCEL, callback=callback.id, by="sue"))
+    toy.tell(CallbackChangeRequested(at=toy.story.now, change=CallbackChange.CANCEL, callback=callback.id, by="sue"))
     assert toy.story.all_told(RequestRefused)[-1].reason == "customer and agent are just being connected"
     toy.hangs_up(LegId(began[0].leg))
     assert toy.story.all_told(CallbackEnded) == []
@@ -285,7 +285,7 @@ def transferred() -> tuple[Story, LegId]:
     story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
     _, bob = story.talk()
     story.wait(30.0)
-    story.happens(CallRequested(at=story.now, call=story.call().id, ask=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
     leg = story.ring().leg
     story.gone(bob)
     story.connect(leg)

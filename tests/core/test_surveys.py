@@ -164,7 +164,7 @@ def test_an_agent_s_code_leads_the_caller_into_the_survey() -> None:
     toy.knows = {}
     toy.calls("ann", entry="other")
     toy.run(toy.story.now + 3.0)
-    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, ask=CallRequest.SURVEY, by="amy"))
+    toy.tell(CallRequested(at=toy.story.now, call=the_call(toy).id, request=CallRequest.SURVEY, by="amy"))
     assert [fact.reason for fact in toy.story.told if isinstance(fact, RequestRefused)] == ["queue other has no survey"]
     toy = stage(plan, {"amy": 0.5})
     toy.knows = {}

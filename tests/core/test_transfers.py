@@ -225,7 +225,7 @@ def test_an_attended_transfer_through_a_consult_is_the_same_calls_next_visit(fir
     story.happens(LegParted(at=story.now, leg=leg, bridge=bridge))
     story.happens(LegTransferred(at=story.now, leg=leg, target="sales", attended=True, worked=True))
     (ended,) = story.all_told(TalkEnded)
-    assert (ended.talked, ended.held) == (15.0, 5.0)
+    assert (ended.talked, ended.hold_seconds) == (15.0, 5.0)
     assert [fact.queue for fact in story.all_told(VisitBegan)] == ["support", "sales"]
     assert len(story.all_told(CallArrived)) == 1
     assert story.call().leg == customer
@@ -281,7 +281,7 @@ def test_hold_is_counted_with_the_talk() -> None:
         story.happens(event(at=story.now, leg=leg))
     story.gone(customer)
     (ended,) = story.all_told(TalkEnded)
-    assert (ended.talked, ended.held) == (30.0, 9.0)
+    assert (ended.talked, ended.hold_seconds) == (30.0, 9.0)
 
 
 def test_a_hold_that_lasts_until_the_end_is_counted_to_the_end() -> None:
@@ -290,7 +290,7 @@ def test_a_hold_that_lasts_until_the_end_is_counted_to_the_end() -> None:
     story.happens(LegHeld(at=story.now, leg=leg))
     story.wait(7.0)
     story.gone(customer)
-    assert story.fact(TalkEnded).held == 7.0
+    assert story.fact(TalkEnded).hold_seconds == 7.0
 
 
 def test_the_customers_own_hold_is_not_the_agents() -> None:
@@ -298,4 +298,4 @@ def test_the_customers_own_hold_is_not_the_agents() -> None:
     story.happens(LegHeld(at=story.now, leg=customer))
     story.wait(7.0)
     story.gone(customer)
-    assert story.fact(TalkEnded).held == 0.0
+    assert story.fact(TalkEnded).hold_seconds == 0.0

@@ -243,7 +243,7 @@ def test_when_the_last_agent_logs_out_the_waiting_leave_at_once() -> None:
     toy.run(toy.story.now + 60.0)
     toy.story.ask("amy", AgentRequest.NOT_READY)
     assert not left(toy)
-    toy.tell(AgentRequested(at=toy.story.now, agent="amy", ask=AgentRequest.LOGOUT))
+    toy.tell(AgentRequested(at=toy.story.now, agent="amy", request=AgentRequest.LOGOUT))
     assert [to for _, to, _ in left(toy)] == ["flow:sorry"]
 
 

@@ -118,7 +118,7 @@ def test_a_fault_while_deciding_about_one_caller_does_not_hold_back_the_next() -
     call = story.call("ann")
     story.world.calls.put(call.id, replace(call, offer=an_offer()))
     story.world.commit()
-    outcome = step(story.world, AgentRequested(at=story.now, agent="bob", ask=AgentRequest.LOGIN))
+    outcome = step(story.world, AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGIN))
     assert outcome.faults == [("call", call.id)]
     (ring,) = [order for order in outcome.orders if isinstance(order, Ring)]
     assert (first, ring.originator) == (call.leg, second)

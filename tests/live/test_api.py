@@ -64,7 +64,7 @@ async def test_a_supervisor_hangs_up_moves_and_pulls_calls(house: House, pbx: Pb
         await bridge.eventually(lambda: [fact.get("type") for fact in heard].count("call_ended") == 3)
     assert [record.ended_by for record in made] == ["pbx", "pbx"]
     assert len(ann.records()) == 2
-    granted = [(fact["ask"], fact["by"], fact["call"]) for fact in heard if fact.get("type") == "request_granted"]
+    granted = [(fact["request"], fact["by"], fact["call"]) for fact in heard if fact.get("type") == "request_granted"]
     assert granted == [("hang_up", "local", first), ("move", "local", second), ("pull", "local", third)]
     logged = [(line["event"], line["seq"]) for line in bridge.lines() if "seq" in line]
     told = [(fact["type"], fact["seq"]) for fact in heard if "seq" in fact]

@@ -56,4 +56,4 @@ async def test_a_held_caller_hears_music_and_a_resumed_one_the_agent(house: Hous
         desk.hang_up()
         await caller.until_state("DISCONNECTED")
         talk = await bridge.until("talk_ended")
-    assert 0.4 < talk["held"] < talk["talked"]
+    assert 0.4 < talk["hold_seconds"] < talk["talked"]

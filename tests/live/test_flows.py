@@ -235,8 +235,8 @@ async def test_prompts_are_heard_music_plays_meanwhile_and_a_key_cuts_them(house
 async def test_a_silence_would_be_found_out(house: House, pbx: Pbx) -> None:
     """The check of silence proves itself. (A music class that is missing is no silence: Asterisk plays its default.)"""
     house.explains_pbx("no-such-class")
-    stop_prompt = {"hello": {"play": "beep", "next": "stop_prompt"}, "stop_prompt": {"play": "silence/4", "next": "ask"}}
-    flow = {"music": "no-such-class", "nodes": stop_prompt | menu_of({}, wait="2s", tries=1)}
+    quiet = {"hello": {"play": "beep", "next": "silence"}, "silence": {"play": "silence/4", "next": "ask"}}
+    flow = {"music": "no-such-class", "nodes": quiet | menu_of({}, wait="2s", tries=1)}
     async with Softphone(pbx, "4930100", trunk=True) as caller:
         await house.open(desk({"welcome": flow}))
         await caller.call("welcome")

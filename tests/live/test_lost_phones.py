@@ -94,7 +94,7 @@ async def test_a_phone_that_dies_while_its_caller_is_on_hold(house: House, pbx: 
         await ann.kill()
         lost = await bridge.until("talk_ended", limit=NOTICED + RTP_TIMEOUT)
         assert lost["ended_by"] == "lost"
-        assert lost["held"] > RTP_TIMEOUT
+        assert lost["hold_seconds"] > RTP_TIMEOUT
         await caller.until_hears(APOLOGY)
         caller.hang_up()
         await bridge.until("call_ended")

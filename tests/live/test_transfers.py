@@ -45,7 +45,7 @@ async def test_hold_is_counted(house: House, pbx: Pbx) -> None:
         made = await call(pbx, Call(dialled="support"))
         talk = await bridge.until("talk_ended")
     assert made.ended_by == "pbx"
-    assert talk["held"] == pytest.approx(1.1, abs=0.25 + house.slack)
+    assert talk["hold_seconds"] == pytest.approx(1.1, abs=0.25 + house.slack)
     assert talk["talked"] == pytest.approx(2.0, abs=0.35 + house.slack)
 
 
@@ -55,7 +55,7 @@ async def test_a_hold_that_the_end_of_the_call_cuts_short_is_counted_to_the_end(
         await call(pbx, Call(dialled="support", hang_up_after=1.4))
         talk = await bridge.until("talk_ended")
     assert talk["ended_by"] == "customer"
-    assert 0.3 < talk["held"] < talk["talked"] < 1.4 + house.slack
+    assert 0.3 < talk["hold_seconds"] < talk["talked"] < 1.4 + house.slack
 
 
 async def test_a_blind_transfer_to_a_colleague_ends_the_segment_and_not_the_call(house: House, pbx: Pbx) -> None:

@@ -86,11 +86,11 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
         await _with_bob(one)
         assert (
             await one.runtime.ask(
-                AgentRequested(at=one.runtime.clock.now(), agent="bob", ask=AgentRequest.NOT_READY, reason="lunch")
+                AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.NOT_READY, reason="lunch")
             )
             is None
         )
-        refused = await one.runtime.ask(AgentRequested(at=one.runtime.clock.now(), agent="nobody", ask=AgentRequest.READY))
+        refused = await one.runtime.ask(AgentRequested(at=one.runtime.clock.now(), agent="nobody", request=AgentRequest.READY))
         assert refused is not None
         assert refused.reason == "unknown agent"
 

@@ -46,7 +46,7 @@ async def test_at_every_moment_the_saved_totals_are_those_of_the_saved_facts(see
         now = one.runtime.clock.now
         one.runtime.tell(PlanChanged(at=now(), plan=PLAN))
         for ask in (AgentRequest.LOGIN, AgentRequest.READY):
-            one.runtime.tell(AgentRequested(at=now(), agent="bob", ask=ask))
+            one.runtime.tell(AgentRequested(at=now(), agent="bob", request=ask))
         callers = 0
         for _ in range(150):
             match chance.randrange(6):

@@ -225,7 +225,7 @@ class Day:
 
     def _ask(self, agent: str, ask: AgentRequest) -> None:
         reason = "lunch" if ask is AgentRequest.NOT_READY else ""
-        self.hear(AgentRequested(at=self.agenda.now, agent=agent, ask=ask, reason=reason))
+        self.hear(AgentRequested(at=self.agenda.now, agent=agent, request=ask, reason=reason))
 
     def _act(self) -> None:
         """A supervisor does something to some call, sensible or not; or turns the bypass for a moment."""
@@ -257,7 +257,7 @@ class Day:
             customer.unwanted = True
         seconds = rng.choice([0.0, 60.0, 600.0])
         phone = rng.choice(["PJSIP/boss", *(agent.phone for agent in self.scene.plan.agents.values())])
-        self.hear(CallRequested(at=self.agenda.now, call=call, ask=ask, to=to, seconds=seconds, phone=phone, by="eva"))
+        self.hear(CallRequested(at=self.agenda.now, call=call, request=ask, to=to, seconds=seconds, phone=phone, by="eva"))
 
     def _promise(self) -> None:
         """Somebody asks for a callback, or takes one back."""
@@ -265,14 +265,14 @@ class Day:
         owed = sorted(world.callbacks)
         if owed and rng.random() < 0.1:
             cancel = CallbackChange.CANCEL
-            self.hear(CallbackChangeRequested(at=self.agenda.now, ask=cancel, callback=rng.choice(owed), by="eva"))
+            self.hear(CallbackChangeRequested(at=self.agenda.now, change=cancel, callback=rng.choice(owed), by="eva"))
             return
         queue, number = rng.choice(list(self.plan.queues)), f"+4470{rng.randint(0, 9)}"
         wait = rng.choice([0.0, 0.0, 5.0])
         agent = rng.choice(["", "", "", *self.plan.agents])
         asked = CallbackChangeRequested(
             at=self.agenda.now,
-            ask=CallbackChange.MAKE,
+            change=CallbackChange.MAKE,
             queue=queue,
             number=number,
             tier=rng.choice(TIERS),

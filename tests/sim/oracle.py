@@ -102,7 +102,7 @@ def may_be_offered(agent: Agent, now: float) -> bool:
         and agent.device is Device.AVAILABLE
         and agent.leg is None
         and agent.rest_until <= now
-        and not agent.held
+        and not agent.reserved_for
         and (agent.connect is not ConnectMode.NAILED_UP or (agent.session is not None and agent.session_up))
     )
 

@@ -145,7 +145,7 @@ class Overdue:
         """Is the caller still with the agent who wants a word with somebody first?"""
         if (
             call.transfer is None
-            or call.transfer.way is not TransferKind.CONSULT
+            or call.transfer.kind is not TransferKind.CONSULT
             or call.transfer.together
             or call.segment is None
         ):
@@ -180,7 +180,9 @@ class Overdue:
         nailed = agent.connect is ConnectMode.NAILED_UP
         session = [channel for channel in mine if channel.kind is Kind.SESSION]
         resting = (
-            agent.rest_until > world.now or bool(agent.held) or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
+            agent.rest_until > world.now
+            or bool(agent.reserved_for)
+            or (agent.work is Work.WRAP_UP and agent.wrap_until > world.now)
         )
         dialling = any(channel.kind is Kind.FEATURE for channel in mine)
         idle = session and session[0].up and not (session[0].bridge or dialling) if nailed else not mine and phone.online
@@ -196,7 +198,7 @@ class Overdue:
             yield "a phone offline believed to be there", agent.id, BUSY_UNSEEN
         if agent.return_at is not None and agent.return_at < world.now:
             yield "a pause that should be over", agent.id, GHOST
-        if agent.held and agent.held not in world.calls:
+        if agent.reserved_for and agent.reserved_for not in world.calls:
             yield "held for a call that is over", agent.id, 0.0
         if agent.work is Work.OFFERED and agent.call not in world.calls:
             yield "offered a call that is over", agent.id, 0.0

@@ -170,7 +170,7 @@ class Watch:
             case TalkEnded():
                 began_talk = self.talking.pop(fact.call, None)
                 must(began_talk is not None and began_talk.agent == fact.agent, "a talk ended that was not on:", fact)
-                must(0 <= fact.held <= fact.talked + 1e-6, "held longer than talked:", fact)
+                must(0 <= fact.hold_seconds <= fact.talked + 1e-6, "held longer than talked:", fact)
                 self._talked(world, fact)
             case WrapUpEnded():
                 self._rightly_wrapped(world, fact)
@@ -197,7 +197,7 @@ class Watch:
             return
         must(fact.talked < world.plan.queues[fact.queue].short_talk, "a talk that was long enough:", fact)
         call = world.calls.get(fact.call)
-        if call is None or call.attempt != "abandoned":  # whom a campaign has called may have no time for another agent
+        if call is None or call.dial_result != "abandoned":  # whom a campaign has called may have no time for another agent
             kept = (Phase.WAITING, Phase.OFFERED, Phase.TRANSFERRING, Phase.LEAVING)
             must(call is not None and call.phase in kept, "not kept:", fact)
 
@@ -214,7 +214,7 @@ class Watch:
     def _rightly_wrapped(self, world: World, fact: WrapUpEnded) -> None:
         began, lasts = self.wrap.pop(fact.agent)
         call = world.calls.get(world.agents[fact.agent].call)
-        if call is not None and call.transfer is not None and call.transfer.way is TransferKind.BACK:
+        if call is not None and call.transfer is not None and call.transfer.kind is TransferKind.BACK:
             return  # nobody took the call: the agent who handed it on has it again
         must(abs(fact.at - began - fact.lasted) < 1e-6, "wrap-up counted wrongly:", fact)
         if self.asked_at.get(fact.agent, 0.0) < began:
@@ -240,7 +240,7 @@ class Watch:
             refused = any(isinstance(fact, RequestRefused) for fact in facts)
             if isinstance(event, AgentRequested) and event.agent == agent.id:
                 # Whose phone somebody else has taken cannot log in without naming another.
-                wanted = old.intent if refused and not old.phone else self._wanted(old, event.ask)
+                wanted = old.intent if refused and not old.phone else self._wanted(old, event.request)
             elif isinstance(event, DeadlinePassed) and old.return_at is not None and old.return_at <= world.now:
                 wanted = Intent.READY
             if self._penalties(world, agent, facts):
@@ -250,7 +250,7 @@ class Watch:
             asked = (
                 isinstance(event, AgentRequested)
                 and event.agent == agent.id
-                and event.ask in (AgentRequest.NOT_READY, AgentRequest.LOGOUT)
+                and event.request in (AgentRequest.NOT_READY, AgentRequest.LOGOUT)
             )
             call = world.calls.get(agent.call)
             rings = agent.work is Work.OFFERED and call is not None and call.phase is Phase.OFFERED
@@ -314,7 +314,7 @@ class Watch:
         self._answer(world, call)
         must((segment is not None) == (call.phase is Phase.TALKING), "segment and phase:", call)
         must(call.transfer is not None or call.phase is not Phase.TRANSFERRING, "handed on to nobody:", call)
-        alone = call.transfer is not None and call.transfer.way is TransferKind.CONSULT and not call.transfer.reached
+        alone = call.transfer is not None and call.transfer.kind is TransferKind.CONSULT and not call.transfer.reached
         must(not alone or call.bridge is None, "the caller hears a consult:", call)
         must(call.phase is not Phase.WAITING or call.visit is not None, "waiting in no queue:", call)
         counted = call.visit is not None and not call.placed

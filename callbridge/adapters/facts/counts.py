@@ -118,7 +118,7 @@ EACH_AGENTS_SECONDS = _counter(
 )
 """With the opt-in ``metrics.label_agents``, instead of the former."""
 ALERTS = _counter("agent_alerts", "Agents whom somebody should look after.", "kind")
-REQUESTS_REFUSED = _counter("requests_refused", "Asks of people that were refused.", "ask", free="ask")
+REQUESTS_REFUSED = _counter("requests_refused", "Requests of people and programs that were refused.", "request", free="request")
 DIFFERENCES = _counter("audit_differences", "Differences between books and PBX.", "pbx", "kind")
 REPLACED = _counter("application_replaced", "Times that another client opened our application.", "pbx")
 QUARANTINES = _counter("quarantines", "Entities set aside after a fault of ours.", "kind")
@@ -177,8 +177,8 @@ def _of_talks(fact: _OfTalks) -> Iterator[Count]:
         case TalkEnded(ended_by="short"):
             pass  # nobody has answered
         case TalkEnded():
-            yield TALK, (fact.queue,), max(0.0, fact.talked - fact.held)
-            yield HOLD, (fact.queue,), fact.held
+            yield TALK, (fact.queue,), max(0.0, fact.talked - fact.hold_seconds)
+            yield HOLD, (fact.queue,), fact.hold_seconds
         case WrapUpEnded():
             yield WRAP_UP, (fact.queue,), fact.lasted
         case CallRecorded():
@@ -233,7 +233,7 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
         case AgentAlerted():
             yield ALERTS, (fact.kind,), 1.0
         case RequestRefused():
-            yield REQUESTS_REFUSED, (fact.ask,), 1.0
+            yield REQUESTS_REFUSED, (fact.request,), 1.0
         case DifferenceFound():
             yield DIFFERENCES, (fact.pbx, fact.kind), 1.0
         case EntityQuarantined():

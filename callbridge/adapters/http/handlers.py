@@ -241,7 +241,7 @@ class _Handlers:
             self._logins.count(agent)
         reason = body.reason if isinstance(body, ReasonBody) else ""
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = AgentRequested(at=self._desk.now(), agent=agent, ask=ask, reason=reason, phone=phone, by=by)
+        event = AgentRequested(at=self._desk.now(), agent=agent, request=ask, reason=reason, phone=phone, by=by)
         _check(await self._desk.ask(event), agent=agent)
         return self._agent(agent)
 
@@ -256,9 +256,9 @@ class _Handlers:
         to = body.target() if isinstance(body, TargetBody) else None
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = CallRequested(at=self._desk.now(), call=call, ask=ask, to=to, seconds=seconds, phone=phone, by=who.by)
+        event = CallRequested(at=self._desk.now(), call=call, request=ask, to=to, seconds=seconds, phone=phone, by=who.by)
         _check(await self._desk.ask(event), call=call)
-        return web.json_response({"call": call, "ask": ask.value})
+        return web.json_response({"call": call, "request": ask.value})
 
     async def reload(self, request: web.Request) -> web.Response:
         body = await body_of(request, ReloadBody)
@@ -273,7 +273,7 @@ class _Handlers:
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
-        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.MAKE, by=caller().by, **body.model_dump())
+        asked = CallbackChangeRequested(at=self._desk.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
         asked = replace(asked, tier=asked.tier or self._desk.tier_of(body.number))
         _check(await self._desk.ask(asked), queue=body.queue)
         made = self._desk.callback_to(body.queue, body.number)
@@ -284,7 +284,7 @@ class _Handlers:
     async def cancel_callback(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         await body_of(request, Body)
-        asked = CallbackChangeRequested(at=self._desk.now(), ask=CallbackChange.CANCEL, callback=name, by=caller().by)
+        asked = CallbackChangeRequested(at=self._desk.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
         _check(await self._desk.ask(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
@@ -405,7 +405,7 @@ def _check_query(request: web.Request, route: Route) -> None:
 def _check(refused: RequestRefused | None, **about: Any) -> None:
     """Raises Problem when what was asked is not done."""
     if refused is not None:
-        raise Problem(404 if refused.unknown else 409, refused.reason, ask=refused.ask, **about)
+        raise Problem(404 if refused.unknown else 409, refused.reason, request=refused.request, **about)
 
 
 def _current_call(board: Board, agent: str) -> str:

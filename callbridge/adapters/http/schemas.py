@@ -418,7 +418,7 @@ class Asked(ResponseBody):
     """Accepted, and being done."""
 
     call: str
-    ask: str
+    request: str
 
 
 class SwitchView(ResponseBody):

@@ -308,7 +308,7 @@ def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     by = str(fact["ended_by"])
-    held = f", {span(float(fact['held']))} of it on hold" if fact.get("held") else ""
+    held = f", {span(float(fact['hold_seconds']))} of it on hold" if fact.get("hold_seconds") else ""
     about = " (time estimated)" if fact.get("estimated") else ""
     return f"talk with {_who(fact, plan)} ends after {span(float(fact['talked']))}{held}: {_ENDED_BY.get(by, by)}{about}"
 
@@ -354,11 +354,11 @@ def _ended(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _granted(fact: Fact, plan: Plan, arrived: float) -> str:
     to = f" to {str(fact['to']).replace(':', ' ', 1)}" if fact.get("to") else ""
-    return f"{fact.get('by') or 'somebody'} asked: {str(fact['ask']).replace('_', ' ')}{to}"
+    return f"{fact.get('by') or 'somebody'} asked: {str(fact['request']).replace('_', ' ')}{to}"
 
 
 def _refused(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"{fact.get('by') or 'somebody'} asked: {str(fact['ask']).replace('_', ' ')}; refused: {fact['reason']}"
+    return f"{fact.get('by') or 'somebody'} asked: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
 
 
 def _gave_up(fact: Fact, plan: Plan, arrived: float) -> str:

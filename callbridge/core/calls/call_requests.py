@@ -46,12 +46,12 @@ def asked(world: World, event: CallRequested) -> None:
     call = answers.count(world, call)
     if call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
-    elif call.placed and event.ask in _OF_WAITING:
+    elif call.placed and event.request in _OF_WAITING:
         _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")
-    elif event.ask in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
+    elif event.request in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
         _refuse(world, event, f"the call is not with agent {event.by}")
     else:
-        match event.ask:
+        match event.request:
             case CallRequest.HANG_UP:
                 _grant(world, event)
                 _hang_up(world, call)
@@ -74,18 +74,18 @@ def asked(world: World, event: CallRequested) -> None:
             case CallRequest.SURVEY:
                 _survey(world, call, event)
             case CallRequest.RECORD | CallRequest.PAUSE_RECORDING | CallRequest.RESUME_RECORDING:
-                _conclude(world, event, recordings.ask(world, call, event.ask))
+                _conclude(world, event, recordings.ask(world, call, event.request))
             case CallRequest.LISTEN | CallRequest.WHISPER | CallRequest.BARGE | CallRequest.TAKE_OVER:
                 _supervise(world, call, event)
             case CallRequest.RELEASE:
                 _conclude(world, event, supervision.leave(world, call, event.by))
             case _:
-                assert_never(event.ask)
+                assert_never(event.request)
 
 
 def _grant(world: World, event: CallRequested) -> None:
     to = targets.target_text(event.to)
-    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, call=event.call, ask=event.ask, by=event.by, to=to))
+    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, call=event.call, request=event.request, by=event.by, to=to))
 
 
 def _talker(call: Call) -> str:
@@ -124,7 +124,7 @@ def _supervise(world: World, call: Call, event: CallRequested) -> None:
     reason = supervision.refusal(world, call, event.phone, event.by)
     _conclude(world, event, reason)
     if not reason:
-        supervision.join(world, call, SupervisionMode(event.ask), event.phone, event.by)
+        supervision.join(world, call, SupervisionMode(event.request), event.phone, event.by)
 
 
 def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = False) -> None:
@@ -133,7 +133,7 @@ def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = 
             seq=world.next_seq(),
             at=world.now,
             call=event.call,
-            ask=event.ask,
+            request=event.request,
             reason=reason,
             by=event.by,
             unknown=unknown,

@@ -188,7 +188,7 @@ def held(world: World, leg: LegId, *, held: bool) -> None:
     if held and segment.held_since is None:
         segment = evolve(segment, held_since=world.now)
     elif not held and segment.held_since is not None:
-        segment = evolve(segment, held=segment.held_until(world.now), held_since=None)
+        segment = evolve(segment, hold_seconds=segment.held_until(world.now), held_since=None)
     world.calls.put(call.id, evolve(call, segment=segment))
 
 

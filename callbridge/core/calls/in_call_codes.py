@@ -74,4 +74,4 @@ def _act(world: World, call: Call, code: str, digits: str) -> None:
     ask = CallRequest(world.plan.keys[code])
     to = target_of(world.plan, digits) if digits else None
     assert call.segment is not None
-    call_requests.asked(world, CallRequested(at=world.now, call=call.id, ask=ask, to=to, by=call.segment.agent))
+    call_requests.asked(world, CallRequested(at=world.now, call=call.id, request=ask, to=to, by=call.segment.agent))

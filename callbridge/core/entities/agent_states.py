@@ -31,9 +31,9 @@ IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 def change(world: World, agent: Agent, **changes: object) -> Agent:
     """Put the agent with these changes; tell the world when the published state is another."""
     new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
-    if new.held and not can_be_held(new):
-        world.overtaken.append((new.held, "agent_gone"))
-        new = evolve(new, held="")
+    if new.reserved_for and not can_be_held(new):
+        world.overtaken.append((new.reserved_for, "agent_gone"))
+        new = evolve(new, reserved_for="")
     if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
     before, after = published(agent), published(new)

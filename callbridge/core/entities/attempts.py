@@ -19,7 +19,7 @@ CLOSE_AGAIN = 30.0
 
 def of(world: World, call: Call) -> Attempt | None:
     """The attempt that this call is."""
-    return world.attempts.get(call.dialled_for)
+    return world.attempts.get(call.attempt_id)
 
 
 def put(world: World, attempt: Attempt, **changes: object) -> Attempt:
@@ -139,8 +139,10 @@ def call_over(world: World, call: Call) -> None:
     if attempt.stage is AttemptStage.TALKED:
         tidy(world, attempt.agent)
     else:
-        given_up = call.attempt and call.attempt != "unsent" and call.attempt not in OUTCOMES  # the agent left meanwhile
-        close(world, attempt, "no_answer" if given_up else call.attempt or "unsent")
+        given_up = (
+            call.dial_result and call.dial_result != "unsent" and call.dial_result not in OUTCOMES
+        )  # the agent left meanwhile
+        close(world, attempt, "no_answer" if given_up else call.dial_result or "unsent")
 
 
 def closed(world: World, event: AttemptClosed) -> None:

@@ -305,9 +305,9 @@ def call_over(world: World, call: Call) -> None:
 
 def release(world: World, call: Call) -> None:
     """The agent who was held free for this customer is free for everybody."""
-    agent = world.agents.get(call.held)
-    if agent is not None and agent.held == call.id:
-        agent_states.change(world, agent, held="")
+    agent = world.agents.get(call.reserved_agent)
+    if agent is not None and agent.reserved_for == call.id:
+        agent_states.change(world, agent, reserved_for="")
 
 
 def _tried(world: World, call: Call) -> None:
@@ -315,19 +315,19 @@ def _tried(world: World, call: Call) -> None:
     callback = world.callbacks.get(call.callback)
     if callback is None:
         return
-    if call.attempt == "unsent":
+    if call.dial_result == "unsent":
         callback = evolve(callback, attempts=callback.attempts - 1)
-    elif call.attempt:
-        tell_tried(world, call, callback, call.attempt)
+    elif call.dial_result:
+        tell_tried(world, call, callback, call.dial_result)
     terms = terms_of(world, callback.queue)
     if callback.call != call.id:  # the customer has called again meanwhile
         world.callbacks.put(callback.id, callback)
-    elif call.attempt == "unsent":
+    elif call.dial_result == "unsent":
         stand(world, callback, rest=UNSENT_CALLBACK_REST)
-    elif not call.attempt:
+    elif not call.dial_result:
         stand(world, callback)  # no agent, so the customer was not called
     elif terms is not None and callback.attempts >= terms.attempts:
-        end(world, callback, "failed", call.attempt)
+        end(world, callback, "failed", call.dial_result)
     else:
         stand(world, callback, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 

@@ -61,7 +61,7 @@ def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name
     if call.offer is not None:
         world.order(StartRinging(leg=call.offer.leg))
     phase = after(call.phase, Move.DIAL)
-    world.calls.put(call.id, evolve(call, phase=phase, attempt="unknown", deadline=world.now + ring_for))
+    world.calls.put(call.id, evolve(call, phase=phase, dial_result="unknown", deadline=world.now + ring_for))
     world.order(
         Ring(
             leg=call.leg,

@@ -20,7 +20,7 @@ def turned(world: World, event: SwitchTurned) -> None:
     """Turn a switch; turning it where it stands is no news."""
     if event.switch not in known(world):
         reason = f"no such switch: {event.switch}"
-        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask="switch", reason=reason, by=event.by, unknown=True))
+        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request="switch", reason=reason, by=event.by, unknown=True))
         return
     if is_on(world, event.switch) is event.on:
         return

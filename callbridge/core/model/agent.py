@@ -83,7 +83,7 @@ class Agent:
     wrap_until: float = 0.0
     wrap_queue: str = ""
     rest_until: float = 0.0
-    held: str = ""
+    reserved_for: str = ""
     """The call of a customer who is being called first: nobody else's until that is decided."""
     return_at: float | None = None
     limit_at: float | None = None
@@ -125,7 +125,7 @@ def eligible(agent: Agent, now: float) -> bool:
         and agent.device is Device.AVAILABLE
         and agent.leg is None
         and agent.rest_until <= now
-        and not agent.held
+        and not agent.reserved_for
         and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
     )
 

@@ -201,13 +201,13 @@ class Segment:
     leg: LegId
     queue: str
     began_at: float
-    held: float = 0.0
+    hold_seconds: float = 0.0
     held_since: float | None = None
     recording: Recording | None = None
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""
-        return self.held + (at - self.held_since if self.held_since is not None else 0.0)
+        return self.hold_seconds + (at - self.held_since if self.held_since is not None else 0.0)
 
 
 class TransferKind(StrEnum):
@@ -236,7 +236,7 @@ class Transfer:
     began_at: float
     until: float | None
     """When the target has rung for long enough, or what was ordered must have happened."""
-    way: TransferKind
+    kind: TransferKind
     playback: str = ""
     """The beep of a nailed-up agent."""
     confirming: bool = False
@@ -370,11 +370,11 @@ class Call:
     callback: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
     campaign: str = ""
-    dialled_for: str = ""
+    attempt_id: str = ""
     """The attempt of that campaign which this call is."""
-    attempt: str = ""
+    dial_result: str = ""
     """What became of calling the customer; empty: not called yet."""
-    held: str = ""
+    reserved_agent: str = ""
     """The agent who is held free while a customer is called first."""
     owed: str = ""
     """The callback that this caller, who has called again, is owed: not made while the caller is here."""

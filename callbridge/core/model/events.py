@@ -226,7 +226,7 @@ class AgentRequest(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentRequested(Event):
     agent: str
-    ask: AgentRequest
+    request: AgentRequest
     reason: str = ""
     phone: str = ""
     """With LOGIN: the phone to move to; empty keeps the one in force."""
@@ -273,7 +273,7 @@ class CallRequest(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequested(Event):
     call: str
-    ask: CallRequest
+    request: CallRequest
     to: Target | None = None
     seconds: float = 0.0
     phone: str = ""
@@ -291,7 +291,7 @@ class CallbackChange(StrEnum):
 class CallbackChangeRequested(Event):
     """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``callback``)."""
 
-    ask: CallbackChange
+    change: CallbackChange
     callback: str = ""
     queue: str = ""
     number: str = ""

@@ -295,7 +295,7 @@ class TalkBegan(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TalkEnded(Fact):
     talked: float
-    held: float
+    hold_seconds: float
     ended_by: Plain
     """``customer``, ``agent``, ``transfer``; ``short`` (the agent's phone hung up at once: no answer, and no talk);
     ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken`` (somebody took the call away in the PBX),
@@ -435,7 +435,7 @@ class AgentAlerted(Fact):
 class RequestRefused(Fact):
     """``agent`` or ``call`` is whom it was about; ``unknown`` when there is no such agent, call or queue."""
 
-    ask: Plain
+    request: Plain
     reason: FreeText
     by: Plain = ""
     unknown: bool = False
@@ -445,7 +445,7 @@ class RequestRefused(Fact):
 class RequestGranted(Fact):
     """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
 
-    ask: Plain
+    request: Plain
     by: Plain
     to: TargetText = ""
     reason: FreeText = ""

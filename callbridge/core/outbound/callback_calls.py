@@ -32,7 +32,7 @@ OWN_AGENT = 300.0
 
 def asked(world: World, event: CallbackChangeRequested) -> None:
     """Somebody else than the customer asks for a callback, or cancels one."""
-    if event.ask is CallbackChange.MAKE:
+    if event.change is CallbackChange.MAKE:
         _ask_for(world, event)
         return
     callback = world.callbacks.get(event.callback)
@@ -45,11 +45,11 @@ def asked(world: World, event: CallbackChangeRequested) -> None:
         return
     _grant(world, event, callback)
     if call is not None and call.is_callback:
-        if call.attempt:
+        if call.dial_result:
             callbacks.tell_tried(world, call, callback, callbacks.CANCELLED)
         callbacks.end(world, callback, callbacks.CANCELLED, "", event.by)
         if call.phase is Phase.ENDING:
-            world.calls.put(call.id, evolve(call, attempt=callbacks.CANCELLED))
+            world.calls.put(call.id, evolve(call, dial_result=callbacks.CANCELLED))
         else:
             give_up(world, call, callbacks.CANCELLED)
     else:
@@ -99,13 +99,13 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
 
 
 def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> None:
-    ask, to = f"callback_{event.ask}", f"queue:{callback.queue}"
-    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, ask=ask, by=event.by, to=to, reason=callback.id))
+    ask, to = f"callback_{event.change}", f"queue:{callback.queue}"
+    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, request=ask, by=event.by, to=to, reason=callback.id))
 
 
 def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
-    ask = f"callback_{event.ask}"
-    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask=ask, reason=reason, by=event.by, unknown=unknown))
+    ask = f"callback_{event.change}"
+    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request=ask, reason=reason, by=event.by, unknown=unknown))
 
 
 def begin(world: World, pair: Pair) -> None:
@@ -120,8 +120,8 @@ def begin(world: World, pair: Pair) -> None:
         world.calls.put(call.id, call)
         offers.make(world, Pair(call.id, pair.agent, pair.needs))
         return
-    agent_states.change(world, world.agents[pair.agent], held=call.id)
-    dialling.dial(world, evolve(call, held=pair.agent))
+    agent_states.change(world, world.agents[pair.agent], reserved_for=call.id)
+    dialling.dial(world, evolve(call, reserved_agent=pair.agent))
 
 
 def give_up_overtaken(world: World) -> None:
@@ -134,7 +134,7 @@ def give_up_overtaken(world: World) -> None:
         elif call is not None and call.placed and call.phase in (Phase.OFFERED, Phase.DIALLING, Phase.WAITING):
             leg = world.legs.get(call.leg)
             there = leg is not None and leg.up_at is not None
-            give_up(world, call, why if call.attempt and not there else "")
+            give_up(world, call, why if call.dial_result and not there else "")
 
 
 def _call(world: World, callback: Callback) -> Call:
@@ -172,14 +172,14 @@ def answered(world: World, call: Call) -> None:
     if call.campaign:
         campaigns.answered(world, call)
         return
-    call = evolve(call, attempt="abandoned")  # unless they talk
+    call = evolve(call, dial_result="abandoned")  # unless they talk
     if call.offer is not None:
         world.calls.put(call.id, call)
         if not offers.read_out(world, call):
             offers.join(world, call)
         return
     callbacks.release(world, call)
-    call = evolve(call, phase=after(call.phase, Move.QUEUE), held="")
+    call = evolve(call, phase=after(call.phase, Move.QUEUE), reserved_agent="")
     visit = call.visit
     assert visit is not None
     plan = world.plan.queues.get(visit.queue)
@@ -202,7 +202,7 @@ def give_up(world: World, call: Call, attempt: str) -> None:
         campaigns.ring_on(world, call)
         return
     if attempt:
-        call = evolve(call, attempt=attempt)
+        call = evolve(call, dial_result=attempt)
     call = _let_go(world, call)
     if call.phase is Phase.OFFERED and call.leg in world.legs:
         call = evolve(call, phase=after(call.phase, Move.RETRY))
@@ -220,17 +220,17 @@ def _let_go(world: World, call: Call) -> Call:
     callbacks.release(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
-    return evolve(call, held="")
+    return evolve(call, reserved_agent="")
 
 
 def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:
     """The customer's leg is gone. Gives the call with what that says of the attempt."""
-    if call.segments or leg.up_at is not None or call.attempt not in ("unknown", ""):
+    if call.segments or leg.up_at is not None or call.dial_result not in ("unknown", ""):
         return call
     attempt = attempts.of(world, call)
     if attempt is not None:
         attempts.put(world, attempt, cause=cause)
-    return evolve(call, attempt="unknown" if estimated else callbacks.result_of(cause))
+    return evolve(call, dial_result="unknown" if estimated else callbacks.result_of(cause))
 
 
 def never_was(world: World, call: Call, leg: Leg) -> None:
@@ -239,7 +239,11 @@ def never_was(world: World, call: Call, leg: Leg) -> None:
     callbacks.release(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
-    call = evolve(call, attempt="unsent" if call.attempt in ("unknown", "agent_gone", "no_answer") else call.attempt, held="")
+    call = evolve(
+        call,
+        dial_result="unsent" if call.dial_result in ("unknown", "agent_gone", "no_answer") else call.dial_result,
+        reserved_agent="",
+    )
     segments.finish(world, call, world.now)
 
 

@@ -59,7 +59,7 @@ def asked(world: World, event: CampaignRequested) -> None:
         return
     world.tell(
         RequestGranted(
-            seq=world.next_seq(), at=world.now, ask=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}"
+            seq=world.next_seq(), at=world.now, request=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}"
         )
     )
     if row.state is event.to:
@@ -83,7 +83,9 @@ def _stop(world: World, row: Campaign, reason: str) -> None:
 
 
 def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
-    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, ask=ask, reason=reason, by=by, unknown=unknown))
+    world.tell(
+        RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, request=ask, reason=reason, by=by, unknown=unknown)
+    )
 
 
 def adopt(world: World) -> None:
@@ -159,7 +161,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
         queued_at=world.now,
         visit=visit,
         campaign=plan.name,
-        dialled_for=attempt.id,
+        attempt_id=attempt.id,
         values=tuple(values.items()),
     )
     until = world.now + AGENT_WITHIN if attempt.agent_first else None
@@ -186,7 +188,7 @@ def answered(world: World, call: Call) -> None:
         return
     if attempt.stage is not AttemptStage.DIALLING:
         return
-    call = evolve(call, attempt="abandoned")  # unless they talk
+    call = evolve(call, dial_result="abandoned")  # unless they talk
     if plan is not None and plan.amd and call.offer is None:
         attempts.put(world, attempt, stage=AttemptStage.LISTENING, answered_at=attempts.up_since(world, call))
         world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
@@ -211,7 +213,7 @@ def ring_on(world: World, call: Call) -> None:
     if attempt is not None:
         attempt = attempts.put(world, attempt, agent_first=False)
         until = max(until, (attempt.dialled_at or world.now) + LEAST_RING)
-    world.calls.put(call.id, evolve(call, held="", deadline=min(until, call.deadline or until)))
+    world.calls.put(call.id, evolve(call, reserved_agent="", deadline=min(until, call.deadline or until)))
 
 
 def _to_the_harbour(world: World, call: Call, reason: str) -> None:
@@ -243,11 +245,11 @@ def returned(world: World, event: AmdDetourEnded) -> None:
         attempts.close(world, attempts.put(world, attempt, heard=heard), "machine")
         if plan is not None and plan.leave_message:
             call = visits.end_visit(
-                world, evolve(call, phase=after(call.phase, Move.QUEUE), attempt="machine"), VisitOutcome.FAILED
+                world, evolve(call, phase=after(call.phase, Move.QUEUE), dial_result="machine"), VisitOutcome.FAILED
             )
             visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
         else:
-            segments.end_call(world, evolve(call, attempt="machine"))
+            segments.end_call(world, evolve(call, dial_result="machine"))
         return
     silence = re.fullmatch(r"HUMAN-(\d{1,6})-\d{1,6}", event.cause)
     spoken_at = world.now - int(silence[1]) / 1000 if silence is not None else None
@@ -267,7 +269,7 @@ def answered_too_late(world: World, key: LegId) -> None:
     call = world.calls.get(leg.call) if leg is not None and leg.hung_at is not None and leg.up_at is None else None
     if leg is None or call is None or call.leg != key or not call.campaign or call.segments:
         return
-    world.calls.put(call.id, evolve(call, attempt="abandoned"))
+    world.calls.put(call.id, evolve(call, dial_result="abandoned"))
 
 
 def out_of_time(world: World, call: Call) -> None:

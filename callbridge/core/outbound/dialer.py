@@ -147,7 +147,7 @@ def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> Pa
     for agent in mine:
         if agent.work is Work.WRAP_UP:
             wrapping.append(world.now - agent.wrap_began)
-        elif agent.work is not Work.IDLE or agent.held:
+        elif agent.work is not Work.IDLE or agent.reserved_for:
             talking.append(_talks_for(world, agent))
         elif eligible(agent, world.now):
             free += 1

@@ -138,7 +138,7 @@ def _keep_accounts(world: World, call: Call) -> None:
             callbacks.end(world, callback, "kept", "")
     for attempt in world.attempts.values():
         if attempt.call == call.id:
-            world.calls.put(call.id, evolve(call, campaign=attempt.campaign, dialled_for=attempt.id))
+            world.calls.put(call.id, evolve(call, campaign=attempt.campaign, attempt_id=attempt.id))
             attempts.found_talking(world, attempt, call)
 
 
@@ -171,7 +171,7 @@ def _target(
         queue=by.queue,
         began_at=began_at,
         until=None,
-        way=TransferKind.CONSULT,
+        kind=TransferKind.CONSULT,
         reached=True,
         together=not apart,
     )

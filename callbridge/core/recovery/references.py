@@ -54,17 +54,17 @@ def complete(world: World, event: PbxSnapshot) -> None:
 
 
 def _complete_call(world: World, call: Call) -> None:
-    owed = bool(call.callback) and not call.segments and call.attempt != callbacks.CANCELLED
+    owed = bool(call.callback) and not call.segments and call.dial_result != callbacks.CANCELLED
     if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
-    if call.dialled_for and call.dialled_for not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
-        call = evolve(call, dialled_for="")  # rings on; whoever answers hears the message
+    if call.attempt_id and call.attempt_id not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
+        call = evolve(call, attempt_id="")  # rings on; whoever answers hears the message
         world.calls.put(call.id, call)
-    holder = world.agents.get(call.held)
-    if call.held and (holder is None or holder.held != call.id):
-        call = evolve(call, held="")
+    holder = world.agents.get(call.reserved_agent)
+    if call.reserved_agent and (holder is None or holder.reserved_for != call.id):
+        call = evolve(call, reserved_agent="")
         world.calls.put(call.id, call)
-    called = call.placed and not call.attempt and call.phase in (Phase.OFFERED, Phase.WAITING)
+    called = call.placed and not call.dial_result and call.phase in (Phase.OFFERED, Phase.WAITING)
     if not called:
         _open(world, call.leg, LegRole.CUSTOMER, call=call.id)
     for who, leg, work in _at_work(world, call):
@@ -144,7 +144,7 @@ def _owe_again(world: World, call: Call) -> None:
         agent=visit.prefers,
         values=call.values,
         language=call.language,
-        attempts=1 if call.attempt else 0,
+        attempts=1 if call.dial_result else 0,
         call=call.id,
     )
     world.callbacks.put(callback.id, callback)
@@ -197,8 +197,8 @@ def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:
 def give_up(world: World, pbx: str) -> None:
     """Whom a campaign has called, and of whose attempt nothing is known, hears the message at least."""
     for call in world.calls.values():
-        lost = call.dialled_for and call.dialled_for not in world.attempts and not call.segments
-        if lost and call.attempt not in ("abandoned", "machine") and pbx_of(call.leg) == pbx:
+        lost = call.attempt_id and call.attempt_id not in world.attempts and not call.segments
+        if lost and call.dial_result not in ("abandoned", "machine") and pbx_of(call.leg) == pbx:
             quarantine.give_up_call(world, call)
 
 
@@ -229,7 +229,7 @@ def _tell_talk_ended(world: World, agent: Agent, call: str) -> None:
             call=call,
             agent=agent.id,
             talked=max(0.0, world.now - agent.since),
-            held=0.0,
+            hold_seconds=0.0,
             ended_by="lost",
             estimated=True,
         )

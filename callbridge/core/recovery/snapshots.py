@@ -57,8 +57,8 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
             callbacks.lost(world, callback)
     attempts.mend(world)
     for agent in world.agents.values():
-        if agent.held and agent.held not in world.calls:
-            agent_states.change(world, agent, held="")
+        if agent.reserved_for and agent.reserved_for not in world.calls:
+            agent_states.change(world, agent, reserved_for="")
     ours |= {call.bridge for call in world.calls.values()}
     for bridge in event.bridges:
         if bridge.bridge not in ours:  # before those inside are told to hear music

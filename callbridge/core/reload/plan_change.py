@@ -32,7 +32,7 @@ def changed(world: World, event: PlanChanged) -> None:
     world.answer(found)
     if found.refusals and not event.force:
         reason = "; ".join(found.refusals)
-        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, ask="reload", reason=reason, by=event.by))
+        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
         return
     _adopt(world, event.plan)
 
@@ -58,7 +58,7 @@ def _adopt(world: World, plan: Plan) -> None:
         if known is None:
             known = agent_states.add(world, wanted)
             if wanted.login:
-                agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, ask=AgentRequest.LOGIN))
+                agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, request=AgentRequest.LOGIN))
             continue
         refitted = known.connect is not wanted.connect
         known = agent_states.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)

@@ -18,7 +18,7 @@ def asked(world: World, event: AgentRequested) -> str:
     """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
     is told and given (empty: it is done)."""
     agent = world.agents.get(event.agent)
-    if agent is None or (agent.id not in world.plan.agents and event.ask is AgentRequest.LOGIN):
+    if agent is None or (agent.id not in world.plan.agents and event.request is AgentRequest.LOGIN):
         _refuse(world, event, "unknown agent", unknown=True)
         return "unknown agent"
     refusal = _carry_out(world, agent, event)
@@ -26,18 +26,20 @@ def asked(world: World, event: AgentRequested) -> str:
         _refuse(world, event, refusal)
     elif event.by and event.by != event.agent:
         world.tell(
-            RequestGranted(seq=world.next_seq(), at=world.now, agent=event.agent, ask=event.ask, by=event.by, reason=event.reason)
+            RequestGranted(
+                seq=world.next_seq(), at=world.now, agent=event.agent, request=event.request, by=event.by, reason=event.reason
+            )
         )
     return refusal
 
 
 def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
     """Gives why not, or nothing when it is done."""
-    if agent.intent is Intent.LOGGED_OUT and event.ask in (AgentRequest.READY, AgentRequest.NOT_READY):
+    if agent.intent is Intent.LOGGED_OUT and event.request in (AgentRequest.READY, AgentRequest.NOT_READY):
         return "not logged in"
-    if agent.work is not Work.WRAP_UP and event.ask in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
+    if agent.work is not Work.WRAP_UP and event.request in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
         return "not in wrap-up"
-    match event.ask:
+    match event.request:
         case AgentRequest.LOGIN:
             return _login(world, agent, event)
         case AgentRequest.READY:
@@ -52,7 +54,7 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
         case AgentRequest.EXTEND_WRAP_UP:
             return _extend_wrap_up(world, agent)
         case _:
-            assert_never(event.ask)
+            assert_never(event.request)
     return ""
 
 
@@ -122,7 +124,7 @@ def _refuse(world: World, event: AgentRequested, reason: str, *, unknown: bool =
             seq=world.next_seq(),
             at=world.now,
             agent=event.agent,
-            ask=event.ask,
+            request=event.request,
             reason=reason,
             by=event.by,
             unknown=unknown,

@@ -190,7 +190,7 @@ def _once_more(world: World, talk: FeatureCall) -> None:
 def _log_in(world: World, talk: FeatureCall) -> None:
     agent = world.agents[talk.who]
     if agent_requests.taken_by(world, agent, talk.phone) is not None:
-        agent_requests.asked(world, AgentRequested(at=world.now, agent=agent.id, ask=AgentRequest.LOGIN, phone=talk.phone))
+        agent_requests.asked(world, AgentRequested(at=world.now, agent=agent.id, request=AgentRequest.LOGIN, phone=talk.phone))
         _say(world, talk, world.plan.prompts.in_use)
         return
     if agent.wrong_pins:
@@ -211,7 +211,7 @@ def _ask(world: World, talk: FeatureCall, ask: AgentRequest, argument: str = "")
             return
         reason = found
     phone = talk.phone if ask is AgentRequest.LOGIN else ""
-    refusal = agent_requests.asked(world, AgentRequested(at=world.now, agent=talk.who, ask=ask, reason=reason, phone=phone))
+    refusal = agent_requests.asked(world, AgentRequested(at=world.now, agent=talk.who, request=ask, reason=reason, phone=phone))
     done = {
         AgentRequest.LOGIN: prompts.logged_in,
         AgentRequest.READY: prompts.ready,

@@ -69,7 +69,7 @@ def tell_talk_ended(world: World, call: Call, segment: Segment, by: str, when: f
             agent=segment.agent,
             queue=segment.queue,
             talked=max(0.0, when - segment.began_at),
-            held=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
+            hold_seconds=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
             ended_by=by,
             estimated=estimated,
         )
@@ -110,7 +110,7 @@ def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -
             at=when,
             call=call.id,
             lasted=max(0.0, when - call.arrived_at),
-            outcome=call.outcome or call.attempt,
+            outcome=call.outcome or call.dial_result,
             segments=call.segments,
             estimated=estimated,
         )

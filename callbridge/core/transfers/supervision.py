@@ -175,7 +175,7 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         queue=segment.queue,
         began_at=world.now,
         until=world.now + offers.JOIN_CHECK,
-        way=TransferKind.BLIND,
+        kind=TransferKind.BLIND,
         reached=True,
     )
     call = evolve(call, bridge=bridge, transfer=way_there, transferred_by=segment.agent, transferred_from=segment.queue)

@@ -75,7 +75,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
         queue=queue,
         began_at=world.now,
         until=world.now + patience,
-        way=way,
+        kind=way,
         playback=playback,
     )
 

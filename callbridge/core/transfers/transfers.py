@@ -97,7 +97,7 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
     call = _leave_talk(world, call, segment, by)
     call = evolve(call, phase=after(call.phase, Move.TRANSFER))
     if not transfer.reached:
-        put(world, evolve(call, transfer=evolve(transfer, way=TransferKind.BLIND)))
+        put(world, evolve(call, transfer=evolve(transfer, kind=TransferKind.BLIND)))
         return ""
     if leg is not None and leg.role is LegRole.SESSION and call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg, segment.leg, transfer.leg or call.leg)))
@@ -197,8 +197,8 @@ def joined(world: World, call: Call) -> None:
 def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId) -> None:
     """The target has the call."""
     _tell_ended(world, call, transfer, "completed")
-    if transfer.way is not TransferKind.BACK:
-        _tell_transferred(world, call, transfer.by, transfer.to, attended=transfer.way is TransferKind.CONSULT)
+    if transfer.kind is not TransferKind.BACK:
+        _tell_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
     call = evolve(call, transfer=None, deadline=None, failures=0)
     if not transfer.agent:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
@@ -233,7 +233,7 @@ def target_gone(world: World, call: Call, result: str) -> None:
         return
     _tell_ended(world, call, transfer, result)
     call = targets.free(world, call)
-    if transfer.way is TransferKind.BACK:
+    if transfer.kind is TransferKind.BACK:
         _to_queue(world, call)
     else:
         come_back(world, call)
@@ -273,7 +273,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         queue=call.transferred_from,
         began_at=began_at,
         until=world.now + BACK_RETRY,
-        way=TransferKind.BACK,
+        kind=TransferKind.BACK,
     )
     put(world, evolve(call, transfer=waiting))
 
@@ -319,7 +319,7 @@ def failed(world: World, call: Call, result: str) -> None:
 def mend(world: World, call: Call) -> None:
     """After a gap in the events: what is together goes on, the rest is undone."""
     transfer = call.transfer
-    if transfer is None or (transfer.leg is None and transfer.way is TransferKind.BACK):
+    if transfer is None or (transfer.leg is None and transfer.kind is TransferKind.BACK):
         return
     target = world.legs.get(transfer.leg)
     if transfer.reached and target is not None and target.missing_since is None and target.bridge == call.bridge:
@@ -391,7 +391,7 @@ def _tell_ended(world: World, call: Call, transfer: Transfer, result: str) -> No
             agent=transfer.by,
             queue=transfer.queue,
             to=transfer.to,
-            way=transfer.way,
+            way=transfer.kind,
             result=result,
             lasted=world.now - transfer.began_at,
         )
