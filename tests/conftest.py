@@ -1,4 +1,4 @@
-"""What all tests share: the laws speak plainly when they are broken, and traces can be written anew."""
+"""What all tests share: the laws speak plainly when they are broken, and traces can be written again."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ class Store(Protocol):
 
     @property
     def number(self) -> int:
-        """Of the last save sent, by whomever: the next one must be greater. Known after ``take_over``."""
+        """Of the last save that anybody sent: the next one must be greater. Known after ``take_over``."""
 
     @property
     def snapshot_owed(self) -> bool:

@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts.add_argument(
         "--check", action="store_true", help="only say what is missing or to be made; exit code 1 if anything is"
     )
-    prompts.add_argument("--all", action="store_true", help="make all of them anew")
+    prompts.add_argument("--all", action="store_true", help="make all of them again")
     prompts.set_defaults(run=_prompts)
 
     talking.add(commands)
@@ -207,7 +207,7 @@ def _prompts(options: argparse.Namespace) -> int:
         print("callbridge: the configuration has no section 'speech:'", file=sys.stderr)
         return FAILED
     counts: Counter[str] = Counter()
-    for prompt in prompts(settings, make=not options.check, anew=options.all):
+    for prompt in prompts(settings, make=not options.check, again=options.all):
         counts[prompt.state] += 1
         if prompt.state != "unchanged":
             where = f"{prompt.language}/{prompt.name}" if prompt.language else prompt.name

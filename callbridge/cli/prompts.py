@@ -44,8 +44,8 @@ class Unspoken(Exception):
     """The command made no usable sound; the message says why."""
 
 
-def prompts(settings: Settings, *, make: bool = True, anew: bool = False) -> Iterator[Prompt]:
-    """Every prompt, made where needed (``anew``: all of them), one after the other as it is done. Needs ``speech``."""
+def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> Iterator[Prompt]:
+    """Every prompt, made where needed (``again``: all of them), one after the other as it is done. Needs ``speech``."""
     speech = settings.speech
     assert speech is not None, "asked for by the caller"
     for language in speech.voices:
@@ -55,7 +55,7 @@ def prompts(settings: Settings, *, make: bool = True, anew: bool = False) -> Ite
                 yield Prompt(name, language, "missing", "there are no words for it")
                 continue
             mark = _mark(speech, language, said[language])
-            if known.get(name) == mark and _is_sound(_file(speech, language, name)) and not anew:
+            if known.get(name) == mark and _is_sound(_file(speech, language, name)) and not again:
                 yield Prompt(name, language, "unchanged")
             elif not make:
                 yield Prompt(name, language, "stale", "`callbridge prompts` makes it")

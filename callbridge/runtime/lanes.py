@@ -89,7 +89,7 @@ class Lanes:
         return len(queued | ready)
 
     def freeze(self, pbx: str) -> None:
-        """The link is down: what is unsent for this PBX comes to nothing, and the core decides anew on thaw."""
+        """The link is down: what is unsent for this PBX comes to nothing, and the core decides again on thaw."""
         mine = pbx + "/"
         jobs = {id(job): job for leg, lane in self._lanes.items() if leg.startswith(mine) for job in lane if not job.started}
         room = self._rooms.get(pbx, _PbxOrders())
@@ -126,7 +126,7 @@ class Lanes:
                 self._leave(job, leg)
 
     def _leave(self, job: _QueuedOrder, leg: LegId) -> None:
-        """Take a job out of one lane; whoever is next there may be free to go."""
+        """Take a job out of one lane; the next one there may be free to go."""
         lane = self._lanes[leg]
         was_head = lane[0] is job
         lane.remove(job)

@@ -322,7 +322,7 @@ class Runtime:
         return self._give_up(*who) if who is not None else Outcome()
 
     def _not_done(self, event: AnyEvent) -> None:
-        """Whoever asked for what raised is told so."""
+        """The requester of what raised is told so."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
             refused = RequestRefused(seq=0, at=event.at, request="", reason="a fault of callbridge; its log says more")

@@ -1,7 +1,7 @@
 """The start: who is there already, and when may we take over?
 
 In this order: can what is saved be read, does every PBX let us in, can the ledger be opened - and only then the token, which
-displaces whoever had it.
+displaces the previous owner.
 An instance that could not serve displaces nobody who does. A store that is away is waited for, then done without; nothing of
 it is deleted.
 """
@@ -128,7 +128,7 @@ class Start:
             gc.enable()
 
     async def _faults(self) -> list[str]:
-        """Why we could not serve as whoever has the world now does."""
+        """Why we could not serve as the present owner of the world does."""
         seen, ledger = await asyncio.gather(self._look(), self._ledger())
         faults = [f"pbx {one.pbx}: {one.trouble}" for one in seen if one.trouble]
         return [*faults, f"ledger: {ledger}"] if ledger else faults

@@ -27,7 +27,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             yield document.at(
                 at,
                 "message is missing: what people hear for whom no agent is there within 2 s",
-                "the name and the number of whoever calls belong into it",
+                "it must contain the name and the number of the caller",
             )
         if campaign.dial is None and settings.outside is None:
             yield document.at(at, "how are numbers dialled? dial is missing", 'such as dial: "PJSIP/{number}@trunk"')
@@ -61,7 +61,7 @@ def _names(settings: models.Settings, document: Document, at: Path, campaign: Ca
 
 
 def _agents(settings: models.Settings, document: Document, at: Path, campaign: CampaignConfig) -> Iterator[Fault]:
-    """Whoever answers must hear an agent at once: a phone that has to be picked up first is too slow."""
+    """A person who answers must hear an agent at once: a phone that has to be picked up first is too slow."""
     if campaign.first is CallFirst.AGENT or campaign.queue not in settings.queues:
         return
     slow = [
@@ -77,7 +77,7 @@ def _agents(settings: models.Settings, document: Document, at: Path, campaign: C
         )
         yield document.at(
             (*at, "mode"),
-            f"whoever answers must hear an agent within 2 s, but the phones of {who} have to be answered first",
+            f"a person who answers must hear an agent within 2 s, but the phones of {who} have to be answered first",
             way,
         )
 
@@ -98,7 +98,7 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
         elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
             yield document.at((*at, "calendar"), f"{campaign.calendar} is never open, so nobody is called")
         if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is CallFirst.CUSTOMER:
-            problem = "whoever was left without an agent is called again within 72 h: the British rule allows that only when"
+            problem = "a person who was left without an agent is called again within 72 h: the British rule allows that only when"
             yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is there for certain")
         if campaign.number is None:
             yield document.at(at, "has no number: what people see who are called is the trunk's to say")

@@ -120,7 +120,7 @@ class CampaignConfig(ConfigSection):
     @classmethod
     def _soon(cls, value: float) -> float:
         if value > 10:
-            raise ValueError("whoever answers must hear an agent within 2 s (10 s at most)")
+            raise ValueError("a person who answers must hear an agent within 2 s (10 s at most)")
         return value
 
     @model_validator(mode="after")

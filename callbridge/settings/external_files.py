@@ -12,7 +12,7 @@ from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
 from callbridge.settings.document import Document, Path, where
 from callbridge.settings.faults import Fault
 from callbridge.settings.schema import kind_of, plain
-from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
+from callbridge.wire.csv_rows import LeftOut, Quotes, is_separated, rows
 
 
 def anchor_files(document: Document) -> None:
@@ -71,8 +71,8 @@ def _never(lines: Iterable[str]) -> tuple[list[str], LeftOut]:
     numbers, odd = list[str](), LeftOut()
     for row in rows(_without_remarks(lines)):
         number = row.cells[0].strip() if row.cells else ""
-        if row.fault or parted(row.cells, surplus=True) or not normalise(number):
-            odd.add(row.line, row.fault or (SPREADSHEET if parted(row.cells, surplus=True) else fault_of(number)))
+        if row.fault or is_separated(row.cells, surplus=True) or not normalise(number):
+            odd.add(row.line, row.fault or (SPREADSHEET if is_separated(row.cells, surplus=True) else fault_of(number)))
         else:
             numbers.append(number)
     return numbers, odd

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
-from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, in_one_line, one_line, parted, rows
+from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, in_one_line, is_separated, one_line, rows
 
 MOST_ROWS = 1_000_000
 LONGEST_VALUE = 100
@@ -64,7 +64,7 @@ def _fault(row: CsvRow, number: str, values: dict[str, str], headings: int) -> s
     if row.fault:
         return row.fault
     surplus = any(cell.strip() for cell in row.cells[headings:])
-    if parted(row.cells, surplus=surplus):
+    if is_separated(row.cells, surplus=surplus):
         return SPREADSHEET
     if not number:
         return f"the first column is {fault_of(row.cells[0])}"

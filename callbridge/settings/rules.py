@@ -103,7 +103,7 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 SHORTEST_TOKEN = 16
 _RESERVED = ("admin", "local")
-"""What stands in the audit for ``http.token``, and for whoever needs none."""
+"""The name in the audit for ``http.token``, and for callers who need no token."""
 
 
 def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) -> Iterator[Fault]:
@@ -133,7 +133,7 @@ def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for index, hook in enumerate(settings.webhooks):
         url = urlsplit(hook.url)
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            yield document.at(("webhooks", index, "url"), "is not https: whoever is on the way can read who calls")
+            yield document.at(("webhooks", index, "url"), "is not https: anybody on the way can read who calls")
         asked = set(placeholders(hook.link)) & {"number", "name"} if hook.link and not hook.unmasked else set()
         if asked:
             what = " and ".join(sorted(asked))

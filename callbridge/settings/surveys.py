@@ -77,7 +77,7 @@ class SurveyConfig(ConfigSection):
         return value
 
     def nodes(self, name: str) -> dict[str, core.Node]:
-        """The survey as the nodes of a flow; ``SKIPPED`` is where whoever is not to be asked goes."""
+        """The survey as the nodes of a flow; ``SKIPPED`` is where callers go who are not to be asked."""
         patience = {"wait": self.wait, "tries": self.tries, "wrong": self.wrong or "", "silent": self.silent or ""}
         first = self.questions[0].name
         nodes: dict[str, core.Node] = {SKIPPED: core.GoodbyeNode(), "thanks": core.GoodbyeNode(media=self.thanks or "")}

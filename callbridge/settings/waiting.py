@@ -123,7 +123,7 @@ class RecordingConfig(ConfigSection):
 
 
 class RepeatCallsConfig(ConfigSection):
-    """Whoever calls again within this time after a talk was not helped then: told, counted, and known to flows (the value
+    """A caller who calls again within this time after a talk was not helped then: told, counted, and known to flows (the value
     ``repeat`` is ``yes``)."""
 
     within: Lasting = 86400.0

@@ -109,7 +109,7 @@ def in_one_line(cell: str) -> str:
     return " ".join(part.strip() for part in cell.splitlines()).strip() if "\n" in cell else cell.strip()
 
 
-def parted(cells: Sequence[str], *, surplus: bool) -> bool:
+def is_separated(cells: Sequence[str], *, surplus: bool) -> bool:
     """Do these cells, from that of the number on, begin with one number of a spreadsheet, which its comma parts in several?
     ``surplus``: there are more cells than headings; else ``020794600,0`` may be a number and a nought."""
     joined = (",".join(cells[:count]) for count in range(2, len(cells) + 1 if surplus else 3))

@@ -109,6 +109,6 @@ def _wait_for(port: int) -> None:
 
 
 def _stop(running: subprocess.Popen[bytes], folder: Path) -> None:
-    running.send_signal(signal.SIGINT)  # at once, whoever is connected
+    running.send_signal(signal.SIGINT)  # at once, anybody who is connected
     running.wait(10)
     shutil.rmtree(folder, ignore_errors=True)

@@ -59,7 +59,7 @@ async def test_a_change_right_behind_the_list_is_told_behind_it(fake: FakeAmi) -
     assert rig.states() == [{"PJSIP/1001": "NOT_INUSE"}, "RINGING"]
 
 
-async def test_the_states_are_listed_anew_after_every_loss(fake: FakeAmi) -> None:
+async def test_the_states_are_listed_again_after_every_loss(fake: FakeAmi) -> None:
     rig = Rig(fake)
     async with running(rig.ami.run()):
         await until(lambda: rig.ami.up)

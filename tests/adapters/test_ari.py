@@ -146,7 +146,7 @@ async def test_a_torn_socket_is_told_and_mended(rig: Rig) -> None:
     assert rig.counts.links == [("ari", True), ("ari", False), ("ari", True)]
 
 
-async def test_a_late_echo_stops_the_orders_and_connects_anew(fake: FakeAri) -> None:
+async def test_a_late_echo_stops_the_orders_and_connects_again(fake: FakeAri) -> None:
     rig = Rig(fake, echo_limit=0.1)
     async with running(rig.ari.run()):
         await rig.synced()

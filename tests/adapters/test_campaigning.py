@@ -174,7 +174,7 @@ def test_what_stands_too_far_to_the_right_is_not_entered(run: Run, tmp_path: Pat
     ("text", "why"),
     [
         ("", "is empty"),
-        ("number;name\n1;2\n", "the columns are not parted by commas"),
+        ("number;name\n1;2\n", "the columns are not separated by commas"),
         ("number,number\n1,2\n", "two columns are called 'number'"),
     ],
 )

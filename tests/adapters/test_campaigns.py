@@ -57,10 +57,10 @@ def test_it_is_said_why_nobody_is_dialled(state: str, why: str) -> None:
 def test_agents_in_reserve_are_there_but_not_for_it() -> None:
     toy = begin(house(spring(reserve=1)), leads=3)
     toy.run(START + 4.0)
-    assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
+    assert why_not(toy) == "every free agent is kept for callers, or has a lead already"
     toy = begin(house(spring(reserve=1, mode=DialMode.PREDICTIVE)), leads=3)
     toy.run(START + 4.0)
-    assert why_not(toy) == "whoever is free is kept for callers, or has a lead already"
+    assert why_not(toy) == "every free agent is kept for callers, or has a lead already"
 
 
 def test_a_window_that_bears_no_more_is_the_reason() -> None:

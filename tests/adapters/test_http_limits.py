@@ -196,7 +196,7 @@ async def test_endless_headers_are_cut_off(desk: ToyDesk, refused: Counter[str])
 
 
 async def test_requests_in_a_row_are_all_answered(desk: ToyDesk, refused: Counter[str]) -> None:
-    """Far more bytes than may be unread, but every answer begins anew."""
+    """Far more bytes than may be unread, but every answer begins again."""
     async with open_to(desk, refused, ConnectionLimits(unread=300 * 1024)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         one = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 2000 + b"\r\n\r\n"

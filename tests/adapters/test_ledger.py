@@ -362,7 +362,7 @@ class Dialling(RuleBasedStateMachine):
         assert len(own) < (4 if campaign == "spring" else 9)
         for at, _, name in theirs:
             if self.outcome.get(name) in ("abandoned", "unknown"):
-                assert self.wall - at >= 3 * DAY, "whoever was left alone is left in peace"
+                assert self.wall - at >= 3 * DAY, "anybody who was left alone is left in peace"
         if own:
             at, name = max(own)
             assert name in self.outcome, "one attempt at a time"

@@ -59,7 +59,7 @@ async def test_the_last_talk_is_known_however_the_number_is_written(memory: tupl
     assert "repeat" not in await recall(known, "+44207946")
 
 
-async def test_whoever_has_no_number_is_nobody(memory: tuple[LastAgents, Clock]) -> None:
+async def test_a_person_who_has_no_number_is_nobody(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.on_facts([talk("c2"), talk("gone")])
     await asyncio.sleep(0.05)

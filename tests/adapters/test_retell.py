@@ -40,7 +40,7 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
     assert words(story) == [
         "arrived at entry support, number *****; tier standard (no list names the number)",
         "waits in queue support; its place there is that of a call due 20 s after its arrival",
-        "step 1: may be offered to whoever has support >= 1",
+        "step 1: may be offered to agents with support >= 1",
         "offered to bob (Bob) after waiting 0 s: fits support >= 1; of the free agents who fit the one idle for longest; "
         "had become free 0 s before",
         "bob (Bob): picked up after 0 s",

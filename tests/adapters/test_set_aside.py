@@ -195,7 +195,7 @@ async def test_two_who_start_at_once_set_aside_once(redis_server: RedisServer, r
 
 
 @pytest.mark.parametrize("name", ["meta", "calls", "outbox"])
-async def test_a_key_that_is_spoilt_while_we_run_is_set_aside_and_all_is_saved_anew(
+async def test_a_key_that_is_spoilt_while_we_run_is_set_aside_and_all_is_saved_again(
     redis_server: RedisServer, redis: Redis, store: RedisStore, name: str
 ) -> None:
     await store.take_over()

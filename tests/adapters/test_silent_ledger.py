@@ -56,7 +56,7 @@ PROMPT = 1.0
 
 
 class Stuck(LedgerStore):
-    """A database that can be made to say nothing; whoever is cut off from it gets what a broken connection gives."""
+    """A database that can be made to say nothing; anybody who is cut off from it gets what a broken connection gives."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(f"sqlite:///{folder}/ledger.db")

@@ -52,7 +52,7 @@ async def test_what_finds_all_threads_stuck_and_the_queue_full_is_refused_at_onc
     assert await threads.run(lambda: 1) == 1
 
 
-async def test_whoever_waits_no_longer_has_the_thread_cut_off_and_what_has_not_begun_never_does() -> None:
+async def test_a_person_who_waits_no_longer_has_the_thread_cut_off_and_what_has_not_begun_never_does() -> None:
     threads, stuck, cut = Threads("test"), Stuck(), list[int]()
     first = asyncio.create_task(threads.run(stuck, cut.append))
     second = asyncio.create_task(threads.run(stuck, cut.append))

@@ -86,7 +86,7 @@ def _came_to_nothing(caller: CallRecord, ring: PhoneRecord) -> bool:
 
 
 def _became(caller: CallRecord, talks: Sequence[PhoneRecord], waits_there: bool, dead: Collection[str]) -> str:
-    """A caller who is still there at the end and in nobody's queue has been forgotten, whoever answered before."""
+    """A caller who is still there at the end and in nobody's queue has been forgotten, anybody who answered before."""
     if caller.ended_at is None:
         return "fallback" if waits_there else "lost"
     if caller.ended_by == "pbx" and talks and all(talk.phone in dead and talk.ended_at is None for talk in talks):

@@ -1,6 +1,6 @@
 """How fast the core decides: steps per second with many agents, many callers waiting, and many skill profiles.
 
-The world is kept full by hand: whoever is served is replaced, so that callers wait throughout. The PBX is played by
+The world is kept full by hand: anybody who is served is replaced, so that callers wait throughout. The PBX is played by
 the shortest possible script: every ring is answered, every talk ends. ``growth`` compares the time of a step with
 that of a floor of 100 agents with the same 200 profiles.
 """

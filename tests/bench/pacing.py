@@ -2,7 +2,7 @@
 
 The floor is that of ``tests/sim/shift.py``. Utilisation: time in talk and wrap-up / time at work; abandon rate: abandoned /
 answered by people, over all shifts of a row; the first half hour is not counted. ``power`` and ``ratio`` are tuned in hindsight:
-the best factor of a grid that stays at 3 % on the very shifts that it is shown on. Ours learns everything from each shift anew.
+the best factor of a grid that stays at 3 % on the very shifts that it is shown on. Ours learns everything from each shift again.
 
 ``--full``: more shifts of large floors, the rivals on as many as ours; ``--quick``: a quarter of the shifts; ``--smoke``: one
 short shift each, to see that it runs.

@@ -1,4 +1,4 @@
-"""Whatever the flow and whoever the caller: one outcome, nobody in silence, nothing left in the PBX."""
+"""Whatever the flow and anybody who the caller: one outcome, nobody in silence, nothing left in the PBX."""
 
 from __future__ import annotations
 

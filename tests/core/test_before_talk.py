@@ -159,7 +159,7 @@ def test_a_callers_key_confirms_nothing() -> None:
 
 
 @pytest.mark.parametrize("moment", [1.5, 3.5, 5.5])
-def test_a_break_in_the_middle_makes_the_offer_anew(moment: float) -> None:
+def test_a_break_in_the_middle_makes_the_offer_again(moment: float) -> None:
     toy, leg, _ = confirming(whisper="sound:hello", read_out="sound:agent")
     toy.picks_up = {"amy": NEVER}
     toy.run(START + 2.0 + moment)

@@ -219,7 +219,7 @@ def test_the_line_is_one_for_callers_and_promises() -> None:
     assert late in toy.channels
 
 
-def test_whoever_calls_again_has_the_place_of_the_promise_and_is_not_called_back() -> None:
+def test_a_person_who_calls_again_has_the_place_of_the_promise_and_is_not_called_back() -> None:
     toy = stage(house(agents={"amy": False}), {"amy": 1.0})
     leg = toy.calls("ann")
     toy.run(START + 30.0)
@@ -234,7 +234,7 @@ def test_whoever_calls_again_has_the_place_of_the_promise_and_is_not_called_back
     assert not rings(toy, "customer")
 
 
-def test_whoever_calls_again_and_gives_up_is_still_owed_the_callback() -> None:
+def test_a_person_who_calls_again_and_gives_up_is_still_owed_the_callback() -> None:
     toy = callbacks_owed(house())
     again = toy.calls("ann2", entry="support")
     toy.run(START + 60.0)
@@ -468,7 +468,7 @@ def test_a_message_may_be_a_task_to_call_back() -> None:
     toy.hangs_up(leg)
 
 
-# -- whoever gave up and calls again ----------------------------------------------------------------------------------
+# -- anybody who gave up and calls again ----------------------------------------------------------------------------------
 
 
 def returning(within: float) -> Toy:
@@ -485,7 +485,7 @@ def plan_of(one: QueuePlan) -> Plan:
     return plan([one], [agent("amy", login=False)])
 
 
-def test_whoever_gave_up_and_calls_again_soon_has_the_old_place() -> None:
+def test_a_person_who_gave_up_and_calls_again_soon_has_the_old_place() -> None:
     toy = returning(120.0)
     visit = toy.story.call("ann2").visit
     first = toy.story.all_told(VisitBegan)[0]
@@ -494,7 +494,7 @@ def test_whoever_gave_up_and_calls_again_soon_has_the_old_place() -> None:
     assert not toy.story.world.places.rows(), "once"
 
 
-def test_whoever_calls_again_late_stands_behind() -> None:
+def test_a_person_who_calls_again_late_stands_behind() -> None:
     toy = returning(30.0)
     visit = toy.story.call("ann2").visit
     first = toy.story.all_told(VisitBegan)[0]
@@ -506,7 +506,7 @@ def test_whoever_calls_again_late_stands_behind() -> None:
 
 
 def day(first: CallFirst, at: float, fault: Fault | None = None, always: type | None = None) -> Toy:
-    """Somebody asks for a callback; whoever answers talks until all lines are cut at ``at``, and every 100 s."""
+    """Somebody asks for a callback; anybody who answers talks until all lines are cut at ``at``, and every 100 s."""
     story = Story(house(replace(TERMS, first=first, greeting="hello"), agents={"amy": True}))
     toy = Toy(story, {"amy": 1.0}, fault, always)
     toy.tell(asks(story))

@@ -222,7 +222,7 @@ def test_a_phone_that_rings_on_is_given_up_after_its_time() -> None:
     assert toy.channels == {}
 
 
-def test_whoever_answers_just_as_we_give_up_counts_as_left_without_an_agent() -> None:
+def test_a_person_who_answers_just_as_we_give_up_counts_as_left_without_an_agent() -> None:
     toy = begin(house(spring(ring_for=20.0)), people={0: NEVER})
     toy.always = HangUp
     toy.run(START + 20.2)
@@ -335,7 +335,7 @@ def two_at_once(**more: Any) -> Toy:
     return begin(house(spring(mode=DialMode.POWER, factor=2.0, **more)), leads=2, people={0: 5.0, 1: 5.0})
 
 
-def test_whoever_hears_no_agent_in_two_seconds_hears_the_message() -> None:
+def test_a_person_who_hears_no_agent_in_two_seconds_hears_the_message() -> None:
     toy = two_at_once()
     toy.run(START + 9.0)
     assert sorted(outcomes(toy)) == ["abandoned", "answered"]
@@ -514,7 +514,7 @@ def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
     assert live(toy) == [1], "nobody was there first"
 
 
-def test_a_lead_for_one_agent_who_is_gone_is_for_whoever_is_there() -> None:
+def test_a_lead_for_one_agent_who_is_gone_is_for_the_one_who_is_there() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
     toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
@@ -544,7 +544,7 @@ def test_two_agents_who_are_rung_first_do_not_wait_for_each_other() -> None:
     assert len(rings(toy)) > 2, "one phone rings for long, and the other agent goes on"
 
 
-def test_whoever_answers_after_the_agent_is_gone_hears_the_message_when_nobody_else_is_there() -> None:
+def test_a_person_who_answers_after_the_agent_is_gone_hears_the_message_when_nobody_else_is_there() -> None:
     toy = begin(house(spring(agent_first=True), agents={"amy": ConnectMode.RING}), amy=2.0)
     toy.picks_up = {**toy.picks_up, dialled(0): 9.0}
     toy.run(START + 5.0)
@@ -1011,7 +1011,7 @@ def test_a_machine_is_hung_up_or_left_a_message(message: bool) -> None:
     assert toy.ledger.book.window("spring", 0.0) == [], "a machine is no live answer"
 
 
-def test_whoever_may_be_a_person_is_for_an_agent_and_counted_from_the_answer() -> None:
+def test_a_person_who_may_be_a_person_is_for_an_agent_and_counted_from_the_answer() -> None:
     toy = listening(("NOTSURE", "TOOLONG-2500"), listens=2.5)
     toy.run(START + 10.0)
     (ended,) = toy.story.all_told(AttemptEnded)
@@ -1040,7 +1040,7 @@ def test_a_dialplan_that_cannot_listen_leads_to_an_agent() -> None:
     assert outcomes(toy) == ["answered"]
 
 
-def test_whoever_comes_back_to_nobody_hears_the_message_of_the_dialplan() -> None:
+def test_a_person_who_comes_back_to_nobody_hears_the_message_of_the_dialplan() -> None:
     story = Story(house())
     leg = leg_id(PBX, "cb-attempt.spring-x1-7")
     story.happens(AmdDetourEnded(at=START, leg=leg, verdict="HUMAN", cause=""))

@@ -127,7 +127,7 @@ def test_a_phone_that_went_offline_while_talking_makes_the_agent_offline_at_the_
     assert story.state("bob") == "offline"
 
 
-def test_states_listed_anew_replace_what_was_known() -> None:
+def test_states_listed_again_replace_what_was_known() -> None:
     story = one_queue(agent("bob"))
     says(story, "UNAVAILABLE")
     story.happens(DevicesListed(at=story.now, states={"PJSIP/bob": "NOT_INUSE", "PJSIP/stranger": "INUSE"}))

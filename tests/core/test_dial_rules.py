@@ -101,7 +101,7 @@ def test_all_campaigns_together_have_a_gap_and_a_limit() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["abandoned", "unknown"])
-def test_whoever_was_left_alone_is_left_in_peace_by_all_campaigns(outcome: str) -> None:
+def test_a_person_who_was_left_alone_is_left_in_peace_by_all_campaigns(outcome: str) -> None:
     past = Past(NOON - 71 * 3600, "summer", outcome)
     assert said(past)[0] == "after_abandoned"
     assert said(Past(NOON - 73 * 3600, "summer", outcome))[0] == ""

@@ -36,7 +36,7 @@ def members(story: Story) -> dict[str, bool]:
     return {phone: member.paused for phone, member in membership(story.world.agents.values(), MARK).items()}
 
 
-def test_whoever_is_logged_in_is_a_member_and_paused_unless_ready() -> None:
+def test_a_person_who_is_logged_in_is_a_member_and_paused_unless_ready() -> None:
     story = one_queue(agent("ann"), agent("bob"), agent("cid", login=False))
     story.ask("bob", AgentRequest.NOT_READY, reason="lunch")
     assert members(story) == {"PJSIP/ann": False, "PJSIP/bob": True}
@@ -147,7 +147,7 @@ def test_the_last_departure_counts_and_memory_has_an_end() -> None:
     assert not departures.may_return(leg_id(PBX, "n0"), 101.0)
 
 
-def test_whoever_is_still_in_the_books_or_calls_from_an_agents_phone_stays() -> None:
+def test_a_person_who_is_still_in_the_books_or_calls_from_an_agents_phone_stays() -> None:
     story = one_queue(agent("ann"))
     leg = story.caller("known")
     departures = Departures(600.0)

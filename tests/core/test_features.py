@@ -339,7 +339,7 @@ def test_what_is_typed_ends_by_itself() -> None:
     assert call.said() == SAYS.logged_in
 
 
-def test_a_star_begins_anew_and_letters_are_no_keys() -> None:
+def test_a_star_begins_again_and_letters_are_no_keys() -> None:
     story = desk(with_pin())
     call = Call(story)
     call.press("99*47A11#")

@@ -56,7 +56,7 @@ def keyed() -> Toy:
 
 
 @pytest.mark.parametrize("to", ["other", "support"])
-def test_whoever_is_moved_out_of_a_flow_hears_music(to: str) -> None:
+def test_a_person_who_is_moved_out_of_a_flow_hears_music(to: str) -> None:
     toy = keyed()
     leg = toy.calls("ann")
     toy.presses(leg, "1")
@@ -158,7 +158,7 @@ def test_pressing_the_same_key_for_ever_throws_nobody_out() -> None:
     assert not [fact for fact in toy.story.told if isinstance(fact, VisitEnded)]
 
 
-def test_after_a_restart_a_node_that_is_gone_begins_the_flow_anew() -> None:
+def test_after_a_restart_a_node_that_is_gone_begins_the_flow_again() -> None:
     old = floor(flow({"ask": menu({"1": "wait"}), "wait": QUEUED}))
     toy = stage(old)
     toy.calls("ann", entry="welcome")

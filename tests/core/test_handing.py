@@ -354,7 +354,7 @@ def test_after_a_consult_that_comes_to_nothing_agent_and_caller_go_on(who: str) 
     story.over()
 
 
-def test_three_talk_and_whoever_leaves_the_others_go_on() -> None:
+def test_three_talk_and_the_one_who_leaves_the_others_go_on() -> None:
     story = Talk()
     leg = story.consult()
     story.act(CallRequest.CONFERENCE)

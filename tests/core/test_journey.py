@@ -323,7 +323,7 @@ def test_a_key_opens_a_flow_and_the_place_is_kept() -> None:
     ("to", "where"),
     [(GoodbyeNode(), "goodbye"), (QueueNode(queue="other"), "queue:other"), (FlowNode(flow="offer"), "flow:offer")],
 )
-def test_whoever_chooses_another_way_by_key_has_left_the_queue(to: Node, where: str) -> None:
+def test_a_person_who_chooses_another_way_by_key_has_left_the_queue(to: Node, where: str) -> None:
     toy = keyed(to)
     leg = toy.calls("ann")
     toy.presses(leg, "1")

@@ -249,7 +249,7 @@ ORACLE_PLAN = Plan(
 
 @dataclass
 class Oracle:
-    """Everybody and every pair looked at anew for each decision."""
+    """Everybody and every pair looked at again for each decision."""
 
     waiting: dict[str, tuple[str, str, int, float]] = field(default_factory=dict)
     idle: dict[str, tuple[Profile, float]] = field(default_factory=dict)

@@ -90,7 +90,7 @@ def test_who_is_recorded(record: RecordingPlan | None, tier: str, wanted: bool) 
     assert bool(talking(record, tier).all_sent(StartRecording)) is wanted
 
 
-def test_whoever_does_not_want_it_is_not_recorded() -> None:
+def test_a_person_who_does_not_want_it_is_not_recorded() -> None:
     story = Story(floor(NO, queues=[queue("support", record=RecordingPlan(consent="sound:recorded"))]))
     story.caller(entry="no")
     story.wait(0.0)
@@ -252,7 +252,7 @@ def test_there_are_many_ways_to_say_no(no: str) -> None:
     assert not story.all_sent(StartRecording)
 
 
-def test_whoever_could_not_be_told_is_not_recorded() -> None:
+def test_a_person_who_could_not_be_told_is_not_recorded() -> None:
     story = one_queue(agent("amy"), record=RecordingPlan(consent="sound:recorded"))
     story.caller()
     agents_leg = story.ring().leg

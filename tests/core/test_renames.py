@@ -413,7 +413,7 @@ def test_no_deadline_is_met_under_the_old_name() -> None:
     assert not story.all_sent(LeaveToDialplan)
 
 
-def test_whoever_waits_for_an_agent_in_a_queue_that_is_gone_at_a_start_stays_with_us() -> None:
+def test_a_person_who_waits_for_an_agent_in_a_queue_that_is_gone_at_a_start_stays_with_us() -> None:
     terms = replace(OWED, first=CallFirst.CUSTOMER)
     story = Story(house(login=True, callback=terms))
     is_owed(story)

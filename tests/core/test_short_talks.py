@@ -293,7 +293,7 @@ def transferred() -> tuple[Story, LegId]:
     return story, leg
 
 
-def test_whoever_hangs_up_a_transferred_call_at_once_gives_it_back() -> None:
+def test_a_person_who_hangs_up_a_transferred_call_at_once_gives_it_back() -> None:
     story, cid = transferred()
     story.wait(0.5)
     story.gone(cid)
@@ -304,7 +304,7 @@ def test_whoever_hangs_up_a_transferred_call_at_once_gives_it_back() -> None:
     assert story.state("bob") == "talking"
 
 
-def test_whoever_hangs_up_what_came_back_at_once_leaves_it_to_the_queue() -> None:
+def test_a_person_who_hangs_up_what_came_back_at_once_leaves_it_to_the_queue() -> None:
     story, cid = transferred()
     story.gone(cid)
     back = story.ring().leg

@@ -106,7 +106,7 @@ def test_a_session_that_was_answered_unheard_is_in_use_after_the_gap() -> None:
     assert story.state("bob") == "ready"
 
 
-def test_a_session_that_the_pbx_lost_is_made_anew() -> None:
+def test_a_session_that_the_pbx_lost_is_made_again() -> None:
     story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
@@ -121,7 +121,7 @@ def test_a_session_that_the_pbx_lost_is_made_anew() -> None:
     assert story.state("bob") == "ready"
 
 
-def test_a_session_lost_under_a_call_is_made_anew_when_the_call_is_over() -> None:
+def test_a_session_lost_under_a_call_is_made_again_when_the_call_is_over() -> None:
     story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None
@@ -156,7 +156,7 @@ def test_a_session_whose_phone_cannot_be_called_is_not_tried_for_ever() -> None:
     assert story.state("bob") == "offline"
 
 
-def test_a_half_made_session_is_ended_and_made_anew() -> None:
+def test_a_half_made_session_is_ended_and_made_again() -> None:
     story = _story(ConnectMode.NAILED_UP)
     session = story.world.agents["bob"].session
     assert session is not None

@@ -108,7 +108,7 @@ def test_hanging_up_at_any_question_keeps_what_was_answered(keys: tuple[str, ...
     assert len(ended(toy)) == 1
 
 
-def test_whoever_was_asked_lately_is_not_asked_again() -> None:
+def test_a_person_who_was_asked_lately_is_not_asked_again() -> None:
     toy, _ = surveyed(known=True)
     toy.run(toy.story.now + 5.0)
     assert ended(toy) == [("skipped", 0)]
@@ -189,7 +189,7 @@ def test_a_restart_asks_the_question_again_and_forgets_no_answer() -> None:
     assert ended(toy) == [("complete", 2)]
 
 
-def test_whoever_hung_up_first_is_not_asked_and_told() -> None:
+def test_a_person_who_hung_up_first_is_not_asked_and_told() -> None:
     plan = replace(
         floor(queues=[queue("support", survey="service"), queue("other")]),
         flows={FLOW.name: FLOW},

@@ -1,4 +1,4 @@
-"""The golden stories in tests/traces. ``pytest --rewrite-traces`` writes them anew: commit only what you understand."""
+"""The golden stories in tests/traces. ``pytest --rewrite-traces`` writes them again: commit only what you understand."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def test_the_story_goes_as_it_is_told(path: Path, request: pytest.FixtureRequest
     written = Trace(text).rewritten()
     if request.config.getoption("--rewrite-traces"):
         path.write_text(written, encoding="utf-8")
-        pytest.skip("written anew")
+        pytest.skip("written again")
     assert written == text

@@ -76,7 +76,7 @@ def test_a_transfer_is_told_with_its_call() -> None:
 
 
 @pytest.mark.parametrize("first_gone", ["customer", "far"])
-def test_whoever_goes_first_after_a_transfer_the_other_is_hung_up(first_gone: str) -> None:
+def test_a_person_who_goes_first_after_a_transfer_the_other_is_hung_up(first_gone: str) -> None:
     story, customer, leg, bridge = talking()
     for event in blind(story, leg, bridge):
         story.happens(event)

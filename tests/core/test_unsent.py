@@ -149,7 +149,7 @@ AS_REFUSED: dict[type[Order], Callable[[], Built]] = {
 }
 """Treated like a refusal: on without it, or another way. Of StopMusic and StartRinging nothing depends."""
 ELSEWHERE = {
-    o.StartAmdDetour: "test_campaigns: whoever cannot be listened to goes to an agent",
+    o.StartAmdDetour: "test_campaigns: anybody who cannot be listened to goes to an agent",
     o.PauseRecording: "test_recordings",
     o.StopRecording: "test_recordings",
     o.FindLeads: "the ledger tries until it is done",

@@ -167,7 +167,7 @@ def test_the_estimate_is_gone_when_nobody_is_logged_in_or_nobody_was_answered_fo
     assert estimates.expected(toy.story.world, "support", 1) is None
 
 
-def test_whoever_was_told_a_wait_is_never_told_a_longer_one() -> None:
+def test_a_person_who_was_told_a_wait_is_never_told_a_longer_one() -> None:
     toy = announcing(AnnouncementPlan(wait="number:{minutes}", first=5.0, every=10.0), online=True)
     for name in ("ann", "eve"):
         toy.calls(name)

@@ -21,7 +21,7 @@ def after_a_talk(*, first_gone: str = "customer", wrap_up: float = 15.0) -> tupl
 
 
 @pytest.mark.parametrize("first_gone", ["customer", "agent"])
-def test_wrap_up_follows_whoever_hangs_up_first(first_gone: str) -> None:
+def test_wrap_up_follows_the_one_who_hangs_up_first(first_gone: str) -> None:
     story, _, _ = after_a_talk(first_gone=first_gone)
     assert story.state("bob") == "wrap_up"
     story.caller("eve")

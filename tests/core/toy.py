@@ -134,7 +134,7 @@ class Toy:
         self.refusal = 500
         self.heard = ("HUMAN", "HUMAN-800-800")
         self.listens = 1.0
-        """What AMD() makes of whoever answers, and how long that takes."""
+        """What AMD() makes of anybody who answers, and how long that takes."""
         self.most = 1000
         """Orders; more are orders without end."""
         self._diary: list[tuple[float, int, Callable[[], None]]] = []

@@ -1,7 +1,7 @@
 """Golden stories as text that a supervisor can read: what happened, and what callbridge did and told about it.
 
 A line that begins with a time or a name is an input; indented lines are what came of it (``->`` orders, ``::`` facts).
-A trace is read by its inputs alone and written anew whole, so the comparison is one of texts.
+A trace is read by its inputs alone and written again whole, so the comparison is one of texts.
 
     queue support wrap_up=10 : support >= 3 for 8 | support >= 1        diamond: `queue support/diamond ...` steps only
     agent bob support=3 [auto_answer|nailed_up] [out]

@@ -42,7 +42,7 @@ def agent(phone: str, skills: Mapping[str, int], connect: str = "ring", *, login
 def floor(
     agents: Mapping[str, dict[str, Any]], queues: Mapping[str, dict[str, Any]] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """A configuration without its links: one queue ``support`` for whoever has that skill, unless queues are given.
+    """A configuration without its links: one queue ``support`` for anybody who has that skill, unless queues are given.
 
     The fallback queue has no members and keeps its callers, unless the test is about it and says ``fallback``."""
     queues = queues or {"support": {"steps": [{"skills": "support"}]}}

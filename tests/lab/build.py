@@ -18,7 +18,7 @@ from tests.lab import sounds
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / ".lab"
 STAMP = ".stamp"
-RECIPE = "3"  # raise it when what is built changes: everybody's lab is then built anew
+RECIPE = "3"  # raise it when what is built changes: everybody's lab is then built again
 
 # What must be on the path, and the Debian package that brings it.
 TOOLS = {

@@ -233,7 +233,7 @@ class Pbx:
                 await asyncio.sleep(0.05)
 
     async def hang_up_all(self) -> None:
-        """End every call: whoever was killed in a call leaves the other side of it in the PBX."""
+        """End every call: anybody who was killed in a call leaves the other side of it in the PBX."""
         await self.cli("channel request hangup all")
 
     async def channels(self) -> int:

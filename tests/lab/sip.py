@@ -167,7 +167,7 @@ class Callers(Sipp):
         async with asyncio.timeout(limit):
             while self.process.running and not self._over(self.records()):
                 await asyncio.sleep(0.02)
-        # Whoever hung up still waits for the PBX to confirm it; a dead PBX never will.
+        # Anybody who hung up still waits for the PBX to confirm it; a dead PBX never will.
         with contextlib.suppress(TimeoutError):
             await self.process.wait(GRACE)
         if (self.process.returncode or 0) < 0:  # a caller that crashes must not pass for one that was lost

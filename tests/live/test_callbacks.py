@@ -24,7 +24,7 @@ CUSTOMER = "1005"
 
 
 def desk(dial: str = LOCAL, **terms: Any) -> dict[str, Any]:
-    """Whoever presses 1 while waiting types a number, hears it again, confirms by 1, and is called back there."""
+    """Anybody who presses 1 while waiting types a number, hears it again, confirms by 1, and is called back there."""
     callback = {
         "nodes": {
             "number": {

@@ -67,7 +67,7 @@ async def test_kill_9_in_the_middle_loses_nobody_and_calls_nobody_twice(house: H
     assert sum(outcomes.values()) == count, "every lead was tried once, and every attempt is in the books"
     missing = {number(index) for index in range(count)} - set(sent)
     lost = {row["number"] for row in book.attempts("spring", 0.0, 1e12) if row["outcome"] == "unknown"}
-    assert missing <= lost, "whoever was not called has an attempt of which nobody knows"
+    assert missing <= lost, "anybody who was not called has an attempt of which nobody knows"
 
 
 async def test_a_death_while_the_pbx_listens_leaves_people_with_the_dialplans_message(
@@ -91,7 +91,7 @@ async def test_a_death_while_the_pbx_listens_leaves_people_with_the_dialplans_me
         await command(bridge, "stop", "spring")
 
 
-async def test_whoever_takes_over_plays_the_message_to_those_who_wait(house: House, pbx: Pbx, tmp_path: Path) -> None:
+async def test_a_person_who_takes_over_plays_the_message_to_those_who_wait(house: House, pbx: Pbx, tmp_path: Path) -> None:
     bridge = await house.open(house_of(tmp_path, ("1001",), dial="PJSIP/{number}@1005", connect_within="6s"))
     await command(bridge, "load", "spring", leads_file(tmp_path, range(1)))
     async with Phone(pbx, "1001", PhoneScript.rings_out()), Softphone(pbx, "1005", tone=VOICE) as customer:

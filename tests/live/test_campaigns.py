@@ -19,7 +19,7 @@ from tests.live.house import House
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 LONG = True
 
-ON_16 = {"test_every_lead_ends_with_what_its_phone_did", "test_whoever_hears_no_agent_hears_the_message_and_may_opt_out"}
+ON_16 = {"test_every_lead_ends_with_what_its_phone_did", "test_a_person_who_hears_no_agent_hears_the_message_and_may_opt_out"}
 
 
 async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
     assert Counter(row["outcome"] for row in rows) == Counter(outcomes)
 
 
-async def test_whoever_hears_no_agent_hears_the_message_and_may_opt_out(house: House, pbx: Pbx, tmp_path: Path) -> None:
+async def test_a_person_who_hears_no_agent_hears_the_message_and_may_opt_out(house: House, pbx: Pbx, tmp_path: Path) -> None:
     """The phone that should answer by itself does not."""
     bridge = await house.open(
         house_of(tmp_path, ("1001",), dial="PJSIP/{number}@1005", opted_out="/lab/sounds/tones/third", attempts={"most": 6})

@@ -236,7 +236,7 @@ async def test_a_nailed_up_agent_s_line_is_opened_when_the_feature_call_is_over(
     assert len(phone.records()) == 1
 
 
-async def test_whoever_hangs_up_in_the_middle_changes_nothing(house: House, pbx: Pbx) -> None:
+async def test_a_person_who_hangs_up_in_the_middle_changes_nothing(house: House, pbx: Pbx) -> None:
     house.explains_pbx(CUT_SHORT)
     bridge = await house.open(desks())
     halves: list[list[Step]] = [[], [Talk(0.3), Press("47")], [Talk(0.3), Press("47#"), Talk(0.2)]]

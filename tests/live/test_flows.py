@@ -378,7 +378,7 @@ async def test_a_full_queue_sends_who_comes_next_elsewhere(house: House, pbx: Pb
 
 
 async def test_a_long_estimated_wait_sends_who_comes_next_elsewhere(house: House, pbx: Pbx) -> None:
-    """Nobody is sent away before the pace is known; then whoever would wait for more than 4 s is."""
+    """Nobody is sent away before the pace is known; then anybody who would wait for more than 4 s is."""
     queue = {"overflow": [{"when": {"wait": "4s"}, "flow": "sorry", "reason": "long"}], "wrap_up": "0s"}
     bridge = await house.open(desk(BYE, queue=queue))
     async with Phone(pbx, "1001", PhoneScript.answers(talk=2.0)):

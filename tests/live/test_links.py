@@ -45,7 +45,7 @@ async def test_a_lost_event_socket_loses_no_call(version: int, how: str) -> None
 
 
 @pytest.mark.parametrize("version", [22, 16])
-async def test_a_socket_cut_for_a_moment_is_made_anew_and_nothing_else_happens(version: int) -> None:
+async def test_a_socket_cut_for_a_moment_is_made_again_and_nothing_else_happens(version: int) -> None:
     async with Forwarder() as wire, RedisServer() as redis, setting(version, redis, via=wire.to) as scene:
         await scene.begin()
         wire.cut()

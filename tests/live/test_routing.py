@@ -40,7 +40,7 @@ async def test_skills_and_levels_decide_who_rings(house: House, pbx: Pbx) -> Non
     assert {offer["agent"] for offer in bridge.facts("offer_made")} == {"right"}
 
 
-async def test_a_vip_rings_at_the_expert_first_and_others_at_whoever_was_idle_longest(house: House, pbx: Pbx) -> None:
+async def test_a_vip_rings_at_the_expert_first_and_others_at_the_one_who_was_idle_longest(house: House, pbx: Pbx) -> None:
     agents = {"novice": agent("1001", {"support": 1}), "expert": agent("1002", {"support": 5}, login=False)}
     config = one_queue(
         agents,

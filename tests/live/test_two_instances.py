@@ -32,7 +32,7 @@ PHONES = [PhoneSpec(name="1001", line="steady"), PhoneSpec(name="1002", line="st
 
 
 def _floor(phone: str, prefix: str = "", **more: Any) -> dict[str, Any]:
-    """An agent who talks, and nobody for whoever else calls."""
+    """An agent who talks, and nobody for anybody who else calls."""
     instance = {"timezone": "UTC"} | more | ({"prefix": prefix} if prefix else {})
     people = {"ann": agent(phone, {"support": 1}), "bell": agent("1003", {"support": 1}, login=False)}
     return floor(people, queue_defaults={"ring_for": 60}) | {"instance": instance}
@@ -129,7 +129,7 @@ async def test_a_restart_of_one_harms_nothing_of_the_other(version: int, prefix:
 @pytest.mark.parametrize("prefix", ["", "cb"])
 async def test_a_rescue_of_one_harms_nothing_of_the_other(prefix: str) -> None:
     async with house(22, prefix) as two, Phone(two.pbx, "1003", PhoneScript.rings_out()) as bell:
-        await two.second.ask("bell", "login")  # for whoever waits: a leg of the second one in no bridge
+        await two.second.ask("bell", "login")  # for anybody who waits: a leg of the second one in no bridge
         await bell.until(lambda record: record.ringing_at)
         theirs = await two.seen("second")
         await two.first.kill()

@@ -129,7 +129,7 @@ WRONG = [
     (
         "slow phones",
         ("connect: auto_answer, ", ""),
-        "campaigns.spring.mode: whoever answers must hear an agent within 2 s, but the phones of 0101 have to be answered first",
+        "campaigns.spring.mode: a person who answers must hear an agent within 2 s, but the phones of 0101 have to be answered first",
     ),
     (
         "short ring",
@@ -187,7 +187,10 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
         (("window: 24h", "amd: yes"), "total_analysis_time = 2000 or less"),
         (("window: 24h", "amd: yes"), "false_positives is missing"),
         (('{mon-fri: "09:00-20:00"}', "{}"), "campaigns.spring.calendar: day is never open, so nobody is called"),
-        (("retry: {busy", "after_abandoned: 2h, retry: {busy"), "campaigns.spring.attempts.after_abandoned: whoever was left"),
+        (
+            ("retry: {busy", "after_abandoned: 2h, retry: {busy"),
+            "campaigns.spring.attempts.after_abandoned: a person who was left",
+        ),
         (("sqlite:////tmp/x.db", "sqlite:///x.db"), "ledger.database: is another file wherever callbridge is started from"),
         (("/tmp/x.db", "/nonexistent/x.db"), "ledger.database: no such folder here: /nonexistent"),
     ],

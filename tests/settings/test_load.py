@@ -313,7 +313,7 @@ def test_a_webhook_over_plain_http_to_somewhere_else_is_a_doubt(write: Write) ->
     hooks = ", ".join(f"{{name: {name}, url: '{url}', secret: 0123456789abcdef}}" for name, url in addresses.items())
     path = write(("skills: [", f"webhooks: [{hooks}]\nskills: ["))
     assert [str(warning) for warning in right(path).warnings] == [
-        "cb.yaml:5: webhooks[1].url: is not https: whoever is on the way can read who calls"
+        "cb.yaml:5: webhooks[1].url: is not https: anybody on the way can read who calls"
     ]
 
 

@@ -55,7 +55,7 @@ from tests.sim.watch import Watch, must
 
 START = 1_000_000.0
 DESK = "PJSIP/desk"
-"""A phone that is nobody's: for whoever sits there today."""
+"""A phone that is nobody's: for anybody who sits there today."""
 STRAGGLERS = 6.0
 """Seconds in which the last keys that somebody pressed may still be heard, and log somebody in."""
 LOOK_EVERY = 0.25

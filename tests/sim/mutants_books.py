@@ -56,7 +56,7 @@ def levels_ignored(patch: Patch) -> None:
     patch.setattr(Requirement, "strength", strength)
 
 
-@mutant("the queue asks for the best and gets whoever was idle longest")
+@mutant("the queue asks for the best and gets anybody who was idle longest")
 def highest_level_ignored(patch: Patch) -> None:
     resolve = Matcher._resolve
 

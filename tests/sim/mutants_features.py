@@ -58,7 +58,7 @@ def feature_call_survives(patch: Patch) -> None:
     patch.setattr(snapshots, "feature_codes", Without(feature_codes, give_up=nothing))
 
 
-@mutant("a code acts for whoever the argument names")
+@mutant("a code acts for anybody who the argument names")
 def anybody_s_pause(patch: Patch) -> None:
     asked = feature_codes._ask
 

@@ -90,7 +90,7 @@ class Reply:
 
 
 class Witness:
-    """Whoever wants to know what goes on inside the PBX; the people on the phones do."""
+    """Anybody who wants to know what goes on inside the PBX; the people on the phones do."""
 
     def rings(self, leg: LegId, order: Ring) -> None: ...
 

@@ -146,7 +146,7 @@ async def a_phone_transfers_to_an_entry_of_ours(stage: Stage) -> None:
 
 
 @scenario
-async def a_phone_that_transfers_is_subscribed_to_anew(stage: Stage) -> None:
+async def a_phone_that_transfers_is_subscribed_to_again(stage: Stage) -> None:
     _, phone, _ = await bricks.talk(stage)
     await stage.transfer(phone, "music", stays=True)
     replaced = await stage.until(phone, LegReplaced)

@@ -6,7 +6,7 @@ became of them. The laws below are drawn from; nobody is told them. Times in sec
 - A conversation is log-normal (mean 120, coefficient of variation 1.0), and so is wrap-up (20, 0.6).
 - A dial is answered by a person with the share in force at dialling, after 2 s and a log-normal ring (10, 0.5), unless that
   takes longer than the time-out of 22; or by a machine, fails fast, or rings out.
-- A person who finds nobody free waits 2 s; whoever is freed meanwhile takes the call, else it is abandoned.
+- A person who finds nobody free waits 2 s; anybody who is freed meanwhile takes the call, else it is abandoned.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The toy PBX says in every scenario what the real ones say (tests/live/test_conformance.py).
 
-``pytest --rewrite-traces`` writes conformance.txt anew: what the toy says is right only if the real ones say it too.
+``pytest --rewrite-traces`` writes conformance.txt again: what the toy says is right only if the real ones say it too.
 """
 
 from __future__ import annotations

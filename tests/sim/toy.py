@@ -285,7 +285,7 @@ class ToyPbx:
         self.people.answered(leg)
 
     def leave(self, leg: LegId) -> None:
-        """Whoever holds this phone hangs up."""
+        """Anybody who holds this phone hangs up."""
         channel = self.channels.get(leg)
         if channel is not None and channel.kind is Kind.CUSTOMER and not channel.up:
             self.end(leg, 127, sip=487)

@@ -22,7 +22,7 @@ def halves(toy: ToyPbx, to: str, *, serial: int, context: str, up: bool = False,
 
 def take_the_place(toy: ToyPbx, agent: Channel, near: Channel, target: str, *, attended: bool) -> None:
     """The near half replaces the agent in the bridge and inherits our subscription: of the agent's leg no
-    ChannelDestroyed will be heard unless we subscribe anew. Asterisk takes the phone off hold first."""
+    ChannelDestroyed will be heard unless we subscribe again. Asterisk takes the phone off hold first."""
     toy.say(LegUnheld(at=0.0, leg=agent.id))
     toy.say(LegReplaced(at=0.0, leg=agent.id, by=near.id, by_name=near.name))
     toy.swap(agent, near)

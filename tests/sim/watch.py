@@ -86,7 +86,7 @@ class Watch:
     ) -> None:
         """``closed``: the core was told that nothing is heard from the PBX."""
         if isinstance(event, PbxSnapshot):
-            self._offers_anew(world, event)
+            self._offers_again(world, event)
         offers = any(isinstance(fact, OfferMade) for fact in outcome.facts)
         must(not (closed and offers), "an offer over a broken link")
         must(not outcome.faults, "deciding raised about", outcome.faults)
@@ -117,7 +117,7 @@ class Watch:
         for name, value in found.items():
             must(kept[name] == value, "index", name, kept[name], "but a scan says", value)
 
-    def _offers_anew(self, world: World, event: PbxSnapshot) -> None:
+    def _offers_again(self, world: World, event: PbxSnapshot) -> None:
         """Half-made offers are hung up and made again when the PBX is back."""
         there = {seen.leg for seen in event.legs}
         for call in world.calls.values():
@@ -369,7 +369,7 @@ class Watch:
     # -- order of service -----------------------------------------------------------------------------------------
 
     def _order_of_offers(self, world: World, facts: list[AnyFact]) -> None:
-        """Whoever was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
+        """Anybody who was served was, of all whom that agent fits, the first in line; the agent was the one to take."""
         made = [fact for fact in facts if isinstance(fact, OfferMade)]
         if not made or any(fact.needs.startswith(("pulled by", "agent ")) for fact in made):
             return

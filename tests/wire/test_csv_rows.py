@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.wire.csv_rows import HELD, MOST_LINES, SWALLOWS, UNCLOSED, CsvRow, LeftOut, one_line, parted, rows
+from callbridge.wire.csv_rows import HELD, MOST_LINES, SWALLOWS, UNCLOSED, CsvRow, LeftOut, is_separated, one_line, rows
 
 
 def read(text: str, number_at: int = 0) -> list[CsvRow]:
@@ -98,11 +98,11 @@ def test_every_line_is_told_or_in_a_row_whatever_the_file_holds(text: str) -> No
 
 
 def test_a_decimal_comma_parts_a_number_in_two() -> None:
-    assert parted(("030123457", "0", "Dora"), surplus=True)
-    assert parted(("49", "301", "234", "567"), surplus=True)
-    assert parted(("4", "93E+11"), surplus=False)
-    assert not parted(("030123457", "0"), surplus=False), "a column of noughts is one"
-    assert not parted(("030123457", "Dora"), surplus=True)
+    assert is_separated(("030123457", "0", "Dora"), surplus=True)
+    assert is_separated(("49", "301", "234", "567"), surplus=True)
+    assert is_separated(("4", "93E+11"), surplus=False)
+    assert not is_separated(("030123457", "0"), surplus=False), "a column of noughts is one"
+    assert not is_separated(("030123457", "Dora"), surplus=True)
 
 
 def test_rows_left_out_are_named_up_to_a_bound_and_counted_beyond() -> None:

@@ -16,7 +16,7 @@ def found(channels: object, bridges: object = (), listed: object = ()) -> tuple[
     return stranded(*(json.dumps(one).encode() for one in lists), app="callbridge", prefix="cb")
 
 
-def test_legs_of_agents_come_first_then_customers_by_age_and_whoever_talks_is_left_alone() -> None:
+def test_legs_of_agents_come_first_then_customers_by_age_and_the_one_who_talks_is_left_alone() -> None:
     channels = [
         channel("young", at="10:00:02"),
         channel("back", "callbridge,inbound,help,1795292858", at="10:00:01"),

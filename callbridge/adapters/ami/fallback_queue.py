@@ -168,7 +168,7 @@ class FallbackQueue:
             await self._ami.ask(action, fields)
         except OrderRefused as refusal:
             if any(words in refusal.detail.lower() for words in (_ADDED_ALREADY, _NOT_THERE, _NOT_FOUND)):
-                raise  # somebody else was at it: list anew
+                raise  # somebody else changed it: list again
             self._explain(refusal, _NO_MIRROR, "agent to this AMI user's write= in manager.conf")
             self._members = None
             return False

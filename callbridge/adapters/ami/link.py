@@ -1,7 +1,7 @@
 """The AMI link to one PBX, for the phones' states: panoramisk carries the protocol, this file its life.
 
 Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after
-close) nor sends anything again. Every question has a deadline. On every login the states are listed anew, and what
+close) nor sends anything again. Every question has a deadline. On every login the states are listed again, and what
 changes while the list is under way is told in the order in which Asterisk said it.
 """
 

@@ -306,7 +306,7 @@ class Ari:
             self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
 
     def resync(self, why: str) -> None:
-        """Drop the connection and begin anew with a snapshot: what was heard meanwhile is of no use any more."""
+        """Drop the connection and start again from a snapshot: what was heard meanwhile is of no use any more."""
         if self._synced:
             log.warning("ari resync", pbx=self.settings.name, why=why)
             self._lose()

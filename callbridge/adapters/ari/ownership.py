@@ -1,6 +1,6 @@
-"""Whose is our application on a PBX? Asterisk gives it to the newest client that asks, whoever that is.
+"""Whose is our application on a PBX? Asterisk gives it to the newest client that asks for it.
 
-Two signs tell. The *store*: an instance that takes over takes the token there first. The *stamp*: whoever owns the
+Two signs tell. The *store*: an instance that takes over takes the token there first. The *stamp*: the instance that owns the
 application writes another value to a global variable of the PBX every three seconds; a debugging client does not.
 """
 

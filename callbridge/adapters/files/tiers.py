@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
-from callbridge.wire.csv_rows import LeftOut, Quotes, parted, rows
+from callbridge.wire.csv_rows import LeftOut, Quotes, is_separated, rows
 
 LARGEST_TIER_FILE = 100_000_000
 MAX_ROWS = 5_000_000
@@ -147,7 +147,7 @@ def _separator(text: str) -> str:
 
 def _blame(cells: Sequence[str], number_is_good: bool) -> str:
     tier = cells[-1].strip() if len(cells) > 1 else ""
-    if parted(cells, surplus=True):
+    if is_separated(cells, surplus=True):
         return SPREADSHEET
     if not number_is_good:
         return fault_of(cells[0])

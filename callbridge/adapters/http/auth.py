@@ -1,7 +1,7 @@
 """Who may come in, and as whom.
 
-Whoever brings a bearer token has its role. Without any token configured only a loopback address serves ``/api``, and
-only under a loopback name (a web page that rebinds its own name to 127.0.0.1 sends that name as Host); whoever comes
+A bearer token gives its bearer a role. Without any token configured only a loopback address serves ``/api``, and
+only under a loopback name (a web page that rebinds its own name to 127.0.0.1 sends that name as Host); a client that comes
 is an admin then. A POST must say that it is JSON: a web page elsewhere cannot send that without asking first, and
 nobody answers yes. An address that keeps bringing wrong tokens is told nothing but that for a while.
 """

@@ -49,7 +49,7 @@ class Backend(Protocol):
         """Campaigns and what is written of them."""
 
     def tier_of(self, number: str) -> str:
-        """The tier of whoever has this number, as for callers."""
+        """The tier of this number, as for callers."""
 
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
         """The callback that this number is owed in this queue."""

@@ -1,7 +1,7 @@
 """The ledger's connections: bounds for a database that says nothing, and a way to free a thread that waits for one.
 
 A server that is stopped, or behind a network that swallows all, acknowledges what it is sent or sends nothing at all: neither its
-own time limits nor the kernel's are met. Only whoever waits can say that it is enough, so ``cut`` shuts the connection.
+own time limits nor the kernel's are met. Only the caller who waits can say that it is enough, so ``cut`` shuts the connection.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from phonenumbers import timezone
 from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
-from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, one_line, parted, rows
+from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, is_separated, one_line, rows
 
 LEAD_FIELDS = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
@@ -197,7 +197,7 @@ def enter_rows(
     progress: Callable[[int], None] = lambda rows: None,
     result: Loaded | None = None,
 ) -> Loaded:
-    """Enter rows with the numbers of their lines. ``result`` is filled as it goes, for whoever is interrupted."""
+    """Enter rows with the numbers of their lines. ``result`` is filled row by row: an interrupted load reports it."""
     result = Loaded() if result is None else result
     batch: dict[str, tuple[int, str, dict[str, Any]]] = {}
     seen: dict[str, int] = {}
@@ -267,7 +267,7 @@ def _headings(path: Path, line: str, columns: Mapping[str, str]) -> list[str]:
             if not any(headings):
                 raise BadFile(f"{path}: is empty")
             if any(";" in heading or "\t" in heading for heading in headings):
-                raise BadFile(f"{path}: the columns are not parted by commas: save the file as CSV with commas")
+                raise BadFile(f"{path}: the columns are not separated by commas: save the file as CSV with commas")
             known = ", ".join(heading for heading in headings if heading) or "none"
             raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
     twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
@@ -279,7 +279,7 @@ def _headings(path: Path, line: str, columns: Mapping[str, str]) -> list[str]:
 def _misplaced(cells: Sequence[str], headings: int, number_at: int) -> str:
     """Why values do not stand below their headings; empty when they do."""
     surplus = any(cell.strip() for cell in cells[headings:])
-    if parted(cells[number_at:], surplus=surplus):
+    if is_separated(cells[number_at:], surplus=surplus):
         return SPREADSHEET
     return SURPLUS if surplus else ""
 

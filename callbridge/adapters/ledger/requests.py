@@ -126,7 +126,7 @@ class LedgerRequests:
         if self.book is None:
             raise NoLedger("no ledger is configured, so there are no campaigns")
         if trouble := self.trouble():
-            raise NoLedger(trouble)  # at once: whoever asks again and again must not fill the threads
+            raise NoLedger(trouble)  # at once: repeated requests must not fill the threads
         return self.book
 
     def _why_held(self, row: dict[str, object]) -> dict[str, object]:

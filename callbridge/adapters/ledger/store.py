@@ -168,7 +168,7 @@ class LedgerStore:
         return tuple(found.values()), ready
 
     def _ready(self, link: Connection, campaign: str, due: ColumnElement[bool], wall: float, *, few: bool) -> int:
-        """How many leads are ready: unless they are few, counted anew every while only, for with hundreds of thousands of them
+        """How many leads are ready: unless they are few, counted again only every while, for with hundreds of thousands of them
         that takes its time."""
         at, count = self._counted.get(campaign, (float("-inf"), 0))
         if few or not 0 <= wall - at < COUNT_AGAIN or not count:

@@ -2,7 +2,7 @@
 
 The message is the fact's type, never a sentence with values in it. Numbers and names of people stand under ``pii.``
 keys and are masked unless asked for plainly; in the lines that no fact is behind, so is whatever reads like a number, also in
-tracebacks and in what libraries say. Everything outside ASCII is escaped, so no value, whoever chose it, can begin a line,
+tracebacks and in what libraries say. Everything outside ASCII is escaped, so no value, even a hostile one, can begin a line,
 colour a terminal or break a collector.
 """
 

@@ -46,7 +46,7 @@ class LastAgents:
         self._renamed: Mapping[str, str] = {}
 
     def adopt(self, lasts: float, repeat: float, country: str, renamed: Mapping[str, str] | None = None) -> None:
-        """Remember talks for ``lasts`` seconds (0: not at all); whoever talked within ``repeat`` calls again. ``renamed``: queues
+        """Remember talks for ``lasts`` seconds (0: not at all); one who talked within ``repeat`` repeats. ``renamed``: queues
         by their names before."""
         self._lasts, self._repeat, self._country, self._renamed = lasts, repeat, country, renamed or {}
 
@@ -109,6 +109,6 @@ class LastAgents:
         return row if until > self._now() else None
 
     def _who(self, number: str) -> str:
-        """The number as a key: not in clear, though whoever has the keys could find it out by trying numbers."""
+        """The number as a key: not in clear, though somebody who has the keys could find it by trying numbers."""
         known = normalise(number, self._country).lstrip("+")
         return hashlib.sha256(known.encode()).hexdigest()[:32] if known else ""

@@ -120,7 +120,7 @@ class Lookups:
             await self._redis.aclose()
 
     async def _first(self, settings: LookupSettings, caller: str) -> bool:
-        """Is it the first time for this caller within the time? Whoever has no number is always new."""
+        """Is it the first time for this caller within the time? A caller without a number is always new."""
         if not caller or not settings.once:
             return True
         who = f"{settings.name}:{hashlib.sha256(caller.encode(errors='replace')).hexdigest()[:32]}"

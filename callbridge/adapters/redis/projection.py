@@ -3,7 +3,7 @@
 ``touch`` only notes what changed; a task of its own brings Redis up to date: at once after a quiet moment, and at most
 FLUSHES times a second, however often a thing changed in between. Of a hash only the fields that differ from what was
 written last are sent. A field that Redis counts as new then means that it lost the hash. After this or any other
-trouble everything is written anew, so a Redis that was away, slow or flushed costs freshness only. Only the leader
+trouble everything is written again, so a Redis that was away, slow or flushed costs freshness only. Only the leader
 runs these tasks.
 """
 
@@ -178,7 +178,7 @@ class RedisProjection:
             log.debug("the keys of Redis were not looked at", error=type(again).__name__)
 
     def _forgotten(self) -> None:
-        log.warning("redis lost what was written; all is written anew")
+        log.warning("redis lost what was written; writing everything again")
         self._stale_everything = True
         self._wake.set()
 

@@ -109,7 +109,7 @@ class SetAside:
         return list(found)
 
     async def unreadable(self, meta: str, keys: Mapping[str, str], found: Found, *, schema: int | None) -> None:
-        """Set aside these keys of the world, each with the reason why; with ``schema`` the figures in ``meta`` begin anew. The
+        """Set aside these keys of the world, each with the reason why; with ``schema`` the figures in ``meta`` start again. The
         token stays where it can be read. Raises what Redis raises."""
         names = self._names(keys, "unreadable")
         fresh = ("", "") if schema is None else (schema, repr(self._clock()))

@@ -118,7 +118,7 @@ return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
 """
 
 LIVE = ("calls", "legs", "agents", "tallies")
-"""Tables that mean nothing without each other: where one cannot be read, the present is begun anew from what the PBX shows.
+"""Tables that mean nothing without each other: where one cannot be read, the present is rebuilt from what the PBX shows.
 What is owed (callbacks, campaigns, numbers on their way to the do-not-call list) is kept."""
 _STAGED_FOR = 60
 """Seconds after which the staged rows of a save that was cut off go away."""
@@ -317,7 +317,7 @@ class RedisStore:
         self._ledger.start(0)
 
     async def _make_room(self) -> None:
-        """A save was refused: move only what is in its way, for all the rest will be written anew."""
+        """A save was refused: move only what is in its way, for all the rest will be written again."""
         try:
             with translated():
                 wrong, meta = await self._wrong()

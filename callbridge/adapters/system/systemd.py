@@ -32,7 +32,7 @@ class Manager:
         self._ready = False
 
     def ready(self) -> None:
-        """Serving: whoever waits for us may go on."""
+        """Serving: units that wait for us may start."""
         self._ready = True
         self._tell("READY=1")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _AGAIN = 0.05
-"""Seconds for a task's own clean-up before it is cancelled anew: none of ours needs longer."""
+"""Seconds for a task's own clean-up before it is cancelled again: none of ours needs longer."""
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -99,7 +99,7 @@ def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, campaign_st
 
 def _nobody_free(plan: CampaignPlan, campaign_state: CampaignState) -> str:
     if campaign_state.agents > campaign_state.busy:
-        return "whoever is free is kept for callers, or has a lead already"
+        return "every free agent is kept for callers, or has a lead already"
     if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more():
         return "no agent is free, and the abandon rate allows no dialling ahead"
     return "no agent is free"

@@ -354,7 +354,9 @@ def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Expl
         left = span(max(0.0, (visit.steps_from or now) - now))
         own = world.agents.get(visit.prefers)
         busy = _busy_with(own, now, show) if own is not None else "unknown"
-        yield ExplainedLine(code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for whoever fits")
+        yield ExplainedLine(
+            code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for any agent who fits"
+        )
         return
     if need is None:
         yield ExplainedLine(code="no_step", text="   not offered: its step is not configured any more")

@@ -12,7 +12,7 @@ from callbridge.core.reload.plan_diff import CHANGED, ConfigChange, Difference
 def reload_report(
     found: Difference, *, dry_run: bool, force: bool, sections: Iterable[str] = (), warnings: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The answer to whoever asked. ``sections``: parts of the configuration beside the plan that are others; ``warnings``: what
+    """The answer to the requester. ``sections``: parts of the configuration beside the plan that are others; ``warnings``: what
     the configuration itself is doubted for."""
     refused = () if force else found.refusals
     others = [ConfigChange(kind="section", name=name, change=CHANGED) for name in sections]

@@ -158,7 +158,7 @@ def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
 def _step_began(fact: Fact, plan: Plan, arrived: float) -> str:
     if str(fact["needs"]).startswith("agent "):
         return f"waits for {fact['needs']} alone, before the steps begin"
-    return f"step {int(fact['step']) + 1}: may be offered to whoever has {fact['needs'] or 'any skills'}"
+    return f"step {int(fact['step']) + 1}: may be offered to agents with {fact['needs'] or 'any skills'}"
 
 
 def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:

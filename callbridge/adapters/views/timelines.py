@@ -1,4 +1,4 @@
-"""What happened to each call, as the last facts told it: kept in memory, for whoever asks why.
+"""What happened to each call, as the last facts told it: kept in memory, to answer why.
 
 Numbers are masked. A call's story holds its last facts; stories of calls that ended are kept for a while.
 """

@@ -73,7 +73,7 @@ class _Delivery:
 class Webhook:
     """``take`` facts, ``run`` delivers them. ``gone`` is set by an answer 410: disabled until reload or restart.
 
-    ``cap``: deliveries in memory beyond which the oldest is lost; without it, whoever feeds looks at ``full`` before.
+    ``cap``: deliveries in memory beyond which the oldest is lost; without it, the feed looks at ``full`` before.
     """
 
     def __init__(

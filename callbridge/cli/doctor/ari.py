@@ -35,7 +35,7 @@ class AriSession:
         return await self._ask("GET", path)
 
     async def may_write(self) -> bool:
-        """Asks to answer a channel that does not exist: whoever may write hears 404, a read-only user 403."""
+        """Asks to answer a channel that does not exist: a user who may write gets 404, a read-only one 403."""
         status, _ = await self._ask("POST", "/channels/callbridge-doctor-no-such-channel/answer")
         return status != 403
 

@@ -267,7 +267,7 @@ def _at_least(conf: Conf, name: str, key: str, default: int, least: int, about: 
 
 def _bound(name: str, address: str, what: str) -> Iterator[Finding]:
     if address in ("0.0.0.0", "::", "[::]"):
-        said = f"{what} listens on every address: whoever reaches it and has a password commands the telephony"
+        said = f"{what} listens on every address: anybody who can reach it and has a password controls the telephony"
         yield warning(name, said, "[general] bindaddr = 127.0.0.1, or a firewall in front")
 
 

@@ -32,7 +32,7 @@ _OF_THE_AGENT = frozenset(
         CallRequest.RESUME_RECORDING,
     }
 )
-"""What an agent asks about the own talk only, whoever is being consulted."""
+"""What an agent asks about the own talk only, not about the person who is being consulted."""
 _OF_WAITING = frozenset({CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL})
 GOING = (Phase.LEAVING, Phase.ENDING)
 

@@ -216,7 +216,7 @@ def leg_left(world: World, leg: Leg) -> None:
 
 
 def leg_moved(world: World, leg: Leg) -> None:
-    """The customer went on in the dialplan as we ordered: ours no more, unless it was lent."""
+    """The customer went on in the dialplan as we ordered: no longer ours, unless it is on the AMD detour."""
     call = world.calls.get(leg.call)
     if call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
         return
@@ -235,7 +235,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
             campaigns.answered_too_late(world, leg.id)
         return
     if not event.in_app and call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
-        world.put_leg(leg, left=False, missing_since=None, deadline=None)  # where it was lent to
+        world.put_leg(leg, left=False, missing_since=None, deadline=None)  # on the AMD detour
         return
     if not event.in_app and leg.role is LegRole.CUSTOMER and call is not None:
         world.legs.drop(leg.id)

@@ -136,7 +136,7 @@ def _make_room(world: World, agent: Agent) -> bool:
 
 
 def _next_at(world: World, phone: str) -> None:
-    """A phone was given up: whoever waits for it moves there."""
+    """A phone was given up: an agent who waits for it moves there."""
     for other in world.waiting_for(phone):
         settle(world, world.agents[other.id])
 

@@ -225,7 +225,7 @@ def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:
 
 
 def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:
-    """Whoever is called when an agent is there already makes no proof better; who is left alone all the same counts."""
+    """A person called while an agent is there already proves nothing about the rate; one left alone all the same counts."""
     campaign_state = world.campaign_states.get(attempt.campaign)
     if campaign_state is not None and (abandoned or not attempt.agent_first):
         campaign_state.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)

@@ -235,7 +235,7 @@ def carry(world: World, callback: Callback, queue: str) -> Callback:
     return callback
 
 
-def place_anew(world: World, callback: Callback, old: Plan) -> None:
+def place_again(world: World, callback: Callback, old: Plan) -> None:
     """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
     before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
     now = world.matcher.ladder(callback.queue, callback.tier)

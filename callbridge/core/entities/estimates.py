@@ -44,7 +44,7 @@ def left(world: World, queue: str) -> None:
 
 
 def expected(world: World, queue: str, position: int) -> float | None:
-    """Seconds until whoever stands at ``position`` (the first is 1) is answered; None when it is not to be trusted."""
+    """Seconds until the caller at ``position`` (the first is 1) is answered; None when it is not to be trusted."""
     pace = world.paces.get(queue)
     return at_pace(pace, position, world.now) if pace is not None and staffed(world, queue) else None
 

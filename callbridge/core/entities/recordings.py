@@ -42,7 +42,7 @@ def wanted(call: Call, terms: RecordingPlan) -> bool:
         return False
     if terms.tiers and call.tier not in terms.tiers:
         return False
-    # Not by chance: the same call is always in the sample or out of it, also when a step is taken anew.
+    # Not by chance: the same call is always in the sample or out of it, also when a step is taken again.
     return crc32(call.id.encode()) % _SHARES < terms.share * _SHARES
 
 

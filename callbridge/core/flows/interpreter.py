@@ -162,7 +162,7 @@ def recorded(world: World, event: RecordingEnded) -> None:
 
 
 def mend(world: World, call: Call) -> None:
-    """After a gap in the events: the node begins anew."""
+    """After a gap in the events: the node starts again."""
     flow_position = call.flow_position
     flow = flow_of(world, flow_position) if flow_position is not None else None
     if flow_position is None or flow is None:
@@ -515,7 +515,7 @@ def _confirmed(world: World, call: Call, flow: Flow, node: CollectNode, key: str
 
 
 def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
-    """No key came in time. Whoever is asked so often and never presses one is not there, or cannot."""
+    """No key came in time. A caller who is asked so often and never presses one is not there, or cannot."""
     flow_position = call.flow_position
     assert flow_position is not None
     if flow_position.silences >= MOST_SILENCES:

@@ -52,7 +52,7 @@ def _sampled(world: World, call: Call) -> SurveyPlan | None:
         return None
     if survey.tiers and call.tier not in survey.tiers:
         return None
-    # Not by chance: the same call is always in the sample or out of it, also when a step is taken anew.
+    # Not by chance: the same call is always in the sample or out of it, also when a step is taken again.
     return survey if crc32(call.id.encode()) % _SHARES < survey.share * _SHARES else None
 
 

@@ -54,7 +54,7 @@ class Callback:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptPlace:
-    """Where a caller stood who left: whoever calls again from the number until the deadline stands there again."""
+    """The place of a caller who left: a call from the same number before the deadline gets it back."""
 
     id: str
     """``queue|number``, the number normalised"""

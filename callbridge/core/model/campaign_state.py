@@ -1,4 +1,4 @@
-"""The floor: what a running campaign has in mind. Learned and fetched anew after a start, so never saved, and never undone."""
+"""What a running campaign has learned and at hand. Learned and fetched again after a start, so never saved, and never undone."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class LegMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmdDetourEnded(Event):
-    """A leg that was lent to the dialplan, to hear whether a machine has answered, is back: ``verdict`` and ``cause`` as AMD()
+    """A leg is back from the dialplan, where AMD listened whether a machine had answered: ``verdict`` and ``cause`` as AMD()
     gives them (AMDSTATUS, AMDCAUSE)."""
 
     leg: LegId
@@ -243,7 +243,7 @@ class CallRequest(StrEnum):
     HEAD_START = "head_start"
     """A waiting call gets this advantage (``seconds``) instead of its tier's."""
     PULL = "pull"
-    """A waiting call is offered to an agent (``to``) now, whoever fits better; if that fails it waits on."""
+    """A waiting call is offered to this agent (``to``) now, even if others fit better; if that fails it waits on."""
     TRANSFER = "transfer"
     """To a queue, an agent or somebody outside (``to``); the agent is free at once."""
     CONSULT = "consult"
@@ -298,7 +298,7 @@ class CallbackChangeRequested(Event):
     name: str = ""
     tier: str = ""
     agent: str = ""
-    """The only one who is to call; empty: whoever fits."""
+    """The only agent who is to call; empty: any who fits."""
     not_before: float = 0.0
     by: str = ""
 
@@ -353,7 +353,7 @@ class AttemptClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberBlocked(Event):
-    """A number is on the do-not-call list from now on, whoever put it there. ``block``: our own word that it answers."""
+    """A number is on the do-not-call list from now on. ``block``: our own word that it answers."""
 
     number: str
     campaign: str
@@ -396,7 +396,7 @@ class DeviceChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicesListed(Event):
-    """All device states, listed anew after a connect."""
+    """All device states, listed after each connect."""
 
     states: Mapping[str, str]
 

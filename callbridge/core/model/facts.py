@@ -485,7 +485,7 @@ class AttemptMade(Fact):
     lead: int
     number: PhoneNumber
     risk: float
-    """The chance that nobody would be free for whoever answers, as it was expected."""
+    """The expected chance that nobody is free for the person who answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,7 +144,7 @@ class VoicemailNode:
     longest: float = 180.0
     silence: float = 6.0
     callback: bool = False
-    """Whoever leaves a message is owed a callback, too."""
+    """A caller who leaves a message is owed a callback, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

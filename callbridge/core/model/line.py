@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class QueueLine:
-    """Everybody with a visit in the queue, whoever is being offered or is in a flow among them."""
+    """Everybody with a visit in the queue, including callers who are being offered or are in a flow."""
 
     _places: list[tuple[float, str]] = field(default_factory=list)
 
@@ -22,7 +22,7 @@ class QueueLine:
         return [call for _, call in self._places]
 
     def before(self, rank: float, call: str) -> int:
-        """How many come before whoever has this rank."""
+        """How many come before a caller of this rank."""
         return bisect_left(self._places, (rank, call))
 
     def add(self, rank: float, call: str) -> None:

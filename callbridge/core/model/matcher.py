@@ -215,7 +215,7 @@ class Matcher:
         self._stirred_groups.update(self._filled)
 
     def adopt(self, plan: Plan) -> None:
-        """A new plan: requirements in force are worked out anew."""
+        """A new plan: the requirements in force are worked out again."""
         self.plan = plan
         self._staffed.clear()
         self._resolve_all()

@@ -98,7 +98,7 @@ class _OfRecording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRecording(_OfRecording):
-    """Record the leg and whoever it talks to (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
+    """Record the leg and its other party (MixMonitor) into a file of the PBX: relative to its folder ``monitor``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,7 @@ class Bridge:
     call: str
     queue: str = ""
     agent: str = ""
-    """Of the conversation: written on the bridge, for whoever finds it without our books."""
+    """Of the conversation: written on the bridge, for a start that finds it without the saved world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Never saved: after a restart it is measured anew."""
+    """Never saved: after a restart it is measured again."""
 
     queue: str
     answered_at: float

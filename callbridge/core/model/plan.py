@@ -156,7 +156,7 @@ MEMORY = "memory:"
 REMEMBERED = frozenset({"last_agent", "last_queue", "last_at", "repeat"})
 """The values that it gives; no other lookup can."""
 SKIPPED = "skip"
-"""The node at which a survey ends for whoever is not to be asked."""
+"""The node at which a survey ends for callers who are not to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class QueuePlan:
     read_out: str = ""
     """What the caller hears before the agent. Both are said at the same time."""
     do_not_call: bool = False
-    """Whoever comes here is not called again by campaigns: it is where complaints go."""
+    """Callers who come here are not called again by campaigns: it is where complaints go."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -432,7 +432,7 @@ class Plan:
     """The caller's name as an agent's phone shows it, with ``{tier}``, ``{queue}`` and ``{number}`` where wanted."""
     prompts: Prompts = Prompts()
     trunks: frozenset[str] = frozenset()
-    """Endpoints that are no phones: whoever comes from there dials no feature codes."""
+    """Endpoints that are no phones: callers from there cannot dial feature codes."""
 
     def renamed_queues(self) -> dict[str, str]:
         """Names that queues had before -> their names now."""

@@ -108,7 +108,7 @@ class Outcome:
     faults: list[tuple[str, str]] = field(default_factory=list)
     """Entities (kind, id) that were set aside because deciding about them raised."""
     answer: object | None = None
-    """What whoever asked is told, where done or refused is not all that there is to say."""
+    """What the requester is told, where done or refused is not all that there is to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +157,11 @@ class World:
         """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
-        """Device states as AMI told them; listed anew at every connect, so never saved."""
+        """Device states as AMI told them; listed again at every connect, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, self._dialogue_changed)
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
-        """How fast queues are served; measured anew after a start, so never saved."""
+        """How fast queues are served; measured again after a start, so never saved."""
         self.down: set[str] = set()
         self.staffing_changed = False
         """Somebody logged in or out, or changed skills, since the engine looked."""
@@ -197,7 +197,7 @@ class World:
         self._facts.append(fact)
 
     def answer(self, answer: object) -> None:
-        """For whoever asked for what this step does."""
+        """For the one who requested what this step does."""
         self._answer = answer
 
     def next_seq(self) -> int:

@@ -89,7 +89,7 @@ def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", un
 
 
 def adopt(world: World) -> None:
-    """A new plan: what was learned stays, the rules are the new ones; leads are asked for anew."""
+    """A new plan: what was learned stays, the rules are the new ones; leads are requested again."""
     for row in world.campaigns.values():
         if row.id not in world.plan.campaigns and row.state is not Running.STOPPED:
             _stop(world, row, "removed")
@@ -205,7 +205,7 @@ def answered(world: World, call: Call) -> None:
 
 def ring_on(world: World, call: Call) -> None:
     """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on
-    until then: whoever answers is for the next agent, as if nobody had been there first."""
+    until then: a person who answers is for the next agent, as if nobody had been there first."""
     attempt = attempts.of(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
@@ -228,7 +228,7 @@ def is_listening(world: World, call: Call) -> bool:
 
 
 def returned(world: World, event: AmdDetourEnded) -> None:
-    """The PBX has heard the greeting: a person, or whoever may be one, is for an agent; a machine is not."""
+    """The PBX has heard the greeting: what is, or may be, a person is for an agent; a machine is not."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     attempt = attempts.of(world, call) if call is not None else None

@@ -141,7 +141,7 @@ def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, see
 
 
 def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> PacerInput:
-    """The campaign's share of the floor, as the pacer sees it. Whoever will be away after this talk is not coming free."""
+    """The campaign's share of the agents, as the pacer sees it. An agent who is away after this talk will not be free."""
     free, talking, wrapping = 0, [], []
     mine = _agents(world, plan)
     for agent in mine:
@@ -194,7 +194,7 @@ def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
 
 
 def _has_work(world: World, plan: CampaignPlan) -> bool:
-    """Are there leads for it now? Whoever has none needs no agents."""
+    """Are there leads for it now? A campaign without leads needs no agents."""
     campaign_state = campaign_state_of(world, plan)
     return bool(campaign_state.hopper or campaign_state.ready or world.attempts_of(plan.name))
 

@@ -111,7 +111,7 @@ class Learned:
         self.awaited = self.awaited * keep + expected
         self.lived = [value * keep + (each <= second) for each, value in enumerate(self.lived)]
 
-    def await_anew(self, hazards: Sequence[float]) -> None:
+    def await_again(self, hazards: Sequence[float]) -> None:
         """The law has changed: what it would have brought."""
         self.awaited = sum(map(mul, self.lived, hazards))
 
@@ -180,8 +180,8 @@ class Answers:
             chance *= max(0.02, 1.0 - answers - ends)
             alive.append(chance)
         self.person, self.alive, self.expected = person, alive, expected
-        self._late.await_anew(person)
-        self._latest.await_anew(person)
+        self._late.await_again(person)
+        self._latest.await_again(person)
         if self._weight > 1e100:
             for values in (self.people, self.others, self.exposed):
                 values[:] = [value / self._weight for value in values]

@@ -29,7 +29,7 @@ from callbridge.core.pacing.learned import HORIZON, MOMENTS, MOST_SECONDS, Answe
 GRACE = 2
 """Seconds within which a person who answers must hear an agent."""
 REBUILD, REBUILD_LATER, KNOWN = 10.0, 20.0, 300
-"""Seconds after which the dials' tables are made anew of what was learned meanwhile; the longer ones after so many people."""
+"""Seconds after which the dials' tables are rebuilt from what was learned meanwhile; the longer ones after so many people."""
 NOTCH = 0.03
 """Tables are made for levels that differ by this share."""
 
@@ -174,7 +174,7 @@ AGE_INDEX = [sum(age <= second for age in AGES) - 1 for second in range(MOST_SEC
 
 
 def _freed(age: int, talk: list[float], ends: list[float], wrapped: list[float]) -> list[float]:
-    """The chances that whoever talks for so long has ended, and wrapped up, by each moment and its grace. ``wrapped``: the
+    """The chances that one who has talked for so long has ended, and wrapped up, by each moment and its grace. ``wrapped``: the
     chances to have wrapped up within so many seconds, backwards."""
     alive = talk[age]
     if alive < 1e-12:

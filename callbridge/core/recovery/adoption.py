@@ -218,7 +218,7 @@ def _desk(world: World, agent: Agent, leg: SeenLeg) -> str:
 
 
 def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
-    """Phones at which agents were rung, whoever has logged in there: who calls us from one is no customer."""
+    """Phones at which agents were rung, also for other agents: a call from one of them is not from a customer."""
     found = ((leg, world.agents.get(leg.agent)) for leg in seen if leg.role in _STAFF)
     return {desk: agent for leg, agent in found if agent is not None and (desk := _desk(world, agent, leg))}
 

@@ -61,7 +61,7 @@ def membership(agents: Iterable[Agent], mark: str) -> dict[str, QueueMember]:
     """Who should be in the fallback queue, by phone: everyone who is logged in, paused unless the intent is ``ready``.
 
     Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
-    itself, and whoever was talking when callbridge went away is to take the next caller all the same.
+    itself, and an agent who was talking when callbridge went away is to take the next caller all the same.
     """
     members = (member_of(agent, mark) for agent in agents)
     return {member.phone: member for member in members if member is not None}
@@ -97,7 +97,7 @@ def is_ours(member: SeenMember, mark: str) -> bool:
 
 
 MOST_RETURNS = 3
-"""How often one caller is pulled back: whoever ends up in the fallback time and again is better served there."""
+"""How often one caller is pulled back: a caller who ends up in the fallback time and again is better served there."""
 MOST_REMEMBERED = 10_000
 
 _FOR_GOOD = frozenset({"fault", "overflow"})

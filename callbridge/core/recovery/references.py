@@ -2,7 +2,7 @@
 
     a leg that a call or an agent names       entered again; the PBX says whether it lives
     the agent of a call                       at work for it again
-    the call of a leg or an agent             found anew (``conversations``, or as a caller); else the agent is free
+    the call of a leg or an agent             found again (``adoption``, or as a caller); else the agent is free
     the callback or attempt of a call         made out again from the call; or the customer hears the campaign's message
     the visits of such calls, and the tally   ended as failed; the figures add up again
 
@@ -58,7 +58,7 @@ def _complete_call(world: World, call: Call) -> None:
     if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
     if call.attempt_id and call.attempt_id not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
-        call = evolve(call, attempt_id="")  # rings on; whoever answers hears the message
+        call = evolve(call, attempt_id="")  # rings on; a person who answers hears the message
         world.calls.put(call.id, call)
     holder = world.agents.get(call.reserved_agent)
     if call.reserved_agent and (holder is None or holder.reserved_for != call.id):

@@ -97,7 +97,7 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, hear
 
 
 def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
-    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made anew."""
+    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made again."""
     if up:
         agent_states.session_answered(world, agent)
     else:

@@ -3,7 +3,7 @@
     PlanChanged --(a queue with callers or callbacks is gone)--> refused: nothing is changed
                 +--> agents, phones, renamed queues, campaigns, callbacks, callers are brought to the new plan
 
-The difference that it made, or would have made, is the step's answer to whoever asked.
+The difference that it made, or would have made, is the step's answer to the requester.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def restored(world: World) -> None:
 
 
 def _adopt(world: World, plan: Plan) -> None:
-    """Agents hired, changed or dismissed, callers placed anew with their time waited going on."""
+    """Agents are added, changed or removed; callers get their place by the new plan, and their time waited goes on."""
     names = plan.renamed_queues()
     old = _under_new_names(world.plan, names)
     world.keep_flows(lambda flow: renames.renamed_flow(flow, names))
@@ -69,9 +69,9 @@ def _adopt(world: World, plan: Plan) -> None:
     for key in list(world.callbacks):
         callback = world.callbacks.get(key)
         if callback is not None:  # else it was the second one for its number
-            callbacks.place_anew(world, callback, old)
+            callbacks.place_again(world, callback, old)
     for call in world.calls.values():
-        _place_anew(world, call.id)
+        _place_again(world, call.id)
 
 
 def _under_new_names(plan: Plan, names: Mapping[str, str]) -> Plan:
@@ -103,7 +103,7 @@ def _remove(world: World, agent: Agent) -> None:
         world.agents.drop(agent.id)
 
 
-def _place_anew(world: World, call_id: str) -> None:
+def _place_again(world: World, call_id: str) -> None:
     call = world.calls[call_id]
     visit = call.visit
     if visit is None:

@@ -279,7 +279,7 @@ def _stop_prompt(world: World, talk: FeatureCall) -> FeatureCall:
 
 
 def pressed(world: World, event: DigitPressed) -> None:
-    """A key: the first one cuts the prompt short, ``#`` ends what is typed, ``*`` begins it anew."""
+    """A key: the first one cuts the prompt short, ``#`` ends what is typed, ``*`` starts again."""
     talk, leg = world.dialogues.get(event.leg), world.legs.get(event.leg)
     if (
         talk is None

@@ -1,7 +1,7 @@
 """What waiting callers hear besides music: greeting, position and wait, periodic messages, an apology when it is long.
 
 Nothing here holds back an offer: announcements are played while an agent's phone rings, too, and the agent's answer
-cuts them. Whoever is told a wait is never told a longer one later; when the estimate is not to be trusted, none is told.
+cuts them. A caller who was told a wait is never told a longer one later; when the estimate is not to be trusted, none is told.
 A playback stops the music for good, so music is ordered right behind it: Asterisk carries out what it is told about a channel
 one after the other, and there is no silence even when nobody ever tells us that the announcement is over.
 """

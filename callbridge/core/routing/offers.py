@@ -222,7 +222,7 @@ def playback_ended(world: World, call: Call, playback: str, *, failed: bool = Fa
 
 
 def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
-    """Told; and whoever could not be told of the recording is not recorded."""
+    """Tells it; a caller who could not be told of the recording is not recorded."""
     queue = call.visit.queue if call.visit is not None else ""
     where = f"queue:{queue}/{'whisper' if what == OfferStage.TELLING else what}"
     world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))

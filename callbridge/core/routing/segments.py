@@ -137,7 +137,7 @@ def by_entry(world: World, call: Call, reason: str) -> bool:
 
 
 def out_of_bridge(world: World, call: Call) -> Call:
-    """The caller alone again, for music; whoever else is in the bridge falls out of it, too."""
+    """The caller is alone again, for music; everybody else in the bridge leaves it, too."""
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
         customer = world.legs.get(call.leg)

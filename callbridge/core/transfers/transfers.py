@@ -299,7 +299,7 @@ def cancel(world: World, call: Call) -> Call:
     leg = call.transfer.leg
     call = targets.free(world, call)
     if call.phase is Phase.TRANSFERRING and leg is not None:
-        # After the order that was to bring them together, on the same lanes: else it would make the bridge anew.
+        # After the order that was to bring them together, on the same lanes: else it would create the bridge again.
         call = segments.drop_bridge(world, call, (call.leg, leg))
         targets.unbridge(world, call.leg)
     return call
@@ -352,7 +352,7 @@ def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer"
 
 
 def _part(world: World, call: Call, segment: Segment) -> Call:
-    """Caller and agent leave their bridge, each for music of their own; whoever had barged in is let go."""
+    """Caller and agent leave their bridge, each for music of their own; a supervisor who had barged in is released."""
     for one in call.supervisions:
         if one.mode is SupervisionMode.BARGE:
             segments.release(world, call, one)

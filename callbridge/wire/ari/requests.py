@@ -152,7 +152,7 @@ def _ring(order: Ring, app: str) -> tuple[Request, ...]:
 
 
 def _said_of(order: Ring) -> str:
-    """What the leg says of itself in every list, for whoever finds it without our books: role, agent, customer."""
+    """What the leg says of itself in every list, for a start without the saved world: role, agent, customer."""
     customer = channel_of(order.originator) if order.originator is not None else ""
     words = (order.role, order.agent, customer)
     return ",".join(word if _PLAIN.fullmatch(word) else "" for word in words).rstrip(",")
@@ -185,7 +185,7 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
     stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_ANYTHING)
     name = ",".join((app, order.call, order.queue, order.agent)).rstrip(",")
     create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=name), pardons=_ALREADY_THERE)
-    # Whoever is in the bridge already would leave it and enter again if added once more.
+    # A channel that is in the bridge already would leave it and enter again if added once more.
     missing = [channel for channel in channels if inside is None or channel not in inside]
     join = Request("POST", _path("bridges", order.bridge, "addChannel", channel=",".join(missing)))
     if inside is None:
@@ -204,7 +204,7 @@ def event_socket(app: str) -> str:
 
 
 def set_filter(app: str) -> Request:
-    """Leave out what we do not read. Lives with Asterisk's application object: said anew on every connect."""
+    """Leave out what we do not read. Lives with Asterisk's application object: sent again on every connect."""
     return Request("PUT", _path("applications", app, "eventFilter"), {"disallowed": [{"type": kind} for kind in SILENCED]})
 
 

@@ -24,7 +24,7 @@ def stranded(application: bytes, channels: bytes, bridges: bytes, *, app: str, p
     """Legs of agents first, whose phones are needed; then customers, who came first first. Malformed when a list is none.
     ``application``: what the PBX says of ours, or that it knows none: then nothing in the dialplan is ours.
 
-    Whoever is in a bridge, anybody's, talks and is left alone; but for one who is alone in a bridge of ours: the other
+    A channel in a bridge, anybody's, talks and is left alone, unless it is alone in a bridge of ours: the other
     one hung up when nobody was there any more to notice.
     """
     listed = parse(application)
