@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -434,3 +435,67 @@ def test_a_customer_who_was_called_first_and_waits_goes_with_the_callback() -> N
     assert (call.phase, call.visit.queue if call.visit is not None else "") == (Phase.WAITING, "general")
     assert not story.all_sent(LeaveToDialplan)
     assert [callback.queue for callback in story.world.callbacks.values()] == ["general"]
+
+
+# -- a queue that calls nobody back any more --------------------------------------------------------------------------
+
+
+def without_callbacks(name: str = "support", entry: str = "support", **more: Any) -> Plan:
+    """The queue keeps its place, perhaps under another name, and has no ``callback`` any more."""
+    made = support_and_general()
+    silent = queue(name, renamed_from="" if name == "support" else "support", **more)
+    queues = {name: silent, "general": made.queues["general"]}
+    return replace(made, queues=queues, entries={"support": ToQueue(entry)})
+
+
+@pytest.mark.parametrize("name", ["support", "helpdesk"], ids=["the same name", "renamed"])
+def test_taking_callbacks_from_a_queue_that_owes_some_is_refused(name: str) -> None:
+    story = Story(support_and_general())
+    is_owed(story)
+    before, old = picture(story.world), story.world.plan
+    outcome = step(story.world, PlanChanged(at=story.now, plan=without_callbacks(name, entry=name), by="ops"))
+    assert isinstance(outcome.answer, Difference)
+    (reason,) = outcome.answer.refusals
+    carried = "everything else is carried over; " if name == "helpdesk" else ""
+    assert reason == (
+        f"queue {name} calls nobody back any more but owes 1 callback: keep its setting callback, or reload with force "
+        f"({carried}callbacks go to no queue: they are kept until one can take them)"
+    )
+    assert (picture(story.world), story.world.plan) == (before, old)
+
+
+@pytest.mark.parametrize("name", ["support", "helpdesk"], ids=["the same name", "renamed"])
+def test_callbacks_of_a_queue_that_calls_nobody_back_go_to_the_queue_of_their_entry(name: str) -> None:
+    story = Story(support_and_general())
+    callback = is_owed(story)
+    story.wait(1.0)
+    story.caller("ann")
+    story.happens(PlanChanged(at=story.now, plan=without_callbacks(name, entry="general"), force=True))
+    assert story.world.line("general").calls == [callback.id]
+    assert [story.world.calls[key].name for key in story.world.line(name).calls] == ["ann"]
+    story.ask("bob", AgentRequest.LOGIN)
+    assert [call.callback for call in story.world.calls.values() if call.offer is not None] == [callback.id]
+
+
+@pytest.mark.parametrize("name", ["support", "helpdesk"], ids=["the same name", "renamed"])
+def test_callbacks_that_no_queue_takes_are_kept_until_one_calls_back(name: str) -> None:
+    story = Story(support_and_general())
+    callback = is_owed(story)
+    story.happens(PlanChanged(at=story.now, plan=without_callbacks(name, entry=name), force=True))
+    story.ask("bob", AgentRequest.LOGIN)
+    story.wait(600.0)
+    (kept,) = story.world.callbacks.values()
+    assert (kept.id, kept.queue, kept.stands) == (callback.id, name, False)
+    again = without_callbacks(name, entry=name, callback=PAID)
+    story.happens(PlanChanged(at=story.now, plan=replace(again, agents=story.world.plan.agents)))
+    assert [call.callback for call in story.world.calls.values()] == [callback.id]
+    assert not story.all_told(CallbackEnded)
+
+
+def test_a_queue_that_has_called_nobody_back_before_may_change_as_ever() -> None:
+    story = Story(support_and_general())
+    is_owed(story)
+    story.happens(PlanChanged(at=story.now, plan=without_callbacks(), force=True))
+    story.happens(PlanChanged(at=story.now, plan=without_callbacks(music="jazz")))
+    assert story.world.plan.queues["support"].music == "jazz"
+    assert not story.all_told(RequestRefused)

@@ -475,6 +475,16 @@ def test_a_restart_without_the_queue_sends_its_callers_to_the_queue_of_their_ent
     assert not toy.story.all_sent(LeaveToDialplan)
 
 
+def test_a_restart_without_callbacks_moves_those_that_are_owed_to_the_queue_of_their_entry() -> None:
+    toy = stage(house(), {"bob": NEVER})
+    callback = is_owed(toy.story)
+    toy.cut()
+    silent = house(callback=None)
+    general = house("general").queues["general"]
+    toy.restart(plan=replace(silent, queues={**silent.queues, "general": general}, entries={"support": ToQueue("general")}))
+    assert [(one.id, one.queue, one.stands) for one in toy.story.world.callbacks.values()] == [(callback.id, "general", True)]
+
+
 def test_an_entry_takes_the_calls_of_its_name_before() -> None:
     story = Story(house())
     story.caller("ann")

@@ -173,7 +173,7 @@ def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
         return end(world, callback, "failed", "do_not_call")
     if world.now >= callback.expires_at:
         return end(world, callback, "expired", "")
-    if ladder is None:
+    if ladder is None or terms_of(world, callback.queue) is None:
         return _queue_removed(world, callback, rest)
     until = world.now + rest if rest > 0 else None
     if until is None and not is_due(world, callback):
@@ -190,7 +190,8 @@ def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
 
 
 def _queue_removed(world: World, callback: Callback, rest: float) -> Callback:
-    """Its queue is in no configuration any more: owed by the queue of its entry - or by nobody for now, and not forgotten."""
+    """Its queue is in no configuration any more, or calls nobody back: owed by the queue of its entry - or by nobody for now,
+    and not forgotten."""
     home = home_of(world, callback)
     if home:
         moved = move(world, callback, home)
@@ -242,7 +243,7 @@ def place_again(world: World, callback: Callback, old: Plan) -> None:
     if before is not None and now is not None:
         shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
         callback = evolve(callback, rank=callback.rank + shift)
-    home = home_of(world, callback) if now is None else ""
+    home = home_of(world, callback) if terms_of(world, callback.queue) is None else ""
     if callback.call and home:
         move(world, callback, home)
     elif callback.call:

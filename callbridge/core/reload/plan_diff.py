@@ -70,23 +70,32 @@ def difference(world: World, new: Plan) -> Difference:
     stopped = [one.id for one in world.campaigns.values() if one.state is not Running.STOPPED]
     return Difference(
         changes=tuple(changes),
-        refusals=tuple(_refusal(one) for one in changes if one.kind == "queue" and _takes_away(one)),
+        refusals=tuple(reason for one in changes if one.kind == "queue" and (reason := _refusal(world.plan, new, one))),
         warnings=tuple(_warnings(world, new, touched)),
         stopped=tuple(name for name in stopped if name in world.plan.campaigns and name not in new.campaigns),
     )
 
 
-def _takes_away(change: ConfigChange) -> bool:
-    return change.change == GONE and bool(change.callers or change.callbacks)
-
-
-def _refusal(change: ConfigChange) -> str:
+def _refusal(old: Plan, new: Plan, change: ConfigChange) -> str:
+    """Why a queue is not taken from those in it unless somebody insists; empty when nothing is taken from anybody."""
     inside = [count(change.callers, "waiting caller"), count(change.callbacks, "callback")]
     held = " and ".join(part for part in inside if part)
-    return (
-        f"queue {change.name} is no longer configured but has {held}: set renamed_from: {change.name} on the queue that replaces "
-        f"it, or reload with force ({change.note})"
-    )
+    if change.change == GONE and held:
+        return (
+            f"queue {change.name} is no longer configured but has {held}: set renamed_from: {change.name} on the queue that "
+            f"replaces it, or reload with force ({change.note})"
+        )
+    before, after = old.queues.get(change.renamed_from or change.name), new.queues.get(change.name)
+    if change.callbacks and before is not None and after is not None and _stops_calling_back(before, after):
+        return (
+            f"queue {change.name} calls nobody back any more but owes {count(change.callbacks, 'callback')}: keep its setting "
+            f"callback, or reload with force ({change.note})"
+        )
+    return ""
+
+
+def _stops_calling_back(old: QueuePlan, new: QueuePlan) -> bool:
+    return old.callback is not None and new.callback is None
 
 
 def count(what: Iterable[object], noun: str) -> str:
@@ -105,14 +114,16 @@ def _queues(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         before = came_from.get(name, "")
         known = old.queues.get(before or name)
         settings = _queue_settings(known, queue) if known is not None else ()
+        owed = ""
+        if known is not None and _stops_calling_back(known, queue):
+            owed = _callbacks_to(world, new, touched, before or name)
         if before:
-            yield _queue(
-                name, RENAMED, touched, before, renamed_from=before, settings=settings, note="everything is carried over"
-            )
+            note = f"everything else is carried over; {owed}" if owed else "everything is carried over"
+            yield _queue(name, RENAMED, touched, before, renamed_from=before, settings=settings, note=note)
         elif known is None:
             yield _queue(name, ADDED, touched, name)
         elif settings:
-            yield _queue(name, CHANGED, touched, name, settings=settings)
+            yield _queue(name, CHANGED, touched, name, settings=settings, note=owed)
     for name in old.queues:
         if name not in new.queues and name not in names:
             yield _queue(name, GONE, touched, name, note=_where_to(world, new, touched, name))
@@ -148,15 +159,21 @@ def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
     ways = Counter(_to(_way(new, world.calls[key])) for key in touched.callers(queue))
     if ways:
         said.append(f"callers go to {_counted(ways)}")
+    owed = _callbacks_to(world, new, touched, queue)
+    if owed:
+        said.append(owed)
+    if touched.talks(queue):
+        said.append("talks continue")
+    return "; ".join(said)
+
+
+def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
+    """What becomes of the callbacks of a queue that calls nobody back any more; empty when none is owed."""
     homes: Counter[str] = Counter()
     for key in touched.callbacks(queue):
         home = callbacks.home_in(new, world.callbacks[key])
         homes[f"queue {home}" if home else "no queue: they are kept until one can take them"] += 1
-    if homes:
-        said.append(f"callbacks go to {_counted(homes)}")
-    if touched.talks(queue):
-        said.append("talks continue")
-    return "; ".join(said)
+    return f"callbacks go to {_counted(homes)}" if homes else ""
 
 
 def _way(new: Plan, call: Call) -> Entry | None:
