@@ -28,6 +28,7 @@ from callbridge.core.model.flow import (
     VoicemailNode,
 )
 from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.recovery import quarantine
 
 _DIVERTED = ("bypass", "overload", "unknown_entry", "fault", "overflow", "queue_removed", "flow", "flow_failed", "unknown_flow")
 _DIVERTED_MORE = ("too_many_ways", "bridge", "answer", "machine", "abandoned")
@@ -70,7 +71,7 @@ def series(plan: Plan) -> Iterator[Series]:
         yield c.REPLACED, (pbx,)
     yield from _of_agents(plan)
     yield from _of_campaigns(plan)
-    yield from _each(c.QUARANTINES, (), ("call", "agent"))
+    yield from _each(c.QUARANTINES, (), quarantine.KINDS)
     yield c.ESTIMATED, ()
 
 

@@ -17,6 +17,9 @@ from callbridge.core.outbound import campaigns
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import answers, segments, visits
 
+KINDS = ("call", "leg", "callback", "place", "attempt", "block", "campaign", "agent")
+"""What can be given up."""
+
 
 def faulted(world: World, event: EntityFaulted) -> None:
     """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
