@@ -12,9 +12,9 @@ from itertools import product
 from callbridge.adapters.facts import counts as c
 from callbridge.adapters.facts.counts import Family, Series
 from callbridge.core.model.agent import State
-from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.attempt import OUTCOMES, Running
 from callbridge.core.model.call import OfferResult, VisitOutcome
-from callbridge.core.model.events import AgentRequest, CallRequest
+from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
 from callbridge.core.model.facts import AGENT_ALERTS
 from callbridge.core.model.flow import (
     CallbackNode,
@@ -31,7 +31,7 @@ from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, To
 from callbridge.core.recovery import quarantine
 
 _DIVERTED = ("bypass", "overload", "unknown_entry", "fault", "overflow", "queue_removed", "flow", "flow_failed", "unknown_flow")
-_DIVERTED_MORE = ("too_many_ways", "bridge", "answer", "machine", "abandoned")
+_DIVERTED_MORE = ("unknown_queue", "too_many_ways", "bridge", "answer", "machine", "abandoned")
 _FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
 _SURVEY_RESULTS = ("complete", "partial", "refused", "skipped", "hung_up_first")
 _CALLBACKS = ("made", "kept", "failed", "expired", "cancelled")
@@ -47,6 +47,14 @@ _DIFFERENCES = (
     "stray_in_app",
 )
 _OPT_OUTS = ("complaint", "asked", "opted_out")
+_REQUESTED = (
+    "reload",
+    "switch",
+    "dispose",
+    *(f"callback_{change}" for change in CallbackChange),
+    *(f"campaign_{to}" for to in Running),
+)
+"""Of the configuration, of callbacks and of campaigns; those of agents and calls have types of their own."""
 _FORCED = ("rona", "fault")
 """Reasons for being not ready that we give ourselves."""
 
@@ -54,7 +62,7 @@ _FORCED = ("rona", "fault")
 def series(plan: Plan) -> Iterator[Series]:
     """Every series that this configuration may bring, some of them more than once."""
     for queue in plan.queues.values():
-        yield from _of_queue(queue)
+        yield from _of_queue(plan, queue)
         yield from _of_tiers(queue)
         yield from _overflows(plan, queue)
         if queue.survey in plan.surveys:
@@ -93,7 +101,7 @@ def _each(family: Family, values: tuple[str, ...], last: Sequence[str]) -> Itera
         yield family, (*values, value)
 
 
-def _of_queue(queue: QueuePlan) -> Iterator[Series]:
+def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     name = (queue.name,)
     for family in (c.TALK, c.HOLD, c.WRAP_UP, c.EWT_ERROR, c.REPEATED):
         yield family, name
@@ -103,12 +111,15 @@ def _of_queue(queue: QueuePlan) -> Iterator[Series]:
         yield from _each(c.CALLBACKS, name, _CALLBACKS)
         yield from _each(c.CALLBACK_ATTEMPTS, name, (*_TRIED, *_TRIED_MORE))
         yield c.CALLBACK_WAIT, name
-    said = queue.announcements
+    said, confirms = queue.announcements, any(agent.confirm for agent in plan.agents.values())
     for what, media in {
         "greeting": said.greeting,
         "position": said.position or said.wait,
         "periodic": said.periodic,
         "busy": said.busy,
+        "connection_lost": said.connection_lost,
+        "callback": queue.callback.greeting if queue.callback is not None else "",
+        "confirming": plan.prompts.confirm if confirms else "",
         "whisper": queue.whisper,
         "read_out": queue.read_out or queue.record is not None,
     }.items():
@@ -187,7 +198,7 @@ def _of_agents(plan: Plan) -> Iterator[Series]:
     for (state, reason), agent in product(tuple(_states(plan)), plan.agents):
         yield c.EACH_AGENTS_SECONDS, (state, reason, agent)
     yield from _each(c.ALERTS, (), AGENT_ALERTS)
-    yield from _each(c.REQUESTS_REFUSED, (), (*AgentRequest, *CallRequest))
+    yield from _each(c.REQUESTS_REFUSED, (), (*AgentRequest, *CallRequest, *_REQUESTED))
 
 
 def _states(plan: Plan) -> Iterator[tuple[str, str]]:
