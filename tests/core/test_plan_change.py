@@ -499,3 +499,30 @@ def test_a_queue_that_has_called_nobody_back_before_may_change_as_ever() -> None
     story.happens(PlanChanged(at=story.now, plan=without_callbacks(music="jazz")))
     assert story.world.plan.queues["support"].music == "jazz"
     assert not story.all_told(RequestRefused)
+
+
+@pytest.mark.parametrize("standing", [True, False], ids=["in line", "called"])
+def test_a_callback_for_one_agent_who_is_gone_is_for_everybody(standing: bool) -> None:
+    made = replace(support_and_general(), agents={name: agent(name, login=False) for name in ("bob", "cid")})
+    story = Story(made)
+    story.happens(
+        CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue="support", number="+4412", agent="cid", by="crm")
+    )
+    if not standing:
+        story.ask("cid", AgentRequest.LOGIN)
+        assert story.state("cid") == "ringing"
+    story.happens(PlanChanged(at=story.now, plan=replace(made, agents={"bob": made.agents["bob"]})))
+    (left,) = story.world.callbacks.values()
+    assert left.agent == ""
+    story.ask("bob", AgentRequest.LOGIN)
+    story.wait(60.0)
+    assert "bob" in [order.agent for order in story.all_sent(Ring)]
+
+
+def test_a_callback_for_one_agent_stays_with_the_agent_over_a_reload() -> None:
+    story = Story(support_and_general())
+    story.happens(
+        CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue="support", number="+4412", agent="bob", by="crm")
+    )
+    story.happens(PlanChanged(at=story.now, plan=support_and_general()))
+    assert [callback.agent for callback in story.world.callbacks.values()] == ["bob"]

@@ -226,3 +226,15 @@ def test_those_who_will_come_from_a_queue_that_is_gone_wait_there_too() -> None:
     sales = queue("sales", ladder(("selling", None)))
     coming: Plan = replace(HOUSE, queues={"sales": sales}, entries={"support": ToQueue("sales")})
     assert difference(story.world, coming).warnings == ("no logged-in agent can serve queue sales (2 waiting)",)
+
+
+def test_an_agent_who_is_gone_is_told_with_the_callbacks_that_nobody_else_was_to_make() -> None:
+    story = Story(HOUSE)
+    for number, who in (("+4412", "cid"), ("+4413", "")):
+        story.happens(
+            CallbackChangeRequested(at=story.now, change=CallbackChange.MAKE, queue="support", number=number, agent=who, by="crm")
+        )
+    change = only(found(story, agents={"bob": HOUSE.agents["bob"]}), "agent")
+    assert (change.name, change.callbacks) == ("cid", callback(story)[:1])
+    assert change.note == "callbacks that this agent alone was to make are for everybody"
+    assert only(found(story, agents={"cid": HOUSE.agents["cid"]}), "agent").callbacks == ()

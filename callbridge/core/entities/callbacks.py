@@ -237,7 +237,10 @@ def carry(world: World, callback: Callback, queue: str) -> Callback:
 
 
 def place_again(world: World, callback: Callback, old: Plan) -> None:
-    """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends."""
+    """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends. One that
+    was for an agent who is gone is for everybody."""
+    if callback.agent and callback.agent not in world.plan.agents:
+        callback = evolve(callback, agent="")
     before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
     now = world.matcher.ladder(callback.queue, callback.tier)
     if before is not None and now is not None:

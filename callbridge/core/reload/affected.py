@@ -30,6 +30,8 @@ class Affected:
     _flows: Ids = field(default_factory=_ids)
     _tiers: Ids = field(default_factory=_ids)
     _agents: Ids = field(default_factory=_ids)
+    _reserved: Ids = field(default_factory=_ids)
+    """By agent: callbacks that nobody else is to make."""
     _attempts: Ids = field(default_factory=_ids)
     _campaign_talks: Ids = field(default_factory=_ids)
 
@@ -41,6 +43,8 @@ class Affected:
             made._take(world, call)
         for callback in world.callbacks.values():
             made._callbacks[callback.queue].append(callback.id)
+            if callback.agent:
+                made._reserved[callback.agent].append(callback.id)
         for attempt in world.attempts.values():
             if attempt.stage not in (AttemptStage.TALKED, AttemptStage.CLOSING):
                 made._attempts[attempt.campaign].append(attempt.id)
@@ -76,6 +80,10 @@ class Affected:
 
     def of_agent(self, agent: str) -> tuple[str, ...]:
         return _of(self._agents, agent)
+
+    def reserved_for(self, agent: str) -> tuple[str, ...]:
+        """Callbacks that this agent alone is to make."""
+        return _of(self._reserved, agent)
 
     def attempts(self, campaign: str) -> tuple[str, ...]:
         """Those under way."""

@@ -21,6 +21,7 @@ from callbridge.core.model.world import World
 from callbridge.core.reload.affected import Affected
 
 ADDED, CHANGED, RENAMED, GONE = "added", "changed", "renamed", "gone"
+FOR_EVERYBODY = "callbacks that this agent alone was to make are for everybody"
 _LADDER = {"answer_within": "target", "head_start": "head_start", "steps": "steps", "then": "then"}
 
 
@@ -275,9 +276,11 @@ def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange
         if not change:
             continue
         row = world.agents.get(name)
-        note = _leaving(row) if change == GONE and row is not None else ""
-        settings = _settings(before, after) if change == CHANGED else ()
-        yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=touched.of_agent(name), note=note)
+        reserved = touched.reserved_for(name) if change == GONE else ()
+        notes = [_leaving(row) if change == GONE and row is not None else "", FOR_EVERYBODY if reserved else ""]
+        settings, note = _settings(before, after) if change == CHANGED else (), "; ".join(filter(None, notes))
+        talks = touched.of_agent(name)
+        yield ConfigChange(kind="agent", name=name, change=change, settings=settings, talks=talks, callbacks=reserved, note=note)
 
 
 def _leaving(agent: Agent) -> str:
