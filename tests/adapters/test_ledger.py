@@ -73,6 +73,13 @@ def test_the_most_urgent_are_found_first_and_those_at_hand_left_out(book: Ledger
     assert (found[0].values, found[0].zones) == ((("contract", "K7"),), ("Asia/Tokyo",))
 
 
+def test_leads_for_one_agent_are_found_unless_the_agent_is_busy(book: LedgerStore) -> None:
+    for index, agent in enumerate(("", "amy", "bob", "gone")):
+        book.load("spring", [{"number": number(index), "agent": agent}], T0)
+    found, ready = book.find("spring", TERMS, 9, (), T0, {"bob"})
+    assert ([lead.agent for lead in found], ready) == (["", "amy", "gone"], 3)
+
+
 def test_a_reservation_is_made_once_and_taken_back_whole(book: LedgerStore) -> None:
     fill(book)
     assert book.reserve("spring", TERMS, [("a1", 1), ("a2", 1), ("a3", 99)], T0)[0] == ("a1",)

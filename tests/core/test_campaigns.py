@@ -554,6 +554,27 @@ def test_a_person_who_answers_after_the_agent_is_gone_hears_the_message_when_nob
     assert toy.longest_silence <= 2.5
 
 
+@pytest.mark.parametrize("when", ["before", "reserving", "calling"])
+def test_a_lead_for_one_agent_who_was_removed_is_for_everybody(when: str) -> None:
+    toy = begin(house(agents=dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)), leads=0)
+    toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
+    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    if when == "before":
+        toy.tell(AgentRequested(at=START, agent="bob", request=AgentRequest.NOT_READY))
+        toy.run(START + 20.0)
+        assert rings(toy) == []
+    elif when == "reserving":
+        while not toy.story.world.attempts.values():
+            toy.run(toy.story.now + 0.001)
+    else:
+        while not rings(toy):
+            toy.run(toy.story.now + 1.0)
+    made = toy.story.world.plan
+    toy.tell(PlanChanged(at=toy.story.now, plan=replace(made, agents={"amy": made.agents["amy"]})))
+    toy.run(toy.story.now + 60.0)
+    assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy"]
+
+
 def test_a_lead_for_one_agent_waits_for_that_agent() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)

@@ -135,13 +135,13 @@ class LedgerStore:
         count: int,
         known: Collection[int],
         wall: float,
-        agents: Collection[str] | None = None,
+        busy: Collection[str] = (),
     ) -> tuple[tuple[Lead, ...], int]:
-        """Leads that may be dialled now, the most urgent first, and how many are ready in all. Those whom a rule forbids for now
-        are put off until it allows them."""
+        """Leads that may be dialled now, the most urgent first, and how many are ready in all: but for those of ``busy`` agents.
+        Those whom a rule forbids for now are put off until it allows them."""
         found: dict[int, Lead] = {}
         due = and_(leads.c.campaign == campaign, leads.c.state == "ready", leads.c.due_at <= wall)
-        for_them = leads.c.agent.in_(("", *agents)) if agents is not None else true()
+        for_them = leads.c.agent.not_in(busy) if busy else true()
         with self._engine.begin() as link:
             for _ in range(ROUNDS):
                 wanted = select(leads).where(due, for_them).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id)

@@ -167,7 +167,7 @@ class LedgerWriter:
         match order:
             case FindLeads(campaign=campaign):
                 terms = self._terms.get(campaign)
-                found, ready = self.book.find(campaign, terms, order.count, order.known, wall, order.agents) if terms else ((), 0)
+                found, ready = self.book.find(campaign, terms, order.count, order.known, wall, order.busy) if terms else ((), 0)
                 return LeadsFound(at=self._now(), campaign=campaign, leads=found, ready=ready)
             case ReserveAttempts(campaign=campaign):
                 terms = self._terms.get(campaign)

@@ -226,8 +226,8 @@ class FindLeads(_OfLedger):
     campaign: str
     count: int
     known: frozenset[int] = frozenset()
-    agents: frozenset[str] = frozenset()
-    """Who is free: leads that are for one agent alone are found when it is one of these."""
+    busy: frozenset[str] = frozenset()
+    """Agents who are not free: leads that are for one of them alone are not found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

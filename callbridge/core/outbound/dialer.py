@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from callbridge.core.entities import attempts, dialling
 from callbridge.core.model.agent import Agent, Intent, Work, eligible
-from callbridge.core.model.attempt import ATTEMPT, Attempt, AttemptStage, Running
+from callbridge.core.model.attempt import ATTEMPT, Attempt, AttemptStage, Lead, Running
 from callbridge.core.model.call import Phase
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.events import LeadsFound
@@ -17,6 +17,7 @@ from callbridge.core.model.facts import TalkEnded, WrapUpEnded
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import FindLeads, ReserveAttempts
 from callbridge.core.model.plan import CampaignPlan, DialMode
+from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.pacing.pacer import Decision, Pacer, PacerInput
 
@@ -227,8 +228,8 @@ def _refill(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> 
         return
     campaign_state.asked_at = world.now
     at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
-    free = frozenset(key for key in world.agents if _is_free(world, key))
-    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), agents=free))
+    busy = frozenset(key for key in (*world.agents, *world.plan.agents) if not _is_free(world, key))
+    world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), busy=busy))
 
 
 def found(world: World, event: LeadsFound) -> None:
@@ -240,5 +241,10 @@ def found(world: World, event: LeadsFound) -> None:
     if len(event.leads) < plan.lines:
         campaign_state.asks_at = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
     at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
-    campaign_state.hopper.extend(lead for lead in event.leads if lead.id not in at_hand)
+    campaign_state.hopper.extend(_for_somebody(world, lead) for lead in event.leads if lead.id not in at_hand)
     campaign_state.changed = True
+
+
+def _for_somebody(world: World, lead: Lead) -> Lead:
+    """A lead that was for an agent who is in no configuration any more is for everybody."""
+    return lead if lead.agent in world.plan.agents else evolve(lead, agent="")
