@@ -29,7 +29,7 @@ from callbridge.core.model.facts import (
     TalkEnded,
     WrapUpEnded,
 )
-from callbridge.core.model.flow import BranchNode, CallbackNode, Condition, GoodbyeNode, Node, QueueNode, VoicemailNode
+from callbridge.core.model.flow import BranchNode, CallbackNode, Condition, GoodbyeNode, Node, QueueNode, SetNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import LeaveToDialplan, Ring
 from callbridge.core.model.plan import (
@@ -262,6 +262,25 @@ def test_what_a_caller_is_known_by_says_the_new_name() -> None:
     story.world.calls.put(call.id, replace(call, values=(("last_queue", "support"), ("word", "support"))))
     rename(story)
     assert story.call("ann").values == (("last_queue", "helpdesk"), ("word", "support"))
+
+
+def test_what_a_callback_is_known_by_says_the_new_name() -> None:
+    story = Story(house())
+    callback = is_owed(story)
+    values = (("last_queue", "support"), ("word", "support"))
+    story.world.callbacks.put(callback.id, replace(callback, values=values))
+    rename(story)
+    assert story.world.callbacks[callback.id].values == (("last_queue", "helpdesk"), ("word", "support"))
+
+
+def test_a_value_that_says_the_name_before_leads_to_the_queue() -> None:
+    """Look-ups, and flows of the configuration, may say the old name for ever."""
+    nodes: dict[str, Node] = {"set": SetNode(next="in", values={"dept": "support"}), "in": QueueNode(queue="general", by="dept")}
+    queues = [queue("general"), queue("helpdesk", renamed_from="support")]
+    toy = stage(floor(flow(nodes), queues=queues))
+    toy.calls("ann", entry="welcome")
+    toy.run(START + 1.0)
+    assert (toy.story.tally("helpdesk").offered, toy.story.tally("general").offered) == (1, 0)
 
 
 def test_who_gave_up_has_the_old_place_under_the_new_name() -> None:

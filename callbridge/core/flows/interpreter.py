@@ -293,7 +293,7 @@ def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
 
 
 def _into_queue(world: World, call: Call, node: QueueNode) -> None:
-    visit, named = call.visit, dict(call.values).get(node.by, "")
+    visit, named = call.visit, world.plan.queue_named(dict(call.values).get(node.by, ""))
     if named in world.plan.queues:
         node = replace(node, queue=named)
     if visit is not None and visit.queue == node.queue:

@@ -18,6 +18,8 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import Tally, tally_key, together
 from callbridge.core.model.world import World
 
+Values = tuple[tuple[str, str], ...]
+
 LAST_QUEUE = "last_queue"
 """The value that says in which queue a caller talked last."""
 
@@ -92,7 +94,6 @@ def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
         return names.get(queue, queue)
 
     visit, segment, transfer = call.visit, call.segment, call.transfer
-    values = tuple((name, now(value) if name == LAST_QUEUE else value) for name, value in call.values)
     return evolve(
         call,
         entry=world.plan.entry_named(call.entry),
@@ -101,14 +102,18 @@ def _renamed_call(world: World, call: Call, names: Mapping[str, str]) -> Call:
         transfer=evolve(transfer, queue=now(transfer.queue)) if transfer is not None else None,
         served=(call.served[0], now(call.served[1])),
         transferred_from=now(call.transferred_from),
-        values=values,
+        values=_renamed_values(call.values, names),
     )
 
 
+def _renamed_values(values: Values, names: Mapping[str, str]) -> Values:
+    return tuple((name, names.get(value, value) if name == LAST_QUEUE else value) for name, value in values)
+
+
 def _carry_callback(world: World, callback: Callback, names: Mapping[str, str]) -> None:
-    entry = world.plan.entry_named(callback.entry)
-    if entry != callback.entry:
-        callback = evolve(callback, entry=entry)
+    entry, values = world.plan.entry_named(callback.entry), _renamed_values(callback.values, names)
+    if (entry, values) != (callback.entry, callback.values):
+        callback = evolve(callback, entry=entry, values=values)
         world.callbacks.put(callback.id, callback)
     if callback.queue in names:
         callbacks.carry(world, callback, names[callback.queue])
