@@ -33,6 +33,7 @@ from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines, told
 from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, WebhookSettings, body
+from callbridge.core.engine import step
 from callbridge.core.model.events import (
     AgentRequest,
     AgentRequested,
@@ -41,11 +42,22 @@ from callbridge.core.model.events import (
     CallerArrived,
     CallRequest,
     CallRequested,
+    EntityFaulted,
 )
-from callbridge.core.model.facts import AgentChanged, AnyFact, AttemptMade, CallArrived, Fact, OptedOut, RequestGranted
+from callbridge.core.model.facts import (
+    AgentChanged,
+    AnyFact,
+    AttemptMade,
+    CallArrived,
+    EntityQuarantined,
+    Fact,
+    OptedOut,
+    RequestGranted,
+)
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.personal import Content
 from callbridge.core.model.plan import Plan, ToQueue
+from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.toy_ledger import book
@@ -57,6 +69,7 @@ _SAMPLES: dict[Content, tuple[str, ...]] = {
     Content.NAME: (NUMBER, f"Ann {NATIONAL}"),
     Content.ANSWERS: (json.dumps({"mobile": NUMBER}),),
     Content.TARGET: (f"number:{NUMBER}", f"number:{NATIONAL}", *FORMS),
+    Content.KEY: (f"support|{NUMBER}", f"|{NUMBER}", f"spring|{NUMBER.removeprefix('+')}"),
     Content.TEXT: FORMS,
     Content.PLAIN: ("word",),
 }
@@ -123,6 +136,29 @@ def test_numbers_of_campaigns_are_masked() -> None:
     out = OptedOut(seq=1, at=1.0, campaign="", number=NUMBER, reason=f"asked from {NATIONAL}", by="ops")
     assert told(made_now)["number"] == told(out)["number"] == "+49*****899"
     assert told(out)["reason"] == "asked from *****899"
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        (f"support|{NUMBER}", "support|+49*****899"),
+        (f"|{NUMBER}", "|+49*****899"),
+        ("support|110", "support|*****"),
+        ("cb-call-mi4k2x9z-12345678", "cb-call-mi4k2x9z-12345678"),
+        ("pbx/1700000000.12", "pbx/1700000000.12"),
+        ("10001234", "10001234"),
+    ],
+    ids=["a place", "a block", "a short number", "a call", "a leg", "an agent"],
+)
+def test_a_row_that_was_given_up_is_named_without_the_number_in_its_key(key: str, shown: str) -> None:
+    assert told(EntityQuarantined(seq=1, at=1.0, kind="place", id=key))["id"] == shown
+
+
+def test_a_fault_about_a_place_and_about_a_block_tells_no_number() -> None:
+    world = World(Plan(), "b")
+    for kind, key in (("place", f"support|{NUMBER}"), ("block", f"|{NUMBER}")):
+        (fact,) = step(world, EntityFaulted(at=1.0, kind=kind, id=key)).facts
+        quiet(json.dumps(told(fact)))
 
 
 # -- what is recognised ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
 from callbridge.adapters.facts.codec import FACT_KINDS
-from callbridge.adapters.facts.privacy import hide, mask, mask_target, scrub
+from callbridge.adapters.facts.privacy import hide, mask, mask_key, mask_target, scrub
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.personal import Content
 
@@ -19,6 +19,7 @@ _MASKS: Mapping[Content, _Mask] = {
     Content.NAME: hide,
     Content.ANSWERS: hide,
     Content.TARGET: mask_target,
+    Content.KEY: mask_key,
     Content.TEXT: scrub,
 }
 _OTHER_THAN_TEXT = (int, float, bool, int | None, float | None)

@@ -53,6 +53,12 @@ def mask_target(target: str) -> str:
     return _OUTSIDE + mask(name) if kind + colon == _OUTSIDE else scrub(target)
 
 
+def mask_key(key: str) -> str:
+    """The key of a row, as others may see it: of ``queue|number`` the number is masked."""
+    owner, bar, number = key.rpartition("|")
+    return f"{owner}|{mask(number)}" if bar else key
+
+
 def hide(text: str) -> str:
     """Nothing of it, only that there is something."""
     return "*****" if text else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from callbridge.core.model.personal import Answers, FreeText, PersonName, PhoneNumber, Plain, TargetText
+from callbridge.core.model.personal import Answers, FreeText, PersonName, PhoneNumber, Plain, RowKey, TargetText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,7 +463,7 @@ class SwitchChanged(Fact):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityQuarantined(Fact):
     kind: Plain
-    id: Plain
+    id: RowKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

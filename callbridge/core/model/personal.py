@@ -21,6 +21,8 @@ class Content(Enum):
     """What a customer typed, and what other systems say of them."""
     TARGET = "target"
     """Where a call goes: ``queue:support``, ``agent:1001``, ``number:+493012345``, ``dialplan:context,extension``."""
+    KEY = "key"
+    """The key of a row of any kind: an id, or ``queue|number`` and ``campaign|number``."""
     TEXT = "text"
     """Words that people, phones or the PBX choose; a number may be among them (``PJSIP/+493012345@trunk``)."""
 
@@ -30,4 +32,5 @@ PhoneNumber = Annotated[str, Content.NUMBER]
 PersonName = Annotated[str, Content.NAME]
 Answers = Annotated[str, Content.ANSWERS]
 TargetText = Annotated[str, Content.TARGET]
+RowKey = Annotated[str, Content.KEY]
 FreeText = Annotated[str, Content.TEXT]
