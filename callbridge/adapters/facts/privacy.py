@@ -20,6 +20,16 @@ _LIKE_A_NUMBER = re.compile(
     r"|(?<=-)(?!1\d{9}\.\d)\d{10,}",  # behind a dash shorter ones are counters
     re.IGNORECASE,
 )
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:19|20)\d\d"
+_DATE = rf"(?:{_YEAR}[-/. ]{_MONTH}[-/. ]{_DAY}|{_DAY}[-/. ]{_MONTH}[-/. ]{_YEAR}|{_MONTH}[-/. ]{_DAY}[-/. ]{_YEAR})(?!\d)"
+_GROUP = rf"(?!{_DATE})\(?"
+_BETWEEN_GROUPS = r"(?:\)[ -]?|[ \-\u00a0\u2009\u202f\u2010-\u2013])"
+_IN_GROUPS = re.compile(
+    rf"(?<![\w*-])(?<!\d[.:]){_GROUP}\d{{1,5}}(?:{_BETWEEN_GROUPS}{_GROUP}\d{{2,6}}(?!\d))+(?![\w:]|\.\d)"
+    r"|(?<![\w.-])\d{3,5}\.\d{3,4}\.\d{4}(?![\w.])"
+)
+"""Groups of digits as people write a number without its ``+`` or ``0``: 415-555-2671, (415) 555-2671, 415.555.2671, 612 34 56 78.
+No date, and not behind a dash, where ids have their counters."""
 
 
 def storable(text: str) -> str:
@@ -42,7 +52,16 @@ def mask(number: str) -> str:
 
 def scrub(text: str) -> str:
     """``text`` with whatever reads like a phone number masked; names, ids, dates and times stay."""
-    return _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text) if _SEVEN_DIGITS.search(text) else text
+    if not _SEVEN_DIGITS.search(text):
+        return text
+    return _IN_GROUPS.sub(_mask_groups, _LIKE_A_NUMBER.sub(lambda found: mask(found[0]), text))
+
+
+def _mask_groups(found: re.Match[str]) -> str:
+    """Nine digits are a number, and eight in three groups or more; with fewer it may be anything."""
+    groups = re.findall(r"\d+", found[0])
+    digits = sum(map(len, groups))
+    return mask(found[0]) if digits > 8 or (digits == 8 and len(groups) > 2) else found[0]
 
 
 def mask_target(target: str) -> str:
