@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FACT_KINDS, fact_type
 from callbridge.adapters.facts.masking import masked, masks_of
-from callbridge.adapters.facts.outbox import Stamper
+from callbridge.adapters.facts.outbox import Stamper, masked_data
 from callbridge.adapters.facts.privacy import mask, mask_target, scrub
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.http import EventFeed, HttpSettings
@@ -249,6 +249,29 @@ def test_targets_of_our_own_stay() -> None:
 
 def test_a_kind_of_fact_that_only_another_version_knows_is_masked_by_what_that_version_says() -> None:
     assert masked("sms_sent", {"number": NUMBER, "length": 3}, "number") == {"number": "*****", "length": 3}
+
+
+def test_a_field_that_only_another_version_knows_is_masked_by_what_that_version_says() -> None:
+    """The fields of a fact that we know are masked as ever: an empty or short mask of ours says more than nothing at all."""
+    data = {"number": NUMBER, "reason": f"asked from {NATIONAL}", "campaign": "", "mobile": NUMBER, "digits": [8, 9], "lead": 1}
+    shown = masked("opted_out", data, "number,reason,mobile,digits")
+    assert shown == {
+        "number": "+49*****899",
+        "reason": "asked from *****899",
+        "campaign": "",
+        "mobile": "*****",
+        "digits": "*****",
+        "lead": 1,
+    }
+
+
+def test_a_field_that_another_version_has_found_to_be_personal_is_hidden_although_we_think_it_plain() -> None:
+    assert masked("opted_out", {"by": NUMBER}, "by") == {"by": "*****"}
+
+
+def test_what_another_version_says_is_in_the_public_stream_without_it() -> None:
+    entry = {b"type": b"opted_out", b"data": json.dumps({"mobile": NUMBER}).encode(), b"personal": b"mobile"}
+    assert masked_data(entry) == '{"mobile":"*****"}'
 
 
 # -- every output ---------------------------------------------------------------------------------------------------

@@ -52,7 +52,14 @@ def personal(fact: AnyFact) -> dict[str, str]:
 
 
 def masked(kind: str, data: Mapping[str, Any], personal_fields: str = "") -> dict[str, Any]:
-    """A fact's data as others may see it; ``kind``: its public name. Of a kind that this version does not know,
-    ``personal_fields`` (names, joined by commas) are hidden: another version has written it."""
-    masks = _BY_NAME.get(kind) or dict.fromkeys(filter(None, personal_fields.split(",")), hide)
-    return {field: masks[field](value) if field in masks and isinstance(value, str) else value for field, value in data.items()}
+    """A fact's data as others may see it; ``kind``: its public name. Another version may have written it: of ``personal_fields``
+    (names, joined by commas) those are hidden that this version has no mask of its own for."""
+    hidden = dict.fromkeys(filter(None, personal_fields.split(",")), hide)
+    masks = hidden | _BY_NAME.get(kind, {})
+    return {field: _shown(value, masks[field]) if field in masks else value for field, value in data.items()}
+
+
+def _shown(value: Any, masking: _Mask) -> Any:
+    if isinstance(value, str):
+        return masking(value)
+    return hide(str(value)) if masking is hide and value is not None else value
