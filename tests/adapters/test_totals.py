@@ -228,6 +228,23 @@ def test_what_people_type_is_bounded_and_the_configured_is_never_lost_in_it() ->
     assert len([reason for reason in reasons if reason.startswith("reason ")]) == MOST_LABEL_VALUES
 
 
+@pytest.mark.parametrize("adopted", ["before", "after"])
+def test_configured_values_take_no_room_of_the_others_after_a_restart(adopted: str) -> None:
+    reasons = {f"r{number}": Reason(f"r{number}") for number in range(MOST_LABEL_VALUES)}
+    configuration = replace(two_tiers(), reasons=reasons)
+    before = Totals()
+    before.adopt(configuration)
+    before.count([rested("ann", reason) for reason in reasons])
+    again = Totals()
+    if adopted == "before":
+        again.adopt(configuration)
+    again.restore(before.rows().values(), configuration)
+    if adopted == "after":
+        again.adopt(configuration)
+    again.count([rested("ann", "typed")])
+    assert ("agent_state_seconds", "not_ready", "typed") in shown(again)
+
+
 def test_agents_are_labels_up_to_a_number() -> None:
     totals = Totals(label_agents=True)
     totals.count([rested(f"agent{number}", "lunch") for number in range(MOST_AGENTS + 20)])

@@ -59,11 +59,13 @@ class FreeValues:
 
     def know(self, value: str) -> None:
         """This one was let in by the run before."""
-        if value != OTHER:
+        if value != OTHER and value not in self._configured:
             self._seen.add(value)
 
     def configure(self, value: str) -> None:
-        self._configured.add(clean(value))
+        value = clean(value)
+        self._configured.add(value)
+        self._seen.discard(value)
 
 
 def clean(value: str) -> str:
