@@ -95,13 +95,37 @@ def test_a_run_without_rates_exits_with_a_failure() -> None:
     assert ended.value.code == "throughput: no rows were measured", "a word is exit code 1"
 
 
-async def test_a_pbx_that_does_not_even_start_is_a_failed_row(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "why",
+    [
+        RuntimeError("Asterisk ended with 1"),
+        IndexError("tuple index out of range"),
+        ExceptionGroup("two", [ValueError("a port")]),
+    ],
+    ids=["known", "a fault of ours", "several"],
+)
+async def test_whatever_is_raised_is_a_failed_row(why: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("Asterisk ended with 1")
+        raise why
 
     monkeypatch.setattr(throughput, "Pbx", broken)
     row = await throughput._run_row("callbridge", 10, 5.0, "on")
-    assert (row["failed"], row["reason"]) == (50, "RuntimeError: Asterisk ended with 1 in broken")
+    assert (row["failed"], row["reason"]) == (50, f"{type(why).__name__}: {why} in broken")
+
+
+async def test_a_run_that_is_broken_off_is_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(throughput, "Pbx", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        await throughput._run_row("callbridge", 10, 5.0, "on")
+
+
+def test_only_voices_of_the_process_that_sends_them_were_heard() -> None:
+    """The silent callers are counted from 1, too: call 250 of theirs is none of these, and their first is not our first."""
+    ours = {"1-4711@lab": "4901", "2-4711@lab": "4902"}
+    assert throughput.numbers_of({"2-4711@lab", "1-4712@lab", "250-4712@lab"}, ours) == {"4902"}
 
 
 PLANTED: dict[str, Callable[[], PhoneScript]] = {

@@ -188,6 +188,11 @@ class Callers(Sipp):
             self._records[message.call_id] = advance_call(known, message)
         return list(self._records.values())
 
+    def numbers(self) -> dict[str, str]:
+        """Who calls, by the Call-IDs that this process has used."""
+        self.records()
+        return {call_id: record.number for call_id, record in self._records.items()}
+
 
 class Phone(Sipp):
     """The phone, or all phones, at one address of the PBX."""
