@@ -171,3 +171,16 @@ async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path) ->
     assert len(book) > 199_000
     assert took < 20
     assert sorted(lags)[len(lags) * 99 // 100] < 0.05, f"worst {max(lags) * 1000:.1f} ms in {took:.1f} s"
+
+
+async def test_a_row_with_more_columns_is_named_as_such(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("number,tier\n+441,gold,Ann\n+442;gold;Ben;\n+443,gold\nbob,gold,x\n")
+    book = book_of(path, said)
+    assert await book.load()
+    assert book.tier_of("+443") == "gold"
+    assert said[1:] == [
+        f"{path}: line 2: 3 columns; expected 2, number and tier",
+        f"{path}: line 3: 4 columns; expected 2, number and tier",
+        f"{path}: line 5: no phone number",
+    ]

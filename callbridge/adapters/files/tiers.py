@@ -151,6 +151,8 @@ def _blame(cells: Sequence[str], number_is_good: bool) -> str:
         return SPREADSHEET
     if not number_is_good:
         return fault_of(cells[0])
+    if len(cells) > 2:
+        return f"{len(cells)} columns; expected 2, number and tier"
     if not tier or any(char.isdigit() for char in tier):
         return "no tier"
     return f"unknown tier {tier[:20]!r}"
