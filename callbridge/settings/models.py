@@ -53,6 +53,7 @@ from callbridge.settings.values import (
     Requirement,
     Text,
     WholeUrl,
+    Written,
     Zone,
     filled,
     or_off,
@@ -213,7 +214,7 @@ class TiersConfig(ConfigSection):
 
     default: Name = "standard"
     order: tuple[Name, ...] = ("diamond", "gold", "silver", "standard")
-    numbers: dict[Name, tuple[Text, ...]] = {}
+    numbers: dict[Name, tuple[Written, ...]] = {}
     csv: pathlib.Path | None = None
     country_code: Annotated[str, Field(pattern=r"^\+?[1-9][0-9]{0,2}$")] | None = None
 

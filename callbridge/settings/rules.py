@@ -156,9 +156,9 @@ def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
         for index, number in enumerate(numbers):
             at: Path = ("tiers", "numbers", tier, index)
             known = normalise(number, tiers.country_code or "")
-            if number and not known:
+            if not known:
                 yield document.at(at, f"{number!r:.40} is {fault_of(number)}")
-            elif number and seen.setdefault(known, at) != at:
+            elif seen.setdefault(known, at) != at:
                 yield document.at(at, f"{number!r:.40} is also at {where(seen[known])}")
 
 

@@ -41,6 +41,10 @@ def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _written(value: object) -> object:
+    return "" if value is None else _text(value)
+
+
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > 64:
         raise ValueError(f"{value!r:.70} cannot be a name: letters and digits of any language, and _ . @ + - (at most 64)")
@@ -229,6 +233,8 @@ RESERVED_VALUES = ("caller", "entry", "tier", "call", "language", "position", "m
 """Names that say something already."""
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+Written = Annotated[str, BeforeValidator(_written)]
+"""As it stands there, perhaps empty: a rule says what is wrong with it, beside all others."""
 Duration = Annotated[float, BeforeValidator(seconds)]
 Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
 Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]

@@ -11,7 +11,7 @@ from callbridge.core.model.flow import fields_of
 from callbridge.core.model.plan import CallFirst
 from callbridge.settings.flows import ConditionConfig, Names
 from callbridge.settings.section import ConfigSection
-from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text
+from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text, Written
 
 
 class DestinationConfig(ConfigSection):
@@ -91,7 +91,7 @@ class CallbacksConfig(ConfigSection):
     are."""
 
     numbers: tuple[Pattern, ...] = ()
-    do_not_call: tuple[Text, ...] = ()
+    do_not_call: tuple[Written, ...] = ()
 
 
 class RecordingConfig(ConfigSection):

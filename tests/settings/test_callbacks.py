@@ -270,6 +270,26 @@ def test_many_odd_rows_are_named_up_to_a_bound(write: Write) -> None:
     assert "500 rows of 'never.txt' are no phone numbers; the first 20 are named" in "".join(faults)
 
 
+@pytest.mark.parametrize("empty", ['""', "~", '" "'])
+def test_an_empty_entry_among_numbers_hides_no_other_fault(write: Write, empty: str) -> None:
+    numbers = f"tiers: {{country_code: 49, numbers: {{gold: [{empty}, bob], silver: [+4412, 004412]}}}}\n"
+    faults = [fault.split(": ", 1)[1] for fault in told(write(text=RIGHT + numbers))]
+    shown = "' '" if " " in empty else "''"
+    assert faults == [
+        f"tiers.numbers.gold[0]: {shown} is no phone number",
+        "tiers.numbers.gold[1]: 'bob' is no phone number",
+        "tiers.numbers.silver[1]: '004412' is also at tiers.numbers.silver[0]",
+    ]
+
+
+def test_an_empty_entry_among_those_never_called_hides_no_other_fault(write: Write) -> None:
+    faults = [fault.split(": ", 1)[1] for fault in told(write(('do_not_call: ["0123"]', 'do_not_call: ["", bob]'), text=WHOLE))]
+    assert faults == [
+        "callbacks.do_not_call[0]: '' is no phone number",
+        "callbacks.do_not_call[1]: 'bob' is no phone number",
+    ]
+
+
 def test_numbers_of_the_configuration_are_text_whatever_they_look_like(write: Write) -> None:
     """YAML's own numbers: a float would have lost digits, and a leading nought would be octal."""
     numbers = "tiers: {country_code: 49, numbers: {gold: [030123456, 0301234567.0, 4.93e11, 49301234567]}}\n"
