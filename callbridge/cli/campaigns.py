@@ -104,7 +104,7 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     finally:
         book.close()
     _tell(result, options)
-    return DONE
+    return FAILED if result.failed else DONE
 
 
 def _load_all(settings: Settings, book: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded) -> None:

@@ -105,6 +105,18 @@ def test_rows_are_added_up_and_the_others_told(run: Run, tmp_path: Path) -> None
     assert out.splitlines()[1].startswith("  line 3: abc: ")
 
 
+def test_a_file_of_which_no_row_can_be_used_has_failed(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("load", "spring", leads(tmp_path, "number\nabc\n030123456.0\n"))
+    assert (code, err, out.splitlines()[0]) == (1, "", "2 rows: 0 entered, 2 not")
+    assert run("load", "spring", leads(tmp_path, "number\nabc\n"), "--json")[0] == 1
+
+
+def test_a_file_that_is_loaded_twice_has_not_failed(run: Run, tmp_path: Path) -> None:
+    rows = leads(tmp_path, "number\n020 7946 0000\n")
+    assert [run("load", "spring", rows)[0] for _ in range(2)] == [0, 0]
+    assert run("load", "spring", leads(tmp_path, "number\n"))[0] == 0, "nothing to enter, and nothing wrong"
+
+
 def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
     assert run("block", "020 7946 0000")[1] == "+442079460000 is not called any more\n"
     assert (

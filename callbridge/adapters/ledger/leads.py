@@ -36,6 +36,9 @@ class BadLead(ValueError):
     """One row cannot be used; the message says why."""
 
 
+KNOWN = "the campaign has this number already"
+
+
 @dataclass(slots=True)
 class Loaded:
     """What became of the rows. ``refused``: (line, number as written, why), for those that were not entered."""
@@ -43,6 +46,11 @@ class Loaded:
     rows: int = 0
     entered: int = 0
     refused: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Was there something to enter, and nothing of it could be? A file whose numbers are there already has done its work."""
+        return not self.entered and any(why != KNOWN for _, _, why in self.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +246,7 @@ def _enter(
         if number in blocked:
             result.refused.append((line, written, "on the do-not-call list"))
         elif number in there:
-            result.refused.append((line, written, "the campaign has this number already"))
+            result.refused.append((line, written, KNOWN))
         else:
             result.entered += 1
     batch.clear()
