@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -85,6 +86,21 @@ def status(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
+def is_problem(answer: bytes, expected: int) -> bool:
+    """Is it said in the form of all our refusals, without a word of what was sent?"""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert status(answer) == expected
+    assert b"Content-Type: application/problem+json" in head
+    assert b"Cache-Control: no-store" in head
+    assert json.loads(body) == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": expected,
+        "detail": "this is no HTTP request that can be read",
+    }
+    return True
+
+
 async def still_well(port: int) -> None:
     assert status(await send(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) == 200
 
@@ -107,7 +123,7 @@ async def still_well(port: int) -> None:
 async def test_what_is_no_http_is_refused(desk: ToyDesk, said: bytes) -> None:
     async with open_to(desk) as port:
         answer = await send(port, said)
-        assert answer == b"" or status(answer) == 400
+        assert answer == b"" or is_problem(answer, 400)
         assert b"Traceback" not in answer
         await still_well(port)
     assert desk.asked == []

@@ -57,7 +57,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # whatever our own bug is: it is logged, and who asked gets an answer
         log.exception("http request failed", path=request.path, method=request.method)
         response = Problem(500).response()
-    if not response.prepared:
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    return response if response.prepared else hardened(response)
+
+
+def hardened(response: web.StreamResponse) -> web.StreamResponse:
+    """With what every answer of ours says to browsers and proxies."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
     return response

@@ -10,12 +10,14 @@ import contextlib
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from callbridge.adapters.http.limits import ConnectionLimits, Connections, Refusals, address_of
+from callbridge.adapters.http.problems import Problem, hardened
 
 
 class _Noise(logging.Filter):
@@ -30,11 +32,27 @@ _peers = logging.getLogger("callbridge.http.peers")
 _peers.addFilter(_Noise())
 
 
+class _Speaker(web.RequestHandler):
+    """The web server's own protocol: what it refuses itself, before any of our handlers, is a problem like all others."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)  # logs it; its text quotes what was sent
+        response = Problem(
+            status, "this is no HTTP request that can be read" if status == HTTPStatus.BAD_REQUEST else ""
+        ).response()
+        response.force_close()
+        return hardened(response)
+
+
 class Doorkeeper(asyncio.Protocol):
     """Stands between the socket and the web server's own protocol, which it passes everything on to."""
 
-    def __init__(self, server: web.Server, connections: Connections) -> None:
-        self._server = server
+    def __init__(self, speaker: Callable[[], asyncio.Protocol], connections: Connections) -> None:
+        self._speaker = speaker
         self._limits = connections.limits
         self._connections = connections
         self._address = ""
@@ -54,7 +72,7 @@ class Doorkeeper(asyncio.Protocol):
             return
         self._transport = transport
         self._cut_off_after(self._limits.asking)
-        self._inner = self._server()
+        self._inner = self._speaker()
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -132,16 +150,23 @@ async def listening(
     """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts by reason what is refused."""
     limits = limits or ConnectionLimits()
     connections = Connections(limits, Refusals(refused) if refused is not None else Refusals())
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=limits.idle, logger=_peers, auto_decompress=False
-    )
+    runner, loop = web.AppRunner(app, shutdown_timeout=1.0), asyncio.get_running_loop()
     await runner.setup()
     try:
         assert runner.server is not None
         web_server = runner.server
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Doorkeeper(web_server, connections), sock=address, backlog=128
-        )
+
+        def speaker() -> asyncio.Protocol:
+            return _Speaker(
+                web_server,
+                loop=loop,
+                access_log=None,  # type: ignore[arg-type]  # none is kept
+                keepalive_timeout=limits.idle,
+                logger=_peers,
+                auto_decompress=False,
+            )
+
+        server = await loop.create_server(lambda: Doorkeeper(speaker, connections), sock=address, backlog=128)
         try:
             yield
         finally:
