@@ -181,6 +181,11 @@ class Client:
                 return _problem(trouble, self.token)
         if isinstance(trouble, OSError):
             reason = getattr(trouble, "reason", trouble)
+            if isinstance(reason, ConnectionResetError | BrokenPipeError):
+                return ApiError(
+                    f"{self.url} closed the connection without an answer; is it callbridge? It does so when too many "
+                    "are open: see 'http refused' in its log, and http.limits"
+                )
             return ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?")
         return ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}")
 

@@ -15,6 +15,7 @@ import structlog
 
 from callbridge.adapters.http import BODY_LIMIT, ConnectionLimits, HttpSettings, listening, make_app, schemas
 from callbridge.adapters.http.rate_limit import RateLimit
+from callbridge.cli.client import ApiError, Client
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.http_house import arrival
 from tests.adapters.waiting import until
@@ -209,6 +210,20 @@ async def test_an_idle_connection_is_closed(desk: ToyDesk) -> None:
             with contextlib.suppress(ConnectionError):
                 assert await reader.read() == b""
         writer.transport.abort()
+
+
+async def test_a_command_that_is_shut_out_says_what_to_look_for(desk: ToyDesk) -> None:
+    """Somebody else has all the connections that one address may have."""
+    async with open_to(desk, ConnectionLimits(connections_each=2)) as port:
+        kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        client = Client(f"http://127.0.0.1:{port}", "root")
+        for ask in (client.missing, client.bypass, lambda: client.bypass(True)):
+            with pytest.raises(ApiError) as refused:
+                await asyncio.to_thread(ask)
+            assert "closed the connection without an answer" in str(refused.value)
+            assert "http.limits" in str(refused.value)
+        for _, writer in kept:
+            writer.transport.abort()
 
 
 async def test_only_so_many_connections_are_open_at_a_time(desk: ToyDesk) -> None:
