@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ATTEMPT = "attempt"
-"""Begins the ids of attempts, which are those of the channels, too: ``cb-attempt.<campaign>-<boot>-<n>``, so that anybody who finds
+"""Begins the ids of attempts, which are those of the channels, too: ``cb-attempt.<campaign>-<boot>-<n>``, so that one who finds
 such a channel knows for whom it was dialled."""
 
 
