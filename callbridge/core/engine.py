@@ -138,6 +138,8 @@ def _match(world: World) -> list[tuple[str, str]]:
 
 def _campaigns(world: World) -> list[tuple[str, str]]:
     """Dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
+    if not world.plan.campaigns and not world.attempts:
+        return []
     mark = world.mark()
     try:
         dialer.after_step(world)

@@ -46,8 +46,6 @@ def running(world: World) -> list[CampaignPlan]:
 
 def after_step(world: World) -> None:
     """The pacers learn from what was told, and decide when it is time."""
-    if not world.plan.campaigns and not world.attempts:
-        return
     for fact in [*world.told()]:
         match fact:
             case TalkEnded(agent=agent, talked=talked, ended_by=by):

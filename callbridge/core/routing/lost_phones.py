@@ -78,6 +78,8 @@ def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
 
 def next_pair(world: World) -> Pair | None:
     """A caller who was kept, and the same agent, who is back in time."""
+    if not world.kept:
+        return None
     for key in sorted(world.kept):
         call = world.calls[key]
         visit = call.visit
