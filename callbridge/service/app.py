@@ -218,13 +218,13 @@ class App:
         return redis_settings(self.settings)
 
     def _projection(self) -> RedisProjection | None:
-        redis = self._redis()
-        if redis is None or not isinstance(self.store, RedisStore):
+        redis, store = self._redis(), self.store
+        if redis is None or not isinstance(store, RedisStore):
             return None
-        projection = RedisProjection(redis, self.board, aside=self.store.aside, told=self.metrics.on_redis)
-        self._run("keys", self.store.aside.watch())
+        projection = RedisProjection(redis, self.board, aside=store.aside, told=self.metrics.on_redis)
+        self._run("keys", store.aside.watch())
         self._run("projection", projection.run())
-        self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers).run())
+        self._run("facts", FactStream(redis, masked=self.settings.log.mask_numbers, token=lambda: store.token).run())
         trimmer = Trimmer(
             redis, lambda: {FACTS_READER, timeline_archive.TIMELINES_READER, *self.hooks.readers()}, self.metrics.facts_lost
         )
@@ -253,10 +253,10 @@ class App:
         return self.clock.now() + self.clock.wall_offset()
 
     def _archive(self) -> timeline_archive.TimelineArchive | None:
-        redis = self._redis()
-        if redis is None:
+        redis, store = self._redis(), self.store
+        if redis is None or not isinstance(store, RedisStore):
             return None
-        archive = timeline_archive.TimelineArchive(redis, masked=self.settings.log.mask_numbers)
+        archive = timeline_archive.TimelineArchive(redis, masked=self.settings.log.mask_numbers, token=lambda: store.token)
         self._run("timelines", archive.run())
         return archive
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FACT_KINDS, fact_type
 from callbridge.adapters.facts.masking import masked, masks_of
-from callbridge.adapters.facts.outbox import Stamper, masked_data
+from callbridge.adapters.facts.outbox import FIELDS, Stamper, masked_data
 from callbridge.adapters.facts.privacy import mask, mask_target, scrub
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.http import EventFeed, HttpSettings
@@ -277,6 +277,20 @@ def test_what_another_version_says_is_in_the_public_stream_without_it() -> None:
 # -- every output ---------------------------------------------------------------------------------------------------
 
 
+def test_what_we_wrote_ourselves_is_masked_alike_without_a_look_at_every_field() -> None:
+    entries = [
+        {name.encode(): str(getattr(envelope, name)).encode() for name in (*FIELDS, "personal")}
+        for envelope in Stamper().stamp(7, every_fact())
+    ]
+    assert [masked_data(entry, 7) for entry in entries] == [masked_data(entry) for entry in entries]
+
+
+def test_what_a_version_that_masked_less_has_written_is_looked_at() -> None:
+    (envelope,) = Stamper().stamp(7, [made(CallArrived, 0)])
+    entry = {name.encode(): str(getattr(envelope, name)).encode() for name in FIELDS} | {b"personal": b""}
+    quiet(masked_data(entry, 8))
+
+
 def test_the_log_tells_no_number() -> None:
     stream = io.StringIO()
     FactLog(stream=stream).on_facts(every_fact())
@@ -333,13 +347,16 @@ async def test_metrics_tell_no_number() -> None:
     quiet(str(totals.rows()))
 
 
-async def test_redis_tells_no_number_but_in_the_private_world(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("by_us", [True, False])
+async def test_redis_tells_no_number_but_in_the_private_world(redis_server: RedisServer, *, by_us: bool) -> None:
+    """Whether the process that copies the facts has written them, or another one has."""
     settings = redis_server.settings()
     desk, store = speaking_desk(), RedisStore(settings)
     await store.take_over()
     for number, chunk in enumerate(every_fact()[start : start + 200] for start in range(0, len(every_fact()), 200)):
         await store.save(Delta(number=number + 1, changed={}, meta=Meta.of(desk.busy.world), facts=chunk))
-    stream, archive = FactStream(settings), TimelineArchive(settings)
+    token = store.token if by_us else store.token + 1
+    stream, archive = FactStream(settings, token=lambda: token), TimelineArchive(settings, token=lambda: token)
     projection = RedisProjection(settings, desk.made)
     cursor = "0-0"
     while (further := await stream.copy(cursor)) != cursor:

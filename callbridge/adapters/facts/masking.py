@@ -51,6 +51,11 @@ def personal(fact: AnyFact) -> dict[str, str]:
     return found
 
 
+def has_masks(kind: str) -> bool:
+    """Whether a kind of fact, by its public name, has fields that may have to be masked."""
+    return bool(_BY_NAME.get(kind))
+
+
 def masked(kind: str, data: Mapping[str, Any], personal_fields: str = "") -> dict[str, Any]:
     """A fact's data as others may see it; ``kind``: its public name. Another version may have written it: of ``personal_fields``
     (names, joined by commas) those are hidden that this version has no mask of its own for."""

@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.facts.masking import masked
-from callbridge.adapters.facts.outbox import is_ours, masked_data
+from callbridge.adapters.facts.outbox import is_ours, masked_data, no_token
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.cursors import cursors_key
 
@@ -40,11 +41,15 @@ _PAUSE = 0.5
 
 
 class TimelineArchive:
-    """``run`` copies, for ever; ``timeline`` reads. ``masked=False`` keeps numbers as they are."""
+    """``run`` copies, for ever; ``timeline`` reads. ``masked=False`` keeps numbers as they are; ``token`` gives the one under
+    which this process writes."""
 
-    def __init__(self, settings: RedisSettings, *, masked: bool = True, kept: int = TIMELINES_KEPT_FOR) -> None:
+    def __init__(
+        self, settings: RedisSettings, *, masked: bool = True, kept: int = TIMELINES_KEPT_FOR, token: Callable[[], int] = no_token
+    ) -> None:
         self._settings = settings
         self._masked = masked
+        self._token = token
         self._kept = kept
         self._outbox = settings.private("outbox")
         self._cursor = settings.private("timelines_cursor")
@@ -77,12 +82,12 @@ class TimelineArchive:
             await pipe.reset()  # type: ignore[no-untyped-call]
             return 0
         pipe.multi()  # type: ignore[no-untyped-call]
-        calls = set()
+        told: dict[str, list[str]] = {}
         for _, entry in entries:
             if is_ours(entry) and (call := entry[b"call"].decode()):
-                calls.add(call)
-                pipe.rpush(self._key(call), self._kept_form(entry))
-        for call in calls:
+                told.setdefault(call, []).append(self._kept_form(entry))
+        for call, facts in told.items():
+            pipe.rpush(self._key(call), *facts)
             pipe.ltrim(self._key(call), -MOST_FACTS_OF_A_CALL, -1)
             pipe.expire(self._key(call), self._kept)
         reached = entries[-1][0].decode()
@@ -117,12 +122,12 @@ class TimelineArchive:
         return self._settings.private(f"timeline:{call}")
 
     def _kept_form(self, entry: dict[bytes, bytes]) -> str:
-        data = masked_data(entry) if self._masked else entry[b"data"].decode()
+        data = masked_data(entry, self._token()) if self._masked else entry[b"data"].decode()
         told = {
             "seq": int(entry[b"seq"]),
             "at": float(entry[b"at"]),
             "type": entry[b"type"].decode(),
             "call": entry[b"call"].decode(),
-            **json.loads(data),
         }
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        head = json.dumps(told, separators=(",", ":"))
+        return f"{head[:-1]},{data[1:]}" if data != "{}" else head
