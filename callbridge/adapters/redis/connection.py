@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,15 @@ class _Packing(Connection):
             return [hiredis.pack_command((*words, *rest))]
         except (TypeError, UnicodeEncodeError):  # something rare, such as a lone surrogate: as the client does it
             return super().pack_command(*args)
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        """Written at once where the socket takes it all; the client's own way makes a task with a timer for every write."""
+        if isinstance(command, list) and self._writer is not None and not self.health_check_interval:
+            self._writer.writelines(command)
+            if not self._writer.transport.get_write_buffer_size() and not self._writer.is_closing():
+                return
+            command = []  # what is left is waited for
+        await super().send_packed_command(command, check_health)
 
 
 def connect(settings: RedisSettings, *, timeout: float | None = None) -> Redis:
