@@ -164,6 +164,7 @@ class FactLog:
 
     def __init__(self, *, level: str = "INFO", stream: TextIO | Drain | None = None, mask: bool = True) -> None:
         self._mask = mask
+        self._least = logging.getLevelNamesMapping()[level.upper()]
         self._log: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(cast(TextIO, stream if stream is not None else sys.stderr)),
             wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -173,8 +174,11 @@ class FactLog:
     def on_facts(self, facts: Iterable[AnyFact], *, inbox_depth: int = 0, event_age: float = 0.0) -> None:
         """One line for each fact. ``event_age``: seconds from the newest event's birth to its step."""
         for fact in facts:
+            level = _level(fact)
+            if level < self._least:
+                continue
             self._log.log(
-                _level(fact),
+                level,
                 fact_type(fact),
                 **self._fields(fact),
                 inbox_depth=inbox_depth,
