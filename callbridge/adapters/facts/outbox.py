@@ -18,6 +18,8 @@ from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallE
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
 
 VERSION = 1
+_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Made once: ``json.dumps`` makes an encoder for every text."""
 FIELDS = ("id", "seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data")
 _REMEMBERED = 1000
 """Calls that ended, whose origin is still known: some facts come after the end."""
@@ -74,7 +76,7 @@ def masked_data(entry: Mapping[bytes, bytes], token: int = 0) -> str:
     if not entry[b"personal"] and (_is_written_by(entry, token) or not has_masks(kind)):
         return entry[b"data"].decode()
     content = json.loads(entry[b"data"])
-    return json.dumps(masked(kind, content, entry[b"personal"].decode()), separators=(",", ":"))
+    return _json(masked(kind, content, entry[b"personal"].decode()))
 
 
 def _is_written_by(entry: Mapping[bytes, bytes], token: int) -> bool:
@@ -94,8 +96,7 @@ _ABOUT_CALLERS = (OfferMade, TalkBegan, CallEnded)
 
 
 def _caller(who: Call | CallArrived | CallAdopted) -> str:
-    about = {"number": who.number, "name": who.name, "tier": who.tier}
-    return json.dumps(about, separators=(",", ":"))
+    return _json({"number": who.number, "name": who.name, "tier": who.tier})
 
 
 class Stamper:
@@ -133,7 +134,7 @@ class Stamper:
             uniqueid=origin.uniqueid,
             linkedid=origin.linkedid,
             v=VERSION,
-            data=json.dumps(fact_data(fact), separators=(",", ":")),
+            data=_json(fact_data(fact)),
             personal=",".join(personal(fact)),
             caller=origin.caller if isinstance(fact, _ABOUT_CALLERS) else "",
         )

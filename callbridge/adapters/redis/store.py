@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -38,8 +38,6 @@ from callbridge.adapters.store import (
 )
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.facts import AnyFact
-
-_FIELDS = ("seq", "at", "type", "call", "pbx", "uniqueid", "linkedid", "v", "data", "personal", "caller")
 
 _TELL = """
 local function tell(outbox, first)
@@ -336,10 +334,8 @@ class RedisStore:
             case _:
                 raise SnapshotOwed(f"save {number} was refused: {answer.decode()}")
 
-    def _told(self, facts: Sequence[AnyFact]) -> Iterator[str]:
-        for envelope in self._stamper.stamp(self._token, facts):
-            yield envelope.id
-            yield from _flat(envelope)
+    def _told(self, facts: Sequence[AnyFact]) -> list[str]:
+        return [value for envelope in self._stamper.stamp(self._token, facts) for value in _flat(envelope)]
 
     async def _stage(self, table: str, key: str, rows: Mapping[str, object]) -> None:
         items = iter(rows.items())
@@ -367,7 +363,19 @@ def _described(meta: Meta) -> tuple[int, str, int, str]:
     return SCHEMA, repr(meta.now), meta.seq, meta.day
 
 
-def _flat(envelope: Envelope) -> Iterator[str]:
-    for name in _FIELDS:
-        value: Any = getattr(envelope, name)
-        yield value if isinstance(value, str) else repr(value)
+def _flat(envelope: Envelope) -> tuple[str, ...]:
+    """The twelve values of a fact that ``tell`` writes."""
+    return (
+        envelope.id,
+        str(envelope.seq),
+        repr(envelope.at),
+        envelope.type,
+        envelope.call,
+        envelope.pbx,
+        envelope.uniqueid,
+        envelope.linkedid,
+        str(envelope.v),
+        envelope.data,
+        envelope.personal,
+        envelope.caller,
+    )
