@@ -195,7 +195,7 @@ async def everything_in(url: str) -> tuple[str, list[str]]:
             else:
                 rest.append(held)
     assert any("facts" in text for text in rest)
-    assert any("story:" in text for text in rest)
+    assert any("timeline:" in text for text in rest)
     return world, rest
 
 
