@@ -192,19 +192,19 @@ def test_a_link_must_be_one(link: str) -> None:
         placeholders(link)
 
 
-def test_the_readme_verifies_what_we_sign() -> None:
-    told = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_guide_verifies_what_we_sign() -> None:
+    told = (Path(__file__).parents[2] / "deploy" / "guide" / "webhooks.md").read_text()
     code = told[told.index("import hashlib, hmac, time") :].partition("```")[0]
-    readme: dict[str, Any] = {}
-    exec(compile(code, "README.md", "exec"), readme)
+    guide: dict[str, Any] = {}
+    exec(compile(code, "webhooks.md", "exec"), guide)
     now, content = str(int(time.time())), b'{"a":1}'
     headers = {"X-Callbridge-Timestamp": now, "X-Callbridge-Signature": sign(SECRET, now, content)}
-    assert readme["is_genuine"](SECRET, headers, content)
-    assert not readme["is_genuine"](SECRET, headers, content + b" ")
-    assert not readme["is_genuine"]("another secret", headers, content)
+    assert guide["is_genuine"](SECRET, headers, content)
+    assert not guide["is_genuine"](SECRET, headers, content + b" ")
+    assert not guide["is_genuine"]("another secret", headers, content)
     old = str(int(time.time()) - 1000)
     replayed = {"X-Callbridge-Timestamp": old, "X-Callbridge-Signature": sign(SECRET, old, content)}
-    assert not readme["is_genuine"](SECRET, replayed, content)
+    assert not guide["is_genuine"](SECRET, replayed, content)
 
 
 # -- delivering -----------------------------------------------------------------------------------------------------
