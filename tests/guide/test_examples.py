@@ -15,6 +15,7 @@ from callbridge.cli import _parser, main
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from tests.guide.pages import PAGES, README, Block, page, spelled_out
+from tests.guide.shown import blocks
 
 REST = {
     "pbx": '[{name: pbx1, ari: {url: "http://127.0.0.1:8088/ari", user: u, password: p}, ami: {user: u, secret: s}}]',
@@ -110,6 +111,11 @@ def test_every_command_of_the_program_is_in_the_table() -> None:
     helped = re.findall(r"^    (\w+)(?: |$)", _parser().format_help(), re.MULTILINE)
     assert helped
     assert named == set(helped)
+
+
+def test_what_commands_print_is_what_the_page_shows() -> None:
+    shown = [block.text for block in page("commands.md").blocks("text")]
+    assert shown == list(blocks()), "run: .venv/bin/python -m tests.guide.shown"
 
 
 POSTED = re.findall(r"^post (\S+) '(.+?)'", page("http-api.md").text, re.MULTILINE)

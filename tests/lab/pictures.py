@@ -128,7 +128,7 @@ def wallboard() -> str:
     console = Console(
         width=COLUMNS, file=io.StringIO(), record=True, force_terminal=True, color_system="truecolor", highlight=False
     )
-    with _in_utc():
+    with in_utc():
         console.print(frame(busy_moment(), NOW, COLUMNS, None))
     return _tidy(console.export_svg(title="callbridge top", theme=THEME, code_format=FRAME, unique_id="board"))
 
@@ -175,7 +175,7 @@ def _waiting(plan: Plan) -> Iterator[Row]:
 
 
 @contextmanager
-def _in_utc() -> Iterator[None]:
+def in_utc() -> Iterator[None]:
     """The board shows the time of day where the reader is; the picture shows one time everywhere."""
     before = os.environ.get("TZ")
     os.environ["TZ"] = "UTC"
