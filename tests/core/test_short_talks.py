@@ -320,3 +320,38 @@ def test_a_transferred_talk_that_lasted_ends_the_call() -> None:
     story.gone(cid)
     assert story.fact(TalkEnded).ended_by == "agent"
     assert story.call().phase is Phase.ENDING
+
+
+def conference(lasts: float) -> tuple[Story, LegId]:
+    """Bob, ann and cid have talked for so long, and bob has hung up. Gives cid's leg."""
+    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
+    _, bob = story.talk()
+    story.wait(30.0)
+    call = story.call().id
+    story.happens(CallRequested(at=story.now, call=call, request=CallRequest.CONSULT, to=ToAgent("cid"), by="bob"))
+    cid = story.ring().leg
+    story.connect(cid)
+    story.wait(30.0)
+    story.happens(CallRequested(at=story.now, call=call, request=CallRequest.CONFERENCE, by="bob"))
+    story.join(story.only(Bridge))
+    story.wait(lasts)
+    story.gone(bob)
+    return story, cid
+
+
+def test_a_conference_that_ends_one_after_the_other_is_over() -> None:
+    story, cid = conference(60.0)
+    story.wait(0.5)
+    story.gone(cid)
+    assert (story.fact(TalkEnded).agent, story.fact(TalkEnded).ended_by) == ("cid", "agent")
+    assert story.rung() == []
+    assert story.call().phase is Phase.ENDING
+
+
+def test_whoever_leaves_a_conference_that_has_just_begun_gives_the_caller_back() -> None:
+    story, cid = conference(0.2)
+    story.wait(0.2)
+    story.gone(cid)
+    assert story.fact(TalkEnded).ended_by == "short"
+    assert story.call().transfer is not None, "on the way back to bob"

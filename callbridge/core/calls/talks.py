@@ -57,7 +57,8 @@ def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
         _no_answer(world, call, leg, event)
         return True
     transferred = not call.is_uncertain and bool(call.transferred_by) and not lost_phones.died(leg, event)
-    if transferred and world.now - segment.began_at < answers.short_talk(world, segment.queue):
+    met_at = segment.began_at if segment.met_at is None else segment.met_at
+    if transferred and world.now - met_at < answers.short_talk(world, segment.queue):
         call = segments.end_segment(world, call, "short", world.now)
         if segment.agent == call.transferred_by:
             call = evolve(call, transferred_by="")  # back with the agent already: now it is for anybody

@@ -204,6 +204,8 @@ class Segment:
     hold_seconds: float = 0.0
     held_since: float | None = None
     recording: Recording | None = None
+    met_at: float | None = None
+    """When agent and customer met in a conference, before the share began."""
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""
@@ -245,6 +247,7 @@ class Transfer:
     """The target has answered."""
     together: bool = False
     """Caller, agent and target are in one bridge."""
+    together_at: float | None = None
 
 
 class SupervisionMode(StrEnum):

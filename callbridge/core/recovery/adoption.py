@@ -174,6 +174,7 @@ def _target(
         kind=TransferKind.CONSULT,
         reached=True,
         together=not apart,
+        together_at=None if apart else began_at,
     )
 
 

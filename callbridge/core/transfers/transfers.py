@@ -124,7 +124,7 @@ def conference(world: World, call: Call) -> str:
     if not transfer.reached or transfer.until is not None or call.bridge is None:
         return "the other one has not answered yet"
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
-    put(world, evolve(call, transfer=evolve(transfer, together=True)))
+    put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now)))
     return ""
 
 
@@ -203,7 +203,8 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId) -> None:
     if not transfer.agent:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
         return
-    segment = Segment(agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now)
+    met_at = transfer.together_at if transfer.together else None
+    segment = Segment(agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now, met_at=met_at)
     segment = recordings.begin(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
