@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
     AgentRequest,
@@ -15,10 +17,12 @@ from callbridge.core.model.events import (
     LegAnswered,
     PlanChanged,
     PlaybackEnded,
+    closing,
 )
 from callbridge.core.model.facts import AgentAlerted, Announced, OfferEnded, TalkEnded, TransferEnded, VisitBegan, VisitEnded
+from callbridge.core.model.flow import Condition
 from callbridge.core.model.orders import Bridge, Play, Ring, StartMusic
-from callbridge.core.model.plan import AnnouncementPlan, ConnectMode, Penalty, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.plan import AnnouncementPlan, ConnectMode, OverflowRule, Penalty, ToAgent, ToNumber, ToQueue
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])
@@ -263,3 +267,34 @@ def test_nothing_is_said_where_nothing_is_to_be_said() -> None:
     story.wait(5.0)
     assert story.call().phase is Phase.WAITING
     assert story.all_sent(Play) == [], "no greeting either: this caller has talked to somebody"
+
+
+def test_a_rule_that_leads_out_of_the_queue_leaves_the_caller_at_its_head_for_a_minute() -> None:
+    rule = OverflowRule(Condition(closed="office"), ToQueue("night"), "closed")
+    queues = [queue("support", overflow=(rule,), wrap_up=0.0), queue("night", ladder(("night", None)))]
+    office = Calendar("office", ZoneInfo("UTC"), tuple(((0, 1440),) for _ in range(7)))
+    story = Story(replace(plan(queues, [agent("bob"), agent("cid")]), calendars={"office": office}))
+    story.ask("cid", AgentRequest.NOT_READY)
+    _, bob = story.talk()
+    story.wait(60.0)
+    story.turn(closing("office"), True)
+    orders = story.gone(bob, 44)
+    assert [type(order) for order in orders if isinstance(order, Play | StartMusic)] == [StartMusic, Play, StartMusic]
+    assert story.world.line("support").calls == [story.call().id]
+    story.ask("bob", AgentRequest.NOT_READY)
+    story.turn(closing("office"), True)
+    story.wait(59.0)
+    assert [ended.outcome for ended in story.all_told(VisitEnded)] == ["answered"]
+    story.wait(1.5)
+    assert (story.fact(VisitEnded).to, story.fact(VisitEnded).reason) == ("queue:night", "closed")
+
+
+def test_a_rule_does_not_keep_the_kept_caller_from_the_next_agent() -> None:
+    rule = OverflowRule(Condition(waited=0.0), ToQueue("night"), "late")
+    queues = [queue("support", overflow=(rule,)), queue("night", ladder(("night", None)))]
+    story = Story(plan([replace(queues[0], overflow=()), queues[1]], [agent("bob"), agent("cid")]))
+    _, bob = story.talk()
+    both = {one.name: one for one in queues}
+    story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues=both)))
+    story.gone(bob, 44)
+    assert story.rung() == ["cid"]

@@ -21,6 +21,9 @@ LONGEST_HOLD = 60.0
 """Seconds for which a customer who was called first waits for an agent."""
 MOST_WAYS = 100
 """Queues and flows that one call may enter: a caller who goes round in circles is for the fallback."""
+KEEP_FOR = 60.0
+"""Seconds for which a caller whose agent's phone died stays in the queue, whatever its overflow rules say: the head of the line
+was promised."""
 _ROUNDING = 1e-6
 
 
@@ -84,6 +87,8 @@ def wait(world: World, call: Call) -> Call:
         window = len(ladder.steps) - 1
     ends = ladder.window_ends(window)
     looks = [look for rule in queue.overflow if (look := conditions.next_look(world, call, rule.when)) is not None]
+    if queue.overflow and _is_kept(world, visit):
+        looks = [visit.began_at + KEEP_FOR]
     if visit.prefers and since > world.now:
         looks.append(since)
     elif not visit.prefers and ends is not None and since + ends > world.now:
@@ -178,9 +183,13 @@ def _gives_up_at(world: World, call: Call) -> float | None:
 
 
 def _rule(world: World, call: Call, queue: QueuePlan) -> OverflowRule | None:
-    if call.placed:
+    if call.placed or (call.visit is not None and _is_kept(world, call.visit)):
         return None
     return next((rule for rule in queue.overflow if conditions.holds(world, call, rule.when)), None)
+
+
+def _is_kept(world: World, visit: Visit) -> bool:
+    return bool(visit.back_to) and world.now < visit.began_at + KEEP_FOR - _ROUNDING
 
 
 def look_again(world: World, call: Call) -> None:
