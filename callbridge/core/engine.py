@@ -131,7 +131,7 @@ def _match(world: World) -> list[tuple[str, str]]:
                 offers.make(world, pair)
         except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
-            world.matcher.unwait(pair.call)
+            world.set_aside(pair.call)
             faults.append(("callback" if callbacks_owed else "call", pair.call))
     return faults
 

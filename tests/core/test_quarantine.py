@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.events import AgentRequest, DeviceChanged, EntityFaulted, LegAnswered
+from callbridge.core import engine
+from callbridge.core.model.events import AgentRequest, DeadlinePassed, DeviceChanged, EntityFaulted, LegAnswered
 from callbridge.core.model.facts import AgentChanged, CallEnded, EntityQuarantined, OfferEnded, TalkEnded, VisitEnded
-from callbridge.core.model.orders import Bridge, LeaveToDialplan
+from callbridge.core.model.ids import leg_id
+from callbridge.core.model.matcher import Pair
+from callbridge.core.model.orders import Bridge, LeaveToDialplan, Ring
 from callbridge.core.model.plan import ConnectMode
-from tests.core.story import Story, agent, one_queue
+from callbridge.core.model.world import World
+from callbridge.core.routing import offers
+from tests.core.story import PBX, Story, agent, one_queue
 
 PHASES = ["waiting", "offered", "joining", "talking"]
 
@@ -152,3 +157,37 @@ def test_a_waiting_caller_is_not_touched_by_the_fault_of_another() -> None:
     assert story.call("eve").phase == "waiting"
     story.ask("bob", AgentRequest.READY)
     assert story.ring().name == "eve"
+
+
+def test_a_fault_about_a_caller_who_was_kept_sets_that_caller_aside_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = one_queue(agent("bob"), agent("cid"), wrap_up=0.0)
+    _, bob = story.talk("ann")
+    _, cid = story.talk("eve")
+    story.gone(bob, 44)
+    story.gone(cid, 44)
+    faulty, make = story.call("ann").id, offers.make
+    tries: list[str] = []
+
+    def make_or_raise(world: World, pair: Pair) -> None:
+        tries.append(pair.call)
+        if len(tries) > 5:
+            pytest.fail("tried again and again in one step")
+        if pair.call == faulty:
+            raise RuntimeError("planted")
+        make(world, pair)
+
+    monkeypatch.setattr(offers, "make", make_or_raise)
+    faults: list[tuple[str, str]] = []
+    rung: list[str] = []
+    while (due := story.world.take_due(story.now + 31.0)) is not None:
+        assert isinstance(due, DeadlinePassed)
+        outcome = engine.step(story.world, due)
+        story.books.enter(outcome.facts)
+        faults += outcome.faults
+        rung += [order.name for order in outcome.orders if isinstance(order, Ring)]
+    assert faults == [("call", faulty)]
+    assert rung == ["eve"]
+    story.now += 31.0
+    fault(story, "call", faulty)
+    assert [order.leg for order in story.orders if isinstance(order, LeaveToDialplan)] == [leg_id(PBX, "ann")]
+    assert story.call("eve").phase == "offered"

@@ -252,6 +252,11 @@ class World:
         """Attempts in which this agent talked, and which may be given a disposition."""
         return [*self._talks_of.get(agent, ())]
 
+    def set_aside(self, waiting: str) -> None:
+        """Offer this call or callback to nobody, until its row changes."""
+        self.kept.discard(waiting)
+        self.matcher.unwait(waiting)
+
     def told(self) -> list[AnyFact]:
         """What this step has told so far."""
         return self._facts
