@@ -193,6 +193,36 @@ def test_a_lost_tally_holds_who_waits() -> None:
     assert (story.tally().offered, story.tally().ended) == (1, 0)
 
 
+def waiting_and_talking(talked: float, short_talk: float) -> Toy:
+    """Ann has talked to bob for so long, and wil waits, when all calls become unreadable; killed, and away for a second."""
+    story = one_queue(agent("bob"), short_talk=short_talk)
+    toy = Toy(story, {"bob": 1.0})
+    toy.calls("ann")
+    toy.run(START + 1.1)
+    assert story.state("bob") == "talking"
+    toy.calls("wil")
+    toy.run(START + 1.1 + talked)
+    toy.deaf = True
+    toy.run(story.now + 1.0)
+    back(toy, "calls", "")
+    return toy
+
+
+@pytest.mark.parametrize("short_talk", [0.0, 10.0])
+def test_a_conversation_that_had_long_been_answered_is_no_answer_to_who_still_waits(short_talk: float) -> None:
+    story = waiting_and_talking(600.0, short_talk).story
+    assert [(fact.outcome, fact.reason) for fact in story.all_told(VisitEnded)] == [("failed", "lost")]
+    assert (story.tally().answered, story.tally().failed, story.tally().offered) == (1, 1, 3)
+    assert story.call("wil").phase is Phase.WAITING
+
+
+def test_a_conversation_whose_answer_was_not_certain_yet_is_the_answer_of_its_visit() -> None:
+    story = waiting_and_talking(5.0, 10.0).story
+    ann, wil = story.all_told(VisitEnded)
+    assert (ann.outcome, ann.call, wil.outcome, wil.reason) == ("answered", story.call("ann").id, "failed", "lost")
+    assert [(fact.agent, fact.result) for fact in story.all_told(OfferEnded)] == [("bob", "answered")]
+
+
 # -- callbacks and campaigns ------------------------------------------------------------------------------------------
 
 

@@ -391,8 +391,8 @@ class Toy:
         return SeenBridge(bridge=bridge, legs=tuple(inside), created_at=created_at, **about)
 
     def restart(self, *, saved: bool = True, plan: Plan | None = None, unreadable: tuple[str, str] | None = None) -> None:
-        """The core dies and comes back, with its saved rows (but for an ``unreadable`` one: table and key) or with nothing, and
-        with another plan if one is given."""
+        """The core dies and comes back, with its saved rows (but for an ``unreadable`` one: table and key, or a whole table and
+        no key) or with nothing, and with another plan if one is given."""
         story, old = self.story, self.story.world
         plan = plan or old.plan
         story.world = World(plan, "u" if saved else "v")
@@ -401,7 +401,8 @@ class Toy:
             story.world.seq = old.seq
             rows = {name: dict(table.rows()) for name, table in old.saved_tables().items()}
             if unreadable is not None:
-                del rows[unreadable[0]][unreadable[1]]
+                table, key = unreadable
+                rows[table] = {kept: row for kept, row in rows[table].items() if key and kept != key}
                 story.unsettled = True
             story.world.restore(**{name: kept.values() for name, kept in rows.items()})
             plan_change.restored(story.world)

@@ -1,7 +1,7 @@
 """Visits whose calls are in no book any more, and tallies that were lost: brought to add up again.
 
 At every instant offered is the sum of what has ended and what waits; what is missing from it was in a row that could not be
-read. Where a conversation was found the visit was answered, else it has failed.
+read. Where a conversation was found whose answer may not have counted yet, the visit was answered; else it has failed.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import Tally, ended, tally_key
 from callbridge.core.model.world import World
+from callbridge.core.routing import answers, offers
 
 
 def end(
-    world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, str | None], adopted: Sequence[str]
+    world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, str | None], adopted: Sequence[str], heard_at: float
 ) -> dict[str, OfferResult]:
     """End the missing visits. Whose one was is told as well as can be: of a caller who came by an entry of its queue, else of
     anybody. Gives the calls, with what that means for an offer that may have been open.
 
     ``lost``: the calls in no book, with their customers' legs; ``there``: the legs in the PBX, with the entries by which they
-    came; ``adopted``: the calls of conversations that were found."""
-    talking = [call for key in adopted if (call := world.calls.get(key)) is not None and call.segment is not None]
+    came; ``adopted``: the calls of conversations that were found; ``heard_at``: until when the books were kept."""
+    found = [call for key in adopted if (call := world.calls.get(key)) is not None]
+    talking = [call for call in found if _may_be_open(world, call, heard_at)]
     callers = {call: leg for call, leg in lost.items() if leg is not None}
     results: dict[str, OfferResult] = {}
     for key, missing in _missing(world).items():
@@ -45,6 +47,17 @@ def end(
             tally = _failed(world, tally, whose, callers.pop(whose) if whose else None)
         world.tallies.put(key, tally)
     return results
+
+
+def _may_be_open(world: World, call: Call, heard_at: float) -> bool:
+    """Can the answer of this conversation, as far as the books go, not have counted yet? Else its visit has ended in them."""
+    segment = call.segment
+    if segment is None:
+        return False
+    agent, short = world.agents[segment.agent], answers.short_talk(world, segment.queue)
+    if agent.since < world.now:  # talking in the books
+        return agent.since + short > heard_at
+    return segment.began_at + short + offers.JOIN_CHECK > heard_at
 
 
 def _missing(world: World) -> dict[str, int]:

@@ -172,7 +172,8 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
     for agent in world.agents.values():
         if agent.leg is None or pbx_of(agent.leg) == event.pbx:
             _free(world, agent)
-    for call, result in lost_visits.end(world, lost, there, adopted).items():
+    heard_at = min(event.last_heard_at, event.requested_at)
+    for call, result in lost_visits.end(world, lost, there, adopted, heard_at).items():
         if call in talked and talked[call].since < world.now:  # a talk whose answer was not certain yet: its offer is open, too
             answers.tell_unheard(world, talked[call], call, result)
     for call, customer in lost.items():
