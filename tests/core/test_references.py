@@ -20,6 +20,7 @@ from callbridge.core.model.facts import (
     CallEnded,
     OfferEnded,
     TalkEnded,
+    VisitBegan,
     VisitEnded,
 )
 from callbridge.core.model.ids import leg_id
@@ -221,6 +222,17 @@ def test_a_conversation_whose_answer_was_not_certain_yet_is_the_answer_of_its_vi
     ann, wil = story.all_told(VisitEnded)
     assert (ann.outcome, ann.call, wil.outcome, wil.reason) == ("answered", story.call("ann").id, "failed", "lost")
     assert [(fact.agent, fact.result) for fact in story.all_told(OfferEnded)] == [("bob", "answered")]
+
+
+def test_a_lost_visit_ends_under_the_tier_of_its_caller() -> None:
+    toy = Toy(one_queue(), {})
+    for name, tier in (("ann", "standard"), ("wil", "diamond")):
+        toy.calls(name, tier=tier)
+    toy.run(START + 10.0)
+    back(toy, "calls", "")
+    ended = [fact.tier for fact in toy.story.all_told(VisitEnded)]
+    began = [fact.tier for fact in toy.story.all_told(VisitBegan)]
+    assert sorted(ended) == sorted(began) == ["diamond", "standard"]
 
 
 # -- callbacks and campaigns ------------------------------------------------------------------------------------------

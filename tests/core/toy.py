@@ -91,6 +91,7 @@ class Channel:
     """By which we made it."""
     music: bool = False
     playing: str = ""
+    tier: str = "standard"
     silent_since: float | None = None
     """Up, and nothing is heard: no music, no prompt, no bridge."""
 
@@ -191,7 +192,7 @@ class Toy:
 
     def calls(self, name: str, *, entry: str = "support", tier: str = "standard") -> LegId:
         leg = leg_id(PBX, name)
-        self.channels[leg] = Channel(leg, f"PJSIP/trunk-{name}", self.story.now, entry=entry)
+        self.channels[leg] = Channel(leg, f"PJSIP/trunk-{name}", self.story.now, entry=entry, tier=tier)
         self.tell(self.story.arrival(name, entry=entry, tier=tier))
         return leg
 
@@ -365,7 +366,7 @@ class Toy:
                 up=c.up,
                 created_at=c.created_at,
                 entry=c.entry,
-                tier="standard",
+                tier=c.tier,
                 role=c.order.role if c.order is not None else "",
                 agent=c.order.agent if c.order is not None else "",
                 customer=c.order.originator if c.order is not None else None,

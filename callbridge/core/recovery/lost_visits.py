@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from callbridge.core.model.call import Call, OfferResult, VisitOutcome
+from callbridge.core.model.events import SeenLeg
 from callbridge.core.model.facts import VisitEnded
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.leg import Leg
@@ -21,13 +22,13 @@ from callbridge.core.routing import answers, offers
 
 
 def end(
-    world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, str | None], adopted: Sequence[str], heard_at: float
+    world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, SeenLeg], adopted: Sequence[str], heard_at: float
 ) -> dict[str, OfferResult]:
     """End the missing visits. Whose one was is told as well as can be: of a caller who came by an entry of its queue, else of
     anybody. Gives the calls, with what that means for an offer that may have been open.
 
-    ``lost``: the calls in no book, with their customers' legs; ``there``: the legs in the PBX, with the entries by which they
-    came; ``adopted``: the calls of conversations that were found; ``heard_at``: until when the books were kept."""
+    ``lost``: the calls in no book, with their customers' legs; ``there``: the legs in the PBX; ``adopted``: the calls of
+    conversations that were found; ``heard_at``: until when the books were kept."""
     found = [call for key in adopted if (call := world.calls.get(key)) is not None]
     talking = [call for call in found if _may_be_open(world, call, heard_at)]
     callers = {call: leg for call, leg in lost.items() if leg is not None}
@@ -41,10 +42,12 @@ def end(
                 results[answered.id] = OfferResult.ANSWERED
                 tally = _answered(world, tally, answered)
                 continue
-            ways = {call: world.plan.way_of(there.get(leg.id) or "") for call, leg in callers.items()}
+            ways = {call: world.plan.way_of(_entry(there.get(leg.id))) for call, leg in callers.items()}
             whose = next((one for one in ways if ways[one] == ToQueue(tally.queue)), next(iter(ways), ""))
             results[whose] = OfferResult.CANCELLED
-            tally = _failed(world, tally, whose, callers.pop(whose) if whose else None)
+            customer = callers.pop(whose) if whose else None
+            seen = there.get(customer.id) if customer is not None else None
+            tally = _failed(world, tally, whose, customer, seen.tier if seen is not None else "")
         world.tallies.put(key, tally)
     return results
 
@@ -84,8 +87,12 @@ def _answered(world: World, tally: Tally, call: Call) -> Tally:
     return ended(tally, VisitOutcome.ANSWERED, within)
 
 
-def _failed(world: World, tally: Tally, call: str, leg: Leg | None) -> Tally:
-    _tell_visit_ended(world, tally, call, world.plan.default_tier, VisitOutcome.FAILED, lasted(world, leg), within=False)
+def _entry(seen: SeenLeg | None) -> str:
+    return (seen.entry or "") if seen is not None else ""
+
+
+def _failed(world: World, tally: Tally, call: str, leg: Leg | None, tier: str) -> Tally:
+    _tell_visit_ended(world, tally, call, tier or world.plan.default_tier, VisitOutcome.FAILED, lasted(world, leg), within=False)
     return ended(tally, VisitOutcome.FAILED, within_target=False)
 
 

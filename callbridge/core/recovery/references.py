@@ -156,7 +156,7 @@ def _owe_again(world: World, call: Call) -> None:
 def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
     """What still belongs to a call that nobody knows goes on without it: callers as found ones, agents free for others.
     ``adopted``: the calls of conversations that were found in this snapshot."""
-    there = {leg.leg: leg.entry for leg in event.legs}
+    there = {leg.leg: leg for leg in event.legs}
     lost = _lost_calls(world, event.pbx)
     talked = {agent.call: agent for agent in world.agents.values() if agent.work is Work.TALKING}
     for leg in world.legs.values():
