@@ -64,7 +64,7 @@ def check_indexes(world: World) -> None:
     owed = {call.id: call.owed for call in calls if call.owed in world.callbacks}
     assert all(world.callbacks[owed[key]].call == key for key in owed)
     assert all(p.call in owed or world.calls[p.call].callback == p.id for p in callbacks if p.call)
-    places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None]
+    places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None and not c.is_uncertain]
     places += [(p.queue, p.rank, p.id) for p in callbacks if p.stands]
     for queue in {queue for queue, _, _ in places} | set(world._lines):
         in_line = sorted((rank, key) for name, rank, key in places if name == queue)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from callbridge.core.entities import estimates
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
     AgentRequest,
@@ -34,10 +35,13 @@ from callbridge.core.model.facts import (
     VisitBegan,
     VisitEnded,
 )
+from callbridge.core.model.flow import Condition
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRecording
-from callbridge.core.model.plan import ConnectMode, DialMode, Plan, RecordingPlan, Target, ToAgent, ToQueue
+from callbridge.core.model.plan import ConnectMode, DialMode, OverflowRule, Plan, RecordingPlan, Target, ToAgent, ToQueue
+from callbridge.core.outbound import callback_calls
 from tests.core import test_callbacks, test_campaigns
+from tests.core.laws import check_indexes
 from tests.core.story import START, Story, agent, ladder, one_queue, plan, queue
 
 SHORT = 1.0
@@ -355,3 +359,47 @@ def test_whoever_leaves_a_conference_that_has_just_begun_gives_the_caller_back()
     story.gone(cid)
     assert story.fact(TalkEnded).ended_by == "short"
     assert story.call().transfer is not None, "on the way back to bob"
+
+
+# -- the line ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_talks_is_ahead_of_nobody_though_the_answer_does_not_count_yet() -> None:
+    rule = OverflowRule(Condition(waiting=1), ToQueue("other"), "full")
+    queues = [queue("support", short_talk=SHORT, overflow=(rule,)), queue("other", ladder(("other", None)))]
+    story = Story(plan(queues, [agent("bob")]))
+    story.talk()
+    story.wait(0.5)
+    story.caller("eve")
+    assert story.all_told(VisitEnded) == []
+    assert estimates.position(story.world, story.call("eve")) == 1
+    assert estimates.waiting(story.world, "support") == 1
+
+
+def test_whose_agent_hangs_up_at_once_is_in_line_again_at_the_old_place() -> None:
+    story = desks("bob")
+    _, bob = story.talk("ann")
+    story.wait(0.2)
+    story.caller("eve")
+    story.wait(0.2)
+    assert story.world.line("support").calls == [story.call("eve").id]
+    story.gone(bob)
+    assert story.world.line("support").calls == [story.call("ann").id, story.call("eve").id]
+
+
+def test_a_step_that_raises_leaves_the_line_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = desks("bob")
+    _, bob = story.talk()
+    story.wait(0.2)
+
+    def raises(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callback_calls, "give_up_overtaken", raises)
+        with pytest.raises(RuntimeError, match="planted"):
+            story.gone(bob)
+    assert story.world.line("support").calls == []
+    check_indexes(story.world)
+    story.gone(bob)
+    assert story.world.line("support").count == 1

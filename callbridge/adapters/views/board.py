@@ -312,10 +312,10 @@ class Board:
                     touched.add(("agent", holder.agent))
 
     def _wait(self, key: str, call: Call, touched: set[Key] | None = None) -> None:
-        if call.visit is not None and call.visit.queue in self._queues and not call.placed:
-            self._queues[call.visit.queue].waiting[key] = call.waiting_since
+        if call.standing is not None and call.standing.queue in self._queues and not call.placed:
+            self._queues[call.standing.queue].waiting[key] = call.waiting_since
             if touched is not None:
-                touched.add(("queue", call.visit.queue))
+                touched.add(("queue", call.standing.queue))
 
     def _unwait(self, key: str, call: Call, touched: set[Key]) -> None:
         if call.visit is not None and call.visit.queue in self._queues:

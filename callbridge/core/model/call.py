@@ -423,6 +423,11 @@ class Call:
         return self.phase is Phase.TALKING and self.offer is not None
 
     @property
+    def standing(self) -> Visit | None:
+        """The visit in which the caller stands in line: not once somebody talks to them, though it may not count yet."""
+        return None if self.is_uncertain else self.visit
+
+    @property
     def waiting_since(self) -> float:
         """Since when the caller waits for a person."""
         return self.arrived_at if self.queued_at is None else self.queued_at

@@ -233,7 +233,7 @@ class World:
         return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
 
     def line(self, queue: str) -> QueueLine:
-        """Who has a visit in this queue."""
+        """Who stands in line in this queue."""
         return self._lines.get(queue) or QueueLine()
 
     def callback_for(self, queue: str, who: str) -> Callback | None:
@@ -411,7 +411,7 @@ class World:
     def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
         self._arm("call", key, old, new)
         self._arm_announcing(key, old, new)
-        self._stand_in_line(key, old.visit if old is not None else None, new.visit if new is not None else None)
+        self._stand_in_line(key, old.standing if old is not None else None, new.standing if new is not None else None)
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
             (self.kept.add if visit.back_to else self.kept.discard)(key)

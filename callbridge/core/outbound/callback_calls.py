@@ -92,8 +92,8 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
         return f"no such tier: {event.tier}"
     if world.callback_for(event.queue, who) is not None:
         return "this number is owed a callback in this queue already"
-    inside = (world.calls.get(key) for key in world.line(event.queue).calls)
-    if any(call is not None and callbacks.who_of(world, call.number) == who for call in inside):
+    inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == event.queue)
+    if any(callbacks.who_of(world, call.number) == who for call in inside):
         return "this number waits in the queue right now"
     return ""
 
