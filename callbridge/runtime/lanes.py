@@ -13,9 +13,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from callbridge.adapters.pbx_link import NotSent, OrderTrouble
+import structlog
+
+from callbridge.adapters.pbx_link import NotSent, OrderTrouble, TimedOut
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.orders import DropBridge, HangUp, InspectPhone, Order, PauseRecording, StartRecording, StopRecording
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST = 48
 """Orders of one PBX under way at once."""
@@ -59,7 +63,7 @@ class _PbxOrders:
 
 @dataclass(slots=True)
 class Lanes:
-    """``perform`` carries out one order or raises OrderTrouble; ``failed`` is told of every order that came to nothing."""
+    """``perform`` carries out one order or raises; ``failed`` is told of every order that came to nothing, or may have."""
 
     perform: Callable[[Order], Awaitable[None]]
     failed: Callable[[Order, OrderTrouble], None]
@@ -166,6 +170,9 @@ class Lanes:
             await self.perform(job.order)
         except OrderTrouble as trouble:
             self.failed(job.order, trouble)
+        except Exception as fault:  # our own bug, whatever it is: the core must hear of its order all the same
+            log.error("an order raised", order=type(job.order).__name__, fault=repr(fault), exc_info=fault)
+            self.failed(job.order, TimedOut("a fault of callbridge; its log says more"))  # it may have been written
         finally:
             for leg in list(job.lanes):
                 if leg in self._lanes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from callbridge.adapters.ari.link import AriSettings
-from callbridge.adapters.pbx_link import NotSent, OrderRefused
+from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import (
     Answer,
@@ -231,3 +232,25 @@ async def test_what_waits_for_room_comes_to_nothing_when_the_link_goes() -> None
     lanes.put(Answer(leg=BOB))
     await _settle()
     assert line.done[-1] == Answer(leg=BOB), "and there is room again"
+
+
+async def test_an_order_whose_performer_raises_anything_is_told_of_and_holds_back_nothing() -> None:
+    line = Line()
+
+    async def perform(order: Order) -> None:
+        if order == JOIN:
+            raise KeyError("planted")
+        await line.perform(order)
+
+    lanes = Lanes(perform, line.fail)
+    with capture_logs() as logged:
+        lanes.put(JOIN)
+        lanes.put(StopMusic(leg=ANN))
+        await _settle()
+    ((order, trouble),) = line.failed
+    assert (order, type(trouble)) == (JOIN, TimedOut), "it may have been written"
+    assert line.done == [StopMusic(leg=ANN)]
+    assert lanes.unsent == 0
+    (entry,) = logged
+    assert (entry["log_level"], entry["order"], entry["fault"]) == ("error", "Bridge", "KeyError('planted')")
+    assert isinstance(entry["exc_info"], KeyError), "with its traceback"
