@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -298,3 +299,81 @@ def test_a_rule_does_not_keep_the_kept_caller_from_the_next_agent() -> None:
     story.happens(PlanChanged(at=story.now, plan=replace(story.world.plan, queues=both)))
     story.gone(bob, 44)
     assert story.rung() == ["cid"]
+
+
+def died(cause: int = 44) -> Story:
+    """The line of a nailed-up agent has died, and the device's state shows nothing of it."""
+    story = one_queue(agent("nan", connect=ConnectMode.NAILED_UP))
+    session = story.all_sent(Ring)[-1].leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="INUSE"))
+    story.gone(session, cause)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="NOT_INUSE"))
+    return story
+
+
+@CAUSES
+def test_a_nailed_up_phone_that_never_looked_dead_is_rung_again_after_a_rest(cause: int) -> None:
+    story = died(cause)
+    assert len(story.all_sent(Ring)) == 1
+    story.wait(29.0)
+    assert story.rung() == []
+    story.wait(2.0)
+    assert story.rung() == ["nan"]
+    story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
+    assert story.state("nan") == "ready"
+    assert story.world.agents["nan"].session_tries == 0
+
+
+def test_a_nailed_up_phone_that_stays_dead_is_rung_less_and_less_often_and_then_no_more() -> None:
+    story = died()
+    rung_at = []
+    for _ in range(200):
+        story.wait(30.0)
+        if story.rung():
+            rung_at.append(story.now)
+            story.gone(story.ring().leg, 19)
+    pauses = [after - before for before, after in pairwise(rung_at)]
+    assert pauses == [60.0, 120.0, 240.0, 480.0, 600.0]
+    story.ask("nan", AgentRequest.READY)
+    assert story.rung() == ["nan"]
+    story.gone(story.ring().leg, 19)
+    story.wait(3600.0)
+    assert story.rung() == [], "nobody was there when the agent asked for it: no phone that died"
+
+
+def test_a_nailed_up_phone_that_is_known_to_be_off_is_rung_when_it_is_back() -> None:
+    story = died()
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="UNAVAILABLE"))
+    story.wait(3600.0)
+    assert story.rung() == []
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="NOT_INUSE"))
+    assert story.rung() == ["nan"]
+
+
+def test_a_nailed_up_phone_in_another_call_is_rung_after_it() -> None:
+    story = died()
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="INUSE"))
+    story.wait(300.0)
+    assert story.rung() == []
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/nan", state="NOT_INUSE"))
+    story.wait(30.0)
+    assert story.rung() == ["nan"]
+
+
+@pytest.mark.parametrize("ask", [AgentRequest.LOGOUT, AgentRequest.NOT_READY])
+def test_an_agent_who_is_not_ready_any_more_is_not_rung_for_the_line(ask: AgentRequest) -> None:
+    story = died()
+    story.ask("nan", ask)
+    story.wait(3600.0)
+    assert len(story.all_sent(Ring)) == 1
+    story.ask("nan", AgentRequest.LOGIN if ask is AgentRequest.LOGOUT else AgentRequest.READY)
+    assert story.rung() == ["nan"]
+
+
+def test_an_agent_who_refuses_the_line_is_left_alone() -> None:
+    story = died()
+    story.wait(30.0)
+    story.gone(story.ring().leg, 21)
+    story.wait(3600.0)
+    assert story.rung() == []

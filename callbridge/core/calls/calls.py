@@ -109,8 +109,11 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
         agent = agent_states.leg_gone(world, agent)
     if agent.session == leg.id:
         agent = agent_states.session_gone(world, agent)
+        unanswered = leg.up_at is None and offers.result_of(event.cause) is not OfferResult.REJECTED
         if estimated and leg.hung_at is None:
             agent_states.open_session(world, agent)  # the PBX lost it: the agent did not leave
+        elif lost_phones.died(leg, event) or (unanswered and agent.session_tries):
+            agent_states.session_died(world, agent)
 
 
 def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:

@@ -21,6 +21,12 @@ SESSION_RING = 60.0
 SESSION_CHECK = 5.0
 """Seconds after which we ask, and go on asking, whether a phone that rings at log-in was answered."""
 
+SESSION_REST = 30.0
+"""Seconds for which the phone of a nailed-up agent is left alone after its line died; twice as long after each time that it did
+not answer then."""
+SESSION_TRIES = 6
+"""Times that it is rung again: half an hour and more. Then the agent must say ``ready``, or the phone's state that it is back."""
+
 LONGEST_REST = 600.0
 """Seconds beyond which the penalty of an agent whose offers keep failing no longer doubles."""
 
@@ -200,6 +206,8 @@ def deadline_passed(world: World, agent: Agent) -> None:
             _inspect(world, agent)
     if 0.0 < agent.rest_until <= world.now:
         agent = change(world, agent, rest_until=0.0)
+    if agent.session_at is not None and agent.session_at <= world.now:
+        agent = _ring_session_again(world, agent)
     agent = settle(world, agent)
 
 
@@ -304,7 +312,7 @@ def open_session(world: World, agent: Agent) -> Agent:
     leg = world.mint_leg(world.plan.pbxs[0], "session")
     new = open_leg(world, leg, LegRole.SESSION, agent=agent.id)
     world.put_leg(new, deadline=world.now + SESSION_CHECK)
-    agent = change(world, agent, session=leg, session_up=False, device=Device.OFFLINE)
+    agent = change(world, agent, session=leg, session_up=False, session_at=None, device=Device.OFFLINE)
     world.order(Ring(leg=leg, phone=agent.phone, role="session", agent=agent.id, give_up=SESSION_RING, name=agent.name))
     return agent
 
@@ -313,9 +321,28 @@ def session_answered(world: World, agent: Agent) -> None:
     leg = world.legs.get(agent.session)
     if leg is not None:
         world.put_leg(leg, deadline=None)
-    agent = change(world, agent, session_up=True, idle_since=world.now)
+    agent = change(world, agent, session_up=True, session_tries=0, idle_since=world.now)
     refresh_device(world, agent)
 
 
 def session_gone(world: World, agent: Agent) -> Agent:
     return refresh_device(world, change(world, agent, session=None, session_up=False))
+
+
+def session_died(world: World, agent: Agent) -> Agent:
+    """The phone of the line died, or it did not answer when it was rung again: once more later, but not for ever."""
+    if agent.session_tries >= SESSION_TRIES:
+        return change(world, agent, session_tries=0)
+    tries = agent.session_tries + 1
+    return change(world, agent, session_tries=tries, session_at=world.now + _doubled(SESSION_REST, tries))
+
+
+def _ring_session_again(world: World, agent: Agent) -> Agent:
+    """Not a phone that is known to be off: that is rung when it is back. Nor one in a call, which ends."""
+    device = _device(world.phones.get(agent.phone) or "")
+    if device is Device.BUSY_ELSEWHERE:
+        return change(world, agent, session_at=world.now + SESSION_REST)
+    agent = change(world, agent, session_at=None)
+    if device is Device.AVAILABLE:
+        agent = open_session(world, agent)
+    return agent if agent.session is not None else change(world, agent, session_tries=0)

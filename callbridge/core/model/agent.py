@@ -76,6 +76,10 @@ class Agent:
     leg: LegId | None = None
     session: LegId | None = None
     session_up: bool = False
+    session_at: float | None = None
+    """When the phone of a nailed-up agent, whose line died, is rung again."""
+    session_tries: int = 0
+    """How often that was decided since the line died."""
     since: float = 0.0
     """When the published state began."""
     idle_since: float = 0.0
@@ -132,7 +136,7 @@ def eligible(agent: Agent, now: float) -> bool:
 
 def own_deadline(agent: Agent) -> float | None:
     """The next moment at which something about this agent is due. One that passed stays due until it was met."""
-    times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None]
+    times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None, agent.session_at]
     if agent.work is Work.WRAP_UP and agent.leg is None:
         times.append(agent.wrap_until)
     return min((time for time in times if time is not None), default=None)
