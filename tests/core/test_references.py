@@ -188,6 +188,23 @@ def test_an_agent_whose_row_is_lost_talks_on() -> None:
     assert story.state("bob") == "ready"
 
 
+@pytest.mark.parametrize("moment", [0.5, 5.0])
+def test_an_agent_at_another_desk_whose_row_is_lost_stays_there(moment: float) -> None:
+    story = one_queue(agent("bob", login=False), wrap_up=0.0)
+    story.ask("bob", AgentRequest.LOGIN, phone="PJSIP/desk9")
+    toy = Toy(story, {"bob": 1.0})
+    customer = toy.calls("ann")
+    toy.run(START + moment)
+    lose(toy, "agents", "bob")
+    assert story.world.agents["bob"].phone == "PJSIP/desk9"
+    toy.run(START + moment + 5.0)
+    toy.hangs_up(customer)
+    toy.run(START + moment + 10.0)
+    toy.calls("eve")
+    assert story.rung() == ["bob"]
+    assert {order.phone for order in story.all_sent(Ring)} == {"PJSIP/desk9"}
+
+
 def test_a_lost_tally_holds_who_waits() -> None:
     toy = before(nobody_answers, 7.0)
     story = back(toy, "tallies", f"support|{DAY}")

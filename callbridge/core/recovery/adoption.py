@@ -23,7 +23,7 @@ from callbridge.core.model.orders import Subscribe
 from callbridge.core.model.plan import ConnectMode, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.recovery import references
+from callbridge.core.recovery import phones, references
 from callbridge.core.routing import answers
 
 _STAFF = ("agent", "session")
@@ -203,25 +203,13 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
         answers.tell_unheard(world, agent, call.id, OfferResult.ANSWERED)
-    agent_states.change(world, agent, phone=_phone(world, agent, leg), **changes)
-
-
-def _phone(world: World, agent: Agent, leg: SeenLeg) -> str:
-    """Another desk than the plan's, where the agent had logged in."""
-    desk = _desk(world, agent, leg)
-    return desk if desk and world.agent_at(desk) is None else agent.phone
-
-
-def _desk(world: World, agent: Agent, leg: SeenLeg) -> str:
-    """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
-    endpoint = phone_transfers.endpoint_of(leg.name)
-    return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""
+    agent_states.change(world, agent, phone=phones.phone_of(world, agent, leg), **changes)
 
 
 def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
     """Phones at which agents were rung, also for other agents: a call from one of them is not from a customer."""
     found = ((leg, world.agents.get(leg.agent)) for leg in seen if leg.role in _STAFF)
-    return {desk: agent for leg, agent in found if agent is not None and (desk := _desk(world, agent, leg))}
+    return {desk: agent for leg, agent in found if agent is not None and (desk := phones.desk_of(world, agent, leg))}
 
 
 def _tell(world: World, call: Call, queue: str, began_at: float) -> None:

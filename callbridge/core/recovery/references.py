@@ -11,20 +11,20 @@ In a world without gaps nothing of this finds anything to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from callbridge.core.entities import agent_states, callbacks, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import Call, OfferResult, Phase, VisitOutcome
 from callbridge.core.model.callback import Callback
-from callbridge.core.model.events import PbxSnapshot
+from callbridge.core.model.events import PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import CallEnded, TalkEnded
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.recovery import lost_visits, quarantine
+from callbridge.core.recovery import lost_visits, phones, quarantine
 from callbridge.core.routing import answers
 
 
@@ -42,9 +42,10 @@ def _is_lost(world: World, call: str) -> bool:
 
 def complete(world: World, event: PbxSnapshot) -> None:
     """What rows say of missing ones is entered again, so that the snapshot is compared with all that should be there."""
+    seen = {leg.leg: leg for leg in event.legs}
     for call in world.calls.values():
         if pbx_of(call.leg) == event.pbx:
-            _complete_call(world, call)
+            _complete_call(world, call, seen)
     for agent in world.agents.values():
         if agent.session is not None and pbx_of(agent.session) == event.pbx:
             _open(world, agent.session, LegRole.SESSION, call=agent.call if agent.leg == agent.session else "", agent=agent.id)
@@ -53,7 +54,7 @@ def complete(world: World, event: PbxSnapshot) -> None:
             _keep_session(world, leg)
 
 
-def _complete_call(world: World, call: Call) -> None:
+def _complete_call(world: World, call: Call, seen: Mapping[LegId, SeenLeg]) -> None:
     owed = bool(call.callback) and not call.segments and call.dial_result != callbacks.CANCELLED
     if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
@@ -74,7 +75,7 @@ def _complete_call(world: World, call: Call) -> None:
         _open(world, leg, role, call=call.id, agent=who)
         agent = world.agents.get(who)
         if agent is not None and agent.call != call.id and agent.work is Work.IDLE:
-            _at_work_again(world, agent, call, leg, work)
+            _at_work_again(world, agent, call, leg, work, seen.get(leg))
 
 
 def _at_work(world: World, call: Call) -> Iterator[tuple[str, LegId, Work]]:
@@ -102,8 +103,10 @@ def _open(world: World, leg: LegId, role: LegRole, *, call: str, agent: str = ""
         world.put_leg(legs.open_leg(world, leg, role, call=call, agent=agent), heard_at=0.0)
 
 
-def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Work) -> None:
+def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Work, seen: SeenLeg | None) -> None:
     changes: dict[str, object] = {"work": work, "call": call.id, "leg": leg}
+    if seen is not None:
+        changes["phone"] = phones.phone_of(world, agent, seen)
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
     agent_states.change(world, agent, **changes)

@@ -1,0 +1,20 @@
+"""Where agents sit, as the PBX shows it: the phones that our legs to them ring, which may be others than the plan's."""
+
+from __future__ import annotations
+
+from callbridge.core.calls import phone_transfers
+from callbridge.core.model.agent import Agent
+from callbridge.core.model.events import SeenLeg
+from callbridge.core.model.world import World
+
+
+def phone_of(world: World, agent: Agent, leg: SeenLeg) -> str:
+    """Another desk than the plan's, where the agent had logged in."""
+    desk = desk_of(world, agent, leg)
+    return desk if desk and world.agent_at(desk) is None else agent.phone
+
+
+def desk_of(world: World, agent: Agent, leg: SeenLeg) -> str:
+    """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
+    endpoint = phone_transfers.endpoint_of(leg.name)
+    return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""
