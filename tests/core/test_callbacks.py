@@ -17,11 +17,13 @@ from callbridge.core.model.events import (
     CallbackChangeRequested,
     CallRequest,
     CallRequested,
+    EntityFaulted,
     LegAnswered,
     LegLeft,
     LegProbed,
     PbxLost,
     PlanChanged,
+    SeenLeg,
     StoreChanged,
     Why,
 )
@@ -452,6 +454,53 @@ def test_a_cancelled_callback_is_not_owed_again_when_the_link_comes_back_before_
     story.happens(PbxLost(at=story.now, pbx=PBX))
     story.snapshot()
     assert not story.world.callbacks.rows()
+
+
+def ringing(story: Story) -> SeenLeg:
+    """The customer's leg of the call that keeps the callback: not gone yet."""
+    (order,) = [order for order in story.all_sent(Ring) if order.role == "customer"]
+    return SeenLeg(leg=order.leg, name="PJSIP/trunk-1", up=False, created_at=START, role="customer", call=order.call)
+
+
+def test_a_callback_kept_by_the_customers_own_call_is_not_owed_again_while_the_other_call_ends() -> None:
+    story = keeping()
+    amy = story.world.agents["amy"].leg
+    assert amy is not None
+    story.happens(replace(story.arrival("ann"), number="+4412"))
+    story.gone(amy)
+    story.connect(story.ring().leg)
+    assert (story.all_told(CallbackEnded)[0].outcome, story.all_told(CallbackEnded)[0].reason) == ("kept", "called_again")
+    assert [call.phase for call in story.world.calls.values() if call.callback] == [Phase.ENDING]
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    story.snapshot(ringing(story))
+    assert not story.world.callbacks.rows()
+
+
+@pytest.mark.parametrize("first", list(CallFirst))
+def test_a_callback_that_is_given_up_for_a_fault_is_not_owed_again_while_its_call_goes_on(first: CallFirst) -> None:
+    story = keeping(first)
+    (callback,) = story.world.callbacks.values()
+    story.happens(EntityFaulted(at=story.now, kind="callback", id=callback.id))
+    assert story.fact(CallbackEnded).outcome == "failed"
+    story.happens(PbxLost(at=story.now, pbx=PBX))
+    story.snapshot(ringing(story))
+    assert not story.world.callbacks.rows()
+
+
+def test_a_callback_whose_row_is_lost_while_its_call_ends_is_owed_all_the_same() -> None:
+    story = keeping()
+    (callback,) = story.world.callbacks.values()
+    (call,) = story.world.calls.values()
+    amy = story.world.agents["amy"].leg
+    assert amy is not None
+    story.gone(amy)
+    assert story.world.calls[call.id].phase is Phase.ENDING
+    story.world.callbacks.drop(callback.id)
+    story.world.commit()
+    story.snapshot(ringing(story))
+    assert set(story.world.callbacks.rows()) == {callback.id}
+    story.gone(call.leg, 16)
+    assert set(story.world.callbacks.rows()) == {callback.id}, "the attempt is over, the callback is not"
 
 
 def test_a_message_may_be_a_task_to_call_back() -> None:

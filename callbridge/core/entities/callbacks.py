@@ -360,6 +360,7 @@ def tell_tried(world: World, call: Call, callback: Callback, result: str) -> Non
 def end(world: World, callback: Callback, outcome: str, reason: str, by: str = "") -> Callback:
     """It ends, exactly once."""
     world.callbacks.drop(callback.id)
+    _is_over(world, world.calls.get(callback.call), callback)
     world.tell(
         CallbackEnded(
             seq=world.next_seq(),
@@ -376,6 +377,12 @@ def end(world: World, callback: Callback, outcome: str, reason: str, by: str = "
         )
     )
     return callback
+
+
+def _is_over(world: World, call: Call | None, callback: Callback) -> None:
+    """The call that was to keep it need not any more: else a start would take a callback that is gone for a lost row."""
+    if call is not None and call.callback == callback.id:
+        world.calls.put(call.id, evolve(call, callback_over=True))
 
 
 # -- callers who call again -------------------------------------------------------------------------------------------
@@ -399,6 +406,7 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
     if keeping is not None and (not keeping.is_callback or (leg is not None and leg.up_at is not None)):
         return call, rank  # on another line already
     if keeping is not None:
+        _is_over(world, keeping, callback)
         world.overtaken.append((keeping.id, "called_again"))
     world.callbacks.put(callback.id, evolve(callback, call=call.id, deadline=None))
     return evolve(call, owed=callback.id), min(rank, callback.rank)

@@ -372,6 +372,8 @@ class Call:
     surveyed: bool = False
     callback: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
+    callback_over: bool = False
+    """That callback has ended, or is another call's, though this one has not ended yet."""
     campaign: str = ""
     attempt_id: str = ""
     """The attempt of that campaign which this call is."""

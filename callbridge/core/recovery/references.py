@@ -55,7 +55,7 @@ def complete(world: World, event: PbxSnapshot) -> None:
 
 
 def _complete_call(world: World, call: Call, seen: Mapping[LegId, SeenLeg]) -> None:
-    owed = bool(call.callback) and not call.segments and call.dial_result != callbacks.CANCELLED
+    owed = call.callback and not call.segments and not call.callback_over and call.dial_result != callbacks.CANCELLED
     if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
     if call.attempt_id and call.attempt_id not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
