@@ -104,19 +104,37 @@ def test_the_same_agent_who_is_back_within_a_minute_gets_the_caller_whatever_the
     assert story.ring().originator == customer
 
 
-def test_after_a_minute_the_same_agent_is_like_any_other() -> None:
-    steps = ladder(("support >= 5", 90.0), ("support >= 1", None))
-    story = Story(plan([queue("support", steps, wrap_up=61.0)], [agent("bob"), agent("eve", {"support": 5})]))
+def asking_for_experts(wrap_up: float = 0.0, rest: float = 0.0) -> Story:
+    """Ann talked to bob, whose phone has died; for two minutes more only experts are asked for, and none is ready."""
+    steps = ladder(("support >= 5", 120.0), ("support >= 1", None))
+    support = queue("support", steps, wrap_up=wrap_up, offline=Penalty(rest=rest))
+    story = Story(plan([support], [agent("bob"), agent("eve", {"support": 5})]))
     story.ask("eve", AgentRequest.NOT_READY)
     story.caller()
-    story.wait(90.0)
+    story.wait(120.0)
     bob = story.ring().leg
     story.connect(bob)
     story.gone(bob, 44)
-    story.wait(80.0)
+    return story
+
+
+def test_after_a_minute_the_same_agent_is_like_any_other() -> None:
+    story = asking_for_experts()
+    story.ask("bob", AgentRequest.NOT_READY)
+    story.wait(91.0)
+    story.ask("bob", AgentRequest.READY)
     assert story.rung() == []
-    story.wait(11.0)
+    story.wait(30.0)
     assert story.rung() == ["bob"], "when the steps come to it"
+
+
+@pytest.mark.parametrize(("wrap_up", "rest"), [(61.0, 0.0), (0.0, 90.0)])
+def test_the_minute_begins_when_wrap_up_and_rest_are_over(wrap_up: float, rest: float) -> None:
+    story = asking_for_experts(wrap_up, rest)
+    story.wait(60.0)
+    assert story.rung() == []
+    story.wait(31.0)
+    assert story.rung() == ["bob"], "though experts are still asked for"
 
 
 def test_a_nailed_up_line_that_dies_in_a_talk() -> None:

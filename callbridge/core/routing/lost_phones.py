@@ -7,7 +7,7 @@ tells that from a hang-up. The caller is not to blame and is kept: an apology, a
 from __future__ import annotations
 
 from callbridge.core.entities import agent_states
-from callbridge.core.model.agent import Agent, eligible
+from callbridge.core.model.agent import Agent, Work, eligible
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import AgentAlerted
@@ -23,7 +23,7 @@ answered; ``rtp_timeout`` has passed. A phone that hangs up gives 16."""
 HEAD_OF_LINE = 86400.0
 """Seconds of head start for the caller: a day comes before everything that tiers and flows give."""
 PREFER_FOR = 60.0
-"""Seconds in which the same agent, when back, gets the caller before anybody else does."""
+"""Seconds in which the same agent, when back, gets the caller before anybody else does: from when wrap-up and rest are over."""
 REST = 30.0
 """Seconds for which the phone is left alone where the queue's ``offline`` names no rest: to Asterisk a phone that neither
 registers nor is qualified always looks reachable."""
@@ -48,9 +48,12 @@ def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> Non
         )
     )
     if leg.role is LegRole.AGENT:  # a nailed-up agent gets no call without a new session
-        plan = world.plan.queues.get(queue)
-        rest = (plan.offline.rest if plan is not None else 0.0) or REST
-        agent_states.change(world, agent, rest_until=max(agent.rest_until, world.now + rest))
+        agent_states.change(world, agent, rest_until=max(agent.rest_until, world.now + _rest(world, queue)))
+
+
+def _rest(world: World, queue: str) -> float:
+    plan = world.plan.queues.get(queue)
+    return (plan.offline.rest if plan is not None else 0.0) or REST
 
 
 def _queue_of(call: Call | None) -> str:
@@ -71,9 +74,16 @@ def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
     if queue not in world.plan.queues and segments.by_entry(world, call, "queue_removed"):
         return
     call = segments.out_of_bridge(world, call)
-    call = visits.begin_visit(world, call, queue, head_start=HEAD_OF_LINE, back_to=agent, back_until=world.now + PREFER_FOR)
+    until = _may_be_back(world, world.agents.get(agent), queue) + PREFER_FOR
+    call = visits.begin_visit(world, call, queue, head_start=HEAD_OF_LINE, back_to=agent, back_until=until)
     if call.phase is Phase.WAITING and call.visit is not None and call.visit.back_to:
         announcements.apologise(world, call)
+
+
+def _may_be_back(world: World, agent: Agent | None, queue: str) -> float:
+    """When the agent may be offered a call again, as far as that is known: after wrap-up, and the rest that begins now."""
+    busy = [agent.rest_until, agent.wrap_until if agent.work is Work.WRAP_UP else 0.0] if agent is not None else []
+    return max(world.now + _rest(world, queue), *busy)
 
 
 def next_pair(world: World) -> Pair | None:
