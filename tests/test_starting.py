@@ -26,6 +26,7 @@ from callbridge.adapters.logs.log import Drain
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import MemoryStore, Unreadable
+from callbridge.runtime.pulse import TURN
 from callbridge.service.app import App
 from callbridge.service.starting import Start, Taken
 from callbridge.settings.loading import load
@@ -240,6 +241,10 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
         assert app.ailing() == []
         app.runtime._saved_at -= 60.0
+        assert app.ailing() == ["the runtime stands still for 60 s"]
+        app.pulse._beat_at -= 60.0  # so did we
+        assert app.ailing() == []
+        app.pulse._back_at -= TURN
         assert app.ailing() == ["the runtime stands still for 60 s"]
     finally:
         await app.close()

@@ -58,6 +58,7 @@ from callbridge.core.recovery import snapshots
 from callbridge.core.reload import plan_change
 from callbridge.runtime import Clock, Runtime
 from callbridge.runtime.loop import Fatal
+from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
 from callbridge.service.adapter_settings import (
     ami_settings,
@@ -202,6 +203,8 @@ class App:
         await asyncio.sleep(0)  # it is told, before all else
         for each in recalled:
             self.runtime.tell(each)
+        self.pulse = Pulse(self.clock.now)
+        self._run("pulse", self.pulse.run())
         self._run("runtime", self._consume())
         self._tier_watch = self._run("tiers", self.tiers.watch())
         for name, link in self.links.items():
@@ -407,8 +410,8 @@ class App:
 
     def ailing(self) -> list[str]:
         """Why we are not alive: events are not worked on, or a link is not even tried. A PBX that is away is no fault of ours."""
-        if not self._started:
-            return []  # waiting at the start is no fault either
+        if not self._started or not self.pulse.has_settled:
+            return []  # waiting at the start is no fault either, nor what a process finds that stood still itself
         late = max(self.runtime.behind, self.runtime.silent)
         ailing = [f"the runtime stands still for {late:.0f} s"] if late >= STUCK else []
         for kind, links in (("ARI", self.links), ("AMI", self.phones)):

@@ -71,7 +71,6 @@ async def _open(house: House, place: str, flag: Path, link: dict[str, Any] | Non
     if link is not None:
         config["pbx"] = link
     house.explains_pbx(CUT_OFF)
-    house.explains("no sign of life any more: the service manager will restart us")  # true for as long as we stood still
     planted = place not in ("asleep", "store away")
     return await house.open(config, module=("tests.lab.stall", place, str(flag)) if planted else ())
 
