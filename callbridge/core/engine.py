@@ -295,7 +295,8 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     leg = _sign_of_life(world, event.leg)
     if leg is None:
         return
-    leg = world.put_leg(leg, up_at=leg.up_at if leg.up_at is not None else world.now)
+    up = (leg.up_at, leg.up_said_at) if leg.up_at is not None else (world.now, event.said_at)
+    leg = world.put_leg(leg, up_at=up[0], up_said_at=up[1])
     agent = world.agents.get(leg.agent)
     call = world.calls.get(leg.call)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:

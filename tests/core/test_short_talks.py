@@ -17,6 +17,7 @@ from callbridge.core.model.events import (
     DigitPressed,
     EntityFaulted,
     LegAnswered,
+    LegEnded,
     LegLeft,
     PlaybackEnded,
     SeenLeg,
@@ -38,7 +39,7 @@ from callbridge.core.model.facts import (
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMusic, StartRecording
-from callbridge.core.model.plan import ConnectMode, DialMode, OverflowRule, Plan, RecordingPlan, Target, ToAgent, ToQueue
+from callbridge.core.model.plan import ConnectMode, DialMode, OverflowRule, Penalty, Plan, RecordingPlan, Target, ToAgent, ToQueue
 from callbridge.core.outbound import callback_calls
 from tests.core import test_callbacks, test_campaigns
 from tests.core.laws import check_indexes
@@ -403,3 +404,45 @@ def test_a_step_that_raises_leaves_the_line_as_it_was(monkeypatch: pytest.Monkey
     check_indexes(story.world)
     story.gone(bob)
     assert story.world.line("support").count == 1
+
+
+# -- what was heard late ----------------------------------------------------------------------------------------------
+
+
+def picks_up(story: Story, leg: LegId, at: float, *, heard_after: float) -> None:
+    """The phone was picked up at this moment by the PBX's clock, which is an hour slow."""
+    story.now = at + heard_after
+    story.happens(LegAnswered(at=story.now, leg=leg, said_at=at - 3600.0))
+
+
+def hangs_up(story: Story, leg: LegId, at: float, *, heard_after: float = 0.0) -> None:
+    story.now = max(story.now, at + heard_after)
+    story.happens(LegEnded(at=story.now, leg=leg, said_at=at - 3600.0, cause=16))
+
+
+@pytest.mark.parametrize(
+    ("lasted", "heard_after", "result"), [(4.0, 8.0, "cancelled"), (0.5, 8.0, "rejected"), (0.5, 0.0, "rejected")]
+)
+def test_who_picks_up_and_hears_nothing_for_seconds_has_refused_nothing(lasted: float, heard_after: float, result: str) -> None:
+    story = desks("bob", rejected=Penalty(rest=60.0))
+    story.caller()
+    leg, at = story.ring().leg, story.now + 1.0
+    picks_up(story, leg, at, heard_after=heard_after)
+    hangs_up(story, leg, at + lasted, heard_after=heard_after - lasted)
+    assert results(story) == [("bob", result)]
+    assert story.rung() == (["bob"] if result == "cancelled" else [])
+
+
+@pytest.mark.parametrize(("heard_after", "result"), [(5.0, "cancelled"), (0.1, "rejected")])
+def test_who_gives_up_in_the_moment_in_which_the_caller_is_there_at_last_has_refused_nothing(
+    heard_after: float, result: str
+) -> None:
+    story = desks("bob", rejected=Penalty(rest=60.0))
+    story.caller()
+    leg, at = story.ring().leg, story.now + 1.0
+    picks_up(story, leg, at, heard_after=heard_after)
+    story.join(story.only(Bridge))
+    story.wait(0.3)
+    hangs_up(story, leg, story.now)
+    assert results(story) == [("bob", result)]
+    assert outcomes(story) == []

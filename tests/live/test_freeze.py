@@ -23,7 +23,10 @@ PICKS_UP = 1.0
 FIRST, SECOND = "4930001", "4930002"
 PLACES = ("asleep", "store away", "step", "save", "publish")
 """Where the process is stopped: while it waits, while it waits for a Redis that is stopped too, or in the middle of its work."""
-ON_16 = {"test_a_freeze_in_the_middle_of_a_save_blames_nobody"}
+ON_16 = {
+    "test_a_freeze_in_the_middle_of_a_save_blames_nobody",
+    "test_who_picks_up_while_we_stand_still_and_hangs_up_again_has_refused_nothing",
+}
 
 
 def _stop(house: House, bridge: Callbridge, place: str, flag: Path) -> None:
@@ -85,6 +88,23 @@ async def test_who_picks_up_while_we_stand_still_is_not_paused(house: House, pbx
 async def test_a_freeze_in_the_middle_of_a_save_blames_nobody(house: House, pbx: Pbx) -> None:
     """Shorter than the age that our echo may have: the link stays up, and only the order of what is looked at decides."""
     await _freeze_while_the_phone_rings(house, pbx, "save", 2.5)
+
+
+async def test_who_picks_up_while_we_stand_still_and_hangs_up_again_has_refused_nothing(house: House, pbx: Pbx) -> None:
+    """Shorter than the age that our echo may have: answer and end are heard one after the other, as if nothing lay between."""
+    bridge = await _open(house, "asleep", Path())
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(PICKS_UP, talk=1.3)) as phone,
+        Callers(pbx, [Call(dialled="support", number=FIRST, hang_up_after=8.0)]) as first,
+    ):
+        await phone.until(lambda record: record.ringing_at)
+        _stop(house, bridge, "asleep", Path())
+        record = await phone.until(lambda record: record.ended_at)
+        bridge.process.signal(signal.SIGCONT)
+        ended = await bridge.until("offer_ended", agent="ann")
+        assert ended["result"] == "cancelled", record
+        await first.wait(60)
+    assert "rejected" not in {fact["result"] for fact in bridge.facts("offer_ended")}
 
 
 async def test_who_picks_up_while_nothing_comes_through_is_not_paused(house: House, pbx: Pbx) -> None:

@@ -131,6 +131,16 @@ def test_each_frame_becomes_its_event(fields: dict[str, Any], event: AnyEvent) -
     assert heard(**{"kind": fields["type"]} | {k: v for k, v in fields.items() if k != "type"}) == Heard(fields["type"], (event,))
 
 
+@pytest.mark.parametrize(
+    ("written", "said_at"), [("2026-11-21T21:06:00.250+0000", 1795295160.25), ("yesterday", None), (7, None), (None, None)]
+)
+def test_an_answer_and_an_end_say_when_they_were_by_the_clock_of_the_pbx(written: object, said_at: float | None) -> None:
+    answered = heard("ChannelStateChange", channel=CHANNEL | {"state": "Up"}, timestamp=written).event
+    ended = heard("ChannelDestroyed", cause=16, timestamp=written).event
+    assert answered == LegAnswered(at=7.0, leg=LEG, said_at=said_at)
+    assert ended == LegEnded(at=7.0, leg=LEG, said_at=said_at, cause=16)
+
+
 def test_a_stasis_end_that_we_ordered_is_a_move() -> None:
     assert heard("StasisEnd", ordered=("c1",)).event == LegMoved(at=7.0, leg=LEG)
 

@@ -135,19 +135,20 @@ def customer_gone(world: World, call: Call, when: float, estimated: bool) -> Non
 def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float, estimated: bool) -> None:
     if talks.too_short(world, call, leg, event):
         return
-    died = lost_phones.died(leg, event)
+    died, excused = lost_phones.died(leg, event), estimated or answers.was_in_silence(world, leg, event)
     if call.segment is not None and call.segment.leg == leg.id:
         call = answers.count(world, call)
     if call.offer is not None and call.offer.leg == leg.id and call.phase is Phase.DIALLING:
         callback_calls.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
-            result = OfferResult.CANCELLED if estimated else offers.result_of(event.cause)
+            result = OfferResult.CANCELLED if excused else offers.result_of(event.cause)
             if call.offer.nailed or died:
                 result = OfferResult.OFFLINE
             offers.retry(world, call, result, cause=event.cause)
         else:
-            offers.retry(world, call, OfferResult.OFFLINE if died else OfferResult.REJECTED, cause=event.cause)
+            result = OfferResult.OFFLINE if died else OfferResult.CANCELLED if excused else OfferResult.REJECTED
+            offers.retry(world, call, result, cause=event.cause)
     elif call.transfer is not None and call.transfer.leg == leg.id:
         transfers.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
     elif call.transfer is not None and call.segment is not None and call.segment.leg == leg.id:

@@ -76,4 +76,6 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     segments.tell_talk_ended(world, call, segment, "short", world.now)
     call = evolve(segments.end_supervision(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
     unreachable = offer.nailed or lost_phones.died(leg, event)
-    offers.retry(world, call, OfferResult.OFFLINE if unreachable else OfferResult.REJECTED, cause=event.cause)
+    excused = answers.was_in_silence(world, leg, event)
+    result = OfferResult.OFFLINE if unreachable else OfferResult.CANCELLED if excused else OfferResult.REJECTED
+    offers.retry(world, call, result, cause=event.cause)

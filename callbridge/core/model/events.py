@@ -67,16 +67,19 @@ class LegRinging(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegAnswered(Event):
-    """ChannelStateChange to Up."""
+    """ChannelStateChange to Up. ``said_at``: by the PBX's clock, which is to be compared with itself only."""
 
     leg: LegId
+    said_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegEnded(Event):
-    """ChannelDestroyed with its Q.850 cause, or confirmed absence (``estimated``: the moment is not known)."""
+    """ChannelDestroyed with its Q.850 cause, or confirmed absence (``estimated``: the moment is not known). ``said_at``: by the
+    PBX's clock."""
 
     leg: LegId
+    said_at: float | None = None
     cause: int = 0
     sip: int | None = None
     """The SIP status, where Asterisk tells it (20.17 / 22.7 and later)."""

@@ -40,6 +40,8 @@ class Leg:
     call: str = ""
     agent: str = ""
     up_at: float | None = None
+    up_said_at: float | None = None
+    """The same by the PBX's clock, which may have been long before we heard of it."""
     rang: bool = False
     """The phone said that it rings."""
     bridge: str | None = None

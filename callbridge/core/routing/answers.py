@@ -10,10 +10,15 @@ from __future__ import annotations
 from callbridge.core.entities import agent_states, attempts, callbacks
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Offer, OfferResult, VisitOutcome
+from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import OfferEnded
+from callbridge.core.model.leg import Leg
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import visits
+
+SILENCE = 1.0
+"""Seconds for which an agent who picked up may hear nothing because we heard of it late."""
 
 
 def short_talk(world: World, queue: str) -> float:
@@ -26,6 +31,13 @@ def is_short(world: World, call: Call) -> bool:
     """Would the agent's hang-up now come too soon for an answer?"""
     due = call.offer.certain_at if call.is_uncertain and call.offer is not None else None
     return due is not None and world.now < due
+
+
+def was_in_silence(world: World, leg: Leg, event: LegEnded) -> bool:
+    """Did the agent pick up long before we heard of it, to hear nothing and to hang up? Then it was not the agent's doing."""
+    if leg.up_at is None or leg.up_said_at is None or event.said_at is None:
+        return False
+    return (event.said_at - leg.up_said_at) - (world.now - leg.up_at) > SILENCE
 
 
 def count(world: World, call: Call) -> Call:

@@ -33,7 +33,7 @@ from callbridge.core.model.events import (
     RecordingEnded,
 )
 from callbridge.core.model.ids import LegId, channel_of, leg_id
-from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse, part, text, whole
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 ECHO = "callbridge-echo"
@@ -93,6 +93,11 @@ class _Frame:
     app: str
     tier_of: Callable[[str], str]
     ordered: Callable[[str], bool]
+
+    @property
+    def said_at(self) -> float | None:
+        """By the PBX's clock."""
+        return moment(self.message.get("timestamp"))
 
     def leg(self, key: str = "channel") -> LegId:
         return leg_id(self.pbx, identity(part(self.message, key).get("id")))
@@ -194,14 +199,15 @@ def _state_change(frame: _Frame) -> Heard:
         case "Ringing":
             return Heard("ChannelStateChange", (LegRinging(at=frame.at, leg=leg),))
         case "Up":
-            return Heard("ChannelStateChange", (LegAnswered(at=frame.at, leg=leg),))
+            return Heard("ChannelStateChange", (LegAnswered(at=frame.at, leg=leg, said_at=frame.said_at),))
         case _:
             return Heard("ChannelStateChange")
 
 
 def _destroyed(frame: _Frame) -> Heard:
     cause = whole(frame.message.get("cause")) or 0
-    ended = LegEnded(at=frame.at, leg=frame.leg(), cause=cause, sip=whole(frame.message.get("tech_cause")))
+    sip = whole(frame.message.get("tech_cause"))
+    ended = LegEnded(at=frame.at, leg=frame.leg(), said_at=frame.said_at, cause=cause, sip=sip)
     return Heard("ChannelDestroyed", (ended,))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +18,7 @@ from callbridge.core.model.events import LegEnded, LegProbed, PbxSnapshot, Phone
 from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari.events import OWN_ROLES
-from callbridge.wire.ari.shapes import Malformed, epoch, identity, optional_part, parse
+from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -225,11 +224,8 @@ def _seen_bridge(bridge_id: str, bridge: dict[str, Any], pbx: str, at: float) ->
 
 
 def _moment(written: object, otherwise: float) -> float:
-    """Epoch seconds of ``2026-11-21T21:06:00.000+0000``."""
-    try:
-        return datetime.fromisoformat(written).timestamp() if isinstance(written, str) else otherwise
-    except (ValueError, OverflowError):
-        return otherwise
+    at = moment(written)
+    return otherwise if at is None else at
 
 
 def _legs(pbx: str, channels: object) -> tuple[LegId, ...]:

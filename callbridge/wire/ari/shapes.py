@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 ID_LIMIT = 256
@@ -71,3 +72,11 @@ def epoch(value: Any, now: float) -> float | None:
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
         return None
     return min(float(value), now) if now - OLDEST_TIMESTAMP <= float(value) <= now + SKEW else None
+
+
+def moment(written: Any) -> float | None:
+    """Epoch seconds of ``2026-11-21T21:06:00.000+0000``; None for anything else."""
+    try:
+        return datetime.fromisoformat(written).timestamp() if isinstance(written, str) else None
+    except (ValueError, OverflowError):
+        return None
