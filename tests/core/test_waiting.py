@@ -18,7 +18,7 @@ from callbridge.core.model.orders import Bridge, StartMusic, StopPlaying
 from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from tests.core.flows import floor, flow, said, stage, the_call
-from tests.core.story import START, queue
+from tests.core.story import START, agent, one_queue, queue
 from tests.core.toy import NEVER, Toy
 
 ALL = AnnouncementPlan(
@@ -152,6 +152,31 @@ def test_nothing_is_estimated_before_there_is_something_to_go_by() -> None:
     assert estimates.expected(toy.story.world, "support", 1) is None
     served(toy, 1, 0.0)
     assert estimates.expected(toy.story.world, "support", 2) == pytest.approx(180.0)
+
+
+@pytest.mark.parametrize("short_talk", [0.0, 1.0])
+def test_time_in_which_nobody_waits_is_no_pace(short_talk: float) -> None:
+    story = one_queue(agent("bob"), short_talk=short_talk, wrap_up=0.0)
+    for name in ("ann", "eve", "joe", "kim", "lea", "mia"):
+        customer, bob = story.talk(name)
+        story.wait(10.0)
+        story.gone(bob)
+        story.gone(customer)
+        story.wait(300.0)
+    assert (story.world.paces["support"].count, story.world.paces["support"].others) == (0, False)
+
+
+def test_the_last_one_who_gives_up_leaves_nobody_waiting() -> None:
+    story = one_queue(agent("bob"), wrap_up=0.0)
+    ann, bob = story.talk("ann")
+    story.caller("eve")
+    joe = story.caller("joe")
+    story.gone(ann)
+    story.gone(bob)
+    story.connect(story.ring().leg)
+    assert story.world.paces["support"].others, "joe waits"
+    story.gone(joe)
+    assert not story.world.paces["support"].others
 
 
 def test_the_estimate_is_gone_when_nobody_is_logged_in_or_nobody_was_answered_for_long() -> None:

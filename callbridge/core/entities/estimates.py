@@ -21,10 +21,10 @@ STALE = 600.0
 """Seconds without an answer, and three times the pace, after which there is nothing to estimate from."""
 
 
-def answered(world: World, queue: str) -> None:
-    """A caller of this queue was answered just now."""
+def answered(world: World, queue: str, call: str = "") -> None:
+    """This caller of this queue was answered just now."""
     known = world.paces.get(queue)
-    others = waiting(world, queue) > 0
+    others = _others_wait(world, queue, call)
     if known is None:
         world.paces.put(queue, Pace(queue=queue, answered_at=world.now, others=others))
         return
@@ -36,11 +36,18 @@ def answered(world: World, queue: str) -> None:
     world.paces.put(queue, pace)
 
 
-def left(world: World, queue: str) -> None:
-    """A caller of this queue went unanswered: when nobody is left to wait, the time to the next answer says nothing."""
+def left(world: World, queue: str, call: str = "") -> None:
+    """This caller of this queue went unanswered: when nobody is left to wait, the time to the next answer says nothing."""
     known = world.paces.get(queue)
-    if known is not None and known.others and not waiting(world, queue):
+    if known is not None and known.others and not _others_wait(world, queue, call):
         world.paces.put(queue, evolve(known, others=False))
+
+
+def _others_wait(world: World, queue: str, call: str) -> bool:
+    """Does anybody besides this caller, whose visit is just ending, stand in line?"""
+    row = world.calls.get(call)
+    still_there = row is not None and row.standing is not None and row.standing.queue == queue
+    return waiting(world, queue) > still_there
 
 
 def expected(world: World, queue: str, position: int) -> float | None:

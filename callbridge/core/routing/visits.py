@@ -302,9 +302,9 @@ def end_visit(
     ladder = world.matcher.ladder(visit.queue, call.tier)
     within = outcome is VisitOutcome.ANSWERED and ladder is not None and waited <= ladder.answer_within
     if outcome is VisitOutcome.ANSWERED:
-        estimates.answered(world, visit.queue)
+        estimates.answered(world, visit.queue, call.id)
     else:
-        estimates.left(world, visit.queue)
+        estimates.left(world, visit.queue, call.id)
     call = callbacks.left_again(world, call, visit.queue, outcome)
     if call.placed:
         return evolve(call, visit=None, outcome=outcome if outcome is VisitOutcome.ANSWERED else call.outcome)
