@@ -354,7 +354,7 @@ async def test_a_disk_for_recordings_that_is_stuck_costs_one_figure_and_one_thre
         raise OSError
 
     monkeypatch.setattr("callbridge.adapters.files.disk.shutil.disk_usage", usage)
-    monkeypatch.setattr("callbridge.adapters.files.disk.PATIENCE", 0.05)
+    monkeypatch.setattr("callbridge.adapters.files.disk.DISK_TIMEOUT", 0.05)
     metrics = Metrics(Board(), lambda: 0.0, recordings=tmp_path)
     began = time.monotonic()
     texts = [await metrics.render() for _ in range(10)]
