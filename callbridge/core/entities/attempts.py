@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from callbridge.core.model.agent import Work
-from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptStage, PendingBlock
-from callbridge.core.model.call import Call
+from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptMove, AttemptStage, PendingBlock, after
+from callbridge.core.model.call import Call, IllegalMove
 from callbridge.core.model.events import AttemptClosed
 from callbridge.core.model.facts import AttemptEnded, OptedOut
 from callbridge.core.model.numbers import normalise
@@ -23,9 +23,18 @@ def of(world: World, call: Call) -> Attempt | None:
 
 
 def put(world: World, attempt: Attempt, **changes: object) -> Attempt:
+    """Put the attempt with these changes. Its stage changes by ``move`` only."""
     new: Attempt = evolve(attempt, **changes)  # type: ignore[arg-type]
+    if new.stage is not attempt.stage:
+        raise IllegalMove(f"an attempt that is {attempt.stage} became {new.stage} without a move")
     world.attempts.put(new.id, new)
     return new
+
+
+def move(world: World, attempt: Attempt, how: AttemptMove, **changes: object) -> Attempt:
+    """The only way to another stage. Raises IllegalMove where the table does not allow it."""
+    moved: Attempt = evolve(attempt, stage=after(attempt.stage, how))
+    return put(world, moved, **changes)
 
 
 def is_live(world: World, call: Call) -> bool:
@@ -51,7 +60,7 @@ def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attem
     """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
     at = up_since(world, call)
     _learn(world, attempt, at, person=True)
-    return put(world, attempt, stage=AttemptStage.LIVE, answered_at=at, until=at + within)
+    return move(world, attempt, AttemptMove.ANSWER, answered_at=at, until=at + within)
 
 
 def up_since(world: World, call: Call) -> float:
@@ -64,7 +73,7 @@ def to_an_agent(world: World, attempt: Attempt, within: float) -> Attempt:
     rules, and counted so."""
     _learn(world, attempt, world.now, person=True)
     since = world.now if attempt.spoken_at is None else attempt.spoken_at
-    return put(world, attempt, stage=AttemptStage.LIVE, until=since + within)
+    return move(world, attempt, AttemptMove.ANSWER, until=since + within)
 
 
 def connected(world: World, call: Call, at: float) -> None:
@@ -76,7 +85,7 @@ def connected(world: World, call: Call, at: float) -> None:
     delay = at - (attempt.live_from or at)
     agent = world.agents.get(offer.agent)
     idle = max(0.0, offer.at - agent.idle_since) if agent is not None else 0.0
-    attempt = put(world, attempt, stage=AttemptStage.TALKED, agent=offer.agent, outcome="answered", until=None, connected_at=at)
+    attempt = move(world, attempt, AttemptMove.CONNECT, agent=offer.agent, outcome="answered", until=None, connected_at=at)
     late = plan is not None and is_late(attempt, plan)
     _count(world, attempt, abandoned=late)
     attempt = record(world, attempt)
@@ -88,7 +97,7 @@ def found_talking(world: World, attempt: Attempt, call: Call) -> None:
     if attempt.stage in (AttemptStage.TALKED, AttemptStage.CLOSING):
         return
     agent = call.segment.agent if call.segment is not None else ""
-    attempt = put(world, attempt, stage=AttemptStage.TALKED, agent=agent, outcome="answered", until=None, connected_at=world.now)
+    attempt = move(world, attempt, AttemptMove.FIND_TALKING, agent=agent, outcome="answered", until=None, connected_at=world.now)
     _count(world, attempt, abandoned=False)
     _tell(world, record(world, attempt), call=call.id)
 
@@ -126,7 +135,8 @@ def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     if outcome in ("abandoned", "unknown"):
         _count(world, attempt, abandoned=True)
     told = attempt.dialled_at is not None or outcome != "unsent"
-    attempt = record(world, attempt, stage=AttemptStage.CLOSING, outcome=outcome, cause=cause or attempt.cause, until=None)
+    attempt = move(world, attempt, AttemptMove.CLOSE, outcome=outcome, cause=cause or attempt.cause, until=None)
+    attempt = record(world, attempt)
     if told:
         _tell(world, attempt, call=attempt.call)
 
@@ -179,7 +189,7 @@ def tidy(world: World, agent: str) -> None:
         if attempt.recorded:
             world.attempts.drop(key)
         else:
-            put(world, attempt, stage=AttemptStage.CLOSING)
+            move(world, attempt, AttemptMove.CLOSE)
 
 
 def mend(world: World) -> None:

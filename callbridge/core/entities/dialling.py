@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.entities import attempts, callbacks, legs
-from callbridge.core.model.attempt import AttemptStage, Lead, Running
+from callbridge.core.model.attempt import AttemptMove, Lead, Running
 from callbridge.core.model.call import Call, Move, after
 from callbridge.core.model.dial_rules import is_open
 from callbridge.core.model.facts import AttemptMade, CallArrived
@@ -84,7 +84,7 @@ def _dial_lead(world: World, call: Call) -> bool:
     wall = world.now + world.wall_offset
     if is_blocked(world, call.campaign, attempt.lead) or not is_open(plan.limits, attempt.lead.zones, wall):
         return False
-    attempts.put(world, attempt, stage=AttemptStage.DIALLING, dialled_at=world.now, until=None)
+    attempts.move(world, attempt, AttemptMove.DIAL, dialled_at=world.now, until=None)
     legs.open_leg(world, call.leg, LegRole.CUSTOMER, call=call.id)
     ring(world, call, plan.dial, plan.ring_for, plan.number, plan.caller_name)
     world.tell(

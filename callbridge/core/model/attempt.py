@@ -1,8 +1,11 @@
 """Campaigns as the world keeps them: which of them run, and each attempt (one dialling of one number) from reserved to closed.
 
-    reserving --(the ledger has written it down)--> dialling --(a person answers)--> live --(an agent talks)--> talked
-        |                                              |  `-> listening (to a machine?) -^
-        +-------------- closing <----------------------+-------------------------------+  (until the ledger has the outcome)
+Everything that may happen to an attempt's stage is in ATTEMPT_TRANSITIONS; ``entities/attempts`` moves attempts with ``after``.
+
+    reserving -> dialling -> live -> talked -> closing   a person answers and an agent talks
+    dialling -> listening -> live                        the PBX listens first whether it is a machine
+    any of them -> closing                               nobody talked; kept until the ledger has the outcome
+    any before talked -> talked                          a talk that was found in the PBX after a gap
 
 An attempt is dialled only after the ledger has answered that it is written down, so no restart dials it twice. One that was never
 dialled is taken back (``unsent``) and counts nowhere.
@@ -12,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from callbridge.core.model.call import IllegalMove
 
 ATTEMPT = "attempt"
 """Begins the ids of attempts, which are those of the channels, too: ``cb-attempt.<campaign>-<boot>-<n>``, so that one who finds
@@ -41,6 +46,53 @@ class AttemptStage(StrEnum):
     TALKED = "talked"
     """Kept for the disposition, until the agent's wrap-up is over."""
     CLOSING = "closing"
+
+
+class AttemptMove(StrEnum):
+    DIAL = "dial"
+    LISTEN = "listen"
+    ANSWER = "answer"
+    """A person answered, as far as anybody can tell."""
+    CONNECT = "connect"
+    """The agent is in the bridge with the customer."""
+    FIND_TALKING = "find_talking"
+    """After a gap in the events: customer and agent are in a bridge already."""
+    CLOSE = "close"
+
+
+ATTEMPT_TRANSITIONS: dict[AttemptStage, dict[AttemptMove, AttemptStage]] = {
+    AttemptStage.RESERVING: {
+        AttemptMove.DIAL: AttemptStage.DIALLING,
+        AttemptMove.FIND_TALKING: AttemptStage.TALKED,
+        AttemptMove.CLOSE: AttemptStage.CLOSING,
+    },
+    AttemptStage.DIALLING: {
+        AttemptMove.LISTEN: AttemptStage.LISTENING,
+        AttemptMove.ANSWER: AttemptStage.LIVE,
+        AttemptMove.FIND_TALKING: AttemptStage.TALKED,
+        AttemptMove.CLOSE: AttemptStage.CLOSING,
+    },
+    AttemptStage.LISTENING: {
+        AttemptMove.ANSWER: AttemptStage.LIVE,
+        AttemptMove.FIND_TALKING: AttemptStage.TALKED,
+        AttemptMove.CLOSE: AttemptStage.CLOSING,
+    },
+    AttemptStage.LIVE: {
+        AttemptMove.CONNECT: AttemptStage.TALKED,
+        AttemptMove.FIND_TALKING: AttemptStage.TALKED,
+        AttemptMove.CLOSE: AttemptStage.CLOSING,
+    },
+    AttemptStage.TALKED: {AttemptMove.CLOSE: AttemptStage.CLOSING},
+    AttemptStage.CLOSING: {},
+}
+
+
+def after(stage: AttemptStage, move: AttemptMove) -> AttemptStage:
+    """The stage that ``move`` leads to. Raises IllegalMove."""
+    try:
+        return ATTEMPT_TRANSITIONS[stage][move]
+    except KeyError:
+        raise IllegalMove(f"an attempt that is {stage} cannot {move}") from None
 
 
 OUTCOMES = (

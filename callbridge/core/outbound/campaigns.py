@@ -12,7 +12,7 @@ import re
 
 from callbridge.core.entities import attempts, dialling
 from callbridge.core.entities.recordings import RECORD_REQUEST
-from callbridge.core.model.attempt import Attempt, AttemptStage, Campaign, Running, campaign_of
+from callbridge.core.model.attempt import Attempt, AttemptMove, AttemptStage, Campaign, Running, campaign_of
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.events import (
     AmdDetourEnded,
@@ -190,7 +190,7 @@ def answered(world: World, call: Call) -> None:
         return
     call = evolve(call, dial_result="abandoned")  # unless they talk
     if plan is not None and plan.amd and call.offer is None:
-        attempts.put(world, attempt, stage=AttemptStage.LISTENING, answered_at=attempts.up_since(world, call))
+        attempts.move(world, attempt, AttemptMove.LISTEN, answered_at=attempts.up_since(world, call))
         world.calls.put(call.id, evolve(call, deadline=world.now + LISTEN_MOST))
         world.order(Subscribe(leg=call.leg))
         world.order(StartAmdDetour(leg=call.leg, context=AMD_CONTEXT, extension=plan.name))
