@@ -1,0 +1,61 @@
+"""What the READMEs say about the code is true of the code: ``python -m tests.docs`` makes the generated parts again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.diagrams import BLOCKS, ROOT
+from tests.docs.readmes import READMES, exists, is_known, names, paths, prose, rewritten
+
+BY_FOLDER = pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
+
+
+@BY_FOLDER
+def test_what_is_made_from_the_code_is_current(readme: Path) -> None:
+    text = readme.read_text(encoding="utf-8")
+    assert rewritten(text) == text, "run `python -m tests.docs`"
+
+
+def test_every_diagram_is_shown() -> None:
+    shown = {name for readme in READMES for name in re.findall(r"made from the code: ([a-z ]+) -->", readme.read_text("utf-8"))}
+    assert shown == set(BLOCKS)
+
+
+def test_a_diagram_that_is_out_of_date_is_noticed() -> None:
+    text = READMES[0].read_text(encoding="utf-8")
+    old = text.replace("    waiting --> offered: offer\n", "")
+    assert old != text
+    assert rewritten(old) == text
+
+
+@BY_FOLDER
+def test_every_file_that_is_named_exists(readme: Path) -> None:
+    named = paths(readme.read_text(encoding="utf-8"))
+    assert named
+    assert [path for path in named if not exists(path, readme)] == []
+
+
+@BY_FOLDER
+def test_every_function_that_is_named_exists(readme: Path) -> None:
+    assert [name for name in names(readme.read_text(encoding="utf-8")) if not is_known(name)] == []
+
+
+@pytest.mark.parametrize("name", ["offers.make", "Runtime.tell", "core.engine.step", "tests.core.traces"])
+def test_names_are_found_by_module_or_class(name: str) -> None:
+    assert is_known(name)
+
+
+@pytest.mark.parametrize("name", ["offers.made_up", "nowhere.make", "Runtime.made_up"])
+def test_a_name_that_is_nowhere_is_noticed(name: str) -> None:
+    assert not is_known(name)
+
+
+def test_every_package_is_on_the_map() -> None:
+    text = prose(READMES[0].read_text(encoding="utf-8"))
+    packages = {path.parent.relative_to(ROOT / "callbridge").as_posix() for path in ROOT.glob("callbridge/**/__init__.py")} - {
+        "."
+    }
+    assert [name for name in sorted(packages) if f"`{name}/`" not in text] == []
