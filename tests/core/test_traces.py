@@ -12,7 +12,7 @@ STORIES = sorted((Path(__file__).parents[1] / "traces").glob("*.txt"))
 
 
 def test_there_are_stories() -> None:
-    assert len(STORIES) >= 8
+    assert len(STORIES) >= 19
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)

@@ -3,9 +3,16 @@
 A line that begins with a time or a name is an input; indented lines are what came of it (``->`` orders, ``::`` facts).
 A trace is read by its inputs alone and written again whole, so the comparison is one of texts.
 
-    queue support wrap_up=10 : support >= 3 for 8 | support >= 1        diamond: `queue support/diamond ...` steps only
-    agent bob support=3 [auto_answer|nailed_up] [out]
+    queue support wrap_up=10 : support >= 3 for 8 | support >= 1        set-up lines: ``trace_setup``
+    agent bob support=3
     0.0  ann calls support [diamond]
+    9.0  ann presses 1             9.5  ann hears the prompt
+    20.0 bob requests consult agent:cid                 about the call that bob is in
+    30.0 sue requests listen of ann at PJSIP/sue        about somebody's call, by a supervisor
+    1.0  the ledger finds kim lou                       also: has reserved, has closed, has blocked
+
+Everybody has a name: callers and leads by their own, agents and supervisors by their phones', a number outside by its digits,
+what a supervisor listens through as ``sue-listen``. Every verb is a ``case`` of ``Trace._happen``.
 """
 
 from __future__ import annotations
@@ -13,10 +20,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
+from callbridge.core.model.attempt import Attempt, Running
 from callbridge.core.model.events import (
     AgentRequest,
+    AnyEvent,
+    AttemptClosed,
+    AttemptsReserved,
+    CallRequest,
+    CallRequested,
+    CampaignRequested,
     DeviceChanged,
+    DigitPressed,
+    LeadsFound,
     LegAnswered,
+    LegEntered,
     LegHeld,
     LegJoined,
     LegLeft,
@@ -25,19 +42,28 @@ from callbridge.core.model.events import (
     LegRinging,
     LegTransferred,
     LegUnheld,
+    NumberBlocked,
     PbxLost,
     PlaybackEnded,
     SeenLeg,
 )
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.orders import Bridge, Order, Play, Ring
-from callbridge.core.model.plan import AgentPlan, ConnectMode, QueuePlan, Then, TierRouting, ToDialplan, ToQueue
-from tests.core.story import PBX, START, Story, agent, ladder, plan, queue
+from callbridge.core.model.leg import LegRole
+from callbridge.core.model.orders import Bridge, CloseAttempt, Order, Play, Ring, Snoop
+from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
+from tests.core.story import PBX, START, Story
+from tests.core.trace_setup import WORDS, SetUp
 
-SHOWN_ORDERS = {"leg", "legs", "phone", "music", "bridge", "reason", "context", "extension", "auto_answer"}
+SHOWN_ORDERS = {"leg", "legs", "phone", "music", "bridge", "reason", "context", "extension", "auto_answer", "media"} | {
+    "of",
+    "whisper",
+    "campaign",
+    "count",
+    "attempts",
+    "attempt",
+}
 HIDDEN_FACTS = {
-    "direction",
     "seq",
     "at",
     "day",
@@ -64,20 +90,15 @@ class Trace:
         """The latest leg of everybody by name."""
         self.bridges: dict[str, Bridge] = {}
         self.beeps: dict[str, str] = {}
+        self.prompts: dict[LegId, str] = {}
         self.heard_at = START
         self._story: Story | None = None
-        self._ladders: dict[tuple[str, str], TierRouting] = {}
-        self._queues: list[tuple[str, dict[str, object]]] = []
-        self._agents: list[AgentPlan] = []
+        self._set_up = SetUp()
 
     @property
     def story(self) -> Story:
         if self._story is None:
-            queues: list[QueuePlan] = []
-            for name, more in self._queues:
-                plain = self._ladders[name, "standard"]
-                queues.append(queue(name, plain, self._ladders.get((name, "diamond"), plain), **more))
-            self._story = Story(plan(queues, self._agents))
+            self._story = Story(self._set_up.plan())
             self._learn(self._story.orders)
         return self._story
 
@@ -86,40 +107,12 @@ class Trace:
             if line.startswith(" ") or (not line and self.out and not self.out[-1]):
                 continue
             self.out.append(line)
-            words = line.partition("#")[0].split()
-            if words and words[0] == "queue":
-                self._queue(line)
-            elif words and words[0] == "agent":
-                self._agent(words[1:])
+            words = [] if line.startswith("#") else line.partition(" #")[0].split()
+            if words and words[0] in WORDS:
+                self._set_up.read(line, words)
             elif words:
                 self._event(float(words[0]), words[1:])
         return "\n".join(self.out).rstrip() + "\n"
-
-    # -- the set-up ---------------------------------------------------------------------------------------------
-
-    def _queue(self, line: str) -> None:
-        head, _, steps = line.partition(":")
-        name, *settings = head.split()[1:]
-        name, _, tier = name.partition("/")
-        numbers = {key: float(value) for key, _, value in (each.partition("=") for each in settings)}
-        stages, then = [], None
-        for each in steps.split("|"):
-            needs, _, lasts = each.partition(" for ")
-            if needs.strip().startswith("then "):
-                then = self._then(needs.split()[1:])
-            else:
-                stages.append((needs.strip(), float(lasts) if lasts else None))
-        within, head_start = numbers.pop("within", 20.0), numbers.pop("head_start", 0.0)
-        self._ladders[name, tier or "standard"] = ladder(*stages, within=within, head_start=head_start, then=then)
-        self._queues += [(name, dict(numbers))] if not tier else []
-
-    def _then(self, words: list[str]) -> Then:
-        return ToQueue(words[1]) if words[0] == "queue" else ToDialplan(words[1], words[2])
-
-    def _agent(self, words: list[str]) -> None:
-        skills = {key: int(level) for key, _, level in (each.partition("=") for each in words[1:] if "=" in each)}
-        connect = next((kind for kind in ConnectMode if kind.value in words), ConnectMode.RING)
-        self._agents.append(agent(words[0], skills, connect, login="out" not in words))
 
     # -- events -------------------------------------------------------------------------------------------------
 
@@ -176,6 +169,9 @@ class Trace:
             case [who, "rejects"]:
                 story.gone(self.legs[who], 21)
                 yield
+            case [who, "is", "busy"]:
+                story.gone(self.legs[who], 17)
+                yield
             case [who, "is", "gone"]:
                 story.gone(self.legs[who])
                 yield
@@ -200,6 +196,26 @@ class Trace:
                 yield
             case [who, "transfers", "to", entry]:
                 yield from self._transfer(who, entry)
+            case [who, "hears", "the", "prompt"]:
+                story.happens(PlaybackEnded(at=now, leg=self.legs[who], playback=self.prompts[self.legs[who]], failed=False))
+                yield
+            case [who, "presses", digits]:
+                for digit in digits:
+                    story.happens(DigitPressed(at=now, leg=self.legs[who], digit=digit))
+                    yield
+            case [who, "enters"]:
+                story.happens(LegEntered(at=now, leg=self.legs[who]))
+                yield
+            case [who, "requests", request, *rest]:
+                story.happens(self._request(who, CallRequest(request), rest))
+                yield
+            case [who, "starts" | "pauses" | "stops" as what, campaign]:
+                to = {"starts": Running.RUNNING, "pauses": Running.PAUSED, "stops": Running.STOPPED}[what]
+                story.happens(CampaignRequested(at=now, campaign=campaign, to=to, by=who))
+                yield
+            case ["the", "ledger", *what]:
+                story.happens(self._ledger(what))
+                yield
             case ["the", "link", "breaks"]:
                 self.heard_at = now
                 story.happens(PbxLost(at=now, pbx=PBX))
@@ -225,23 +241,81 @@ class Trace:
         story.happens(replace(story.arrival("near-half", entry=entry), channel_name="Local/x@y-1;2"))
         yield
 
+    def _request(self, who: str, request: CallRequest, rest: list[str]) -> CallRequested:
+        """``of NAME``: whose call; without it the call of the agent who asks. ``at PHONE``: where to ring a supervisor."""
+        said = dict(zip(rest[::2], rest[1::2], strict=False)) if "of" in rest or "at" in rest else {}
+        world = self.story.world
+        call = (
+            next((c.id for c in world.calls.values() if self.names[c.id] == said["of"]), "") if said else world.agents[who].call
+        )
+        to: Target | None = None
+        match rest[0].partition(":") if rest and not said else ("", "", ""):
+            case ("queue", _, name):
+                to = ToQueue(name)
+            case ("agent", _, name):
+                to = ToAgent(name)
+            case ("number", _, name):
+                to = ToNumber(name)
+        return CallRequested(at=self.story.now, call=call, request=request, to=to, phone=said.get("at", ""), by=who)
+
+    def _ledger(self, what: list[str]) -> AnyEvent:
+        now, leads = self.story.now, self._set_up.leads
+        of = {attempt.lead.name: attempt for attempt in self.story.world.attempts.values()}
+        (campaign,) = self.story.world.plan.campaigns
+        match what:
+            case ["finds", *names]:
+                return LeadsFound(at=now, campaign=campaign, leads=tuple(leads[name] for name in names), ready=len(names))
+            case ["has", "reserved", *names]:
+                return AttemptsReserved(at=now, campaign=campaign, reserved=tuple(of[name].id for name in names), refused={})
+            case ["has", "closed", name]:
+                known = of[name]
+                return AttemptClosed(at=now, attempt=known.id, disposition=known.disposition, call_back_at=known.call_back_at)
+            case ["has", "blocked", name]:
+                number = leads[name].number
+                (block,) = [one for one in self.story.world.blocks.values() if one.number == number]
+                return NumberBlocked(at=now, number=number, campaign=block.campaign, block=block.id)
+            case _:
+                raise ValueError(f"the ledger of a trace does not know: {' '.join(what)}")
+
     # -- what came of it ----------------------------------------------------------------------------------------
 
     def _learn(self, orders: list[Order]) -> None:
-        for call in self.story.world.calls.values():
-            self.names[call.id] = self.names.get(call.leg, call.id)
+        world = self.story.world
+        for callback in world.callbacks.values():
+            self.names[callback.id] = f"{callback.name}'s callback"
+        for attempt in world.attempts.values():
+            self.names[attempt.id] = f"{attempt.lead.name}'s attempt"
+        for call in world.calls.values():
+            ours = f"call back to {call.name}" if call.callback else call.name
+            self.names.setdefault(call.leg, call.name)
+            self.names[call.id] = ours if call.callback else self.names[call.leg]
         for order in orders:
             match order:
                 case Ring():
-                    self.legs[order.agent] = order.leg
-                    self.names[order.leg] = f"{order.agent}'s phone"
+                    who = self._rung(order)
+                    self.legs[who] = order.leg
+                    self.names[order.leg] = who if order.role in ("customer", "outside") else f"{who}'s phone"
+                case Snoop():
+                    taking_part = [one for call in world.calls.values() for one in call.supervisions]
+                    (who,) = [f"{one.by}-{one.mode}" for one in taking_part if one.snoop == order.leg]
+                    self.legs[who], self.names[order.leg] = order.leg, who
                 case Play():
-                    who = next(one.id for one in self.story.world.agents.values() if one.session == order.leg)
-                    self.beeps[who] = order.playback
+                    self.prompts[order.leg] = order.playback
+                    for one in world.agents.values():
+                        if one.session == order.leg:
+                            self.beeps[one.id] = order.playback
                 case Bridge():
-                    self.names[order.bridge] = "bridge of " + self.names[order.call]
+                    snoops = [self.names[leg] for leg in order.legs if world.legs[leg].role is LegRole.SNOOP]
+                    self.names[order.bridge] = f"bridge of {next(iter(snoops), self.names[order.call])}"
                     for who in [name for name, leg in self.legs.items() if leg in order.legs]:
                         self.bridges[who] = order
+
+    def _rung(self, order: Ring) -> str:
+        """Whose phone it is."""
+        if order.agent:
+            return order.agent
+        phone = order.phone.partition("/")[2].partition("@")[0]
+        return self.story.world.calls[order.call].name if order.role == "customer" else phone
 
     def _tell(self, orders: list[Order], facts: list[AnyFact]) -> None:
         self._learn(orders)
@@ -252,15 +326,19 @@ class Trace:
         parts = [type(thing).__name__]
         for field in fields(thing):
             value = getattr(thing, field.name)
-            if (field.name in names) is shown and value not in (None, "", (), False):
+            if (field.name in names) is shown and value not in (None, "", (), False) and value != "in":
                 parts.append(f"{field.name}={self._value(field.name, value)}")
+        if isinstance(thing, CloseAttempt):
+            parts.append(f"outcome={thing.attempt.outcome}")
         return " ".join(parts)
 
     def _value(self, name: str, value: object) -> str:
         if isinstance(value, tuple):
-            return "+".join(self._short(str(each)) for each in value)
+            return "+".join(self._short(str(each[0] if isinstance(each, tuple) else each)) for each in value)
+        if isinstance(value, Attempt):
+            return self._short(value.id)
         if isinstance(value, float):
-            return f"{value - START if name == 'freed_at' else value:.1f}"
+            return f"{value - START if value >= START else value:.1f}"
         text = self._short(str(value))
         return f'"{text}"' if " " in text and name == "needs" else text
 
