@@ -6,7 +6,7 @@
     node welcome/choose menu choose 1>sales else>bye question=q alarming=1
     node welcome/say play hello >choose              also: collect, queue, callback, voicemail, do_not_call, goodbye
     survey service                                   asked by the flow survey:service
-    campaign spring support connect_within=2         its message is the flow campaign:spring
+    campaign spring support connect_within=2 [amd]   its message is the flow campaign:spring
     lead kim +442079460001
     outside PJSIP/{number}@trunk
 
@@ -156,6 +156,7 @@ def _campaign(name: str, served_by: str, rest: list[str]) -> CampaignPlan:
         dial="PJSIP/{number}@trunk",
         number="+4420",
         agent_first="agent_first" in rest,
+        amd="amd" in rest,
         **more,
     )
 

@@ -1,4 +1,4 @@
-"""Golden stories as text that a supervisor can read: what happened, and what callbridge did and told about it.
+"""Golden stories as text that a supervisor can read: what happened, what callbridge ordered, and what it published.
 
 A line that begins with a time or a name is an input; indented lines are what came of it (``->`` orders, ``::`` facts).
 A trace is read by its inputs alone and written again whole, so the comparison is one of texts.
@@ -23,6 +23,7 @@ from dataclasses import fields, replace
 from callbridge.core.model.attempt import Attempt, Running
 from callbridge.core.model.events import (
     AgentRequest,
+    AmdDetourEnded,
     AnyEvent,
     AttemptClosed,
     AttemptsReserved,
@@ -45,12 +46,13 @@ from callbridge.core.model.events import (
     NumberBlocked,
     PbxLost,
     PlaybackEnded,
+    RecordingEnded,
     SeenLeg,
 )
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.leg import LegRole
-from callbridge.core.model.orders import Bridge, CloseAttempt, Order, Play, Ring, Snoop
+from callbridge.core.model.orders import Bridge, CloseAttempt, Order, Play, Record, Ring, Snoop
 from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
 from tests.core.story import PBX, START, Story
 from tests.core.trace_setup import WORDS, SetUp
@@ -91,6 +93,7 @@ class Trace:
         self.bridges: dict[str, Bridge] = {}
         self.beeps: dict[str, str] = {}
         self.prompts: dict[LegId, str] = {}
+        self.recordings: dict[LegId, str] = {}
         self.heard_at = START
         self._story: Story | None = None
         self._set_up = SetUp()
@@ -203,6 +206,12 @@ class Trace:
                 for digit in digits:
                     story.happens(DigitPressed(at=now, leg=self.legs[who], digit=digit))
                     yield
+            case [who, "has", "spoken", "for", seconds]:
+                story.happens(self._recorded(who, float(seconds)))
+                yield
+            case [who, "comes", "back", "as", verdict, cause]:
+                story.happens(AmdDetourEnded(at=now, leg=self.legs[who], verdict=verdict, cause=cause))
+                yield
             case [who, "enters"]:
                 story.happens(LegEntered(at=now, leg=self.legs[who]))
                 yield
@@ -240,6 +249,10 @@ class Trace:
         yield
         story.happens(replace(story.arrival("near-half", entry=entry), channel_name="Local/x@y-1;2"))
         yield
+
+    def _recorded(self, who: str, lasted: float) -> RecordingEnded:
+        leg = self.legs[who]
+        return RecordingEnded(at=self.story.now, leg=leg, recording=self.recordings[leg], lasted=lasted, failed=False)
 
     def _request(self, who: str, request: CallRequest, rest: list[str]) -> CallRequested:
         """``of NAME``: whose call; without it the call of the agent who asks. ``at PHONE``: where to ring a supervisor."""
@@ -304,6 +317,8 @@ class Trace:
                     for one in world.agents.values():
                         if one.session == order.leg:
                             self.beeps[one.id] = order.playback
+                case Record():
+                    self.recordings[order.leg] = order.recording
                 case Bridge():
                     snoops = [self.names[leg] for leg in order.legs if world.legs[leg].role is LegRole.SNOOP]
                     self.names[order.bridge] = f"bridge of {next(iter(snoops), self.names[order.call])}"
