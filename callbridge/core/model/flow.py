@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import assert_never
 
 KEYS = "0123456789*#"
 MOST_DIGITS = 40
@@ -243,8 +244,10 @@ def leads_to(node: Node) -> list[str]:
             return [node.open, node.closed]
         case BranchNode():
             return [*(to for _, to in node.cases), node.otherwise]
-        case _:
+        case QueueNode() | FlowNode() | DialplanNode() | GoodbyeNode():
             return []
+        case _:
+            assert_never(node)
 
 
 # -- patterns of digits, as dialplans write them ----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from callbridge.core.calls import calls
 from callbridge.core.entities import agent_states, attempts, legs, recordings
@@ -19,6 +20,7 @@ from callbridge.core.model.orders import (
     Bridge,
     CloseAttempt,
     DropBridge,
+    FindLeads,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -28,6 +30,7 @@ from callbridge.core.model.orders import (
     Play,
     Probe,
     Record,
+    ReserveAttempts,
     Ring,
     Snoop,
     StartAmdDetour,
@@ -105,6 +108,10 @@ def order_failed(world: World, event: OrderFailed) -> None:
             attempts.not_blocked(world, order)
         case LookUp(call=call, question=question):
             interpreter.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
+        case FindLeads() | ReserveAttempts():
+            pass  # leads are asked for again after a while; attempts that are not reserved in time are taken back
+        case _:
+            assert_never(order)
 
 
 def _left_to_the_snapshot(world: World, order: Order) -> bool:
