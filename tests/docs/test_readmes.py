@@ -53,6 +53,12 @@ def test_a_name_that_is_nowhere_is_noticed(name: str) -> None:
     assert not is_known(name)
 
 
+def test_every_folder_of_tests_is_on_their_map() -> None:
+    text = READMES[-1].read_text(encoding="utf-8")
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.iterdir())} - {"__pycache__"}
+    assert [name for name in sorted(folders) if f"| `{name}/`" not in text] == []
+
+
 def test_every_package_is_on_the_map() -> None:
     text = prose(READMES[0].read_text(encoding="utf-8"))
     packages = {path.parent.relative_to(ROOT / "callbridge").as_posix() for path in ROOT.glob("callbridge/**/__init__.py")} - {
