@@ -65,3 +65,13 @@ def test_every_package_is_on_the_map() -> None:
         "."
     }
     assert [name for name in sorted(packages) if f"`{name}/`" not in text] == []
+
+
+def test_every_context_and_feature_code_of_the_dialplan_is_explained() -> None:
+    dialplan = (ROOT / "dialplan" / "callbridge.conf").read_text(encoding="utf-8")
+    text = (ROOT / "dialplan" / "README.md").read_text(encoding="utf-8")
+    contexts = re.findall(r"^\[([a-z-]+)\]", dialplan, re.MULTILINE)
+    assert len(contexts) > 5
+    assert [name for name in contexts if f"| `{name}` |" not in text] == []
+    codes = set(re.findall(r"^exten => _?(\*\d\d)", dialplan, re.MULTILINE))
+    assert [code for code in sorted(codes) if f"`{code}`" not in text] == []
