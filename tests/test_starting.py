@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.ari.ownership import OwnershipSeen
 from callbridge.adapters.facts.codec import FutureSchema
+from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs.log import Drain
@@ -27,7 +28,9 @@ from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import MemoryStore, Unreadable
 from callbridge.runtime.pulse import TURN
-from callbridge.service.app import App
+from callbridge.service.callers import CallerSources
+from callbridge.service.links import Links
+from callbridge.service.process import Process
 from callbridge.service.starting import Start, Taken
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
@@ -211,44 +214,94 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
             assert "starting" in problem["detail"]
 
 
-async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path) -> None:
+def _config(folder: Path) -> Path:
+    """Of one agent, one queue and a PBX that is away."""
     links = {
         "ari": {"url": "http://127.0.0.1:9/ari", "user": "u", "password": "p"},
         "ami": {"port": 9, "user": "u", "secret": "s"},
     }
-    config = tmp_path / "callbridge.yaml"
+    config = folder / "callbridge.yaml"
     queues = {"support": {"steps": [{"skills": "support"}]}}
     agents = {"ann": {"name": "Ann", "skills": {"support": 1}, "phone": "PJSIP/1001"}}
     whole = {"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues, "agents": agents}
     config.write_text(json.dumps(whole))
+    return config
+
+
+async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(tmp_path)
     drain = Drain(io.StringIO())
-    app = App(load(config), config, drain)
+    process = Process(load(config), config, drain)
     seen: list[list[str]] = []
-    real = app._know
+    real = CallerSources.adopt
 
-    def know(settings: Settings) -> None:  # there is a runtime by now, and no link
-        seen.append(app.missing())
-        real(settings)
+    def adopt(self: CallerSources, settings: Settings, tiers: TierFile) -> None:  # there is a runtime by now, and no link
+        seen.append(process.missing())
+        real(self, settings, tiers)
 
-    app._know = know  # type: ignore[method-assign]
-    await app.start()
+    monkeypatch.setattr(CallerSources, "adopt", adopt)
+    term = await process.begin_term()
     try:
         assert seen == [["loading what was saved"]]
-        assert set(app.board.agents) == {"ann"}  # who asks now is told of nobody that he is unknown
-        assert app.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
+        assert set(term.board.agents) == {"ann"}  # who asks now is told of nobody that he is unknown
+        assert process.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
         async with asyncio.timeout(5):
-            while not app.runtime.silent:
+            while not term.runtime.silent:
                 await asyncio.sleep(0.01)
-        assert app.ailing() == []
-        app.runtime._saved_at -= 60.0
-        assert app.ailing() == ["the runtime stands still for 60 s"]
-        app.pulse._beat_at -= 60.0  # so did we
-        assert app.ailing() == []
-        app.pulse._back_at -= TURN
-        assert app.ailing() == ["the runtime stands still for 60 s"]
+        assert process.ailing() == []
+        term.runtime._saved_at -= 60.0
+        assert process.ailing() == ["the runtime stands still for 60 s"]
+        term.pulse._beat_at -= 60.0  # so did we
+        assert process.ailing() == []
+        term.pulse._back_at -= TURN
+        assert process.ailing() == ["the runtime stands still for 60 s"]
     finally:
-        await app.close()
+        await process.close()
         drain.close()
+    assert process.term is None
+    assert process.ailing() == []
+
+
+async def test_a_process_may_lead_again_after_a_term(tmp_path: Path) -> None:
+    config = _config(tmp_path)
+    drain = Drain(io.StringIO())
+    process = Process(load(config), config, drain)
+    first = await process.begin_term()
+    assert b"callbridge_leader 1.0" in await process.metrics.render()
+    await process.end_term()
+    assert (process.missing(), process.ailing()) == (["loading what was saved"], [])
+    assert b"callbridge_leader 0.0" in await process.metrics.render()
+    second = await process.begin_term()
+    try:
+        assert process.term is second
+        assert second.token > first.token
+        assert set(second.board.agents) == {"ann"}
+        assert process.missing() == ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link"]
+        metrics = await process.metrics.render()
+        assert b"callbridge_leader 1.0" in metrics
+        assert b'callbridge_queue_agents{queue="support",state="logged_out"} 1.0' in metrics
+    finally:
+        await process.close()
+        drain.close()
+
+
+async def test_a_start_that_fails_half_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _config(tmp_path)
+    drain = Drain(io.StringIO())
+    process = Process(load(config), config, drain)
+
+    def broken(*_: object) -> None:
+        raise BadDatabase("the ledger has schema 9")
+
+    monkeypatch.setattr(Links, "start", broken)
+    before = asyncio.all_tasks()
+    with pytest.raises(BadDatabase):
+        await process.begin_term()
+    await asyncio.sleep(0)
+    assert process.term is None
+    assert asyncio.all_tasks() <= before
+    await process.close()
+    drain.close()
 
 
 # -- others who serve -----------------------------------------------------------------------------------------------

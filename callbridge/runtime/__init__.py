@@ -3,5 +3,6 @@
 from callbridge.runtime.clock import Clock
 from callbridge.runtime.lanes import Lanes
 from callbridge.runtime.loop import Runtime, Watcher
+from callbridge.runtime.performers import Performers
 
-__all__ = ["Clock", "Lanes", "Runtime", "Watcher"]
+__all__ = ["Clock", "Lanes", "Performers", "Runtime", "Watcher"]

@@ -16,6 +16,10 @@ class Clock:
     def now(self) -> float:
         return self._anchor + time.monotonic()
 
+    def wall(self) -> float:
+        """Epoch seconds by the clock on the wall."""
+        return self.now() + self.wall_offset()
+
     def wall_offset(self) -> float:
         """Seconds by which the machine's wall clock is ahead of ours."""
         return time.time() - self.now()

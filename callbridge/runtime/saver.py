@@ -83,11 +83,11 @@ class Saver:
         self._degrade(why, [])
 
     async def close(self) -> None:
+        """Nothing is saved any more. The store stays open: it is not ours."""
         if self._repair is not None:
             await end((self._repair,))
         if self.degraded and not self.displaced:
             await self._last_try()
-        await self.store.close()
 
     async def _last_try(self) -> None:
         """We are asked to stop and the store is behind: everything once more, or the next start would know less."""

@@ -17,7 +17,8 @@ from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
 if TYPE_CHECKING:
-    from callbridge.service.app import App
+    from callbridge.service.process import Process
+    from callbridge.service.term import Term
 
 ASKING = 5.0
 """Seconds after which somebody who asked is told that no answer came."""
@@ -27,67 +28,67 @@ RELOADING = 60.0
 class HttpBackend:
     """What HTTP may ask and see. Asking raises TimeoutError when no answer comes."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, process: Process, term: Term) -> None:
+        self._process, self._term = process, term
 
     def now(self) -> float:
-        return self._app.clock.now()
+        return self._term.clock.now()
 
     async def ask(self, event: Asked) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
-            return await self._app.runtime.ask(event)
+            return await self._term.runtime.ask(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         async with asyncio.timeout(RELOADING):
-            done = await self._app.reload(dry_run=dry_run, force=force, by=by)
-        return _scrubbed(done) if self._app.settings.log.mask_numbers else done
+            done = await self._process.reload(dry_run=dry_run, force=force, by=by)
+        return _scrubbed(done) if self._process.settings.log.mask_numbers else done
 
     def switch(self, name: str) -> Switch | None:
-        return self._app.world.switches.get(name)
+        return self._term.world.switches.get(name)
 
     def hours(self) -> list[dict[str, object]]:
         """Every calendar as it is now."""
-        return hours(self._app.world, self._app.clock.now())
+        return hours(self._term.world, self._term.clock.now())
 
     def callbacks(self) -> list[dict[str, object]]:
         """Every callback that is owed."""
-        return callbacks(self._app.world, masked=self._app.board.masked)
+        return callbacks(self._term.world, masked=self._term.board.masked)
 
     def ledger(self) -> LedgerRequests:
         """Campaigns and what is written of them."""
-        app, ledger = self._app, self._app.ledger
-        zone, country = app.settings.instance.timezone, region_of(app.settings.tiers.country_code or "")
+        settings, term, ledger = self._process.settings, self._term, self._term.ledger
+        zone, country = settings.instance.timezone, region_of(settings.tiers.country_code or "")
         return LedgerRequests(
-            world=app.world,
+            world=term.world,
             book=ledger.book if ledger is not None else None,
-            now=app.clock.now,
-            wall=app.wall,
-            day_began=lambda: day_began(app.wall(), ZoneInfo(zone)),
-            tell=app.runtime.tell,
+            now=term.clock.now,
+            wall=term.clock.wall,
+            day_began=lambda: day_began(term.clock.wall(), ZoneInfo(zone)),
+            tell=term.runtime.tell,
             readers=ledger.readers if ledger is not None else Threads("no ledger"),
             trouble=ledger.trouble if ledger is not None else lambda: "",
             zone=zone,
-            regions={name: one.region or country for name, one in app.settings.campaigns.items()},
-            masked=app.settings.log.mask_numbers,
+            regions={name: one.region or country for name, one in settings.campaigns.items()},
+            masked=settings.log.mask_numbers,
         )
 
     def tier_of(self, number: str) -> str:
-        return self._app.tiers.tier_of(number)
+        return self._term.callers.tier_of(number)
 
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
-        return callback_to(self._app.world, queue, number, masked=self._app.board.masked)
+        return callback_to(self._term.world, queue, number, masked=self._term.board.masked)
 
     def board(self) -> Board:
-        return self._app.board
+        return self._term.board
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        return await self._app.explainer.explain(kind, name)
+        return await self._term.explainer.explain(kind, name)
 
     async def waiting(self) -> dict[str, Any]:
-        return await self._app.explainer.waiting()
+        return await self._term.explainer.waiting()
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
-        return self._app.timelines.timeline(call)
+        return self._process.timelines.timeline(call)
 
 
 def _scrubbed(done: ReloadResult) -> ReloadResult:

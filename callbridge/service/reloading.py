@@ -17,19 +17,21 @@ import structlog
 
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
-from callbridge.adapters.ledger import LedgerTerms, NoLedger, region_of
+from callbridge.adapters.ledger import LedgerTerms, NoLedger
 from callbridge.adapters.views.reload_report import reload_report
 from callbridge.core.model.events import CampaignRecalled, PlanChanged
 from callbridge.core.model.plan import Plan
 from callbridge.core.reload.plan_diff import Difference, difference
 from callbridge.service.adapter_settings import hook_settings, ledger_terms
+from callbridge.service.callers import tier_file
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 
 if TYPE_CHECKING:
     from callbridge.adapters.webhooks.body import WebhookSettings
-    from callbridge.service.app import App
+    from callbridge.service.process import Process
+    from callbridge.service.term import Term
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -61,8 +63,8 @@ class _Next:
 class Reloads:
     """One at a time. Who asked may stop waiting: what has begun is carried out all the same."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, process: Process) -> None:
+        self._process = process
         self._one_at_a_time = asyncio.Lock()
         self._running: set[asyncio.Task[ReloadResult]] = set()
 
@@ -83,27 +85,27 @@ class Reloads:
                 return ReloadResult(faults=refused.faults)
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
-        app = self._app
-        if not app._started:
+        term = self._process.term
+        if term is None:
             raise ReloadRefused("still starting")
         coming = await self._read()
-        book = app._tier_book(coming.settings)
-        if not await book.load():
+        tiers = tier_file(coming.settings)
+        if not await tiers.load():
             raise ReloadRefused(f"{coming.settings.tiers.csv}: cannot be used")
         if dry_run:
-            found = difference(app.world, coming.plan)
+            found = difference(term.world, coming.plan)
             return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))
-        recalled = await self._recall(coming.settings)
-        sections = _other_sections(app.settings, coming.settings)
-        event = PlanChanged(at=app.clock.now(), plan=coming.plan, force=force, by=by)
-        adopted = await app.runtime.adopt(event, lambda: self._switch_over(coming, book, recalled))
+        recalled = await self._recall(term, coming.settings)
+        sections = _other_sections(self._process.settings, coming.settings)
+        event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by)
+        adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
             raise ReloadRefused("a fault of callbridge while it was adopted; the log says more")
         report = self._report(adopted, coming.settings, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
             return ReloadResult(faults=report["refused"], report=report)
-        await app.hooks.adopt(coming.hooks)
+        await term.readers.hooks.adopt(coming.hooks)
         _log_done(coming.settings, report, by)
         return ReloadResult(report=report)
 
@@ -111,44 +113,38 @@ class Reloads:
         """Raises Refused."""
 
         def read() -> _Next:
-            settings = load(self._app.config)
+            settings = load(self._process.config)
             return _Next(settings=settings, plan=settings.plan(), hooks=hook_settings(settings), ledger=ledger_terms(settings))
 
         try:
             coming = await asyncio.to_thread(read)
         except ConfigFaults as wrong:
             raise ReloadRefused(*map(str, wrong.faults)) from None
-        fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._app.settings, name)]
+        fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
             raise ReloadRefused(f"changes of {', '.join(fixed)} need a restart")
         return coming
 
-    async def _recall(self, settings: Settings) -> list[CampaignRecalled]:
+    async def _recall(self, term: Term, settings: Settings) -> list[CampaignRecalled]:
         """What campaigns that come with this configuration have behind them."""
-        ledger = self._app.ledger
         try:
-            new = settings.campaigns.keys() - self._app.settings.campaigns.keys()
-            return await ledger.recall(new) if ledger is not None else []
+            new = settings.campaigns.keys() - self._process.settings.campaigns.keys()
+            return await term.ledger.recall(new) if term.ledger is not None else []
         except NoLedger as trouble:
             raise ReloadRefused(f"{trouble}: what the new campaigns have behind them is not known") from None
 
-    def _switch_over(self, coming: _Next, book: TierFile, recalled: list[CampaignRecalled]) -> None:
+    def _switch_over(self, term: Term, coming: _Next, tiers: TierFile, recalled: list[CampaignRecalled]) -> None:
         """The core has the plan: everything else has it, too, before anything is done by it."""
-        app = self._app
-        app.settings, app.tiers = coming.settings, book
-        app._tier_watch.cancel()
-        app._tier_watch = app._run("tiers", book.watch())
-        app._know(coming.settings)
-        app.metrics.adopt(coming.plan, [hook.name for hook in coming.settings.webhooks])
-        if app.ledger is not None:
-            app.ledger.adopt(coming.ledger, region_of(coming.settings.tiers.country_code or ""))
+        self._process.settings = coming.settings
+        term.adopt(coming.settings, tiers, coming.ledger)
+        self._process.metrics.adopt(coming.plan, [hook.name for hook in coming.settings.webhooks])
         for each in recalled:
-            app.runtime.tell(each)
+            term.runtime.tell(each)
 
     def _report(
         self, found: Difference, settings: Settings, *, dry_run: bool, force: bool, sections: list[str] | None = None
     ) -> dict[str, Any]:
-        others = _other_sections(self._app.settings, settings) if sections is None else sections
+        others = _other_sections(self._process.settings, settings) if sections is None else sections
         doubts = map(str, settings.warnings)
         return reload_report(found, dry_run=dry_run, force=force, sections=others, warnings=doubts)
 

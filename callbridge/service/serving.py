@@ -1,4 +1,4 @@
-"""The process around the app: its address, signals, log and exit code."""
+"""Around the process: its address, signals, log and exit code."""
 
 from __future__ import annotations
 
@@ -20,28 +20,32 @@ from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
-from callbridge.service.app import DONE, FAILED, SHUTDOWN_TIMEOUT, App
 from callbridge.service.http_backend import HttpBackend
+from callbridge.service.process import DONE, FAILED, SHUTDOWN_TIMEOUT, Process
+from callbridge.service.term import Term
 from callbridge.settings.models import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 @contextlib.asynccontextmanager
-async def _http(app: App, address: socket.socket) -> AsyncIterator[None]:
-    http, refused = http_settings(app.settings.http), app.metrics.http_refusals(REFUSALS)
-    probes = Probes(ailing=app.ailing, missing=app.missing, notes=app.notes, metrics=app.metrics.render, refused=refused)
-    site = make_app(http, HttpBackend(app), probes, app.feed)
+async def _with_term(process: Process, term: Term, address: socket.socket) -> AsyncIterator[None]:
+    """HTTP as long as we lead."""
+    http, metrics = http_settings(process.settings.http), process.metrics
+    refused = metrics.http_refusals(REFUSALS)
+    probes = Probes(ailing=process.ailing, missing=process.missing, notes=process.notes, metrics=metrics.render, refused=refused)
+    site = make_app(http, HttpBackend(process, term), probes, term.readers.feed)
     async with listening(site, address, http.limits, refused):
         yield
 
 
-async def _start(app: App, address: socket.socket) -> None:
-    """Start, with somebody at the door who says what is waited for."""
-    http = http_settings(app.settings.http)
-    site = make_starting_app(http, Probes(missing=app.missing, notes=app.notes))
+@contextlib.asynccontextmanager
+async def _without_term(process: Process, address: socket.socket) -> AsyncIterator[None]:
+    """HTTP while there is no world to ask about: what is waited for."""
+    http = http_settings(process.settings.http)
+    site = make_starting_app(http, Probes(missing=process.missing, notes=process.notes))
     async with listening(site, address.dup(), http.limits):
-        await app.start()
+        yield
 
 
 async def _bind(host: str, port: int) -> socket.socket:
@@ -70,46 +74,48 @@ async def serve(settings: Settings, config: Path) -> int:
     drain = logs.Drain(sys.stderr)
     logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
     try:
-        return await _serve(App(settings, config, drain))
+        return await _serve(Process(settings, config, drain))
     finally:
         drain.close()
 
 
-async def _serve(app: App) -> int:
+async def _serve(process: Process) -> int:
     _raise_limits()
-    for warning in app.settings.warnings:
+    for warning in process.settings.warnings:
         log.warning("configuration", why=str(warning))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, app.stop, DONE)
+        loop.add_signal_handler(name, process.stop, DONE)
     reloads: set[asyncio.Task[None]] = set()
-    loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: app.manager.reloading(app.reload()), reloads))
-    running = asyncio.create_task(_until_stopped(app), name="serve")
-    await asyncio.wait((running, app.exit_code), return_when=asyncio.FIRST_COMPLETED)
+    loop.add_signal_handler(signal.SIGHUP, _in_background(lambda: process.manager.reloading(process.reload()), reloads))
+    running = asyncio.create_task(_until_stopped(process), name="serve")
+    await asyncio.wait((running, process.exit_code), return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait((running,), timeout=SHUTDOWN_TIMEOUT)
     await end((running,))  # it may be waiting for a store that does not come
     if not running.cancelled() and (trouble := running.exception()) is not None:
         if not isinstance(trouble, OSError | BadDatabase | FutureSchema):
             raise trouble
-        http = app.settings.http
+        http = process.settings.http
         log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")
         return FAILED
-    return app.exit_code.result() if app.exit_code.done() else DONE
+    return process.exit_code.result() if process.exit_code.done() else DONE
 
 
-async def _until_stopped(app: App) -> None:
+async def _until_stopped(process: Process) -> None:
+    """Wait to lead, lead, and leave in order. A term that ends ends the process: there is no standby."""
     try:
-        address = await _bind(app.settings.http.host, app.settings.http.port)
-        await _start(app, address)
-        async with _http(app, address):
-            log.info("serving", http=f"http://{app.settings.http.host}:{app.settings.http.port}")
-            app.manager.ready()
-            app._run("watchdog", app.manager.watch(app.alive, app.missing))
-            await asyncio.shield(app.exit_code)
+        http = process.settings.http
+        with await _bind(http.host, http.port) as address:
+            async with _without_term(process, address):
+                term = await process.begin_term()
+            async with _with_term(process, term, address):
+                log.info("serving", http=f"http://{http.host}:{http.port}")
+                process.manager.ready()
+                process.parts.run("watchdog", process.manager.watch(process.alive, process.missing))
+                await asyncio.shield(process.exit_code)
     finally:
-        app.manager.stopping()
-        if hasattr(app, "runtime"):
-            await app.close()
+        process.manager.stopping()
+        await process.close()
 
 
 def _in_background(work: Callable[[], Coroutine[Any, Any, None]], running: set[asyncio.Task[None]]) -> Callable[[], None]:

@@ -4,7 +4,7 @@ import ast
 import re
 
 from callbridge import cli
-from callbridge.service import app
+from callbridge.service import process
 from tests.deploy.files import DEPLOY, ROOT
 from tests.deploy.runbook import NOT_HERE, TEXT, commands
 
@@ -35,7 +35,7 @@ def test_nothing_is_explained_that_is_never_said() -> None:
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
-    assert (cli.DONE, cli.FAILED, cli.USAGE, app.REPLACED) == (0, 1, 2, 3)
+    assert (cli.DONE, cli.FAILED, cli.USAGE, process.REPLACED) == (0, 1, 2, 3)
     assert "0 done, 1 failed" in TEXT
     assert "2 usage or invalid configuration, 3 replaced by another instance" in TEXT
 

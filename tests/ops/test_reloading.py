@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ import structlog
 
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.ledger import LedgerTerms
 from callbridge.core.model.events import CallerArrived, PlanChanged
 from callbridge.core.model.facts import CallArrived
 from callbridge.core.model.ids import leg_id
@@ -38,42 +39,46 @@ def config(name: str = "support", **more: Any) -> dict[str, Any]:
     }
 
 
-class ToyApp:
-    """What a reload needs of the app, on a real runtime. ``done``: what was switched over, in order."""
+class ToyTerm:
+    """What a reload needs of a term, on a real runtime. ``done``: what was switched over, in order."""
 
-    def __init__(self, one: House, path: Path) -> None:
-        self.config = path
-        self.settings = load(path, {})
+    def __init__(self, one: House, done: list[str]) -> None:
         self.runtime, self.world, self.clock = one.runtime, one.world, one.runtime.clock
-        self._started = True
         self.ledger = None
-        self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
-        self.done: list[str] = []
-        self.hooks = SimpleNamespace(adopt=self._hooks)
-        self.tiers = self._tier_book(self.settings)
-        self._tier_watch: Any = SimpleNamespace(cancel=lambda: None)
+        self.done = done
+        self.tiers: TierFile | None = None
+        self.readers = SimpleNamespace(hooks=SimpleNamespace(adopt=self._hooks))
 
     async def _hooks(self, wanted: list[Any]) -> None:
         self.done.append("hooks")
 
-    def _tier_book(self, settings: Settings) -> TierFile:
-        tiers = settings.tiers
-        return TierFile(tiers.order, tiers.default, tiers.numbers, tiers.csv, "", report=print)
-
-    def _know(self, settings: Settings) -> None:
+    def adopt(self, settings: Settings, tiers: TierFile, _terms: dict[str, LedgerTerms]) -> None:
         assert self.world.plan.queues.keys() == settings.queues.keys(), "the core has the plan already"
+        self.tiers = tiers
         self.done.append("look-ups")
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> Any:
-        work.close()
-        return SimpleNamespace(cancel=lambda: None)
+
+class ToyProcess:
+    """What a reload needs of the process."""
+
+    def __init__(self, one: House, path: Path) -> None:
+        self.config = path
+        self.settings = load(path, {})
+        self.done: list[str] = []
+        self.metrics = SimpleNamespace(adopt=lambda plan, hooks: self.done.append("metrics"))
+        self.leading = ToyTerm(one, self.done)
+        self.term: ToyTerm | None = self.leading
+
+    @property
+    def tiers(self) -> TierFile | None:
+        return self.leading.tiers
 
 
 class Rig:
     def __init__(self, one: House, path: Path) -> None:
         self.one, self.path = one, path
-        self.app = ToyApp(one, path)
-        self.reloads = Reloads(self.app)  # type: ignore[arg-type]
+        self.process = ToyProcess(one, path)
+        self.reloads = Reloads(self.process)  # type: ignore[arg-type]
 
     def write(self, values: dict[str, Any]) -> None:
         self.path.write_text(json.dumps(values))
@@ -102,35 +107,35 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     path.write_text(json.dumps(config()))
     async with house() as one:
         made = Rig(one, path)
-        await one.runtime.ask(PlanChanged(at=one.runtime.clock.now(), plan=made.app.settings.plan()))
+        await one.runtime.ask(PlanChanged(at=one.runtime.clock.now(), plan=made.process.settings.plan()))
         yield made
 
 
 async def test_the_core_first_then_everything_else(rig: Rig) -> None:
-    old = rig.app.tiers
+    old = rig.process.tiers
     rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
     done = await rig.reload()
     assert (done.faults, done.report["reloaded"]) == ((), True)
     assert [(row["kind"], row["name"], row["settings"]) for row in done.report["changes"]] == [("queue", "support", ["music"])]
-    assert rig.app.done == ["look-ups", "metrics", "hooks"]
-    assert rig.app.settings.queues["support"].music == "jazz"
-    assert rig.app.tiers is not old
+    assert rig.process.done == ["look-ups", "metrics", "hooks"]
+    assert rig.process.settings.queues["support"].music == "jazz"
+    assert rig.process.tiers is not old
 
 
 async def test_before_the_start_is_over_nothing_is_reloaded(rig: Rig) -> None:
-    rig.app._started = False  # there is a runtime by then
+    rig.process.term = None
     assert (await rig.reload()).faults == ("still starting",)
-    assert rig.app.done == []
+    assert rig.process.done == []
 
 
 async def test_a_refused_reload_switches_nothing_over(rig: Rig) -> None:
     await rig.caller()
-    before = rig.app.settings, rig.app.tiers, rig.one.world.plan
+    before = rig.process.settings, rig.process.tiers, rig.one.world.plan
     rig.write(config("helpdesk"))
     with structlog.testing.capture_logs() as lines:
         done = await rig.reload()
-    assert (rig.app.settings, rig.app.tiers, rig.one.world.plan) == before
-    assert rig.app.done == []
+    assert (rig.process.settings, rig.process.tiers, rig.one.world.plan) == before
+    assert rig.process.done == []
     (fault,) = done.faults
     assert fault.startswith("queue support is no longer configured but has 1 waiting caller: set renamed_from: support")
     assert (done.report["reloaded"], done.report["refused"]) == (False, [fault])
@@ -148,17 +153,17 @@ async def test_force_and_a_new_name_are_ways_to_have_it(rig: Rig) -> None:
     rig.write(config("third"))
     assert (await rig.reload()).faults
     done = await rig.reload(force=True)
-    assert (done.faults, done.report["forced"], [*rig.app.settings.queues]) == ((), True, ["third"])
+    assert (done.faults, done.report["forced"], [*rig.process.settings.queues]) == ((), True, ["third"])
     assert "+44" not in json.dumps(done.report)
 
 
 async def test_a_dry_run_says_the_same_and_does_nothing(rig: Rig) -> None:
     await rig.caller()
-    before = rig.app.settings, rig.one.world.plan
+    before = rig.process.settings, rig.one.world.plan
     rig.write(config("helpdesk"))
     tried = await rig.reload(dry_run=True)
     assert (tried.faults, tried.report["reloaded"], tried.report["dry_run"]) == ((), False, True)
-    assert (rig.app.settings, rig.one.world.plan, rig.app.done) == (*before, [])
+    assert (rig.process.settings, rig.one.world.plan, rig.process.done) == (*before, [])
     forced = await rig.reload(dry_run=True, force=True)
     assert (len(tried.report["refused"]), forced.report["refused"]) == (1, [])
     done = await rig.reload(force=True)
@@ -174,7 +179,7 @@ async def test_callers_who_come_between_the_dry_run_and_the_reload_count(rig: Ri
 
 
 async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = rig.app.settings, rig.app.tiers, rig.one.world.plan
+    before = rig.process.settings, rig.process.tiers, rig.one.world.plan
     rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
 
     def broken(*_: object) -> None:
@@ -183,7 +188,7 @@ async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monke
     monkeypatch.setattr(plan_change, "_adopt", broken)
     done = await rig.reload()
     assert done.faults == ("a fault of callbridge while it was adopted; the log says more",)
-    assert (rig.app.settings, rig.app.tiers, rig.one.world.plan, rig.app.done) == (*before, [])
+    assert (rig.process.settings, rig.process.tiers, rig.one.world.plan, rig.process.done) == (*before, [])
 
 
 async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
@@ -191,8 +196,8 @@ async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
     asked = asyncio.create_task(rig.reload())
     await asyncio.sleep(0)
     asked.cancel()
-    await rig.one.until(lambda: rig.app.done == ["look-ups", "metrics", "hooks"])
-    assert rig.one.world.plan.queues["support"].music == rig.app.settings.queues["support"].music == "jazz"
+    await rig.one.until(lambda: rig.process.done == ["look-ups", "metrics", "hooks"])
+    assert rig.one.world.plan.queues["support"].music == rig.process.settings.queues["support"].music == "jazz"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +214,7 @@ async def test_a_configuration_that_cannot_be_had_is_refused_with_its_faults(
 ) -> None:
     rig.write(values)
     done = await rig.reload(dry_run=dry_run)
-    assert (fault in done.faults[0], done.report, rig.app.done) == (True, {}, [])
+    assert (fault in done.faults[0], done.report, rig.process.done) == (True, {}, [])
 
 
 async def test_sections_beside_the_plan_are_told_by_name(rig: Rig) -> None:

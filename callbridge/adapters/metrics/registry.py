@@ -123,6 +123,18 @@ class Metrics:
         self._ledger = LedgerGauges()
         self.registry.register(self._ledger)
 
+    def begin_term(self, board: Board, totals: Totals, clock: Callable[[], float]) -> None:
+        """We lead: from now on this world is shown. What the process measures of itself goes on."""
+        self._board, self._clock, self.totals = board, clock, totals
+        self._shown, self._until = totals.shown(), 0.0
+        self._exposition = Exposition(_PREFIX, totals.families)
+        self._freed.clear()
+        self.on_leader(True)
+
+    def end_term(self) -> None:
+        """We lead no more: what was shown last stays until another term begins."""
+        self.on_leader(False)
+
     def adopt(self, plan: Plan, hooks: Iterable[str] = ()) -> None:
         """Everything that this configuration can bring is there from the next scrape on, at zero."""
         self.totals.adopt(plan)

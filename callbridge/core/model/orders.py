@@ -258,7 +258,8 @@ class BlockNumber(_OfLedger):
 
 
 OfLedger = FindLeads | ReserveAttempts | CloseAttempt | BlockNumber
-Order = (
+OfRecording = StartRecording | PauseRecording | StopRecording
+OfPbx = (
     Subscribe
     | Answer
     | StartMusic
@@ -268,9 +269,6 @@ Order = (
     | Snoop
     | Play
     | Record
-    | StartRecording
-    | PauseRecording
-    | StopRecording
     | StopPlaying
     | Ring
     | Bridge
@@ -280,9 +278,9 @@ Order = (
     | StartAmdDetour
     | Probe
     | InspectPhone
-    | LookUp
-    | OfLedger
 )
+"""Everything else that is done to channels, bridges and phones."""
+Order = OfPbx | OfRecording | LookUp | OfLedger
 
 
 def calls_a_customer(order: Order) -> bool:

@@ -1,0 +1,75 @@
+"""What is known about callers: their tier, whom they talked to last, and what other systems say of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from callbridge.adapters.files.tiers import TierFile
+from callbridge.adapters.lookups.last_agents import LastAgents
+from callbridge.adapters.lookups.lookup import Lookups
+from callbridge.adapters.redis.connection import RedisSettings
+from callbridge.core.model.events import AnyEvent
+from callbridge.service.adapter_settings import lookup_settings
+from callbridge.service.parts import Parts
+from callbridge.settings.models import Settings
+from callbridge.settings.resolve import memory_of
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def tier_file(settings: Settings) -> TierFile:
+    """The tiers of numbers by this configuration, not yet loaded."""
+    tiers = settings.tiers
+    return TierFile(
+        tiers.order,
+        tiers.default,
+        tiers.numbers,
+        tiers.csv,
+        tiers.country_code or "",
+        report=lambda line: log.warning("tiers", why=line),
+    )
+
+
+class CallerSources:
+    """``adopt`` takes another configuration at any time."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        tell: Callable[[AnyEvent], None],
+        now: Callable[[], float],
+        memory: LastAgents,
+        *,
+        redis: RedisSettings | None,
+    ) -> None:
+        self._parts = parts
+        self.memory = memory
+        self.lookups = Lookups(tell, now, redis=redis, memory=memory)
+        self._tiers: TierFile | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def tier_of(self, number: str) -> str:
+        """By the file in force now: a reload brings another."""
+        return self._tiers.tier_of(number) if self._tiers is not None else ""
+
+    def adopt(self, settings: Settings, tiers: TierFile) -> None:
+        """What is asked about callers from now on; ``tiers`` has been loaded."""
+        if self._watch is not None:
+            self._watch.cancel()
+        self._tiers = tiers
+        self._watch = self._parts.run("tiers", tiers.watch())
+        country = settings.tiers.country_code or ""
+        repeat = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
+        renamed = {queue.renamed_from: name for name, queue in settings.queues.items() if queue.renamed_from is not None}
+        self.memory.adopt(memory_of(settings), repeat, country, renamed)
+        self.lookups.adopt(lookup_settings(settings), settings.tiers.order, country)
+
+    def start(self) -> None:
+        self._parts.run("memory", self.memory.run())
+
+    async def close(self) -> None:
+        await self.lookups.close()
+        await self.memory.close()

@@ -1,0 +1,117 @@
+"""The links of a term to its PBXs: ARI, AMI and the fallback queue of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from callbridge.adapters.ami.fallback_queue import FallbackQueue
+from callbridge.adapters.ami.link import Ami
+from callbridge.adapters.ari.link import Ari
+from callbridge.adapters.ari.ownership import Holds
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.pbx_link import NotSent
+from callbridge.core.entities.switches import is_on
+from callbridge.core.model.events import BYPASS, AnyEvent
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfRecording, Ring
+from callbridge.core.model.world import World
+from callbridge.runtime import Clock
+from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings
+from callbridge.service.parts import Parts
+from callbridge.settings.models import Settings
+
+
+class Links:
+    """Empty until ``open``, so that the runtime can be given it before it can tell events."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ari: dict[str, Ari] = {}
+        self._ami: dict[str, Ami] = {}
+        self.fallbacks: list[FallbackQueue] = []
+
+    def open(
+        self,
+        settings: Settings,
+        world: World,
+        clock: Clock,
+        *,
+        tell: Callable[[AnyEvent], None],
+        tier_of: Callable[[str], str],
+        accepting: Callable[[], bool],
+        holds: Holds,
+        on_replaced: Callable[[], None],
+        last_heard_at: float | None,
+    ) -> None:
+        """Make the links of every configured PBX; they connect when they are started. ``accepting``: are new callers taken?"""
+        for pbx in settings.pbx:
+            self._metrics.expect(pbx.name)
+            self._ari[pbx.name] = Ari(
+                ari_settings(settings.instance, pbx),
+                tell=tell,
+                now=clock.now,
+                tier_of=tier_of,
+                on_replaced=on_replaced,
+                holds=holds,
+                observer=self._metrics,
+                last_heard_at=last_heard_at,
+            )
+            self._ami[pbx.name] = Ami(ami_settings(pbx), tell=tell, now=clock.now, observer=self._metrics)
+            self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
+
+    def _fallback(self, settings: Settings, pbx: str, world: World, clock: Clock, accepting: Callable[[], bool]) -> FallbackQueue:
+        def serving() -> bool:
+            heard = self._ari[pbx].fresh and pbx not in world.down
+            return heard and accepting() and not is_on(world, BYPASS)
+
+        return FallbackQueue(fallback_settings(settings, pbx), self._ami[pbx], world, serving=serving, now=clock.now)
+
+    def start(self, parts: Parts) -> None:
+        for name, link in self._ari.items():
+            parts.run(f"ari {name}", link.run())
+            parts.run(f"ami {name}", self._ami[name].run())
+        for fallback in self.fallbacks:
+            parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
+
+    # -- for the runtime ----------------------------------------------------------------------------------------
+
+    async def perform(self, order: OfPbx) -> None:
+        """Carry out an order over ARI. Raises OrderTrouble."""
+        pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0])
+        link = self._ari.get(pbx)
+        if link is None:
+            raise NotSent(f"no PBX {pbx} is configured")
+        await link.perform(order)
+        if isinstance(order, Ring):
+            self._metrics.rang(order.leg)
+
+    async def record(self, order: OfRecording) -> None:
+        """Carry out an order over AMI. Raises OrderTrouble."""
+        pbx = pbx_of(order.leg)
+        link = self._ami.get(pbx)
+        if link is None:
+            raise NotSent(f"no PBX {pbx} is configured")
+        await link.record(order)
+
+    def resync(self, pbx: str) -> None:
+        self._ari[pbx].resync("overload")
+
+    def listen(self, pbx: str) -> None:
+        if pbx in self._ari:
+            self._ari[pbx].listen()
+
+    async def caught_up(self) -> None:
+        await asyncio.gather(*(link.caught_up() for link in self._ari.values()))
+
+    # -- how they are -------------------------------------------------------------------------------------------
+
+    def missing(self) -> list[str]:
+        missing = [f"pbx {name}: no ARI link" for name, link in self._ari.items() if not link.fresh]
+        return missing + [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
+
+    def ailing(self) -> list[str]:
+        """Those that are not even tried. A PBX that is away is no fault of ours."""
+        links = [("ARI", name, link.alive) for name, link in self._ari.items()]
+        links += [("AMI", name, link.alive) for name, link in self._ami.items()]
+        return [f"pbx {name}: the {kind} link is not tried any more" for kind, name, alive in links if not alive]

@@ -1,0 +1,133 @@
+"""The process: what stays from start to exit, whether we lead or not. At most one term at a time; without one it waits.
+
+``stop`` may be called from anywhere on the loop; the first exit code given stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import structlog
+
+from callbridge.adapters.ari import ownership
+from callbridge.adapters.http import ReloadResult
+from callbridge.adapters.ledger import trouble_of
+from callbridge.adapters.logs import log as logs
+from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.redis.store import RedisStore
+from callbridge.adapters.store import MemoryStore, Store
+from callbridge.adapters.system.systemd import Manager
+from callbridge.adapters.views.board import Board
+from callbridge.adapters.views.timelines import Timelines
+from callbridge.runtime import Clock
+from callbridge.runtime.loop import Fatal
+from callbridge.service import term as terms
+from callbridge.service.adapter_settings import door, redis_settings
+from callbridge.service.parts import Parts
+from callbridge.service.reloading import Reloads
+from callbridge.service.starting import Start
+from callbridge.service.term import Term
+from callbridge.settings.models import Settings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+DONE, FAILED, REPLACED = 0, 1, 3
+SHUTDOWN_TIMEOUT = 4.0
+"""Seconds that an orderly stop may take."""
+
+
+class Process:
+    """One running callbridge. ``term`` is None while we wait to lead, and after."""
+
+    def __init__(self, settings: Settings, config: Path, drain: logs.Drain) -> None:
+        self.settings = settings
+        self.config = config
+        self.manager = Manager(os.environ, os.getpid())
+        self.exit_code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.parts = Parts(self.part_failed)
+        self.term: Term | None = None
+        masked = settings.log.mask_numbers
+        self.fact_log = logs.FactLog(level=settings.log.level.upper(), stream=drain, mask=masked)
+        self.timelines = Timelines(mask=masked)
+        self.metrics = Metrics(Board(masked=masked), Clock().now, recordings=settings.metrics.recordings)
+        redis = redis_settings(settings)
+        self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
+        self._reloads = Reloads(self)
+        wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
+        doors = [door(settings.instance, pbx) for pbx in settings.pbx]
+        self._start = Start(self.store, wait, self.manager.status, lambda: ownership.look(doors), self._ledger_trouble)
+
+    def stop(self, code: int) -> None:
+        if not self.exit_code.done():
+            self.exit_code.set_result(code)
+
+    async def begin_term(self) -> Term:
+        """Lead, as soon as we may. Raises BadDatabase and FutureSchema."""
+        self.term = await terms.begin(self, await self._start.take_over())
+        return self.term
+
+    async def end_term(self) -> None:
+        if self.term is not None:
+            term, self.term = self.term, None
+            await term.end()
+            self.metrics.end_term()
+
+    async def close(self) -> None:
+        """Calls stay in the PBX; the next start takes them up again."""
+        await self.parts.close()
+        await self.end_term()
+        await self.store.close()
+
+    async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
+        """Load the configuration; in force on return; refused whole, with the faults given, when it is wrong, asks for what
+        only a restart can do, or takes a queue from callers or callbacks in it. Who asked may stop waiting: it goes on."""
+        return await self._reloads.reload(dry_run=dry_run, force=force, by=by)
+
+    async def _ledger_trouble(self) -> str:
+        """Why the ledger cannot be opened now. Raises BadDatabase."""
+        ledger = self.settings.ledger
+        return await trouble_of(ledger.database.get_secret_value()) if ledger is not None else ""
+
+    # -- what ends it -------------------------------------------------------------------------------------------
+
+    def displaced(self) -> None:
+        log.error("another instance has taken the store; standing down")
+        self.stop(REPLACED)
+
+    def replaced(self) -> None:
+        """Another client has our application for good."""
+        self.stop(REPLACED)
+
+    def part_failed(self, part: str, fault: BaseException) -> None:
+        """A part that ends by itself with an error ends the whole: better restarted than lame."""
+        if isinstance(fault, Fatal) and self.term is not None:
+            log.critical("cannot go on", why=str(fault))
+            self.parts.run("evacuation", self._evacuate(self.term))
+            return
+        log.critical("a part of callbridge failed", part=part, exc_info=fault)
+        self.stop(FAILED)
+
+    async def _evacuate(self, term: Term) -> None:
+        evacuated = await term.runtime.evacuate()
+        log.critical("waiting callers were sent to the fallback", callers=evacuated)
+        self.stop(FAILED)
+
+    # -- for HTTP and the service manager -----------------------------------------------------------------------
+
+    def missing(self) -> list[str]:
+        """What is not up that should be."""
+        return self._start.missing() if self.term is None else self.term.missing()
+
+    def notes(self) -> list[str]:
+        """What somebody should know, though we do our work."""
+        set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
+        return set_aside + (self.term.notes() if self.term is not None else [])
+
+    def ailing(self) -> list[str]:
+        """Why we are not alive. Waiting to lead is no fault."""
+        return self.term.ailing() if self.term is not None else []
+
+    def alive(self) -> bool:
+        return not self.ailing()
