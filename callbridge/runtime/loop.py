@@ -181,10 +181,10 @@ class Runtime:
     # -- the loop -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Consume the inbox until cancelled. Raises Fatal when going on would do harm."""
+        """Consume the inbox until cancelled. Raises Fatal when going on would do harm, and what the tick or the saver raises."""
         ticking = asyncio.create_task(self._tick(), name="tick")
         try:
-            while True:
+            while not ticking.done():
                 await self._sleep()
                 if self._gaps.look():
                     await self._caught_up()
@@ -193,6 +193,7 @@ class Runtime:
                 await self._batch()
                 for pbx in self.world.to_hear():
                     self._listen(pbx)
+            ticking.result()
         finally:
             ticking.cancel()
 

@@ -56,7 +56,9 @@ class Saver:
     _repair: asyncio.Task[None] | None = None
 
     async def save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
-        """Save one batch; True when it is safe in the store."""
+        """Save one batch; True when it is safe in the store. Raises whatever ended the repair of a store that is behind."""
+        if self.degraded and self._repair is not None and self._repair.done():
+            self._repair.result()
         if self.degraded:
             self._since.update(changed)
             self._owe(facts)

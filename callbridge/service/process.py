@@ -37,6 +37,8 @@ DONE, FAILED, REPLACED = 0, 1, 3
 SHUTDOWN_TIMEOUT = 4.0
 """Seconds that an orderly stop may take."""
 
+EVACUATION = "evacuation"
+
 
 class Process:
     """One running callbridge. ``term`` is None while we wait to lead, and after."""
@@ -54,6 +56,7 @@ class Process:
         self.metrics = Metrics(Board(masked=masked), Clock().now, recordings=settings.metrics.recordings)
         redis = redis_settings(settings)
         self.store: Store = MemoryStore() if redis is None else RedisStore(redis)
+        self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
         doors = [door(settings.instance, pbx) for pbx in settings.pbx]
@@ -101,16 +104,21 @@ class Process:
         self.stop(REPLACED)
 
     def part_failed(self, part: str, fault: BaseException) -> None:
-        """A part that ends by itself with an error ends the whole: better restarted than lame."""
-        if isinstance(fault, Fatal) and self.term is not None:
+        """A part that ends by itself with an error ends the whole, in order: better restarted than lame."""
+        if isinstance(fault, Fatal):
             log.critical("cannot go on", why=str(fault))
-            self.parts.run("evacuation", self._evacuate(self.term))
-            return
-        log.critical("a part of callbridge failed", part=part, exc_info=fault)
-        self.stop(FAILED)
+        else:
+            log.critical("a part of callbridge failed", part=part, exc_info=fault)
+        if self.exit_code.done():
+            return  # we are stopping already: perhaps another instance has the calls, and they are not ours to send anywhere
+        if self.term is None or part == EVACUATION:
+            self.stop(FAILED)
+        elif not self._failing:
+            self._failing = True
+            self.parts.run(EVACUATION, self._evacuate(self.term))
 
     async def _evacuate(self, term: Term) -> None:
-        evacuated = await term.runtime.evacuate()
+        evacuated = await term.evacuate()
         log.critical("waiting callers were sent to the fallback", callers=evacuated)
         self.stop(FAILED)
 

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
+RUNTIME = "runtime"
+"""The name of the part that consumes the inbox."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we are not alive."""
 
@@ -76,15 +78,20 @@ class Term:
         if self.ledger is not None:
             self.ledger.adopt(terms, region_of(settings.tiers.country_code or ""))
 
+    async def evacuate(self) -> int:
+        """Before an end in trouble: nothing is decided any more, and who waits is sent to the fallback. Gives their number."""
+        await self.parts.stop(RUNTIME)
+        return await self.runtime.evacuate()
+
     async def end(self) -> None:
         """Stop hearing and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them up again."""
         await self.parts.close()
-        await self.readers.close()
-        await self.runtime.lanes.close()
-        await self.saver.close()
-        await self.callers.close()
-        if self.ledger is not None:
-            await self.ledger.close()
+        closings = [self.readers.close, self.runtime.lanes.close, self.saver.close, self.callers.close]
+        for close in closings + ([self.ledger.close] if self.ledger is not None else []):
+            try:
+                await close()
+            except Exception:  # whatever it is, the others are closed all the same
+                log.exception("not closed in order", part=close.__qualname__)
 
     # -- how it is ----------------------------------------------------------------------------------------------
 
@@ -309,7 +316,7 @@ async def _adopt_plan(term: Term) -> None:
 def _run(term: Term) -> None:
     parts = term.parts
     parts.run("pulse", term.pulse.run())
-    parts.run("runtime", term.runtime.run())
+    parts.run(RUNTIME, term.runtime.run())
     term.readers.start()
     term.callers.start()
     if term.ledger is not None:

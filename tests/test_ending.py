@@ -1,0 +1,181 @@
+"""Whatever part of callbridge fails, it ends in order: waiting callers go to the fallback, and the exit code is 1."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from callbridge.adapters.ami.link import Ami
+from callbridge.adapters.ari.link import Ari
+from callbridge.adapters.lookups.last_agents import LastAgents
+from callbridge.adapters.store import MemoryStore, StoreDown
+from callbridge.core.model.call import Phase
+from callbridge.runtime.saver import Saver
+from callbridge.service import serving
+from callbridge.service.process import EVACUATION, Process
+from callbridge.service.publisher import Publisher
+from callbridge.settings.loading import load
+from tests.adapters.fake_ari import FakeAri
+from tests.adapters.waiting import until
+
+CALLER = {"id": "c1", "name": "PJSIP/trunk-1", "state": "Ring"}
+SENT = "POST /channels/c1/continue?context=callbridge-fallback&extension=support&priority=1"
+
+
+class Rig:
+    """A whole callbridge beside a fake PBX; ``log`` is what it wrote."""
+
+    def __init__(self, fake: FakeAri, process: Process, running: asyncio.Task[int], log: io.StringIO) -> None:
+        self.fake, self.process, self.running, self._log = fake, process, running, log
+
+    async def exit_code(self) -> int:
+        return await asyncio.wait_for(asyncio.shield(self.running), 10)
+
+
+@contextlib.asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    async with FakeAri().serve() as fake:
+        drain = io.StringIO()
+        config = folder / "callbridge.yaml"
+        config.write_text(json.dumps(_config(fake)))
+        process = Process(load(config), config, drain)  # type: ignore[arg-type]
+        running = asyncio.create_task(serving._serve(process))
+        try:
+            await until(lambda: process.term is not None and "pbx pbx1: no ARI link" not in process.missing())
+            yield Rig(fake, process, running, drain)
+        finally:
+            process.stop(0)
+            await asyncio.wait((running,))
+
+
+def _config(fake: FakeAri) -> dict[str, Any]:
+    links = {
+        "ari": {"url": fake.url, "user": "u", "password": "p"},
+        "ami": {"port": 9, "user": "u", "secret": "s"},
+    }
+    return {
+        "instance": {"app": "app"},
+        "pbx": [{"name": "pbx1"} | links],
+        "http": {"port": _free_port()},
+        "skills": ["support"],
+        "entries": {"support": {"queue": "support"}},
+        "queues": {"support": {"steps": [{"skills": "support"}]}},
+        "agents": {"ann": {"name": "Ann", "skills": {"support": 1}, "phone": "PJSIP/1001"}},
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+async def a_caller_waits(one: Rig) -> None:
+    await one.fake.say("StasisStart", args=["inbound", "support"], channel=CALLER)
+    term = one.process.term
+    assert term is not None
+    await until(lambda: [call.phase for call in term.world.calls.values()] == [Phase.WAITING])
+
+
+class Planted(RuntimeError):
+    pass
+
+
+def _fails(*_: object, **__: object) -> NoReturn:
+    raise Planted("a bug")
+
+
+async def _fails_soon(*_: object, **__: object) -> NoReturn:
+    raise Planted("a bug")
+
+
+def publisher(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Publisher, "batch", _fails)
+
+
+def tick(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Publisher, "lagged", _fails)
+
+
+def saver(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(MemoryStore, "save", _fails_soon)
+
+
+def repair(patch: pytest.MonkeyPatch) -> None:
+    """The store is away for a moment, and saving everything raises."""
+
+    async def away(*_: object) -> None:
+        raise StoreDown("away")
+
+    patch.setattr(MemoryStore, "save", away)
+    patch.setattr(MemoryStore, "save_all", _fails_soon)
+
+
+def late_save(patch: pytest.MonkeyPatch) -> None:
+    """Slower than its budget, and then it raises; so does the repair."""
+
+    async def slow(*_: object) -> None:
+        await asyncio.sleep(0.1)
+        raise Planted("a bug")
+
+    patch.setattr(MemoryStore, "save", slow)
+    patch.setattr(Saver, "_whole", _fails)
+
+
+def reader(patch: pytest.MonkeyPatch) -> None:
+    """One of the readers of facts, in process."""
+    patch.setattr(LastAgents, "on_facts", _fails)
+
+
+def phone_link(patch: pytest.MonkeyPatch) -> None:
+    """It is being tried again and again: this PBX has no AMI."""
+    patch.setattr(Ami, "_connection", _fails_soon)
+
+
+@pytest.mark.parametrize("plant", [publisher, reader, tick, saver, repair, late_save, phone_link])
+async def test_a_part_that_raises_sends_the_waiting_to_the_fallback(
+    plant: Callable[[pytest.MonkeyPatch], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path) as one:
+        await a_caller_waits(one)
+        plant(monkeypatch)
+        assert await one.exit_code() == 1
+        assert one.fake.asked.count(SENT) == 1
+
+
+async def test_a_pbx_link_that_raises_ends_it_and_its_callers_are_left_to_rescue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path) as one:
+        await a_caller_waits(one)
+        monkeypatch.setattr(Ari, "_hear", _fails)
+        assert await one.exit_code() == 1
+        assert [line for line in one.fake.asked if line.startswith("DELETE /channels")] == []
+
+
+async def test_a_stop_leaves_the_waiting_where_they_are(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        await a_caller_waits(one)
+        one.process.stop(0)
+        assert await one.exit_code() == 0
+        assert SENT not in one.fake.asked
+
+
+async def test_who_has_been_replaced_sends_nobody_away(tmp_path: Path) -> None:
+    """The calls are another instance's by now."""
+    async with rig(tmp_path) as one:
+        await a_caller_waits(one)
+        one.process.replaced()
+        one.process.part_failed("publisher", Planted("a bug"))
+        assert EVACUATION not in {task.get_name() for task in asyncio.all_tasks()}
+        assert await one.exit_code() == 3
+        assert SENT not in one.fake.asked
