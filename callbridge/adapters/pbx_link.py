@@ -18,6 +18,10 @@ class NotSent(OrderTrouble):
     """Nothing was written: the link is down or its ownership is in doubt."""
 
 
+class LinkEnded(NotSent):
+    """Nothing was written, and nothing will be: nobody keeps the link up any more."""
+
+
 class TimedOut(OrderTrouble):
     """Written, but no answer came: it may have worked."""
 

@@ -44,6 +44,7 @@ from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
 from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
+from callbridge.runtime.evacuation import Evacuated, evacuate, everybody
 from callbridge.runtime.gaps import Gaps
 from callbridge.runtime.lanes import Lanes
 from callbridge.runtime.saver import Saver
@@ -120,6 +121,8 @@ class Runtime:
         self._zone = zone
         self._watcher = watcher
         self._ages: list[float] = []
+        self._orders: list[Order] = []
+        """Of the batch under way, until they are in the lanes."""
         self._inbox: deque[AnyEvent] = deque()
         self._wake = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Outcome]] = {}
@@ -216,7 +219,7 @@ class Runtime:
     async def _batch(self) -> None:
         """Step what is there, save once, then let the orders go."""
         began = time.monotonic()
-        orders: list[Order] = []
+        orders = self._orders
         facts: list[AnyFact] = []
         changed: dict[tuple[str, str], object | None] = {}
         answers: list[tuple[asyncio.Future[Outcome], Outcome]] = []
@@ -250,6 +253,7 @@ class Runtime:
             else:  # else a restart would not know of it, and call again
                 self._order_failed(order, NotSent("not saved"))
         if orders:
+            self._orders = []
             await asyncio.sleep(0)  # the orders' first bytes go out before the telling begins
         ages, self._ages = self._ages, []
         self._watcher.batch(facts, changed, ages, len(self._inbox))
@@ -350,20 +354,17 @@ class Runtime:
             self.accepting = False
             raise Fatal(f"{FAULTS_TOO_MANY} quarantines within {FAULTS_WITHIN:g} s")
 
-    async def evacuate(self) -> int:
-        """Before a fatal exit: callers who wait go to the fallback over our own connection. Gives their number."""
-        waiting = [call for call in self.world.calls.values() if call.visit is not None and call.segment is None]
-        sends = []
-        for call in waiting:
-            if call.placed:  # whom we have called, or not yet: the promise is saved
-                self.lanes.put(HangUp(leg=call.leg))
-                continue
-            self.lanes.put(HangUp(leg=call.offer.leg)) if call.offer is not None and not call.offer.nailed else None
-            context = self.world.plan.fallback_context
-            sends.append(self._perform(LeaveToDialplan(leg=call.leg, context=context, extension=call.entry)))
-        await asyncio.gather(*sends, return_exceptions=True)
+    async def evacuate(self) -> Evacuated:
+        """Before a fatal exit, once nothing is stepped any more: everybody who talks to nobody is sent on over our own links."""
+        self.accepting = False
+        for pbx in self.world.plan.pbxs:
+            self.lanes.freeze(pbx)  # no phone rings any more for who is gone
+        whom = everybody(self.world, self._orders, self._inbox)
+        for order in whom.hang_ups:
+            self.lanes.put(order)
+        done = await evacuate(whom, self._perform)
         await self.lanes.close()
-        return len(waiting)
+        return done
 
     def _order_failed(self, order: Order, trouble: OrderTrouble) -> None:
         why, status, detail = Why.TIMEOUT, 0, str(trouble)

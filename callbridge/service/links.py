@@ -10,7 +10,7 @@ from callbridge.adapters.ami.link import Ami
 from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.ari.ownership import Holds
 from callbridge.adapters.metrics.registry import Metrics
-from callbridge.adapters.pbx_link import NotSent
+from callbridge.adapters.pbx_link import LinkEnded, NotSent
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS, AnyEvent
 from callbridge.core.model.ids import pbx_of
@@ -29,6 +29,7 @@ class Links:
         self._metrics = metrics
         self._ari: dict[str, Ari] = {}
         self._ami: dict[str, Ami] = {}
+        self._kept_up: dict[str, asyncio.Task[None]] = {}
         self.fallbacks: list[FallbackQueue] = []
 
     def open(
@@ -69,7 +70,7 @@ class Links:
 
     def start(self, parts: Parts) -> None:
         for name, link in self._ari.items():
-            parts.run(f"ari {name}", link.run())
+            self._kept_up[name] = parts.run(f"ari {name}", link.run())
             parts.run(f"ami {name}", self._ami[name].run())
         for fallback in self.fallbacks:
             parts.run(f"fallback {fallback.settings.pbx}", fallback.run())
@@ -82,6 +83,8 @@ class Links:
         link = self._ari.get(pbx)
         if link is None:
             raise NotSent(f"no PBX {pbx} is configured")
+        if self._kept_up[pbx].done():
+            raise LinkEnded(f"the ARI link to {pbx} has ended")
         await link.perform(order)
         if isinstance(order, Ring):
             self._metrics.rang(order.leg)

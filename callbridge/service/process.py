@@ -119,7 +119,7 @@ class Process:
 
     async def _evacuate(self, term: Term) -> None:
         evacuated = await term.evacuate()
-        log.critical("waiting callers were sent to the fallback", callers=evacuated)
+        log.critical("waiting callers were sent to the fallback", callers=evacuated.sent, left_in_asterisk=evacuated.left)
         self.stop(FAILED)
 
     # -- for HTTP and the service manager -----------------------------------------------------------------------

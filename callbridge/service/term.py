@@ -32,6 +32,7 @@ from callbridge.core.model.world import World
 from callbridge.core.recovery import snapshots
 from callbridge.core.reload import plan_change
 from callbridge.runtime import Clock, Performers, Runtime
+from callbridge.runtime.evacuation import Evacuated
 from callbridge.runtime.pulse import Pulse
 from callbridge.runtime.saver import Saver
 from callbridge.service.adapter_settings import hook_settings, ledger_terms, redis_settings
@@ -78,8 +79,8 @@ class Term:
         if self.ledger is not None:
             self.ledger.adopt(terms, region_of(settings.tiers.country_code or ""))
 
-    async def evacuate(self) -> int:
-        """Before an end in trouble: nothing is decided any more, and who waits is sent to the fallback. Gives their number."""
+    async def evacuate(self) -> Evacuated:
+        """Before an end in trouble: nothing is decided any more, and everybody who talks to nobody is sent on."""
         await self.parts.stop(RUNTIME)
         return await self.runtime.evacuate()
 
@@ -300,7 +301,7 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
     await term.readers.hooks.adopt(hook_settings(settings))
     adopted = asyncio.create_task(_adopt_plan(term), name="plan")
     try:
-        await asyncio.sleep(0)  # it is told
+        await asyncio.sleep(0)  # it is in the inbox
         for each in recalled:
             runtime.tell(each)
         _run(term)
