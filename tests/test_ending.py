@@ -18,6 +18,7 @@ from callbridge.adapters.ari.link import Ari
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.store import MemoryStore, StoreDown
 from callbridge.core.model.call import Phase
+from callbridge.core.reload import plan_change
 from callbridge.runtime.saver import Saver
 from callbridge.service import serving
 from callbridge.service.process import EVACUATION, Process
@@ -161,6 +162,22 @@ async def test_a_pbx_link_that_raises_ends_it_and_its_callers_are_left_to_rescue
         monkeypatch.setattr(Ari, "_hear", _fails)
         assert await asyncio.wait_for(one.exit_code(), 6) == 1  # nothing is waited for that cannot come
         assert [line for line in one.fake.asked if line.startswith("DELETE /channels")] == []
+
+
+async def test_a_start_whose_configuration_is_not_adopted_serves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had been ready, with no agent at all."""
+    monkeypatch.setattr(plan_change, "_adopt", _fails)
+    async with FakeAri().serve() as fake:
+        config = tmp_path / "callbridge.yaml"
+        config.write_text(json.dumps(_config(fake)))
+        process = Process(load(config), config, io.StringIO())  # type: ignore[arg-type]
+        running = asyncio.create_task(serving._serve(process))
+        try:
+            assert await asyncio.wait_for(asyncio.shield(running), 10) == 1
+        finally:
+            process.stop(0)
+            await asyncio.wait((running,))
+    assert process.term is None
 
 
 async def test_a_stop_leaves_the_waiting_where_they_are(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class Process:
             self.exit_code.set_result(code)
 
     async def begin_term(self) -> Term:
-        """Lead, as soon as we may. Raises BadDatabase and FutureSchema."""
+        """Lead, as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
         self.term = await terms.begin(self, await self._start.take_over())
         return self.term
 

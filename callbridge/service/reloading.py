@@ -83,6 +83,9 @@ class Reloads:
                 if not dry_run:
                     _log_refused(refused.faults, by)
                 return ReloadResult(faults=refused.faults)
+            except Exception:  # whatever bug of ours it is: nobody may take it for a success
+                log.exception("a reload raised", by=by)
+                return ReloadResult(faults=("a fault of callbridge; the log says more",))
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         term = self._process.term

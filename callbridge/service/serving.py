@@ -22,7 +22,7 @@ from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
 from callbridge.service.http_backend import HttpBackend
 from callbridge.service.process import DONE, FAILED, SHUTDOWN_TIMEOUT, Process
-from callbridge.service.term import Term
+from callbridge.service.term import PlanNotAdopted, Term
 from callbridge.settings.models import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -93,7 +93,7 @@ async def _serve(process: Process) -> int:
     await asyncio.wait((running,), timeout=SHUTDOWN_TIMEOUT)
     await end((running,))  # it may be waiting for a store that does not come
     if not running.cancelled() and (trouble := running.exception()) is not None:
-        if not isinstance(trouble, OSError | BadDatabase | FutureSchema):
+        if not isinstance(trouble, OSError | BadDatabase | FutureSchema | PlanNotAdopted):
             raise trouble
         http = process.settings.http
         log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")

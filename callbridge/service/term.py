@@ -55,6 +55,10 @@ STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we are not alive."""
 
 
+class PlanNotAdopted(RuntimeError):
+    """The step that was to bring agents, callers and campaigns to the configuration raised."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """Everything that ends when we lead no more."""
@@ -115,7 +119,7 @@ class Term:
 
 
 async def begin(process: Process, taken: Taken) -> Term:
-    """A term on what was taken over, running. Raises BadDatabase."""
+    """A term on what was taken over, running. Raises BadDatabase and PlanNotAdopted."""
     with _without_collecting():
         term = _build(process, taken)
         try:
@@ -311,7 +315,10 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
 
 
 async def _adopt_plan(term: Term) -> None:
-    await term.runtime.ask(PlanChanged(at=term.clock.now(), plan=term.world.plan, force=True))
+    """Raises PlanNotAdopted: without its agents a term would be ready and serve nobody."""
+    plan = PlanChanged(at=term.clock.now(), plan=term.world.plan, force=True)
+    if await term.runtime.adopt(plan, lambda: None) is None:
+        raise PlanNotAdopted("a fault of callbridge while the configuration was adopted; the log says more")
 
 
 def _run(term: Term) -> None:

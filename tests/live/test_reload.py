@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.bridge import Callbridge, agent, floor
+from tests.lab.bridge import ApiError, Callbridge, agent, floor
 from tests.lab.pbx import Pbx
 from tests.lab.sip import Call, call
 from tests.live.house import House
@@ -49,3 +49,20 @@ async def test_tiers_and_configuration_change_at_run_time(house: House, pbx: Pbx
     bridge.process.signal(signal.SIGHUP)
     await bridge.until("reload refused", count=2)
     assert "log" in bridge.facts("reload refused")[1]["fault"]
+
+
+async def test_a_reload_that_raises_is_no_success_and_changes_nothing(house: House, pbx: Pbx) -> None:
+    flag = house.redis.folder / "bug"
+    config = floor({"ann": agent("1001", {"support": 1}, login=False)})
+    bridge = await house.open(config, module=("tests.lab.bug", "adopt", str(flag)))
+    for event in ("a step raised", "reload refused"):
+        house.explains(event)
+    bridge.write_config(floor({"ann": agent("1001", {"support": 1}, login=False), "bob": agent("1002", {"support": 1})}))
+    flag.touch()
+    with pytest.raises(ApiError, match="a fault of callbridge while it was adopted"):
+        await asyncio.to_thread(bridge.client.reload)
+    assert [row["id"] for row in await asyncio.to_thread(bridge.client.agents)] == ["ann"]
+    flag.unlink()
+    await asyncio.to_thread(bridge.client.reload)
+    assert [row["id"] for row in await asyncio.to_thread(bridge.client.agents)] == ["ann", "bob"]
+    await call(pbx, Call(dialled="support", number="4930777", hang_up_after=0.3))

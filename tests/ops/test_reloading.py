@@ -16,8 +16,8 @@ import structlog
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import ReloadResult
 from callbridge.adapters.ledger import LedgerTerms
-from callbridge.core.model.events import CallerArrived, PlanChanged
-from callbridge.core.model.facts import CallArrived
+from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, PlanChanged
+from callbridge.core.model.facts import CallArrived, RequestRefused
 from callbridge.core.model.ids import leg_id
 from callbridge.core.reload import plan_change
 from callbridge.service.reloading import Reloads
@@ -178,17 +178,49 @@ async def test_callers_who_come_between_the_dry_run_and_the_reload_count(rig: Ri
     assert rig.one.world.plan.queues.keys() == {"support"}
 
 
-async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("place", ["_adopt", "_new_homes", "_place_again"])
+async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """At its beginning, or when most of it has been done: ``_place_again`` is the last, for each waiting caller."""
+    await rig.caller()
     before = rig.process.settings, rig.process.tiers, rig.one.world.plan
     rig.write(config(queue={"steps": [{"skills": "support"}], "music": "jazz"}))
 
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(plan_change, "_adopt", broken)
-    done = await rig.reload()
+    with monkeypatch.context() as patch:
+        patch.setattr(plan_change, place, broken)
+        done = await rig.reload()
     assert done.faults == ("a fault of callbridge while it was adopted; the log says more",)
     assert (rig.process.settings, rig.process.tiers, rig.one.world.plan, rig.process.done) == (*before, [])
+    assert (await rig.reload()).faults == ()
+    assert rig.one.world.plan.queues["support"].music == rig.process.settings.queues["support"].music == "jazz"
+
+
+async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> None:
+    """Somebody sits at the phone at which the new agent was to be logged in at once."""
+    await rig.one.runtime.ask(
+        AgentRequested(at=rig.one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN, phone="PJSIP/1002")
+    )
+    both = config()
+    both["agents"]["cid"] = {"phone": "PJSIP/1002", "skills": {"support": 1}, "login": True}
+    rig.write(both)
+    done = await rig.reload()
+    assert [fact.reason for fact in rig.one.seen(RequestRefused)] == ["phone PJSIP/1002 is in use by agent bob"]
+    assert (done.faults, done.report["reloaded"]) == ((), True)
+    assert rig.process.settings.agents.keys() == {"bob", "cid"}
+    assert rig.process.done == ["look-ups", "metrics", "hooks"]
+
+
+async def test_a_fault_of_ours_beside_the_core_is_no_success_either(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(rig.process.leading.readers.hooks, "adopt", broken)
+    with structlog.testing.capture_logs() as lines:
+        done = await rig.reload()
+    assert done.faults == ("a fault of callbridge; the log says more",)
+    assert [line["by"] for line in lines if line["event"] == "a reload raised"] == ["ops"]
 
 
 async def test_who_stops_waiting_does_not_stop_it_half_way(rig: Rig) -> None:
