@@ -4,8 +4,11 @@ import io
 import json
 import logging
 import os
+import threading
+import time
 from collections.abc import Iterator
-from typing import Any
+from types import FrameType
+from typing import Any, Self
 
 import pytest
 import structlog
@@ -143,6 +146,55 @@ def test_a_drain_writes_all_in_order() -> None:
         drain.write(f"{number}\n")
     drain.close()
     assert out.getvalue().split() == [str(number) for number in range(100)]
+
+
+class Held:
+    """Holds the thread of a drain before the ``nth`` line of its code that it comes to, and makes it slow from there on."""
+
+    def __init__(self, nth: int) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self._left = nth
+
+    def __enter__(self) -> Self:
+        threading.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        threading.settrace(None)
+        self.go_on.set()
+
+    def _trace(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        return self._line if frame.f_code is Drain._run.__code__ else None
+
+    def _line(self, _frame: FrameType, event: str, _arg: object) -> Any:
+        self._left -= event == "line"
+        if self._left <= 0:
+            self.reached.set()
+            self.go_on.wait(0.1)  # no longer: it may hold what the writer waits for
+            time.sleep(0.01)
+        return self._line
+
+
+@pytest.mark.parametrize("nth", range(1, 16))
+def test_the_last_line_is_written_wherever_the_drain_is_when_it_comes(nth: int) -> None:
+    out = io.StringIO()
+    with Held(nth) as held:
+        drain = Drain(out)
+        drain.write("first\n")
+        held.reached.wait(0.3)
+        drain.write("last\n")
+        held.go_on.set()
+        drain.close(5.0)
+        assert out.getvalue() == "first\nlast\n"
+
+
+def test_a_line_that_is_lost_does_not_keep_the_end_waiting() -> None:
+    drain = Drain(Full())
+    drain.write("x\n")
+    began = time.monotonic()
+    drain.close(5.0)
+    assert time.monotonic() - began < 2.0
+    assert drain.lost == 1
 
 
 def test_the_name_of_a_key_in_redis_can_be_copied_from_the_log(stream: io.StringIO) -> None:

@@ -59,19 +59,19 @@ class Drain:
         self._out = out
         self._most = most
         self._lines: deque[str] = deque()
-        self._news = threading.Event()
-        self._empty = threading.Event()
-        self._empty.set()
+        self._writing = False
+        """Lines that are in the queue no more may not be written yet."""
+        self._changed = threading.Condition()  # reentrant: collecting garbage may log while it is held
         self.lost = 0
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def write(self, text: str) -> int:
-        if len(self._lines) >= self._most:
-            self.lost += 1
-            return 0
-        self._lines.append(text)
-        self._empty.clear()
-        self._news.set()
+        with self._changed:
+            if len(self._lines) >= self._most:
+                self.lost += 1
+                return 0
+            self._lines.append(text)
+            self._changed.notify_all()
         return len(text)
 
     def flush(self) -> None:
@@ -79,20 +79,22 @@ class Drain:
 
     def close(self, limit: float = 1.0) -> None:
         """Wait until all is written, but no longer than ``limit`` seconds."""
-        self._empty.wait(limit)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._lines and not self._writing, limit)
 
     def _run(self) -> None:
         while True:
-            self._news.wait()
-            self._news.clear()
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            with self._changed:
+                self._writing = False
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._lines)
+                lines = [self._lines.popleft() for _ in range(len(self._lines))]
+                self._writing = True
             try:
                 self._out.write("".join(lines))
                 self._out.flush()
             except (OSError, ValueError):
                 self.lost += len(lines)
-            if not self._lines:
-                self._empty.set()
 
 
 def configure(*, level: str = "INFO", stream: TextIO | Drain | None = None, mask: bool = True) -> None:
