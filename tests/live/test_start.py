@@ -73,7 +73,7 @@ async def setting(version: int) -> AsyncIterator[Setting]:
 
 @pytest.mark.parametrize(
     ("version", "key"),
-    [(22, "meta"), (22, "calls"), (22, "agents"), (22, "outbox"), (22, "cursors"), (22, "stories_cursor"), (16, "calls")],
+    [(22, "meta"), (22, "calls"), (22, "agents"), (22, "outbox"), (22, "cursors"), (22, "timelines_cursor"), (16, "calls")],
 )
 async def test_a_key_of_the_wrong_type_is_set_aside_and_callers_are_served(version: int, key: str) -> None:
     async with setting(version) as here:
@@ -83,7 +83,7 @@ async def test_a_key_of_the_wrong_type_is_set_aside_and_callers_are_served(versi
         await bridge.kill()
         await here.ask("DEL", name)
         await here.ask(
-            "HSET" if key == "stories_cursor" else "SET", name, "of", *(["another"] if key == "stories_cursor" else [])
+            "HSET" if key == "timelines_cursor" else "SET", name, "of", *(["another"] if key == "timelines_cursor" else [])
         )
         await bridge.start(limit=10)
         await here.serve(FIRST)
