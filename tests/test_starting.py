@@ -164,7 +164,7 @@ async def test_what_cannot_be_read_costs_no_time(server: RedisServer, redis: Red
     await redis.set("callbridge:{main}:meta", "x")
     async with starting(server) as (_, task, _):
         taken = await asyncio.wait_for(task, 2)
-    assert (taken.behind, taken.saved is not None and taken.saved.calls) == ("", [])
+    assert (taken.behind, taken.saved is not None and taken.saved.rows["calls"]) == ("", [])
 
 
 async def test_a_world_of_a_newer_version_ends_the_start_and_its_owner_stays(server: RedisServer, redis: Redis) -> None:

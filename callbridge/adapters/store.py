@@ -11,18 +11,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from callbridge.adapters.facts.codec import TABLES, Row
+from callbridge.adapters.facts.codec import TABLES
 from callbridge.adapters.facts.totals import TABLE, Total
-from callbridge.core.model.agent import Agent
-from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
-from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Callback, KeptPlace
 from callbridge.core.model.facts import AnyFact
-from callbridge.core.model.leg import Leg
-from callbridge.core.model.switch import Switch
-from callbridge.core.model.tally import Tally
+from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 
 OWNER_SILENT = 3.0
@@ -104,43 +98,16 @@ class Saved:
 
     number: int
     meta: Meta
-    calls: list[Call] = field(default_factory=list)
-    legs: list[Leg] = field(default_factory=list)
-    agents: list[Agent] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
-    switches: list[Switch] = field(default_factory=list)
-    callbacks: list[Callback] = field(default_factory=list)
-    places: list[KeptPlace] = field(default_factory=list)
-    campaigns: list[Campaign] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
-    blocks: list[PendingBlock] = field(default_factory=list)
+    rows: dict[str, list[Any]] = field(default_factory=lambda: {one.name: [] for one in SAVED_TABLES})
+    """Of each table of the world, as ``World.restore`` takes them."""
     totals: list[Total] = field(default_factory=list)
     bad: list[BadRowFound] = field(default_factory=list)
 
-    def add(self, row: Row) -> None:
-        match row:
-            case Call():
-                self.calls.append(row)
-            case Leg():
-                self.legs.append(row)
-            case Agent():
-                self.agents.append(row)
-            case Tally():
-                self.tallies.append(row)
-            case Switch():
-                self.switches.append(row)
-            case Callback():
-                self.callbacks.append(row)
-            case KeptPlace():
-                self.places.append(row)
-            case Campaign():
-                self.campaigns.append(row)
-            case Attempt():
-                self.attempts.append(row)
-            case PendingBlock():
-                self.blocks.append(row)
-            case Total():
-                self.totals.append(row)
+    def add(self, table: str, row: object) -> None:
+        if isinstance(row, Total):
+            self.totals.append(row)
+        else:
+            self.rows[table].append(row)
 
 
 class Store(Protocol):
@@ -256,10 +223,9 @@ class MemoryStore:
         if not self._ledger.saved:
             return None
         saved = Saved(number=self._ledger.saved, meta=self._meta)
-        for rows in self._rows.values():
+        for table, rows in self._rows.items():
             for row in rows.values():
-                assert isinstance(row, Row)
-                saved.add(row)
+                saved.add(table, row)
         return saved
 
     async def save(self, delta: Delta) -> None:

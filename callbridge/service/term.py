@@ -204,21 +204,10 @@ def _world(plan: Plan, saved: Saved | None) -> World:
     world = World(plan, boot_name())
     if saved is not None:
         world.now, world.seq, world.day = saved.meta.now, saved.meta.seq, saved.meta.day
-        world.restore(
-            saved.calls,
-            saved.legs,
-            saved.agents,
-            saved.tallies,
-            saved.switches,
-            saved.callbacks,
-            saved.places,
-            saved.campaigns,
-            saved.attempts,
-            saved.blocks,
-        )
+        world.restore(saved.rows)
         for bad in saved.bad:
             log.error("a saved row cannot be read", table=bad.table, key=bad.key, why=bad.problem)
-        log.info("world restored", calls=len(saved.calls), legs=len(saved.legs), agents=len(saved.agents))
+        log.info("world restored", **{name: len(saved.rows[name]) for name in ("calls", "legs", "agents")})
         plan_change.restored(world)
     for pbx in plan.pbxs:
         snapshots.lost(world, pbx)  # before the first deadline: nothing is heard until the first snapshot

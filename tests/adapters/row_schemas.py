@@ -11,13 +11,13 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
-from callbridge.adapters.facts.codec import Row
+from callbridge.adapters.facts.codec import ROW_TYPES
 
 
 def described() -> str:
     """All saved rows of this version."""
     known: dict[str, list[str]] = {}
-    for row in get_args(Row):
+    for row in ROW_TYPES.values():
         _describe(row, known)
     return "".join(f"{line}\n" for name in sorted(known) for line in known[name])
 

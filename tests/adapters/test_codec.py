@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.facts import codec
-from callbridge.adapters.facts.codec import FutureSchema, UnreadableRow, decode_row, encode_row, fact_dict, fact_type, row_key
+from callbridge.adapters.facts.codec import FutureSchema, UnreadableRow, decode_row, encode_row, fact_dict, fact_type
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Offer, Phase, Segment, Visit
 from callbridge.core.model.events import CallerArrived
 from callbridge.core.model.facts import CallArrived, RequestRefused
 from callbridge.core.model.leg import Leg
-from callbridge.core.model.tally import Tally, tally_key
+from callbridge.core.model.tally import Tally
 from tests.adapters.worlds import agent, call, customer_leg
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -103,11 +103,6 @@ def test_a_row_of_a_future_schema_is_a_clear_error() -> None:
 def test_a_bad_row_is_told_apart(data: bytes) -> None:
     with pytest.raises(UnreadableRow):
         decode_row("calls", data)
-
-
-def test_the_key_of_a_row_is_the_worlds() -> None:
-    assert row_key(call(1)) == call(1).id
-    assert row_key(Tally(queue="q", day="d")) == tally_key("q", "d")
 
 
 def test_a_fact_is_named_in_snake_case() -> None:

@@ -13,6 +13,8 @@ from callbridge.adapters.facts.totals import Totals
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
 from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, Plan, QueuePlan
+from callbridge.core.model.saved_tables import SAVED_TABLES
+from callbridge.core.model.world import World
 from callbridge.core.recovery import quarantine
 from tests.core.story import agent
 
@@ -80,18 +82,12 @@ def due_to_be_said() -> set[str]:
 
 
 def test_every_kind_that_can_be_given_up_is_there() -> None:
-    tree = ast.parse((SOURCE / "recovery" / "quarantine.py").read_text())
-    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.MatchValue)]
-    cases = {value.value for value in values if isinstance(value, ast.Constant)}
-    assert cases | {"agent"} == set(quarantine.KINDS), "the agent is the rest"
-    assert at_zero(Plan())["quarantines"] == {(kind,) for kind in quarantine.KINDS}
+    assert at_zero(Plan())["quarantines"] == {(table.kind,) for table in SAVED_TABLES}
 
 
 def test_whatever_has_a_deadline_can_be_given_up_by_its_kind() -> None:
-    tree = ast.parse((SOURCE / "model" / "world.py").read_text())
-    (owner,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_deadline_of"]
-    kinds = {node.value for node in ast.walk(owner) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert kinds - {"announcing", "feature"} <= set(quarantine.KINDS), "those two are a call's and a leg's"
+    kinds = set(World(Plan(), "t")._rows_due)
+    assert kinds - {"feature"} <= set(quarantine.KINDS), "that one is a leg's"
     assert kinds >= {"call", "place"}
 
 

@@ -281,7 +281,7 @@ def test_a_switch_outlives_a_restart() -> None:
     story = one_queue()
     bypass(story, True)
     new = World(story.world.plan, "u")
-    new.restore([], [], story.world.agents.values(), [], story.world.switches.values())
+    new.restore({"agents": story.world.agents.values(), "switches": story.world.switches.values()})
     new.seq = story.world.seq
     story.world = new
     story.caller()

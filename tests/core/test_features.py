@@ -577,7 +577,7 @@ def restarted(story: Story) -> World:
     old = story.world
     world = World(old.plan, "u")
     world.now, world.seq = old.now, old.seq
-    world.restore(old.calls.values(), old.legs.values(), old.agents.values(), old.tallies.values())
+    world.restore({name: table.values() for name, table in old.saved_tables().items()})
     return world
 
 

@@ -417,7 +417,7 @@ def saved(story: Story, coming: Plan) -> None:
     """Another process with the rows of this one, and deadlines that passed before anything is heard."""
     old, story.world = story.world, World(coming, "u")
     story.world.now, story.world.seq, story.world.day = old.now, old.seq, old.day
-    story.world.restore(*(table.values() for table in old.saved_tables().values()))
+    story.world.restore({name: table.values() for name, table in old.saved_tables().items()})
     plan_change.restored(story.world)
     story.wait(3600.0)
 

@@ -148,7 +148,7 @@ def test_what_changed_is_told_exactly() -> None:
 def restored(story: Story) -> World:
     old = story.world
     new = World(old.plan, "u")
-    new.restore(old.calls.values(), old.legs.values(), old.agents.values(), old.tallies.values())
+    new.restore({name: table.values() for name, table in old.saved_tables().items()})
     return new
 
 

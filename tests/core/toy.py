@@ -405,7 +405,7 @@ class Toy:
                 table, key = unreadable
                 rows[table] = {kept: row for kept, row in rows[table].items() if key and kept != key}
                 story.unsettled = True
-            story.world.restore(**{name: kept.values() for name, kept in rows.items()})
+            story.world.restore({name: kept.values() for name, kept in rows.items()})
             plan_change.restored(story.world)
         else:
             story.books = type(story.books)()

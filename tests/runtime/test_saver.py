@@ -45,7 +45,7 @@ async def _until(true: Callable[[], object]) -> None:
 async def _stored(store: Breakable) -> dict[str, int]:
     saved = await store.load()
     assert saved is not None
-    return {row.queue: row.offered for row in saved.tallies}
+    return {row.queue: row.offered for row in saved.rows["tallies"]}
 
 
 async def test_a_batch_is_saved_before_save_returns() -> None:

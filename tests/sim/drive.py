@@ -13,10 +13,8 @@ from functools import partial
 from random import Random
 
 from callbridge.core.engine import step
-from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock, Running
-from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.core.model.agent import Work
+from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
     BYPASS,
     AgentRequest,
@@ -35,11 +33,8 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import AnyFact, CallArrived
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.leg import Leg
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
-from callbridge.core.model.switch import Switch
-from callbridge.core.model.tally import Tally
 from callbridge.core.model.world import World
 from tests.sim.agenda import Agenda
 from tests.sim.dialler import Dialler
@@ -449,18 +444,7 @@ def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:
 
 
 def _restore(world: World, rows: Saved) -> None:
-    world.restore(
-        [row for row in rows.values() if isinstance(row, Call)],
-        [row for row in rows.values() if isinstance(row, Leg)],
-        [row for row in rows.values() if isinstance(row, Agent)],
-        [row for row in rows.values() if isinstance(row, Tally)],
-        [row for row in rows.values() if isinstance(row, Switch)],
-        [row for row in rows.values() if isinstance(row, Callback)],
-        [row for row in rows.values() if isinstance(row, KeptPlace)],
-        [row for row in rows.values() if isinstance(row, Campaign)],
-        [row for row in rows.values() if isinstance(row, Attempt)],
-        [row for row in rows.values() if isinstance(row, PendingBlock)],
-    )
+    world.restore({name: [row for (table, _), row in rows.items() if table == name] for name in world.saved_tables()})
 
 
 def replay(life: Life) -> None:

@@ -17,20 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from callbridge.adapters.facts.privacy import storable
-from callbridge.adapters.facts.totals import Total
-from callbridge.core.model.agent import Agent
-from callbridge.core.model.attempt import Attempt, Campaign, PendingBlock
-from callbridge.core.model.call import Call
-from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.adapters.facts.totals import TABLE, Total
 from callbridge.core.model.facts import AnyFact
-from callbridge.core.model.leg import Leg
-from callbridge.core.model.switch import Switch
-from callbridge.core.model.tally import Tally
+from callbridge.core.model.saved_tables import SAVED_TABLES
 
 SCHEMA = 2
 """Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
 
-Row = Call | Leg | Agent | Tally | Switch | Callback | KeptPlace | Campaign | Attempt | PendingBlock | Total
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 """(table, row of version n) -> row of version n + 1."""
 
@@ -43,21 +36,11 @@ def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
 MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
 """By the version that it starts from."""
 
-TABLES = ("calls", "legs", "agents", "tallies", "switches", "callbacks", "places", "campaigns", "attempts", "blocks", "totals")
+ROW_TYPES: Mapping[str, type] = {one.name: one.row for one in SAVED_TABLES} | {TABLE: Total}
+"""The rows of each table that a store keeps: the world's and, beside them, the totals."""
+TABLES = tuple(ROW_TYPES)
 
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    "calls": TypeAdapter(Call),
-    "legs": TypeAdapter(Leg),
-    "agents": TypeAdapter(Agent),
-    "tallies": TypeAdapter(Tally),
-    "switches": TypeAdapter(Switch),
-    "callbacks": TypeAdapter(Callback),
-    "places": TypeAdapter(KeptPlace),
-    "campaigns": TypeAdapter(Campaign),
-    "attempts": TypeAdapter(Attempt),
-    "blocks": TypeAdapter(PendingBlock),
-    "totals": TypeAdapter(Total),
-}
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {table: TypeAdapter(row) for table, row in ROW_TYPES.items()}
 _OPENING = b"[%d," % SCHEMA
 
 
@@ -83,23 +66,18 @@ def encode_row(table: str, row: object) -> bytes:
         return _OPENING + json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode() + b"]"
 
 
-def decode_row(table: str, data: bytes) -> Row:
-    """A stored row. Raises BadRow, or FutureSchema when a newer callbridge wrote it."""
+def decode_row(table: str, data: bytes) -> object:
+    """A stored row. Raises UnreadableRow, or FutureSchema when a newer callbridge wrote it."""
     adapter = _ADAPTERS[table]
     try:
         if data.startswith(_OPENING) and data.endswith(b"]"):
-            row: Row = adapter.validate_json(data[len(_OPENING) : -1])
+            row: object = adapter.validate_json(data[len(_OPENING) : -1])
         else:
             row = adapter.validate_python(_migrated(table, data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise UnreadableRow(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     return row
-
-
-def row_key(row: Row) -> str:
-    """The key under which the world keeps this row."""
-    return f"{row.queue}|{row.day}" if isinstance(row, Tally) else row.id
 
 
 def check_schema(found: int) -> None:

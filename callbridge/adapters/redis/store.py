@@ -38,6 +38,7 @@ from callbridge.adapters.store import (
 )
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.facts import AnyFact
+from callbridge.core.model.saved_tables import SAVED_TABLES
 
 _TELL = """
 local function tell(outbox, first)
@@ -115,7 +116,7 @@ redis.call('HSET', KEYS[1], 'token', token)
 return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
 """
 
-LIVE = ("calls", "legs", "agents", "tallies")
+PRESENT = tuple(one.name for one in SAVED_TABLES if one.present)
 """Tables that mean nothing without each other: where one cannot be read, the present is rebuilt from what the PBX shows.
 What is owed (callbacks, campaigns, numbers on their way to the do-not-call list) is kept."""
 _STAGED_FOR = 60
@@ -185,8 +186,8 @@ class RedisStore:
         with translated():
             wrong, meta = await self._wrong()
             told = unreadable(meta, rows=await self._any_row()) if self._meta not in wrong else wrong[self._meta]
-            if told or any(self._table(table) in wrong for table in LIVE):
-                for table in LIVE:
+            if told or any(self._table(table) in wrong for table in PRESENT):
+                for table in PRESENT:
                     wrong.setdefault(self._table(table), "its world cannot be read")
             if told:
                 wrong[self._meta] = told
@@ -209,7 +210,7 @@ class RedisStore:
         )
         for table, rows in zip(TABLES, tables, strict=True):
             await self._threads.run(partial(_decode, saved, table, rows))
-        self._stamper.know(saved.calls)
+        self._stamper.know(saved.rows["calls"])
         return saved
 
     async def save(self, delta: Delta) -> None:
@@ -354,7 +355,7 @@ def _encode(table: str, rows: Sequence[tuple[str, object]]) -> dict[Any, Any]:
 def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
     for key, data in rows.items():
         try:
-            saved.add(decode_row(table, data))
+            saved.add(table, decode_row(table, data))
         except UnreadableRow as error:
             saved.bad.append(BadRowFound(table=table, key=key.decode(errors="replace"), problem=str(error)))
 

@@ -6,14 +6,15 @@ that raises is undone as if it had never begun, and a step that ends well leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from callbridge.core.model.agent import Agent, Intent, eligible
-from callbridge.core.model.attempt import Attempt, AttemptStage, Campaign, PendingBlock
+from callbridge.core.model.attempt import Attempt, AttemptStage
 from callbridge.core.model.call import Call, Phase, Visit
-from callbridge.core.model.callback import Callback, KeptPlace
+from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.deadlines import Deadlines, awaited_from
 from callbridge.core.model.events import DeadlinePassed
@@ -28,73 +29,14 @@ from callbridge.core.model.orders import Order
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.rows import evolve
-from callbridge.core.model.switch import Switch
+from callbridge.core.model.saved_tables import SAVED_TABLES, SavedTable, SavedTables
+from callbridge.core.model.table import Change, Table
 from callbridge.core.model.tally import Tally, tally_key
-
-Row = TypeVar("Row")
 
 
 class _HasDeadline(Protocol):
     @property
     def deadline(self) -> float | None: ...
-
-
-class Table(Generic[Row]):
-    """Rows by key; tells ``watch(key, old, new)`` of every change, also of one that is undone."""
-
-    def __init__(
-        self, name: str, journal: list[tuple[Table[Any], str, Any]], watch: Callable[[str, Row | None, Row | None], None]
-    ) -> None:
-        self.name = name
-        self._rows: dict[str, Row] = {}
-        self._journal = journal
-        self._watch = watch
-
-    def __getitem__(self, key: str) -> Row:
-        return self._rows[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def get(self, key: str | None) -> Row | None:
-        return self._rows.get(key) if key is not None else None
-
-    def values(self) -> list[Row]:
-        """A copy: safe to change the table while going through it."""
-        return list(self._rows.values())
-
-    def rows(self) -> Mapping[str, Row]:
-        return self._rows
-
-    def put(self, key: str, row: Row) -> None:
-        old = self._rows.get(key)
-        self._journal.append((self, key, old))
-        self._rows[key] = row
-        self._watch(key, old, row)
-
-    def drop(self, key: str) -> None:
-        old = self._rows.pop(key, None)
-        if old is not None:
-            self._journal.append((self, key, old))
-            self._watch(key, old, None)
-
-    def undo(self, key: str, old: Row | None) -> None:
-        now = self._rows.get(key)
-        if old is None:
-            self._rows.pop(key, None)
-        else:
-            self._rows[key] = old
-        self._watch(key, now, old)
-
-
-# A journal entry is (table, key, row before): that the row fits the table is Table.put's word.
-_Change = tuple[Table[Any], str, Any]
 
 
 @dataclass(slots=True)
@@ -128,7 +70,7 @@ class _Mark(NamedTuple):
     answer: object | None
 
 
-class World:
+class World(SavedTables):
     """``boot`` is new at every start and take-over, so that ids are never minted twice."""
 
     def __init__(self, plan: Plan, boot: str) -> None:
@@ -140,26 +82,17 @@ class World:
         self.minted = 0
         self.wall_offset = 0.0
         self.matcher = Matcher(plan)
-        self._journal: list[_Change] = []
-        self.calls: Table[Call] = Table("calls", self._journal, self._call_changed)
-        self.legs: Table[Leg] = Table("legs", self._journal, self._leg_changed)
-        self.agents: Table[Agent] = Table("agents", self._journal, self._agent_changed)
-        self.tallies: Table[Tally] = Table("tallies", self._journal, _unwatched)
-        self.switches: Table[Switch] = Table("switches", self._journal, _unwatched)
-        self.callbacks: Table[Callback] = Table("callbacks", self._journal, self._callback_changed)
-        self.places: Table[KeptPlace] = Table("places", self._journal, self._place_changed)
-        self.campaigns: Table[Campaign] = Table("campaigns", self._journal, _unwatched)
-        self.attempts: Table[Attempt] = Table("attempts", self._journal, self._attempt_changed)
+        self._journal: list[Change] = []
+        for saved in SAVED_TABLES:
+            setattr(self, saved.name, Table(saved.name, self._journal, self._watcher(saved)))
         self.campaign_states: dict[str, CampaignState] = {}
         """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
-        self.blocks: Table[PendingBlock] = Table("blocks", self._journal, self._block_changed)
-        """On their way to the do-not-call list."""
         self.blocked: dict[tuple[str, str], float] = {}
         """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed again at every connect, so never saved."""
-        self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, self._dialogue_changed)
+        self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.paces: Table[Pace] = Table("paces", self._journal, _unwatched)
         """How fast queues are served; measured again after a start, so never saved."""
@@ -174,6 +107,9 @@ class World:
         self._lines: dict[str, QueueLine] = {}
         self.kept: set[str] = set()
         """Calls that wait because an agent's phone died (``lost``)."""
+        self._rows_due = {saved.kind: self.saved(saved) for saved in SAVED_TABLES if saved.has_deadline}
+        self._rows_due["feature"] = self.dialogues
+        """The tables whose rows have a deadline, by the kind of it."""
         self._deadlines = Deadlines(self._deadline_of, self._awaited_from)
         self._undoing = False
         self._agent_by_phone: dict[str, str] = {}
@@ -357,29 +293,13 @@ class World:
         return awaited_from(kind, key, self.calls.get(key))
 
     def _deadline_of(self, kind: str, key: str) -> float | None:
-        row: _HasDeadline | None
-        if kind == "call":
-            row = self.calls.get(key)
-        elif kind == "announcing":
+        if kind == "announcing":
             call = self.calls.get(key)
             return call.announcing.at if call is not None and call.announcing is not None else None
-        elif kind == "leg":
-            row = self.legs.get(key)
-        elif kind == "feature":
-            row = self.dialogues.get(key)
-        elif kind == "callback":
-            row = self.callbacks.get(key)
-        elif kind == "place":
-            row = self.places.get(key)
-        elif kind == "attempt":
-            row = self.attempts.get(key)
-        elif kind == "block":
-            row = self.blocks.get(key)
-        elif kind == "campaign":
+        if kind == "campaign":
             campaign_state = self.campaign_states.get(key)
             return campaign_state.wakes_at if campaign_state is not None else None
-        else:
-            row = self.agents.get(key)
+        row: _HasDeadline | None = self._rows_due[kind].get(key)
         return row.deadline if row is not None else None
 
     def _arm(self, kind: str, key: str, old: _HasDeadline | None, new: _HasDeadline | None) -> None:
@@ -407,6 +327,17 @@ class World:
             self._deadlines.add(at, "announcing", key)
 
     # -- indexes ------------------------------------------------------------------------------------------------
+
+    def _watcher(self, saved: SavedTable) -> Callable[[str, Any, Any], None]:
+        """What keeps the indexes of a saved table; it arms the deadlines of its rows, too."""
+        index: dict[str, Callable[[str, Any, Any], None]] = {
+            "calls": self._call_changed,
+            "legs": self._leg_changed,
+            "agents": self._agent_changed,
+            "callbacks": self._callback_changed,
+            "attempts": self._attempt_changed,
+        }
+        return index.get(saved.name) or (partial(self._arm, saved.kind) if saved.has_deadline else _unwatched)
 
     def _call_changed(self, key: str, old: Call | None, new: Call | None) -> None:
         self._arm("call", key, old, new)
@@ -470,15 +401,6 @@ class World:
         if row is not None and row.campaign in self.campaign_states:
             self.campaign_states[row.campaign].changed = True
 
-    def _block_changed(self, key: str, old: PendingBlock | None, new: PendingBlock | None) -> None:
-        self._arm("block", key, old, new)
-
-    def _place_changed(self, key: str, old: KeptPlace | None, new: KeptPlace | None) -> None:
-        self._arm("place", key, old, new)
-
-    def _dialogue_changed(self, key: str, old: FeatureCall | None, new: FeatureCall | None) -> None:
-        self._arm("feature", key, old, new)
-
     def _agent_changed(self, key: str, old: Agent | None, new: Agent | None) -> None:
         self._arm("agent", key, old, new)
         if old is None or new is None or old.phone != new.phone:
@@ -514,54 +436,22 @@ class World:
 
     # -- saving and restoring -----------------------------------------------------------------------------------
 
-    def saved_tables(self) -> dict[str, Table[Any]]:
-        return {
-            "calls": self.calls,
-            "legs": self.legs,
-            "agents": self.agents,
-            "tallies": self.tallies,
-            "switches": self.switches,
-            "callbacks": self.callbacks,
-            "places": self.places,
-            "campaigns": self.campaigns,
-            "attempts": self.attempts,
-            "blocks": self.blocks,
-        }
+    def saved(self, one: SavedTable) -> Table[Any]:
+        """This table of the registry."""
+        table: Table[Any] = getattr(self, one.name)
+        return table
 
-    def restore(
-        self,
-        calls: Iterable[Call],
-        legs: Iterable[Leg],
-        agents: Iterable[Agent],
-        tallies: Iterable[Tally],
-        switches: Iterable[Switch] = (),
-        callbacks: Iterable[Callback] = (),
-        places: Iterable[KeptPlace] = (),
-        campaigns: Iterable[Campaign] = (),
-        attempts: Iterable[Attempt] = (),
-        blocks: Iterable[PendingBlock] = (),
-    ) -> None:
-        """Fill an empty world with saved rows. Deadlines that passed meanwhile are due at once."""
-        for leg in legs:
-            self.legs.put(leg.id, leg)
-        for agent in agents:
-            self.agents.put(agent.id, agent)
-        for call in calls:
-            self.calls.put(call.id, call)
-        for tally in tallies:
-            self.tallies.put(tally_key(tally.queue, tally.day), tally)
-        for switch in switches:
-            self.switches.put(switch.id, switch)
-        for callback in callbacks:
-            self.callbacks.put(callback.id, callback)
-        for place in places:
-            self.places.put(place.id, place)
-        for campaign in campaigns:
-            self.campaigns.put(campaign.id, campaign)
-        for attempt in attempts:
-            self.attempts.put(attempt.id, attempt)
-        for block in blocks:
-            self.blocks.put(block.id, block)
+    def saved_tables(self) -> dict[str, Table[Any]]:
+        return {one.name: self.saved(one) for one in SAVED_TABLES}
+
+    def restore(self, rows: Mapping[str, Iterable[Any]]) -> None:
+        """Fill an empty world with the saved rows of each table. Deadlines that passed meanwhile are due at once."""
+        if unknown := rows.keys() - {one.name for one in SAVED_TABLES}:
+            raise ValueError(f"rows of tables that no world has: {', '.join(sorted(unknown))}")
+        for one in SAVED_TABLES:
+            table = self.saved(one)
+            for row in rows.get(one.name, ()):
+                table.put(one.key(row), row)
         self._journal.clear()
 
     def put_leg(self, leg: Leg, **changes: object) -> Leg:

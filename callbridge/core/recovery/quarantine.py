@@ -2,59 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.attempt import Attempt
 from callbridge.core.model.call import Call, OfferResult, VisitOutcome
+from callbridge.core.model.callback import Callback
 from callbridge.core.model.events import EntityFaulted
 from callbridge.core.model.facts import CallDiverted, EntityQuarantined
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import DropBridge, HangUp, LeaveToDialplan
 from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import answers, segments, visits
 
-KINDS = ("call", "leg", "callback", "place", "attempt", "block", "campaign", "agent")
+KINDS = tuple(one.kind for one in SAVED_TABLES)
 """What can be given up."""
 
 
 def faulted(world: World, event: EntityFaulted) -> None:
     """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
     world.tell(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
-    match event.kind:
-        case "call":
-            call = world.calls.get(event.id)
-            if call is not None:
-                give_up_call(world, call)
-        case "leg":
-            leg = world.legs.get(event.id)
-            if leg is not None:
-                _give_up_leg(world, leg)
-        case "callback":
-            callback = world.callbacks.get(event.id)
-            if callback is not None:
-                callbacks.end(world, callback, "failed", "fault")
-        case "place":
-            world.places.drop(event.id)
-        case "attempt":
-            attempt = world.attempts.get(event.id)
-            call = world.calls.get(attempt.call) if attempt is not None else None
-            if call is not None:
-                give_up_call(world, call)
-            attempt = world.attempts.get(event.id)
-            if attempt is not None:
-                attempts.close(world, attempt, "unknown" if attempt.dialled_at is not None else "unsent")
-        case "block":
-            world.blocks.drop(event.id)
-        case "campaign":
-            campaigns.stop_all(world, "fault")
-        case _:
-            agent = world.agents.get(event.id)
-            if agent is not None:
-                _give_up_agent(world, agent)
+    if event.kind == "campaign":
+        campaigns.stop_all(world, "fault")
+        return
+    table = next((world.saved(one) for one in SAVED_TABLES if one.kind == event.kind), None)
+    row = table.get(event.id) if table is not None else None
+    if table is None or row is None:
+        return
+    if event.kind in _GIVE_UP:
+        _GIVE_UP[event.kind](world, row)
+    else:
+        table.drop(event.id)
 
 
 def _give_up_leg(world: World, leg: Leg) -> None:
@@ -143,3 +129,26 @@ def _give_up_agent(world: World, agent: Agent) -> None:
     agent_states.refresh_device(world, agent)
     if call is not None:
         give_up_call(world, call)
+
+
+def _give_up_callback(world: World, callback: Callback) -> None:
+    callbacks.end(world, callback, "failed", "fault")
+
+
+def _give_up_attempt(world: World, attempt: Attempt) -> None:
+    call = world.calls.get(attempt.call)
+    if call is not None:
+        give_up_call(world, call)
+    left = world.attempts.get(attempt.id)
+    if left is not None:
+        attempts.close(world, left, "unknown" if left.dialled_at is not None else "unsent")
+
+
+_GIVE_UP: dict[str, Callable[[World, Any], None]] = {
+    "call": give_up_call,
+    "leg": _give_up_leg,
+    "agent": _give_up_agent,
+    "callback": _give_up_callback,
+    "attempt": _give_up_attempt,
+}
+"""Where giving up a row is more than to drop it."""
