@@ -31,7 +31,7 @@ from callbridge.runtime.pulse import TURN
 from callbridge.service.callers import CallerSources
 from callbridge.service.links import Links
 from callbridge.service.process import Process
-from callbridge.service.starting import Start, Taken
+from callbridge.service.starting import OLDER_WORLD, Start, Taken
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from tests.adapters.conftest import RedisServer
@@ -165,6 +165,14 @@ async def test_what_cannot_be_read_costs_no_time(server: RedisServer, redis: Red
     async with starting(server) as (_, task, _):
         taken = await asyncio.wait_for(task, 2)
     assert (taken.behind, taken.saved is not None and taken.saved.rows["calls"]) == ("", [])
+
+
+async def test_a_world_of_an_older_version_is_to_be_saved_whole_first(server: RedisServer, redis: Redis) -> None:
+    await owner_s_world(server)
+    await redis.hset("callbridge:{main}:meta", "schema", "2")
+    async with starting(server) as (_, task, _):
+        taken = await asyncio.wait_for(task, 5)
+    assert (taken.behind, numbers(taken.saved)) == (OLDER_WORLD, [1])
 
 
 async def test_a_world_of_a_newer_version_ends_the_start_and_its_owner_stays(server: RedisServer, redis: Redis) -> None:

@@ -177,6 +177,10 @@ class SaveNumbers:
     def confirm(self, number: int) -> None:
         self.saved = max(self.saved, number)
 
+    def owe(self) -> None:
+        """What is stored is not in the form in which we save: the next save must be of everything."""
+        self.saved = -1
+
     def start(self, number: int) -> None:
         self.sent = self.saved = number
 

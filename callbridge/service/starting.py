@@ -25,13 +25,14 @@ STAMP_LOOK_EVERY = 0.5
 """Seconds between attempts."""
 SAID_AGAIN, OTHER_WORDS = 60.0, 5.0
 """Seconds after which the same reason to wait, or another one, is worth a line in the log."""
+OLDER_WORLD = "the saved world is of an older version: all of it is saved again first"
 MOST_SET_ASIDE = 5
 """Times that what cannot be read is set aside: somebody who keeps writing to our keys is waited for, as if Redis were away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What we begin with. ``behind``: why the store is to be taken over later; empty when it is ours."""
+    """What we begin with. ``behind``: why everything is to be saved before changes are; empty when changes may be."""
 
     token: int
     saved: Saved | None
@@ -123,7 +124,8 @@ class Start:
         token = await self._store.take_over()
         gc.disable()  # loading makes many objects and no garbage: collecting in between took most of its time
         try:
-            return Taken(token=token, saved=await self._store.load())
+            saved = await self._store.load()
+            return Taken(token=token, saved=saved, behind=OLDER_WORLD if self._store.snapshot_owed else "")
         finally:
             gc.enable()
 

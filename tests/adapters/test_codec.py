@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.adapters.facts import codec
+from callbridge.adapters.facts import migrations
 from callbridge.adapters.facts.codec import FutureSchema, UnreadableRow, decode_row, encode_row, fact_dict, fact_type
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Offer, Phase, Segment, Visit
@@ -76,7 +76,7 @@ def test_lone_surrogates_become_replacement_characters_and_nothing_else_changes(
 def test_hostile_names_stay_on_one_line(name: str) -> None:
     data = encode_row("calls", call(1, name=name))
     assert b"\n" not in data and b"\r" not in data and b"\x00" not in data
-    assert json.loads(data)[0] == codec.SCHEMA
+    assert json.loads(data)[0] == migrations.SCHEMA
 
 
 def test_a_row_of_the_last_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +88,7 @@ def test_a_row_of_the_last_schema_is_migrated(monkeypatch: pytest.MonkeyPatch) -
         assert table == "calls"
         return {("name" if key == "caller" else key): value for key, value in row.items()}
 
-    monkeypatch.setitem(codec.MIGRATIONS, 0, rename)
+    monkeypatch.setitem(migrations.MIGRATIONS, 0, rename)
     assert decode_row("calls", stored) == call(1)
 
 

@@ -1,7 +1,7 @@
 """Rows of the saved world <-> bytes, and facts -> plain data.
 
 A row is stored as the JSON array ``[schema, row]``: each row carries its own schema number, so an upgrade under way
-leaves a readable mixture. Reading a row of an older schema passes it through MIGRATIONS, one version at a time.
+leaves a readable mixture. Reading a row of an older schema passes it through ``migrations``, one version at a time.
 Lone surrogates, which JSON in UTF-8 cannot carry, are replaced here, on the way out; everything else survives.
 """
 
@@ -9,36 +9,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from callbridge.adapters.facts.migrations import MIGRATIONS, SCHEMA
 from callbridge.adapters.facts.privacy import storable
 from callbridge.adapters.facts.totals import TABLE, Total
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.saved_tables import SAVED_TABLES
 
-SCHEMA = 2
-"""Raised by the first change of a saved row after a release: an older callbridge would misread it, a new enum value above all."""
-
-Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""(table, row of version n) -> row of version n + 1."""
-
-
-def _as_it_was(_table: str, row: dict[str, Any]) -> dict[str, Any]:
-    """New fields have defaults, new values are in no old row: nothing is to be changed."""
-    return row
-
-
-MIGRATIONS: dict[int, Migration] = {1: _as_it_was}
-"""By the version that it starts from."""
-
 ROW_TYPES: Mapping[str, type] = {one.name: one.row for one in SAVED_TABLES} | {TABLE: Total}
 """The rows of each table that a store keeps: the world's and, beside them, the totals."""
 TABLES = tuple(ROW_TYPES)
+FORMER_TABLES: Mapping[str, str] = {one.formerly: one.name for one in SAVED_TABLES if one.formerly}
+"""Names that tables had in older worlds, and what they are called now."""
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {table: TypeAdapter(row) for table, row in ROW_TYPES.items()}
 _OPENING = b"[%d," % SCHEMA

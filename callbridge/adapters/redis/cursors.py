@@ -22,6 +22,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 Lost = Callable[[str, int], None]
 """Hears which reader lost how many facts."""
 
+_FORMER = {"stories": "timelines"}
+"""Readers that an older version, displaced and not gone yet, may still write under another name: nothing is kept for them."""
 _EVERY = 1.0
 """Seconds between trims."""
 _SLICE = 200
@@ -143,6 +145,7 @@ class Trimmer:
         found: Any = await self._redis.hkeys(self._keys[1])
         readers = [each.decode(errors="replace") for each in found]
         stale = [reader for reader in readers if reader.startswith("hook:") and reader not in known]
+        stale += [former for former, reader in _FORMER.items() if former in readers and reader in readers]
         if stale:
             await self._redis.hdel(self._keys[1], *stale)
             await self._redis.hdel(self._owed, *stale)

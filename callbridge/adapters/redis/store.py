@@ -16,7 +16,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.codec import SCHEMA, TABLES, FutureSchema, UnreadableRow, decode_row, encode_row
+from callbridge.adapters.facts.codec import FORMER_TABLES, TABLES, FutureSchema, UnreadableRow, decode_row, encode_row
+from callbridge.adapters.facts.migrations import SCHEMA
 from callbridge.adapters.facts.outbox import Envelope, Stamper
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.errors import translated
@@ -119,6 +120,8 @@ return {token, redis.call('HGET', KEYS[1], 'number') or '0'}
 PRESENT = tuple(one.name for one in SAVED_TABLES if one.present)
 """Tables that mean nothing without each other: where one cannot be read, the present is rebuilt from what the PBX shows.
 What is owed (callbacks, campaigns, numbers on their way to the do-not-call list) is kept."""
+_HASHES = (*TABLES, *FORMER_TABLES)
+"""The hashes of a world. Those under a former name are read, and gone after the first whole save: nothing is written there."""
 _STAGED_FOR = 60
 """Seconds after which the staged rows of a save that was cut off go away."""
 _SLICE = 500
@@ -140,7 +143,7 @@ class RedisStore:
         self._threads = Threads("store")
         self._meta = settings.private("meta")
         self._outbox = settings.private("outbox")
-        self._tables = [settings.private(table) for table in TABLES]
+        self._tables = [settings.private(table) for table in _HASHES]
         self._kinds = {self._meta: "hash", self._outbox: "stream", **dict.fromkeys(self._tables, "hash")}
         self.aside = SetAside(settings, self._redis, clock=clock)
         self._save = self._redis.register_script(_SAVE)
@@ -208,8 +211,10 @@ class RedisStore:
             number=int(meta[b"number"]),
             meta=Meta(now=float(meta[b"now"]), seq=int(meta[b"seq"]), day=meta[b"day"].decode()),
         )
-        for table, rows in zip(TABLES, tables, strict=True):
-            await self._threads.run(partial(_decode, saved, table, rows))
+        for name, rows in zip(_HASHES, tables, strict=True):
+            await self._threads.run(partial(_decode, saved, FORMER_TABLES.get(name, name), rows))
+        if int(meta[b"schema"]) < SCHEMA or any(tables[len(TABLES) :]):
+            self._ledger.owe()
         self._stamper.know(saved.rows["calls"])
         return saved
 
@@ -244,9 +249,9 @@ class RedisStore:
         self._ledger.begin_whole(whole.number)
         staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
         with translated():
-            for table, key in zip(TABLES, staged, strict=True):
+            for table, key in zip(_HASHES, staged, strict=True):
                 await self._stage(table, key, whole.rows.get(table, {}))
-            counts = [len(whole.rows.get(table, {})) for table in TABLES]
+            counts = [len(whole.rows.get(table, {})) for table in _HASHES]
             answer = await self._swap(
                 keys=[self._meta, self._outbox, *self._tables, *staged],
                 args=[
@@ -268,7 +273,7 @@ class RedisStore:
         await self._redis.aclose()
 
     def _table(self, table: str) -> str:
-        return self._tables[TABLES.index(table)]
+        return self._tables[_HASHES.index(table)]
 
     async def _wrong(self) -> tuple[dict[str, str], dict[bytes, bytes]]:
         """Our keys of the wrong type, with what they are, and the world's figures. Raises what Redis raises."""

@@ -27,6 +27,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 TIMELINES_READER = "timelines"
 """Our name among the readers of the outbox."""
+FORMER_READER = "stories"
+"""The name under which older versions kept it, and the place reached."""
 TIMELINES_KEPT_FOR = 86_400
 """Seconds for which a story is kept after its last fact."""
 MOST_FACTS_OF_A_CALL = 200
@@ -36,6 +38,19 @@ _GATHER = 0.25
 """Seconds between copies: until then stories are told from memory, and on a busy day many facts go in one copy."""
 _AT_A_TIME = 250
 _ID = re.compile(rb"\d{1,20}-\d{1,20}")
+_ADOPT = """
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[1]) end
+else
+  redis.call('DEL', KEYS[2])
+end
+local place = redis.pcall('HGET', KEYS[3], ARGV[2])
+if type(place) == 'string' then
+  redis.call('HSETNX', KEYS[3], ARGV[1], place)
+  redis.call('HDEL', KEYS[3], ARGV[2])
+end
+"""
+"""KEYS: the place reached, the same under its former name, the readers' places. ARGV: the reader's name, its former name."""
 _PAUSE = 0.5
 """Seconds between attempts while Redis is in trouble."""
 
@@ -55,16 +70,26 @@ class TimelineArchive:
         self._cursor = settings.private("timelines_cursor")
         self._cursors = cursors_key(settings)
         self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+        self._adopt = self._redis.register_script(_ADOPT)
 
     async def run(self) -> None:
         """Copy what the outbox brings, for ever."""
+        adopted = False
         while True:
             try:
+                if not adopted:
+                    await self.adopt_place()
+                    adopted = True
                 copied = await self.copy(wait=True)
                 await asyncio.sleep(_GATHER if copied < _AT_A_TIME else 0.0)
             except TROUBLE as error:
                 log.warning("stories are behind", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE)
+
+    async def adopt_place(self) -> None:
+        """Go on where an older version ended, under the name that it gave the place."""
+        keys = [self._cursor, self._settings.private(f"{FORMER_READER}_cursor"), self._cursors]
+        await self._adopt(keys=keys, args=[TIMELINES_READER, FORMER_READER])
 
     async def copy(self, *, wait: bool = False) -> int:
         """Copy the next facts, at most a few hundred; gives how many there were."""

@@ -36,6 +36,7 @@ class _Saved:
     kind: str
     key: Callable[[Any], str] = _id
     present: bool = False
+    formerly: str = ""
 
 
 class SavedTables:
@@ -46,7 +47,7 @@ class SavedTables:
     calls: Annotated[Table[Call], _Saved(kind="call", present=True)]
     tallies: Annotated[Table[Tally], _Saved(kind="tally", key=_tally, present=True)]
     switches: Annotated[Table[Switch], _Saved(kind="switch")]
-    callbacks: Annotated[Table[Callback], _Saved(kind="callback")]
+    callbacks: Annotated[Table[Callback], _Saved(kind="callback", formerly="promises")]
     places: Annotated[Table[KeptPlace], _Saved(kind="place")]
     campaigns: Annotated[Table[Campaign], _Saved(kind="campaign")]
     attempts: Annotated[Table[Attempt], _Saved(kind="attempt")]
@@ -57,13 +58,15 @@ class SavedTables:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedTable:
     """One table of the registry. ``kind``: what deadlines and faults call its rows. ``present``: it describes the present and
-    means nothing without the others of that sort; the rest is owed, or was decided by people, and stands on its own."""
+    means nothing without the others of that sort; the rest is owed, or was decided by people, and stands on its own.
+    ``formerly``: its name in worlds of older versions."""
 
     name: str
     row: type
     kind: str
     key: Callable[[Any], str]
     present: bool
+    formerly: str
 
     @property
     def has_deadline(self) -> bool:
@@ -75,7 +78,8 @@ def _declared() -> tuple[SavedTable, ...]:
     for name, hint in get_type_hints(SavedTables, include_extras=True).items():
         table, saved = get_args(hint)
         (row,) = get_args(table)
-        found.append(SavedTable(name=name, row=row, kind=saved.kind, key=saved.key, present=saved.present))
+        declared = {one.name: getattr(saved, one.name) for one in fields(saved)}
+        found.append(SavedTable(name=name, row=row, **declared))
     return tuple(found)
 
 
