@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
 from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.leg import LegRole
@@ -34,9 +37,9 @@ OFFLINE_STATES = frozenset({"UNAVAILABLE", "INVALID"})
 IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
 
-def change(world: World, agent: Agent, **changes: object) -> Agent:
+def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent:
     """Put the agent with these changes; tell the world when the published state is another."""
-    new: Agent = evolve(agent, **changes)  # type: ignore[arg-type]
+    new = evolve(agent, **changes)
     if new.reserved_for and not can_be_held(new):
         world.overtaken.append((new.reserved_for, "agent_gone"))
         new = evolve(new, reserved_for="")
@@ -158,7 +161,7 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     return open_session(world, world.agents[agent.id])
 
 
-def cost(world: World, agent: Agent, penalty: Penalty | None) -> dict[str, object]:
+def cost(world: World, agent: Agent, penalty: Penalty | None) -> AgentChanges:
     """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
     it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on."""
     if penalty is None:
@@ -166,7 +169,7 @@ def cost(world: World, agent: Agent, penalty: Penalty | None) -> dict[str, objec
     misses = agent.misses + 1
     if misses % world.plan.alert_after_misses == 0:
         world.tell(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="offers_missed", count=misses))
-    changes: dict[str, object] = {"misses": misses}
+    changes: AgentChanges = {"misses": misses}
     if penalty.not_ready is not None and agent.intent is Intent.READY:
         back = penalty.return_after
         changes |= not_ready(world, penalty.not_ready)
@@ -180,7 +183,7 @@ def _doubled(seconds: float, misses: int) -> float:
     return max(seconds, min(LONGEST_REST, seconds * 2.0 ** min(misses - 1, 20)))
 
 
-def not_ready(world: World, name: str) -> dict[str, object]:
+def not_ready(world: World, name: str) -> AgentChanges:
     """What being not ready for this reason changes for an agent."""
     reason = world.plan.reasons.get(name)
     limit = reason.limit if reason is not None else None
@@ -188,8 +191,8 @@ def not_ready(world: World, name: str) -> dict[str, object]:
     return {"intent": Intent.NOT_READY, "reason": name, "return_at": None, "limit_at": limit_at}
 
 
-READY: dict[str, object] = {"intent": Intent.READY, "reason": "", "return_at": None, "limit_at": None}
-LOGGED_OUT: dict[str, object] = {"intent": Intent.LOGGED_OUT, "reason": "", "return_at": None, "limit_at": None, "misses": 0}
+READY: AgentChanges = {"intent": Intent.READY, "reason": "", "return_at": None, "limit_at": None}
+LOGGED_OUT: AgentChanges = {"intent": Intent.LOGGED_OUT, "reason": "", "return_at": None, "limit_at": None, "misses": 0}
 """What being ready, or logged out, changes for an agent."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptMove, AttemptStage, PendingBlock, after
 from callbridge.core.model.call import Call, IllegalMove
+from callbridge.core.model.changes import AttemptChanges
 from callbridge.core.model.events import AttemptClosed
 from callbridge.core.model.facts import AttemptEnded, OptedOut
 from callbridge.core.model.numbers import normalise
@@ -22,16 +25,16 @@ def of(world: World, call: Call) -> Attempt | None:
     return world.attempts.get(call.attempt_id)
 
 
-def put(world: World, attempt: Attempt, **changes: object) -> Attempt:
+def put(world: World, attempt: Attempt, **changes: Unpack[AttemptChanges]) -> Attempt:
     """Put the attempt with these changes. Its stage changes by ``move`` only."""
-    new: Attempt = evolve(attempt, **changes)  # type: ignore[arg-type]
+    new = evolve(attempt, **changes)
     if new.stage is not attempt.stage:
         raise IllegalMove(f"an attempt that is {attempt.stage} became {new.stage} without a move")
     world.attempts.put(new.id, new)
     return new
 
 
-def move(world: World, attempt: Attempt, how: AttemptMove, **changes: object) -> Attempt:
+def move(world: World, attempt: Attempt, how: AttemptMove, **changes: Unpack[AttemptChanges]) -> Attempt:
     """The only way to another stage. Raises IllegalMove where the table does not allow it."""
     moved: Attempt = evolve(attempt, stage=after(attempt.stage, how))
     return put(world, moved, **changes)
@@ -109,10 +112,10 @@ def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
     return attempt.connected_at - (attempt.live_from or attempt.connected_at) > plan.connect_within
 
 
-def record(world: World, attempt: Attempt, **changes: object) -> Attempt:
+def record(world: World, attempt: Attempt, **changes: Unpack[AttemptChanges]) -> Attempt:
     """Have the ledger write it down. It is told once and answers when it can: what changes meanwhile goes when it has answered,
     and what it cannot write, or what an earlier run had told it, goes again."""
-    attempt = put(world, attempt, recorded=False, deadline=world.now + CLOSE_AGAIN, **changes)
+    attempt = put(world, evolve(attempt, **changes), recorded=False, deadline=world.now + CLOSE_AGAIN)
     if attempt.ordered_by != world.boot:
         attempt = put(world, attempt, ordered_by=world.boot)
         world.order(CloseAttempt(attempt=attempt, at=world.now))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Unpack
 
 from callbridge.core.model.agent import Agent, Intent, eligible
 from callbridge.core.model.attempt import Attempt, AttemptStage
 from callbridge.core.model.call import Call, Phase, Visit
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.campaign_state import CampaignState
+from callbridge.core.model.changes import LegChanges
 from callbridge.core.model.deadlines import Deadlines, awaited_from
 from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
@@ -454,10 +455,10 @@ class World(SavedTables):
                 table.put(one.key(row), row)
         self._journal.clear()
 
-    def put_leg(self, leg: Leg, **changes: object) -> Leg:
+    def put_leg(self, leg: Leg, **changes: Unpack[LegChanges]) -> Leg:
         """Change a leg; something was heard or ordered about it just now."""
         changes.setdefault("heard_at", self.now)
-        new: Leg = evolve(leg, **changes)  # type: ignore[arg-type]
+        new = evolve(leg, **changes)
         self.legs.put(leg.id, new)
         return new
 

@@ -15,6 +15,7 @@ from callbridge.core.entities import agent_states, attempts, callbacks, legs
 from callbridge.core.model.agent import Agent, Device, Intent, Work
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, OfferResult, Phase, Segment, Transfer, TransferKind, VisitOutcome
+from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import PbxSnapshot, SeenBridge, SeenLeg
 from callbridge.core.model.facts import CallAdopted
 from callbridge.core.model.ids import LegId, channel_of
@@ -194,7 +195,7 @@ def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
 
 def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
     """The agent is in a conversation, so must have logged in: at the phone at which it is held."""
-    changes: dict[str, object] = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": Device.AVAILABLE, "misses": 0}
+    changes: AgentChanges = {"call": call.id, "leg": leg.leg, "work": Work.TALKING, "device": Device.AVAILABLE, "misses": 0}
     if agent.intent is Intent.LOGGED_OUT:
         changes |= agent_states.READY
     if agent.connect is ConnectMode.NAILED_UP and leg.role == "session":
@@ -203,7 +204,8 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
         answers.tell_unheard(world, agent, call.id, OfferResult.ANSWERED)
-    agent_states.change(world, agent, phone=phones.phone_of(world, agent, leg), **changes)
+    changes["phone"] = phones.phone_of(world, agent, leg)
+    agent_states.change(world, agent, **changes)
 
 
 def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:

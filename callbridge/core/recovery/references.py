@@ -17,6 +17,7 @@ from callbridge.core.entities import agent_states, callbacks, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import Call, OfferResult, Phase, VisitOutcome
 from callbridge.core.model.callback import Callback
+from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.events import PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import CallEnded, TalkEnded
 from callbridge.core.model.ids import LegId, pbx_of
@@ -104,7 +105,7 @@ def _open(world: World, leg: LegId, role: LegRole, *, call: str, agent: str = ""
 
 
 def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Work, seen: SeenLeg | None) -> None:
-    changes: dict[str, object] = {"work": work, "call": call.id, "leg": leg}
+    changes: AgentChanges = {"work": work, "call": call.id, "leg": leg}
     if seen is not None:
         changes["phone"] = phones.phone_of(world, agent, seen)
     if agent.intent is Intent.LOGGED_OUT:

@@ -86,7 +86,7 @@ def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
         return "no phone: log in with one"
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = agent_states.change(world, agent, idle_since=world.now)
-    agent = agent_states.change(world, agent, rest_until=0.0, **agent_states.READY)
+    agent = agent_states.change(world, agent, **(agent_states.READY | {"rest_until": 0.0}))
     if agent.work is Work.WRAP_UP and not logged_in:
         agent = _end_wrap_up(world, agent)
     agent_states.open_session(world, agent)

@@ -298,7 +298,9 @@ def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, p
     else:
         legs.hang_up(world, offer.leg, "no_answer" if result is OfferResult.NO_ANSWER else "normal")
     if agent is not None and agent.call == call.id:
-        agent = agent_states.change(world, agent, work=Work.IDLE, call="", **agent_states.cost(world, agent, penalty))
+        changes = agent_states.cost(world, agent, penalty)
+        changes |= {"work": Work.IDLE, "call": ""}
+        agent = agent_states.change(world, agent, **changes)
         if offer.nailed or offer.leg not in world.legs:
             agent_states.leg_gone(world, agent)
     return evolve(call, offer=None, bridge=None)
