@@ -66,7 +66,13 @@ class _Mark(NamedTuple):
     day: str
     plan: Plan
     wall_offset: float
+    clock_moved_at: float
+    unsaved: bool
+    know_agents: bool
+    staffing_changed: bool
     down: frozenset[str]
+    overtaken: tuple[tuple[str, str], ...]
+    blocked: Mapping[tuple[str, str], float]
     old_flows: dict[tuple[str, str], Flow]
     answer: object | None
 
@@ -88,8 +94,9 @@ class World(SavedTables):
             setattr(self, saved.name, Table(saved.name, self._journal, self._watcher(saved)))
         self.campaign_states: dict[str, CampaignState] = {}
         """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
-        self.blocked: dict[tuple[str, str], float] = {}
-        """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then."""
+        self.blocked: Mapping[tuple[str, str], float] = {}
+        """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then.
+        Replaced, never changed in place: so a step that raises is undone."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
         """Device states as AMI told them; listed again at every connect, so never saved."""
@@ -193,6 +200,9 @@ class World(SavedTables):
         """Offer this call or callback to nobody, until its row changes."""
         self.kept.discard(waiting)
         self.matcher.unwait(waiting)
+        table: Table[Any] = self.callbacks if waiting in self.callbacks else self.calls
+        if waiting in table:
+            self._journal.append((table, waiting, table[waiting]))  # where this step is undone, it is in line again
 
     def told(self) -> list[AnyFact]:
         """What this step has told so far."""
@@ -229,15 +239,24 @@ class World(SavedTables):
             self.day,
             self.plan,
             self.wall_offset,
+            self.clock_moved_at,
+            self.unsaved,
+            self.matcher.know_agents,
+            self.staffing_changed,
             frozenset(self.down),
+            tuple(self.overtaken),
+            self.blocked,
             self._old_flows,
             self._answer,
         )
 
     def undo_to(self, mark: _Mark) -> None:
-        """Take back every change, order and fact since the mark."""
+        """Take back every change, order and fact since the mark. Two things stay: what a PBX was heard to say and the deadlines
+        that were taken out (``Deadlines``), for they have happened; and what campaigns have learned (``campaign_states``), which
+        are estimates that the next step corrects."""
         self.seq, self.minted, self.now, self.day = mark.seq, mark.minted, mark.now, mark.day
-        self.wall_offset, self._old_flows = mark.wall_offset, mark.old_flows
+        self.wall_offset, self.clock_moved_at, self.unsaved = mark.wall_offset, mark.clock_moved_at, mark.unsaved
+        self._old_flows, self.blocked = mark.old_flows, mark.blocked
         if self.plan is not mark.plan:
             self.plan = mark.plan
             self.matcher.adopt(mark.plan)
@@ -251,7 +270,9 @@ class World(SavedTables):
             table, key, old = self._journal.pop()
             table.undo(key, old)
         self._undoing = False
-        self.overtaken.clear()
+        self.matcher.agents_known(mark.know_agents)
+        self.staffing_changed = mark.staffing_changed  # after the tables, for undoing a log-in is a change of staffing, too
+        self.overtaken[:] = mark.overtaken
         self._answer = mark.answer
         del self._orders[mark.orders :]
         del self._facts[mark.facts :]

@@ -131,8 +131,8 @@ def reserved(world: World, event: AttemptsReserved) -> None:
 def blocked(world: World, event: NumberBlocked) -> None:
     """On the list: no attempt is written down from now on; those that were, the moment before, are looked after here."""
     world.blocks.drop(event.block)
-    world.blocked = {key: until for key, until in world.blocked.items() if until > world.now}
-    world.blocked[event.campaign, event.number] = world.now + BLOCKED_FOR
+    still = {key: until for key, until in world.blocked.items() if until > world.now}
+    world.blocked = still | {(event.campaign, event.number): world.now + BLOCKED_FOR}
 
 
 def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
