@@ -17,7 +17,7 @@ from callbridge.wire.csv_rows import LeftOut, Quotes, is_separated, rows
 
 def anchor_files(document: Document) -> None:
     """Make file names relative to the file that says them, and read the secrets named by ``*_file``."""
-    for section in ("pbx", "http", "webhooks", "agents", "lookups"):
+    for section in ("pbx", "http", "webhooks", "agents", "lookups", "ledger"):
         _read_secrets(document, (section,), document.values.get(section))
     _read_numbers(document)
     speech = document.values.get("speech")

@@ -111,6 +111,14 @@ def test_a_secret_may_be_a_file(write: Write, tmp_path: pathlib.Path) -> None:
     assert "s3cret" not in repr(loaded)
 
 
+def test_the_url_of_the_ledger_may_stand_in_a_file(write: Write, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "url.txt").write_text("sqlite:////tmp/leads.db\n")
+    path = write(text=RIGHT + "ledger: {database_file: url.txt}\n")
+    settings = right(path)
+    assert settings.ledger is not None
+    assert settings.ledger.database.get_secret_value() == "sqlite:////tmp/leads.db"
+
+
 def test_pins_are_secrets_and_may_be_files(write: Write, tmp_path: pathlib.Path) -> None:
     (tmp_path / "pin").write_text("0815\n")
     loaded = right(write(("connect: nailed_up", "pin_file: pin"), ("phone: PJSIP/1001", "pin: 0471, phone: PJSIP/1001")))
