@@ -85,9 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     _config(serve)
     serve.set_defaults(run=_serve)
 
-    checked = commands.add_parser("check", help="say every fault of a configuration at once, or what it means")
-    _config(checked)
-    checked.set_defaults(run=_check)
+    checked = commands.add_parser("check", help="list every fault of a configuration at once, or say what it means")
+    _config(checked, required=False)
+    checked.add_argument("--schema", action="store_true", help="print the JSON Schema by which editors complete and check keys")
+    checked.set_defaults(run=_check, parser=checked)
 
     rescue = commands.add_parser("rescue", help="when callbridge is dead: send the callers it left behind to the fallback")
     _config(rescue)
@@ -134,14 +135,14 @@ def _duration(text: str) -> float:
         raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
-def _config(parser: argparse.ArgumentParser) -> None:
+def _config(parser: argparse.ArgumentParser, required: bool = True) -> None:
     default = os.environ.get("CALLBRIDGE_CONFIG") or None
     parser.add_argument(
         "-c",
         "--config",
         type=Path,
         default=default and Path(default),
-        required=default is None,
+        required=required and default is None,
         metavar="FILE",
         help="the configuration (default: $CALLBRIDGE_CONFIG)",
     )
@@ -160,6 +161,13 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if options.schema:
+        from callbridge.settings.editor_schema import schema_text
+
+        print(schema_text(), end="")
+        return DONE
+    if options.config is None:
+        options.parser.error("the following arguments are required: -c/--config")
     from callbridge.settings.report import check
 
     return check(options.config)

@@ -12,7 +12,8 @@ from callbridge.adapters.lookups.lookup import LookupSettings
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.webhooks.body import WebhookSettings
 from callbridge.core.model.plan import MEMORY, SURVEY
-from callbridge.settings.models import HttpConfig, InstanceConfig, PbxConfig, Settings
+from callbridge.settings.instance import HttpConfig, InstanceConfig, PbxConfig
+from callbridge.settings.models import Settings
 from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 from callbridge.core.model.calendar import MINUTES_A_DAY, Span
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import text
 from callbridge.settings.values import Text, Zone
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -41,7 +42,16 @@ def _spans(value: object) -> tuple[Span, ...]:
     return tuple(sorted(spans))
 
 
-Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+_HOURS = r"^\s*[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}\s*$|^closed$|\$\{"
+_SPELT = {
+    "title": "hours",
+    "type": ["string", "array", "null"],
+    "pattern": _HOURS,
+    "items": {"type": "string", "pattern": _HOURS},
+    "examples": ["08:00-18:00"],
+}
+
+Spans = Annotated[tuple[Span, ...], BeforeValidator(_spans), WithJsonSchema(_SPELT)]
 
 
 def _day(value: object) -> object:
@@ -85,5 +95,10 @@ class CalendarConfig(ConfigSection):
     """When somebody is there. Days that are not given are closed."""
 
     timezone: Zone | None = None
+    """Time zone of the hours; by default that of the instance."""
     week: Annotated[dict[Text, Spans], BeforeValidator(_days)] = {}
-    holidays: dict[Annotated[str, BeforeValidator(_day)], Spans] = {}
+    """Opening hours by weekday or range of weekdays; days left out are closed. Example: `{mon-fri: "08:00-18:00", sat:
+    ["09:00-12:30", "13:30-16:00"]}`"""
+    holidays: dict[Annotated[str, BeforeValidator(_day), text("day", "^[0-9]{4}-?[0-9]{2}-?[0-9]{2}$")], Spans] = {}
+    """Opening hours of single days, which replace those of the weekday. Example: `{2026-12-24: "08:00-12:00",
+    2026-12-25: closed}`"""

@@ -12,6 +12,7 @@ from callbridge.settings.campaigns import CampaignConfig
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import resolve
+from callbridge.settings.staff import AgentConfig
 
 NAMES_SHOWN = 5
 ABANDONED_REST = 72 * 3600.0
@@ -82,7 +83,7 @@ def _agents(settings: models.Settings, document: Document, at: Path, campaign: C
         )
 
 
-def _serves(settings: models.Settings, queue: str, agent: models.AgentConfig) -> bool:
+def _serves(settings: models.Settings, queue: str, agent: AgentConfig) -> bool:
     skills = profile(agent.skills)
     steps = (step for tier in settings.tiers.order for step in resolve(settings, queue, tier).steps)
     return any(step.skills.strength(skills) is not None for step in steps)

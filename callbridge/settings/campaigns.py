@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from callbridge.core.model.attempt import OUTCOMES
 from callbridge.core.model.plan import CallFirst, DialMode
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import Unit
 from callbridge.settings.values import DialString, Digit, Duration, FlowMedia, Key, Language, Lasting, Name, OwnNumber, Text
 
 DAY = 86400.0
@@ -29,8 +30,11 @@ class LedgerConfig(ConfigSection):
     """Where leads and attempts are written, and what all campaigns together allow for one number."""
 
     database: SecretStr
-    per_day: Annotated[int, Field(ge=1, le=100)] = 3
+    """URL of the database, SQLite or PostgreSQL. Example: `sqlite:////var/lib/callbridge/campaigns.db`"""
+    per_day: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 3
+    """Most calls to one number in a day, by all campaigns together."""
     gap: Duration = 3600.0
+    """Least time between two calls to one number, by all campaigns together."""
 
     @field_validator("database")
     @classmethod
@@ -46,34 +50,53 @@ class RetryConfig(ConfigSection):
     """After how long, by outcome."""
 
     busy: Duration | None = None
+    """Delay after the line was busy."""
     no_answer: Duration | None = None
+    """Delay after nobody answered."""
     congestion: Duration | None = None
+    """Delay after the network had no line."""
     machine: Duration | None = None
+    """Delay after an answering machine answered."""
     fax: Duration | None = None
+    """Delay after a fax answered; without it the lead is not dialled again."""
     rejected: Duration | None = None
+    """Delay after the call was declined."""
     invalid: Duration | None = None
+    """Delay after the number proved invalid; without it the lead is not dialled again."""
     abandoned: Duration | None = None
+    """Delay after the person answered and no agent was free."""
     unknown: Duration | None = None
+    """Delay after an attempt whose outcome is not known."""
 
 
 class AttemptsConfig(ConfigSection):
     """How often one lead is dialled; ``after_abandoned``: how long nobody calls who left a person without an agent."""
 
-    most: Annotated[int, Field(ge=1, le=100)] = 6
-    per_day: Annotated[int, Field(ge=1, le=100)] = 2
+    most: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 6
+    """Most calls to one lead in all."""
+    per_day: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 2
+    """Most calls to one lead in a day."""
     after_abandoned: Duration = 3 * DAY
+    """How long a person who answered and found no agent is not dialled by any campaign."""
     retry: RetryConfig = RetryConfig()
+    """Delay before the next attempt, by outcome. Example: `{busy: 15m, no_answer: 3h}`"""
 
 
 class DispositionConfig(ConfigSection):
     """What an agent may say of a talk; ``machine``: that it was none."""
 
     digit: Digit | None = None
+    """Key that selects the disposition behind the feature code."""
     reached: bool = True
+    """Whether the person on the line was the one to be reached."""
     success: bool = False
+    """Whether the purpose of the campaign was achieved."""
     do_not_call: bool = False
+    """Whether the number is put on the do-not-call list."""
     machine: bool = False
+    """Whether an answering machine, and no person, was on the line."""
     again_after: Lasting | None = None
+    """The lead is dialled again after this time. Example: `2h`"""
 
 
 class CampaignConfig(ConfigSection):
@@ -81,33 +104,66 @@ class CampaignConfig(ConfigSection):
     ``false_positives``: the share of amd's machines that are believed to be people, for the audit."""
 
     queue: Name
+    """Queue whose agents take the calls and whose wrap-up applies. Example: `sales`"""
     mode: DialMode = DialMode.PROGRESSIVE
+    """How many numbers are dialled: `progressive` one for each free agent, `power` a fixed number for each,
+    `predictive` as many as the abandonment limit allows."""
     first: CallFirst = CallFirst.CUSTOMER
-    factor: Annotated[float, Field(ge=1, le=20)] | None = None
+    """Who is called first; `agent` requires `mode: progressive`."""
+    factor: Annotated[float, Field(ge=1, le=20), Unit("lines per agent")] | None = None
+    """Lines dialled for each free agent with `mode: power`. Example: `1.5`"""
     number: OwnNumber | None = None
+    """Caller number that people see; it should be one that they can call back."""
     name: Text | None = None
+    """Caller name that people see. Example: `Example Ltd`"""
     dial: DialString | None = None
+    """What Asterisk dials, with `{number}` in it once; by default that of `outside`. Example: `PJSIP/{number}@trunk`"""
     ring_for: Lasting = 22.0
+    """How long a number rings, from 15 s to 2 minutes."""
     connect_within: Lasting = 2.0
-    cap: Annotated[float, Field(gt=0, le=0.2)] = 0.03
-    aim: Annotated[float, Field(gt=0, le=0.2)] | None = None
+    """Time within which a person who answers must hear an agent, at most 10 s; otherwise the call counts as abandoned.
+    Example: `2s`"""
+    cap: Annotated[float, Field(gt=0, le=0.2), Unit("share")] = 0.03
+    """Largest share of the people who answer that may be left without an agent over the `window`."""
+    aim: Annotated[float, Field(gt=0, le=0.2), Unit("share")] | None = None
+    """Share of abandoned calls that predictive dialling steers to; by default 14/15 of `cap`. Example: `0.025`"""
     window: Lasting = 30 * DAY
+    """Time over which the share of abandoned calls is measured, from 1 h to 30 days. Example: `30d`"""
     guard: Literal["soft", "hard"] | None = None
-    lines: Annotated[int, Field(ge=1, le=5000)] = 30
-    per_second: Annotated[float, Field(gt=0, le=200)] = 5.0
-    reserve: Annotated[int, Field(ge=0, le=1000)] = 0
-    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """`hard` dials nobody ahead who could break the cap, `soft` steers to `aim`; by default `hard` for a `window` of
+    up to a day."""
+    lines: Annotated[int, Field(ge=1, le=5000), Unit("calls")] = 30
+    """Most calls at a time, dialling, ringing or talking."""
+    per_second: Annotated[float, Field(gt=0, le=200), Unit("calls per second")] = 5.0
+    """Most calls started in a second."""
+    reserve: Annotated[int, Field(ge=0, le=1000), Unit("agents")] = 0
+    """Number of free agents who are kept for inbound callers."""
+    weight: Annotated[float, Field(gt=0, le=1000), Unit("relative weight")] = 1.0
+    """Share of common agents that this campaign gets, in proportion to the weights of the others."""
     calendar: Name | None = None
+    """Calendar of the hours in which people are called, in their own time zone; without it, at any time. Example:
+    `people`"""
     region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    """Country of numbers written without a country code, as two letters of ISO 3166. Example: `GB`"""
     attempts: AttemptsConfig = AttemptsConfig()
+    """How often and when a lead is dialled."""
     message: FlowMedia | None = None
+    """Sound that people hear who answer and find no agent free. Example: `spring-message`"""
     language: Language | None = None
+    """Language of the message."""
     opt_out: Key | None = "9"
+    """Key by which people who hear the message put themselves on the do-not-call list; empty: none."""
     opted_out: FlowMedia = "sound:auth-thankyou"
+    """Sound that confirms the opt-out. Example: `sound:auth-thankyou`"""
     amd: bool = False
-    false_positives: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Whether Asterisk's answering machine detection listens to those who answer."""
+    false_positives: Annotated[float, Field(ge=0, le=1), Unit("share")] | None = None
+    """Your estimate of the share of detected machines that are people, which the audit adds to the abandoned calls.
+    Example: `0.03`"""
     leave_message: bool = False
+    """Whether an answering machine is left a message, in the context `callbridge-machine`, instead of being hung up."""
     dispositions: dict[Name, DispositionConfig] = {}
+    """Codes that agents give a finished call, by name. Example: `{sold: {digit: 1, success: true}}`"""
 
     @field_validator("ring_for")
     @classmethod

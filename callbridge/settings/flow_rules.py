@@ -12,6 +12,7 @@ from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.flows import ConditionConfig, NodeConfig
 from callbridge.settings.media import sounds
+from callbridge.settings.queues import QueueConfig
 from callbridge.settings.resolve import queue_plan
 from callbridge.settings.speech import OURS
 from callbridge.settings.values import RESERVED_VALUES
@@ -112,7 +113,7 @@ def names(settings: models.Settings) -> Iterator[Name]:
     for name, entry in settings.entries.items():
         if entry.flow is not None:
             yield ("entries", name, "flow"), "flow", entry.flow
-    queues: list[tuple[Path, models.QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         for ladder_at, ladder in [(at, queue), *(((*at, "tiers", tier), one) for tier, one in queue.tiers.items())]:
@@ -352,7 +353,7 @@ def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterato
     known = _values_set(settings)
     if known is None:
         return
-    queues: list[tuple[Path, models.QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         said: list[tuple[Path, str | None, set[str]]] = [

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 from callbridge.core.model import flow as core
 from callbridge.core.model.plan import SURVEY
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import EMPTY, OneOrMore, Unit
 from callbridge.settings.values import (
     DialplanPlace,
     Duration,
@@ -32,9 +33,9 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Tries = Annotated[int, Field(ge=1, le=20)]
 
 
-Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(filled)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), AfterValidator(filled)]
-Said = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None else value)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed), AfterValidator(filled), OneOrMore()]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), AfterValidator(filled), OneOrMore()]
+Said = Annotated[FlowMedia, BeforeValidator(lambda value: "" if value is None else value), EMPTY]
 """Media, or nothing."""
 
 
@@ -42,17 +43,30 @@ class ConditionConfig(ConfigSection):
     """A condition: all that is given must hold."""
 
     tiers: Names | None = None
+    """The caller's tier is one of these. Example: `[diamond, gold]`"""
     languages: Texts | None = None
+    """The call's language is one of these. Example: `[en, de]`"""
     open: Name | None = None
+    """This calendar is open. Example: `office`"""
     closed: Name | None = None
+    """This calendar is closed. Example: `office`"""
     queue: Name | None = None
-    waiting: Count | None = None
+    """Queue that `waiting`, `wait` and `agents` refer to; in an overflow rule by default the queue itself. Example:
+    `support`"""
+    waiting: Annotated[Count, Unit("callers")] | None = None
+    """At least this many callers are waiting ahead. Example: `10`"""
     wait: Duration | None = None
-    agents: Count | None = None
+    """The estimated wait is at least this long. Example: `5m`"""
+    agents: Annotated[Count, Unit("agents")] | None = None
+    """At most this many agents are logged in; `0` means that nobody is. Example: `0`"""
     waited: Duration | None = None
+    """The caller has waited at least this long. Example: `60s`"""
     value: ValueName | None = None
+    """Value that `is` and `pattern` refer to. Example: `customer`"""
     is_any: Texts | None = Field(default=None, alias="is")
+    """The value is one of these. Example: `["1", "2"]`"""
     pattern: Pattern | None = None
+    """The value matches this pattern of digits."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -86,16 +100,22 @@ class ConditionConfig(ConfigSection):
 
 class CaseConfig(ConfigSection):
     when: ConditionConfig
+    """Condition under which this case applies. Example: `{tiers: [diamond]}`"""
     to: Name
+    """Node that comes next. Example: `vip`"""
 
 
 class SetConfig(ConfigSection):
     """What ``set`` changes."""
 
     tier: Name | None = None
+    """Tier that the caller gets. Example: `gold`"""
     language: Language | None = None
+    """Language that the call gets."""
     head_start: Duration | None = None
+    """The caller is ranked as if having waited this much longer. Example: `5m`"""
     values: dict[ValueName, Text] = {}
+    """Values that the call gets, by name. Example: `{topic: invoice}`"""
 
 
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -124,46 +144,85 @@ class NodeConfig(ConfigSection):
     """One node of a flow: exactly one of the first fourteen, and what belongs to it."""
 
     play: FlowMedia | None = None
+    """Plays this sound."""
     menu: Said | None = None
+    """Plays this sound and waits for a key. Example: `basic-pbx-ivr-main`"""
     collect: Said | None = None
+    """Plays this sound and collects digits. Example: `callbridge/which-number`"""
     hours: Name | None = None
+    """Goes on by whether this calendar is open. Example: `office`"""
     lookup: Name | None = None
+    """Asks this lookup about the caller. Example: `crm`"""
     set: SetConfig | None = None
+    """Changes what is known about the call. Example: `{tier: gold}`"""
     branch: Annotated[tuple[CaseConfig, ...], AfterValidator(filled)] | None = None
+    """Goes on at the first case whose condition holds. Example: `[{when: {tiers: [diamond]}, to: vip}]`"""
     voicemail: Name | None = None
+    """Records a message for this queue. Example: `general`"""
     callback: Name | None = None
+    """Registers a callback in this queue. Example: `support`"""
     queue: Name | None = None
+    """Joins this queue; the flow ends. Example: `support`"""
     survey: Name | None = None
+    """Begins this survey; the flow ends. Example: `service`"""
     flow: Name | None = None
+    """Begins this flow; the present one ends. Example: `welcome`"""
     dialplan: DialplanPlace | None = None
+    """Sends the call to this place in the dialplan; the flow ends."""
     goodbye: Said | None = None
+    """Plays this sound, or nothing when empty, and hangs up. Example: `vm-goodbye`"""
 
     next: Name | None = None
+    """Node that comes next. Example: `main`"""
     interrupt: bool = False
+    """Whether a key cuts the sound short; otherwise it is kept for the next question."""
     keys: dict[Key, Name] | None = None
+    """Keys of a menu, and the node that each leads to. Example: `{1: sales, 2: support}`"""
     otherwise: Name | None = None
+    """Node that comes next when nothing else applies, or after the last try. Example: `general`"""
     wait: Lasting | None = None
+    """How long the caller has for the first key; by default 5 s in a menu and 8 s where digits are collected. Example:
+    `5s`"""
     gap: Lasting = 4.0
+    """How long the caller has between two digits. Example: `4s`"""
     tries: Tries = 3
+    """How often the question is asked before `otherwise` applies."""
     wrong: FlowMedia | None = None
+    """Sound after a wrong key."""
     silent: FlowMedia | None = None
+    """Sound when nothing was pressed."""
     into: ValueName | None = None
+    """Value in which the digits are stored. Example: `customer`"""
     length: Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)] = "1-20"
+    """Number of digits that are accepted, or a range. Example: `4-8`"""
     ends: Key = "#"
+    """Key that ends the input."""
     pattern: Pattern | None = None
+    """Pattern that the digits must match."""
     read_back: FlowMedia | None = None
+    """Sound that repeats the input and asks for confirmation. Example: `digits:{number},callbridge/one-if-right`"""
     yes: Key = "1"
+    """Key that confirms what was read back."""
     open: Name | None = None
+    """Node that comes next when the calendar is open. Example: `main`"""
     closed: Name | None = None
+    """Node that comes next when the calendar is closed. Example: `closed`"""
     head_start: Duration | None = None
+    """The caller joins the queue as if having waited this long. Example: `5m`"""
     greeting: FlowMedia | None = None
+    """Sound before the recording begins. Example: `vm-intro`"""
     longest: Lasting = 180.0
+    """Longest message that is recorded. Example: `2m`"""
     silence: Lasting = 6.0
+    """Silence that ends the recording. Example: `6s`"""
     call_back: bool = False
+    """Whether the message also becomes a callback."""
     by: ValueName | None = None
+    """Value that names the queue to join instead, if it names one. Example: `department`"""
     number: Annotated[
         str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value), AfterValidator(as_typed)
     ] = "{caller}"
+    """Number to call back, which may be a value. Example: `"{number}"`"""
 
     @field_validator("length")
     @classmethod
@@ -299,6 +358,10 @@ class FlowConfig(ConfigSection):
     """What an entry says and asks. ``start`` is the first node unless given."""
 
     start: Name | None = None
+    """Node that the flow begins with; by default the first. Example: `hours`"""
     language: Language | None = None
+    """Language that the call gets."""
     music: Text = "default"
+    """Class of `musiconhold.conf` that is heard while nothing is said. Example: `default`"""
     nodes: Annotated[dict[Name, NodeConfig], AfterValidator(_some)]
+    """The nodes of the flow by name. Example: `{bye: {goodbye: vm-goodbye}}`"""

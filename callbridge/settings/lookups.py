@@ -18,10 +18,17 @@ class LookupConfig(ConfigSection):
     are put in. ``csv`` is a file whose first column is the number, and whose other columns are values, by their heading."""
 
     url: WholeUrl | None = None
+    """URL that answers with a JSON object; `{caller}` and other values are inserted behind the host. Example:
+    `https://crm.example/callers/{caller}`"""
     redis: Text | None = None
+    """Key of a hash in Redis, beginning with text of your own. Example: `customers:{caller}`"""
     csv: pathlib.Path | None = None
+    """CSV file whose first column is the number and whose other columns are values, named by their headings. Example:
+    `managers.csv`"""
     deadline: Lasting = 0.3
+    """How long a caller waits for the answer, at most 10 s; later the flow goes on at `otherwise`. Example: `300ms`"""
     token: SecretStr | None = None
+    """Bearer token sent with the request."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:

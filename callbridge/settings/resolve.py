@@ -15,6 +15,8 @@ from callbridge.core.model.skills import profile
 from callbridge.core.pacing.budget import Rules
 from callbridge.settings import calendars, campaigns, flows, models, surveys, waiting
 from callbridge.settings.document import Path
+from callbridge.settings.queues import EntryConfig, PenaltyConfig, QueueConfig, QueueTierConfig, StepConfig, TierRoutingConfig
+from callbridge.settings.staff import AgentConfig
 from callbridge.settings.values import split_place
 from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, OverflowConfig
 
@@ -52,7 +54,7 @@ class Resolved:
     answer_within: float
     share: float
     head_start: float
-    steps: tuple[models.StepConfig, ...]
+    steps: tuple[StepConfig, ...]
     steps_at: Path
     then: DestinationConfig | None
     then_at: Path
@@ -74,7 +76,7 @@ def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
     targets = [level.target for _, level in levels]
     answer_within = next((target.answer_within for target in targets if target.answer_within is not None), ANSWER_WITHIN)
     share = next((target.share for target in targets if target.share is not None), SHARE)
-    starts = (level.head_start for _, level in levels if isinstance(level, models.QueueTierConfig))
+    starts = (level.head_start for _, level in levels if isinstance(level, QueueTierConfig))
     head_start = next((start for start in starts if start is not None), 0.0)
     own = ("queues", queue)
     steps_at, steps = next(((at, level.steps) for at, level in levels if level.steps), (own, ()))
@@ -82,8 +84,8 @@ def resolve(settings: models.Settings, queue: str, tier: str) -> Resolved:
     return Resolved(answer_within, share, head_start, steps, (*steps_at, "steps"), then, (*then_at, "then"))
 
 
-def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[Path, models.TierRoutingConfig]]:
-    queues: list[tuple[Path, models.QueueConfig]] = [(("queues", queue), settings.queues[queue])]
+def _levels(settings: models.Settings, queue: str, tier: str) -> Iterator[tuple[Path, TierRoutingConfig]]:
+    queues: list[tuple[Path, QueueConfig]] = [(("queues", queue), settings.queues[queue])]
     queues.append((("queue_defaults",), settings.queue_defaults))
     for at, level in queues:
         if tier in level.tiers:
@@ -223,7 +225,7 @@ def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:
     return Flow(name=name, version=version, start="say", nodes=nodes, language=given.language or "")
 
 
-def _agent(id: str, agent: models.AgentConfig) -> core.AgentPlan:
+def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
     return core.AgentPlan(
         id,
         agent.name or id,
@@ -238,7 +240,7 @@ def _agent(id: str, agent: models.AgentConfig) -> core.AgentPlan:
     )
 
 
-def _entry(entry: models.EntryConfig) -> core.Entry:
+def _entry(entry: EntryConfig) -> core.Entry:
     return core.ToQueue(entry.queue) if entry.queue is not None else core.ToFlow(entry.flow or "")
 
 
@@ -308,7 +310,7 @@ def memory_of(settings: models.Settings) -> float:
     return max([again, *preferred])
 
 
-def _memory_flow(name: str, entry: models.EntryConfig) -> Flow:
+def _memory_flow(name: str, entry: EntryConfig) -> Flow:
     """What an entry leads to first where callers are remembered: over in a moment."""
     on = QueueNode(queue=entry.queue) if entry.queue is not None else FlowNode(flow=entry.flow or "")
     ask = LookupNode(lookup=core.MEMORY, next="on", otherwise="on", quiet=True)
@@ -322,5 +324,5 @@ def _calendar(name: str, given: calendars.CalendarConfig, settings: models.Setti
     return Calendar(name=name, zone=zone, week=week, holidays=dict(given.holidays))
 
 
-def _penalty(penalty: models.PenaltyConfig) -> core.Penalty:
+def _penalty(penalty: PenaltyConfig) -> core.Penalty:
     return core.Penalty(penalty.rest or 0.0, penalty.not_ready, penalty.return_after)

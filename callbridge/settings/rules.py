@@ -18,6 +18,8 @@ from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault, did_you_mean
+from callbridge.settings.instance import DEFAULT_APP, DEFAULT_PREFIX, default_prefix
+from callbridge.settings.queues import PenaltyConfig, QueueConfig, QueueTierConfig, TierRoutingConfig
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
 from callbridge.settings.values import ANYBODY, is_loopback
 
@@ -50,11 +52,11 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
 def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Ids that look like those of the usual callbridge, which may run beside the same PBX."""
     instance = settings.instance
-    if instance.app != models.DEFAULT_APP and instance.prefix == models.DEFAULT_PREFIX:
+    if instance.app != DEFAULT_APP and instance.prefix == DEFAULT_PREFIX:
         yield document.at(
             ("instance", "prefix"),
-            f"{instance.prefix!r} is for the application {models.DEFAULT_APP!r}: two callbridges on one PBX would have ids alike",
-            f"leave it out, which means {models.default_prefix(instance.app)!r}",
+            f"{instance.prefix!r} is for the application {DEFAULT_APP!r}: two callbridges on one PBX would have ids alike",
+            f"leave it out, which means {default_prefix(instance.app)!r}",
         )
 
 
@@ -202,9 +204,9 @@ def _skills_used(settings: models.Settings, document: Document) -> Iterator[Faul
             yield document.at(path, f"no such skill: {name!r}", did_you_mean(name, known))
 
 
-def _written_ladders(settings: models.Settings) -> Iterator[tuple[Path, models.TierRoutingConfig]]:
+def _written_ladders(settings: models.Settings) -> Iterator[tuple[Path, TierRoutingConfig]]:
     """Every place where steps and ``then`` may be written."""
-    queues: list[tuple[Path, models.QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
     queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
     for at, queue in queues:
         yield at, queue
@@ -250,7 +252,7 @@ def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
     used: list[tuple[Path, str]] = [(("tiers", "numbers", tier), tier) for tier in settings.tiers.numbers]
-    used += [(at, str(at[-1])) for at, ladder in _written_ladders(settings) if isinstance(ladder, models.QueueTierConfig)]
+    used += [(at, str(at[-1])) for at, ladder in _written_ladders(settings) if isinstance(ladder, QueueTierConfig)]
     for path, name in used:
         if name not in settings.tiers.order:
             yield document.at(path, f"no such tier: {name!r}", did_you_mean(name, settings.tiers.order), key=True)
@@ -270,10 +272,10 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
     if known == {RONA}:
         return
     for at, queue in _written_ladders(settings):
-        if not isinstance(queue, models.QueueConfig):
+        if not isinstance(queue, QueueConfig):
             continue
         for field in ("no_answer", "rejected", "offline"):
-            penalty: models.PenaltyConfig | None = getattr(queue, field)
+            penalty: PenaltyConfig | None = getattr(queue, field)
             if penalty is not None and penalty.not_ready is not None and penalty.not_ready not in known:
                 problem = f"no such reason: {penalty.not_ready!r}"
                 yield document.at((*at, field, "not_ready"), problem, did_you_mean(penalty.not_ready, known))
@@ -339,7 +341,7 @@ def _then_meant(document: Document, queue: str) -> bool:
     """Whether a ``then`` was left out of the settings for being wrong itself, or may hide in a misspelt key."""
     holders = (mapping(document.values.get("queue_defaults")), mapping(mapping(document.values.get("queues")).get(queue)))
     tiers = chain.from_iterable(mapping(holder.get("tiers")).values() for holder in holders)
-    known = models.QueueConfig.model_fields.keys() | models.QueueTierConfig.model_fields.keys()
+    known = QueueConfig.model_fields.keys() | QueueTierConfig.model_fields.keys()
     return any(key == "then" or key not in known for holder in chain(holders, tiers) for key in mapping(holder))
 
 

@@ -10,6 +10,15 @@ from pydantic import BaseModel, SecretStr
 
 from callbridge.settings.document import Path
 from callbridge.settings.models import Settings
+from callbridge.settings.waiting import CallbacksConfig
+
+OTHER_FILES: dict[type[BaseModel], dict[str, str]] = {
+    CallbacksConfig: {
+        "do_not_call_file": "File of numbers that are never dialled, one in each line, relative to this file; "
+        "`#` begins a comment. Example: `never.txt`"
+    }
+}
+"""Keys that name a file whose content is read into another key before the models see it, with what they mean."""
 
 
 def known_keys(loc: Path) -> list[str]:
@@ -22,7 +31,7 @@ def known_keys(loc: Path) -> list[str]:
         names.append(info.alias or name)
         if plain(info.annotation) is SecretStr:
             names.append(f"{name}_file")
-    return names
+    return names + list(OTHER_FILES.get(model, ()))
 
 
 def kind_of(loc: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import Spelt
 from callbridge.settings.values import Language, Text
 
 OURS = "callbridge/"
@@ -37,14 +38,30 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Said = Annotated[str, BeforeValidator(_said), Field(min_length=1, max_length=2000)]
 
 
+_ONE_LINE = Spelt(({"type": "string"},))
+
+
 class SpeechConfig(ConfigSection):
     """``texts`` by name and language; ``voices`` are the languages, and what ``command`` calls them. ``folder`` is the PBX's
     folder of sounds."""
 
     folder: Annotated[pathlib.Path, BeforeValidator(_some)]
-    command: Annotated[tuple[Text, ...], BeforeValidator(_words)] = ("espeak-ng", "-v", "{voice}", "-w", "{file}", "{text}")
+    """The PBX's folder of sounds; files are written to `LANGUAGE/callbridge/NAME.wav` below it. Example:
+    `/usr/share/asterisk/sounds`"""
+    command: Annotated[tuple[Text, ...], BeforeValidator(_words), Spelt(({"type": "string"},))] = (
+        "espeak-ng",
+        "-v",
+        "{voice}",
+        "-w",
+        "{file}",
+        "{text}",
+    )
+    """Command that writes a WAV file, with `{voice}`, `{file}` and `{text}`. Example: `espeak-ng -v {voice} -w {file}
+    {text}`"""
     voices: dict[Language, Text]
+    """Languages, and the voice of each as the command names it. Example: `{en: en-gb, zh: cmn}`"""
     texts: dict[Name, dict[Language, Said]] = {}
+    """Prompts by name, each as text by language. Example: `{welcome: {en: Welcome.}}`"""
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

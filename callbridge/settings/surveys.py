@@ -11,6 +11,7 @@ from callbridge.core.model import flow as core
 from callbridge.core.model.plan import SKIPPED, SURVEY
 from callbridge.settings.flows import Names, Tries
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import OneOrMore, Unit
 from callbridge.settings.values import Duration, FlowMedia, Key, Lasting, Name, Text, ValueName, filled, listed
 
 RATINGS = tuple("12345")
@@ -21,12 +22,20 @@ class QuestionConfig(ConfigSection):
     """``rating`` is answered by 1 to 5, ``yes_no`` by 1 or 2, ``choice`` by what it lists; a ``comment`` is spoken."""
 
     ask: FlowMedia
+    """Sound that asks the question. Example: `callbridge/survey-friendly`"""
     name: ValueName
+    """Name of the answer in facts and figures. Example: `friendly`"""
     kind: Literal["rating", "yes_no", "choice", "comment"] = "rating"
+    """How it is answered: `rating` by 1 to 5, `yes_no` by 1 or 2, `choice` by the keys in `choices`, `comment` by
+    voice."""
     choices: dict[Key, Text] = {}
-    alert: Annotated[tuple[Key, ...], BeforeValidator(listed)] = ()
+    """Keys and their meanings, for `kind: choice`. Example: `{1: price, 2: quality}`"""
+    alert: Annotated[tuple[Key, ...], BeforeValidator(listed), OneOrMore()] = ()
+    """Answers that raise an alert. Example: `[1]`"""
     connect: dict[Key, Name] = {}
+    """Answers after which the caller is put through to a queue. Example: `{1: general}`"""
     longest: Lasting = 60.0
+    """Longest comment that is recorded. Example: `1m`"""
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -56,16 +65,27 @@ class SurveyConfig(ConfigSection):
     with ``opt_in`` they are asked first whether they will (key 1)."""
 
     questions: Annotated[tuple[QuestionConfig, ...], AfterValidator(filled)]
+    """The questions in order, at most ten. Example: `[{ask: callbridge/survey-friendly, name: friendly}]`"""
     opt_in: FlowMedia | None = None
+    """Sound that asks whether the caller will take part (1 is yes); without it the first question comes at once."""
     thanks: FlowMedia | None = None
+    """Sound after the last question."""
     wrong: FlowMedia | None = None
+    """Sound after a wrong key."""
     silent: FlowMedia | None = None
+    """Sound when nothing was pressed."""
     wait: Lasting = 6.0
+    """How long the caller has for an answer. Example: `6s`"""
     tries: Tries = 2
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """How often a question is asked."""
+    share: Annotated[float, Field(gt=0, le=1), Unit("share")] = 1.0
+    """Share of the callers who are asked."""
     tiers: Names | None = None
+    """Tiers whose callers are asked; by default all. Example: `[diamond]`"""
     again_after: Duration = 30 * 86400.0
+    """Nobody is asked again sooner than this. Example: `30d`"""
     music: Text = "default"
+    """Class of `musiconhold.conf` that is heard while nothing is said. Example: `default`"""
 
     @field_validator("questions")
     @classmethod

@@ -15,6 +15,7 @@ from callbridge.core.model.flow import KEYS, is_pattern
 from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.durations import seconds
 from callbridge.settings.faults import did_you_mean
+from callbridge.settings.spelling import Unit, text
 
 T = TypeVar("T")
 
@@ -232,34 +233,49 @@ def listed(value: object) -> object:
 RESERVED_VALUES = ("caller", "entry", "tier", "call", "language", "position", "minutes")
 """Names that say something already."""
 
+_LETTERS = r"^[\p{L}\p{N}_][\p{L}\p{N}_.@+-]*$"
+_DURATION = text("duration", r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*)+$|^\s*[0-9]+(\.[0-9]+)?\s*$", "20s")
+
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Written = Annotated[str, BeforeValidator(_written)]
 """As it stands there, perhaps empty: a rule says what is wrong with it, beside all others."""
-Duration = Annotated[float, BeforeValidator(seconds)]
-Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive)]
-Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name)]
-EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name)]
-AriName = Annotated[str, AfterValidator(_ari_name)]
-PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name)]
-Phone = Annotated[str, AfterValidator(_phone)]
-Media = Annotated[str, AfterValidator(_media)]
-FlowMedia = Annotated[str, AfterValidator(_flow_media)]
-Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key)]
-Pattern = Annotated[str, BeforeValidator(_text), AfterValidator(_pattern)]
-OwnNumber = Annotated[str, BeforeValidator(_text), AfterValidator(as_typed), AfterValidator(_own_number)]
-ValueName = Annotated[str, AfterValidator(_value_name)]
+Duration = Annotated[float, BeforeValidator(seconds), _DURATION]
+Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive), _DURATION]
+Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name), text("name", _LETTERS)]
+EntryName = Annotated[str, BeforeValidator(_text), AfterValidator(_entry_name), text("name", "^[A-Za-z0-9-]{2,64}$")]
+AriName = Annotated[str, AfterValidator(_ari_name), text("name", "^[A-Za-z0-9][A-Za-z0-9_.]{0,31}$", "callbridge")]
+PbxName = Annotated[str, BeforeValidator(_text), AfterValidator(_pbx_name), text("name", _LETTERS, "pbx1")]
+Phone = Annotated[str, AfterValidator(_phone), text("endpoint", r"^[A-Za-z][A-Za-z0-9]*/[^\s,&/|]+$", "PJSIP/1001")]
+Media = Annotated[str, AfterValidator(_media), text("sound", example="agent-loginok")]
+FlowMedia = Annotated[str, AfterValidator(_flow_media), text("sound", example="callbridge/welcome")]
+Key = Annotated[str, BeforeValidator(_text), AfterValidator(_key), text("key", "^[0-9*#]$", "1")]
+Pattern = Annotated[str, BeforeValidator(_text), AfterValidator(_pattern), text("pattern", example="NXXXXX")]
+OwnNumber = Annotated[
+    str,
+    BeforeValidator(_text),
+    AfterValidator(as_typed),
+    AfterValidator(_own_number),
+    text("phone number", r"^\+?[0-9]{1,15}$", "+442079460000"),
+]
+ValueName = Annotated[str, AfterValidator(_value_name), text("name", "^[a-z][a-z0-9_]{0,31}$", "customer")]
 Display = Annotated[str, AfterValidator(_display)]
-Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit)]
-Language = Annotated[str, AfterValidator(_language)]
-DialplanPlace = Annotated[str, AfterValidator(_place)]
-DialString = Annotated[str, BeforeValidator(_text), AfterValidator(_dial_string)]
-Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$")]
-Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$")]
-Zone = Annotated[str, AfterValidator(_zone)]
-HttpUrl = Annotated[str, _url("http", "https")]
-WholeUrl = Annotated[str, _url("https", "http", whole=True)]
+Digit = Annotated[str, BeforeValidator(_text), AfterValidator(_digit), text("digit", "^[0-9]$", "1")]
+Language = Annotated[str, AfterValidator(_language), text("language", "^[A-Za-z0-9_-]{1,32}$", "en")]
+DialplanPlace = Annotated[
+    str, AfterValidator(_place), text("context,extension", r"^[\w.-]+\s*,\s*[\w.*#+-]+$", "callbridge-fallback,support")
+]
+DialString = Annotated[
+    str, BeforeValidator(_text), AfterValidator(_dial_string), text("dial string", r"^[^\s,&|;]+$", "PJSIP/{number}@trunk")
+]
+Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$"), text("digits", "^[0-9]{1,10}$", "800")]
+Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$"), text("feature code", "^[*#][0-9*#]{1,4}$", "*1")]
+Zone = Annotated[str, AfterValidator(_zone), text("time zone", example="Europe/London")]
+HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http://127.0.0.1:8088/ari")]
+WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]
 """A URL whose every character counts, a slash at its end too."""
-RedisUrl = Annotated[str, _url("redis", "rediss", "unix")]
-Level = Annotated[int, Field(ge=1, le=5)]
+RedisUrl = Annotated[str, _url("redis", "rediss", "unix"), text("URL", "^(rediss?|unix)://", "redis://127.0.0.1:6379/0")]
+Level = Annotated[int, Field(ge=1, le=5), Unit("level")]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Requirement = Annotated[InstanceOf[skills.Requirement], BeforeValidator(_requirement)]
+Requirement = Annotated[
+    InstanceOf[skills.Requirement], BeforeValidator(_requirement), text("skill requirement", example="support >= 3 and english")
+]

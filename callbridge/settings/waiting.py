@@ -11,6 +11,7 @@ from callbridge.core.model.flow import fields_of
 from callbridge.core.model.plan import CallFirst
 from callbridge.settings.flows import ConditionConfig, Names
 from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import Unit
 from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text, Written
 
 
@@ -18,8 +19,11 @@ class DestinationConfig(ConfigSection):
     """Where a caller goes: exactly one of these."""
 
     queue: Name | None = None
+    """Queue that the caller joins. Example: `general`"""
     flow: Name | None = None
+    """Flow that the caller continues with. Example: `welcome`"""
     dialplan: DialplanPlace | None = None
+    """Place in the dialplan where the caller is sent."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -32,45 +36,73 @@ class OverflowConfig(DestinationConfig):
     """A way out of the queue before its steps are over; ``reason`` stands in figures and facts."""
 
     when: ConditionConfig
+    """Condition under which the caller leaves the queue. Example: `{waited: 60s}`"""
     reason: Name = "overflow"
+    """Reason given in figures and facts. Example: `long-wait`"""
 
 
 class LongWaitConfig(ConfigSection):
     """An apology after so long, once; ``head_start`` keeps the promise of priority."""
 
     say: FlowMedia
+    """Sound that apologises. Example: `queue-periodic-announce`"""
     after: Lasting = 120.0
+    """Wait after which it is played, once. Example: `3m`"""
     head_start: Duration = 0.0
+    """The caller is then ranked as if having waited this much longer. Example: `5m`"""
     tiers: Names | None = None
+    """Tiers to which it applies; by default all. Example: `[diamond, gold]`"""
 
 
 class AnnouncementsConfig(ConfigSection):
     """What waiting callers hear besides music."""
 
     greeting: FlowMedia | None = None
+    """Sound when the caller joins the queue. Example: `callbridge/welcome`"""
     position: FlowMedia | None = None
+    """Sound that says the caller's place, with `{position}`. Example:
+    `queue-thereare,number:{position},queue-callswaiting`"""
     wait: FlowMedia | None = None
+    """Sound that says the estimated wait, with `{minutes}`; it is left out while there is no estimate. Example:
+    `queue-holdtime,number:{minutes},queue-minutes`"""
     first: Duration = 15.0
+    """Time before the first announcement of position and wait. Example: `20s`"""
     every: Lasting = 45.0
+    """Time between two announcements of position and wait. Example: `60s`"""
     periodic: tuple[FlowMedia, ...] = ()
+    """Sounds that are played in turn. Example: `[queue-thankyou]`"""
     periodic_every: Lasting = 60.0
+    """Time between two of them. Example: `90s`"""
     busy: LongWaitConfig | None = None
+    """Apology after a long wait. Example: `{say: queue-periodic-announce, after: 3m}`"""
     connection_lost: FlowMedia | None = None
+    """Sound when the agent's phone lost the connection; by default one of Asterisk's own. Example:
+    `im-sorry,one-moment-please`"""
 
 
 class CallbackConfig(ConfigSection):
     """On what terms the queue calls its customers back who chose that in a flow (``callback: NAME``)."""
 
     first: CallFirst = CallFirst.AGENT
+    """Who is called first; with `customer` an agent is kept free meanwhile."""
     ring_for: Lasting = 30.0
-    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """How long the customer's phone rings, from 5 s to 2 minutes. Example: `30s`"""
+    attempts: Annotated[int, Field(ge=1, le=20), Unit("attempts")] = 3
+    """Most attempts to reach the customer."""
     retry_after: Lasting = 300.0
+    """Time between two attempts. Example: `5m`"""
     keep_for: Lasting = 86400.0
+    """Time after which a callback that could not be completed expires. Example: `1d`"""
     calendar: Name | None = None
+    """Calendar of the hours in which customers are called back; without it, at any time. Example: `office`"""
     number: OwnNumber | None = None
+    """Caller number that the customer sees."""
     name: Text | None = None
+    """Caller name that the customer sees. Example: `Example Ltd`"""
     greeting: FlowMedia | None = None
-    most: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Sound that a customer hears who is called first. Example: `callbridge/you-asked-us`"""
+    most: Annotated[int, Field(ge=1, le=100_000), Unit("callbacks")] = 500
+    """Most callbacks open in the queue at a time; further ones are refused."""
 
     @field_validator("ring_for")
     @classmethod
@@ -91,17 +123,25 @@ class CallbacksConfig(ConfigSection):
     are."""
 
     numbers: tuple[Pattern, ...] = ()
+    """Patterns of the numbers that may be dialled; any other number is refused. Example: `["+44[1237].", "0[1237]."]`"""
     do_not_call: tuple[Written, ...] = ()
+    """Numbers that are never dialled. Example: `["+442079460099"]`"""
 
 
 class RecordingConfig(ConfigSection):
     """What the queue records, and into which file below the PBX's folder ``monitor``."""
 
     file: Text = "{day}/{queue}/{call}-{part}.wav"
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Path below Asterisk's folder `monitor`, with `{call}`, `{part}` and, if wanted, `{day}`, `{queue}`, `{agent}`
+    and `{tier}`. Example: `"{day}/{queue}/{call}-{part}.wav"`"""
+    share: Annotated[float, Field(gt=0, le=1), Unit("share")] = 1.0
+    """Share of the conversations that is recorded."""
     tiers: Names | None = None
+    """Tiers whose conversations are recorded; by default all. Example: `[gold]`"""
     on_demand: bool = False
+    """Whether a conversation is recorded only when somebody asks for it."""
     consent: FlowMedia | None = None
+    """Sound that tells the caller, before the conversation, that it is recorded. Example: `callbridge/recorded`"""
 
     @field_validator("file")
     @classmethod
@@ -127,6 +167,8 @@ class RepeatCallsConfig(ConfigSection):
     ``repeat`` is ``yes``)."""
 
     within: Lasting = 86400.0
+    """A customer who calls again this soon after a conversation counts as a repeat caller: the value `repeat` is
+    `yes`. Example: `1d`"""
 
 
 class PreferredAgentConfig(ConfigSection):
@@ -134,4 +176,7 @@ class PreferredAgentConfig(ConfigSection):
     whom the number talked to within ``last_agent``."""
 
     lasts: Lasting = Field(alias="for")
+    """How long the caller is offered to this agent only. Example: `20s`"""
     last_agent: Duration = 0.0
+    """An agent who talked to the caller this recently counts as the caller's own; `0`: only the one named by the value
+    `agent`. Example: `30d`"""

@@ -20,7 +20,7 @@ from aiohttp import http_parser, web_protocol
 from callbridge.adapters.http import REFUSALS, ConnectionLimits, HttpSettings, listening, make_app, make_starting_app
 from callbridge.adapters.http.limits import address_of
 from callbridge.adapters.metrics.registry import Metrics
-from callbridge.settings.models import HttpLimitsConfig
+from callbridge.settings.instance import HttpLimitsConfig
 from tests.adapters.http_desk import ToyDesk, probes
 from tests.adapters.test_http_attacks import READY, status
 from tests.adapters.waiting import until

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
+from tests.editors import watch_what_is_loaded
 
 RIGHT = """\
 pbx:
@@ -60,3 +61,8 @@ def told(path: pathlib.Path, env: dict[str, str] | None = None) -> list[str]:
 
 def right(path: pathlib.Path, env: dict[str, str] | None = None) -> Settings:
     return load(path, env or {})
+
+
+@pytest.fixture(autouse=True)
+def editors_agree(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from watch_what_is_loaded(monkeypatch)

@@ -16,8 +16,9 @@ from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Messag
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
 from callbridge.core.model.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
+from callbridge.settings.instance import PbxConfig
 from callbridge.settings.media import sounds
-from callbridge.settings.models import PbxConfig, Settings
+from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import Conf, ConfEntry, ConfSection
 
 CONFS = ("ari.conf", "http.conf", "manager.conf", "stasis.conf", "musiconhold.conf")

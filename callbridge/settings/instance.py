@@ -1,0 +1,226 @@
+"""The shape of the process and its neighbours: the PBX, Redis, HTTP, logs, metrics, webhooks."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from zlib import crc32
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from callbridge.adapters.webhooks.body import EVENTS, placeholders
+from callbridge.settings.section import ConfigSection
+from callbridge.settings.spelling import Spelt, Unit, text
+from callbridge.settings.values import (
+    LONGEST_ARI_NAME,
+    AriName,
+    Duration,
+    HttpUrl,
+    Lasting,
+    Name,
+    PbxName,
+    Port,
+    RedisUrl,
+    Text,
+    WholeUrl,
+    Zone,
+    filled,
+)
+
+DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
+
+
+def default_prefix(app: str) -> str:
+    """Of ids in Asterisk: ``cb`` for the application ``callbridge``, another one for each other application."""
+    if app == DEFAULT_APP:
+        return DEFAULT_PREFIX
+    whole = f"{DEFAULT_PREFIX}_{app}"
+    return whole if len(whole) <= LONGEST_ARI_NAME else f"{whole[: LONGEST_ARI_NAME - 9]}_{crc32(app.encode()):08x}"
+
+
+class InstanceConfig(ConfigSection):
+    """``app`` is the Stasis application; ``prefix`` begins every id that we give to Asterisk: by default another one for each
+    application, for two may run on one PBX."""
+
+    app: AriName = DEFAULT_APP
+    """Name of the Stasis application, as the dialplan names it; two instances on one PBX need two names."""
+    prefix: AriName = DEFAULT_PREFIX
+    """Begins the id of every channel and bridge that callbridge creates; by default `cb` for the application
+    `callbridge` and `cb_APP` for any other."""
+    timezone: Zone = "Europe/London"
+    """Time zone in which the day begins, and of every calendar that names none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_prefix(cls, value: object) -> object:
+        if isinstance(value, Mapping) and "prefix" not in value and isinstance(value.get("app"), str):
+            return {**value, "prefix": default_prefix(value["app"])}
+        return value
+
+
+class AriConfig(ConfigSection):
+    url: HttpUrl
+    """Base URL of Asterisk's REST interface."""
+    user: Text
+    """User of `ari.conf` as whom callbridge connects. Example: `callbridge`"""
+    password: SecretStr
+    """Password of this user."""
+
+
+class AmiConfig(ConfigSection):
+    host: Text = "127.0.0.1"
+    """Host name or address of the manager interface. Example: `127.0.0.1`"""
+    port: Port = 5038
+    """TCP port of the manager interface."""
+    user: Text
+    """User of `manager.conf` as whom callbridge logs in. Example: `callbridge`"""
+    secret: SecretStr
+    """Secret of this user."""
+
+
+class PbxConfig(ConfigSection):
+    """One Asterisk. ``echo_limit``: seconds without our own heartbeat coming back after which nothing is ordered;
+    ``request_timeout``: seconds after which an order without an answer counts as failed, though it may have worked."""
+
+    name: PbxName
+    """Name of the PBX in facts, figures and saved state; it must not contain `/`. Example: `pbx1`"""
+    ari: AriConfig
+    """Connection to Asterisk's REST interface."""
+    ami: AmiConfig
+    """Connection to Asterisk's manager interface, which reports the state of the phones."""
+    bridge_type: Text = "mixing,dtmf_events"
+    """Type of the bridges that callbridge creates: `mixing`, with `dtmf_events` so that keys pressed during a call are
+    heard and, if wanted, `proxy_media`. Example: `mixing,dtmf_events`"""
+    echo_limit: Lasting = 3.0
+    """When callbridge's own heartbeat takes longer than this to come back, no orders are sent to the PBX. Example:
+    `3s`"""
+    request_timeout: Lasting = 5.0
+    """An order not answered within this time counts as failed, although Asterisk may have carried it out. Example:
+    `5s`"""
+
+    @field_validator("bridge_type")
+    @classmethod
+    def _known_type(cls, value: str) -> str:
+        types = [part.strip() for part in value.split(",")]
+        known = ("mixing", "dtmf_events", "proxy_media")
+        if "mixing" not in types or not set(types) <= set(known):
+            raise ValueError(f"expected 'mixing', and with a comma any of {', '.join(known[1:])}, not {value!r:.60}")
+        return ",".join(types)
+
+
+class RedisConfig(ConfigSection):
+    """``wait_at_start``: how long a start waits for a Redis that is away or refuses, before it goes on without it."""
+
+    url: RedisUrl
+    """URL of the Redis server. Example: `redis://127.0.0.1:6379/0`"""
+    prefix: Annotated[str, Field(pattern=r"^[\w.:-]{1,64}$"), text("text", r"^[\p{L}\p{N}_.:-]{1,64}$")] = "callbridge:"
+    """Begins every key and channel name in Redis; letters, digits and `_ . : -`, at most 64. Example: `"callbridge:"`"""
+    wait_at_start: Duration = 60.0
+    """How long a start waits for an unreachable Redis before it continues without the saved state."""
+
+
+class TokenConfig(ConfigSection):
+    """Who may use the API, and as what; ``name`` stands in the audit. An ``agent``'s is for this agent only."""
+
+    name: Name
+    """Name under which the holder of the token appears in the audit log. Example: `wallboard`"""
+    role: Literal["viewer", "agent", "supervisor", "admin"]
+    """What the token allows: a `viewer` reads, an `agent` acts for one agent, a `supervisor` acts for all agents and
+    calls, an `admin` may also reload the configuration."""
+    agent: Name | None = None
+    """Id of the agent for whom a token with `role: agent` acts. Example: `1001`"""
+    token: SecretStr
+    """The bearer token."""
+
+
+class HttpLimitsConfig(ConfigSection):
+    """How many connections and readers of events there may be at a time, in all, and from one address or of one token."""
+
+    connections: Annotated[int, Field(ge=16, le=10_000), Unit("connections")] = 512
+    """Most connections open at a time; any further one is refused."""
+    connections_each: Annotated[int, Field(ge=8, le=10_000), Unit("connections")] = 256
+    """Most connections open at a time from one address; set it to `connections` behind a proxy."""
+    event_readers: Annotated[int, Field(ge=1, le=5_000), Unit("clients")] = 100
+    """Most clients reading the event stream at a time."""
+    event_readers_each: Annotated[int, Field(ge=1, le=5_000), Unit("clients")] = 50
+    """Most clients reading the event stream at a time from one address or with one token."""
+
+
+class HttpConfig(ConfigSection):
+    """``token`` is an admin's; ``tokens`` may do less."""
+
+    host: Text = "127.0.0.1"
+    """Address on which the HTTP interface listens; any but a loopback address requires a token. Example: `127.0.0.1`"""
+    port: Port = 8090
+    """TCP port of the HTTP interface."""
+    token: SecretStr | None = None
+    """Bearer token with the role `admin`."""
+    tokens: tuple[TokenConfig, ...] = ()
+    """Further tokens, each with a name and a role."""
+    limits: HttpLimitsConfig = HttpLimitsConfig()
+    """How many connections and event readers are served at a time."""
+
+
+_CAPITALS = Spelt(({"enum": ["DEBUG", "INFO", "WARNING", "ERROR"]},))
+
+
+class LogConfig(ConfigSection):
+    level: Annotated[Literal["debug", "info", "warning", "error"], _CAPITALS] = "info"
+    """Least severe level that is logged."""
+    mask_numbers: bool = True
+    """Whether phone numbers are masked, as in `+49*****321`, in everything that others see: logs, Redis and HTTP."""
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class MetricsConfig(ConfigSection):
+    """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, to
+    tell how much of its disk is free."""
+
+    label_agents: bool = False
+    """Whether the seconds spent in each state are also counted per agent, for at most 500 agents."""
+    recordings: pathlib.Path | None = None
+    """Folder in which the PBX writes recordings; when given, the free space of its disk is published. Example:
+    `/var/spool/asterisk/monitor`"""
+
+
+class WebhookConfig(ConfigSection):
+    """Somebody who is told at once: ``link`` is what a screen pop opens; numbers are masked unless ``unmasked``."""
+
+    name: Name
+    """Name of the receiver in metrics, logs and alerts. Example: `crm`"""
+    url: WholeUrl
+    """URL to which events are posted. Example: `https://crm.example/callbridge`"""
+    secret: SecretStr
+    """Key with which each request is signed, at least 16 characters."""
+    events: Annotated[tuple[Literal["offer", "answer", "end", "alert", "survey"], ...], AfterValidator(filled)] = EVENTS
+    """Kinds of event that are sent. Example: `[offer, answer, end]`"""
+    link: str = ""
+    """Template of the link that a screen pop opens, with placeholders such as `{number}`, `{call}` and `{agent}`.
+    Example: `https://crm.example/?number={number}&call={call}`"""
+    unmasked: bool = False
+    """Whether numbers and names are sent in full instead of masked."""
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 16:
+            raise ValueError("is too short to sign with: at least 16 characters")
+        return value
+
+    @field_validator("link")
+    @classmethod
+    def _a_template(cls, value: str) -> str:
+        if value:
+            placeholders(value)
+        return value

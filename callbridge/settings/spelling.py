@@ -1,0 +1,60 @@
+"""What editors and the reference are told of a value: how it is spelt in YAML, in which unit it counts, and an example.
+
+These stand in a type's ``Annotated`` and change nothing about what is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetJsonSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
+
+JsonSchema = dict[str, Any]
+VARIABLE = r"\$\{"
+"""Where ``${NAME}`` stands in a text, what it will be is not known before the configuration is read."""
+
+
+def text(title: str, pattern: str = "", example: str = "") -> WithJsonSchema:
+    """Text of this pattern; digits need no quotes, for the reader takes everything as text."""
+    schema: JsonSchema = {"title": title, "type": ["string", "number"]}
+    if pattern:
+        schema["pattern"] = f"{pattern}|{VARIABLE}"
+    if example:
+        schema["examples"] = [example]
+    return WithJsonSchema(schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a number counts."""
+
+    name: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {**handler(core), "x-unit": self.name}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spelt:
+    """May also be spelt in these ways, beside what the type says."""
+
+    ways: tuple[Mapping[str, Any], ...]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        return {"anyOf": [handler(core), *(dict(way) for way in self.ways)]}
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """A list, or its only item without the brackets."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        many = handler(core)
+        return {"anyOf": [many, many["items"]]}
+
+
+OFF = Spelt(({"enum": ["no", "off", False]},))
+EMPTY = Spelt(({"type": "null"},))

@@ -1,0 +1,153 @@
+"""The shape of agents and their phones, and of where calls go without them."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import (
+    SecretStr,
+    field_validator,
+)
+
+from callbridge.core.model.plan import ConnectMode
+from callbridge.settings.section import ConfigSection
+from callbridge.settings.values import (
+    DialString,
+    Digit,
+    Duration,
+    Language,
+    Lasting,
+    Level,
+    Media,
+    Name,
+    Phone,
+    Text,
+)
+
+
+class AgentConfig(ConfigSection):
+    name: Text | None = None
+    """Name that people are shown; by default the agent's id. Example: `Alice Morgan`"""
+    skills: dict[Name, Level] = {}
+    """Skills and their levels, from 1 (learner) to 5 (expert). Example: `{support: 5, english: 3}`"""
+    phone: Phone
+    """Endpoint of the PBX that rings; one agent per phone."""
+    connect: ConnectMode = ConnectMode.RING
+    """How calls reach the agent: `ring` rings the phone, `auto_answer` asks it to answer at once, `nailed_up` keeps
+    one call up for the whole login."""
+    login: bool = False
+    """Whether the agent is logged in and ready when callbridge meets the agent for the first time."""
+    pin: SecretStr | None = None
+    """PIN for logging in at a phone, 3 to 12 digits; without one the agent can log in only at the phone named here.
+    Example: `"4711"`"""
+    language: Language | None = None
+    """Language of the prompts that the agent hears."""
+    supervisor: bool = False
+    """Whether the agent may listen to, whisper into, join and take over calls."""
+    confirm: bool = False
+    """Whether the agent accepts each call with 1 and declines it with 2, so that voicemail never answers a caller."""
+
+    @field_validator("pin")
+    @classmethod
+    def _digits(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty one, as of a variable that is not set, is none."""
+        pin = value.get_secret_value() if value is not None else ""
+        if pin and not re.fullmatch("[0-9]{3,12}", pin):
+            raise ValueError("expected 3 to 12 digits")  # not quoted: it is a secret all the same
+        return value if pin else None
+
+
+class ReasonConfig(ConfigSection):
+    """A reason for being not ready: after ``limit`` an alert is told; ``digit`` is its key behind the feature code."""
+
+    limit: Lasting | None = None
+    """An alert is raised when an agent is not ready for this reason longer than this. Example: `45m`"""
+    digit: Digit | None = None
+    """Key that selects the reason behind the feature code for not ready."""
+
+
+class PromptsConfig(ConfigSection):
+    """What agents hear who dial a feature code; what is not given here is one of Asterisk's core sounds."""
+
+    agent: Media | None = None
+    """Asks for the agent's id."""
+    pin: Media | None = None
+    """Asks for the PIN."""
+    wrong_login: Media | None = None
+    """Says that the login failed and asks for the agent's id again."""
+    wrong_pin: Media | None = None
+    """Says that the PIN is wrong and asks for it again."""
+    logged_in: Media | None = None
+    """Confirms that the agent is logged in."""
+    logged_out: Media | None = None
+    """Confirms that the agent is logged out."""
+    ready: Media | None = None
+    """Confirms that the agent is ready."""
+    not_ready: Media | None = None
+    """Confirms that the agent is not ready."""
+    wrap_up: Media | None = None
+    """Says that the agent is in wrap-up."""
+    wrap_up_ended: Media | None = None
+    """Confirms that the wrap-up has ended."""
+    wrap_up_extended: Media | None = None
+    """Confirms that the wrap-up was extended."""
+    talking: Media | None = None
+    """Says that the agent is on a call."""
+    in_use: Media | None = None
+    """Says that another agent is logged in at this phone."""
+    locked: Media | None = None
+    """Says that the login is locked after too many wrong PINs."""
+    refused: Media | None = None
+    """Says that the request was refused."""
+    unknown: Media | None = None
+    """Says that no such feature code or reason exists."""
+    goodbye: Media | None = None
+    """Ends the call when nothing was pressed, or something wrong too often."""
+    disposed: Media | None = None
+    """Confirms that the disposition was saved."""
+    confirm: Media | None = None
+    """Announces a call that 1 accepts and 2 declines."""
+
+
+class OutsideConfig(ConfigSection):
+    """How agents and supervisors reach somebody who is no agent: ``dial``, with ``{number}`` in it."""
+
+    dial: DialString
+    """What Asterisk dials to reach an outside number, with `{number}` in it once. Example:
+    `Local/{number}@callbridge-outside/n`"""
+
+
+TransferKeys = Literal[
+    "transfer",
+    "consult",
+    "complete",
+    "return",
+    "conference",
+    "survey",
+    "record",
+    "pause_recording",
+    "resume_recording",
+]
+
+
+class FallbackConfig(ConfigSection):
+    """Where calls go when callbridge cannot take them: ``context``, with the entry as extension.
+
+    ``queue``: the app_queue that answers there; ``mirror``: its members follow our agents; ``pull_back``: its callers
+    return to us by ``return_context``, those whom we sent there for trouble only after ``leave_alone`` seconds.
+    """
+
+    context: Text = "callbridge-fallback"
+    """Context of the dialplan that takes calls which callbridge cannot handle; the extension is the entry. Example:
+    `callbridge-fallback`"""
+    queue: Text = "callbridge-fallback"
+    """The `app_queue` that answers in this context. Example: `callbridge-fallback`"""
+    mirror: bool = True
+    """Whether the members of the fallback queue follow callbridge's agents."""
+    pull_back: bool = True
+    """Whether callers waiting in the fallback queue are taken back when callbridge works again."""
+    return_context: Text = "callbridge-return"
+    """Context of the dialplan through which callers are taken back. Example: `callbridge-return`"""
+    leave_alone: Duration = 600.0
+    """Callers whom callbridge sent to the fallback because of a fault are not taken back sooner than this."""
