@@ -24,9 +24,11 @@ def _span(text: str) -> Span:
         raise ValueError(f"expected hours such as 08:00-18:00, or closed, not {text!r:.40}")
     begin, end = int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])
     if int(found[2]) > 59 or int(found[4]) > 59 or end > MINUTES_A_DAY:
-        raise ValueError(f"{text!r:.40} is no time of day")
+        raise ValueError(f"{text!r:.40} is not a time of day")
     if begin >= end:
-        raise ValueError(f"{text.strip()!r:.40} ends before it begins: past midnight, give each day its own part (22:00-24:00)")
+        raise ValueError(
+            f"{text.strip()!r:.40} ends before it begins: split hours past midnight between the two days (22:00-24:00)"
+        )
     return begin, end
 
 

@@ -27,25 +27,25 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         if campaign.first is CallFirst.CUSTOMER and campaign.message is None:
             yield document.at(
                 at,
-                "message is missing: what people hear for whom no agent is there within 2 s",
-                "it must contain the name and the number of the caller",
+                "message is missing: what people hear who answer and get no agent within 2 s",
+                "it must say who called, and the number to call back",
             )
         if campaign.dial is None and settings.outside is None:
-            yield document.at(at, "how are numbers dialled? dial is missing", 'such as dial: "PJSIP/{number}@trunk"')
+            yield document.at(at, "dial is missing: nothing says how numbers are dialled", 'such as dial: "PJSIP/{number}@trunk"')
         if campaign.region is not None and not is_region(campaign.region):
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
-            yield document.at((*at, "leave_message"), "goes with amd: yes: else nobody knows that it is a machine", key=True)
+            yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
     if settings.campaigns and settings.ledger is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
-        yield document.at(("campaigns",), "campaigns need a ledger, where leads and attempts are written", hint)
+        yield document.at(("campaigns",), "campaigns need a ledger for leads and attempts", hint)
     if settings.ledger is not None:
         try:
             LedgerStore(settings.ledger.database.get_secret_value()).close()
         except BadDatabase as wrong:
             yield document.at(("ledger", "database"), str(wrong))
     if settings.campaigns and settings.tiers.country_code is None:
-        problem = "campaigns need tiers.country_code: else who complains with a national number could not be told from a lead"
+        problem = "campaigns need tiers.country_code: without it, a national number on the do-not-call list would match no lead"
         yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")
     if settings.campaigns and settings.redis is None:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
@@ -74,11 +74,13 @@ def _agents(settings: models.Settings, document: Document, at: Path, campaign: C
         more = f" and {len(slow) - NAMES_SHOWN} more" if len(slow) > NAMES_SHOWN else ""
         who = ", ".join(slow[:NAMES_SHOWN]) + more
         way = (
-            "first: agent rings them before the customer" if campaign.mode is DialMode.PROGRESSIVE else "auto_answer or nailed_up"
+            "use first: agent, which rings them before the customer"
+            if campaign.mode is DialMode.PROGRESSIVE
+            else "use connect: auto_answer or nailed_up"
         )
         yield document.at(
             (*at, "mode"),
-            f"a person who answers must hear an agent within 2 s, but the phones of {who} have to be answered first",
+            f"a person who answers must hear an agent within 2 s, but the phones of {who} have to be picked up first",
             way,
         )
 
@@ -95,31 +97,33 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = ("campaigns", name)
         calendar = settings.calendars.get(campaign.calendar or "")
         if campaign.calendar is None:
-            yield document.at(at, "has no calendar: people are called at night, too")
+            yield document.at(at, "has no calendar: people would also be called at night")
         elif calendar is not None and not any([*calendar.week.values(), *calendar.holidays.values()]):
             yield document.at((*at, "calendar"), f"{campaign.calendar} is never open, so nobody is called")
         if campaign.attempts.after_abandoned < ABANDONED_REST and campaign.first is CallFirst.CUSTOMER:
-            problem = "a person who was left without an agent is called again within 72 h: the British rule allows that only when"
-            yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is there for certain")
+            problem = "a person left without an agent may be called again within 72 h: the British rule allows that only when"
+            yield document.at((*at, "attempts", "after_abandoned"), problem + " an agent is guaranteed")
         if campaign.number is None:
-            yield document.at(at, "has no number: what people see who are called is the trunk's to say")
+            yield document.at(at, "has no number: the trunk decides which number people see")
         if campaign.connect_within > 2:
             yield document.at((*at, "connect_within"), "more than 2 s of silence count as abandoned where that is regulated")
         if campaign.amd:
-            problem = "listening for machines takes its time: amd.conf must say total_analysis_time = 2000 or less"
-            yield document.at((*at, "amd"), problem, "`callbridge doctor --etc` looks")
+            problem = "machine detection takes time: amd.conf must say total_analysis_time = 2000 or less"
+            yield document.at((*at, "amd"), problem, "`callbridge doctor --etc` checks this")
         if campaign.amd and campaign.false_positives is None:
-            problem = "takes some people for machines: false_positives is missing, so the audit has no rate by the British rule"
-            yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, of every hundred machines")
+            problem = "takes some people for machines: without false_positives the audit has no rate by the British rule"
+            yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, if 3 of 100 detected machines are people")
         if campaign.cap > 0.03:
-            yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
+            yield document.at(
+                (*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere else that we know of"
+            )
     url = settings.ledger.database.get_secret_value() if settings.ledger is not None else ""
     if url and (folder := no_folder(url)):
-        hint = "the service's unit makes /var/lib/callbridge; any other must be there, and callbridge's to write"
+        hint = "the systemd unit creates /var/lib/callbridge; any other folder must exist and be writable by callbridge"
         yield document.at(("ledger", "database"), f"no such folder here: {folder}", hint)
     if url and (file := file_of(url)) is not None and not file.is_absolute():
-        problem = "is another file wherever callbridge is started from"
-        yield document.at(("ledger", "database"), problem, "four slashes: sqlite:////var/lib/callbridge/campaigns.db")
+        problem = "is relative: it depends on the folder in which callbridge is started"
+        yield document.at(("ledger", "database"), problem, "use four slashes: sqlite:////var/lib/callbridge/campaigns.db")
     numbers = settings.callbacks.do_not_call
     if numbers and not settings.campaigns and settings.ledger is not None:
-        yield document.at(("ledger",), "nothing needs it: there are no campaigns")
+        yield document.at(("ledger",), "is not used: there are no campaigns")

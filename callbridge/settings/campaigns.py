@@ -42,7 +42,7 @@ class LedgerConfig(ConfigSection):
         if "://" not in value.get_secret_value():  # not quoted: it may hold a password
             raise ValueError("expected a database's URL, such as sqlite:////var/lib/callbridge/campaigns.db")
         if re.fullmatch(r"sqlite(\+\w+)?://(/?:memory:.*)?/?", value.get_secret_value()):
-            raise ValueError("a database in memory forgets leads and opt-outs: sqlite:////var/lib/callbridge/campaigns.db")
+            raise ValueError("a database in memory would lose leads and opt-outs: use sqlite:////var/lib/callbridge/campaigns.db")
         return value
 
 
@@ -169,7 +169,7 @@ class CampaignConfig(ConfigSection):
     @classmethod
     def _rings_long_enough(cls, value: float) -> float:
         if not 15 <= value <= 120:
-            raise ValueError("people are given 15 s to 2 minutes to answer")
+            raise ValueError("must be 15 s to 2 minutes, so that people have time to answer")
         return value
 
     @field_validator("connect_within")
@@ -182,18 +182,18 @@ class CampaignConfig(ConfigSection):
     @model_validator(mode="after")
     def _of_one_mind(self) -> Self:
         if self.mode is not DialMode.POWER and self.factor is not None:
-            raise ValueError(f"factor goes with mode: power, not with {self.mode}")
+            raise ValueError(f"factor requires mode: power, not {self.mode}")
         if self.mode is not DialMode.PROGRESSIVE and self.first is CallFirst.AGENT:
-            raise ValueError(f"first: agent goes with mode: progressive, not with {self.mode}")
+            raise ValueError(f"first: agent requires mode: progressive, not {self.mode}")
         if self.aim is not None and self.aim > self.cap:
-            raise ValueError("aim is above the cap")
+            raise ValueError("aim must not be above cap")
         if not 3600 <= self.window <= 30 * DAY:
-            raise ValueError("window: 1h to 30d")
+            raise ValueError("window must be 1h to 30d")
         if self.false_positives is not None and not self.amd:
-            raise ValueError("false_positives goes with amd: yes: nobody else takes people for machines")
+            raise ValueError("false_positives requires amd: yes")
         both = [name for name, one in self.dispositions.items() if one.machine and (one.success or one.do_not_call)]
         if both:
-            raise ValueError(f"disposition {both[0]}: a machine is no success, and asks for nothing")
+            raise ValueError(f"disposition {both[0]}: machine: true excludes success and do_not_call")
         digits = [one.digit for one in self.dispositions.values() if one.digit is not None]
         if len(digits) != len(set(digits)):
             raise ValueError("two dispositions have the same digit")

@@ -62,7 +62,7 @@ def _read_numbers(document: Document) -> None:
         return
     document.faults += [Fault(str(path), line, 0, where(at), why) for line, why in odd.report(len(numbers)) if line]
     if odd.count > len(odd.named):
-        document.add(at, f"{odd.count} rows of {str(path)!r} are no phone numbers; the first {len(odd.named)} are named")
+        document.add(at, f"{odd.count} rows of {str(path)!r} are not phone numbers; the first {len(odd.named)} are listed")
     section["do_not_call"] = [*(listed if isinstance(listed, list) else []), *numbers]
 
 
@@ -108,7 +108,7 @@ def _read_secrets(document: Document, at: Path, value: object) -> None:
 def _read_secret(document: Document, at: Path, section: dict[str, Any], bare: str) -> None:
     name = section.pop(str(at[-1]))
     if bare in section:
-        document.add(at, f"given together with {bare}", "one of them is enough", key=True)
+        document.add(at, f"is given together with {bare}", "keep only one of them", key=True)
         return
     section[bare] = "unread, and told as a fault"
     if not isinstance(name, str) or not name:

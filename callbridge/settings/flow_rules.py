@@ -45,7 +45,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     yield from _callbacks(settings, document)
     for index, queue in settings.queues.items():
         if queue.keys and len(queue.keys) > len(core.KEYS):
-            yield document.at(("queues", index, "keys"), "more keys than a phone has")
+            yield document.at(("queues", index, "keys"), "has more keys than a phone")
 
 
 def _own_overflow(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -55,13 +55,13 @@ def _own_overflow(settings: models.Settings, document: Document) -> Iterator[Fau
         at: Path = ("queues", name, "overflow") if own is not None else ("queue_defaults", "overflow")
         for index, rule in enumerate(own if own is not None else settings.queue_defaults.overflow or ()):
             if rule.queue == name:
-                yield document.at((*at, index, "queue"), f"leads queue {name!r} into itself")
+                yield document.at((*at, index, "queue"), f"sends callers of queue {name!r} back into it")
 
 
 def _lookups(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for name, lookup in settings.lookups.items():
         if lookup.redis is not None and settings.redis is None:
-            yield document.at(("lookups", name, "redis"), "there is no section 'redis:'")
+            yield document.at(("lookups", name, "redis"), "requires a section 'redis:'")
 
 
 def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -71,18 +71,18 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
         own = settings.queues[name].callback is not None
         at: Path = ("queues", name, "callback") if own else ("queue_defaults", "callback")
         if settings.redis is None:
-            yield document.at(at, "a promise must outlive a restart, and there is no section 'redis:'", key=True)
+            yield document.at(at, "callbacks must survive a restart, but there is no section 'redis:'", key=True)
         if settings.outside is None:
-            yield document.at(at, "nobody can be called: the section 'outside:' is missing", key=True)
+            yield document.at(at, "nobody can be called back: the section 'outside:' is missing", key=True)
         if not mapping(document.values.get("callbacks")).get("numbers"):
-            hint = 'callbacks: {numbers: ["0Z."]}, in patterns as dialplans have them'
-            yield document.at(at, "which numbers may be dialled, is missing", hint, key=True)
+            hint = 'add callbacks: {numbers: ["0Z."]}, with patterns as in a dialplan'
+            yield document.at(at, "nothing says which numbers may be dialled", hint, key=True)
     for name, flow in settings.flows.items():
         for key, node in flow.nodes.items():
             wanted = node.voicemail if node.call_back else node.callback
             if wanted in settings.queues and wanted not in calling:
                 place = ("flows", name, "nodes", key, "call_back" if node.call_back else "callback")
-                yield document.at(place, f"queue {wanted!r} calls nobody back", "give it a section 'callback:'")
+                yield document.at(place, f"queue {wanted!r} has no callbacks", "add a section 'callback:' to it")
     for index, number in enumerate(settings.callbacks.do_not_call):
         if not normalise(number, settings.tiers.country_code or ""):
             yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is {fault_of(number)}")
@@ -99,10 +99,10 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
         reached = _reached(flow.start or next(iter(nodes)), nodes)
         for node in nodes:
             if node not in reached:
-                yield document.at(("flows", name, "nodes", node), "no other node leads here", key=True)
+                yield document.at(("flows", name, "nodes", node), "no other node leads to this one", key=True)
         yield from _unknown_values(settings, document, name)
     for flow_name in settings.flows.keys() - {target for _, kind, target in names(settings) if kind == "flow"}:
-        yield document.at(("flows", flow_name), "nothing leads into this flow", key=True)
+        yield document.at(("flows", flow_name), "nothing leads to this flow", key=True)
 
 
 # -- names ------------------------------------------------------------------------------------------------------------
@@ -239,7 +239,9 @@ def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
         circle = _circle_from(place, ways, done)
         if circle:
             path = " -> ".join(f"{flow}/{node}" for flow, node in [*circle, circle[0]])
-            yield document.at(("flows", circle[0][0], "nodes", circle[0][1]), f"goes round for ever: {path}", key=True)
+            yield document.at(
+                ("flows", circle[0][0], "nodes", circle[0][1]), f"callers would go round in circles: {path}", key=True
+            )
 
 
 def _circle_from(
@@ -277,8 +279,8 @@ def _marathons(settings: models.Settings, document: Document) -> Iterator[Fault]
         lengths: dict[str, int] = {}
         for node in nodes:
             if _silent_from(node, nodes, lengths) > MOST_SILENT:
-                problem = f"more than {MOST_SILENT} nodes from here on say and ask nothing"
-                yield document.at(("flows", name, "nodes", node), problem, "let it say something in between", key=True)
+                problem = f"more than {MOST_SILENT} nodes in a row from here play and ask nothing"
+                yield document.at(("flows", name, "nodes", node), problem, "add a prompt in between", key=True)
                 break
 
 
@@ -312,10 +314,10 @@ def _unspoken(settings: models.Settings, document: Document) -> Iterator[Fault]:
         looked.add(name)
         if name.startswith(OURS):
             if name.removeprefix(OURS) not in texts:
-                yield document.at(("speech", "texts"), f"no words for {name!r}, which {where} plays")
+                yield document.at(("speech", "texts"), f"no text for {name!r}, which {where} plays")
         elif folder is not None and folder.is_dir() and not name.startswith("/") and not _is_there(folder, name, settings):
-            hint = "or another folder than speech.folder has it"
-            yield document.at(("speech", "folder"), f"no sound {name!r}, which {where} plays", hint)
+            hint = "it may be in a folder other than speech.folder"
+            yield document.at(("speech", "folder"), f"there is no sound {name!r}, which {where} plays", hint)
 
 
 def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> bool:

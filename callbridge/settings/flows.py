@@ -74,11 +74,11 @@ class ConditionConfig(ConfigSection):
         if not given:
             raise ValueError("is an empty condition: it would always hold")
         if given == {"queue"}:
-            raise ValueError("what of the queue? waiting, wait or agents")
+            raise ValueError("says nothing about the queue: add waiting, wait or agents")
         if (self.is_any is not None or self.pattern is not None) and self.value is None:
-            raise ValueError("'is' and 'pattern' are about a value: value: NAME")
+            raise ValueError("'is' and 'pattern' require value: NAME")
         if self.value is not None and self.is_any is None and self.pattern is None:
-            raise ValueError("what is the value to be? is: [..] or pattern: ...")
+            raise ValueError("says nothing about the value: add is: [...] or pattern: ...")
         return self
 
     def condition(self) -> core.Condition:
@@ -248,10 +248,10 @@ class NodeConfig(ConfigSection):
         needs, may = KINDS[kinds[0]]
         missing = [name for name in needs if value.get(name) is None]
         if missing:
-            raise ValueError(f"a node with '{kinds[0]}' needs {' and '.join(repr(name) for name in missing)}, too")
+            raise ValueError(f"a node with '{kinds[0]}' needs {' and '.join(repr(name) for name in missing)} as well")
         odd = [name for name in value if name in cls.model_fields and name not in (kinds[0], *needs, *may)]
         if odd:
-            raise ValueError(f"'{odd[0]}' does not go with '{kinds[0]}'")
+            raise ValueError(f"'{odd[0]}' is not a key of a node with '{kinds[0]}'")
         return {**value, kinds[0]: value[kinds[0]] if value[kinds[0]] is not None else ""}
 
     @property
@@ -350,7 +350,7 @@ _MAKERS: dict[str, Any] = {
 
 def _some(value: dict[str, NodeConfig]) -> dict[str, NodeConfig]:
     if not value:
-        raise ValueError("has no node")
+        raise ValueError("has no nodes")
     return value
 
 

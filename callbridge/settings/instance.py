@@ -215,7 +215,7 @@ class WebhookConfig(ConfigSection):
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 16:
-            raise ValueError("is too short to sign with: at least 16 characters")
+            raise ValueError("is too short for signing: use at least 16 characters")
         return value
 
     @field_validator("link")

@@ -35,15 +35,15 @@ class LookupConfig(ConfigSection):
         if sum(given is not None for given in (self.url, self.redis, self.csv)) != 1:
             raise ValueError("expected one of url: https://..., redis: key, csv: file")
         if self.url is not None and "{" in urlsplit(self.url).netloc:
-            raise ValueError("url: a value may stand behind the host only: else callers could choose whom we ask")
+            raise ValueError("url: values may only appear after the host, or callers could choose which server is asked")
         if self.redis is not None and not re.match(r"[^{]{2,}", self.redis):
-            raise ValueError("redis: begin with text of your own, such as customers:{caller}: else callers could choose any key")
+            raise ValueError("redis: must begin with fixed text, such as customers:{caller}, or callers could choose any key")
         if self.token is not None and not (
             self.token.get_secret_value().isascii() and self.token.get_secret_value().isprintable()
         ):
-            raise ValueError("token: no HTTP header can carry it")
+            raise ValueError("token: cannot be sent in an HTTP header")
         if self.token is not None and self.url is not None and "@" in urlsplit(self.url).netloc:
-            raise ValueError("url: a name in it does not go with a token")
+            raise ValueError("url: cannot contain a user name when there is a token")
         if self.deadline > 10:
-            raise ValueError("deadline: a caller does not wait for more than 10 s")
+            raise ValueError("deadline: must not be longer than 10 s")
         return self

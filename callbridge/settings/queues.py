@@ -106,7 +106,7 @@ class PenaltyConfig(ConfigSection):
         if (self.rest is None) == (self.not_ready is None):
             raise ValueError("expected either {rest: 10s} or {not_ready: rona, return_after: 5m}")
         if self.return_after is not None and self.not_ready is None:
-            raise ValueError("return_after goes with not_ready; a rest ends by itself")
+            raise ValueError("return_after requires not_ready; a rest ends by itself")
         return self
 
 

@@ -180,7 +180,7 @@ class _Tree:
                 twice.add((section,))
         for path in sorted(twice):
             other = self.document.place(path, key=True)
-            self._fault(self.keys[path], path, f"already given in {other.file}:{other.line}")
+            self._fault(self.keys[path], path, f"is already given in {other.file}:{other.line}")
         kept = [path for path in self.keys if path[:1] not in twice and path[:2] not in twice]
         for path in kept:
             self.document.keys.setdefault(path, self.keys[path])
@@ -201,7 +201,7 @@ class _Tree:
         if id(node) in self.open:
             raise _Wrong("an alias that contains itself", place.line, place.column)
         if node.tag not in _TAGS:
-            self._fault(place, path, f"the tag {node.tag.replace(_TAG, '!!')!r} has no meaning here", "leave it out")
+            self._fault(place, path, f"the tag {node.tag.replace(_TAG, '!!')!r} is not supported", "remove it")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         self.open.add(id(node))
@@ -229,7 +229,7 @@ class _Tree:
 
     def _plain(self, text: str, place: SourcePlace, path: Path) -> str:
         if _CONTROL.search(text):
-            self._fault(place, path, "holds a control character")
+            self._fault(place, path, "contains a control character")
         return _CONTROL.sub("", text)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Tree]:
@@ -246,7 +246,7 @@ class _Tree:
             name = self._plain(key.value, place, path)
             if name in values:
                 first = self.keys[*path, name]
-                self._fault(place, (*path, name), f"given twice (first in line {first.line})")
+                self._fault(place, (*path, name), f"is given twice (first in line {first.line})")
                 continue
             self.keys[*path, name] = place
             values[name] = self._value(item, (*path, name))

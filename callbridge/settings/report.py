@@ -50,7 +50,9 @@ def check(
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             print(fault, file=err)
-        print(f"{len(wrong.faults)} {'fault' if len(wrong.faults) == 1 else 'faults'}: not usable", file=err)
+        print(
+            f"{len(wrong.faults)} {'fault' if len(wrong.faults) == 1 else 'faults'}: the configuration cannot be used", file=err
+        )
         return BAD
     for warning in settings.warnings:
         print(f"warning: {warning}", file=err)
@@ -78,31 +80,31 @@ def summary(settings: Settings) -> Iterator[str]:
         yield from _campaign(settings, campaign)
     for calendar in plan.calendars.values():
         yield f"calendar  {calendar.name}: {_week(calendar)}, {calendar.zone.key}, {len(calendar.holidays)} holidays"
-    yield f"tiers     {' > '.join(settings.tiers.order)}; others are {settings.tiers.default}"
+    yield f"tiers     {' > '.join(settings.tiers.order)}; everybody else is {settings.tiers.default}"
     yield from _tier_file(settings)
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
     for hook in settings.webhooks:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
         yield f"webhook   {hook.name}: {', '.join(hook.events)} to {urlsplit(hook.url).hostname}, {numbers}"
-    yield "store     " + ("Redis" if settings.redis else "memory: a restart forgets who was waiting for how long")
+    yield "store     " + ("Redis" if settings.redis else "memory only: a restart loses the waiting callers' times")
 
 
 def _campaign(settings: Settings, plan: CampaignPlan) -> Iterator[str]:
-    how = f"{plan.factor:g} lines for each free agent" if plan.mode is DialMode.POWER else plan.mode.value
+    how = f"{plan.factor:g} lines per free agent" if plan.mode is DialMode.POWER else plan.mode.value
     over = f"{plan.rules.cap:.1%} of those who answered left without an agent in {plan.rules.window / 86400:g} days"
     match plan.mode:
         case DialMode.PREDICTIVE:
             guard = "never over it" if plan.rules.hard else f"aim {plan.rules.aim:.2%}"
             held = f"at most {over} ({guard})"
         case DialMode.POWER:
-            held = f"one line for each while more than {over}"
+            held = f"one line per free agent while more than {over}"
         case _:
-            held = "one line for each free agent"
+            held = "one line per free agent"
     yield f"campaign  {plan.name}: {how}, for queue {plan.queue}; {held}"
     limits, when = plan.limits, settings.campaigns[plan.name].calendar
     yield (
-        f"    a number {limits.per_day} times a day, {limits.most} in all, "
-        f"{f'by calendar {when} of its own time zone' if when else 'at any time'}; "
+        f"    each number at most {limits.per_day} times a day and {limits.most} in all, "
+        f"{f'in the hours of calendar {when} in its own time zone' if when else 'at any time'}; "
         f"an agent within {duration_text(plan.connect_within)}, up to {plan.lines} lines, {plan.per_second:g} calls a second"
     )
 
@@ -158,12 +160,12 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
     if back is not None:
         hours = f", while {back.calendar} is open" if back.calendar else ""
         retry, keep = duration_text(back.retry_after), duration_text(back.keep_for)
-        yield f"  callback: the {back.first} first, {back.attempts} attempts {retry} apart, owed for {keep}{hours}"
+        yield f"  callback: the {back.first} is called first, {back.attempts} attempts {retry} apart, kept for {keep}{hours}"
     if queue.reclaim_within:
-        yield f"  who gives up and calls again within {duration_text(queue.reclaim_within)} has the old place"
+        yield f"  callers who hang up and call again within {duration_text(queue.reclaim_within)} get their old place back"
     if prefer is not None:
-        last = f", or who talked to them within {duration_text(prefer.last_agent)}" if prefer.last_agent else ""
-        yield f"  first for {duration_text(prefer.lasts)}: the caller's own agent{last}"
+        last = f", or the one who talked to them within {duration_text(prefer.last_agent)}" if prefer.last_agent else ""
+        yield f"  for the first {duration_text(prefer.lasts)} only the caller's own agent{last}"
     if record is not None:
         share = "on demand" if record.on_demand else f"{record.share:.0%}"
         tiers = f" of {', '.join(sorted(record.tiers))}" if record.tiers else ""
@@ -171,7 +173,7 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
     if queue.survey:
         yield f"  survey: {queue.survey}"
     if queue.renamed_from:
-        yield f"  renamed from {queue.renamed_from}: whatever stands under that name belongs here"
+        yield f"  renamed from {queue.renamed_from}: callers, callbacks and figures under that name belong here"
 
 
 def _queue_line(queue: QueuePlan) -> str:

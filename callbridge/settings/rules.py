@@ -55,8 +55,8 @@ def _shared_prefix(settings: models.Settings, document: Document) -> Iterator[Fa
     if instance.app != DEFAULT_APP and instance.prefix == DEFAULT_PREFIX:
         yield document.at(
             ("instance", "prefix"),
-            f"{instance.prefix!r} is for the application {DEFAULT_APP!r}: two callbridges on one PBX would have ids alike",
-            f"leave it out, which means {default_prefix(instance.app)!r}",
+            f"{instance.prefix!r} is the prefix of the application {DEFAULT_APP!r}: the ids of both would clash on one PBX",
+            f"leave it out to use {default_prefix(instance.app)!r}",
         )
 
 
@@ -66,19 +66,21 @@ def _pbxes(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield document.at(
             ("pbx", 1),
             "this version runs exactly one PBX",
-            "start one callbridge beside each PBX, each with a redis.prefix of its own",
+            "run one callbridge for each PBX, each with its own redis.prefix",
         )
         names = [mapping(pbx).get("name") for pbx in listed]
         for index, name in enumerate(names):
             if name and name in names[:index]:
-                yield document.at(("pbx", index, "name"), f"{name!r} is the name of another PBX already")
+                yield document.at(("pbx", index, "name"), f"{name!r} is already the name of another PBX")
 
 
 def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
     http = settings.http
     if not is_loopback(http.host) and http.token is None and not http.tokens:
-        hint = "give token_file, or keep host: 127.0.0.1"
-        yield document.at(("http", "host"), f"{settings.http.host!r} can be reached from outside, and there is no token", hint)
+        hint = "add token_file, or use host: 127.0.0.1"
+        yield document.at(
+            ("http", "host"), f"{settings.http.host!r} can be reached from other machines, but there is no token", hint
+        )
     secrets: dict[str, Path] = {}
     if http.token is not None:
         yield from _secret(document, ("http", "token"), http.token.get_secret_value(), secrets)
@@ -88,16 +90,16 @@ def _http(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for index, token in enumerate(http.tokens):
         at: Path = ("http", "tokens", index)
         if token.name in names:
-            problem = "has a meaning of its own" if token.name in _RESERVED else "is the name of another token already"
+            problem = "is reserved" if token.name in _RESERVED else "is already the name of another token"
             yield document.at((*at, "name"), f"{token.name!r} {problem}")
         names.add(token.name)
         yield from _secret(document, (*at, "token"), token.token.get_secret_value(), secrets)
         if not is_loopback(http.host):
             yield from _long_enough(document, (*at, "token"), token.token.get_secret_value())
         if token.role == "agent" and token.agent is None:
-            yield document.at(at, "whose it is, is missing", 'such as agent: "1001"')
+            yield document.at(at, "names no agent", 'add agent: "1001"')
         elif token.role != "agent" and token.agent is not None:
-            yield document.at((*at, "agent"), f"goes with role: agent, not with {token.role}", key=True)
+            yield document.at((*at, "agent"), f"requires role: agent, not {token.role}", key=True)
         elif token.agent is not None and token.agent not in mapping(document.values.get("agents")):
             known = mapping(document.values.get("agents"))
             yield document.at((*at, "agent"), f"no such agent: {token.agent!r}", did_you_mean(token.agent, known))
@@ -112,22 +114,24 @@ def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) ->
     if not secret:
         yield document.at(at, "is empty")
     elif not (secret.isascii() and secret.isprintable() and " " not in secret):
-        yield document.at(at, "no HTTP header can carry it: use letters, digits and signs of ASCII")
+        yield document.at(at, "cannot be sent in an HTTP header: use ASCII letters, digits and punctuation")
     elif seen.setdefault(secret, at) != at:
-        yield document.at(at, f"is the same as {where(seen[secret])}: nobody could tell them apart")
+        yield document.at(at, f"is the same as {where(seen[secret])}: the two could not be told apart")
 
 
 def _long_enough(document: Document, at: Path, secret: str) -> Iterator[Fault]:
     """Others than this machine can try tokens."""
     if secret and len(secret) < SHORTEST_TOKEN:
-        yield document.at(at, f"can be guessed: at least {SHORTEST_TOKEN} characters where others reach the address")
+        yield document.at(
+            at, f"is too easy to guess: use at least {SHORTEST_TOKEN} characters when other machines can reach the address"
+        )
 
 
 def _hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
     names = [hook.name for hook in settings.webhooks]
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield document.at(("webhooks", index, "name"), f"{name!r} is the name of another webhook already")
+            yield document.at(("webhooks", index, "name"), f"{name!r} is already the name of another webhook")
 
 
 def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -135,12 +139,14 @@ def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for index, hook in enumerate(settings.webhooks):
         url = urlsplit(hook.url)
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            yield document.at(("webhooks", index, "url"), "is not https: anybody on the way can read who calls")
+            yield document.at(
+                ("webhooks", index, "url"), "does not use https: anyone on the network path can read who is calling"
+            )
         asked = set(placeholders(hook.link)) & {"number", "name"} if hook.link and not hook.unmasked else set()
         if asked:
             what = " and ".join(sorted(asked))
             yield document.at(
-                ("webhooks", index, "link"), f"the {what} in it will be masked", "unmasked: true tells them as they are"
+                ("webhooks", index, "link"), f"the {what} in it will be masked", "set unmasked: true to send them in full"
             )
 
 
@@ -161,7 +167,7 @@ def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
             if not known:
                 yield document.at(at, f"{number!r:.40} is {fault_of(number)}")
             elif seen.setdefault(known, at) != at:
-                yield document.at(at, f"{number!r:.40} is also at {where(seen[known])}")
+                yield document.at(at, f"{number!r:.40} is also listed at {where(seen[known])}")
 
 
 def _skill_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -180,7 +186,7 @@ def _skill_names(settings: models.Settings, document: Document) -> Iterator[Faul
             usable = False
         if not usable:
             problem = f"{name!r:.60} cannot be the name of a skill"
-            yield document.at(("skills", key), problem, "letters, digits, _ and -", key=True)
+            yield document.at(("skills", key), problem, "use letters, digits, _ and -", key=True)
 
 
 def _known_skills(document: Document) -> set[str]:
@@ -197,7 +203,7 @@ def _skills_used(settings: models.Settings, document: Document) -> Iterator[Faul
         for index, step in enumerate(ladder.steps or ()):
             used += [((*at, "steps", index, "skills"), name) for name in sorted(step.skills.skills())]
     if used and not known:
-        yield document.at(("skills",), "is missing", "list every skill that agents have and steps ask for")
+        yield document.at(("skills",), "is missing", "list every skill that agents have and steps require")
         return
     for path, name in used:
         if name not in known:
@@ -231,7 +237,7 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
 def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """A name before is one that nobody has now, and of one queue or entry only."""
     if settings.queue_defaults.renamed_from is not None:
-        yield document.at(("queue_defaults", "renamed_from"), "cannot be the same for every queue")
+        yield document.at(("queue_defaults", "renamed_from"), "cannot be a default: each queue needs its own")
     queues = {name: queue.renamed_from for name, queue in settings.queues.items()}
     entries = {name: entry.renamed_from for name, entry in settings.entries.items()}
     for section, names in (("queues", queues), ("entries", entries)):
@@ -242,12 +248,12 @@ def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
             if before is None:
                 continue
             if before == name:
-                yield document.at(at, f"{before!r} is the {kind}'s own name", "give the name that it had before")
+                yield document.at(at, f"{before!r} is the {kind}'s present name", "give its former name")
             elif before in written:
-                hint = f"take {kind} {before!r} away, or renamed_from"
-                yield document.at(at, f"{kind} {before!r} is still there: its callers stay with it", hint)
+                hint = f"remove {kind} {before!r}, or renamed_from"
+                yield document.at(at, f"{kind} {before!r} still exists and keeps its callers", hint)
             elif (owner := owners.setdefault(before, name)) != name:
-                yield document.at(at, f"{kind} {owner!r} is renamed from {before!r} already")
+                yield document.at(at, f"{kind} {owner!r} is already renamed from {before!r}")
 
 
 def _tier_names(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -267,7 +273,7 @@ def _reasons(settings: models.Settings, document: Document) -> Iterator[Fault]:
     keys: dict[str, str] = {}
     for name, reason in settings.reasons.items():
         if reason.digit is not None and keys.setdefault(reason.digit, name) != name:
-            yield document.at(("reasons", name, "digit"), f"{reason.digit} is the key of {keys[reason.digit]!r} already")
+            yield document.at(("reasons", name, "digit"), f"{reason.digit} is already the key of {keys[reason.digit]!r}")
     known = {*mapping(document.values.get("reasons")), RONA}
     if known == {RONA}:
         return
@@ -295,27 +301,27 @@ def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
     owners: dict[str, str] = {}
     for id, agent in settings.agents.items():
         if agent.phone in settings.trunks:
-            yield document.at(("agents", id, "phone"), f"{agent.phone} is listed as a trunk: no phone")
+            yield document.at(("agents", id, "phone"), f"{agent.phone} is listed under trunks, so it cannot be an agent's phone")
         owner = owners.setdefault(agent.phone.casefold(), id)
         if owner != id:
             place = document.place(("agents", owner, "phone"))
             hint = f"see {place.file}:{place.line}"
-            yield document.at(("agents", id, "phone"), f"{agent.phone} is the phone of agent {owner!r} already", hint)
+            yield document.at(("agents", id, "phone"), f"{agent.phone} is already the phone of agent {owner!r}", hint)
 
 
 def _extensions(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """What an agent presses must mean one thing."""
     if settings.queue_defaults.extension is not None:
-        yield document.at(("queue_defaults", "extension"), "cannot be the same for every queue")
-    owners: dict[str, str] = dict.fromkeys(settings.agents, "an agent's id")
+        yield document.at(("queue_defaults", "extension"), "cannot be a default: each queue needs its own")
+    owners: dict[str, str] = {id: f"agent {id!r}" for id in settings.agents}
     for name, queue in settings.queues.items():
         owner = owners.setdefault(queue.extension, f"queue {name!r}") if queue.extension is not None else ""
         if owner and owner != f"queue {name!r}":
-            yield document.at(("queues", name, "extension"), f"{queue.extension!r} is {owner} already")
+            yield document.at(("queues", name, "extension"), f"{queue.extension!r} is already taken by {owner}")
     for code in settings.keys:
         for other in settings.keys:
             if other != code and other.startswith(code):
-                yield document.at(("keys", other), f"begins with {code!r}, which is a code already", key=True)
+                yield document.at(("keys", other), f"begins with {code!r}, which is itself a feature code", key=True)
 
 
 def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -324,17 +330,21 @@ def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:
         steps = ladder.steps or ()
         for index, step in enumerate(steps[:-1]):
             if step.lasts is None and step.skills is not ANYBODY:
-                yield document.at((*at, "steps", index), "lasts for ever: the steps behind it are never reached", "give it 'for'")
+                yield document.at((*at, "steps", index), "never ends: the steps after it are never reached", "add 'for'")
         if steps and steps[-1].lasts is None and steps[-1].skills is not ANYBODY and ladder.then:
-            hint = "give the last step 'for', or take 'then' away"
-            yield document.at((*at, "then"), "is never reached: the last step lasts for ever", hint, key=True)
+            hint = "add 'for' to the last step, or remove 'then'"
+            yield document.at((*at, "then"), "is never reached: the last step never ends", hint, key=True)
     for queue, _, resolved in _all(settings):
         broken = mapping(mapping(mapping(document.values.get("queues")).get(queue)))
         if not resolved.steps and "steps" not in broken and "steps" not in mapping(document.values.get("queue_defaults")):
-            yield document.at(("queues", queue), "has no steps", 'such as steps: [{skills: "support >= 1"}]', key=True)
+            yield document.at(("queues", queue), "has no steps", 'add steps: [{skills: "support >= 1"}]', key=True)
         elif resolved.ends and resolved.then is None and not _then_meant(document, queue):
             at = (*resolved.steps_at, len(resolved.steps) - 1)
-            yield document.at(at, f"ends, and queue {queue!r} has no 'then' to go on with", "add 'then', or drop this last 'for'")
+            yield document.at(
+                at,
+                f"ends, but queue {queue!r} has no 'then' that says where callers go next",
+                "add 'then', or remove this last 'for'",
+            )
 
 
 def _then_meant(document: Document, queue: str) -> bool:
@@ -361,7 +371,9 @@ def _cycles(settings: models.Settings, document: Document) -> Iterator[Fault]:
             if path and frozenset(path) not in told:
                 told.add(frozenset(path))
                 circle = " -> ".join([*path, path[0]])
-                yield document.at((*ways[start].then_at, "queue"), f"callers of tier {tier!r} would go round for ever: {circle}")
+                yield document.at(
+                    (*ways[start].then_at, "queue"), f"callers of tier {tier!r} would go round in circles: {circle}"
+                )
 
 
 def _round_trip(start: str, ways: dict[str, Resolved]) -> list[str]:
@@ -384,9 +396,9 @@ def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:
         at: Path = (*resolved.steps_at, len(resolved.steps) - 1)
         if resolved.then and not resolved.ends and at not in told:
             told.add(at)
-            who = f"callers of tier {tier!r} never leave queue {queue!r} by 'then'"
+            who = f"callers of tier {tier!r} cannot leave queue {queue!r} by 'then'"
             place = document.place(resolved.then_at, key=True)
-            yield document.at(at, f"lasts for ever: {who} (line {place.line} of {place.file})")
+            yield document.at(at, f"never ends: {who} (line {place.line} of {place.file})")
 
 
 def _unserved(settings: models.Settings, document: Document) -> Iterator[Fault]:
@@ -415,11 +427,11 @@ def _unused(settings: models.Settings, document: Document) -> Iterator[Fault]:
     reached |= {name for _, kind, name in flow_rules.names(settings) if kind == "queue"}
     for queue in settings.queues:
         if queue not in reached:
-            yield document.at(("queues", queue), "no entry and no overflow leads here", key=True)
+            yield document.at(("queues", queue), "no entry or overflow leads to this queue", key=True)
     asked = {step.skills for _, _, resolved in _all(settings) for step in resolved.steps}
     names: dict[str, str] = {}
     for id, agent in plan.agents.items():
         if not any(step.strength(agent.skills) is not None for step in asked):
-            yield document.at(("agents", id), "fits no step of any queue: will never get a call", key=True)
+            yield document.at(("agents", id), "meets the requirements of no step: will never get a call", key=True)
         if names.setdefault(agent.name, id) != id:
             yield document.at(("agents", id), f"has the same name as agent {names[agent.name]!r}: {agent.name}", key=True)

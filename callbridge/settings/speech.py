@@ -67,13 +67,13 @@ class SpeechConfig(ConfigSection):
     def _usable(self) -> Self:
         words = " ".join(self.command)
         if any(text.startswith("-") for said in self.texts.values() for text in said.values()):
-            raise ValueError("texts: one begins with '-': a command would take it for an option")
+            raise ValueError("texts: one begins with '-', which a command would take for an option")
         missing = [field for field in ("{file}", "{text}") if field not in words]
         if missing:
             raise ValueError(f"command: needs {' and '.join(missing)}: where the sound goes, and what is said")
         odd = [(name, language) for name, said in self.texts.items() for language in said if language not in self.voices]
         if odd:
-            raise ValueError(f"texts: {odd[0][0]}: no voice speaks {odd[0][1]!r} (voices: {', '.join(self.voices)})")
+            raise ValueError(f"texts: {odd[0][0]}: no voice is configured for {odd[0][1]!r} (voices: {', '.join(self.voices)})")
         if not self.voices:
             raise ValueError("voices: at least one language, such as {en: en-gb}")
         return self

@@ -40,10 +40,10 @@ class QuestionConfig(ConfigSection):
     @model_validator(mode="after")
     def _fitting(self) -> Self:
         if (self.kind == "choice") != bool(self.choices):
-            raise ValueError("choices go with kind: choice, and it needs some")
+            raise ValueError("choices require kind: choice, which needs at least one")
         odd = [key for key in (*self.alert, *self.connect) if key not in self.keys]
         if odd:
-            raise ValueError(f"{odd[0]} is no answer to it")
+            raise ValueError(f"{odd[0]} is not one of its answers")
         return self
 
     @property
@@ -91,7 +91,7 @@ class SurveyConfig(ConfigSection):
     @classmethod
     def _few(cls, value: tuple[QuestionConfig, ...]) -> tuple[QuestionConfig, ...]:
         if len(value) > 10:
-            raise ValueError("more than ten questions: nobody stays that long")
+            raise ValueError("has more than ten questions")
         if len({question.name for question in value}) < len(value):
             raise ValueError("two questions have the same name")
         return value

@@ -34,7 +34,7 @@ ANYBODY = skills.Requirement(skills.AllOf(()))
 
 def _positive(value: float) -> float:
     if value <= 0:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than 0 s")
     return value
 
 
@@ -48,7 +48,7 @@ def _written(value: object) -> object:
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > 64:
-        raise ValueError(f"{value!r:.70} cannot be a name: letters and digits of any language, and _ . @ + - (at most 64)")
+        raise ValueError(f"{value!r:.70} cannot be a name: use letters and digits of any language and _ . @ + - (at most 64)")
     return value
 
 
@@ -56,7 +56,7 @@ def _entry_name(value: str) -> str:
     """What ``dialplan/callbridge.conf`` can reach: single letters mean something there, and dashes do not count."""
     if not _ENTRY_NAME.fullmatch(value) or len(value) > 64:
         raise ValueError(
-            f"{value!r:.70} cannot be an entry: the dialplan reaches two or more of A-Z a-z 0-9 and dash (at most 64)"
+            f"{value!r:.70} cannot be an entry: the dialplan needs two or more of A-Z, a-z, 0-9 and dash (at most 64)"
         )
     return value
 
@@ -69,7 +69,7 @@ def _ari_name(value: str) -> str:
 
 def _pbx_name(value: str) -> str:
     if "/" in value:
-        raise ValueError(f"{value!r:.60} holds a '/', which separates the PBX from the channel in our ids")
+        raise ValueError(f"{value!r:.60} contains a '/', which separates the PBX from the channel in ids")
     return _name(value)
 
 
@@ -84,7 +84,7 @@ def _media(value: str) -> str:
     """ARI's media: one or more, separated by commas; a bare name is a sound."""
     parts = [part.strip() for part in value.split(",")]
     if not all(_MEDIA.fullmatch(part) for part in parts):
-        raise ValueError(f"expected a sound such as agent-loginok, or several with commas, not {value!r:.60}")
+        raise ValueError(f"expected a sound such as agent-loginok, or several separated by commas, not {value!r:.60}")
     return ",".join(part if ":" in part else f"sound:{part}" for part in parts)
 
 
@@ -92,7 +92,9 @@ def _flow_media(value: str) -> str:
     """As media, with ``{names}`` of values in it."""
     parts = [part.strip() for part in value.split(",")]
     if value and not all(_FLOW_MEDIA.fullmatch(part) for part in parts):
-        raise ValueError(f"expected a sound such as welcome, or several with commas such as digits:{{number}}, not {value!r:.60}")
+        raise ValueError(
+            f"expected a sound such as welcome, or several separated by commas, such as digits:{{number}}, not {value!r:.60}"
+        )
     return ",".join(part if ":" in part else f"sound:{part}" for part in parts) if value else ""
 
 
@@ -118,7 +120,7 @@ def _own_number(value: str) -> str:
 def _pattern(value: str) -> str:
     if not is_pattern(value):
         raise ValueError(
-            f"expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not {value!r:.40}"
+            f"expected a pattern: X any digit, Z 1-9, N 2-9, [1-5], and . at the end for one or more digits; not {value!r:.40}"
         )
     return value
 
@@ -126,7 +128,7 @@ def _pattern(value: str) -> str:
 def _value_name(value: str) -> str:
     if not re.fullmatch("[a-z][a-z0-9_]{0,31}", value) or value in RESERVED_VALUES:
         raise ValueError(
-            f"{value!r:.40} cannot name a value: a-z, 0-9 and _ (at most 32), and none of {', '.join(RESERVED_VALUES)}"
+            f"{value!r:.40} cannot name a value: use a-z, 0-9 and _ (at most 32), but none of {', '.join(RESERVED_VALUES)}"
         )
     return value
 
@@ -134,7 +136,7 @@ def _value_name(value: str) -> str:
 def _display(value: str) -> str:
     odd = [name for name in re.findall(r"{([^{}]*)}", value) if name not in ("tier", "queue", "name", "number")]
     if odd or value.count("{name}") > 1:
-        raise ValueError(f"expected text with any of {{tier}}, {{queue}}, {{number}} and once {{name}}, not {value!r:.60}")
+        raise ValueError(f"expected text with any of {{tier}}, {{queue}}, {{number}} and at most one {{name}}, not {value!r:.60}")
     return value
 
 
@@ -146,7 +148,9 @@ def _place(value: str) -> str:
 
 def _dial_string(value: str) -> str:
     if value.count("{number}") != 1 or not re.fullmatch(r"[A-Za-z0-9]+/[^\s,&|;]+", value.replace("{number}", "0")):
-        raise ValueError(f'expected what Asterisk is to dial, such as "Local/{{number}}@callbridge-outside/n", not {value!r:.60}')
+        raise ValueError(
+            f'expected a dial string of Asterisk, such as "Local/{{number}}@callbridge-outside/n", not {value!r:.60}'
+        )
     return value
 
 

@@ -108,13 +108,13 @@ class CallbackConfig(ConfigSection):
     @classmethod
     def _long_enough(cls, value: float) -> float:
         if not 5 <= value <= 120:
-            raise ValueError("a customer's phone rings for 5 s to 2 minutes")
+            raise ValueError("must be 5 s to 2 minutes")
         return value
 
     @model_validator(mode="after")
     def _in_time(self) -> Self:
         if self.attempts > 1 and self.retry_after >= self.keep_for:
-            raise ValueError("keep_for is not longer than retry_after: there would never be a second attempt")
+            raise ValueError("keep_for must be longer than retry_after, or there would never be a second attempt")
         return self
 
 
@@ -148,7 +148,7 @@ class RecordingConfig(ConfigSection):
     def _below(cls, value: str) -> str:
         odd = [name for name in fields_of(value) if name not in ("day", "queue", "agent", "tier", "call", "part")]
         if odd:
-            raise ValueError(f"nothing is known as {{{odd[0]}}}: day, queue, agent, tier, call, part")
+            raise ValueError(f"there is no {{{odd[0]}}}: use day, queue, agent, tier, call and part")
         parts = value.split("/")
         plain = all(re.fullmatch(r"[\w.@+{}-]+", part) and part not in (".", "..") for part in parts)
         if not plain or not re.search(r"\.(wav|WAV|gsm|ulaw|alaw|sln|sln16|g722)$", value):
@@ -156,9 +156,9 @@ class RecordingConfig(ConfigSection):
         if len(value) > 200:
             raise ValueError("is too long: at most 200 characters")
         if "{call}{part}" in value or "{part}{call}" in value:
-            raise ValueError("something must stand between {call} and {part}: else one talk would be written over another")
+            raise ValueError("put something between {call} and {part}, or one recording could overwrite another")
         if "{call}" not in value or "{part}" not in value:
-            raise ValueError("needs {call} and {part}: else one talk would be written over another")
+            raise ValueError("must contain {call} and {part}, or one recording could overwrite another")
         return value
 
 

@@ -115,7 +115,7 @@ def test_what_is_missing_is_said(house: Path, capsys: pytest.CaptureFixture[str]
     assert "missing: zh/welcome: there are no words for it" in told
     assert "missing: bye: door/b plays it, and speech.texts does not know it" in told
     doubts = [str(warning) for warning in load(house / "cb.yaml", {}).warnings]
-    assert any("no words for 'callbridge/bye', which door/b plays" in doubt for doubt in doubts)
+    assert any("no text for 'callbridge/bye', which door/b plays" in doubt for doubt in doubts)
 
 
 def test_what_is_no_longer_said_is_taken_away(house: Path) -> None:

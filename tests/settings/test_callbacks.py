@@ -88,17 +88,17 @@ WRONG = [
     (
         "no redis",
         ('redis: {url: "redis://127.0.0.1:6379/0"}\n', ""),
-        "queues.support.callback: a promise must outlive a restart, and there is no section 'redis:'",
+        "queues.support.callback: callbacks must survive a restart, but there is no section 'redis:'",
     ),
     (
         "no way out",
         ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""),
-        "queues.support.callback: nobody can be called: the section 'outside:' is missing",
+        "queues.support.callback: nobody can be called back: the section 'outside:' is missing",
     ),
     (
         "no numbers",
         ('numbers: ["0Z."], ', ""),
-        'queues.support.callback: which numbers may be dialled, is missing (hint: callbacks: {numbers: ["0Z."]}, in patterns as dialplans have them)',
+        'queues.support.callback: nothing says which numbers may be dialled (hint: add callbacks: {numbers: ["0Z."]}, with patterns as in a dialplan)',
     ),
     (
         "calendar",
@@ -113,12 +113,12 @@ WRONG = [
     (
         "ring",
         ("ring_for: 25s", "ring_for: 1s"),
-        "queues.support.callback.ring_for: a customer's phone rings for 5 s to 2 minutes",
+        "queues.support.callback.ring_for: must be 5 s to 2 minutes",
     ),
     (
         "pattern",
         ('"0Z."', '"no"'),
-        "callbacks.numbers[0]: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not 'no'",
+        "callbacks.numbers[0]: expected a pattern: X any digit, Z 1-9, N 2-9, [1-5], and . at the end for one or more digits; not 'no'",
     ),
     ("never", ('["0123"]', '["none"]'), "callbacks.do_not_call[0]: 'none' is no phone number"),
     (
@@ -129,12 +129,12 @@ WRONG = [
     (
         "other",
         ("callback: support, number", "callback: general, number"),
-        "flows.door.nodes.ask.callback: queue 'general' calls nobody back (hint: give it a section 'callback:')",
+        "flows.door.nodes.ask.callback: queue 'general' has no callbacks (hint: add a section 'callback:' to it)",
     ),
     (
         "task",
         ("voicemail: support, call", "voicemail: general, call"),
-        "flows.door.nodes.leave.call_back: queue 'general' calls nobody back (hint: give it a section 'callback:')",
+        "flows.door.nodes.leave.call_back: queue 'general' has no callbacks (hint: add a section 'callback:' to it)",
     ),
     ("prefer", ("prefer: {for: 20s,", "prefer: {"), "queues.support.prefer.for: is missing"),
     (
@@ -192,11 +192,11 @@ def test_what_the_defaults_say_can_be_taken_away(write: Write) -> None:
 @pytest.mark.parametrize(
     ("file", "why"),
     [
-        ("x.wav", "needs {call} and {part}"),
-        ("{call}{part}.wav", "something must stand between {call} and {part}"),
+        ("x.wav", "must contain {call} and {part}"),
+        ("{call}{part}.wav", "put something between {call} and {part}"),
         ("../{call}-{part}.wav", "expected a file below"),
         ("{call}-{part}.exe", "expected a file below"),
-        ("{call}-{part}-{number}.wav", "nothing is known as {number}"),
+        ("{call}-{part}-{number}.wav", "there is no {number}"),
         ("a" * 200 + "{call}-{part}.wav", "is too long"),
     ],
 )
@@ -267,7 +267,7 @@ def test_many_odd_rows_are_named_up_to_a_bound(write: Write) -> None:
     pathlib.Path("never.txt").write_text("nobody\n" * 500, encoding="utf-8")
     faults = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
     assert len(faults) == 21
-    assert "500 rows of 'never.txt' are no phone numbers; the first 20 are named" in "".join(faults)
+    assert "500 rows of 'never.txt' are not phone numbers; the first 20 are listed" in "".join(faults)
 
 
 @pytest.mark.parametrize("empty", ['""', "~", '" "'])
@@ -278,7 +278,7 @@ def test_an_empty_entry_among_numbers_hides_no_other_fault(write: Write, empty: 
     assert faults == [
         f"tiers.numbers.gold[0]: {shown} is no phone number",
         "tiers.numbers.gold[1]: 'bob' is no phone number",
-        "tiers.numbers.silver[1]: '004412' is also at tiers.numbers.silver[0]",
+        "tiers.numbers.silver[1]: '004412' is also listed at tiers.numbers.silver[0]",
     ]
 
 
@@ -318,4 +318,4 @@ def test_no_setting_takes_a_number_of_a_spreadsheet(write: Write, change: tuple[
 def test_a_second_attempt_must_be_possible(write: Write) -> None:
     late = "    callback: {retry_after: 2d, keep_for: 1d}\n"
     (fault,) = told(write(("queues:\n  support:\n", "queues:\n  support:\n" + late), text=RIGHT))
-    assert "keep_for is not longer than retry_after: there would never be a second attempt" in fault
+    assert "keep_for must be longer than retry_after, or there would never be a second attempt" in fault

@@ -96,7 +96,7 @@ def test_check_says_what_it_means(write: Write) -> None:
         "campaign  spring: predictive, for queue support; at most 3.0% of those who answered left without an agent in 1 days (never over it)"
         in text
     )
-    assert "a number 1 times a day, 5 in all, by calendar day of its own time zone" in text
+    assert "each number at most 1 times a day and 5 in all, in the hours of calendar day in its own time zone" in text
 
 
 def test_a_month_is_steered_and_a_day_is_guarded(write: Write) -> None:
@@ -117,51 +117,59 @@ WRONG = [
     (
         "no ledger",
         ('ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}\n', ""),
-        "campaigns: campaigns need a ledger, where leads and attempts are written",
+        "campaigns: campaigns need a ledger for leads and attempts",
     ),
     ("no country", ('tiers: {country_code: "+44"}\n', ""), "campaigns: campaigns need tiers.country_code"),
-    ("no dial", ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""), "campaigns.spring: how are numbers dialled? dial is missing"),
+    (
+        "no dial",
+        ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""),
+        "campaigns.spring: dial is missing: nothing says how numbers are dialled",
+    ),
     (
         "no message",
         ("    message: spring-message\n", ""),
-        "campaigns.spring: message is missing: what people hear for whom no agent is there within 2 s",
+        "campaigns.spring: message is missing: what people hear who answer and get no agent within 2 s",
     ),
     (
         "slow phones",
         ("connect: auto_answer, ", ""),
-        "campaigns.spring.mode: a person who answers must hear an agent within 2 s, but the phones of 0101 have to be answered first",
+        "campaigns.spring.mode: a person who answers must hear an agent within 2 s, but the phones of 0101 have to be picked up first",
     ),
     (
         "short ring",
         ("mode: predictive", "ring_for: 10s\n    mode: predictive"),
-        "campaigns.spring.ring_for: people are given 15 s to 2 minutes to answer",
+        "campaigns.spring.ring_for: must be 15 s to 2 minutes, so that people have time to answer",
     ),
     (
         "factor",
         ("mode: predictive", "mode: predictive\n    factor: 2"),
-        "campaigns.spring: factor goes with mode: power, not with predictive",
+        "campaigns.spring: factor requires mode: power, not predictive",
     ),
     (
         "agent first",
         ("mode: predictive", "mode: predictive\n    first: agent"),
-        "campaigns.spring: first: agent goes with mode: progressive, not with predictive",
+        "campaigns.spring: first: agent requires mode: progressive, not predictive",
     ),
-    ("aim", ("mode: predictive", "mode: predictive\n    aim: 0.05"), "campaigns.spring: aim is above the cap"),
+    ("aim", ("mode: predictive", "mode: predictive\n    aim: 0.05"), "campaigns.spring: aim must not be above cap"),
     ("digits", ("later: {again", "later: {digit: 1, again"), "campaigns.spring: two dispositions have the same digit"),
-    ("in memory", ("sqlite:////tmp/x.db", "sqlite://"), "ledger.database: a database in memory forgets leads and opt-outs"),
+    ("in memory", ("sqlite:////tmp/x.db", "sqlite://"), "ledger.database: a database in memory would lose leads and opt-outs"),
     ("database", ("sqlite:////tmp/x.db", "secretpassword"), "ledger.database: expected a database's URL"),
     (
         "machines",
         ("mode: predictive", "mode: predictive\n    leave_message: yes"),
-        "campaigns.spring.leave_message: goes with amd: yes",
+        "campaigns.spring.leave_message: requires amd: yes",
     ),
     (
         "false positives",
         ("mode: predictive", "mode: predictive\n    false_positives: 0.02"),
-        "campaigns.spring: false_positives goes with amd: yes",
+        "campaigns.spring: false_positives requires amd: yes",
     ),
     ("region", ("mode: predictive", "mode: predictive\n    region: UK"), "campaigns.spring.region: no such region: UK"),
-    ("machine", ("success: yes}", "success: yes, machine: yes}"), "campaigns.spring: disposition sold: a machine is no success"),
+    (
+        "machine",
+        ("success: yes}", "success: yes, machine: yes}"),
+        "campaigns.spring: disposition sold: machine: true excludes success",
+    ),
 ]
 
 
@@ -180,18 +188,21 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
 @pytest.mark.parametrize(
     ("change", "doubt"),
     [
-        (("    calendar: day\n", ""), "has no calendar: people are called at night, too"),
+        (("    calendar: day\n", ""), "has no calendar: people would also be called at night"),
         (('    number: "+442079460999"\n', ""), "has no number"),
         (("window: 24h", "cap: 0.05"), "more than 3 % is not allowed"),
         (("window: 24h", "connect_within: 4s"), "more than 2 s of silence"),
         (("window: 24h", "amd: yes"), "total_analysis_time = 2000 or less"),
-        (("window: 24h", "amd: yes"), "false_positives is missing"),
+        (("window: 24h", "amd: yes"), "without false_positives"),
         (('{mon-fri: "09:00-20:00"}', "{}"), "campaigns.spring.calendar: day is never open, so nobody is called"),
         (
             ("retry: {busy", "after_abandoned: 2h, retry: {busy"),
-            "campaigns.spring.attempts.after_abandoned: a person who was left",
+            "campaigns.spring.attempts.after_abandoned: a person left",
         ),
-        (("sqlite:////tmp/x.db", "sqlite:///x.db"), "ledger.database: is another file wherever callbridge is started from"),
+        (
+            ("sqlite:////tmp/x.db", "sqlite:///x.db"),
+            "ledger.database: is relative: it depends on the folder in which callbridge is started",
+        ),
         (("/tmp/x.db", "/nonexistent/x.db"), "ledger.database: no such folder here: /nonexistent"),
     ],
 )

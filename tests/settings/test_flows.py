@@ -136,8 +136,8 @@ def test_a_survey_becomes_a_flow(write: Write) -> None:
             ("connect: {1: general}", "connect: {1: generl}"),
             "surveys.service.questions[0].connect.1: no such queue: 'generl' (hint: did you mean 'general'?)",
         ),
-        (("alert: [1, 2]", "alert: [7]"), "surveys.service.questions[0]: 7 is no answer to it"),
-        (("kind: choice, ", ""), "surveys.service.questions[2]: choices go with kind: choice, and it needs some"),
+        (("alert: [1, 2]", "alert: [7]"), "surveys.service.questions[0]: 7 is not one of its answers"),
+        (("kind: choice, ", ""), "surveys.service.questions[2]: choices require kind: choice, which needs at least one"),
         (("name: solved", "name: friendly"), "surveys.service.questions: two questions have the same name"),
         (
             ("tiers: [standard]", "tiers: [golden]"),
@@ -159,25 +159,25 @@ WRONG = [
     ("tier", ("set: {tier: standard", "set: {tier: stndard"), "cb.yaml:28: flows.door.nodes.set.set.tier: no such tier: 'stndard' (hint: did you mean 'standard'?)"),
     ("start", ("    language: zh\n", "    language: zh\n    start: begin\n"), "cb.yaml:13: flows.door.start: no such node: 'begin' (hint: known: ask, bye, end, number, open, other, set, split, wait, who, 欢迎)"),
     ("two kinds", ("wait: {queue: support}", "wait: {queue: support, goodbye: x}"), "cb.yaml:29: flows.door.nodes.wait: expected exactly one of play, menu, collect, hours, lookup, set, branch, voicemail, callback, queue, survey, flow, dialplan, goodbye, not queue and goodbye"),
-    ("lacks", ("{hours: office, open: who, closed: bye}", "{hours: office, open: who}"), "cb.yaml:16: flows.door.nodes.open: a node with 'hours' needs 'closed', too"),
-    ("odd", ("wait: {queue: support}", "wait: {queue: support, next: bye}"), "cb.yaml:29: flows.door.nodes.wait: 'next' does not go with 'queue'"),
+    ("lacks", ("{hours: office, open: who, closed: bye}", "{hours: office, open: who}"), "cb.yaml:16: flows.door.nodes.open: a node with 'hours' needs 'closed' as well"),
+    ("odd", ("wait: {queue: support}", "wait: {queue: support, next: bye}"), "cb.yaml:29: flows.door.nodes.wait: 'next' is not a key of a node with 'queue'"),
     ("key", ('"*": other}', 'A: other}'), "cb.yaml:20: flows.door.nodes.ask.keys.A: expected one key: 0 to 9, * or #, not 'A'"),
     ("length", ("length: 4-8", "length: 8-4"), "cb.yaml:22: flows.door.nodes.number.length: expected a number of digits such as 6 or 4-8 (at most 40), not '8-4'"),
-    ("pattern", ('"NXX."', '"(a+)+"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not '(a+)+'"),
-    ("value", ("into: customer", "into: caller"), "cb.yaml:22: flows.door.nodes.number.into: 'caller' cannot name a value: a-z, 0-9 and _ (at most 32), and none of caller, entry, tier, call, language, position, minutes"),
-    ("media", ("menu: choose", 'menu: "http://x y"'), "cb.yaml:19: flows.door.nodes.ask.menu: expected a sound such as welcome, or several with commas such as digits:{number}, not 'http://x y'"),
-    ("hours", ('mon-fri: "08:00-18:00"', 'mon-fri: "18:00-08:00"'), "cb.yaml:5: calendars.office.week: mon-fri: '18:00-08:00' ends before it begins: past midnight, give each day its own part (22:00-24:00)"),
+    ("pattern", ('"NXX."', '"(a+)+"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern: X any digit, Z 1-9, N 2-9, [1-5], and . at the end for one or more digits; not '(a+)+'"),
+    ("value", ("into: customer", "into: caller"), "cb.yaml:22: flows.door.nodes.number.into: 'caller' cannot name a value: use a-z, 0-9 and _ (at most 32), but none of caller, entry, tier, call, language, position, minutes"),
+    ("media", ("menu: choose", 'menu: "http://x y"'), "cb.yaml:19: flows.door.nodes.ask.menu: expected a sound such as welcome, or several separated by commas, such as digits:{number}, not 'http://x y'"),
+    ("hours", ('mon-fri: "08:00-18:00"', 'mon-fri: "18:00-08:00"'), "cb.yaml:5: calendars.office.week: mon-fri: '18:00-08:00' ends before it begins: split hours past midnight between the two days (22:00-24:00)"),
     ("holiday", ("2026-12-25: closed", "christmas: closed"), "cb.yaml:6: calendars.office.holidays.christmas: expected a day such as 2026-12-25, not 'christmas'"),
     ("both", ('{url: "https://crm.example/{caller}"', '{redis: x, url: "https://crm.example/{caller}"'), "cb.yaml:8: lookups.crm: expected one of url: https://..., redis: key, csv: file"),
-    ("patience", ("deadline: 500ms", "deadline: 60s"), "cb.yaml:8: lookups.crm: deadline: a caller does not wait for more than 10 s"),
+    ("patience", ("deadline: 500ms", "deadline: 60s"), "cb.yaml:8: lookups.crm: deadline: must not be longer than 10 s"),
     ("empty", ("when: {waited: 90s}", "when: {}"), "cb.yaml:43: queues.support.overflow[1].when: is an empty condition: it would always hold"),
-    ("descending", ('"NXX."', '"[9-1]"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern of digits: X any, Z 1-9, N 2-9, [1-5], at the end . for one or more; not '[9-1]'"),
-    ("itself", ("{when: {waited: 90s}, queue: general}", "{when: {closed: office}, queue: support}"), "cb.yaml:43: queues.support.overflow[1].queue: leads queue 'support' into itself"),
+    ("descending", ('"NXX."', '"[9-1]"'), "cb.yaml:22: flows.door.nodes.number.pattern: expected a pattern: X any digit, Z 1-9, N 2-9, [1-5], and . at the end for one or more digits; not '[9-1]'"),
+    ("itself", ("{when: {waited: 90s}, queue: general}", "{when: {closed: office}, queue: support}"), "cb.yaml:43: queues.support.overflow[1].queue: sends callers of queue 'support' back into it"),
     ("null", ("when: {waited: 90s}", "when: {tiers: }"), "cb.yaml:43: queues.support.overflow[1].when: is an empty condition: it would always hold"),
-    ("only a queue", ("when: {waited: 90s}", "when: {queue: general}"), "cb.yaml:43: queues.support.overflow[1].when: what of the queue? waiting, wait or agents"),
-    ("no redis", ('{url: "https://crm.example/{caller}"', '{redis: "c:{caller}"'), "cb.yaml:8: lookups.crm.redis: there is no section 'redis:'"),
-    ("any key", ('{url: "https://crm.example/{caller}"', '{redis: "{caller}"'), "cb.yaml:8: lookups.crm: redis: begin with text of your own, such as customers:{caller}: else callers could choose any key"),
-    ("any host", ("https://crm.example/{caller}", "https://{caller}/x"), "cb.yaml:8: lookups.crm: url: a value may stand behind the host only: else callers could choose whom we ask"),
+    ("only a queue", ("when: {waited: 90s}", "when: {queue: general}"), "cb.yaml:43: queues.support.overflow[1].when: says nothing about the queue: add waiting, wait or agents"),
+    ("no redis", ('{url: "https://crm.example/{caller}"', '{redis: "c:{caller}"'), "cb.yaml:8: lookups.crm.redis: requires a section 'redis:'"),
+    ("any key", ('{url: "https://crm.example/{caller}"', '{redis: "{caller}"'), "cb.yaml:8: lookups.crm: redis: must begin with fixed text, such as customers:{caller}, or callers could choose any key"),
+    ("any host", ("https://crm.example/{caller}", "https://{caller}/x"), "cb.yaml:8: lookups.crm: url: values may only appear after the host, or callers could choose which server is asked"),
     ("pressed", ("keys: {5: second}", "keys: {5: thrd}"), "cb.yaml:41: queues.support.keys.5: no such flow: 'thrd' (hint: known: door, second)"),
     ("entry", ("door: {flow: door}", "door: {flow: door, queue: support}"), "cb.yaml:1: entries.door: expected either {queue: NAME} or {flow: NAME}"),
 ]  # fmt: skip
@@ -200,12 +200,14 @@ def test_a_circle_without_a_key_is_refused(write: Write, nodes: str, path: str) 
     text = WHOLE.replace('out: {dialplan: "ctx,1"}', "out: {flow: door}" if "second" in nodes else 'out: {dialplan: "ctx,1"}')
     begin, end = text.index("    nodes:\n      欢迎"), text.index("  second:\n")
     faults = told(write(text=f"{text[:begin]}    nodes: {nodes}\n{text[end:]}"))
-    assert [fault for fault in faults if f"goes round for ever: {path}" in fault]
+    assert [fault for fault in faults if f"callers would go round in circles: {path}" in fault]
 
 
 def test_a_circle_that_only_a_key_leaves_is_refused_too(write: Write) -> None:
     faults = told(write(("otherwise: wait\n      number", "otherwise: ask\n      number"), text=WHOLE))
-    assert [fault.split(": ", 1)[1] for fault in faults] == ["flows.door.nodes.ask: goes round for ever: door/ask -> door/ask"]
+    assert [fault.split(": ", 1)[1] for fault in faults] == [
+        "flows.door.nodes.ask: callers would go round in circles: door/ask -> door/ask"
+    ]
 
 
 def test_a_circle_by_a_key_is_right(write: Write) -> None:
@@ -223,7 +225,7 @@ def test_announcements_of_a_queue_are_added_to_those_of_all(write: Write) -> Non
 def test_nodes_and_flows_that_nothing_leads_to_are_doubted(write: Write) -> None:
     settings = right(write(('"*": other}', '"*": wait}'), ("      end:", "      lonely: {goodbye: x}\n      end:"), text=WHOLE))
     doubts = [str(doubt).split(": ", 1)[1] for doubt in settings.warnings]
-    assert "flows.door.nodes.lonely: no other node leads here" in doubts
+    assert "flows.door.nodes.lonely: no other node leads to this one" in doubts
 
 
 def test_a_value_that_nothing_sets_is_doubted(write: Write) -> None:
@@ -258,7 +260,7 @@ def test_a_way_on_which_nothing_is_said_for_long_is_refused(write: Write) -> Non
         path = write(("entries:\n  help: {queue: support}\n", "entries:\n  help: {flow: long}\n" + flow), text=RIGHT)
         if refused:
             (fault,) = told(path)
-            assert "more than 40 nodes from here on say and ask nothing" in fault
+            assert "more than 40 nodes in a row from here play and ask nothing" in fault
         else:
             right(path)
 
@@ -284,5 +286,5 @@ def test_whispers_are_looked_at_for_every_queue_and_tier(write: Write) -> None:
     doubts = [str(doubt) for doubt in settings.warnings]
     for tier in settings.tiers.order:
         assert any(
-            f"no words for 'callbridge/for-support-{tier}', which queues.support.whisper plays" in doubt for doubt in doubts
+            f"no text for 'callbridge/for-support-{tier}', which queues.support.whisper plays" in doubt for doubt in doubts
         )

@@ -66,5 +66,5 @@ def test_each_application_has_a_prefix_of_its_own(write: Write, instance: str, p
 
 def test_the_prefix_of_another_application_is_warned_of(write: Write) -> None:
     (warning,) = load(write(("skills:", "instance: {app: second, prefix: cb}\nskills:")), {}).warnings
-    assert str(warning).startswith("cb.yaml:5: instance.prefix: 'cb' is for the application 'callbridge'")
+    assert str(warning).startswith("cb.yaml:5: instance.prefix: 'cb' is the prefix of the application 'callbridge'")
     assert "'cb_second'" in str(warning)

@@ -84,8 +84,8 @@ def test_faults_name_the_file_that_is_wrong_and_do_not_guess_at_one_unread(write
 def test_the_same_name_in_two_files_is_a_fault(write: Write, tmp_path: pathlib.Path) -> None:
     (tmp_path / "more.yaml").write_text("\nagents:\n  ann: {phone: PJSIP/9}\nskills: [x]\n")
     assert told(write(("agents:\n", "include: more.yaml\nagents:\n"))) == [
-        "more.yaml:3: agents.ann: already given in cb.yaml:19",
-        "more.yaml:4: skills: already given in cb.yaml:5",
+        "more.yaml:3: agents.ann: is already given in cb.yaml:19",
+        "more.yaml:4: skills: is already given in cb.yaml:5",
     ]
 
 
@@ -155,7 +155,7 @@ def test_a_secret_file_that_cannot_serve_is_a_fault(write: Write, tmp_path: path
     path = write(("password: p", "password_file: pw"), ("secret: s", "secret: s, secret_file: pw"))
     assert told(path) == [
         "cb.yaml:3: pbx[0].ari.password_file: cannot read 'pw': it is empty",
-        "cb.yaml:4: pbx[0].ami.secret_file: given together with secret (hint: one of them is enough)",
+        "cb.yaml:4: pbx[0].ami.secret_file: is given together with secret (hint: keep only one of them)",
     ]
 
 
@@ -190,7 +190,7 @@ def test_a_circle_of_one_tier_only_is_found(write: Write) -> None:
     tier = "    tiers: {gold: {steps: [{skills: english, for: 5s}], then: {queue: support}}}\n"
     assert told(write(("  general:\n", f"  general:\n{tier}"))) == [
         "cb.yaml:15: queues.general.tiers.gold.then.queue: "
-        "callers of tier 'gold' would go round for ever: general -> support -> general"
+        "callers of tier 'gold' would go round in circles: general -> support -> general"
     ]
 
 
@@ -203,9 +203,9 @@ def test_what_is_hardly_meant_is_a_warning(write: Write) -> None:
         ("english or 中文", "中文 >= 5"),
     )
     assert [str(warning) for warning in right(path).warnings] == [
-        "cb.yaml:14: queues.support.tiers.gold.steps[0]: lasts for ever: "
-        "callers of tier 'gold' never leave queue 'support' by 'then' (line 13 of cb.yaml)",
-        "cb.yaml:15: queues.lonely: no entry and no overflow leads here",
+        "cb.yaml:14: queues.support.tiers.gold.steps[0]: never ends: "
+        "callers of tier 'gold' cannot leave queue 'support' by 'then' (line 13 of cb.yaml)",
+        "cb.yaml:15: queues.lonely: no entry or overflow leads to this queue",
         "cb.yaml:15: queues.lonely.steps[0].skills: no agent can ever serve this step: support >= 5",
         "cb.yaml:20: agents.ann: has the same name as agent '0101': ann",
     ]
@@ -222,7 +222,7 @@ def test_check_prints_every_fault_and_says_2(write: Write, capsys: pytest.Captur
     assert check(write(("support: 4", "support: 9"), ("PJSIP/1002", "x")), {}) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.splitlines()[-1] == "2 faults: not usable"
+    assert err.splitlines()[-1] == "2 faults: the configuration cannot be used"
 
 
 _names = st.sampled_from(
@@ -297,7 +297,7 @@ def test_tokens_may_be_files_and_open_the_door_to_the_world(write: Write) -> Non
 
 def test_a_token_that_can_be_guessed_is_refused_where_others_can_try(write: Write) -> None:
     assert told(write(("skills: [", "http: {host: 0.0.0.0, token: short}\nskills: ["))) == [
-        "cb.yaml:5: http.token: can be guessed: at least 16 characters where others reach the address"
+        "cb.yaml:5: http.token: is too easy to guess: use at least 16 characters when other machines can reach the address"
     ]
     right(write(("skills: [", "http: {token: short}\nskills: [")))
 
@@ -312,7 +312,7 @@ def test_a_webhook_is_read_with_its_secret_from_a_file(write: Write, capsys: pyt
     assert check(path, {}) == 0
     told = capsys.readouterr()
     assert "webhook   crm: offer to crm.example, numbers masked" in told.out
-    assert "webhooks[0].link: the number in it will be masked (hint: unmasked: true tells them as they are)" in told.err
+    assert "webhooks[0].link: the number in it will be masked (hint: set unmasked: true to send them in full)" in told.err
     assert "0123456789abcdef" not in told.out + told.err
 
 
@@ -321,7 +321,7 @@ def test_a_webhook_over_plain_http_to_somewhere_else_is_a_doubt(write: Write) ->
     hooks = ", ".join(f"{{name: {name}, url: '{url}', secret: 0123456789abcdef}}" for name, url in addresses.items())
     path = write(("skills: [", f"webhooks: [{hooks}]\nskills: ["))
     assert [str(warning) for warning in right(path).warnings] == [
-        "cb.yaml:5: webhooks[1].url: is not https: anybody on the way can read who calls"
+        "cb.yaml:5: webhooks[1].url: does not use https: anyone on the network path can read who is calling"
     ]
 
 
