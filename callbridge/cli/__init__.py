@@ -197,7 +197,7 @@ def _flows(options: argparse.Namespace) -> int:
     flows = {name: flow for name, flow in _load(options).plan().flows.items() if not flow.hidden}
     if options.act == "list":
         for flow in flows.values():
-            print(printable(f"{flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"))
+            print(printable(f"{flow.name}: {len(flow.nodes)} nodes, starts at {flow.start}"))
         return DONE
     if options.flow not in flows:
         known = ", ".join(flows) or "there is none"

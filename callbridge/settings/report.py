@@ -73,7 +73,7 @@ def summary(settings: Settings) -> Iterator[str]:
     yield "entries   " + (", ".join(f"{name} -> {_to(way)}" for name, way in plan.entries.items()) or "none: no call can arrive")
     for flow in plan.flows.values():
         if not flow.hidden and not flow.name.startswith(CAMPAIGN):
-            yield f"flow      {flow.name}: {len(flow.nodes)} nodes, begins at {flow.start}"
+            yield f"flow      {flow.name}: {len(flow.nodes)} nodes, starts at {flow.start}"
     if plan.call_back_to:
         yield f"callbacks to {', '.join(plan.call_back_to)}; {len(plan.do_not_call)} numbers are never called"
     for campaign in plan.campaigns.values():
@@ -143,7 +143,7 @@ def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
         for tier, ladder in queue.ladders.items():
             groups.setdefault((ladder, resolve(settings, queue.name, tier).share), []).append(tier)
         for (ladder, share), tiers in groups.items():
-            ahead = f", {duration_text(ladder.head_start)} ahead" if ladder.head_start else ""
+            ahead = f", ranked {duration_text(ladder.head_start)} ahead" if ladder.head_start else ""
             yield f"  {', '.join(tiers)}: {share:.0%} within {duration_text(ladder.answer_within)}{ahead}"
             yield from _windows(ladder, plan)
         for rule in queue.overflow:
