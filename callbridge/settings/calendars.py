@@ -1,4 +1,4 @@
-"""The shape of calendars: when somebody is there."""
+"""The shape of calendars: opening hours."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _named_days(text: str) -> list[str]:
 
 
 class CalendarConfig(ConfigSection):
-    """When somebody is there. Days that are not given are closed."""
+    """Opening hours; days that are not given are closed."""
 
     timezone: Zone | None = None
     """Time zone of the hours; by default that of the instance."""

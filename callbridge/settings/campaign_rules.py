@@ -92,7 +92,7 @@ def _serves(settings: models.Settings, queue: str, agent: AgentConfig) -> bool:
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """What works, but is hardly meant so."""
+    """Warnings: what works, but is probably not intended."""
     for name, campaign in settings.campaigns.items():
         at: Path = ("campaigns", name)
         calendar = settings.calendars.get(campaign.calendar or "")

@@ -70,7 +70,7 @@ class RetryConfig(ConfigSection):
 
 
 class AttemptsConfig(ConfigSection):
-    """How often one lead is dialled; ``after_abandoned``: how long nobody calls who left a person without an agent."""
+    """How often one lead is dialled."""
 
     most: Annotated[int, Field(ge=1, le=100), Unit("calls")] = 6
     """Most calls to one lead in all."""
@@ -83,7 +83,7 @@ class AttemptsConfig(ConfigSection):
 
 
 class DispositionConfig(ConfigSection):
-    """What an agent may say of a talk; ``machine``: that it was none."""
+    """What an agent may record about a finished call."""
 
     digit: Digit | None = None
     """Key that selects the disposition behind the feature code."""
@@ -100,8 +100,7 @@ class DispositionConfig(ConfigSection):
 
 
 class CampaignConfig(ConfigSection):
-    """One campaign. ``cap`` of the people who answer may be left without an agent over the ``window``; ``aim`` is steered to.
-    ``false_positives``: the share of amd's machines that are believed to be people, for the audit."""
+    """One campaign: whom it dials, when, and how fast."""
 
     queue: Name
     """Queue whose agents take the calls and whose wrap-up applies. Example: `sales`"""

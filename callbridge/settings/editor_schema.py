@@ -1,7 +1,7 @@
-"""The JSON Schema of the configuration files (draft 2020-12), made of the models: editors complete and check keys by it.
+"""The JSON Schema of the configuration files (draft 2020-12), generated from the models, for completion in editors.
 
-It is wider than ``check`` where one file cannot tell: a section may stand in another file, a variable may hold anything. It is
-never narrower.
+It is wider than ``check`` where one file alone cannot decide: a section may be in another file, a variable may hold anything.
+It is never narrower.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from callbridge.settings.staff import PromptsConfig
 _YES_NO = "^([Tt]rue|TRUE|[Ff]alse|FALSE|[Yy]es|YES|[Nn]o|NO|[Oo]n|ON|[Oo]ff|OFF)$"
 _EXAMPLE = re.compile(r"\s+Example: `(.*)`$")
 _CORES: dict[type[BaseModel], type[Any]] = {QueueConfig: core.QueuePlan, PromptsConfig: core.Prompts}
-"""What a setting that is not given is in the end is said by the core's row of the same field names."""
+"""The effective default of a setting without one here is that of the field of the same name in the core's row."""
 _DAY = 86400.0
 
 
 @functools.cache
 def descriptions(model: type[BaseModel]) -> dict[str, str]:
-    """Field -> the docstring below it, of the classes above ``model``, too.
+    """Field -> the docstring below it, including inherited fields.
 
     Pydantic can read these itself, but would do so at every start of every command, which costs more than all models together.
     """
@@ -111,7 +111,7 @@ def schema_text() -> str:
 
 
 def default_of(model: type[BaseModel], field: str) -> object:
-    """What holds when the setting is not given, as one would write it; None when nothing does, or it cannot be said in a word."""
+    """The default as one would write it in YAML; None when there is none, or none that fits in a word."""
     info = model.model_fields[field]
     value: Any = None if info.default is PydanticUndefined else info.default
     if value is None and model in _CORES:
@@ -136,7 +136,7 @@ def _length(value: float) -> str:
 
 
 class _Generator(GenerateJsonSchema):
-    """As people write: all scalars are text until a model says what they are, and any may be a ``${VARIABLE}``."""
+    """Schemas of values as people write them: any scalar may be quoted, or be a ``${VARIABLE}``."""
 
     def sort(self, value: JsonSchema, parent_key: str | None = None) -> JsonSchema:
         return value  # in the order of the models
@@ -230,7 +230,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _about(model: type[BaseModel], field: str, told: str, of_type: JsonSchema) -> JsonSchema:
-    """What the field says of itself: meaning, default and example."""
+    """Meaning, default and example of a field."""
     example = _EXAMPLE.search(told)
     about: JsonSchema = {"description": _EXAMPLE.sub("", told)}
     default = default_of(model, field)

@@ -1,4 +1,4 @@
-"""What the shape of a flow cannot tell: names that must exist, nodes nobody comes to, circles that nobody can leave."""
+"""What the shape of a flow cannot show: names that must exist, nodes that nothing leads to, circles without an exit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _own_overflow(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A rule that leads into its own queue would hold there at once again."""
+    """A rule that leads back into its own queue would apply there again at once."""
     for name in settings.queues:
         own = settings.queues[name].overflow
         at: Path = ("queues", name, "overflow") if own is not None else ("queue_defaults", "overflow")
@@ -65,7 +65,7 @@ def _lookups(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A promise must outlive a restart, and somebody must be able to call."""
+    """Callbacks must survive a restart, and there must be a way to dial."""
     calling = [name for name in settings.queues if queue_plan(settings, name).callback is not None]
     for name in calling[:1]:  # what is missing is missing for all
         own = settings.queues[name].callback is not None
@@ -89,7 +89,7 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Flows that are hardly meant so, and prompts that nobody can hear."""
+    """Flows that are probably not intended, and prompts that cannot be heard."""
     yield from _unspoken(settings, document)
     yield from _unknown_in_queues(settings, document)
     for name, flow in settings.flows.items():
@@ -218,7 +218,7 @@ def _reached(start: str, nodes: Mapping[str, core.Node]) -> set[str]:
 
 
 def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A circle that nobody leaves who does nothing goes round for ever; through other flows, too."""
+    """A circle that a caller who presses nothing never leaves, also through other flows."""
     nodes: dict[tuple[str, str], core.Node] = {}
     starts: dict[str, tuple[str, str]] = {}
     for name, flow in settings.flows.items():
@@ -330,7 +330,7 @@ def _is_there(folder: pathlib.Path, name: str, settings: models.Settings) -> boo
 
 
 def _unknown_values(settings: models.Settings, document: Document, name: str) -> Iterator[Fault]:
-    """A value that is spoken and that nobody sets is left out: said once, where it is used. Lookups may bring any."""
+    """A spoken value that nothing sets is left out; reported once, where it is used. Lookups may return any value."""
     known = _values_set(settings)
     if known is None:
         return
@@ -342,7 +342,7 @@ def _unknown_values(settings: models.Settings, document: Document, name: str) ->
 
 
 def _values_set(settings: models.Settings) -> set[str] | None:
-    """The values that callers' calls may have; None when lookups may bring any."""
+    """The values that calls may have; None when lookups may return any."""
     nodes = [node for flow in settings.flows.values() for node in flow.nodes.values()]
     if any(node.lookup is not None for node in nodes):
         return None
@@ -351,7 +351,7 @@ def _values_set(settings: models.Settings) -> set[str] | None:
 
 
 def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """What is told to who waits and to agents, and holds a value that it never will have."""
+    """Sounds for waiting callers and agents with a value that is never set."""
     known = _values_set(settings)
     if known is None:
         return

@@ -116,7 +116,7 @@ class PbxConfig(ConfigSection):
 
 
 class RedisConfig(ConfigSection):
-    """``wait_at_start``: how long a start waits for a Redis that is away or refuses, before it goes on without it."""
+    """Where the state is saved and facts are published."""
 
     url: RedisUrl
     """URL of the Redis server. Example: `redis://127.0.0.1:6379/0`"""
@@ -127,7 +127,7 @@ class RedisConfig(ConfigSection):
 
 
 class TokenConfig(ConfigSection):
-    """Who may use the API, and as what; ``name`` stands in the audit. An ``agent``'s is for this agent only."""
+    """A token for the API and the role that it has."""
 
     name: Name
     """Name under which the holder of the token appears in the audit log. Example: `wallboard`"""
@@ -141,7 +141,7 @@ class TokenConfig(ConfigSection):
 
 
 class HttpLimitsConfig(ConfigSection):
-    """How many connections and readers of events there may be at a time, in all, and from one address or of one token."""
+    """Limits on connections and event readers, in all and for one address or token."""
 
     connections: Annotated[int, Field(ge=16, le=10_000), Unit("connections")] = 512
     """Most connections open at a time; any further one is refused."""
@@ -154,7 +154,7 @@ class HttpLimitsConfig(ConfigSection):
 
 
 class HttpConfig(ConfigSection):
-    """``token`` is an admin's; ``tokens`` may do less."""
+    """The HTTP interface and who may use it."""
 
     host: Text = "127.0.0.1"
     """Address on which the HTTP interface listens; any but a loopback address requires a token. Example: `127.0.0.1`"""
@@ -195,7 +195,7 @@ class MetricsConfig(ConfigSection):
 
 
 class WebhookConfig(ConfigSection):
-    """Somebody who is told at once: ``link`` is what a screen pop opens; numbers are masked unless ``unmasked``."""
+    """A system that receives events as they happen."""
 
     name: Name
     """Name of the receiver in metrics, logs and alerts. Example: `crm`"""

@@ -20,11 +20,10 @@ _PLACES = ("fallback", "fallback.context")
 
 
 def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Settings, tuple[Fault, ...]]:
-    """Settings of which only instance, pbx, fallback.context and log may be looked at, and the faults that they were got
-    in spite of.
+    """Settings of which only instance, pbx, fallback.context and log may be used, and the faults found on the way.
 
-    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when a PBX is
-    not to be had, or whose application ours is.
+    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when
+    the PBX or our application cannot be read.
     """
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)
@@ -37,7 +36,7 @@ def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = Non
 
 
 def _read_lists(settings: Settings, document: Document) -> list[Fault]:
-    """Reads the CSV files of lookups; gives what is to be said of their rows."""
+    """Reads the CSV files of lookups; returns warnings about their rows."""
     doubts: list[Fault] = []
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
@@ -55,7 +54,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     """Read and check the configuration at ``path``, a file or a folder. Blocks: it reads files.
 
     ``env`` is what ``${NAME}`` is taken from (default: the process's environment). Raises ConfigFaults, and nothing
-    else, whatever the files hold. What is merely doubtful is in ``warnings`` of the settings.
+    else, whatever the files hold. What is merely doubtful is in the settings' ``warnings``.
     """
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)

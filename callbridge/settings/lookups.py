@@ -1,4 +1,4 @@
-"""The shape of lookups: other systems that know callers."""
+"""The shape of lookups: other systems that know about callers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from callbridge.settings.values import Lasting, Text, WholeUrl
 
 
 class LookupConfig(ConfigSection):
-    """Another system that knows callers: ``url`` answers a JSON object, ``redis`` is a hash; ``{caller}`` and other values
-    are put in. ``csv`` is a file whose first column is the number, and whose other columns are values, by their heading."""
+    """Another system that knows about callers: a web service, a hash in Redis, or a CSV file."""
 
     url: WholeUrl | None = None
     """URL that answers with a JSON object; `{caller}` and other values are inserted behind the host. Example:

@@ -136,7 +136,7 @@ class Settings(ConfigSection):
 
     @property
     def warnings(self) -> tuple[Fault, ...]:
-        """What works but is hardly meant so."""
+        """What works, but is probably not intended."""
         return self._warnings
 
     @property

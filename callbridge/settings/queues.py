@@ -40,7 +40,7 @@ from callbridge.settings.waiting import (
 
 
 class TiersConfig(ConfigSection):
-    """Classes of customers, the most valued first; ``csv`` and ``numbers`` say who belongs to which."""
+    """Classes of customers, and the phone numbers that belong to each."""
 
     default: Name = "standard"
     """Tier of callers who appear in no list. Example: `standard`"""
@@ -56,7 +56,7 @@ class TiersConfig(ConfigSection):
 
 
 class EntryConfig(ConfigSection):
-    """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``. ``renamed_from``: calls by this name enter here, too."""
+    """Where calls enter: ``Stasis(callbridge,inbound,<entry>)``."""
 
     queue: Name | None = None
     """Queue that calls join at this entry. Example: `support`"""
@@ -73,7 +73,7 @@ class EntryConfig(ConfigSection):
 
 
 class TargetConfig(ConfigSection):
-    """``share`` of the calls is to be answered within ``answer_within`` seconds."""
+    """A service level: a share of the calls, answered within a time."""
 
     answer_within: Lasting | None = None
     """Time within which a caller is to be answered; it also ranks callers and defines the service level. Example:
@@ -91,7 +91,7 @@ class StepConfig(ConfigSection):
 
 
 class PenaltyConfig(ConfigSection):
-    """What a failed offer costs the agent: a rest, or ``not_ready`` with this reason until ``return_after``."""
+    """What happens to an agent after a failed offer: a rest, or not ready with a reason."""
 
     rest: Duration | None = None
     """How long the agent is offered no further call; it doubles while offers keep failing. Example: `10s`"""

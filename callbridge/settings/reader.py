@@ -1,4 +1,4 @@
-"""From YAML files to one tree of text. Whatever is wrong becomes a fault with file and line; nothing else is raised.
+"""From YAML files to one tree of text. Every mistake becomes a fault with file and line; nothing else is raised.
 
 A configuration is one file, or a folder (all its ``*.yaml`` files), and any file may ``include`` others. A section
 may be spread over files as long as no name is given twice. Each file is read once.

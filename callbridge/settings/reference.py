@@ -1,6 +1,6 @@
-"""The reference of every configuration key, made of the models: ``python -m callbridge.settings.reference [FOLDER]`` writes it.
+"""The reference of every configuration key, generated from the models: ``python -m callbridge.settings.reference [FOLDER]``.
 
-It stands in ``config/README.md``, beside the schema that says the same to editors.
+It is written to ``config/README.md``, beside the schema for editors.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _unit(given: JsonSchema) -> str:
 
 
 def example_of(given: JsonSchema) -> object:
-    """What one may write there: the key's own example, or one of its type; None for a section, whose keys have their own."""
+    """The key's own example, or one of its type; None for a section, whose keys have their own."""
     if "examples" in given:
         return given["examples"][0]
     if given.get("title") == "true or false":

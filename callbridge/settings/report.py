@@ -1,4 +1,4 @@
-"""``check``: says what is wrong with a configuration, or what it means."""
+"""``check``: reports what is wrong with a configuration, or what it means."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def check(
 
 
 def summary(settings: Settings) -> Iterator[str]:
-    """What the configuration means: queues by tiers with windows and who serves them, then who may call whom what."""
+    """What the configuration means: queues by tier with their steps and agents, then everything else."""
     plan = settings.plan()
     yield from _queues(settings, plan)
     yield f"agents    {len(plan.agents)}: " + ", ".join(
@@ -155,7 +155,7 @@ def _queues(settings: Settings, plan: Plan) -> Iterator[str]:
 
 
 def _besides(queue: QueuePlan) -> Iterator[str]:
-    """What else is done for its callers, a line each."""
+    """What else the queue does for its callers, one line each."""
     back, prefer, record = queue.callback, queue.prefer, queue.record
     if back is not None:
         hours = f", while {back.calendar} is open" if back.calendar else ""

@@ -23,9 +23,9 @@ from callbridge.settings.waiting import AnnouncementsConfig, DestinationConfig, 
 ANSWER_WITHIN = 20.0
 SHARE = 0.8
 REMEMBERED_WITHIN = 0.2
-"""Seconds in which it must be known whom the caller talked to last; after that the call goes on without."""
+"""Seconds within which the caller's last agent must be known; after that the call continues without."""
 ONCE_WITHIN = 1.0
-"""Seconds in which it must be known whether somebody was asked a survey before; after that nobody is."""
+"""Seconds within which it must be known whether the caller was surveyed before; after that there is no survey."""
 
 _OF_QUEUE = (
     "renamed_from",
@@ -213,7 +213,7 @@ def frequency(settings: models.Settings) -> Frequency:
 
 
 def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:
-    """What people hear for whom no agent came: who called, and a key for never again."""
+    """What people hear when no agent is available: who called, and a key to opt out."""
     message = given.message or ""
     nodes: dict[str, Node] = {"bye": GoodbyeNode(), "say": PlayNode(media=message, next="bye")}
     if given.opt_out is not None:
@@ -304,7 +304,7 @@ def _survey_flow(name: str, survey: surveys.SurveyConfig) -> Flow:
 
 
 def memory_of(settings: models.Settings) -> float:
-    """Seconds for which it is of use whom a number talked to; 0: it is not."""
+    """How many seconds to remember the agent that a number talked to; 0: not at all."""
     preferred = [one.last_agent for name in settings.queues if (one := queue_plan(settings, name).prefer) is not None]
     again = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
     return max([again, *preferred])

@@ -1,7 +1,7 @@
-"""What the shape of one section cannot tell: names that must exist, promises that contradict each other.
+"""What the shape of one section cannot show: names that must exist, settings that contradict each other.
 
-Each rule takes the settings (mended where their shape was wrong) and the document, and yields faults. ``doubts`` are
-warnings: they work, but are hardly meant so.
+Each rule takes the settings (repaired where their shape was wrong) and the document, and yields faults. ``doubts`` are
+warnings: what works, but is probably not intended.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _secret(document: Document, at: Path, secret: str, seen: dict[str, Path]) ->
 
 
 def _long_enough(document: Document, at: Path, secret: str) -> Iterator[Fault]:
-    """Others than this machine can try tokens."""
+    """Other machines can try tokens."""
     if secret and len(secret) < SHORTEST_TOKEN:
         yield document.at(
             at, f"is too easy to guess: use at least {SHORTEST_TOKEN} characters when other machines can reach the address"
@@ -135,7 +135,7 @@ def _hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 
 def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Webhooks that say less, or say it to more people, than most likely meant."""
+    """Webhooks that reveal less than intended, or reveal it to more people."""
     for index, hook in enumerate(settings.webhooks):
         url = urlsplit(hook.url)
         if url.scheme == "http" and not is_loopback(url.hostname or ""):
@@ -235,7 +235,7 @@ def _queue_names(settings: models.Settings, document: Document) -> Iterator[Faul
 
 
 def _renames(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """A name before is one that nobody has now, and of one queue or entry only."""
+    """A former name is in use by nobody now, and belongs to one queue or entry only."""
     if settings.queue_defaults.renamed_from is not None:
         yield document.at(("queue_defaults", "renamed_from"), "cannot be a default: each queue needs its own")
     queues = {name: queue.renamed_from for name, queue in settings.queues.items()}
@@ -325,7 +325,7 @@ def _extensions(settings: models.Settings, document: Document) -> Iterator[Fault
 
 
 def _ladders(settings: models.Settings, document: Document) -> Iterator[Fault]:
-    """Windows must lead somewhere: nothing behind a step for ever, and no end without ``then``."""
+    """Steps must lead somewhere: no step after one that never ends, and no end without ``then``."""
     for at, ladder in _written_ladders(settings):
         steps = ladder.steps or ()
         for index, step in enumerate(steps[:-1]):

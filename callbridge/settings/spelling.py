@@ -1,6 +1,6 @@
-"""What editors and the reference are told of a value: how it is spelt in YAML, in which unit it counts, and an example.
+"""What editors and the reference know about a value: how it is written in YAML, its unit, and an example.
 
-These stand in a type's ``Annotated`` and change nothing about what is accepted.
+These are metadata in a type's ``Annotated`` and do not change what is accepted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pydantic_core import CoreSchema
 
 JsonSchema = dict[str, Any]
 VARIABLE = r"\$\{"
-"""Where ``${NAME}`` stands in a text, what it will be is not known before the configuration is read."""
+"""The value of a ``${NAME}`` in a text is not known until the configuration is read."""
 
 
 def text(title: str, pattern: str = "", example: str = "") -> WithJsonSchema:
-    """Text of this pattern; digits need no quotes, for the reader takes everything as text."""
+    """Text that matches this pattern; digits need no quotes because the reader takes every scalar as text."""
     schema: JsonSchema = {"title": title, "type": ["string", "number"]}
     if pattern:
         schema["pattern"] = f"{pattern}|{VARIABLE}"

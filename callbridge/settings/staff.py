@@ -51,7 +51,7 @@ class AgentConfig(ConfigSection):
     @field_validator("pin")
     @classmethod
     def _digits(cls, value: SecretStr | None) -> SecretStr | None:
-        """An empty one, as of a variable that is not set, is none."""
+        """An empty PIN, such as from a variable that is not set, means none."""
         pin = value.get_secret_value() if value is not None else ""
         if pin and not re.fullmatch("[0-9]{3,12}", pin):
             raise ValueError("expected 3 to 12 digits")  # not quoted: it is a secret all the same
@@ -59,7 +59,7 @@ class AgentConfig(ConfigSection):
 
 
 class ReasonConfig(ConfigSection):
-    """A reason for being not ready: after ``limit`` an alert is told; ``digit`` is its key behind the feature code."""
+    """A reason for being not ready."""
 
     limit: Lasting | None = None
     """An alert is raised when an agent is not ready for this reason longer than this. Example: `45m`"""
@@ -68,7 +68,7 @@ class ReasonConfig(ConfigSection):
 
 
 class PromptsConfig(ConfigSection):
-    """What agents hear who dial a feature code; what is not given here is one of Asterisk's core sounds."""
+    """What agents hear when they dial a feature code; by default Asterisk's core sounds."""
 
     agent: Media | None = None
     """Asks for the agent's id."""
@@ -111,7 +111,7 @@ class PromptsConfig(ConfigSection):
 
 
 class OutsideConfig(ConfigSection):
-    """How agents and supervisors reach somebody who is no agent: ``dial``, with ``{number}`` in it."""
+    """How agents and supervisors reach outside numbers."""
 
     dial: DialString
     """What Asterisk dials to reach an outside number, with `{number}` in it once. Example:

@@ -1,7 +1,7 @@
-"""Runs the models over the tree and puts their complaints into plain words, each with its place.
+"""Runs the models over the tree and turns their errors into plain words, each with its place.
 
-A part with a fault is mended (left out, or replaced by a stand-in) and looked at again, so that the rules about names
-still see all the rest: every fault of a configuration is told at once.
+A part with a fault is repaired (left out, or replaced by a stand-in) and validated again, so that the rules about names
+still see all the rest: every fault of a configuration is reported at once.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def shape(document: Document) -> Settings:
-    """The settings, mended where they had faults; the faults go into the document."""
+    """The settings, repaired where they had faults; the faults go into the document."""
     values: dict[str, Any] = {}
     for name in document.values.keys() - Settings.model_fields.keys():
         document.add((name,), "is not a section", did_you_mean(name, Settings.model_fields), key=True)
@@ -56,27 +56,27 @@ def shape(document: Document) -> Settings:
 
 
 def _section(document: Document, name: str, adapter: TypeAdapter[Any], raw: object, values: dict[str, Any]) -> None:
-    """Validate one section into ``values``; tell the faults of the first round only."""
-    mended = copy.deepcopy(raw)
+    """Validate one section into ``values``; report the faults of the first round only."""
+    repaired = copy.deepcopy(raw)
     for turn in range(_ROUNDS):
         try:
-            values[name] = adapter.validate_python(mended)
+            values[name] = adapter.validate_python(repaired)
             return
         except ValidationError as error:
             details = error.errors(include_url=False)
         if turn == 0:
-            told = {fault.where for fault in document.faults}
+            reported = {fault.where for fault in document.faults}
             faults = [_fault(document, (name, *detail["loc"]), detail) for detail in details]
-            document.faults += [fault for fault in faults if fault.where not in told]
-        holder = {name: mended}
+            document.faults += [fault for fault in faults if fault.where not in reported]
+        holder = {name: repaired}
         for detail in details:
-            _mend(holder, (name, *detail["loc"]))
+            _repair(holder, (name, *detail["loc"]))
         if name not in holder:
             return
-        mended = holder[name]
+        repaired = holder[name]
 
 
-def _mend(tree: Any, loc: Path) -> None:
+def _repair(tree: Any, loc: Path) -> None:
     """Take the faulty part at ``loc`` out, or put in a stand-in where it cannot be missed."""
     parent, above, step = tree, None, loc[0]
     for part in loc[:-1]:

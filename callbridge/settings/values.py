@@ -242,7 +242,7 @@ _DURATION = text("duration", r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d)\s*)+$|^\s*[
 
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Written = Annotated[str, BeforeValidator(_written)]
-"""As it stands there, perhaps empty: a rule says what is wrong with it, beside all others."""
+"""As written, perhaps empty: a rule reports what is wrong with it, along with all others."""
 Duration = Annotated[float, BeforeValidator(seconds), _DURATION]
 Lasting = Annotated[float, BeforeValidator(seconds), AfterValidator(_positive), _DURATION]
 Name = Annotated[str, BeforeValidator(_text), AfterValidator(_name), text("name", _LETTERS)]

@@ -1,4 +1,4 @@
-"""The shape of what happens to who waits: announcements, ways out, callbacks, the agent who is tried first."""
+"""The shape of what happens to waiting callers: announcements, overflow, callbacks, the preferred agent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OverflowConfig(DestinationConfig):
 
 
 class LongWaitConfig(ConfigSection):
-    """An apology after so long, once; ``head_start`` keeps the promise of priority."""
+    """An apology after a long wait, played once, with a head start that keeps its promise."""
 
     say: FlowMedia
     """Sound that apologises. Example: `queue-periodic-announce`"""
@@ -81,7 +81,7 @@ class AnnouncementsConfig(ConfigSection):
 
 
 class CallbackConfig(ConfigSection):
-    """On what terms the queue calls its customers back who chose that in a flow (``callback: NAME``)."""
+    """The terms on which the queue calls customers back who chose it in a flow (``callback: NAME``)."""
 
     first: CallFirst = CallFirst.AGENT
     """Who is called first; with `customer` an agent is kept free meanwhile."""
@@ -119,8 +119,7 @@ class CallbackConfig(ConfigSection):
 
 
 class CallbacksConfig(ConfigSection):
-    """What holds for all callbacks: ``numbers`` are the patterns of those that may be dialled, ``do_not_call`` those that never
-    are."""
+    """What holds for all callbacks."""
 
     numbers: tuple[Pattern, ...] = ()
     """Patterns of the numbers that may be dialled; any other number is refused. Example: `["+44[1237].", "0[1237]."]`"""
@@ -163,8 +162,7 @@ class RecordingConfig(ConfigSection):
 
 
 class RepeatCallsConfig(ConfigSection):
-    """A caller who calls again within this time after a talk was not helped then: told, counted, and known to flows (the value
-    ``repeat`` is ``yes``)."""
+    """Callers who call again soon after a conversation are counted, and flows know them by the value ``repeat``."""
 
     within: Lasting = 86400.0
     """A customer who calls again this soon after a conversation counts as a repeat caller: the value `repeat` is
@@ -172,8 +170,8 @@ class RepeatCallsConfig(ConfigSection):
 
 
 class PreferredAgentConfig(ConfigSection):
-    """Whom a caller is offered to first, ``for`` a time, and alone: the agent whom a lookup or ``set`` named (``agent``), or
-    whom the number talked to within ``last_agent``."""
+    """The agent to whom a caller is offered first, and for a time exclusively: the one named by the value ``agent``, or the one
+    who talked to the number last."""
 
     lasts: Lasting = Field(alias="for")
     """How long the caller is offered to this agent only. Example: `20s`"""
