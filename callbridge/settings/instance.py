@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from callbridge.adapters.webhooks.body import EVENTS, placeholders
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Spelt, Unit, text
 from callbridge.settings.values import (
@@ -33,6 +32,7 @@ from callbridge.settings.values import (
     Zone,
     filled,
 )
+from callbridge.wire.webhooks import EVENTS, EventName, placeholders
 
 DEFAULT_APP, DEFAULT_PREFIX = "callbridge", "cb"
 
@@ -203,7 +203,7 @@ class WebhookConfig(ConfigSection):
     """URL to which events are posted. Example: `https://crm.example/callbridge`"""
     secret: SecretStr
     """Key with which each request is signed, at least 16 characters."""
-    events: Annotated[tuple[Literal["offer", "answer", "end", "alert", "survey"], ...], AfterValidator(filled)] = EVENTS
+    events: Annotated[tuple[EventName, ...], AfterValidator(filled)] = EVENTS
     """Kinds of event that are sent. Example: `[offer, answer, end]`"""
     link: str = ""
     """Template of the link that a screen pop opens, with placeholders such as `{number}`, `{call}` and `{agent}`.

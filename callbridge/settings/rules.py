@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from itertools import chain
 from urllib.parse import urlsplit
 
-from callbridge.adapters.webhooks.body import placeholders
 from callbridge.core.model import skills
 from callbridge.core.model.numbers import fault_of, normalise
 from callbridge.core.model.plan import Plan, ToQueue
@@ -22,6 +21,7 @@ from callbridge.settings.instance import DEFAULT_APP, DEFAULT_PREFIX, default_pr
 from callbridge.settings.queues import PenaltyConfig, QueueConfig, QueueTierConfig, TierRoutingConfig
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
 from callbridge.settings.values import ANYBODY, is_loopback
+from callbridge.wire.webhooks import placeholders
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:

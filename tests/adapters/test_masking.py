@@ -32,7 +32,7 @@ from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines, told
-from callbridge.adapters.webhooks.body import FACTS, PLACEHOLDERS, WebhookSettings, body
+from callbridge.adapters.webhooks.body import FACTS, WebhookSettings, body
 from callbridge.core.engine import step
 from callbridge.core.model.events import (
     AgentRequest,
@@ -58,6 +58,7 @@ from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.personal import Content
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.core.model.world import World
+from callbridge.wire.webhooks import PLACEHOLDERS
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
 from tests.adapters.toy_ledger import book

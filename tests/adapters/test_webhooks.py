@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks import delivery, feed
-from callbridge.adapters.webhooks.body import WebhookSettings, body, placeholders, sign
+from callbridge.adapters.webhooks.body import WebhookSettings, body, sign
 from callbridge.adapters.webhooks.delivery import Webhook
 from callbridge.adapters.webhooks.feed import WebhookFeeds
 from callbridge.core.model.facts import (
@@ -32,11 +33,15 @@ from callbridge.core.model.facts import (
     CallArrived,
     CallEnded,
     OfferMade,
+    RecordingFailed,
+    SurveyMissed,
     SwitchChanged,
     TalkBegan,
 )
+from callbridge.wire.webhooks import TOLD, placeholders
 from tests.adapters.conftest import RedisServer
 from tests.adapters.receiver import SECRET, Receiver
+from tests.adapters.test_masking import made
 from tests.adapters.waiting import running, until
 
 pytestmark = pytest.mark.slow
@@ -168,6 +173,29 @@ def test_alerts_say_what_is_the_matter() -> None:
     assert (first["type"], first["kind"], first["agent"], first["reason"]) == ("alert", "reason_limit", "1001", "lunch")
     assert (second["type"], second["kind"], second["switch"], second["on"]) == ("alert", "switch", "bypass", True)
     assert (third["type"], third["kind"], third["pbx"]) == ("alert", "application", "pbx1")
+
+
+def test_a_survey_that_was_missed_names_the_customer_to_be_asked() -> None:
+    missed = SurveyMissed(seq=5, at=6.0, call="c1", agent="1001", queue="support", survey="csat", number="+442079460123")
+    masked_hook = WebhookSettings(name="crm", url="", secret="", events=("survey",))
+    whole_hook = WebhookSettings(name="crm", url="", secret="", events=("survey",), unmasked=True)
+    (hidden,), (whole,) = bodies(masked_hook, *story()[:1], missed), bodies(whole_hook, *story()[:1], missed)
+    assert {name: whole[name] for name in ("number", "name", "tier", "survey", "agent", "queue")} == {
+        "number": "+442079460123",
+        "name": "安娜 & Söhne",
+        "tier": "gold",
+        "survey": "csat",
+        "agent": "1001",
+        "queue": "support",
+    }
+    assert (hidden["number"], hidden["name"], hidden["tier"]) == ("+44*****123", "*****", "gold")
+
+
+def test_an_alert_about_a_call_names_its_caller() -> None:
+    hook = WebhookSettings(name="ops", url="", secret="", events=("alert",), unmasked=True)
+    failed = RecordingFailed(seq=9, at=9.0, call="c1", agent="1001", queue="support", file="c1.wav", why="not recorded")
+    (alert,) = bodies(hook, *story(), failed)
+    assert (alert["kind"], alert["file"], alert["number"], alert["tier"]) == ("recording", "c1.wav", "+442079460123", "gold")
 
 
 @pytest.mark.parametrize("value", ["a&b=c#d", "../../x", "1 2", "{call}", "\ud800\r\n", "%2e", "安"])
@@ -510,6 +538,17 @@ async def test_without_redis_the_publisher_tells(receiver: Receiver) -> None:
         hooks.on_facts(story(at=time.time()))
         await until(lambda: len(receiver.got) == 3)
     assert [event["id"] for event in receiver.got] == ["7-2", "7-3", "7-4"]
+
+
+async def test_without_redis_every_kind_of_event_is_told(receiver: Receiver) -> None:
+    facts = [made(kind, 0) for kind in (CallArrived, *TOLD)]
+    told = [replace(fact, seq=seq, at=time.time()) for seq, fact in enumerate(facts, 1)]
+    async with hooked(None, Books(), receiver.hook()) as hooks:
+        hooks.on_facts(told)
+        await until(lambda: len(receiver.got) >= len(TOLD))
+    assert ids(receiver) == {f"7-{fact.seq}" for fact in told[1:]}
+    assert {event["type"] for event in receiver.got} == {"offer", "answer", "end", "alert", "survey"}
+    assert {event["number"] for event in receiver.got} == {"+49*****899"}
 
 
 # -- trimming -------------------------------------------------------------------------------------------------------

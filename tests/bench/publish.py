@@ -20,7 +20,8 @@ import aiohttp
 from aiohttp import web
 from redis.asyncio import Redis
 
-from callbridge.adapters.webhooks.body import EVENTS, sign
+from callbridge.adapters.webhooks.body import sign
+from callbridge.wire.webhooks import EVENTS
 from tests.bench.handover import percentile
 from tests.bench.throughput import cpu
 from tests.lab.bridge import Callbridge, agent, floor

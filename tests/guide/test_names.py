@@ -17,10 +17,11 @@ from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.views.board import ENDED, Board
-from callbridge.adapters.webhooks.body import EVENTS, FACTS
+from callbridge.adapters.webhooks.body import FACTS
 from callbridge.core.model.agent import State
 from callbridge.core.model.call import Phase
 from callbridge.settings.flows import KINDS
+from callbridge.wire.webhooks import EVENTS
 from tests.guide.pages import PAGES, README, ROOT, RUNBOOK, TOPICS, Page, page, spans_of
 
 TITLES = [each.name for each in PAGES]

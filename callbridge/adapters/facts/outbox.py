@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 
 from callbridge.adapters.facts.codec import fact_data, fact_type
 from callbridge.adapters.facts.masking import has_masks, masked, personal
 from callbridge.core.model.call import Call
-from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallEnded, OfferMade, TalkBegan
+from callbridge.core.model.facts import AnyFact, CallAdopted, CallArrived, CallEnded
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
+from callbridge.wire.webhooks import TOLD
 
 VERSION = 1
 _json = json.JSONEncoder(separators=(",", ":")).encode
@@ -43,7 +44,7 @@ class Envelope:
     """The names of the fields of ``data`` that hold a number or name of somebody, joined by commas: for readers of another
     version, to whom this kind of fact may be new."""
     caller: str = ""
-    """Who calls, as a JSON object with ``number``, ``name`` and ``tier``: of the facts that a webhook tells of a call.
+    """Who calls, as a JSON object with ``number``, ``name`` and ``tier``: of the facts about a call that webhooks tell.
     Never in the public stream."""
 
 
@@ -92,7 +93,6 @@ class _Origin:
 
 
 _NOWHERE = _Origin("", "", "")
-_ABOUT_CALLERS = (OfferMade, TalkBegan, CallEnded)
 
 
 def _caller(who: Call | CallArrived | CallAdopted) -> str:
@@ -111,10 +111,16 @@ class Stamper:
         for call in calls:
             self._origins.setdefault(call.id, _Origin(pbx_of(call.leg), channel_of(call.leg), "", _caller(call)))
 
-    def stamp(self, token: int, facts: Iterable[AnyFact]) -> list[Envelope]:
-        return [self._stamp(token, fact) for fact in facts]
+    def stamp(self, token: int, facts: Iterable[AnyFact], only: Container[type[AnyFact]] | None = None) -> list[Envelope]:
+        """``only``: the kinds that are wanted; what they say of calls is learnt from the others all the same."""
+        stamped: list[Envelope] = []
+        for fact in facts:
+            self._learn(fact)
+            if only is None or type(fact) in only:
+                stamped.append(self._stamp(token, fact))
+        return stamped
 
-    def _stamp(self, token: int, fact: AnyFact) -> Envelope:
+    def _learn(self, fact: AnyFact) -> None:
         if isinstance(fact, CallArrived):
             uniqueid = fact.uniqueid or channel_of(LegId(fact.leg))
             self._origins[fact.call] = _Origin(pbx_of(LegId(fact.leg)), uniqueid, fact.linkedid, _caller(fact))
@@ -123,6 +129,8 @@ class Stamper:
             self._origins[fact.call] = _Origin(pbx_of(leg), channel_of(leg), "", _caller(fact))
         elif isinstance(fact, CallEnded):
             self._forget_later(fact.call)
+
+    def _stamp(self, token: int, fact: AnyFact) -> Envelope:
         origin = self._origins.get(fact.call, _NOWHERE)
         return Envelope(
             id=f"{token}-{fact.seq}",
@@ -136,7 +144,7 @@ class Stamper:
             v=VERSION,
             data=_json(fact_data(fact)),
             personal=",".join(personal(fact)),
-            caller=origin.caller if isinstance(fact, _ABOUT_CALLERS) else "",
+            caller=origin.caller if type(fact) in TOLD else "",
         )
 
     def _forget_later(self, call: str) -> None:

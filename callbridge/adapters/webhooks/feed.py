@@ -23,18 +23,8 @@ from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks.body import FACTS, WebhookSettings
 from callbridge.adapters.webhooks.delivery import CAP, Webhook, WebhookObserver, reader_of
 from callbridge.core.model.call import Call
-from callbridge.core.model.facts import (
-    AgentAlerted,
-    AnyFact,
-    ApplicationReplaced,
-    CallAdopted,
-    CallArrived,
-    CallEnded,
-    OfferMade,
-    SurveyAlerted,
-    SwitchChanged,
-    TalkBegan,
-)
+from callbridge.core.model.facts import AnyFact
+from callbridge.wire.webhooks import TOLD
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -53,20 +43,6 @@ _PAUSE = 0.5
 _LAST_SAVE = 0.5
 """Seconds that saving the place may take at the end."""
 _TYPES = frozenset(kind.encode() for kind in FACTS)
-_TOLD = (
-    CallArrived,
-    CallAdopted,
-    CallEnded,
-    OfferMade,
-    TalkBegan,
-    AgentAlerted,
-    ApplicationReplaced,
-    SwitchChanged,
-    SurveyAlerted,
-)
-"""What is stamped without Redis: the facts of webhooks, and those from which the stamper learns who calls."""
-
-
 _PLACE = re.compile(rb"(\d{1,20}-\d{1,20}) (\d{1,20}-\d{1,20})")
 _ID = re.compile(r"\d{1,20}-\d{1,20}")
 
@@ -226,7 +202,7 @@ class WebhookFeeds:
         """What happened, where no outbox tells it."""
         if self._redis is not None or not self._running:
             return
-        told: list[Envelope] = self._stamper.stamp(self._token, [fact for fact in facts if isinstance(fact, _TOLD)])
+        told: list[Envelope] = self._stamper.stamp(self._token, facts, only=TOLD)
         if told:
             for hook, _, _ in self._running.values():
                 hook.take(told)
