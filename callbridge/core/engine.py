@@ -65,7 +65,7 @@ from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp
 from callbridge.core.model.tally import Tally
-from callbridge.core.model.world import Outcome, World
+from callbridge.core.model.world import DecisionFault, Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
@@ -96,13 +96,13 @@ def step(world: World, event: AnyEvent) -> Outcome:
     return outcome
 
 
-def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
+def _look_again(world: World, event: AnyEvent) -> list[DecisionFault]:
     """What may send waiting callers elsewhere has changed: who is logged in, a switch, the clock on the wall."""
     staffing = world.staffing_changed and world.matcher.know_agents
     if not staffing and not isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
         return []
     world.staffing_changed = False
-    faults: list[tuple[str, str]] = []
+    faults: list[DecisionFault] = []
     for queue in world.plan.queues.values():
         if queue.prefer is None and not any(rule.when.of_the_house for rule in queue.overflow):
             continue
@@ -112,15 +112,15 @@ def _look_again(world: World, event: AnyEvent) -> list[tuple[str, str]]:
             mark = world.mark()
             try:
                 visits.look_again(world, world.calls[key])
-            except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+            except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
                 world.undo_to(mark)
-                faults.append(("call", key))
+                faults.append(DecisionFault("call", key, error))
     return faults
 
 
-def _match(world: World) -> list[tuple[str, str]]:
+def _match(world: World) -> list[DecisionFault]:
     """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
-    faults: list[tuple[str, str]] = []
+    faults: list[DecisionFault] = []
     while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
         callbacks_owed = pair.call in world.callbacks
@@ -129,23 +129,23 @@ def _match(world: World) -> list[tuple[str, str]]:
                 callback_calls.begin(world, pair)
             else:
                 offers.make(world, pair)
-        except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+        except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
             world.set_aside(pair.call)
-            faults.append(("callback" if callbacks_owed else "call", pair.call))
+            faults.append(DecisionFault("callback" if callbacks_owed else "call", pair.call, error))
     return faults
 
 
-def _campaigns(world: World) -> list[tuple[str, str]]:
+def _campaigns(world: World) -> list[DecisionFault]:
     """Dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
     if not world.plan.campaigns and not world.attempts:
         return []
     mark = world.mark()
     try:
         dialer.after_step(world)
-    except Exception:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
+    except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
         world.undo_to(mark)
-        return [("campaign", "")]
+        return [DecisionFault("campaign", "", error)]
     return []
 
 

@@ -299,9 +299,7 @@ class Runtime:
         except Exception as fault:  # noqa: BLE001 - whatever our own bug is, the entity is given up and the rest goes on
             self._not_done(event)
             return self._quarantine(event, fault)
-        for kind, key in outcome.faults:
-            log.error("deciding about a call raised; set aside", kind=kind, id=key)
-            _merge(outcome, self._give_up(kind, key))
+        self._give_up_set_aside(outcome, event)
         return outcome
 
     def _tell_store(self) -> None:
@@ -333,12 +331,28 @@ class Runtime:
             refused = RequestRefused(seq=0, at=event.at, request="", reason="a fault of callbridge; its log says more")
             answer.set_result(Outcome(facts=[refused]))
 
+    def _give_up_set_aside(self, outcome: Outcome, event: AnyEvent) -> None:
+        """What deciding raised about after an event is given up, too; what comes of that is added to the outcome."""
+        for fault in outcome.faults:
+            log.error(
+                "deciding raised; set aside",
+                kind=fault.kind,
+                id=fault.id,
+                about=type(event).__name__,
+                at=event.at,
+                exc_info=fault.error,
+            )
+            _merge(outcome, self._give_up(fault.kind, fault.id))
+
     def _give_up(self, kind: str, key: str) -> Outcome:
         self._count_fault()
+        event = EntityFaulted(at=self.clock.now(), kind=kind, id=key)
         try:
-            return step(self.world, EntityFaulted(at=self.clock.now(), kind=kind, id=key))
+            outcome = step(self.world, event)
         except Exception as fault:
             raise Fatal(f"the clean-up after a fault of {kind} {key} raised: {fault!r}") from fault
+        self._give_up_set_aside(outcome, event)
+        return outcome
 
     def _to_fallback(self, event: CallerArrived) -> Order:
         return LeaveToDialplan(leg=event.leg, context=self.world.plan.fallback_context, extension=event.entry or "unknown")

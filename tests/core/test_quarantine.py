@@ -183,7 +183,7 @@ def test_a_fault_about_a_caller_who_was_kept_sets_that_caller_aside_and_no_other
         assert isinstance(due, DeadlinePassed)
         outcome = engine.step(story.world, due)
         story.books.enter(outcome.facts)
-        faults += outcome.faults
+        faults += [(fault.kind, fault.id) for fault in outcome.faults]
         rung += [order.name for order in outcome.orders if isinstance(order, Ring)]
     assert faults == [("call", faulty)]
     assert rung == ["eve"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.engine import step
+from callbridge.core.model.attempt import Attempt, Lead
 from callbridge.core.model.call import Offer
 from callbridge.core.model.events import (
     AgentRequest,
@@ -18,12 +19,15 @@ from callbridge.core.model.events import (
     EntityFaulted,
     LegEnded,
     PlanChanged,
+    SwitchTurned,
 )
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Ring
-from callbridge.core.model.plan import TierRouting
+from callbridge.core.model.plan import PreferredAgent, TierRouting
 from callbridge.core.model.world import World
+from callbridge.core.outbound import dialer
 from callbridge.core.reload.plan_diff import Difference
+from callbridge.core.routing import visits
 from tests.core.laws import check_indexes
 from tests.core.story import DAY, PBX, START, Story, agent, ladder, one_queue, plan, queue
 
@@ -107,7 +111,7 @@ def test_a_reload_with_a_fault_about_one_caller_is_answered_all_the_same() -> No
     story.world.calls.put(call.id, replace(call, offer=an_offer()))
     story.world.commit()
     outcome = step(story.world, PlanChanged(at=story.now, plan=plan([queue("support")], [agent("bob"), agent("cid")])))
-    assert outcome.faults == [("call", call.id)]
+    assert [(fault.kind, fault.id) for fault in outcome.faults] == [("call", call.id)]
     assert isinstance(outcome.answer, Difference)
     assert [change.name for change in outcome.answer.changes] == ["bob", "cid"]
 
@@ -119,7 +123,7 @@ def test_a_fault_while_deciding_about_one_caller_does_not_hold_back_the_next() -
     story.world.calls.put(call.id, replace(call, offer=an_offer()))
     story.world.commit()
     outcome = step(story.world, AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGIN))
-    assert outcome.faults == [("call", call.id)]
+    assert [(fault.kind, fault.id) for fault in outcome.faults] == [("call", call.id)]
     (ring,) = [order for order in outcome.orders if isinstance(order, Ring)]
     assert (first, ring.originator) == (call.leg, second)
 
@@ -213,3 +217,21 @@ def test_an_odd_channel_name_is_not_taken_for_an_agent_without_a_phone() -> None
     story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/bob")  # bob is left without a phone
     story.happens(replace(story.arrival("ann"), channel_name=PBX))
     assert story.tally().offered == 1
+
+
+@pytest.mark.parametrize("deciding", ["dialler", "preferred"])
+def test_what_deciding_raised_is_handed_to_the_runtime(deciding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = Story(
+        plan([queue("support", ladder(("support", None)), prefer=PreferredAgent(lasts=3.0))], [agent("bob", login=False)])
+    )
+    story.caller("ann")
+    story.world.attempts.put("a1", Attempt(id="a1", campaign="spring", lead=Lead(id=1, number="+442079460000")))
+    bug = RuntimeError("planted")
+
+    def wrong(*_: object) -> None:
+        raise bug
+
+    monkeypatch.setattr(*((dialer, "after_step") if deciding == "dialler" else (visits, "look_again")), wrong)
+    outcome = step(story.world, SwitchTurned(at=story.now, switch="bypass", on=False))
+    assert [fault.error for fault in outcome.faults] == [bug]
+    assert bug.__traceback__ is not None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Displaced
 from callbridge.core import engine
+from callbridge.core.model.attempt import Attempt, Lead
 from callbridge.core.model.events import (
     AgentRequest,
     AgentRequested,
@@ -27,8 +30,11 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import CallArrived, CallDiverted, EntityQuarantined, OfferEnded, VisitEnded
 from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
 from callbridge.core.model.world import Outcome, World
+from callbridge.core.outbound import dialer
+from callbridge.core.routing import offers
 from callbridge.runtime import loop
 from callbridge.runtime.loop import Fatal
 from tests.core.story import PBX
@@ -178,6 +184,48 @@ async def test_a_step_that_raises_costs_its_call_and_no_other(monkeypatch: pytes
         assert [fact.outcome for fact in one.seen(VisitEnded)] == ["failed"]
         left = [order.leg for order in one.line.sent if isinstance(order, LeaveToDialplan)]
         assert left == [leg_id(PBX, "ann")]
+
+
+async def test_deciding_that_raises_is_logged_with_its_traceback_and_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide_wrongly(_world: World, pair: Pair) -> None:
+        raise RuntimeError(f"planted for {pair.call}")
+
+    async with house() as one:
+        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        await one.until(lambda: one.seen(CallArrived))
+        (call,) = one.world.calls.values()
+        monkeypatch.setattr(offers, "make", decide_wrongly)
+        with capture_logs() as logged:
+            await _with_bob(one)
+            one.runtime.tell(AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN))
+            await one.until(lambda: one.seen(EntityQuarantined))
+    (line,) = [line for line in logged if line["event"].startswith("deciding raised")]
+    assert (line["kind"], line["id"], line["log_level"]) == ("call", call.id, "error")
+    assert line["about"] in ("PlanChanged", "AgentRequested", "DevicesListed")
+    written = "".join(traceback.format_exception(line["exc_info"]))
+    assert f"planted for {call.id}" in written
+    assert "in decide_wrongly" in written
+
+
+async def test_deciding_that_raises_again_in_the_clean_up_is_logged_and_given_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = 2
+
+    def pace_wrongly(_world: World) -> None:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise RuntimeError("planted")
+
+    async with house() as one:
+        await one.until(lambda: one.store.deltas)
+        one.world.attempts.put("a1", Attempt(id="a1", campaign="spring", lead=Lead(id=1, number="+442079460000")))
+        monkeypatch.setattr(dialer, "after_step", pace_wrongly)
+        with capture_logs() as logged:
+            one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+            await one.until(lambda: len(one.seen(EntityQuarantined)) == 2)
+    lines = [line for line in logged if line["event"].startswith("deciding raised")]
+    assert [(line["kind"], line["about"]) for line in lines] == [("campaign", "CallerArrived"), ("campaign", "EntityFaulted")]
+    assert all("in pace_wrongly" in "".join(traceback.format_exception(line["exc_info"])) for line in lines)
 
 
 async def test_an_arrival_that_raises_goes_to_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,15 @@ class _HasDeadline(Protocol):
     def deadline(self) -> float | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionFault:
+    """Deciding about an entity raised, so it was set aside: ``error`` is for the runtime's log."""
+
+    kind: str
+    id: str
+    error: Exception = field(compare=False)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What one step came to."""
@@ -48,8 +57,8 @@ class Outcome:
     facts: list[AnyFact] = field(default_factory=list)
     changed: dict[tuple[str, str], object | None] = field(default_factory=dict)
     """(table, key) -> the row as it is now, None when dropped."""
-    faults: list[tuple[str, str]] = field(default_factory=list)
-    """Entities (kind, id) that were set aside because deciding about them raised."""
+    faults: list[DecisionFault] = field(default_factory=list)
+    """The runtime logs each and gives the entity up."""
     answer: object | None = None
     """What the requester is told, where done or refused is not all that there is to say."""
 
