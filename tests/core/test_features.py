@@ -30,7 +30,7 @@ from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World
-from callbridge.core.requests.feature_codes import CALL_MOST, FIRST_DIGIT, LOCKED, NEXT_DIGIT, PROMPT_MOST
+from callbridge.core.requests.feature_codes import CALL_MOST, FIRST_DIGIT, LOCKED, MOST_GUARDED, NEXT_DIGIT, PROMPT_MOST
 from tests.core.story import PBX, Story, agent, plan, queue
 
 PIN, WRONG = "4711", "0000"
@@ -286,6 +286,47 @@ def test_a_log_in_between_makes_wrong_pins_forgotten() -> None:
         call.press(f"{WRONG}#{WRONG}#{PIN}#")
         call.over()
     assert story.all_told(AgentAlerted) == []
+
+
+def what_a_stranger_hears(story: Story, number: str) -> list[tuple[str, str]]:
+    """Seven log-ins with the number at a strange phone: words and language of everything said, up to the lock and beyond."""
+    before = len(story.all_sent(Play))
+    for n in range(7):
+        call = Call(story, argument=number, phone="PJSIP/lobby", n=n)
+        call.press(f"{WRONG}#")
+        story.gone(call.leg)
+    return [(play.media, play.language) for play in story.all_sent(Play)[before:]]
+
+
+@pytest.mark.parametrize("other", ["1002", "9999"], ids=["an agent without a PIN", "nobody"])
+def test_a_stranger_does_not_learn_which_numbers_agents_have(other: str) -> None:
+    story = desk(with_pin(language="de"), with_pin("1002", pin="", language="de"))
+    agents, others = what_a_stranger_hears(story, "1001"), what_a_stranger_hears(story, other)
+    assert agents == others
+    assert (SAYS.locked, "") in others
+    story.wait(LOCKED)
+    call = Call(story, argument=other, phone="PJSIP/lobby", n=90)
+    call.press(f"{WRONG}#")
+    assert call.said() == SAYS.wrong_login
+    assert [alert.agent for alert in story.all_told(AgentAlerted)] == ["1001"]
+
+
+def test_numbers_of_nobody_that_are_remembered_are_bounded() -> None:
+    story = desk(with_pin())
+    for number in range(MOST_GUARDED + 20):
+        call = Call(story, argument=f"9{number}", phone="PJSIP/lobby", n=number)
+        call.press(f"{WRONG}#")
+        story.gone(call.leg)
+    assert len(story.world.pin_guards) == MOST_GUARDED
+    assert "90" not in story.world.pin_guards
+
+
+def test_an_agent_at_a_strange_phone_hears_the_own_language_once_it_is_certain_who_it_is() -> None:
+    story = desk(with_pin(language="de"))
+    call = Call(story, argument="1001", phone="PJSIP/lobby")
+    assert story.only(Play).language == ""
+    call.press(f"{PIN}#")
+    assert (story.only(Play).media, story.only(Play).language) == (SAYS.logged_in, "de")
 
 
 def test_an_empty_pin_is_none_and_counts_for_no_lock() -> None:

@@ -86,3 +86,12 @@ class FeatureCall:
     deadline: float | None = None
     others: bool | None = None
     """Whether the phone has another call besides; None while nobody has looked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinGuard:
+    """Wrong PINs at phones for a number that is no agent with a PIN: counted and locked alike, so that nobody learns which
+    numbers are. Not saved; an agent's own count is in the agent's row."""
+
+    wrong: int = 0
+    locked_until: float = 0.0

@@ -14,7 +14,7 @@ from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
 from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, FeatureDialled, LeadDisposed
 from callbridge.core.model.facts import AgentAlerted
-from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, after
+from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, PinGuard, after
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
@@ -38,6 +38,8 @@ MOST_WRONG_PINS = 5
 LOCKED = 300.0
 """Seconds for which nobody logs in at a phone as an agent whose PIN was wrong MOST_WRONG_PINS times in a row."""
 MOST_TYPED_DIGITS = 20
+MOST_GUARDED = 1000
+"""Numbers without an agent whose wrong PINs are remembered."""
 
 PHONES = ("PJSIP/", "SIP/", "IAX2/")
 """Technologies that phones have. A Local channel says nothing about who dialled."""
@@ -144,25 +146,39 @@ def _entered(world: World, talk: FeatureCall) -> None:
 
 
 def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
-    """An agent whom nobody knows is asked for a PIN like any other, so that nobody learns which numbers exist."""
-    plan, agent = world.plan.agents.get(talk.who), world.agents.get(talk.who)
-    pin = plan.pin if plan is not None else ""
-    if agent is not None and agent.pin_locked_until > world.now:
+    """A number that no agent has is asked for a PIN, and locked after wrong ones, like any other: nobody learns which exist."""
+    plan = world.plan.agents.get(talk.who)
+    if _locked(world, talk.who):
         _say(world, talk, world.plan.prompts.locked)
-    elif _right(pin, digits):
+    elif _right(plan.pin if plan is not None else "", digits):
         _log_in(world, talk)
-    elif agent is not None and pin and digits and _wrong_pin(world, agent):
+    elif digits and _wrong_pin(world, talk.who):
         _say(world, talk, world.plan.prompts.locked)
     else:
         _once_more(world, talk)
+
+
+def _guarded(world: World, who: str) -> Agent | None:
+    """The agent with a PIN whose number this is."""
+    plan = world.plan.agents.get(who)
+    return world.agents.get(who) if plan is not None and plan.pin else None
+
+
+def _locked(world: World, who: str) -> bool:
+    agent, guard = _guarded(world, who), world.pin_guards.get(who)
+    until = agent.pin_locked_until if agent is not None else guard.locked_until if guard is not None else 0.0
+    return until > world.now
 
 
 def _right(pin: str, digits: str) -> bool:
     return hmac.compare_digest(pin.encode(), digits.encode()) and bool(pin)
 
 
-def _wrong_pin(world: World, agent: Agent) -> bool:
-    """Count it; is the agent's log-in locked now?"""
+def _wrong_pin(world: World, who: str) -> bool:
+    """Count it; is the log-in locked now?"""
+    agent = _guarded(world, who)
+    if agent is None:
+        return _wrong_number(world, who)
     wrong = agent.wrong_pins + 1
     if wrong < MOST_WRONG_PINS:
         agent_states.change(world, agent, wrong_pins=wrong)
@@ -172,6 +188,18 @@ def _wrong_pin(world: World, agent: Agent) -> bool:
         AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MOST_WRONG_PINS)
     )
     return True
+
+
+def _wrong_number(world: World, who: str) -> bool:
+    """As of an agent with a PIN; there is nobody to alert about."""
+    guard = world.pin_guards.get(who) or PinGuard()
+    lock = guard.wrong + 1 >= MOST_WRONG_PINS
+    guard = PinGuard(locked_until=world.now + LOCKED) if lock else evolve(guard, wrong=guard.wrong + 1)
+    world.pin_guards.drop(who)  # put again, it is the newest
+    world.pin_guards.put(who, guard)
+    if len(world.pin_guards) > MOST_GUARDED:
+        world.pin_guards.drop(next(iter(world.pin_guards)))
+    return lock
 
 
 def _once_more(world: World, talk: FeatureCall) -> None:
@@ -188,7 +216,7 @@ def _once_more(world: World, talk: FeatureCall) -> None:
 
 
 def _log_in(world: World, talk: FeatureCall) -> None:
-    agent = world.agents[talk.who]
+    agent, talk = world.agents[talk.who], evolve(talk, typed=False)
     if agent_requests.taken_by(world, agent, talk.phone) is not None:
         agent_requests.asked(world, AgentRequested(at=world.now, agent=agent.id, request=AgentRequest.LOGIN, phone=talk.phone))
         _say(world, talk, world.plan.prompts.in_use)
@@ -256,7 +284,8 @@ def _say(world: World, talk: FeatureCall, media: str) -> None:
 
 
 def _play(world: World, talk: FeatureCall, media: str) -> None:
-    plan = world.plan.agents.get(talk.who)
+    proven = talk.who if not talk.typed else _owner(world, talk.phone)  # else the language tells that an agent has the number
+    plan = world.plan.agents.get(proven)
     playback = world.mint("say")
     _until(world, evolve(talk, playback=playback), PROMPT_MOST)
     world.order(Play(leg=talk.leg, playback=playback, media=media, language=plan.language if plan is not None else ""))
