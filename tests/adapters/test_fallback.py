@@ -173,6 +173,13 @@ async def test_a_caller_of_no_entry_of_ours_stays(rig: Rig, entry: str) -> None:
     assert await _stays(rig)
 
 
+async def test_a_caller_who_was_sent_there_on_purpose_stays_though_nobody_remembers_it(rig: Rig) -> None:
+    rig.fake.says["Getvar CALLBRIDGE_STAYS"] = {"Value": "1"}
+    assert await _stays(rig)
+    rig.fake.says["Getvar CALLBRIDGE_STAYS"] = {"Value": "(null)"}
+    await until(lambda: rig.asked("Redirect"))
+
+
 async def test_a_caller_who_was_pulled_back_three_times_stays(rig: Rig) -> None:
     rig.fake.says["Getvar CALLBRIDGE_RETURNS"] = {"Value": "3"}
     assert await _stays(rig)

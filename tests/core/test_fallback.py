@@ -123,6 +123,7 @@ def diverted(leg: LegId, reason: str, at: float = 100.0) -> CallDiverted:
     [
         ("fault", False, False),
         ("overflow", False, False),
+        ("flow", False, False),
         ("overload", False, True),
         ("flow_failed", False, True),
         ("unknown_entry", True, True),

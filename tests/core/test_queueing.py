@@ -132,7 +132,7 @@ def test_an_overflow_to_the_dialplan_leaves_and_ends_the_call_when_the_leg_has_m
     story = overflowing(ToDialplan("voicemail", "support"))
     leg = story.caller("ann")
     story.wait(10.0)
-    assert story.orders == [StopMusic(leg=leg), LeaveToDialplan(leg=leg, context="voicemail", extension="support")]
+    assert story.orders == [StopMusic(leg=leg), LeaveToDialplan(leg=leg, context="voicemail", extension="support", stays=True)]
     assert story.fact(VisitEnded).to == "dialplan:voicemail,support"
     story.happens(LegMoved(at=story.now, leg=leg))
     assert (story.fact(CallEnded).outcome, story.fact(CallEnded).segments) == ("overflowed", 0)

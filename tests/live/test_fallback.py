@@ -283,6 +283,34 @@ async def test_whom_we_sent_there_ourselves_stays_there(house: House, pbx: Pbx) 
         await callers.wait()
 
 
+async def test_whom_a_flow_sent_there_on_purpose_stays_also_over_a_restart(house: House, pbx: Pbx) -> None:
+    """The one beside, who came while callbridge was away, comes back."""
+    flows = {"night": {"nodes": {"away": {"dialplan": f"{QUEUE},night"}}}}
+    entries = {"night": {"flow": "night"}, "support": {"queue": "support"}}
+    more: dict[str, Any] = {"flows": flows, "entries": entries, "fallback": {"mirror": True, "pull_back": True, "leave_alone": 1}}
+    bridge = await house.open(floor({"ann": agent("1001", {"support": 1})}, **more))
+    await bridge.ask("ann", "not-ready")
+
+    def arrivals(number: str) -> int:
+        return sum(fact["pii.number"] == number for fact in bridge.facts("call_arrived"))
+
+    night = Call(dialled="night", number="49301", hang_up_after=6 * LOOK)
+    async with Callers(pbx, [night]) as given_away:
+        await until_waiting(pbx, 1)
+        await asyncio.sleep(LOOK)
+        await until_waiting(pbx, 1, 0.5 + house.slack)
+        await kill(house, bridge)
+        async with Callers(pbx, [Call(dialled="support", number="49302", hang_up_after=4 * LOOK)]) as unserved:
+            await until_waiting(pbx, 2)
+            await bridge.start()
+            await bridge.eventually(lambda: arrivals("49302") == 1)
+            await asyncio.sleep(LOOK)
+            await until_waiting(pbx, 1, 0.5 + house.slack)
+            await unserved.wait()
+            assert arrivals("49301") == 1
+        await given_away.wait()
+
+
 def line_of_three() -> dict[str, Any]:
     """Somebody talks, somebody waits, somebody's offer rings."""
     agents = {

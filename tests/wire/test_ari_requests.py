@@ -48,6 +48,12 @@ def test_orders_of_one_request(order: o.Order, line: str) -> None:
     assert request.body is None
 
 
+def test_whom_we_send_away_on_purpose_is_marked_before_going_on() -> None:
+    mark, go = requests(o.LeaveToDialplan(leg=LEG, context="fall", extension="sales", stays=True), app="app")
+    assert f"{mark.method} {mark.path}" == "POST /channels/c%201%2F2/variable?variable=CALLBRIDGE_STAYS&value=1"
+    assert f"{go.method} {go.path}" == "POST /channels/c%201%2F2/continue?context=fall&extension=sales&priority=1"
+
+
 @pytest.mark.parametrize(
     "order",
     [o.HangUp(leg=LEG), o.DropBridge(bridge="b", pbx="a"), o.Probe(leg=LEG), o.StopPlaying(leg=LEG, playback="p")],

@@ -33,6 +33,7 @@ from callbridge.core.recovery.fallback import (
     member_of,
     membership,
 )
+from callbridge.wire.ari.requests import STAYS
 from callbridge.wire.queue import being_rung_for, membership_action, queue_seen, variable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -214,10 +215,12 @@ class FallbackQueue:
         return True
 
     async def _entry(self, caller: FallbackCaller) -> str:
-        """The entry by which the caller came, as it is called now; empty for somebody who came another way, or too often, or
-        whose entry leads nowhere."""
+        """The entry by which the caller came, as it is called now; empty for somebody who is to stay, who came another way or
+        too often, or whose entry leads nowhere."""
         plan = self._world.plan
         came_by = await self._variable(caller, "CALLBRIDGE_ENTRY")
+        if came_by and await self._variable(caller, STAYS):
+            return ""
         entry = plan.entry_named(came_by) if plan.way_of(came_by) is not None else ""
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
         return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry

@@ -169,10 +169,12 @@ class HangUp(_OfLeg):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveToDialplan(_OfLeg):
-    """Let the leg go on in the dialplan, priority 1. Done when LegMoved comes."""
+    """Let the leg go on in the dialplan, priority 1. Done when LegMoved comes. ``stays``: sent there on purpose, so that it is
+    not pulled back should it get into the fallback queue, after a restart of ours either."""
 
     context: str
     extension: str
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

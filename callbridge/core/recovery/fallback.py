@@ -15,6 +15,7 @@ from callbridge.core.model.agent import Agent, Intent
 from callbridge.core.model.facts import AnyFact, CallDiverted
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.world import World
+from callbridge.core.routing.visits import ON_PURPOSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ MOST_RETURNS = 3
 """How often one caller is pulled back: a caller who ends up in the fallback time and again is better served there."""
 MOST_REMEMBERED = 10_000
 
-_FOR_GOOD = frozenset({"fault", "overflow"})
-"""Quarantined, or sent there by the configuration's own will."""
+_FOR_GOOD = ON_PURPOSE | {"fault"}
+"""Sent there on purpose, or quarantined."""
 _NO_MATTER = frozenset({"bypass", "queue_removed", "unknown_queue", "unknown_flow", "unknown_entry"})
 """What is over when anybody may be pulled back at all: nobody is while the switch is on, or while the caller's entry leads
 nowhere. A configuration in which it leads somewhere again takes the caller back at once."""

@@ -338,6 +338,10 @@ def abandoned(world: World, call: Call, at: float) -> VisitOutcome:
     return VisitOutcome.SHORT_ABANDONED if short else VisitOutcome.ABANDONED
 
 
+ON_PURPOSE = frozenset({"overflow", "flow"})
+"""Reasons for which the configuration itself sends a caller to the dialplan."""
+
+
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
     """Send the customer on in the dialplan. The visit must have ended before."""
     if call.campaign and call.placed:  # whom we called belongs to no queue of the fallback: the message, and goodbye
@@ -351,6 +355,6 @@ def leave_for(world: World, call: Call, context: str, extension: str, reason: st
     call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)
     world.calls.put(call.id, call)
     world.order(StopMusic(leg=call.leg))
-    world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension))
+    world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension, stays=reason in ON_PURPOSE))
     world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason=reason))
     return call

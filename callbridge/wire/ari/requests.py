@@ -45,6 +45,8 @@ from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
 BRIDGE_TYPE = "mixing,dtmf_events"
 
+STAYS = "CALLBRIDGE_STAYS"
+"""The channel's variable that keeps a caller in the fallback queue."""
 _GONE = (404,)
 _GONE_OR_OUT = (404, 409)
 _NO_BRIDGE = (404, 409)
@@ -119,10 +121,13 @@ def requests(
             known = reason if reason in _REASONS else "normal"
             return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_GONE),)
         case (
-            LeaveToDialplan(leg=leg, context=context, extension=extension)
+            LeaveToDialplan(leg=leg, context=context, extension=extension, stays=False)
             | StartAmdDetour(leg=leg, context=context, extension=extension)
         ):
             return (_on_channel("POST", leg, "continue", context=context, extension=extension, priority="1"),)
+        case LeaveToDialplan(leg=leg, context=context, extension=extension):
+            away = _on_channel("POST", leg, "continue", context=context, extension=extension, priority="1")
+            return _on_channel("POST", leg, "variable", variable=STAYS, value="1"), away
         case Probe(leg=leg):
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_GONE),)
         case InspectPhone(phone=phone):
