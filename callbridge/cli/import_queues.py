@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from callbridge.cli.import_waiting import CARRIED, while_waiting
 from callbridge.settings.durations import duration_text
 from callbridge.wire.asterisk_conf import Conf, ConfSection
 
@@ -23,7 +24,7 @@ _SKILL = re.compile(r"[^\W\d][\w-]*")
 _PHONE = re.compile(r"(?:PJSIP|SIP|IAX2|DAHDI|SCCP)/[A-Za-z0-9_.+@-]+", re.IGNORECASE)
 _LOCAL = re.compile(r"Local/(?P<number>[^@/]+)@(?P<context>[^/]+)", re.IGNORECASE)
 
-_CARRIED = frozenset({"member", "timeout", "wrapuptime", "musicclass", "musiconhold", "servicelevel", "strategy"})
+_CARRIED = CARRIED | {"member", "timeout", "wrapuptime", "musicclass", "musiconhold", "servicelevel", "strategy"}
 _STRATEGIES: Mapping[str, str] = {
     "ringall": "all phones rang at once; now one at a time does, the longest idle first",
     "leastrecent": "",
@@ -44,17 +45,13 @@ _WHY: Mapping[str, str] = {
     "ringinuse": "an agent with a call is never rung",
     "autofill": "always so",
     "autopause": "see no_answer: {not_ready: rona}",
-    "announce-frequency": "announcements while waiting are not configured here",
-    "announce-position": "announcements while waiting are not configured here",
-    "announce-holdtime": "announcements while waiting are not configured here",
-    "periodic-announce": "announcements while waiting are not configured here",
-    "context": "leaving by a key is not configured here",
     "timeoutpriority": "there is one time-out: ring_for",
     "penaltymemberslimit": "see the steps",
     "memberdelay": "caller and agent are joined at once",
     "timeoutrestart": "a busy phone does not prolong the ring",
     "defaultrule": "queuerules.conf changes penalties while a caller waits: give the steps a `for:` instead",
-    "monitor-format": "recording is not configured here",
+    "monitor-type": "record: of a queue is MixMonitor",
+    "monitor-format": "recorded is what a queue says: record: {file: ...}",
     "persistentmembers": "agents log in by themselves; their state is kept",
     "shared_lastcall": "always so: wrap-up is one for all queues",
     "updatecdr": "calls and agents are in callbridge's own facts",
@@ -62,8 +59,18 @@ _WHY: Mapping[str, str] = {
     "setinterfacevar": "see Redis and the API",
     "setqueueentryvar": "see Redis and the API",
     "log_membername_as_agent": "agents are logged by their id",
-    "reportholdtime": "agents hear nothing before the call",
-    "announce": "agents hear nothing before the call",
+    "reportholdtime": "whisper: tells the agent {queue} and {tier}, not how long the caller has waited",
+    "min-announce-frequency": "an announcement ends before the next begins; see announce: {every}",
+    "random-periodic-announce": "periodic announcements come in turn",
+    "relative-periodic-announce": "periodic_every counts from the last one's beginning",
+    "announce-round-seconds": "the estimated wait is said in minutes, rounded up",
+    "announce-to-first-user": "everybody hears them",
+    "announce-position-limit": "everybody hears the position",
+    "announce-position-only-up": "the position never gets worse",
+    "queue-youarenext": "the first one hears the position, too",
+    "queue-minute": "queue-minutes is said of one, too",
+    "queue-seconds": "the estimated wait is said in minutes",
+    "queue-reporthold": "the agent does not hear how long the caller has waited",
 }
 
 
@@ -115,13 +122,15 @@ def convert(conf: Conf, entries: Conf | None = None, widen: float | None = None)
     names: dict[str, str] = {}
     ids: dict[str, str] = {}
     blocks: list[list[str]] = []
+    flows: dict[str, str] = {}  # place in the dialplan -> the flow that leads there
     for section in sections:
         name = names[section.name] = _fresh(section.name, names.values(), "queue")
         skill = _skill(name, ids)
         levels = _levels(section, result)
         _enlist(section, skill, levels, members, result)
         by_level = widen is None and len(set(levels.values())) > 1
-        blocks.append(_queue(section, name, by_level, _steps(skill, levels, widen), result))
+        waiting = while_waiting(section, entries, lambda place, wanted: _flow_to(place, wanted, flows))
+        blocks.append(_queue(section, name, by_level, [*_steps(skill, levels, widen), *waiting], result))
     result.queues, result.agents = len(sections), len(members)
     result.lines = [
         "# Made from queues.conf by `callbridge import`. Lines with `was:` had no counterpart: read them, then delete them.",
@@ -133,6 +142,7 @@ def convert(conf: Conf, entries: Conf | None = None, widen: float | None = None)
         *_section("skills", [f"{_key(skill)}: {_text(f'Can serve the queue {name}')}" for name, skill in ids.items()]),
         *_section("entries", list(_entries(names, entries, result))),
         *_section("queues", [line for block in blocks for line in block]),
+        *_flows(flows),
         *_section("agents", [line for member in members.values() for line in _agent(member)]),
     ]
     result.doubts += [str(note) for note in conf.notes]
@@ -155,6 +165,16 @@ def _queues(conf: Conf, result: Imported) -> list[ConfSection]:
     return list(found.values())
 
 
+def _flow_to(place: str, wanted: str, flows: dict[str, str]) -> str:
+    return flows.setdefault(place, _fresh(wanted, flows.values(), "flow"))
+
+
+def _flows(flows: Mapping[str, str]) -> list[str]:
+    """A flow for each key by which callers left."""
+    lines = [f"{_key(name)}: {{nodes: {{away: {{dialplan: {_text(place)}}}}}}}" for place, name in flows.items()]
+    return _section("flows", lines) if lines else []
+
+
 def _queue(section: ConfSection, name: str, by_level: bool, steps: Sequence[str], result: Imported) -> list[str]:
     lines = [f"{_key(name)}:"]
     if name != section.name:
@@ -173,7 +193,7 @@ def _queue(section: ConfSection, name: str, by_level: bool, steps: Sequence[str]
     told = dict.fromkeys(entry.key.lower() for entry in section.entries if entry.key.lower() not in _CARRIED)
     for key in told:
         for entry in section.all(key)[-3:]:
-            why = _WHY.get(key, _WHY.get(key.partition("-")[0] + "-frequency", "nothing like it here"))
+            why = _WHY.get(key, "nothing like it here")
             lines.append(f"  # was: {_plain(entry.key)} = {_plain(entry.value)}: {why}")
     return lines
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from callbridge.cli import main
 from callbridge.cli.conf_files import read_conf
 from callbridge.cli.import_queues import Imported, convert
-from callbridge.core.model.plan import AgentOrder, ToQueue
+from callbridge.core.model.flow import DialplanNode
+from callbridge.core.model.plan import AgentOrder, AnnouncementPlan, ToQueue
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import parse
@@ -106,7 +107,6 @@ def test_what_could_not_be_carried_over_stands_in_comments(folder: Path) -> None
         "# was: [general] monitor-type = MixMonitor",
         "# was: strategy = linear",
         "# was: weight = 5",
-        "# was: announce-frequency = 60",
         "# was: [sales team]",
         "# was: also called Wang Xiaoming",
         "# from-trunk,4420 called Queue(support); now: Goto(callbridge-inbound,support,1)",
@@ -116,6 +116,77 @@ def test_what_could_not_be_carried_over_stands_in_comments(folder: Path) -> None
     doubts = "\n".join(result.doubts)
     for said in ("Local/s@somewhere", "timeout = soon", "Queue(gone)", "was taken for PJSIP/1005", "this line is broken"):
         assert said in doubts
+
+
+WAITING = """\
+[support]
+announce-frequency = 90
+announce-holdtime = once
+queue-thereare = our-thereare
+periodic-announce = please-wait,/var/sounds/or-call-back
+periodic-announce-frequency = 30
+announce = for-support
+context = leave
+monitor-format = wav49
+monitor-type = MixMonitor
+
+[sales]
+announce-frequency = 60
+announce-position = no
+periodic-announce-frequency = 45
+context = leave
+monitor-format = mp3
+
+[quiet]
+announce-position = yes
+periodic-announce = never-heard
+context = gone
+announce = bad name!
+reportholdtime = yes
+"""
+LEAVE = "[leave]\nexten => 1,1,Voicemail(1)\nexten => *,1,Hangup()\n same => n,Hangup()\nexten => 22,1,Hangup()\n"
+
+
+def test_what_callers_hear_press_and_leave_behind_comes_over(tmp_path: Path) -> None:
+    plan = loaded(convert(parse(WAITING, "queues.conf"), parse(LEAVE, "extensions.conf")), tmp_path).plan()
+    support, sales, quiet = (plan.queues[name] for name in ("support", "sales", "quiet"))
+    said = support.announcements
+    assert (said.first, said.every) == (0.0, 90.0)
+    assert said.position == "sound:our-thereare,number:{position},sound:queue-callswaiting"
+    assert said.wait == "sound:queue-holdtime,number:{minutes},sound:queue-minutes,sound:queue-thankyou"
+    assert (said.periodic, said.periodic_every) == (("sound:please-wait", "sound:/var/sounds/or-call-back"), 30.0)
+    assert support.whisper == "sound:for-support"
+    assert support.record is not None
+    assert support.record.file == "{day}/{queue}/{call}-{part}.WAV"
+    assert (sales.announcements.position, sales.announcements.every) == ("", 60.0)
+    assert sales.announcements.periodic == ("sound:queue-periodic-announce",)
+    assert sales.record is not None
+    assert sales.record.file.endswith(".wav")
+    assert support.keys == sales.keys == {"1": "leave-1", "*": "leave-star"}
+    ways = {name: plan.flows[name].nodes["away"] for name in ("leave-1", "leave-star")}
+    assert ways == {
+        "leave-1": DialplanNode(context="leave", extension="1"),
+        "leave-star": DialplanNode(context="leave", extension="*"),
+    }
+    assert (quiet.announcements, quiet.keys, quiet.whisper, quiet.record) == (AnnouncementPlan(), {}, "", None)
+
+
+def test_what_is_to_be_done_by_hand_for_who_waits_is_said(tmp_path: Path) -> None:
+    text = convert(parse(WAITING, "queues.conf")).text
+    for said in (
+        "# was: announce-holdtime = once: the estimated wait is said every time",
+        "# was: announce-position = yes: not announced without announce-frequency; see announce: {position, wait, every}",
+        "# was: periodic-announce = never-heard: nothing was announced without periodic-announce-frequency",
+        '# was: context = gone: callers left by a key. For each key write flows: {leave: {nodes: {away: {dialplan: "gone,1"}}}}, '
+        'and here keys: {"1": leave}; --extensions FILE does it',
+        "# was: announce = bad name!: no name of a sound; whisper: SOUND plays one",
+        "# was: monitor-format = mp3: recorded as wav; file: says how",
+        "# was: recorded by Monitor, a file for each side",
+        "# was: reportholdtime = yes: whisper: tells the agent {queue} and {tier}",
+    ):
+        assert said in text
+    assert "not configured here" not in text
+    loaded(imported(WAITING), tmp_path)
 
 
 def test_the_order_in_which_agents_are_asked_is_that_of_the_penalties(tmp_path: Path) -> None:
@@ -152,7 +223,10 @@ WORDS = st.text(alphabet="ab1 ,=>[](){}:#'\"\\$%&*!?|-_/@.\tü客\x00\x1b", max_
 @settings(max_examples=150, deadline=None)
 def test_odd_names_never_break_the_result(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
     text = "".join(
-        f"[{queue}]\nmember => PJSIP/{agent},1,{name}\nmember => {name}\nmusicclass={agent}\n" for queue, agent, name in rows
+        f"[{queue}]\nmember => PJSIP/{agent},1,{name}\nmember => {name}\nmusicclass={agent}\n"
+        f"announce={name}\ncontext={agent}\nmonitor-format={name}\nannounce-frequency=9\nqueue-thereare={queue}\n"
+        f"periodic-announce={name},{agent}\nperiodic-announce-frequency=9\n"
+        for queue, agent, name in rows
     )
     loaded(imported(f"[one]\n{text}"), tmp_path_factory.mktemp("odd"))
 
