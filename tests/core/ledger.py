@@ -6,19 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from callbridge.adapters.ledger import LedgerStore, LedgerTerms, LedgerWriter
-from callbridge.core.model.events import AnyEvent
-from callbridge.core.model.orders import OfLedger
+from callbridge.core.model.events import AnyEvent, OrderFailed, Why
+from callbridge.core.model.orders import BlockNumber, CloseAttempt, OfLedger
 
 LATER = 0.005
 
 
 class ToyLedger:
-    """``silent``: the database is away; what is asked meanwhile is answered by ``speak``."""
+    """``silent``: the database is away; what is asked meanwhile is answered by ``speak``. ``broken``: it answers, and cannot
+    write down what became of attempts, nor blocks."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.book = LedgerStore("sqlite://")
         self.book.open()
         self.silent = False
+        self.broken = False
         self._keeper = LedgerWriter(self.book, lambda event: None, now, now)
         self._held: list[OfLedger] = []
 
@@ -28,6 +30,9 @@ class ToyLedger:
     def obey(self, order: OfLedger, soon: Callable[[Callable[[float], AnyEvent], float], None]) -> None:
         if self.silent:
             self._held.append(order)
+            return
+        if self.broken and isinstance(order, CloseAttempt | BlockNumber):
+            soon(lambda at: OrderFailed(at=at, order=order, why=Why.REFUSED, detail="DataError"), LATER)
             return
         told = self._keeper.write(order)
         if told is not None:

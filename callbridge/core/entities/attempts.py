@@ -18,6 +18,10 @@ from callbridge.core.model.world import World
 
 CLOSE_AGAIN = 30.0
 """Seconds after which the ledger is told once more of an outcome that it could not write, or of which an earlier run told it."""
+MOST_REFUSALS = 10
+"""How often the ledger, while it answers, may refuse an outcome or a block before that is told."""
+BLOCK_AGAIN = 3600.0
+"""Seconds after which it is asked again for a block that it has refused so often."""
 
 
 def of(world: World, call: Call) -> Attempt | None:
@@ -122,11 +126,23 @@ def record(world: World, attempt: Attempt, **changes: Unpack[AttemptChanges]) ->
     return attempt
 
 
-def not_written(world: World, order: CloseAttempt) -> None:
-    """The ledger cannot write it: it is told again after a while."""
+def not_written(world: World, order: CloseAttempt) -> bool:
+    """The ledger cannot write it: it is told again after a while, but not for ever. True when it is given up now.
+
+    What is given up stays under way in the ledger, so that the lead is not dialled; the next start closes it as unknown.
+    """
     attempt = world.attempts.get(order.attempt.id)
-    if attempt is not None and not attempt.recorded:
-        put(world, attempt, ordered_by="", deadline=world.now + CLOSE_AGAIN)
+    if attempt is None or attempt.recorded:
+        return False
+    attempt = put(world, attempt, ordered_by="", refusals=attempt.refusals + 1, deadline=world.now + CLOSE_AGAIN)
+    if attempt.refusals < MOST_REFUSALS:
+        return False
+    if attempt.stage is AttemptStage.CLOSING:
+        world.attempts.drop(attempt.id)
+    else:
+        put(world, attempt, recorded=True, deadline=None)
+        tidy(world, attempt.agent)
+    return True
 
 
 def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
@@ -163,7 +179,7 @@ def closed(world: World, event: AttemptClosed) -> None:
     attempt = world.attempts.get(event.attempt)
     if attempt is None:
         return
-    attempt = put(world, attempt, ordered_by="")
+    attempt = put(world, attempt, ordered_by="", refusals=0)
     if (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
         record(world, attempt)  # more has been said meanwhile
     elif attempt.stage is AttemptStage.CLOSING:
@@ -223,11 +239,16 @@ def write_block(world: World, block: PendingBlock) -> None:
         world.order(BlockNumber(number=block.number, campaign=block.campaign, reason=block.reason, by=block.by))
 
 
-def not_blocked(world: World, order: BlockNumber) -> None:
-    """The ledger cannot write it: it is told again after a while. Meanwhile nobody is dialled at this number."""
+def not_blocked(world: World, order: BlockNumber) -> bool:
+    """The ledger cannot write it: it is told again after a while. Meanwhile nobody is dialled at this number, so it is never
+    given up; True when that has become hopeless now, and is tried seldom from here on."""
     block = world.blocks.get(f"{order.campaign}|{order.number}")
-    if block is not None:
-        world.blocks.put(block.id, evolve(block, ordered_by="", deadline=world.now + CLOSE_AGAIN))
+    if block is None:
+        return False
+    refusals = block.refusals + 1
+    rest = CLOSE_AGAIN if refusals < MOST_REFUSALS else BLOCK_AGAIN
+    world.blocks.put(block.id, evolve(block, ordered_by="", refusals=refusals, deadline=world.now + rest))
+    return refusals == MOST_REFUSALS
 
 
 def _learn(world: World, attempt: Attempt, at: float, *, person: bool) -> None:

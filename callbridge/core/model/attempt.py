@@ -156,6 +156,8 @@ class Attempt:
     """The ledger has all of this: only then it may be forgotten."""
     ordered_by: str = ""
     """The run (``World.boot``) that has told the ledger to write it down and has no answer yet."""
+    refusals: int = 0
+    """How often the ledger said, one time after the other, that it cannot write it."""
     deadline: float | None = None
 
     @property
@@ -174,7 +176,8 @@ class PendingBlock:
     reason: str
     by: str
     ordered_by: str = ""
-    """As of an attempt."""
+    refusals: int = 0
+    """Both as of an attempt."""
     deadline: float | None = None
 
 

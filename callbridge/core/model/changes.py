@@ -96,4 +96,5 @@ class AttemptChanges(TypedDict, total=False):
     call_back_by: str
     recorded: bool
     ordered_by: str
+    refusals: int
     deadline: float | None

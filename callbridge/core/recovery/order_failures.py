@@ -103,9 +103,11 @@ def order_failed(world: World, event: OrderFailed) -> None:
             if agent is not None:
                 agent_states.change(world, agent, inspect_at=world.now + ORDER_RETRY)
         case CloseAttempt():
-            attempts.not_written(world, order)
+            if attempts.not_written(world, order):
+                _gave_up(world, order.attempt.call, order, event)
         case BlockNumber():
-            attempts.not_blocked(world, order)
+            if attempts.not_blocked(world, order):
+                _gave_up(world, "", order, event)
         case LookUp(call=call, question=question):
             interpreter.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
         case FindLeads() | ReserveAttempts():
