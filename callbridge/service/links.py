@@ -18,6 +18,7 @@ from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfReco
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock
 from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings
+from callbridge.service.caller_tiers import with_tiers
 from callbridge.service.parts import Parts
 from callbridge.settings.models import Settings
 
@@ -50,9 +51,8 @@ class Links:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
                 ari_settings(settings.instance, pbx),
-                tell=tell,
+                tell=lambda event: tell(with_tiers(event, tier_of)),
                 now=clock.now,
-                tier_of=tier_of,
                 on_replaced=on_replaced,
                 holds=holds,
                 observer=self._metrics,

@@ -60,7 +60,6 @@ class Rig:
             AriSettings(name="a", user="u", password="p", url=fake.url, app="app", **settings),
             tell=self._tell,
             now=lambda: time.time() + self.lag,
-            tier_of=lambda _: "gold",
             on_replaced=self._on_replaced,
             holds=self._holds,
             observer=self.counts,

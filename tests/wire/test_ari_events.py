@@ -45,13 +45,13 @@ KEYS = [
 
 def heard(kind: str, ordered: tuple[str, ...] = (), **fields: Any) -> Heard:
     message = {"type": kind, "application": "app", "channel": CHANNEL} | fields
-    return read(json.dumps(message), pbx="a", at=7.0, app="app", tier_of=lambda n: f"tier-{n}", ordered=lambda c: c in ordered)
+    return read(json.dumps(message), pbx="a", at=7.0, app="app", ordered=lambda c: c in ordered)
 
 
-def test_an_arrival_names_entry_caller_and_tier() -> None:
+def test_an_arrival_names_entry_and_caller() -> None:
     event = heard("StasisStart", args=["inbound", "sales"]).event
     assert event == CallerArrived(
-        at=7.0, leg=LEG, entry="sales", channel_name="PJSIP/trunk-1", number="4930", name="Ada", tier="tier-4930", uniqueid="c1"
+        at=7.0, leg=LEG, entry="sales", channel_name="PJSIP/trunk-1", number="4930", name="Ada", tier="", uniqueid="c1"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_feature_code_names_what_is_asked_and_the_endpoint_and_never_the_calle
 )
 def test_a_third_argument_is_when_the_caller_first_came_unless_that_cannot_be(said: object, since: float | None) -> None:
     message = {"type": "StasisStart", "application": "app", "channel": CHANNEL, "args": ["inbound", "sales", said]}
-    event = read(json.dumps(message), pbx="a", at=1795292858.0, app="app", tier_of=str).event
+    event = read(json.dumps(message), pbx="a", at=1795292858.0, app="app").event
     assert isinstance(event, CallerArrived)
     assert (event.at, event.since) == (1795292858.0, since)
 
@@ -184,7 +184,7 @@ def test_frames_without_news_are_only_counted(kind: str, fields: dict[str, Any],
 
 @pytest.mark.parametrize("frame", ["", "{", "[]", "null", "7", b"\xff\xfe", "[" * 100_000, "9" * 5000, '{"type": 1}', "NaN"])
 def test_what_is_no_message_is_malformed(frame: str | bytes) -> None:
-    assert read(frame, pbx="a", at=0.0, app="app", tier_of=str).kind == "malformed"
+    assert read(frame, pbx="a", at=0.0, app="app").kind == "malformed"
 
 
 _leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["app", *KEYS])
@@ -196,12 +196,12 @@ _values = st.recursive(
 @given(kind=st.sampled_from(TYPES) | st.text(max_size=5), fields=st.dictionaries(st.sampled_from(KEYS), _values))
 def test_no_json_raises(kind: str, fields: dict[str, Any]) -> None:
     frame = json.dumps({"application": "app"} | fields | {"type": kind})
-    assert isinstance(read(frame, pbx="a", at=0.0, app="app", tier_of=str), Heard)
+    assert isinstance(read(frame, pbx="a", at=0.0, app="app"), Heard)
 
 
 @given(st.binary(max_size=64))
 def test_no_bytes_raise(frame: bytes) -> None:
-    assert read(frame, pbx="a", at=0.0, app="app", tier_of=str).events == ()
+    assert read(frame, pbx="a", at=0.0, app="app").events == ()
 
 
 def test_every_leg_that_we_make_is_known_when_it_enters() -> None:

@@ -28,9 +28,7 @@ def lists(channels: object, bridges: object = (), listed: tuple[str, ...] = ("in
 
 
 def seen(found: Lists, at: float = 2e9):  # type: ignore[no-untyped-def]
-    return snapshot(
-        found, pbx="a", app="app", prefix="cb", at=at, requested_at=1.0, last_heard_at=0.5, tier_of=lambda n: f"tier-{n}"
-    )
+    return snapshot(found, pbx="a", app="app", prefix="cb", at=at, requested_at=1.0, last_heard_at=0.5)
 
 
 def test_only_what_is_ours_is_seen() -> None:
@@ -75,9 +73,9 @@ def test_what_another_callbridge_with_our_prefix_made_is_not_ours() -> None:
     assert [bridge.bridge for bridge in found.bridges] == ["cb-bridge-3", "cb-bridge-5"]
 
 
-def test_an_arrival_has_entry_tier_and_age_and_our_own_leg_has_not() -> None:
+def test_an_arrival_has_entry_and_age_and_our_own_leg_has_not() -> None:
     caller, agent = seen(lists([channel("in"), channel("cb-leg-1", app_data="app,agent")])).legs
-    assert (caller.entry, caller.tier, caller.number, caller.up) == ("sales", "tier-4930", "4930", True)
+    assert (caller.entry, caller.tier, caller.number, caller.up) == ("sales", "", "4930", True)
     assert caller.created_at == 1795292858.5
     assert (agent.entry, agent.tier) == (None, "")
 

@@ -86,7 +86,6 @@ class Ari:
         *,
         tell: Callable[[AnyEvent], None],
         now: Callable[[], float],
-        tier_of: Callable[[str], str],
         on_replaced: Callable[[], None],
         holds: Holds = nobody_knows,
         observer: LinkObserver | None = None,
@@ -97,7 +96,6 @@ class Ari:
         self.settings = settings
         self._tell = tell
         self._now = now
-        self._tier_of = tier_of
         self._on_replaced = on_replaced
         self._replacements = Replacements(settings.name, settings.app, now, holds, self._tell_taken)
         self._observer: LinkObserver = observer or UnobservedLink()
@@ -197,7 +195,6 @@ class Ari:
             pbx=settings.name,
             at=self._now(),
             app=settings.app,
-            tier_of=self._tier_of,
             ordered=self._orders.leaving.__contains__,
         )
         self._observer.heard(settings.name, heard.kind)
@@ -277,7 +274,6 @@ class Ari:
                 at=at,
                 requested_at=requested_at,
                 last_heard_at=self._last_heard_at,
-                tier_of=self._tier_of,
             )
         except wire.Malformed as error:
             raise LinkLost(f"odd list: {error}") from error

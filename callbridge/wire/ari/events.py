@@ -91,7 +91,6 @@ class _Frame:
     pbx: str
     at: float
     app: str
-    tier_of: Callable[[str], str]
     ordered: Callable[[str], bool]
 
     @property
@@ -113,13 +112,12 @@ def read(
     pbx: str,
     at: float,
     app: str,
-    tier_of: Callable[[str], str],
     ordered: Callable[[str], bool] = _never,
 ) -> Heard:
     """The meaning of one WebSocket frame, heard at ``at`` (epoch seconds). Never raises.
 
-    ``tier_of`` gives the customer's tier for a caller's number; ``ordered`` says whether we ourselves sent that
-    channel id away with ``/continue``, so that its StasisEnd is LegMoved.
+    ``ordered`` says whether we ourselves sent that channel id away with ``/continue``, so that its StasisEnd is LegMoved.
+    Nobody has a tier yet.
     """
     try:
         message = parse(frame)
@@ -131,7 +129,7 @@ def read(
         reader = _READERS.get(kind)
         if reader is None:
             return Heard(kind if kind in _COUNTED else "unknown")
-        return reader(_Frame(message, pbx, at, app, tier_of, ordered))
+        return reader(_Frame(message, pbx, at, app, ordered))
     except Malformed:
         return Heard("malformed")
 
@@ -165,7 +163,7 @@ def _stasis_start(frame: _Frame) -> Heard:
         channel_name=name,
         number=number,
         name=clean(caller.get("name"), NAME_LIMIT),
-        tier=frame.tier_of(number),
+        tier="",
         up=channel.get("state") == "Up",
         uniqueid=identity(channel.get("id")),
         since=epoch(args[2], frame.at),

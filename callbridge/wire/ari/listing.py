@@ -8,7 +8,7 @@ it runs dialplan for the other side and is no leg.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -42,7 +42,6 @@ def snapshot(
     at: float,
     requested_at: float,
     last_heard_at: float,
-    tier_of: Callable[[str], str],
 ) -> PbxSnapshot:
     """What is ours of the three lists. Malformed when a list is none; an odd entry within a list is left out."""
     application = parse(lists.application)
@@ -58,7 +57,7 @@ def snapshot(
         pbx=pbx,
         requested_at=requested_at,
         last_heard_at=last_heard_at,
-        legs=tuple(_seen_leg(leg_id(pbx, channel_id), channel, app, mine, at, tier_of) for channel_id, channel in channels),
+        legs=tuple(_seen_leg(leg_id(pbx, channel_id), channel, app, mine, at) for channel_id, channel in channels),
         bridges=tuple(
             _seen_bridge(bridge_id, bridge, pbx, at)
             for bridge_id, bridge in entries(lists.bridges)
@@ -171,7 +170,7 @@ def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
 
 
-def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float, tier_of: Callable[[str], str]) -> SeenLeg:
+def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float) -> SeenLeg:
     caller = optional_part(channel, "caller")
     number = clean(caller.get("number"), NUMBER_LIMIT)
     application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 3
@@ -187,7 +186,6 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: floa
         number=number,
         caller_name=clean(caller.get("name"), NAME_LIMIT),
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
-        tier=tier_of(number) if arrived else "",
         feature=application == app and first == "feature",
         role=first if told else _role_by_id(channel_of(leg), mine),
         agent=clean(rest[0], NAME_LIMIT) if told else "",
