@@ -16,25 +16,6 @@ from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
 from callbridge.settings.validators import shape
 
-_PLACES = ("fallback", "fallback.context")
-
-
-def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Settings, tuple[Fault, ...]]:
-    """Settings of which only instance, pbx, fallback.context and log may be used, and the faults found on the way.
-
-    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when
-    the PBX or our application cannot be read.
-    """
-    document = read(pathlib.Path(path), os.environ if env is None else env)
-    anchor_files(document)
-    settings = shape(document)
-    doubtful = any(fault.where.startswith("instance") or fault.where in _PLACES for fault in document.faults)
-    missing = not document.complete and "instance" not in document.values
-    if doubtful or missing or not hasattr(settings, "pbx"):
-        raise ConfigFaults(document.faults)
-    return settings, in_order(document.faults)
-
-
 def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     """Reads the CSV files of lookups; returns warnings about their rows."""
     doubts: list[Fault] = []

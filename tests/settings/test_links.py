@@ -7,7 +7,8 @@ import pathlib
 import pytest
 
 from callbridge.settings.faults import ConfigFaults
-from callbridge.settings.loading import load, load_links
+from callbridge.settings.links import load_links
+from callbridge.settings.loading import load
 from tests.settings.conftest import RIGHT, Write
 
 

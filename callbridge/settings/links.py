@@ -1,0 +1,35 @@
+"""``load_links``: what a rescue needs of a configuration, in spite of everything else that is wrong with it.
+
+Without the rules of the rest, so that nothing of it can stand in the way.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Mapping
+
+from callbridge.settings.external_files import anchor_files
+from callbridge.settings.faults import ConfigFaults, Fault, in_order
+from callbridge.settings.models import Settings
+from callbridge.settings.reader import read
+from callbridge.settings.validators import shape
+
+_PLACES = ("fallback", "fallback.context")
+
+
+def load_links(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Settings, tuple[Fault, ...]]:
+    """Settings of which only instance, pbx, fallback.context and log may be looked at, and the faults that they were got
+    in spite of.
+
+    For a rescue, which is needed most when the rest of the configuration is wrong. Raises ConfigFaults when a PBX is
+    not to be had, or whose application ours is.
+    """
+    document = read(pathlib.Path(path), os.environ if env is None else env)
+    anchor_files(document)
+    settings = shape(document)
+    doubtful = any(fault.where.startswith("instance") or fault.where in _PLACES for fault in document.faults)
+    missing = not document.complete and "instance" not in document.values
+    if doubtful or missing or not hasattr(settings, "pbx"):
+        raise ConfigFaults(document.faults)
+    return settings, in_order(document.faults)
