@@ -168,7 +168,7 @@ def _check(options: argparse.Namespace) -> int:
         return DONE
     if options.config is None:
         options.parser.error("the following arguments are required: -c/--config")
-    from callbridge.settings.report import check
+    from callbridge.cli.check import check
 
     return check(options.config)
 

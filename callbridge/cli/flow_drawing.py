@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from callbridge.cli.check import condition_text
 from callbridge.core.model.flow import (
     BranchNode,
     CallbackNode,
@@ -25,7 +26,6 @@ from callbridge.core.model.flow import (
 )
 from callbridge.core.model.plan import SURVEY
 from callbridge.settings.durations import duration_text
-from callbridge.settings.report import condition_text
 
 _ODD = re.compile(r"[\"<>{}\[\]()|\\`#;]")
 

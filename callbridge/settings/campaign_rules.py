@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Iterator
 
-from callbridge.adapters.ledger import BadDatabase, LedgerStore, file_of, is_region, no_folder
+from phonenumbers import SUPPORTED_REGIONS
+
 from callbridge.core.model.plan import CallFirst, ConnectMode, DialMode
 from callbridge.core.model.skills import profile
 from callbridge.settings import models
@@ -32,18 +34,13 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             )
         if campaign.dial is None and settings.outside is None:
             yield document.at(at, "dial is missing: nothing says how numbers are dialled", 'such as dial: "PJSIP/{number}@trunk"')
-        if campaign.region is not None and not is_region(campaign.region):
+        if campaign.region is not None and campaign.region not in SUPPORTED_REGIONS:
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
     if settings.campaigns and settings.ledger is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger for leads and attempts", hint)
-    if settings.ledger is not None:
-        try:
-            LedgerStore(settings.ledger.database.get_secret_value()).close()
-        except BadDatabase as wrong:
-            yield document.at(("ledger", "database"), str(wrong))
     if settings.campaigns and settings.tiers.country_code is None:
         problem = "campaigns need tiers.country_code: without it, a national number on the do-not-call list would match no lead"
         yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")
@@ -114,16 +111,22 @@ def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
             problem = "takes some people for machines: without false_positives the audit has no rate by the British rule"
             yield document.at((*at, "amd"), problem, "such as false_positives: 0.03, if 3 of 100 detected machines are people")
         if campaign.cap > 0.03:
-            yield document.at(
-                (*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere else that we know of"
-            )
-    url = settings.ledger.database.get_secret_value() if settings.ledger is not None else ""
-    if url and (folder := no_folder(url)):
+            yield document.at((*at, "cap"), "more than 3 % is not allowed in the United States, nor anywhere that we know of")
+    file = settings.ledger.file if settings.ledger is not None else None
+    if file is not None and (folder := _missing(file.absolute().parent)):
         hint = "the systemd unit creates /var/lib/callbridge; any other folder must exist and be writable by callbridge"
         yield document.at(("ledger", "database"), f"no such folder here: {folder}", hint)
-    if url and (file := file_of(url)) is not None and not file.is_absolute():
+    if file is not None and not file.is_absolute():
         problem = "is relative: it depends on the folder in which callbridge is started"
         yield document.at(("ledger", "database"), problem, "use four slashes: sqlite:////var/lib/callbridge/campaigns.db")
     numbers = settings.callbacks.do_not_call
     if numbers and not settings.campaigns and settings.ledger is not None:
         yield document.at(("ledger",), "is not used: there are no campaigns")
+
+
+def _missing(folder: pathlib.Path) -> str:
+    """The folder, when it is not there or cannot be looked at."""
+    try:
+        return "" if folder.is_dir() else str(folder)
+    except OSError:
+        return str(folder)

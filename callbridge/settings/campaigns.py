@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from typing import Annotated, Literal, Self
 
@@ -44,6 +45,12 @@ class LedgerConfig(ConfigSection):
         if re.fullmatch(r"sqlite(\+\w+)?://(/?:memory:.*)?/?", value.get_secret_value()):
             raise ValueError("a database in memory would lose leads and opt-outs: use sqlite:////var/lib/callbridge/campaigns.db")
         return value
+
+    @property
+    def file(self) -> pathlib.Path | None:
+        """The database's file, when it is one of SQLite's."""
+        found = re.match(r"sqlite(?:\+\w+)?:///(?!:|file:)([^?]+)", self.database.get_secret_value())
+        return pathlib.Path(found[1]) if found is not None else None
 
 
 class RetryConfig(ConfigSection):

@@ -14,7 +14,9 @@ from callbridge.settings.faults import ConfigFaults, Fault, in_order
 from callbridge.settings.lists import BadList, read_list
 from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
+from callbridge.settings.resolve import plan
 from callbridge.settings.validators import shape
+
 
 def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     """Reads the CSV files of lookups; returns warnings about their rows."""
@@ -40,6 +42,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     document = read(pathlib.Path(path), os.environ if env is None else env)
     anchor_files(document)
     settings = shape(document)
+    settings._resolver = plan
     rows: list[Fault] = []
     if document.complete:
         document.faults += rules.faults(settings, document)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from pydantic import (
@@ -130,6 +130,7 @@ class Settings(ConfigSection):
     trunks: tuple[Phone, ...] = ()
     """Endpoints that are trunks and not phones: nobody logs in there or dials feature codes. Example: `[PJSIP/trunk]`"""
 
+    _resolver: Callable[[Settings], Plan] = PrivateAttr()
     _warnings: tuple[Fault, ...] = PrivateAttr(default=())
     _do_not_call: frozenset[str] = PrivateAttr(default=frozenset())
     _lists: dict[str, dict[str, dict[str, str]]] = PrivateAttr(default_factory=dict)
@@ -151,6 +152,4 @@ class Settings(ConfigSection):
 
     def plan(self) -> Plan:
         """The core's view, every tier's ladder worked out."""
-        from callbridge.settings.resolve import plan
-
-        return plan(self)
+        return self._resolver(self)

@@ -4,16 +4,19 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from callbridge.cli.check import BAD, check, summary
 from callbridge.core.model.flow import DoNotCallNode, GoodbyeNode, MenuNode
 from callbridge.core.model.plan import CAMPAIGN, DialMode, Disposition
 from callbridge.service.adapter_settings import ledger_terms
+from callbridge.settings.campaigns import LedgerConfig
 from callbridge.settings.loading import load
-from callbridge.settings.report import summary
 from tests.deploy.files import ROOT
 from tests.settings.conftest import RIGHT, Write, right, told
 
@@ -208,3 +211,29 @@ def test_progressive_with_phones_that_ring_calls_the_agent_first(write: Write) -
 )
 def test_doubts(write: Write, change: tuple[str, str], doubt: str) -> None:
     assert any(doubt in str(warning) for warning in right(write(change, text=WHOLE)).warnings)
+
+
+def test_check_tries_the_kind_of_database_which_the_settings_do_not_know(write: Write) -> None:
+    path = write(("sqlite:////tmp/x.db", "oracle+nothing://me:secretpassword@x"), text=WHOLE)
+    assert right(path).ledger is not None
+    out, err = io.StringIO(), io.StringIO()
+    assert check(path, {}, out, err) == BAD
+    said = err.getvalue()
+    assert said.startswith("cb.yaml: ledger.database: not a database that can be used here")
+    assert "1 fault: not usable" in said
+    assert "secretpassword" not in said
+    assert out.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:////var/lib/x.db", "/var/lib/x.db"),
+        ("sqlite+pysqlite:///x.db?timeout=5", "x.db"),
+        ("sqlite:///file:x.db?uri=true", None),
+        ("postgresql+psycopg://u:p@h/db", None),
+    ],
+)
+def test_the_file_of_a_database(url: str, file: str | None) -> None:
+    found = LedgerConfig(database=SecretStr(url)).file
+    assert found == (None if file is None else Path(file))

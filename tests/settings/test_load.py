@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from callbridge.cli.check import check
 from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, Prompts, Reason, ToDialplan, ToQueue
 from callbridge.settings.durations import duration_text, seconds
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
-from callbridge.settings.report import check
 from tests.settings.conftest import RIGHT, Write, right, told
 
 ROOT = pathlib.Path(__file__).parents[2]

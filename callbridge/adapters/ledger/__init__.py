@@ -1,10 +1,10 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
 from callbridge.adapters.ledger.database import BadDatabase
-from callbridge.adapters.ledger.leads import canonical, is_region, region_of
+from callbridge.adapters.ledger.leads import canonical, region_of
 from callbridge.adapters.ledger.requests import LedgerRequests, NoLedger, day_began
 from callbridge.adapters.ledger.service import CampaignLedger
-from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms, file_of, no_folder, not_roots
+from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms, not_roots
 from callbridge.adapters.ledger.trial import trouble_of
 from callbridge.adapters.ledger.writer import LedgerWriter
 
@@ -19,9 +19,6 @@ __all__ = [
     "NoLedger",
     "canonical",
     "day_began",
-    "file_of",
-    "is_region",
-    "no_folder",
     "not_roots",
     "region_of",
     "trouble_of",

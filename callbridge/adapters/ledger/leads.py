@@ -122,11 +122,6 @@ def canonical(number: str, region: str | None) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if good else ""
 
 
-def is_region(region: str) -> bool:
-    """Does it have telephone numbers of its own?"""
-    return region in phonenumbers.SUPPORTED_REGIONS
-
-
 def region_of(country_code: str) -> str | None:
     """Whose national numbers are meant where this country code is used: ``GB`` for ``+44``."""
     digits = country_code.lstrip("+")

@@ -1,4 +1,7 @@
-"""``check``: reports what is wrong with a configuration, or what it means."""
+"""``check``: reports what is wrong with a configuration, or what it means.
+
+The settings know no adapter and no database: the tiers' file and the kind of the ledger's database are looked at here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TextIO
 from urllib.parse import urlsplit
 
 from callbridge.adapters.files.tiers import BadTierFile, read_book
+from callbridge.adapters.ledger import BadDatabase, LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.plan import (
@@ -28,7 +32,7 @@ from callbridge.core.model.plan import (
 from callbridge.core.model.skills import Requirement
 from callbridge.settings.calendars import WEEKDAYS
 from callbridge.settings.durations import duration_text
-from callbridge.settings.faults import ConfigFaults, printable
+from callbridge.settings.faults import ConfigFaults, Fault, printable
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import resolve
@@ -47,6 +51,7 @@ def check(
     out, err = out or sys.stdout, err or sys.stderr
     try:
         settings = load(path, env)
+        _try_ledger(settings, path)
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             print(fault, file=err)
@@ -59,6 +64,16 @@ def check(
     for line in summary(settings):
         print(printable(line), file=out)
     return GOOD
+
+
+def _try_ledger(settings: Settings, path: str | os.PathLike[str]) -> None:
+    """Is there such a kind of database here? Nothing is opened. Raises ConfigFaults."""
+    if settings.ledger is None:
+        return
+    try:
+        LedgerStore(settings.ledger.database.get_secret_value()).close()
+    except BadDatabase as wrong:
+        raise ConfigFaults([Fault(os.fspath(path), 0, 0, "ledger.database", str(wrong))]) from None
 
 
 def summary(settings: Settings) -> Iterator[str]:
