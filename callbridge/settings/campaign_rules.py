@@ -24,7 +24,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault of the campaigns."""
     for name, campaign in settings.campaigns.items():
         at: Path = ("campaigns", name)
-        yield from _names(settings, document, at, campaign)
+        yield from _names(document, at, campaign)
         yield from _agents(settings, document, at, campaign)
         if campaign.first is CallFirst.CUSTOMER and campaign.message is None:
             yield document.at(
@@ -48,7 +48,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
 
 
-def _names(settings: models.Settings, document: Document, at: Path, campaign: CampaignConfig) -> Iterator[Fault]:
+def _names(document: Document, at: Path, campaign: CampaignConfig) -> Iterator[Fault]:
     queues = mapping(document.values.get("queues"))
     if campaign.queue not in queues:
         yield document.at((*at, "queue"), f"no such queue: {campaign.queue!r}", did_you_mean(campaign.queue, queues))

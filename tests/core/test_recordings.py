@@ -76,6 +76,17 @@ def test_the_next_agent_has_a_file_of_its_own() -> None:
     assert [file.rsplit("-", 1)[1] for file in files] == ["1.wav", "2.wav"]
 
 
+def test_a_recording_that_is_asked_for_later_has_the_number_of_its_talk() -> None:
+    story = talking(RecordingPlan(on_demand=True))
+    (call,) = story.world.calls.values()
+    ask(story, CallRequest.RECORD)
+    story.ask("ben", AgentRequest.LOGIN)
+    story.happens(CallRequested(at=story.now, call=call.id, request=CallRequest.TRANSFER, to=ToAgent("ben"), by="amy"))
+    story.connect(story.ring().leg)
+    ask(story, CallRequest.RECORD, by="ben")
+    assert [order.file.rsplit("-", 1)[1] for order in story.all_sent(StartRecording)] == ["1.wav", "2.wav"]
+
+
 @pytest.mark.parametrize(
     ("record", "tier", "wanted"),
     [

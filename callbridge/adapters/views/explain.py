@@ -100,7 +100,7 @@ def explain_agent(
     agent = world.agents.get(name)
     if agent is None:
         return None
-    reasons = [*_intent(agent, now, show), *_work(world, agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
+    reasons = [*_intent(agent, now, show), *_work(agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
     reasons += alarming(world, agent, now)
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
@@ -127,7 +127,7 @@ def _intent(agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
 
 
-def _work(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
+def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     match agent.work:
         case Work.OFFERED:
             yield ExplainedLine(code="ringing", text=f"is being rung for call {agent.call}")
@@ -271,7 +271,7 @@ def explain_queue(
     queue = world.plan.queues.get(name)
     if queue is None:
         return None
-    lines = [*_house(world), *_staff(world, queue, now)]
+    lines = [*_house(world), *_staff(world, queue)]
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     inside = calls.get(name, ())
     if not inside:
@@ -291,7 +291,7 @@ def explain_queue(
     return lines
 
 
-def _staff(world: World, queue: QueuePlan, now: float) -> Iterator[ExplainedLine]:
+def _staff(world: World, queue: QueuePlan) -> Iterator[ExplainedLine]:
     serves = {profile: world.matcher.serves(profile, queue) for profile in {agent.profile for agent in world.agents.values()}}
     members = [agent for agent in world.agents.values() if serves[agent.profile]]
     states = Counter(published(agent)[0].value for agent in members)

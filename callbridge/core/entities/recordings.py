@@ -29,7 +29,7 @@ def begin(world: World, call: Call, segment: Segment) -> Segment:
     terms = _terms(world, segment.queue)
     if terms is None or not wanted(call, terms):
         return segment
-    segment = _start(world, call, segment, terms)
+    segment = _start(world, call, segment, terms, part=_parts(call) + 1)
     if call.recording_paused and segment.recording is not None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=segment.recording.file, paused=True))
         segment = evolve(segment, recording=evolve(segment.recording, paused_since=world.now))
@@ -56,10 +56,14 @@ def _terms(world: World, queue: str) -> RecordingPlan | None:
     return plan.record if plan is not None else None
 
 
-def _start(world: World, call: Call, segment: Segment, terms: RecordingPlan) -> Segment:
-    part = str(call.segments + call.short_talks + 1)
-    about = {"day": world.day, "queue": segment.queue, "agent": segment.agent, "tier": call.tier, "call": call.id, "part": part}
-    file = filled(terms.file, about)
+def _parts(call: Call) -> int:
+    """The talks that the call has had, the present one included once it is counted: the number of the present one's file."""
+    return call.segments + call.short_talks
+
+
+def _start(world: World, call: Call, segment: Segment, terms: RecordingPlan, *, part: int) -> Segment:
+    about = {"day": world.day, "queue": segment.queue, "agent": segment.agent, "tier": call.tier, "call": call.id}
+    file = filled(terms.file, about | {"part": str(part)})
     world.order(StartRecording(leg=call.leg, call=call.id, file=file))
     return evolve(segment, recording=Recording(file=file, began_at=world.now))
 
@@ -121,7 +125,7 @@ def ask(world: World, call: Call, what: CallRequest) -> str:
             return f"queue {segment.queue} records nothing"
         if declined(call):
             return "the caller does not want to be recorded"
-        world.calls.put(call.id, evolve(call, segment=_start(world, evolve(call, segments=call.segments - 1), segment, terms)))
+        world.calls.put(call.id, evolve(call, segment=_start(world, call, segment, terms, part=_parts(call))))
         return ""
     if recording is None:
         return "the talk is not being recorded"

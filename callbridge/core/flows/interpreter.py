@@ -255,7 +255,7 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
             _say(world, call, flow, node, node.media)
         case MenuNode() | CollectNode() if flow_position.ahead:
             world.order(StartMusic(leg=call.leg, music=flow.music))
-            _listen(world, call, flow, node)
+            _listen(world, call, node)
             _take_ahead(world, call.id, flow, flow_position.node)
         case MenuNode() | CollectNode():
             _say(world, call, flow, node, node.media)
@@ -415,12 +415,12 @@ def _playback_ended(world: World, call: Call, flow: Flow, node: Node) -> None:
             call = _end(world, evolve(call, outcome=call.outcome or "flow"), "goodbye")
             segments.end_call(world, call)
         case MenuNode() | CollectNode():
-            _listen(world, call, flow, node)
+            _listen(world, call, node)
         case _:
             _fail(world, call)
 
 
-def _listen(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode) -> None:
+def _listen(world: World, call: Call, node: MenuNode | CollectNode) -> None:
     """Wait for a key; the music is on already."""
     flow_position = call.flow_position
     assert flow_position is not None
@@ -487,7 +487,7 @@ def _typed(world: World, call: Call, flow: Flow, node: CollectNode, key: str, *,
     if len(call.flow_position.typed) >= node.most:
         _entered(world, evolve(call, flow_position=evolve(call.flow_position, full=True, ends=node.ends)), flow, node)
     elif saying:
-        _listen(world, call, flow, node)
+        _listen(world, call, node)
     else:
         _put(world, evolve(call, flow_position=evolve(call.flow_position, due=world.now + node.gap)))
 

@@ -61,13 +61,13 @@ def make(world: World, pair: Pair) -> None:
         legs.open_leg(world, leg, LegRole.AGENT, call=call.id, agent=agent.id)
     freed_at = agent.idle_since if agent.idle_since == world.now else None
     agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
-    patience = BEEP_CHECK if nailed else queue.ring_for
+    lasts = BEEP_CHECK if nailed else queue.ring_for
     order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
     playback = order.playback if isinstance(order, Play) else ""
     offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
     world.calls.put(
         call.id,
-        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, patience)),
+        evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, lasts)),
     )
     world.order(order)
     world.tell(
@@ -111,10 +111,10 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
 def shown(world: World, call: Call, queue: str) -> str:
     """The name on the agent's display. What callers call themselves is put in last: it may look like a field."""
     known = {"{tier}": call.tier, "{queue}": queue, "{number}": call.number}
-    before, field, after = world.plan.display.partition("{name}")
+    head, field, tail = world.plan.display.partition("{name}")
     for name, value in known.items():
-        before, after = before.replace(name, value), after.replace(name, value)
-    whole = f"{before}{call.name if field else ''}{after}"
+        head, tail = head.replace(name, value), tail.replace(name, value)
+    whole = f"{head}{call.name if field else ''}{tail}"
     return " ".join(part for part in whole.split(" ") if part)
 
 

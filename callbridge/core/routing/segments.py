@@ -157,7 +157,7 @@ def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = Fals
     """One supervisor leaves the talk; ``keep_leg``: the phone stays, for another part in it."""
     if not keep_leg:
         legs.hang_up(world, one.leg)
-    unhook(world, call, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
+    unhook(world, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
     if not one.up:
         return  # who never picked up took no part
     world.tell(
@@ -175,7 +175,7 @@ def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = Fals
     )
 
 
-def unhook(world: World, call: Call, one: Supervision) -> None:
+def unhook(world: World, one: Supervision) -> None:
     """Away with what a supervisor listens through."""
     legs.hang_up(world, one.snoop)
     if one.bridge is not None:

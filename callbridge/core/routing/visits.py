@@ -73,10 +73,10 @@ def wait(world: World, call: Call) -> Call:
         return overflow(world, call, rule.to, rule.reason)
     key = call.announcing.key if call.announcing is not None else ""
     if key in queue.keys and not call.placed:
-        return _by_key(world, call, key, queue.keys[key])
+        return _by_key(world, call, queue.keys[key])
     preferred = bool(visit.prefers)
     # Whom a campaign has called, and who has answered, is for anybody: hearing nobody would be worse.
-    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, call, visit)
+    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, visit)
     if preferred and not worth:
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
     since = visit.began_at if visit.steps_from is None else visit.steps_from
@@ -156,7 +156,7 @@ def _preferring(world: World, call: Call, visit: Visit) -> Visit:
     if not agent and prefer.last_agent > 0 and _age(world, known.get("last_at", "")) <= prefer.last_agent:
         agent = known.get("last_agent", "")
     trying = evolve(visit, prefers=agent, steps_from=world.now + prefer.lasts)
-    return trying if agent and _worth_waiting_for(world, call, trying) else visit
+    return trying if agent and _worth_waiting_for(world, trying) else visit
 
 
 def _age(world: World, moment: str) -> float:
@@ -167,7 +167,7 @@ def _age(world: World, moment: str) -> float:
         return float("inf")
 
 
-def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
+def _worth_waiting_for(world: World, visit: Visit) -> bool:
     """Is it still the preferred agent's time, and is the agent at work?"""
     agent = world.agents.get(visit.prefers)
     return agent is not None and agent.intent is Intent.READY and world.now < (visit.steps_from or 0.0)
@@ -200,7 +200,7 @@ def look_again(world: World, call: Call) -> None:
     rule = _rule(world, call, queue)
     if rule is not None:
         overflow(world, call, rule.to, rule.reason)
-    elif call.visit.prefers and not _worth_waiting_for(world, call, call.visit):
+    elif call.visit.prefers and not _worth_waiting_for(world, call.visit):
         wait(world, call)
 
 
@@ -255,12 +255,12 @@ def key_pressed(world: World, call: Call, key: str) -> None:
     if queue is None or key not in queue.keys or call.announcing is None or call.placed or call.ways >= MOST_WAYS - 1:
         return
     if call.phase is Phase.WAITING:
-        _by_key(world, call, key, queue.keys[key])
+        _by_key(world, call, queue.keys[key])
     elif call.phase in (Phase.OFFERED, Phase.JOINING):
         world.calls.put(call.id, evolve(call, announcing=evolve(call.announcing, key=key)))
 
 
-def _by_key(world: World, call: Call, key: str, flow: str) -> Call:
+def _by_key(world: World, call: Call, flow: str) -> Call:
     """The place in the queue is kept meanwhile."""
     if call.announcing is not None:
         call = evolve(call, announcing=evolve(call.announcing, key=""))
