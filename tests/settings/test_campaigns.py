@@ -220,7 +220,7 @@ def test_check_tries_the_kind_of_database_which_the_settings_do_not_know(write: 
     assert check(path, {}, out, err) == BAD
     said = err.getvalue()
     assert said.startswith("cb.yaml: ledger.database: not a database that can be used here")
-    assert "1 fault: not usable" in said
+    assert "1 fault: the configuration cannot be used" in said
     assert "secretpassword" not in said
     assert out.getvalue() == ""
 
