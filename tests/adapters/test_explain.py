@@ -73,7 +73,7 @@ def test_an_agent_who_let_it_ring_hears_when_the_pause_ends() -> None:
     story.caller()
     story.happens(LegRinging(at=story.now, leg=story.ring().leg))
     story.wait(20)
-    assert said(story, "ann", "not_ready") == "not ready for 5 s, reason rona; ready again by itself in 4 min 55 s"
+    assert said(story, "ann", "not_ready") == "not ready for 5 s, reason rona; returns to ready automatically in 4 min 55 s"
 
 
 def test_wrap_up_is_told_with_what_is_left() -> None:
@@ -82,7 +82,7 @@ def test_wrap_up_is_told_with_what_is_left() -> None:
     story.gone(customer)
     story.gone(leg)
     story.wait(10)
-    assert said(story, "ann", "wrap_up") == "in wrap-up for queue support, 20 s more"
+    assert said(story, "ann", "wrap_up") == "in wrap-up for queue support, 20 s left"
 
 
 def test_somebody_in_a_call_is_told_which() -> None:
@@ -105,7 +105,7 @@ def test_a_rest_after_a_rejection_is_told_with_what_is_left() -> None:
     story = one_queue(agent("ann"))
     story.caller()
     story.gone(story.ring().leg, cause=21)
-    assert said(story, "ann", "resting") == "rests for 10 s more after 1 offer in a row that came to nothing"
+    assert said(story, "ann", "resting") == "gets no offers for another 10 s after 1 offer missed in a row"
 
 
 def test_a_nailed_up_agent_without_the_lasting_call_is_told_how_to_get_it() -> None:
@@ -117,9 +117,9 @@ def test_a_nailed_up_agent_without_the_lasting_call_is_told_how_to_get_it() -> N
 
 def test_skills_that_fit_no_queue_are_told_with_what_is_missing() -> None:
     story = floor(queue("support", WIDENING), agent("eve", {"sales": 2}))
-    assert said(story, "eve", "no_queue") == "no step of any queue fits the skills: sales 2"
+    assert said(story, "eve", "no_queue") == "no step of any queue matches the agent's skills: sales 2"
     assert said(story, "eve", "not_in_queue") == (
-        "queue support: does not fit, lacks support >= 4 (has none); or support >= 1 (has none)"
+        "queue support: does not match, lacks support >= 4 (has none); or support >= 1 (has none)"
     )
 
 
@@ -139,12 +139,12 @@ def test_a_free_agent_hears_that_nobody_waits_and_who_comes_first() -> None:
     story = one_queue(agent("ann"), agent("bob"))
     story.wait(60)
     assert codes(story, "ann") == ["free", "nobody_waits", "next"]
-    assert said(story, "bob", "others_first") == "queue support: 1 other agent who fit have been idle longer: ann"
+    assert said(story, "bob", "others_first") == "queue support: behind 1 other matching agent (idle longer): ann"
 
 
 def test_with_highest_level_first_the_better_come_first() -> None:
     story = one_queue(agent("ann", {"support": 2}), agent("bob", {"support": 5}), pick=AgentOrder.HIGHEST_LEVEL)
-    assert said(story, "ann", "others_first").endswith("come first (higher level, then longer idle): bob")
+    assert said(story, "ann", "others_first").endswith("(higher level, or idle longer): bob")
     assert "next" in codes(story, "bob")
 
 
@@ -169,8 +169,8 @@ def test_bypass_and_a_lost_link_are_told_to_everybody() -> None:
 
 def test_an_empty_queue_says_so_and_who_serves_it() -> None:
     story = one_queue(agent("ann"), agent("bob", login=False))
-    assert of_queue(story, "staff") == ["2 agents can serve it, longest idle first: 1 logged out, 1 ready"]
-    assert of_queue(story, "nobody_waits") == ["nobody waits"]
+    assert of_queue(story, "staff") == ["2 agents can serve this queue, longest idle first: 1 logged out, 1 ready"]
+    assert of_queue(story, "nobody_waits") == ["nobody is waiting"]
 
 
 def test_the_first_caller_hears_who_is_busy_and_who_does_not_fit() -> None:
@@ -181,8 +181,8 @@ def test_the_first_caller_hears_who_is_busy_and_who_does_not_fit() -> None:
     assert of_queue(story, "waiter") == [
         f"1. {story.call('y').id}, standard, waiting for 5 s; step 1 of 2, needs support >= 4; widens in 15 s"
     ]
-    assert of_queue(story, "none_free") == ["   not offered: nobody who fits is free: bob talking for 5 s"]
-    assert of_queue(story, "free_but_unfit") == ["   free but does not fit: ann lacks support >= 4 (has 3)"]
+    assert of_queue(story, "none_free") == ["   not offered: no matching agent is available: bob talking for 5 s"]
+    assert of_queue(story, "free_but_unfit") == ["   available but not matching: ann lacks support >= 4 (has 3)"]
 
 
 def test_callers_stand_in_the_order_in_which_they_are_served() -> None:
@@ -202,21 +202,21 @@ def test_a_head_start_given_by_hand_is_told_as_such() -> None:
     story = one_queue(agent("ann", login=False))
     story.caller()
     story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.HEAD_START, seconds=60.0, by="ops"))
-    assert "(head start 1 min, given by hand)" in of_queue(story, "waiter")[0]
+    assert "(head start 1 min, set manually)" in of_queue(story, "waiter")[0]
 
 
 def test_a_step_that_nobody_logged_in_could_serve_is_told_as_skipped() -> None:
     story = floor(queue("support", WIDENING), agent("ann", {"support": 3}), agent("bob", {"support": 4}, login=False))
     story.talk("x")
     story.caller("y")
-    assert "(its own, support >= 4, is skipped: nobody logged in could serve it)" in of_queue(story, "waiter")[0]
+    assert "(step support >= 4 is skipped: no logged-in agent could serve it)" in of_queue(story, "waiter")[0]
 
 
 def test_a_caller_being_offered_names_the_agent() -> None:
     story = one_queue(agent("ann"))
     story.caller()
     story.wait(3)
-    assert of_queue(story, "offered") == ["   ann is being reached for 3 s"]
+    assert of_queue(story, "offered") == ["   being offered to ann for 3 s"]
 
 
 def test_leaving_the_queue_is_told_ahead() -> None:
@@ -230,7 +230,7 @@ def test_leaving_the_queue_is_told_ahead() -> None:
 def test_nobody_with_the_skill_is_told_as_such() -> None:
     story = floor(queue("support", ladder(("magic >= 1", None))), agent("ann"))
     story.caller()
-    assert of_queue(story, "nobody_fits") == ["   not offered: no agent has these skills"]
+    assert of_queue(story, "nobody_fits") == ["   not offered: no agent has the required skills"]
     assert "no_staff" in [line.code for line in explain_queue(story.world, "support", story.now) or []]
 
 
@@ -239,7 +239,7 @@ def test_a_long_line_is_told_from_its_head() -> None:
     for number in range(MOST_SHOWN + 3):
         story.caller(f"c{number}")
     assert len(of_queue(story, "waiter")) == MOST_SHOWN
-    assert of_queue(story, "more") == ["3 more wait behind them"]
+    assert of_queue(story, "more") == ["3 more waiting behind them"]
     assert len(of_queue(story, "none_free")) == 1
 
 
@@ -290,6 +290,6 @@ def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
     story.wait(30)
     assert "reason_limit" not in codes(story, "ann")
     story.wait(45)
-    assert said(story, "ann", "reason_limit") == "lunch lasts 1 min 15 s, 15 s over its limit"
+    assert said(story, "ann", "reason_limit") == "lunch for 1 min 15 s, 15 s over its limit"
     story.ask("ann", AgentRequest.READY)
     assert "reason_limit" not in codes(story, "ann")

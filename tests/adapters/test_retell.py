@@ -38,16 +38,16 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
     story.wait(42)
     story.gone(customer)
     assert words(story) == [
-        "arrived at entry support, number *****; tier standard (no list names the number)",
-        "waits in queue support; its place there is that of a call due 20 s after its arrival",
-        "step 1: may be offered to agents with support >= 1",
-        "offered to bob (Bob) after waiting 0 s: fits support >= 1; of the free agents who fit the one idle for longest; "
-        "had become free 0 s before",
-        "bob (Bob): picked up after 0 s",
+        "arrived at entry support, number *****; tier standard (the number is in no tier list)",
+        "waits in queue support; ranked as if due 20 s after its arrival",
+        "step 1: can be offered to agents with support >= 1",
+        "offered to bob (Bob) after waiting 0 s: matches support >= 1; of the matching available agents, the one idle longest; "
+        "became free 0 s earlier",
+        "bob (Bob): answered after 0 s",
         "queue support: answered after 0 s, within the target",
-        "talks with bob (Bob)",
-        "talk with bob (Bob) ends after 42 s: the caller hung up",
-        "over after 42 s: answered, 1 agent talked",
+        "connected to bob (Bob)",
+        "conversation with bob (Bob) ended after 42 s: the caller hung up",
+        "call ended after 42 s: answered, 1 agent talked to the caller",
     ]
 
 
@@ -56,8 +56,8 @@ def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
     story.caller("vip", tier="diamond")
     story.gone(story.ring().leg, cause=21)
     text = "\n".join(words(story, "vip"))
-    assert "tier diamond (by the number, from the lists of tiers)" in text
-    assert "rejected it after 0 s (cause 21)" in text
+    assert "tier diamond (from the tier lists, by number)" in text
+    assert "rejected the call after 0 s (cause 21)" in text
     assert text.index("offered to ann") < text.index("offered to bob")
 
 
@@ -66,7 +66,7 @@ def test_a_pulled_call_says_who_pulled_it() -> None:
     story.caller()
     story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.PULL, to=ToAgent("bob"), by="ops"))
     text = "\n".join(words(story))
-    assert "ops asked: pull" in text
+    assert "ops requested: pull" in text
     assert "pulled by ops" in text
 
 

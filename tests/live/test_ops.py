@@ -41,7 +41,7 @@ async def test_a_story_outlives_kill_9_and_is_told_in_words(pbx: Pbx, house: Hou
     lines = story.splitlines()
     assert "arrived at entry support" in lines[1]
     assert any("offered to ann" in line for line in lines)
-    assert any("talks with ann" in line for line in lines)
+    assert any("connected to ann" in line for line in lines)
     assert ": answered, 1 agent talked" in lines[-1]
     assert await command(bridge, "calls", "show", "cb-call-never-1") == (
         1,
@@ -66,10 +66,10 @@ async def test_why_an_agent_gets_no_calls_and_a_caller_waits(pbx: Pbx, house: Ho
         _, board, _ = await command(bridge, "top", "--once")
         await pbx.hang_up_all()
         await callers.wait()
-    assert "logged out: gets no calls until a log-in" in ann
-    assert "no step of any queue fits the skills: other 1" in bob
+    assert "logged out: gets no calls until the next login" in ann
+    assert "no step of any queue matches the agent's skills: other 1" in bob
     assert "the phone PJSIP/2002 cannot be reached" in tom
-    assert "not offered: nobody who fits is free: tom offline" in queue
+    assert "not offered: no matching agent is available: tom offline" in queue
     assert "1 logged out" in queue
     assert "links up" in board
     assert "logged out" in board

@@ -1,7 +1,7 @@
-"""What others may see of the world: queues, agents and calls as flat dicts, with the published fields.
+"""The published view of the world: queues, agents and calls as flat dicts.
 
-Pure. The board is kept up to date from what each batch changed and never looks at the whole world again; a view is
-made from it when somebody asks. Absent values are the empty string, times epoch seconds.
+Pure. The board is updated from the changes of each batch and never rescans the whole world; a view is
+built on request. Absent values are the empty string; times are epoch seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Key = tuple[Kind, str]
 
 ENDED = "ended"
 KEPT_ENDED = 3600.0
-"""Seconds for which a call that ended can still be looked at."""
+"""Seconds for which an ended call can still be viewed."""
 MOST_ENDED = 20_000
 
 
@@ -41,7 +41,7 @@ class Stamp:
 
 
 def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = True) -> View:
-    """A call as others see it; ``queue`` and ``agent`` are the ones that have it now."""
+    """A call's published fields; ``queue`` and ``agent`` are the ones handling it now."""
     visit = call.visit
     holder = call.segment or call.offer or call.transfer
     return {
@@ -58,7 +58,7 @@ def call_view(call: Call, stamp: Stamp, *, ended: bool = False, masked: bool = T
 
 
 def agent_view(agent: Agent, call: Call | None, stamp: Stamp, *, masked: bool = True) -> View:
-    """An agent as others see it; ``call`` is the one in hand. In wrap-up ``queue`` is the one that it is for."""
+    """An agent's published fields; ``call`` is the current call. During wrap-up ``queue`` is the queue of the call just ended."""
     state, reason = published(agent)
     queue = agent.wrap_queue if agent.work is Work.WRAP_UP else queue_of(call) if call is not None else ""
     return {
@@ -84,8 +84,8 @@ def queue_view(
     callbacks: int = 0,
     standing: int = 0,
 ) -> View:
-    """A queue as others see it, from the arrival times of who waits, its agents by published state, the callbacks owed and
-    those of them that stand in line; the estimated wait is that of a caller who comes now."""
+    """A queue's published fields, from the arrival times of waiting callers, its agents by state, its open callbacks and
+    how many of them hold a place in line (``standing``). The estimated wait is for a caller arriving now."""
     arrivals = list(waiting)
     level = tally.service_level
     agents = {f"agents_{state}": states.get(state, 0) for state in State if state is not State.LOGGED_OUT}
@@ -116,7 +116,7 @@ def queue_of(call: Call) -> str:
 
 
 def queues_for(plan: Plan, profile: Profile) -> frozenset[str]:
-    """The queues to which an agent of this profile belongs: any step of any tier fits."""
+    """The queues that an agent with this profile can serve: those where any step of any tier matches."""
     return frozenset(
         name
         for name, queue in plan.queues.items()
@@ -131,10 +131,10 @@ class QueueFigures:
     waiting: int
     oldest_arrived_at: float | None
     agents: Mapping[str, int]
-    """By published state, logged-out agents too."""
+    """By published state, including logged-out agents."""
     today: Tally
     callbacks: int = 0
-    """Callbacks that are owed."""
+    """Open callbacks."""
 
 
 @dataclass(slots=True)
@@ -173,7 +173,7 @@ class Board:
         return board
 
     def note(self, world: World, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
-        """Take in what a batch changed (Outcome.changed, merged); gives the views that are no longer the same."""
+        """Apply the changes of a batch (Outcome.changed, merged); returns the keys of the views that changed."""
         self._stamp = Stamp(world.now, world.seq)
         touched: set[Key] = set()
         if world.plan is not self._plan:
@@ -208,13 +208,13 @@ class Board:
         return self._queues.keys()
 
     def alive(self) -> set[Key]:
-        """Every view that there is, of calls only those that live."""
+        """The keys of all views; of calls, only live ones."""
         agents: set[Key] = {("agent", name) for name in self.agents}
         calls: set[Key] = {("call", name) for name in self.calls}
         return agents | calls | {("queue", name) for name in self._queues}
 
     def view(self, key: Key) -> View | None:
-        """The view as it is now; None when there is no such thing. A call that ended can be seen for a while."""
+        """The current view; None when it does not exist. An ended call can be viewed for ``KEPT_ENDED`` seconds."""
         match key:
             case ("queue", name):
                 return self.queue(name)
@@ -253,16 +253,16 @@ class Board:
         return None
 
     def number_of(self, name: str) -> str:
-        """The customer's number, also of a call that ended a short time ago."""
+        """The customer's number; also for a recently ended call."""
         call = self.calls.get(name) or self.ended.get(name, (None, None))[0]
         return call.number if call is not None else ""
 
     def live_calls(self) -> list[tuple[Call, Stamp]]:
-        """Every living call with its stamp: to make views of in another thread."""
+        """Every live call with its stamp, so that another thread can build the views."""
         return [(call, self._stamps["call", name]) for name, call in self.calls.items()]
 
     def figures(self) -> dict[str, QueueFigures]:
-        """A copy of what the metrics' gauges show."""
+        """A copy of the figures shown by the metric gauges."""
         return {
             name: QueueFigures(
                 len(queue.waiting),

@@ -1,7 +1,7 @@
-"""Why things are as they are: agents and queues of a living world, explained in plain words.
+"""Explains the current state of agents and queues: why an agent gets no calls, why a caller is not offered.
 
-Pure: the world is only read. What decides stands in the core; here each of its conditions has a sentence. ``now`` is
-the moment of asking, in epoch seconds.
+Pure: the world is only read. The decisions are made in the core; each of its conditions has a sentence here. ``now`` is
+the time of the request, in epoch seconds.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from callbridge.core.model.skills import Requirement
 from callbridge.core.model.world import World
 
 Show = Callable[[str], str]
-"""What is shown of words that people choose (phones, reasons for a pause): ``scrub``, or ``str`` where nothing is masked."""
+"""How free text (phones, not-ready reasons) is shown: ``scrub``, or ``str`` where nothing is masked."""
 
 MOST_SHOWN = 10
-"""Callers of one queue that are explained one by one."""
+"""Callers per queue that are explained individually."""
 MOST_LOOKED_AT = 200
-"""Callers of one queue, from the first on, that are looked at for one agent."""
+"""Callers per queue, from the head of the line, that are considered when one agent is explained."""
 
 
 # -- who waits ------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def _in_force(waiter: Waiter) -> Requirement | None:
 def explain_agent(
     world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
 ) -> list[ExplainedLine] | None:
-    """Why this agent gets calls or none; None when there is no such agent. ``calls``: when they are sorted already."""
+    """Why this agent does or does not get calls; None for an unknown agent. ``calls``: already sorted by queue, if at hand."""
     agent = world.agents.get(name)
     if agent is None:
         return None
@@ -108,7 +108,7 @@ def explain_agent(
     lines += _house(world)
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
-        lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue fits the skills: {_skills(agent)}"))
+        lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     for queue in world.plan.queues.values():
         if queue.name in names:
@@ -120,27 +120,27 @@ def explain_agent(
 
 def _intent(agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
     if agent.intent is Intent.LOGGED_OUT:
-        yield ExplainedLine(code="logged_out", text="logged out: gets no calls until a log-in")
+        yield ExplainedLine(code="logged_out", text="logged out: gets no calls until the next login")
     elif agent.intent is Intent.NOT_READY:
         since = f" for {span(now - agent.since)}" if published(agent)[0] == "not_ready" else ""
-        back = f"; ready again by itself in {span(agent.return_at - now)}" if agent.return_at is not None else ""
+        back = f"; returns to ready automatically in {span(agent.return_at - now)}" if agent.return_at is not None else ""
         yield ExplainedLine(code="not_ready", text=f"not ready{since}, reason {show(agent.reason) or 'not given'}{back}")
 
 
 def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     match agent.work:
         case Work.OFFERED:
-            yield ExplainedLine(code="ringing", text=f"is being rung for call {agent.call}")
+            yield ExplainedLine(code="ringing", text=f"ringing for call {agent.call}")
         case Work.TALKING:
-            yield ExplainedLine(code="talking", text=f"talks in call {agent.call} for {span(now - agent.since)}")
+            yield ExplainedLine(code="talking", text=f"talking on call {agent.call} for {span(now - agent.since)}")
         case Work.WRAP_UP:
-            left = f"{span(agent.wrap_until - now)} more" if agent.wrap_until > now else "until the phone has hung up"
+            left = f"{span(agent.wrap_until - now)} left" if agent.wrap_until > now else "until the phone hangs up"
             yield ExplainedLine(code="wrap_up", text=f"in wrap-up for queue {agent.wrap_queue or '?'}, {left}")
         case Work.IDLE:
             if agent.leg is not None:
-                yield ExplainedLine(code="leg_left", text="the phone has not let go of the last call yet")
+                yield ExplainedLine(code="leg_left", text="the phone has not released the last call yet")
     if agent.intent is Intent.NOT_READY and agent.work in (Work.OFFERED, Work.TALKING):
-        yield ExplainedLine(code="pause_later", text="the pause takes effect when this is over")
+        yield ExplainedLine(code="pause_later", text="not ready takes effect when this call ends")
 
 
 def _phone(world: World, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
@@ -151,31 +151,33 @@ def _phone(world: World, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     elif agent.next_phone:
         yield ExplainedLine(code="phone_later", text=f"moves to {show(agent.next_phone)} as soon as that phone is free")
     if agent.connect is ConnectMode.NAILED_UP and not agent.session_up and agent.intent is Intent.READY:
-        up = "is ringing for the log-in" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
-        yield ExplainedLine(code="session_down", text=f"the lasting call to {show(agent.phone)} {up}")
+        up = "is ringing for the login" if agent.session is not None else "was hung up: `callbridge agents ready` rings it again"
+        yield ExplainedLine(code="session_down", text=f"the nailed-up call to {show(agent.phone)} {up}")
     elif agent.device is Device.OFFLINE:
         state = world.phones.get(agent.phone) or "unknown"
-        yield ExplainedLine(code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (the PBX says {state})")
+        yield ExplainedLine(
+            code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (device state: {state})"
+        )
     elif agent.device is Device.BUSY_ELSEWHERE:
-        yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call that is not ours")
+        yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call outside callbridge")
 
 
 def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     if agent.rest_until > now:
-        missed = f" after {count(agent.misses, 'offer')} in a row that came to nothing" if agent.misses else ""
-        yield ExplainedLine(code="resting", text=f"rests for {span(agent.rest_until - now)} more{missed}")
+        missed = f" after {count(agent.misses, 'offer')} missed in a row" if agent.misses else ""
+        yield ExplainedLine(code="resting", text=f"gets no offers for another {span(agent.rest_until - now)}{missed}")
 
 
 def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
-    """What about the agent somebody should look after, as long as it is so."""
+    """Conditions of this agent that need a supervisor's attention, for as long as they last."""
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
-        text = f"{agent.reason} lasts {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
+        text = f"{agent.reason} for {span(now - agent.since)}, {span(now - agent.since - reason.limit)} over its limit"
         yield ExplainedLine(code="reason_limit", text=text)
     if agent.misses >= world.plan.alert_after_misses:
-        yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} in a row came to nothing")
+        yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} missed in a row")
     if agent.pin_locked_until > now:
-        text = f"nobody logs in at a phone for {span(agent.pin_locked_until - now)} more: too many wrong PINs"
+        text = f"login by phone is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
         yield ExplainedLine(code="pin_locked", text=text)
 
 
@@ -183,7 +185,7 @@ def _house(world: World) -> Iterator[ExplainedLine]:
     if is_on(world, BYPASS):
         yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
-        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: nobody can be offered its callers")
+        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: its callers cannot be offered to anybody")
 
 
 def _skills(agent: Agent) -> str:
@@ -194,23 +196,23 @@ def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
     """Which requirement fails for the queue's steps."""
     needs = {step.needs.text: step.needs for ladder in queue.ladders.values() for step in ladder.steps}
     short = dict.fromkeys(lacking(need, agent.profile) for need in needs.values())
-    return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not fit, lacks {'; or '.join(short)}")
+    return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not match, lacks {'; or '.join(short)}")
 
 
 def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float) -> Iterator[ExplainedLine]:
-    """Whether anybody waits there whom the agent may get, and who comes before."""
+    """Whether a caller waits there whom the agent could be offered, and which agents come first."""
     waiters = [one for one in line if one.call.phase is Phase.WAITING]
     rung = len(line) - len(waiters)
-    ringing = f" ({count(rung, 'caller')} just being put through)" if rung else ""
+    ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""
     fitting = [one for one in waiters if (need := _in_force(one)) is not None and need.strength(agent.profile) is not None]
     if not waiters:
-        yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: fits, nobody waits{ringing}")
+        yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: matches, nobody is waiting{ringing}")
         yield from _before(world, agent, queue, now)
     elif fitting:
         yield ExplainedLine(
             code="would_get",
-            text=f"queue {queue.name}: fits {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
-            f"first would be {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
+            text=f"queue {queue.name}: matches {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
+            f"the first is {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
         )
     else:
         yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(agent, waiters, now)}")
@@ -218,10 +220,10 @@ def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter
 
 def _too_early(agent: Agent, waiters: list[Waiter], now: float) -> str:
     need = _in_force(waiters[0])
-    short = lacking(need, agent.profile) if need is not None else "a step that is not configured"
+    short = lacking(need, agent.profile) if need is not None else "a step that is no longer configured"
     later = [moment for one in waiters if (moment := _fits_at(agent, one)) is not None]
-    widens = f"; the first widens to a step that fits in {span(min(later) - now)}" if later else "; no later step fits either"
-    return f"{count(len(waiters), 'caller waits', 'callers wait')} at steps that do not fit yet: lacks {short}{widens}"
+    widens = f"; the first widens to a matching step in {span(min(later) - now)}" if later else "; no later step matches either"
+    return f"{count(len(waiters), 'caller')} waiting at steps that do not match yet: lacks {short}{widens}"
 
 
 def _fits_at(agent: Agent, waiter: Waiter) -> float | None:
@@ -237,7 +239,7 @@ def _fits_at(agent: Agent, waiter: Waiter) -> float | None:
 
 
 def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterator[ExplainedLine]:
-    """Who of the free agents would get the next caller before this one."""
+    """Which available agents would get the next caller before this one."""
     if not eligible(agent, now):
         return
     ladder = world.matcher.ladder(queue.name, world.plan.default_tier)
@@ -249,11 +251,13 @@ def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterato
     first = [other for other in world.agents.values() if eligible(other, now) and need.strength(other.profile) is not None]
     before = sorted((other for other in first if _order(other, need, queue) < mine), key=lambda one: _order(one, need, queue))
     if before:
-        how = "have been idle longer" if queue.pick is AgentOrder.LONGEST_IDLE else "come first (higher level, then longer idle)"
-        text = f"queue {queue.name}: {count(len(before), 'other agent')} who fit {how}: {some(one.id for one in before)}"
+        why = "idle longer" if queue.pick is AgentOrder.LONGEST_IDLE else "higher level, or idle longer"
+        text = (
+            f"queue {queue.name}: behind {count(len(before), 'other matching agent')} ({why}): {some(one.id for one in before)}"
+        )
         yield ExplainedLine(code="others_first", text=text)
     else:
-        yield ExplainedLine(code="next", text=f"queue {queue.name}: gets the next caller who needs {need.text}")
+        yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")
 
 
 def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, float, str]:
@@ -267,7 +271,7 @@ def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, floa
 def explain_queue(
     world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
 ) -> list[ExplainedLine] | None:
-    """Who waits, who fits now, and why the first caller is not offered; None when there is no such queue."""
+    """Who is waiting, which agents match now, and why the first caller is not offered; None for an unknown queue."""
     queue = world.plan.queues.get(name)
     if queue is None:
         return None
@@ -275,19 +279,17 @@ def explain_queue(
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     inside = calls.get(name, ())
     if not inside:
-        lines.append(ExplainedLine(code="nobody_waits", text="nobody waits"))
+        lines.append(ExplainedLine(code="nobody_waits", text="nobody is waiting"))
     told: set[str] = set()
     for waiter in in_order(world, inside, MOST_SHOWN):
         lines += explain_waiter(world, waiter, now, told, show)
     owed = [callback for callback in world.callbacks.rows().values() if callback.queue == name]
     if owed:
         standing = sum(callback.stands for callback in owed)
-        text = (
-            f"{count(len(owed), 'callback')} owed: {standing} in line with the callers, {len(owed) - standing} resting or active"
-        )
+        text = f"{count(len(owed), 'open callback')}: {standing} in line, {len(owed) - standing} deferred or in progress"
         lines.append(ExplainedLine(code="callbacks", text=text))
     if len(inside) > MOST_SHOWN:
-        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MOST_SHOWN} more wait behind them"))
+        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MOST_SHOWN} more waiting behind them"))
     return lines
 
 
@@ -297,7 +299,7 @@ def _staff(world: World, queue: QueuePlan) -> Iterator[ExplainedLine]:
     states = Counter(published(agent)[0].value for agent in members)
     told = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(states.items()))
     how = "longest idle first" if queue.pick is AgentOrder.LONGEST_IDLE else "highest level first"
-    text = f"{count(len(members), 'agent')} can serve it, {how}" + (f": {told}" if told else "")
+    text = f"{count(len(members), 'agent')} can serve this queue, {how}" + (f": {told}" if told else "")
     yield ExplainedLine(code="staff" if members else "no_staff", text=text)
 
 
@@ -310,11 +312,11 @@ def explain_waiter(
     head = f"{waiter.position}. {call.id}, {call.tier}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
     yield ExplainedLine(code="waiter", text=f"{head}; {_step(waiter, now)}")
     if call.offer is not None:
-        yield ExplainedLine(code="offered", text=f"   {call.offer.agent} is being reached for {span(now - call.offer.at)}")
+        yield ExplainedLine(code="offered", text=f"   being offered to {call.offer.agent} for {span(now - call.offer.at)}")
     elif pbx_of(call.leg) in world.down:
         yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
     elif told is not None and waiter.needs in told:
-        yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as the caller above")
+        yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as a caller above")
     else:
         if told is not None:
             told.add(waiter.needs)
@@ -326,23 +328,23 @@ def _advantage(waiter: Waiter) -> str:
         return ""
     given = waiter.call.visit.head_start
     ahead = given if given is not None else waiter.ladder.head_start
-    by = ", given by hand" if given is not None else ""
+    by = ", set manually" if given is not None else ""
     return f" (head start {span(ahead)}{by})" if ahead else ""
 
 
 def _step(waiter: Waiter, now: float) -> str:
     visit, ladder = waiter.call.visit, waiter.ladder
     if visit is None or ladder is None:
-        return "its queue is not configured any more"
+        return "its queue is no longer configured"
     window = min(visit.window, len(ladder.steps) - 1)
     own = ladder.steps[window].needs
     text = f"step {window + 1} of {len(ladder.steps)}, needs {waiter.needs or own.text}"
     if waiter.needs and waiter.needs != own.text:
-        text += f" (its own, {own.text}, is skipped: nobody logged in could serve it)"
+        text += f" (step {own.text} is skipped: no logged-in agent could serve it)"
     ends = ladder.window_ends(window)
     if ends is not None:
         last = window == len(ladder.steps) - 1
-        text += f"; {'leaves the queue' if last and ladder.then is not None else 'widens' if not last else 'no change'}"
+        text += f"; {'leaves the queue' if last and ladder.then is not None else 'widens' if not last else 'no further change'}"
         text += f" in {span(visit.began_at + ends - now)}" if not last or ladder.then is not None else ""
     return text
 
@@ -355,27 +357,27 @@ def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Expl
         own = world.agents.get(visit.prefers)
         busy = _busy_with(own, now, show) if own is not None else "unknown"
         yield ExplainedLine(
-            code="prefers", text=f"   waits for {visit.prefers} ({busy}) for {left} more, then for any agent who fits"
+            code="prefers", text=f"   waits for {visit.prefers} ({busy}) for another {left}, then for any matching agent"
         )
         return
     if need is None:
-        yield ExplainedLine(code="no_step", text="   not offered: its step is not configured any more")
+        yield ExplainedLine(code="no_step", text="   not offered: its step is no longer configured")
         return
     fitting = [agent for agent in world.agents.values() if need.strength(agent.profile) is not None]
     free = [agent for agent in fitting if eligible(agent, now)]
     if free:
-        yield ExplainedLine(code="due", text=f"   {some(agent.id for agent in free)} fits and is free: an offer is due at once")
+        yield ExplainedLine(code="due", text=f"   available now: {some(agent.id for agent in free)}; an offer is imminent")
     elif not fitting:
-        yield ExplainedLine(code="nobody_fits", text="   not offered: no agent has these skills")
+        yield ExplainedLine(code="nobody_fits", text="   not offered: no agent has the required skills")
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
         states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here]
         told = [*([some(states)] if states else []), *([f"{away} logged out"] if away else [])]
-        yield ExplainedLine(code="none_free", text=f"   not offered: nobody who fits is free: {'; '.join(told)}")
+        yield ExplainedLine(code="none_free", text=f"   not offered: no matching agent is available: {'; '.join(told)}")
     others = [agent for agent in world.agents.values() if eligible(agent, now) and need.strength(agent.profile) is None]
     if others and not free:
-        yield ExplainedLine(code="free_but_unfit", text=f"   free but does not fit: {some(_unfit(others, need), 3)}")
+        yield ExplainedLine(code="free_but_unfit", text=f"   available but not matching: {some(_unfit(others, need), 3)}")
 
 
 def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:
@@ -386,8 +388,8 @@ def _busy_with(agent: Agent, now: float, show: Show) -> str:
     state, reason = published(agent)
     if state == "ready":
         if agent.rest_until > now:
-            return f"rests for {span(agent.rest_until - now)}"
-        return "is just being freed by the phone"
+            return f"gets no offers for another {span(agent.rest_until - now)}"
+        return "being released by the phone"
     if state == "wrap_up" and agent.wrap_until > now:
-        return f"in wrap-up for {span(agent.wrap_until - now)} more"
+        return f"in wrap-up, {span(agent.wrap_until - now)} left"
     return f"{state.value.replace('_', ' ')}{f' ({show(reason)})' if reason else ''} for {span(now - agent.since)}"

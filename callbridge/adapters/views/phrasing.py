@@ -1,4 +1,4 @@
-"""Small pieces of plain English that explanations are made of. Pure; times are seconds."""
+"""Building blocks for the sentences of explanations. Pure; times are in seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ExplainedLine:
     at: float | None = None
 
     def plain(self) -> dict[str, object]:
-        """As it goes into JSON."""
+        """The line as a JSON object."""
         return {"code": self.code, "text": self.text} | ({} if self.at is None else {"at": self.at})
 
 
@@ -36,7 +36,7 @@ def span(seconds: float) -> str:
 
 
 def some(names: Iterable[str], most: int = 5) -> str:
-    """A list for a sentence: ``ann, bob and 3 more``."""
+    """Names as a list within a sentence: ``ann, bob`` or, when there are many, ``ann, bob and 3 more``."""
     listed = list(names)
     if len(listed) > most:
         return f"{', '.join(listed[:most])} and {len(listed) - most} more"
@@ -48,7 +48,7 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def lacking(requirement: Requirement, profile: Profile) -> str:
-    """What a profile that does not fit falls short of: ``support >= 4 (has 3)``; empty when it fits."""
+    """The part of a requirement that a profile does not meet: ``support >= 4 (has 3)``; empty when it matches."""
     levels = dict(profile)
     return "" if requirement.strength(profile) is not None else _lacking(requirement.node, levels)
 

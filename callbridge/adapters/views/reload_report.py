@@ -1,4 +1,4 @@
-"""What a reload changes, as others are told: plain data, with ids and no numbers."""
+"""What a reload changes, as plain data for publication: ids, no phone numbers."""
 
 from __future__ import annotations
 

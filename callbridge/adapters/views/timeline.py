@@ -1,7 +1,7 @@
-"""A call's story in plain words, told from its facts (as plain data, see ``stories.told``). Pure.
+"""The timeline of a call in plain English, made from its facts (as plain data, see ``timelines.told``). Pure.
 
-What the facts do not hold - how a queue picks, what an agent is called - is taken from the plan of today.
-A kind of fact that has no words here is shown by its name and fields, never left out.
+What the facts do not hold - how a queue picks agents, the names of agents - is taken from the current plan.
+A fact type without a sentence of its own is shown by its name and fields, never left out.
 """
 
 from __future__ import annotations
@@ -20,61 +20,61 @@ _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
 _DIVERTED = {
     "bypass": "bypass was on",
-    "overflow": "the waiting time of the queue was over",
-    "unknown_entry": "the entry is in no configuration",
-    "unknown_flow": "the flow is in no configuration",
+    "overflow": "the maximum wait of the queue had passed",
+    "unknown_entry": "the entry is not configured",
+    "unknown_flow": "the flow is not configured",
     "flow": "the flow says so",
-    "flow_failed": "the flow leads nowhere any more",
-    "too_many_ways": "it went round in circles",
-    "unknown_queue": "the queue is in no configuration",
-    "queue_removed": "the queue was taken out of the configuration",
+    "flow_failed": "the flow has no way to continue",
+    "too_many_ways": "it was sent around too many times (a loop in the routing)",
+    "unknown_queue": "the queue is not configured",
+    "queue_removed": "the queue was removed from the configuration",
     "answer": "the PBX could not answer the call",
-    "fault": "a fault of callbridge",
+    "fault": "an internal error in callbridge",
 }
 _LEFT = {
-    "waited": "the steps were over",
+    "waited": "the last step ended",
     "moved": "somebody moved it",
-    "key": "the caller pressed a key, and chose so",
-    "queue_removed": "the queue was taken out of the configuration",
+    "key": "the caller pressed a key to leave",
+    "queue_removed": "the queue was removed from the configuration",
 }
 _STARTED = {
     "survey": "the agent has hung up",
-    "entry": "as the entry says",
+    "entry": "set by the entry",
     "key": "the caller pressed a key",
-    "flow": "as another flow says",
-    "queue_removed": "the queue was taken out of the configuration",
+    "flow": "sent by another flow",
+    "queue_removed": "the queue was removed from the configuration",
 }
 _FLOW_ENDED = {
     "hung_up": "the caller hung up",
-    "goodbye": "said goodbye",
-    "moved": "somebody led the caller elsewhere",
-    "failed": "it leads nowhere any more: to the fallback",
+    "goodbye": "ended normally",
+    "moved": "somebody moved the caller elsewhere",
+    "failed": "it had no way to continue: sent to the fallback",
 }
 _PROMISE_ENDED = {
-    "kept": "kept: they talk",
-    "failed": "given up",
-    "expired": "expired: nobody could keep it in time",
+    "kept": "kept: the customer is talking to an agent",
+    "failed": "failed",
+    "expired": "expired: it could not be made in time",
     "cancelled": "cancelled",
 }
 _TRIED = {
     "answered": "answers",
-    "abandoned": "answered, and was gone before an agent was there",
+    "abandoned": "answered, and hung up before an agent was connected",
     "busy": "is busy",
     "no_answer": "does not answer",
     "rejected": "rejects the call",
-    "invalid": "has no such number",
+    "invalid": "could not be called: the number does not exist",
     "congestion": "could not be reached: the line is congested",
-    "agent_gone": "was rung when the agent hung up",
-    "called_again": "was rung when the customer called us",
-    "cancelled": "was rung when somebody cancelled it",
-    "unknown": "was perhaps called; what became of it is not known",
+    "agent_gone": "was being rung when the agent hung up",
+    "called_again": "was being rung when the customer called in",
+    "cancelled": "was being rung when the callback was cancelled",
+    "unknown": "may have been called; the result is unknown",
 }
 _SAID = {
-    "callback": "hears who calls back",
+    "callback": "hears the callback confirmation",
     "greeting": "hears the greeting",
-    "periodic": "hears one of the messages",
+    "periodic": "hears a periodic announcement",
     "busy": "hears the apology for the long wait",
-    "connection_lost": "hears the apology for the broken connection, and is first in line",
+    "connection_lost": "hears the apology for the lost connection, and is now first in line",
 }
 _ENDED_BY = {
     "customer": "the caller hung up",
@@ -83,32 +83,33 @@ _ENDED_BY = {
     "moved": "moved to another queue by somebody",
     "taken_over": "taken over by a supervisor",
     "supervisor": "ended by a supervisor",
-    "taken": "somebody took the call away in the PBX",
-    "fault": "ended by a fault",
-    "lost": "the agent's phone is gone",
-    "short": "the agent's phone hung up at once, so nobody has answered",
+    "taken": "somebody redirected the call in the PBX",
+    "fault": "ended by an internal error",
+    "lost": "the connection to the agent's phone was lost",
+    "short": "the agent's phone hung up at once; not counted as answered",
 }
 _HANDED = {
     "completed": "took the call",
-    "returned": "left again, the agent went back to the caller",
+    "returned": "released; the agent returned to the caller",
     "no_answer": "did not pick up",
-    "rejected": "rejected it",
+    "rejected": "rejected the call",
     "offline": "could not be reached",
     "failed": "could not be connected",
-    "cancelled": "was given up",
+    "cancelled": "was cancelled",
 }
 _MODES = {"listen": "listens to", "whisper": "whispers to", "barge": "barges in on", "take_over": "takes over from"}
+_SUPERVISED = {"listen": "listening", "whisper": "whispering", "barge": "barging in", "take_over": "taking over"}
 _OFFER_ENDED = {
-    "no_answer": "did not pick up within {rang}",
-    "rejected": "rejected it after {rang}",
+    "no_answer": "did not answer within {rang}",
+    "rejected": "rejected the call after {rang}",
     "offline": "the phone could not be reached",
-    "cancelled": "withdrawn after {rang}: the caller left, moved on, or another way was found",
-    "answered": "picked up after {rang}",
+    "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
+    "answered": "answered after {rang}",
 }
 
 
 def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
-    """The story, oldest first, a line for each thing that happened to the call."""
+    """The timeline, oldest first: one line for each fact about the call."""
     timeline: list[ExplainedLine] = []
     arrived = 0.0
     for fact in facts:
@@ -129,36 +130,38 @@ def _unknown(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _arrived(fact: Fact, plan: Plan, arrived: float) -> str:
     tier = fact["tier"]
-    why = "no list names the number" if tier == plan.default_tier else "by the number, from the lists of tiers"
+    why = "the number is in no tier list" if tier == plan.default_tier else "from the tier lists, by number"
     if fact.get("campaign"):
         return f"campaign {fact['campaign']} calls {fact['number'] or 'somebody'} for queue {fact['queue']}"
     if fact.get("direction") == "out":
-        return f"we call back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('callback', '')}"
+        return f"calling back {fact['number'] or 'a customer'} for queue {fact['queue']}, tier {tier}: {fact.get('callback', '')}"
     found = "found waiting in the PBX after a restart" if fact.get("found_waiting") else "arrived"
     number = f", number {fact['number']}" if fact.get("number") else ", no number"
     return f"{found} at entry {fact['entry']}{number}; tier {tier} ({why})"
 
 
 def _adopted(fact: Fact, plan: Plan, arrived: float) -> str:
-    whom = f"agent {fact['agent']}" if fact.get("agent") else "somebody whom we do not know"
-    return f"found in a conversation with {whom} after the saved world was lost; it goes on, and is counted in no queue"
+    whom = f"agent {fact['agent']}" if fact.get("agent") else "an unknown party"
+    return f"found in a conversation with {whom} after the saved state was lost; it continues, and counts for no queue"
 
 
 def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
-    return f"sent on into the dialplan: {_DIVERTED.get(reason, reason.replace('_', ' '))}"
+    return f"sent to the dialplan: {_DIVERTED.get(reason, reason.replace('_', ' '))}"
 
 
 def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
     offset = float(fact["rank"]) - arrived
-    order = f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival: ahead of the others"
-    return f"waits in queue {fact['queue']}; its place there is that of a call due {order}"
+    order = (
+        f"{span(offset)} after its arrival" if offset >= 0 else f"{span(-offset)} before its arrival, because of its head start"
+    )
+    return f"waits in queue {fact['queue']}; ranked as if due {order}"
 
 
 def _step_began(fact: Fact, plan: Plan, arrived: float) -> str:
     if str(fact["needs"]).startswith("agent "):
-        return f"waits for {fact['needs']} alone, before the steps begin"
-    return f"step {int(fact['step']) + 1}: may be offered to agents with {fact['needs'] or 'any skills'}"
+        return f"waits for {fact['needs']} only, before the first step begins"
+    return f"step {int(fact['step']) + 1}: can be offered to agents with {fact['needs'] or 'any skills'}"
 
 
 def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -166,12 +169,12 @@ def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
     if needs.startswith("pulled by"):
         why = needs
     elif needs.startswith("agent "):
-        why = "the caller's own agent, or whom they talked to last"
+        why = "the caller's preferred agent, or the last one they talked to"
     else:
         best = queue is not None and queue.pick is AgentOrder.HIGHEST_LEVEL
-        why = f"fits {needs}; of the free agents who fit the one {'of the highest level' if best else 'idle for longest'}"
+        why = f"matches {needs}; of the matching available agents, the one {'with the highest level' if best else 'idle longest'}"
     freed = fact.get("freed_at")
-    since = f"; had become free {span(float(fact['at']) - float(freed))} before" if freed is not None else ""
+    since = f"; became free {span(float(fact['at']) - float(freed))} earlier" if freed is not None else ""
     return f"offered to {_who(fact, plan)} after waiting {span(float(fact['waited']))}: {why}{since}"
 
 
@@ -186,12 +189,12 @@ def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     about = " (time estimated)" if fact.get("estimated") else ""
     match outcome:
         case "answered":
-            within = "within" if fact.get("within_target") else "later than"
+            within = "within" if fact.get("within_target") else "outside"
             text = f"answered after {waited}, {within} the target"
         case "abandoned":
             text = f"hung up after waiting {waited}"
         case "short_abandoned":
-            text = f"hung up after only {waited}: counts neither way"
+            text = f"hung up after only {waited}: a short abandon, not part of the service level"
         case "overflowed":
             reason = str(fact.get("reason", ""))
             why = _LEFT.get(reason, reason.replace("_", " "))
@@ -217,15 +220,15 @@ def _flow_ended(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _prompt_failed(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"could not be played: {str(fact['where']).replace(':', ' ', 1)}; is the sound on the PBX?"
+    return f"prompt could not be played: {str(fact['where']).replace(':', ' ', 1)}; check that the sound file is on the PBX"
 
 
 def _survey_answered(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"survey {fact['survey']}: answers {fact['answer']} to {fact['question']}"
+    return f"survey {fact['survey']}: answered {fact['answer']} to {fact['question']}"
 
 
 def _survey_alerted(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"survey {fact['survey']}: somebody should hear of the {fact['answer']} for {fact['question']}"
+    return f"survey {fact['survey']}: alert for the answer {fact['answer']} to {fact['question']}"
 
 
 def _survey_missed(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -241,9 +244,9 @@ def _voicemail_left(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
-    by = f", asked for by {fact['by']}" if fact.get("by") else ""
+    by = f", requested by {fact['by']}" if fact.get("by") else ""
     who = f" by agent {fact['agent']}" if fact.get("agent") else ""
-    return f"is promised a callback{who} from queue {fact['queue']} at the place in line{by}: {fact['callback']}"
+    return f"callback scheduled{who} from queue {fact['queue']}, keeping the caller's place in line{by}: {fact['callback']}"
 
 
 def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -252,20 +255,20 @@ def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"dialled for lead {fact['lead']}; the chance that nobody would be free was {float(fact['risk']):.1%}"
+    return f"dialled for lead {fact['lead']}; the probability that no agent would be free was {float(fact['risk']):.1%}"
 
 
 def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome = str(fact["outcome"])
     if outcome != "answered":
-        told = {**_TRIED, "abandoned": "answered, and no agent was there in time"}
+        told = {**_TRIED, "abandoned": "answered, and no agent was connected in time"}
         return f"attempt ended: the customer {told.get(outcome, outcome)}"
     late = ", later than allowed" if fact.get("late") else ""
-    return f"attempt ended: connected after {float(fact['delay']):.2f} s{late}"
+    return f"attempt ended: connected to an agent after {float(fact['delay']):.2f} s{late}"
 
 
 def _dispositioned(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"{fact['by']} says that it came to: {fact['code']}"
+    return f"disposition set by {fact['by']}: {fact['code']}"
 
 
 def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -273,7 +276,7 @@ def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     why = f" ({reason})" if reason else ""
     tries = count(int(fact["attempts"]), "attempt")
     how, since = _PROMISE_ENDED.get(outcome, outcome), span(float(fact["waited"]))
-    return f"the callback is {how}{why}, {since} after it was promised, {tries}"
+    return f"callback {how}{why}, {since} after it was scheduled, {tries}"
 
 
 def _recorded(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -290,7 +293,7 @@ def _repeated(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _lookup_ended(fact: Fact, plan: Plan, arrived: float) -> str:
-    how = "answered" if fact["result"] == "found" else "gave no answer that could be used"
+    how = "answered" if fact["result"] == "found" else "returned no usable answer"
     return f"lookup {fact['lookup']} {how}, after {span(float(fact['lasted']))}"
 
 
@@ -298,23 +301,23 @@ def _announced(fact: Fact, plan: Plan, arrived: float) -> str:
     if fact["what"] != "position":
         return _SAID.get(str(fact["what"]), str(fact["what"]))
     minutes = fact.get("minutes")
-    wait = f", and a wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
-    return f"is told position {fact['position']}{wait}"
+    wait = f"and an estimated wait of {count(int(minutes), 'minute')}" if minutes is not None else ""
+    return f"hears position {fact['position']}{wait}"
 
 
 def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"talks with {_who(fact, plan)}"
+    return f"connected to {_who(fact, plan)}"
 
 
 def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     by = str(fact["ended_by"])
     held = f", {span(float(fact['hold_seconds']))} of it on hold" if fact.get("hold_seconds") else ""
     about = " (time estimated)" if fact.get("estimated") else ""
-    return f"talk with {_who(fact, plan)} ends after {span(float(fact['talked']))}{held}: {_ENDED_BY.get(by, by)}{about}"
+    return f"conversation with {_who(fact, plan)} ended after {span(float(fact['talked']))}{held}: {_ENDED_BY.get(by, by)}{about}"
 
 
 def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
-    how = "after consulting" if fact.get("attended") else "blind"
+    how = "after a consult" if fact.get("attended") else "blind"
     return f"transferred {how} to {fact['target'] or 'somebody'} by {_who(fact, plan)}"
 
 
@@ -322,11 +325,11 @@ def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
     to, who = _target(fact), _who(fact, plan)
     match fact["way"]:
         case "consult":
-            return f"{who} wants a word with {to}; the caller hears music"
+            return f"{who} consults {to}; the caller hears music"
         case "back":
-            return f"comes back to {who}"
+            return f"returned to {who}"
         case _:
-            return f"{who} hands the call on to {to}; the caller hears music"
+            return f"{who} transfers the call to {to}; the caller hears music"
 
 
 def _transfer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -343,30 +346,30 @@ def _supervision_started(fact: Fact, plan: Plan, arrived: float) -> str:
 
 
 def _supervision_ended(fact: Fact, plan: Plan, arrived: float) -> str:
-    mode = str(fact["mode"]).replace("_", " ")
-    return f"{fact['by'] or 'somebody'} at {fact['phone']}: no more {mode}, after {span(float(fact['lasted']))}"
+    mode, lasted = str(fact["mode"]), span(float(fact["lasted"]))
+    return f"{fact['by'] or 'somebody'} at {fact['phone']}: stopped {_SUPERVISED.get(mode, mode)} after {lasted}"
 
 
 def _ended(fact: Fact, plan: Plan, arrived: float) -> str:
-    segments = count(int(fact.get("segments") or 0), "agent") + " talked"
-    return f"over after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
+    segments = count(int(fact.get("segments") or 0), "agent") + " talked to the caller"
+    return f"call ended after {span(float(fact['lasted']))}: {str(fact['outcome']).replace('_', ' ') or 'no visit'}, {segments}"
 
 
 def _granted(fact: Fact, plan: Plan, arrived: float) -> str:
     to = f" to {str(fact['to']).replace(':', ' ', 1)}" if fact.get("to") else ""
-    return f"{fact.get('by') or 'somebody'} asked: {str(fact['request']).replace('_', ' ')}{to}"
+    return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}{to}"
 
 
 def _refused(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"{fact.get('by') or 'somebody'} asked: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
+    return f"{fact.get('by') or 'somebody'} requested: {str(fact['request']).replace('_', ' ')}; refused: {fact['reason']}"
 
 
 def _gave_up(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"the PBX did not carry out {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
+    return f"the PBX did not execute {fact['order']} ({fact['why']}{' ' + str(fact['detail']) if fact.get('detail') else ''})"
 
 
 def _quarantined(fact: Fact, plan: Plan, arrived: float) -> str:
-    return f"a fault of callbridge: the {fact['kind']} was set aside; please report it"
+    return f"internal error in callbridge: the {fact['kind']} was quarantined; please report it"
 
 
 def _who(fact: Fact, plan: Plan) -> str:

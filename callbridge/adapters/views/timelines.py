@@ -1,6 +1,6 @@
-"""What happened to each call, as the last facts told it: kept in memory, to answer why.
+"""The recent facts of each call, kept in memory to explain what happened to it.
 
-Numbers are masked. A call's story holds its last facts; stories of calls that ended are kept for a while.
+Numbers are masked. A timeline holds a call's last facts; timelines of ended calls are kept for a limited time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from callbridge.core.model.facts import AnyFact, CallEnded
 
 
 def told(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
-    """A fact as plain data for others."""
+    """A fact as plain data, ready to be shown or sent; numbers masked unless ``mask`` is off."""
     plain = fact_dict(fact)
     if mask:
         plain.update(personal(fact))
@@ -23,7 +23,7 @@ def told(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
 
 
 class Timelines:
-    """``longest``: facts kept of one call. ``most_ended``: calls kept after their end, for ``kept`` seconds."""
+    """``longest``: facts kept per call. ``most_ended``: calls kept after they ended, for ``kept`` seconds."""
 
     def __init__(self, *, longest: int = 200, most_ended: int = 5_000, kept: float = 86_400.0, mask: bool = True) -> None:
         self._longest = longest
@@ -46,7 +46,7 @@ class Timelines:
                 self._forget(fact.at)
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
-        """The facts of a call, oldest first; None when nothing is known of it."""
+        """The facts of a call, oldest first; None when the call is unknown."""
         facts = self._facts.get(call)
         return None if facts is None else [told(fact, mask=self._mask) for fact in facts]
 
