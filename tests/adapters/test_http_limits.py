@@ -113,7 +113,7 @@ async def test_a_compressed_body_is_refused_unread_on_every_path(
     for one in (answer, chunked):
         assert status(one) == 415
         assert b"Connection: close" in one
-    assert b"compressed bodies are not taken" in answer
+    assert b"compressed bodies are not accepted" in answer
     assert (unpacked, desk.asked, refused) == ([], [], {"content_coding": 2})
 
 

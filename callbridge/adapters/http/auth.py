@@ -123,7 +123,7 @@ def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: 
         wrong.count(address)
         if wrong.wait(address):
             log.warning("too many wrong tokens; shut out for a minute", address=address)
-    raise Problem(401, "a valid bearer token is needed")
+    raise Problem(401, "a valid bearer token is required")
 
 
 def _host_name(host: str) -> str:

@@ -22,7 +22,7 @@ def plain_only(refusals: Refusals) -> Middleware:
     async def plain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if _codings(request, hdrs.CONTENT_ENCODING) - {"identity"} or _codings(request, hdrs.TRANSFER_ENCODING) - {"chunked"}:
             refusals.note("content_coding", asyncio.get_running_loop().time(), address=request.remote)
-            raise Problem(415, "compressed bodies are not taken: send it without Content-Encoding")
+            raise Problem(415, "compressed bodies are not accepted: send the body without Content-Encoding")
         response = await handler(request)
         if hdrs.UPGRADE in request.headers and not response.prepared:
             response.force_close()  # we speak nothing else, and do not wait for what comes in another protocol

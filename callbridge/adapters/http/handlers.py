@@ -88,7 +88,7 @@ def _allowed(route: Route, site: _Handlers) -> Handler:
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
-            raise Problem(403, f"this needs another role: {', '.join(sorted(route.roles))}")
+            raise Problem(403, f"this requires one of the roles: {', '.join(sorted(route.roles))}")
         if route.roles is not None:
             _check_query(request, route)
         if route.body is not None and request.content_type != "application/json":
@@ -188,7 +188,7 @@ class _Handlers:
         """``?call=ID``: the last facts of a call."""
         name, who = request.query.get("call"), caller()
         if name is None:
-            raise Problem(400, "say of which call: ?call=ID")
+            raise Problem(400, "the parameter call is required: ?call=ID")
         self._own_call(who, name)
         timeline = self._desk.timeline(name)
         if timeline is None:
@@ -198,7 +198,7 @@ class _Handlers:
     async def events(self, request: web.Request) -> web.StreamResponse:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
         if not types <= FACT_TYPES:
-            raise Problem(400, "no such type of fact", types=sorted(FACT_TYPES))
+            raise Problem(400, "unknown fact type", types=sorted(FACT_TYPES))
         queue = self._queue_asked(request, self._desk.board())
         return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
 
@@ -237,7 +237,7 @@ class _Handlers:
         body = await body_of(request, route.body or Body)
         if ask is AgentRequest.LOGIN:
             if wait := self._logins.wait(agent):
-                raise Problem(429, "too many log-ins of this agent", retry_after=wait)
+                raise Problem(429, "too many logins of this agent", retry_after=wait)
             self._logins.count(agent)
         reason = body.reason if isinstance(body, ReasonBody) else ""
         phone = body.phone if isinstance(body, PhoneBody) else ""
@@ -278,7 +278,7 @@ class _Handlers:
         _check(await self._desk.ask(asked), queue=body.queue)
         made = self._desk.callback_to(body.queue, body.number)
         if made is None:
-            raise Problem(409, "the callback is over already", queue=body.queue)
+            raise Problem(409, "the callback has already ended", queue=body.queue)
         return web.json_response(made)
 
     async def cancel_callback(self, request: web.Request) -> web.Response:
@@ -359,7 +359,7 @@ class _Handlers:
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         if not gone:
-            raise Problem(404, "this number is not on the list")
+            raise Problem(404, "this number is not on the do-not-call list")
         return web.json_response(self._desk.ledger().shown(body.model_dump()))
 
     def _known_campaign(self, request: web.Request) -> str:
@@ -397,9 +397,9 @@ def _check_query(request: web.Request, route: Route) -> None:
     known = {query.name for query in route.query if query.place == "query"}
     for name in request.query:
         if name not in known:
-            raise Problem(400, "no such parameter", parameter=name[:64], known=sorted(known))
+            raise Problem(400, "unknown parameter", parameter=name[:64], known=sorted(known))
         if len(request.query.getall(name)) > 1:
-            raise Problem(400, "a parameter is given twice", parameter=name)
+            raise Problem(400, "a parameter is given more than once", parameter=name)
 
 
 def _check(refused: RequestRefused | None, **about: Any) -> None:

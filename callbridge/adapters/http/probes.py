@@ -20,7 +20,7 @@ def _nothing() -> list[str]:
 
 
 async def _not_yet() -> bytes:
-    raise Problem(503, "callbridge is starting: there are no figures yet")
+    raise Problem(503, "callbridge is starting: no metrics yet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if hdrs.ALLOW in error.headers:
             response.headers[hdrs.ALLOW] = error.headers[hdrs.ALLOW]
     except TimeoutError:
-        response = Problem(504, "no answer in time; it may still be done").response()
+        response = Problem(504, "no answer in time; the request may still be carried out").response()
     except ConnectionError:
         raise  # nobody is there to be told
     except Exception:  # whatever our own bug is: it is logged, and who asked gets an answer

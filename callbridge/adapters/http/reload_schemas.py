@@ -1,4 +1,4 @@
-"""What is asked of a reload, and what it answers."""
+"""The request and the response of a reload."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from callbridge.adapters.http.schemas import Body, ResponseBody
 
 
 class ReloadBody(Body):
-    """``dry_run``: change nothing, say what would change. ``force``: also when a queue is gone that has callers or callbacks
+    """``dry_run``: preview the changes only. ``force``: reload even if a removed queue has callers or callbacks
     in it."""
 
     dry_run: bool = False
@@ -16,8 +16,8 @@ class ReloadBody(Body):
 
 
 class PlanChange(ResponseBody):
-    """One thing of the configuration that is another. ``settings``: which of its settings changed; then the ids of whom it
-    touches; ``note``: what becomes of them."""
+    """One changed item of the configuration. ``settings``: which of its settings changed; then the ids of the calls and others it
+    affects; ``note``: what happens to them."""
 
     kind: Literal["queue", "entry", "flow", "survey", "calendar", "campaign", "agent", "tier", "section"]
     name: str
@@ -33,7 +33,7 @@ class PlanChange(ResponseBody):
 
 class Reloaded(ResponseBody):
     """``reloaded`` is false after a dry run; ``refused``: why the reload would be refused without ``force``. ``warnings``: what
-    works but is hardly meant so. ``campaigns_stopped``: those that ran or were paused, and are in the configuration no more."""
+    is valid but probably unintended. ``campaigns_stopped``: running or paused campaigns that were removed."""
 
     reloaded: bool
     dry_run: bool

@@ -50,40 +50,44 @@ class Route:
 
 
 AGENT_ROUTES: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
-    AgentRequest.LOGIN: (schemas.PhoneBody, "log in and be ready, here or at another phone"),
-    AgentRequest.READY: (schemas.Body, "be ready for calls"),
-    AgentRequest.NOT_READY: (schemas.ReasonBody, "take no calls, now or after the one in hand"),
+    AgentRequest.LOGIN: (schemas.PhoneBody, "log in and become ready, optionally at another phone"),
+    AgentRequest.READY: (schemas.Body, "become ready for calls"),
+    AgentRequest.NOT_READY: (schemas.ReasonBody, "become not ready, now or after the current call"),
     AgentRequest.LOGOUT: (schemas.Body, "log out"),
-    AgentRequest.END_WRAP_UP: (schemas.Body, "be done with the notes"),
-    AgentRequest.EXTEND_WRAP_UP: (schemas.Body, "have more time for the notes, up to the queue's maximum"),
+    AgentRequest.END_WRAP_UP: (schemas.Body, "end wrap-up"),
+    AgentRequest.EXTEND_WRAP_UP: (schemas.Body, "extend wrap-up, up to the queue's maximum"),
 }
 
 CALL_ROUTES: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], str]] = {
     CallRequest.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
-    CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "send the call to another queue; its arrival is kept"),
-    CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this advantage instead of its tier's"),
-    CallRequest.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent now"),
-    CallRequest.TRANSFER: (schemas.ToAnyBody, STAFF, "hand the call on; its agent is free at once"),
-    CallRequest.CONSULT: (schemas.ToPersonBody, STAFF, "have a word with somebody while the caller hears music"),
-    CallRequest.COMPLETE: (schemas.Body, STAFF, "after a consult: the agent leaves, the others go on"),
-    CallRequest.RETURN: (schemas.Body, STAFF, "after a consult: back to the caller"),
-    CallRequest.CONFERENCE: (schemas.Body, STAFF, "after a consult: all three"),
-    CallRequest.RECORD: (schemas.Body, STAFF, "record this talk from now on"),
-    CallRequest.PAUSE_RECORDING: (schemas.Body, STAFF, "write nothing for a while"),
-    CallRequest.RESUME_RECORDING: (schemas.Body, STAFF, "go on recording"),
-    CallRequest.SURVEY: (schemas.Body, STAFF, "the agent is free, the caller is led into the queue's survey"),
-    CallRequest.LISTEN: (schemas.PhoneBody, SUPERVISORS, "hear the talk at this phone"),
-    CallRequest.WHISPER: (schemas.PhoneBody, SUPERVISORS, "hear the talk, and be heard by the agent only"),
-    CallRequest.BARGE: (schemas.PhoneBody, SUPERVISORS, "take part in the talk"),
-    CallRequest.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take the agent's place"),
-    CallRequest.RELEASE: (schemas.Body, SUPERVISORS, "leave the talk again"),
+    CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "move the call to another queue; its arrival time is kept"),
+    CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this head start instead of its tier's"),
+    CallRequest.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent immediately"),
+    CallRequest.TRANSFER: (schemas.ToAnyBody, STAFF, "blind transfer; the agent is released immediately"),
+    CallRequest.CONSULT: (
+        schemas.ToPersonBody,
+        STAFF,
+        "start an attended transfer: consult the target while the caller hears music",
+    ),
+    CallRequest.COMPLETE: (schemas.Body, STAFF, "after a consult: complete the transfer; the agent leaves the call"),
+    CallRequest.RETURN: (schemas.Body, STAFF, "after a consult: cancel the transfer and return to the caller"),
+    CallRequest.CONFERENCE: (schemas.Body, STAFF, "after a consult: connect all three parties"),
+    CallRequest.RECORD: (schemas.Body, STAFF, "start recording this conversation"),
+    CallRequest.PAUSE_RECORDING: (schemas.Body, STAFF, "pause the recording"),
+    CallRequest.RESUME_RECORDING: (schemas.Body, STAFF, "resume the recording"),
+    CallRequest.SURVEY: (schemas.Body, STAFF, "release the agent and send the caller to the queue's survey"),
+    CallRequest.LISTEN: (schemas.PhoneBody, SUPERVISORS, "listen to the conversation at this phone"),
+    CallRequest.WHISPER: (schemas.PhoneBody, SUPERVISORS, "listen, and speak to the agent only"),
+    CallRequest.BARGE: (schemas.PhoneBody, SUPERVISORS, "barge in: join the conversation"),
+    CallRequest.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take over the call from the agent"),
+    CallRequest.RELEASE: (schemas.Body, SUPERVISORS, "end supervision"),
 }
 
-_QUEUE = Query("queue", "only what belongs to this queue", {"type": "string", "minLength": 1})
-_CALL = Query("call", "of which call", {"type": "string"}, required=True)
-_LIMIT = Query("limit", "at most so many", {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 1000})
-_TYPES = Query("types", "only facts of these types, joined by commas", {"type": "string", "minLength": 1})
-_LAST = Query("Last-Event-ID", "the id of the last fact that was seen", {"type": "string"}, place="header")
+_QUEUE = Query("queue", "return only items of this queue", {"type": "string", "minLength": 1})
+_CALL = Query("call", "the call ID", {"type": "string"}, required=True)
+_LIMIT = Query("limit", "maximum number of results", {"type": "integer", "minimum": 0, "maximum": 999_999, "default": 1000})
+_TYPES = Query("types", "return only facts of these types (comma-separated)", {"type": "string", "minLength": 1})
+_LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes after it", {"type": "string"}, place="header")
 
 
 def segment(ask: AgentRequest | CallRequest) -> str:
@@ -118,29 +122,48 @@ def _explain(path: str, handler: str, what: str) -> Route:
 
 
 ROUTES: tuple[Route, ...] = (
-    _get("/healthz", "health", "is the process well", schemas.Health, roles=None, faults=(503,)),
-    _get("/readyz", "ready", "can calls be taken; what is missing", schemas.Readiness, roles=None, faults=(503,)),
-    _get("/metrics", "metrics", "for Prometheus", str, roles=None, media="text/plain"),
-    _get("/api/openapi.json", "openapi", "this document", dict[str, Any]),
-    _get("/api/queues", "queues", "all queues", list[schemas.QueueView]),
-    _get("/api/queues/{name}", "queue", "one queue", schemas.QueueView, faults=(404,)),
-    _get("/api/agents", "agents", "all agents; an agent sees itself", list[schemas.AgentView]),
-    _get("/api/agents/{id}", "agent", "one agent", schemas.AgentView, faults=(404,)),
+    _get("/healthz", "health", "liveness: is the process healthy", schemas.Health, roles=None, faults=(503,)),
+    _get(
+        "/readyz",
+        "ready",
+        "readiness: can calls be accepted, and if not, what is missing",
+        schemas.Readiness,
+        roles=None,
+        faults=(503,),
+    ),
+    _get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
+    _get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any]),
+    _get("/api/queues", "queues", "list queues", list[schemas.QueueView]),
+    _get("/api/queues/{name}", "queue", "get a queue", schemas.QueueView, faults=(404,)),
+    _get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[schemas.AgentView]),
+    _get("/api/agents/{id}", "agent", "get an agent", schemas.AgentView, faults=(404,)),
     _get(
         "/api/calls",
         "calls",
-        "the living calls, oldest first; an agent sees the one in hand",
+        "list live calls, oldest first; an agent token returns only the agent's current call",
         list[schemas.CallView],
         query=(_QUEUE, _LIMIT),
         faults=(404,),
     ),
-    _get("/api/calls/{id}", "call", "one call with its story", schemas.CallTimeline, faults=(404,)),
-    _get("/api/waiting", "waiting", "who waits, in the order of service", schemas.WaitingView, roles=WATCHERS),
-    _get("/api/explain/agents/{id}", "explain_agent", "why an agent gets calls, or none", schemas.Explanation, faults=(404,)),
+    _get("/api/calls/{id}", "call", "get a call with its timeline", schemas.CallTimeline, faults=(404,)),
+    _get(
+        "/api/waiting",
+        "waiting",
+        "list waiting callers in the order in which they will be served",
+        schemas.WaitingView,
+        roles=WATCHERS,
+    ),
+    _get(
+        "/api/explain/agents/{id}",
+        "explain_agent",
+        "explain why an agent does or does not get calls",
+        schemas.Explanation,
+        faults=(404,),
+    ),
     _get(
         "/api/explain/queues/{name}",
         "explain_queue",
-        "who waits, and for whom",
+        "explain who is waiting in a queue, and for which agents",
         schemas.Explanation,
         roles=WATCHERS,
         faults=(404,),
@@ -148,16 +171,23 @@ ROUTES: tuple[Route, ...] = (
     _get(
         "/api/explain/calls/{id}",
         "explain_call",
-        "what became of a call, and why",
+        "explain what happened to a call, and why",
         schemas.Explanation,
         roles=WATCHERS,
         faults=(404,),
     ),
-    _get("/api/facts", "facts", "the last facts of a call, oldest first", list[schemas.FactView], query=(_CALL,), faults=(404,)),
+    _get(
+        "/api/facts",
+        "facts",
+        "list the recent facts of a call, oldest first",
+        list[schemas.FactView],
+        query=(_CALL,),
+        faults=(404,),
+    ),
     _get(
         "/api/events",
         "events",
-        "facts as they happen, as server-sent events; Last-Event-ID goes on from there",
+        "stream facts as server-sent events; resumes after Last-Event-ID",
         str,
         query=(_TYPES, _QUEUE, _LAST),
         faults=(404, 503),
@@ -168,18 +198,18 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/reload",
         "reload",
-        "load the configuration from disk, or only say what that would do; refused whole when it is wrong, and unless forced "
-        "when it takes a queue from callers or callbacks in it",
+        "reload the configuration from disk, or preview the changes; an invalid one is refused as a whole, and so is one "
+        "that removes a queue with callers or callbacks, unless forced",
         reload_schemas.Reloaded,
         roles=ADMINS,
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
-    _get("/api/callbacks", "callbacks", "every callback that is owed", list[schemas.CallbackView], roles=WATCHERS),
+    _get("/api/callbacks", "callbacks", "list open callbacks", list[schemas.CallbackView], roles=WATCHERS),
     _post(
         "/api/callbacks",
         "make_callback",
-        "promise a customer a callback; the same number in the same queue has one only",
+        "schedule a callback; a number can have only one callback per queue",
         schemas.CallbackView,
         roles=SUPERVISORS,
         body=schemas.CallbackBody,
@@ -188,17 +218,17 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/callbacks/{id}/cancel",
         "cancel_callback",
-        "owe it no more; a phone that rings for it stops",
+        "cancel a callback; a phone that is ringing for it stops",
         schemas.CallbackEndedView,
         roles=SUPERVISORS,
         body=schemas.Body,
         faults=(404, 409, 504),
     ),
-    _get("/api/campaigns", "campaigns", "every campaign as it is now", list[schemas.CampaignView], roles=WATCHERS),
+    _get("/api/campaigns", "campaigns", "list campaigns", list[schemas.CampaignView], roles=WATCHERS),
     _get(
         "/api/campaigns/{name}",
         "campaign",
-        "one campaign, with what its ledger says",
+        "get a campaign with the figures of its database",
         schemas.CampaignDetailsView,
         roles=WATCHERS,
         faults=(404, 503),
@@ -214,15 +244,15 @@ ROUTES: tuple[Route, ...] = (
             faults=(404, 409, 504),
         )
         for verb, what in (
-            ("start", "dial"),
-            ("pause", "dial nobody until it is started again; who is on the line is served"),
-            ("stop", "dial nobody until it is started again"),
+            ("start", "start dialling"),
+            ("pause", "pause dialling until started again; calls in progress continue"),
+            ("stop", "stop dialling until started again"),
         )
     ),
     _post(
         "/api/campaigns/{name}/leads",
         "add_leads",
-        "enter leads; what is not entered is told with its reason",
+        "add leads; rejected leads are returned with the reason",
         schemas.LeadsEntered,
         roles=SUPERVISORS,
         body=schemas.LeadsBody,
@@ -231,7 +261,7 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/agents/{id}/disposition",
         "dispose",
-        "say what the campaign's call in hand, or in wrap-up, came to",
+        "set the disposition of the agent's campaign call, during the call or in wrap-up",
         schemas.Disposed,
         roles=STAFF,
         body=schemas.DispositionBody,
@@ -240,7 +270,7 @@ ROUTES: tuple[Route, ...] = (
     _get(
         "/api/do-not-call",
         "blocks",
-        "the do-not-call list, the latest first",
+        "get the do-not-call list, newest first",
         list[schemas.Blocked],
         roles=SUPERVISORS,
         faults=(503,),
@@ -248,7 +278,7 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/do-not-call",
         "block",
-        "never call a number again, for any campaign or for one",
+        "add a number to the do-not-call list, for all campaigns or one",
         schemas.Blocked,
         roles=SUPERVISORS,
         body=schemas.BlockBody,
@@ -257,27 +287,27 @@ ROUTES: tuple[Route, ...] = (
     _post(
         "/api/do-not-call/remove",
         "unblock",
-        "let a number be called again, by all campaigns or by one",
+        "remove a number from the do-not-call list, for all campaigns or one",
         schemas.Unblocked,
         roles=SUPERVISORS,
         body=schemas.UnblockBody,
         faults=(404, 409, 503),
     ),
-    _get("/api/hours", "hours", "all calendars: who is open", list[schemas.CalendarView], roles=WATCHERS),
+    _get("/api/hours", "hours", "list calendars and whether each is open", list[schemas.CalendarView], roles=WATCHERS),
     _post(
         "/api/hours/{name}",
         "close_hours",
-        "close a calendar at once, whatever its hours say, or let its hours hold again",
+        "close a calendar immediately, or return it to its opening hours",
         schemas.CalendarView,
         roles=SUPERVISORS,
         body=schemas.ClosedBody,
         faults=(404, 409, 504),
     ),
-    _get("/api/bypass", "bypass", "do new calls go to the fallback at once", schemas.SwitchView, roles=WATCHERS),
+    _get("/api/bypass", "bypass", "get the bypass state", schemas.SwitchView, roles=WATCHERS),
     _post(
         "/api/bypass",
         "turn_bypass",
-        "send new calls to the fallback at once, or no more",
+        "turn bypass on (new calls go straight to the fallback) or off",
         schemas.SwitchView,
         roles=ADMINS,
         body=schemas.SwitchBody,

@@ -1,4 +1,4 @@
-"""What may come in a body, and what is answered: the shapes that the OpenAPI document is made from."""
+"""Request and response bodies: the schemas that the OpenAPI document is generated from."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet, plain
 from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
 
 BODY_LIMIT = 16 * 1024
-"""Bytes that a request may bring."""
+"""Maximum size of a request body, in bytes."""
 BODY_PATIENCE = 10.0
-"""Seconds in which they must be here."""
+"""Seconds within which the whole body must arrive."""
 _PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
 _NUMBER = r"^number:\+?[0-9*#]{1,32}$"
-"""What can be dialled: never more than a number."""
+"""Characters of a number that can be dialled."""
 _LONGEST = 30 * 86_400.0
 
 
@@ -29,19 +29,19 @@ _LONGEST = 30 * 86_400.0
 
 
 class Body(BaseModel):
-    """What nothing more is said about: ``{}``, or nothing at all."""
+    """An empty body: ``{}``, or no body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class PhoneBody(Body):
-    """An endpoint of the PBX: never a dial string that leads into the dialplan or out of a trunk. None: the one in force."""
+    """An endpoint of the PBX, such as ``PJSIP/1001``, never a dial string for a dialplan or trunk. Default: the current phone."""
 
     phone: str = Field(default="", max_length=80, pattern=r"^(?:(?:PJSIP|SIP|IAX2)/[A-Za-z0-9_.+-]+)?$")
 
 
 class ReasonBody(Body):
-    """Why, as configured."""
+    """A not-ready reason, as configured."""
 
     reason: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
 
@@ -90,19 +90,19 @@ class ToAgentBody(TargetBody):
 
 
 class ToPersonBody(TargetBody):
-    """``agent:ID`` or ``number:DIGITS``, somebody outside."""
+    """``agent:ID`` or ``number:DIGITS`` (an outside number)."""
 
     to: str = Field(pattern=f"^agent:{_NAME}|{_NUMBER}", examples=["agent:1001", "number:+493012345"])
 
 
 class ToAnyBody(TargetBody):
-    """``queue:NAME``, ``agent:ID`` or ``number:DIGITS``, somebody outside."""
+    """``queue:NAME``, ``agent:ID`` or ``number:DIGITS`` (an outside number)."""
 
     to: str = Field(pattern=f"^queue:{_NAME}|^agent:{_NAME}|{_NUMBER}", examples=["queue:support", "number:+493012345"])
 
 
 class SecondsBody(Body):
-    """An advantage in line, in seconds."""
+    """A head start in the queue, in seconds."""
 
     seconds: float = Field(ge=0, le=_LONGEST, allow_inf_nan=False, strict=False, examples=[600])
 
@@ -112,7 +112,7 @@ class SwitchBody(Body):
 
 
 class CallbackBody(Body):
-    """Whom to call back, and from which queue; ``tier``: else that of the number; ``agent``: by nobody else; ``not_before``:
+    """The number to call back and its queue. ``tier``: else looked up by number; ``agent``: only this agent; ``not_before``:
     epoch seconds."""
 
     queue: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
@@ -124,8 +124,8 @@ class CallbackBody(Body):
 
 
 class DispositionBody(Body):
-    """What the talk came to: one of the campaign's codes, or its digit. ``call_back_at``: epoch seconds at which the customer
-    wants to be called again, by this agent alone with ``own``."""
+    """The disposition: one of the campaign's codes, or its digit. ``call_back_at``: when to call the customer again, in epoch
+    seconds; with ``own``, only by this agent."""
 
     code: str = Field(min_length=1, max_length=64, pattern=_PLAIN_TEXT)
     call_back_at: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False, strict=False)
@@ -133,13 +133,13 @@ class DispositionBody(Body):
 
 
 class LeadsBody(Body):
-    """Leads as the columns of a file: number, name, timezone, agent, priority, due, and whatever the agent is to see."""
+    """Leads with the columns of a lead file: number, name, timezone, agent, priority, due, and details for the agent."""
 
     leads: list[dict[str, str]] = Field(min_length=1, max_length=500)
 
 
 class BlockBody(Body):
-    """A number that is not to be called any more: by one campaign, or by none."""
+    """A number to add to the do-not-call list, for one campaign or for all."""
 
     number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
     campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
@@ -148,7 +148,7 @@ class BlockBody(Body):
 
 
 class UnblockBody(Body):
-    """A number that may be called again: the entry of one campaign, or the one for all of them."""
+    """A number to remove from the do-not-call list: the entry of one campaign, or the one for all."""
 
     number: Annotated[str, BeforeValidator(_dialled)] = Field(pattern=r"^\+?[0-9]{1,15}$", examples=["+442079460000"])
     campaign: str = Field(default="", max_length=64, pattern=_PLAIN_TEXT)
@@ -162,14 +162,14 @@ Some = TypeVar("Some", bound=Body)
 
 
 async def body_of(request: web.Request, kind: type[Some]) -> Some:
-    """The request's body, checked. Raises Problem: too late, cut off, or not what is asked for."""
+    """Read and validate the request's body. Raises Problem when it is late, incomplete or invalid."""
     try:
         async with asyncio.timeout(BODY_PATIENCE):
             data = await request.read()
     except TimeoutError:
-        raise Problem(408, "the body did not come") from None
+        raise Problem(408, "the request body did not arrive in time") from None
     except (ConnectionError, ClientError, web.RequestPayloadError):
-        raise Problem(400, "the body is broken") from None
+        raise Problem(400, "the request body is incomplete") from None
     try:
         return kind.model_validate_json(data or b"{}")
     except ValidationError as error:
@@ -180,7 +180,7 @@ def _invalid(error: ValidationError) -> NoReturn:
     faults = [
         {"field": ".".join(map(str, fault["loc"])), "problem": _problem(fault)} for fault in error.errors(include_input=False)
     ]
-    raise Problem(400, "the body is not what is asked for", faults=faults) from None
+    raise Problem(400, "the request body is invalid", faults=faults) from None
 
 
 _FORMS = {
@@ -188,7 +188,7 @@ _FORMS = {
     "phone": "expected an endpoint such as PJSIP/1001",
     "to": "expected a target such as queue:support, agent:1001 or number:+493012345, as far as it makes sense here",
 }
-"""What a value should look like, instead of the pattern that it does not fit."""
+"""A readable description of the expected value, in place of the regular expression."""
 
 
 def _problem(fault: ErrorDetails) -> str:
@@ -203,13 +203,13 @@ Absent = Literal[""]
 
 
 class ResponseBody(BaseModel):
-    """Absent values are the empty string, times epoch seconds."""
+    """Absent values are the empty string; times are epoch seconds."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class QueueView(ResponseBody):
-    """A queue now, and of the visits that arrived today what became of them. ``sl``: the service level, 0 to 1."""
+    """A queue's current state, and the results of today's visits. ``sl``: service level, 0 to 1."""
 
     name: str
     waiting: Count
@@ -236,7 +236,7 @@ class QueueView(ResponseBody):
 
 
 class AgentView(ResponseBody):
-    """An agent now. ``queue`` and ``call`` are those in hand; in wrap-up ``queue`` is the one that it is for."""
+    """An agent's current state. ``queue`` and ``call``: those of the current call; in wrap-up, the queue of the last call."""
 
     id: str
     name: str
@@ -252,7 +252,7 @@ class AgentView(ResponseBody):
 
 
 class CallView(ResponseBody):
-    """A call. ``queue`` and ``agent`` are the ones that have it now; ``step``: the window of its queue's steps, from 0."""
+    """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0."""
 
     id: str
     state: str
@@ -267,7 +267,7 @@ class CallView(ResponseBody):
 
 
 class FactView(BaseModel):
-    """Something that happened; what more it says depends on its ``type``."""
+    """A fact; its further fields depend on its ``type``."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -280,7 +280,7 @@ class FactView(BaseModel):
 
 
 class CallTimeline(ResponseBody):
-    """A call with what happened to it, oldest first. Of a call that ended long ago only ``id`` and ``timeline`` are left."""
+    """A call with its timeline, oldest first. For a call that ended some time ago only ``id`` and ``timeline`` are available."""
 
     id: str
     state: str | None = None
@@ -305,7 +305,7 @@ class ExplanationLine(BaseModel):
 
 
 class Explanation(BaseModel):
-    """What the view says, and ``lines`` that say why. Of a call also its ``timeline``."""
+    """The view's fields, and ``lines`` that explain them; for a call also its ``timeline``."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -319,11 +319,11 @@ class WaitingView(ResponseBody):
     bypass: bool
     waiting: list[dict[str, Any]]
     alerts: list[str]
-    """What stands with agents now: a pause beyond its limit, offers missed in a row, a locked PIN."""
+    """Active agent alerts: a not-ready reason over its limit, offers missed in a row, a locked PIN."""
 
 
 class CallbackView(ResponseBody):
-    """A callback that is owed. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
+    """An open callback. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
 
     id: str
     queue: str
@@ -415,14 +415,14 @@ class CallbackEndedView(ResponseBody):
 
 
 class Asked(ResponseBody):
-    """Accepted, and being done."""
+    """Accepted; it is being carried out."""
 
     call: str
     request: str
 
 
 class SwitchView(ResponseBody):
-    """``by`` and ``since``: who turned it last, and when; absent when nobody ever did."""
+    """``by`` and ``since``: who set it last, and when; absent if it was never set."""
 
     on: bool
     by: str
@@ -430,7 +430,7 @@ class SwitchView(ResponseBody):
 
 
 class CalendarView(ResponseBody):
-    """A calendar: ``open`` is what callers meet now; ``closed`` whether somebody closed it, ``by`` whom and ``since`` when."""
+    """A calendar. ``open``: whether it is open; ``closed``: whether it was closed manually, ``by`` whom and ``since`` when."""
 
     name: str
     open: bool
@@ -438,18 +438,18 @@ class CalendarView(ResponseBody):
     by: str
     since: float | Absent
     opens: float | Absent
-    """The next time at which it opens by its hours; absent while it is open, or when that is weeks away."""
+    """The next opening time; absent while it is open, or if that is weeks away."""
 
 
 class Health(ResponseBody):
-    """``why``: what is wrong with the process itself, when it is not healthy."""
+    """``why``: the problem, when the process is not healthy."""
 
     healthy: bool
     why: list[str]
 
 
 class Readiness(ResponseBody):
-    """``missing``: what is not up that should be; ``notes``: what somebody should know though calls are taken."""
+    """``missing``: what is not ready; ``notes``: conditions to be aware of even though calls are accepted."""
 
     ready: bool
     missing: list[str]
@@ -457,7 +457,7 @@ class Readiness(ResponseBody):
 
 
 class ProblemBody(BaseModel):
-    """RFC 9457. ``faults`` says what is wrong with a body or a configuration."""
+    """A problem according to RFC 9457. ``faults`` lists the errors of a body or a configuration."""
 
     model_config = ConfigDict(extra="allow")
 
