@@ -10,9 +10,9 @@ from callbridge.cli import main
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ready", "1001", "--phone", "PJSIP/2001"], "--phone goes with login only"),
-        (["list", "--phone", "PJSIP/2001"], "--phone goes with login only"),
-        (["logout", "1001", "--reason", "lunch"], "--reason goes with not-ready only"),
+        (["ready", "1001", "--phone", "PJSIP/2001"], "--phone can only be used with login"),
+        (["list", "--phone", "PJSIP/2001"], "--phone can only be used with login"),
+        (["logout", "1001", "--reason", "lunch"], "--reason can only be used with not-ready"),
     ],
 )
 def test_an_option_that_would_be_ignored_is_a_fault(

@@ -1,7 +1,7 @@
-"""The command ``callbridge``. Exit codes: 0 done, 1 failed, 2 usage or invalid config, 3 replaced by another owner.
+"""The ``callbridge`` command. Exit codes: 0 success, 1 failure, 2 usage or invalid configuration, 3 replaced by another owner.
 
-Rule of this file: what a command needs is imported when it runs. Most only ask a server, and loading the engine for that takes a
-second and more.
+Imports that a command needs are made when it runs: most commands only query a server, and loading the engine takes a
+second or more.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 DONE, FAILED, USAGE, REPLACED = 0, 1, 2, 3
 DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
-"""What writing to a full or broken file raises."""
+"""Errors raised when writing to a full or broken file system."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; an error is one line on stderr."""
+    """Run one command; errors are reported as one line on stderr."""
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -57,18 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as trouble:
         if trouble.errno not in DISK_FULL_ERRORS:
             raise
-        print(f"callbridge: the output cannot be written: {trouble.strerror}", file=sys.stderr)
+        print(f"callbridge: cannot write the output: {trouble.strerror}", file=sys.stderr)
         _drop_output()
         return FAILED
 
 
 def _drop_output() -> None:
-    """What could not be written is not to be tried again when the process ends."""
+    """Discard buffered output, so that the interpreter does not try to write it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _CommandParser(argparse.ArgumentParser):
-    """A mistake is one line, without the usage before it."""
+    """Reports usage errors as one line, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE, f"callbridge: {message} (see {self.prog} --help)\n")
@@ -76,36 +76,38 @@ class _CommandParser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = _CommandParser(
-        prog="callbridge", description="The contact-centre engine beside an Asterisk PBX.", allow_abbrev=False
+        prog="callbridge", description="Contact-centre engine for Asterisk.", allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=f"callbridge {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="run beside the PBX until stopped")
+    serve = commands.add_parser("serve", help="run the service until it is stopped")
     _config(serve)
     serve.set_defaults(run=_serve)
 
-    checked = commands.add_parser("check", help="list every fault of a configuration at once, or say what it means")
+    checked = commands.add_parser("check", help="validate a configuration: report all errors at once, or summarise it")
     _config(checked, required=False)
-    checked.add_argument("--schema", action="store_true", help="print the JSON Schema by which editors complete and check keys")
+    checked.add_argument("--schema", action="store_true", help="print the JSON Schema, for completion and validation in editors")
     checked.set_defaults(run=_check, parser=checked)
 
-    rescue = commands.add_parser("rescue", help="when callbridge is dead: send the callers it left behind to the fallback")
+    rescue = commands.add_parser("rescue", help="if callbridge is down, send the callers stranded in Asterisk to the fallback")
     _config(rescue)
-    rescue.add_argument("--watch", action="store_true", help="stay, and look again for as long as it runs")
+    rescue.add_argument("--watch", action="store_true", help="keep running and check repeatedly")
     rescue.set_defaults(run=_rescue)
 
-    doctor = commands.add_parser("doctor", help="look at the PBX and Redis and say what is missing or dangerous; changes nothing")
+    doctor = commands.add_parser("doctor", help="check the PBX and Redis for missing or unsafe settings; read-only")
     _config(doctor)
-    doctor.add_argument("--etc", type=Path, metavar="DIR", help="Asterisk's configuration files, to be read, too")
+    doctor.add_argument("--etc", type=Path, metavar="DIR", help="also read Asterisk's configuration files in DIR")
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
 
-    imported = commands.add_parser("import", help="print an Asterisk's queues.conf as our configuration")
-    imported.add_argument("queues", type=Path, metavar="QUEUES.CONF", help="its includes are followed")
-    imported.add_argument("--extensions", type=Path, metavar="EXTENSIONS.CONF", help="says which extensions led to which queue")
+    imported = commands.add_parser("import", help="convert Asterisk's queues.conf to a callbridge configuration")
+    imported.add_argument("queues", type=Path, metavar="QUEUES.CONF", help="the file to convert; includes are followed")
     imported.add_argument(
-        "--widen", type=_duration, metavar="DURATION", help="wait so long for each penalty before the next is asked"
+        "--extensions", type=Path, metavar="EXTENSIONS.CONF", help="dialplan, used to find the extensions that lead to each queue"
+    )
+    imported.add_argument(
+        "--widen", type=_duration, metavar="DURATION", help="time a caller waits at each penalty before the next one is included"
     )
     imported.set_defaults(run=_import)
 
@@ -115,12 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     _config(flows)
     flows.set_defaults(run=_flows, parser=flows)
 
-    prompts = commands.add_parser("prompts", help="make sounds of the configuration's texts, only of what changed")
+    prompts = commands.add_parser("prompts", help="generate sound files from the configured prompt texts, where they changed")
     _config(prompts)
     prompts.add_argument(
-        "--check", action="store_true", help="only say what is missing or to be made; exit code 1 if anything is"
+        "--check", action="store_true", help="only list missing or outdated sound files; exit code 1 if there are any"
     )
-    prompts.add_argument("--all", action="store_true", help="make all of them again")
+    prompts.add_argument("--all", action="store_true", help="regenerate all sound files")
     prompts.set_defaults(run=_prompts)
 
     talking.add(commands)
@@ -144,7 +146,7 @@ def _config(parser: argparse.ArgumentParser, required: bool = True) -> None:
         default=default and Path(default),
         required=required and default is None,
         metavar="FILE",
-        help="the configuration (default: $CALLBRIDGE_CONFIG)",
+        help="configuration file (default: $CALLBRIDGE_CONFIG)",
     )
 
 
@@ -193,14 +195,14 @@ def _flows(options: argparse.Namespace) -> int:
     from callbridge.cli.flow_drawing import mermaid
 
     if (options.act == "draw") == (options.flow is None):
-        options.parser.error("which flow? draw NAME" if options.act == "draw" else "list takes no flow")
+        options.parser.error("draw needs a flow: draw NAME" if options.act == "draw" else "list takes no flow")
     flows = {name: flow for name, flow in _load(options).plan().flows.items() if not flow.hidden}
     if options.act == "list":
         for flow in flows.values():
             print(printable(f"{flow.name}: {len(flow.nodes)} nodes, starts at {flow.start}"))
         return DONE
     if options.flow not in flows:
-        known = ", ".join(flows) or "there is none"
+        known = ", ".join(flows) or "none"
         print(printable(f"callbridge: no such flow: {options.flow} (known: {known})"), file=sys.stderr)
         return FAILED
     print(mermaid(flows[options.flow]))
@@ -220,7 +222,7 @@ def _prompts(options: argparse.Namespace) -> int:
         if prompt.state != "unchanged":
             where = f"{prompt.language}/{prompt.name}" if prompt.language else prompt.name
             print(printable(f"{prompt.state}: {where}" + (f": {prompt.why}" if prompt.why else "")), flush=True)
-    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "there are no texts")
+    print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no prompt texts are configured")
     return FAILED if counts["failed"] or counts["missing"] or counts["stale"] else DONE
 
 
@@ -235,12 +237,13 @@ def _import(options: argparse.Namespace) -> int:
         print(f"callbridge: {trouble.filename}: {trouble.strerror}", file=sys.stderr)
         return FAILED
     if not result.queues:
-        print(f"callbridge: {options.queues}: no queue is in it", file=sys.stderr)
+        print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
         return FAILED
     print(result.text, end="")
     for doubt in result.doubts:
-        print(f"look at: {printable(doubt)}", file=sys.stderr)
+        print(f"check: {printable(doubt)}", file=sys.stderr)
     print(
-        f"{result.queues} queues and {result.agents} agents; put it beside your own and run `callbridge check`", file=sys.stderr
+        f"{result.queues} queues and {result.agents} agents converted; add them to yours, then run `callbridge check`",
+        file=sys.stderr,
     )
     return DONE

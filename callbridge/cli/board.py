@@ -27,7 +27,7 @@ _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What was heard last. ``offset``: the server's clock less ours, seconds; ``heard_at`` is by ours."""
+    """The latest data from the server. ``offset``: server clock minus local clock, in seconds; ``heard_at`` is local time."""
 
     queues: Sequence[Row] = ()
     agents: Sequence[Row] = ()
@@ -35,13 +35,13 @@ class Known:
     missing: Sequence[str] = ()
     bypass: bool = False
     alerts: Sequence[str] = ()
-    """What events told lately."""
+    """Recent alerts from the event stream."""
     standing: Sequence[str] = ()
-    """What still is so."""
+    """Alerts that are still active."""
     heard_at: float | None = None
     offset: float = 0.0
     trouble: str = ""
-    """Why nothing newer is known; empty when all is well."""
+    """Why the data is stale; empty while the connection is up."""
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def _head(known: Known, at: float) -> Text:
         text.append("  no answer yet" if not known.trouble else f"  no answer: {printable(known.trouble)}", style=_BAD)
     elif known.trouble:
         old = _span(at - known.heard_at)
-        text.append(f"  NO ANSWER for {old}, shown is what was: {printable(known.trouble)}", style=_BAD)
+        text.append(f"  NO ANSWER for {old}, data is stale: {printable(known.trouble)}", style=_BAD)
     elif known.missing:
         text.append(f"  LINK: {printable('; '.join(known.missing))}", style=_BAD)
     else:
@@ -126,7 +126,7 @@ def _alerts(known: Known, now: float) -> Text:
     if offline:
         said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")
     if known.heard_at is None:
-        return Text("nothing is known yet", style="dim")
+        return Text("no data yet", style="dim")
     text = printable("; ".join(said))
     return Text(f"! {text}" if said else "no alerts", style=_BAD if said else "dim", no_wrap=True, overflow="ellipsis")
 
@@ -134,7 +134,7 @@ def _alerts(known: Known, now: float) -> Text:
 def _queues(room: _ScreenLines, known: Known, now: float, most: int | None) -> None:
     table = _table(("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
     rows = [_queue(row, now) for row in known.queues]
-    room.table(table, rows, most, f"queues, {sum(int(row.get('waiting', 0)) for row in known.queues)} callers wait in all")
+    room.table(table, rows, most, f"queues, {sum(int(row.get('waiting', 0)) for row in known.queues)} callers waiting in total")
 
 
 def _queue(row: Row, now: float) -> list[Text]:
@@ -173,7 +173,7 @@ def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> 
     if rows:
         room.table(table, rows, most, "callers")
     else:
-        room.line(Text("nobody waits", style="dim"))
+        room.line(Text("nobody is waiting", style="dim"))
 
 
 def _agents(room: _ScreenLines, known: Known, now: float) -> None:
@@ -183,7 +183,7 @@ def _agents(room: _ScreenLines, known: Known, now: float) -> None:
     counted = Counter(str(row.get("state")) for row in agents)
     rows = [_agent(row, now) for row in agents]
     in_all = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counted.items())
-    room.table(table, rows, room.left, f"agents; in all {in_all}")
+    room.table(table, rows, room.left, f"agents; total {in_all}")
 
 
 def _agent(row: Row, now: float) -> list[Text]:
@@ -226,7 +226,7 @@ def _late(row: Row, now: float) -> bool:
 
 
 def _span(seconds: float) -> str:
-    """``9s``, ``4:05``, ``1:02:03``: short, and ticking."""
+    """``9s``, ``4:05``, ``1:02:03``."""
     whole = max(0, int(seconds))
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
@@ -240,7 +240,7 @@ def _time(at: float) -> str:
 
 
 def alert_of(fact: Row) -> str | None:
-    """An alert in a few words; None for any other fact."""
+    """An alert as a short text; None for any other fact."""
     if fact.get("type") != "agent_alerted":
         return None
     who = str(fact.get("agent", ""))
@@ -248,13 +248,13 @@ def alert_of(fact: Row) -> str | None:
         case "reason_limit":
             return f"{who}: {fact.get('reason')} for more than {_span(float(fact.get('limit') or 0))}"
         case "offers_missed":
-            return f"{who}: {fact.get('count')} offers in a row missed"
+            return f"{who}: {fact.get('count')} offers missed in a row"
         case "phone_lost":
-            return f"{who}: the phone died" + (" in a call" if fact.get("call") else "")
+            return f"{who}: the phone died" + (" during a call" if fact.get("call") else "")
         case kind:
             return f"{who}: {kind}"
 
 
 def lines(alerts: Iterable[tuple[float, str]]) -> list[str]:
-    """Alerts as they are shown, the newest first."""
+    """Alerts for display, newest first."""
     return [text for _, text in sorted(alerts, reverse=True)]

@@ -1,4 +1,4 @@
-"""The command ``campaign``: what goes to the running callbridge, and what goes to the ledger itself."""
+"""The ``campaign`` command: some actions go to the running callbridge, others directly to the campaigns' database."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from callbridge.settings.durations import seconds
 
 ACTS = ("status", "load", "start", "pause", "stop", "audit", "dispose", "block", "unblock")
 HELP = {
-    "campaign": "which one; with block and unblock: the number; with dispose: the agent",
-    "file": "load: a CSV file with a heading for each column; dispose: the code",
-    "config": "load, audit, block, unblock: the configuration (default: $CALLBRIDGE_CONFIG)",
-    "column": "load: the column that holds our number, name, timezone, agent, priority or due",
-    "rejects": "load: write every row that was not entered, and why",
-    "csv": "audit: write every attempt",
-    "reason": "block: why",
-    "only": "block, unblock: for this campaign only",
-    "for": "block: not for ever",
-    "at": "dispose: when the customer wants to be called, such as 2026-11-30T14:00",
-    "own": "dispose: by this agent alone",
+    "campaign": "the campaign; with block and unblock: the number; with dispose: the agent",
+    "file": "load: a CSV file with a header row; dispose: the disposition code",
+    "config": "load, audit, block, unblock: configuration file (default: $CALLBRIDGE_CONFIG)",
+    "column": "load: read number, name, timezone, agent, priority or due (OURS) from the column THEIRS",
+    "rejects": "load: write all rejected rows to FILE, with the reason",
+    "csv": "audit: write all attempts to FILE",
+    "reason": "block: the reason (default: asked)",
+    "only": "block, unblock: only for this campaign",
+    "for": "block: expire after this time (default: never)",
+    "at": "dispose: when to call the customer again, such as 2026-11-30T14:00",
+    "own": "dispose: only this agent calls again",
 }
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add it to the command's parser."""
-    parser = commands.add_parser("campaign", help="load leads, start, pause and stop campaigns, see them, prove their figures")
+    parser = commands.add_parser("campaign", help="load leads; start, pause, stop and monitor campaigns; audit abandon rates")
     server(parser)
     parser.add_argument("act", nargs="?", default="status", choices=ACTS, metavar="ACT", help=" | ".join(ACTS))
     parser.add_argument("campaign", nargs="?", help=HELP["campaign"])
@@ -61,7 +61,7 @@ def _moment(text: str) -> float:
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"no time such as 2026-11-30T14:00: {text:.40}") from None
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-30T14:00, got {text:.40}") from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -72,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
         case "status":
             return show(options, client_of(options).campaign(name), campaign_text)
         case _ if not name:
-            options.parser.error(f"{options.act} needs more: see {options.parser.prog} --help")
+            options.parser.error(f"{options.act} needs an argument: see {options.parser.prog} --help")
         case "start" | "pause" | "stop":
             return show(options, [client_of(options).run_campaign(name, options.act)], campaigns_table)
         case "dispose" if options.file:
@@ -80,9 +80,9 @@ def _run(options: argparse.Namespace) -> int:
             said = client_of(options).dispose(name, options.file, **more)
             return show(options, said, lambda row: f"{row.get('agent')}: {row.get('code')}")
         case "dispose":
-            options.parser.error("which code? dispose AGENT CODE")
+            options.parser.error("dispose needs a code: dispose AGENT CODE")
         case "load" if not options.file:
-            options.parser.error("which file? load CAMPAIGN FILE")
+            options.parser.error("load needs a file: load CAMPAIGN FILE")
     if options.config is None:
         options.parser.error(f"{options.act} needs the configuration: -c FILE")
     from callbridge.cli.campaigns import run

@@ -146,11 +146,11 @@ def _tell(result: Loaded, options: argparse.Namespace) -> None:
     if options.json:
         _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
     else:
-        print(f"{result.rows} rows: {result.entered} entered, {len(result.refused)} not")
+        print(f"{result.rows} rows: {result.entered} loaded, {len(result.refused)} rejected")
         for line, number, why in result.refused[:ROWS_SHOWN]:
             print(printable(f"  line {line}: {number}: {why}" if number else f"  line {line}: {why}"))
         if options.rejects is None and len(refused) > ROWS_SHOWN:
-            print(f"  and {len(refused) - ROWS_SHOWN} more: --rejects FILE writes all of them")
+            print(f"  and {len(refused) - ROWS_SHOWN} more: use --rejects FILE to write all of them")
     if options.rejects is not None:
         with options.rejects.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)
@@ -188,16 +188,16 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         return DONE
     console = Console(highlight=False)
     console.width = max(console.width, WIDE_TABLE)
-    console.print(_proof(name, cap, found, belief) if found else f"{name}: nobody was dialled yet")
+    console.print(_proof(name, cap, found, belief) if found else f"{name}: no attempts yet")
     listened = belief.listens or any(day.taken_for_machines for day in found)
     if found and listened and belief.false_positives is None:
-        console.print(f"rate (UK): how many people does amd take for machines? Say false_positives in campaigns.{name}")
+        console.print(f"rate (UK): needs the AMD false-positive rate: set false_positives in campaigns.{name}")
     if outcomes:
         console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
     if codes:
         _rates(settings, name, codes, console)
     if written is not None:
-        console.print(f"{written} attempts are in {options.csv}")
+        console.print(f"{written} attempts written to {options.csv}")
     return DONE
 
 
@@ -206,7 +206,7 @@ def _rates_of(day: audit.Day, belief: audit.Belief) -> dict[str, float | None]:
 
 
 def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) -> Table:
-    table = Table(title=f"{name}: people who answered and heard no agent in time (cap {cap:.1%})")
+    table = Table(title=f"{name}: abandoned calls: answered, but no agent in time (cap {cap:.1%})")
     for column in (
         "day",
         "attempts",
@@ -237,7 +237,7 @@ def _rates(settings: Settings, name: str, codes: dict[str, int], console: Consol
     reached = sum(count for code, count in codes.items() if code in known and known[code].reached)
     good = sum(count for code, count in codes.items() if code in known and known[code].success)
     listed = ", ".join(f"{count} {code}" for code, count in sorted(codes.items()))
-    rates = f"contact rate {reached / talks:.1%}, success rate {good / talks:.1%}" if talks else "no code that is known"
+    rates = f"contact rate {reached / talks:.1%}, success rate {good / talks:.1%}" if talks else "no known code"
     console.print(f"talks: {sum(codes.values())} ({listed}); of those with a code: {rates}")
 
 
@@ -252,7 +252,7 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
         _json({"number": number, "campaign": scope, "expires_at": ends})
         return DONE
     until = f" until {moment(ends)}" if ends is not None else ""
-    print(f"{number} is not called any more" + (f" by {scope}" if scope else "") + until)
+    print(f"{number} is on the do-not-call list" + (f" by {scope}" if scope else "") + until)
     return DONE
 
 
@@ -262,11 +262,11 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
     gone = book.unblock(number, options.only or "")
     book.close()
     if not gone:
-        raise Trouble(f"{number} is not on the list")
+        raise Trouble(f"{number} is not on the do-not-call list")
     if options.json:
         _json({"number": number, "campaign": options.only or ""})
         return DONE
-    print(f"{number} may be called again")
+    print(f"{number} was removed from the do-not-call list")
     return DONE
 
 
@@ -275,5 +275,5 @@ def _number(settings: Settings, text: str) -> str:
     if is_of_spreadsheet(text):
         raise Trouble(f"{text:.40}: {SPREADSHEET}")
     if not number:
-        raise Trouble(f"not a phone number, such as +442079460000: {text!r:.40}")
+        raise Trouble(f"not a phone number such as +442079460000: {text!r:.40}")
     return number

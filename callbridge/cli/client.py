@@ -53,7 +53,7 @@ class Client:
         return self._dict(self._ask("GET", f"/api/calls/{_quoted(call)}"))
 
     def act(self, agent: str, act: str, *, reason: str = "", phone: str = "") -> dict[str, Any]:
-        """Ask something for an agent; gives the agent as it is then."""
+        """Send a request for an agent; returns the agent's new view."""
         body = {key: value for key, value in (("reason", reason), ("phone", phone)) if value}
         return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/{act}", body))
 
@@ -66,15 +66,15 @@ class Client:
         try:
             return self._dict(self._ask("GET", f"/api/explain/{kind}/{_quoted(name)}"))
         except NotThere:
-            seen = ", nor one that ended in the last day" if kind == "calls" else ""
+            seen = ", live or ended within the last day" if kind == "calls" else ""
             raise NotThere(f"no such {kind.removesuffix('s')}: {name}{seen}") from None
 
     def waiting(self) -> dict[str, Any]:
-        """Who waits, in the order in which they are served."""
+        """Waiting callers, in the order in which they will be served."""
         return self._dict(self._ask("GET", "/api/waiting"))
 
     def missing(self) -> list[str]:
-        """What the server says is not up that should be."""
+        """What is not ready, according to the server."""
         try:
             answer = self._ask("GET", "/readyz")
         except Unready as refusal:
@@ -82,15 +82,15 @@ class Client:
         return [str(each) for each in self._dict(answer).get("missing", [])]
 
     def bypass(self, on: bool | None = None) -> dict[str, Any]:
-        """How bypass stands, after turning it when asked to."""
+        """The state of bypass, after setting it if requested."""
         return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
 
     def callbacks(self) -> list[dict[str, Any]]:
-        """Every callback that is owed."""
+        """All open callbacks."""
         return self._list("/api/callbacks", "id")
 
     def call_back(self, queue: str, number: str, **more: object) -> dict[str, Any]:
-        """Promise a customer a callback."""
+        """Schedule a callback."""
         return self._dict(self._ask("POST", "/api/callbacks", {"queue": queue, "number": number, **more}))
 
     def cancel_callback(self, callback: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Client:
         return self._dict(self._ask("POST", f"/api/campaigns/{_quoted(name)}/{act}", {}))
 
     def dispose(self, agent: str, code: str, **more: object) -> dict[str, Any]:
-        """What an agent's talk came to."""
+        """Set the disposition of an agent's call."""
         return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/disposition", {"code": code, **more}))
 
     def hours(self) -> list[dict[str, Any]]:
@@ -117,11 +117,11 @@ class Client:
         return self._list("/api/hours", "name")
 
     def close(self, calendar: str, closed: bool) -> dict[str, Any]:
-        """Close a calendar at once, or let its hours hold again."""
+        """Close a calendar immediately, or return it to its opening hours."""
         return self._dict(self._ask("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
 
     def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
-        """Load the configuration from disk, or only say what that would do."""
+        """Reload the configuration from disk, or preview the changes."""
         wanted = {"dry_run": dry_run, "force": force}
         return self._dict(self._ask("POST", "/api/reload", {name: on for name, on in wanted.items() if on}))
 
@@ -166,7 +166,7 @@ class Client:
         headers = {"Accept": accept, **(more or {})}
         if self.token:
             if not (self.token.isascii() and self.token.isprintable()):
-                raise ApiError("the token holds characters that no token can have; look at $CALLBRIDGE_TOKEN or --token")
+                raise ApiError("the token contains invalid characters; check $CALLBRIDGE_TOKEN or --token")
             headers["Authorization"] = f"Bearer {self.token}"
         data = None
         if body is not None:
@@ -186,7 +186,9 @@ class Client:
                     f"{self.url} closed the connection without an answer; is it callbridge? It does so when too many "
                     "are open: see 'http refused' in its log, and http.limits"
                 )
-            return ApiError(f"no callbridge answers at {self.url} ({reason}); is it running, is --url right?")
+            return ApiError(
+                f"cannot reach callbridge at {self.url} ({reason}); check that it is running and that --url is correct"
+            )
         return ApiError(f"{self.url} is not callbridge's HTTP address: {trouble}")
 
 
@@ -196,8 +198,8 @@ def _quoted(name: str) -> str:
 
 def _problem(refusal: urllib.error.HTTPError, token: str) -> ApiError:
     if refusal.code == 401:
-        known = "the server does not know this token: look at $CALLBRIDGE_TOKEN or --token"
-        return ApiError(known if token else "the server wants a token: set $CALLBRIDGE_TOKEN")
+        known = "the server rejected the token: check $CALLBRIDGE_TOKEN or --token"
+        return ApiError(known if token else "the server requires a token: set $CALLBRIDGE_TOKEN")
     try:
         problem = json.load(refusal)
         if refusal.code == 503 and "missing" in problem:

@@ -36,63 +36,70 @@ CALL_COMMANDS = {
     "take-over": "PHONE",
     "release": "",
 }
-"""What may be asked about a call, and what must be said with it."""
+"""The requests about a call, and the argument that each of them needs."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add them to the command's parser."""
-    agents = commands.add_parser("agents", help="list agents, ask why one gets no calls, log one in or out")
+    agents = commands.add_parser("agents", help="list agents, explain why one gets no calls, change an agent's state")
     server(agents)
-    _act(agents, ("list", "show", *AGENT_COMMANDS), "agent", "whose state to change or explain")
-    agents.add_argument("--reason", default="", help="with not-ready: why")
+    _act(agents, ("list", "show", *AGENT_COMMANDS), "agent", "the agent to explain or change")
+    agents.add_argument("--reason", default="", help="with not-ready: the reason")
     agents.add_argument("--phone", default="", help="with login: the phone to use, such as PJSIP/1001")
     agents.set_defaults(run=_agents, parser=agents)
 
-    queues = commands.add_parser("queues", help="list queues with their figures of today, or ask why callers wait in one")
+    queues = commands.add_parser("queues", help="list queues with today's figures, or explain why callers are waiting in one")
     server(queues)
     _act(queues, ("list", "show"), "queue", "the queue to explain")
     queues.set_defaults(run=_queues, parser=queues)
 
-    calls = commands.add_parser("calls", help="list calls, tell the story of one, hang it up, move it, hand it on, listen in")
+    calls = commands.add_parser(
+        "calls", help="list calls, show the timeline of one, or hang up, move, transfer, record or supervise it"
+    )
     server(calls)
-    _act(calls, ("list", "show", *CALL_COMMANDS), "call", "the call that it is about")
+    _act(calls, ("list", "show", *CALL_COMMANDS), "call", "the call ID")
     calls.add_argument("to", nargs="?", help="; ".join(f"{act}: the {to}" for act, to in CALL_COMMANDS.items() if to))
     calls.set_defaults(run=_calls, parser=calls)
 
-    callbacks = commands.add_parser("callbacks", help="list the callbacks that are owed, promise one, cancel one")
+    callbacks = commands.add_parser("callbacks", help="list open callbacks, add one, cancel one")
     server(callbacks)
     callbacks.add_argument("act", nargs="?", default="list", choices=("list", "add", "cancel"), metavar="list|add|cancel")
-    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: from which queue; cancel: which callback")
-    callbacks.add_argument("number", nargs="?", help="add: whom to call")
-    callbacks.add_argument("--agent", default="", help="add: by nobody else")
-    callbacks.add_argument("--tier", default="", help="add: the customer's; else that of the number")
+    callbacks.add_argument("what", nargs="?", metavar="QUEUE|CALLBACK", help="add: the queue; cancel: the callback ID")
+    callbacks.add_argument("number", nargs="?", help="add: the number to call")
+    callbacks.add_argument("--agent", default="", help="add: only this agent makes the call")
+    callbacks.add_argument("--tier", default="", help="add: the customer's tier (default: looked up by number)")
     callbacks.set_defaults(run=_callbacks, parser=callbacks)
 
-    bypass = commands.add_parser("bypass", help="send every new call to the fallback at once, or stop that; alone: show")
+    bypass = commands.add_parser(
+        "bypass", help="turn bypass on (all new calls go straight to the fallback) or off; without argument: show it"
+    )
     server(bypass)
     bypass.add_argument("on", nargs="?", choices=("on", "off"), metavar="on|off")
     bypass.set_defaults(run=_bypass)
 
-    hours = commands.add_parser("hours", help="list calendars; close one at once, or let its hours hold again")
+    hours = commands.add_parser("hours", help="list calendars; close one immediately, or return it to its opening hours")
     server(hours)
     hours.add_argument("calendar", nargs="?")
     hours.add_argument("act", nargs="?", choices=("close", "reopen"), metavar="close|reopen")
     hours.set_defaults(run=_hours, parser=hours)
 
     reload = commands.add_parser(
-        "reload", help="load the configuration from disk, or say what that would do to live calls; refused whole when it is wrong"
+        "reload",
+        help="reload the configuration from disk, or preview the effect on live calls; an invalid file is refused as a whole",
     )
     server(reload)
     reload.add_argument(
-        "--dry-run", action="store_true", help="only say what it would do; exit code 1 if it would be refused without --force"
+        "--dry-run",
+        action="store_true",
+        help="show what would change, without changing it; exit code 1 if the reload would be refused",
     )
-    reload.add_argument("--force", action="store_true", help="also when it takes a queue from callers or callbacks in it")
+    reload.add_argument("--force", action="store_true", help="reload even if it removes a queue that has callers or callbacks")
     reload.set_defaults(run=_reload)
 
     top = commands.add_parser("top", help="a live wallboard in the terminal")
     server(top, as_json=False)
-    top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="how often to ask (default: 1)")
-    top.add_argument("--once", action="store_true", help="print one frame and end")
+    top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="refresh interval (default: 1)")
+    top.add_argument("--once", action="store_true", help="print one frame and exit")
     top.set_defaults(run=_top)
 
 
@@ -102,9 +109,11 @@ def _act(parser: argparse.ArgumentParser, acts: tuple[str, ...], thing: str, abo
 
 
 def server(parser: argparse.ArgumentParser, *, as_json: bool = True) -> None:
-    """Options that say which callbridge is asked."""
+    """Options that select the server."""
     parser.add_argument(
-        "--url", default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"), help="callbridge's HTTP address"
+        "--url",
+        default=os.environ.get("CALLBRIDGE_URL", "http://127.0.0.1:8090"),
+        help="HTTP address of callbridge (default: $CALLBRIDGE_URL or http://127.0.0.1:8090)",
     )
     parser.add_argument(
         "--token", default=os.environ.get("CALLBRIDGE_TOKEN", ""), help="bearer token (better: $CALLBRIDGE_TOKEN)"
@@ -137,13 +146,13 @@ def _explain(options: argparse.Namespace, kind: str, name: str) -> int:
 
 
 def _fitting(options: argparse.Namespace, thing: str) -> str:
-    """The name of what it is about, which ``list`` has not and everything else needs."""
+    """The name argument: not allowed with ``list``, required by every other request."""
     name = getattr(options, thing)
     if options.act == "list":
         if name:
             options.parser.error(f"list takes no {thing}; did you mean: {options.parser.prog} show {name}")
     elif not name:
-        options.parser.error(f"{options.act} needs one: {options.parser.prog} {options.act} {thing.upper()}")
+        options.parser.error(f"{options.act} needs a name: {options.parser.prog} {options.act} {thing.upper()}")
     return name or ""
 
 
@@ -151,7 +160,7 @@ def _agents(options: argparse.Namespace) -> int:
     agent = _fitting(options, "agent")
     for option, act in (("phone", "login"), ("reason", "not-ready")):
         if getattr(options, option) and options.act != act:
-            options.parser.error(f"--{option} goes with {act} only")
+            options.parser.error(f"--{option} can only be used with {act}")
     match options.act:
         case "list":
             return show(options, client_of(options).agents(), agents_table)
@@ -172,9 +181,9 @@ def _calls(options: argparse.Namespace) -> int:
     call = _fitting(options, "call")
     wanted = CALL_COMMANDS.get(options.act, "")
     if options.to and not wanted:
-        options.parser.error(f"{options.act} takes nothing more: {options.to!r}")
+        options.parser.error(f"{options.act} takes no further argument: {options.to!r}")
     if wanted and not options.to:
-        options.parser.error(f"{options.act} needs more: {options.parser.prog} {options.act} CALL {wanted}")
+        options.parser.error(f"{options.act} needs an argument: {options.parser.prog} {options.act} CALL {wanted}")
     match options.act:
         case "list":
             return show(options, client_of(options).calls(), calls_table)
@@ -193,7 +202,7 @@ def _body(options: argparse.Namespace, act: str) -> Mapping[str, object]:
             return {"to": f"agent:{options.to.removeprefix('agent:')}"}
         case "transfer" | "consult":
             if options.to.partition(":")[0] not in ("queue", "agent", "number"):
-                options.parser.error(f"{act} goes to queue:NAME, agent:ID or number:DIGITS, not to {options.to!r}")
+                options.parser.error(f"{act} needs queue:NAME, agent:ID or number:DIGITS, got {options.to!r}")
             return {"to": options.to}
         case "listen" | "whisper" | "barge" | "take-over":
             return {"phone": options.to}
@@ -223,13 +232,13 @@ def _callbacks(options: argparse.Namespace) -> int:
             made = client.call_back(options.what, options.number, agent=options.agent, tier=options.tier)
             return show(options, made, lambda row: callbacks_table([row]))
         case "add":
-            options.parser.error("from which queue, and whom? add QUEUE NUMBER")
+            options.parser.error("add needs a queue and a number: add QUEUE NUMBER")
         case "cancel" if options.what and not options.number:
             return show(options, client.cancel_callback(options.what), lambda row: f"cancelled: {row.get('id')}")
         case "cancel":
-            options.parser.error("which one? cancel CALLBACK (they are in the list)")
+            options.parser.error("cancel needs a callback ID: cancel CALLBACK (see the list)")
         case _ if options.what:
-            options.parser.error("list takes nothing more")
+            options.parser.error("list takes no argument")
     return show(options, client.callbacks(), callbacks_table)
 
 
@@ -238,7 +247,7 @@ def _hours(options: argparse.Namespace) -> int:
     if options.calendar is None:
         return show(options, client.hours(), hours_table)
     if options.act is None:
-        options.parser.error("close or reopen?")
+        options.parser.error("expected close or reopen")
     return show(options, client.close(options.calendar, options.act == "close"), lambda row: hours_table([row]))
 
 
@@ -253,6 +262,6 @@ def _top(options: argparse.Namespace) -> int:
 
     client = client_of(options)
     if not options.once and not sys.stdout.isatty():
-        print("callbridge: this is no terminal: `callbridge top --once` prints one frame", file=sys.stderr)
+        print("callbridge: not a terminal: use `callbridge top --once` to print one frame", file=sys.stderr)
         return FAILED
     return once(client) if options.once else live(client, every=options.every)

@@ -133,7 +133,7 @@ def convert(conf: Conf, entries: Conf | None = None, widen: float | None = None)
         blocks.append(_queue(section, name, by_level, [*_steps(skill, levels, widen), *waiting], result))
     result.queues, result.agents = len(sections), len(members)
     result.lines = [
-        "# Made from queues.conf by `callbridge import`. Lines with `was:` had no counterpart: read them, then delete them.",
+        "# Converted from queues.conf by `callbridge import`. Review the lines with `was:`: they have no equivalent.",
         *(f"# not read: {_plain(str(note))}" for note in conf.notes),
         *_general(conf),
         "",
@@ -158,7 +158,7 @@ def _queues(conf: Conf, result: Imported) -> list[ConfSection]:
         if section.template or section.name == "general":
             continue
         if section.name in found:
-            result.doubts.append(f"[{section.name}] is there twice; the two were put together")
+            result.doubts.append(f"[{section.name}] occurs twice; the sections were merged")
             found[section.name].entries += section.entries
         else:
             found[section.name] = ConfSection(section.name, False, list(section.entries))
@@ -193,7 +193,7 @@ def _queue(section: ConfSection, name: str, by_level: bool, steps: Sequence[str]
     told = dict.fromkeys(entry.key.lower() for entry in section.entries if entry.key.lower() not in _CARRIED)
     for key in told:
         for entry in section.all(key)[-3:]:
-            why = _WHY.get(key, "nothing like it here")
+            why = _WHY.get(key, "no equivalent")
             lines.append(f"  # was: {_plain(entry.key)} = {_plain(entry.value)}: {why}")
     return lines
 
@@ -220,7 +220,7 @@ def _levels(section: ConfSection, result: Imported) -> dict[int, int]:
     penalties = sorted({_member(entry.value)[1] or 0 for entry in section.all("member")})
     if len(penalties) > TOP:
         result.doubts.append(
-            f"[{section.name}] has {len(penalties)} different penalties; there are {TOP} levels, the last ones are one"
+            f"[{section.name}] has {len(penalties)} different penalties; the highest ones share the lowest of the {TOP} levels"
         )
     return {penalty: max(1, TOP - place) for place, penalty in enumerate(penalties)}
 
@@ -240,7 +240,7 @@ def _general(conf: Conf) -> Iterator[str]:
     for section in conf.sections:
         if section.name == "general" and not section.template:
             for entry in section.entries:
-                why = _WHY.get(entry.key.lower(), "nothing like it here")
+                why = _WHY.get(entry.key.lower(), "no equivalent")
                 yield f"# was: [general] {_plain(entry.key)} = {_plain(entry.value)}: {why}"
 
 
@@ -262,15 +262,15 @@ def _enlist(
         interface, penalty, name, more = _member(entry.value)
         phone = _phone(interface, more)
         if not phone:
-            result.doubts.append(f"[{section.name}] member {entry.value}: no phone that could be rung, left out")
+            result.doubts.append(f"[{section.name}] member {entry.value}: not a phone that can be called, skipped")
             continue
         member = members.get(phone.upper())
         if member is None:
             id = _fresh(phone.partition("/")[2], [one.id for one in members.values()], "agent")
             member = members[phone.upper()] = ImportedMember(id, name or id, phone)
             if _LOCAL.match(interface):
-                member.told.append(f"was: {interface}: its phone was guessed; a Local channel cannot be an agent's phone")
-                result.doubts.append(f"agent {id}: {interface} was taken for {phone}; look whether that is the phone")
+                member.told.append(f"was: {interface}: the phone was guessed, because a Local channel cannot be an agent's phone")
+                result.doubts.append(f"agent {id}: {interface} was converted to {phone}; check that this is the right phone")
         elif name and name not in (member.name, member.id):
             member.told.append(f"was: also called {name}")
         member.skills[skill] = max(member.skills.get(skill, 0), levels[penalty or 0])

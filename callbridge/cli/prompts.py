@@ -58,7 +58,7 @@ def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> It
             if known.get(name) == mark and _is_sound(_file(speech, language, name)) and not again:
                 yield Prompt(name, language, "unchanged")
             elif not make:
-                yield Prompt(name, language, "stale", "`callbridge prompts` makes it")
+                yield Prompt(name, language, "stale", "run `callbridge prompts` to generate it")
             else:
                 yield _make(speech, language, name, known, mark)
         if make:

@@ -29,7 +29,7 @@ STATE_COLOURS = {
 
 
 def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Queues as they are now, with today's figures."""
+    """Queues: current state and today's figures."""
     table = table_of(
         "queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1
     )
@@ -51,7 +51,7 @@ def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 
 def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Agents with their states."""
+    """Agents and their states."""
     table = table_of("agent", "name", "state", "since", "phone", "call")
     for row in rows:
         state = str(row.get("state", ""))
@@ -67,7 +67,7 @@ def agents_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 
 def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Calls in the house."""
+    """Live calls."""
     table = table_of("call", "state", "queue", "tier", "number", "arrived", "agent")
     for row in rows:
         state = str(row.get("state", ""))
@@ -82,18 +82,18 @@ def calls_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 
 def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Calendars, and why each is as it is."""
+    """Calendars, whether each is open, and why."""
     table = table_of("calendar", "now", "because", "opens")
     for row in rows:
         state = Text("open" if row.get("open") else "closed", style="green" if row.get("open") else "yellow")
         by = f" by {row['by']}" if row.get("by") else ""
-        why = f"closed{by} at {clock(row.get('since'))}" if row.get("closed") else "of its hours"
+        why = f"closed{by} at {clock(row.get('since'))}" if row.get("closed") else "opening hours"
         table.add_row(cell(row.get("name")), state, why, clock(row.get("opens")) if row.get("opens") else "")
     return render(table, colour=colour)
 
 
 def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Callbacks that are owed, each queue's in the order in which they will be kept."""
+    """Open callbacks, per queue in the order in which they will be made."""
     table = table_of("callback", "queue", "number", "tier", "state", "callbacks_owed", "due", "expires", "attempts", "agent")
     for row in rows:
         cells = [cell(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
@@ -103,7 +103,7 @@ def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 
 def campaigns_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Campaigns: what each dials, for how many agents, and how its abandon rate stands."""
+    """Campaigns: dialling, agents and abandon rate."""
     names = ("campaign", "state", "mode", "agents", "busy", "out", "live", "due", "why", "answers", "abandoned", "rate", "cap")
     table = table_of(*names)
     for row in rows:
@@ -121,24 +121,24 @@ LEADS = {"ready": "to be dialled", "dialling": "being dialled"}
 
 
 def campaign_text(row: Row) -> str:
-    """One campaign, with what its ledger says."""
+    """One campaign, with the figures of its database."""
     lines = [campaigns_table([row]), ""]
     risk = f"{float(row.get('risk', 0)):.2%} of at most {float(row.get('risk_allowed', 0)):.2%}"
     chance = f"{float(row.get('answer_chance', 0)):.1%}"
     if row.get("why_not"):
-        lines.append(f"nobody is dialled now: {row['why_not']}")
-    lines.append(f"last decision: {row.get('decided')} dials ({row.get('why')}); risk {risk}; chance of an answer {chance}")
+        lines.append(f"not dialling: {row['why_not']}")
+    lines.append(f"last decision: {row.get('decided')} dials ({row.get('why')}); risk {risk}; answer probability {chance}")
     for title in ("leads", "outcomes_today", "dispositions_today"):
         counts = row.get(title) or {}
         listed = ", ".join(f"{count} {LEADS.get(name, name)}" for name, count in sorted(counts.items())) or "none"
         lines.append(f"{title.replace('_', ' ')}: {listed}")
     if row.get("next_due_at") is not None and not row.get("leads_ready"):
-        lines.append(f"the next lead may be dialled from {moment(row['next_due_at'])} on")
+        lines.append(f"next lead can be dialled at {moment(row['next_due_at'])}")
     return "\n".join(printable(line) if "\n" not in line else line for line in lines)
 
 
 def explained(found: Row, *, what: str) -> str:
-    """Why things are as they are with one agent, queue or call: a line of its state, then one for each reason."""
+    """The explanation of one agent, queue or call: a line with its state, then one line per reason."""
     name = found.get("id") or found.get("name", "")
     shown = [str(name), *_known(found, what)]
     lines = [f"{what} {', '.join(part for part in shown if part)}"]
@@ -162,16 +162,16 @@ def _known(found: Row, what: str) -> Iterable[str]:
 
 
 def bypass_line(switch: Row) -> str:
-    """How bypass stands, and since when by whose doing."""
+    """Whether bypass is on, since when, and who turned it."""
     on = bool(switch.get("on"))
     since = f" since {clock(switch['since'])}" if switch.get("since") else ""
-    by = f", turned by {switch['by']}" if switch.get("by") else ""
-    meaning = "new calls go to the fallback" if on else "new calls are taken"
+    by = f", set by {switch['by']}" if switch.get("by") else ""
+    meaning = "new calls go to the fallback" if on else "new calls are accepted"
     return printable(f"bypass is {'on' if on else 'off'}{since}{by}: {meaning}")
 
 
 def render(table: Table, *, colour: bool | None = None, width: int | None = None) -> str:
-    """A table as text; colours only when they are wanted."""
+    """A table as text; coloured only on request."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=colour, width=width or 140, highlight=False)
     console.print(table)
@@ -197,7 +197,7 @@ def clock(value: object) -> str:
 
 
 def moment(value: object) -> str:
-    """With its day, for what may be tomorrow."""
+    """Date and time, for times that may be on another day."""
     try:
         return datetime.fromtimestamp(float(str(value))).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
@@ -205,5 +205,5 @@ def moment(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Nothing that a caller's name may hold moves the cursor."""
+    """Replaces control characters, so that a caller's name cannot move the cursor."""
     return "".join(char if char.isprintable() else "�" for char in text)

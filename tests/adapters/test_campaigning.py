@@ -101,13 +101,13 @@ def test_a_file_that_is_refused_whole_is_one_line(run: Run, tmp_path: Path) -> N
 def test_rows_are_added_up_and_the_others_told(run: Run, tmp_path: Path) -> None:
     code, out, err = run("load", "spring", leads(tmp_path, "number\n020 7946 0000\nabc\n"))
     assert (code, err) == (0, "")
-    assert out.splitlines()[0] == "2 rows: 1 entered, 1 not"
+    assert out.splitlines()[0] == "2 rows: 1 loaded, 1 rejected"
     assert out.splitlines()[1].startswith("  line 3: abc: ")
 
 
 def test_a_file_of_which_no_row_can_be_used_has_failed(run: Run, tmp_path: Path) -> None:
     code, out, err = run("load", "spring", leads(tmp_path, "number\nabc\n030123456.0\n"))
-    assert (code, err, out.splitlines()[0]) == (1, "", "2 rows: 0 entered, 2 not")
+    assert (code, err, out.splitlines()[0]) == (1, "", "2 rows: 0 loaded, 2 rejected")
     assert run("load", "spring", leads(tmp_path, "number\nabc\n"), "--json")[0] == 1
 
 
@@ -118,13 +118,13 @@ def test_a_file_that_is_loaded_twice_has_not_failed(run: Run, tmp_path: Path) ->
 
 
 def test_a_number_is_blocked_and_let_go_again(run: Run, tmp_path: Path) -> None:
-    assert run("block", "020 7946 0000")[1] == "+442079460000 is not called any more\n"
+    assert run("block", "020 7946 0000")[1] == "+442079460000 is on the do-not-call list\n"
     assert (
         "line 2: 020 7946 0000: on the do-not-call list" in run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1]
     )
-    assert run("unblock", "+442079460000")[1] == "+442079460000 may be called again\n"
-    assert run("unblock", "+442079460000")[::2] == (1, "callbridge: +442079460000 is not on the list\n")
-    assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 entered")
+    assert run("unblock", "+442079460000")[1] == "+442079460000 was removed from the do-not-call list\n"
+    assert run("unblock", "+442079460000")[::2] == (1, "callbridge: +442079460000 is not on the do-not-call list\n")
+    assert run("load", "spring", leads(tmp_path, "number\n020 7946 0000\n"))[1].startswith("1 rows: 1 loaded")
 
 
 def test_a_number_of_a_spreadsheet_is_neither_blocked_nor_let_go(run: Run) -> None:
@@ -150,7 +150,7 @@ def test_what_they_say_is_said_in_json_too(run: Run, tmp_path: Path) -> None:
 
 def test_a_number_is_blocked_until_a_day(run: Run) -> None:
     _, out, _ = run("block", "+442079460000", "--for", "90d")
-    assert re.fullmatch(r"\+442079460000 is not called any more until 20[0-9-]{8} [0-9:]{8}\n", out)
+    assert re.fullmatch(r"\+442079460000 is on the do-not-call list until 20[0-9-]{8} [0-9:]{8}\n", out)
 
 
 def test_root_does_not_write_into_somebody_elses_ledger(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +177,7 @@ def test_machines_that_agents_had_are_no_live_answers(run: Run, tmp_path: Path) 
 def test_what_stands_too_far_to_the_right_is_not_entered(run: Run, tmp_path: Path) -> None:
     _, out, _ = run("load", "spring", leads(tmp_path, "number,name\n020 7946 0000,Smith, John\n020 7946 0001,Ann\n"))
     assert out.splitlines()[:2] == [
-        "2 rows: 1 entered, 1 not",
+        "2 rows: 1 loaded, 1 rejected",
         "  line 2: 020 7946 0000: more values than there are headings: quote those with a comma in them",
     ]
 
@@ -208,5 +208,5 @@ def test_without_an_estimate_the_british_rate_is_not_known(run: Run, tmp_path: P
     written(tmp_path, {"amd": True})
     attempted(tmp_path, ("answered", "sold"), ("machine", ""))
     _, out, _ = run("audit", "spring")
-    assert "rate (UK): how many people does amd take for machines? Say false_positives in campaigns.spring" in out
+    assert "rate (UK): needs the AMD false-positive rate: set false_positives in campaigns.spring" in out
     assert "?" in out.split("2026-01-01")[1].splitlines()[0]

@@ -92,9 +92,9 @@ def test_all_lines_may_be_taken_by_people_who_talk() -> None:
 def test_the_screen_says_why_and_from_when_on() -> None:
     row = {"name": "spring", "state": "running", "why_not": "no lead may be dialled now", "leads_ready": 0}
     text = campaign_text(row | {"leads": {"ready": 3, "done: reached": 2}, "next_due_at": 1_767_268_800.0})
-    assert "nobody is dialled now: no lead may be dialled now" in text
+    assert "not dialling: no lead may be dialled now" in text
     assert "leads: 2 done: reached, 3 to be dialled" in text
-    assert "the next lead may be dialled from 2026-01-01 " in text or "from 2025-12-31 " in text
+    assert "next lead can be dialled at 2026-01-01 " in text or "from 2025-12-31 " in text
     assert "the next lead" not in campaign_text(row | {"next_due_at": None})
 
 

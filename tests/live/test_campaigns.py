@@ -49,7 +49,7 @@ async def test_every_lead_ends_with_what_its_phone_did(house: House, pbx: Pbx, t
     delays = sorted(float(fact["delay"]) for fact in bridge.facts("attempt_ended", outcome="answered"))
     assert delays[-1] <= 2.0
     audit = await command(bridge, "audit", "spring", "--csv", tmp_path / "proof.csv")
-    assert f"{count} attempts are in" in audit
+    assert f"{count} attempts written to" in audit
     with (tmp_path / "proof.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert Counter(row["outcome"] for row in rows) == Counter(outcomes)
@@ -78,7 +78,7 @@ async def test_a_person_who_hears_no_agent_hears_the_message_and_may_opt_out(hou
     status = await asyncio.to_thread(bridge.client.campaign, "spring")
     assert (status["answers"], status["abandoned"]) == (1, 1)
     said = await command(bridge, "load", "spring", path)
-    assert "1 rows: 0 entered, 1 not" in said
+    assert "1 rows: 0 loaded, 1 rejected" in said
     assert "on the do-not-call list" in said
 
 

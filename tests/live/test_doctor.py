@@ -73,14 +73,14 @@ async def test_beside_a_running_callbridge_it_finds_the_name_in_good_hands(pbx: 
     bridge = await house.open(floor({"ann": AGENTS["ann"]}))
     findings = [finding async for finding in examine(load(bridge.path))]
     assert faults(findings) == []
-    assert of(findings, "application") == ["ok: callbridge belongs to the callbridge that runs here"]
-    assert of(findings, "redis names") == ["ok: the prefix callbridge: is ours alone"]
+    assert of(findings, "application") == ["ok: callbridge is used by the callbridge running here"]
+    assert of(findings, "redis names") == ["ok: the prefix callbridge: is used by this instance only"]
 
 
 async def test_a_name_that_somebody_else_has_is_told(pbx: Pbx, house: House, tmp_path: Path) -> None:
     await house.open(floor({"ann": AGENTS["ann"]}))
     (said,) = of(await found(tmp_path, config(pbx, http={"port": 1})), "application")
-    assert said.startswith("warning: somebody has the name callbridge already")
+    assert said.startswith("warning: the name callbridge is already in use")
 
 
 async def test_endpoints_where_silence_never_ends_a_call_are_told(pbx: Pbx, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_endpoints_where_silence_never_ends_a_call_are_told(pbx: Pbx, tmp_
     finally:
         path.write_text(before)
         await pbx.cli("module reload res_pjsip.so")
-    assert said == "ok: silence ends a call at all 3 endpoints of agents and trunks"
+    assert said == "ok: lost media ends calls at all 3 endpoints of agents and trunks"
 
 
 async def test_wrong_passwords_are_named(pbx: Pbx, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_a_missing_module_is_named_with_what_it_is_for(pbx: Pbx, tmp_path:
 async def test_a_read_only_ari_user_is_found_out_without_an_order(pbx: Pbx, tmp_path: Path) -> None:
     async with added(pbx, "ari.conf", "[looker]\ntype=user\nread_only=yes\npassword=looking", "module reload res_ari.so"):
         findings = await found(tmp_path, config(pbx, ari={"user": "looker", "password": "looking"}))
-    assert faults(findings) == ["ari user: looker is read-only: nothing could be ordered"]
+    assert faults(findings) == ["ari user: looker is read-only: callbridge cannot control calls"]
 
 
 async def test_an_ami_user_without_rights_is_named_and_the_rest_examined(pbx: Pbx, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ async def test_an_ami_user_with_all_rights_is_told_as_dangerous_and_shows_the_fi
         findings = await found(tmp_path, config(pbx, ami={"user": "rich", "secret": "rich"}))
     assert faults(findings) == []
     assert any("command, config, originate" in text for text in of(findings, "ami rights"))
-    assert of(findings, "ari.conf") == ["ok: channelvars holds our tags"]
+    assert of(findings, "ari.conf") == ["ok: channelvars contains the required variables"]
     assert of(findings, "stasis.conf") == ["ok: VarSet messages are declined"]
 
 
@@ -157,7 +157,7 @@ async def test_missing_contexts_are_named(pbx: Pbx, tmp_path: Path) -> None:
     findings = await found(tmp_path, config(pbx, fallback={"context": "nowhere"}, instance={"app": "other", "timezone": "UTC"}))
     wrong, missing = faults(findings)
     assert wrong == "dialplan: context callbridge-inbound sends calls to the application callbridge, but instance.app is other"
-    assert missing == "dialplan: there is no context nowhere"
+    assert missing == "dialplan: context nowhere does not exist"
 
 
 async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: 
         before = path.read_text()
         try:
             await pbx.cli("dialplan remove context callbridge-machine")
-            assert faults(await found(tmp_path, config(pbx, **more))) == ["dialplan: there is no context callbridge-machine"]
+            assert faults(await found(tmp_path, config(pbx, **more))) == ["dialplan: context callbridge-machine does not exist"]
         finally:
             path.write_text(before)
             await pbx.cli("dialplan reload")
@@ -186,8 +186,8 @@ async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: 
 async def test_a_phone_that_the_pbx_does_not_know_is_named_with_its_agent(pbx: Pbx, tmp_path: Path) -> None:
     agents = {"eve": agent("9999", {"support": 1}), "tom": agent("2002", {"support": 1})}
     findings = await found(tmp_path, config(pbx, agents=agents))
-    assert faults(findings) == ["phones: PJSIP/9999 of agent eve is no endpoint of the PBX"]
-    assert any("cannot be reached now: PJSIP/2002" in text for text in of(findings, "phones"))
+    assert faults(findings) == ["phones: PJSIP/9999 of agent eve is not an endpoint of the PBX"]
+    assert any("cannot be reached: PJSIP/2002" in text for text in of(findings, "phones"))
 
 
 async def test_missing_tags_are_seen_where_the_files_can_be_read(pbx: Pbx, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ async def test_missing_tags_are_seen_where_the_files_can_be_read(pbx: Pbx, tmp_p
     (etc / "ari.conf").write_text("[general]\nenabled=yes\nchannelvars=OTHER\n")
     findings = await found(tmp_path, config(pbx), etc)
     assert faults(findings) == [
-        "ari.conf: channelvars lacks CALLBRIDGE_CALL, CALLBRIDGE_ROLE: after a restart calls are not found again"
+        "ari.conf: channelvars lacks CALLBRIDGE_CALL, CALLBRIDGE_ROLE: calls cannot be recovered after a restart"
     ]
     assert any("VarSet is more than half" in text for text in of(findings, "stasis.conf"))
 

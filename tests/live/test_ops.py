@@ -46,7 +46,7 @@ async def test_a_story_outlives_kill_9_and_is_told_in_words(pbx: Pbx, house: Hou
     assert await command(bridge, "calls", "show", "cb-call-never-1") == (
         1,
         "",
-        "callbridge: no such call: cb-call-never-1, nor one that ended in the last day\n",
+        "callbridge: no such call: cb-call-never-1, live or ended within the last day\n",
     )
 
 

@@ -86,7 +86,7 @@ def test_bypass_alone_shows_how_it_stands(toy: Toy, capsys: pytest.CaptureFixtur
     toy.knows("/api/bypass", {"on": True, "by": "ops", "since": time.time()})
     assert run(toy, "bypass") == 0
     assert "bypass is on since" in (said := capsys.readouterr().out)
-    assert "turned by ops: new calls go to the fallback" in said
+    assert "set by ops: new calls go to the fallback" in said
 
 
 def test_an_explanation_is_printed_line_by_line_and_cannot_move_the_cursor(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +109,7 @@ def test_a_story_has_the_time_of_each_line_and_json_has_all(toy: Toy, capsys: py
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("calls", "show", "cb-9"), "callbridge: no such call: cb-9, nor one that ended in the last day\n"),
+        (("calls", "show", "cb-9"), "callbridge: no such call: cb-9, live or ended within the last day\n"),
         (("agents", "show", "x"), "callbridge: no such agent: x\n"),
         (("queues", "show", "x"), "callbridge: no such queue: x\n"),
     ],
@@ -181,7 +181,7 @@ def test_colours_are_for_terminals() -> None:
 def test_a_token_that_no_header_can_carry_is_one_line(toy: Toy, token: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["queues", "--url", toy.url, "--token", token]) == 1
     said = capsys.readouterr()
-    assert said.err.startswith("callbridge: the token holds characters")
+    assert said.err.startswith("callbridge: the token contains invalid characters")
     assert said.err.count("\n") == 1
 
 
@@ -200,7 +200,7 @@ def process(toy: Toy, *words: str, stdout: int | TextIO) -> subprocess.Popen[str
 def test_a_full_disk_is_one_line(toy: Toy) -> None:
     toy.knows("/api/agents", [AGENT])
     with open("/dev/full", "w") as full, process(toy, "agents", stdout=full) as child:
-        assert child.communicate(timeout=20)[1] == "callbridge: the output cannot be written: No space left on device\n"
+        assert child.communicate(timeout=20)[1] == "callbridge: cannot write the output: No space left on device\n"
         assert child.returncode == 1
 
 

@@ -114,7 +114,7 @@ def test_what_could_not_be_carried_over_stands_in_comments(folder: Path) -> None
     ):
         assert said in result.text
     doubts = "\n".join(result.doubts)
-    for said in ("Local/s@somewhere", "timeout = soon", "Queue(gone)", "was taken for PJSIP/1005", "this line is broken"):
+    for said in ("Local/s@somewhere", "timeout = soon", "Queue(gone)", "was converted to PJSIP/1005", "this line is broken"):
         assert said in doubts
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.Cap
 def test_a_file_without_queues_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "queues.conf").write_text(text)
     assert main(["import", str(tmp_path / "queues.conf")]) == 1
-    assert capsys.readouterr() == ("", f"callbridge: {tmp_path / 'queues.conf'}: no queue is in it\n")
+    assert capsys.readouterr() == ("", f"callbridge: {tmp_path / 'queues.conf'}: contains no queue\n")
 
 
 def test_the_printed_configuration_passes_the_command_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,7 +94,7 @@ def test_the_heads_of_all_queues_come_first() -> None:
 def test_what_is_left_out_is_counted() -> None:
     lines = shown(known(50, 0), 80, 24)
     assert lines[-1].startswith("... and ")
-    assert "more agents; in all" in lines[-1]
+    assert "more agents; total" in lines[-1]
 
 
 def test_no_answer_is_said_with_its_age_and_the_last_figures_stay() -> None:
@@ -112,7 +112,7 @@ def test_alerts_are_told_in_a_few_words() -> None:
     lunch = {"type": "agent_alerted", "agent": "1005", "kind": "reason_limit", "reason": "lunch", "limit": 2700}
     missed = {"type": "agent_alerted", "agent": "1005", "kind": "offers_missed", "count": 3}
     assert alert_of(lunch) == "1005: lunch for more than 45:00"
-    assert alert_of(missed) == "1005: 3 offers in a row missed"
+    assert alert_of(missed) == "1005: 3 offers missed in a row"
     assert alert_of({"type": "call_ended"}) is None
 
 

@@ -1,4 +1,4 @@
-"""`callbridge doctor`: looks at what callbridge stands on and says what is missing or dangerous. It changes nothing."""
+"""`callbridge doctor`: checks the systems that callbridge depends on for missing or unsafe settings. Read-only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["doctor", "examine"]
 
 
 def doctor(settings: Settings, etc: Path | None, *, as_json: bool) -> int:
-    """Examine, print, and give the exit code: 1 when there is a fault."""
+    """Run all checks, print the findings and return the exit code: 1 if there is a fault."""
 
     async def gather() -> list[Finding]:
         return [finding async for finding in examine(settings, etc)]
@@ -31,7 +31,7 @@ def doctor(settings: Settings, etc: Path | None, *, as_json: bool) -> int:
 
 
 async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[Finding]:
-    """Everything: the configuration's warnings, this machine, Redis, and each PBX."""
+    """All checks: warnings of the configuration, this host, Redis and each PBX."""
     for doubt in settings.warnings:
         yield warning("config", str(doubt))
     for finding in limits(resource.getrlimit(resource.RLIMIT_NOFILE)[1]):
@@ -46,12 +46,12 @@ async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[
 
 
 def limits(files: int) -> Iterator[Finding]:
-    """``files``: how many this machine lets us open; callbridge takes as many as it may."""
+    """``files``: the hard limit of open files; callbridge raises its own limit to it."""
     if 0 <= files < FEW_FILES:
-        said = f"a process may open {files} files here"
-        yield warning("limits", said, "LimitNOFILE=65536 in the systemd unit (ours has it), or ulimit -n")
+        said = f"the limit of open files per process is {files}"
+        yield warning("limits", said, "set LimitNOFILE=65536 in the systemd unit (as in deploy/systemd), or use ulimit -n")
     else:
-        yield ok("limits", "enough open files are allowed")
+        yield ok("limits", "the limit of open files is high enough")
 
 
 def _connected(settings: Settings) -> set[str]:

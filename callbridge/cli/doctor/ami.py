@@ -1,4 +1,4 @@
-"""A short AMI session that only asks: one action after the other, each with a deadline."""
+"""A short, read-only AMI session: one action at a time, each with a deadline."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class AmiSession:
             async with asyncio.timeout(AMI_TIMEOUT):
                 line = (await self._reader.readline()).decode(errors="replace").strip()
         except TimeoutError:
-            raise AmiTrouble("something answers, but does not greet as AMI does") from None
+            raise AmiTrouble("the peer does not send an AMI greeting") from None
         except (OSError, ValueError) as trouble:
             raise AmiTrouble(f"the connection broke: {trouble}") from None
         if "Call Manager" not in line:
-            raise AmiTrouble(f"something answers, but does not greet as AMI does: {line[:40]!r}")
+            raise AmiTrouble(f"the peer does not send an AMI greeting: {line[:40]!r}")
         return line
 
     async def _close(self) -> None:
@@ -84,7 +84,7 @@ class AmiSession:
         except TimeoutError:
             raise AmiTrouble(f"no answer to {action} within {AMI_TIMEOUT:g} s") from None
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            raise AmiTrouble(f"the PBX ended the session at {action}") from None
+            raise AmiTrouble(f"the PBX closed the session during {action}") from None
 
     async def _answer(self, name: str) -> list[Message]:
         messages: list[Message] = []

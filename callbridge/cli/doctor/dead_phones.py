@@ -1,4 +1,4 @@
-"""Would the PBX notice a phone, or a caller, that dies in a call? Asterisk's own defaults never do."""
+"""Does the PBX detect a phone or caller that disappears during a call? With Asterisk's defaults it does not."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ async def examine(ari: AriSession, endpoints: Collection[str]) -> AsyncIterator[
         status, listed = await ari.get(f"/asterisk/config/dynamic/res_pjsip/endpoint/{quote(name, safe='')}")
         if status == 200 and isinstance(listed, list):
             known[endpoint] = _settings(listed)
-        elif status != 404:  # one that does not exist is told with the phones
+        elif status != 404:  # a missing endpoint is reported by the check of the phones
             hidden.append(endpoint)
     if hidden:
-        yield unseen(ABOUT, f"whether silence ends a call at {_some(hidden)}", "rtp_timeout, or rtptimeout in sip.conf")
+        yield unseen(
+            ABOUT, f"cannot see whether lost media ends calls at {_some(hidden)}", "check rtp_timeout, or rtptimeout in sip.conf"
+        )
     for finding in judge(known):
         yield finding
 
@@ -42,13 +44,13 @@ def judge(endpoints: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
     deaf = [name for name, settings in endpoints.items() if settings.get("rtp_timeout", "0") in ("", "0")]
     held = [name for name, settings in endpoints.items() if settings.get("timers", "yes") == "no"]
     if deaf:
-        said = f"{_some(deaf)}: no rtp_timeout, so nobody notices that a phone has died in a call; its caller hears silence"
-        yield warning(ABOUT, said, "pjsip.conf: rtp_timeout = 20 and more, as in dialplan/samples/pjsip.conf")
+        said = f"{_some(deaf)}: no rtp_timeout: a phone that fails during a call is not detected, and its caller hears silence"
+        yield warning(ABOUT, said, "pjsip.conf: rtp_timeout = 20 or more, as in dialplan/samples/pjsip.conf")
     if held:
-        said = f"{_some(held)}: session timers are off, so a phone that dies while its caller is on hold is not noticed"
+        said = f"{_some(held)}: session timers are off: a phone that fails while its caller is on hold is not detected"
         yield warning(ABOUT, said, "pjsip.conf: timers = always for phones, timers = yes for trunks")
     if endpoints and not deaf and not held:
-        yield ok(ABOUT, f"silence ends a call at all {len(endpoints)} endpoints of agents and trunks")
+        yield ok(ABOUT, f"lost media ends calls at all {len(endpoints)} endpoints of agents and trunks")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What an examination finds, and how it is told."""
+"""The findings of ``callbridge doctor`` and their presentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examines one PBX over ARI and AMI: what can be seen with the rights that there are. Nothing on the PBX is changed."""
+"""Checks one PBX over ARI and AMI, as far as the user's permissions allow. Nothing on the PBX is changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
             async for finding in _ari(ari, patient):
                 yield finding
     except AriTrouble as trouble:
-        todo = "is Asterisk up; http.conf: enabled = yes, bindaddr, bindport; is pbx.ari.url right?"
+        todo = "check that Asterisk is running, http.conf (enabled = yes, bindaddr, bindport) and pbx.ari.url"
         yield fault("ari", f"no answer at {patient.pbx.ari.url}: {trouble}", todo)
     confs: dict[str, Conf] = {}
     ami = patient.pbx.ami
@@ -54,7 +54,7 @@ async def examine(patient: Patient) -> AsyncIterator[Finding]:
             async for finding in _ami(session, patient, confs):
                 yield finding
     except AmiTrouble as trouble:
-        todo = "manager.conf: enabled = yes, bindaddr, port; is pbx.ami right?"
+        todo = "check manager.conf (enabled = yes, bindaddr, port) and pbx.ami"
         yield fault("ami", f"no answer at {ami.host}:{ami.port}: {trouble}", todo)
     for finding in _files(patient, confs):
         yield finding
@@ -71,23 +71,25 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     status, info = await ari.get("/asterisk/info")
     user = patient.pbx.ari.user
     if status == 401:
-        yield fault("ari user", f"ARI does not let {user} in", "ari.conf: the user and password; the same in pbx.ari")
+        yield fault("ari user", f"ARI refused the login of {user}", "user and password must be the same in ari.conf and pbx.ari")
         return
     if status == 403:
-        yield fault("ari user", f"ARI refuses {user} from here", "ari.conf and http.conf: deny, permit, acl, restrictions")
+        yield fault("ari user", f"ARI refuses {user} from this address", "check deny, permit and acl in ari.conf and http.conf")
         return
     if not isinstance(info, dict):
         if status == 404:
-            yield fault("ari", "ARI answers, but not about itself: res_ari_asterisk is not loaded, or this is not ARI", _URL_HINT)
+            yield fault(
+                "ari", "ARI answers, but /asterisk/info is missing: res_ari_asterisk is not loaded, or this is not ARI", _URL_HINT
+            )
         else:
-            yield fault("ari", f"ARI answers {status}, not with what it should", _URL_HINT)
+            yield fault("ari", f"unexpected response from ARI: status {status}", _URL_HINT)
     else:
         for finding in _information(info, patient.settings):
             yield finding
     if await ari.may_write():
-        yield ok("ari user", f"{user} may give orders")
+        yield ok("ari user", f"{user} has write access")
     else:
-        yield fault("ari user", f"{user} is read-only: nothing could be ordered", f"ari.conf: [{user}] read_only = no")
+        yield fault("ari user", f"{user} is read-only: callbridge cannot control calls", f"ari.conf: [{user}] read_only = no")
     async for finding in _loaded(ari, patient):
         yield finding
     async for finding in _application(ari, patient):
@@ -101,7 +103,7 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
 
 
-_URL_HINT = "is pbx.ari.url right (http://HOST:8088/ari)? modules.conf: load = res_ari_asterisk.so"
+_URL_HINT = "check pbx.ari.url (http://HOST:8088/ari); modules.conf: load = res_ari_asterisk.so"
 
 
 def _information(info: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
@@ -109,7 +111,7 @@ def _information(info: Mapping[str, Any], settings: Settings) -> Iterator[Findin
     config = info.get("config") or {}
     files = int(config.get("max_open_files") or 0)
     if 0 < files < 4096:
-        said = f"the PBX may open {files} files: each call takes several"
+        said = f"the PBX can open only {files} files, and each call needs several"
         yield warning("pbx limits", said, "asterisk.conf: maxfiles = 20000")
     started = str((info.get("status") or {}).get("startup_time", ""))
     yield from time_zone(started, settings.instance.timezone)
@@ -120,15 +122,15 @@ def time_zone(started: str, zone: str) -> Iterator[Finding]:
     try:
         at = datetime.strptime(started, "%Y-%m-%dT%H:%M:%S.%f%z")
     except ValueError:
-        yield unseen("time zone", "the PBX does not say its time zone")
+        yield unseen("time zone", "the PBX does not report its time zone")
         return
     ours = at.astimezone(ZoneInfo(zone)).utcoffset()
     if at.utcoffset() == ours:
-        yield ok("time zone", f"the PBX's clock shows the time of {zone}")
+        yield ok("time zone", f"the PBX uses the time of {zone}")
     else:
         theirs = at.strftime("%z")
-        said = f"the PBX runs at {theirs}, instance.timezone is {zone}: its logs and its dialplan's hours are not ours"
-        yield warning("time zone", said, "harmless when meant so; else set one of them right")
+        said = f"the PBX runs at {theirs}, instance.timezone is {zone}: logs and time conditions in the dialplan differ"
+        yield warning("time zone", said, "harmless if intended; otherwise correct one of them")
 
 
 async def _loaded(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
@@ -151,10 +153,10 @@ async def _application(ari: AriSession, patient: Patient) -> AsyncIterator[Findi
     if not any(app.get("name") == name for app in listed):
         yield ok("application", f"the name {name} is free")
     elif patient.owned:
-        yield ok("application", f"{name} belongs to the callbridge that runs here")
+        yield ok("application", f"{name} is used by the callbridge running here")
     else:
-        said = f"somebody has the name {name} already, or channels of it were left behind; the newest connection wins"
-        todo = "another callbridge or program? then give each an instance.app of its own, else the two would displace each other"
+        said = f"the name {name} is already in use, or channels were left behind; the newest connection wins"
+        todo = "if it is another callbridge or program, give each its own application name, or they displace each other"
         yield warning("application", said, todo)
     for finding in (*rules.applications(listed), *rules.prefixes(listed, name, patient.settings.instance.prefix)):
         yield finding
@@ -190,13 +192,13 @@ async def _ami(ami: AmiSession, patient: Patient, confs: dict[str, Conf]) -> Asy
     try:
         await ami.login()
     except AmiRefused as refusal:
-        todo = "manager.conf: user, secret, deny and permit; the same in pbx.ami"
-        yield fault("ami user", f"AMI does not let {user} in: {refusal}", todo)
+        todo = "check user, secret, deny and permit in manager.conf, and pbx.ami"
+        yield fault("ami user", f"AMI refused the login of {user}: {refusal}", todo)
         return
-    yield ok("ami user", f"{user} may log in ({ami.banner})")
+    yield ok("ami user", f"{user} can log in ({ami.banner})")
     allowed = await _allowed(ami)
     records = any(queue.record is not None for queue in patient.settings.plan().queues.values())
-    unknown = [unseen("ami rights", "AMI does not list our rights")]
+    unknown = [unseen("ami rights", "AMI does not list the user's permissions")]
     for finding in rules.actions(allowed, records=records) if allowed is not None else unknown:
         yield finding
     for each in (_states, _clock, _contexts, _fallback_queue):
@@ -222,9 +224,9 @@ async def _states(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
     except AmiRefused as refusal:
         unknown = "permission" not in str(refusal).lower()
         todo = "modules.conf: load = res_manager_devicestate.so" if unknown else "manager.conf: write = reporting,agent"
-        yield fault("ami rights", f"DeviceStateList is refused ({refusal}): the phones' states stay unknown", todo)
+        yield fault("ami rights", f"DeviceStateList is refused ({refusal}): device states remain unknown", todo)
     else:
-        yield ok("ami rights", "the phones' states can be listed")
+        yield ok("ami rights", "device states can be listed")
 
 
 async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
@@ -235,12 +237,12 @@ async def _clock(ami: AmiSession, _patient: Patient) -> AsyncIterator[Finding]:
     except (AmiRefused, ValueError):
         theirs = float("nan")
     if theirs != theirs:  # not a number
-        yield unseen("clock", "the PBX does not say its time")
+        yield unseen("clock", "the PBX does not report its time")
         return
     offset = theirs - (before + time.time()) / 2
     if abs(offset) > CLOCK_DOUBT:
         said = f"the PBX's clock is {abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} ours"
-        yield warning("clock", said, "let both follow the same time servers (chrony, systemd-timesyncd)")
+        yield warning("clock", said, "synchronise both with the same time servers (chrony, systemd-timesyncd)")
     else:
         yield ok("clock", f"the PBX's clock and ours differ by {abs(offset) * 1000:.0f} ms")
 
@@ -255,7 +257,7 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
                 yield unseen("dialplan", f"context {context}: ShowDialPlan is refused", "manager.conf: write = reporting,agent")
             else:
                 todo = "extensions.conf: #include callbridge.conf, then `dialplan reload`"
-                yield fault("dialplan", f"there is no context {context}", todo)
+                yield fault("dialplan", f"context {context} does not exist", todo)
         else:
             yield _context(context, lines, patient.settings.instance.app)
 
@@ -276,8 +278,8 @@ def _context(context: str, lines: list[Message], app: str) -> Finding:
     named = {line.get("AppData", "").split(",")[0] for line in lines if line.get("Application", "").lower() == "stasis"}
     if context in (*CONTEXTS, AMD_CONTEXT) and named and app not in named:
         said = f"context {context} sends calls to the application {', '.join(sorted(named))}, but instance.app is {app}"
-        return fault("dialplan", said, "make the two the same")
-    return ok("dialplan", f"context {context} is there")
+        return fault("dialplan", said, "use the same name in both")
+    return ok("dialplan", f"context {context} exists")
 
 
 async def _fallback_queue(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
@@ -287,10 +289,10 @@ async def _fallback_queue(ami: AmiSession, patient: Patient) -> AsyncIterator[Fi
     except AmiRefused:
         return  # said with the rights
     if not any(message.get("Event") == "QueueParams" and message.get("Queue") == name for message in listed):
-        said = f"there is no queue {name}: while callbridge is away callers hear an apology"
-        yield warning("fallback", said, f"queues.conf: a section [{name}]")
+        said = f"queue {name} does not exist: while callbridge is down, callers only hear an apology"
+        yield warning("fallback", said, f"queues.conf: add a section [{name}]")
     else:
-        yield ok("fallback", f"the queue {name} is there")
+        yield ok("fallback", f"queue {name} exists")
 
 
 async def _get_config(ami: AmiSession, name: str) -> Conf | None:
@@ -322,8 +324,8 @@ def _files(patient: Patient, confs: dict[str, Conf]) -> Iterator[Finding]:
                     yield unseen(name, f"cannot be read: {trouble.strerror}")
     hidden = [name for name in CONFS if name not in confs and not (name == "stasis.conf" and patient.etc is not None)]
     if hidden:
-        said = f"{', '.join(hidden)}: not shown by AMI (the user may not read configurations, and needs not)"
-        yield unseen("files", said, "give their folder with --etc /etc/asterisk to have them examined")
+        said = f"{', '.join(hidden)}: not readable over AMI (the user has no permission, and does not need it)"
+        yield unseen("files", said, "use --etc /etc/asterisk to check them")
     if patient.etc is not None and any(one.amd for one in patient.settings.campaigns.values()):
         try:
             yield from rules.amd_conf(read_conf(patient.etc / "amd.conf"))

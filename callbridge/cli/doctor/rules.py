@@ -1,4 +1,4 @@
-"""What callbridge needs of a PBX, as data and as verdicts. Pure: no connection, only what was seen."""
+"""The requirements of callbridge on a PBX, and the checks of what was found there. Pure: no connection."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ MODULES: Mapping[str, str] = {
     "res_ari_playbacks": "stopping announcements",
     "res_http_websocket": "the events' socket",
     "res_manager_devicestate": "AMI's list of the phones' states",
-    "res_musiconhold": "music for who waits",
+    "res_musiconhold": "music on hold for waiting callers",
     "bridge_simple": "joining caller and agent",
     "pbx_config": "the dialplan",
     "func_strings": "FILTER() and LEN() in callbridge.conf",
 }
-"""Without any of these calls fail."""
+"""Calls fail if any of these is missing."""
 HELPFUL_MODULES: Mapping[str, str] = {
     "app_queue": "the fallback queue while callbridge is away",
     "app_playback": "the apology while callbridge is away",
-    "bridge_native_rtp": "without it all speech passes through the PBX's core",
+    "bridge_native_rtp": "without it all audio passes through the PBX core",
     "bridge_softmix": "recording and three-way calls",
-    "res_ari_sounds": "seeing whether prompts exist",
-    "res_stasis_snoop": "listening in",
+    "res_ari_sounds": "checking that prompts exist",
+    "res_stasis_snoop": "supervision (listen, whisper)",
     "res_stasis_recording": "recording",
 }
 
@@ -56,33 +56,33 @@ DANGEROUS_ACTIONS: Mapping[str, str] = {
     "UpdateConfig": "config",
     "ModuleLoad": "system",
 }
-"""What callbridge never does, by the right that allows it."""
+"""Actions that callbridge never uses, and the permission that allows each."""
 
 
 # -- the version ----------------------------------------------------------------------------------------------------
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:-?(rc\d+))?")
 _FIXED: Mapping[int, tuple[int, int]] = {20: (20, 1), 22: (10, 1)}
-"""First (minor, patch) of each living branch with all known fixes for ARI and AMI."""
+"""First (minor, patch) of each maintained branch with all known fixes for ARI and AMI."""
 _UPGRADE = "upgrade to the newest 22 or 20"
 
 
 def version(text: str) -> Iterator[Finding]:
-    """What is known against a version. Debian and others patch: the number is a hint, not a proof."""
+    """Known problems of a version. Distributions backport fixes, so the number is only an indication."""
     found = _VERSION.search(text)
     if found is None:
-        yield unseen("version", f"not a version that says anything: {text[:40]!r}")
+        yield unseen("version", f"unrecognised version: {text[:40]!r}")
         return
     major, minor, patch = int(found[1]), int(found[2]), int(found[3] or 0)
     if major < 16:
-        yield fault("version", f"Asterisk {text}: callbridge needs 16 or newer", _UPGRADE)
+        yield fault("version", f"Asterisk {text}: callbridge requires 16 or newer", _UPGRADE)
     elif found[4] and (major, minor) in ((20, 21), (22, 11)):
-        yield fault("version", f"Asterisk {text}: a keep-alive of the events' socket can crash this candidate", _UPGRADE)
+        yield fault("version", f"Asterisk {text}: this release candidate can crash on a WebSocket keep-alive", _UPGRADE)
     elif major in _FIXED:
         yield from _living(major, minor, patch, text)
     elif major in (16, 18):
-        said = f"Asterisk {text}: this branch gets no security fixes any more, and ARI's setting of variables can write files"
-        yield warning("version", said, f"{_UPGRADE}; till then only trusted programs on ARI and AMI, on loopback")
+        said = f"Asterisk {text}: this branch gets no more security fixes, and ARI can write files by setting variables"
+        yield warning("version", said, f"{_UPGRADE}; until then, allow only trusted programs on ARI and AMI, on loopback")
     else:
         yield warning("version", f"Asterisk {text}: callbridge is tested on 22 and 16 only", "try it with a test number first")
 
@@ -90,8 +90,8 @@ def version(text: str) -> Iterator[Finding]:
 def _living(major: int, minor: int, patch: int, text: str) -> Iterator[Finding]:
     if (minor, patch) < _FIXED[major]:
         first = f"{major}.{_FIXED[major][0]}.{_FIXED[major][1]}"
-        said = f"Asterisk {text}: known holes (read-only ARI users can load modules, variables can write files), fixed in {first}"
-        yield warning("version", said, f"upgrade to {first} or newer; till then ARI and AMI on loopback only")
+        said = f"Asterisk {text}: vulnerable (read-only ARI users can load modules, variables can write files), fixed in {first}"
+        yield warning("version", said, f"upgrade to {first} or newer; until then, bind ARI and AMI to loopback only")
     else:
         yield ok("version", f"Asterisk {text}")
 
@@ -107,29 +107,31 @@ def modules(running: Collection[str], more: Mapping[str, str] | None = None) -> 
         yield fault("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so (or `module load {name}.so`)")
     for name, why in HELPFUL_MODULES.items():
         if name not in running:
-            yield warning("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so, if you want that")
+            yield warning("modules", f"{name} is not loaded: {why}", f"modules.conf: load = {name}.so, if needed")
     if not missing:
-        yield ok("modules", f"all {len(needed)} that are needed are loaded")
+        yield ok("modules", f"all {len(needed)} required modules are loaded")
 
 
 def actions(allowed: Collection[str], *, records: bool = False) -> Iterator[Finding]:
-    """``allowed``: names of the AMI actions that our user may use, as ListCommands gives them; ``records``: some queue's
-    talks are recorded, which needs the right ``system``."""
+    """``allowed``: names of the AMI actions that the user may use, from ListCommands; ``records``: some queue records
+    calls, which needs the permission ``system``."""
     known = {name.lower() for name in allowed}
     missing = [name for name in HELPFUL_ACTIONS if name.lower() not in known]
     for name in missing:
         yield warning("ami rights", f"{name} is refused: {HELPFUL_ACTIONS[name]}", "manager.conf: write = reporting,agent")
     if records and "mixmonitor" not in known:
         todo = "manager.conf: write = reporting,agent,call,system, and module app_mixmonitor"
-        yield fault("ami rights", "MixMonitor is refused: no talk would be recorded", todo)
+        yield fault("ami rights", "MixMonitor is not permitted: no call would be recorded", todo)
     dangerous = {right for name, right in DANGEROUS_ACTIONS.items() if name.lower() in known}
     if records:
         dangerous.discard("system")
     if dangerous:
-        said = f"the user may do what callbridge never does: {', '.join(sorted(dangerous))}"
-        yield warning("ami rights", said, "manager.conf: write = reporting,agent is enough; who has the secret has these rights")
+        said = f"the user has permissions that callbridge never uses: {', '.join(sorted(dangerous))}"
+        yield warning(
+            "ami rights", said, "manager.conf: write = reporting,agent is enough; anyone with the secret has these permissions"
+        )
     if not missing and not dangerous:
-        yield ok("ami rights", "what is needed, and no more")
+        yield ok("ami rights", "exactly the required permissions")
 
 
 # -- who else is there ----------------------------------------------------------------------------------------------
@@ -142,12 +144,16 @@ def sounds(used: Iterable[tuple[str, str]], known: Collection[str]) -> Iterator[
     """``used``: where each sound is played, and its name."""
     missing = {name: where for where, name in used if name not in known and not name.startswith("/")}
     for name, where in sorted(missing.items())[:MOST_SOUNDS]:
-        todo = "`callbridge prompts` makes it" if name.startswith("callbridge/") else "install it, or play another"
-        yield warning("sounds", f"the PBX has no sound {name!r}, which {where} plays: nothing is heard there", todo)
+        todo = (
+            "run `callbridge prompts` to generate it"
+            if name.startswith("callbridge/")
+            else "install it, or configure another sound"
+        )
+        yield warning("sounds", f"the PBX has no sound {name!r}, which {where} plays: callers hear nothing", todo)
     if len(missing) > MOST_SOUNDS:
         yield warning("sounds", f"and {len(missing) - MOST_SOUNDS} more", "see above")
     if not missing:
-        yield ok("sounds", "every sound that is played is there")
+        yield ok("sounds", "all configured sounds exist")
 
 
 def applications(listed: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -177,16 +183,20 @@ def phones(wanted: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Find
     states = {name.upper(): state for name, state in known.items()}
     missing = [phone for phone in wanted if phone.upper() not in states]
     for phone in missing:
-        near = " (no endpoint at all is listed)" if not known else ""
-        todo = "correct the agent's phone, or make the endpoint"
-        yield fault("phones", f"{phone} of agent {wanted[phone]} is no endpoint of the PBX{near}", todo)
+        near = " (no endpoints are listed at all)" if not known else ""
+        todo = "correct the agent's phone, or create the endpoint"
+        yield fault("phones", f"{phone} of agent {wanted[phone]} is not an endpoint of the PBX{near}", todo)
     offline = [phone for phone in wanted if states.get(phone.upper()) == "offline"]
     if offline:
         some = ", ".join(offline[:6]) + (", ..." if len(offline) > 6 else "")
-        yield warning("phones", f"{len(offline)} of {len(wanted)} cannot be reached now: {some}", "are they switched on?")
+        yield warning(
+            "phones",
+            f"{len(offline)} of {len(wanted)} cannot be reached: {some}",
+            "check that they are switched on and registered",
+        )
     if wanted and not missing:
         there = (
-            f"all {len(wanted)} phones of agents are endpoints, {len(wanted) - len(offline)} can be reached or are not watched"
+            f"all {len(wanted)} phones of agents are endpoints, {len(wanted) - len(offline)} can be reached or are not monitored"
         )
         yield ok("phones", there)
 
@@ -198,18 +208,18 @@ def ari_conf(conf: Conf) -> Iterator[Finding]:
     tags = [tag.strip() for tag in (conf.value("general", "channelvars") or "").split(",")]
     missing = [tag for tag in TAGS if tag not in tags]
     if missing:
-        said = f"channelvars lacks {', '.join(missing)}: after a restart calls are not found again"
+        said = f"channelvars lacks {', '.join(missing)}: calls cannot be recovered after a restart"
         yield fault("ari.conf", said, f"[general] channelvars = {','.join([*filter(None, tags), *missing])}")
     else:
-        yield ok("ari.conf", "channelvars holds our tags")
+        yield ok("ari.conf", "channelvars contains the required variables")
     if sum(section.name == "general" for section in conf.sections) > 1:
-        yield fault("ari.conf", "two sections [general]: Asterisk switches ARI off", "make them one")
-    yield from _at_least(conf, "ari.conf", "websocket_write_timeout", 100, 500, "ms: a slow moment closes our socket", "1000")
+        yield fault("ari.conf", "more than one [general] section: Asterisk disables ARI", "merge them")
+    yield from _at_least(conf, "ari.conf", "websocket_write_timeout", 100, 500, "ms: a short delay closes the WebSocket", "1000")
 
 
 def http_conf(conf: Conf) -> Iterator[Finding]:
     yield from _at_least(
-        conf, "http.conf", "sessionlimit", 100, 500, "connections: above it new ones are closed unanswered", "1000"
+        conf, "http.conf", "sessionlimit", 100, 500, "connections: further ones are closed without an answer", "1000"
     )
     address = conf.value("general", "bindaddr") or conf.value("general", "tlsbindaddr") or ""
     yield from _bound("http.conf", address, "ARI")
@@ -218,17 +228,17 @@ def http_conf(conf: Conf) -> Iterator[Finding]:
 def manager_conf(conf: Conf, user: str) -> Iterator[Finding]:
     section = conf.section(user)
     if section is None:
-        yield unseen("manager.conf", f"the user {user} is not in what can be seen")
+        yield unseen("manager.conf", f"the user {user} was not found in the readable part")
         return
     rights = {right.strip() for right in (section.last("read") or "").split(",")}
     if not rights & {"call", "all"}:
-        said = f"[{user}] read lacks call: changes of the phones' states are not heard"
+        said = f"[{user}] read lacks call: changes of device states are not received"
         yield fault("manager.conf", said, "read = system,call,agent,user")
     else:
-        yield ok("manager.conf", f"[{user}] hears the phones' states")
+        yield ok("manager.conf", f"[{user}] receives device states")
     given = section.last("writetimeout") or conf.value("general", "writetimeout") or "100"
     if given.isdigit() and int(given) < 1000:
-        said = f"writetimeout is {given} ms: a slow moment of ours ends the session"
+        said = f"writetimeout is {given} ms: a short delay ends the session"
         yield warning("manager.conf", said, f"[{user}] writetimeout = 5000")
     yield from _bound("manager.conf", conf.value("general", "bindaddr") or "0.0.0.0", "AMI")
 
@@ -241,11 +251,11 @@ def stasis_conf(conf: Conf | None) -> Iterator[Finding]:
         yield ok("stasis.conf", "VarSet messages are declined")
         return
     price = (
-        "stasis.conf [declined_message_types] decline = ast_channel_varset_type takes them away for AMI, ARI and everything "
-        "else on this PBX: first make sure that no other program reads VarSet or ChannelVarset"
+        "stasis.conf [declined_message_types] decline = ast_channel_varset_type removes them for AMI, ARI and everything "
+        "else on this PBX: first make sure that no other program needs VarSet or ChannelVarset"
     )
     yield warning(
-        "stasis.conf", "VarSet is more than half of all events (about 17 of 30 for each leg), and nobody here reads it", price
+        "stasis.conf", "VarSet is more than half of all events (about 17 of 30 per leg), and callbridge does not use it", price
     )
 
 
@@ -253,10 +263,10 @@ def music_conf(conf: Conf, wanted: Iterable[str]) -> Iterator[Finding]:
     known = {section.name for section in conf.sections if not section.template}
     missing = sorted(set(wanted) - known)
     for name in missing:
-        said = f"music class {name!r} of a queue is not there: callers would wait in silence"
-        yield warning("music", said, f"musiconhold.conf: a section [{name}], unless it is kept in a database")
+        said = f"music class {name!r} of a queue does not exist: callers would wait in silence"
+        yield warning("music", said, f"musiconhold.conf: add a section [{name}], unless it is stored in a database")
     if not missing:
-        yield ok("music", "all classes that queues use are there")
+        yield ok("music", "all music classes of the queues exist")
 
 
 def _at_least(conf: Conf, name: str, key: str, default: int, least: int, about: str, better: str) -> Iterator[Finding]:
@@ -267,8 +277,8 @@ def _at_least(conf: Conf, name: str, key: str, default: int, least: int, about: 
 
 def _bound(name: str, address: str, what: str) -> Iterator[Finding]:
     if address in ("0.0.0.0", "::", "[::]"):
-        said = f"{what} listens on every address: anybody who can reach it and has a password controls the telephony"
-        yield warning(name, said, "[general] bindaddr = 127.0.0.1, or a firewall in front")
+        said = f"{what} listens on all addresses: anyone who can reach it and has a password controls the PBX"
+        yield warning(name, said, "[general] bindaddr = 127.0.0.1, or use a firewall")
 
 
 # -- amd.conf ---------------------------------------------------------------------------------------------------------
@@ -284,8 +294,8 @@ def amd_conf(conf: Conf) -> Iterator[Finding]:
     if total > ANALYSIS_MOST:
         yield warning(
             "amd.conf",
-            f"total_analysis_time is {total} ms: people who answer would wait for longer than they may",
+            f"total_analysis_time is {total} ms: people who answer would wait too long",
             f"total_analysis_time = {ANALYSIS_MOST}",
         )
     else:
-        yield ok("amd.conf", f"machines are known after {total} ms at the latest")
+        yield ok("amd.conf", f"answering machine detection takes at most {total} ms")
