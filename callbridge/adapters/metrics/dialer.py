@@ -52,7 +52,7 @@ class LedgerGauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         up = GaugeMetricFamily("callbridge_ledger_up", "1 while the campaigns' database answers.")
-        pending = GaugeMetricFamily("callbridge_ledger_pending", "Orders that the campaigns' database has not carried out yet.")
+        pending = GaugeMetricFamily("callbridge_ledger_pending", "Writes pending for the campaigns' database.")
         if self.figures is not None:
             for family, value in zip((up, pending), self.figures, strict=True):
                 family.add_metric([], value)

@@ -148,33 +148,35 @@ class Metrics:
                 self._deliveries.labels(label(hook), result)
 
     def _make_own_metrics(self) -> None:
-        self._disk_free = self._gauge("recording_disk_free_bytes", "Free where recordings go; NaN when that cannot be seen.")
+        self._disk_free = self._gauge("recording_disk_free_bytes", "Free disk space for recordings; NaN if it cannot be read.")
         self._disk_free.set(math.nan)
         self._switch = self._gauge("switch_on", "1 while the switch is on.", "switch")
         for switch in KNOWN:
             self._switch.labels(switch).set(0)
         self._handover = self._histogram(
-            "handover_seconds", "Agent free to next INVITE, with callers waiting.", _HANDOVER, "queue"
+            "handover_seconds", "Time from an agent becoming free to the next INVITE, with callers waiting.", _HANDOVER, "queue"
         )
-        self._pbx_up = self._gauge("pbx_up", "Is the link to the PBX up?", "pbx", "link")
-        self._pbx_events = self._counter("pbx_events", "Events heard.", "pbx", "type")
-        self._orders = self._counter("orders", "Orders given to the PBX.", "pbx", "order", "result")
-        self._order_seconds = self._histogram("order_seconds", "Time that an order took.", QUICK, "pbx", "order")
-        self._event_age = self._histogram("event_age_seconds", "Age of events when they are stepped.", QUICK)
-        self._inbox = self._gauge("inbox_depth", "Events that wait in the inbox.")
-        self._lag = self._histogram("loop_lag_seconds", "How late the event loop runs.", QUICK)
-        self._save_seconds = self._histogram("save_seconds", "Time that a save took.", QUICK)
-        self._degraded = self._gauge("store_degraded", "1 while the stored world is behind.")
-        self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN when none was asked.")
+        self._pbx_up = self._gauge("pbx_up", "1 while the link to the PBX is up.", "pbx", "link")
+        self._pbx_events = self._counter("pbx_events", "Events received from the PBX.", "pbx", "type")
+        self._orders = self._counter("orders", "Orders sent to the PBX, by result.", "pbx", "order", "result")
+        self._order_seconds = self._histogram("order_seconds", "Duration of orders.", QUICK, "pbx", "order")
+        self._event_age = self._histogram("event_age_seconds", "Age of events when they are processed.", QUICK)
+        self._inbox = self._gauge("inbox_depth", "Events waiting to be processed.")
+        self._lag = self._histogram("loop_lag_seconds", "Delay of the event loop.", QUICK)
+        self._save_seconds = self._histogram("save_seconds", "Duration of saves.", QUICK)
+        self._degraded = self._gauge("store_degraded", "1 while the saved state is behind.")
+        self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN if it is not used.")
         self._redis_up.set(math.nan)
         self._leader = self._gauge("leader", "1 while this instance leads.")
-        self._gauge("build_info", "What runs here.", "version").labels(__version__).set(1)
+        self._gauge("build_info", "Version of callbridge.", "version").labels(__version__).set(1)
 
     def _make_reader_metrics(self) -> None:
-        self._deliveries = self._counter("webhook_deliveries", "Attempts to deliver.", "hook", "result")
-        self._backlog = self._gauge("webhook_backlog", "Deliveries in memory that are not done.", "hook")
-        self._http_refused = self._counter("http_refused", "Connections, event readers and requests that were refused.", "reason")
-        self._facts_lost = self._counter("facts_lost", "Facts lost to a reader that was too far behind.", "reader")
+        self._deliveries = self._counter("webhook_deliveries", "Webhook delivery attempts, by result.", "hook", "result")
+        self._backlog = self._gauge("webhook_backlog", "Webhook deliveries pending in memory.", "hook")
+        self._http_refused = self._counter(
+            "http_refused", "HTTP connections, event readers and requests refused, by reason.", "reason"
+        )
+        self._facts_lost = self._counter("facts_lost", "Facts lost because a reader was too far behind.", "reader")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, text, labels, registry=self.registry)
