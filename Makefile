@@ -4,6 +4,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Without compiled files every test process would compile callbridge and rewrite the tests' asserts again, and every started
+# callbridge would compile itself: an environment that forbids them (many containers do) is overruled here.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo check test bench chaos clean
 
