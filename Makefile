@@ -38,10 +38,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 -m "not live and not slow" --reruns 1 -rR
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not live and not slow"
 
 test: setup check
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 2 -rR
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 1 -rR
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done

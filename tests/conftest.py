@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,16 @@ settings.register_profile("callbridge", deadline=None)
 settings.load_profile("callbridge")
 
 pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.core.toy")
+
+RERUNS = Path(__file__).parent.parent / "build" / "reruns.txt"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A test that passes at its second attempt leaves the traceback of its first behind, so that its cause can be found."""
+    if report.outcome == "rerun" and "PYTEST_XDIST_WORKER" not in os.environ:  # type: ignore[comparison-overlap]
+        RERUNS.parent.mkdir(exist_ok=True)
+        with RERUNS.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"== {report.nodeid} ({report.when})\n{report.longreprtext}\n\n")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
