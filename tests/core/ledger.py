@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 from callbridge.adapters.ledger import LedgerStore, LedgerTerms, LedgerWriter
 from callbridge.core.model.events import AnyEvent, OrderFailed, Why
@@ -14,15 +15,24 @@ LATER = 0.005
 
 class ToyLedger:
     """``silent``: the database is away; what is asked meanwhile is answered by ``speak``. ``broken``: it answers, and cannot
-    write down what became of attempts, nor blocks."""
+    write down what became of attempts, nor blocks. The database is made
+    when it is first asked: most stories have no campaign, and making it takes longer than they do."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.book = LedgerStore("sqlite://")
-        self.book.open()
         self.silent = False
         self.broken = False
-        self._keeper = LedgerWriter(self.book, lambda event: None, now, now)
+        self._now = now
         self._held: list[OfLedger] = []
+
+    @cached_property
+    def book(self) -> LedgerStore:
+        book = LedgerStore("sqlite://")
+        book.open()
+        return book
+
+    @cached_property
+    def _keeper(self) -> LedgerWriter:
+        return LedgerWriter(self.book, lambda event: None, self._now, self._now)
 
     def adopt(self, terms: dict[str, LedgerTerms]) -> None:
         self._keeper.adopt(terms)
