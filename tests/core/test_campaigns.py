@@ -599,7 +599,7 @@ CODES = {
 
 def talked() -> Toy:
     toy = begin(house(spring(dispositions=CODES)))
-    toy.ledger.adopt({"spring": terms(again={"later": 7200.0})})
+    toy.ledger.adopt({"spring": terms(again={"later": 720.0})})
     toy.run(START + 7.0)
     toy.hangs_up(rings(toy)[0].leg)
     toy.run(START + 8.0)
@@ -621,17 +621,17 @@ def test_what_the_agent_says_in_wrap_up_is_kept() -> None:
 
 def test_a_callback_at_a_time_makes_the_lead_ready_then() -> None:
     toy = talked()
-    dispose(toy, "later", call_back_at=START + 5000.0, own=True)
-    assert (lead(toy)["state"], lead(toy)["due_at"], lead(toy)["agent"]) == ("ready", START + 5000.0, "amy")
-    toy.run(START + 5100.0)
+    dispose(toy, "later", call_back_at=START + 500.0, own=True)
+    assert (lead(toy)["state"], lead(toy)["due_at"], lead(toy)["agent"]) == ("ready", START + 500.0, "amy")
+    toy.run(START + 600.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy", "amy"]
 
 
 def test_a_disposition_may_dial_again_and_may_block() -> None:
     toy = talked()
     dispose(toy, "later")
-    assert lead(toy)["due_at"] == pytest.approx(START + 7200.0, abs=10.0)
-    toy.run(START + 7300.0)
+    assert lead(toy)["due_at"] == pytest.approx(START + 720.0, abs=10.0)
+    toy.run(START + 820.0)
     assert len(rings(toy)) == 2, "and it is"
 
 
