@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -286,9 +287,24 @@ moves = st.one_of(
 )
 
 
-@settings(max_examples=400)
-@given(st.lists(profiles, min_size=10, max_size=10), st.lists(moves, max_size=60))
+ten_people = st.lists(profiles, min_size=10, max_size=10)
+stories = st.lists(moves, max_size=60)
+
+
+@settings(max_examples=60)
+@given(ten_people, stories)
 def test_decisions_are_those_of_an_oracle_that_looks_at_everybody(people: list[Profile], story: list[tuple[object, ...]]) -> None:
+    _decide_alike(people, story)
+
+
+@pytest.mark.slow
+@settings(max_examples=400)
+@given(ten_people, stories)
+def test_many_more_decisions_are_those_of_the_oracle(people: list[Profile], story: list[tuple[object, ...]]) -> None:
+    _decide_alike(people, story)
+
+
+def _decide_alike(people: list[Profile], story: list[tuple[object, ...]]) -> None:
     matcher, oracle = Matcher(ORACLE_PLAN), Oracle()
     matcher.agents_known(True)
     for move in [*story, ("decide",)]:

@@ -255,22 +255,47 @@ def _never_surprises(path: pathlib.Path) -> None:
         str(wrong).encode()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(tree=st.dictionaries(_names, _trees, max_size=6))
-def test_whatever_the_structure_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
-    path = tmp_path / "any.yaml"
+def _structure(path: pathlib.Path, tree: dict[str, object]) -> None:
     path.write_text("\n".join(f"{key}: {_yaml(value)}" for key, value in tree.items()), encoding="utf-8", errors="replace")
     _never_surprises(path)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_whatever_replaces_a_part_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
+def _replaced_part(path: pathlib.Path, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(RIGHT)))
     end = data.draw(st.integers(start, min(len(RIGHT), start + 30)))
-    path = tmp_path / "any.yaml"
     path.write_text(RIGHT[:start] + _yaml(data.draw(_trees)) + RIGHT[end:], encoding="utf-8", errors="replace")
     _never_surprises(path)
+
+
+_FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_MANY = settings(_FEW, max_examples=250)
+_structures = st.dictionaries(_names, _trees, max_size=6)
+
+
+@_FEW
+@given(tree=_structures)
+def test_whatever_the_structure_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
+    _structure(tmp_path / "any.yaml", tree)
+
+
+@pytest.mark.slow
+@_MANY
+@given(tree=_structures)
+def test_whatever_the_structure_of_many_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
+    _structure(tmp_path / "any.yaml", tree)
+
+
+@_FEW
+@given(data=st.data())
+def test_whatever_replaces_a_part_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
+    _replaced_part(tmp_path / "any.yaml", data)
+
+
+@pytest.mark.slow
+@_MANY
+@given(data=st.data())
+def test_whatever_replaces_many_parts_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
+    _replaced_part(tmp_path / "any.yaml", data)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
