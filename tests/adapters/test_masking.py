@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, get_type_hints
 
 import pytest
@@ -95,6 +96,7 @@ def made(kind: type, turn: int) -> AnyFact:
     return fact
 
 
+@cache
 def every_fact() -> list[AnyFact]:
     """Every kind with every form; numbered, with arrivals first, so that their call is known."""
     kinds = sorted(FACT_KINDS.values(), key=lambda kind: kind is not CallArrived)
