@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 
 from callbridge import cli
 from callbridge.service import process
@@ -9,16 +10,21 @@ from tests.deploy.files import DEPLOY, ROOT
 from tests.deploy.runbook import NOT_HERE, TEXT, commands
 
 
-def logged(*levels: str) -> set[str]:
-    """The events that callbridge logs at these levels, by their names in the code."""
-    calls = [
-        node
+@cache
+def log_calls() -> list[tuple[str, str]]:
+    """(level, event) of each line of the code that logs."""
+    return [
+        (node.func.attr, str(node.args[0].value))
         for path in (ROOT / "callbridge").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+        if node.func.value.id == "log" and node.args and isinstance(node.args[0], ast.Constant)
     ]
-    ours = [call for call in calls if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "log"]
-    return {str(call.args[0].value) for call in ours if isinstance(call.args[0], ast.Constant)}
+
+
+def logged(*levels: str) -> set[str]:
+    """The events that callbridge logs at these levels, by their names in the code."""
+    return {event for level, event in log_calls() if level in levels}
 
 
 def explained() -> set[str]:
