@@ -70,7 +70,7 @@ from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, feature_codes
-from callbridge.core.routing import announcements, lost_phones, offers, visits
+from callbridge.core.routing import announcements, lost_phones, offers, reviews
 from callbridge.core.transfers import supervision, transfers
 
 
@@ -79,43 +79,22 @@ def step(world: World, event: AnyEvent) -> Outcome:
 
     Raises whatever our own bugs raise, with the world as it was before.
     """
-    mark = world.mark()
+    mark, to_review = world.mark(), world.reviews
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
         callback_calls.give_up_overtaken(world)
-        faults = _look_again(world, event)
+        faults = reviews.after_event(world, event)
         faults += _match(world)
         callback_calls.give_up_overtaken(world)
         faults += _campaigns(world)
     except BaseException:
         world.undo_to(mark)
+        world.reviews = to_review
         raise
     outcome = world.commit()
     outcome.faults = faults
     return outcome
-
-
-def _look_again(world: World, event: AnyEvent) -> list[DecisionFault]:
-    """What may send waiting callers elsewhere has changed: who is logged in, a switch, the clock on the wall."""
-    staffing = world.staffing_changed and world.matcher.know_agents
-    if not staffing and not isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
-        return []
-    world.staffing_changed = False
-    faults: list[DecisionFault] = []
-    for queue in world.plan.queues.values():
-        if queue.prefer is None and not any(rule.when.of_the_house for rule in queue.overflow):
-            continue
-        for key in world.line(queue.name).calls:
-            if key in world.callbacks:
-                continue
-            mark = world.mark()
-            try:
-                visits.look_again(world, world.calls[key])
-            except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
-                world.undo_to(mark)
-                faults.append(DecisionFault("call", key, error))
-    return faults
 
 
 def _match(world: World) -> list[DecisionFault]:
@@ -390,6 +369,8 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
         case "campaign":
             if event.id in world.campaign_states:
                 world.campaign_states[event.id].wakes_at = None  # what is due is decided at the end of every step
+        case "review":
+            pass  # the callers still to be looked at are looked at at the end of every step
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

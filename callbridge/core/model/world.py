@@ -118,6 +118,9 @@ class World(SavedTables):
         self.down: set[str] = set()
         self.staffing_changed = False
         """Somebody logged in or out, or changed skills, since the engine looked."""
+        self.reviews: tuple[str, ...] = ()
+        self.review_at: float | None = None
+        """Calls that wait and are to be looked at again, and when that goes on. Never saved: every connect begins it again."""
         self.overtaken: list[tuple[str, str]] = []
         """Calls of callbacks that this step has made needless, or impossible, and why: the engine gives them up."""
         self.unsaved = False
@@ -332,6 +335,8 @@ class World(SavedTables):
         if kind == "campaign":
             campaign_state = self.campaign_states.get(key)
             return campaign_state.wakes_at if campaign_state is not None else None
+        if kind == "review":
+            return self.review_at
         row: _HasDeadline | None = self._rows_due[kind].get(key)
         return row.deadline if row is not None else None
 

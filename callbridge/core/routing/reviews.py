@@ -1,0 +1,57 @@
+"""Callers looked at again because the house has changed: who is logged in, a switch, the clock on the wall.
+
+Many callers may wait, and each may have to go elsewhere, so they are looked at a slice at a time. What is left over is continued
+at the end of every step, and a deadline that is due at once sees to it that there is a next step.
+"""
+
+from __future__ import annotations
+
+from itertools import chain, islice
+
+from callbridge.core.model.events import AnyEvent, ClockMoved, DevicesListed, SwitchTurned
+from callbridge.core.model.world import DecisionFault, World
+from callbridge.core.routing import visits
+
+MOST_LOOKED_AT, MOST_MOVED = 200, 25
+"""Callers of one slice: it ends when so many were looked at, or so many were sent elsewhere, which costs ten times as much."""
+
+
+def after_event(world: World, event: AnyEvent) -> list[DecisionFault]:
+    """Look at the next callers whom a change of the house may concern. Gives the calls about which deciding raised."""
+    staffing = world.staffing_changed and world.matcher.know_agents
+    if staffing or isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
+        world.staffing_changed = False
+        # Who is still to be looked at keeps the place, so that nobody is put off for ever by one change after the other.
+        world.reviews = tuple(dict.fromkeys(chain(world.reviews, *_concerned(world))))
+    if not world.reviews:
+        return []
+    faults: list[DecisionFault] = []
+    looked_at = moved = 0
+    for key in islice(world.reviews, MOST_LOOKED_AT):
+        looked_at += 1
+        call = world.calls.get(key)
+        if call is None:
+            continue
+        mark = world.mark()
+        try:
+            visits.look_again(world, call)
+        except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+            world.undo_to(mark)
+            faults.append(DecisionFault("call", key, error))
+        moved += world.calls.get(key) is not call
+        if moved == MOST_MOVED:
+            break
+    world.reviews = world.reviews[looked_at:]
+    world.review_at = world.now if world.reviews else None
+    if world.reviews:
+        world.wake("review", "", world.now)
+    return faults
+
+
+def _concerned(world: World) -> list[list[str]]:
+    """Who waits in queues with a preferred agent or with rules about the house. Callbacks in line are in no call yet."""
+    return [
+        world.line(queue.name).calls
+        for queue in world.plan.queues.values()
+        if queue.prefer is not None or any(rule.when.of_the_house for rule in queue.overflow)
+    ]
