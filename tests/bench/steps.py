@@ -32,6 +32,7 @@ from callbridge.core.model.events import (
     PlanChanged,
     SeenBridge,
     SeenLeg,
+    StoreChanged,
 )
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.ids import LegId
@@ -164,7 +165,7 @@ class Steps:
         """The next event at which every campaign may decide again."""
         for state in self.floor.world.campaign_states.values():
             state.changed = True
-        return ClockMoved(at=self.tick(0.3), offset=self.floor.world.wall_offset)
+        return StoreChanged(at=self.tick(0.3), safe=True)
 
 
 def run(agents: int = 1_000, waiting: int = 5_000) -> dict[str, Any]:

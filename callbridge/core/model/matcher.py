@@ -12,6 +12,7 @@ come about by such a change.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
@@ -94,6 +95,8 @@ class Matcher:
         """Agents logged in, by profile."""
         self._staffed: dict[str, int] = {}
         """Agents logged in who fit a queue, where that was asked since it last changed."""
+        self._serving: dict[str, tuple[QueuePlan, dict[Profile, bool]]] = {}
+        """Queue -> who belongs to it, where that was asked. It depends on nothing but the queue's own plan."""
         self._stirred_agents: set[str] = set()
         self._stirred_groups: set[GroupKey] = set()
         self._closed: set[str] = set()
@@ -184,12 +187,16 @@ class Matcher:
 
     def serves(self, profile: Profile, queue: QueuePlan) -> bool:
         """Does an agent with this profile belong to the queue: does any step of any tier fit?"""
-        number = self.profile_number(profile)
-        return any(
-            self._strength[self._need_number(step.needs)][number] is not None
-            for ladder in queue.ladders.values()
-            for step in ladder.steps
-        )
+        known = self._serving.get(queue.name)
+        if known is None or known[0] is not queue:  # also of a plan that is not, or not yet, in force
+            known = self._serving[queue.name] = (queue, {})
+        found = known[1].get(profile)
+        if found is None:
+            needs = {step.needs.text: step.needs for ladder in queue.ladders.values() for step in ladder.steps}
+            number = self.profile_number(profile)
+            found = any(self._strength[self._need_number(need)][number] is not None for need in needs.values())
+            known[1][profile] = found
+        return found
 
     def staffed(self, queue: QueuePlan) -> int:
         """How many agents are logged in who fit some step of the queue."""
@@ -198,6 +205,13 @@ class Matcher:
             numbers = [number for number, count in enumerate(self._logged_in) if count]
             found = sum(self._logged_in[number] for number in numbers if self.serves(self._profile_list[number], queue))
             self._staffed[queue.name] = found
+        return found
+
+    def waiting(self) -> Counter[str]:
+        """Who may be offered, by queue: callers, callbacks that are due, and customers whom we call when an agent is there."""
+        found: Counter[str] = Counter()
+        for key, group in self._filled.items():
+            found[key.queue] += len(group.line.members)
         return found
 
     def ladder(self, queue: str, tier: str) -> TierRouting | None:
@@ -217,6 +231,7 @@ class Matcher:
     def adopt(self, plan: Plan) -> None:
         """A new plan: the requirements in force are worked out again."""
         self.plan = plan
+        self._serving.clear()
         self._staffed.clear()
         self._resolve_all()
         self._stirred_groups.update(self._filled)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from callbridge.core.entities import attempts, dialling
-from callbridge.core.model.agent import Agent, Intent, Work, eligible
-from callbridge.core.model.attempt import ATTEMPT, Attempt, AttemptStage, Lead, Running
-from callbridge.core.model.call import Phase
+from callbridge.core.model.agent import Agent, Work, eligible
+from callbridge.core.model.attempt import ATTEMPT, Attempt, AttemptStage, Lead
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.events import LeadsFound
 from callbridge.core.model.facts import TalkEnded, WrapUpEnded
@@ -19,7 +18,8 @@ from callbridge.core.model.orders import FindLeads, ReserveAttempts
 from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.pacing.pacer import Decision, Pacer, PacerInput
+from callbridge.core.outbound.floor import Floor, campaign_state_of, running
+from callbridge.core.pacing.pacer import Decision, PacerInput
 
 SOONEST = 0.25
 """Seconds between two decisions, at least."""
@@ -30,18 +30,6 @@ RESERVE_WITHIN = 10.0
 LEADS_RETRY = 5.0
 """Seconds until leads are asked for again when there were none."""
 ASK_PATIENCE = 30.0
-
-
-def campaign_state_of(world: World, plan: CampaignPlan) -> CampaignState:
-    campaign_state = world.campaign_states.get(plan.name)
-    if campaign_state is None:
-        campaign_state = world.campaign_states[plan.name] = CampaignState(Pacer(plan.rules))
-    return campaign_state
-
-
-def running(world: World) -> list[CampaignPlan]:
-    rows = world.campaigns.rows()
-    return [plan for name, plan in world.plan.campaigns.items() if name in rows and rows[name].state is Running.RUNNING]
 
 
 def after_step(world: World) -> None:
@@ -57,10 +45,11 @@ def after_step(world: World) -> None:
                 attempts.tidy(world, agent)
                 for campaign_state in _campaign_states_of(world, agent):
                     campaign_state.pacer.wrapped_up(lasted)
+    floor = Floor(world)
     for plan in running(world):
         campaign_state = campaign_state_of(world, plan)
         if world.now - campaign_state.decided_at >= (SOONEST if campaign_state.changed else AT_LEAST):
-            _pace(world, plan, campaign_state)
+            _pace(world, plan, campaign_state, floor)
         wakes_at = campaign_state.decided_at + (SOONEST if campaign_state.changed else AT_LEAST)
         if campaign_state.wakes_at is None or campaign_state.wakes_at > wakes_at:
             campaign_state.wakes_at = wakes_at
@@ -74,12 +63,12 @@ def _campaign_states_of(world: World, agent: str) -> Iterator[CampaignState]:
             yield campaign_state_of(world, plan)
 
 
-def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> None:
+def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, floor: Floor) -> None:
     """Decide, and have as many attempts written down as may be made."""
     past = min(1.0, world.now - campaign_state.decided_at)
     campaign_state.allowance = min(max(1.0, plan.per_second), campaign_state.allowance + past * plan.per_second)
     campaign_state.decided_at, campaign_state.changed = world.now, False
-    seen = _seen(world, plan, campaign_state)
+    seen = _seen(world, plan, campaign_state, floor)
     campaign_state.decision = _decide(world, plan, campaign_state, seen)
     campaign_state.held_back, campaign_state.short_of = dialling.held_back(world), ""
     _refill(world, plan, campaign_state)
@@ -139,10 +128,10 @@ def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, see
     return Decision(max(0, wanted - out), plan.mode.value)
 
 
-def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> PacerInput:
+def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, floor: Floor) -> PacerInput:
     """The campaign's share of the agents, as the pacer sees it. An agent who is away after this talk will not be free."""
     free, talking, wrapping = 0, [], []
-    mine = _agents(world, plan)
+    mine = floor.agents_of(plan)
     for agent in mine:
         if agent.work is Work.WRAP_UP:
             wrapping.append(world.now - agent.wrap_began)
@@ -158,7 +147,7 @@ def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> Pa
         if attempt.stage in (AttemptStage.RESERVING, AttemptStage.DIALLING) and _wants_an_agent(world, plan, attempt)
     ]
     heard = sum(attempt.stage is AttemptStage.LISTENING for attempt in _attempts(world, plan.name))
-    return PacerInput(free - plan.reserve - _waiting(world, mine) - heard, talking, wrapping, dials)
+    return PacerInput(free - plan.reserve - floor.waiting_for(mine) - heard, talking, wrapping, dials)
 
 
 def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:
@@ -171,47 +160,6 @@ def _talks_for(world: World, agent: Agent) -> float:
     call = world.calls.get(agent.call)
     segment = call.segment if call is not None else None
     return world.now - segment.began_at if segment is not None else 0.0
-
-
-def _agents(world: World, plan: CampaignPlan) -> list[Agent]:
-    """Those at work who serve the campaign's queue; agents whom several campaigns share are dealt out by weight."""
-    shares = [one for one in running(world) if one.name == plan.name or _has_work(world, one)]
-    dealt = dict.fromkeys((one.name for one in shares), 0.0)
-    mine = []
-    for key in sorted(world.agents) if len(shares) > 1 else world.agents:
-        agent = world.agents[key]
-        if agent.intent is not Intent.READY:
-            continue
-        able = [one for one in shares if world.matcher.serves(agent.profile, world.plan.queues[one.queue])]
-        if not able:
-            continue
-        whose = min(able, key=lambda one: (dealt[one.name] + 1.0) / one.weight)
-        dealt[whose.name] += 1.0
-        if whose.name == plan.name:
-            mine.append(agent)
-    return mine
-
-
-def _has_work(world: World, plan: CampaignPlan) -> bool:
-    """Are there leads for it now? A campaign without leads needs no agents."""
-    campaign_state = campaign_state_of(world, plan)
-    return bool(campaign_state.hopper or campaign_state.ready or world.attempts_of(plan.name))
-
-
-def _waiting(world: World, agents: list[Agent]) -> int:
-    """People on the line, and callbacks due, for whom the next of these agents will be taken."""
-    profiles = {agent.profile for agent in agents}
-    count = 0
-    for queue in world.plan.queues.values():
-        line = world.line(queue.name).calls
-        if line and any(world.matcher.serves(profile, queue) for profile in profiles):
-            count += sum(_is_waiting(world, key) for key in line)
-    return count
-
-
-def _is_waiting(world: World, key: str) -> bool:
-    call = world.calls.get(key)
-    return key in world.callbacks or (call is not None and call.phase is Phase.WAITING and call.leg in world.legs)
 
 
 def _attempts(world: World, campaign: str) -> list[Attempt]:
