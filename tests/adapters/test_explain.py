@@ -20,7 +20,7 @@ from callbridge.core.model.events import (
     SwitchTurned,
 )
 from callbridge.core.model.plan import AgentOrder, AgentPlan, ConnectMode, Penalty, QueuePlan, Reason, ToQueue
-from callbridge.core.model.skills import parse, profile
+from callbridge.core.model.skills import Requirement, parse, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
 WIDENING = ladder(("support >= 4", 20.0), ("support >= 1", None))
@@ -293,3 +293,15 @@ def test_a_pause_beyond_its_limit_is_told_as_long_as_it_lasts() -> None:
     assert said(story, "ann", "reason_limit") == "lunch for 1 min 15 s, 15 s over its limit"
     story.ask("ann", AgentRequest.READY)
     assert "reason_limit" not in codes(story, "ann")
+
+
+def test_of_many_who_come_first_the_first_are_named_and_nothing_is_worked_out_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand agents are explained on the loop: what a requirement says of a set of skills is looked up."""
+    crew = [agent(f"a{n}", {"support": 1 + n % 3}) for n in range(9)]
+    story = floor(queue("support", ladder(("support", None)), pick=AgentOrder.LONGEST_IDLE), *crew)
+    first = said(story, "a8", "others_first")
+    assert first == "queue support: 8 other agents who fit have been idle longer: a0, a1, a2, a3, a4 and 3 more"
+    worked_out: list[str] = []
+    monkeypatch.setattr(Requirement, "strength", lambda self, skills: worked_out.append(self.text))
+    assert said(story, "a8", "others_first") == first
+    assert worked_out == []

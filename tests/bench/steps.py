@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from callbridge.adapters.views.explain import by_queue, explain_agent, explain_queue
+from callbridge.adapters.views.explain import MOST_LOOKED_AT, by_queue, explain_agent, explain_queue
 from callbridge.core.engine import step
 from callbridge.core.model.attempt import Lead, Running
 from callbridge.core.model.call import Phase
@@ -146,12 +146,13 @@ class Steps:
         plans = (house_plan(self.agents) for _ in count())
         world = self.floor.world
         lines = by_queue(world.calls.rows().values())  # sorted in a thread by those who ask
+        firsts = by_queue(world.calls.rows().values(), MOST_LOOKED_AT)
         name = next(agent.id for agent in world.agents.values() if agent.work != "idle")
         found = [
             self.row("log-out and log-in", self.by_agent(AgentRequest.LOGOUT), self.by_agent(AgentRequest.LOGIN)),
             self.row("pause and back", self.by_agent(AgentRequest.NOT_READY, "a8"), self.by_agent(AgentRequest.READY, "a8")),
             self.row("clock moved", lambda: ClockMoved(at=self.tick(), offset=self.floor.rng.random())),
-            self.explained("explain an agent", lambda: explain_agent(world, name, self.floor.now, lines)),
+            self.explained("explain an agent", lambda: explain_agent(world, name, self.floor.now, firsts)),
             self.explained("explain a queue", lambda: explain_queue(world, "q1", self.floor.now, lines)),
             self.row("snapshot", self.snapshot),
             self.row("reload", lambda: PlanChanged(at=self.tick(), plan=next(plans))),

@@ -14,7 +14,7 @@ from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 AT_ONCE, TIMES = 8, 3
-HANDOVER = 0.5
+HANDOVER = 0.25
 """Seconds from an agent's BYE to the next caller's INVITE; unpacking eight bodies took ten."""
 
 

@@ -14,6 +14,7 @@ from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.explain import (
+    MOST_LOOKED_AT,
     Lines,
     Show,
     Waiter,
@@ -59,7 +60,7 @@ class Explainer:
                 return await self.call(name)
 
     async def agent(self, name: str) -> dict[str, Any] | None:
-        calls = await self._lines()
+        calls = await self._lines(MOST_LOOKED_AT)
         lines = explain_agent(self._world, name, self._now(), calls, self._show)
         return None if lines is None else {"id": name, **(self._board.agent(name) or {}), "lines": _plain(lines)}
 

@@ -6,6 +6,7 @@ the time of the request, in epoch seconds.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from callbridge.core.model.events import BYPASS
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan, TierRouting
-from callbridge.core.model.skills import Requirement
+from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.model.world import World
 
 Show = Callable[[str], str]
@@ -28,6 +29,8 @@ Show = Callable[[str], str]
 
 MOST_SHOWN = 10
 """Callers per queue that are explained individually."""
+MOST_NAMED = 5
+"""Agents who are named individually where there are more."""
 MOST_LOOKED_AT = 200
 """Callers per queue, from the head of the line, that are considered when one agent is explained."""
 
@@ -65,7 +68,8 @@ def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[C
 def in_order(world: World, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
     """Calls of one queue as they are served: lowest rank first; also those that an agent is just being reached for."""
     ordered = sorted(calls, key=_rank) if most is None else nsmallest(most, calls, key=_rank)
-    return [_waiter(world, call, position) for position, call in enumerate(ordered, 1)]
+    alike: dict[GroupKey, tuple[TierRouting | None, str]] = {}
+    return [_waiter(world, call, position, alike) for position, call in enumerate(ordered, 1)]
 
 
 def _rank(call: Call) -> tuple[float, str]:
@@ -73,15 +77,18 @@ def _rank(call: Call) -> tuple[float, str]:
     return call.visit.rank, call.id
 
 
-def _waiter(world: World, call: Call, position: int) -> Waiter:
+def _waiter(
+    world: World, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
+) -> Waiter:
+    """``alike``: ladder and requirement of callers seen before, who all need the same."""
     visit = call.visit
     assert visit is not None
-    return Waiter(
-        call=call,
-        position=position,
-        ladder=world.matcher.ladder(visit.queue, call.tier),
-        needs=world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)),
-    )
+    alike = {} if alike is None else alike
+    key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
+    if key not in alike:
+        alike[key] = world.matcher.ladder(visit.queue, call.tier), world.matcher.needs_of(key)
+    ladder, needs = alike[key]
+    return Waiter(call=call, position=position, ladder=ladder, needs=needs)
 
 
 def _in_force(waiter: Waiter) -> Requirement | None:
@@ -110,9 +117,10 @@ def explain_agent(
     if not names:
         lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
+    free = _free_agents(world, now) if eligible(agent, now) else {}
     for queue in world.plan.queues.values():
         if queue.name in names:
-            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MOST_LOOKED_AT), now)
+            lines += _about_queue(world, agent, queue, in_order(world, calls.get(queue.name, ()), MOST_LOOKED_AT), now, free)
         else:
             lines.append(_not_of(agent, queue))
     return lines
@@ -199,15 +207,20 @@ def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
     return ExplainedLine(code="not_in_queue", text=f"queue {queue.name}: does not match, lacks {'; or '.join(short)}")
 
 
-def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float) -> Iterator[ExplainedLine]:
+def _about_queue(
+    world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
+) -> Iterator[ExplainedLine]:
     """Whether a caller waits there whom the agent could be offered, and which agents come first."""
     waiters = [one for one in line if one.call.phase is Phase.WAITING]
     rung = len(line) - len(waiters)
     ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""
-    fitting = [one for one in waiters if (need := _in_force(one)) is not None and need.strength(agent.profile) is not None]
+    kinds = {(one.call.tier, one.needs): one for one in waiters}
+    needs = {kind: need for kind, one in kinds.items() if (need := _in_force(one)) is not None}
+    able = {kind for kind, need in needs.items() if world.matcher.strength(need, agent.profile) is not None}
+    fitting = [one for one in waiters if (one.call.tier, one.needs) in able]
     if not waiters:
         yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: matches, nobody is waiting{ringing}")
-        yield from _before(world, agent, queue, now)
+        yield from _before(world, agent, queue, free)
     elif fitting:
         yield ExplainedLine(
             code="would_get",
@@ -215,54 +228,74 @@ def _about_queue(world: World, agent: Agent, queue: QueuePlan, line: list[Waiter
             f"the first is {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
         )
     else:
-        yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(agent, waiters, now)}")
+        yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(world, agent, waiters, now)}")
 
 
-def _too_early(agent: Agent, waiters: list[Waiter], now: float) -> str:
+def _too_early(world: World, agent: Agent, waiters: list[Waiter], now: float) -> str:
     need = _in_force(waiters[0])
     short = lacking(need, agent.profile) if need is not None else "a step that is no longer configured"
-    later = [moment for one in waiters if (moment := _fits_at(agent, one)) is not None]
+    by_visit = sorted(((one.call.visit.began_at, n) for n, one in enumerate(waiters) if one.call.visit is not None), reverse=True)
+    first = {(waiters[n].call.tier, waiters[n].needs, _window(waiters[n])): waiters[n] for _, n in by_visit}
+    later = [moment for one in first.values() if (moment := _fits_at(world, agent, one)) is not None]
     widens = f"; the first widens to a matching step in {span(min(later) - now)}" if later else "; no later step matches either"
     return f"{count(len(waiters), 'caller')} waiting at steps that do not match yet: lacks {short}{widens}"
 
 
-def _fits_at(agent: Agent, waiter: Waiter) -> float | None:
+def _window(waiter: Waiter) -> int:
+    return waiter.call.visit.window if waiter.call.visit is not None else 0
+
+
+def _fits_at(world: World, agent: Agent, waiter: Waiter) -> float | None:
     """When a later step of this caller begins that the agent fits."""
     visit, ladder = waiter.call.visit, waiter.ladder
     if visit is None or ladder is None:
         return None
     for index in range(visit.window, len(ladder.steps)):
         begins = ladder.window_ends(index - 1) if index else 0.0
-        if begins is not None and ladder.steps[index].needs.strength(agent.profile) is not None:
+        if begins is not None and world.matcher.strength(ladder.steps[index].needs, agent.profile) is not None:
             return visit.began_at + begins
     return None
 
 
-def _before(world: World, agent: Agent, queue: QueuePlan, now: float) -> Iterator[ExplainedLine]:
-    """Which available agents would get the next caller before this one."""
-    if not eligible(agent, now):
-        return
+FreeAgents = Mapping[Profile, Sequence[tuple[float, str]]]
+"""By skills: since when each of them is idle, and who it is, the longest first. Sorted once for all queues."""
+
+
+def _free_agents(world: World, now: float) -> FreeAgents:
+    found: dict[Profile, list[tuple[float, str]]] = {}
+    for agent in world.agents.rows().values():
+        if eligible(agent, now):
+            found.setdefault(agent.profile, []).append((agent.idle_since, agent.id))
+    for alike in found.values():
+        alike.sort()
+    return found
+
+
+def _before(world: World, agent: Agent, queue: QueuePlan, free: FreeAgents) -> Iterator[ExplainedLine]:
+    """Which available agents would get the next caller before this one; none for an agent who is not available."""
     ladder = world.matcher.ladder(queue.name, world.plan.default_tier)
     steps = ladder.steps if ladder is not None else ()
-    need = next((step.needs for step in steps if step.needs.strength(agent.profile) is not None), None)
-    if need is None:
+    strength = world.matcher.strength
+    need = next((step.needs for step in steps if strength(step.needs, agent.profile) is not None), None)
+    if need is None or agent.profile not in free:
         return
-    mine = _order(agent, need, queue)
-    first = [other for other in world.agents.values() if eligible(other, now) and need.strength(other.profile) is not None]
-    before = sorted((other for other in first if _order(other, need, queue) < mine), key=lambda one: _order(one, need, queue))
-    if before:
-        why = "idle longer" if queue.pick is AgentOrder.LONGEST_IDLE else "higher level, or idle longer"
-        text = (
-            f"queue {queue.name}: behind {count(len(before), 'other matching agent')} ({why}): {some(one.id for one in before)}"
-        )
+    by_level = queue.pick is AgentOrder.HIGHEST_LEVEL
+    mine = strength(need, agent.profile) or 0
+    earlier, first = 0, list[tuple[int, float, str]]()
+    for profile, alike in free.items():
+        theirs = strength(need, profile)
+        if theirs is None or (by_level and theirs < mine):
+            continue
+        ahead = len(alike) if by_level and theirs > mine else bisect_left(alike, (agent.idle_since, agent.id))
+        earlier += ahead
+        first += [(-theirs if by_level else 0, *one) for one in alike[: min(ahead, MOST_NAMED)]]
+    if earlier:
+        why = "idle longer" if not by_level else "higher level, or idle longer"
+        named = [who for *_, who in nsmallest(MOST_NAMED, first)]
+        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {some(named, MOST_NAMED, earlier)}"
         yield ExplainedLine(code="others_first", text=text)
     else:
         yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")
-
-
-def _order(agent: Agent, need: Requirement, queue: QueuePlan) -> tuple[int, float, str]:
-    strength = need.strength(agent.profile) or 0
-    return (-strength if queue.pick is AgentOrder.HIGHEST_LEVEL else 0, agent.idle_since, agent.id)
 
 
 # -- a queue: who waits, and why is nobody offered? -----------------------------------------------------------------
@@ -363,7 +396,8 @@ def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Expl
     if need is None:
         yield ExplainedLine(code="no_step", text="   not offered: its step is no longer configured")
         return
-    fitting = [agent for agent in world.agents.values() if need.strength(agent.profile) is not None]
+    agents, strength = world.agents.values(), world.matcher.strength
+    fitting = [agent for agent in agents if strength(need, agent.profile) is not None]
     free = [agent for agent in fitting if eligible(agent, now)]
     if free:
         yield ExplainedLine(code="due", text=f"   available now: {some(agent.id for agent in free)}; an offer is imminent")
@@ -372,12 +406,14 @@ def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[Expl
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
-        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here]
-        told = [*([some(states)] if states else []), *([f"{away} logged out"] if away else [])]
+        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here[:MOST_NAMED]]
+        told = [*([some(states, MOST_NAMED, len(here))] if states else []), *([f"{away} logged out"] if away else [])]
         yield ExplainedLine(code="none_free", text=f"   not offered: no matching agent is available: {'; '.join(told)}")
-    others = [agent for agent in world.agents.values() if eligible(agent, now) and need.strength(agent.profile) is None]
+    others = [agent for agent in agents if eligible(agent, now) and strength(need, agent.profile) is None]
     if others and not free:
-        yield ExplainedLine(code="free_but_unfit", text=f"   available but not matching: {some(_unfit(others, need), 3)}")
+        yield ExplainedLine(
+            code="free_but_unfit", text=f"   available but not matching: {some(_unfit(others[:3], need), 3, len(others))}"
+        )
 
 
 def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:

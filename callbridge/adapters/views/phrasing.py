@@ -35,11 +35,12 @@ def span(seconds: float) -> str:
     return f"{rest} s"
 
 
-def some(names: Iterable[str], most: int = 5) -> str:
-    """Names as a list within a sentence: ``ann, bob`` or, when there are many, ``ann, bob and 3 more``."""
+def some(names: Iterable[str], most: int = 5, of: int = 0) -> str:
+    """Names as a list within a sentence: ``ann, bob and 3 more``. ``of``: how many there are, when only the first are given."""
     listed = list(names)
-    if len(listed) > most:
-        return f"{', '.join(listed[:most])} and {len(listed) - most} more"
+    there = max(of, len(listed))
+    if there > most:
+        return f"{', '.join(listed[:most])} and {there - most} more"
     return ", ".join(listed)
 
 

@@ -198,6 +198,10 @@ class Matcher:
             known[1][profile] = found
         return found
 
+    def strength(self, requirement: Requirement, profile: Profile) -> int | None:
+        """What the requirement says of the profile, remembered."""
+        return self._strength[self._need_number(requirement)][self.profile_number(profile)]
+
     def staffed(self, queue: QueuePlan) -> int:
         """How many agents are logged in who fit some step of the queue."""
         found = self._staffed.get(queue.name)
