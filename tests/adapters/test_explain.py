@@ -300,7 +300,7 @@ def test_of_many_who_come_first_the_first_are_named_and_nothing_is_worked_out_tw
     crew = [agent(f"a{n}", {"support": 1 + n % 3}) for n in range(9)]
     story = floor(queue("support", ladder(("support", None)), pick=AgentOrder.LONGEST_IDLE), *crew)
     first = said(story, "a8", "others_first")
-    assert first == "queue support: 8 other agents who fit have been idle longer: a0, a1, a2, a3, a4 and 3 more"
+    assert first == "queue support: behind 8 other matching agents (idle longer): a0, a1, a2, a3, a4 and 3 more"
     worked_out: list[str] = []
     monkeypatch.setattr(Requirement, "strength", lambda self, skills: worked_out.append(self.text))
     assert said(story, "a8", "others_first") == first

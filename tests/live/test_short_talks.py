@@ -43,7 +43,8 @@ async def test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent(
     assert made.ended_by == "caller", "nobody hung up the caller"
     assert (lost.outcome, lost.ended_by) == ("answered", "phone")
     assert lost.ended_at
-    assert won.invite_at - lost.ended_at < 0.1 + house.slack, "the next phone rings at once"
+    within = 0.1 if pbx.version == 22 else 0.25  # two orders come first, and version 16 may leave each lying for a tick
+    assert won.invite_at - lost.ended_at < within + house.slack, "the next phone rings at once"
     assert [(fact["agent"], fact["result"]) for fact in bridge.facts("offer_ended")] == [("ann", "rejected"), ("bob", "answered")]
     (visit,) = bridge.facts("visit_ended")
     assert visit["outcome"] == "answered"
