@@ -89,8 +89,8 @@ def number(index: int) -> str:
     return f"+44207946{index:04d}"
 
 
-async def command(bridge: Callbridge, *arguments: str | Path) -> str:
-    """``callbridge campaign ...`` as somebody types it."""
+async def command(bridge: Callbridge, *arguments: str | Path, code: int = 0) -> str:
+    """``callbridge campaign ...`` as somebody types it; it exits with ``code``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -105,7 +105,7 @@ async def command(bridge: Callbridge, *arguments: str | Path) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+    assert process.returncode == code, said.decode()
     return said.decode()
 
 
