@@ -42,7 +42,7 @@ from tests.sim.lanes import Lanes
 from tests.sim.overdue import Overdue
 from tests.sim.parts import Phone
 from tests.sim.people import People
-from tests.sim.portrait import portrait
+from tests.sim.portrait import Portrait, portrait
 from tests.sim.scenario import TIERS, Scenario, changed_plan, scenario
 from tests.sim.together import Together
 from tests.sim.toy import PBX, ToyPbx
@@ -335,7 +335,7 @@ class Day:
     def _trip(self, event: AnyEvent) -> None:
         """A step that raises leaves the world untouched, wherever it raises."""
         world = deepcopy(self.world)
-        before, fuse = portrait(world), self.rng.randint(1, 6)
+        before, fuse = _but_for(event, portrait(world)), self.rng.randint(1, 6)
         tell = world.tell
 
         def trip(fact: AnyFact) -> None:
@@ -349,7 +349,7 @@ class Day:
         try:
             faults = step(world, event).faults
         except Planted:
-            must(portrait(world) == before, "a step that raised left something behind:", event)
+            must(_but_for(event, portrait(world)) == before, "a step that raised left something behind:", event)
         else:
             must(len(faults) <= 1, "one fault set several callers aside")
 
@@ -433,6 +433,17 @@ class Day:
         else:
             self.lanes.frozen = True
             self.agenda.after(self.rng.uniform(0.1, 3.0), self._reconnect)
+
+
+def _but_for(event: AnyEvent, seen: Portrait) -> Portrait:
+    """Without the deadline that has become this event: taken out of the world, it stays in its row, and undoing a change of that
+    row arms it again."""
+    if not isinstance(event, DeadlinePassed):
+        return seen
+    return {
+        what: [entry for entry in shown if entry[1:] != (event.kind, event.id)] if what.startswith("due") else shown
+        for what, shown in seen.items()
+    }
 
 
 def new_life(plan: Plan, rows: Saved, number: int, now: float) -> Life:

@@ -158,7 +158,7 @@ class Stage(ABC):
             case PbxSnapshot():
                 return [kind, *self._listed(event)]
             case CallerArrived():
-                return [f"{kind} {event.entry} {_state(event.up)} {_technology(event.channel_name)} tier={event.tier}"]
+                return [f"{kind} {event.entry} {_state(event.up)} {_technology(event.channel_name)}"]
             case FeatureDialled():
                 said = f"{event.feature} {event.argument}".strip()
                 return [f"{kind} {said} {_state(event.up)} {_technology(event.channel_name)}"]
