@@ -89,7 +89,7 @@ async def test_a_talk_is_recorded_pauses_and_goes_on(house: House, pbx: Pbx) -> 
         (row,) = await bridge.calls()
         await asyncio.sleep(1.0)
         ann.press("*7")
-        await bridge.until("request_granted", ask="pause_recording")
+        await bridge.until("request_granted", request="pause_recording")
         await asyncio.sleep(2.0)
         await asyncio.to_thread(bridge.client.act_on_call, row["id"], "resume-recording")
         await asyncio.sleep(1.0)
