@@ -33,7 +33,7 @@ async def test_a_start_on_a_newer_world_ends_in_one_line_and_changes_no_row(tmp_
         assert await process.wait(20) == 1, log.read_text()
         lines = [json.loads(line) for line in log.read_text().splitlines()]
         assert [line["why"] for line in lines if line["level"] == "critical"] == [
-            "the saved world has schema 99; this callbridge reads up to 2: start the newer one"
+            "the saved world has schema 99; this callbridge reads up to 3: start the newer one"
         ]
         assert "schema\n99\nnumber\n7\n" in await output("redis-cli", "-u", redis.url, "hgetall", meta)
     ports.release()
