@@ -195,7 +195,7 @@ class Stage(ABC):
     def _listed(self, seen: PbxSnapshot) -> list[str]:
         legs = sorted(
             f"leg {self.named(leg.leg)} {_technology(leg.name)} {_state(leg.up)}"
-            + (f" entry={leg.entry} tier={leg.tier}" if leg.entry is not None else "")
+            + (f" entry={leg.entry}" if leg.entry is not None else "")
             + (" feature" if leg.feature else "")
             + (f" {leg.role} of {leg.agent or 'nobody'} for {self._made_for(leg)}" if leg.role else "")
             for leg in seen.legs
