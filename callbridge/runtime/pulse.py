@@ -1,7 +1,7 @@
 """The pulse: whether the process itself stood still a moment ago. Then nobody has had a turn, and who looks stuck may be in time.
 
 Stopped, or paused with its machine, a process finds everything late at once when it goes on: the last save, the oldest event, the
-last try of a link. Whoever judges others by their age asks the pulse first.
+last try of a link. Code that judges others by their age asks the pulse first.
 """
 
 from __future__ import annotations
