@@ -332,6 +332,23 @@ def test_back_in_time_there_is_no_alert(ask: AgentRequest) -> None:
     assert not story.all_told(AgentAlerted)
 
 
+def test_a_reason_that_is_not_configured_is_refused_with_the_list() -> None:
+    story = one_queue(agent("bob"))
+    with_reasons(story, lunch=None, training=None)
+    story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.NOT_READY, reason="pauze", by="eva"))
+    refused = story.fact(RequestRefused)
+    assert refused.reason == "unknown reason 'pauze'; the reasons are lunch, training"
+    assert story.state("bob") == "ready"
+    story.ask("bob", AgentRequest.NOT_READY)
+    assert story.state("bob") == "not_ready"
+
+
+def test_any_reason_is_taken_where_none_are_configured() -> None:
+    story = one_queue(agent("bob"))
+    story.ask("bob", AgentRequest.NOT_READY, reason="pauze")
+    assert story.state("bob") == "not_ready pauze"
+
+
 def test_who_forces_an_agents_state_is_told() -> None:
     story = one_queue(agent("bob"))
     story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.NOT_READY, reason="training", by="eva"))

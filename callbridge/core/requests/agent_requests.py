@@ -45,6 +45,9 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
         case AgentRequest.READY:
             return _ready(world, agent)
         case AgentRequest.NOT_READY:
+            known = world.plan.reasons
+            if event.reason and known and event.reason not in known:
+                return f"unknown reason {event.reason!r}; the reasons are {', '.join(known)}"
             agent = lay_down(world, agent)
             agent_states.change(world, agent, **agent_states.not_ready(world, event.reason))
         case AgentRequest.LOGOUT:
