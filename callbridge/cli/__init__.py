@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     checked = commands.add_parser("check", help="validate a configuration: report all errors at once, or summarise it")
     _config(checked, required=False)
     checked.add_argument("--schema", action="store_true", help="print the JSON Schema, for completion and validation in editors")
+    checked.add_argument("--strict", action="store_true", help="exit with 2 for warnings, too")
     checked.set_defaults(run=_check, parser=checked)
 
     rescue = commands.add_parser("rescue", help="if callbridge is down, send the callers stranded in Asterisk to the fallback")
@@ -172,7 +173,7 @@ def _check(options: argparse.Namespace) -> int:
         options.parser.error("the following arguments are required: -c/--config")
     from callbridge.cli.check import check
 
-    return check(options.config)
+    return check(options.config, strict=options.strict)
 
 
 def _rescue(options: argparse.Namespace) -> int:

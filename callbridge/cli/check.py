@@ -46,8 +46,13 @@ def check(
     env: Mapping[str, str] | None = None,
     out: TextIO | None = None,
     err: TextIO | None = None,
+    *,
+    strict: bool = False,
 ) -> int:
-    """Print faults and warnings (on ``err``) or what the configuration means (on ``out``). The exit code: 0 or 2."""
+    """Print faults and warnings (on ``err``) or what the configuration means (on ``out``). The exit code: 0 or 2.
+
+    ``strict``: warnings are as bad as faults, for a check before a deployment.
+    """
     out, err = out or sys.stdout, err or sys.stderr
     try:
         settings = load(path, env)
@@ -63,7 +68,7 @@ def check(
         print(f"warning: {warning}", file=err)
     for line in summary(settings):
         print(printable(line), file=out)
-    return GOOD
+    return BAD if strict and settings.warnings else GOOD
 
 
 def _try_ledger(settings: Settings, path: str | os.PathLike[str]) -> None:

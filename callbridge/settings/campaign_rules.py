@@ -32,19 +32,19 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 "message is missing: what people hear who answer and get no agent within 2 s",
                 "it must say who called, and the number to call back",
             )
-        if campaign.dial is None and settings.outside is None:
+        if campaign.dial is None and document.values.get("outside") is None:
             yield document.at(at, "dial is missing: nothing says how numbers are dialled", 'such as dial: "PJSIP/{number}@trunk"')
         if campaign.region is not None and campaign.region not in SUPPORTED_REGIONS:
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
-    if settings.campaigns and settings.ledger is None:
+    if settings.campaigns and document.values.get("ledger") is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger for leads and attempts", hint)
     if settings.campaigns and settings.tiers.country_code is None:
         problem = "campaigns need tiers.country_code: without it, a national number on the do-not-call list would match no lead"
         yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")
-    if settings.campaigns and settings.redis is None:
+    if settings.campaigns and document.values.get("redis") is None:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
 
 

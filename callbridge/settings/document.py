@@ -31,6 +31,10 @@ class Document:
     scalars: dict[Path, SourcePlace] = field(default_factory=dict)
     """Where the text at a path begins."""
     faults: list[Fault] = field(default_factory=list)
+    doubts: list[Fault] = field(default_factory=list)
+    """Warnings about how the files are written."""
+    unread: set[Path] = field(default_factory=set)
+    """Settings whose file could not be read, which is a fault already: what stands in for them is not judged."""
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
 
@@ -47,6 +51,13 @@ class Document:
         """A fault at ``path``, not yet added."""
         place = self.place(path, key)
         return Fault(place.file, place.line, place.column, where(path), problem, hint, picture)
+
+    def rename(self, section: str, to: str) -> None:
+        """Read a misspelt section as the one that is meant, so that nothing else seems to be missing."""
+        self.values[to] = self.values.pop(section)
+        for places in (self.keys, self.scalars):
+            for path in [path for path in places if path[0] == section]:
+                places[to, *path[1:]] = places[path]
 
     def add(self, path: Path, problem: str, hint: str = "", *, key: bool = False) -> None:
         self.faults.append(self.at(path, problem, hint, key=key))

@@ -110,7 +110,8 @@ def _read_secret(document: Document, at: Path, section: dict[str, Any], bare: st
     if bare in section:
         document.add(at, f"is given together with {bare}", "keep only one of them", key=True)
         return
-    section[bare] = "unread, and told as a fault"
+    section[bare] = "unread"
+    document.unread.add((*at[:-1], bare))
     if not isinstance(name, str) or not name:
         document.add(at, "expected the name of a file")
         return
@@ -121,6 +122,7 @@ def _read_secret(document: Document, at: Path, section: dict[str, Any], bare: st
         if not text:
             raise ValueError("it is empty")
         section[bare] = text
+        document.unread.discard((*at[:-1], bare))
     except (OSError, ValueError) as error:
         document.add(at, f"cannot read {str(path)!r}: {_reason(error)}")
 

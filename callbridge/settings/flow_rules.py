@@ -60,7 +60,7 @@ def _own_overflow(settings: models.Settings, document: Document) -> Iterator[Fau
 
 def _lookups(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for name, lookup in settings.lookups.items():
-        if lookup.redis is not None and settings.redis is None:
+        if lookup.redis is not None and document.values.get("redis") is None:
             yield document.at(("lookups", name, "redis"), "requires a section 'redis:'")
 
 
@@ -70,9 +70,9 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
     for name in calling[:1]:  # what is missing is missing for all
         own = settings.queues[name].callback is not None
         at: Path = ("queues", name, "callback") if own else ("queue_defaults", "callback")
-        if settings.redis is None:
+        if document.values.get("redis") is None:
             yield document.at(at, "callbacks must survive a restart, but there is no section 'redis:'", key=True)
-        if settings.outside is None:
+        if document.values.get("outside") is None:
             yield document.at(at, "nobody can be called back: the section 'outside:' is missing", key=True)
         if not mapping(document.values.get("callbacks")).get("numbers"):
             hint = 'add callbacks: {numbers: ["0Z."]}, with patterns as in a dialplan'

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping
 
 from callbridge.core.model.numbers import normalise
-from callbridge.settings import rules
+from callbridge.settings import doubts, rules
 from callbridge.settings.document import Document, where
 from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
@@ -47,9 +47,13 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     if document.complete:
         document.faults += rules.faults(settings, document)
         rows = _read_lists(settings, document)
+    unread = {where(path) for path in document.unread}
+    document.faults = [fault for fault in document.faults if fault.where not in unread]
     if document.faults:
         raise ConfigFaults(document.faults)
     country = settings.tiers.country_code or ""
     settings._do_not_call = frozenset(normalise(number, country) for number in settings.callbacks.do_not_call)
-    settings._warnings = in_order([*rules.doubts(settings, document), *rows])
+    settings._warnings = in_order(
+        [*document.doubts, *rules.doubts(settings, document), *doubts.doubts(settings, document), *rows]
+    )
     return settings

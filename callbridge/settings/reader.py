@@ -17,6 +17,7 @@ import yaml
 from callbridge.settings.document import Document, Path, SourcePlace, Tree, where
 from callbridge.settings.environment import EnvironmentFault, expand
 from callbridge.settings.faults import Fault
+from callbridge.settings.yaml_errors import in_words
 
 LARGEST_CONFIGURATION = 4_000_000
 MAX_VALUES = 200_000
@@ -26,6 +27,8 @@ MAX_FILES = 200
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "map", "seq", "merge")}
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_ODD_SPACES = {"\u00a0", "\u2007", "\u202f", "\u3000", "\u200b", "\ufeff"}
+"""They look like a space, come from word processors and web pages, and are part of the name to YAML."""
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -85,9 +88,15 @@ def _add_file(document: Document, path: pathlib.Path, env: Mapping[str, str], se
         named = tree.keys.get(at) or tree.keys["include",]
         if isinstance(name, str):
             for file in _files(document, path.parent / name, named, at):
+                if os.path.realpath(file) in seen:
+                    document.doubts.append(_place_fault(named, at, f"{name!r} is read already: this line changes nothing"))
                 _add_file(document, file, env, seen)
         else:
             document.faults.append(Fault(named.file, named.line, named.column, where(at), "expected the name of a file"))
+
+
+def _place_fault(place: SourcePlace, path: Path, problem: str) -> Fault:
+    return Fault(place.file, place.line, place.column, where(path), problem)
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -131,11 +140,17 @@ def _compose(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         problem = " ".join(filter(None, (error.context, error.problem))) or "cannot be read"
         line, column = _position(error.problem_mark or error.context_mark)
-        near = "".join(text.splitlines()[max(0, line - 2) : line])
-        hint = 'inside {...} put it in quotes: "${NAME}"' if re.search(r"[{,].*:\s*\$\{", near) else ""
-        raise _Wrong(f"not valid YAML: {problem}", line, column, hint) from None
+        raise _Wrong(*_worded(problem, text.splitlines(), line, column)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _Wrong(f"not valid YAML: {str(error).splitlines()[0] if str(error) else 'too deep'}") from None
+
+
+def _worded(problem: str, lines: list[str], line: int, column: int) -> tuple[str, int, int, str]:
+    """The parser stops where it is lost, which may be a line after the mistake: of a variable in braces, for one."""
+    at = lines[line - 1] if 0 < line <= len(lines) else ""
+    before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
+    wrong, hint = in_words(problem, at if at.strip() else before, column, before)
+    return wrong, line, column, hint
 
 
 def _position(mark: Any) -> tuple[int, int]:
@@ -244,6 +259,9 @@ class _Tree:
                 merged += item.value if isinstance(item, yaml.SequenceNode) else [item]
                 continue
             name = self._plain(key.value, place, path)
+            if name[:1] in _ODD_SPACES:
+                code = f"U+{ord(name[0]):04X}"
+                raise _Wrong(f"the line is indented by an invisible character ({code})", place.line, place.column, "use spaces")
             if name in values:
                 first = self.keys[*path, name]
                 self._fault(place, (*path, name), f"is given twice (first in line {first.line})")

@@ -6,10 +6,11 @@ import types
 import typing
 from typing import Annotated, Any, Union
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, WithJsonSchema
 
 from callbridge.settings.document import Path
 from callbridge.settings.models import Settings
+from callbridge.settings.spelling import Spelt
 from callbridge.settings.waiting import CallbacksConfig
 
 OTHER_FILES: dict[type[BaseModel], dict[str, str]] = {
@@ -45,6 +46,23 @@ def kind_of(loc: Path) -> Any:
         else:
             here = next((kind for kind in reversed(typing.get_args(inner)) if kind is not ...), None)
     return here
+
+
+def allows_nothing(loc: Path) -> bool:
+    """Whether an empty value means something at ``loc``: no hours, or nothing said."""
+    return _takes_null(kind_of(loc))
+
+
+def _takes_null(kind: Any) -> bool:
+    if typing.get_origin(kind) in (Union, types.UnionType):
+        return any(_takes_null(part) for part in typing.get_args(kind))
+    if typing.get_origin(kind) is not Annotated:
+        return False
+    inner, *metadata = typing.get_args(kind)
+    written = [way.ways for way in metadata if isinstance(way, Spelt)]
+    schemas = [way.json_schema or {} for way in metadata if isinstance(way, WithJsonSchema)]
+    types_named = [way.get("type") for ways in written for way in ways] + [schema.get("type") for schema in schemas]
+    return any(named == "null" or (isinstance(named, list) and "null" in named) for named in types_named) or _takes_null(inner)
 
 
 def plain(kind: Any) -> Any:

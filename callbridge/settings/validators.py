@@ -7,6 +7,7 @@ still see all the rest: every fault of a configuration is reported at once.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Annotated, Any
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -14,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from callbridge.core.model.skills import RequirementError
 from callbridge.settings.document import Document, Path, mapping
-from callbridge.settings.faults import Fault, caret, did_you_mean
+from callbridge.settings.faults import Fault, caret, did_you_mean, nearest
 from callbridge.settings.models import Settings
 from callbridge.settings.schema import kind_of, known_keys, plain
 from callbridge.settings.values import ANYBODY
@@ -37,14 +38,39 @@ _WORDS = {
     "bool_type": "expected true or false",
     "path_type": "expected the name of a file",
     "string_too_short": "is empty",
+    "string_too_long": "is longer than {max_length} characters",
+    "too_short": "needs at least {min_length}",
+    "too_long": "has more than {max_length}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "finite_number": "expected a number",
+    "int_from_float": "expected a whole number",
+    "set_type": "expected a list",
+    "frozen_set_type": "expected a list",
+    "model_attributes_type": "expected settings",
+    "is_instance_of": "cannot be used here",
 }
+PATTERNS = {
+    r"^[A-Z]{2}$": "expected a country of two capital letters, such as GB or DE",
+    r"^\+?[1-9][0-9]{0,2}$": "expected a country's dialling code, such as 44 or 49",
+    r"^[\w.:-]{1,64}$": "expected letters, digits and _ . : - (at most 64)",
+    r"^[0-9]{1,10}$": "expected 1 to 10 digits",
+    r"^[*#][0-9*#]{1,4}$": "expected a feature code such as *1: * or #, and one to four more of 0-9, * and #",
+    r"^[a-z0-9][a-z0-9_-]{0,63}$": "expected a-z, 0-9, _ and - (at most 64), beginning with a letter or digit",
+}
+"""What the patterns of the settings ask for."""
 
 
 def shape(document: Document) -> Settings:
     """The settings, repaired where they had faults; the faults go into the document."""
     values: dict[str, Any] = {}
-    for name in document.values.keys() - Settings.model_fields.keys():
+    for name in sorted(document.values.keys() - Settings.model_fields.keys()):
         document.add((name,), "is not a section", did_you_mean(name, Settings.model_fields), key=True)
+        meant = nearest(name, Settings.model_fields.keys() - document.values.keys())
+        if meant:
+            document.rename(name, meant)
     for name, info in Settings.model_fields.items():
         raw = document.values.get(name)
         if raw is not None:
@@ -116,9 +142,22 @@ def _fault(document: Document, loc: Path, detail: ErrorDetails) -> Fault:
         return document.at(loc, "has no value")
     if cause is not None:
         return document.at(loc, str(cause))
-    problem = _WORDS.get(kind, detail["msg"].replace("Input should", "must"))
+    problem, hint = _in_words(detail)
     shown = isinstance(given, str) and given and not _secret(loc)
-    return document.at(loc, f"{problem}, not {given!r:.60}" if shown else problem)
+    return document.at(loc, f"{problem}, not {given!r:.60}" if shown else problem, hint if shown else "")
+
+
+def _in_words(detail: ErrorDetails) -> tuple[str, str]:
+    """What is wrong with a value, and a hint: never a validator's own sentence, never a regular expression."""
+    kind, context = detail["type"], mapping(detail.get("ctx"))
+    if kind == "string_pattern_mismatch":
+        return PATTERNS.get(str(context.get("pattern")), "is written wrongly"), ""
+    if kind in ("enum", "literal_error"):
+        expected = str(context.get("expected"))
+        near = nearest(str(detail["input"]), re.findall("'([^']*)'", expected))
+        return f"must be {expected}", f"did you mean {near!r}?" if near else ""
+    words = _WORDS.get(kind, "cannot be used")
+    return words.format(**context), ""
 
 
 def _secret(loc: Path) -> bool:

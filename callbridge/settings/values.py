@@ -77,6 +77,8 @@ def _phone(value: str) -> str:
     if not _PHONE.fullmatch(value):
         raise ValueError(f"expected one endpoint such as PJSIP/1001, not {value!r:.60}")
     technology, _, resource = value.partition("/")
+    if "@" in resource and technology.upper() in ("PJSIP", "SIP"):
+        raise ValueError(f"{value!r:.60} is a number behind {resource.partition('@')[2]!r}, not an endpoint such as PJSIP/1001")
     return f"{technology.upper()}/{resource}"  # as Asterisk spells its devices
 
 
@@ -184,6 +186,10 @@ def _zone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        if re.fullmatch("[A-Z]{3,5}", value):
+            raise ValueError(
+                f"{value!r} is an abbreviation, which knows no summer time: expected a place such as Europe/Berlin"
+            ) from None
         hint = did_you_mean(value, zoneinfo.available_timezones())
         known = f"; {hint.removesuffix('?')}?" if hint.startswith("did") else ""
         raise ValueError(f"no such time zone: {value!r:.60}{known}") from None

@@ -15,7 +15,7 @@ from tests.editors import watch_what_is_loaded
 RIGHT = """\
 pbx:
   - name: pbx1
-    ari: {url: "http://127.0.0.1:8088", user: u, password: p}
+    ari: {url: "http://127.0.0.1:8088/ari", user: u, password: p}
     ami: {user: u, secret: s}
 skills: [support, english, 中文]
 entries:

@@ -5,9 +5,18 @@
 from __future__ import annotations
 
 import pathlib
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from callbridge.settings.document import Document
+from callbridge.settings.models import Settings
+from callbridge.settings.schema import plain
+from callbridge.settings.validators import shape
 from tests.settings.conftest import Write, right, told
 
 WRONG = [
@@ -16,9 +25,9 @@ WRONG = [
     ("key", ("then: {queue: general}", "thn: {queue: general}\n    wrap_up: 1s"), "cb.yaml:13: queues.support.thn: is not a setting (hint: did you mean 'then'?)"),
     ("missing", ("phone: PJSIP/1002, ", ""), "cb.yaml:18: agents.ann.phone: is missing"),
     ("secret", (", password: p", ""), "cb.yaml:3: pbx[0].ari.password: is missing (hint: or password_file)"),
-    ("level", ("support: 4", "support: 6"), "cb.yaml:17: agents.0101.skills.support: must be less than or equal to 5, not '6'"),
+    ("level", ("support: 4", "support: 6"), "cb.yaml:17: agents.0101.skills.support: must be 5 or less, not '6'"),
     ("whole", ("support: 4", "support: much"), "cb.yaml:17: agents.0101.skills.support: expected a whole number, not 'much'"),
-    ("enum", ("nailed_up", "nail"), "cb.yaml:18: agents.ann.connect: must be 'ring', 'auto_answer' or 'nailed_up', not 'nail'"),
+    ("enum", ("nailed_up", "nail"), "cb.yaml:18: agents.ann.connect: must be 'ring', 'auto_answer' or 'nailed_up', not 'nail' (hint: did you mean 'nailed_up'?)"),
     ("bool", ("login: yes", "login: maybe"), "cb.yaml:18: agents.ann.login: expected true or false, not 'maybe'"),
     ("phone", ("PJSIP/1002", "1002"), "cb.yaml:18: agents.ann.phone: expected one endpoint such as PJSIP/1001, not '1002'"),
     ("null", ("phone: PJSIP/1002", "phone: "), "cb.yaml:18: agents.ann.phone: has no value"),
@@ -41,7 +50,7 @@ WRONG = [
     ("limit", ("skills: [", "reasons: {lunch: {limit: 0}}\nskills: ["), "cb.yaml:5: reasons.lunch.limit: must be longer than 0 s"),
     ("reason", ("skills: [", "reasons: {lunch: {}}\nqueue_defaults: {no_answer: {not_ready: lunhc}}\nskills: ["), "cb.yaml:6: queue_defaults.no_answer.not_ready: no such reason: 'lunhc' (hint: did you mean 'lunch'?)"),
     ("wrap-up", ("  general:\n", "  general:\n    wrap_up: 20s\n    wrap_up_most: 10s\n"), "cb.yaml:16: queues.general.wrap_up_most: 10s is shorter than the wrap-up of queue 'general', 20s"),
-    ("misses", ("skills: [", "alert_after_misses: 0\nskills: ["), "cb.yaml:5: alert_after_misses: must be greater than or equal to 1, not '0'"),
+    ("misses", ("skills: [", "alert_after_misses: 0\nskills: ["), "cb.yaml:5: alert_after_misses: must be 1 or more, not '0'"),
     ("display", ("skills: [", 'display: "{teir} {name}"\nskills: ['), "cb.yaml:5: display: expected text with any of {tier}, {queue}, {number} and at most one {name}, not '{teir} {name}'"),
     ("prompt", ("skills: [", "prompts: {pin: 'a sound'}\nskills: ["), "cb.yaml:5: prompts.pin: expected a sound such as agent-loginok, or several separated by commas, not 'a sound'"),
     ("prompt's name", ("skills: [", "prompts: {logged_on: x}\nskills: ["), "cb.yaml:5: prompts.logged_on: is not a setting (hint: did you mean 'logged_in'?)"),
@@ -77,7 +86,7 @@ WRONG = [
     # handing on
     ("dial string", ("skills: [", "outside: {dial: 4711}\nskills: ["), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not '4711'"""),
     ("dial two", ("skills: [", 'outside: {dial: "PJSIP/{number}@t&PJSIP/1"}\nskills: ['), """cb.yaml:5: outside.dial: expected a dial string of Asterisk, such as "Local/{number}@callbridge-outside/n", not 'PJSIP/{number}@t&PJSIP/1'"""),
-    ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'complete', 'return', 'conference', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers'"),
+    ("key act", ("skills: [", 'keys: {"*1": transfers}\nskills: ['), "cb.yaml:5: keys.*1: must be 'transfer', 'consult', 'complete', 'return', 'conference', 'survey', 'record', 'pause_recording' or 'resume_recording', not 'transfers' (hint: did you mean 'transfer'?)"),
     ("key prefix", ("skills: [", 'keys: {"*1": consult, "*12": transfer}\nskills: ['), "cb.yaml:5: keys.*12: begins with '*1', which is itself a feature code"),
     ("extension twice", ("  general:\n", "  general:\n    extension: 0101\n"), "cb.yaml:15: queues.general.extension: '0101' is already taken by agent '0101'"),
     ("token's role", ("skills: [", "http: {tokens: [{name: a, role: boss, token: x}]}\nskills: ["), "cb.yaml:5: http.tokens[0].role: must be 'viewer', 'agent', 'supervisor' or 'admin', not 'boss'"),
@@ -93,7 +102,7 @@ WRONG = [
     ("hook secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is missing (hint: or secret_file)"),
     ("short secret", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: short}]\nskills: ["), "cb.yaml:5: webhooks[0].secret: is too short for signing: use at least 16 characters"),
     ("secret file", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret_file: no}]\nskills: ["), "cb.yaml:5: webhooks[0].secret_file: cannot read 'no': no such file or directory"),
-    ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'answer', 'end', 'alert' or 'survey', not 'ofer'"),
+    ("hook event", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, events: [ofer]}]\nskills: ["), "cb.yaml:5: webhooks[0].events[0]: must be 'offer', 'answer', 'end', 'alert' or 'survey', not 'ofer' (hint: did you mean 'offer'?)"),
     ("link", ("skills: [", "webhooks: [{name: crm, url: https://crm.example/, secret: 0123456789abcdef, link: 'https://x/{nummer}'}]\nskills: ["), "cb.yaml:5: webhooks[0].link: {nummer} is no placeholder; there are {number}, {name}, {tier}, {queue}, {agent}, {call}, {uniqueid}"),
     ("hook twice", ("skills: [", "webhooks: [{name: crm, url: https://a/, secret: 0123456789abcdef}, {name: crm, url: https://b/, secret: 0123456789abcdef}]\nskills: ["), "cb.yaml:5: webhooks[1].name: 'crm' is already the name of another webhook"),
     # ladders
@@ -105,10 +114,30 @@ WRONG = [
     ("itself", ("{queue: general}", "{queue: support}"), "cb.yaml:13: queues.support.then.queue: callers of tier 'diamond' would go round in circles: support -> support"),
     # YAML and the environment
     ("twice", ("  general:\n", "  support: {}\n  general:\n"), "cb.yaml:14: queues.support: is given twice (first in line 9)"),
-    ("syntax", ("{queue: general}", "{queue: general"), "cb.yaml:14: not valid YAML: while parsing a flow mapping did not find expected ',' or '}'"),
-    ("quotes", ("user: u, p", "user: ${ARI_USR}, p"), "cb.yaml:3: not valid YAML: while parsing a flow mapping did not find expected ',' or '}' (hint: inside {...} put it in quotes: \"${NAME}\")"),
+    ("syntax", ("{queue: general}", "{queue: general"), "cb.yaml:14: a quote, bracket or brace is opened and not closed (hint: or a comma is missing)"),
+    ("quotes", ("user: u, p", "user: ${ARI_USR}, p"), "cb.yaml:3: a quote, bracket or brace is opened and not closed (hint: inside {...} put it in quotes: \"${NAME}\")"),
     ("environment", ("user: u, p", 'user: "${ARI_USR}", p'), "cb.yaml:3: pbx[0].ari.user: the environment variable ARI_USR is not set (hint: did you mean 'ARI_USER'?, or write ${ARI_USR:-default})"),
     ("reference", ("user: u, p", 'user: "${1}", p'), "cb.yaml:3: pbx[0].ari.user: '${' without a variable's name and '}' (hint: write ${NAME}, or $$ for a dollar sign)"),
+    ("tab", ("  general:\n", "\tgeneral:\n"), "cb.yaml:14: a tab cannot indent a line in YAML (hint: use spaces)"),
+    ("hard space", ("  general:\n", "\u00a0 general:\n"), "cb.yaml:14: the line is indented by an invisible character (U+00A0) (hint: use spaces)"),
+    ("star", ("skills: [", "keys: {*2: transfer}\nskills: ["), "cb.yaml:5: a text that begins with '*' means another place of the file in YAML (hint: write \"*2\":)"),
+    ("sign", ("name: pbx1", "name: @pbx1"), "cb.yaml:2: a text cannot begin with '@' in YAML (hint: put the text in quotes)"),
+    ("colon", ("help: {queue: support}", "help: queue: support"), "cb.yaml:7: a second ': ' in one line, or a wrong indentation (hint: put a text with a colon in quotes)"),
+    ("indent", ("  general:\n", " general:\n"), "cb.yaml:14: the indentation does not match the lines above (hint: keys of one section begin in the same column)"),
+    ("no colon", ("  general:\n", "  general\n"), "cb.yaml:15: a key without ':', or a wrong indentation (hint: write NAME: VALUE)"),
+    # the root cause, without what follows from it
+    ("section", ("queues:\n", "queue:\n"), "cb.yaml:8: queue: is not a section (hint: did you mean 'queues'?)"),
+    ("agents' section", ("agents:\n", "agent:\n"), "cb.yaml:16: agent: is not a section (hint: did you mean 'agents'?)"),
+    ("pbx's section", ("pbx:\n", "pbxs:\n"), "cb.yaml:1: pbxs: is not a section (hint: did you mean 'pbx'?)"),
+    ("token file", ("skills: [", "http: {token_file: no}\nskills: ["), "cb.yaml:5: http.token_file: cannot read 'no': no such file or directory"),
+    ("two token files", ("skills: [", "http: {host: 0.0.0.0, tokens: [{name: a, role: viewer, token_file: no}, {name: b, role: viewer, token: 1234567890123456}]}\nskills: ["), "cb.yaml:5: http.tokens[0].token_file: cannot read 'no': no such file or directory"),
+    ("pin file", ("connect: nailed_up", "pin_file: no"), "cb.yaml:18: agents.ann.pin_file: cannot read 'no': no such file or directory"),
+    ("redis", ("skills: [", "redis: {url: '127.0.0.1:6379'}\nqueue_defaults: {callback: {}}\ncallbacks: {numbers: [\"0Z.\"]}\noutside: {dial: \"Local/{number}@out/n\"}\nskills: ["), "cb.yaml:5: redis.url: expected a URL such as redis://127.0.0.1:6379/0"),
+    ("arrow", ("support >= 3", "support => 3"), "cb.yaml:11: queues.support.steps[0].skills: a level is asked for with >= at character 9 of 'support => 3'\n    support => 3\n            ^ a level is asked for with >="),
+    ("auto answer", ("nailed_up", "autoanswer"), "cb.yaml:18: agents.ann.connect: must be 'ring', 'auto_answer' or 'nailed_up', not 'autoanswer' (hint: did you mean 'auto_answer'?)"),
+    ("behind a trunk", ("PJSIP/1002", "PJSIP/208@trunk"), "cb.yaml:18: agents.ann.phone: 'PJSIP/208@trunk' is a number behind 'trunk', not an endpoint such as PJSIP/1001"),
+    ("abbreviation", ("skills: [", "instance: {timezone: CEST}\nskills: ["), "cb.yaml:5: instance.timezone: 'CEST' is an abbreviation, which knows no summer time: expected a place such as Europe/Berlin"),
+    ("no regular expression", ("skills: [", "keys: {transfer: transfer}\nskills: ["), "cb.yaml:5: keys.transfer: expected a feature code such as *1: * or #, and one to four more of 0-9, * and #, not 'transfer'"),
     ("control", ("user: u, p", 'user: "a\\e[2J", p'), "cb.yaml:3: pbx[0].ari.user: contains a control character"),
 ]  # fmt: skip
 
@@ -120,6 +149,63 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, chan
 
 def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
     assert right(write()).warnings == ()
+
+
+DOUBTFUL = [
+    ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
+    ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
+    ("target", ("  general:\n", "  general:\n    target: {answer_within: 1h}\n"), "cb.yaml:15: queues.general.target.answer_within: 1h is very long for a target"),
+    ("chan_sip", ("PJSIP/1002", "SIP/1002"), "cb.yaml:18: agents.ann.phone: SIP/1002 is a phone of chan_sip, which Asterisk 21 no longer has (hint: a phone of pjsip.conf is PJSIP/1002)"),
+    ("ari", ("8088/ari", "8088"), "cb.yaml:3: pbx[0].ari.url: does not end with /ari, as the address of Asterisk's REST interface does"),
+    ("token", ("skills: [", "http: {token: abc}\nskills: ["), "cb.yaml:5: http.token: is easy to guess (hint: use at least 16 characters, such as from `openssl rand -hex 16`)"),
+    ("closed", ("skills: [", "calendars: {office: {}}\nskills: ["), 'cb.yaml:5: calendars.office: is never open (hint: add week: {mon-fri: "08:00-18:00"})'),
+    ("over", ("skills: [", "calendars: {office: {week: {mon: '08:00-18:00'}, holidays: {2020-12-25: closed}}}\nskills: ["), "cb.yaml:5: calendars.office.holidays: every day is over, the last was 2020-12-25 (hint: add this year's)"),
+    ("folder", ("skills: [", "metrics: {recordings: nowhere}\nskills: ["), "cb.yaml:5: metrics.recordings: there is no folder 'nowhere' on this machine (hint: its free disk space is not published)"),
+    ("include", ("skills: [", "include: [other.yaml, other.yaml]\nskills: ["), "cb.yaml:5: include[1]: 'other.yaml' is read already: this line changes nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), [pytest.param(*case[1:], id=case[0]) for case in DOUBTFUL])
+def test_what_is_rarely_meant_is_a_warning_with_its_place(write: Write, change: tuple[str, str], message: str) -> None:
+    pathlib.Path("other.yaml").write_text("beep: sound:beep\n")
+    warnings = [str(warning) for warning in right(write(change)).warnings]
+    assert [line for line in warnings if "no entry or overflow leads" not in line] == [message] or message in warnings
+
+
+def places(kind: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every place where the configuration takes a value, with a name for what has names of its own."""
+    inner = plain(kind)
+    if isinstance(inner, type) and issubclass(inner, BaseModel):
+        for name, info in inner.model_fields.items():
+            yield from places(info.annotation, (*at, info.alias or name))
+        return
+    yield at
+    if typing.get_origin(inner) is dict and len(at) < 6:
+        yield from places(typing.get_args(inner)[1], (*at, "one"))
+
+
+NONSENSE = ["", "x y!", "-1", "1e99", "9" * 400, "${", [], ["", "x y!"], {}, {"x y!": "x y!"}, None]
+FOREIGN = re.compile(
+    r"Input|Value |[Vv]alidation|should|\^|\\\\|pydantic|instance of|NoneType|\bdict\b|\btuple\b|cannot be used|is written wrongly"
+)
+
+
+def test_no_message_is_a_validators_own_sentence_or_a_regular_expression() -> None:
+    """Nonsense at every place of the configuration."""
+    seen = 0
+    for at in sorted(set(places(Settings))):
+        for value in NONSENSE:
+            document = Document("cb.yaml")
+            tree: Any = value
+            for part in reversed(at):
+                tree = {part: tree}
+            document.values.update(tree)
+            shape(document)
+            for fault in document.faults:
+                seen += 1
+                said = re.sub(r"not '.*'$", "", fault.problem)
+                assert not FOREIGN.search(said), (at, value, fault.problem)
+    assert seen > 2000
 
 
 def test_a_requirement_comes_with_a_picture_below_wide_characters_too(write: Write) -> None:
@@ -168,8 +254,11 @@ def test_two_pbxes_are_refused_plainly(write: Write) -> None:
         (b"- 1\n", "cb.yaml:1: expected sections such as 'queues:'"),
         (b"a: " + b"[" * 200 + b"]" * 200, "cb.yaml:1: nested deeper than 40 levels"),
         (b"a: &a [*a]\n", "cb.yaml:1: an alias that contains itself"),
-        (b"a: *b\n", "cb.yaml:1: not valid YAML: found undefined alias"),
-        (b"a: 1\n---\nb: 2\n", "cb.yaml:2: not valid YAML: expected a single document in the stream but found another document"),
+        (
+            b"a: *b\n",
+            "cb.yaml:1: a text that begins with '*' means another place of the file in YAML (hint: put the text in quotes)",
+        ),
+        (b"a: 1\n---\nb: 2\n", "cb.yaml:2: '---' begins a second document, and a file holds one (hint: remove the line)"),
     ],
     ids=["latin-1", "bell", "list", "deep", "self", "undefined", "documents"],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 
@@ -101,7 +102,7 @@ def test_the_environment_fills_in(write: Write) -> None:
         ("user: u, password: p", 'user: "${U}", password: "a$$b${P:-d}"'), ("http://127.0.0.1", "http://${H:-localhost}")
     )
     ari = right(path, {"U": "me", "P": ""}).pbx[0].ari
-    assert (ari.user, ari.password.get_secret_value(), ari.url) == ("me", "a$bd", "http://localhost:8088")
+    assert (ari.user, ari.password.get_secret_value(), ari.url) == ("me", "a$bd", "http://localhost:8088/ari")
 
 
 def test_a_secret_may_be_a_file(write: Write, tmp_path: pathlib.Path) -> None:
@@ -357,3 +358,11 @@ def test_names_before_are_in_the_plan(write: Write) -> None:
     assert plan.renamed_queues() == {"all": "general"}
     assert (plan.entry_named("desk"), plan.way_of("desk")) == ("help", ToQueue("support"))
     assert (plan.entry_named("nowhere"), plan.way_of("nowhere")) == ("nowhere", None)
+
+
+@pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 2)])
+def test_strict_makes_a_warning_count(write: Write, strict: bool, code: int) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    assert check(write(("8088/ari", "8088")), {}, out, err, strict=strict) == code
+    assert err.getvalue().startswith("warning: cb.yaml:3: pbx[0].ari.url: ")
+    assert check(write(), {}, out, err, strict=True) == 0

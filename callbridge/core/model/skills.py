@@ -157,7 +157,9 @@ class _Parser:
                 return
             found = _TOKEN.match(self.text, at)
             if found is None:
-                raise RequirementError(self.text, at, f"{self.text[at]!r} has no meaning here (levels are asked for with >=)")
+                if self.text.startswith(("=>", "=", "<", ">"), at):
+                    raise RequirementError(self.text, at, "a level is asked for with >=")
+                raise RequirementError(self.text, at, f"{self.text[at]!r} has no meaning here")
             word = found.group()
             kind = word if word in ("and", "or", ">=", "(", ")") else found.lastgroup or ""
             yield _Token(kind, word, at)

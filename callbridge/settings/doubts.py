@@ -1,0 +1,108 @@
+"""Warnings about values that are allowed and rarely meant: what an experienced engineer would ask about in a review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from callbridge.settings import models
+from callbridge.settings.document import Document, Path
+from callbridge.settings.durations import duration_text
+from callbridge.settings.faults import Fault
+from callbridge.settings.queues import QueueConfig
+from callbridge.settings.rules import SHORTEST_TOKEN
+from callbridge.settings.schema import allows_nothing, kind_of
+
+_LONGEST = {
+    "wrap_up": (1800.0, "the agent gets no call during it"),
+    "short_abandon": (60.0, "callers who give up sooner are in no figure"),
+    "short_talk": (10.0, "an agent who hangs up sooner counts as one who rejected the call"),
+}
+"""Seconds beyond which a duration of a queue is doubted, and what it means."""
+_LONGEST_TARGET = 1800.0
+
+
+def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Warnings about a configuration without faults."""
+    for rule in (_empty, _durations, _phones, _links, _tokens, _calendars, _folders):
+        yield from rule(settings, document)
+
+
+def _empty(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """``wrap_up:`` with nothing behind it looks like a setting and is none."""
+    for path in document.scalars:
+        if len(path) > 1 and _value_at(document, path) is None and kind_of(path) is not None and not allows_nothing(path):
+            yield document.at(path, "has no value: the default is used", "give a value, or remove the line", key=True)
+
+
+def _value_at(document: Document, path: Path) -> object:
+    """What was written; text for what has been read into another key since."""
+    here: Any = document.values
+    for part in path:
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return here
+
+
+def _durations(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
+    for at, queue in queues:
+        for name, (longest, meaning) in _LONGEST.items():
+            value: float | None = getattr(queue, name)
+            if value is not None and value > longest:
+                yield document.at((*at, name), f"{duration_text(value)} is very long: {meaning}")
+        target = queue.target.answer_within if queue.target is not None else None
+        if target is not None and target > _LONGEST_TARGET:
+            yield document.at((*at, "target", "answer_within"), f"{duration_text(target)} is very long for a target")
+
+
+def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """chan_sip is not built by default from Asterisk 17 on, and was removed in 21."""
+    for id, agent in settings.agents.items():
+        if agent.phone.startswith("SIP/"):
+            problem = f"{agent.phone} is a phone of chan_sip, which Asterisk 21 no longer has"
+            hint = f"a phone of pjsip.conf is PJSIP/{agent.phone.partition('/')[2]}"
+            yield document.at(("agents", id, "phone"), problem, hint)
+
+
+def _links(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    for index, pbx in enumerate(settings.pbx):
+        if urlsplit(pbx.ari.url).path.rstrip("/").rpartition("/")[2] != "ari":
+            at: Path = ("pbx", index, "ari", "url")
+            yield document.at(at, "does not end with /ari, as the address of Asterisk's REST interface does")
+
+
+def _tokens(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """On the loopback address a short token is no fault: who can try it is on this machine."""
+    http = settings.http
+    tokens: list[tuple[Path, str]] = []
+    if http.token is not None:
+        tokens.append((("http", "token"), http.token.get_secret_value()))
+    tokens += [(("http", "tokens", index, "token"), each.token.get_secret_value()) for index, each in enumerate(http.tokens)]
+    for at, token in tokens:
+        if len(token) < SHORTEST_TOKEN:
+            hint = f"use at least {SHORTEST_TOKEN} characters, such as from `openssl rand -hex 16`"
+            yield document.at(at, "is easy to guess", hint)
+
+
+def _calendars(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    today = datetime.now(ZoneInfo(settings.instance.timezone)).date().isoformat()
+    for name, calendar in settings.calendars.items():
+        if not any(calendar.week.values()) and not any(hours for day, hours in calendar.holidays.items() if day >= today):
+            yield document.at(("calendars", name), "is never open", 'add week: {mon-fri: "08:00-18:00"}', key=True)
+        elif calendar.holidays and max(calendar.holidays) < today:
+            problem = f"every day is over, the last was {max(calendar.holidays)}"
+            yield document.at(("calendars", name, "holidays"), problem, "add this year's", key=True)
+
+
+def _folders(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    folder = settings.metrics.recordings
+    if folder is not None and not folder.is_dir():
+        problem = f"there is no folder {str(folder)!r} on this machine"
+        yield document.at(("metrics", "recordings"), problem, "its free disk space is not published")
