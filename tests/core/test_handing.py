@@ -180,7 +180,7 @@ def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: 
     assert story.only(StartMusic).leg == story.customer
     story.connect(back.leg)
     assert story.results() == [result, "completed"]
-    assert [fact.way for fact in story.all_told(TransferStarted)] == ["blind", "back"]
+    assert [fact.kind for fact in story.all_told(TransferStarted)] == ["blind", "back"]
     assert not story.all_told(CallTransferred)
     assert (story.state("bob"), story.call().segments) == ("talking", 2)
     story.over()

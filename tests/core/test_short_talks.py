@@ -271,7 +271,7 @@ def test_a_callback_is_kept_when_somebody_talks() -> None:
         toy.run(toy.story.now + 0.2)
     (callback,) = toy.story.world.callbacks.values()
     toy.tell(CallbackChangeRequested(at=toy.story.now, change=CallbackChange.CANCEL, callback=callback.id, by="sue"))
-    assert toy.story.all_told(RequestRefused)[-1].reason == "customer and agent are just being connected"
+    assert toy.story.all_told(RequestRefused)[-1].reason == "customer and agent are being connected"
     toy.hangs_up(LegId(began[0].leg))
     assert toy.story.all_told(CallbackEnded) == []
     test_callbacks.works(toy, "ben")
@@ -305,7 +305,7 @@ def test_a_person_who_hangs_up_a_transferred_call_at_once_gives_it_back() -> Non
     assert story.fact(TalkEnded).ended_by == "short"
     assert story.rung() == ["bob"]
     story.connect(story.ring().leg)
-    assert [ended.way for ended in story.all_told(TransferEnded)] == ["blind", "back"]
+    assert [ended.kind for ended in story.all_told(TransferEnded)] == ["blind", "back"]
     assert story.state("bob") == "talking"
 
 

@@ -219,7 +219,7 @@ class Callbridge:
                     self._facts.append({"event": "not json", "text": line.decode(errors="replace")})
         return self._facts
 
-    def facts(self, kind: str, **fields: Any) -> list[Fact]:
+    def facts(self, kind: str, /, **fields: Any) -> list[Fact]:
         """The facts of a kind (``call_ended``) whose fields have these values."""
         return [
             line
@@ -227,7 +227,7 @@ class Callbridge:
             if line.get("event") == kind and all(line.get(name) == value for name, value in fields.items())
         ]
 
-    async def until(self, kind: str, *, count: int = 1, limit: float = 10.0, **fields: Any) -> Fact:
+    async def until(self, kind: str, /, *, count: int = 1, limit: float = 10.0, **fields: Any) -> Fact:
         """The ``count``-th such fact, waited for."""
         try:
             async with asyncio.timeout(limit):

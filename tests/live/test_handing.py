@@ -130,7 +130,7 @@ async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, p
         await caller.until_hears_no_more(MUSIC)
         ann.hang_up(2)
         await caller.until_state("DISCONNECTED")
-    assert [(fact["way"], fact["result"]) for fact in bridge.facts("transfer_ended")] == [
+    assert [(fact["kind"], fact["result"]) for fact in bridge.facts("transfer_ended")] == [
         ("blind", "rejected"),
         ("back", "completed"),
     ]

@@ -113,7 +113,7 @@ async def test_a_blind_transfer_to_somebody_who_does_not_come_brings_the_caller_
         await bridge.until("agent_changed", agent="ann", state="ready", previous="wrap_up")
     assert made.ended_by == "caller"
     assert ended["segments"] >= 2
-    assert bridge.facts("transfer_started", way="back")
+    assert bridge.facts("transfer_started", kind="back")
 
 
 async def test_a_transfer_to_a_number_that_nobody_has_leaves_the_call_as_it_was(house: House, pbx: Pbx) -> None:

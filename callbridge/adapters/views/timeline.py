@@ -323,7 +323,7 @@ def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
     to, who = _target(fact), _who(fact, plan)
-    match fact["way"]:
+    match fact["kind"]:
         case "consult":
             return f"{who} consults {to}; the caller hears music"
         case "back":

@@ -100,11 +100,11 @@ def _conclude(world: World, event: CallRequested, reason: str) -> None:
         _grant(world, event)
 
 
-def _transfer(world: World, call: Call, event: CallRequested, way: TransferKind) -> None:
-    reason = transfers.refusal(world, call, event.to, way)
+def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind) -> None:
+    reason = transfers.refusal(world, call, event.to, kind)
     _conclude(world, event, reason)
     if not reason and event.to is not None:
-        transfers.begin(world, call, event.to, way)
+        transfers.begin(world, call, event.to, kind)
 
 
 def _survey(world: World, call: Call, event: CallRequested) -> None:

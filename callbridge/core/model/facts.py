@@ -329,10 +329,10 @@ class CallTransferred(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferStarted(Fact):
-    """``agent`` hands the call on, or wants a word with the target first; ``way`` is ``blind``, ``consult`` or ``back``."""
+    """``agent`` transfers the call, or consults the target first; ``kind`` is ``blind``, ``consult`` or ``back``."""
 
     to: TargetText
-    way: Plain
+    kind: Plain
     leg: Plain
 
 
@@ -341,7 +341,7 @@ class TransferEnded(Fact):
     """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``failed`` or ``cancelled``."""
 
     to: TargetText
-    way: Plain
+    kind: Plain
     result: Plain
     lasted: float
 

@@ -41,7 +41,7 @@ def can_take(agent: Agent) -> bool:
     return free and agent.device is Device.AVAILABLE and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
 
 
-def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, way: TransferKind) -> Transfer:
+def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, kind: TransferKind) -> Transfer:
     """Ring (or beep) the target."""
     plan = world.plan.queues.get(queue)
     ring_for = plan.ring_for if plan is not None else RING_FOR
@@ -65,7 +65,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     text = target_text(to)
     world.tell(
-        TransferStarted(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, way=way, leg=leg)
+        TransferStarted(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, kind=kind, leg=leg)
     )
     return Transfer(
         to=text,
@@ -75,7 +75,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
         queue=queue,
         began_at=world.now,
         until=world.now + patience,
-        kind=way,
+        kind=kind,
         playback=playback,
     )
 

@@ -35,7 +35,7 @@ BACK_PATIENCE = 3.0
 # -- what agents and supervisors ask ----------------------------------------------------------------------------------
 
 
-def refusal(world: World, call: Call, to: Target | None, way: TransferKind) -> str:
+def refusal(world: World, call: Call, to: Target | None, kind: TransferKind) -> str:
     """Why the call cannot be handed on to this target now; nothing when it can."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent talks to the caller"
@@ -47,7 +47,7 @@ def refusal(world: World, call: Call, to: Target | None, way: TransferKind) -> s
         case ToQueue(queue):
             if queue not in world.plan.queues:
                 return f"no such queue: {queue}"
-            return "a queue cannot be asked first" if way is TransferKind.CONSULT else ""
+            return "a queue cannot be asked first" if kind is TransferKind.CONSULT else ""
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
         case ToNumber():
@@ -67,7 +67,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
     return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
 
 
-def begin(world: World, call: Call, to: Target, way: TransferKind) -> None:
+def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
     """Hand the call on. Only after ``refusal`` had nothing against it."""
     call = answers.count(world, call)
     segment = call.segment
@@ -77,14 +77,14 @@ def begin(world: World, call: Call, to: Target, way: TransferKind) -> None:
         _tell_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
         segments.queue_again(world, call, to.queue)
         return
-    if way is TransferKind.BLIND:
+    if kind is TransferKind.BLIND:
         call = _leave_talk(world, call, segment)
         call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.TRANSFER))
     else:
         call = _part(world, call, segment)
         world.order(StartRinging(leg=segment.leg))
     world.order(StartMusic(leg=call.leg, music=targets.music(world, segment.queue)))
-    put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, way=way)))
+    put(world, evolve(call, transfer=targets.reach(world, call, to, by=segment.agent, queue=segment.queue, kind=kind)))
 
 
 def complete(world: World, call: Call, by: str = "transfer") -> str:
@@ -261,7 +261,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
     if agent.work is Work.WRAP_UP and targets.can_take(evolve(agent, work=Work.IDLE)):
         agent = agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
     if agent.leg is None and targets.can_take(agent):
-        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.transferred_from, way=TransferKind.BACK)
+        back = targets.reach(world, call, ToAgent(agent.id), by=agent.id, queue=call.transferred_from, kind=TransferKind.BACK)
         put(world, evolve(call, transfer=back))
         return
     held = world.now + 2 * BACK_RETRY
@@ -392,7 +392,7 @@ def _tell_ended(world: World, call: Call, transfer: Transfer, result: str) -> No
             agent=transfer.by,
             queue=transfer.queue,
             to=transfer.to,
-            way=transfer.kind,
+            kind=transfer.kind,
             result=result,
             lasted=world.now - transfer.began_at,
         )
