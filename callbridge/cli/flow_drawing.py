@@ -118,7 +118,7 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
             yield "answered", node.next
             yield "no answer", node.otherwise
         case CallbackNode():
-            yield "callbacks_owed", node.next
+            yield "scheduled", node.next
             yield "not possible", node.otherwise
         case HoursNode():
             yield "open", node.open

@@ -52,7 +52,7 @@ def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> It
         known = _read_list(speech, language)
         for name, said in speech.texts.items():
             if language not in said:
-                yield Prompt(name, language, "missing", "there are no words for it")
+                yield Prompt(name, language, "missing", "it has no text")
                 continue
             mark = _mark(speech, language, said[language])
             if known.get(name) == mark and _is_sound(_file(speech, language, name)) and not again:
@@ -64,7 +64,7 @@ def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> It
         if make:
             _forget(speech, language, known)
     for name, where in missing(settings).items():
-        yield Prompt(name, "", "missing", f"{where} plays it, and speech.texts does not know it")
+        yield Prompt(name, "", "missing", f"{where} plays it, but speech.texts does not contain it")
 
 
 def _is_sound(path: Path) -> bool:
@@ -99,7 +99,9 @@ def _make(speech: SpeechConfig, language: str, name: str, known: dict[str, str],
 def _speak(speech: SpeechConfig, language: str, name: str) -> None:
     target = _file(speech, language, name)
     if not speech.folder.parent.is_dir():
-        raise Unspoken(f"there is no folder {speech.folder.parent}: is Asterisk here? Make it, or say another in speech.folder")
+        raise Unspoken(
+            f"there is no folder {speech.folder.parent}: is Asterisk installed? Create the folder, or change speech.folder"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as folder:
@@ -124,9 +126,9 @@ def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_TIMEOUT, check=False)
     except FileNotFoundError:
-        raise Unspoken(f"there is no command {command[0]!r}: install it, or say another in speech.command") from None
+        raise Unspoken(f"there is no command {command[0]!r}: install it, or change speech.command") from None
     except PermissionError:
-        raise Unspoken(f"{command[0]!r} may not be run") from None
+        raise Unspoken(f"{command[0]!r} is not executable") from None
     except subprocess.TimeoutExpired:
         raise Unspoken(f"{command[0]} took longer than {COMMAND_TIMEOUT:g} s") from None
     if done.returncode:
@@ -139,15 +141,15 @@ def _read(path: Path) -> tuple[array[int], int]:
     try:
         with wave.open(str(path)) as file:
             if file.getsampwidth() != 2:
-                raise Unspoken("the command's sound does not have 16 bits")
+                raise Unspoken("the command's sound is not 16-bit")
             samples = array("h", file.readframes(file.getnframes()))
             channels, rate = file.getnchannels(), file.getframerate()
             if rate <= 0:
-                raise Unspoken("the command's sound has no rate")
+                raise Unspoken("the command's sound has no sample rate")
     except FileNotFoundError:
         raise Unspoken("the command wrote no file") from None
     except (wave.Error, EOFError) as error:
-        raise Unspoken(f"the command's file is no WAV file: {error}") from None
+        raise Unspoken(f"the command's file is not a WAV file: {error}") from None
     if not samples:
         raise Unspoken("the command's sound is empty")
     return samples[::channels], rate

@@ -51,7 +51,7 @@ def _several(kind: str, count: int) -> str:
 
 
 def _changes_table(changes: list[dict[str, Any]], *, colour: bool | None) -> str:
-    table = table_of("what", "name", "change", *TOUCHED, "what of it")
+    table = table_of("what", "name", "change", *TOUCHED, "details")
     for row in changes:
         change = str(row.get("change", ""))
         before = f" from {row['renamed_from']}" if row.get("renamed_from") else ""

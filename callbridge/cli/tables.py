@@ -94,7 +94,7 @@ def hours_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
 
 def callbacks_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
     """Open callbacks, per queue in the order in which they will be made."""
-    table = table_of("callback", "queue", "number", "tier", "state", "callbacks_owed", "due", "expires", "attempts", "agent")
+    table = table_of("callback", "queue", "number", "tier", "state", "requested", "due", "expires", "attempts", "agent")
     for row in rows:
         cells = [cell(row.get(key)) for key in ("id", "queue", "number", "tier", "state")]
         times = [clock(row.get("made_at")), clock(row["due"]) if row.get("due") else "", clock(row.get("expires_at"))]

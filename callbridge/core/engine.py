@@ -102,16 +102,16 @@ def _match(world: World) -> list[DecisionFault]:
     faults: list[DecisionFault] = []
     while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
-        callbacks_owed = pair.call in world.callbacks
+        is_callback = pair.call in world.callbacks
         try:
-            if callbacks_owed:
+            if is_callback:
                 callback_calls.begin(world, pair)
             else:
                 offers.make(world, pair)
         except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
             world.set_aside(pair.call)
-            faults.append(DecisionFault("callback" if callbacks_owed else "call", pair.call, error))
+            faults.append(DecisionFault("callback" if is_callback else "call", pair.call, error))
     return faults
 
 

@@ -217,7 +217,7 @@ async def test_calls_are_moved_pulled_and_put_ahead(desk: ToyDesk, client: Clien
 
     assert await ask(waiting[0], "head-start", {"seconds": 600}) == (200, "")
     assert desk.made.calls[waiting[0]].visit.head_start == 600.0  # type: ignore[union-attr]
-    assert await ask(waiting[1], "pull", {"to": "agent:a0"}) == (409, "agent a0 is not free")
+    assert await ask(waiting[1], "pull", {"to": "agent:a0"}) == (409, "agent a0 is not available")
     assert await ask(waiting[1], "pull", {"to": "agent:nobody"}) == (404, "no such agent: nobody")
     assert await ask(waiting[1], "move", {"to": "queue:nowhere"}) == (404, "no such queue: nowhere")
     assert await ask(waiting[1], "move", {"to": "queue:q1"}) == (200, "")
@@ -366,7 +366,7 @@ async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client:
     assert (made["queue"], made["number"], made["state"], made["by"]) == ("q1", "+44*****123", "standing", "boss")
     assert (desk.made.queue("q1") or {})["callbacks_waiting"] == 1
     again = await client.post("/api/callbacks", json=wanted, headers=bearer(TokenRole.SUPERVISOR))
-    assert (again.status, (await again.json())["detail"]) == (409, "this number is owed a callback in this queue already")
+    assert (again.status, (await again.json())["detail"]) == (409, "this number already has a callback in this queue")
     assert await (await client.get("/api/callbacks", headers=bearer(TokenRole.VIEWER))).json() == [made]
     path = f"/api/callbacks/{made['id']}/cancel"
     gone = await client.post(path, json={}, headers=bearer(TokenRole.SUPERVISOR))

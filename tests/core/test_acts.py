@@ -136,11 +136,11 @@ def test_moving_a_talk_takes_the_call_from_the_agent() -> None:
 @pytest.mark.parametrize(
     ("to", "reason", "unknown"),
     [
-        (ToQueue("support"), "the call waits in support already", False),
+        (ToQueue("support"), "the call is already waiting in support", False),
         (ToQueue("nowhere"), "no such queue: nowhere", True),
-        (ToAgent("bob"), "a call moves to a queue", False),
-        (ToNumber("4711"), "a call moves to a queue", False),
-        (None, "a call moves to a queue", False),
+        (ToAgent("bob"), "a call can be moved only to a queue", False),
+        (ToNumber("4711"), "a call can be moved only to a queue", False),
+        (None, "a call can be moved only to a queue", False),
     ],
     ids=str,
 )
@@ -156,7 +156,7 @@ def test_a_call_is_not_moved_from_under_an_agent_who_just_picked_up() -> None:
     story.caller()
     story.pick_up(story.ring().leg)
     act(story, CallRequest.MOVE, to=ToQueue("sales"))
-    assert refusal(story) == ("an agent is just answering", False)
+    assert refusal(story) == ("an agent is answering the call", False)
 
 
 # -- head start ---------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_a_head_start_is_for_those_who_wait() -> None:
     story = one_queue(agent("bob"))
     story.talk()
     act(story, CallRequest.HEAD_START, seconds=60.0)
-    assert refusal(story) == ("the call does not wait", False)
+    assert refusal(story) == ("the call is not waiting", False)
 
 
 # -- pull ---------------------------------------------------------------------------------------------------------
@@ -209,9 +209,9 @@ def test_a_pulled_call_that_is_not_answered_waits_on() -> None:
     ("to", "reason", "unknown"),
     [
         (ToAgent("nobody"), "no such agent: nobody", True),
-        (ToAgent("cid"), "agent cid is not free", False),
-        (ToQueue("sales"), "a call is pulled to an agent", False),
-        (None, "a call is pulled to an agent", False),
+        (ToAgent("cid"), "agent cid is not available", False),
+        (ToQueue("sales"), "a call can be pulled only to an agent", False),
+        (None, "a call can be pulled only to an agent", False),
     ],
     ids=str,
 )
@@ -243,7 +243,7 @@ def test_a_talk_is_not_pulled() -> None:
 def test_what_is_asked_of_a_call_that_is_over_is_refused() -> None:
     story = one_queue()
     story.happens(CallRequested(at=story.now, call="cb-call-x", request=CallRequest.HANG_UP, by="eva"))
-    assert refusal(story) == ("no such call, or it is over", True)
+    assert refusal(story) == ("no such call, or it has ended", True)
 
 
 # -- switches -----------------------------------------------------------------------------------------------------
@@ -396,7 +396,7 @@ def test_wrap_up_lasts_longer_on_request_and_ends_at_its_maximum() -> None:
     story.wait(105.0)
     assert story.state("bob") == "wrap_up"
     story.ask("bob", AgentRequest.EXTEND_WRAP_UP)
-    assert story.fact(RequestRefused).reason == "wrap-up lasts no longer"
+    assert story.fact(RequestRefused).reason == "wrap-up cannot be extended further"
     story.wait(2.0)
     assert story.state("bob") == "ready"
 

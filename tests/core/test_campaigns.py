@@ -672,13 +672,13 @@ def live(toy: Toy) -> list[int]:
 def test_an_unknown_code_is_refused(code: str) -> None:
     toy = talked()
     dispose(toy, code)
-    assert "no such code" in toy.story.all_told(RequestRefused)[0].reason
+    assert "no such disposition" in toy.story.all_told(RequestRefused)[0].reason
 
 
 def test_a_time_that_is_past_is_no_promise() -> None:
     toy = talked()
     dispose(toy, "later", call_back_at=START - 5.0)
-    assert toy.story.all_told(RequestRefused)[0].reason == "call_back_at is past"
+    assert toy.story.all_told(RequestRefused)[0].reason == "call_back_at is in the past"
 
 
 def test_after_wrap_up_it_is_too_late() -> None:
@@ -686,7 +686,7 @@ def test_after_wrap_up_it_is_too_late() -> None:
     toy.run(START + 60.0)
     assert toy.story.all_told(WrapUpEnded) != []
     dispose(toy, "1")
-    assert "no campaign's call" in toy.story.all_told(RequestRefused)[0].reason.replace("there is ", "")
+    assert "no campaign call" in toy.story.all_told(RequestRefused)[0].reason
 
 
 # -- started, stopped, restarted --------------------------------------------------------------------------------------

@@ -377,7 +377,7 @@ def test_nobody_joins_three_before_the_other_one_has_answered() -> None:
     story = Talk()
     story.act(CallRequest.CONSULT, ToAgent("cid"))
     story.act(CallRequest.CONFERENCE)
-    assert story.fact(RequestRefused).reason == "the other one has not answered yet"
+    assert story.fact(RequestRefused).reason == "the target has not answered yet"
 
 
 def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
@@ -399,12 +399,12 @@ def test_a_nailed_up_agent_hears_a_beep_and_takes_the_call() -> None:
 @pytest.mark.parametrize(
     ("to", "reason"),
     [
-        (ToAgent("bob"), "the call is with agent bob already"),
+        (ToAgent("bob"), "the call is already with agent bob"),
         (ToAgent("nan"), "agent nan is logged_out"),
         (ToAgent("zoe"), "no such agent: zoe"),
         (ToQueue("nowhere"), "no such queue: nowhere"),
-        (ToQueue("sales"), "a queue cannot be asked first"),
-        (None, "to whom?"),
+        (ToQueue("sales"), "a queue cannot be consulted: use a blind transfer"),
+        (None, "the target is missing"),
     ],
     ids=str,
 )
@@ -419,7 +419,7 @@ def test_without_a_way_outside_no_number_is_called() -> None:
     story = Talk()
     story.world.plan = replace(story.world.plan, outside="")
     story.act(CallRequest.TRANSFER, ToNumber("4711"))
-    assert story.fact(RequestRefused).reason == "nobody outside can be called: the setting 'outside' is missing"
+    assert story.fact(RequestRefused).reason == "outside numbers cannot be called: the setting 'outside' is missing"
 
 
 def test_after_a_gap_a_consult_that_still_rang_is_undone() -> None:
@@ -626,7 +626,7 @@ def test_a_supervisor_who_cannot_hear_is_let_go() -> None:
 
 @pytest.mark.parametrize(
     ("phone", "reason"),
-    [("", "which phone shall ring?"), ("PJSIP/bob", "phone PJSIP/bob is in a call")],
+    [("", "the phone is missing"), ("PJSIP/bob", "phone PJSIP/bob is in a call")],
 )
 def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> None:
     story = Talk()
@@ -637,7 +637,7 @@ def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> Non
 def test_who_takes_no_part_cannot_leave() -> None:
     story = Talk()
     story.act(CallRequest.RELEASE, by="eva")
-    assert story.fact(RequestRefused).reason == "eva takes no part in this talk"
+    assert story.fact(RequestRefused).reason == "eva is not supervising this call"
 
 
 def supervisor_dials(story: Talk, feature: str = "listen", argument: str = "bob", channel: str = "PJSIP/cid-1") -> LegId:

@@ -458,7 +458,7 @@ def test_taking_callbacks_from_a_queue_that_owes_some_is_refused(name: str) -> N
     (reason,) = outcome.answer.refusals
     carried = "everything else is carried over; " if name == "helpdesk" else ""
     assert reason == (
-        f"queue {name} calls nobody back any more but owes 1 callback: keep its setting callback, or reload with force "
+        f"queue {name} no longer offers callbacks but has 1 callback: keep its setting callback, or reload with force "
         f"({carried}callbacks go to no queue: they are kept until one can take them)"
     )
     assert (picture(story.world), story.world.plan) == (before, old)

@@ -157,7 +157,7 @@ def test_flows_that_change_or_go_keep_who_is_in_them() -> None:
 def test_an_entry_that_is_gone_or_renamed_is_told_with_its_callers() -> None:
     story = full()
     gone = only(found(story, entries={"sales": ToQueue("sales")}), "entry")
-    assert (gone.change, gone.note) == ("gone", "calls that come by it go to the fallback")
+    assert (gone.change, gone.note) == ("gone", "its calls go to the fallback")
     assert gone.callers == ids(story, "ben", "cat")
     entries = {"sales": ToQueue("sales"), "desk": ToQueue("support")}
     other = only(found(story, entries=entries, renamed_entries={"support": "desk"}), "entry")

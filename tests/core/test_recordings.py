@@ -109,7 +109,7 @@ def test_a_person_who_does_not_want_it_is_not_recorded() -> None:
     assert not story.all_sent(StartRecording)
     assert not story.all_sent(Play)
     ask(story, CallRequest.RECORD)
-    assert story.fact(RequestRefused).reason == "the caller does not want to be recorded"
+    assert story.fact(RequestRefused).reason == "the caller has refused to be recorded"
 
 
 def test_the_caller_is_told_before() -> None:
@@ -140,7 +140,7 @@ def test_on_demand_pause_and_going_on() -> None:
 
 
 REFUSALS: Mapping[CallRequest, str] = {
-    CallRequest.RECORD: "the talk is being recorded already",
+    CallRequest.RECORD: "the conversation is already being recorded",
     CallRequest.RESUME_RECORDING: "the recording is not paused",
 }
 
@@ -160,7 +160,7 @@ def test_where_nothing_is_recorded_there_is_nothing_to_pause(what: CallRequest) 
     waiting = one_queue(agent("amy", login=False))
     waiting.caller()
     ask(waiting, what, by="")
-    assert waiting.fact(RequestRefused).reason == "no agent talks to the caller"
+    assert waiting.fact(RequestRefused).reason == "no agent is talking to the caller"
 
 
 @pytest.mark.parametrize("why", list(Why))

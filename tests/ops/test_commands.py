@@ -138,7 +138,7 @@ def test_a_dry_run_that_would_be_refused_says_so_and_ends_with_1(toy: Toy, capsy
     assert run(toy, "reload", "--dry-run") == 1
     headline, names, row, refused = capsys.readouterr().out.splitlines()
     assert headline == "dry run: would be refused; 1 queue gone"
-    assert names.split() == ["what", "name", "change", "callers", "callbacks", "talks", "attempts", "what", "of", "it"]
+    assert names.split() == ["what", "name", "change", "callers", "callbacks", "talks", "attempts", "details"]
     assert row.split(maxsplit=7) == ["queue", "support", "gone", "2", "1", "-", "-", "callers go to queue general"]
     assert refused == "refused: queue support has 2 waiting callers in it"
 

@@ -104,7 +104,7 @@ def test_no_folder_is_made_where_no_asterisk_is(house: Path, capsys: pytest.Capt
     text = (house / "cb.yaml").read_text(encoding="utf-8")
     (house / "cb.yaml").write_text(text.replace('"folder": "sounds"', '"folder": "nowhere/sounds"'), encoding="utf-8")
     assert run(house) == 1
-    assert f"there is no folder {house / 'nowhere'}: is Asterisk here?" in capsys.readouterr().out
+    assert f"there is no folder {house / 'nowhere'}: is Asterisk installed?" in capsys.readouterr().out
     assert not (house / "nowhere").exists()
 
 
@@ -112,8 +112,8 @@ def test_what_is_missing_is_said(house: Path, capsys: pytest.CaptureFixture[str]
     write(house, welcome={"en": "Welcome"}, unused={"en": "x", "zh": "y"})
     assert run(house) == 1
     told = capsys.readouterr().out
-    assert "missing: zh/welcome: there are no words for it" in told
-    assert "missing: bye: door/b plays it, and speech.texts does not know it" in told
+    assert "missing: zh/welcome: it has no text" in told
+    assert "missing: bye: door/b plays it, but speech.texts does not contain it" in told
     doubts = [str(warning) for warning in load(house / "cb.yaml", {}).warnings]
     assert any("no text for 'callbridge/bye', which door/b plays" in doubt for doubt in doubts)
 
@@ -132,7 +132,7 @@ def test_what_is_no_longer_said_is_taken_away(house: Path) -> None:
         ("", "fail", "speak ended with 1: no voice today"),
         ("", "nothing", "the command wrote no file"),
         ("no-such-speaker {file} {text}", "x", "there is no command 'no-such-speaker'"),
-        ("/etc {file} {text}", "x", "'/etc' may not be run"),
+        ("/etc {file} {text}", "x", "'/etc' is not executable"),
         ("cp /etc/hostname {file} {text}", "x", "ended with 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The handlers behind the table of routes."""
+"""The handlers of the routes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _NOT_YOURS = "this token is for one agent"
 
 
 def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventFeed) -> web.Application:
-    """The application, ready for a runner. To be called on the loop that it will run on."""
+    """The application, ready for a runner. Call it on the loop on which it will run."""
     refusals = Refusals(probes.refused)
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
@@ -73,7 +73,7 @@ def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventF
         handler = _allowed(route, site)
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None:
-            app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # as probes of load balancers ask
+            app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
 
     async def close(_: web.Application) -> None:
         feed.close()
@@ -83,7 +83,7 @@ def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventF
 
 
 def _allowed(route: Route, site: _Handlers) -> Handler:
-    """The route's handler, behind the questions whether this role may use it, and whether the body is no web form."""
+    """The route's handler, after checks that the role may use it and that the body is not a web form."""
     handler = getattr(site, route.handler)
 
     async def allowed(request: web.Request) -> web.StreamResponse:
@@ -120,7 +120,7 @@ class _Handlers:
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(document())
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    # -- views -------------------------------------------------------------------------------------------------
 
     async def queues(self, _request: web.Request) -> web.Response:
         board = self._desk.board()
@@ -152,7 +152,7 @@ class _Handlers:
                 row for row in rows if (not queue or queue_of(row[0]) == queue) and (in_hand is None or row[0].id == in_hand)
             ]
             chosen.sort(key=lambda row: (row[0].arrived_at, row[0].id))
-            # One row at a time: a single long json.dumps would keep the interpreter, and so the event loop, to itself.
+            # One row at a time: a single long json.dumps would hold the GIL and so block the event loop.
             views = ({"id": call.id, **call_view(call, stamp, masked=masked)} for call, stamp in chosen[:limit])
             return f"[{','.join(map(json.dumps, views))}]".encode()
 
@@ -209,7 +209,7 @@ class _Handlers:
         return queue or ""
 
     def _known_agent(self, request: web.Request) -> str:
-        """The agent of the path. Raises Problem: not this token's, or not known; so nothing unknown goes further."""
+        """The agent in the path. Raises Problem when the token is for another agent, or the agent is unknown."""
         name, who = request.match_info["id"], caller()
         if who.agent not in ("", name):
             raise Problem(403, _NOT_YOURS)
@@ -218,7 +218,7 @@ class _Handlers:
         return name
 
     def _own_call(self, who: Caller, call: str) -> None:
-        """An agent's token is for the call in the agent's hands; about others it is not even told whether they exist."""
+        """An agent token may access only the agent's current call; it does not even learn whether other calls exist."""
         if who.agent and _current_call(self._desk.board(), who.agent) != call:
             raise Problem(403, _NOT_YOURS)
 
@@ -228,7 +228,7 @@ class _Handlers:
             raise Problem(404, "unknown agent")
         return web.json_response({"id": name, **view})
 
-    # -- asking -------------------------------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------------------------
 
     async def ask_agent(self, request: web.Request, route: Route) -> web.Response:
         ask = route.act
@@ -251,7 +251,7 @@ class _Handlers:
         call, who = request.match_info["id"], caller()
         self._own_call(who, call)
         if call not in self._desk.board().calls:
-            raise Problem(404, "no such call, or it is over")
+            raise Problem(404, "no such call, or it has ended")
         body = await body_of(request, route.body or Body)
         to = body.target() if isinstance(body, TargetBody) else None
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
@@ -393,7 +393,7 @@ class _Handlers:
 
 
 def _check_query(request: web.Request, route: Route) -> None:
-    """A misspelt parameter that was passed over in silence would give an answer to another question."""
+    """Refuse unknown parameters: a misspelt one that was ignored would answer a different question."""
     known = {query.name for query in route.query if query.place == "query"}
     for name in request.query:
         if name not in known:
@@ -403,19 +403,19 @@ def _check_query(request: web.Request, route: Route) -> None:
 
 
 def _check(refused: RequestRefused | None, **about: Any) -> None:
-    """Raises Problem when what was asked is not done."""
+    """Raises Problem when the request was refused."""
     if refused is not None:
         raise Problem(404 if refused.unknown else 409, refused.reason, request=refused.request, **about)
 
 
 def _current_call(board: Board, agent: str) -> str:
-    """The call that an agent has now; empty when there is none."""
+    """The current call of an agent; empty when there is none."""
     row = board.agents.get(agent)
     return row.call if row is not None else ""
 
 
 def _for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of a story what concerns the caller: an agent is not told of other agents."""
+    """The facts of a timeline that this token may see: an agent sees nothing about other agents."""
     return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
 
 

@@ -212,9 +212,9 @@ class LedgerStore:
                     continue
                 row = link.execute(select(leads).where(leads.c.id == lead)).one_or_none()
                 if row is None or row.state != "ready" or row.due_at > wall or row.campaign != campaign:
-                    refused[attempt] = "not ready any more"
+                    refused[attempt] = "no longer ready"
                 elif not self._allowed(link, campaign, terms, row, wall):
-                    refused[attempt] = "a rule forbids it"
+                    refused[attempt] = "a rule forbids the attempt"
                 else:
                     link.execute(insert(attempts).values(id=attempt, campaign=campaign, lead=lead, number=row.number, at=wall))
                     link.execute(

@@ -41,13 +41,15 @@ def asked(world: World, event: CallRequested) -> None:
     """Carry out what was asked about a call; what cannot be is refused with a reason."""
     call = world.calls.get(event.call)
     if call is None:
-        _refuse(world, event, "no such call, or it is over", unknown=True)
+        _refuse(world, event, "no such call, or it has ended", unknown=True)
         return
     call = answers.count(world, call)
     if call.phase in GOING:
         _refuse(world, event, f"the call is {call.phase}")
     elif call.placed and event.request in _OF_WAITING:
-        _refuse(world, event, "a customer is being called back: until they talk you can only cancel the callback")
+        _refuse(
+            world, event, "a customer is being called back: until the customer is connected, only the callback can be cancelled"
+        )
     elif event.request in _OF_THE_AGENT and event.by in world.plan.agents and _talker(call) != event.by:
         _refuse(world, event, f"the call is not with agent {event.by}")
     else:
@@ -110,7 +112,7 @@ def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind
 def _survey(world: World, call: Call, event: CallRequested) -> None:
     """The agent says goodbye by a code: the caller stays on the line for the survey."""
     if call.segment is None or call.transfer is not None:
-        _refuse(world, event, "no agent talks to the caller alone")
+        _refuse(world, event, "no agent is talking to the caller, or a consult is in progress")
         return
     queue = world.plan.queues.get(call.segment.queue)
     if queue is None or not queue.survey:
@@ -163,13 +165,13 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
             _refuse(world, event, f"no such queue: {queue}", unknown=True)
             return
         case _:
-            _refuse(world, event, "a call moves to a queue")
+            _refuse(world, event, "a call can be moved only to a queue")
             return
     if call.visit is not None and call.visit.queue == queue and call.flow_position is None:
-        _refuse(world, event, f"the call waits in {queue} already")
+        _refuse(world, event, f"the call is already waiting in {queue}")
         return
     if call.phase is Phase.JOINING:
-        _refuse(world, event, "an agent is just answering")
+        _refuse(world, event, "an agent is answering the call")
         return
     _grant(world, event)
     if call.offer is not None:
@@ -193,7 +195,7 @@ def _move(world: World, call: Call, event: CallRequested) -> None:
 
 def _head_start(world: World, call: Call, event: CallRequested) -> None:
     if call.visit is None:
-        _refuse(world, event, "the call does not wait")
+        _refuse(world, event, "the call is not waiting")
         return
     ladder = world.matcher.ladder(call.visit.queue, call.tier)
     if ladder is None:
@@ -209,7 +211,7 @@ def _pull(world: World, call: Call, event: CallRequested) -> None:
         case ToAgent(name):
             agent = world.agents.get(name)
         case _:
-            _refuse(world, event, "a call is pulled to an agent")
+            _refuse(world, event, "a call can be pulled only to an agent")
             return
     if agent is None:
         _refuse(world, event, f"no such agent: {name}", unknown=True)
@@ -218,7 +220,7 @@ def _pull(world: World, call: Call, event: CallRequested) -> None:
     elif pbx_of(call.leg) in world.down:
         _refuse(world, event, f"PBX {pbx_of(call.leg)} cannot be reached")
     elif not eligible(agent, world.now):
-        _refuse(world, event, f"agent {name} is not free")
+        _refuse(world, event, f"agent {name} is not available")
     else:
         _grant(world, event)
         offers.make(world, Pair(call.id, agent.id, f"pulled by {event.by}"))

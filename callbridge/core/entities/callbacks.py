@@ -55,18 +55,18 @@ def refusal(world: World, queue: str, number: str) -> str:
     """Why nobody can be called back for this queue at this number; nothing when somebody can."""
     terms = terms_of(world, queue)
     if terms is None:
-        return f"queue {queue} calls nobody back" if queue in world.plan.queues else f"no such queue: {queue}"
+        return f"queue {queue} offers no callbacks" if queue in world.plan.queues else f"no such queue: {queue}"
     if not world.plan.outside:
-        return "nobody outside can be called: the setting 'outside' is missing"
+        return "outside numbers cannot be called: the setting 'outside' is missing"
     who = who_of(world, number)
     if not who:
         return "not a phone number"
     if is_listed(world, who):
         return "the number is on the do-not-call list"
     if not may_dial(world, number):
-        return "callbacks are not allowed to this number"
+        return "callbacks to this number are not allowed"
     full = world.callbacks_owed(queue) >= terms.most
-    return "too many callbacks are owed already" if full and world.callback_for(queue, who) is None else ""
+    return "too many callbacks are open" if full and world.callback_for(queue, who) is None else ""
 
 
 def is_listed(world: World, who: str) -> bool:

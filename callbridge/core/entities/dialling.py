@@ -107,9 +107,9 @@ def held_back(world: World) -> str:
     if world.unsaved:
         return "the store is behind"
     if world.now < world.clock_moved_at + CLOCK_REST:
-        return "the wall clock was moved"
+        return "the wall clock was changed"
     if world.plan.pbxs[0] in world.down:
-        return "the PBX is not heard"
+        return "the link to the PBX is down"
     return ""
 
 

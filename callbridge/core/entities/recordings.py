@@ -21,7 +21,7 @@ from callbridge.core.model.world import World
 
 _SHARES = 10_000
 RECORD_REQUEST = "record"
-"""The value by which a flow says that the caller does not want to be recorded: ``record`` is ``no``."""
+"""The value by which a flow says that the caller has refused to be recorded: ``record`` is ``no``."""
 
 
 def begin(world: World, call: Call, segment: Segment) -> Segment:
@@ -117,23 +117,23 @@ def ask(world: World, call: Call, what: CallRequest) -> str:
     """Record this talk, pause, or go on. Gives why not; nothing when it is being done."""
     segment = call.segment
     if segment is None:
-        return "no agent talks to the caller"
+        return "no agent is talking to the caller"
     recording = segment.recording
     terms = _terms(world, segment.queue)
     if what is CallRequest.RECORD and recording is None:
         if terms is None:
-            return f"queue {segment.queue} records nothing"
+            return f"queue {segment.queue} has no recording"
         if declined(call):
-            return "the caller does not want to be recorded"
+            return "the caller has refused to be recorded"
         world.calls.put(call.id, evolve(call, segment=_start(world, call, segment, terms, part=_parts(call))))
         return ""
     if recording is None:
-        return "the talk is not being recorded"
+        return "the conversation is not being recorded"
     if what is CallRequest.RECORD:
-        return "the talk is being recorded already"
+        return "the conversation is already being recorded"
     pause = what is CallRequest.PAUSE_RECORDING
     if pause is (recording.paused_since is not None):
-        return f"the recording {'is paused already' if pause else 'is not paused'}"
+        return f"the recording {'is already paused' if pause else 'is not paused'}"
     world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=pause))
     if pause:
         recording = evolve(recording, paused_since=world.now)

@@ -76,7 +76,7 @@ class HoursNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupNode:
-    """Ask another system about the caller; late, failing or odd answers lead to ``otherwise`` with nothing changed."""
+    """Ask another system about the caller; late, failing or invalid answers lead to ``otherwise`` with nothing changed."""
 
     lookup: str
     next: str

@@ -41,7 +41,7 @@ def asked(world: World, event: CallbackChangeRequested) -> None:
         _refuse(world, event, "no such callback, or it is over", unknown=True)
         return
     if call is not None and call.is_callback and (call.phase is Phase.JOINING or call.is_uncertain):
-        _refuse(world, event, "customer and agent are just being connected")
+        _refuse(world, event, "customer and agent are being connected")
         return
     _grant(world, event, callback)
     if call is not None and call.is_callback:
@@ -91,10 +91,10 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
     if event.tier and event.tier not in world.plan.queues[event.queue].ladders:
         return f"no such tier: {event.tier}"
     if world.callback_for(event.queue, who) is not None:
-        return "this number is owed a callback in this queue already"
+        return "this number already has a callback in this queue"
     inside = (call for call in world.calls.values() if call.visit is not None and call.visit.queue == event.queue)
     if any(callbacks.who_of(world, call.number) == who for call in inside):
-        return "this number waits in the queue right now"
+        return "this number is waiting in the queue right now"
     return ""
 
 

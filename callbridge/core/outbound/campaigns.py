@@ -55,7 +55,7 @@ def asked(world: World, event: CampaignRequested) -> None:
         _refuse(world, f"campaign_{event.to}", f"no such campaign: {event.campaign}", event.by, unknown=True)
         return
     if event.to is Running.PAUSED and row.state is Running.STOPPED:
-        _refuse(world, f"campaign_{event.to}", "the campaign does not run", event.by)
+        _refuse(world, f"campaign_{event.to}", "the campaign is not running", event.by)
         return
     world.tell(
         RequestGranted(
@@ -304,14 +304,14 @@ def disposed(world: World, event: LeadDisposed) -> str:
     if event.agent not in world.agents:
         return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
     if attempt is None or plan is None:
-        return _not_disposed(world, event, "there is no campaign's call to say something of")
+        return _not_disposed(world, event, "the agent has no campaign call")
     by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
     code = plan.dispositions.get(event.code) or by_digit
     if code is None:
         known = ", ".join(plan.dispositions) or "none"
-        return _not_disposed(world, event, f"no such code: {event.code} (there are: {known})")
+        return _not_disposed(world, event, f"no such disposition: {event.code} (known: {known})")
     if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
-        return _not_disposed(world, event, "call_back_at is past")
+        return _not_disposed(world, event, "call_back_at is in the past")
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:

@@ -89,7 +89,7 @@ def _refusal(old: Plan, new: Plan, change: ConfigChange) -> str:
     before, after = old.queues.get(change.renamed_from or change.name), new.queues.get(change.name)
     if change.callbacks and before is not None and after is not None and _stops_calling_back(before, after):
         return (
-            f"queue {change.name} calls nobody back any more but owes {count(change.callbacks, 'callback')}: keep its setting "
+            f"queue {change.name} no longer offers callbacks but has {count(change.callbacks, 'callback')}: keep its setting "
             f"callback, or reload with force ({change.note})"
         )
     return ""
@@ -231,7 +231,7 @@ def _entries(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
             yield ConfigChange(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
     for name in old.entries:
         if name not in new.entries and name not in names:
-            note = "calls that come by it go to the fallback"
+            note = "its calls go to the fallback"
             yield ConfigChange(kind="entry", name=name, change=GONE, callers=touched.of_entry(name), note=note)
 
 

@@ -86,7 +86,7 @@ def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
 
 def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
     if not (agent.phone or agent.next_phone):
-        return "no phone: log in with one"
+        return "no phone: log in with a phone"
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = agent_states.change(world, agent, idle_since=world.now)
     agent = agent_states.change(world, agent, **(agent_states.READY | {"rest_until": 0.0}))
@@ -101,7 +101,7 @@ def _extend_wrap_up(world: World, agent: Agent) -> str:
     queue = world.plan.queues.get(agent.wrap_queue)
     most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
     if most <= agent.wrap_until:
-        return "wrap-up lasts no longer"
+        return "wrap-up cannot be extended further"
     agent_states.change(world, agent, wrap_until=most)
     return ""
 

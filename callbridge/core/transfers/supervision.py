@@ -25,13 +25,13 @@ RING_FOR = 20.0
 def refusal(world: World, call: Call, phone: str, by: str) -> str:
     """Why this supervisor cannot take part now; nothing when that is possible."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return "no agent talks to the caller"
+        return "no agent is talking to the caller"
     if pbx_of(call.leg) in world.down:
         return f"PBX {pbx_of(call.leg)} cannot be reached"
     if _of(call, by) is not None:
         return ""
     if not phone:
-        return "which phone shall ring?"
+        return "the phone is missing"
     if phone in world.plan.trunks:
         return f"{phone} is a trunk, not a phone"
     holder = world.agent_at(phone)
@@ -78,7 +78,7 @@ def leave(world: World, call: Call, by: str) -> str:
     """The supervisor leaves."""
     one = _of(call, by)
     if one is None:
-        return f"{by or 'nobody'} takes no part in this talk"
+        return f"{by or 'nobody'} is not supervising this call"
     _end(world, call, one)
     return ""
 

@@ -38,22 +38,22 @@ BACK_PATIENCE = 3.0
 def refusal(world: World, call: Call, to: Target | None, kind: TransferKind) -> str:
     """Why the call cannot be handed on to this target now; nothing when it can."""
     if call.phase is not Phase.TALKING or call.segment is None:
-        return "no agent talks to the caller"
+        return "no agent is talking to the caller"
     if call.transfer is not None:
-        return "the call is being handed on already"
+        return "a transfer is already in progress"
     if pbx_of(call.leg) in world.down:
         return f"PBX {pbx_of(call.leg)} cannot be reached"
     match to:
         case ToQueue(queue):
             if queue not in world.plan.queues:
                 return f"no such queue: {queue}"
-            return "a queue cannot be asked first" if kind is TransferKind.CONSULT else ""
+            return "a queue cannot be consulted: use a blind transfer" if kind is TransferKind.CONSULT else ""
         case ToAgent(name):
             return _agent_refusal(world, call.segment, name)
         case ToNumber():
-            return "" if world.plan.outside else "nobody outside can be called: the setting 'outside' is missing"
+            return "" if world.plan.outside else "outside numbers cannot be called: the setting 'outside' is missing"
         case None:
-            return "to whom?"
+            return "the target is missing"
         case _:
             assert_never(to)
 
@@ -63,7 +63,7 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
     if agent is None:
         return f"no such agent: {name}"
     if agent.id == segment.agent:
-        return f"the call is with agent {name} already"
+        return f"the call is already with agent {name}"
     return "" if targets.can_take(agent) else f"agent {name} is {published(agent)[0]}"
 
 
@@ -91,7 +91,7 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
     """The agent leaves; caller and target go on, or the target goes on ringing for the caller. ``by``: how the talk ended."""
     transfer, segment = call.transfer, call.segment
     if transfer is None or segment is None:
-        return "nobody is being consulted"
+        return "no consult is in progress"
     leg = world.legs.get(segment.leg)
     _stop_prompt(world, call)
     call = _leave_talk(world, call, segment, by)
@@ -111,7 +111,7 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
 def go_back(world: World, call: Call) -> str:
     """The target goes; agent and caller go on."""
     if call.transfer is None or call.segment is None:
-        return "nobody is being consulted"
+        return "no consult is in progress"
     _back_to_caller(world, call, "returned")
     return ""
 
@@ -120,9 +120,9 @@ def conference(world: World, call: Call) -> str:
     """The caller comes to agent and target."""
     transfer = call.transfer
     if transfer is None or call.segment is None:
-        return "nobody is being consulted"
+        return "no consult is in progress"
     if not transfer.reached or transfer.until is not None or call.bridge is None:
-        return "the other one has not answered yet"
+        return "the target has not answered yet"
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
     put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now)))
     return ""
