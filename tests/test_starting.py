@@ -258,11 +258,11 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatc
                 await asyncio.sleep(0.01)
         assert process.ailing() == []
         term.runtime._saved_at -= 60.0
-        assert process.ailing() == ["the runtime stands still for 60 s"]
+        assert process.ailing() == ["the runtime has been stalled for 60 s"]
         term.pulse._beat_at -= 60.0  # so did we
         assert process.ailing() == []
         term.pulse._back_at -= TURN
-        assert process.ailing() == ["the runtime stands still for 60 s"]
+        assert process.ailing() == ["the runtime has been stalled for 60 s"]
     finally:
         await process.close()
         drain.close()
@@ -351,7 +351,7 @@ async def test_who_is_not_let_in_by_the_pbx_displaces_nobody_who_serves(server: 
         life = contextlib.AsyncExitStack()
         owner = await life.enter_async_context(a_living_owner(server))
         start, task, _ = await stack.enter_async_context(starting(server, wait=0.1, look=refused))
-        missing = await until_missing(start, "another instance serves meanwhile")
+        missing = await until_missing(start, "another instance is serving")
         assert missing.startswith("pbx pbx1: 401 Unauthorized; ")
         await asyncio.sleep(1.0)
         assert not task.done()
@@ -375,7 +375,7 @@ async def test_who_cannot_open_the_ledger_displaces_nobody_who_serves(server: Re
 
         waiting = Start(store, 0.1, lambda _: None, no_pbx, silent)
         task = asyncio.create_task(waiting.take_over())
-        await until_missing(waiting, "ledger: no answer within 2 s; another instance serves meanwhile")
+        await until_missing(waiting, "ledger: no answer within 2 s; another instance is serving")
         assert not task.done()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

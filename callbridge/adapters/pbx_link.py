@@ -1,4 +1,4 @@
-"""What the links to a PBX have in common: how they fail, how they wait, and who watches them."""
+"""What the links to a PBX have in common: errors, back-off and observers."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 TRIED = 60.0
-"""Seconds within which a link that is down must have been tried again: more than its longest wait and time-outs."""
+"""Seconds within which a link that is down must have been retried: longer than its longest back-off and time-outs."""
 
 
 class OrderTrouble(Exception):
-    """An order came to nothing, or nobody knows."""
+    """An order failed, or its result is unknown."""
 
 
 class NotSent(OrderTrouble):
-    """Nothing was written: the link is down or its ownership is in doubt."""
+    """Nothing was sent: the link is down or its ownership is in doubt."""
 
 
 class LinkEnded(NotSent):
-    """Nothing was written, and nothing will be: nobody keeps the link up any more."""
+    """Nothing was sent, and nothing will be: the link has ended for good."""
 
 
 class TimedOut(OrderTrouble):
-    """Written, but no answer came: it may have worked."""
+    """Sent, but no answer came: it may have worked."""
 
 
 class OrderRefused(OrderTrouble):
-    """Asterisk said no; ``status`` is HTTP's (0 on AMI), ``detail`` Asterisk's own words."""
+    """Asterisk refused; ``status`` is the HTTP status (0 for AMI), ``detail`` Asterisk's message."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status} {detail}")
@@ -36,24 +36,24 @@ class OrderRefused(OrderTrouble):
 
 
 class LinkLost(Exception):
-    """A connection is of no more use; why is the message."""
+    """The connection is lost; the message says why."""
 
 
 class LinkObserver(Protocol):
-    """Who counts: called in passing, must return at once and not raise."""
+    """Collects metrics of the links: must return at once and not raise."""
 
     def link(self, pbx: str, link: str, up: bool) -> None:
         """The link ``ari`` or ``ami`` came up (listed and fresh) or went down."""
 
     def heard(self, pbx: str, kind: str) -> None:
-        """One event of this kind came in (a closed set of kinds)."""
+        """One event of this type was received (a closed set of types)."""
 
     def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:
         """``result``: ``done``, ``refused``, ``timeout``, ``unsent`` or ``cancelled``."""
 
 
 class UnobservedLink:
-    """The observer that does not look."""
+    """An observer that does nothing."""
 
     def link(self, pbx: str, link: str, up: bool) -> None:
         pass
@@ -67,7 +67,7 @@ class UnobservedLink:
 
 @dataclass(slots=True)
 class Backoff:
-    """Waits between attempts in seconds: doubled from ``first`` up to ``most``, each cut by chance to at least a half."""
+    """Delays between attempts in seconds: doubled from ``first`` up to ``most``, with random jitter down to one half."""
 
     first: float
     most: float

@@ -73,7 +73,7 @@ class Rescue:
         failed = 0
         for one in found:
             if await self._stamp() != stamp:
-                log.info("the owner is back; nothing more to do", pbx=ours.pbx)
+                log.info("the owner is back; nothing left to do", pbx=ours.pbx)
                 return failed == 0
             failed += not await self._send(one)
         if found:
@@ -90,12 +90,12 @@ class Rescue:
         try:
             reply = await self._http.ask(request)
         except OrderTrouble as refusal:
-            log.error("a stranded channel cannot be helped", pbx=ours.pbx, channel=one.channel, why=str(refusal))
+            log.error("a stranded channel could not be moved", pbx=ours.pbx, channel=one.channel, why=str(refusal))
             return False
         if one.campaign:
-            log.warning("a person whom a campaign had called hears its message", pbx=ours.pbx, channel=one.channel)
+            log.warning("a campaign's customer was sent to the safe-harbour message", pbx=ours.pbx, channel=one.channel)
         elif one.entry is None:
-            log.warning("a leg without owner was hung up", pbx=ours.pbx, channel=one.channel)
+            log.warning("an orphaned leg was hung up", pbx=ours.pbx, channel=one.channel)
         elif reply.status < 300:
             log.warning("a stranded caller was sent to the fallback", pbx=ours.pbx, channel=one.channel, entry=one.entry)
         return True
@@ -105,7 +105,7 @@ async def rescue(settings: Settings, faults: tuple[Fault, ...] = (), *, watch: b
     """Look after every PBX once, or ``watch`` until stopped; gives the exit code."""
     logs.configure(level=settings.log.level.upper(), mask=settings.log.mask_numbers)
     if faults:
-        log.warning("the configuration has faults; rescue does without those parts", faults=len(faults), first=str(faults[0]))
+        log.warning("the configuration has errors; rescue ignores those parts", faults=len(faults), first=str(faults[0]))
     looks = [asyncio.create_task(_look_after(settings, index, watch=watch)) for index in range(len(settings.pbx))]
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, _stop, looks)
@@ -145,5 +145,5 @@ async def _once(one: Rescue, pbx: str) -> bool:
     try:
         return await one.once()
     except (OrderTrouble, wire.Malformed) as trouble:
-        log.error("the PBX cannot be asked", pbx=pbx, why=str(trouble))
+        log.error("the PBX cannot be queried", pbx=pbx, why=str(trouble))
         return False

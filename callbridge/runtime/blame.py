@@ -1,4 +1,4 @@
-"""Whose fault was it: the entity that an event is about, for quarantine."""
+"""The entity that an event is about: the one to quarantine when its step raises an exception."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callbridge.core.model.world import World
 
 
 def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
-    """The (kind, id) to give up when a step about this event raised; None when it is about nothing of ours."""
+    """The (kind, id) to quarantine when the step of this event raised; None when the event concerns no entity of ours."""
     match event:
         case DeadlinePassed(kind=kind, id=key):
             if kind == "announcing":

@@ -1,4 +1,4 @@
-"""The one clock: monotonic time anchored to the epoch once, so that no NTP step moves a deadline."""
+"""The clock: monotonic time, anchored to the epoch once, so that an NTP step moves no deadline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 
 class Clock:
-    """``now()`` is epoch seconds that never run backwards, not even against a saved world's."""
+    """``now()`` is epoch seconds that never run backwards, not even behind the time of a saved world."""
 
     def __init__(self, not_before: float = 0.0) -> None:
         self._anchor = max(time.time(), not_before) - time.monotonic()
@@ -17,7 +17,7 @@ class Clock:
         return self._anchor + time.monotonic()
 
     def wall(self) -> float:
-        """Epoch seconds by the clock on the wall."""
+        """Epoch seconds of the system's wall clock."""
         return self.now() + self.wall_offset()
 
     def wall_offset(self) -> float:

@@ -1,4 +1,4 @@
-"""The evacuation carried out: over our own links, again and again while time allows, and nobody is forgotten silently."""
+"""Carries out an evacuation over our own links: retries while time allows, and logs every caller who could not be moved."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from callbridge.core.recovery.evacuation import Evacuation, Evacuee, evacuation
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 EVACUATION_TIMEOUT = 8.0
-"""Seconds for all of it. The service manager would lose patience with us after 10."""
+"""Seconds for the whole evacuation. systemd kills the process after 10 (TimeoutStopSec)."""
 EVACUATION_RETRY = 0.5
 _NOT_IN_STASIS = (404, 409)
-"""Gone, or in the dialplan already."""
+"""The channel has ended, or is already in the dialplan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evacuated:
-    """How many were sent on their way, and how many are left where they are, for ``callbridge rescue`` or the next start."""
+    """How many callers were sent, and how many are left for ``callbridge rescue`` or the next start."""
 
     sent: int
     left: int
 
 
 def everybody(world: World, orders: Iterable[Order], inbox: Iterable[AnyEvent]) -> Evacuation:
-    """Everybody once: the callers in the books, those whom an order that did not go out would have sent on (``orders`` are the
-    batch's, those of the lanes are in the ``inbox`` as failed), and those whose arrival nobody will step."""
+    """Everybody exactly once: the callers in the world, those whom an unsent order would have sent on (``orders`` are those of
+    the batch; those of the lanes are in the ``inbox`` as failed), and new callers whose arrival has not been stepped."""
     found = evacuation(world)
     by_leg = {one.order.leg: one for one in found.evacuees}
     hang_ups = list(found.hang_ups)
@@ -52,7 +52,7 @@ def everybody(world: World, orders: Iterable[Order], inbox: Iterable[AnyEvent]) 
 
 
 async def evacuate(whom: Evacuation, perform: Callable[[Order], Awaitable[None]]) -> Evacuated:
-    """Send everybody at once. Those who cannot be sent are tried again while there is time, and named in the log at the end."""
+    """Send all callers in parallel. Failures are retried while there is time, and logged at the end."""
     until = asyncio.get_running_loop().time() + EVACUATION_TIMEOUT
     done = await asyncio.gather(*(_send(one, perform, until) for one in whom.evacuees))
     return Evacuated(sent=sum(done), left=len(done) - sum(done))
@@ -73,10 +73,10 @@ async def _send(one: Evacuee, perform: Callable[[Order], Awaitable[None]], until
                     if refusal.status in _NOT_IN_STASIS:
                         return True
                     why = str(refusal)
-                except Exception as trouble:  # noqa: BLE001 - whatever it is: others are waiting, and there is time to try again
+                except Exception as trouble:  # noqa: BLE001 - any error: the others go on, and there is time to retry
                     why = str(trouble) or type(trouble).__name__
                 await asyncio.sleep(EVACUATION_RETRY)
     except TimeoutError:
         pass
-    log.error("somebody could not be sent on and stays in Asterisk", call=one.call, leg=one.order.leg, why=why)
+    log.error("a caller could not be sent to the fallback", call=one.call, leg=one.order.leg, why=why)
     return False

@@ -1,15 +1,15 @@
-"""Gaps: whether the process stood still (stopped, paused with its machine, blocked) between two looks at the clock."""
+"""Detects gaps: whether the process was stalled (stopped, paused with its machine, blocked) between two looks at the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 GAP = 0.5
-"""Seconds by which the loop may be late; after more, what was said meanwhile is heard before anything is decided."""
+"""Seconds by which the loop may be late. After a longer gap, events that arrived meanwhile are processed before any decision."""
 
 
 class Gaps:
-    """Looked at wherever time may have been lost: ``look`` at every turn, ``rest`` before time is passed on purpose."""
+    """Call ``look`` at every turn, and ``rest`` before an intentional wait."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -17,12 +17,12 @@ class Gaps:
         self._lost = 0.0
 
     def rest(self, seconds: float) -> None:
-        """From here we mean to wait for so many seconds, or less."""
+        """An intentional wait of at most so many seconds begins."""
         self.look()
         self._expected += seconds
 
     def look(self) -> bool:
-        """Has time been lost of which nobody has heard what was said in it?"""
+        """Has there been a gap whose events have not been processed yet?"""
         now = self._now()
         late, self._expected = now - self._expected, now
         if late > GAP:
@@ -30,7 +30,8 @@ class Gaps:
         return self._lost > 0.0
 
     def made_up(self) -> float:
-        """What was said meanwhile has been heard, which may have taken its time. Gives the seconds that were lost."""
+        """The events of the gap have been processed, which may itself have taken time. Returns the length of the gap in
+        seconds."""
         lost, self._lost = self._lost, 0.0
         self._expected = self._now()
         return lost

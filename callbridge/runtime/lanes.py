@@ -1,8 +1,8 @@
-"""Lanes: orders of one leg go out one after the other, orders of different legs side by side, so many at a time for one PBX.
+"""Lanes: orders for one leg are sent one after the other, orders for different legs in parallel, up to a limit per PBX.
 
-An order names every leg that it touches and starts when it heads each of their lanes and its PBX has room. HangUp never queues
-behind others: it drops what is unsent for its leg - but for DropBridge, which only stops waiting for that leg - and goes out
-at once; should even the room kept for hang-ups be taken, it is the next to go.
+An order names every leg that it touches. It starts when it is at the head of all their lanes and its PBX has capacity. HangUp
+never queues behind other orders: it drops the unsent orders of its leg - except DropBridge, which only stops waiting for that
+leg - and is sent at once. If even the capacity reserved for hang-ups is used up, it is sent next.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from callbridge.core.model.orders import DropBridge, HangUp, InspectPhone, Order
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST = 48
-"""Orders of one PBX under way at once."""
+"""Orders in progress per PBX."""
 MOST_WITH_HANG_UPS = 56
-"""The same when the last of them are hang-ups. ARI has a connection for each, so that none waits for one."""
+"""The limit including hang-ups. The ARI pool has a connection for each, so that no order waits for a connection."""
 LANES_CLOSE_TIMEOUT = 2.0
-"""Seconds that orders under way may take when we stop."""
+"""Seconds that orders in progress may take at shutdown."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,9 +35,9 @@ class _QueuedOrder:
     lanes: list[LegId]
     pbx: str
     behind: int = 0
-    """In how many of its lanes another order is ahead."""
+    """The number of its lanes in which another order is ahead."""
     started: bool = False
-    """Under way, or dropped: it is not to be started any more."""
+    """In progress, or dropped: must not be started again."""
 
     @property
     def urgent(self) -> bool:
@@ -46,7 +46,7 @@ class _QueuedOrder:
 
 @dataclass(slots=True)
 class _PbxOrders:
-    """The orders of one PBX that are under way, and those that could be."""
+    """The orders of one PBX that are in progress, and those that are ready to start."""
 
     busy: int = 0
     urgent: deque[_QueuedOrder] = field(default_factory=deque)
@@ -63,7 +63,7 @@ class _PbxOrders:
 
 @dataclass(slots=True)
 class Lanes:
-    """``perform`` carries out one order or raises; ``failed`` is told of every order that came to nothing, or may have."""
+    """``perform`` carries out one order or raises; ``failed`` is called for every order that failed, or may have failed."""
 
     perform: Callable[[Order], Awaitable[None]]
     failed: Callable[[Order, OrderTrouble], None]
@@ -72,7 +72,7 @@ class Lanes:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def put(self, order: Order) -> None:
-        """Send the order as soon as its legs are free and there is room; a HangUp now."""
+        """Send the order as soon as its legs are free and there is capacity; a HangUp at once."""
         if isinstance(order, HangUp):
             self._drop_unsent(order.leg)
             self._start(_QueuedOrder(order, [], pbx_of(order.leg)))
@@ -87,13 +87,13 @@ class Lanes:
 
     @property
     def unsent(self) -> int:
-        """Orders that wait for others, or for room."""
+        """Orders that wait for other orders, or for capacity."""
         queued = {id(job) for lane in self._lanes.values() for job in lane if not job.started}
         ready = {id(job) for room in self._rooms.values() for job in (*room.urgent, *room.others) if not job.started}
         return len(queued | ready)
 
     def freeze(self, pbx: str) -> None:
-        """The link is down: what is unsent for this PBX comes to nothing, and the core decides again on thaw."""
+        """The link is down: unsent orders for this PBX fail; the core decides again after the next snapshot."""
         mine = pbx + "/"
         jobs = {id(job): job for leg, lane in self._lanes.items() if leg.startswith(mine) for job in lane if not job.started}
         room = self._rooms.get(pbx, _PbxOrders())
@@ -103,7 +103,7 @@ class Lanes:
             self.failed(job.order, NotSent("frozen"))
 
     async def close(self) -> None:
-        """Let what is on its way finish, and hang-ups go; nothing else is sent."""
+        """Let orders in progress finish and send hang-ups; nothing else is sent."""
         self._lanes.clear()
         for room in self._rooms.values():
             room.others.clear()
@@ -124,13 +124,13 @@ class Lanes:
 
     def _remove(self, jobs: list[_QueuedOrder]) -> None:
         for job in jobs:
-            job.started = True  # none of them may start because another one made way
+            job.started = True  # none of them may start because another one was removed
         for job in jobs:
             for leg in list(job.lanes):
                 self._leave(job, leg)
 
     def _leave(self, job: _QueuedOrder, leg: LegId) -> None:
-        """Take a job out of one lane; the next one there may be free to go."""
+        """Remove a job from one lane; the next one there may now start."""
         lane = self._lanes[leg]
         was_head = lane[0] is job
         lane.remove(job)
@@ -146,7 +146,7 @@ class Lanes:
             del self._lanes[leg]
 
     def _start(self, job: _QueuedOrder) -> None:
-        """Its legs are free: off it goes when its PBX has room."""
+        """Its legs are free: send it when its PBX has capacity."""
         if not job.pbx:
             self._send(job)
             return
@@ -171,8 +171,8 @@ class Lanes:
         except OrderTrouble as trouble:
             self.failed(job.order, trouble)
         except Exception as fault:  # our own bug, whatever it is: the core must hear of its order all the same
-            log.error("an order raised", order=type(job.order).__name__, fault=repr(fault), exc_info=fault)
-            self.failed(job.order, TimedOut("a fault of callbridge; its log says more"))  # it may have been written
+            log.error("an order raised an exception", order=type(job.order).__name__, fault=repr(fault), exc_info=fault)
+            self.failed(job.order, TimedOut("internal error; see the log of callbridge"))  # it may have been written
         finally:
             for leg in list(job.lanes):
                 if leg in self._lanes:

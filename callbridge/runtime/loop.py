@@ -1,6 +1,6 @@
-"""One inbox, one consumer: events are stepped in batches, saved once a batch, and only then acted upon.
+"""One inbox, one consumer: events are stepped in batches, each batch is saved once, and only then are its orders sent.
 
-Save, then act: what Asterisk is told to do is in the store before, or the store is marked degraded and we act anyway.
+Save, then act: the state is in the store before Asterisk gets an order, unless the store is degraded; then we act anyway.
 """
 
 from __future__ import annotations
@@ -53,44 +53,45 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 MOST_EVENTS = 256
 MOST_STEPPING = 0.005
-"""Seconds of stepping after which a batch is saved and acted upon, full or not."""
+"""Seconds of stepping after which a batch is saved and its orders are sent, full or not."""
 NEW_CALLS_AGE = 1.0
-"""Age of an event, in seconds, beyond which new calls go to the fallback."""
+"""Age of an event, in seconds, above which new calls go to the fallback."""
 RESYNC_AGE = 3.0
 INBOX_LIMIT = 50_000
-"""Age, or number of waiting events, beyond which hearing every one of them is given up for a snapshot."""
+"""Age of the oldest event, or number of waiting events, above which all are discarded for a new snapshot."""
 SAVE_AT_LEAST = 1.0
-"""Seconds without a change after which we save all the same: to have it in writing how long we listened (the times of
-what we miss are estimated from there), and to find out that the store forgot everything while nothing happened."""
+"""Seconds without a change after which we save anyway: to record how long we have been listening (times of events that we miss
+are estimated from there), and to detect that the store has lost its data while nothing happened."""
 TICK = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
 
 
 class Watcher(Protocol):
-    """Who derives everything else from what happens: metrics, logs, projections. Returns at once and does not raise."""
+    """Derives everything else from events and facts: metrics, logs, projections. Returns at once and does not raise."""
 
     def batch(
         self, facts: Sequence[AnyFact], changed: Mapping[tuple[str, str], object | None], ages: Sequence[float], waiting: int
     ) -> None:
-        """A batch was stepped, saved and acted upon; ``ages`` are its events' in seconds, ``waiting`` the inbox behind it."""
+        """A batch was stepped and saved, and its orders were sent. ``ages``: of its events, in seconds; ``waiting``: events left
+        in the inbox."""
 
     def saved(self, seconds: float, *, degraded: bool) -> None:
-        """A batch was saved, or not."""
+        """A save has ended, successfully or not."""
 
     def degraded(self, degraded: bool) -> None:
-        """Whether the store is behind, told regularly."""
+        """Whether the store is behind; called regularly."""
 
     def lagged(self, seconds: float) -> None:
-        """The loop was so late."""
+        """The event loop was late by so many seconds."""
 
 
 class Fatal(RuntimeError):
-    """The runtime cannot go on; the message says why."""
+    """The runtime cannot continue; the message says why."""
 
 
 class Runtime:
-    """Owns the world; everything else tells it events and carries out its orders."""
+    """Owns the world. Everything else posts events to it and carries out its orders."""
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class Runtime:
         watcher: Watcher,
     ) -> None:
         """``perform`` carries out one order or raises OrderTrouble; ``resync`` drops the event socket of a PBX; ``listen`` asks
-        for PbxHeard of a PBX soon; ``caught_up`` returns when all that was said before now has been told."""
+        for an early PbxHeard of a PBX; ``caught_up`` returns when all events sent before now are in the inbox."""
         self.world = world
         self.clock = clock
         self.lanes = Lanes(perform, self._order_failed)
@@ -122,7 +123,7 @@ class Runtime:
         self._watcher = watcher
         self._ages: list[float] = []
         self._orders: list[Order] = []
-        """Of the batch under way, until they are in the lanes."""
+        """Of the current batch, until they are in the lanes."""
         self._inbox: deque[AnyEvent] = deque()
         self._wake = asyncio.Event()
         self._answers: dict[int, asyncio.Future[Outcome]] = {}
@@ -135,7 +136,7 @@ class Runtime:
     # -- in -----------------------------------------------------------------------------------------------------
 
     def tell(self, event: AnyEvent) -> None:
-        """An event for the inbox; returns at once."""
+        """Put an event into the inbox; returns at once."""
         self._inbox.append(event)
         self._wake.set()
 
@@ -149,13 +150,13 @@ class Runtime:
         | SwitchTurned
         | PlanChanged,
     ) -> RequestRefused | None:
-        """Tell the core what somebody asks; gives the refusal, or None when it was carried out."""
+        """Submit a request to the core. Returns the refusal, or None when the request was carried out."""
         outcome = await self._answer_to(event)
         return next((fact for fact in outcome.facts if isinstance(fact, RequestRefused)), None)
 
     async def adopt(self, event: PlanChanged, switch_over: Callable[[], None]) -> Difference | None:
-        """Ask for a new plan; gives what it changes, or would change, and None when adopting it raised. ``switch_over`` is
-        called only when the plan is in force, before any order of that step goes out."""
+        """Submit a new plan. Returns what it changes, or would change; None when adopting it raised. ``switch_over`` is
+        called only when the plan is in force, before any order of that step is sent."""
         self._switch_over[id(event)] = switch_over
         outcome = await self._answer_to(event)
         return outcome.answer if isinstance(outcome.answer, Difference) else None
@@ -178,20 +179,21 @@ class Runtime:
 
     @property
     def silent(self) -> float:
-        """Seconds since the inbox was last looked at and saved, which happens every second; 0 before the first time."""
+        """Seconds since the last batch was saved, which happens at least every second; 0 before the first time."""
         return self.clock.now() - self._saved_at if self._saved_at else 0.0
 
     # -- the loop -----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Consume the inbox until cancelled. Raises Fatal when going on would do harm, and what the tick or the saver raises."""
+        """Consume the inbox until cancelled. Raises Fatal when continuing would do harm, and whatever the tick or the saver
+        raises."""
         ticking = asyncio.create_task(self._tick(), name="tick")
         try:
             while not ticking.done():
                 await self._sleep()
                 if self._gaps.look():
                     await self._caught_up()
-                    log.warning("the loop stood still", seconds=round(self._gaps.made_up(), 3))
+                    log.warning("the event loop stalled", seconds=round(self._gaps.made_up(), 3))
                     self._late, self._back_at = True, self.clock.now()
                 await self._batch()
                 for pbx in self.world.to_hear():
@@ -201,7 +203,7 @@ class Runtime:
             ticking.cancel()
 
     async def _sleep(self) -> None:
-        """Until something is due or told."""
+        """Sleep until a deadline is due or an event arrives."""
         if self._inbox:
             await asyncio.sleep(0)
             return
@@ -217,7 +219,7 @@ class Runtime:
             pass
 
     async def _batch(self) -> None:
-        """Step what is there, save once, then let the orders go."""
+        """Step the waiting events, save once, then send the orders."""
         began = time.monotonic()
         orders = self._orders
         facts: list[AnyFact] = []
@@ -250,11 +252,11 @@ class Runtime:
         for order in orders:
             if safe or not calls_a_customer(order):
                 self.lanes.put(order)
-            else:  # else a restart would not know of it, and call again
+            else:  # after a restart we would not know of it, and call the customer twice
                 self._order_failed(order, NotSent("not saved"))
         if orders:
             self._orders = []
-            await asyncio.sleep(0)  # the orders' first bytes go out before the telling begins
+            await asyncio.sleep(0)  # let the orders' first bytes go out before the facts are published
         ages, self._ages = self._ages, []
         self._watcher.batch(facts, changed, ages, len(self._inbox))
         for answer, outcome in answers:
@@ -262,10 +264,10 @@ class Runtime:
                 answer.set_result(outcome)
 
     async def _save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
-        """Is it safe in the store?"""
+        """Save a batch; True when it is safe in the store."""
         began = time.monotonic()
         self._saved_at = self.clock.now()
-        if not self._inbox:  # what waits there happened before now
+        if not self._inbox:  # events that wait there happened before now
             self.world.now = max(self.world.now, self._saved_at)
         safe = await self._saver.save(changed, facts)
         self._tell_store()
@@ -273,7 +275,7 @@ class Runtime:
         return safe
 
     def _next(self) -> AnyEvent | None:
-        """The next event: deadlines come before what happened after them. None when there is none, or when we stood still."""
+        """The next event, a deadline before events that happened after it. None when there is none, or after a gap."""
         if self._gaps.look():
             return None
         now = self.clock.now()
@@ -296,14 +298,14 @@ class Runtime:
             self.lanes.freeze(event.pbx)
         try:
             outcome = step(self.world, event)
-        except Exception as fault:  # noqa: BLE001 - whatever our own bug is, the entity is given up and the rest goes on
+        except Exception as fault:  # noqa: BLE001 - any bug of ours: the entity is quarantined, the rest goes on
             self._not_done(event)
             return self._quarantine(event, fault)
         self._give_up_set_aside(outcome, event)
         return outcome
 
     def _tell_store(self) -> None:
-        """The core calls nobody of whom a restart would not know."""
+        """While the store is degraded the core must not call customers: after a restart we would not know of those calls."""
         if self._saver.degraded is not self._told_degraded:
             self._told_degraded = self._saver.degraded
             self.tell(StoreChanged(at=self.clock.now(), safe=not self._saver.degraded))
@@ -311,8 +313,8 @@ class Runtime:
     # -- trouble ------------------------------------------------------------------------------------------------
 
     def _quarantine(self, event: AnyEvent, fault: Exception) -> Outcome:
-        """A step raised: our own bug. The entity is given up so that all others go on."""
-        log.error("a step raised", about=type(event).__name__, fault=repr(fault), exc_info=fault)
+        """A step raised an exception: a bug of ours. Its entity is given up so that all others go on."""
+        log.error("a step raised an exception", about=type(event).__name__, fault=repr(fault), exc_info=fault)
         if isinstance(event, PbxSnapshot | EntityFaulted):
             raise Fatal(f"a {type(event).__name__} could not be stepped: {fault!r}") from fault
         if isinstance(event, CallerArrived):
@@ -325,17 +327,17 @@ class Runtime:
         return self._give_up(*who) if who is not None else Outcome()
 
     def _not_done(self, event: AnyEvent) -> None:
-        """The requester of what raised is told so."""
+        """Answer the requester of an event whose step raised."""
         answer = self._answers.pop(id(event), None)
         if answer is not None and not answer.done():
-            refused = RequestRefused(seq=0, at=event.at, request="", reason="a fault of callbridge; its log says more")
+            refused = RequestRefused(seq=0, at=event.at, request="", reason="internal error; see the log of callbridge")
             answer.set_result(Outcome(facts=[refused]))
 
     def _give_up_set_aside(self, outcome: Outcome, event: AnyEvent) -> None:
-        """What deciding raised about after an event is given up, too; what comes of that is added to the outcome."""
+        """Give up the entities about which a decision after this event raised, and merge the results into the outcome."""
         for fault in outcome.faults:
             log.error(
-                "deciding raised; set aside",
+                "a decision raised an exception",
                 kind=fault.kind,
                 id=fault.id,
                 about=type(event).__name__,
@@ -369,10 +371,10 @@ class Runtime:
             raise Fatal(f"{FAULTS_TOO_MANY} quarantines within {FAULTS_WITHIN:g} s")
 
     async def evacuate(self) -> Evacuated:
-        """Before a fatal exit, once nothing is stepped any more: everybody who talks to nobody is sent on over our own links."""
+        """Before a fatal exit, when no event is stepped any more: send everybody who is not in a conversation to the fallback."""
         self.accepting = False
         for pbx in self.world.plan.pbxs:
-            self.lanes.freeze(pbx)  # no phone rings any more for who is gone
+            self.lanes.freeze(pbx)  # no more phones ring for callers who are about to leave
         whom = everybody(self.world, self._orders, self._inbox)
         for order in whom.hang_ups:
             self.lanes.put(order)
@@ -389,7 +391,7 @@ class Runtime:
         self.tell(OrderFailed(at=self.clock.now(), order=order, why=why, status=status, detail=detail))
 
     def _shed_load(self) -> None:
-        """Too far behind to hear everything: drop what is waiting, and the sockets, and start from snapshots."""
+        """Too far behind to process everything: discard the waiting events and the sockets, and start from snapshots."""
         if not self._inbox:
             return
         age = self._age(self._inbox[0])
@@ -397,14 +399,14 @@ class Runtime:
             return
         ours = [event for event in self._inbox if not isinstance(event, Heard)]
         if len(ours) == len(self._inbox):
-            return  # a snapshot would bring nothing
-        log.error("overload: hearing given up for a snapshot", age=round(age, 3), waiting=len(self._inbox))
+            return  # no event of a PBX is waiting: a snapshot would not help
+        log.error("overload: events discarded for a new snapshot", age=round(age, 3), waiting=len(self._inbox))
         self._inbox = deque(ours)
         for pbx in self.world.plan.pbxs:
             self._resync(pbx)
 
     def _age(self, event: AnyEvent) -> float:
-        """For how many seconds it has waited while we worked: having stood still is no overload."""
+        """Seconds that the event has waited while we were running: a stalled process is not an overload."""
         return self.clock.now() - max(event.at, self._back_at)
 
     # -- time ---------------------------------------------------------------------------------------------------
@@ -416,7 +418,7 @@ class Runtime:
             self._inbox.appendleft(DayBegan(at=self.clock.now(), day=day_of(wall, self._zone)))
 
     async def _tick(self) -> None:
-        """Twice a second: is the loop late, has somebody moved the wall clock?"""
+        """Twice a second: measure the loop's lag, and look whether the wall clock was changed."""
         while True:
             due = time.monotonic() + TICK
             await asyncio.sleep(TICK)

@@ -1,4 +1,4 @@
-"""Who carries out which kind of order. Every kind has exactly one performer before the first order is given."""
+"""Which adapter carries out which type of order. Every type has exactly one performer before the first order is sent."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from callbridge.core.model.orders import Order
 
 
 class NobodyPerforms(RuntimeError):
-    """Our own bug: an order that the core may give and that nobody would carry out."""
+    """A bug of ours: the core may give an order that no adapter carries out."""
 
 
 class Performers:
-    """``perform`` is what the runtime is given; the rest is for the service, which builds it."""
+    """The runtime uses ``perform``; the rest is for the service, which builds it."""
 
     def __init__(self) -> None:
         self._by_kind: dict[type, Callable[[Any], Awaitable[None]]] = {}

@@ -1,7 +1,7 @@
-"""The pulse: whether the process itself stood still a moment ago. Then nobody has had a turn, and who looks stuck may be in time.
+"""The pulse: whether the process itself was stalled a moment ago. Then no task has run, and what looks stuck may be on time.
 
-Stopped, or paused with its machine, a process finds everything late at once when it goes on: the last save, the oldest event, the
-last try of a link. Code that judges others by their age asks the pulse first.
+When a process that was stopped, or paused with its machine, continues, everything is late at once: the last save, the oldest
+event, the last retry of a link. Code that judges something by its age checks the pulse first.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import NoReturn
 
 EVERY = 1.0
 LATE = 3.0
-"""Seconds by which a beat may be late; after more the process stood still. Less makes nobody look stuck."""
+"""Seconds by which a beat may be late before the process counts as stalled. A shorter delay makes nothing look stuck."""
 TURN = 10.0
-"""Seconds awake within which everybody has had a turn. Only then may the next standstill excuse anybody, else a process that
-stands still all the time would never be found out."""
+"""Seconds of running within which every task has had a turn. Only after that may the next stall excuse anything; otherwise a
+process that stalls all the time would never be detected."""
 
 
 class Pulse:
@@ -33,8 +33,8 @@ class Pulse:
 
     @property
     def has_settled(self) -> bool:
-        """Has everybody had a turn since the process stood still?"""
-        self.look()  # we may be asked before the beat that is due
+        """Has every task had a turn since the last stall?"""
+        self.look()  # this may be called before the beat that is due
         return self._now() - self._back_at >= TURN
 
     def look(self) -> None:

@@ -1,7 +1,7 @@
-"""Saving the world, one delta a batch, within a budget: a slow or dead store costs safety for a while, never a call.
+"""Saves the world, one delta per batch, within a time budget: a slow or dead store costs safety for a while, never a call.
 
-While the store is behind it is *degraded*: we act anyway, remember nothing piecemeal, and save everything once it is
-back. Numbers of batches make a late write harmless: the store refuses what is older than it has.
+While the store is behind it is *degraded*: we act anyway, keep no deltas, and save the whole world once the store is back. Batch
+numbers make a late write harmless: the store refuses a write that is older than what it has.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from callbridge.core.model.world import World
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 BUDGET = 0.05
-"""Seconds that a batch waits for its save before it is acted upon unsaved."""
+"""Seconds that a batch waits for its save before its orders are sent unsaved."""
 SAVE_RETRY = 0.5
 SAID_AGAIN = 60.0
-"""Seconds after which the same trouble of the store is worth another line in the log."""
+"""Seconds after which the same problem of the store is logged again."""
 LAST_TRY = 1.0
-"""Seconds that the last save of an orderly stop may take."""
+"""Seconds that the last save may take at an orderly shutdown."""
 MOST_FACTS_KEPT = 100_000
 """Facts kept for the outbox while the store is away; older ones are lost and counted."""
 
@@ -36,7 +36,7 @@ MOST_FACTS_KEPT = 100_000
 @dataclass(slots=True)
 class Saver:
     """``on_displaced`` is called when another owner's token is in force, ``on_lost`` with the number of facts that will
-    never be in the outbox."""
+    never reach the outbox."""
 
     store: Store
     world: World
@@ -45,18 +45,18 @@ class Saver:
     why: str = ""
     """Why the store is behind, or was."""
     displaced: bool = False
-    """Another owner's token is in force: nothing that we decide counts any more."""
+    """Another owner's token is in force: our decisions no longer count."""
     facts_lost: int = 0
     on_lost: Callable[[int], None] | None = None
     totals: Totals = field(default_factory=Totals)
-    """What the facts count. Saved with them, so that after a restart the metrics say neither more nor less than the facts."""
+    """The counters derived from the facts. Saved with them, so that after a restart metrics and facts agree."""
     _owed: deque[AnyFact] = field(default_factory=lambda: deque(maxlen=MOST_FACTS_KEPT))
     _since: dict[tuple[str, str], object | None] = field(default_factory=dict)
-    """What changed since the full snapshot that is under way was copied."""
+    """Changes since the full snapshot that is being written was copied."""
     _repair: asyncio.Task[None] | None = None
 
     async def save(self, changed: Mapping[tuple[str, str], object | None], facts: list[AnyFact]) -> bool:
-        """Save one batch; True when it is safe in the store. Raises whatever ended the repair of a store that is behind."""
+        """Save one batch; True when it is safe in the store. Raises whatever ended the repair of a degraded store."""
         if self.degraded and self._repair is not None and self._repair.done():
             self._repair.result()
         if self.degraded:
@@ -81,18 +81,18 @@ class Saver:
         return True
 
     def start_behind(self, why: str) -> None:
-        """We begin without the store: everything is saved once it is there."""
+        """Start without the store: everything is saved once it is available."""
         self._degrade(why, [])
 
     async def close(self) -> None:
-        """Nothing is saved any more. The store stays open: it is not ours."""
+        """Stop saving. The store stays open: it belongs to the process."""
         if self._repair is not None:
             await end((self._repair,))
         if self.degraded and not self.displaced:
             await self._last_try()
 
     async def _last_try(self) -> None:
-        """We are asked to stop and the store is behind: everything once more, or the next start would know less."""
+        """Shutdown while the store is behind: try to save everything once more."""
         try:
             async with asyncio.timeout(LAST_TRY):
                 await self.store.save_all(self._whole(tuple(self._owed)))
@@ -124,8 +124,8 @@ class Saver:
         self._owed.extend(facts)
 
     async def _repairing(self, late: asyncio.Future[None] | None) -> None:
-        """Save everything, then what changed meanwhile, until nothing is owed; then saving batch by batch goes on.
-        When the save that was too slow comes through after all, only what changed since is missing."""
+        """Save everything, then the changes made meanwhile, until nothing is left; then saving batch by batch resumes.
+        If the slow save succeeds after all, only the changes since then are saved."""
         if late is not None:
             await asyncio.wait((late,), timeout=SAVE_RETRY)
         whole = late is None or self.store.snapshot_owed
@@ -157,6 +157,6 @@ class Saver:
 
 
 def _swallow(write: asyncio.Future[None]) -> None:
-    """A late write's fate is known by its number; only its exception must be looked at."""
+    """The batch number tells whether a late write succeeded; its exception only has to be retrieved."""
     if not write.cancelled():
         write.exception()

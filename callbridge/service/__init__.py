@@ -1,1 +1,1 @@
-"""The process: builds the parts from the settings, starts and stops them, answers the HTTP interface."""
+"""The process: builds its components from the settings, starts and stops them, and serves HTTP."""

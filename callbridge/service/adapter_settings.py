@@ -1,4 +1,4 @@
-"""The configuration in the adapters' own terms."""
+"""Translates the configuration into the adapters' settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from callbridge.settings.resolve import ONCE_WITHIN, REMEMBERED_WITHIN
 
 
 def redis_settings(settings: Settings) -> RedisSettings | None:
-    """Where the world is saved; None: nowhere."""
+    """Where the world is saved; None: in memory only."""
     redis = settings.redis
     return None if redis is None else RedisSettings(url=redis.url, prefix=redis.prefix, world=settings.instance.app)
 
@@ -58,7 +58,7 @@ def ari_settings(instance: InstanceConfig, pbx: PbxConfig) -> AriSettings:
 
 
 def door(instance: InstanceConfig, pbx: PbxConfig) -> OwnershipCheck:
-    """Where a start asks whether the PBX lets us in, and who owns the application."""
+    """How to check at start whether a PBX accepts our login, and who owns the application."""
     password = pbx.ari.password.get_secret_value()
     return OwnershipCheck(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)
 
@@ -122,7 +122,7 @@ def lookup_settings(settings: Settings) -> list[LookupSettings]:
 
 
 def http_settings(http: HttpConfig) -> HttpSettings:
-    """Who may use the API, in its own terms."""
+    """Tokens and limits of the HTTP server."""
     tokens = [
         ApiToken(name=token.name, role=TokenRole(token.role), token=token.token.get_secret_value(), agent=token.agent or "")
         for token in http.tokens

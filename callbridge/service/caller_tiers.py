@@ -1,4 +1,4 @@
-"""Between a PBX's link and the inbox: who calls gets the tier of the number, as the tier file in force says."""
+"""Between a PBX link and the inbox: sets the tier of each caller, according to the tier file in force."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from callbridge.core.model.events import AnyEvent, CallerArrived, PbxSnapshot
 
 
 def with_tiers(event: AnyEvent, tier_of: Callable[[str], str]) -> AnyEvent:
-    """The event as the core is to know it."""
+    """The event with the tiers of its callers."""
     match event:
         case CallerArrived():
             return replace(event, tier=tier_of(event.number))

@@ -1,4 +1,4 @@
-"""What is known about callers: their tier, whom they talked to last, and what other systems say of them."""
+"""What is known about callers: their tier, the agent they last talked to, and the answers of other systems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 def tier_file(settings: Settings) -> TierFile:
-    """The tiers of numbers by this configuration, not yet loaded."""
+    """The tier file of this configuration, not yet loaded."""
     tiers = settings.tiers
     return TierFile(
         tiers.order,
@@ -34,7 +34,7 @@ def tier_file(settings: Settings) -> TierFile:
 
 
 class CallerSources:
-    """``adopt`` takes another configuration at any time."""
+    """``adopt`` may be called with a new configuration at any time."""
 
     def __init__(
         self,
@@ -52,11 +52,11 @@ class CallerSources:
         self._watch: asyncio.Task[None] | None = None
 
     def tier_of(self, number: str) -> str:
-        """By the file in force now: a reload brings another."""
+        """According to the file in force; a reload replaces it."""
         return self._tiers.tier_of(number) if self._tiers is not None else ""
 
     def adopt(self, settings: Settings, tiers: TierFile) -> None:
-        """What is asked about callers from now on; ``tiers`` has been loaded."""
+        """Use this configuration from now on; ``tiers`` has been loaded."""
         if self._watch is not None:
             self._watch.cancel()
         self._tiers = tiers

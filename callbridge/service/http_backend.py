@@ -1,4 +1,4 @@
-"""The desk at which HTTP asks and sees; and what the settings say of who may."""
+"""The backend of the HTTP interface: submits its requests to the core and reads the views."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from callbridge.service.term import Term
 
 ASKING = 5.0
-"""Seconds after which somebody who asked is told that no answer came."""
+"""Seconds after which a request without an answer fails with a time-out."""
 RELOADING = 60.0
 
 
 class HttpBackend:
-    """What HTTP may ask and see. Asking raises TimeoutError when no answer comes."""
+    """Implements ``Backend``. Requests raise TimeoutError when no answer comes."""
 
     def __init__(self, process: Process, term: Term) -> None:
         self._process, self._term = process, term
@@ -51,11 +51,11 @@ class HttpBackend:
         return hours(self._term.world, self._term.clock.now())
 
     def callbacks(self) -> list[dict[str, object]]:
-        """Every callback that is owed."""
+        """Every open callback."""
         return callbacks(self._term.world, masked=self._term.board.masked)
 
     def ledger(self) -> LedgerRequests:
-        """Campaigns and what is written of them."""
+        """Campaigns and their figures in the database."""
         settings, term, ledger = self._process.settings, self._term, self._term.ledger
         zone, country = settings.instance.timezone, region_of(settings.tiers.country_code or "")
         return LedgerRequests(

@@ -24,7 +24,7 @@ from callbridge.settings.models import Settings
 
 
 class Links:
-    """Empty until ``open``, so that the runtime can be given it before it can tell events."""
+    """Empty until ``open``, because the runtime needs it before the links can post events to the runtime."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -46,7 +46,7 @@ class Links:
         on_replaced: Callable[[], None],
         last_heard_at: float | None,
     ) -> None:
-        """Make the links of every configured PBX; they connect when they are started. ``accepting``: are new callers taken?"""
+        """Create the links of every configured PBX; they connect when started. ``accepting``: do we accept new callers?"""
         for pbx in settings.pbx:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
@@ -114,7 +114,7 @@ class Links:
         return missing + [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
 
     def ailing(self) -> list[str]:
-        """Those that are not even tried. A PBX that is away is no fault of ours."""
+        """Links that are no longer being retried. An unavailable PBX is not a fault of ours."""
         links = [("ARI", name, link.alive) for name, link in self._ari.items()]
         links += [("AMI", name, link.alive) for name, link in self._ami.items()]
-        return [f"pbx {name}: the {kind} link is not tried any more" for kind, name, alive in links if not alive]
+        return [f"pbx {name}: the {kind} link is no longer being retried" for kind, name, alive in links if not alive]

@@ -1,4 +1,4 @@
-"""The tasks of a term: run under a name, ended together, and none of them fails unseen."""
+"""Named tasks that end together; a failure of any of them is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from callbridge.adapters.system.tasks import end
 
 
 class Parts:
-    """``failed`` hears the name and the exception of every part that ends with one."""
+    """``failed`` is called with the name and the exception of every task that ends with one."""
 
     def __init__(self, failed: Callable[[str, BaseException], None]) -> None:
         self._failed = failed
@@ -23,7 +23,7 @@ class Parts:
         return task
 
     async def stop(self, name: str) -> None:
-        """End the parts of this name; without a word to anybody."""
+        """Cancel the tasks of this name, without reporting a failure."""
         await end([task for task in self._tasks if task.get_name() == name])
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
-"""The process: what stays from start to exit, whether we lead or not. At most one term at a time; without one it waits.
+"""The process: what lives from start to exit, whether we lead or not. It has at most one term at a time; without one it waits.
 
-``stop`` may be called from anywhere on the loop; the first exit code given stays.
+``stop`` may be called from anywhere on the loop; the first exit code wins.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED, REPLACED = 0, 1, 3
 SHUTDOWN_TIMEOUT = 4.0
-"""Seconds that an orderly stop may take."""
+"""Seconds that an orderly shutdown may take."""
 
 EVACUATION = "evacuation"
 
@@ -67,7 +67,7 @@ class Process:
             self.exit_code.set_result(code)
 
     async def begin_term(self) -> Term:
-        """Lead, as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
+        """Start leading as soon as we may. Raises BadDatabase, FutureSchema and PlanNotAdopted."""
         self.term = await terms.begin(self, await self._start.take_over())
         return self.term
 
@@ -78,14 +78,14 @@ class Process:
             self.metrics.end_term()
 
     async def close(self) -> None:
-        """Calls stay in the PBX; the next start takes them up again."""
+        """Calls stay in the PBX; the next start takes them over."""
         await self.parts.close()
         await self.end_term()
         await self.store.close()
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
-        """Load the configuration; in force on return; refused whole, with the faults given, when it is wrong, asks for what
-        only a restart can do, or takes a queue from callers or callbacks in it. Who asked may stop waiting: it goes on."""
+        """Load the configuration; it is in force on return. It is refused as a whole, with its faults, when it is invalid, needs
+        a restart, or removes a queue with callers or callbacks. The caller may be cancelled; the reload continues."""
         return await self._reloads.reload(dry_run=dry_run, force=force, by=by)
 
     async def _ledger_trouble(self) -> str:
@@ -100,17 +100,18 @@ class Process:
         self.stop(REPLACED)
 
     def replaced(self) -> None:
-        """Another client has our application for good."""
+        """Another client has taken our application permanently."""
         self.stop(REPLACED)
 
     def part_failed(self, part: str, fault: BaseException) -> None:
-        """A part that ends by itself with an error ends the whole, in order: better restarted than lame."""
+        """A component that ends with an error ends the whole process in an orderly way: a restart is better than half a
+        service."""
         if isinstance(fault, Fatal):
-            log.critical("cannot go on", why=str(fault))
+            log.critical("fatal error", why=str(fault))
         else:
-            log.critical("a part of callbridge failed", part=part, exc_info=fault)
+            log.critical("a component failed", part=part, exc_info=fault)
         if self.exit_code.done():
-            return  # we are stopping already: perhaps another instance has the calls, and they are not ours to send anywhere
+            return  # already stopping: another instance may have the calls, so they are not ours to move
         if self.term is None or part == EVACUATION:
             self.stop(FAILED)
         elif not self._failing:
@@ -125,16 +126,16 @@ class Process:
     # -- for HTTP and the service manager -----------------------------------------------------------------------
 
     def missing(self) -> list[str]:
-        """What is not up that should be."""
+        """What should be up and is not."""
         return self._start.missing() if self.term is None else self.term.missing()
 
     def notes(self) -> list[str]:
-        """What somebody should know, though we do our work."""
+        """What an operator should know although we are ready."""
         set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
         return set_aside + (self.term.notes() if self.term is not None else [])
 
     def ailing(self) -> list[str]:
-        """Why we are not alive. Waiting to lead is no fault."""
+        """Why we are not alive. Waiting to lead is not a reason."""
         return self.term.ailing() if self.term is not None else []
 
     def alive(self) -> bool:

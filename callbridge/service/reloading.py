@@ -1,9 +1,9 @@
-"""A reload: read and check, ask the core, and only when the core has adopted the plan switch over everything else.
+"""A reload: read and check, submit the plan to the core, and switch over everything else only when the core has adopted it.
 
 read --(wrong, or for a restart only)--> refused
      --(dry run)--> what it would do
      --> the core --(refused, or raised)--> refused, nothing is changed
-                  --> settings, tiers, memory, look-ups, ledger in the same moment; then the webhooks
+                  --> settings, tiers, memory, lookups, ledger at the same moment; then the webhooks
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 RESTART_ONLY = ("instance", "pbx", "redis", "http", "log", "metrics", "fallback", "ledger")
 """Sections of the configuration that are read at start only."""
 OF_THE_PLAN = ("queues", "queue_defaults", "entries", "flows", "calendars", "surveys", "campaigns", "agents", "skills")
-"""Sections whose changes are told one by one."""
-HOW_TO_FORCE = "callbridge reload --dry-run says whom it touches, callbridge reload --force does it all the same"
+"""Sections whose changes are reported one by one."""
+HOW_TO_FORCE = "callbridge reload --dry-run shows who is affected, callbridge reload --force reloads anyway"
 
 
 class ReloadRefused(Exception):
-    """The configuration cannot be taken; a line for each fault."""
+    """The configuration is refused; one line per fault."""
 
     def __init__(self, *faults: str) -> None:
         super().__init__("; ".join(faults))
@@ -52,7 +52,7 @@ class ReloadRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Next:
-    """A configuration that was read and checked, with what was made of it outside the loop."""
+    """A configuration that was read and checked, with what was derived from it in a thread."""
 
     settings: Settings
     plan: Plan
@@ -61,7 +61,7 @@ class _Next:
 
 
 class Reloads:
-    """One at a time. Who asked may stop waiting: what has begun is carried out all the same."""
+    """One reload at a time. The requester may be cancelled; a reload that has begun is completed."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -69,7 +69,7 @@ class Reloads:
         self._running: set[asyncio.Task[ReloadResult]] = set()
 
     async def reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
-        """What came of it; refusals are logged."""
+        """Returns the result; refusals are logged."""
         work = asyncio.create_task(self._in_turn(dry_run=dry_run, force=force, by=by), name="reload")
         self._running.add(work)
         work.add_done_callback(self._running.discard)
@@ -83,9 +83,9 @@ class Reloads:
                 if not dry_run:
                     _log_refused(refused.faults, by)
                 return ReloadResult(faults=refused.faults)
-            except Exception:  # whatever bug of ours it is: nobody may take it for a success
-                log.exception("a reload raised", by=by)
-                return ReloadResult(faults=("a fault of callbridge; the log says more",))
+            except Exception:  # any bug of ours: it must not look like a success
+                log.exception("a reload raised an exception", by=by)
+                return ReloadResult(faults=("internal error; see the log",))
 
     async def _reload(self, *, dry_run: bool, force: bool, by: str) -> ReloadResult:
         term = self._process.term
@@ -103,7 +103,7 @@ class Reloads:
         event = PlanChanged(at=term.clock.now(), plan=coming.plan, force=force, by=by)
         adopted = await term.runtime.adopt(event, lambda: self._switch_over(term, coming, tiers, recalled))
         if adopted is None:
-            raise ReloadRefused("a fault of callbridge while it was adopted; the log says more")
+            raise ReloadRefused("internal error while the configuration was applied; see the log")
         report = self._report(adopted, coming.settings, dry_run=False, force=force, sections=sections)
         if report["refused"]:
             _log_refused(report["refused"], by, hint=HOW_TO_FORCE)
@@ -113,7 +113,7 @@ class Reloads:
         return ReloadResult(report=report)
 
     async def _read(self) -> _Next:
-        """Raises Refused."""
+        """Raises ReloadRefused."""
 
         def read() -> _Next:
             settings = load(self._process.config)
@@ -125,19 +125,19 @@ class Reloads:
             raise ReloadRefused(*map(str, wrong.faults)) from None
         fixed = [name for name in RESTART_ONLY if getattr(coming.settings, name) != getattr(self._process.settings, name)]
         if fixed:
-            raise ReloadRefused(f"changes of {', '.join(fixed)} need a restart")
+            raise ReloadRefused(f"changes to {', '.join(fixed)} need a restart")
         return coming
 
     async def _recall(self, term: Term, settings: Settings) -> list[CampaignRecalled]:
-        """What campaigns that come with this configuration have behind them."""
+        """The recent attempts of campaigns that are new in this configuration."""
         try:
             new = settings.campaigns.keys() - self._process.settings.campaigns.keys()
             return await term.ledger.recall(new) if term.ledger is not None else []
         except NoLedger as trouble:
-            raise ReloadRefused(f"{trouble}: what the new campaigns have behind them is not known") from None
+            raise ReloadRefused(f"{trouble}: the history of the new campaigns cannot be read") from None
 
     def _switch_over(self, term: Term, coming: _Next, tiers: TierFile, recalled: list[CampaignRecalled]) -> None:
-        """The core has the plan: everything else has it, too, before anything is done by it."""
+        """The core has adopted the plan: everything else adopts it before any order of that step is sent."""
         self._process.settings = coming.settings
         term.adopt(coming.settings, tiers, coming.ledger)
         self._process.metrics.adopt(coming.plan, [hook.name for hook in coming.settings.webhooks])

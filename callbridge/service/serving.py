@@ -1,4 +1,4 @@
-"""Around the process: its address, signals, log and exit code."""
+"""Runs the process: its address, signals, log and exit code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 @contextlib.asynccontextmanager
 async def _with_term(process: Process, term: Term, address: socket.socket) -> AsyncIterator[None]:
-    """HTTP as long as we lead."""
+    """HTTP while we lead."""
     http, metrics = http_settings(process.settings.http), process.metrics
     refused = metrics.http_refusals(REFUSALS)
     probes = Probes(ailing=process.ailing, missing=process.missing, notes=process.notes, metrics=metrics.render, refused=refused)
@@ -41,7 +41,7 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
 
 @contextlib.asynccontextmanager
 async def _without_term(process: Process, address: socket.socket) -> AsyncIterator[None]:
-    """HTTP while there is no world to ask about: what is waited for."""
+    """HTTP while there is no world yet: it answers what we wait for."""
     http = http_settings(process.settings.http)
     site = make_starting_app(http, Probes(missing=process.missing, notes=process.notes))
     async with listening(site, address.dup(), http.limits):
@@ -49,7 +49,7 @@ async def _without_term(process: Process, address: socket.socket) -> AsyncIterat
 
 
 async def _bind(host: str, port: int) -> socket.socket:
-    """Our HTTP address, before anything is taken over: started twice by mistake, the second must fail without harm."""
+    """Bind our HTTP address before anything is taken over: a second process started by mistake must fail without harm."""
     (family, kind, protocol, _, address), *_ = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )
@@ -64,13 +64,13 @@ async def _bind(host: str, port: int) -> socket.socket:
 
 
 def _raise_limits() -> None:
-    """As many open files as we may have: somebody who opens connections to us must not take those of calls."""
+    """Raise the limit of open files to the maximum: connections to our HTTP server must not use up those that calls need."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def serve(settings: Settings, config: Path) -> int:
-    """Run until stopped; gives the exit code."""
+    """Run until stopped; returns the exit code."""
     drain = logs.Drain(sys.stderr)
     logs.configure(level=settings.log.level.upper(), stream=drain, mask=settings.log.mask_numbers)
     try:
@@ -91,7 +91,7 @@ async def _serve(process: Process) -> int:
     running = asyncio.create_task(_until_stopped(process), name="serve")
     await asyncio.wait((running, process.exit_code), return_when=asyncio.FIRST_COMPLETED)
     await asyncio.wait((running,), timeout=SHUTDOWN_TIMEOUT)
-    await end((running,))  # it may be waiting for a store that does not come
+    await end((running,))  # it may still be waiting for the store
     if not running.cancelled() and (trouble := running.exception()) is not None:
         if not isinstance(trouble, OSError | BadDatabase | FutureSchema | PlanNotAdopted):
             raise trouble
@@ -102,7 +102,7 @@ async def _serve(process: Process) -> int:
 
 
 async def _until_stopped(process: Process) -> None:
-    """Wait to lead, lead, and leave in order. A term that ends ends the process: there is no standby."""
+    """Wait to lead, lead, and shut down in order. The end of a term ends the process: there is no standby."""
     try:
         http = process.settings.http
         with await _bind(http.host, http.port) as address:

@@ -1,9 +1,8 @@
-"""The start: who is there already, and when may we take over?
+"""The start: is another instance active, and when may we take over?
 
-In this order: can what is saved be read, does every PBX let us in, can the ledger be opened - and only then the token, which
-displaces the previous owner.
-An instance that could not serve displaces nobody who does. A store that is away is waited for, then done without; nothing of
-it is deleted.
+First we check that the saved world can be read, that every PBX accepts our login and that the ledger can be opened; only then do
+we take the token, which displaces the previous owner. An instance that could not serve displaces no working one. If the store is
+unavailable, we wait for it and then start without it; nothing in it is deleted.
 """
 
 from __future__ import annotations
@@ -24,15 +23,16 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 STAMP_LOOK_EVERY = 0.5
 """Seconds between attempts."""
 SAID_AGAIN, OTHER_WORDS = 60.0, 5.0
-"""Seconds after which the same reason to wait, or another one, is worth a line in the log."""
+"""Seconds after which the same reason to wait, or a different one, is logged again."""
 OLDER_WORLD = "the saved world is of an older version: all of it is saved again first"
 MOST_SET_ASIDE = 5
-"""Times that what cannot be read is set aside: somebody who keeps writing to our keys is waited for, as if Redis were away."""
+"""How often unreadable keys are moved aside. If another program keeps writing to our keys, we wait as if Redis were
+unavailable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What we begin with. ``behind``: why everything is to be saved before changes are; empty when changes may be."""
+    """What we start with. ``behind``: why the whole world must be saved before single changes are; empty when it need not be."""
 
     token: int
     saved: Saved | None
@@ -40,12 +40,12 @@ class Taken:
 
 
 class _Occupied(Exception):
-    """Another instance serves, and we could not; the message says why."""
+    """Another instance is serving, and we could not; the message says why."""
 
 
 @dataclass(slots=True)
 class _Stamps:
-    """The owner's stamps on all PBXs, as long as we have watched them."""
+    """The owner's stamps on all PBXs, since we started watching."""
 
     last: dict[str, str] = field(default_factory=dict)
     first_at: float = 0.0
@@ -60,7 +60,7 @@ class _Stamps:
                 self.last[one.pbx], self.changed_at = one.stamp, now
 
     def tell_enough(self, now: float) -> bool:
-        """Have we watched for so long that a living owner would have shown? Where no PBX answers there is nothing to see."""
+        """Have we watched for long enough to see a living owner's stamp change? If no PBX answers, there is nothing to watch."""
         return not self.last or now - self.first_at >= STAMPED
 
     def alive(self, now: float) -> bool:
@@ -72,8 +72,8 @@ async def _no_ledger() -> str:
 
 
 class Start:
-    """``wait``: seconds that the store is waited for; ``status`` hears what is waited for; ``look`` asks every PBX, ``ledger``
-    why the ledger cannot be opened."""
+    """``wait``: seconds to wait for the store. ``status`` is called with what we wait for. ``look`` reads the stamp of every PBX,
+    ``ledger`` says why the ledger cannot be opened."""
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class Start:
         self._what, self._why = "starting", ""
 
     def missing(self) -> list[str]:
-        """What is waited for, and how long."""
+        """What we wait for, and for how long."""
         return [f"{self._why} (waited {self._waited:.0f} s of {self._wait:g} s)" if self._why else self._what]
 
     async def take_over(self) -> Taken:
-        """The saved world and a token newer than every one before; without them once the store has been waited for. Raises
-        FutureSchema and BadDatabase."""
+        """The saved world and a token newer than all previous ones; without a saved world when the wait for the store is over.
+        Raises FutureSchema and BadDatabase."""
         self._began = time.monotonic()
         set_aside = 0
         while True:
@@ -119,10 +119,10 @@ class Start:
     async def _take(self) -> Taken:
         found = await self._store.look()
         if found is not None and (faults := await self._faults()) and await self._lives(found):
-            raise _Occupied(f"{'; '.join(faults)}; another instance serves meanwhile")
+            raise _Occupied(f"{'; '.join(faults)}; another instance is serving")
         self._why, self._what = "", "loading what was saved"
         token = await self._store.take_over()
-        gc.disable()  # loading makes many objects and no garbage: collecting in between took most of its time
+        gc.disable()  # loading creates many objects and no garbage: collection took most of the time
         try:
             saved = await self._store.load()
             return Taken(token=token, saved=saved, behind=OLDER_WORLD if self._store.snapshot_owed else "")
@@ -130,7 +130,7 @@ class Start:
             gc.enable()
 
     async def _faults(self) -> list[str]:
-        """Why we could not serve as the present owner of the world does."""
+        """Why we could not serve in place of the present owner."""
         seen, ledger = await asyncio.gather(self._look(), self._ledger())
         faults = [f"pbx {one.pbx}: {one.trouble}" for one in seen if one.trouble]
         return [*faults, f"ledger: {ledger}"] if ledger else faults
@@ -141,12 +141,12 @@ class Start:
         return seen
 
     async def _lives(self, found: object) -> bool:
-        """Does somebody save to this world?"""
+        """Is another instance saving to this world?"""
         await asyncio.sleep(OWNER_SILENT)
         return await self._store.look() != found
 
     async def _may_do_without(self, why: str) -> bool:
-        """Has the store been waited for, and does nobody serve who can reach it?"""
+        """Is the wait for the store over, and is no other instance serving that can reach it?"""
         await self._look()
         now = time.monotonic()
         if self._stamps.alive(now):

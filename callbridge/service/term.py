@@ -1,7 +1,7 @@
-"""A term of leadership: the world, the runtime that owns it, and everything that acts or tells by them.
+"""A term of leadership: the world, the runtime that owns it, and everything that acts on it or publishes from it.
 
-A term is complete or does not exist: ``begin`` gives it when all of it runs, or leaves nothing behind. What lives longer than a
-term - settings, HTTP, log, metrics, timelines, the connection to the store - is the process's.
+A term is complete or does not exist: ``begin`` returns it when all of it runs, or leaves nothing behind. What lives longer than a
+term - settings, HTTP, log, metrics, timelines, the connection to the store - belongs to the process.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ if TYPE_CHECKING:
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RUNTIME = "runtime"
-"""The name of the part that consumes the inbox."""
+"""The name of the component that consumes the inbox."""
 STUCK = 10.0
-"""Age of the oldest unread event, in seconds, from which on we are not alive."""
+"""Age of the oldest unread event, in seconds, from which on we count as hung."""
 
 
 class PlanNotAdopted(RuntimeError):
-    """The step that was to bring agents, callers and campaigns to the configuration raised."""
+    """The step that applies the configuration to agents, callers and campaigns raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """Everything that ends when we lead no more."""
+    """Everything that ends when we stop leading."""
 
     token: int
     clock: Clock
@@ -78,48 +78,48 @@ class Term:
     parts: Parts
 
     def adopt(self, settings: Settings, tiers: TierFile, terms: dict[str, LedgerTerms]) -> None:
-        """Everything beside the core goes by this configuration from now on."""
+        """Everything outside the core uses this configuration from now on."""
         self.callers.adopt(settings, tiers)
         if self.ledger is not None:
             self.ledger.adopt(terms, region_of(settings.tiers.country_code or ""))
 
     async def evacuate(self) -> Evacuated:
-        """Before an end in trouble: nothing is decided any more, and everybody who talks to nobody is sent on."""
+        """Before a fatal exit: stop deciding, and send everybody who is not in a conversation to the fallback."""
         await self.parts.stop(RUNTIME)
         return await self.runtime.evacuate()
 
     async def end(self) -> None:
-        """Stop hearing and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them up again."""
+        """Stop listening and acting. Calls stay in the PBX; the next term, here or elsewhere, takes them over."""
         await self.parts.close()
         closings = [self.readers.close, self.runtime.lanes.close, self.saver.close, self.callers.close]
         for close in closings + ([self.ledger.close] if self.ledger is not None else []):
             try:
                 await close()
-            except Exception:  # whatever it is, the others are closed all the same
-                log.exception("not closed in order", part=close.__qualname__)
+            except Exception:  # whatever it is, the others must still be closed
+                log.exception("a component could not be closed", part=close.__qualname__)
 
     # -- how it is ----------------------------------------------------------------------------------------------
 
     def missing(self) -> list[str]:
-        """What is not up that should be."""
+        """What should be up and is not."""
         return self.links.missing() + ([f"the store is behind: {self.saver.why}"] if self.saver.degraded else [])
 
     def notes(self) -> list[str]:
-        """What somebody should know, though we do our work."""
+        """What an operator should know although we are ready."""
         silent = self.ledger.trouble() if self.ledger is not None else ""
-        return [f"ledger: {silent}; campaigns are held"] if silent else []
+        return [f"ledger: {silent}; campaigns are on hold"] if silent else []
 
     def ailing(self) -> list[str]:
-        """Why we are not alive: events are not worked on, or a link is not even tried. What a process finds that stood still
-        itself is no fault."""
+        """Why we are not alive: events are not being processed, or a link is no longer being retried. Nothing counts right after
+        the process itself was stalled."""
         if not self.pulse.has_settled:
             return []
         late = max(self.runtime.behind, self.runtime.silent)
-        return ([f"the runtime stands still for {late:.0f} s"] if late >= STUCK else []) + self.links.ailing()
+        return ([f"the runtime has been stalled for {late:.0f} s"] if late >= STUCK else []) + self.links.ailing()
 
 
 async def begin(process: Process, taken: Taken) -> Term:
-    """A term on what was taken over, running. Raises BadDatabase and PlanNotAdopted."""
+    """Build and start a term on what was taken over. Raises BadDatabase and PlanNotAdopted."""
     with _without_collecting():
         term = _build(process, taken)
         try:
@@ -132,8 +132,8 @@ async def begin(process: Process, taken: Taken) -> Term:
 
 @contextlib.contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Collecting garbage in between took most of the time of a start; and what lives as long as the term need not be looked at
-    again and again."""
+    """Garbage collection took most of the time of a start. Objects that live as long as the term need not be scanned again, so
+    they are frozen."""
     gc.disable()
     try:
         yield
@@ -200,7 +200,7 @@ def _build(process: Process, taken: Taken) -> Term:
 
 
 def _world(plan: Plan, saved: Saved | None) -> World:
-    """The saved world, or an empty one; of no PBX anything is heard yet."""
+    """The saved world, or an empty one; every PBX counts as down until its first snapshot."""
     world = World(plan, boot_name())
     if saved is not None:
         world.now, world.seq, world.day = saved.meta.now, saved.meta.seq, saved.meta.day
@@ -210,7 +210,7 @@ def _world(plan: Plan, saved: Saved | None) -> World:
         log.info("world restored", **{name: len(saved.rows[name]) for name in ("calls", "legs", "agents")})
         plan_change.restored(world)
     for pbx in plan.pbxs:
-        snapshots.lost(world, pbx)  # before the first deadline: nothing is heard until the first snapshot
+        snapshots.lost(world, pbx)  # before the first deadline: the PBX is down until its first snapshot
     return world
 
 
@@ -294,20 +294,20 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
     await term.readers.hooks.adopt(hook_settings(settings))
     adopted = asyncio.create_task(_adopt_plan(term), name="plan")
     try:
-        await asyncio.sleep(0)  # it is in the inbox
+        await asyncio.sleep(0)  # let it reach the inbox
         for each in recalled:
             runtime.tell(each)
         _run(term)
-        await adopted  # who asks from now on sees the queues and agents of the configuration
+        await adopted  # from now on requests see the configured queues and agents
     finally:
         adopted.cancel()
 
 
 async def _adopt_plan(term: Term) -> None:
-    """Raises PlanNotAdopted: without its agents a term would be ready and serve nobody."""
+    """Raises PlanNotAdopted: a term without agents would report ready and serve nobody."""
     plan = PlanChanged(at=term.clock.now(), plan=term.world.plan, force=True)
     if await term.runtime.adopt(plan, lambda: None) is None:
-        raise PlanNotAdopted("a fault of callbridge while the configuration was adopted; the log says more")
+        raise PlanNotAdopted("internal error while the configuration was applied; see the log")
 
 
 def _run(term: Term) -> None:

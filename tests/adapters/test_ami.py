@@ -108,7 +108,7 @@ async def test_a_right_that_is_missing_is_named_and_not_asked_for_again_at_once(
         await until(lambda: "DeviceStateList" in fake.names())
         await asyncio.sleep(0.3)
         assert fake.connections == 1
-    assert "DeviceStateList: Permission denied: manager.conf must give us 'write = reporting'" in capsys.readouterr().out
+    assert "DeviceStateList: Permission denied: manager.conf must grant 'write = reporting'" in capsys.readouterr().out
 
 
 async def test_closing_leaves_no_zombie(fake: FakeAmi) -> None:

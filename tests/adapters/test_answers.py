@@ -126,7 +126,7 @@ async def test_an_answer_of_the_pbx_that_never_ends_is_refused(
     monkeypatch.setattr(http, "LARGEST_REPLY", 100_000)
     body = b"1000\r\n" + b"a" * 0x1000 + b"\r\n" if "chunked" in head else b"a" * 300_000
     async with Peer(head, body, endless=endless).serving() as peer, http_to(peer.url) as link:
-        with pytest.raises(OrderRefused, match="odd answer: more than 100000 bytes"):
+        with pytest.raises(OrderRefused, match="invalid answer: more than 100000 bytes"):
             await link.ask(Request("GET", "/channels"))
 
 

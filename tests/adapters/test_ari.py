@@ -534,7 +534,7 @@ async def test_a_probe_and_an_inspection_tell_their_answers(rig: Rig) -> None:
 
 async def test_an_unreadable_answer_is_a_refusal(rig: Rig) -> None:
     rig.fake.answers["GET /channels/c1"] = (200, [])
-    with pytest.raises(OrderRefused, match="odd answer"):
+    with pytest.raises(OrderRefused, match="invalid answer"):
         await rig.ari.perform(o.Probe(leg=CALLER))
 
 

@@ -524,13 +524,13 @@ def stream() -> Iterator[io.StringIO]:
 @pytest.mark.parametrize("form", FORMS)
 def test_other_lines_of_the_log_tell_no_number(stream: io.StringIO, form: str) -> None:
     log = structlog.get_logger("callbridge.x")
-    log.warning("a number was taken off the do-not-call list", campaign="", by="ops", **{"pii.number": NUMBER})
+    log.warning("a number was removed from the do-not-call list", campaign="", by="ops", **{"pii.number": NUMBER})
     log.error("a saved row cannot be read", table="places", key=f"support|{NUMBER}", why=form, rows=[form], more={form: form})
     logging.getLogger("library").error("no route to %s", form)
     try:
         raise KeyError(form)
     except KeyError as fault:
-        log.exception("a step raised", fault=repr(fault), about=fault)
+        log.exception("a step raised an exception", fault=repr(fault), about=fault)
     log.info("an id", call="cb-call-4930123456789-1", channel="4930123456789")
     for line in stream.getvalue().splitlines():
         quiet(line)

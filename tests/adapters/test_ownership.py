@@ -136,7 +136,7 @@ async def test_a_pbx_that_does_not_let_us_in_is_trouble(fake: FakeAri, status: i
 
 async def test_a_pbx_that_is_away_or_odd_is_trouble(fake: FakeAri) -> None:
     (odd,) = await look([door(fake)])  # answers, and with nothing
-    assert "odd answer" in odd.trouble
+    assert "invalid answer" in odd.trouble
     away = OwnershipCheck(pbx="pbx1", url="http://127.0.0.1:9/ari", app="app", user="u", password="p")
     assert (await look([away]))[0].trouble
     assert "password" not in repr(away)

@@ -102,11 +102,11 @@ LESS: dict[str, tuple[str, tuple[str, str], str, str]] = {
     "ami-write": (
         "manager.conf",
         ("write = reporting,agent,call", "write = agent"),
-        "ami refused us",
+        "ami login refused",
         r"DeviceStateList: Permission denied: manager\.conf must give us 'write = reporting'",
     ),
-    "ami-secret": ("manager.conf", ("secret = ", "secret = not-"), "ami refused us", "Authentication failed"),
-    "ami-address": ("manager.conf", ("permit = 127.0.0.1", "permit = 192.0.2.1"), "ami refused us", "Authentication failed"),
+    "ami-secret": ("manager.conf", ("secret = ", "secret = not-"), "ami login refused", "Authentication failed"),
+    "ami-address": ("manager.conf", ("permit = 127.0.0.1", "permit = 192.0.2.1"), "ami login refused", "Authentication failed"),
     "ari-write": ("ari.conf", ("read_only = no", "read_only = yes"), "ari link down", "403 Write access denied"),
     "ari-password": ("ari.conf", ("password = ", "password = not-"), "ari link down", "401"),
 }  # fmt: skip

@@ -122,7 +122,7 @@ async def test_rescue_sends_those_who_wait_to_the_dialplans_message(house: House
         await customer.until_hears(MESSAGE, limit=40)
         assert await rescuing.wait(40) == 0
         said = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-        assert said.count("a person whom a campaign had called hears its message") == 1
+        assert said.count("a campaign's customer was sent to the safe-harbour message") == 1
         await bridge.start()
         row = await the_attempt(tmp_path)
         assert (row["number"], row["outcome"] in ("abandoned", "unknown"), row["abandoned"]) == (number(0), True, 1)

@@ -58,7 +58,7 @@ async def until_in_fallback(pbx: Pbx, count: int) -> None:
 async def test_a_fatal_fault_sends_on_all_who_talk_to_nobody(house: House, pbx: Pbx, place: str) -> None:
     flag = house.redis.folder / "bug"
     bridge = await house.open(desks(), module=("tests.lab.bug", place, str(flag)))
-    for event in ("a part of callbridge failed", "waiting callers were sent to the fallback"):
+    for event in ("a component failed", "waiting callers were sent to the fallback"):
         house.explains(event)
     house.explains_pbx("outbound websocket per-call config|Stasis app 'callbridge' (doesn't exist|not active|not registered)")
     calls = {"talk": TALKS, "hand": TRANSFERRED, "menu": IN_FLOW, "wait": WAITS, "ask": CONSULTED}

@@ -199,12 +199,12 @@ async def test_missing_permission_and_missing_queue_are_said_once_and_cost_nothi
     only_on_22(pbx)
     ami = {"pbx": {"ami": {"port": pbx.ami_port, "user": "listener", "secret": "only-listens"}}}
     bridge = await house.open(one() | ami)
-    said_so = await bridge.until("the fallback queue does not mirror our agents")
+    said_so = await bridge.until("agents cannot be added to the fallback queue")
     assert said_so["add"] == "agent to this AMI user's write= in manager.conf"
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)), Callers(pbx, [Call(dialled="support")]) as callers:
         await callers.wait()
     await asyncio.sleep(LOOK)
-    assert len(bridge.facts("the fallback queue does not mirror our agents")) == 1
+    assert len(bridge.facts("agents cannot be added to the fallback queue")) == 1
     assert len(bridge.facts("talk_began")) == 1
     await bridge.stop()
     other = await house.open(one(fallback={"queue": "no-such-queue"}))
@@ -347,7 +347,7 @@ async def test_rescue_frees_who_waits_and_leaves_who_talks(house: House, pbx: Pb
         assert time.monotonic() - dead < 30.0
         assert code == 0
         assert {line["entry"] for line in said(lines, "a stranded caller was sent to the fallback")} == {"wait", "ring"}
-        assert len(said(lines, "a leg without owner was hung up")) == 2
+        assert len(said(lines, "an orphaned leg was hung up")) == 2
         assert nail.records()[0].ended_by == "pbx"
         assert bell.records()[0].outcome == "cancelled"
         assert talking.records()[0].ended_at is None
@@ -376,7 +376,7 @@ async def test_two_rescues_at_once_do_no_harm_even_with_a_broken_configuration(h
         bridge.path.write_text(good)
         await until_waiting(pbx, 4)
         assert (first, second) == (0, 0)
-        assert len(said(one_says, "the configuration has faults; rescue does without those parts")) == 1
+        assert len(said(one_says, "the configuration has errors; rescue ignores those parts")) == 1
         sent = said(one_says + other_says, "a stranded caller was sent to the fallback")
         assert len({line["channel"] for line in sent}) == 4
         await pbx.hang_up_all()
@@ -418,6 +418,6 @@ async def test_rescue_without_a_pbx_says_so_in_one_line(house: House, pbx: Pbx) 
     await bridge.stop()
     bridge.path.write_text(bridge.path.read_text().replace(str(pbx.http_port), "9"))
     code, lines = await rescue(bridge)
-    assert (code, [line["event"] for line in lines]) == (1, ["the PBX cannot be asked"])
+    assert (code, [line["event"] for line in lines]) == (1, ["the PBX cannot be queried"])
     with pytest.raises(RuntimeError, match=r"cannot read|no such file"):
         await output(sys.executable, "-m", "callbridge", "rescue", "-c", "/nonexistent/callbridge.yaml")

@@ -55,7 +55,7 @@ async def test_a_reload_that_raises_is_no_success_and_changes_nothing(house: Hou
     flag = house.redis.folder / "bug"
     config = floor({"ann": agent("1001", {"support": 1}, login=False)})
     bridge = await house.open(config, module=("tests.lab.bug", "adopt", str(flag)))
-    for event in ("a step raised", "reload refused"):
+    for event in ("a step raised an exception", "reload refused"):
         house.explains(event)
     bridge.write_config(floor({"ann": agent("1001", {"support": 1}, login=False), "bob": agent("1002", {"support": 1})}))
     flag.touch()

@@ -25,7 +25,7 @@ LONG = True
 ON_16 = {"test_a_database_that_stands_still_in_mid_campaign_costs_the_campaign_only"}
 PROMPT = 2.0
 """Seconds, for a scrape on a crowded machine; before, there was none as long as the database stood still."""
-SAYS = "the campaigns' database cannot be written; waiting for it"
+SAYS = "the campaign database cannot be written; waiting for it"
 
 
 async def house_on_postgresql(tmp_path: Path) -> tuple[dict[str, Any], str]:

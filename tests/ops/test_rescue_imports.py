@@ -31,4 +31,4 @@ def test_rescue_imports_neither_a_database_nor_what_serves(tmp_path: Path) -> No
     command = [sys.executable, "-c", RUN, str(path), " ".join(NOT_NEEDED)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
     assert done.stdout.split() == ["1"], "the PBX is not there, and nothing else was looked for"
-    assert "the PBX cannot be asked" in done.stderr
+    assert "the PBX cannot be queried" in done.stderr

@@ -199,7 +199,7 @@ async def test_deciding_that_raises_is_logged_with_its_traceback_and_the_event(m
             await _with_bob(one)
             one.runtime.tell(AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN))
             await one.until(lambda: one.seen(EntityQuarantined))
-    (line,) = [line for line in logged if line["event"].startswith("deciding raised")]
+    (line,) = [line for line in logged if line["event"].startswith("a decision raised")]
     assert (line["kind"], line["id"], line["log_level"]) == ("call", call.id, "error")
     assert line["about"] in ("PlanChanged", "AgentRequested", "DevicesListed")
     written = "".join(traceback.format_exception(line["exc_info"]))
@@ -223,7 +223,7 @@ async def test_deciding_that_raises_again_in_the_clean_up_is_logged_and_given_up
         with capture_logs() as logged:
             one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
             await one.until(lambda: len(one.seen(EntityQuarantined)) == 2)
-    lines = [line for line in logged if line["event"].startswith("deciding raised")]
+    lines = [line for line in logged if line["event"].startswith("a decision raised")]
     assert [(line["kind"], line["about"]) for line in lines] == [("campaign", "CallerArrived"), ("campaign", "EntityFaulted")]
     assert all("in pace_wrongly" in "".join(traceback.format_exception(line["exc_info"])) for line in lines)
 

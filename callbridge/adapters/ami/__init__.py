@@ -1,1 +1,1 @@
-"""The AMI link to a PBX: phone states, and the fallback queue."""
+"""The AMI link to a PBX: phone states, recording and the fallback queue."""

@@ -1,8 +1,8 @@
-"""The fallback queue of one PBX: its membership is made to mirror our agents, its callers are pulled back to us.
+"""The fallback queue of one PBX: its members mirror our agents, and its callers are taken back when we can serve them.
 
-Rules of this file. Who is a member, and who comes back, is decided in the core; here it is only carried out, one action
-at a time, over the AMI link that is there. What fails is tried again later and costs no call; what only the PBX's
-administrator can mend is said once, with what to add.
+Rules of this file. The core decides who is a member and who comes back; this file only carries it out, one action at a time,
+over the existing AMI link. A failed action is retried later and costs no call; a problem that only the administrator of the PBX
+can fix is logged once, with what to add.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from callbridge.wire.queue import being_rung_for, membership_action, queue_seen,
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 AWAY_CHECK = 0.25
-"""Seconds between looks whether the AMI link is back."""
-_NO_MIRROR = "the fallback queue does not mirror our agents"
-_NO_WAY_BACK = "waiting callers cannot be pulled back"
+"""Seconds between checks whether the AMI link is back."""
+_NO_MIRROR = "agents cannot be added to the fallback queue"
+_NO_WAY_BACK = "waiting callers cannot be taken back from the fallback queue"
 _MISSING = "the PBX has no fallback queue"
 _DENIED = "permission denied"
 _NO_ACTION = "invalid/unknown command"
@@ -53,7 +53,7 @@ _NOT_FOUND = "not found"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackSettings:
-    """Times in seconds. ``mark`` begins the names of members that are ours."""
+    """Times in seconds. ``mark`` is the prefix of the names of our members."""
 
     pbx: str
     queue: str = "callbridge-fallback"
@@ -68,7 +68,7 @@ class FallbackSettings:
 
 
 class FallbackQueue:
-    """``run`` keeps the mirror and brings callers back; ``note`` tells what has changed, and returns at once."""
+    """``run`` keeps the members up to date and takes callers back; ``note`` records changes and returns at once."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class FallbackQueue:
         serving: Callable[[], bool],
         now: Callable[[], float],
     ) -> None:
-        """``serving``: would a caller who came back to this PBX's application now be served?"""
+        """``serving``: would a caller who came back to our application on this PBX be served now?"""
         self.settings = settings
         self._ami = ami
         self._world = world
@@ -89,17 +89,17 @@ class FallbackQueue:
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._agents_changed = asyncio.Event()
         self._members: dict[str, SeenMember] | None = None
-        """As listed last, with our own changes since; None: to be listed before anything is changed."""
+        """As last listed, with our own changes since; None: must be listed before anything is changed."""
         self._wanted: dict[str, QueueMember | None] = {}
-        """By agent, as noted last."""
+        """By agent, as last noted."""
         self._said: set[str] = set()
 
     def note(self, facts: Iterable[AnyFact], changed: Mapping[tuple[str, str], object | None]) -> None:
-        """What the last batch brought."""
+        """Record the facts and changes of a batch."""
         self._departures.note(facts)
         for (table, key), row in changed.items():
             if table == "agents":
-                # Most changes are of work, which nobody is told here: only what matters may wake us.
+                # Most changes concern the agent's work, which does not matter here: wake up only for changes of membership.
                 member = member_of(row, self.settings.mark) if isinstance(row, Agent) else None
                 if self._wanted.get(key) != member:
                     self._wanted[key] = member
@@ -119,11 +119,11 @@ class FallbackQueue:
             except OrderTrouble as trouble:
                 self._members = None
                 wait = self._backoff.next()
-                log.info("fallback queue left alone for now", pbx=settings.pbx, why=str(trouble), retry_in=round(wait, 3))
+                log.info("fallback queue could not be updated", pbx=settings.pbx, why=str(trouble), retry_in=round(wait, 3))
                 await asyncio.sleep(wait)
 
     async def _look(self) -> None:
-        """List the queue, mend what differs, and pull back who may come."""
+        """List the queue, correct its members, and take back the callers who may return."""
         settings = self.settings
         try:
             messages = await self._ami.ask("QueueStatus", {"Queue": settings.queue}, many=True)
@@ -142,7 +142,7 @@ class FallbackQueue:
             await self._pull_back(seen.waiting)
 
     async def _keep_until(self, end: float) -> None:
-        """Follow our agents' changes until the next look is due."""
+        """Follow the changes of our agents until the next listing is due."""
         while (left := end - asyncio.get_running_loop().time()) > 0.0:
             try:
                 async with asyncio.timeout(left):
@@ -151,7 +151,7 @@ class FallbackQueue:
                 return
             await self._mend()
 
-    # The mirror
+    # Members
 
     async def _mend(self) -> None:
         self._agents_changed.clear()
@@ -184,10 +184,10 @@ class FallbackQueue:
         log.info("fallback member changed", pbx=self.settings.pbx, act=change.act, member=member.name, paused=member.paused)
         return True
 
-    # The way back
+    # Callers who return
 
     async def _pull_back(self, waiting: Iterable[FallbackCaller]) -> None:
-        """Callers come back in the order in which they wait; who is being rung for stays where help is near."""
+        """Callers come back in the order in which they wait; a caller for whom a phone is already ringing stays."""
         world, now = self._world, self._now()
         callers = [one for one in waiting if may_return(world, self._departures, one, now)]
         try:
@@ -203,7 +203,7 @@ class FallbackQueue:
             self._explain(refusal, _NO_WAY_BACK, "call and reporting to this AMI user's write= in manager.conf")
 
     async def _way_back_exists(self) -> bool:
-        """Asterisk hangs up whom it sends to a context that is not there."""
+        """Asterisk hangs up a channel that is redirected to a missing context."""
         context = self.settings.return_context
         try:
             await self._ami.ask("ShowDialPlan", {"Context": context}, many=True)
@@ -215,8 +215,8 @@ class FallbackQueue:
         return True
 
     async def _entry(self, caller: FallbackCaller) -> str:
-        """The entry by which the caller came, as it is called now; empty for somebody who is to stay, who came another way or
-        too often, or whose entry leads nowhere."""
+        """The present name of the caller's entry; empty for a caller who is to stay, did not come from us, has returned too
+        often, or whose entry no longer exists."""
         plan = self._world.plan
         came_by = await self._variable(caller, "CALLBRIDGE_ENTRY")
         if came_by and await self._variable(caller, STAYS):
@@ -231,7 +231,7 @@ class FallbackQueue:
         except OrderRefused as refusal:
             if _DENIED in refusal.detail.lower():
                 raise
-            return ""  # gone meanwhile
+            return ""  # the channel has ended meanwhile
         return variable(answer)
 
     async def _redirect(self, caller: FallbackCaller, entry: str) -> None:
@@ -241,11 +241,16 @@ class FallbackQueue:
         except OrderRefused as refusal:
             if _DENIED in refusal.detail.lower():
                 raise
-            log.info("a waiting caller did not come back", pbx=self.settings.pbx, leg=caller.leg, why=refusal.detail)
+            log.info(
+                "a waiting caller could not be taken back from the fallback queue",
+                pbx=self.settings.pbx,
+                leg=caller.leg,
+                why=refusal.detail,
+            )
             return
-        log.info("a waiting caller was pulled back", pbx=self.settings.pbx, leg=caller.leg, entry=entry)
+        log.info("a waiting caller was taken back from the fallback queue", pbx=self.settings.pbx, leg=caller.leg, entry=entry)
 
-    # What only people can mend
+    # Problems that only an administrator can fix
 
     def _explain(self, refusal: OrderRefused, what: str, permission: str) -> None:
         detail = refusal.detail.lower()

@@ -1,8 +1,8 @@
-"""The AMI link to one PBX, for the phones' states: panoramisk carries the protocol, this file its life.
+"""The AMI link to one PBX, for phone states and recording: panoramisk speaks the protocol, this file manages the connection.
 
-Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after
-close) nor sends anything again. Every question has a deadline. On every login the states are listed again, and what
-changes while the list is under way is told in the order in which Asterisk said it.
+Rules of this file. A panoramisk manager lives for one connection: it neither reconnects (it would do so even after close) nor
+resends anything. Every action has a deadline. After every login the states are listed again, and changes that arrive during
+the listing are posted in the order in which Asterisk sent them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _SHUTDOWN = "shutting down"
 _MESSAGE_LIMIT = 1 << 20
 _DENIED = "Permission denied"
 STOP_PATIENCE = 20.0
-"""Seconds for which the end of a recording waits for a link that is down."""
+"""Seconds for which the end of a recording waits while the link is down."""
 MOST_RECORDINGS = 10_000
 
 
@@ -53,7 +53,8 @@ class AmiSettings:
     host: str = "127.0.0.1"
     port: int = 5038
     events: str = "call"
-    """The classes to ask for; DeviceStateChange is of class ``call``. manager.conf's ``eventfilter`` leaves out more."""
+    """Event classes to subscribe to; DeviceStateChange has the class ``call``. ``eventfilter`` in manager.conf removes the
+    rest."""
     ping_every: float = 5.0
     answer_limit: float = 5.0
     retry_first: float = 0.2
@@ -62,11 +63,11 @@ class AmiSettings:
 
 
 class _Unwelcome(Exception):
-    """The login failed: a matter of configuration, not of the line."""
+    """The login failed: a problem of configuration, not of the network."""
 
 
 class WholeCharacters(AMIProtocol):  # type: ignore[misc]
-    """panoramisk decodes each TCP segment alone and drops characters cut between two; here they are kept together."""
+    """panoramisk decodes each TCP segment separately and drops characters that are split between two; this keeps them whole."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -80,7 +81,7 @@ class WholeCharacters(AMIProtocol):  # type: ignore[misc]
 
 
 class _Session(Manager):  # type: ignore[misc]
-    """A panoramisk manager for one connection: its end is told once and for all."""
+    """A panoramisk manager for one connection; ``ended`` is set once."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__(**config)
@@ -123,16 +124,16 @@ class Ami:
         self._listing: asyncio.Future[Any] | None = None
         self._later: list[DeviceChanged] = []
         self._recordings: dict[str, str] = {}
-        """Leg -> Asterisk's id of the MixMonitor that we started: there may be others on the same channel."""
+        """Leg -> Asterisk's ID of the MixMonitor that we started: the channel may have others."""
 
     @property
     def up(self) -> bool:
-        """Logged in, and the states listed since."""
+        """Logged in, and the states have been listed since."""
         return self._up and self._session is not None and not self._session.ended.done()
 
     @property
     def alive(self) -> bool:
-        """Up, or lost or tried lately."""
+        """Up, or recently lost or retried."""
         return self.up or self._now() - self._tried_at < TRIED
 
     async def run(self) -> None:
@@ -142,8 +143,8 @@ class Ami:
             try:
                 await self._connection()
             except _Unwelcome as refusal:
-                # A wrong password does not mend itself, and hammering fills Asterisk's security log.
-                log.error("ami refused us", pbx=settings.name, why=str(refusal), retry_in=settings.retry_refused)
+                # A wrong password does not fix itself, and frequent retries fill Asterisk's security log.
+                log.error("ami login refused", pbx=settings.name, why=str(refusal), retry_in=settings.retry_refused)
                 await asyncio.sleep(settings.retry_refused)
             except (LinkLost, OrderTrouble, OSError) as trouble:
                 wait = self._backoff.next()
@@ -166,8 +167,8 @@ class Ami:
         return [dict(message) for message in messages]
 
     async def record(self, order: StartRecording | PauseRecording | StopRecording) -> None:
-        """Carry out an order about a recording. Raises NotSent, TimedOut or Refused; a channel that is gone needs no stop, and
-        a stop is patient with a link that is down: what goes on being recorded is nobody's wish."""
+        """Carry out an order about a recording. Raises NotSent, TimedOut or OrderRefused. A channel that has ended needs no stop.
+        A stop waits for a link that is down: nobody wants a recording that goes on."""
         began, result = self._now(), "done"
         try:
             action, fields = recording_action(order, self._recordings.get(order.leg, ""))
@@ -191,11 +192,11 @@ class Ami:
 
     async def _until_up(self, patience: float) -> None:
         until = self._now() + patience
-        while not self.up and self._now() < until:  # noqa: ASYNC110 - a stop in a hundred meets a link that is down
+        while not self.up and self._now() < until:  # noqa: ASYNC110 - rare: only a stop while the link is down polls
             await asyncio.sleep(0.2)
 
     async def _connection(self) -> NoReturn:
-        """One connection from beginning to end."""
+        """Run one connection from login to loss."""
         self._tried_at = self._now()
         session = await self._open()
         try:
@@ -242,8 +243,8 @@ class Ami:
             messages = await self._answer(session, "DeviceStateList", self._listing)
         except OrderRefused as refusal:
             if _DENIED in refusal.detail:
-                raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must give us 'write = reporting'") from None
-            # While it boots, Asterisk may have taken our login and not yet loaded the module.
+                raise _Unwelcome(f"DeviceStateList: {refusal.detail}: manager.conf must grant 'write = reporting'") from None
+            # While booting, Asterisk may accept our login before it has loaded the module.
             raise LinkLost(f"DeviceStateList: {refusal.detail} (is res_manager_devicestate.so loaded?)") from None
         self._listing = None
         self._tell(devices_listed(messages, self._now()))
@@ -257,7 +258,7 @@ class Ami:
         if changed is None:
             return
         if self._listing is not None and self._listing.done():
-            # The list is complete but not told yet: this change is newer and must not be overwritten by it.
+            # The list is complete but not posted yet: this change is newer and must not be overwritten by it.
             self._later.append(changed)
         else:
             self._tell(changed)
@@ -266,12 +267,12 @@ class Ami:
         return await self._answer(session, action, self._send(session, action, fields, many=many))
 
     def _send(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:
-        # as_list=None lets panoramisk tell a list from a refusal; False keeps it from taking a plain answer for a list.
+        # as_list=None lets panoramisk distinguish a list from a refusal; False keeps it from treating a plain answer as a list.
         answer: asyncio.Future[Any] = session.send_action(clean_action(action, fields), as_list=None if many else False)
         return answer
 
     async def _answer(self, session: _Session, action: str, answer: asyncio.Future[Any]) -> list[Any]:
-        """The messages of one answer. Without one in time the connection is given up: AMI answers in order."""
+        """The messages of one answer. Without an answer in time the connection is dropped: AMI answers in order."""
         await asyncio.wait((answer, session.ended), timeout=self.settings.answer_limit, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             lost = session.ended.done()

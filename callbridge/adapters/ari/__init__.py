@@ -1,1 +1,1 @@
-"""The ARI link to a PBX: events, orders, snapshots, and the question of whose the application is."""
+"""The ARI link to a PBX: events, orders, snapshots, and the ownership of the application."""

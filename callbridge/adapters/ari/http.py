@@ -1,6 +1,6 @@
-"""HTTP to one Asterisk: a guarded pool for orders, an unguarded one for lists, echoes and the event socket.
+"""HTTP to one Asterisk: a guarded connection pool for orders, an unguarded one for listings, echoes and the event socket.
 
-Guarded means: the right to write is asked for when a connection is in hand, immediately before the bytes go out.
+Guarded means that the permission to write is checked once a connection has been acquired, immediately before sending.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
 from callbridge.wire.ari import Malformed, Request, trouble_in
 
 KEEP_ALIVE = 10.0
-"""Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write into a connection it is closing."""
+"""Seconds; below Asterisk's session_keep_alive of 15 s, so that we never write to a connection that it is closing."""
 
 LARGEST_REPLY = 64 * 1024 * 1024
-"""Of an answer: a list of ten thousand channels has a quarter of that."""
+"""Bytes; a list of ten thousand channels has a quarter of that."""
 CLOSE_TIMEOUT = 0.2
-"""Seconds that the event socket's farewell may take."""
+"""Seconds that the closing handshake of the event socket may take."""
 
 _UNAUTHORISED = (401, 403)
 _JSON = {"Content-Type": "application/json"}
@@ -40,7 +40,7 @@ class Reply:
 
 
 class _Guarded(aiohttp.TCPConnector):
-    """Hands out a connection only while ``may_write`` agrees; asked after the wait for one, not before."""
+    """Hands out a connection only while ``may_write`` is true; checked after the wait for a connection, not before."""
 
     def __init__(self, may_write: Callable[[], bool], limit: int) -> None:
         super().__init__(limit=limit, keepalive_timeout=KEEP_ALIVE)
@@ -55,7 +55,7 @@ class _Guarded(aiohttp.TCPConnector):
 
 
 class AriHttp:
-    """Sends requests below ``url``; to be used as an asynchronous context, within a running loop."""
+    """Sends requests below ``url``. Use it as an asynchronous context manager in a running loop."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class AriHttp:
         self._links = self._session(aiohttp.TCPConnector(limit=8, keepalive_timeout=KEEP_ALIVE))
 
     def _session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-        # TCP_NODELAY needs no word: asyncio sets it on every connection.
+        # No need to set TCP_NODELAY: asyncio does so on every connection.
         return aiohttp.ClientSession(
             connector=connector,
             headers=self._headers,
@@ -95,15 +95,15 @@ class AriHttp:
             await self._links.close()
 
     async def write(self, request: Request) -> Reply:
-        """Send a request of an order. Raises NotSent, TimedOut or Refused."""
+        """Send a request of an order. Raises NotSent, TimedOut or OrderRefused."""
         return await self._send(self._orders, request)
 
     async def ask(self, request: Request) -> Reply:
-        """Send a request of the link's own: listing, filter, echo. Raises NotSent, TimedOut or Refused."""
+        """Send a request of the link itself: listing, filter, echo. Raises NotSent, TimedOut or OrderRefused."""
         return await self._send(self._links, request)
 
     def socket(self, path: str, heartbeat: float) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
-        """The event socket, pinged every ``heartbeat`` seconds; a peer that does not answer is not waited for."""
+        """The event socket, pinged every ``heartbeat`` seconds; without a pong it is closed."""
         return self._links.ws_connect(
             URL(self._url + path, encoded=True), heartbeat=heartbeat, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT)
         )
@@ -120,7 +120,7 @@ class AriHttp:
         except TimeoutError as error:
             raise TimedOut("no answer in time") from error
         except aiohttp.ClientError as error:
-            # The connection broke under the request: whether Asterisk had read it by then, nobody knows.
+            # The connection broke during the request: Asterisk may or may not have read it.
             raise TimedOut(str(error) or type(error).__name__) from error
         if reply.status >= 300 and reply.status not in request.pardons:
             raise OrderRefused(reply.status, trouble_in(reply.status, reply.body))
@@ -128,26 +128,26 @@ class AriHttp:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole answer. Raises Refused when it is endless."""
+    """The whole body. Raises OrderRefused when it is too large."""
     if response.content_length is not None and response.content_length <= LARGEST_REPLY:
         return await response.read()
     content = bytearray()
     while len(content) <= LARGEST_REPLY and (more := await response.content.readany()):
         content += more
     if len(content) > LARGEST_REPLY or response.content_length is not None:
-        raise OrderRefused(response.status, f"odd answer: more than {LARGEST_REPLY} bytes")
+        raise OrderRefused(response.status, f"invalid answer: more than {LARGEST_REPLY} bytes")
     return bytes(content)
 
 
 @contextmanager
 def odd_as_refusal(reply: Reply) -> Iterator[None]:
-    """An answer that nobody can read carries no order out."""
+    """An order whose answer cannot be parsed counts as refused."""
     try:
         yield
     except Malformed as error:
-        raise OrderRefused(reply.status, f"odd answer: {error}") from error
+        raise OrderRefused(reply.status, f"invalid answer: {error}") from error
 
 
 def is_unauthorised(trouble: Exception) -> bool:
-    """Is it our name or password that Asterisk does not take?"""
+    """Did Asterisk reject our user or password?"""
     return isinstance(trouble, aiohttp.WSServerHandshakeError) and trouble.status in _UNAUTHORISED

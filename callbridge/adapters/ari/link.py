@@ -1,8 +1,8 @@
 """The ARI link to one PBX: its event socket, the proof that the socket is ours, snapshots, and the right to write orders.
 
-Rules of this file. The reader only parses and tells. An order is written only while ``fresh``. A connection tells one
-PbxSnapshot before any other event, and PbxLost when it ends. The proof of ownership is an echo (a user event that we
-send and hear again), and it counts from when it was *sent*: after a stall old echoes in the buffer prove nothing.
+Rules of this file. The reader only parses and posts events. An order is sent only while the link is ``fresh``. A connection
+posts one PbxSnapshot before any other event, and PbxLost when it ends. The proof of ownership is an echo (a user event that we
+send and receive back), and it counts from when it was *sent*: after a stall, old echoes in the buffer prove nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 TRY_AGAIN = 0.1
-"""Seconds until an order that could not be written is tried again."""
+"""Seconds until an order that could not be sent is retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +59,15 @@ class AriSettings:
     bridge_type: str = "mixing,dtmf_events"
     echo_every: float = 0.4
     echo_limit: float = 3.0
-    """How old a proof of ownership may be; 1.0 where a standby is configured."""
+    """Maximum age of the proof of ownership in seconds; 1.0 where a standby is configured."""
     stamp_every: float = 3.0
-    """How often the PBX is told that its callers have an owner; ``callbridge rescue`` acts when that stops."""
+    """How often the owner's stamp on the PBX is renewed; ``callbridge rescue`` acts when the stamp stops changing."""
     ping_every: float = 5.0
     request_timeout: float = 5.0
     connections: int = 64
-    """Requests of orders at once; Asterisk's ``sessionlimit`` (100 by default) must leave room for them."""
+    """Concurrent requests of orders; Asterisk's ``sessionlimit`` (100 by default) must allow for them."""
     order_patience: float = 5.0
-    """How long an order that cannot be written is tried again while the link is up."""
+    """Seconds for which an order that cannot be sent is retried while the link is up."""
     retry_first: float = 0.1
     retry_most: float = 3.0
     retry_unauthorised: float = 30.0
@@ -91,8 +91,8 @@ class Ari:
         observer: LinkObserver | None = None,
         last_heard_at: float | None = None,
     ) -> None:
-        """``now``: epoch seconds that never run backwards. ``on_replaced`` hears that another owner has the application for
-        good. ``holds``: see ``ownership``. ``last_heard_at``: of a saved world, else the present."""
+        """``now``: epoch seconds that never run backwards. ``on_replaced`` is called when another owner has taken the application
+        permanently. ``holds``: see ``ownership``. ``last_heard_at``: from a saved world; default: now."""
         self.settings = settings
         self._tell = tell
         self._now = now
@@ -124,18 +124,18 @@ class Ari:
 
     @property
     def fresh(self) -> bool:
-        """Listed, and proven ours no longer ago than ``echo_limit``: orders may be written."""
+        """The PBX is listed, and the application was proven ours within ``echo_limit``: orders may be sent."""
         return self._synced and self._now() - self._proven_at < self.settings.echo_limit
 
     @property
     def alive(self) -> bool:
-        """Proven ours, lost or tried lately."""
+        """Recently proven ours, lost or retried."""
         return self._now() - max(self._proven_at, self._tried_at) < TRIED
 
     # The link
 
     async def run(self) -> None:
-        """Keep the link up until cancelled, or until another owner has replaced us for good."""
+        """Keep the link up until cancelled, or until another owner has replaced us permanently."""
         settings = self.settings
         async with AriHttp(
             settings.url,
@@ -158,11 +158,11 @@ class Ari:
                 await asyncio.sleep(wait)
 
     async def _connection(self, http: AriHttp) -> Exception:
-        """One connection from beginning to end; returns why it ended."""
+        """Run one connection; returns why it ended."""
         asked_at = self._tried_at = self._now()
         try:
             async with http.socket(wire.event_socket(self.settings.app), self.settings.ping_every) as socket:
-                # Asterisk may have taken us for the owner as early as the handshake began, and as briefly.
+                # Asterisk may have made us the owner as early as the start of the handshake, and only briefly.
                 self._proven_at = asked_at
                 await self._until_lost(self._read(socket), self._beat(http), self._stamp(http), self._watch(), self._sync(http))
         except (aiohttp.ClientError, OSError, TimeoutError, LinkLost, OrderTrouble) as trouble:
@@ -170,8 +170,8 @@ class Ari:
         return LinkLost("closed")
 
     async def _until_lost(self, *jobs: Coroutine[Any, Any, None]) -> None:
-        """Run the jobs of one connection until one fails; raises what it raised."""
-        # Not a TaskGroup: in 3.11 it forgets a cancellation from outside that meets a failing child.
+        """Run the tasks of one connection until one fails; raises its exception."""
+        # Not a TaskGroup: in Python 3.11 it loses an outside cancellation that coincides with a failing child.
         tasks = [asyncio.create_task(job) for job in jobs]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -226,7 +226,7 @@ class Ari:
                 await http.ask(wire.echo(self.settings.app, mark))
             except OrderTrouble as trouble:
                 # One lost beat is no matter; many show as a late echo.
-                log.info("ari beat failed", pbx=self.settings.name, why=str(trouble))
+                log.info("ari heartbeat failed", pbx=self.settings.name, why=str(trouble))
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, began + self.settings.echo_every - self._now())):
                     await self._beat_now.wait()
@@ -259,7 +259,7 @@ class Ari:
             await asyncio.sleep(min(left, self.settings.echo_every))
 
     async def _sync(self, http: AriHttp) -> None:
-        """Set the filter, list, tell the snapshot, then what was heard meanwhile."""
+        """Set the filter, list the PBX, post the snapshot, then the events received meanwhile."""
         settings = self.settings
         await http.ask(wire.set_filter(settings.app))
         requested_at = self._now()
@@ -302,18 +302,19 @@ class Ari:
             self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
 
     def resync(self, why: str) -> None:
-        """Drop the connection and start again from a snapshot: what was heard meanwhile is of no use any more."""
+        """Drop the connection and start again from a snapshot; the events received meanwhile are useless."""
         if self._synced:
             log.warning("ari resync", pbx=self.settings.name, why=why)
             self._lose()
             self._proven_at = -math.inf  # the watch ends the connection
 
     def listen(self) -> None:
-        """Send the next beat now: PbxHeard comes as soon as all that Asterisk has said has been told."""
+        """Send the next heartbeat now: PbxHeard follows as soon as all events that Asterisk has sent have been posted."""
         self._beat_now.set()
 
     async def caught_up(self) -> None:
-        """Returns when all that Asterisk said before now has been told, or the link is down and a snapshot will come."""
+        """Returns when all events that Asterisk sent before now have been posted, or when the link is down and a snapshot will
+        follow."""
         asked_at = self._now()
         self.listen()
         while self._synced and self._proven_at < asked_at:
@@ -323,9 +324,9 @@ class Ari:
     # Orders
 
     async def perform(self, order: Order) -> None:
-        """Carry out one order; Probe and InspectPhone tell their answer as an event.
+        """Carry out one order; the answer of Probe and InspectPhone is posted as an event.
 
-        Raises NotSent, TimedOut or Refused. What became of the order shows in the events, not in the return.
+        Raises NotSent, TimedOut or OrderRefused. The effect of the order shows in the events, not in the return value.
         """
         began = self._now()
         result = "cancelled"
@@ -338,11 +339,11 @@ class Ari:
         finally:
             self._observer.performed(self.settings.name, type(order).__name__, result, self._now() - began)
             if result == "timeout":
-                await self.caught_up()  # whether it worked is in what was said meanwhile, and unread if we stood still
+                await self.caught_up()  # the events received meanwhile say whether it worked; after a stall they are still unread
 
     async def _write(self, request: wire.Request) -> Reply:
-        """Write a request when its turn comes. One that cannot be written is tried again while the link is up: NotSent means that
-        the link was lost, or that nothing could be written for long."""
+        """Send a request when its turn comes. A request that cannot be sent is retried while the link is up: NotSent means that
+        the link was lost, or that nothing could be sent for ``order_patience`` seconds."""
         losses, began = self._losses, self._now()
         while True:
             try:

@@ -1,6 +1,6 @@
-"""The carrying out of one order over ARI: which requests it takes, and what must be known between them.
+"""Carries out one order over ARI: which requests it takes, and what must be known between them.
 
-Rule of this file: every request goes through ``write``, which is the link's and knows whether anything may be written.
+Rule of this file: every request goes through ``write``, which belongs to the link and knows whether anything may be sent.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from callbridge.wire import ari as wire
 
 @dataclass(slots=True)
 class _Ringing:
-    """A Ring under way; ``hang_up`` is what to send again when it returns unwanted."""
+    """A Ring in progress; ``hang_up`` is the request to send again when the channel is no longer wanted."""
 
     hang_up: wire.Request | None = None
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class AriOrders:
-    """``write`` sends one request, or raises NotSent, TimedOut or Refused; Probe and InspectPhone ``tell`` their answers."""
+    """``write`` sends one request, or raises NotSent, TimedOut or OrderRefused. Answers of Probe and InspectPhone are posted."""
 
     def __init__(
         self,
@@ -56,17 +56,17 @@ class AriOrders:
         self._tell = tell
         self._now = now
         self.leaving: set[str] = set()
-        """Channels that go on in the dialplan because we said so."""
+        """Channels that we have sent to the dialplan."""
         self.tried_bridges: set[str] = set()
         self._ringing: dict[str, _Ringing] = {}
 
     def entered(self, channel: str | None) -> None:
-        """A channel is in Stasis: one that is to be dialled can be."""
+        """A channel is in Stasis: now it can be dialled."""
         if channel in self._ringing:
             self._ringing[channel].entered.set()
 
     async def carry_out(self, order: Order) -> None:
-        """Raises what ``write`` raises. What became of the order shows in the events, not in the return."""
+        """Raises what ``write`` raises. The effect of the order shows in the events, not in the return value."""
         match order:
             case Ring():
                 await self._ring(order)
@@ -85,7 +85,8 @@ class AriOrders:
                 await self._write_all(order)
 
     async def _ring(self, order: Ring) -> None:
-        """Create, then dial unless a HangUp came meanwhile; that one is sent again, for it may have come too early."""
+        """Create the channel, then dial it unless a HangUp came meanwhile. That HangUp is sent again: it may have been too
+        early."""
         create, dial = self._requests(order)
         ringing = self._ringing[channel_of(order.leg)] = _Ringing()
         try:
@@ -112,7 +113,7 @@ class AriOrders:
                     raise
             else:
                 return
-            # Version 16 may answer a create before its channel has entered Stasis, and refuses the dial until it has.
+            # Asterisk 16 may answer the create before the channel has entered Stasis, and refuses (409) to dial it until then.
             with suppress(TimeoutError):
                 await asyncio.wait_for(ringing.entered.wait(), self._request_timeout)
 
@@ -123,13 +124,13 @@ class AriOrders:
             ringing.hang_up = request
         reply = await self._write(request)
         if reply.status == 404 and ringing is None:
-            # Confirmed absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
+            # 404 confirms the absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
             self._tell(LegEnded(at=self._now(), leg=order.leg, estimated=True))
 
     async def _bridge(self, order: Bridge) -> None:
         inside = None
         if order.bridge in self.tried_bridges:
-            # Versions 16 and 18 do not refuse a second bridge of the same id, so a retry has to look.
+            # Asterisk 16 and 18 do not refuse a second bridge with the same ID, so a retry has to check first.
             reply = await self._write(wire.ask_bridge(order.bridge))
             with odd_as_refusal(reply):
                 inside = wire.members(reply.status, reply.body)

@@ -1,7 +1,7 @@
-"""Whose is our application on a PBX? Asterisk gives it to the newest client that asks for it.
+"""Who owns our application on a PBX? Asterisk gives it to the newest client that opens it.
 
-Two signs tell. The *store*: an instance that takes over takes the token there first. The *stamp*: the instance that owns the
-application writes another value to a global variable of the PBX every three seconds; a debugging client does not.
+Two signs identify an owner. The *store*: an instance that takes over takes the token there first. The *stamp*: the instance that
+owns the application writes a new value to a global variable of the PBX every three seconds; a debugging client does not.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from callbridge.wire import ari as wire
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Holds = Callable[[], Awaitable[bool | None]]
-"""Is our token in force? None when that cannot be known: no store, or one that does not answer."""
+"""Is our token in force? None when unknown: no store, or it does not answer."""
 Ask = Callable[[wire.Request], Awaitable[Reply]]
 
 STAMPED = 5.0
-"""Seconds within which a living owner's stamp changes."""
+"""Seconds within which the stamp of a living owner changes."""
 PEACE = 600.0
-"""Seconds after which it is forgotten that we were replaced."""
+"""Seconds after which a replacement is forgotten."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 30.0
-"""Seconds before the application is taken back, doubling: two who want it do not fight for every second of it."""
+"""Seconds before the application is taken back, doubling, so that two clients do not fight over it continuously."""
 _LOOK = 0.5
 ASKED_WITHIN = 2.0
-"""Seconds that a PBX has for its answer at start."""
+"""Seconds that a PBX has to answer at start."""
 
 
 async def nobody_knows() -> bool | None:
-    """Without a store it cannot be known whose token is in force."""
+    """Without a store it is unknown whose token is in force."""
     return None
 
 
 async def read_stamp(ask: Ask, app: str) -> str:
-    """The owner's last stamp; empty when there never was one. Raises OrderTrouble."""
+    """The last stamp of the owner; empty when there has never been one. Raises OrderTrouble."""
     try:
         return wire.stamped((await ask(wire.ask_stamp(app))).body)
     except wire.Malformed as error:
-        raise OrderTrouble(f"odd answer: {error}") from error
+        raise OrderTrouble(f"invalid answer: {error}") from error
 
 
 class Replacements:
-    """How often another client took our application on one PBX, and what follows. ``replaced`` is told each time that we
-    may have it back."""
+    """How often another client has taken our application on one PBX, and what follows. ``replaced`` is called each time that we
+    may take it back."""
 
     def __init__(self, pbx: str, app: str, now: Callable[[], float], holds: Holds, replaced: Callable[[], None]) -> None:
         self._pbx = pbx
@@ -60,7 +60,8 @@ class Replacements:
         self._times: list[float] = []
 
     async def may_return(self, ask: Ask) -> bool:
-        """Another client has taken the application: is it no owner, so that we take it back? Returns when we may."""
+        """Another client has taken the application. Returns True, after a delay, if it is not an owner and we may take it
+        back."""
         now = self._now()
         self._times = [at for at in self._times if now - at < PEACE] + [now]
         if len(self._times) == 1:
@@ -69,7 +70,7 @@ class Replacements:
         if holds is False:
             log.error("another instance has taken the application; standing down", pbx=self._pbx)
             return False
-        # With our token in force the first one is taken for a debugging client at once; a second one may be a callbridge
+        # While our token is in force, the first one is assumed to be a debugging client; a second one may be a callbridge
         # with a store of its own.
         if (holds is None or len(self._times) > 1) and await self._another_stamps(ask):
             log.error("another callbridge owns the application; standing down", pbx=self._pbx)
@@ -86,7 +87,7 @@ class Replacements:
         return True
 
     async def _another_stamps(self, ask: Ask) -> bool:
-        """Does the stamp change, though we do not stamp any more?"""
+        """Does the stamp change although we no longer write it?"""
         clock = asyncio.get_running_loop().time
         until, first = clock() + STAMPED, None
         while clock() < until:
@@ -107,7 +108,7 @@ class Replacements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnershipCheck:
-    """How to ask one PBX whether it lets us in."""
+    """How to check one PBX at start."""
 
     pbx: str
     url: str
@@ -118,7 +119,7 @@ class OwnershipCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnershipSeen:
-    """``trouble``: why the PBX does not serve us; empty when it does. ``stamp``: its owner's last one."""
+    """``trouble``: why the PBX does not accept us; empty when it does. ``stamp``: the last one of its owner."""
 
     pbx: str
     trouble: str = ""
@@ -126,7 +127,7 @@ class OwnershipSeen:
 
 
 async def look(doors: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
-    """Ask every PBX for the owner's stamp: whether it answers and knows us, and who lives there. Opens no event socket."""
+    """Read the owner's stamp on every PBX: does it answer, does it accept our login, is an owner alive? Opens no event socket."""
     return list(await asyncio.gather(*(_look(door) for door in doors)))
 
 

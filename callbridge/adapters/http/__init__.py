@@ -1,6 +1,6 @@
-"""HTTP: health, metrics, the views as JSON, what people and programs may ask, and facts as they happen.
+"""HTTP: health, metrics, views as JSON, requests, and facts as server-sent events.
 
-It decides nothing; the desk does. Every route is one line in ``routes``, from which the server, the rules about who
+It decides nothing; the core does. Every route is one line in ``routes``, from which the server, the rules about who
 may use it and the OpenAPI document are made. Every error is ``application/problem+json``.
 """
 

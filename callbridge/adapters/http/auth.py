@@ -122,7 +122,7 @@ def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: 
     if given is not None:
         wrong.count(address)
         if wrong.wait(address):
-            log.warning("too many wrong tokens; shut out for a minute", address=address)
+            log.warning("too many wrong tokens; address blocked for a minute", address=address)
     raise Problem(401, "a valid bearer token is required")
 
 

@@ -1,4 +1,4 @@
-"""What the HTTP interface asks of the house."""
+"""What the HTTP interface needs of the process."""
 
 from __future__ import annotations
 
@@ -20,57 +20,57 @@ from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
 Asked = AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | LeadDisposed | SwitchTurned
-"""What may be asked of the core."""
+"""Requests that HTTP may submit to the core."""
 
 
 class Backend(Protocol):
-    """Where asking goes and what can be seen; the runtime's. Asking may raise TimeoutError when no answer comes."""
+    """Submits requests and reads views. ``submit`` raises TimeoutError when no answer comes."""
 
     def now(self) -> float:
-        """The moment, as events carry it."""
+        """The present time, as events carry it."""
 
     async def ask(self, event: Asked) -> RequestRefused | None:
-        """Ask; None when it was done."""
+        """Submit a request; None when it was carried out."""
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
-        """Load the configuration; in force when this returns unless there are faults; with ``dry_run`` only what it would do.
-        ``force``: also when it takes a queue from callers or callbacks in it."""
+        """Load the configuration; it is in force on return unless there are faults. ``dry_run``: only report the changes.
+        ``force``: also when a queue with callers or callbacks is removed."""
 
     def switch(self, name: str) -> Switch | None:
-        """How a switch stands; None when nobody ever turned it."""
+        """The state of a switch; None when it was never set."""
 
     def hours(self) -> list[dict[str, object]]:
-        """Every calendar as it is now."""
+        """The present state of every calendar."""
 
     def callbacks(self) -> list[dict[str, object]]:
-        """Every callback that is owed, in the order in which they will be kept."""
+        """Every open callback, in the order in which they will be made."""
 
     def ledger(self) -> LedgerRequests:
-        """Campaigns and what is written of them."""
+        """Campaigns and their figures in the database."""
 
     def tier_of(self, number: str) -> str:
-        """The tier of this number, as for callers."""
+        """The tier of this number, as for inbound calls."""
 
     def callback_to(self, queue: str, number: str) -> dict[str, object] | None:
-        """The callback that this number is owed in this queue."""
+        """The open callback of this number in this queue."""
 
     def board(self) -> Board: ...
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        """Why an agent gets no calls, a queue does not move, a call went where it went: ``kind`` is ``agents``,
-        ``queues`` or ``calls``; None when there is no such thing."""
+        """Why an agent gets no calls, a queue does not move, or what happened to a call. ``kind``: ``agents``, ``queues`` or
+        ``calls``. None when it does not exist."""
 
     async def waiting(self) -> dict[str, Any]:
-        """The first callers of every queue, in the order in which they are served."""
+        """The first callers of every queue, in the order in which they will be served."""
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
-        """The facts of a call, oldest first, as plain data; None when nothing is known of it."""
+        """The facts of a call, oldest first, as plain data; None when the call is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadResult:
-    """``faults``: why the configuration was refused, a line each. ``report``: what it changes and whom that touches, as
-    ``reload_report`` makes it; empty when the configuration could not even be read."""
+    """``faults``: why the configuration was refused, one line each. ``report``: what it changes and who is affected, as made by
+    ``reload_report``; empty when the configuration could not be read."""
 
     faults: Sequence[str] = ()
     report: Mapping[str, Any] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """``/api/events``: facts as server-sent events.
 
-First comes ``hello``, with the id to go on from; a reader who was away sends it (or the last that it saw) as
-Last-Event-ID and is told what it missed, as far as that is kept. Who reads too slowly is told ``dropped``, and dropped.
+First comes ``hello``, with the ID to resume from. A reader that reconnects sends it (or the last ID that it received) as
+Last-Event-ID and gets what it missed, as far as that is kept. A reader that is too slow gets ``dropped`` and is disconnected.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from callbridge.adapters.http.limits import ConnectionLimits, Refusals, address_
 from callbridge.adapters.http.problems import Problem
 
 HEARTBEAT = 15.0
-"""Seconds without anything to tell after which a comment is sent: proxies keep the stream open, and we learn who is gone."""
+"""Seconds without events after which a comment is sent: proxies keep the stream open, and lost readers are detected."""
 READER_TIMEOUT = 30.0
-"""Seconds for which a reader may take nothing at all."""
+"""Seconds for which a reader may accept no data."""
 TOGETHER = 0.05
-"""Seconds that a reader waits after being told something: on a busy day many facts go out in one write."""
+"""Seconds to wait after a write: under load many facts go out in one write."""
 _SEND_BUFFER = 64 * 1024
-"""Bytes that the system keeps for a reader: with more of them a slow one is found out late."""
+"""Bytes of the socket's send buffer: with a larger one, a slow reader is detected late."""
 _AGAIN = b"retry: 3000\n"
 
 
 _LATER = 10.0
-"""Seconds after which somebody for whom there is no room may ask again."""
+"""Seconds after which a rejected reader may retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """The readers of a feed, and how many there may be."""
+    """The readers of a feed and their limits."""
 
     feed: EventFeed
     limits: ConnectionLimits
     refusals: Refusals
 
     def check(self, user: str, address: str) -> None:
-        """Raises Problem when there is no room for one more of this user, or from this address."""
+        """Raises Problem when the limit in total, per user or per address is reached."""
         here = [reader for reader in self.feed.readers if not reader.gone]
         each, now = self.limits.event_readers_each, asyncio.get_running_loop().time()
         if len(here) >= self.limits.event_readers:
@@ -56,7 +56,7 @@ class Readers:
 
 
 async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user: str) -> web.StreamResponse:
-    """Tell one reader what happens until somebody has had enough."""
+    """Stream facts to one reader until either side ends it."""
     feed, address = readers.feed, address_of(request.remote)
     readers.check(user, address)
     last = request.headers.get("Last-Event-ID")
@@ -93,7 +93,7 @@ async def _tell(reader: EventReader, response: web.StreamResponse, feed: EventFe
             await reader.wait_for(response.write(b"".join(events)), READER_TIMEOUT)
             said = clock()
         elif clock() >= said + HEARTBEAT:
-            # The id alone is no event, but is remembered: a reader of rare facts need not be told old ones again.
+            # An ID alone is not an event, but clients remember it: a reader of rare facts does not get old ones again.
             await reader.wait_for(response.write(b": still here\nid: %s\n\n" % feed.id_at(place).encode()), READER_TIMEOUT)
             said = clock()
         reader.place = place
@@ -108,7 +108,7 @@ async def _tell(reader: EventReader, response: web.StreamResponse, feed: EventFe
 
 
 async def _dropped(reader: EventReader, response: web.StreamResponse, feed: EventFeed) -> None:
-    """The last words go out when, and if, the reader reads on; nobody waits for that."""
+    """The final event goes out only if the reader reads on; we do not wait for that."""
     if feed.closed:
         return
     words = sse("dropped", {"reason": "too slow: reconnect with Last-Event-ID"})

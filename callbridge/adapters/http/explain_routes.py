@@ -1,7 +1,7 @@
 """HTTP routes that answer "why": ``/api/explain/{agents|queues|calls}/{id}``, and ``/api/waiting`` for wallboards.
 
-The world is read on the loop that owns it; only sorting its (frozen) calls, which may be many, is left to a thread.
-A call that lives is told from memory, one that ended from memory or, after a restart, from the archive.
+The world is read on the loop that owns it; only sorting its (frozen) calls, which may be many, is done in a thread.
+A live call is explained from memory, an ended one from memory or, after a restart, from the archive.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from callbridge.core.model.events import BYPASS
 from callbridge.core.model.world import World
 
 MOST_WAITING_SHOWN = 20
-"""Callers told of each queue; how many wait in all is in the queue's own view."""
+"""Callers listed per queue; the total is in the view of the queue."""
 
 
 class Explainer:
-    """Reads one world. ``now``: the moment of asking, epoch seconds."""
+    """Reads one world. ``now``: the time of the request, epoch seconds."""
 
     def __init__(
         self, world: World, board: Board, timelines: Timelines, now: Callable[[], float], archive: TimelineArchive | None = None
@@ -50,7 +50,7 @@ class Explainer:
         self._show: Show = scrub if board.masked else str
 
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
-        """``kind``: ``agents``, ``queues`` or ``calls``. None when there is no such thing."""
+        """``kind``: ``agents``, ``queues`` or ``calls``. None when it does not exist."""
         match kind:
             case "agents":
                 return await self.agent(name)

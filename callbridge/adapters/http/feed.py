@@ -1,6 +1,6 @@
-"""Facts as they happen, for readers who come and go: the last ones in memory, and each reader's place among them.
+"""Recent facts in memory, for event-stream readers that come and go, and the position of each reader.
 
-Telling costs the runtime an append. Readers fetch in their own time; who falls too far behind is told so and dropped.
+Publishing costs the runtime one append. Readers fetch at their own pace; a reader that falls too far behind is dropped.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from callbridge.adapters.views.timelines import told
 from callbridge.core.model.facts import AnyFact
 
 FACTS_KEPT = 10_000
-"""Facts in memory: as many may a connected reader be behind. Who was away is told half of them again at most."""
+"""Facts in memory: a connected reader may be this far behind. A reader that reconnects gets at most half of them again."""
 AT_A_TIME = 200
-"""Facts that are made into text before the loop gets its turn."""
+"""Facts that are serialized before the loop gets a turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a reader wants to be told. Empty: everything."""
+    """The filter of a reader. Empty: everything."""
 
     types: Set[str] = frozenset()
     queue: str = ""
@@ -40,15 +40,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Told:
-    """A fact, and its text once somebody wanted it: it is made for all readers once."""
+    """A fact and its text, which is made once for all readers, when the first one wants it."""
 
     fact: AnyFact
     text: bytes = b""
 
 
 class EventFeed:
-    """``run`` names this run and begins every id, so that ids of another are known as such; ``seq``: of the last fact
-    before this run."""
+    """``run`` identifies this run and is the prefix of every ID, so that IDs of another run are recognized; ``seq``: of the last
+    fact before this run."""
 
     def __init__(self, run: str, *, seq: int = 0, masked: bool = True, kept: int = FACTS_KEPT) -> None:
         self.closed = False
@@ -60,11 +60,11 @@ class EventFeed:
         self._forgotten = seq
         """The seq of the last fact that is not kept."""
         self.end = 0
-        """The place behind the last fact: how many were told."""
+        """The position after the last fact: the number of facts so far."""
         self._news = asyncio.Event()
 
     def on_facts(self, facts: Iterable[AnyFact]) -> None:
-        """Take in facts; returns at once."""
+        """Add facts; returns at once."""
         for fact in facts:
             if len(self._facts) == self._kept:
                 self._forgotten = self._facts[0].fact.seq
@@ -73,7 +73,7 @@ class EventFeed:
         self._wake()
 
     def close(self) -> None:
-        """No more will come: readers are sent away."""
+        """No more facts will come: disconnect the readers."""
         self.closed = True
         self._wake()
 
@@ -87,7 +87,7 @@ class EventFeed:
     # -- reading ------------------------------------------------------------------------------------------------
 
     def behind(self, reader: EventReader) -> bool:
-        """Whether what this reader has to be told next is not there any more."""
+        """Whether the next fact for this reader is no longer in memory."""
         return self.end - reader.place > self._kept
 
     def id_at(self, place: int) -> str:
@@ -95,7 +95,7 @@ class EventFeed:
         return f"{self._run}-{self._seq_before(place)}"
 
     def place_after(self, fact_id: str) -> tuple[int, bool]:
-        """The place to go on from behind a fact, and whether nothing was lost in between."""
+        """The position after a fact, and whether no fact was lost in between."""
         oldest = max(self._start, self.end - self._kept // 2)
         run, _, number = fact_id.rpartition("-")
         if run != self._run or not (number.isascii() and number.isdigit() and len(number) < 19):
@@ -106,13 +106,13 @@ class EventFeed:
         return place, self._seq_before(place) <= int(number)
 
     def since(self, place: int, wanted: Wanted) -> tuple[list[bytes], int]:
-        """The wanted among the next facts from ``place`` on, as server-sent events, and the place behind them."""
+        """The next facts from ``place`` on that match the filter, as server-sent events, and the position after them."""
         after = min(place + AT_A_TIME, self.end)
         facts = [self._facts[index - self._start] for index in range(place, after)]
         return [self._event(one) for one in facts if wanted.takes(one.fact)], after
 
     async def news(self) -> None:
-        """Return when something was told."""
+        """Return when a fact was added."""
         await self._news.wait()
 
     @property
@@ -130,7 +130,7 @@ class EventFeed:
 
 
 class EventReader:
-    """One reader's place; ``give_up`` ends the write that it waits in."""
+    """The position of one reader; ``give_up`` ends a write that is waiting."""
 
     def __init__(self, place: int, transport: asyncio.BaseTransport | None, user: str = "", address: str = "") -> None:
         self.place = place
@@ -150,7 +150,7 @@ class EventReader:
             self._writing.reschedule(asyncio.get_running_loop().time())
 
     async def wait_for(self, writing: Awaitable[object], patience: float) -> None:
-        """Await a write. Raises TimeoutError when it takes too long, or the reader has been given up."""
+        """Await a write. Raises TimeoutError when it takes too long, or when the reader has been given up."""
         try:
             async with asyncio.timeout(patience) as self._writing:
                 await writing
@@ -159,6 +159,6 @@ class EventReader:
 
 
 def sse(event: str, data: dict[str, Any], event_id: str = "") -> bytes:
-    """One server-sent event. Everything outside ASCII is escaped: no name that a caller chose can end a line here."""
+    """One server-sent event. Non-ASCII characters are escaped, so that no caller-supplied name can end a line."""
     head = f"id: {event_id}\n" if event_id else ""
     return f"{head}event: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

@@ -1,7 +1,7 @@
-"""The table of routes: what there is, who may use it, what comes in, what goes out, and what can go wrong.
+"""The table of routes: method, path, roles, body, response and errors.
 
-One line a route; one line in ``AGENT_ROUTES`` or ``CALL_ROUTES`` for a new thing to ask. The server, the guard and the
-OpenAPI document read this table and nothing else.
+One line per route; a new request about agents or calls is one line in ``AGENT_ROUTES`` or ``CALL_ROUTES``. The server, the
+authorization and the OpenAPI document are derived from this table only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ADMINS = frozenset({TokenRole.ADMIN})
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parameter of the query, or a header. ``schema`` is its JSON schema."""
+    """A query parameter or a header. ``schema`` is its JSON schema."""
 
     name: str
     what: str
@@ -33,8 +33,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """``handler`` is a method of the site. ``roles``: None for what needs no token. ``faults``: statuses of its own,
-    beside those that all of its kind have."""
+    """``handler`` is the name of a handler's method. ``roles``: None when no token is needed. ``faults``: error statuses in
+    addition to those that all routes of its kind have."""
 
     method: str
     path: str
@@ -91,7 +91,7 @@ _LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes
 
 
 def segment(ask: AgentRequest | CallRequest) -> str:
-    """An ask as the last part of a path: ``not-ready``."""
+    """A request as the last segment of a path: ``not-ready``."""
     return ask.value.replace("_", "-")
 
 
@@ -117,7 +117,7 @@ def _of_calls(ask: CallRequest) -> Route:
 
 
 def _explain(path: str, handler: str, what: str) -> Route:
-    """Explanations name everybody concerned: not for agents' tokens."""
+    """Explanations name everybody involved: not for agent tokens."""
     return _get(path, handler, what, schemas.Explanation, roles=WATCHERS, faults=(404,))
 
 

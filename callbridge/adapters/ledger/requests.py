@@ -110,7 +110,7 @@ class LedgerRequests:
             raise ValueError(_fault_of(number))
         gone = await self._ask(lambda: book.unblock(who, scope))
         if gone:
-            log.warning("a number was taken off the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
+            log.warning("a number was removed from the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
         return gone
 
     async def blocks(self) -> list[dict[str, object]]:

@@ -132,5 +132,5 @@ class CampaignLedger:
             await self.writer.ask(work, within)
             self._open = self.writer.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
         if lost:
-            log.warning("attempts of which nobody knows what became of them", attempts=lost)
+            log.warning("attempts with an unknown outcome", attempts=lost)
         return [CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in hours.items()]

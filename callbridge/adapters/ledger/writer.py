@@ -80,12 +80,12 @@ class LedgerWriter:
         why = _why(trouble)
         if self.troubled_since is None:
             self.troubled_since = self._wall()
-            log.error("the campaigns' database cannot be written; waiting for it", why=why)
+            log.error("the campaign database cannot be written; waiting for it", why=why)
         self.troubled = why
 
     def works(self) -> None:
         if self.troubled_since is not None:
-            log.info("the campaigns' database is back")
+            log.info("the campaign database is back")
         self.troubled, self.troubled_since = "", None
 
     async def close(self) -> None:
@@ -96,10 +96,10 @@ class LedgerWriter:
             try:
                 await self.ask(lambda order=order: self.write(order), LAST_WITHIN)  # type: ignore[misc]
             except AWAY as trouble:
-                log.error("the campaigns' database was away at the end", why=_why(trouble))
+                log.error("the campaign database was unavailable at shutdown", why=_why(trouble))
                 break
             except Exception:  # whatever it is, the others are written all the same
-                log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
+                log.exception("a campaign order cannot be written; skipped", order=type(order).__name__)
         with contextlib.suppress(*AWAY):
             await self.ask(self.book.close, LAST_WITHIN)
         self._threads.close()
@@ -144,7 +144,7 @@ class LedgerWriter:
                     return False
                 continue
             except Exception as fault:  # whatever it is, one order that cannot be written must not stop all campaigns
-                log.exception("an order of the campaigns cannot be written; left out", order=type(order).__name__)
+                log.exception("a campaign order cannot be written; skipped", order=type(order).__name__)
                 told = self._refused(order, fault)
             self.works()
             self._tell(told)
@@ -156,7 +156,7 @@ class LedgerWriter:
             case FindLeads(campaign=campaign):
                 return LeadsFound(at=self._now(), campaign=campaign, leads=(), ready=0)
             case ReserveAttempts(campaign=campaign, attempts=attempts):
-                refused = {attempt: "a fault of the ledger" for attempt, _ in attempts}
+                refused = {attempt: "an error of the ledger" for attempt, _ in attempts}
                 return AttemptsReserved(at=self._now(), campaign=campaign, reserved=(), refused=refused)
             case _:
                 return OrderFailed(at=self._now(), order=order, why=Why.REFUSED, detail=type(fault).__name__)

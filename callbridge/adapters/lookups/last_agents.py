@@ -77,7 +77,7 @@ class LastAgents:
                 try:
                     await self._redis.set(f"{self._private}:{who}", row, ex=max(1, round(self._lasts)))
                 except TROUBLE as trouble:
-                    log.warning("who talked to whom is not written down for now", error=type(trouble).__name__)
+                    log.warning("last agents cannot be saved", error=type(trouble).__name__)
                     await asyncio.sleep(_PAUSE)
                     continue
                 if self._owed and self._owed[0] == (who, row):

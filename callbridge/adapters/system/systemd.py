@@ -61,7 +61,7 @@ class Manager:
             if is_alive:
                 self._tell("WATCHDOG=1", f"STATUS={', '.join(missing()) or 'serving'}")
             elif was_alive:
-                log.critical("no sign of life any more: the service manager will restart us", missing=list(missing()))
+                log.critical("callbridge hangs; the service manager will restart it", missing=list(missing()))
             was_alive = is_alive
             await asyncio.sleep(self._every or STATUS_EVERY)
 
@@ -72,7 +72,7 @@ class Manager:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as line:
                 line.sendto("\n".join(lines).encode(), self._address)
         except OSError as trouble:
-            log.warning("the service manager does not listen", why=str(trouble))
+            log.warning("the service manager cannot be notified", why=str(trouble))
 
 
 def _seconds(environment: Mapping[str, str], pid: int) -> float:
