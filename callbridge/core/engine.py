@@ -297,8 +297,8 @@ def _leg_joined(world: World, event: LegJoined) -> None:
     leg = world.put_leg(leg, bridge=event.bridge)
     call = world.calls.get(leg.call)
     if call is not None:
-        talks.joined(world, call)
-        transfers.joined(world, world.calls[call.id])
+        talks.joined(world, call, event.said_at)
+        transfers.joined(world, world.calls[call.id], event.said_at)
 
 
 def _leg_parted(world: World, event: LegParted) -> None:

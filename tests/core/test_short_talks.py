@@ -18,6 +18,7 @@ from callbridge.core.model.events import (
     EntityFaulted,
     LegAnswered,
     LegEnded,
+    LegJoined,
     LegLeft,
     PlaybackEnded,
     SeenLeg,
@@ -29,6 +30,7 @@ from callbridge.core.model.facts import (
     CallbackTried,
     CallEnded,
     OfferEnded,
+    OfferMade,
     RequestRefused,
     TalkBegan,
     TalkEnded,
@@ -418,6 +420,70 @@ def picks_up(story: Story, leg: LegId, at: float, *, heard_after: float) -> None
 def hangs_up(story: Story, leg: LegId, at: float, *, heard_after: float = 0.0) -> None:
     story.now = max(story.now, at + heard_after)
     story.happens(LegEnded(at=story.now, leg=leg, said_at=at - 3600.0, cause=16))
+
+
+def joins(story: Story, bridge: Bridge, at: float, *, heard_after: float, clock: float = -3600.0) -> None:
+    """Both came into the bridge at this moment, and we hear of it later. ``clock``: by how much the PBX's is fast."""
+    story.now = max(story.now, at + heard_after)
+    for leg in bridge.legs:
+        story.happens(LegJoined(at=story.now, leg=leg, bridge=bridge.bridge, said_at=at + clock))
+
+
+def test_who_talked_while_we_stood_still_is_not_called_to_another_agent() -> None:
+    """The bridge was ordered, and its beginning and the agent's hang-up are heard in one moment."""
+    story = desks("bob", "cid")
+    customer = story.caller()
+    leg, at = story.ring().leg, story.now + 1.0
+    picks_up(story, leg, at, heard_after=0.0)
+    joins(story, story.only(Bridge), at, heard_after=5.0)
+    hangs_up(story, leg, at + 4.0, heard_after=1.0)
+    assert results(story) == [("bob", "answered")]
+    assert outcomes(story) == ["answered"]
+    assert [talk.ended_by for talk in story.all_told(TalkEnded)] == ["agent"]
+    assert customer in story.hung_up()
+    assert [offer.agent for offer in story.all_told(OfferMade)] == ["bob"]
+
+
+@pytest.mark.parametrize(("lasted", "result"), [(0.9, "rejected"), (1.1, "answered")])
+@pytest.mark.parametrize("heard_after", [0.0, 0.6, 5.0])
+def test_how_long_they_talked_is_what_the_pbx_says_however_late_it_is_heard(
+    lasted: float, result: str, heard_after: float
+) -> None:
+    story = desks("bob")
+    story.caller()
+    leg, at = story.ring().leg, story.now + 1.0
+    picks_up(story, leg, at, heard_after=0.0)
+    joins(story, story.only(Bridge), at, heard_after=heard_after)
+    hangs_up(story, leg, at + lasted, heard_after=max(0.0, heard_after - lasted))
+    assert results(story) == [("bob", result)]
+
+
+@pytest.mark.parametrize(("lasted", "result"), [(0.9, "rejected"), (1.1, "answered")])
+def test_a_pbx_whose_clock_was_set_back_meanwhile_is_not_believed(lasted: float, result: str) -> None:
+    story = desks("bob")
+    story.caller()
+    leg, at = story.ring().leg, story.now + 1.0
+    picks_up(story, leg, at, heard_after=0.0)
+    joins(story, story.only(Bridge), at, heard_after=0.0, clock=0.0)
+    hangs_up(story, leg, at + lasted)
+    assert results(story) == [("bob", result)]
+
+
+def test_who_took_a_transferred_call_while_we_stood_still_and_talked_does_not_give_it_back() -> None:
+    queues = [queue("support", short_talk=SHORT), queue("sales", ladder(("sales", None)))]
+    story = Story(plan(queues, [agent("bob"), agent("cid", {"sales": 1})]))
+    _, bob = story.talk()
+    story.wait(30.0)
+    story.happens(CallRequested(at=story.now, call=story.call().id, request=CallRequest.TRANSFER, to=ToAgent("cid"), by="bob"))
+    cid = story.ring().leg
+    story.gone(bob)
+    at = story.now + 1.0
+    picks_up(story, cid, at, heard_after=0.0)
+    joins(story, story.only(Bridge), at, heard_after=5.0)
+    hangs_up(story, cid, at + 4.0, heard_after=1.0)
+    assert (story.fact(TalkEnded).agent, story.fact(TalkEnded).ended_by) == ("cid", "agent")
+    assert story.rung() == []
+    assert story.call().phase is Phase.ENDING
 
 
 @pytest.mark.parametrize(

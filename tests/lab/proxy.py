@@ -102,6 +102,9 @@ class AriProxy:
         self.faults: list[Fault] = []
         self.log = ProxyLog()
         self._sockets: set[web.WebSocketResponse] = set()
+        self._held_from = ""
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._asking: set[asyncio.Task[web.Response]] = set()
         self._client: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
@@ -134,6 +137,13 @@ class AriProxy:
         """Say something to callbridge that Asterisk did not say."""
         for ours in self._sockets:
             await ours.send_str(frame)
+
+    def hold_from(self, kind: str) -> None:
+        """The next event of this kind, and all that Asterisk says after it, wait for ``flow``; requests do not."""
+        self._held_from = kind
+
+    def flow(self) -> None:
+        self._flowing.set()
 
     def said(self, method: str, path: str) -> list[Said]:
         return [one for one in self.log.requests if one.method == method and re.search(path, one.path)]
@@ -222,6 +232,10 @@ class AriProxy:
         async for message in theirs:
             if message.type is aiohttp.WSMsgType.TEXT:
                 self.log.frames.append((time.time(), message.data))
+                if self._held_from and re.search(rf'"type": ?"{self._held_from}"', message.data):
+                    self._held_from = ""
+                    self._flowing.clear()
+                await self._flowing.wait()
                 await ours.send_str(message.data)
 
 

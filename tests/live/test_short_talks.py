@@ -6,12 +6,15 @@ import pytest
 
 from tests.lab.bridge import Callbridge, agent, floor
 from tests.lab.pbx import Pbx
-from tests.lab.sip import Call, Phone, PhoneScript, Talk, call
+from tests.lab.sip import Call, Callers, Phone, PhoneScript, Talk, call
 from tests.live.house import House
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-ON_16 = {"test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent"}
+ON_16 = {
+    "test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent",
+    "test_a_talk_of_which_beginning_and_end_are_heard_in_one_moment_was_a_talk",
+}
 
 AT_ONCE = PhoneScript(ring=0.05, hangs_up=True)
 SOON = PhoneScript(ring=0.05, steps=[Talk(0.2)], hangs_up=True)
@@ -53,6 +56,24 @@ async def test_a_bye_right_after_the_answer_leaves_the_caller_to_the_next_agent(
     row = await bridge.queue("support")
     assert (int(row["offered"]), int(row["answered"]), int(row["abandoned"])) == (1, 1, 0)
     assert await bridge.state("ann") == "ready"
+
+
+async def test_a_talk_of_which_beginning_and_end_are_heard_in_one_moment_was_a_talk(house: House, pbx: Pbx) -> None:
+    bridge, proxy = await house.open_through_proxy(two_desks())
+    await bridge.until_state("ann", "ready")
+    await bridge.ask("bob", "login")
+    async with Phone(pbx, "1001", PhoneScript.answers(0.05, talk=1.6)) as first, Phone(pbx, "1002") as second:
+        proxy.hold_from("ChannelEnteredBridge")
+        async with Callers(pbx, [Call(dialled="support", hang_up_after=6.0)]) as callers:
+            await first.until(lambda record: record.ended_at)
+            proxy.flow()
+            (made,) = await callers.wait()
+        await bridge.until("call_ended")
+        assert second.records() == [], "who has talked is not called to another agent"
+    assert made.ended_by == "pbx", "as after any talk"
+    assert [(fact["agent"], fact["result"]) for fact in bridge.facts("offer_ended")] == [("ann", "answered")]
+    assert [fact["outcome"] for fact in bridge.facts("visit_ended")] == ["answered"]
+    assert len(bridge.facts("ari link up")) == 1
 
 
 async def test_a_caller_who_hangs_up_at_once_was_answered(house: House, pbx: Pbx) -> None:

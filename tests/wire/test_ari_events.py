@@ -134,9 +134,11 @@ def test_each_frame_becomes_its_event(fields: dict[str, Any], event: AnyEvent) -
 @pytest.mark.parametrize(
     ("written", "said_at"), [("2026-11-21T21:06:00.250+0000", 1795295160.25), ("yesterday", None), (7, None), (None, None)]
 )
-def test_an_answer_and_an_end_say_when_they_were_by_the_clock_of_the_pbx(written: object, said_at: float | None) -> None:
+def test_an_answer_a_join_and_an_end_say_when_they_were_by_the_clock_of_the_pbx(written: object, said_at: float | None) -> None:
     answered = heard("ChannelStateChange", channel=CHANNEL | {"state": "Up"}, timestamp=written).event
+    joined = heard("ChannelEnteredBridge", bridge={"id": "b"}, timestamp=written).event
     ended = heard("ChannelDestroyed", cause=16, timestamp=written).event
+    assert joined == LegJoined(at=7.0, leg=LEG, bridge="b", said_at=said_at)
     assert answered == LegAnswered(at=7.0, leg=LEG, said_at=said_at)
     assert ended == LegEnded(at=7.0, leg=LEG, said_at=said_at, cause=16)
 

@@ -14,8 +14,9 @@ from callbridge.core.routing import answers, lost_phones, offers, segments
 from callbridge.core.transfers import transfers
 
 
-def joined(world: World, call: Call) -> None:
-    """A leg entered the bridge; with the second one they talk. The answer counts now, or when it is certain."""
+def joined(world: World, call: Call, said_at: float | None = None) -> None:
+    """A leg entered the bridge, at ``said_at`` by the PBX's clock; with the second one they talk. The answer counts now, or when
+    it is certain."""
     offer = call.offer
     if call.phase is not Phase.JOINING or offer is None or call.visit is None:
         return
@@ -23,7 +24,7 @@ def joined(world: World, call: Call) -> None:
     if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
         return
     queue, waited = call.visit.queue, world.now - call.waiting_since
-    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now)
+    segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now, began_said_at=said_at)
     segment = recordings.begin(world, call, segment)
     short = answers.short_talk(world, queue)
     if short > 0:
@@ -53,12 +54,12 @@ def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
     segment = call.segment
     if segment is None or segment.leg != leg.id or leg.transfers or event.estimated or call.transfer is not None:
         return False
-    if answers.is_short(world, call):
+    if answers.is_short(world, call, event):
         _no_answer(world, call, leg, event)
         return True
     transferred = not call.is_uncertain and bool(call.transferred_by) and not lost_phones.died(leg, event)
-    met_at = segment.began_at if segment.met_at is None else segment.met_at
-    if transferred and world.now - met_at < answers.short_talk(world, segment.queue):
+    together = segment.began_at - segment.met_at if segment.met_at is not None else 0.0
+    if transferred and together + answers.lasted(world, segment, event) < answers.short_talk(world, segment.queue):
         call = segments.end_segment(world, call, "short", world.now)
         if segment.agent == call.transferred_by:
             call = evolve(call, transferred_by="")  # back with the agent already: now it is for anybody

@@ -201,6 +201,8 @@ class Segment:
     leg: LegId
     queue: str
     began_at: float
+    began_said_at: float | None = None
+    """The same by the PBX's clock, where it is known."""
     hold_seconds: float = 0.0
     held_since: float | None = None
     recording: Recording | None = None

@@ -121,8 +121,11 @@ class LegProbed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegJoined(Event):
+    """ChannelEnteredBridge. ``said_at``: by the PBX's clock."""
+
     leg: LegId
     bridge: str
+    said_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from callbridge.core.entities import agent_states, attempts, callbacks
 from callbridge.core.model.agent import Agent
-from callbridge.core.model.call import Call, Offer, OfferResult, VisitOutcome
+from callbridge.core.model.call import Call, Offer, OfferResult, Segment, VisitOutcome
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import OfferEnded
 from callbridge.core.model.leg import Leg
@@ -27,10 +27,20 @@ def short_talk(world: World, queue: str) -> float:
     return plan.short_talk if plan is not None else 0.0
 
 
-def is_short(world: World, call: Call) -> bool:
-    """Would the agent's hang-up now come too soon for an answer?"""
+def is_short(world: World, call: Call, event: LegEnded) -> bool:
+    """Does the agent's hang-up come too soon for an answer?"""
     due = call.offer.certain_at if call.is_uncertain and call.offer is not None else None
-    return due is not None and world.now < due
+    if due is None or call.segment is None:
+        return False
+    return lasted(world, call.segment, event) < due - call.segment.began_at
+
+
+def lasted(world: World, segment: Segment, event: LegEnded) -> float:
+    """Seconds from the beginning of the talk to the end of this leg. By the PBX's clock where it tells both: we may have heard of
+    them in one moment, after standing still, or late."""
+    if segment.began_said_at is not None and event.said_at is not None and event.said_at >= segment.began_said_at:
+        return event.said_at - segment.began_said_at
+    return world.now - segment.began_at
 
 
 def was_in_silence(world: World, leg: Leg, event: LegEnded) -> bool:

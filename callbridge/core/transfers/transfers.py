@@ -176,8 +176,8 @@ def _join(world: World, call: Call, transfer: Transfer) -> None:
     put(world, evolve(call, bridge=bridge, transfer=evolve(transfer, until=world.now + offers.JOIN_CHECK)))
 
 
-def joined(world: World, call: Call) -> None:
-    """A leg entered the bridge. Two who belong together now are."""
+def joined(world: World, call: Call, said_at: float | None = None) -> None:
+    """A leg entered the bridge, at ``said_at`` by the PBX's clock. Two who belong together now are."""
     transfer = call.transfer
     if transfer is None or not transfer.reached or call.bridge is None:
         return
@@ -189,12 +189,12 @@ def joined(world: World, call: Call) -> None:
     if agent is not None and agent.work is Work.OFFERED:
         agent = agent_states.change(world, agent, work=Work.TALKING, misses=0)
     if call.phase is Phase.TRANSFERRING:
-        _arrived(world, call, transfer, target.id)
+        _arrived(world, call, transfer, target.id, said_at)
     elif transfer.until is not None:
         put(world, evolve(call, transfer=evolve(transfer, until=None)))
 
 
-def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId) -> None:
+def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None) -> None:
     """The target has the call."""
     _tell_ended(world, call, transfer, "completed")
     if transfer.kind is not TransferKind.BACK:
@@ -204,7 +204,9 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId) -> None:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
         return
     met_at = transfer.together_at if transfer.together else None
-    segment = Segment(agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now, met_at=met_at)
+    segment = Segment(
+        agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now, began_said_at=said_at, met_at=met_at
+    )
     segment = recordings.begin(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)

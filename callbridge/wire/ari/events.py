@@ -211,7 +211,8 @@ def _destroyed(frame: _Frame) -> Heard:
 
 def _entered(frame: _Frame) -> Heard:
     bridge = identity(part(frame.message, "bridge").get("id"))
-    return Heard("ChannelEnteredBridge", (LegJoined(at=frame.at, leg=frame.leg(), bridge=bridge),))
+    joined = LegJoined(at=frame.at, leg=frame.leg(), bridge=bridge, said_at=frame.said_at)
+    return Heard("ChannelEnteredBridge", (joined,))
 
 
 def _left(frame: _Frame) -> Heard:
