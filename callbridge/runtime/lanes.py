@@ -2,22 +2,34 @@
 
 An order names every leg that it touches. It starts when it is at the head of all their lanes and its PBX has capacity. HangUp
 never queues behind other orders: it drops the unsent orders of its leg - except DropBridge, which only stops waiting for that
-leg - and is sent at once. If even the capacity reserved for hang-ups is used up, it is sent next.
+leg - and is sent at once. If even the capacity reserved for hang-ups is used up, it is sent next. Of the other orders that wait
+for capacity a Bridge is sent first: an agent who has picked up hears nothing until then, while hundreds of new callers may be
+owed an answer and music.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 
 from callbridge.adapters.pbx_link import NotSent, OrderTrouble, TimedOut
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.orders import DropBridge, HangUp, InspectPhone, Order, PauseRecording, StartRecording, StopRecording
+from callbridge.core.model.orders import (
+    Bridge,
+    DropBridge,
+    HangUp,
+    InspectPhone,
+    Order,
+    PauseRecording,
+    StartRecording,
+    StopRecording,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -43,6 +55,11 @@ class _QueuedOrder:
     def urgent(self) -> bool:
         return isinstance(self.order, HangUp)
 
+    @property
+    def awaited(self) -> bool:
+        """Does somebody hear nothing until it is done?"""
+        return isinstance(self.order, Bridge)
+
 
 @dataclass(slots=True)
 class _PbxOrders:
@@ -50,10 +67,15 @@ class _PbxOrders:
 
     busy: int = 0
     urgent: deque[_QueuedOrder] = field(default_factory=deque)
+    awaited: deque[_QueuedOrder] = field(default_factory=deque)
     others: deque[_QueuedOrder] = field(default_factory=deque)
 
+    def ready(self) -> Iterator[_QueuedOrder]:
+        """All that wait for room alone; some may have been dropped."""
+        return chain(self.urgent, self.awaited, self.others)
+
     def next(self) -> _QueuedOrder | None:
-        for waiting, most in ((self.urgent, MOST_WITH_HANG_UPS), (self.others, MOST)):
+        for waiting, most in ((self.urgent, MOST_WITH_HANG_UPS), (self.awaited, MOST), (self.others, MOST)):
             while waiting and self.busy < most:
                 job = waiting.popleft()
                 if not job.started:
@@ -89,7 +111,7 @@ class Lanes:
     def unsent(self) -> int:
         """Orders that wait for other orders, or for capacity."""
         queued = {id(job) for lane in self._lanes.values() for job in lane if not job.started}
-        ready = {id(job) for room in self._rooms.values() for job in (*room.urgent, *room.others) if not job.started}
+        ready = {id(job) for room in self._rooms.values() for job in room.ready() if not job.started}
         return len(queued | ready)
 
     def freeze(self, pbx: str) -> None:
@@ -97,7 +119,7 @@ class Lanes:
         mine = pbx + "/"
         jobs = {id(job): job for leg, lane in self._lanes.items() if leg.startswith(mine) for job in lane if not job.started}
         room = self._rooms.get(pbx, _PbxOrders())
-        jobs |= {id(job): job for job in (*room.urgent, *room.others) if not job.started}
+        jobs |= {id(job): job for job in room.ready() if not job.started}
         self._remove(list(jobs.values()))
         for job in jobs.values():
             self.failed(job.order, NotSent("frozen"))
@@ -106,6 +128,7 @@ class Lanes:
         """Let orders in progress finish and send hang-ups; nothing else is sent."""
         self._lanes.clear()
         for room in self._rooms.values():
+            room.awaited.clear()
             room.others.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(LANES_CLOSE_TIMEOUT):
@@ -151,7 +174,7 @@ class Lanes:
             self._send(job)
             return
         room = self._rooms.setdefault(job.pbx, _PbxOrders())
-        (room.urgent if job.urgent else room.others).append(job)
+        (room.urgent if job.urgent else room.awaited if job.awaited else room.others).append(job)
         self._fill(room)
 
     def _fill(self, room: _PbxOrders) -> None:

@@ -190,6 +190,7 @@ async def test_hang_ups_have_room_kept_for_them_and_beyond_it_go_before_all_that
     for leg in _legs(MOST + 1):
         lanes.put(Answer(leg=leg))
     hang_ups: list[Order] = [HangUp(leg=LegId(f"pbx/h{number}")) for number in range(MOST_WITH_HANG_UPS - MOST + 1)]
+    assert len(hang_ups) > 5
     for order in hang_ups:
         lanes.put(order)
     await _settle()
@@ -197,6 +198,25 @@ async def test_hang_ups_have_room_kept_for_them_and_beyond_it_go_before_all_that
     line.gate.set()
     await _settle()
     assert line.sent.index(hang_ups[-1]) < line.sent.index(Answer(leg=_legs(MOST + 1)[-1]))
+
+
+async def test_who_has_picked_up_is_connected_before_new_callers_are_attended_to() -> None:
+    """Not before what was ordered for the same legs."""
+    line = Line()
+    lanes = Lanes(line.perform, line.fail)
+    line.gate.clear()
+    for leg in _legs(MOST):
+        lanes.put(Answer(leg=leg))
+    newcomers: list[Order] = [Answer(leg=LegId(f"pbx/new-{number}")) for number in range(20)]
+    for order in (*newcomers, JOIN, StopMusic(leg=EVE), Bridge(bridge="e", legs=(EVE,), call="e")):
+        lanes.put(order)
+    await _settle()
+    assert JOIN not in line.sent, "there is no room yet"
+    assert lanes.unsent == len(newcomers) + 3
+    line.gate.set()
+    await _settle()
+    assert line.sent[MOST] == JOIN
+    assert line.sent.index(StopMusic(leg=EVE)) < line.sent.index(Bridge(bridge="e", legs=(EVE,), call="e"))
 
 
 async def test_what_waits_for_room_is_dropped_by_the_hang_up_of_its_leg() -> None:
