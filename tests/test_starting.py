@@ -24,7 +24,7 @@ from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http import HttpSettings, Probes, listening, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs.log import Drain
-from callbridge.adapters.redis.connection import connect
+from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.store import MemoryStore, Unreadable
 from callbridge.runtime.pulse import TURN
@@ -44,8 +44,8 @@ async def no_pbx() -> list[OwnershipSeen]:
     return []
 
 
-@pytest.fixture
-def server() -> Iterator[RedisServer]:
+@contextlib.contextmanager
+def own_redis() -> Iterator[RedisServer]:
     """A Redis of our own, whose settings we may spoil."""
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed: apt-get install redis-server")
@@ -58,6 +58,12 @@ def server() -> Iterator[RedisServer]:
         yield made
         if made.process is not None:
             made.kill()
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with own_redis() as made:
+        yield made
 
 
 @pytest.fixture
@@ -222,22 +228,32 @@ async def test_until_there_is_a_world_the_probes_answer_and_all_else_says_what_i
             assert "starting" in problem["detail"]
 
 
-def _config(folder: Path) -> Path:
-    """Of one agent, one queue and a PBX that is away."""
-    links = {
-        "ari": {"url": "http://127.0.0.1:9/ari", "user": "u", "password": "p"},
-        "ami": {"port": 9, "user": "u", "secret": "s"},
-    }
+def process_config(folder: Path, ari: str = "http://127.0.0.1:9/ari", **more: object) -> Path:
+    """Of one agent, one queue and a PBX that is away, unless one is named."""
+    links = {"ari": {"url": ari, "user": "u", "password": "p"}, "ami": {"port": 9, "user": "u", "secret": "s"}}
     config = folder / "callbridge.yaml"
     queues = {"support": {"steps": [{"skills": "support"}]}}
     agents = {"ann": {"name": "Ann", "skills": {"support": 1}, "phone": "PJSIP/1001"}}
-    whole = {"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues, "agents": agents}
-    config.write_text(json.dumps(whole))
+    entries = {"support": {"queue": "support"}}
+    whole = {"pbx": [{"name": "pbx1"} | links], "skills": ["support"], "queues": queues, "agents": agents, "entries": entries}
+    config.write_text(json.dumps(whole | more))
     return config
 
 
+@contextlib.asynccontextmanager
+async def processed(config: Path) -> AsyncIterator[Process]:
+    """A process that has not begun to lead."""
+    drain = Drain(io.StringIO())
+    process = Process(load(config), config, drain)
+    try:
+        yield process
+    finally:
+        await process.close()
+        drain.close()
+
+
 async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = _config(tmp_path)
+    config = process_config(tmp_path)
     drain = Drain(io.StringIO())
     process = Process(load(config), config, drain)
     seen: list[list[str]] = []
@@ -271,7 +287,7 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatc
 
 
 async def test_a_process_may_lead_again_after_a_term(tmp_path: Path) -> None:
-    config = _config(tmp_path)
+    config = process_config(tmp_path)
     drain = Drain(io.StringIO())
     process = Process(load(config), config, drain)
     first = await process.begin_term()
@@ -294,7 +310,7 @@ async def test_a_process_may_lead_again_after_a_term(tmp_path: Path) -> None:
 
 
 async def test_a_start_that_fails_half_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = _config(tmp_path)
+    config = process_config(tmp_path)
     drain = Drain(io.StringIO())
     process = Process(load(config), config, drain)
 
@@ -320,9 +336,9 @@ async def refused() -> list[OwnershipSeen]:
 
 
 @contextlib.asynccontextmanager
-async def a_living_owner(server: RedisServer) -> AsyncIterator[RedisStore]:
+async def a_living_owner(server: RedisServer, settings: RedisSettings | None = None) -> AsyncIterator[RedisStore]:
     """Saves as every owner does."""
-    store = RedisStore(server.settings())
+    store = RedisStore(settings or server.settings())
     await store.take_over()
 
     async def live() -> None:

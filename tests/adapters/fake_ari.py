@@ -16,6 +16,7 @@ Answer = tuple[int, Any]
 
 class FakeAri:
     def __init__(self) -> None:
+        self.app = "app"
         self.asked: list[str] = []
         self.bodies: dict[str, Any] = {}
         self.authorizations: set[str] = set()
@@ -61,7 +62,7 @@ class FakeAri:
         return self.gates.setdefault(line, asyncio.Event())
 
     async def say(self, kind: str, **fields: Any) -> None:
-        await self.sockets[-1].send_str(json.dumps({"type": kind, "application": "app"} | fields))
+        await self.sockets[-1].send_str(json.dumps({"type": kind, "application": self.app} | fields))
 
     async def _any(self, request: web.Request) -> web.StreamResponse:
         line = f"{request.method} {request.path_qs.removeprefix('/ari')}"
@@ -83,7 +84,7 @@ class FakeAri:
 
     def _answer(self, line: str) -> Answer:
         match line:
-            case "GET /applications/app":
+            case _ if line == f"GET /applications/{self.app}":
                 self.on_lists()
                 return 200, {"channel_ids": self.listed}
             case "GET /channels":

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms, region_of
-from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, load
+from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, canonical, load
 from callbridge.cli import audit
 from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
@@ -153,6 +153,12 @@ def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book
     assert why(result) == [(line, SPREADSHEET) for line in range(2, 7)]
     assert [number for _, number, _ in result.refused][:2] == ["493012345678.0", "4930123456.0"]
     assert book.lead("spring", "+4930123459") is not None
+
+
+@pytest.mark.parametrize("written", ["030123456.0", "030123457,0", "4,93E+11", "+4930123456.0"])
+def test_what_a_spreadsheet_has_written_is_no_number_to_block_or_to_ask_about(written: str) -> None:
+    assert canonical(written, "DE") == ""
+    assert canonical("030 123456", "DE") == "+4930123456"
 
 
 def test_a_decimal_comma_without_quotes_is_named_for_what_it_is(book: LedgerStore, tmp_path: Path) -> None:

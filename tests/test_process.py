@@ -1,0 +1,152 @@
+"""What the process connects: each of these parts has tests of its own, and here it is that they are used."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from callbridge.core.model.events import CallerArrived
+from callbridge.core.model.ids import leg_id
+from callbridge.service.adapter_settings import redis_settings
+from callbridge.service.process import REPLACED
+from callbridge.service.serving import _with_term
+from callbridge.service.term import RUNTIME, Term
+from callbridge.settings.loading import load
+from tests.adapters.conftest import RedisServer
+from tests.adapters.fake_ari import FakeAri
+from tests.adapters.waiting import until
+from tests.test_starting import a_living_owner, own_redis, process_config, processed
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    with own_redis() as made:
+        yield made
+
+
+async def begun(term: Term) -> None:
+    """The runtime has worked for the first time."""
+    await until(lambda: term.runtime.silent)
+
+
+async def answer(url: str) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as session, session.get(url) as found:
+        return found.status, await found.json(content_type=None)
+
+
+async def test_the_probe_that_is_served_says_why_we_are_not_alive(tmp_path: Path) -> None:
+    async with processed(process_config(tmp_path)) as process:
+        term = await process.begin_term()
+        address = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{address.getsockname()[1]}/healthz"
+        async with _with_term(process, term, address):
+            await begun(term)
+            assert await answer(url) == (200, {"healthy": True, "why": []})
+            await term.parts.stop(RUNTIME)
+            term.runtime._saved_at -= 60.0
+            status, said = await answer(url)
+            assert (status, said["healthy"]) == (503, False)
+            assert re.fullmatch(r"the runtime stands still for 6\d s", said["why"][0])
+
+
+async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -> None:
+    async with processed(process_config(tmp_path)) as process:
+        term = await process.begin_term()
+        await begun(term)
+        assert process.ailing() == []
+        ari, ami = term.links._ari["pbx1"], term.links._ami["pbx1"]
+        ari._proven_at = ari._tried_at = ami._tried_at = 0.0
+        assert process.ailing() == [f"pbx pbx1: the {kind} link is not tried any more" for kind in ("ARI", "AMI")]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "pbx pbx1: Cannot connect"),
+        ({"ledger": {"database": "sqlite:////proc/nowhere/campaigns.db"}}, "ledger: unable to open database file"),
+    ],
+)
+async def test_a_process_asks_its_pbxs_and_its_ledger_before_it_takes_the_place_of_one_that_serves(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], words: str
+) -> None:
+    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 0.3)
+    config = process_config(tmp_path, redis={"url": server.settings().url, "wait_at_start": 1}, **more)
+    async with a_living_owner(server, redis_settings(load(config))) as owner, processed(config) as process:
+        task = asyncio.create_task(process.begin_term())
+        async with asyncio.timeout(10):
+            while words not in process.missing()[0]:
+                assert not task.done()
+                await asyncio.sleep(0.01)
+        assert process.missing()[0].count("another instance serves meanwhile") == 1
+        assert await owner.holds()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_client_that_opens_our_application_is_known_by_the_token_that_is_still_ours(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    """Without asking the store it would take seconds to see whether somebody else stamps."""
+    async with FakeAri().serve() as pbx:
+        pbx.app = "callbridge"
+        config = process_config(tmp_path, pbx.url, redis={"url": server.settings().url})
+        async with processed(config) as process:
+            term = await process.begin_term()
+            link = term.links._ari["pbx1"]
+            await until(lambda: link.fresh)
+            await pbx.say("ApplicationReplaced")
+            await until(lambda: not link.fresh)
+            await until(lambda: link.fresh, 2.0)
+            assert len(pbx.sockets) == 2
+            assert not process.exit_code.done()
+
+
+async def test_without_a_store_another_callbridge_is_known_by_its_stamp_and_we_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callbridge.adapters.ari.ownership._LOOK", 0.05)
+    async with FakeAri().serve() as pbx, processed(process_config(tmp_path, pbx.url)) as process:
+        pbx.app = "callbridge"
+        term = await process.begin_term()
+        await until(lambda: term.links._ari["pbx1"].fresh)
+        await pbx.say("ApplicationReplaced")
+        for stamp in ("theirs:1", "theirs:2"):
+            await until(lambda: stamp_lines(pbx))
+            pbx.answers[stamp_lines(pbx)[-1]] = 200, {"value": stamp}
+            pbx.asked.clear()
+        assert await asyncio.wait_for(asyncio.shield(process.exit_code), 3) == REPLACED
+
+
+def stamp_lines(pbx: FakeAri) -> list[str]:
+    return [line for line in pbx.asked if line.startswith("GET /asterisk/variable")]
+
+
+def visits(page: bytes) -> list[str]:
+    return re.findall(r'callbridge_visits_offered_total\{queue="support",tier="standard"\} (\S+)', page.decode())
+
+
+async def test_what_is_counted_is_there_at_zero_is_saved_and_goes_on_in_the_next_process(
+    server: RedisServer, tmp_path: Path
+) -> None:
+    config = process_config(tmp_path, redis={"url": server.settings().url})
+    async with processed(config) as first:
+        term = await first.begin_term()
+        assert visits(await first.metrics.render()) == ["0.0"]
+        now = term.clock.now()
+        caller = CallerArrived(
+            at=now, leg=leg_id("pbx1", "c1"), entry="support", channel_name="x", number="+442079460123", name="", tier="standard"
+        )
+        term.runtime.tell(caller)
+        async with asyncio.timeout(5):
+            while visits(await first.metrics.render()) != ["1.0"]:
+                await asyncio.sleep(0.01)
+    async with processed(config) as second:
+        await second.begin_term()
+        assert visits(await second.metrics.render()) == ["1.0"], "before anything else has happened"
