@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from callbridge import __version__
-from callbridge.cli import campaign_command
+from callbridge.cli import campaign_command, import_command
 from callbridge.cli import commands as talking
 from callbridge.cli.client import ApiError
-from callbridge.settings.durations import seconds
 from callbridge.settings.faults import ConfigFaults, printable
 
 if TYPE_CHECKING:
@@ -102,15 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="print JSON")
     doctor.set_defaults(run=_doctor)
 
-    imported = commands.add_parser("import", help="convert Asterisk's queues.conf to a callbridge configuration")
-    imported.add_argument("queues", type=Path, metavar="QUEUES.CONF", help="the file to convert; includes are followed")
-    imported.add_argument(
-        "--extensions", type=Path, metavar="EXTENSIONS.CONF", help="dialplan, used to find the extensions that lead to each queue"
-    )
-    imported.add_argument(
-        "--widen", type=_duration, metavar="DURATION", help="time a caller waits at each penalty before the next one is included"
-    )
-    imported.set_defaults(run=_import)
+    import_command.add(commands)
 
     flows = commands.add_parser("flows", help="list the flows of a configuration, or draw one")
     flows.add_argument("act", nargs="?", default="list", choices=("list", "draw"), metavar="list|draw")
@@ -129,13 +120,6 @@ def _parser() -> argparse.ArgumentParser:
     talking.add(commands)
     campaign_command.add(commands)
     return parser
-
-
-def _duration(text: str) -> float:
-    try:
-        return seconds(text)
-    except ValueError as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from None
 
 
 def _config(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -225,26 +209,3 @@ def _prompts(options: argparse.Namespace) -> int:
             print(printable(f"{prompt.state}: {where}" + (f": {prompt.why}" if prompt.why else "")), flush=True)
     print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "no prompt texts are configured")
     return FAILED if counts["failed"] or counts["missing"] or counts["stale"] else DONE
-
-
-def _import(options: argparse.Namespace) -> int:
-    from callbridge.cli.conf_files import read_conf
-    from callbridge.cli.import_queues import convert
-
-    try:
-        conf = read_conf(options.queues)
-        result = convert(conf, read_conf(options.extensions) if options.extensions else None, options.widen)
-    except OSError as trouble:
-        print(f"callbridge: {trouble.filename}: {trouble.strerror}", file=sys.stderr)
-        return FAILED
-    if not result.queues:
-        print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
-        return FAILED
-    print(result.text, end="")
-    for doubt in result.doubts:
-        print(f"check: {printable(doubt)}", file=sys.stderr)
-    print(
-        f"{result.queues} queues and {result.agents} agents converted; add them to yours, then run `callbridge check`",
-        file=sys.stderr,
-    )
-    return DONE

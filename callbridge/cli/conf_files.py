@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callbridge.wire.asterisk_conf import Conf, Note, decode, parse
 
-LARGEST_CONF_FILE = 8 << 20
+LARGEST_CONF_FILE = 32 << 20
 """Bytes of one file that are read."""
 
 
@@ -18,6 +18,8 @@ def read_conf(path: Path) -> Conf:
     def text_of(file: Path) -> str:
         with file.open("rb") as opened:
             text, word = decode(opened.read(LARGEST_CONF_FILE))
+            if opened.read(1):
+                odd.append(Note(str(file), 1, f"only the first {LARGEST_CONF_FILE >> 20} MiB were read"))
         if word:
             odd.append(Note(str(file), 1, word))
         return text

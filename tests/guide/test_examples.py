@@ -60,7 +60,7 @@ def loaded(text: str, folder: Path) -> None:
 
 
 def arguments(line: str) -> list[str]:
-    return shlex.split(line, comments=True)[1:]
+    return shlex.split(line.partition(" > ")[0], comments=True)[1:]
 
 
 def parsed(words: Sequence[str]) -> bool:

@@ -1,0 +1,97 @@
+"""The phone behind a queue member: members are phones themselves, or Local channels that a hint or the dialplan explains."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from callbridge.cli.importing.dialplan import Dialplan, arguments
+from callbridge.cli.importing.variables import resolved
+
+LONGEST_EXTENSION = 6
+"""Digits of the longest number that is taken for an extension where nothing says so."""
+_PHONE = re.compile(r"(?:PJSIP|SIP|IAX2|DAHDI|SCCP|SKINNY)/[A-Za-z0-9_.+-]+", re.IGNORECASE)
+_LOCAL = re.compile(r"Local/(?P<number>[^@/]+)@(?P<context>[^/]+)(?:/.*)?", re.IGNORECASE)
+_HINT = re.compile(r"hint:(?P<extension>[^@]+)(?:@(?P<context>.+))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an app_queue. ``fixed``: written in a file, and so in the queue for ever."""
+
+    interface: str
+    penalty: int = 0
+    name: str = ""
+    state_interface: str = ""
+    more: tuple[str, ...] = ()
+    fixed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """``endpoint`` is empty where there is no phone, ``looks`` says why; otherwise, what is to be looked at."""
+
+    endpoint: str = ""
+    looks: list[str] = field(default_factory=list)
+
+
+def phone_of(member: Member, dialplan: Dialplan) -> Phone:
+    for each in (member.interface, member.state_interface):
+        if _PHONE.fullmatch(each):
+            return _found(member, [each])
+    devices = _hinted(member, dialplan)
+    if devices:
+        return _found(member, devices)
+    local = _LOCAL.fullmatch(member.interface)
+    if local is None:
+        return Phone(looks=[_no_phone(member.interface)])
+    number, context = local["number"], local["context"]
+    dialled = [device for device in _dialled(dialplan, context, number) if _PHONE.fullmatch(device)]
+    if dialled:
+        return _found(member, dialled)
+    guess = re.fullmatch(rf"[0-9]{{2,{LONGEST_EXTENSION}}}", number)
+    if guess and not dialplan.has_hints:
+        said = f"{member.interface} was converted to PJSIP/{number}, which is a guess: check that this is the right phone"
+        return Phone(f"PJSIP/{number}", [f"{said}, or give --extensions FILE with the hints"])
+    if number.isdigit():
+        why = "an outside number or a group, as no hint says which phone it is" if guess else "an outside number"
+        return Phone(looks=[f"member {member.interface} is {why}, and no agent's phone: callers can reach it by overflow:"])
+    return Phone(looks=[_no_phone(member.interface)])
+
+
+def _no_phone(interface: str) -> str:
+    if interface.lower().startswith("agent/"):
+        id = interface.partition("/")[2]
+        how = f"write agents: {{{id}: {{phone: PJSIP/..., skills: ...}}}}; agents log in with *11"
+        return f"member {interface} is an agent of agents.conf, without a phone of its own: {how}"
+    if "@" in interface and not interface.lower().startswith("local/"):
+        return f"member {interface} dials out through a trunk, and is no agent's phone"
+    return f"member {interface or '(empty)'} is not a phone that can be called, skipped"
+
+
+def _found(member: Member, devices: list[str]) -> Phone:
+    technology, _, resource = devices[0].partition("/")
+    endpoint, looks = f"{technology.upper()}/{resource}", list[str]()
+    if len(devices) > 1:
+        looks.append(f"{member.interface} has {len(devices)} devices, {', '.join(devices)}: only {endpoint} will ring")
+    if technology.upper() == "SIP":
+        looks.append(f"{endpoint} is a chan_sip phone, which Asterisk 21 and newer do not have: move it to PJSIP")
+    return Phone(endpoint, looks)
+
+
+def _hinted(member: Member, dialplan: Dialplan) -> list[str]:
+    """The devices that a hint watches: `SIP/101&Custom:DND101,CustomPresence:101` is SIP/101."""
+    named, local = _HINT.fullmatch(member.state_interface), _LOCAL.fullmatch(member.interface)
+    wanted = (named["extension"], named["context"] or "") if named else (local["number"], "ext-local") if local else ("", "")
+    watched = dialplan.hint(*wanted).partition(",")[0] if wanted[0] else ""
+    return [device for device in watched.split("&") if _PHONE.fullmatch(device)]
+
+
+def _dialled(dialplan: Dialplan, context: str, number: str) -> Iterator[str]:
+    """What an extension of the dialplan dials."""
+    known = {**dialplan.variables, "EXTEN": number}
+    for step in dialplan.steps(context, number):
+        if step.application == "dial":
+            yield from resolved(arguments(step.data)[0], known).split("&")
+            return
