@@ -45,7 +45,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_shared_prefix, _endless, _unserved, _unused, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
+    for rule in (_shared_prefix, _endless, _unserved, _unused, _long_rings, _odd_hooks, flow_rules.doubts, campaign_rules.doubts):
         yield from rule(settings, document)
 
 
@@ -388,6 +388,20 @@ def _round_trip(start: str, ways: dict[str, Resolved]) -> list[str]:
             return []
         path.append(here)
     return []
+
+
+LONGEST_RING = 60.0
+"""Seconds beyond which a phone that rings is taken for one at which nobody sits."""
+
+
+def _long_rings(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """The caller waits for one agent all that time, although another may be free."""
+    queues: list[tuple[Path, QueueConfig]] = [(("queue_defaults",), settings.queue_defaults)]
+    queues += [(("queues", name), queue) for name, queue in settings.queues.items()]
+    for at, queue in queues:
+        if queue.ring_for is not None and queue.ring_for > LONGEST_RING:
+            problem = f"one phone would ring for {duration_text(queue.ring_for)} while the caller waits for that agent alone"
+            yield document.at((*at, "ring_for"), problem, "15s to 30s is usual: then the caller is offered to somebody else")
 
 
 def _endless(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -212,6 +212,17 @@ def test_what_is_hardly_meant_is_a_warning(write: Write) -> None:
     ]
 
 
+@pytest.mark.parametrize(("given", "doubted"), [("60s", ""), ("61s", "1m1s"), ("9000", "2h30m")])
+def test_a_phone_that_rings_very_long_is_a_warning(write: Write, given: str, doubted: str) -> None:
+    one = right(write(("  general:\n", f"  general:\n    ring_for: {given}\n")))
+    all_queues = right(write(("queues:\n", f"queue_defaults: {{ring_for: {given}}}\nqueues:\n")))
+    for loaded, place in ((one, "queues.general"), (all_queues, "queue_defaults")):
+        assert [str(warning).split(": ", 1)[1] for warning in loaded.warnings] == [
+            f"{place}.ring_for: one phone would ring for {doubted} while the caller waits for that agent alone "
+            "(hint: 15s to 30s is usual: then the caller is offered to somebody else)"
+        ] * bool(doubted)
+
+
 def test_check_prints_what_it_means_and_says_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert check(EXAMPLE / "callbridge.yaml", {}) == 0
     out, err = capsys.readouterr()
