@@ -18,12 +18,13 @@ Read = Callable[[str], "str | None"]
 
 @dataclass(frozen=True, slots=True)
 class ConfEntry:
-    """``key = value`` or ``key => value``; ``file`` and ``line`` say where."""
+    """``key = value`` or ``key => value``; ``file`` and ``line`` say where. ``cut``: a ``;`` right behind the value ended it."""
 
     key: str
     value: str
     file: str
     line: int
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class ConfSection:
 
 @dataclass(slots=True)
 class Conf:
-    """``sections`` in the order of the file, templates too."""
+    """``sections`` in the order of the file, templates too; ``includes``: the files that were asked for, as they were named."""
 
     sections: list[ConfSection] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    includes: list[str] = field(default_factory=list)
 
     def section(self, name: str) -> ConfSection | None:
         return next((section for section in self.sections if section.name == name and not section.template), None)
@@ -96,21 +98,21 @@ class _Reader:
 
     def file(self, text: str, name: str, depth: int) -> None:
         for number, line in enumerate(text.splitlines(), 1):
-            content = self._bare(line)
+            content, cut = self._bare(line)
             if content:
-                self._line(content, name, number, depth)
+                self._line(content, name, number, depth, cut=cut)
         if self._comment and depth == 0:
             self._note(name, len(text.splitlines()), "a comment ';--' is never closed: what follows it was not read")
 
-    def _bare(self, line: str) -> str:
-        """The line without comments."""
+    def _bare(self, line: str) -> tuple[str, bool]:
+        """The line without comments, and whether one began right behind a word, as by a ``;`` that was meant."""
         kept: list[str] = []
-        at = 0
+        at, cut = 0, False
         while at < len(line):
             if self._comment:
                 end = line.find("--;", at)
                 if end < 0:
-                    return "".join(kept).strip()
+                    break
                 self._comment, at = self._comment - 1, end + 3
             elif line.startswith(";--", at) and not line.startswith(";---", at):
                 self._comment, at = self._comment + 1, at + 3
@@ -118,13 +120,14 @@ class _Reader:
                 kept.append(";")
                 at += 2
             elif line[at] == ";":
+                cut = bool(kept) and not kept[-1].isspace() and not line[at + 1 : at + 2].isspace()
                 break
             else:
                 kept.append(line[at])
                 at += 1
-        return "".join(kept).strip().replace("\0", "")
+        return "".join(kept).strip().replace("\0", ""), cut
 
-    def _line(self, line: str, file: str, number: int, depth: int) -> None:
+    def _line(self, line: str, file: str, number: int, depth: int, *, cut: bool) -> None:
         if line.startswith("["):
             self._heading(line, file, number)
         elif line.startswith("#"):
@@ -135,7 +138,7 @@ class _Reader:
             self._note(file, number, f"stands before the first section: {line:.60}")
         else:
             key, _, value = line.partition("=")
-            entry = ConfEntry(key.strip(), value.removeprefix(">").strip(), file, number)
+            entry = ConfEntry(key.strip(), value.removeprefix(">").strip(), file, number, cut)
             if entry.key:
                 self._now.entries.append(entry)
             else:
@@ -177,6 +180,7 @@ class _Reader:
             self._note(file, number, f"unknown directive: {line:.60}")
             return
         name = found["name"].strip().strip("\"'<>")
+        self.conf.includes.append(name)
         if found["kind"].lower() == "exec":
             self._note(file, number, f"#exec was not run: {name:.60}")
         elif self._read is None or depth >= DEEPEST:

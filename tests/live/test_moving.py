@@ -1,5 +1,9 @@
 """Moving over from app_queue: what Asterisk tells of its members is read, and a queue of FreePBX's kind works as before."""
 
+import asyncio
+import base64
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -44,12 +48,21 @@ exten => _X.,1,Dial(PJSIP/${EXTEN})
 exten => old-600,1,Goto(ext-queues,600,1)
 exten => new-600,1,Goto(callbridge-inbound,600,1)
 """
+CUT = """
+[cut]
+type = user
+password = first;second
+
+[meant]
+type = user
+password = first\\;second
+"""
 
 
 @pytest.fixture(params=[22, 16])
 async def moving(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     pbx = Pbx(request.param, phones=[PhoneSpec(name="1001"), PhoneSpec(name="1002")])
-    for name, text in (("queues.conf", QUEUES), ("extensions.conf", DIALPLAN)):
+    for name, text in (("queues.conf", QUEUES), ("extensions.conf", DIALPLAN), ("ari.conf", CUT)):
         path = pbx.folder / "etc" / name
         path.write_text((path.read_text() if path.exists() and name != "queues.conf" else "") + text)
     async with pbx:
@@ -91,3 +104,21 @@ async def test_a_caller_whom_nobody_serves_goes_where_the_old_queue_sent_him(mov
         assert (ended["outcome"], ended["reason"]) == ("overflowed", "waited_too_long")
         assert 1.9 < ended["waited"] < 3.0 + house.slack
         await house.at_the_end()
+
+
+async def test_a_semicolon_in_a_password_cuts_it(moving: Pbx) -> None:
+    """Why `doctor --etc` looks for it."""
+
+    def status(user: str, password: str) -> int:
+        request = urllib.request.Request(f"{moving.ari_url}/asterisk/info")
+        request.add_header("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())
+        try:
+            return int(urllib.request.urlopen(request, timeout=10).status)
+        except urllib.error.HTTPError as refused:
+            return refused.code
+
+    given = [("cut", "first;second"), ("cut", "first"), ("meant", "first;second"), ("meant", "first")]
+    assert [await asyncio.to_thread(status, *each) for each in given] == [401, 200, 200, 401]
+    sections = read_conf(moving.folder / "etc" / "ari.conf").sections
+    cut = {section.name: section.all("password")[0].cut for section in sections if section.name in ("cut", "meant")}
+    assert cut == {"cut": True, "meant": False}

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from callbridge.cli.client import ApiError, Client
-from callbridge.cli.doctor import pbx, store
+from callbridge.cli.doctor import etc_files, pbx, store
 from callbridge.cli.doctor.findings import Finding, Level, findings_table, ok, warning
 from callbridge.settings.models import Settings
 
@@ -42,6 +42,8 @@ async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[
     for one in settings.pbx:
         patient = pbx.Patient(pbx=one, settings=settings, etc=etc, owned=one.name in connected)
         async for finding in pbx.examine(patient):
+            yield finding
+        for finding in etc_files.examine(etc, one) if etc is not None else ():
             yield finding
 
 

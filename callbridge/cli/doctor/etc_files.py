@@ -1,0 +1,53 @@
+"""What only the files themselves show, with ``--etc``: passwords that are cut at a semicolon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from callbridge.cli.conf_files import read_conf
+from callbridge.cli.doctor.findings import Finding, fault, ok, warning
+from callbridge.settings.instance import PbxConfig
+from callbridge.wire.asterisk_conf import Conf, ConfEntry
+
+_SECRETS: Mapping[str, str] = {"ari.conf": "password", "manager.conf": "secret"}
+
+
+def examine(etc: Path, pbx: PbxConfig) -> Iterator[Finding]:
+    users = {"ari.conf": (pbx.ari.user, pbx.ari.password), "manager.conf": (pbx.ami.user, pbx.ami.secret)}
+    for name, (user, secret) in users.items():
+        if (conf := _read(etc / name)) is not None:
+            yield from passwords(conf, name, user, secret.get_secret_value())
+
+
+def _read(path: Path) -> Conf | None:
+    try:
+        return read_conf(path)
+    except OSError:
+        return None
+
+
+def passwords(conf: Conf, name: str, user: str, ours: str) -> Iterator[Finding]:
+    """A ``;`` begins a comment, also within a password. The passwords themselves are shown to nobody."""
+    key, system = _SECRETS[name], "ARI" if name == "ari.conf" else "AMI"
+    for section in conf.sections:
+        for entry in section.all(key):
+            if entry.cut and not (section.name == user and entry.value != ours):
+                said = f"{_place(entry)}: the {key} of [{section.name}] ends at a ';', which begins a comment"
+                yield warning(name, said, r"if the ; belongs to it, write \;; otherwise put a space before the comment")
+    own = conf.section(user)
+    if own is None or not own.all(key) or (own.last("password_format") or "plain") != "plain":
+        return
+    entry = own.all(key)[-1]
+    if entry.value == ours:
+        yield ok(name, f"the {key} of [{user}] is the one of callbridge's configuration")
+    elif entry.cut:
+        said = f"{_place(entry)}: the {key} of [{user}] ends at a ';', which begins a comment, so {system} refuses callbridge's"
+        yield fault(name, said, r"write \; for each ; in it, or choose another without ;")
+    else:
+        said = f"{_place(entry)}: the {key} of [{user}] is not the one of callbridge's configuration, so {system} refuses it"
+        yield fault(name, said, "write the same in both")
+
+
+def _place(entry: ConfEntry) -> str:
+    return f"{entry.file}:{entry.line}"
