@@ -11,6 +11,7 @@ from pathlib import Path
 from callbridge.cli.client import ApiError, Client
 from callbridge.cli.doctor import etc_files, pbx, store
 from callbridge.cli.doctor.findings import Finding, Level, findings_table, ok, warning
+from callbridge.cli.doctor.freepbx import tree_of
 from callbridge.settings.models import Settings
 
 HEALTHY, FAULTY = 0, 1
@@ -38,13 +39,14 @@ async def examine(settings: Settings, etc: Path | None = None) -> AsyncIterator[
         yield finding
     async for finding in store.examine(settings):
         yield finding
+    tree = await asyncio.to_thread(tree_of, etc) if etc is not None else None
     connected = await asyncio.to_thread(_connected, settings)
     for one in settings.pbx:
         patient = pbx.Patient(pbx=one, settings=settings, etc=etc, owned=one.name in connected)
         async for finding in pbx.examine(patient):
-            yield finding
-        for finding in etc_files.examine(etc, one) if etc is not None else ():
-            yield finding
+            yield tree.advised(finding) if tree is not None else finding
+        for finding in etc_files.examine(etc, one, settings) if etc is not None else ():
+            yield tree.advised(finding) if tree is not None else finding
 
 
 def limits(files: int) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What only the files themselves show, with ``--etc``: passwords that are cut at a semicolon."""
+"""What only the files themselves show, with ``--etc``: passwords cut at a semicolon, agents whose phone is one of chan_sip."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from pathlib import Path
 from callbridge.cli.conf_files import read_conf
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
 from callbridge.settings.instance import PbxConfig
+from callbridge.settings.models import Settings
 from callbridge.wire.asterisk_conf import Conf, ConfEntry
 
 _SECRETS: Mapping[str, str] = {"ari.conf": "password", "manager.conf": "secret"}
 
 
-def examine(etc: Path, pbx: PbxConfig) -> Iterator[Finding]:
+def examine(etc: Path, pbx: PbxConfig, settings: Settings) -> Iterator[Finding]:
     users = {"ari.conf": (pbx.ari.user, pbx.ari.password), "manager.conf": (pbx.ami.user, pbx.ami.secret)}
     for name, (user, secret) in users.items():
         if (conf := _read(etc / name)) is not None:
             yield from passwords(conf, name, user, secret.get_secret_value())
+    sip, pjsip = _read(etc / "sip.conf"), _read(etc / "pjsip.conf")
+    yield from chan_sip({id: agent.phone for id, agent in settings.agents.items()}, sip, pjsip)
 
 
 def _read(path: Path) -> Conf | None:
@@ -51,3 +54,22 @@ def passwords(conf: Conf, name: str, user: str, ours: str) -> Iterator[Finding]:
 
 def _place(entry: ConfEntry) -> str:
     return f"{entry.file}:{entry.line}"
+
+
+def chan_sip(phones: Mapping[str, str], sip: Conf | None, pjsip: Conf | None) -> Iterator[Finding]:
+    """``phones``: agent -> phone."""
+    peers, endpoints = _names(sip), _names(pjsip)
+    for agent, phone in phones.items():
+        technology, _, resource = phone.partition("/")
+        if technology == "SIP" and resource in peers | endpoints:
+            there = f"; PJSIP/{resource} exists as well" if resource in endpoints else ""
+            said = f"{phone} of agent {agent} is a chan_sip phone{there}"
+            todo = "convert the extension to PJSIP (FreePBX: Extensions > the extension > Advanced > Change SIP Driver); "
+            yield warning("chan_sip", said, f"{todo}Asterisk 21 and newer have no chan_sip")
+        elif technology == "PJSIP" and resource in peers and resource not in endpoints:
+            said = f"{phone} of agent {agent} does not exist: {resource} is registered by chan_sip only"
+            yield fault("chan_sip", said, f"convert the extension to PJSIP, or write phone: SIP/{resource}")
+
+
+def _names(conf: Conf | None) -> set[str]:
+    return {section.name for section in conf.sections if not section.template} if conf is not None else set()
