@@ -15,11 +15,10 @@ from rich.progress import Progress
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, canonical, not_roots
-from callbridge.adapters.ledger.leads import BadFile, LeadReader, Loaded, load, region_of
+from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, not_roots
+from callbridge.adapters.ledger.leads import BadFile, LeadReader, Loaded, load
 from callbridge.cli import audit
 from callbridge.cli.tables import moment
-from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
 
@@ -88,10 +87,8 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
         if not theirs:
             raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
         columns[ours] = theirs
-    campaign = settings.campaigns[name]
-    region = campaign.region or region_of(settings.tiers.country_code or "")
     calendar = settings.plan().campaigns[name].limits.calendar
-    reader = LeadReader(region=region, zone=settings.instance.timezone, columns=columns, calendar=calendar)
+    reader = LeadReader(numbers=settings.numbers_of(name), zone=settings.instance.timezone, columns=columns, calendar=calendar)
     book, result = store_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible
@@ -271,9 +268,7 @@ def _unblock(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _number(settings: Settings, text: str) -> str:
-    number = canonical(text, region_of(settings.tiers.country_code or ""))
-    if is_of_spreadsheet(text):
-        raise Trouble(f"{text:.40}: {SPREADSHEET}")
-    if not number:
-        raise Trouble(f"not a phone number such as +442079460000: {text!r:.40}")
-    return number
+    found = settings.numbers.read(text)
+    if not found.e164:
+        raise Trouble(f"{text:.40}: {found.fault}")
+    return found.e164

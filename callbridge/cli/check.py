@@ -262,7 +262,7 @@ def _tier_file(settings: Settings) -> Iterator[str]:
     if tiers.csv is None:
         return
     try:
-        book = read_book(tiers.csv, tiers.order, tiers.country_code or "")
+        book = read_book(tiers.csv, tiers.order, settings.numbers)
     except BadTierFile as bad:
         yield f"          warning: {tiers.csv} {bad}"
         return

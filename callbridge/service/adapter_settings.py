@@ -7,7 +7,7 @@ from callbridge.adapters.ami.link import AmiSettings
 from callbridge.adapters.ari.link import AriSettings
 from callbridge.adapters.ari.ownership import OwnershipCheck
 from callbridge.adapters.http import ApiToken, ConnectionLimits, HttpSettings, TokenRole
-from callbridge.adapters.ledger import LedgerTerms, canonical, region_of
+from callbridge.adapters.ledger import LedgerTerms
 from callbridge.adapters.lookups.lookup import LookupSettings
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.webhooks.body import WebhookSettings
@@ -25,13 +25,12 @@ def redis_settings(settings: Settings) -> RedisSettings | None:
 
 def ledger_terms(settings: Settings) -> dict[str, LedgerTerms]:
     """Each campaign's rules, as the ledger needs them."""
-    plan, region = settings.plan(), region_of(settings.tiers.country_code or "")
-    never = plan.do_not_call | {number for each in plan.do_not_call if (number := canonical(each, region))}
+    plan = settings.plan()
     return {
         name: LedgerTerms(
             limits=campaign.limits,
             frequency=plan.frequency,
-            never=never,
+            never=plan.do_not_call,
             again={
                 code: one.again_after
                 for code, one in settings.campaigns[name].dispositions.items()

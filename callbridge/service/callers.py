@@ -28,7 +28,7 @@ def tier_file(settings: Settings) -> TierFile:
         tiers.default,
         tiers.numbers,
         tiers.csv,
-        tiers.country_code or "",
+        settings.numbers,
         report=lambda line: log.warning("tiers", why=line),
     )
 
@@ -61,11 +61,10 @@ class CallerSources:
             self._watch.cancel()
         self._tiers = tiers
         self._watch = self._parts.run("tiers", tiers.watch())
-        country = settings.tiers.country_code or ""
         repeat = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
         renamed = {queue.renamed_from: name for name, queue in settings.queues.items() if queue.renamed_from is not None}
-        self.memory.adopt(memory_of(settings), repeat, country, renamed)
-        self.lookups.adopt(lookup_settings(settings), settings.tiers.order, country)
+        self.memory.adopt(memory_of(settings), repeat, settings.numbers, renamed)
+        self.lookups.adopt(lookup_settings(settings), settings.tiers.order, settings.numbers)
 
     def start(self) -> None:
         self._parts.run("memory", self.memory.run())

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.http import Asked, ReloadResult
-from callbridge.adapters.ledger import LedgerRequests, day_began, region_of
+from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.calendars import hours
@@ -57,7 +57,7 @@ class HttpBackend:
     def ledger(self) -> LedgerRequests:
         """Campaigns and their figures in the database."""
         settings, term, ledger = self._process.settings, self._term, self._term.ledger
-        zone, country = settings.instance.timezone, region_of(settings.tiers.country_code or "")
+        zone = settings.instance.timezone
         return LedgerRequests(
             world=term.world,
             book=ledger.book if ledger is not None else None,
@@ -68,7 +68,8 @@ class HttpBackend:
             readers=ledger.readers if ledger is not None else Threads("no ledger"),
             trouble=ledger.trouble if ledger is not None else lambda: "",
             zone=zone,
-            regions={name: one.region or country for name, one in settings.campaigns.items()},
+            numbers=settings.numbers,
+            numbers_of={name: settings.numbers_of(name) for name in settings.campaigns},
             masked=settings.log.mask_numbers,
         )
 

@@ -19,7 +19,7 @@ import structlog
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.files.tiers import TierFile
 from callbridge.adapters.http.explain_routes import Explainer
-from callbridge.adapters.ledger import CampaignLedger, LedgerTerms, region_of
+from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Saved
@@ -81,7 +81,7 @@ class Term:
         """Everything outside the core uses this configuration from now on."""
         self.callers.adopt(settings, tiers)
         if self.ledger is not None:
-            self.ledger.adopt(terms, region_of(settings.tiers.country_code or ""))
+            self.ledger.adopt(terms, settings.numbers)
 
     async def evacuate(self) -> Evacuated:
         """Before a fatal exit: stop deciding, and send everybody who is not in a conversation to the fallback."""
@@ -261,7 +261,7 @@ def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignL
     url, zone = settings.ledger.database.get_secret_value(), ZoneInfo(settings.instance.timezone)
     clock, world = runtime.clock, runtime.world
     ledger = CampaignLedger(url, runtime.tell, clock.now, clock.wall, lambda: world.attempts, zone)
-    ledger.adopt(ledger_terms(settings), region_of(settings.tiers.country_code or ""))
+    ledger.adopt(ledger_terms(settings), settings.numbers)
     process.metrics.ledger = ledger.figures
     return ledger
 

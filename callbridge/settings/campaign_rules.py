@@ -5,8 +5,6 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 
-from phonenumbers import SUPPORTED_REGIONS
-
 from callbridge.core.model.plan import CallFirst, ConnectMode, DialMode
 from callbridge.core.model.skills import profile
 from callbridge.settings import models
@@ -15,6 +13,7 @@ from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.resolve import resolve
 from callbridge.settings.staff import AgentConfig
+from callbridge.wire.phone_numbers import is_region
 
 NAMES_SHOWN = 5
 ABANDONED_REST = 72 * 3600.0
@@ -34,16 +33,16 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             )
         if campaign.dial is None and document.values.get("outside") is None:
             yield document.at(at, "dial is missing: nothing says how numbers are dialled", 'such as dial: "PJSIP/{number}@trunk"')
-        if campaign.region is not None and campaign.region not in SUPPORTED_REGIONS:
+        if campaign.region is not None and not is_region(campaign.region):
             yield document.at((*at, "region"), f"no such region: {campaign.region}", "two letters of ISO 3166, such as GB or CN")
         if campaign.leave_message and not campaign.amd:
             yield document.at((*at, "leave_message"), "requires amd: yes: nothing else detects machines", key=True)
     if settings.campaigns and document.values.get("ledger") is None:
         hint = "such as ledger: {database: sqlite:////var/lib/callbridge/campaigns.db}"
         yield document.at(("campaigns",), "campaigns need a ledger for leads and attempts", hint)
-    if settings.campaigns and settings.tiers.country_code is None:
-        problem = "campaigns need tiers.country_code: without it, a national number on the do-not-call list would match no lead"
-        yield document.at(("campaigns",), problem, "such as tiers: {country_code: +44}")
+    if settings.campaigns and settings.region is None and "region" not in document.values:
+        problem = "campaigns need a region: without it, a national number on the do-not-call list would match no lead"
+        yield document.at(("campaigns",), problem, "such as region: GB, on the top level")
     if settings.campaigns and document.values.get("redis") is None:
         yield document.at(("campaigns",), "campaigns need Redis: without it a restart would forget who is being called")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -37,6 +38,8 @@ class Document:
     """Settings whose file could not be read, which is a fault already: what stands in for them is not judged."""
     complete: bool = True
     """False when a file could not be read: what seems to be missing may be in there."""
+    never_called: pathlib.Path | None = None
+    """``callbacks.do_not_call_file``, if there is one."""
 
     def place(self, path: Path, key: bool = False) -> SourcePlace:
         """Where ``path`` was written; for a path that was not, the nearest part above it that was."""

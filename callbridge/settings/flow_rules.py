@@ -6,11 +6,11 @@ import pathlib
 from collections.abc import Iterator, Mapping
 
 from callbridge.core.model import flow as core
-from callbridge.core.model.numbers import fault_of, normalise
 from callbridge.settings import models
 from callbridge.settings.document import Document, Path, mapping
 from callbridge.settings.faults import Fault, did_you_mean
 from callbridge.settings.flows import ConditionConfig, NodeConfig
+from callbridge.settings.lists import never_fault
 from callbridge.settings.media import sounds
 from callbridge.settings.queues import QueueConfig
 from callbridge.settings.resolve import queue_plan
@@ -84,8 +84,8 @@ def _callbacks(settings: models.Settings, document: Document) -> Iterator[Fault]
                 place = ("flows", name, "nodes", key, "call_back" if node.call_back else "callback")
                 yield document.at(place, f"queue {wanted!r} has no callbacks", "add a section 'callback:' to it")
     for index, number in enumerate(settings.callbacks.do_not_call):
-        if not normalise(number, settings.tiers.country_code or ""):
-            yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is {fault_of(number)}")
+        if fault := never_fault(number, settings.numbers):
+            yield document.at(("callbacks", "do_not_call", index), f"{number!r:.40} is {fault}")
 
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:

@@ -1,14 +1,16 @@
-"""CSV files that lookups read: a number in each row, and what is known of it under the headings of the columns."""
+"""CSV files with a number in each row: those that lookups read, with what is known of it under the headings of the columns, and
+the list of numbers that are never called."""
 
 from __future__ import annotations
 
 import csv
 import pathlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
-from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, in_one_line, is_separated, one_line, rows
+from callbridge.core.model.numbers import SPREADSHEET
+from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, Quotes, in_one_line, is_separated, one_line, rows
+from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
 MOST_ROWS = 1_000_000
 LONGEST_VALUE = 100
@@ -22,12 +24,7 @@ class BadList(Exception):
 Rows = dict[str, dict[str, str]]
 
 
-def key_of(number: str, country_code: str = "") -> str:
-    """A number as a list knows it: with or without ``+``; "" for what is none."""
-    return normalise(number, country_code).lstrip("+")
-
-
-def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, LeftOut]:
+def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
     """Number -> values by heading, the last row of a number counts; and the rows that were left out. Raises BadList."""
     try:
         if path.exists() and not path.is_file():
@@ -39,35 +36,81 @@ def read_list(path: pathlib.Path, country_code: str = "") -> tuple[Rows, LeftOut
             headings = [cell.strip().lower() for cell in cells]
             if len(headings) < 2 or not all(_HEADING.fullmatch(heading) for heading in headings[1:]):
                 raise BadList("expected headings such as number,agent in the first line: a-z, 0-9 and _")
-            return _read(file, headings, country_code)
+            return _read(file, headings, numbers)
     except (OSError, ValueError, csv.Error) as error:
         reason = (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _read(lines: Iterable[str], headings: list[str], country_code: str) -> tuple[Rows, LeftOut]:
+def _read(lines: Iterable[str], headings: list[str], numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
     found, left_out = Rows(), LeftOut()
     for row in rows(lines, first=2):
         if len(found) >= MOST_ROWS:
             raise BadList(f"has more than {MOST_ROWS:,} rows")
-        number = key_of(row.cells[0], country_code) if row.cells else ""
+        number = numbers.identity_of_row(row.cells[0]) if row.cells else ""
         values = {name: text for name, cell in zip(headings[1:], row.cells[1:], strict=False) if (text := in_one_line(cell))}
-        if why := _fault(row, number, values, len(headings)):
+        if why := _fault(row, numbers, values, len(headings)):
             left_out.add(row.line, why)
         else:
             found[number] = values
     return found, left_out
 
 
-def _fault(row: CsvRow, number: str, values: dict[str, str], headings: int) -> str:
+def _fault(row: CsvRow, numbers: PhoneNumbers, values: dict[str, str], headings: int) -> str:
     """Why a row is not used; empty when it is."""
     if row.fault:
         return row.fault
     surplus = any(cell.strip() for cell in row.cells[headings:])
     if is_separated(row.cells, surplus=surplus):
         return SPREADSHEET
-    if not number:
-        return f"the first column is {fault_of(row.cells[0])}"
+    if not numbers.identity_of_row(row.cells[0]):
+        return f"the first column is {numbers.read(row.cells[0]).fault}"
     if any(len(value) > LONGEST_VALUE for value in values.values()):
         return f"a value of more than {LONGEST_VALUE} characters"
     return ""
+
+
+def read_never_called(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[list[str], LeftOut]:
+    """The numbers of such a file, and the rows that have none; ``#`` begins a remark. Raises BadList."""
+    try:
+        if path.exists() and not path.is_file():
+            raise BadList("not a regular file")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _never_called(file, numbers)
+    except UnicodeDecodeError:
+        raise BadList("not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise BadList((error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)) from None
+
+
+def _never_called(lines: Iterable[str], numbers: PhoneNumbers) -> tuple[list[str], LeftOut]:
+    found, odd = list[str](), LeftOut()
+    for row in rows(_without_remarks(lines)):
+        number = row.cells[0].strip() if row.cells else ""
+        fault = row.fault or (SPREADSHEET if is_separated(row.cells, surplus=True) else never_fault(number, numbers))
+        if fault:
+            odd.add(row.line, fault)
+        else:
+            found.append(numbers.identity_of_row(number))
+    return found, odd
+
+
+def never_fault(number: str, numbers: PhoneNumbers) -> str:
+    """Why nobody can be meant by this entry of the do-not-call list; empty when somebody is. An entry that is misread would let
+    the person be called."""
+    found = numbers.read(number)
+    return found.fault if found.fault == IMPOSSIBLE or not numbers.identity(number) else ""
+
+
+def _without_remarks(lines: Iterable[str]) -> Iterator[str]:
+    """A ``#`` in quotes begins none."""
+    quotes = Quotes()
+    for line in lines:
+        text = line
+        if not quotes.inside:
+            at = line.find("#")
+            while at >= 0 and line.count('"', 0, at) % 2:
+                at = line.find("#", at + 1)
+            text = line if at < 0 else line[:at]
+        quotes.take(text.rstrip("\r\n"))
+        yield text

@@ -6,12 +6,11 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from callbridge.core.model.numbers import normalise
 from callbridge.settings import doubts, rules
 from callbridge.settings.document import Document, where
 from callbridge.settings.external_files import anchor_files
 from callbridge.settings.faults import ConfigFaults, Fault, in_order
-from callbridge.settings.lists import BadList, read_list
+from callbridge.settings.lists import BadList, read_list, read_never_called
 from callbridge.settings.models import Settings
 from callbridge.settings.reader import read
 from callbridge.settings.resolve import plan
@@ -24,13 +23,30 @@ def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
             try:
-                settings._lists[name], left_out = read_list(lookup.csv, settings.tiers.country_code or "")
+                settings._lists[name], left_out = read_list(lookup.csv, settings.numbers)
                 at = where(("lookups", name, "csv"))
                 told = left_out.report(len(settings._lists[name]))
                 doubts += [Fault(str(lookup.csv), line, 0, at, why) for line, why in told]
             except BadList as wrong:
                 document.add(("lookups", name, "csv"), f"{lookup.csv}: {wrong}")
     return doubts
+
+
+def _read_never_called(settings: Settings, document: Document) -> list[str]:
+    """One row that cannot be read is a fault of the whole configuration: the person would be called."""
+    path = document.never_called
+    if path is None:
+        return []
+    at = ("callbacks", "do_not_call_file")
+    try:
+        found, odd = read_never_called(path, settings.numbers)
+    except BadList as wrong:
+        document.add(at, f"cannot read {str(path)!r}: {wrong}")
+        return []
+    document.faults += [Fault(str(path), line, 0, where(at), why) for line, why in odd.report(len(found)) if line]
+    if odd.count > len(odd.named):
+        document.add(at, f"{odd.count} rows of {str(path)!r} are not phone numbers; the first {len(odd.named)} are listed")
+    return found
 
 
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
@@ -44,6 +60,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     settings = shape(document)
     settings._resolver = plan
     rows: list[Fault] = []
+    never = _read_never_called(settings, document)
     if document.complete:
         document.faults += rules.faults(settings, document)
         rows = _read_lists(settings, document)
@@ -51,8 +68,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     document.faults = [fault for fault in document.faults if fault.where not in unread]
     if document.faults:
         raise ConfigFaults(document.faults)
-    country = settings.tiers.country_code or ""
-    settings._do_not_call = frozenset(normalise(number, country) for number in settings.callbacks.do_not_call)
+    settings._do_not_call = frozenset([*map(settings.numbers.identity, settings.callbacks.do_not_call), *never])
     settings._warnings = in_order(
         [*document.doubts, *rules.doubts(settings, document), *doubts.doubts(settings, document), *rows]
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
     AfterValidator,
@@ -39,6 +40,7 @@ from callbridge.settings.values import (
     Keys,
     Name,
     Phone,
+    Region,
     Text,
     filled,
 )
@@ -46,6 +48,9 @@ from callbridge.settings.waiting import (
     CallbacksConfig,
     RepeatCallsConfig,
 )
+
+if TYPE_CHECKING:
+    from callbridge.wire.phone_numbers import PhoneNumbers
 
 
 def _described(value: object) -> object:
@@ -80,6 +85,9 @@ class Settings(ConfigSection):
     """The Prometheus metrics."""
     webhooks: tuple[WebhookConfig, ...] = ()
     """Other systems that receive events as they happen."""
+    region: Region | None = None
+    """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
+    international numbers are recognised in all their spellings. Example: `GB`"""
     tiers: TiersConfig = TiersConfig()
     """Classes of customers, and which phone number belongs to which."""
     skills: Annotated[dict[Name, str], BeforeValidator(_described), Spelt((_NAMES, _DESCRIBED))] = {}
@@ -141,13 +149,24 @@ class Settings(ConfigSection):
         return self._warnings
 
     @property
+    def numbers(self) -> PhoneNumbers:
+        """How phone numbers are read here."""
+        from callbridge.wire.phone_numbers import PhoneNumbers, is_region  # `rescue` reads no numbers and starts without them
+
+        return PhoneNumbers(self.region if self.region is not None and is_region(self.region) else "")
+
+    def numbers_of(self, campaign: str) -> PhoneNumbers:
+        """How those of a campaign's leads are read."""
+        return replace(self.numbers, region=self.campaigns[campaign].region or self.numbers.region)
+
+    @property
     def do_not_call(self) -> frozenset[str]:
-        """The normalised numbers that are never dialled by ourselves."""
+        """The numbers that are never dialled by ourselves, as ``numbers`` reads them."""
         return self._do_not_call
 
     @property
     def lists(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-        """Lookup that is a CSV file -> normalised number -> values."""
+        """Lookup that is a CSV file -> number, as ``numbers`` reads it -> values."""
         return self._lists
 
     def plan(self) -> Plan:

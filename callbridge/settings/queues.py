@@ -51,8 +51,6 @@ class TiersConfig(ConfigSection):
     csv: pathlib.Path | None = None
     """CSV file with the columns `number` and `tier`, relative to this file and read again whenever it changes.
     Example: `tiers.csv`"""
-    country_code: Annotated[str, Field(pattern=r"^\+?[1-9][0-9]{0,2}$")] | None = None
-    """Country code that is assumed for numbers written without one. Example: `"+44"`"""
 
 
 class EntryConfig(ConfigSection):

@@ -17,7 +17,7 @@ from callbridge.settings.spelling import JsonSchema
 
 FILES: dict[str, tuple[str, ...]] = {
     "callbridge.yaml": (
-        *("include", "instance", "pbx", "redis", "http", "log", "metrics", "webhooks", "fallback", "beep", "callbacks"),
+        *("include", "instance", "region", "pbx", "redis", "http", "log", "metrics", "webhooks", "fallback", "beep", "callbacks"),
         *("repeat_calls", "outside", "keys", "display", "prompts"),
     ),
     "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),

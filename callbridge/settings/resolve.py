@@ -148,7 +148,7 @@ def plan(settings: models.Settings) -> core.Plan:
         default_tier=settings.tiers.default,
         prefix=settings.instance.prefix,
         fallback_context=settings.fallback.context,
-        country_code=settings.tiers.country_code or "",
+        numbers=settings.numbers,
         call_back_to=settings.callbacks.numbers,
         do_not_call=settings.do_not_call,
         outside=settings.outside.dial if settings.outside is not None else "",

@@ -11,7 +11,6 @@ from itertools import chain
 from urllib.parse import urlsplit
 
 from callbridge.core.model import skills
-from callbridge.core.model.numbers import fault_of, normalise
 from callbridge.core.model.plan import Plan, ToQueue
 from callbridge.settings import campaign_rules, flow_rules, models
 from callbridge.settings.document import Document, Path, mapping, where
@@ -21,12 +20,13 @@ from callbridge.settings.instance import DEFAULT_APP, DEFAULT_PREFIX, default_pr
 from callbridge.settings.queues import PenaltyConfig, QueueConfig, QueueTierConfig, TierRoutingConfig
 from callbridge.settings.resolve import Resolved, queue_plan, resolve
 from callbridge.settings.values import ANYBODY, is_loopback
+from callbridge.wire.phone_numbers import is_region
 from callbridge.wire.webhooks import placeholders
 
 
 def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Every fault that is not one of shape."""
-    names = (_tiers, _skill_names, _skills_used, _queue_names, _renames, _tier_names, _reasons)
+    names = (_region, _tiers, _skill_names, _skills_used, _queue_names, _renames, _tier_names, _reasons)
     for rule in (
         _pbxes,
         _http,
@@ -150,6 +150,11 @@ def _odd_hooks(settings: models.Settings, document: Document) -> Iterator[Fault]
             )
 
 
+def _region(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    if settings.region is not None and not is_region(settings.region):
+        yield document.at(("region",), f"no such region: {settings.region}", "two letters of ISO 3166, such as GB or CN")
+
+
 def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
     tiers = settings.tiers
     for index, name in enumerate(tiers.order):
@@ -163,9 +168,9 @@ def _tiers(settings: models.Settings, document: Document) -> Iterator[Fault]:
     for tier, numbers in tiers.numbers.items():
         for index, number in enumerate(numbers):
             at: Path = ("tiers", "numbers", tier, index)
-            known = normalise(number, tiers.country_code or "")
+            known = settings.numbers.identity(number)
             if not known:
-                yield document.at(at, f"{number!r:.40} is {fault_of(number)}")
+                yield document.at(at, f"{number!r:.40} is {settings.numbers.read(number).fault}")
             elif seen.setdefault(known, at) != at:
                 yield document.at(at, f"{number!r:.40} is also listed at {where(seen[known])}")
 

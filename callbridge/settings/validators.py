@@ -54,13 +54,16 @@ _WORDS = {
 }
 PATTERNS = {
     r"^[A-Z]{2}$": "expected a country of two capital letters, such as GB or DE",
-    r"^\+?[1-9][0-9]{0,2}$": "expected a country's dialling code, such as 44 or 49",
     r"^[\w.:-]{1,64}$": "expected letters, digits and _ . : - (at most 64)",
     r"^[0-9]{1,10}$": "expected 1 to 10 digits",
     r"^[*#][0-9*#]{1,4}$": "expected a feature code such as *1: * or #, and one to four more of 0-9, * and #",
     r"^[a-z0-9][a-z0-9_-]{0,63}$": "expected a-z, 0-9, _ and - (at most 64), beginning with a letter or digit",
 }
 """What the patterns of the settings ask for."""
+_REPLACED: dict[Path, str] = {
+    ("tiers", "country_code"): "use region: GB (that of your country, ISO 3166) on the top level",
+}
+"""Settings of before, and what to write instead."""
 
 
 def shape(document: Document) -> Settings:
@@ -133,6 +136,8 @@ def _fault(document: Document, loc: Path, detail: ErrorDetails) -> Fault:
         picture = caret(cause.text, cause.position, cause.problem)
         return document.at(loc, str(cause), picture=picture)
     kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden" and loc in _REPLACED:
+        return document.at(loc, _WORDS[kind] + " any more", _REPLACED[loc], key=True)
     if kind == "extra_forbidden":
         return document.at(loc, _WORDS[kind], did_you_mean(str(loc[-1]), known_keys(loc[:-1])), key=True)
     if kind == "missing":

@@ -119,6 +119,12 @@ def _own_number(value: str) -> str:
     return value
 
 
+def _region(value: str) -> str:
+    if not re.fullmatch("[A-Za-z]{2}", value):
+        raise ValueError(f"expected a region such as GB or CN (ISO 3166), not {value!r:.40}")
+    return value.upper()
+
+
 def _pattern(value: str) -> str:
     if not is_pattern(value):
         raise ValueError(
@@ -279,6 +285,7 @@ DialString = Annotated[
 ]
 Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$"), text("digits", "^[0-9]{1,10}$", "800")]
 Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$"), text("feature code", "^[*#][0-9*#]{1,4}$", "*1")]
+Region = Annotated[str, AfterValidator(_region), text("region", "^[A-Za-z]{2}$", "GB")]
 Zone = Annotated[str, AfterValidator(_zone), text("time zone", example="Europe/London")]
 HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http://127.0.0.1:8088/ari")]
 WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]

@@ -52,7 +52,7 @@ def written(folder: Path, changes: dict[str, object]) -> Path:
     settings = yaml.safe_load(text) | {
         "redis": {"url": "redis://127.0.0.1:6379/0"},
         "outside": {"dial": "PJSIP/{number}@trunk"},
-        "tiers": {"country_code": "+44"},
+        "region": "GB",
         "ledger": {"database": f"sqlite:///{folder}/campaigns.db"},
         "campaigns": {"spring": SPRING | changes},
     }

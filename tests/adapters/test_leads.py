@@ -12,17 +12,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms, region_of
-from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, canonical, load
+from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms
+from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, load
 from callbridge.cli import audit
 from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.csv_rows import UNCLOSED
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.postgres import new_database
 
-BRITISH = LeadReader(region="GB", zone="Europe/London")
+GERMAN = LeadReader(numbers=PhoneNumbers("DE"), zone="Europe/Berlin")
+BRITISH = LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London")
 DAY = 86400.0
 CASES = Path(__file__).parents[1] / "cases" / "leads"
 
@@ -97,7 +99,7 @@ def test_columns_may_have_other_names_and_more_is_told(book: LedgerStore, tmp_pa
         tmp_path, "Phone;x,Telefon,Name,when,who,tz,urgency\na,02079460001,Ann,2026-11-30T14:00,1001,America/New_York,7\n"
     )
     columns = {"number": "Telefon", "name": "Name", "due": "when", "agent": "who", "timezone": "tz", "priority": "urgency"}
-    reader = LeadReader(region="GB", zone="Europe/London", columns=columns)
+    reader = LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London", columns=columns)
     assert loaded(book, path, reader, agents=frozenset({"1001"})).entered == 1
     lead = book.lead("spring", "+442079460001")
     assert lead is not None
@@ -122,12 +124,11 @@ def test_a_bad_value_says_which(book: LedgerStore, tmp_path: Path, row: str, rea
 
 def test_a_national_number_needs_a_region() -> None:
     with pytest.raises(BadLead, match="no phone number"):
-        LeadReader(region=None, zone="UTC").lead({"number": "020 7946 0000"})
-    assert (region_of("+44"), region_of("1"), region_of(""), region_of("+999")) == ("GB", "US", None, None)
+        LeadReader(numbers=PhoneNumbers(), zone="UTC").lead({"number": "020 7946 0000"})
 
 
 def test_all_places_count_where_a_number_may_be() -> None:
-    zones = LeadReader(region=None, zone="UTC").lead({"number": "+1 800 253 0000"})["zones"]
+    zones = LeadReader(numbers=PhoneNumbers(), zone="UTC").lead({"number": "+1 800 253 0000"})["zones"]
     assert {"America/New_York", "America/Los_Angeles"} <= set(zones)
 
 
@@ -148,7 +149,7 @@ def test_a_file_in_another_encoding_is_refused_in_one_line(book: LedgerStore, tm
 
 
 def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book: LedgerStore) -> None:
-    result = loaded(book, CASES / "01-decimals-of-a-spreadsheet.csv", LeadReader(region="DE", zone="Europe/Berlin"))
+    result = loaded(book, CASES / "01-decimals-of-a-spreadsheet.csv", GERMAN)
     assert (result.rows, result.entered) == (6, 1)
     assert why(result) == [(line, SPREADSHEET) for line in range(2, 7)]
     assert [number for _, number, _ in result.refused][:2] == ["493012345678.0", "4930123456.0"]
@@ -157,8 +158,8 @@ def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book
 
 @pytest.mark.parametrize("written", ["030123456.0", "030123457,0", "4,93E+11", "+4930123456.0"])
 def test_what_a_spreadsheet_has_written_is_no_number_to_block_or_to_ask_about(written: str) -> None:
-    assert canonical(written, "DE") == ""
-    assert canonical("030 123456", "DE") == "+4930123456"
+    assert GERMAN.numbers.canonical(written) == ""
+    assert GERMAN.numbers.canonical("030 123456") == "+4930123456"
 
 
 def test_a_decimal_comma_without_quotes_is_named_for_what_it_is(book: LedgerStore, tmp_path: Path) -> None:
@@ -199,7 +200,7 @@ def test_a_value_that_seems_to_hold_rows_is_refused_with_all_its_lines(book: Led
 
 def test_a_number_that_may_be_where_it_is_never_open_at_once_needs_its_zone(book: LedgerStore, tmp_path: Path) -> None:
     calendar = Calendar("day", ZoneInfo("UTC"), (((9 * 60, 18 * 60),),) * 7)
-    reader = LeadReader(region="US", zone="America/New_York", calendar=calendar)
+    reader = LeadReader(numbers=PhoneNumbers("US"), zone="America/New_York", calendar=calendar)
     result = loaded(book, write(tmp_path, "number,timezone\n+1 800 253 0000,\n+1 800 253 0001,America/New_York\n"), reader)
     assert result.entered == 1
     assert "give its timezone" in why(result)[0][1]

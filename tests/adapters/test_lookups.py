@@ -15,6 +15,7 @@ from aiohttp import web
 from callbridge.adapters.lookups.lookup import LARGEST_LOOKUP_REPLY, Lookups, LookupSettings, read
 from callbridge.core.model.events import AnyEvent, LookedUp
 from callbridge.core.model.orders import LookUp
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.conftest import RedisServer
 
 TIERS = ("gold", "standard")
@@ -61,7 +62,7 @@ async def system() -> AsyncIterator[System]:
 async def asked(settings: LookupSettings, *, redis: Any = None, caller: str = "+49 30/1?x=1") -> LookedUp:
     told: list[AnyEvent] = []
     lookups = Lookups(told.append, lambda: 5.0, redis=redis)
-    lookups.adopt([settings], TIERS)
+    lookups.adopt([settings], TIERS, PhoneNumbers("GB"))
     try:
         await lookups.perform(LookUp(lookup="crm", call="c1", question="q1", values={"caller": caller}))
     finally:
@@ -100,6 +101,14 @@ async def test_what_cannot_be_used_is_no_answer(system: System, status: int, ans
     system.status, system.answer = status, answer
     assert (await asked(crm(system))).found is None
     assert len(system.paths) == 1, "nobody is followed elsewhere"
+
+
+@pytest.mark.parametrize("caller", ["020 7946 0001", "00442079460001", "442079460001", "+44 (0)20 7946 0001"])
+async def test_other_systems_and_lists_are_asked_in_one_spelling(system: System, caller: str) -> None:
+    await asked(crm(system), caller=caller)
+    assert system.paths == ["/of/%2B442079460001"]
+    listed = LookupSettings(name="crm", deadline=1.0, rows={"+442079460001": {"agent": "ann"}})
+    assert (await asked(listed, caller=caller)).found == {"agent": "ann"}
 
 
 @pytest.mark.parametrize("caller", ["", ".", ".."])

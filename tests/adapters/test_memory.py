@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from callbridge.adapters.lookups.last_agents import LastAgents
+from callbridge.adapters.redis.connection import connect
 from callbridge.core.model.facts import TalkBegan
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.conftest import RedisServer
 
-NUMBERS = {"c1": "+44 20 7946", "c2": "anonymous"}
+NUMBERS = {"c1": "+44 20 7946 0001", "c2": "anonymous"}
 
 
 class Clock:
@@ -26,7 +29,7 @@ async def memory(request: pytest.FixtureRequest, redis_server: RedisServer) -> A
     clock = Clock()
     settings = redis_server.settings() if request.param == "redis" else None
     made = LastAgents(clock, lambda call: NUMBERS.get(call, ""), redis=settings)
-    made.adopt(3600.0, 600.0, "44")
+    made.adopt(3600.0, 600.0, PhoneNumbers("GB"))
     running = asyncio.create_task(made.run())
     yield made, clock
     running.cancel()
@@ -48,41 +51,41 @@ async def recall(memory: LastAgents, number: str) -> dict[str, str]:
 async def test_the_last_talk_is_known_however_the_number_is_written(memory: tuple[LastAgents, Clock]) -> None:
     known, clock = memory
     known.on_facts([talk(at=900.0)])
-    assert (await recall(known, "0044207946"))["last_at"] == "900.000"
+    assert (await recall(known, "00442079460001"))["last_at"] == "900.000"
     known.on_facts([talk()])
-    while (await recall(known, "0044207946"))["last_at"] == "900.000":
+    while (await recall(known, "00442079460001"))["last_at"] == "900.000":
         await asyncio.sleep(0.01)
     expected = {"last_agent": "ann", "last_queue": "support", "last_at": "1000.000", "repeat": "yes"}
-    assert await recall(known, "0044207946") == expected
-    assert await recall(known, "0207946") == expected
+    assert await recall(known, "00442079460001") == expected
+    assert await recall(known, "02079460001") == expected
     clock.now = 1700.0
-    assert "repeat" not in await recall(known, "+44207946")
+    assert "repeat" not in await recall(known, "+442079460001")
 
 
 async def test_a_person_who_has_no_number_is_nobody(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.on_facts([talk("c2"), talk("gone")])
     await asyncio.sleep(0.05)
-    for number in ("", "anonymous", "+44207946"):
+    for number in ("", "anonymous", "+442079460001"):
         assert not await known.recall(number)
 
 
 async def test_nothing_is_kept_when_it_is_of_no_use(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
-    known.adopt(0.0, 0.0, "")
+    known.adopt(0.0, 0.0, PhoneNumbers())
     known.on_facts([talk()])
     await asyncio.sleep(0.05)
-    assert not await known.recall("+44207946")
+    assert not await known.recall("+442079460001")
 
 
 async def test_without_redis_it_is_forgotten_in_time() -> None:
     clock = Clock()
     known = LastAgents(clock, lambda call: NUMBERS.get(call, ""), redis=None)
-    known.adopt(60.0, 60.0, "")
+    known.adopt(60.0, 60.0, PhoneNumbers())
     known.on_facts([talk()])
-    assert await known.recall("+44207946")
+    assert await known.recall("+442079460001")
     clock.now = 1061.0
-    assert not await known.recall("+44207946")
+    assert not await known.recall("+442079460001")
 
 
 async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
@@ -96,9 +99,32 @@ async def test_garbage_in_redis_is_nothing(redis_server: RedisServer) -> None:
     await known.close()
 
 
+async def test_what_was_written_down_under_the_number_as_it_came_is_still_known(redis_server: RedisServer) -> None:
+    """2125551234 was nobody's +12125551234 before numbers were read by their country."""
+    settings = redis_server.settings()
+    known = LastAgents(Clock(), lambda call: "", redis=settings)
+    known.adopt(3600.0, 600.0, PhoneNumbers("US"))
+    async with connect(settings) as redis:
+        key = hashlib.sha256(b"2125551234").hexdigest()[:32]
+        await redis.set(f"{settings.private('talked')}:{key}", '{"agent": "ann", "queue": "support", "at": 900}')
+    assert (await known.recall("2125551234"))["last_agent"] == "ann"
+    assert not await known.recall("2125551235")
+    await known.close()
+
+
+@pytest.mark.parametrize(
+    ("region", "talked", "again"), [("US", "2125551234", "+1 212 555 1234"), ("CN", "13800138000", "8613800138000")]
+)
+async def test_the_last_talk_is_known_in_every_country(region: str, talked: str, again: str) -> None:
+    known = LastAgents(Clock(), lambda call: talked, redis=None)
+    known.adopt(3600.0, 600.0, PhoneNumbers(region))
+    known.on_facts([talk()])
+    assert (await known.recall(again))["repeat"] == "yes"
+
+
 async def test_a_queue_is_called_as_it_is_called_now(memory: tuple[LastAgents, Clock]) -> None:
     known, _ = memory
     known.on_facts([talk()])
-    assert (await recall(known, "0044207946"))["last_queue"] == "support"
-    known.adopt(3600.0, 600.0, "44", {"support": "helpdesk"})
-    assert (await recall(known, "0044207946"))["last_queue"] == "helpdesk"
+    assert (await recall(known, "00442079460001"))["last_queue"] == "support"
+    known.adopt(3600.0, 600.0, PhoneNumbers("GB"), {"support": "helpdesk"})
+    assert (await recall(known, "00442079460001"))["last_queue"] == "helpdesk"

@@ -46,6 +46,7 @@ from callbridge.core.model.events import (
     OrderFailed,
 )
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, ReserveAttempts
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.adapters.postgres import new_database, stopped
 from tests.adapters.test_ledger import T0, TERMS, attempt, fill, number
 from tests.core.test_campaigns import begin as begin_campaign
@@ -128,7 +129,7 @@ class Running:
     def __init__(self, url: str = "", alive: frozenset[str] = frozenset(), wall: Callable[[], float] = lambda: T0) -> None:
         self.told: list[AnyEvent] = []
         self.ledger = CampaignLedger(url, self.told.append, lambda: T0, wall, lambda: alive, ZoneInfo("UTC"))
-        self.ledger.adopt({"spring": TERMS}, "GB")
+        self.ledger.adopt({"spring": TERMS}, PhoneNumbers("GB"))
         self.world = begin_campaign(house()).story.world
         self.task: asyncio.Task[None] | None = None
 
@@ -309,7 +310,7 @@ async def test_a_start_does_not_wait_for_it_and_what_was_left_open_is_closed_whe
         await asyncio.sleep(0.2)
         assert running.told == [], "nobody is found, so nobody is dialled"
         assert await running.ledger.recall({"summer"}) == []
-        running.ledger.adopt({"spring": TERMS, "summer": TERMS}, "GB")
+        running.ledger.adopt({"spring": TERMS, "summer": TERMS}, PhoneNumbers("GB"))
         stuck.answers.set()
         await running.until(lambda: running.of(LeadsFound))
         first, second, *others = running.told

@@ -44,6 +44,7 @@ from callbridge.core.model.ids import leg_id
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, Play, Probe, Ring, StartMusic, StartRinging, StopRinging
 from callbridge.core.model.plan import CallbackTerms, CallFirst, ConnectMode, Plan, QueuePlan, ToAgent, ToQueue
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.core.flows import floor, flow, stage
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Channel, Fault, Toy
@@ -749,7 +750,7 @@ def test_nobody_is_called_while_nothing_can_be_saved() -> None:
     ],
 )
 def test_what_is_dialled_is_what_has_the_pattern(patterns: tuple[str, ...], number: str, allowed: bool) -> None:
-    story = Story(house(agents={"amy": True}, call_back_to=patterns, country_code="44"))
+    story = Story(house(agents={"amy": True}, call_back_to=patterns, numbers=PhoneNumbers("GB")))
     story.happens(asks(story, number=number))
     (*_,) = promised_numbers = [callback.number for callback in story.world.callbacks.values()]
     assert bool(promised_numbers) is allowed
@@ -759,9 +760,35 @@ def test_what_is_dialled_is_what_has_the_pattern(patterns: tuple[str, ...], numb
 @pytest.mark.parametrize("number", ["+442079461234", "00442079461234", "442079461234", "02079461234", "+44 20 7946 1234"])
 def test_do_not_call_knows_every_spelling(number: str) -> None:
     listed = frozenset({"+442079461234"})
-    story = Story(house(agents={"amy": True}, do_not_call=listed, country_code="44"))
+    story = Story(house(agents={"amy": True}, do_not_call=listed, numbers=PhoneNumbers("GB")))
     story.happens(asks(story, number=number))
     assert not story.world.callbacks.rows()
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [("09098790000", "a premium-rate number"), ("+44207946", "no such phone number can exist"), ("+4420794612341", "no such")],
+)
+def test_premium_and_impossible_numbers_are_refused_by_name(number: str, why: str) -> None:
+    story = Story(house(agents={"amy": True}, numbers=PhoneNumbers("GB")))
+    story.happens(asks(story, number=number))
+    assert not story.world.callbacks.rows()
+    (refused,) = story.all_told(RequestRefused)
+    assert refused.reason.startswith(f"nobody can be called back there: {why}")
+
+
+def test_an_extension_may_be_called_back_where_the_patterns_say_so() -> None:
+    story = Story(house(agents={"amy": True}, numbers=PhoneNumbers("GB"), call_back_to=("1XXX",)))
+    story.happens(asks(story, number="1001"))
+    assert [callback.who for callback in story.world.callbacks.values()] == ["1001"]
+
+
+def test_one_person_is_owed_one_callback_in_every_country() -> None:
+    story = Story(house(agents={"amy": False}, numbers=PhoneNumbers("CN")))
+    for number in ("13800138000", "8613800138000", "013800138000", "+8613800138000"):
+        story.happens(asks(story, number=number))
+    assert [callback.who for callback in story.world.callbacks.values()] == ["+8613800138000"]
+    assert len(story.all_told(RequestRefused)) == 3
 
 
 def test_an_agreed_time_outlives_a_caller_who_gives_up() -> None:

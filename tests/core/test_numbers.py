@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, fault_of, is_of_spreadsheet, normalise, plain
+from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, AsWritten, fault_of, is_of_spreadsheet, plain
 
 OF_SPREADSHEETS = (
     "493012345678.0",
@@ -45,28 +45,30 @@ OF_SPREADSHEETS = (
     "\uff14\uff19\uff13\uff10\uff11\uff12\uff13\uff14\uff15\uff0e\uff10",
 )
 OF_PEOPLE = {
-    "030.1234567": "+49301234567",
-    "030.123.456": "+4930123456",
-    "030 1234-0": "+493012340",
-    "030.1234.0": "+493012340",
-    "01.23.45.67.00": "+49123456700",
-    "01 23 45 67 00": "+49123456700",
+    "030.1234567": "0301234567",
+    "030.123.456": "030123456",
+    "030 1234-0": "03012340",
+    "030.1234.0": "03012340",
+    "01.23.45.67.00": "0123456700",
+    "01 23 45 67 00": "0123456700",
     "49.301.234.567": "49301234567",
     "+49 (0)30 / 123 456": "+4930123456",
-    "0800.000000": "+49800000000",
+    "0049 30 123456": "+4930123456",
+    "0800.000000": "0800000000",
+    "1001": "1001",
 }
 
 
 @pytest.mark.parametrize("written", OF_SPREADSHEETS)
 def test_what_a_spreadsheet_has_written_is_no_number(written: str) -> None:
     assert is_of_spreadsheet(written)
-    assert (plain(written), normalise(written, "49")) == ("", "")
+    assert (plain(written), AsWritten().identity(written)) == ("", "")
     assert fault_of(written) == SPREADSHEET
 
 
 @pytest.mark.parametrize(("written", "meant"), OF_PEOPLE.items())
 def test_what_people_write_between_digits_is_left_out(written: str, meant: str) -> None:
-    assert normalise(written, "49") == meant
+    assert AsWritten().identity(written) == meant
 
 
 def test_what_is_no_number_at_all_is_called_so() -> None:

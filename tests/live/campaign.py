@@ -53,7 +53,7 @@ def house_of(tmp_path: Path, agents: tuple[str, ...] = AGENTS, **more: Any) -> d
         {"support": {"steps": [{"skills": "support"}], "wrap_up": "0.3s"}},
         ledger={"database": f"sqlite:///{tmp_path}/ledger.db", "per_day": 20, "gap": "0s"},
         campaigns={"spring": campaign(**more)},
-        tiers={"country_code": "+44"},
+        region="GB",
     )
 
 

@@ -168,7 +168,7 @@ async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: 
             "redis": {"url": redis.url},
             "agents": people,
             "outside": {"dial": "PJSIP/{number}@trunk"},
-            "tiers": {"country_code": "+44"},
+            "region": "GB",
             "ledger": {"database": f"sqlite:///{tmp_path}/campaigns.db"},
             "campaigns": {"spring": spring},
         }

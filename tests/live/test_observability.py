@@ -40,7 +40,8 @@ FLOOR = floor(
         "away": {"steps": [{"skills": "bell", "for": 0.3}], "then": {"dialplan": "lab-then,bye"}, "do_not_call": True},
         "spring": {"steps": [{"skills": "spring"}], "wrap_up": 1.5},
     },
-    tiers={"numbers": {"gold": ["4930777"]}, "country_code": "+44"},
+    tiers={"numbers": {"gold": ["4930777"]}},
+    region="GB",
     callbacks={"numbers": ["XXXX"]},
     outside={"dial": "PJSIP/{number}@1005"},
 )

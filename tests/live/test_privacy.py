@@ -38,7 +38,7 @@ def config(folder: Path, receiver: Receiver) -> dict[str, Any]:
         {"ann": agent("1001", {"support": 1}), "bob": agent("1002", {"sales": 1}, "auto_answer")},
         {"support": {"steps": [{"skills": "support"}], "callback": {}}, "sales": {"steps": [{"skills": "sales"}]}},
         log={"mask_numbers": True},
-        tiers={"country_code": "+49"},
+        region="DE",
         outside={"dial": f"PJSIP/{{number}}@{OUTSIDE}"},
         callbacks={"numbers": ["+X."]},
         webhooks=[{"name": hook.name, "url": hook.url, "secret": SECRET, "link": link}],

@@ -12,6 +12,7 @@ from callbridge.core.model import plan as core
 from callbridge.core.model.flow import CallbackNode, FlowNode, LookupNode, QueueNode, VoicemailNode
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.settings.lists import BadList, read_list
+from callbridge.wire.phone_numbers import PhoneNumbers
 from tests.settings.conftest import RIGHT, Write, right, told
 
 WHOLE = (
@@ -152,9 +153,10 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, chan
 
 
 def test_numbers_that_are_never_called_may_be_in_a_file(write: Write) -> None:
-    pathlib.Path("never.txt").write_text("# asked us not to\n+44 20 7946 0001\n0049 30 1, since May\n\n", encoding="utf-8")
+    text = "# asked us not to\n+44 20 7946 0001\n0049 30 12345, since May\n1001\n\n"
+    pathlib.Path("never.txt").write_text(text, encoding="utf-8")
     settings = right(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
-    assert settings.plan().do_not_call == {"+442079460001", "+49301"}
+    assert settings.plan().do_not_call == {"+442079460001", "+493012345", "1001"}
     pathlib.Path("never.txt").write_text("nonsense\n", encoding="utf-8")
     (fault,) = told(write(('do_not_call: ["0123"]', "do_not_call_file: never.txt"), text=WHOLE))
     assert fault == "never.txt:1: callbacks.do_not_call_file: no phone number"
@@ -163,10 +165,12 @@ def test_numbers_that_are_never_called_may_be_in_a_file(write: Write) -> None:
 
 
 def test_a_list_of_callers_is_a_lookup(write: Write) -> None:
-    pathlib.Path("managers.csv").write_text("number,agent,region\n+44 20 1,ann,北京\n0049301,,south\n", encoding="utf-8")
+    pathlib.Path("managers.csv").write_text(
+        "number,agent,region\n+44 20 7946 0001,ann,北京\n00493012345,,south\n", encoding="utf-8"
+    )
     text = RIGHT + "lookups: {managers: {csv: managers.csv}}\n"
     settings = right(write(text=text))
-    assert settings.lists["managers"] == {"44201": {"agent": "ann", "region": "北京"}, "49301": {"region": "south"}}
+    assert settings.lists["managers"] == {"+442079460001": {"agent": "ann", "region": "北京"}, "+493012345": {"region": "south"}}
     assert not settings.warnings
 
 
@@ -218,14 +222,14 @@ def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, w
     path = tmp_path / "list.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadList, match=why):
-        read_list(path)
+        read_list(path, PhoneNumbers())
 
 
 def test_a_stray_quote_in_a_list_costs_its_own_line_only(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text('number,agent\n+442079460001,1001\n+442079460002,"1002\n"+442079460003","1003"\n+442079460004,1004\n')
-    found, left_out = read_list(path)
-    assert found == {f"44207946000{end}": {"agent": f"100{end}"} for end in (1, 3, 4)}
+    found, left_out = read_list(path, PhoneNumbers())
+    assert found == {f"+44207946000{end}": {"agent": f"100{end}"} for end in (1, 3, 4)}
     assert (left_out.count, left_out.named) == (1, [(3, "a quote that is not closed")])
 
 
@@ -235,8 +239,8 @@ def test_numbers_of_a_spreadsheet_in_a_list_are_left_out_by_line(tmp_path: pathl
         'number,agent\n493012345678.0,1001\n"030123457,0",1002\n4.93E+11,1003\n49,301,234,567\n4,93E+11\n'
         '030123457,0,1004\n+4930123459,"Ann\nSmith"\n030123458,0\n'
     )
-    found, left_out = read_list(path, "49")
-    assert found == {"4930123459": {"agent": "Ann Smith"}, "4930123458": {"agent": "0"}}
+    found, left_out = read_list(path, PhoneNumbers("DE"))
+    assert found == {"+4930123459": {"agent": "Ann Smith"}, "+4930123458": {"agent": "0"}}
     wanted = [f"the first column is {SPREADSHEET}"] * 3 + [SPREADSHEET] * 3
     assert left_out.named == list(zip(range(2, 8), wanted, strict=True))
 
@@ -272,13 +276,13 @@ def test_many_odd_rows_are_named_up_to_a_bound(write: Write) -> None:
 
 @pytest.mark.parametrize("empty", ['""', "~", '" "'])
 def test_an_empty_entry_among_numbers_hides_no_other_fault(write: Write, empty: str) -> None:
-    numbers = f"tiers: {{country_code: 49, numbers: {{gold: [{empty}, bob], silver: [+4412, 004412]}}}}\n"
+    numbers = f"region: de\ntiers: {{numbers: {{gold: [{empty}, bob], silver: [030123456, 004930123456]}}}}\n"
     faults = [fault.split(": ", 1)[1] for fault in told(write(text=RIGHT + numbers))]
     shown = "' '" if " " in empty else "''"
     assert faults == [
         f"tiers.numbers.gold[0]: {shown} is no phone number",
         "tiers.numbers.gold[1]: 'bob' is no phone number",
-        "tiers.numbers.silver[1]: '004412' is also listed at tiers.numbers.silver[0]",
+        "tiers.numbers.silver[1]: '004930123456' is also listed at tiers.numbers.silver[0]",
     ]
 
 
@@ -292,7 +296,7 @@ def test_an_empty_entry_among_those_never_called_hides_no_other_fault(write: Wri
 
 def test_numbers_of_the_configuration_are_text_whatever_they_look_like(write: Write) -> None:
     """YAML's own numbers: a float would have lost digits, and a leading nought would be octal."""
-    numbers = "tiers: {country_code: 49, numbers: {gold: [030123456, 0301234567.0, 4.93e11, 49301234567]}}\n"
+    numbers = "region: DE\ntiers: {numbers: {gold: [030123456, 0301234567.0, 4.93e11, 49301234567]}}\n"
     faults = [fault.split(": ", 1)[1] for fault in told(write(text=RIGHT + numbers))]
     assert faults == [
         f"tiers.numbers.gold[1]: '0301234567.0' is {SPREADSHEET}",
@@ -319,3 +323,29 @@ def test_a_second_attempt_must_be_possible(write: Write) -> None:
     late = "    callback: {retry_after: 2d, keep_for: 1d}\n"
     (fault,) = told(write(("queues:\n  support:\n", "queues:\n  support:\n" + late), text=RIGHT))
     assert "keep_for must be longer than retry_after, or there would never be a second attempt" in fault
+
+
+def test_the_country_code_of_before_says_what_to_write_instead(write: Write) -> None:
+    (fault,) = told(write(text=RIGHT + "tiers: {country_code: +44}\n"))
+    wanted = (
+        "tiers.country_code: is not a setting any more (hint: use region: GB (that of your country, ISO 3166) on the top level)"
+    )
+    assert fault.split(": ", 1)[1] == wanted
+
+
+@pytest.mark.parametrize(("region", "why"), [("UK", "no such region: UK"), ("+44", "expected a region such as GB or CN")])
+def test_a_region_that_there_is_not_is_named(write: Write, region: str, why: str) -> None:
+    (fault,) = told(write(text=RIGHT + f"region: {region}\n"))
+    assert f"region: {why}" in fault
+
+
+def test_norway_is_a_region_whatever_yaml_says(write: Write) -> None:
+    assert right(write(text=RIGHT + "region: no\n")).numbers.canonical("21 23 45 67") == "+4721234567"
+
+
+def test_an_impossible_number_cannot_be_one_that_is_never_called(write: Write) -> None:
+    """A digit is missing, so the person would be called."""
+    faults = told(write(('do_not_call: ["0123"]', 'do_not_call: ["+44 20 7946", 1001]'), text=WHOLE))
+    assert [fault.split(": ", 1)[1] for fault in faults] == [
+        "callbacks.do_not_call[0]: '+44 20 7946' is no such phone number can exist"
+    ]

@@ -26,7 +26,7 @@ WHOLE = RIGHT.replace(
     """\
 redis: {url: "redis://127.0.0.1:6379/0"}
 outside: {dial: "PJSIP/{number}@trunk"}
-tiers: {country_code: "+44"}
+region: GB
 ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}
 calendars: {day: {week: {mon-fri: "09:00-20:00"}}}
 campaigns:
@@ -122,7 +122,8 @@ WRONG = [
         ('ledger: {database: "sqlite:////tmp/x.db", per_day: 4, gap: 2h}\n', ""),
         "campaigns: campaigns need a ledger for leads and attempts",
     ),
-    ("no country", ('tiers: {country_code: "+44"}\n', ""), "campaigns: campaigns need tiers.country_code"),
+    ("no region", ("region: GB\n", ""), "campaigns: campaigns need a region"),
+    ("odd region", ("region: GB\n", "region: UK\n"), "region: no such region: UK"),
     (
         "no dial",
         ('outside: {dial: "PJSIP/{number}@trunk"}\n', ""),

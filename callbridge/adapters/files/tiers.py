@@ -15,8 +15,9 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from callbridge.core.model.numbers import SPREADSHEET, fault_of, normalise
+from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.csv_rows import LeftOut, Quotes, is_separated, rows
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 LARGEST_TIER_FILE = 100_000_000
 MAX_ROWS = 5_000_000
@@ -32,7 +33,7 @@ class BadTierFile(Exception):
 
 
 def _key(number: str) -> int:
-    """A normalised number as a positive integer; ``+1001`` and ``1001`` differ, and so do ``1`` and ``01``."""
+    """A number as ``PhoneNumbers`` reads it, as a positive integer; ``+1001`` and ``1001`` differ, and so do ``1`` and ``01``."""
     return int("2" + number[1:]) if number[0] == "+" else int("1" + number)
 
 
@@ -81,8 +82,8 @@ class TierTable:
             yield f"line {line}: {why}" if line else why
 
 
-def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") -> TierTable:
-    """Read ``number,tier`` rows (a header is skipped; ``;`` and tab separate too). Raises BadBook."""
+def read_book(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
+    """Read ``number,tier`` rows (a header is skipped; ``;`` and tab separate too). Raises BadTierFile."""
     try:
         if path.exists() and not path.is_file():
             raise BadTierFile("is not a regular file")  # opening a pipe could wait for ever
@@ -96,7 +97,7 @@ def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") 
             if lines > MAX_ROWS:
                 raise BadTierFile(f"has more than {MAX_ROWS:,} rows")
             file.seek(0)
-            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, country_code)
+            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, phone_numbers)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadTierFile(f"cannot be read: {(reason or 'unknown error').lower()}") from None
@@ -106,18 +107,18 @@ def read_book(path: pathlib.Path, tiers: Sequence[str], country_code: str = "") 
     return book
 
 
-def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], country_code: str) -> TierTable:
+def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
     numbers, left_out = Numbers(most), LeftOut()
     indexes = {tier: index for index, tier in enumerate(tiers)}
     for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
         if count % _PAUSE_EVERY == 0:
             time.sleep(_PAUSE)
         written, tier = (*row.cells, "", "")[:2]
-        key, index = normalise(written, country_code), indexes.get(tier.strip(' "'))
+        key, index = phone_numbers.identity_of_row(written), indexes.get(tier.strip(' "'))
         if key and index is not None and len(row.cells) == 2 and numbers.count < most:
             numbers.put(_key(key), index)
         elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
-            left_out.add(row.line, row.fault or _blame(row.cells, bool(key)))
+            left_out.add(row.line, row.fault or _blame(row.cells, phone_numbers))
     return TierTable(numbers, left_out)
 
 
@@ -145,12 +146,12 @@ def _separator(text: str) -> str:
     return ";" if ";" in text else "\t" if "\t" in text else ","
 
 
-def _blame(cells: Sequence[str], number_is_good: bool) -> str:
+def _blame(cells: Sequence[str], phone_numbers: PhoneNumbers) -> str:
     tier = cells[-1].strip() if len(cells) > 1 else ""
     if is_separated(cells, surplus=True):
         return SPREADSHEET
-    if not number_is_good:
-        return fault_of(cells[0])
+    if not phone_numbers.identity_of_row(cells[0]):
+        return phone_numbers.read(cells[0]).fault
     if len(cells) > 2:
         return f"{len(cells)} columns; expected 2, number and tier"
     if not tier or any(char.isdigit() for char in tier):
@@ -167,14 +168,14 @@ class TierFile:
         default: str,
         numbers: Mapping[str, Iterable[str]],
         path: pathlib.Path | None = None,
-        country_code: str = "",
+        phone_numbers: PhoneNumbers | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """``report`` gets a line for each row that is not used, as far as they are named. At most 256 tiers."""
         self._tiers = tuple(tiers)
         self._default = default
-        self._country_code = country_code
-        self._own = {normalise(number, country_code): tier for tier, listed in numbers.items() for number in listed}
+        self._phone_numbers = phone_numbers or PhoneNumbers()
+        self._own = {self._phone_numbers.identity(number): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
         self._book = TierTable(Numbers(0), LeftOut())
@@ -186,7 +187,7 @@ class TierFile:
 
     def tier_of(self, number: str) -> str:
         """The tier of a caller's number, however it is written."""
-        known = normalise(number, self._country_code)
+        known = self._phone_numbers.identity(number)
         if not known:
             return self._default
         if known in self._own:
@@ -215,7 +216,7 @@ class TierFile:
     async def _load(self, path: pathlib.Path, signature: tuple[int, ...]) -> bool:
         self._read = signature
         try:
-            book = await asyncio.to_thread(read_book, path, self._tiers, self._country_code)
+            book = await asyncio.to_thread(read_book, path, self._tiers, self._phone_numbers)
         except BadTierFile as bad:
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False

@@ -1,7 +1,6 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
 from callbridge.adapters.ledger.database import BadDatabase
-from callbridge.adapters.ledger.leads import canonical, region_of
 from callbridge.adapters.ledger.requests import LedgerRequests, NoLedger, day_began
 from callbridge.adapters.ledger.service import CampaignLedger
 from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms, not_roots
@@ -17,9 +16,7 @@ __all__ = [
     "LedgerTerms",
     "LedgerWriter",
     "NoLedger",
-    "canonical",
     "day_began",
     "not_roots",
-    "region_of",
     "trouble_of",
 ]

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import phonenumbers
-from phonenumbers import timezone
-
 from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
-from callbridge.core.model.numbers import NO_NUMBER, SPREADSHEET, is_of_spreadsheet
+from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, is_separated, one_line, rows
+from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
 LEAD_FIELDS = ("number", "name", "timezone", "agent", "priority", "due")
 """Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
 LONGEST_VALUE_OF_A_LEAD = 200
-UNKNOWN_ZONE = "Etc/Unknown"
 A_MONDAY = 1_780_272_000.0
 """In June 2026."""
 
@@ -55,10 +52,9 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadReader:
-    """``region``: whose national numbers they are (``GB``); ``zone``: of people whose number does not say it; ``columns``: our
-    name -> theirs."""
+    """``zone``: of people whose number does not say it; ``columns``: our name -> theirs."""
 
-    region: str | None
+    numbers: PhoneNumbers
     zone: str
     columns: Mapping[str, str] = field(default_factory=dict)
     calendar: Calendar | None = None
@@ -91,42 +87,12 @@ class LeadReader:
     def _number(self, text: str) -> tuple[str, tuple[str, ...]]:
         if not text:
             raise BadLead("no number")
-        if is_of_spreadsheet(text):
-            raise BadLead(SPREADSHEET)
-        try:
-            parsed = phonenumbers.parse(text, self.region)
-        except phonenumbers.NumberParseException:
-            raise BadLead(NO_NUMBER) from None
-        if not phonenumbers.is_valid_number(parsed):
-            raise BadLead("no such phone number can exist")
-        number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-        return number, _zones_of(number, self.zone)
-
-
-@functools.lru_cache(maxsize=50_000)
-def _zones_of(number: str, otherwise: str) -> tuple[str, ...]:
-    """Where the person may be, by the number: all places count, so that nobody is called at night."""
-    zones = [zone for zone in timezone.time_zones_for_number(phonenumbers.parse(number)) if zone != UNKNOWN_ZONE]
-    return tuple(zones[:40]) or (otherwise,)
-
-
-def canonical(number: str, region: str | None) -> str:
-    """A number as leads have it, ``+442079460000``, however it was written; "" for what is none."""
-    if is_of_spreadsheet(number):
-        return ""
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return ""
-    good = phonenumbers.is_possible_number(parsed)
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if good else ""
-
-
-def region_of(country_code: str) -> str | None:
-    """Whose national numbers are meant where this country code is used: ``GB`` for ``+44``."""
-    digits = country_code.lstrip("+")
-    region = phonenumbers.region_code_for_country_code(int(digits)) if digits.isdigit() else None
-    return region if region not in (None, "ZZ", "001") else None
+        found = self.numbers.read(text)
+        if found.refusal or not found.e164:
+            raise BadLead(found.refusal or found.fault)
+        if not found.exists:
+            raise BadLead(IMPOSSIBLE)
+        return found.e164, found.zones(self.zone)
 
 
 def _zone(name: str) -> str:

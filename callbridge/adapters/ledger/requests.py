@@ -13,14 +13,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.facts.privacy import mask, scrub
-from callbridge.adapters.ledger.leads import LeadReader, Loaded, canonical, enter_rows, region_of
+from callbridge.adapters.ledger.leads import LeadReader, Loaded, enter_rows
 from callbridge.adapters.ledger.store import BlockEntry, LedgerStore
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.adapters.views.campaigns import campaign, campaigns
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import AnyEvent, NumberBlocked
-from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet
 from callbridge.core.model.world import World
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 LEDGER_TIMEOUT = 5.0
 """Seconds that the database is waited for."""
@@ -49,8 +49,10 @@ class LedgerRequests:
     trouble: Callable[[], str] = lambda: ""
     """Why the database cannot be asked now; empty when it can."""
     zone: str = "UTC"
-    regions: Mapping[str, str | None] = field(default_factory=dict)
-    """Campaign -> whose national numbers its leads have."""
+    numbers: PhoneNumbers = field(default_factory=PhoneNumbers)
+    """How numbers are read that people give."""
+    numbers_of: Mapping[str, PhoneNumbers] = field(default_factory=dict)
+    """Campaign -> how those of its leads are read."""
     masked: bool = True
     """Numbers are shown masked; who acts on one says it in full."""
 
@@ -80,7 +82,7 @@ class LedgerRequests:
         """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
         book, plan, wall = self._open(), self.world.plan, self.wall()
         calendar = plan.campaigns[name].limits.calendar
-        reader = LeadReader(region=self.regions.get(name), zone=self.zone, calendar=calendar)
+        reader = LeadReader(numbers=self.numbers_of.get(name, self.numbers), zone=self.zone, calendar=calendar)
         agents, never = frozenset(self.world.agents), plan.do_not_call
 
         def enter() -> Loaded:
@@ -94,9 +96,7 @@ class LedgerRequests:
         """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger, and
         ValueError when it is no number, or the end is past."""
         book, wall = self._open(), self.wall()
-        who = canonical(number, region_of(self.world.plan.country_code))
-        if not who:
-            raise ValueError(_fault_of(number))
+        who = self._number(number)
         if expires_at is not None and expires_at <= wall:
             raise ValueError("expires_at is past")
         await self._ask(lambda: book.block([BlockEntry(who, scope, reason, by, wall, expires_at)]))
@@ -105,9 +105,7 @@ class LedgerRequests:
     async def unblock(self, number: str, scope: str, by: str) -> bool:
         """Off the list; its leads are ready again. False when it was not there. Raises NoLedger, and ValueError when it is no
         number. Who did it is logged: the list does not hold it any more."""
-        book, who = self._open(), canonical(number, region_of(self.world.plan.country_code))
-        if not who:
-            raise ValueError(_fault_of(number))
+        book, who = self._open(), self._number(number)
         gone = await self._ask(lambda: book.unblock(who, scope))
         if gone:
             log.warning("a number was removed from the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
@@ -121,6 +119,13 @@ class LedgerRequests:
         """An entry of the do-not-call list as others may see it."""
         hidden = {"number": mask, "reason": scrub} if self.masked else {}
         return {name: hidden[name](str(value)) if name in hidden else value for name, value in entry.items()}
+
+    def _number(self, text: str) -> str:
+        """Raises ValueError when it is no number."""
+        found = self.numbers.read(text)
+        if not found.e164:
+            raise ValueError(found.fault)
+        return found.e164
 
     def _open(self) -> LedgerStore:
         if self.book is None:
@@ -143,10 +148,6 @@ class LedgerRequests:
             raise NoLedger("the campaigns' database is busy with other requests: try again later") from None
         except (SQLAlchemyError, TimeoutError) as trouble:
             raise NoLedger("the campaigns' database does not answer") from trouble
-
-
-def _fault_of(number: str) -> str:
-    return SPREADSHEET if is_of_spreadsheet(number) else "not a phone number with its country code"
 
 
 def day_began(wall: float, zone: ZoneInfo) -> float:

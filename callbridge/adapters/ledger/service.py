@@ -22,6 +22,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.events import AnyEvent, CampaignRecalled
 from callbridge.core.model.orders import OfLedger
 from callbridge.core.pacing.budget import ANSWERS_KEPT_FOR
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -55,9 +56,9 @@ class CampaignLedger:
         self._tell, self._now, self._wall, self._alive, self._zone = tell, now, wall, alive, zone
         self._open = False
 
-    def adopt(self, terms: Mapping[str, LedgerTerms], region: str | None) -> None:
+    def adopt(self, terms: Mapping[str, LedgerTerms], numbers: PhoneNumbers) -> None:
         """The campaigns and their rules from now on."""
-        self.writer.adopt(terms, region)
+        self.writer.adopt(terms, numbers)
 
     def perform(self, order: OfLedger) -> None:
         self.writer.perform(order)

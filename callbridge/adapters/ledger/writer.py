@@ -14,11 +14,11 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from callbridge.adapters.ledger.leads import canonical
 from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked, OrderFailed, Why
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -49,12 +49,12 @@ class LedgerWriter:
         """What waits, by what it is about, in its order."""
         self._come = asyncio.Event()
         self._current: OfLedger | None = None
-        self._region: str | None = None
+        self._numbers = PhoneNumbers()
         self._threads = Threads("ledger")
 
-    def adopt(self, terms: Mapping[str, LedgerTerms], region: str | None = None) -> None:
-        """The campaigns' rules from now on; ``region``: whose national numbers callers have."""
-        self._terms, self._region = dict(terms), region
+    def adopt(self, terms: Mapping[str, LedgerTerms], numbers: PhoneNumbers | None = None) -> None:
+        """The campaigns' rules from now on; ``numbers``: how callers' numbers are read."""
+        self._terms, self._numbers = dict(terms), numbers or PhoneNumbers()
 
     @property
     def terms(self) -> Mapping[str, LedgerTerms]:
@@ -181,7 +181,7 @@ class LedgerWriter:
                 said = attempt.disposition, attempt.call_back_at
                 return AttemptClosed(at=self._now(), attempt=attempt.id, disposition=said[0], call_back_at=said[1])
             case BlockNumber():
-                number = canonical(order.number, self._region) or order.number
+                number = self._numbers.identity(order.number) or order.number
                 self.book.block([BlockEntry(number, order.campaign, order.reason, order.by, wall)])
                 block = f"{order.campaign}|{order.number}"
                 return NumberBlocked(at=self._now(), number=number, campaign=order.campaign, block=block)

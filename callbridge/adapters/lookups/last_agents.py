@@ -18,7 +18,8 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.core.model.facts import AnyFact, TalkBegan
-from callbridge.core.model.numbers import normalise
+from callbridge.core.model.numbers import plain
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -42,13 +43,13 @@ class LastAgents:
         self._wake = asyncio.Event()
         self._lasts = 0.0
         self._repeat = 0.0
-        self._country = ""
+        self._numbers = PhoneNumbers()
         self._renamed: Mapping[str, str] = {}
 
-    def adopt(self, lasts: float, repeat: float, country: str, renamed: Mapping[str, str] | None = None) -> None:
+    def adopt(self, lasts: float, repeat: float, numbers: PhoneNumbers, renamed: Mapping[str, str] | None = None) -> None:
         """Remember talks for ``lasts`` seconds (0: not at all); one who talked within ``repeat`` repeats. ``renamed``: queues
         by their names before."""
-        self._lasts, self._repeat, self._country, self._renamed = lasts, repeat, country, renamed or {}
+        self._lasts, self._repeat, self._numbers, self._renamed = lasts, repeat, numbers, renamed or {}
 
     def on_facts(self, facts: Sequence[AnyFact]) -> None:
         """Note who talks to whom. Returns at once."""
@@ -88,6 +89,8 @@ class LastAgents:
         the number has not talked to anybody. Raises what Redis raises."""
         who = self._who(number)
         known = await self._read(who) if who else None
+        if who and known is None and (before := _hashed(plain(number))) != who:
+            known = await self._read(before)  # written down when numbers were kept as they came
         try:
             row: Any = json.loads(known) if known is not None else None
             agent, queue, at = str(row["agent"]), str(row["queue"]), float(row["at"])
@@ -110,5 +113,9 @@ class LastAgents:
 
     def _who(self, number: str) -> str:
         """The number as a key: not in clear, though somebody who has the keys could find it by trying numbers."""
-        known = normalise(number, self._country).lstrip("+")
-        return hashlib.sha256(known.encode()).hexdigest()[:32] if known else ""
+        return _hashed(self._numbers.identity(number))
+
+
+def _hashed(number: str) -> str:
+    digits = number.lstrip("+")
+    return hashlib.sha256(digits.encode()).hexdigest()[:32] if digits else ""

@@ -24,9 +24,9 @@ from yarl import URL
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.core.model.events import AnyEvent, LookedUp
-from callbridge.core.model.numbers import normalise
 from callbridge.core.model.orders import LookUp
 from callbridge.core.model.plan import REMEMBERED
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class LookupSettings:
     url: str = ""
     key: str = ""
     rows: Mapping[str, Mapping[str, str]] | None = None
-    """Or a list: normalised number without its ``+`` -> values."""
+    """Or a list: number, as ``PhoneNumbers`` reads it -> values."""
     memory: bool = False
     """Or whom the number talked to last."""
     once: float | None = None
@@ -78,16 +78,16 @@ class Lookups:
         self._now = now
         self._known: dict[str, LookupSettings] = {}
         self._tiers: frozenset[str] = frozenset()
-        self._country = ""
+        self._numbers = PhoneNumbers()
         self._redis: Redis | None = connect(redis) if redis is not None else None
         self._private = redis.private("asked") if redis is not None else ""
         self._asked: OrderedDict[str, float] = OrderedDict()
         """Without Redis: until when callers are not to be asked again."""
         self._http: aiohttp.ClientSession | None = None
 
-    def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str], country: str = "") -> None:
+    def adopt(self, wanted: Sequence[LookupSettings], tiers: Collection[str], numbers: PhoneNumbers | None = None) -> None:
         """These from now on."""
-        self._country = country
+        self._numbers = numbers or PhoneNumbers()
         self._known = {one.name: one for one in wanted}
         self._tiers = frozenset(tiers)
 
@@ -99,7 +99,8 @@ class Lookups:
             try:
                 async with asyncio.timeout(settings.deadline):
                     if settings.once is not None:
-                        found = {} if await self._first(settings, order.values.get("caller", "")) else None
+                        caller = order.values.get("caller", "")
+                        found = {} if await self._first(settings, self._numbers.identity(caller) or caller) else None
                     else:
                         answer = await self._ask(settings, order.values)
                         found = dict(answer) if settings.memory else read(answer, self._tiers)
@@ -140,7 +141,9 @@ class Lookups:
         if settings.memory:
             return await self._memory.recall(values.get("caller", "")) if self._memory is not None else {}
         if settings.rows is not None:
-            return settings.rows.get(normalise(values.get("caller", ""), self._country).lstrip("+"), {})
+            return settings.rows.get(self._numbers.identity(values.get("caller", "")), {})
+        caller = values.get("caller", "")
+        values = {**values, "caller": self._numbers.canonical(caller) or caller}  # other systems know one spelling
         if settings.key:
             if self._redis is None:
                 raise Odd("there is no Redis")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from callbridge.adapters.facts.privacy import mask
 from callbridge.core.model.callback import Callback
-from callbridge.core.model.numbers import normalise
 from callbridge.core.model.world import World
 
 
@@ -18,7 +17,7 @@ def callbacks(world: World, *, masked: bool = True) -> list[dict[str, object]]:
 
 def callback_to(world: World, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
     """The one that this number is owed in this queue."""
-    callback = world.callback_for(queue, normalise(number, world.plan.country_code))
+    callback = world.callback_for(queue, world.plan.numbers.identity(number))
     return None if callback is None else dict(_row(callback, masked))
 
 

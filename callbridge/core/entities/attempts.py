@@ -10,7 +10,6 @@ from callbridge.core.model.call import Call, IllegalMove
 from callbridge.core.model.changes import AttemptChanges
 from callbridge.core.model.events import AttemptClosed
 from callbridge.core.model.facts import AttemptEnded, OptedOut
-from callbridge.core.model.numbers import normalise
 from callbridge.core.model.orders import BlockNumber, CloseAttempt
 from callbridge.core.model.plan import CampaignPlan
 from callbridge.core.model.rows import evolve
@@ -225,7 +224,7 @@ def mend(world: World) -> None:
 
 def block(world: World, number: str, campaign: str, reason: str, by: str) -> None:
     """Not to be called again, from this moment on."""
-    who = normalise(number, world.plan.country_code)
+    who = world.plan.numbers.identity(number)
     if not who:
         return
     write_block(world, PendingBlock(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))

@@ -12,7 +12,7 @@ from callbridge.core.model.callback import Callback, KeptPlace, place_key
 from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRequested, CallbackTried
 from callbridge.core.model.flow import fits
 from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.numbers import normalise, plain, spellings
+from callbridge.core.model.numbers import plain, spellings
 from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
@@ -48,7 +48,7 @@ def result_of(cause: int) -> str:
 
 def who_of(world: World, number: str) -> str:
     """The number as promises and places know it; "" when it is none."""
-    return normalise(number, world.plan.country_code)
+    return world.plan.numbers.identity(number)
 
 
 def refusal(world: World, queue: str, number: str) -> str:
@@ -65,6 +65,8 @@ def refusal(world: World, queue: str, number: str) -> str:
         return "the number is on the do-not-call list"
     if not may_dial(world, number):
         return "callbacks to this number are not allowed"
+    if fault := world.plan.numbers.refusal(number):
+        return f"nobody can be called back there: {fault}"
     full = world.callbacks_owed(queue) >= terms.most
     return "too many callbacks are open" if full and world.callback_for(queue, who) is None else ""
 

@@ -1,9 +1,14 @@
-"""Phone numbers as people and trunks write them."""
+"""Phone numbers as people and trunks write them, and what the core asks of the part that can read them.
+
+The core parses no numbers: that takes the numbering plans of all countries. The plan has a ``NumberReader`` for it.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from typing import Protocol
 
 NO_NUMBER = "no phone number"
 SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): import the column as text"
@@ -51,17 +56,31 @@ def plain(number: str) -> str:
     return number if _PLAIN.fullmatch(number) else ""
 
 
-def normalise(number: str, country_code: str = "") -> str:
-    """``+442079460000`` for all its spellings; "" for what is no number (``anonymous``).
+class NumberReader(Protocol):
+    """Pure: the same text is always read the same way."""
 
-    Separators go, ``00`` becomes ``+``; with ``country_code`` (``+44`` or ``44``) a national ``0...`` becomes international.
-    """
-    number = plain(number)
-    if number.startswith("00"):
-        number = "+" + number[2:]
-    elif country_code and number.startswith("0"):
-        number = f"+{country_code.lstrip('+')}{number[1:]}"
-    return number if _PLAIN.fullmatch(number) else ""
+    def identity(self, number: str) -> str:
+        """``+442079460000`` for all its spellings; of an extension its digits; "" for what is no number (``anonymous``)."""
+
+    def refusal(self, number: str) -> str:
+        """Why nobody is called at this number; "" when somebody may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsWritten:
+    """Knows no country: separators go, and ``00`` becomes ``+``."""
+
+    def identity(self, number: str) -> str:
+        number = plain(number)
+        if number.startswith("00"):
+            number = "+" + number[2:]
+        return number if _PLAIN.fullmatch(number) else ""
+
+    def refusal(self, number: str) -> str:
+        return "" if self.identity(number) else fault_of(number)
+
+
+AS_WRITTEN = AsWritten()
 
 
 def spellings(normalised: str) -> frozenset[str]:

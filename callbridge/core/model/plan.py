@@ -12,6 +12,7 @@ from enum import StrEnum
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.dial_rules import DialLimits, Frequency
 from callbridge.core.model.flow import Condition, Flow
+from callbridge.core.model.numbers import AS_WRITTEN, NumberReader
 from callbridge.core.model.skills import Profile, Requirement
 from callbridge.core.pacing.budget import Rules
 
@@ -415,11 +416,12 @@ class Plan:
     prefix: str = "cb"
     """First part of every id that we give to Asterisk."""
     fallback_context: str = "callbridge-fallback"
-    country_code: str = ""
+    numbers: NumberReader = AS_WRITTEN
+    """How phone numbers are read."""
     call_back_to: tuple[str, ...] = ()
     """Patterns of the numbers that customers may be called back at."""
     do_not_call: frozenset[str] = frozenset()
-    """Normalised numbers that are never dialled by ourselves."""
+    """Numbers that are never dialled by ourselves, as ``numbers`` reads them."""
     outside: str = ""
     """What to dial for a number, ``{number}`` in it: ``Local/{number}@callbridge-outside/n``. Empty: nobody outside."""
     campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from callbridge.core.model.plan import Plan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
-from callbridge.core.reload import renames
+from callbridge.core.reload import identities, renames
 from callbridge.core.reload.plan_diff import difference
 from callbridge.core.requests import agent_requests
 from callbridge.core.routing import visits
@@ -40,16 +40,19 @@ def changed(world: World, event: PlanChanged) -> None:
 def restored(world: World) -> None:
     """A saved world meets the plan of now. Before the first deadline of its rows, which may have passed long ago."""
     renames.carry(world)
+    identities.read_again(world)
 
 
 def _adopt(world: World, plan: Plan) -> None:
     """Agents are added, changed or removed; callers get their place by the new plan, and their time waited goes on."""
-    names = plan.renamed_queues()
+    names, before = plan.renamed_queues(), world.plan.numbers
     old = _under_new_names(world.plan, names)
     world.keep_flows(lambda flow: renames.renamed_flow(flow, names))
     world.plan = plan
     world.matcher.adopt(plan)
     renames.carry(world)
+    if plan.numbers != before:
+        identities.read_again(world)
     for agent in world.agents.values():
         if agent.id not in plan.agents:
             _remove(world, agent)

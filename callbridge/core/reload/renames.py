@@ -17,6 +17,7 @@ from callbridge.core.model.flow import BranchNode, CallbackNode, Flow, Node, Que
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import Tally, tally_key, together
 from callbridge.core.model.world import World
+from callbridge.core.reload.identities import put_place
 
 Values = tuple[tuple[str, str], ...]
 
@@ -123,12 +124,7 @@ def _carry_place(world: World, place: KeptPlace, names: Mapping[str, str]) -> No
     queue, _, number = place.id.rpartition("|")
     if queue not in names:
         return
-    world.places.drop(place.id)
-    key = place_key(names[queue], number)
-    there = world.places.get(key)
-    since = place.since if there is None else min(place.since, there.since)
-    deadline = place.deadline if there is None else max(place.deadline, there.deadline)
-    world.places.put(key, KeptPlace(id=key, since=since, deadline=deadline))
+    put_place(world, place, place_key(names[queue], number))
 
 
 def _carry_tally(world: World, tally: Tally, names: Mapping[str, str]) -> None:
