@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.facts.codec import TABLES
+from callbridge.adapters.facts.outbox import Stamper
 from callbridge.adapters.facts.totals import TABLE, Total
+from callbridge.adapters.outbox import MemoryOutbox, Outbox
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
@@ -118,6 +120,10 @@ class Store(Protocol):
         """Does what is saved outlive the process?"""
 
     @property
+    def outbox(self) -> Outbox:
+        """The facts that were saved, for their readers."""
+
+    @property
     def number(self) -> int:
         """Of the last save that anybody sent: the next one must be greater. Known after ``take_over``."""
 
@@ -191,6 +197,8 @@ class MemoryStore:
     durable = False
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.outbox = MemoryOutbox()
+        self._stamper = Stamper()
         self._clock = clock
         self._token = 0
         self._forget()
@@ -251,6 +259,7 @@ class MemoryStore:
     def _done(self, save: Delta | Whole) -> None:
         self._meta = save.meta
         self._ledger.confirm(save.number)
+        self.outbox.append(self._stamper.stamp(self._token, save.facts, only=self.outbox.wanted))
 
     async def reset(self) -> None:
         self._forget()

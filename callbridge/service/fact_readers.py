@@ -1,23 +1,25 @@
-"""Everything that is derived from facts: the one place where its parts are made, and wired to the publisher.
+"""Everything that is made from facts: the one place where its parts are made.
 
-With Redis the public stream, the timelines' archive and the webhooks read the outbox; without it they get the facts in process.
+The publisher tells what shows the present (metrics, log, timelines in memory, server-sent events), before and apart from any
+save. What others rely on - the public stream, the archive of timelines, webhooks - reads the outbox: readers are added here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from callbridge.adapters.ami.fallback_queue import FallbackQueue
 from callbridge.adapters.http import EventFeed
 from callbridge.adapters.logs.log import FactLog
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.outbox import OutboxReaders
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.adapters.redis.cursors import Trimmer
-from callbridge.adapters.redis.fact_stream import FACTS_READER, FactStream
+from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.redis.timeline_archive import TIMELINES_READER, TimelineArchive
+from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Store
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timelines import Timelines
@@ -27,35 +29,35 @@ from callbridge.service.parts import Parts
 from callbridge.service.publisher import Publisher
 
 
-class OutboxReaders:
-    """What reads the outbox in Redis, and keeps it short."""
+class _InRedis:
+    """What is made for others in Redis, and what keeps our own part of it in order."""
 
     def __init__(
-        self, redis: RedisSettings, store: RedisStore, board: Board, metrics: Metrics, hooks: WebhookFeeds, *, masked: bool
+        self, redis: RedisSettings, store: RedisStore, board: Board, metrics: Metrics, readers: OutboxReaders, *, masked: bool
     ) -> None:
         self.projection = RedisProjection(redis, board, aside=store.aside, told=metrics.on_redis)
         self.archive = TimelineArchive(redis, masked=masked, token=lambda: store.token)
         self._aside = store.aside
         self._stream = FactStream(redis, masked=masked, token=lambda: store.token)
-        self._trimmer = Trimmer(redis, lambda: {FACTS_READER, TIMELINES_READER, *hooks.readers()}, metrics.facts_lost)
+        self._readers = readers
+        self._trimmer = Trimmer(redis, readers.names, metrics.facts_lost)
 
     def start(self, parts: Parts) -> None:
         parts.run("keys", self._aside.watch())
         parts.run("projection", self.projection.run())
-        parts.run("facts", self._stream.run())
+        for reader in (self._stream, self.archive):
+            self._readers.add(reader)
         parts.run("outbox", self._trimmer.run())
-        parts.run("timelines", self.archive.run())
 
 
 class FactReaders:
-    """``publisher`` tells them all. ``fallbacks`` may be filled later."""
+    """``publisher`` tells those that show the present. ``fallbacks`` may be filled later."""
 
     def __init__(
         self,
         parts: Parts,
         world: World,
         board: Board,
-        now: Callable[[], float],
         token: int,
         *,
         store: Store,
@@ -69,21 +71,23 @@ class FactReaders:
     ) -> None:
         self._parts = parts
         self.feed = EventFeed(str(token), seq=world.seq, masked=masked)
-        self.hooks = WebhookFeeds(parts.run, metrics, redis=redis, calls=world.calls.values, token=int(now() * 1000))
-        self._outbox: OutboxReaders | None = None
+        self._readers = OutboxReaders(store.outbox, parts.run, metrics)
+        self.hooks = WebhookFeeds(parts.run, metrics, self._readers)
+        self._in_redis: _InRedis | None = None
         if redis is not None and isinstance(store, RedisStore):
-            self._outbox = OutboxReaders(redis, store, board, metrics, self.hooks, masked=masked)
-        projection = self._outbox.projection if self._outbox is not None else None
-        self.publisher = Publisher(world, board, metrics, timelines, self.feed, log, projection, self.hooks, memory, fallbacks)
+            self._in_redis = _InRedis(redis, store, board, metrics, self._readers, masked=masked)
+        projection = self._in_redis.projection if self._in_redis is not None else None
+        self.publisher = Publisher(world, board, metrics, timelines, self.feed, log, projection, memory, fallbacks)
 
     @property
     def archive(self) -> TimelineArchive | None:
         """The timelines of calls that are not in memory."""
-        return self._outbox.archive if self._outbox is not None else None
+        return self._in_redis.archive if self._in_redis is not None else None
 
     def start(self) -> None:
-        if self._outbox is not None:
-            self._outbox.start(self._parts)
+        if self._in_redis is not None:
+            self._in_redis.start(self._parts)
 
     async def close(self) -> None:
         await self.hooks.close()
+        await self._readers.close()

@@ -1,6 +1,7 @@
 """Who is told: one place that hands every batch on to metrics, log, stories and projections.
 
-All of it is derived from facts and changed rows after the orders went out; nothing here can slow or stop a call.
+All of it is derived from facts and changed rows after the orders went out; nothing here can slow or stop a call. What must
+hear of everything that was saved, and of nothing else, reads the outbox instead (``adapters.outbox``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timelines import Timelines
-from callbridge.adapters.webhooks.feed import WebhookFeeds
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.world import World
 
@@ -37,7 +37,6 @@ class Publisher:
         feed: EventFeed,
         facts: FactLog,
         projection: RedisProjection | None,
-        hooks: WebhookFeeds,
         memory: LastAgents,
         fallbacks: Sequence[FallbackQueue] = (),
     ) -> None:
@@ -50,7 +49,6 @@ class Publisher:
         self._log = facts
         self._projection = projection
         self._fallbacks = fallbacks
-        self._hooks = hooks
         self._memory = memory
 
     def batch(
@@ -68,7 +66,6 @@ class Publisher:
         self._feed.on_facts(facts)
         if self._projection is not None:
             self._projection.touch(touched)
-        self._hooks.on_facts(facts)
         self._memory.on_facts(facts)
         self._log.on_facts(facts, inbox_depth=waiting, event_age=max(ages, default=0.0))
 

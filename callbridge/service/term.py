@@ -155,7 +155,7 @@ def _build(process: Process, taken: Taken) -> Term:
     _show(process, world, board, totals, clock)
     parts, links, performers = Parts(process.part_failed), Links(process.metrics), Performers()
     memory = LastAgents(clock.now, board.number_of, redis=redis)
-    readers = _readers(process, parts, world, board, clock, taken.token, memory, links)
+    readers = _readers(process, parts, world, board, taken.token, memory, links)
     saver = _saver(process, world, totals)
     runtime = Runtime(
         world,
@@ -231,13 +231,12 @@ def _show(process: Process, world: World, board: Board, totals: Totals, clock: C
 
 
 def _readers(
-    process: Process, parts: Parts, world: World, board: Board, clock: Clock, token: int, memory: LastAgents, links: Links
+    process: Process, parts: Parts, world: World, board: Board, token: int, memory: LastAgents, links: Links
 ) -> FactReaders:
     return FactReaders(
         parts,
         world,
         board,
-        clock.now,
         token,
         store=process.store,
         redis=redis_settings(process.settings),

@@ -6,7 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FACT_KINDS, fact_type
 from callbridge.adapters.facts.masking import masked, masks_of
-from callbridge.adapters.facts.outbox import FIELDS, Stamper, masked_data
+from callbridge.adapters.facts.outbox import Stamper, masked_data
 from callbridge.adapters.facts.privacy import mask, mask_target, scrub
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.http import EventFeed, HttpSettings
@@ -62,6 +62,7 @@ from callbridge.core.model.world import World
 from callbridge.wire.webhooks import PLACEHOLDERS
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
+from tests.adapters.reading import drained
 from tests.adapters.toy_ledger import book
 from tests.adapters.worlds import PBX
 from tests.telling import FORMS, NATIONAL, NUMBER, tells, where
@@ -273,25 +274,21 @@ def test_a_field_that_another_version_has_found_to_be_personal_is_hidden_althoug
 
 
 def test_what_another_version_says_is_in_the_public_stream_without_it() -> None:
-    entry = {b"type": b"opted_out", b"data": json.dumps({"mobile": NUMBER}).encode(), b"personal": b"mobile"}
-    assert masked_data(entry) == '{"mobile":"*****"}'
+    (fact,) = Stamper().stamp(7, [made(OptedOut, 0)])
+    assert masked_data(replace(fact, data=json.dumps({"mobile": NUMBER}), personal="mobile")) == '{"mobile":"*****"}'
 
 
 # -- every output ---------------------------------------------------------------------------------------------------
 
 
 def test_what_we_wrote_ourselves_is_masked_alike_without_a_look_at_every_field() -> None:
-    entries = [
-        {name.encode(): str(getattr(envelope, name)).encode() for name in (*FIELDS, "personal")}
-        for envelope in Stamper().stamp(7, every_fact())
-    ]
-    assert [masked_data(entry, 7) for entry in entries] == [masked_data(entry) for entry in entries]
+    facts = Stamper().stamp(7, every_fact())
+    assert [masked_data(fact, 7) for fact in facts] == [masked_data(fact) for fact in facts]
 
 
 def test_what_a_version_that_masked_less_has_written_is_looked_at() -> None:
-    (envelope,) = Stamper().stamp(7, [made(CallArrived, 0)])
-    entry = {name.encode(): str(getattr(envelope, name)).encode() for name in FIELDS} | {b"personal": b""}
-    quiet(masked_data(entry, 8))
+    (fact,) = Stamper().stamp(7, [made(CallArrived, 0)])
+    quiet(masked_data(replace(fact, personal=""), 8))
 
 
 def test_the_log_tells_no_number() -> None:
@@ -361,11 +358,8 @@ async def test_redis_tells_no_number_but_in_the_private_world(redis_server: Redi
     token = store.token if by_us else store.token + 1
     stream, archive = FactStream(settings, token=lambda: token), TimelineArchive(settings, token=lambda: token)
     projection = RedisProjection(settings, desk.made)
-    cursor = "0-0"
-    while (further := await stream.copy(cursor)) != cursor:
-        cursor = further
-    while await archive.copy():
-        pass
+    await drained(store.outbox, stream)
+    await drained(store.outbox, archive)
     await projection.flush()
     async with Redis.from_url(settings.url) as redis:
         keys: list[bytes] = [key async for key in redis.scan_iter()]

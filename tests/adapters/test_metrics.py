@@ -89,6 +89,7 @@ CONTRACT = {
     "webhook_deliveries": ("counter", {"hook", "result"}),
     "webhook_backlog": ("gauge", {"hook"}),
     "facts_lost": ("counter", {"reader"}),
+    "facts_behind": ("gauge", {"reader"}),
     "http_refused": ("counter", {"reason"}),
     "ewt_error_seconds": ("histogram", {"queue"}),
     "flows_ended": ("counter", {"flow", "result"}),
@@ -329,11 +330,15 @@ def test_readers_of_facts_are_counted_and_forgotten() -> None:
     made.delivered("crm", "done")
     made.backlog("crm", 17)
     made.facts_lost("hook:crm", 5)
+    made.behind("hook:crm", 40)
     assert value(made, "webhook_deliveries_total", hook="crm", result="done") == 1
     assert value(made, "webhook_backlog", hook="crm") == 17
     assert value(made, "facts_lost_total", reader="hook:crm") == 5
+    assert value(made, "facts_behind", reader="hook:crm") == 40
     made.hook_gone("crm")
+    made.reader_gone("hook:crm")
     assert value(made, "webhook_backlog", hook="crm") is None
+    assert value(made, "facts_behind", reader="hook:crm") is None
 
 
 def test_our_own_health_is_shown() -> None:

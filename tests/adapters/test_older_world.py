@@ -210,8 +210,7 @@ async def test_the_timelines_go_on_where_the_stories_ended(redis_server: RedisSe
     private, archive = redis_server.settings().private, TimelineArchive(redis_server.settings())
     await redis.set(private("stories_cursor"), "7-9")
     await redis.hset(private("cursors"), mapping={"stories": "7-9 7-9", "facts": "7-8 7-8"})
-    await archive.adopt_place()
-    await archive.adopt_place()
+    assert await archive.place() == await archive.place() == (7, 9)
     assert await redis.get(private("timelines_cursor")) == b"7-9"
     assert not await redis.exists(private("stories_cursor"))
     assert await redis.hgetall(private("cursors")) == {b"timelines": b"7-9 7-9", b"facts": b"7-8 7-8"}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from callbridge.adapters.facts.outbox import BEGINNING
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
@@ -23,6 +24,7 @@ from callbridge.core.model.agent import State, published
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.world import World
 from tests.adapters.conftest import RedisServer
+from tests.adapters.reading import at_work, drained
 from tests.adapters.worlds import Busy, plan
 
 STATES = ("ready", "ringing", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
@@ -318,12 +320,10 @@ async def test_the_public_stream_has_every_fact_once_and_masked(redis_server: Re
         outcome = busy.any()
         told += [fact.seq for fact in outcome.facts]
         await store.save(Delta(number=number, changed=outcome.changed, meta=Meta.of(busy.world), facts=outcome.facts))
-    cursor = await stream.copy("0-0")
-    while (further := await stream.copy(cursor)) != cursor:
-        cursor = further
-    assert await stream.cursor() == cursor
-    await stream.copy("0-0")
-    assert await stream.cursor() == cursor
+    await drained(store.outbox, stream)
+    assert await stream.place() == (token, told[-1])
+    await drained(store.outbox, stream, since=BEGINNING)
+    assert await stream.place() == (token, told[-1])
     entries: Any = await redis.xrange("callbridge:facts")
     assert [entry[b"id"].decode() for _, entry in entries] == [f"{token}-{seq}" for seq in told]
     assert set(entries[0][1]) == set(b"id seq at type call pbx uniqueid linkedid v data".split())
@@ -339,21 +339,20 @@ async def test_the_public_stream_has_every_fact_once_and_masked(redis_server: Re
 async def test_the_public_stream_goes_on_after_redis_came_back(redis_server: RedisServer, redis: Redis) -> None:
     settings = redis_server.settings(timeout=0.2)
     store, stream, busy = RedisStore(settings), FactStream(settings), Busy(6)
-    task = asyncio.create_task(stream.run())
     await store.take_over()
-    redis_server.kill()
-    await asyncio.sleep(0.1)
-    redis_server.start()
-    await store.take_over()
-    outcome = busy.any()
-    while not outcome.facts:
+    async with at_work(store.outbox, stream):
+        redis_server.kill()
+        await asyncio.sleep(0.1)
+        redis_server.start()
+        await store.take_over()
         outcome = busy.any()
-    await store.save(Delta(number=1, changed=outcome.changed, meta=Meta.of(busy.world), facts=outcome.facts))
+        while not outcome.facts:
+            outcome = busy.any()
+        await store.save(Delta(number=1, changed=outcome.changed, meta=Meta.of(busy.world), facts=outcome.facts))
 
-    async def complete() -> bool:
-        return bool(await redis.xlen("callbridge:facts") == len(outcome.facts))
+        async def complete() -> bool:
+            return bool(await redis.xlen("callbridge:facts") == len(outcome.facts))
 
-    await until(complete)
-    await end((task,))
+        await until(complete)
     await store.close()
     await stream.close()

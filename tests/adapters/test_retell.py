@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.facts.codec import fact_type
+from callbridge.adapters.facts.outbox import BEGINNING, Envelope
 from callbridge.adapters.http import HttpSettings
 from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.redis.timeline_archive import TimelineArchive
+from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
@@ -22,6 +25,7 @@ from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import ToAgent
 from tests.adapters.conftest import RedisServer
 from tests.adapters.http_desk import ToyDesk, client_of
+from tests.adapters.reading import drained
 from tests.adapters.worlds import Busy
 from tests.core.flows import floor, flow, menu, stage, the_call
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
@@ -114,6 +118,22 @@ async def _saved(server: RedisServer, busy: Busy, steps: int, number: int = 0) -
     return store, all_facts
 
 
+async def page(server: RedisServer, archive: TimelineArchive, count: int) -> list[Envelope]:
+    """The next facts for the archive."""
+    outbox = RedisOutbox(server.settings())
+    feed = outbox.feed(archive.name, None)
+    feed.seek(await archive.place())
+    await outbox.fill(feed)
+    await outbox.close()
+    return feed.peek(count)[0]
+
+
+async def caught_up(server: RedisServer, archive: TimelineArchive) -> None:
+    outbox = RedisOutbox(server.settings())
+    await drained(outbox, archive)
+    await outbox.close()
+
+
 def of_calls(all_facts: list[AnyFact]) -> dict[str, list[dict[str, Any]]]:
     stories: dict[str, list[dict[str, Any]]] = {}
     for fact in all_facts:
@@ -126,11 +146,10 @@ async def test_stories_outlive_the_process_and_hold_every_fact_once(redis_server
     store, all_facts = await _saved(redis_server, Busy(5), 150)
     await store.close()
     first = TimelineArchive(redis_server.settings())
-    await first.copy()  # and here the process is killed: the cursor and the copies are one transaction
+    await first.handle(await page(redis_server, first, 100))  # and here we are killed: place and copies are one transaction
     await first.close()
     archive = TimelineArchive(redis_server.settings())
-    while await archive.copy():
-        pass
+    await caught_up(redis_server, archive)
     expected = of_calls(all_facts)
     assert expected
     assert {call: await archive.timeline(call) for call in expected} == expected
@@ -142,9 +161,16 @@ async def test_two_readers_at_once_tell_nothing_twice(redis_server: RedisServer)
     store, all_facts = await _saved(redis_server, Busy(6), 80)
     await store.close()
     one, other = TimelineArchive(redis_server.settings()), TimelineArchive(redis_server.settings())
-    assert await one.copy() > 0
-    while await other.copy() or await one.copy():
-        pass
+    for reader in (one, other):
+        assert await reader.place() == BEGINNING
+    facts = await page(redis_server, one, 10)
+    await one.handle(facts)
+    with pytest.raises(Overtaken):
+        await other.handle(facts)
+    await caught_up(redis_server, other)
+    with pytest.raises(Overtaken):
+        await one.handle(facts)
+    await caught_up(redis_server, one)
     assert {call: await one.timeline(call) for call in of_calls(all_facts)} == of_calls(all_facts)
     await one.close()
     await other.close()
@@ -154,8 +180,7 @@ async def test_stories_go_away_after_their_time_and_hold_no_number(redis_server:
     store, _ = await _saved(redis_server, Busy(5), 60)
     await store.close()
     archive = TimelineArchive(redis_server.settings(), kept=1000)
-    while await archive.copy():
-        pass
+    await caught_up(redis_server, archive)
     settings = redis_server.settings()
     keys = [key async for key in archive._redis.scan_iter(match=settings.private("timeline:*"))]
     assert keys
@@ -176,8 +201,7 @@ async def test_after_a_restart_the_call_is_told_from_its_beginning(redis_server:
     store, all_facts = await _saved(redis_server, busy, 120)
     await store.close()
     archive = TimelineArchive(redis_server.settings())
-    while await archive.copy():
-        pass
+    await caught_up(redis_server, archive)
     call = next(call for call, story in of_calls(all_facts).items() if len(story) > 4)
     stories = Timelines()
     stories.on_facts([fact for fact in all_facts if fact.call == call][-2:])  # what was heard since the restart

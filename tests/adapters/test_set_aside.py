@@ -21,15 +21,12 @@ from callbridge.adapters.redis.store import PRESENT, RedisStore
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Displaced, Meta, Saved, StoreDown, StoreRefuses, Unreadable, Whole
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.webhooks.delivery import Webhook
-from callbridge.adapters.webhooks.feed import WebhookFeed
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.facts import AnyFact, RequestRefused
 from callbridge.core.model.tally import Tally
 from tests.adapters.conftest import RedisServer
-from tests.adapters.receiver import Receiver
+from tests.adapters.reading import drained
 from tests.adapters.test_store import META, delta, numbers
-from tests.adapters.test_webhooks import Books
 from tests.adapters.waiting import running
 from tests.adapters.worlds import Busy, agent, call, customer_leg
 
@@ -269,8 +266,8 @@ async def test_a_strange_entry_of_the_outbox_is_passed_over(redis_server: RedisS
     await redis.xadd(f"{WORLD}outbox", {"colour": "blue"}, id=f"{token}-2")
     await told(store, 3)
     stream, archive = FactStream(redis_server.settings()), TimelineArchive(redis_server.settings())
-    await stream.copy("0-0")
-    await archive.copy()
+    await drained(store.outbox, stream)
+    await drained(store.outbox, archive)
     entries: Any = await redis.xrange("callbridge:facts")
     assert [int(entry[b"seq"]) for _, entry in entries] == [1, 3]
     assert [fact["seq"] for fact in await archive.timeline("c1") or []] == [1, 3]
@@ -284,11 +281,10 @@ async def test_a_place_in_the_stories_that_cannot_be_read_is_found_in_its_copy(
     await store.take_over()
     await told(store, 1)
     archive = TimelineArchive(redis_server.settings())
-    await archive.copy()
+    await drained(store.outbox, archive)
     await redis.set(f"{WORLD}timelines_cursor", "nowhere")
     await told(store, 2)
-    while await archive.copy():
-        pass
+    await drained(store.outbox, archive)
     assert [fact["seq"] for fact in await archive.timeline("c1") or []] == [1, 2]
     await archive.close()
 
@@ -316,15 +312,13 @@ async def test_a_webhook_whose_place_cannot_be_read_goes_on(
 ) -> None:
     token = await store.take_over()
     await told(store, 1, 2, 3)
-    receiver = Receiver()
-    hook = Webhook(receiver.hook(), Books())
     await redis.hset(f"{WORLD}cursors", "hook:crm", place.format(f"{token}-1", f"{token}-2"))
     await redis.hset(f"{WORLD}owed", "hook:crm", owed)
-    feed = WebhookFeed(redis_server.settings(), hook, Books())
-    read = await feed._begin()
-    found: Any = await redis.xread({f"{WORLD}outbox": read})
-    assert [int(entry[b"seq"]) for _, entry in (found[0][1] if found else [])] == expected
-    await feed.close()
+    cursor = await store.outbox.cursor("hook:crm")
+    feed = store.outbox.feed("hook:crm", None)
+    feed.seek(cursor.read if cursor is not None else await store.outbox.last())
+    await store.outbox.fill(feed)
+    assert [fact.seq for fact in feed.queue] == expected
 
 
 # -- a start without the store --------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ import pytest
 from callbridge.adapters.facts.outbox import FIELDS
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.fact_stream import FactStream
+from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.system.tasks import end
 from tests.adapters.conftest import RedisServer
+from tests.adapters.reading import at_work
 
 
 async def test_a_task_that_forgets_a_cancellation_ends_all_the_same() -> None:
@@ -56,11 +58,10 @@ async def test_a_copy_of_facts_ends_wherever_it_is(redis_server: RedisServer, tu
     redis = connect(settings)
     for number in range(1, 20):
         await redis.xadd(settings.private("outbox"), entry, id=f"1-{number}")
-    stream = FactStream(settings)
-    task = asyncio.create_task(stream.run())
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    async with asyncio.timeout(5):
-        await end((task,))
+    stream, outbox = FactStream(settings), RedisOutbox(settings)
+    async with asyncio.timeout(5), at_work(outbox, stream):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    await outbox.close()
     await stream.close()
     await redis.aclose()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ import pytest
 from redis.asyncio import Redis
 
 from callbridge.adapters.facts.outbox import Envelope, Stamper
+from callbridge.adapters.outbox import Outbox, OutboxReaders, readers
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.cursors import Trimmer
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.store import RedisStore
-from callbridge.adapters.store import Delta, Meta
-from callbridge.adapters.system.tasks import end
-from callbridge.adapters.webhooks import delivery, feed
+from callbridge.adapters.store import Delta, MemoryStore, Meta, Store
+from callbridge.adapters.webhooks import delivery
 from callbridge.adapters.webhooks.body import WebhookSettings, body, sign
 from callbridge.adapters.webhooks.delivery import Webhook
 from callbridge.adapters.webhooks.feed import WebhookFeeds
@@ -40,6 +39,7 @@ from callbridge.core.model.facts import (
 )
 from callbridge.wire.webhooks import TOLD, placeholders
 from tests.adapters.conftest import RedisServer
+from tests.adapters.reading import Books, Tasks, drained
 from tests.adapters.receiver import SECRET, Receiver
 from tests.adapters.test_masking import made
 from tests.adapters.waiting import running, until
@@ -47,27 +47,6 @@ from tests.adapters.waiting import running, until
 pytestmark = pytest.mark.slow
 
 LINK = "https://crm.example/?number={number}&tier={tier}&queue={queue}&call={call}&agent={agent}"
-
-
-class Books:
-    """The observer that remembers."""
-
-    def __init__(self) -> None:
-        self.results: Counter[str] = Counter()
-        self.lost: Counter[str] = Counter()
-        self.waiting: dict[str, int] = {}
-
-    def delivered(self, hook: str, result: str) -> None:
-        self.results[result] += 1
-
-    def backlog(self, hook: str, waiting: int) -> None:
-        self.waiting[hook] = waiting
-
-    def facts_lost(self, reader: str, count: int) -> None:
-        self.lost[reader] += count
-
-    def hook_gone(self, hook: str) -> None:
-        self.waiting.pop(hook, None)
 
 
 def story(
@@ -97,9 +76,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.2)
     monkeypatch.setattr(delivery, "DELIVERY_TIMEOUT", 0.3)
-    monkeypatch.setattr(feed, "_SAVED_EVERY", 0.05)
-    monkeypatch.setattr(feed, "_PAUSE", 0.05)
-    monkeypatch.setattr(feed, "_BLOCK", 0.05)
+    monkeypatch.setattr(readers, "SAVED_EVERY", 0.05)
+    monkeypatch.setattr(readers, "NO_ROOM", 0.05)
+    monkeypatch.setattr(readers, "FIRST_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -344,21 +323,6 @@ async def test_after_a_day_a_delivery_is_given_up_and_counted(receiver: Receiver
     assert (books.results["expired"], books.lost, books.waiting) == (3, {"hook:crm": 3}, {"crm": 0})
 
 
-async def test_beyond_the_cap_the_oldest_is_lost_and_counted(receiver: Receiver) -> None:
-    await receiver.stop()
-    books = Books()
-    hook = Webhook(receiver.hook(), books, cap=100)
-    async with running(hook.run()):
-        hook.take(stories(10))
-        await until(lambda: books.results["unreachable"] >= 3)
-        hook.take(stories(60))
-        assert (hook.backlog, books.lost["hook:crm"]) == (100, 80)
-        await receiver.start()
-        await until(lambda: hook.backlog == 0)
-    assert len(receiver.got) == 100
-    assert by_call(receiver.got)["c59"] == ["offer", "answer", "end"]
-
-
 # -- from the outbox ------------------------------------------------------------------------------------------------
 
 
@@ -388,22 +352,32 @@ class Floor:
             self.facts += 4
 
 
+@dataclass(frozen=True, slots=True)
+class Hooked:
+    """The webhooks of one run of callbridge."""
+
+    hooks: WebhookFeeds
+    readers: OutboxReaders
+    tasks: Tasks
+
+    @classmethod
+    async def to(cls, outbox: Outbox, books: Books, *wanted: WebhookSettings) -> Hooked:
+        tasks = Tasks()
+        reading = OutboxReaders(outbox, tasks.start, books)
+        made = cls(WebhookFeeds(tasks.start, books, reading), reading, tasks)
+        await made.hooks.adopt(wanted)
+        return made
+
+
 @asynccontextmanager
-async def hooked(settings: RedisSettings | None, books: Books, *wanted: WebhookSettings) -> AsyncIterator[WebhookFeeds]:
-    """Webhooks of one run of callbridge."""
-    tasks: list[asyncio.Task[None]] = []
-
-    def start(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        tasks.append(asyncio.create_task(work, name=name))
-        return tasks[-1]
-
-    hooks = WebhookFeeds(start, books, redis=settings, calls=lambda: (), token=7)
-    await hooks.adopt(wanted)
+async def hooked(store: Store, books: Books, *wanted: WebhookSettings) -> AsyncIterator[Hooked]:
+    run = await Hooked.to(store.outbox, books, *wanted)
     try:
-        yield hooks
+        yield run
     finally:
-        await hooks.close()
-        assert not [task for task in tasks if not task.cancelled() and task.exception() is not None]
+        await run.hooks.close()
+        await run.readers.close()
+        assert not run.tasks.failed()
 
 
 @pytest.fixture
@@ -436,7 +410,7 @@ async def until_placed(redis: Redis, reader: str = "hook:crm") -> None:
 
 
 async def test_what_is_saved_is_told(redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis) -> None:
-    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+    async with hooked(floor.store, Books(), receiver.hook()):
         await until_placed(redis)
         await floor.goes_on(60)
         await until(lambda: ids(receiver) == set(floor.told), 10)
@@ -448,18 +422,18 @@ async def test_nothing_is_lost_and_little_is_repeated_over_restarts(
     redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
 ) -> None:
     receiver.answer = lambda event: 500 if event["id"].endswith("7") and receiver.tries[event["id"]] < 3 else 200  # type: ignore[method-assign]
-    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+    async with hooked(floor.store, Books(), receiver.hook()):
         await until_placed(redis)
         await floor.goes_on(40)
         await until(lambda: len(receiver.got) > 10)
     await receiver.stop()
-    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+    async with hooked(floor.store, Books(), receiver.hook()):
         await floor.goes_on(30)
         await asyncio.sleep(0.2)
     await floor.goes_on(30)
     await receiver.start()
     books = Books()
-    async with hooked(redis_server.settings(), books, receiver.hook()):
+    async with hooked(floor.store, books, receiver.hook()):
         await until(lambda: ids(receiver) == set(floor.told), 10)
     # What was under way at each of the two ends, and what a busy machine had not noted yet.
     assert len(receiver.got) - len(floor.told) <= 4 * delivery.PARALLEL
@@ -471,37 +445,29 @@ async def test_nothing_is_lost_and_little_is_repeated_over_restarts(
 async def test_a_crash_repeats_but_loses_nothing(
     redis_server: RedisServer, receiver: Receiver, floor: Floor, redis: Redis
 ) -> None:
-    tasks: list[asyncio.Task[None]] = []
-
-    def start(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        tasks.append(asyncio.create_task(work))
-        return tasks[-1]
-
     receiver.slow = 0.01
-    killed = WebhookFeeds(start, Books(), redis=redis_server.settings(), calls=lambda: ())
-    await killed.adopt([receiver.hook()])
+    killed = await Hooked.to(floor.store.outbox, Books(), receiver.hook())
     await until_placed(redis)
     await floor.goes_on(60)
     await until(lambda: len(receiver.got) > 20)
-    await end(tasks)  # and no place is saved
-    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+    await killed.tasks.kill()  # and no place is saved
+    async with hooked(floor.store, Books(), receiver.hook()):
         await until(lambda: ids(receiver) == set(floor.told), 10)
-    await killed.close()
 
 
 async def test_redis_that_was_away_is_followed_again(redis_server: RedisServer, receiver: Receiver, redis: Redis) -> None:
     settings = redis_server.settings(timeout=0.2)
-    async with hooked(settings, Books(), receiver.hook()):
+    again = Floor(settings)
+    async with hooked(again.store, Books(), receiver.hook()):
         await until_placed(redis)
         redis_server.kill()
         await asyncio.sleep(0.2)
         redis_server.start()
-        again = Floor(settings)
         await again.lead()
         await until_placed(redis)
         await again.goes_on(30)
         await until(lambda: ids(receiver) == set(again.told), 10)
-        await again.store.close()
+    await again.store.close()
 
 
 async def test_a_new_hook_begins_with_what_happens_from_now_on(
@@ -509,7 +475,7 @@ async def test_a_new_hook_begins_with_what_happens_from_now_on(
 ) -> None:
     await floor.goes_on(60)
     before = len(floor.told)
-    async with hooked(redis_server.settings(), Books(), receiver.hook()):
+    async with hooked(floor.store, Books(), receiver.hook()):
         await until_placed(redis)
         await floor.goes_on(50)
         await until(lambda: ids(receiver) == set(floor.told[before:]), 10)
@@ -520,22 +486,30 @@ async def test_a_reload_changes_hooks_without_losing_what_they_owe(
 ) -> None:
     books = Books()
     await receiver.stop()
-    async with hooked(redis_server.settings(), books, receiver.hook(), receiver.hook("other")) as hooks:
+    async with hooked(floor.store, books, receiver.hook(), receiver.hook("other")) as run:
         await until_placed(redis)
         await until_placed(redis, "hook:other")
         await floor.goes_on(50)
         await until(lambda: books.waiting["crm"] == len(floor.told))
-        await hooks.adopt([receiver.hook(unmasked=True)])
-        assert hooks.readers() == {"hook:crm"}
+        await run.hooks.adopt([receiver.hook(unmasked=True)])
+        assert run.readers.names() == {"hook:crm"}
         assert set(books.waiting) == {"crm"}
+        assert set(books.left) == {"hook:crm"}
         await receiver.start()
         await until(lambda: ids(receiver) == set(floor.told), 10)
     assert {event["number"] for event in receiver.got if event["type"] != "alert"} == {"+442079460123"}
 
 
-async def test_without_redis_the_publisher_tells(receiver: Receiver) -> None:
-    async with hooked(None, Books(), receiver.hook()) as hooks:
-        hooks.on_facts(story(at=time.time()))
+async def saved(store: Store, facts: list[AnyFact]) -> None:
+    await store.save(Delta(number=store.number + 1, changed={}, meta=Meta(), facts=facts))
+
+
+async def test_without_redis_what_is_saved_is_told(receiver: Receiver) -> None:
+    store = MemoryStore(lambda: 0.007)
+    await store.take_over()
+    async with hooked(store, Books(), receiver.hook()):
+        await asyncio.sleep(0.05)
+        await saved(store, story(at=time.time()))
         await until(lambda: len(receiver.got) == 3)
     assert [event["id"] for event in receiver.got] == ["7-2", "7-3", "7-4"]
 
@@ -543,12 +517,32 @@ async def test_without_redis_the_publisher_tells(receiver: Receiver) -> None:
 async def test_without_redis_every_kind_of_event_is_told(receiver: Receiver) -> None:
     facts = [made(kind, 0) for kind in (CallArrived, *TOLD)]
     told = [replace(fact, seq=seq, at=time.time()) for seq, fact in enumerate(facts, 1)]
-    async with hooked(None, Books(), receiver.hook()) as hooks:
-        hooks.on_facts(told)
+    store = MemoryStore(lambda: 0.007)
+    await store.take_over()
+    async with hooked(store, Books(), receiver.hook()):
+        await asyncio.sleep(0.05)
+        await saved(store, told)
         await until(lambda: len(receiver.got) >= len(TOLD))
     assert ids(receiver) == {f"7-{fact.seq}" for fact in told[1:]}
     assert {event["type"] for event in receiver.got} == {"offer", "answer", "end", "alert", "survey"}
     assert {event["number"] for event in receiver.got} == {"+49*****899"}
+
+
+async def test_without_redis_a_reload_loses_nothing_that_a_hook_owes(receiver: Receiver) -> None:
+    store, books = MemoryStore(), Books()
+    await store.take_over()
+    await receiver.stop()
+    async with hooked(store, books, receiver.hook()) as run:
+        await asyncio.sleep(0.05)
+        for n in range(500):
+            await saved(store, story(f"c{n}", first=4 * n + 1, at=time.time()))
+        await until(lambda: books.waiting["crm"] >= delivery.MOST_DELIVERIES, 5)
+        await run.hooks.adopt([receiver.hook(unmasked=True)])
+        await receiver.start()
+        await until(lambda: len(ids(receiver)) == 1500, 20)
+    assert set(map(tuple, by_call(receiver.got).values())) == {("offer", "answer", "end")}
+    assert {event["number"] for event in receiver.got} == {"+442079460123"}
+    assert books.lost == {}
 
 
 # -- trimming -------------------------------------------------------------------------------------------------------
@@ -566,8 +560,9 @@ async def test_the_outbox_is_trimmed_only_past_the_slowest_reader(
     receiver.answer = lambda event: 500 if receiver.slow else 200  # type: ignore[method-assign]
     receiver.slow = 0.001
     stream = FactStream(settings)
-    async with hooked(settings, books, receiver.hook()) as hooks, running(stream.run()):
-        trimmer = Trimmer(settings, lambda: {"facts", *hooks.readers()}, books.facts_lost)
+    async with hooked(floor.store, books, receiver.hook()) as run:
+        run.readers.add(stream)
+        trimmer = Trimmer(settings, run.readers.names, books.facts_lost)
         await until_placed(redis)
         await until_placed(redis, "facts")
         await floor.goes_on(60)
@@ -623,13 +618,12 @@ async def test_a_consumer_group_that_falls_behind_the_public_stream_is_told_of(
     settings, books = redis_server.settings(facts_cap=100), Books()
     stream, trimmer = FactStream(settings), Trimmer(settings, lambda: (), books.facts_lost)
     await floor.goes_on(10)
-    cursor = await stream.copy("0-0")
+    await drained(floor.store.outbox, stream)
     await redis.xgroup_create("callbridge:facts", "bi", id="0-0")
     await trimmer.trim()
     assert books.lost == {}
     await floor.goes_on(200)
-    while (further := await stream.copy(cursor)) != cursor:
-        cursor = further
+    await drained(floor.store.outbox, stream)
     kept = await redis.xlen("callbridge:facts")
     assert kept < 300
     for _ in range(2):

@@ -10,6 +10,7 @@ import json
 from collections import deque
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from callbridge.adapters.facts.codec import fact_data, fact_type
 from callbridge.adapters.facts.masking import has_masks, masked, personal
@@ -53,35 +54,52 @@ def no_token() -> int:
     return 0
 
 
+Place = tuple[int, int]
+"""A fact's id as numbers, to be compared: the token under which it was written, and its seq."""
+BEGINNING: Place = (0, 0)
+"""Before every fact."""
+
+
+def place_of(fact_id: str) -> Place:
+    token, _, seq = fact_id.partition("-")
+    return int(token), int(seq)
+
+
+def id_of(place: Place) -> str:
+    return f"{place[0]}-{place[1]}"
+
+
 _WHOLE = frozenset(field.encode() for field in (*FIELDS, "personal"))
+_NAMES = tuple(field.name for field in fields(Envelope))
 
 
-def is_ours(entry: Mapping[bytes, bytes]) -> bool:
-    """Is it a fact? What somebody else put into the stream is passed over."""
-    return entry.keys() >= _WHOLE and entry[b"seq"].isdigit()
+def read_back(entry_id: bytes, entry: Mapping[bytes, bytes]) -> Envelope | None:
+    """An entry of the outbox; one from before ``caller`` was written has none. None when it is no fact: what somebody else put
+    into the stream is passed over."""
+    if not entry.keys() >= _WHOLE:
+        return None
+    try:
+        plain: dict[str, Any] = {name: entry.get(name.encode(), b"").decode() for name in _NAMES}
+        plain |= {"id": entry_id.decode(), "seq": int(plain["seq"]), "at": float(plain["at"]), "v": int(plain["v"])}
+        said = json.loads(plain["data"])
+    except (ValueError, RecursionError):
+        return None
+    return Envelope(**plain) if isinstance(said, dict) else None
 
 
-def envelope(entry: Mapping[bytes, bytes]) -> Envelope:
-    """An entry of the outbox, read back; one from before ``caller`` was written has none."""
-    plain = {field.name: entry.get(field.name.encode(), b"").decode() for field in fields(Envelope)}
-    return Envelope(**(plain | {"seq": int(plain["seq"]), "at": float(plain["at"]), "v": int(plain["v"])}))  # type: ignore[arg-type]
+def masked_data(told: Envelope, token: int = 0) -> str:
+    """The JSON object ``data`` of a fact as others may see it.
 
-
-def masked_data(entry: Mapping[bytes, bytes], token: int = 0) -> str:
-    """The JSON object ``data`` of an entry as others may see it.
-
-    ``token``: the one under which this process writes. Of its own entries it knows that ``personal`` names all that it would
-    mask, so most of them need not be parsed. Another version may have masked less: its entries are looked at field by field.
+    ``token``: the one under which this process writes. Of its own facts it knows that ``personal`` names all that it would
+    mask, so most of them need not be parsed. Another version may have masked less: its facts are looked at field by field.
     """
-    kind = entry[b"type"].decode()
-    if not entry[b"personal"] and (_is_written_by(entry, token) or not has_masks(kind)):
-        return entry[b"data"].decode()
-    content = json.loads(entry[b"data"])
-    return _json(masked(kind, content, entry[b"personal"].decode()))
+    if not told.personal and (_is_written_by(told, token) or not has_masks(told.type)):
+        return told.data
+    return _json(masked(told.type, json.loads(told.data), told.personal))
 
 
-def _is_written_by(entry: Mapping[bytes, bytes], token: int) -> bool:
-    return token > 0 and entry[b"id"].startswith(b"%d-" % token)
+def _is_written_by(told: Envelope, token: int) -> bool:
+    return token > 0 and told.id.startswith(f"{token}-")
 
 
 @dataclass(frozen=True, slots=True)

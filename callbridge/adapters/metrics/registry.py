@@ -87,8 +87,8 @@ class Metrics:
 
     ``totals`` counts what facts say; what ``note`` was given of it is shown.
     ``recordings``: the folder whose disk's free space is told.
-    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog``,
-    ``facts_lost`` and ``hook_gone`` one of the webhooks.
+    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog`` and
+    ``hook_gone`` one of the webhooks, ``behind``, ``facts_lost`` and ``reader_gone`` one of the readers of the outbox.
     """
 
     def __init__(
@@ -177,6 +177,7 @@ class Metrics:
             "http_refused", "HTTP connections, event readers and requests refused, by reason.", "reason"
         )
         self._facts_lost = self._counter("facts_lost", "Facts lost because a reader was too far behind.", "reader")
+        self._facts_behind = self._gauge("facts_behind", "Facts saved that the reader has not been handed yet.", "reader")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, text, labels, registry=self.registry)
@@ -257,6 +258,12 @@ class Metrics:
     def facts_lost(self, reader: str, count: int) -> None:
         """So many facts will never reach this reader; ``outbox`` stands for all of them."""
         self._facts_lost.labels(self._reader(reader)).inc(count)
+
+    def behind(self, reader: str, facts: int) -> None:
+        self._facts_behind.labels(self._reader(reader)).set(facts)
+
+    def reader_gone(self, reader: str) -> None:
+        self._facts_behind.remove(self._reader(reader))
 
     def http_refusals(self, reasons: Iterable[str]) -> Callable[[str], None]:
         """What HTTP refuses, for these reasons: gives the function that counts one."""

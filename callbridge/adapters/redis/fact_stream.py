@@ -1,37 +1,22 @@
 """The public stream ``facts``: the outbox with people's numbers masked.
 
-A fact's id is its id in both streams. So the stream itself is the cursor, and inserting twice is refused by Redis:
+A fact's id is its id in both streams. So the stream itself says how far it is, and inserting twice is refused by Redis:
 at least once in, exactly once out, whatever is cut off or repeated.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.outbox import FIELDS, is_ours, masked_data, no_token
-from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
-from callbridge.adapters.redis.cursors import cursors_key
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+from callbridge.adapters.facts.outbox import BEGINNING, FIELDS, Envelope, Place, masked_data, no_token, place_of
+from callbridge.adapters.outbox import OutboxReader
+from callbridge.adapters.redis.connection import RedisSettings, connect
 
 FACTS_READER = "facts"
 """Its name among the readers of the outbox."""
-_BLOCK = 1.0
-"""Seconds for which a read waits for the next fact."""
-_GATHER = 0.005
-"""Seconds after a copy in which more may come: one copy for a burst instead of one for each save."""
-_AT_A_TIME = 250
-_PAUSE = 0.5
-"""Seconds between attempts while Redis is in trouble."""
-
-
-_PLAIN = [name.encode() for name in FIELDS if name not in ("id", "data")]
-"""The fields that are copied as they are."""
 _COPY = f"""
 local trouble
 for i = 2, #ARGV, {len(FIELDS)} do
@@ -45,60 +30,44 @@ return trouble or 'copied'
 over. One answer for all of them: reading one for each fact took longer than all else here."""
 
 
-class FactStream:
+class FactStream(OutboxReader):
     """Copies facts from the outbox to the public stream, in order. ``masked=False`` tells numbers as they are; ``token`` gives
     the one under which this process writes."""
+
+    name = FACTS_READER
+    gather = 0.005
 
     def __init__(self, settings: RedisSettings, *, masked: bool = True, token: Callable[[], int] = no_token) -> None:
         self._masked = masked
         self._token = token
         self._cap = settings.facts_cap
-        self._outbox = settings.private("outbox")
         self._facts = settings.public("facts")
-        self._cursors = cursors_key(settings)
-        self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+        self._redis: Redis = connect(settings)
+        self._copy = self._redis.register_script(_COPY)
 
-    async def run(self) -> None:
-        """Copy, for ever."""
-        cursor: str | None = None
-        while True:
-            try:
-                if cursor is None:
-                    cursor = await self.cursor()
-                    await self._redis.hset(self._cursors, FACTS_READER, f"{cursor} {cursor}")
-                cursor = await self.copy(cursor, wait=True)
-                await asyncio.sleep(_GATHER)
-            except TROUBLE as error:
-                log.warning("fact stream is behind", error=type(error).__name__)
-                cursor = None
-                await asyncio.sleep(_PAUSE)
-
-    async def cursor(self) -> str:
-        """The id of the last fact that the public stream has."""
+    async def place(self) -> Place:
+        """Of the last fact that the public stream has."""
         last: Any = await self._redis.xrevrange(self._facts, count=1)
-        return str(last[0][0].decode()) if last else "0-0"
+        return place_of(last[0][0].decode()) if last else BEGINNING
 
-    async def copy(self, cursor: str, *, wait: bool = False) -> str:
-        """Copy what comes after ``cursor``, at most a few hundred facts; gives the new cursor."""
-        block = int(_BLOCK * 1000) if wait else None
-        found: Any = await self._redis.xread({self._outbox: cursor}, count=_AT_A_TIME, block=block)
-        entries = found[0][1] if found else []
-        if not entries:
-            return cursor
-        cursor = entries[-1][0].decode()
-        public = [field for entry_id, entry in entries if is_ours(entry) for field in (entry_id, *self._public(entry))]
-        pipe = self._redis.pipeline(transaction=False)
-        if public:
-            pipe.eval(_COPY, 1, self._facts, self._cap, *public)
-        pipe.hset(self._cursors, FACTS_READER, f"{cursor} {cursor}")
-        await pipe.execute()
-        return cursor
+    async def handle(self, facts: Sequence[Envelope]) -> None:
+        public = [value for fact in facts for value in self._public(fact)]
+        await self._copy(keys=[self._facts], args=[self._cap, *public])
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    def _public(self, entry: dict[bytes, bytes]) -> list[bytes]:
-        """All fields but the id."""
-        public = [entry[field] for field in _PLAIN]
-        public.append(masked_data(entry, self._token()).encode() if self._masked else entry[b"data"])
-        return public
+    def _public(self, fact: Envelope) -> tuple[str | int, ...]:
+        """In the order of FIELDS."""
+        return (
+            fact.id,
+            fact.seq,
+            repr(fact.at),
+            fact.type,
+            fact.call,
+            fact.pbx,
+            fact.uniqueid,
+            fact.linkedid,
+            fact.v,
+            masked_data(fact, self._token()) if self._masked else fact.data,
+        )

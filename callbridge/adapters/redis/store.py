@@ -2,7 +2,8 @@
 
 The scripts compare the token first and the number second. A token below ours, or none, means that Redis lost its
 memory or was restored from an old copy: deltas are refused until the whole is saved. Rows are hashes, one for each
-table; the batch's facts go to the outbox stream in the same script (``cursors`` trims it).
+table; the batch's facts go to the outbox stream in the same script (``cursors`` trims it), and once that is known to have
+happened, to the feeds of their readers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from callbridge.adapters.facts.migrations import SCHEMA
 from callbridge.adapters.facts.outbox import Envelope, Stamper
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.errors import translated
+from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.redis.set_aside import SetAside
 from callbridge.adapters.redis.world_figures import Found, unreadable, whose
 from callbridge.adapters.store import (
@@ -38,7 +40,6 @@ from callbridge.adapters.store import (
     Whole,
 )
 from callbridge.adapters.system.threads import Threads
-from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.saved_tables import SAVED_TABLES
 
 _TELL = """
@@ -143,6 +144,7 @@ class RedisStore:
         self._threads = Threads("store")
         self._meta = settings.private("meta")
         self._outbox = settings.private("outbox")
+        self.outbox = RedisOutbox(settings)
         self._tables = [settings.private(table) for table in _HASHES]
         self._kinds = {self._meta: "hash", self._outbox: "stream", **dict.fromkeys(self._tables, "hash")}
         self.aside = SetAside(settings, self._redis, clock=clock)
@@ -167,6 +169,7 @@ class RedisStore:
             token, number = await self._take_over(keys=[self._meta], args=[int(self._clock() * 1000)])
         self._token = int(token)
         self._ledger.start(int(number))
+        self.outbox.begin_term()
         return self._token
 
     async def look(self) -> object:
@@ -225,16 +228,17 @@ class RedisStore:
             if table in TABLES:
                 rows += (3 + TABLES.index(table), key, b"" if row is None else encode_row(table, row))
         args = [self._token, delta.number, base, len(rows) // 3]
+        facts = self._stamper.stamp(self._token, delta.facts)
         try:
             with translated():
                 answer = await self._save(
                     keys=[self._meta, self._outbox, *self._tables],
-                    args=[*args, *_described(delta.meta), *rows, *self._told(delta.facts)],
+                    args=[*args, *_described(delta.meta), *rows, *_told(facts)],
                 )
         except StoreRefuses:
             await self._make_room()
             raise
-        self._conclude(answer, delta.number)
+        self._conclude(answer, delta.number, facts)
 
     async def save_all(self, whole: Whole) -> None:
         if not self._token:
@@ -248,6 +252,7 @@ class RedisStore:
     async def _save_all(self, whole: Whole) -> None:
         self._ledger.begin_whole(whole.number)
         staged = [f"{key}:{self._token}-{whole.number}" for key in self._tables]
+        facts = self._stamper.stamp(self._token, whole.facts)
         with translated():
             for table, key in zip(_HASHES, staged, strict=True):
                 await self._stage(table, key, whole.rows.get(table, {}))
@@ -257,10 +262,10 @@ class RedisStore:
                 args=[
                     *(self._token, whole.number, *counts),
                     *_described(whole.meta),
-                    *self._told(whole.facts),
+                    *_told(facts),
                 ],
             )
-        self._conclude(answer, whole.number)
+        self._conclude(answer, whole.number, facts)
 
     async def reset(self) -> None:
         with translated():
@@ -271,6 +276,7 @@ class RedisStore:
 
     async def close(self) -> None:
         await self._redis.aclose()
+        await self.outbox.close()
 
     def _table(self, table: str) -> str:
         return self._tables[_HASHES.index(table)]
@@ -331,17 +337,15 @@ class RedisStore:
         except FutureSchema as newer:
             raise StoreRefuses(str(newer)) from newer
 
-    def _conclude(self, answer: bytes, number: int) -> None:
+    def _conclude(self, answer: bytes, number: int, facts: Sequence[Envelope]) -> None:
         match answer:
             case b"saved":
                 self._ledger.confirm(number)
+                self.outbox.append(facts)
             case b"displaced":
                 raise Displaced(f"token {self._token} is in force no more")
             case _:
                 raise SnapshotOwed(f"save {number} was refused: {answer.decode()}")
-
-    def _told(self, facts: Sequence[AnyFact]) -> list[str]:
-        return [value for envelope in self._stamper.stamp(self._token, facts) for value in _flat(envelope)]
 
     async def _stage(self, table: str, key: str, rows: Mapping[str, object]) -> None:
         items = iter(rows.items())
@@ -367,6 +371,10 @@ def _decode(saved: Saved, table: str, rows: dict[bytes, bytes]) -> None:
 
 def _described(meta: Meta) -> tuple[int, str, int, str]:
     return SCHEMA, repr(meta.now), meta.seq, meta.day
+
+
+def _told(facts: Sequence[Envelope]) -> list[str]:
+    return [value for envelope in facts for value in _flat(envelope)]
 
 
 def _flat(envelope: Envelope) -> tuple[str, ...]:

@@ -12,14 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.facts.masking import masked
-from callbridge.adapters.facts.outbox import is_ours, masked_data, no_token
+from callbridge.adapters.facts.outbox import Envelope, Place, masked_data, no_token, place_of
+from callbridge.adapters.outbox import OutboxReader
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.cursors import cursors_key
 
@@ -33,10 +34,6 @@ TIMELINES_KEPT_FOR = 86_400
 """Seconds for which a story is kept after its last fact."""
 MOST_FACTS_OF_A_CALL = 200
 """Facts kept of one call: its last ones."""
-_BLOCK = 1.0
-_GATHER = 0.25
-"""Seconds between copies: until then stories are told from memory, and on a busy day many facts go in one copy."""
-_AT_A_TIME = 250
 _ID = re.compile(rb"\d{1,20}-\d{1,20}")
 _ADOPT = """
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -51,13 +48,19 @@ if type(place) == 'string' then
 end
 """
 """KEYS: the place reached, the same under its former name, the readers' places. ARGV: the reader's name, its former name."""
-_PAUSE = 0.5
-"""Seconds between attempts while Redis is in trouble."""
 
 
-class TimelineArchive:
-    """``run`` copies, for ever; ``timeline`` reads. ``masked=False`` keeps numbers as they are; ``token`` gives the one under
-    which this process writes."""
+class Overtaken(Exception):
+    """The place reached is not where we left it: another instance copies, or Redis lost it."""
+
+
+class TimelineArchive(OutboxReader):
+    """``handle`` copies; ``timeline`` reads. ``masked=False`` keeps numbers as they are; ``token`` gives the one under which
+    this process writes."""
+
+    name = TIMELINES_READER
+    gather = 0.25
+    """Until a copy, timelines are told from memory, and on a busy day many facts go in one."""
 
     def __init__(
         self, settings: RedisSettings, *, masked: bool = True, kept: int = TIMELINES_KEPT_FOR, token: Callable[[], int] = no_token
@@ -66,60 +69,44 @@ class TimelineArchive:
         self._masked = masked
         self._token = token
         self._kept = kept
-        self._outbox = settings.private("outbox")
         self._cursor = settings.private("timelines_cursor")
         self._cursors = cursors_key(settings)
-        self._redis: Redis = connect(settings, timeout=settings.timeout + _BLOCK)
+        self._found_at: bytes | None = None
+        """The place reached, as it stands in Redis."""
+        self._redis: Redis = connect(settings)
         self._adopt = self._redis.register_script(_ADOPT)
 
-    async def run(self) -> None:
-        """Copy what the outbox brings, for ever."""
-        adopted = False
-        while True:
-            try:
-                if not adopted:
-                    await self.adopt_place()
-                    adopted = True
-                copied = await self.copy(wait=True)
-                await asyncio.sleep(_GATHER if copied < _AT_A_TIME else 0.0)
-            except TROUBLE as error:
-                log.warning("stories are behind", error=type(error).__name__)
-                await asyncio.sleep(_PAUSE)
+    async def place(self) -> Place:
+        await self._adopt_former_place()
+        found: Any = await self._redis.get(self._cursor)
+        self._found_at = found
+        reached = found if found is not None and _ID.fullmatch(found) else await self._reached()
+        return place_of(reached.decode())
 
-    async def adopt_place(self) -> None:
+    async def handle(self, facts: Sequence[Envelope]) -> None:
+        """Copy, unless somebody else did: an instance that was displaced may still be copying."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            await pipe.watch(self._cursor)
+            if await pipe.get(self._cursor) != self._found_at:
+                raise Overtaken(f"{self._cursor} was changed by somebody else")
+            pipe.multi()  # type: ignore[no-untyped-call]
+            told: dict[str, list[str]] = {}
+            for fact in facts:
+                if fact.call:
+                    told.setdefault(fact.call, []).append(self._kept_form(fact))
+            for call, kept in told.items():
+                pipe.rpush(self._key(call), *kept)
+                pipe.ltrim(self._key(call), -MOST_FACTS_OF_A_CALL, -1)
+                pipe.expire(self._key(call), self._kept)
+            pipe.set(self._cursor, facts[-1].id)
+            pipe.hset(self._cursors, TIMELINES_READER, f"{facts[-1].id} {facts[-1].id}")
+            await pipe.execute()
+        self._found_at = facts[-1].id.encode()
+
+    async def _adopt_former_place(self) -> None:
         """Go on where an older version ended, under the name that it gave the place."""
         keys = [self._cursor, self._settings.private(f"{FORMER_READER}_cursor"), self._cursors]
         await self._adopt(keys=keys, args=[TIMELINES_READER, FORMER_READER])
-
-    async def copy(self, *, wait: bool = False) -> int:
-        """Copy the next facts, at most a few hundred; gives how many there were."""
-        found_at: Any = await self._redis.get(self._cursor)
-        reached = found_at if found_at is not None and _ID.fullmatch(found_at) else await self._reached()
-        found: Any = await self._redis.xread(
-            {self._outbox: reached}, count=_AT_A_TIME, block=int(_BLOCK * 1000) if wait else None
-        )
-        entries = found[0][1] if found else []
-        if not entries:
-            return 0
-        pipe = self._redis.pipeline(transaction=True)
-        await pipe.watch(self._cursor)  # an instance that was displaced may still be copying
-        if await pipe.get(self._cursor) != found_at:
-            await pipe.reset()  # type: ignore[no-untyped-call]
-            return 0
-        pipe.multi()  # type: ignore[no-untyped-call]
-        told: dict[str, list[str]] = {}
-        for _, entry in entries:
-            if is_ours(entry) and (call := entry[b"call"].decode()):
-                told.setdefault(call, []).append(self._kept_form(entry))
-        for call, facts in told.items():
-            pipe.rpush(self._key(call), *facts)
-            pipe.ltrim(self._key(call), -MOST_FACTS_OF_A_CALL, -1)
-            pipe.expire(self._key(call), self._kept)
-        reached = entries[-1][0].decode()
-        pipe.set(self._cursor, reached)
-        pipe.hset(self._cursors, TIMELINES_READER, f"{reached} {reached}")
-        await pipe.execute()
-        return len(entries)
 
     async def _reached(self) -> bytes:
         """The place reached, by its copy among the other readers' where ours is lost or cannot be read."""
@@ -146,13 +133,7 @@ class TimelineArchive:
     def _key(self, call: str) -> str:
         return self._settings.private(f"timeline:{call}")
 
-    def _kept_form(self, entry: dict[bytes, bytes]) -> str:
-        data = masked_data(entry, self._token()) if self._masked else entry[b"data"].decode()
-        told = {
-            "seq": int(entry[b"seq"]),
-            "at": float(entry[b"at"]),
-            "type": entry[b"type"].decode(),
-            "call": entry[b"call"].decode(),
-        }
-        head = json.dumps(told, separators=(",", ":"))
+    def _kept_form(self, fact: Envelope) -> str:
+        data = masked_data(fact, self._token()) if self._masked else fact.data
+        head = json.dumps({"seq": fact.seq, "at": fact.at, "type": fact.type, "call": fact.call}, separators=(",", ":"))
         return f"{head[:-1]},{data[1:]}" if data != "{}" else head

@@ -35,9 +35,7 @@ DELIVERIES_KEPT_FOR = 86_400.0
 PARALLEL = 8
 """Deliveries under way at a time; after as many failures in a row the hook as a whole rests."""
 MOST_DELIVERIES = 1_000
-"""Deliveries in memory at which no more is wanted: the rest can wait in Redis."""
-CAP = 20_000
-"""Deliveries in memory when there is no Redis; beyond them the oldest is lost."""
+"""Deliveries in memory at which no more is wanted: the rest waits in the outbox."""
 _SAID_AGAIN = 60.0
 """Seconds after which a failing receiver is worth another line in the log."""
 _GONE = 410
@@ -71,23 +69,19 @@ class _Delivery:
 
 
 class Webhook:
-    """``take`` facts, ``run`` delivers them. ``gone`` is set by an answer 410: disabled until reload or restart.
-
-    ``cap``: deliveries in memory beyond which the oldest is lost; without it, the feed looks at ``full`` before.
-    """
+    """``take`` facts unless it is ``full``, ``run`` delivers them. ``gone`` is set by an answer 410: disabled until reload or
+    restart."""
 
     def __init__(
         self,
         settings: WebhookSettings,
         observer: WebhookObserver,
         *,
-        cap: int | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
         self.gone = False
         self._observer = observer
-        self._cap = cap
         self._wall = wall
         self._owed: OrderedDict[str, _Delivery] = OrderedDict()
         """By the fact's id, oldest first: everything that is not done."""
@@ -140,7 +134,6 @@ class Webhook:
             else:
                 self._lanes[lane] = deque((delivery,))
                 self._rest(lane, 0.0)
-            self._drop_oldest()
         self._tell_backlog()
         self._wake.set()
 
@@ -286,19 +279,6 @@ class Webhook:
         self._turns.clear()
         for task in self._sending.values():
             task.cancel()
-
-    def _drop_oldest(self) -> None:
-        if self._cap is None or len(self._owed) <= self._cap:
-            return
-        oldest = next((one for one in self._owed.values() if one.lane not in self._sending), None)
-        if oldest is None:
-            return
-        lane = self._lanes[oldest.lane]
-        lane.popleft()
-        del self._owed[oldest.id]
-        if not lane:
-            del self._lanes[oldest.lane], self._turns[oldest.lane]
-        self._lose(1)
 
     def _lose(self, count: int) -> None:
         self._observer.facts_lost(self.reader, count)
