@@ -1,16 +1,19 @@
 """The one door of the core: ``step(world, event) -> Outcome``.
 
 Three movements: the event is applied, then free agents and waiting callers are paired, then all that came of it is
-handed out at once. A step that raises leaves the world untouched. Every event has one line here.
+handed out at once. A step that raises leaves the world untouched. Every event has one line here. Two are too long for one step,
+and are taken in ``slices``.
 """
 
 from __future__ import annotations
 
 from typing import assert_never
 
+from callbridge.core import decisions
 from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, switches
 from callbridge.core.flows import interpreter
+from callbridge.core.model import slices
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
     AgentRequested,
@@ -65,67 +68,48 @@ from callbridge.core.model.ids import LegId, channel_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp
 from callbridge.core.model.tally import Tally
-from callbridge.core.model.world import DecisionFault, Outcome, World
+from callbridge.core.model.world import Outcome, World
 from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, feature_codes
-from callbridge.core.routing import announcements, lost_phones, offers, reviews
+from callbridge.core.routing import announcements, offers
 from callbridge.core.transfers import supervision, transfers
 
 
 def step(world: World, event: AnyEvent) -> Outcome:
     """Advance the world by one event; say what must be done, what is to be told and what changed.
 
-    Raises whatever our own bugs raise, with the world as it was before.
+    Raises whatever our own bugs raise, with the world as it was before; and SliceFailed, with the world half-way.
     """
-    mark, to_review = world.mark(), world.reviews
+    goes_on = slices.is_next(world, event)
+    if world.unfinished is not None and not goes_on:
+        _finish(world)
+    mark, to_review, faults = world.mark(), world.reviews, len(world.faults)
     try:
         world.now = max(world.now, event.at)
         _apply(world, event)
-        callback_calls.give_up_overtaken(world)
-        faults = reviews.after_event(world, event)
-        faults += _match(world)
-        callback_calls.give_up_overtaken(world)
-        faults += _campaigns(world)
-    except BaseException:
+        decisions.after_event(world, event, mark.facts)
+    except BaseException as error:
         world.undo_to(mark)
-        world.reviews = to_review
+        world.reviews, world.unfinished = to_review, None
+        del world.faults[faults:]
+        if goes_on:
+            raise slices.SliceFailed(repr(error)) from error
         raise
-    outcome = world.commit()
-    outcome.faults = faults
-    return outcome
+    return world.commit()
 
 
-def _match(world: World) -> list[DecisionFault]:
-    """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
-    faults: list[DecisionFault] = []
-    while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
-        mark = world.mark()
-        is_callback = pair.call in world.callbacks
-        try:
-            if is_callback:
-                callback_calls.begin(world, pair)
-            else:
-                offers.make(world, pair)
-        except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
-            world.undo_to(mark)
-            world.set_aside(pair.call)
-            faults.append(DecisionFault("callback" if is_callback else "call", pair.call, error))
-    return faults
-
-
-def _campaigns(world: World) -> list[DecisionFault]:
-    """Dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
-    if not world.plan.campaigns and not world.attempts:
-        return []
-    mark = world.mark()
+def _finish(world: World) -> None:
+    """An event comes before the last slice of the step before it: what is left is done at once. It goes out with the event's
+    outcome, or with the next one when that raises."""
+    told = len(world.told())
     try:
-        dialer.after_step(world)
-    except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
-        world.undo_to(mark)
-        return [DecisionFault("campaign", "", error)]
-    return []
+        slices.finish(world)
+        decisions.after_event(world, None, told)
+    except Exception as error:
+        world.unfinished = None
+        raise slices.SliceFailed(repr(error)) from error
 
 
 def _apply(world: World, event: AnyEvent) -> None:
@@ -218,7 +202,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case LookedUp():
             interpreter.looked_up(world, event)
         case PbxSnapshot():
-            snapshots.snapshot(world, event)
+            slices.begin(world, snapshots.snapshot(world, event))
         case PbxLost():
             snapshots.lost(world, event.pbx)
         case PbxHeard():
@@ -235,7 +219,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case DayBegan():
             _day_began(world, event)
         case PlanChanged():
-            plan_change.changed(world, event)
+            slices.begin(world, plan_change.changed(world, event))
         case EntityFaulted():
             quarantine.faulted(world, event)
         case _:
@@ -371,6 +355,8 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 world.campaign_states[event.id].wakes_at = None  # what is due is decided at the end of every step
         case "review":
             pass  # the callers still to be looked at are looked at at the end of every step
+        case "slice":
+            slices.go_on(world)
         case "feature":
             talk = world.dialogues.get(event.id)
             if talk is not None:

@@ -23,7 +23,7 @@ def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
         case DeadlinePassed(kind=kind, id=key):
             if kind == "announcing":
                 return ("call", key)
-            if kind == "review":
+            if kind in ("review", "slice"):
                 return None
             return _of_leg(world, key) if kind in ("leg", "feature") else (kind, key)
         case CallbackChangeRequested(callback=callback):

@@ -40,6 +40,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import AnyFact, CallDiverted, RequestRefused
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a_customer
+from callbridge.core.model.slices import SliceFailed
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
 from callbridge.runtime.blame import culprit
@@ -227,11 +228,8 @@ class Runtime:
         answers: list[tuple[asyncio.Future[Outcome], Outcome]] = []
         self._shed_load()
         self._day()
-        for _ in range(MOST_EVENTS):
-            event = self._next()
-            if event is None or time.monotonic() - began > MOST_STEPPING:
-                if event is not None:
-                    self._inbox.appendleft(event)
+        for stepped in range(MOST_EVENTS):
+            if (stepped and time.monotonic() - began > MOST_STEPPING) or (event := self._next()) is None:
                 break
             outcome = self._step(event)
             orders += outcome.orders
@@ -279,6 +277,8 @@ class Runtime:
         if self._gaps.look():
             return None
         now = self.clock.now()
+        if self.world.unfinished is not None:
+            return self.world.take_due(now)
         if self._late:
             self._late = bool(self._inbox)
             if self._late:
@@ -298,6 +298,8 @@ class Runtime:
             self.lanes.freeze(event.pbx)
         try:
             outcome = step(self.world, event)
+        except SliceFailed as fault:
+            raise Fatal(f"the rest of a snapshot or a reload could not be stepped: {fault}") from fault
         except Exception as fault:  # noqa: BLE001 - any bug of ours: the entity is quarantined, the rest goes on
             self._not_done(event)
             return self._quarantine(event, fault)

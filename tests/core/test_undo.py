@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callbridge.core import engine
+from callbridge.core import decisions
 from callbridge.core.engine import step
 from callbridge.core.model.events import (
     AgentRequest,
@@ -67,11 +67,11 @@ def test_a_step_that_raises_at_its_end_leaves_nothing_behind(story: Story, monke
     before = portrait(story.world)
     reached: list[object] = []
 
-    def raises(world: World) -> Any:
+    def raises(world: World, *_: object, **__: object) -> Any:
         reached.append(portrait(world) != before)
         raise Planted
 
-    monkeypatch.setattr(engine, "_campaigns", raises)
+    monkeypatch.setattr(decisions, "_campaigns", raises)
     with pytest.raises(Planted):
         step(story.world, event)
     assert reached == [True], "the event does something that is to be undone"
@@ -82,10 +82,10 @@ def test_that_agents_are_known_is_undone(monkeypatch: pytest.MonkeyPatch) -> Non
     world = World(plan([queue("support")], [agent("bob")]), "t")
     before = portrait(world)
 
-    def raises(world: World) -> Any:
+    def raises(world: World, *_: object, **__: object) -> Any:
         raise Planted
 
-    monkeypatch.setattr(engine, "_campaigns", raises)
+    monkeypatch.setattr(decisions, "_campaigns", raises)
     with pytest.raises(Planted):
         step(world, DevicesListed(at=START, states={}))
     assert not world.matcher.know_agents

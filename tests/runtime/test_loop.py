@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Displaced
 from callbridge.core import engine
+from callbridge.core.model import slices
 from callbridge.core.model.attempt import Attempt, Lead
 from callbridge.core.model.events import (
     AgentRequest,
@@ -24,6 +25,7 @@ from callbridge.core.model.events import (
     DeviceChanged,
     FeatureDialled,
     LegAnswered,
+    LegEnded,
     LegRinging,
     PbxLost,
     PlanChanged,
@@ -32,12 +34,14 @@ from callbridge.core.model.facts import CallArrived, CallDiverted, EntityQuarant
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import HangUp, LeaveToDialplan, Ring
+from callbridge.core.model.plan import Plan
 from callbridge.core.model.world import Outcome, World
-from callbridge.core.outbound import dialer
+from callbridge.core.outbound import campaigns, dialer
+from callbridge.core.reload import plan_change
 from callbridge.core.routing import offers
 from callbridge.runtime import loop
 from callbridge.runtime.loop import Fatal
-from tests.core.story import PBX
+from tests.core.story import PBX, ladder
 from tests.runtime.fakes import PLAN, House, house, snapshot
 
 
@@ -350,3 +354,85 @@ async def test_a_loop_that_hangs_shows_though_nothing_waits() -> None:
         await one.until(lambda: one.runtime.silent > 2.0)
         assert one.runtime.behind == 0.0
         hung.set()
+
+
+# -- steps in slices --------------------------------------------------------------------------------------------------
+
+
+async def _crowd(one: House, callers: int) -> None:
+    for number in range(callers):
+        one.runtime.tell(_caller(one.runtime.clock.now(), f"c{number}"))
+    await one.until(lambda: len(one.seen(CallArrived)) == callers)
+
+
+def _slower() -> Plan:
+    return replace(
+        PLAN, queues={"support": replace(PLAN.queues["support"], ladders={"standard": ladder(("support", None), within=90.0)})}
+    )
+
+
+async def test_a_long_step_leaves_the_loop_to_others_and_ends_before_the_next_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    monkeypatch.setattr(loop, "MOST_STEPPING", 0.0)
+    turns = 0
+    told: list[str] = []
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += one.world.unfinished is not None
+            await asyncio.sleep(0)
+
+    def note(world: World, event: AnyEvent) -> Outcome:
+        told.append(event.kind if isinstance(event, DeadlinePassed) else type(event).__name__)
+        return real(world, event)
+
+    real = engine.step
+    async with house() as one:
+        await _crowd(one, 20)
+        monkeypatch.setattr(loop, "step", note)
+        turning = asyncio.create_task(others())
+        now = one.runtime.clock.now()
+        reload = asyncio.create_task(one.runtime.adopt(PlanChanged(at=now, plan=_slower(), force=True), lambda: None))
+        await asyncio.sleep(0)
+        one.runtime.tell(LegEnded(at=now - 0.5, leg=leg_id(PBX, "c7"), cause=16))
+        await one.until(lambda: "LegEnded" in told)
+        turning.cancel()
+        assert await reload is not None
+        assert turns >= 15
+        assert told[told.index("PlanChanged") : told.index("LegEnded")].count("slice") == told.count("slice") >= 20
+        assert {call.visit.rank - call.arrived_at for call in one.world.calls.values() if call.visit is not None} == {90.0}
+
+
+async def test_the_rest_of_a_reload_that_raises_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    async with house() as one:
+        await _crowd(one, 3)
+        monkeypatch.setattr(campaigns, "adopt", lambda _: 1 / 0)
+        one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
+        with pytest.raises(Fatal, match="the rest of a snapshot or a reload could not be stepped"):
+            async with asyncio.timeout(5.0):
+                await one.running
+
+
+async def test_a_caller_about_whom_a_later_slice_raises_is_given_up_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    async with house() as one:
+        await _crowd(one, 4)
+        third = [call.id for call in one.world.calls.values()][2]
+        real = plan_change._place_again
+
+        def place(world: World, call: str) -> None:
+            real(world, call)
+            assert call != third
+
+        monkeypatch.setattr(plan_change, "_place_again", place)
+        one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
+        await one.until(lambda: one.seen(EntityQuarantined) and one.world.unfinished is None)
+        assert [fact.id for fact in one.seen(EntityQuarantined)] == [third]
+        assert third not in one.world.calls
+        assert {call.visit.rank - call.arrived_at for call in one.world.calls.values() if call.visit is not None} == {90.0}

@@ -469,3 +469,35 @@ def replay(life: Life) -> None:
         outcome = step(fresh, event)
         must(outcome.orders == orders and outcome.facts == facts, "another outcome in the replay of", event)
     must(portrait(fresh) == portrait(life.world), "another world after the replay")
+
+
+def replay_in_slices(life: Life, rng: Random) -> int:
+    """The same when snapshots and reloads are taken in slices, of which some are left when the next event comes. Gives their
+    number. Deadlines come after all slices, as in the runtime."""
+    fresh = World(life.plan, life.world.boot)
+    fresh.now = life.began_at
+    _restore(fresh, life.rows)
+    orders: list[Order] = []
+    facts: list[AnyFact] = []
+    taken = 0
+
+    def take(event: AnyEvent) -> None:
+        outcome = step(fresh, event)
+        must(not outcome.faults, "deciding raised in a slice:", outcome.faults)
+        orders.extend(outcome.orders)
+        facts.extend(outcome.facts)
+
+    for event, _, _ in life.steps:
+        most = len(life.steps) if isinstance(event, DeadlinePassed) else rng.randrange(20)
+        while fresh.unfinished is not None and most:
+            take(DeadlinePassed(at=fresh.now, kind="slice", id=""))
+            taken, most = taken + 1, most - 1
+        if isinstance(event, DeadlinePassed):
+            must(fresh.take_due(event.at) == event, "another deadline in slices than", event)
+        take(event)
+    while fresh.unfinished is not None:
+        take(DeadlinePassed(at=fresh.now, kind="slice", id=""))
+    must(orders == [order for _, those, _ in life.steps for order in those], "other orders in slices")
+    must(facts == [fact for _, _, those in life.steps for fact in those], "other facts in slices")
+    must(portrait(fresh) == portrait(life.world), "another world after slices")
+    return taken

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from callbridge.core.engine import step
+from callbridge.core.model import slices
 from callbridge.core.model.events import CallerArrived, DayBegan, DevicesListed, PbxSnapshot, PlanChanged
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.matcher import Pair
@@ -13,7 +16,7 @@ from callbridge.core.model.world import World
 from callbridge.core.recovery import adoption
 from callbridge.core.routing import offers
 from tests.sim import mutants, mutants_books, mutants_features, mutants_handing
-from tests.sim.drive import Day
+from tests.sim.drive import Day, replay_in_slices
 from tests.sim.planting import MUTANTS, SEEDS, Mutant, kill
 from tests.sim.scenario import WEATHERS, simple_plan
 from tests.sim.toy import PBX
@@ -52,6 +55,15 @@ def test_every_rule_holds_on_days_that_forget(first: int) -> None:
         except Exception as broken:
             broken.add_note(f"seed {seed}, forgets")
             raise
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_every_day_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch, forgets: bool) -> None:
+    """Snapshots and reloads, a row at a time, with other events between the slices."""
+    days = [Day(seed, forgets=forgets).run() for seed in (*range(5), *range(200, 206))]
+    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    taken = sum(replay_in_slices(life, Random(seed)) for seed, day in enumerate(days) for life in day.lives)
+    assert taken > 100
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ that raises is undone as if it had never begun, and a step that ends well leaves
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol, Unpack
@@ -121,6 +121,10 @@ class World(SavedTables):
         self.reviews: tuple[str, ...] = ()
         self.review_at: float | None = None
         """Calls that wait and are to be looked at again, and when that goes on. Never saved: every connect begins it again."""
+        self.unfinished: Iterator[DecisionFault | int] | None = None
+        """What is left of a step that is taken in slices (``slices``). Never saved: every connect begins it again."""
+        self.faults: list[DecisionFault] = []
+        """What deciding has raised about since the last commit."""
         self.overtaken: list[tuple[str, str]] = []
         """Calls of callbacks that this step has made needless, or impossible, and why: the engine gives them up."""
         self.unsaved = False
@@ -219,8 +223,13 @@ class World(SavedTables):
             self._journal.append((table, waiting, table[waiting]))  # where this step is undone, it is in line again
 
     def told(self) -> list[AnyFact]:
-        """What this step has told so far."""
+        """What was told since the last commit."""
         return self._facts
+
+    @property
+    def changes(self) -> int:
+        """How much was done since the last commit: rows put, orders and facts. It goes down when something is undone."""
+        return len(self._journal) + len(self._orders) + len(self._facts)
 
     def wake(self, kind: str, key: str, at: float) -> None:
         """A deadline of something that is no row."""
@@ -296,8 +305,8 @@ class World(SavedTables):
         changed: dict[tuple[str, str], object | None] = {}
         for table, key, _ in self._journal:
             changed[table.name, key] = table.get(key)
-        outcome = Outcome(self._orders[:], self._facts[:], changed, answer=self._answer)
-        self._answer = None
+        outcome = Outcome(self._orders[:], self._facts[:], changed, self.faults, self._answer)
+        self._answer, self.faults = None, []
         self._journal.clear()
         self._orders.clear()
         self._facts.clear()
@@ -307,10 +316,12 @@ class World(SavedTables):
 
     def next_deadline(self) -> float | None:
         """When the next thing is due; None when nothing is. What waits until a PBX has been heard is left out."""
-        return self._deadlines.next()
+        return self._deadlines.next() if self.unfinished is None else self.now
 
     def take_due(self, now: float) -> DeadlinePassed | None:
-        """Take one due deadline out of the world; call again until None."""
+        """Take one due deadline out of the world; call again until None. A step that is not over goes on before anything else."""
+        if self.unfinished is not None:
+            return DeadlinePassed(at=self.now, kind="slice", id="")
         due = self._deadlines.take(now)
         if due is None:
             return None

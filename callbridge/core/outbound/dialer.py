@@ -32,9 +32,9 @@ LEADS_RETRY = 5.0
 ASK_PATIENCE = 30.0
 
 
-def after_step(world: World) -> None:
-    """The pacers learn from what was told, and decide when it is time."""
-    for fact in [*world.told()]:
+def learn(world: World, told: int) -> None:
+    """The pacers learn from what was told; ``told``: how many facts they know already."""
+    for fact in world.told()[told:]:
         match fact:
             case TalkEnded(agent=agent, talked=talked, ended_by=by):
                 attempts.tidy(world, agent)
@@ -45,6 +45,10 @@ def after_step(world: World) -> None:
                 attempts.tidy(world, agent)
                 for campaign_state in _campaign_states_of(world, agent):
                     campaign_state.pacer.wrapped_up(lasted)
+
+
+def after_step(world: World) -> None:
+    """The pacers decide when it is time."""
     floor = Floor(world)
     for plan in running(world):
         campaign_state = campaign_state_of(world, plan)

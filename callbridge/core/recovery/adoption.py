@@ -23,6 +23,7 @@ from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Subscribe
 from callbridge.core.model.plan import ConnectMode, ToQueue
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.slices import Slices
 from callbridge.core.model.world import World
 from callbridge.core.recovery import phones, references
 from callbridge.core.routing import answers
@@ -32,18 +33,22 @@ _ASIDE = ("supervisor", "snoop")
 """Who takes part in somebody else's conversation: let go, as after any gap in the events."""
 
 
-def adopt(world: World, event: PbxSnapshot) -> list[str]:
-    """Enter into the books whatever goes on between people. Gives the calls."""
+def adopt(world: World, event: PbxSnapshot, adopted: list[str]) -> Slices:
+    """Enter into the books whatever goes on between people. ``adopted`` gets the calls."""
     known = {call.bridge for call in world.calls.values()}
+    yield len(world.calls)
     seen = {leg.leg: leg for leg in event.legs if _is_free(world, leg.leg)}
+    yield len(event.legs)
     bridged = {leg for bridge in event.bridges for leg in bridge.legs}
-    adopted = []
+    elsewhere = {leg: one for leg, one in seen.items() if leg not in bridged}
+    yield len(event.legs)
     for bridge in event.bridges:
+        yield 1
         inside = sorted((seen[leg] for leg in bridge.legs if leg in seen), key=lambda leg: (leg.created_at, leg.leg))
         customer = _customer(world, inside)
         apart = customer is None
         if customer is None:
-            customer = _who_waits(world, inside, {leg: one for leg, one in seen.items() if leg not in bridged})
+            customer = _who_waits(world, inside, elsewhere)
         talkers = [leg for leg in inside if leg is not customer and leg.role not in _ASIDE]
         if not talkers and not apart:  # a supervisor has taken over
             talkers = [leg for leg in inside if leg.role == "supervisor"]
@@ -51,7 +56,6 @@ def adopt(world: World, event: PbxSnapshot) -> list[str]:
             continue
         call = _enter(world, bridge, customer, talkers, apart=apart)
         adopted += [call] if call else []
-    return adopted
 
 
 def _is_free(world: World, leg: LegId) -> bool:

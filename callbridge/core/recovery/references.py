@@ -12,6 +12,7 @@ In a world without gaps nothing of this finds anything to do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from callbridge.core.entities import agent_states, callbacks, legs
 from callbridge.core.model.agent import Agent, Intent, Work
@@ -24,6 +25,7 @@ from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.plan import ConnectMode
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.recovery import lost_visits, phones, quarantine
 from callbridge.core.routing import answers
@@ -41,18 +43,18 @@ def _is_lost(world: World, call: str) -> bool:
 # -- before the books are compared with the PBX -----------------------------------------------------------------------
 
 
-def complete(world: World, event: PbxSnapshot) -> None:
+def complete(world: World, event: PbxSnapshot) -> Slices:
     """What rows say of missing ones is entered again, so that the snapshot is compared with all that should be there."""
     seen = {leg.leg: leg for leg in event.legs}
-    for call in world.calls.values():
-        if pbx_of(call.leg) == event.pbx:
-            _complete_call(world, call, seen)
+    calls = (call for call in world.calls.values() if pbx_of(call.leg) == event.pbx)
+    yield from each(world, "call", calls, lambda call: _complete_call(world, call, seen))
     for agent in world.agents.values():
         if agent.session is not None and pbx_of(agent.session) == event.pbx:
             _open(world, agent.session, LegRole.SESSION, call=agent.call if agent.leg == agent.session else "", agent=agent.id)
     for leg in world.legs.values():
         if leg.role is LegRole.SESSION and pbx_of(leg.id) == event.pbx:
             _keep_session(world, leg)
+    yield len(world.legs)
 
 
 def _complete_call(world: World, call: Call, seen: Mapping[LegId, SeenLeg]) -> None:
@@ -157,14 +159,16 @@ def _owe_again(world: World, call: Call) -> None:
 # -- after conversations were adopted ---------------------------------------------------------------------------------
 
 
-def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
+def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> Slices:
     """What still belongs to a call that nobody knows goes on without it: callers as found ones, agents free for others.
     ``adopted``: the calls of conversations that were found in this snapshot."""
     there = {leg.leg: leg for leg in event.legs}
     lost = _lost_calls(world, event.pbx)
+    yield len(world.legs)
     talked = {agent.call: agent for agent in world.agents.values() if agent.work is Work.TALKING}
     for leg in world.legs.values():
-        if pbx_of(leg.id) != event.pbx or leg.call not in lost:
+        yield 1
+        if leg.call not in lost or pbx_of(leg.id) != event.pbx:
             continue
         if leg.role is LegRole.SESSION:
             world.put_leg(leg, call="", bridge=None)
@@ -173,15 +177,16 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> None:
         else:
             legs.hang_up(world, leg.id)
             world.put_leg(world.legs[leg.id], call="")
-    for agent in world.agents.values():
-        if agent.leg is None or pbx_of(agent.leg) == event.pbx:
-            _free(world, agent)
+    agents = (agent for agent in world.agents.values() if agent.leg is None or pbx_of(agent.leg) == event.pbx)
+    yield from each(world, "agent", agents, partial(_free, world))
+    yield len(world.calls)
     heard_at = min(event.last_heard_at, event.requested_at)
     for call, result in lost_visits.end(world, lost, there, adopted, heard_at).items():
         if call in talked and talked[call].since < world.now:  # a talk whose answer was not certain yet: its offer is open, too
             answers.tell_unheard(world, talked[call], call, result)
     for call, customer in lost.items():
         _end_call(world, call, customer)
+        yield 1
 
 
 def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from callbridge.core.calls import calls, phone_transfers, talks
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
@@ -16,6 +17,7 @@ from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
 from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.recovery import adoption, references
@@ -30,28 +32,20 @@ def lost(world: World, pbx: str) -> None:
     world.matcher.close(pbx)
 
 
-def snapshot(world: World, event: PbxSnapshot) -> None:
+def snapshot(world: World, event: PbxSnapshot) -> Slices:
     """Bring our books and the PBX together again after a gap in the events."""
     pbx = event.pbx
-    references.complete(world, event)
-    seen = {leg.leg: leg for leg in event.legs}
-    inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
-    for leg in world.legs.values():
-        if pbx_of(leg.id) != pbx:
-            continue
-        if leg.id in seen:
-            _still_there(world, leg, seen[leg.id], inside.get(leg.id), min(event.last_heard_at, event.requested_at))
-        elif leg.heard_at <= event.requested_at:
-            _missing(world, leg, event)
+    yield from references.complete(world, event)
+    yield from _compare(world, event)
     ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
     ours |= {one.bridge for call in world.calls.values() for one in call.supervisions}
-    for call in world.calls.values():
-        if pbx_of(call.leg) == pbx:
-            _mend(world, call)
-    adopted = adoption.adopt(world, event)
+    yield len(world.calls)
+    yield from each(world, "call", _on(pbx, world.calls.values()), partial(_mend, world))
+    adopted: list[str] = []
+    yield from adoption.adopt(world, event, adopted)
     for key in adopted:
         _differs(world, pbx, "conversation_without_call", world.calls[key].leg)
-    references.settle(world, event, adopted)
+    yield from references.settle(world, event, adopted)
     for callback in world.callbacks.values():
         if callback.call and callback.call not in world.calls and callback.pbx == pbx:
             callbacks.lost(world, callback)
@@ -65,14 +59,37 @@ def snapshot(world: World, event: PbxSnapshot) -> None:
             _differs(world, pbx, "bridge_without_call", "")
             world.order(DropBridge(bridge=bridge.bridge, pbx=pbx, legs=bridge.legs))
     desks = adoption.desks(world, event.legs)
+    yield len(world.calls) + len(event.legs)
     for found in event.legs:
         if found.leg not in world.legs:
             _found(world, found, pbx, desks)
+        yield 1
     references.give_up(world, pbx)
+    yield len(world.calls)
     world.down.discard(pbx)
-    for agent in world.agents.values():
-        _open_for_business(world, agent)
+    yield from each(world, "agent", world.agents.values(), partial(_open_for_business, world))
     world.matcher.open(pbx)
+
+
+def _on(pbx: str, calls: Iterable[Call]) -> Iterator[Call]:
+    return (call for call in calls if pbx_of(call.leg) == pbx)
+
+
+def _compare(world: World, event: PbxSnapshot) -> Slices:
+    """Every leg in our books with what the PBX shows."""
+    seen = {leg.leg: leg for leg in event.legs}
+    inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
+    heard_at = min(event.last_heard_at, event.requested_at)
+    yield len(event.legs)
+
+    def compare(leg: Leg) -> None:
+        if leg.id in seen:
+            _still_there(world, leg, seen[leg.id], inside.get(leg.id), heard_at)
+        elif leg.heard_at <= event.requested_at:
+            _missing(world, leg, event)
+
+    legs_there = (leg for leg in world.legs.values() if pbx_of(leg.id) == event.pbx)
+    yield from each(world, "leg", legs_there, compare)
 
 
 def _differs(world: World, pbx: str, kind: str, leg: str) -> None:

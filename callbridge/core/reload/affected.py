@@ -2,68 +2,90 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from functools import cached_property
 
 from callbridge.core.model.attempt import AttemptStage
-from callbridge.core.model.call import Call
+from callbridge.core.model.call import Call, Segment
 from callbridge.core.model.plan import SURVEY
 from callbridge.core.model.world import World
 
-Ids = defaultdict[str, list[str]]
+Ids = dict[str, list[str]]
 
 
-def _ids() -> Ids:
-    return defaultdict(list)
+def _by(found: Iterable[tuple[str, str]]) -> Ids:
+    ids: Ids = {}
+    for name, one in found:
+        ids.setdefault(name, []).append(one)
+    return ids
 
 
-@dataclass(slots=True)
 class Affected:
     """Ids, each list in the world's order. A caller is somebody on the line who waits or is in a flow; whom we are calling, or
-    have called for a callback, is no caller."""
+    have called for a callback, is no caller. Counted when it is asked for, since a reload seldom changes everything."""
 
-    _callers: Ids = field(default_factory=_ids)
-    _callbacks: Ids = field(default_factory=_ids)
-    _talks: Ids = field(default_factory=_ids)
-    _entries: Ids = field(default_factory=_ids)
-    _flows: Ids = field(default_factory=_ids)
-    _tiers: Ids = field(default_factory=_ids)
-    _agents: Ids = field(default_factory=_ids)
-    _reserved: Ids = field(default_factory=_ids)
-    """By agent: callbacks that nobody else is to make."""
-    _attempts: Ids = field(default_factory=_ids)
-    _campaign_talks: Ids = field(default_factory=_ids)
+    def __init__(self, world: World) -> None:
+        self._calls = world.calls.values()
+        self._world = world
 
-    @classmethod
-    def of(cls, world: World) -> Affected:
-        """The world as it is."""
-        made = cls()
-        for call in world.calls.values():
-            made._take(world, call)
-        for callback in world.callbacks.values():
-            made._callbacks[callback.queue].append(callback.id)
-            if callback.agent:
-                made._reserved[callback.agent].append(callback.id)
-        for attempt in world.attempts.values():
-            if attempt.stage not in (AttemptStage.TALKED, AttemptStage.CLOSING):
-                made._attempts[attempt.campaign].append(attempt.id)
-        return made
+    @cached_property
+    def _callers(self) -> Ids:
+        legs = self._world.legs.rows()
+        return _by(
+            (visit.queue, call.id)
+            for call in self._calls
+            if (visit := call.visit) is not None
+            and call.leg in legs
+            and not (call.offer is not None and call.is_uncertain)
+            and not (call.callback and call.is_callback)
+        )
 
-    def _take(self, world: World, call: Call) -> None:
-        waits = call.visit is not None and not call.is_uncertain
-        if call.visit is not None and waits and call.leg in world.legs and not call.is_callback:
-            self._callers[call.visit.queue].append(call.id)
-        if call.segment is not None:
-            self._talks[call.segment.queue].append(call.id)
-            self._agents[call.segment.agent].append(call.id)
-            if call.campaign:
-                self._campaign_talks[call.campaign].append(call.id)
-        if call.flow_position is not None:
-            self._flows[call.flow_position.flow].append(call.id)
-        if waits or call.flow_position is not None:
-            self._entries[call.entry].append(call.id)
-            self._tiers[call.tier].append(call.id)
+    @cached_property
+    def _callbacks(self) -> Ids:
+        return _by((callback.queue, callback.id) for callback in self._world.callbacks.values())
+
+    @cached_property
+    def _reserved(self) -> Ids:
+        """By agent: callbacks that nobody else is to make."""
+        return _by((callback.agent, callback.id) for callback in self._world.callbacks.values() if callback.agent)
+
+    @cached_property
+    def _talking(self) -> list[tuple[Segment, Call]]:
+        return [(call.segment, call) for call in self._calls if call.segment is not None]
+
+    @cached_property
+    def _talks(self) -> Ids:
+        return _by((segment.queue, call.id) for segment, call in self._talking)
+
+    @cached_property
+    def _agents(self) -> Ids:
+        return _by((segment.agent, call.id) for segment, call in self._talking)
+
+    @cached_property
+    def _campaign_talks(self) -> Ids:
+        return _by((call.campaign, call.id) for _, call in self._talking if call.campaign)
+
+    @cached_property
+    def _flows(self) -> Ids:
+        return _by((call.flow_position.flow, call.id) for call in self._calls if call.flow_position is not None)
+
+    @cached_property
+    def _on_the_way(self) -> list[Call]:
+        """Those who wait or are in a flow."""
+        return [call for call in self._calls if call.standing is not None or call.flow_position is not None]
+
+    @cached_property
+    def _entries(self) -> Ids:
+        return _by((call.entry, call.id) for call in self._on_the_way)
+
+    @cached_property
+    def _tiers(self) -> Ids:
+        return _by((call.tier, call.id) for call in self._on_the_way)
+
+    @cached_property
+    def _attempts(self) -> Ids:
+        over = (AttemptStage.TALKED, AttemptStage.CLOSING)
+        return _by((attempt.campaign, attempt.id) for attempt in self._world.attempts.values() if attempt.stage not in over)
 
     def callers(self, queue: str) -> tuple[str, ...]:
         return _of(self._callers, queue)
@@ -96,17 +118,14 @@ class Affected:
         """Does anything stand there?"""
         return any(queue in rows for rows in (self._callers, self._callbacks, self._talks))
 
-    @property
-    def flows(self) -> Mapping[str, tuple[str, ...]]:
-        return {name: tuple(ids) for name, ids in self._flows.items()}
+    def in_flow(self, flow: str) -> tuple[str, ...]:
+        return _of(self._flows, flow)
 
-    @property
-    def surveys(self) -> Mapping[str, tuple[str, ...]]:
-        return {name.removeprefix(SURVEY): tuple(ids) for name, ids in self._flows.items() if name.startswith(SURVEY)}
+    def in_survey(self, survey: str) -> tuple[str, ...]:
+        return _of(self._flows, SURVEY + survey)
 
-    @property
-    def tiers(self) -> Mapping[str, tuple[str, ...]]:
-        return {name: tuple(ids) for name, ids in self._tiers.items()}
+    def of_tier(self, tier: str) -> tuple[str, ...]:
+        return _of(self._tiers, tier)
 
 
 def _of(ids: Ids, name: str) -> tuple[str, ...]:

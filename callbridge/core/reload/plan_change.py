@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from callbridge.core.entities import agent_states, callbacks
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.facts import RequestRefused
-from callbridge.core.model.plan import Plan
+from callbridge.core.model.plan import AgentPlan, OverflowRule, Plan
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
 from callbridge.core.reload import identities, renames
@@ -25,8 +27,11 @@ from callbridge.core.reload.plan_diff import difference
 from callbridge.core.requests import agent_requests
 from callbridge.core.routing import visits
 
+PLACING = 10
+"""How many rows of a slice one that gets its place anew counts as: every rule of its queue is looked at."""
 
-def changed(world: World, event: PlanChanged) -> None:
+
+def changed(world: World, event: PlanChanged) -> Slices:
     """Adopt the plan, or say why not."""
     found = difference(world, event.plan)
     world.answer(found)
@@ -34,7 +39,7 @@ def changed(world: World, event: PlanChanged) -> None:
         reason = "; ".join(found.refusals)
         world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
         return
-    _adopt(world, event.plan)
+    yield from _adopt(world, event.plan)
 
 
 def restored(world: World) -> None:
@@ -43,8 +48,10 @@ def restored(world: World) -> None:
     identities.read_again(world)
 
 
-def _adopt(world: World, plan: Plan) -> None:
+def _adopt(world: World, plan: Plan) -> Slices:
     """Agents are added, changed or removed; callers get their place by the new plan, and their time waited goes on."""
+    # At a start this plan is in force already, and rows were saved under one that nobody knows: everybody's place is new.
+    placed = _in_place(world.plan, plan) if plan is not world.plan else frozenset[str]()
     names, before = plan.renamed_queues(), world.plan.numbers
     old = _under_new_names(world.plan, names)
     world.keep_flows(lambda flow: renames.renamed_flow(flow, names))
@@ -56,25 +63,50 @@ def _adopt(world: World, plan: Plan) -> None:
     for agent in world.agents.values():
         if agent.id not in plan.agents:
             _remove(world, agent)
-    for wanted in plan.agents.values():
-        known = world.agents.get(wanted.id)
-        if known is None:
-            known = agent_states.add(world, wanted)
-            if wanted.login:
-                agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, request=AgentRequest.LOGIN))
-            continue
-        refitted = known.connect is not wanted.connect
-        known = agent_states.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
-        if refitted:
-            agent_states.refresh_device(world, agent_states.open_session(world, agent_states.settle(world, known)))
+    yield len(world.calls)
+    yield from each(world, "agent", plan.agents.values(), partial(_fit, world))
     _new_homes(world, plan)
     campaigns.adopt(world)
-    for key in list(world.callbacks):
-        callback = world.callbacks.get(key)
-        if callback is not None:  # else it was the second one for its number
-            callbacks.place_again(world, callback, old)
-    for call in world.calls.values():
-        _place_again(world, call.id)
+    owed = world.callbacks.values()
+    yield from each(world, "callback", owed, lambda callback: _place_callback(world, callback.id, old), cost=PLACING)
+    calls = [call for call in world.calls.values() if call.visit is not None and (call.placed or call.visit.queue not in placed)]
+    yield len(world.calls)
+    yield from each(world, "call", calls, lambda call: _place_again(world, call.id), cost=PLACING)
+
+
+def _in_place(old: Plan, new: Plan) -> frozenset[str]:
+    """The queues in which nobody's place can be another. What rules say of who is logged in is looked at when that changes."""
+    if new.default_tier != old.default_tier:
+        return frozenset()
+    same = {name for name, queue in new.queues.items() if queue == old.queues.get(name)}
+    hours = new.calendars == old.calendars
+
+    def stays(rule: OverflowRule) -> bool:
+        return (hours or not (rule.when.open or rule.when.closed)) and (not rule.when.queue or rule.when.queue in same)
+
+    return frozenset(name for name in same if all(map(stays, new.queues[name].overflow)))
+
+
+def _fit(world: World, wanted: AgentPlan) -> None:
+    """This agent as the plan has it."""
+    known = world.agents.get(wanted.id)
+    if known is None:
+        known = agent_states.add(world, wanted)
+        if wanted.login:
+            agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, request=AgentRequest.LOGIN))
+        return
+    if (known.name, known.profile, known.connect) == (wanted.name, wanted.skills, wanted.connect):
+        return
+    refitted = known.connect is not wanted.connect
+    known = agent_states.change(world, known, name=wanted.name, profile=wanted.skills, connect=wanted.connect)
+    if refitted:
+        agent_states.refresh_device(world, agent_states.open_session(world, agent_states.settle(world, known)))
+
+
+def _place_callback(world: World, key: str, old: Plan) -> None:
+    callback = world.callbacks.get(key)
+    if callback is not None:  # else it was the second one for its number
+        callbacks.place_again(world, callback, old)
 
 
 def _under_new_names(plan: Plan, names: Mapping[str, str]) -> Plan:
@@ -87,8 +119,8 @@ def _new_homes(world: World, plan: Plan) -> None:
     """Phones change hands all at once, so that two agents may swap theirs; who is busy moves later."""
     moving: list[str] = []
     for wanted in plan.agents.values():
-        known = world.agents[wanted.id]
-        if known.home != wanted.phone:
+        known = world.agents.get(wanted.id)  # None: a fault about this one
+        if known is not None and known.home != wanted.phone:
             agent_states.change(world, known, home=wanted.phone, next_phone=wanted.phone)
             moving.append(wanted.id)
     for who in moving:

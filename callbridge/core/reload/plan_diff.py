@@ -7,7 +7,7 @@ the step in which the plan is adopted. Ids only: no number and no name of a cust
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,7 +15,19 @@ from callbridge.core.entities import callbacks
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.call import Call
-from callbridge.core.model.plan import CAMPAIGN, MEMORY, SURVEY, Entry, Plan, QueuePlan, TierRouting, ToFlow, ToQueue
+from callbridge.core.model.plan import (
+    CAMPAIGN,
+    MEMORY,
+    SURVEY,
+    AgentPlan,
+    CampaignPlan,
+    Entry,
+    Plan,
+    QueuePlan,
+    TierRouting,
+    ToFlow,
+    ToQueue,
+)
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world import World
 from callbridge.core.reload.affected import Affected
@@ -57,13 +69,13 @@ class Difference:
 
 def difference(world: World, new: Plan) -> Difference:
     """What adopting this plan now would do."""
-    touched = Affected.of(world)
+    touched = Affected(world)
     changes = [
         *_queues(world, new, touched),
         *_entries(world.plan, new, touched),
         *_flows(world.plan, new, touched),
-        *_plain("survey", world.plan.surveys, new.surveys, touched.surveys),
-        *_plain("calendar", world.plan.calendars, new.calendars, {}),
+        *_plain("survey", world.plan.surveys, new.surveys, touched.in_survey),
+        *_plain("calendar", world.plan.calendars, new.calendars, lambda _: ()),
         *_campaigns(world, new, touched),
         *_agents(world, new, touched),
         *_tiers(world.plan, new, touched),
@@ -202,12 +214,12 @@ def _to(way: Entry | None) -> str:
 
 
 def _plain(
-    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], callers: Mapping[str, tuple[str, ...]]
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], callers: Callable[[str], tuple[str, ...]]
 ) -> Iterator[ConfigChange]:
     for name in [*new, *(name for name in old if name not in new)]:
         change = _change(old.get(name), new.get(name))
         if change:
-            yield ConfigChange(kind=kind, name=name, change=change, callers=callers.get(name, ()))
+            yield ConfigChange(kind=kind, name=name, change=change, callers=callers(name))
 
 
 def _change(old: object | None, new: object | None) -> str:
@@ -239,7 +251,7 @@ def _flows(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     def own(plan: Plan) -> dict[str, str]:
         return {name: flow.version for name, flow in plan.flows.items() if not name.startswith((SURVEY, CAMPAIGN, MEMORY))}
 
-    for change in _plain("flow", own(old), own(new), touched.flows):
+    for change in _plain("flow", own(old), own(new), touched.in_flow):
         note = "callers in it finish on the old version" if change.callers else ""
         yield ConfigChange(kind="flow", name=change.name, change=change.change, callers=change.callers, note=note)
 
@@ -264,8 +276,11 @@ def _campaigns(world: World, new: Plan, touched: Affected) -> Iterator[ConfigCha
         )
 
 
+_NAMES = {kind: tuple(sorted(field.name for field in fields(kind))) for kind in (AgentPlan, CampaignPlan)}
+
+
 def _settings(old: Any, new: Any) -> tuple[str, ...]:
-    return tuple(sorted(field.name for field in fields(old) if getattr(old, field.name) != getattr(new, field.name)))
+    return tuple(name for name in _NAMES[type(old)] if getattr(old, name) != getattr(new, name))
 
 
 def _agents(world: World, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
@@ -296,7 +311,7 @@ def _leaving(agent: Agent) -> str:
 
 
 def _tiers(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
-    for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.tiers):
+    for change in _plain("tier", _tiers_of(old), _tiers_of(new), touched.of_tier):
         note = f"are served as {new.default_tier}" if change.change == GONE and change.callers else ""
         yield ConfigChange(kind="tier", name=change.name, change=change.change, callers=change.callers, note=note)
 

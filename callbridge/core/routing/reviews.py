@@ -16,7 +16,7 @@ MOST_LOOKED_AT, MOST_MOVED = 200, 25
 """Callers of one slice: it ends when so many were looked at, or so many were sent elsewhere, which costs ten times as much."""
 
 
-def after_event(world: World, event: AnyEvent) -> list[DecisionFault]:
+def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
     """Look at the next callers whom a change of the house may concern. Gives the calls about which deciding raised."""
     staffing = world.staffing_changed and world.matcher.know_agents
     if staffing or isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
