@@ -92,7 +92,7 @@ def check_indexes(world: World) -> None:
     rows += [*callbacks, *world.places.values(), *world.attempts.values(), *world.blocks.values()]
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]
-    deadlines += [floor.wakes_at for floor in world.campaign_states.values() if floor.wakes_at is not None]
+    deadlines += [state.wakes_at for state in world.campaign_states.values() if state.wakes_at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
     agents_by_id = {agent.id: agent for agent in agents}

@@ -28,7 +28,7 @@ from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscr
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.outbound.floor import campaign_state_of
+from callbridge.core.outbound.staffing import campaign_state_of
 from callbridge.core.routing import offers, segments, visits
 
 LEAST_RING = 15.0

@@ -18,7 +18,7 @@ from callbridge.core.model.orders import FindLeads, ReserveAttempts
 from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.outbound.floor import Floor, campaign_state_of, running
+from callbridge.core.outbound.staffing import Staffing, campaign_state_of, running
 from callbridge.core.pacing.pacer import Decision, PacerInput
 
 SOONEST = 0.25
@@ -49,11 +49,11 @@ def learn(world: World, told: int) -> None:
 
 def after_step(world: World) -> None:
     """The pacers decide when it is time."""
-    floor = Floor(world)
+    staffing = Staffing(world)
     for plan in running(world):
         campaign_state = campaign_state_of(world, plan)
         if world.now - campaign_state.decided_at >= (SOONEST if campaign_state.changed else AT_LEAST):
-            _pace(world, plan, campaign_state, floor)
+            _pace(world, plan, campaign_state, staffing)
         wakes_at = campaign_state.decided_at + (SOONEST if campaign_state.changed else AT_LEAST)
         if campaign_state.wakes_at is None or campaign_state.wakes_at > wakes_at:
             campaign_state.wakes_at = wakes_at
@@ -67,12 +67,12 @@ def _campaign_states_of(world: World, agent: str) -> Iterator[CampaignState]:
             yield campaign_state_of(world, plan)
 
 
-def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, floor: Floor) -> None:
+def _pace(world: World, plan: CampaignPlan, campaign_state: CampaignState, staffing: Staffing) -> None:
     """Decide, and have as many attempts written down as may be made."""
     past = min(1.0, world.now - campaign_state.decided_at)
     campaign_state.allowance = min(max(1.0, plan.per_second), campaign_state.allowance + past * plan.per_second)
     campaign_state.decided_at, campaign_state.changed = world.now, False
-    seen = _seen(world, plan, campaign_state, floor)
+    seen = _seen(world, plan, campaign_state, staffing)
     campaign_state.decision = _decide(world, plan, campaign_state, seen)
     campaign_state.held_back, campaign_state.short_of = dialling.held_back(world), ""
     _refill(world, plan, campaign_state)
@@ -132,10 +132,10 @@ def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, see
     return Decision(max(0, wanted - out), plan.mode.value)
 
 
-def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, floor: Floor) -> PacerInput:
+def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, staffing: Staffing) -> PacerInput:
     """The campaign's share of the agents, as the pacer sees it. An agent who is away after this talk will not be free."""
     free, talking, wrapping = 0, [], []
-    mine = floor.agents_of(plan)
+    mine = staffing.agents_of(plan)
     for agent in mine:
         if agent.work is Work.WRAP_UP:
             wrapping.append(world.now - agent.wrap_began)
@@ -151,7 +151,7 @@ def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, floor
         if attempt.stage in (AttemptStage.RESERVING, AttemptStage.DIALLING) and _wants_an_agent(world, plan, attempt)
     ]
     heard = sum(attempt.stage is AttemptStage.LISTENING for attempt in _attempts(world, plan.name))
-    return PacerInput(free - plan.reserve - floor.waiting_for(mine) - heard, talking, wrapping, dials)
+    return PacerInput(free - plan.reserve - staffing.waiting_for(mine) - heard, talking, wrapping, dials)
 
 
 def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:

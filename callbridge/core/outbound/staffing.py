@@ -1,4 +1,4 @@
-"""The floor at one moment, as campaigns see it: which agents are whose, and who waits for them.
+"""Staffing of campaigns at one moment: which agents work for which campaign, and who waits for them.
 
 No agent and no caller changes while campaigns decide, so what one campaign has counted holds for the others.
 """
@@ -29,22 +29,22 @@ def running(world: World) -> list[CampaignPlan]:
     return [plan for name, plan in world.plan.campaigns.items() if name in rows and rows[name].state is Running.RUNNING]
 
 
-class Floor:
+class Staffing:
     """Of one step. Counted when it is asked for the first time."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._dealt: dict[tuple[str, ...], dict[str, list[Agent]]] = {}
+        self._allocated: dict[tuple[str, ...], dict[str, list[Agent]]] = {}
         """Campaigns that share the agents -> the agents of each."""
         self._waiting: Counter[str] | None = None
 
     def agents_of(self, plan: CampaignPlan) -> list[Agent]:
-        """Those at work who serve the campaign's queue; agents whom several campaigns share are dealt out by weight."""
+        """Those at work who serve the campaign's queue; agents whom several campaigns share are allocated by weight."""
         shares = [one for one in running(self._world) if one.name == plan.name or self._has_work(one)]
         names = tuple(one.name for one in shares)
-        if names not in self._dealt:
-            self._dealt[names] = _deal(self._world, shares)
-        return self._dealt[names][plan.name]
+        if names not in self._allocated:
+            self._allocated[names] = _allocate(self._world, shares)
+        return self._allocated[names][plan.name]
 
     def waiting_for(self, agents: list[Agent]) -> int:
         """People on the line, and callbacks due, for whom the next of these agents will be taken."""
@@ -61,9 +61,9 @@ class Floor:
         return bool(campaign_state.hopper or campaign_state.ready or self._world.attempts_of(plan.name))
 
 
-def _deal(world: World, shares: list[CampaignPlan]) -> dict[str, list[Agent]]:
-    dealt = dict.fromkeys((one.name for one in shares), 0.0)
-    hands: dict[str, list[Agent]] = {one.name: [] for one in shares}
+def _allocate(world: World, shares: list[CampaignPlan]) -> dict[str, list[Agent]]:
+    allocated = dict.fromkeys((one.name for one in shares), 0.0)
+    agents_of: dict[str, list[Agent]] = {one.name: [] for one in shares}
     able: dict[Profile, list[CampaignPlan]] = {}
     for key in sorted(world.agents) if len(shares) > 1 else world.agents:
         agent = world.agents[key]
@@ -75,10 +75,10 @@ def _deal(world: World, shares: list[CampaignPlan]) -> dict[str, list[Agent]]:
             who = able[agent.profile] = [one for one in shares if world.matcher.serves(agent.profile, queues[one.queue])]
         if not who:
             continue
-        whose = min(who, key=lambda one: (dealt[one.name] + 1.0) / one.weight)
-        dealt[whose.name] += 1.0
-        hands[whose.name].append(agent)
-    return hands
+        whose = min(who, key=lambda one: (allocated[one.name] + 1.0) / one.weight)
+        allocated[whose.name] += 1.0
+        agents_of[whose.name].append(agent)
+    return agents_of
 
 
 def _count_waiting(world: World) -> Counter[str]:
