@@ -7,6 +7,9 @@ INSTALLED := .venv/.installed
 # Without compiled files every test process would compile callbridge and rewrite the tests' asserts again, and every started
 # callbridge would compile itself: an environment that forbids them (many containers do) is overruled here.
 export PYTHONDONTWRITEBYTECODE :=
+# Modules without a fast test, and a plugin that only one of them uses: reading them takes longer than many a folder's tests.
+# tests/docs/test_makefile.py keeps the list true.
+NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
 
 .PHONY: help setup demo check test bench chaos clean
 
@@ -38,7 +41,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not live and not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal $(NOT_FAST) -m "not live and not slow"
 
 test: setup check
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 1 -rR
