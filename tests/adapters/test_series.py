@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from callbridge import core
 from callbridge.adapters.facts.totals import Totals
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
@@ -17,8 +15,8 @@ from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 from callbridge.core.recovery import quarantine
 from tests.core.story import agent
-
-SOURCE = Path(core.__file__).parent
+from tests.sources import calls, name_of
+from tests.sources import functions as functions_of_the_core
 
 
 def at_zero(plan: Plan) -> dict[str, set[tuple[str, ...]]]:
@@ -34,13 +32,12 @@ def at_zero(plan: Plan) -> dict[str, set[tuple[str, ...]]]:
 def given(field: str, *functions: str) -> set[str]:
     """What is written out in the core as this argument of these functions, by its name or its place: a text as it is, a text with
     values in it up to the first of them. A name stands for all that its function assigns to it."""
-    trees = [ast.parse(file.read_text()) for file in SOURCE.rglob("*.py")]
-    owners = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    owners = functions_of_the_core()
     places = {(owner.name, place) for owner in owners for place, argument in enumerate(owner.args.args) if argument.arg == field}
     found: set[str] = set()
     for owner in owners:
-        for call in [node for node in ast.walk(owner) if isinstance(node, ast.Call)]:
-            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        for call in calls(owner):
+            name = name_of(call)
             if name in functions:
                 there = [word.value for word in call.keywords if word.arg == field]
                 there += [each for place, each in enumerate(call.args) if (name, place) in places]
@@ -75,8 +72,7 @@ def _assigned(name: str, owner: ast.FunctionDef) -> list[ast.expr]:
 
 def due_to_be_said() -> set[str]:
     """What waiting callers are told in turn."""
-    tree = ast.parse((SOURCE / "routing" / "announcements.py").read_text())
-    (owner,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_due"]
+    (owner,) = [node for node in functions_of_the_core() if node.name == "_due"]
     pairs = [node for node in ast.walk(owner) if isinstance(node, ast.Tuple) and len(node.elts) == 2]
     return {text for pair in pairs for text in _texts(pair.elts[1], owner)}
 

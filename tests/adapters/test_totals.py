@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from callbridge import core
 from callbridge.adapters.facts.codec import decode_row, encode_row
 from callbridge.adapters.facts.counts import EACH_AGENTS_SECONDS, counts, families
 from callbridge.adapters.facts.series import series
@@ -31,6 +29,7 @@ from callbridge.core.model.plan import (
     ToDialplan,
     ToQueue,
 )
+from tests import sources
 from tests.adapters.worlds import Busy, plan
 
 
@@ -284,15 +283,10 @@ def test_facts_that_count_nothing_cost_no_row() -> None:
 def last_words(*functions: str) -> set[str]:
     """The last argument of every call in the core of these functions, where it is written out."""
     found = set()
-    for file in Path(core.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and node.args and _name(node.func) in functions:
-                found |= {each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    for call in {call for owner in sources.functions() for call in sources.calls(owner)}:
+        if call.args and sources.name_of(call) in functions:
+            found |= {each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)}
     return found - {""}
-
-
-def _name(function: ast.expr) -> str:
-    return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
 
 
 def test_every_kind_of_difference_and_every_reason_to_divert_is_there_from_the_start() -> None:

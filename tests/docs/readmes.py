@@ -59,20 +59,34 @@ def is_known(name: str) -> bool:
     parts = name.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         module, inside = ".".join(parts[:cut]), ".".join(parts[cut:])
-        if any(inside in found for known, found in modules.items() if known == module or known.endswith("." + module)):
+        if any(_defines(path, inside) for known, path in modules.items() if known == module or known.endswith("." + module)):
             return True
-    return any(name in found for found in modules.values())
+    return any(_defines(path, name) for path in modules.values())
 
 
 @cache
-def _modules() -> dict[str, frozenset[str]]:
+def _modules() -> dict[str, Path]:
     found = {}
     for top in ("callbridge", "tests"):
         for path in (ROOT / top).rglob("*.py"):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found[name] = frozenset(_defined(ast.parse(path.read_text(encoding="utf-8"))))
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
+
+
+@cache
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _names_in(path: Path) -> frozenset[str]:
+    return frozenset(_defined(ast.parse(_text(path))))
+
+
+def _defines(path: Path, name: str) -> bool:
+    """Parsing takes long, and most files do not even have the word."""
+    return name.rpartition(".")[2] in _text(path) and name in _names_in(path)
 
 
 def _defined(tree: ast.Module | ast.ClassDef) -> set[str]:
