@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.openapi import document
@@ -102,8 +103,7 @@ def name_of(route: Route) -> str:
     return f"{route.method} {route.path}"
 
 
-@pytest.fixture
-def desk() -> ToyDesk:
+def open_desk() -> ToyDesk:
     """Agent a0 is logged in and has one call in hand; others wait."""
     desk = ToyDesk()
     desk.tell(AgentRequested(at=desk.now(), agent="a0", request=AgentRequest.LOGIN))
@@ -124,6 +124,11 @@ def desk() -> ToyDesk:
 
 
 @pytest.fixture
+def desk() -> ToyDesk:
+    return open_desk()
+
+
+@pytest.fixture
 async def client(desk: ToyDesk) -> AsyncIterator[Client]:
     async with client_of(desk, SETTINGS) as made:
         yield made
@@ -138,11 +143,21 @@ def test_everything_that_can_be_asked_has_a_route() -> None:
     assert CALL_ROUTES.keys() == set(CallRequest)
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def still() -> AsyncIterator[tuple[ToyDesk, Client]]:
+    """One for all cases of the matrix: nothing is done in any of them."""
+    desk = open_desk()
+    async with client_of(desk, SETTINGS) as made:
+        yield desk, made
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("role", [None, *TokenRole], ids=str)
 @pytest.mark.parametrize("route", ROUTES, ids=name_of)
 async def test_a_role_may_do_what_the_matrix_says_and_nothing_else(
-    desk: ToyDesk, client: Client, route: Route, role: TokenRole | None
+    still: tuple[ToyDesk, Client], route: Route, role: TokenRole | None
 ) -> None:
+    desk, client = still
     call = desk.made.agents["a0"].call
     path = route.path.replace("/campaigns/{name}", "/campaigns/spring").replace("{name}", "q0")
     path = path.replace("/agents/{id}", "/agents/a0").replace("/calls/{id}", f"/calls/{call}")
