@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,13 @@ async def test_without_a_store_another_callbridge_is_known_by_its_stamp_and_we_l
 
 def stamp_lines(pbx: FakeAri) -> list[str]:
     return [line for line in pbx.asked if line.startswith("GET /asterisk/variable")]
+
+
+async def test_no_id_that_is_minted_is_the_beginning_of_another(tmp_path: Path) -> None:
+    async with processed(process_config(tmp_path)) as process:
+        world = (await process.begin_term()).world
+        ids = sorted(world.mint("agent") for _ in range(2000))
+        assert not [one for one, following in pairwise(ids) if following.startswith(one)]
 
 
 def visits(page: bytes) -> list[str]:

@@ -51,6 +51,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RUNTIME = "runtime"
 """The name of the component that consumes the inbox."""
+EIGHT_DIGITS = 10_000_000
+"""Ids are numbered from here, so that none is the beginning of another: Asterisk 22 refuses to create a channel whose id is the
+beginning of an existing channel's id, as if it were the same."""
 STUCK = 10.0
 """Age of the oldest unread event, in seconds, from which on we count as hung."""
 
@@ -201,7 +204,7 @@ def _build(process: Process, taken: Taken) -> Term:
 
 def _world(plan: Plan, saved: Saved | None) -> World:
     """The saved world, or an empty one; every PBX counts as down until its first snapshot."""
-    world = World(plan, boot_name())
+    world = World(plan, boot_name(), EIGHT_DIGITS)
     if saved is not None:
         world.now, world.seq, world.day = saved.meta.now, saved.meta.seq, saved.meta.day
         world.restore(saved.rows)

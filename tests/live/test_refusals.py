@@ -1,6 +1,7 @@
 """Asterisk refuses, says nothing, or does it and says that it did not - at every single order. Nobody is ever stuck."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -68,6 +69,24 @@ async def test_a_call_ends_in_one_outcome_whatever_is_refused(house: House, pbx:
     assert fault.hits == 1
     assert first.ended_at
     assert second.ended_by == "pbx"
+
+
+async def test_a_leg_that_is_made_after_later_ones_is_not_taken_for_one_of_them(house: House, pbx: Pbx) -> None:
+    """Orders of different legs overtake each other; version 22 compares ids of channels only as far as the new one goes."""
+    phones = [str(number) for number in range(1001, 1013)]
+    bridge, proxy = await house.open_through_proxy(floor({phone: agent(phone, {"support": 1}) for phone in phones}))
+    late = proxy.plan(slow(*ORDERS["Ring-create"], 1.0))
+    calls = [Call(dialled="support", number=f"49303{phone}", hang_up_after=2.0) for phone in phones]
+    async with contextlib.AsyncExitStack() as stack:
+        for phone in phones:
+            await stack.enter_async_context(Phone(pbx, phone, PhoneScript.answers(ring=0.1)))
+        async with Callers(pbx, calls, rate=40) as callers:
+            records = await callers.wait()
+        await bridge.until("call_ended", count=len(calls))
+    assert late.hits == 1
+    assert bridge.facts("order_gave_up") == []
+    assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"] * len(calls)
+    assert all(record.ended_by == "caller" for record in records)
 
 
 @pytest.mark.parametrize("how", HOW)

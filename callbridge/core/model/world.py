@@ -87,15 +87,15 @@ class _Mark(NamedTuple):
 
 
 class World(SavedTables):
-    """``boot`` is new at every start and take-over, so that ids are never minted twice."""
+    """``boot`` is new at every start and take-over, so that ids are never minted twice. ``minted``: where their numbers begin."""
 
-    def __init__(self, plan: Plan, boot: str) -> None:
+    def __init__(self, plan: Plan, boot: str, minted: int = 0) -> None:
         self.plan = plan
         self.boot = boot
         self.now = 0.0
         self.day = ""
         self.seq = 0
-        self.minted = 0
+        self.minted = minted
         self.wall_offset = 0.0
         self.matcher = Matcher(plan)
         self._journal: list[Change] = []
