@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
-from callbridge.core.model.agent import published
+from callbridge.core.model.agent import Intent, published
 from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.facts import (
     AgentAlerted,
@@ -176,6 +176,7 @@ async def test_a_scrape_shows_the_queues_as_they_are() -> None:
     for _ in range(200):
         board.note(busy.world, busy.any().changed)
     made = Metrics(board, lambda: busy.now)
+    made.note({}, busy.world.now)
     text = (await made.render()).decode()
     shown = {family.name: family for family in text_string_to_metric_families(text)}
     waiting = {s.labels["queue"]: s.value for s in shown["callbridge_queue_calls_waiting"].samples}
@@ -188,6 +189,10 @@ async def test_a_scrape_shows_the_queues_as_they_are() -> None:
         assert {s.labels["queue"]: s.value for s in ended} == {name: (board.queue(name) or {})[outcome] for name in board.queues}
     ready = {s.labels["queue"]: s.value for s in shown["callbridge_queue_agents"].samples if s.labels["state"] == "ready"}
     assert ready == {name: (board.queue(name) or {})["agents_ready"] for name in board.queues}
+    spent = sum(sample.value for sample in shown["callbridge_agent_state_seconds"].samples)
+    logged_in = [agent for agent in busy.world.agents.values() if agent.intent is not Intent.LOGGED_OUT]
+    assert spent == pytest.approx(sum(busy.world.now - agent.since for agent in logged_in)), "of the states that go on"
+    assert spent > 0
 
 
 def test_handover_is_told_when_the_ring_was_done() -> None:
