@@ -144,7 +144,7 @@ async def calls(process: Process, term: Term, name: str) -> None:
     """Somebody does, and is counted."""
     before = visits(await process.metrics.render())
     leg = leg_id("pbx1", name)
-    term.runtime.tell(
+    term.runtime.post(
         CallerArrived(at=term.clock.now(), leg=leg, entry="support", channel_name="x", number="", name="", tier="standard")
     )
     async with asyncio.timeout(5):

@@ -25,7 +25,7 @@ from callbridge.settings.models import Settings
 DONE, FAILED = 0, 1
 WIDE_TABLE = 110
 """Columns that the proof needs to be readable, also in a file."""
-TOLD_EVERY = 100_000
+PROGRESS_EVERY = 100_000
 """Rows after which a log, which has no bar, is told how far it is."""
 ROWS_SHOWN = 20
 """Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
@@ -45,11 +45,11 @@ def store_of(settings: Settings) -> LedgerStore:
             f"there is no ledger yet, and {owner} could not write one that root makes: say it with runuser -u {owner} --"
         )
     try:
-        book = LedgerStore(url)
-        book.open()
+        store = LedgerStore(url)
+        store.open()
     except BadDatabase as wrong:
         raise Trouble(f"the ledger's database: {wrong}") from None
-    return book
+    return store
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
@@ -89,22 +89,22 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
         columns[ours] = theirs
     calendar = settings.plan().campaigns[name].limits.calendar
     reader = LeadReader(numbers=settings.numbers_of(name), zone=settings.instance.timezone, columns=columns, calendar=calendar)
-    book, result = store_of(settings), Loaded()
+    store, result = store_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible
     try:
-        _load_all(settings, book, name, file, reader, result)
+        _load_all(settings, store, name, file, reader, result)
     except BaseException:
         if result.rows:
-            _tell(result, options)
+            _print_result(result, options)
         raise
     finally:
-        book.close()
-    _tell(result, options)
+        store.close()
+    _print_result(result, options)
     return FAILED if result.failed else DONE
 
 
-def _load_all(settings: Settings, book: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded) -> None:
+def _load_all(settings: Settings, store: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded) -> None:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         total = _lines(file)
@@ -113,12 +113,12 @@ def _load_all(settings: Settings, book: LedgerStore, name: str, file: Path, read
         def progress(rows: int) -> None:
             nonlocal told
             shown.update(task, completed=rows)
-            if not console.is_terminal and rows - told >= TOLD_EVERY:
+            if not console.is_terminal and rows - told >= PROGRESS_EVERY:
                 told = rows
                 print(f"{rows:,} of {total:,} lines", file=sys.stderr, flush=True)
 
         load(
-            book,
+            store,
             name,
             file,
             reader,
@@ -138,7 +138,7 @@ def _lines(path: Path) -> int:
         raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
 
 
-def _tell(result: Loaded, options: argparse.Namespace) -> None:
+def _print_result(result: Loaded, options: argparse.Namespace) -> None:
     refused = [{"line": line, "number": number, "why": why} for line, number, why in result.refused]
     if options.json:
         _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
@@ -158,19 +158,19 @@ def _json(value: object) -> None:
 
 
 def _audit(settings: Settings, options: argparse.Namespace) -> int:
-    name, book = str(options.campaign), store_of(settings)
-    if not any(True for _ in book.attempts(name, 0.0, time.time() + 1e6)):
+    name, store = str(options.campaign), store_of(settings)
+    if not any(True for _ in store.attempts(name, 0.0, time.time() + 1e6)):
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
     campaign = settings.campaigns.get(name)
     belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
-    found = audit.days(book.attempts(name, 0.0, time.time() + audit.REPORT_DAYS * 86400.0), zone)
+    found = audit.days(store.attempts(name, 0.0, time.time() + audit.REPORT_DAYS * 86400.0), zone)
     cap = campaign.cap if campaign is not None else 0.03
-    outcomes, codes = book.outcomes(name, 0.0), book.dispositions(name, 0.0)
+    outcomes, codes = store.outcomes(name, 0.0), store.dispositions(name, 0.0)
     written = None
     if options.csv is not None:
-        written = audit.export(book.attempts(name, 0.0, time.time() + 1e6), options.csv, zone)
-    book.close()
+        written = audit.export(store.attempts(name, 0.0, time.time() + 1e6), options.csv, zone)
+    store.close()
     if options.json:
         days = [asdict(day) | _rates_of(day, belief) for day in found]
         proof = {
@@ -242,9 +242,9 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
     number = _number(settings, options.campaign)
     scope = _known(settings, options.only) if options.only else ""
     ends = time.time() + options.for_ if options.for_ is not None else None
-    book = store_of(settings)
-    book.block([BlockEntry(number, scope, options.reason, "command", time.time(), ends)])
-    book.close()
+    store = store_of(settings)
+    store.block([BlockEntry(number, scope, options.reason, "command", time.time(), ends)])
+    store.close()
     if options.json:
         _json({"number": number, "campaign": scope, "expires_at": ends})
         return DONE
@@ -255,9 +255,9 @@ def _block(settings: Settings, options: argparse.Namespace) -> int:
 
 def _unblock(settings: Settings, options: argparse.Namespace) -> int:
     number = _number(settings, options.campaign)
-    book = store_of(settings)
-    gone = book.unblock(number, options.only or "")
-    book.close()
+    store = store_of(settings)
+    gone = store.unblock(number, options.only or "")
+    store.close()
     if not gone:
         raise Trouble(f"{number} is not on the do-not-call list")
     if options.json:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from callbridge.adapters.files.tiers import BadTierFile, read_book
+from callbridge.adapters.files.tiers import BadTierFile, read_tiers
 from callbridge.adapters.ledger import BadDatabase, LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.flow import Condition
@@ -262,10 +262,10 @@ def _tier_file(settings: Settings) -> Iterator[str]:
     if tiers.csv is None:
         return
     try:
-        book = read_book(tiers.csv, tiers.order, settings.numbers)
+        table = read_tiers(tiers.csv, tiers.order, settings.numbers)
     except BadTierFile as bad:
         yield f"          warning: {tiers.csv} {bad}"
         return
-    yield f"          {len(book.numbers)} numbers in {tiers.csv}"
-    for line in book.report():
+    yield f"          {len(table.numbers)} numbers in {tiers.csv}"
+    for line in table.report():
         yield f"          warning: {tiers.csv}: {line}"

@@ -50,40 +50,40 @@ class Client:
 
     def call(self, call: str) -> dict[str, Any]:
         """One call with its story."""
-        return self._dict(self._ask("GET", f"/api/calls/{_quoted(call)}"))
+        return self._dict(self._request("GET", f"/api/calls/{_quoted(call)}"))
 
     def act(self, agent: str, act: str, *, reason: str = "", phone: str = "") -> dict[str, Any]:
         """Send a request for an agent; returns the agent's new view."""
         body = {key: value for key, value in (("reason", reason), ("phone", phone)) if value}
-        return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/{act}", body))
+        return self._dict(self._request("POST", f"/api/agents/{_quoted(agent)}/{act}", body))
 
     def act_on_call(self, call: str, act: str, **body: object) -> dict[str, Any]:
         """Ask something about a call: ``hang-up``, ``move``, ``head-start`` or ``pull``."""
-        return self._dict(self._ask("POST", f"/api/calls/{_quoted(call)}/{act}", body))
+        return self._dict(self._request("POST", f"/api/calls/{_quoted(call)}/{act}", body))
 
     def explain(self, kind: str, name: str) -> dict[str, Any]:
         """One of the ``agents``, ``queues`` or ``calls`` with the reasons for what happens to it, as ``lines``."""
         try:
-            return self._dict(self._ask("GET", f"/api/explain/{kind}/{_quoted(name)}"))
+            return self._dict(self._request("GET", f"/api/explain/{kind}/{_quoted(name)}"))
         except NotThere:
             seen = ", live or ended within the last day" if kind == "calls" else ""
             raise NotThere(f"no such {kind.removesuffix('s')}: {name}{seen}") from None
 
     def waiting(self) -> dict[str, Any]:
         """Waiting callers, in the order in which they will be served."""
-        return self._dict(self._ask("GET", "/api/waiting"))
+        return self._dict(self._request("GET", "/api/waiting"))
 
     def missing(self) -> list[str]:
         """What is not ready, according to the server."""
         try:
-            answer = self._ask("GET", "/readyz")
+            answer = self._request("GET", "/readyz")
         except Unready as refusal:
             return refusal.missing
         return [str(each) for each in self._dict(answer).get("missing", [])]
 
     def bypass(self, on: bool | None = None) -> dict[str, Any]:
         """The state of bypass, after setting it if requested."""
-        return self._dict(self._ask("GET", "/api/bypass") if on is None else self._ask("POST", "/api/bypass", {"on": on}))
+        return self._dict(self._request("GET", "/api/bypass") if on is None else self._request("POST", "/api/bypass", {"on": on}))
 
     def callbacks(self) -> list[dict[str, Any]]:
         """All open callbacks."""
@@ -91,10 +91,10 @@ class Client:
 
     def call_back(self, queue: str, number: str, **more: object) -> dict[str, Any]:
         """Schedule a callback."""
-        return self._dict(self._ask("POST", "/api/callbacks", {"queue": queue, "number": number, **more}))
+        return self._dict(self._request("POST", "/api/callbacks", {"queue": queue, "number": number, **more}))
 
     def cancel_callback(self, callback: str) -> dict[str, Any]:
-        return self._dict(self._ask("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
+        return self._dict(self._request("POST", f"/api/callbacks/{_quoted(callback)}/cancel", {}))
 
     def campaigns(self) -> list[dict[str, Any]]:
         """Every campaign as it is now."""
@@ -102,15 +102,15 @@ class Client:
 
     def campaign(self, name: str) -> dict[str, Any]:
         """One campaign, with its ledger's figures."""
-        return self._dict(self._ask("GET", f"/api/campaigns/{_quoted(name)}"))
+        return self._dict(self._request("GET", f"/api/campaigns/{_quoted(name)}"))
 
     def run_campaign(self, name: str, act: str) -> dict[str, Any]:
         """``start``, ``pause`` or ``stop`` it."""
-        return self._dict(self._ask("POST", f"/api/campaigns/{_quoted(name)}/{act}", {}))
+        return self._dict(self._request("POST", f"/api/campaigns/{_quoted(name)}/{act}", {}))
 
     def dispose(self, agent: str, code: str, **more: object) -> dict[str, Any]:
         """Set the disposition of an agent's call."""
-        return self._dict(self._ask("POST", f"/api/agents/{_quoted(agent)}/disposition", {"code": code, **more}))
+        return self._dict(self._request("POST", f"/api/agents/{_quoted(agent)}/disposition", {"code": code, **more}))
 
     def hours(self) -> list[dict[str, Any]]:
         """All calendars, and which of them are open."""
@@ -118,12 +118,12 @@ class Client:
 
     def close(self, calendar: str, closed: bool) -> dict[str, Any]:
         """Close a calendar immediately, or return it to its opening hours."""
-        return self._dict(self._ask("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
+        return self._dict(self._request("POST", f"/api/hours/{_quoted(calendar)}", {"closed": closed}))
 
     def reload(self, *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
         """Reload the configuration from disk, or preview the changes."""
         wanted = {"dry_run": dry_run, "force": force}
-        return self._dict(self._ask("POST", "/api/reload", {name: on for name, on in wanted.items() if on}))
+        return self._dict(self._request("POST", "/api/reload", {name: on for name, on in wanted.items() if on}))
 
     def events(self, after: str = "") -> Iterator[dict[str, Any]]:
         """Facts as they happen, from the one with the id ``after`` on, until the server ends it. Raises ApiError, also when
@@ -140,14 +140,14 @@ class Client:
             raise self._trouble(trouble) from None
 
     def _list(self, path: str, key: str) -> list[dict[str, Any]]:
-        answer = self._ask("GET", path)
+        answer = self._request("GET", path)
         rows = answer.get(key, []) if isinstance(answer, dict) else answer
         return [row for row in rows if isinstance(row, dict)]
 
     def _dict(self, answer: Any) -> dict[str, Any]:
         return answer if isinstance(answer, dict) else {}
 
-    def _ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+    def _request(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         try:
             with self._open(method, path, body, "application/json") as answer:
                 return json.load(answer)

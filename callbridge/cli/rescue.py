@@ -62,11 +62,11 @@ class Rescue:
         return await self._send_all(stamp)
 
     async def _stamp(self) -> str:
-        return wire.stamped((await self._http.ask(wire.ask_stamp(self._ours.app))).body)
+        return wire.stamped((await self._http.request(wire.stamp_request(self._ours.app))).body)
 
     async def _send_all(self, stamp: str) -> bool:
         ours = self._ours
-        lists = [(await self._http.ask(request)).body for request in wire.ask_stranded(ours.app)]
+        lists = [(await self._http.request(request)).body for request in wire.stranded_requests(ours.app)]
         found = wire.stranded(*lists, app=ours.app, prefix=ours.prefix)
         if not stamp:  # nobody has ever owned this application here: legs with our prefix may be those of another one
             found = tuple(one for one in found if one.entry is not None)
@@ -88,7 +88,7 @@ class Rescue:
         else:
             request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
         try:
-            reply = await self._http.ask(request)
+            reply = await self._http.request(request)
         except OrderTrouble as refusal:
             log.error("a stranded channel could not be moved", pbx=ours.pbx, channel=one.channel, why=str(refusal))
             return False

@@ -17,17 +17,17 @@ from callbridge.cli.board import Known, alert_of, frame, lines
 from callbridge.cli.client import ApiError, Client
 
 DONE = 0
-TICK = 0.5
+REDRAW_EVERY = 0.5
 """Seconds between two drawings: times go on, a resized terminal is noticed."""
 ALERT_SHOWN = 600.0
-SOONEST = 0.25
+LEAST_BETWEEN_POLLS = 0.25
 """Seconds that lie at least between two questions, however much happens."""
 _SHOWN_FACTS = ("call_", "visit_", "step_", "offer_", "talk_", "agent_", "switch_")
 
 
 def once(client: Client, console: Console | None = None) -> int:
     """Print one frame. Raises ApiError."""
-    known = ask(client)
+    known = fetch(client)
     console = console or Console(highlight=False)
     console.print(frame(known, time.time(), console.width, None))
     return DONE
@@ -41,7 +41,7 @@ def live(client: Client, *, every: float, console: Console | None = None, until:
     try:
         watch.start()
         with Live(console=console, screen=console.is_terminal, auto_refresh=False) as shown:
-            while not done.wait(TICK):
+            while not done.wait(REDRAW_EVERY):
                 shown.update(frame(watch.known, time.time(), console.width, console.height), refresh=True)
     except KeyboardInterrupt:
         pass  # the way to leave it
@@ -50,7 +50,7 @@ def live(client: Client, *, every: float, console: Console | None = None, until:
     return DONE
 
 
-def ask(client: Client) -> Known:
+def fetch(client: Client) -> Known:
     """Everything that the board shows, as it is now. Raises ApiError."""
     missing = client.missing()
     waiting = client.waiting()
@@ -80,23 +80,23 @@ class Watch:
         self._alerts: list[tuple[float, str]] = []
 
     def start(self) -> None:
-        for work in (self._ask, self._listen):
+        for work in (self._poll, self._listen):
             threading.Thread(target=work, daemon=True).start()
 
     def stop(self) -> None:
         self._ended.set()
         self._soon.set()
 
-    def _ask(self) -> None:
+    def _poll(self) -> None:
         while not self._ended.is_set():
             try:
-                known = ask(self._client)
+                known = fetch(self._client)
             except ApiError as trouble:
                 self.known = replace(self.known, trouble=str(trouble))
             else:
                 self.known = replace(known, alerts=self._recent())
             self._soon.wait(self._every)
-            self._ended.wait(SOONEST)
+            self._ended.wait(LEAST_BETWEEN_POLLS)
             self._soon.clear()
 
     def _recent(self) -> list[str]:

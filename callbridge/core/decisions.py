@@ -1,6 +1,6 @@
 """What an event makes possible, when it has been applied: callers are sent elsewhere, offers made, numbers dialled.
 
-Deciding is isolated: what it is about when it raises is set aside, and the others go on.
+Deciding is isolated: what it is about when it raises is quarantined, and the others go on.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from callbridge.core.outbound import callback_calls, dialer
 from callbridge.core.routing import lost_phones, offers, reviews
 
 
-def after_event(world: World, event: AnyEvent | None, told: int) -> None:
-    """What the event makes possible, when it is over: offers, dials. ``told``: how many facts came before it."""
+def after_event(world: World, event: AnyEvent | None, known: int) -> None:
+    """What the event makes possible, when it is over: offers, dials. ``known``: how many facts came before it."""
     if world.unfinished is not None:
-        world.faults += _campaigns(world, told, dialling=False)
+        world.faults += _campaigns(world, known, dialling=False)
         return
     callback_calls.give_up_overtaken(world)
     world.faults += reviews.after_event(world, event)
     world.faults += _match(world)
     callback_calls.give_up_overtaken(world)
-    world.faults += _campaigns(world, told, dialling=True)
+    world.faults += _campaigns(world, known, dialling=True)
 
 
 def _match(world: World) -> list[DecisionFault]:
-    """Make every offer that can be made. A caller about whom deciding raises is set aside; the others go on."""
+    """Make every offer that can be made. A caller about whom deciding raises is quarantined; the others go on."""
     faults: list[DecisionFault] = []
     while (pair := lost_phones.next_pair(world) or world.matcher.next_pair()) is not None:
         mark = world.mark()
@@ -36,18 +36,18 @@ def _match(world: World) -> list[DecisionFault]:
                 offers.make(world, pair)
         except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
             world.undo_to(mark)
-            world.set_aside(pair.call)
+            world.quarantine(pair.call)
             faults.append(DecisionFault("callback" if is_callback else "call", pair.call, error))
     return faults
 
 
-def _campaigns(world: World, told: int, *, dialling: bool) -> list[DecisionFault]:
-    """Learn from what was told, and dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
+def _campaigns(world: World, known: int, *, dialling: bool) -> list[DecisionFault]:
+    """Learn from the facts, and dial what may be dialled. A fault of ours in that stops the campaigns, not the calls."""
     if not world.plan.campaigns and not world.attempts:
         return []
     mark = world.mark()
     try:
-        dialer.learn(world, told)
+        dialer.learn(world, known)
         if dialling:
             dialer.after_step(world)
     except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns

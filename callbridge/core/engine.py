@@ -103,10 +103,10 @@ def step(world: World, event: AnyEvent) -> Outcome:
 def _finish(world: World) -> None:
     """An event comes before the last slice of the step before it: what is left is done at once. It goes out with the event's
     outcome, or with the next one when that raises."""
-    told = len(world.told())
+    emitted = len(world.emitted())
     try:
         slices.finish(world)
-        decisions.after_event(world, None, told)
+        decisions.after_event(world, None, emitted)
     except Exception as error:
         world.unfinished = None
         raise slices.SliceFailed(repr(error)) from error
@@ -169,13 +169,13 @@ def _apply(world: World, event: AnyEvent) -> None:
         case OrderFailed():
             order_failures.order_failed(world, event)
         case AgentRequested():
-            agent_requests.asked(world, event)
+            agent_requests.requested(world, event)
         case CallRequested():
-            call_requests.asked(world, event)
+            call_requests.requested(world, event)
         case CallbackChangeRequested():
-            callback_calls.asked(world, event)
+            callback_calls.requested(world, event)
         case CampaignRequested():
-            campaigns.asked(world, event)
+            campaigns.requested(world, event)
         case LeadDisposed():
             campaigns.disposed(world, event)
         case LeadsFound():
@@ -208,7 +208,7 @@ def _apply(world: World, event: AnyEvent) -> None:
         case PbxHeard():
             world.hear(event.pbx, event.until)
         case ApplicationTaken():
-            world.tell(ApplicationReplaced(seq=world.next_seq(), at=world.now, pbx=event.pbx))
+            world.emit(ApplicationReplaced(seq=world.next_seq(), at=world.now, pbx=event.pbx))
         case DeadlinePassed():
             _deadline_passed(world, event)
         case StoreChanged():

@@ -43,9 +43,9 @@ from callbridge.core.model.orders import HangUp, LeaveToDialplan, Order, calls_a
 from callbridge.core.model.slices import SliceFailed
 from callbridge.core.model.world import Outcome, World
 from callbridge.core.reload.plan_diff import Difference
-from callbridge.runtime.blame import culprit
 from callbridge.runtime.clock import Clock, day_of, next_midnight
 from callbridge.runtime.evacuation import Evacuated, evacuate, everybody
+from callbridge.runtime.fault_entity import entity_of
 from callbridge.runtime.gaps import Gaps
 from callbridge.runtime.lanes import Lanes
 from callbridge.runtime.saver import Saver
@@ -63,7 +63,7 @@ INBOX_LIMIT = 50_000
 SAVE_AT_LEAST = 1.0
 """Seconds without a change after which we save anyway: to record how long we have been listening (times of events that we miss
 are estimated from there), and to detect that the store has lost its data while nothing happened."""
-TICK = 0.5
+LAG_CHECK_EVERY = 0.5
 FAULTS_TOO_MANY = 5
 FAULTS_WITHIN = 10.0
 
@@ -132,16 +132,16 @@ class Runtime:
         self._faults: deque[float] = deque(maxlen=FAULTS_TOO_MANY)
         self._midnight = 0.0
         self._saved_at = 0.0
-        self._told_degraded = False
+        self._posted_degraded = False
 
     # -- in -----------------------------------------------------------------------------------------------------
 
-    def tell(self, event: AnyEvent) -> None:
+    def post(self, event: AnyEvent) -> None:
         """Put an event into the inbox; returns at once."""
         self._inbox.append(event)
         self._wake.set()
 
-    async def ask(
+    async def submit(
         self,
         event: AgentRequested
         | CallRequested
@@ -165,7 +165,7 @@ class Runtime:
     async def _answer_to(self, event: AnyEvent) -> Outcome:
         answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._answers[id(event)] = answer
-        self.tell(event)
+        self.post(event)
         return await answer
 
     @property
@@ -268,7 +268,7 @@ class Runtime:
         if not self._inbox:  # events that wait there happened before now
             self.world.now = max(self.world.now, self._saved_at)
         safe = await self._saver.save(changed, facts)
-        self._tell_store()
+        self._post_store_state()
         self._watcher.saved(time.monotonic() - began, degraded=self._saver.degraded)
         return safe
 
@@ -303,14 +303,14 @@ class Runtime:
         except Exception as fault:  # noqa: BLE001 - any bug of ours: the entity is quarantined, the rest goes on
             self._not_done(event)
             return self._quarantine(event, fault)
-        self._give_up_set_aside(outcome, event)
+        self._give_up_faulted(outcome, event)
         return outcome
 
-    def _tell_store(self) -> None:
+    def _post_store_state(self) -> None:
         """While the store is degraded the core must not call customers: after a restart we would not know of those calls."""
-        if self._saver.degraded is not self._told_degraded:
-            self._told_degraded = self._saver.degraded
-            self.tell(StoreChanged(at=self.clock.now(), safe=not self._saver.degraded))
+        if self._saver.degraded is not self._posted_degraded:
+            self._posted_degraded = self._saver.degraded
+            self.post(StoreChanged(at=self.clock.now(), safe=not self._saver.degraded))
 
     # -- trouble ------------------------------------------------------------------------------------------------
 
@@ -325,7 +325,7 @@ class Runtime:
         if isinstance(event, FeatureDialled):
             self._count_fault()
             return Outcome(orders=[HangUp(leg=event.leg)])
-        who = culprit(self.world, event)
+        who = entity_of(self.world, event)
         return self._give_up(*who) if who is not None else Outcome()
 
     def _not_done(self, event: AnyEvent) -> None:
@@ -335,7 +335,7 @@ class Runtime:
             refused = RequestRefused(seq=0, at=event.at, request="", reason="internal error; see the log of callbridge")
             answer.set_result(Outcome(facts=[refused]))
 
-    def _give_up_set_aside(self, outcome: Outcome, event: AnyEvent) -> None:
+    def _give_up_faulted(self, outcome: Outcome, event: AnyEvent) -> None:
         """Give up the entities about which a decision after this event raised, and merge the results into the outcome."""
         for fault in outcome.faults:
             log.error(
@@ -355,7 +355,7 @@ class Runtime:
             outcome = step(self.world, event)
         except Exception as fault:
             raise Fatal(f"the clean-up after a fault of {kind} {key} raised: {fault!r}") from fault
-        self._give_up_set_aside(outcome, event)
+        self._give_up_faulted(outcome, event)
         return outcome
 
     def _to_fallback(self, event: CallerArrived) -> Order:
@@ -390,7 +390,7 @@ class Runtime:
             why = Why.UNSENT
         elif isinstance(trouble, OrderRefused):
             why, status, detail = Why.REFUSED, trouble.status, trouble.detail
-        self.tell(OrderFailed(at=self.clock.now(), order=order, why=why, status=status, detail=detail))
+        self.post(OrderFailed(at=self.clock.now(), order=order, why=why, status=status, detail=detail))
 
     def _shed_load(self) -> None:
         """Too far behind to process everything: discard the waiting events and the sockets, and start from snapshots."""
@@ -422,15 +422,15 @@ class Runtime:
     async def _tick(self) -> None:
         """Twice a second: measure the loop's lag, and look whether the wall clock was changed."""
         while True:
-            due = time.monotonic() + TICK
-            await asyncio.sleep(TICK)
+            due = time.monotonic() + LAG_CHECK_EVERY
+            await asyncio.sleep(LAG_CHECK_EVERY)
             self._watcher.degraded(self._saver.degraded)
-            self._tell_store()
+            self._post_store_state()
             self._watcher.lagged(max(0.0, time.monotonic() - due))
             offset = self.clock.wall_offset()
             if abs(offset - self.world.wall_offset) > 1.0:
                 self._midnight = 0.0
-                self.tell(ClockMoved(at=self.clock.now(), offset=offset))
+                self.post(ClockMoved(at=self.clock.now(), offset=offset))
 
 
 def _merge(outcome: Outcome, more: Outcome) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NoReturn
 
-EVERY = 1.0
+BEAT_EVERY = 1.0
 LATE = 3.0
 """Seconds by which a beat may be late before the process counts as stalled. A shorter delay makes nothing look stuck."""
 TURN = 10.0
@@ -28,7 +28,7 @@ class Pulse:
 
     async def run(self) -> NoReturn:
         while True:
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(BEAT_EVERY)
             self.look()
 
     @property
@@ -39,6 +39,6 @@ class Pulse:
 
     def look(self) -> None:
         now = self._now()
-        if now - self._beat_at > EVERY + LATE and self._beat_at - self._back_at >= TURN:
+        if now - self._beat_at > BEAT_EVERY + LATE and self._beat_at - self._back_at >= TURN:
             self._back_at = now
         self._beat_at = now

@@ -56,7 +56,7 @@ def ari_settings(instance: InstanceConfig, pbx: PbxConfig) -> AriSettings:
     )
 
 
-def door(instance: InstanceConfig, pbx: PbxConfig) -> OwnershipCheck:
+def ownership_check(instance: InstanceConfig, pbx: PbxConfig) -> OwnershipCheck:
     """How to check at start whether a PBX accepts our login, and who owns the application."""
     password = pbx.ari.password.get_secret_value()
     return OwnershipCheck(pbx=pbx.name, url=pbx.ari.url, app=instance.app, user=pbx.ari.user, password=password)

@@ -39,7 +39,7 @@ class CallerSources:
     def __init__(
         self,
         parts: Parts,
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         now: Callable[[], float],
         memory: LastAgents,
         *,
@@ -47,7 +47,7 @@ class CallerSources:
     ) -> None:
         self._parts = parts
         self.memory = memory
-        self.lookups = Lookups(tell, now, redis=redis, memory=memory)
+        self.lookups = Lookups(post, now, redis=redis, memory=memory)
         self._tiers: TierFile | None = None
         self._watch: asyncio.Task[None] | None = None
 

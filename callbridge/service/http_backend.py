@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.http import Asked, ReloadResult
+from callbridge.adapters.http import ReloadResult, SubmittedEvent
 from callbridge.adapters.ledger import LedgerRequests, day_began
 from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board
@@ -34,9 +34,9 @@ class HttpBackend:
     def now(self) -> float:
         return self._term.clock.now()
 
-    async def ask(self, event: Asked) -> RequestRefused | None:
+    async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(ASKING):
-            return await self._term.runtime.ask(event)
+            return await self._term.runtime.submit(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         async with asyncio.timeout(RELOADING):
@@ -60,11 +60,11 @@ class HttpBackend:
         zone = settings.instance.timezone
         return LedgerRequests(
             world=term.world,
-            book=ledger.book if ledger is not None else None,
+            store=ledger.store if ledger is not None else None,
             now=term.clock.now,
             wall=term.clock.wall,
             day_began=lambda: day_began(term.clock.wall(), ZoneInfo(zone)),
-            tell=term.runtime.tell,
+            post=term.runtime.post,
             readers=ledger.readers if ledger is not None else Threads("no ledger"),
             trouble=ledger.trouble if ledger is not None else lambda: "",
             zone=zone,

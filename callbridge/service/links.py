@@ -39,7 +39,7 @@ class Links:
         world: World,
         clock: Clock,
         *,
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         tier_of: Callable[[str], str],
         accepting: Callable[[], bool],
         holds: Holds,
@@ -51,14 +51,14 @@ class Links:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
                 ari_settings(settings.instance, pbx),
-                tell=lambda event: tell(with_tiers(event, tier_of)),
+                post=lambda event: post(with_tiers(event, tier_of)),
                 now=clock.now,
                 on_replaced=on_replaced,
                 holds=holds,
                 observer=self._metrics,
                 last_heard_at=last_heard_at,
             )
-            self._ami[pbx.name] = Ami(ami_settings(pbx), tell=tell, now=clock.now, observer=self._metrics)
+            self._ami[pbx.name] = Ami(ami_settings(pbx), post=post, now=clock.now, observer=self._metrics)
             self.fallbacks.append(self._fallback(settings, pbx.name, world, clock, accepting))
 
     def _fallback(self, settings: Settings, pbx: str, world: World, clock: Clock, accepting: Callable[[], bool]) -> FallbackQueue:

@@ -24,7 +24,7 @@ from callbridge.adapters.views.timelines import Timelines
 from callbridge.runtime import Clock
 from callbridge.runtime.loop import Fatal
 from callbridge.service import term as terms
-from callbridge.service.adapter_settings import door, redis_settings
+from callbridge.service.adapter_settings import ownership_check, redis_settings
 from callbridge.service.parts import Parts
 from callbridge.service.reloading import Reloads
 from callbridge.service.starting import Start
@@ -59,8 +59,8 @@ class Process:
         self._failing = False
         self._reloads = Reloads(self)
         wait = settings.redis.wait_at_start if settings.redis is not None else 0.0
-        doors = [door(settings.instance, pbx) for pbx in settings.pbx]
-        self._start = Start(self.store, wait, self.manager.status, lambda: ownership.look(doors), self._ledger_trouble)
+        checks = [ownership_check(settings.instance, pbx) for pbx in settings.pbx]
+        self._start = Start(self.store, wait, self.manager.status, lambda: ownership.check_owners(checks), self._ledger_trouble)
 
     def stop(self, code: int) -> None:
         if not self.exit_code.done():

@@ -142,7 +142,7 @@ class Reloads:
         term.adopt(coming.settings, tiers, coming.ledger)
         self._process.metrics.adopt(coming.plan, [hook.name for hook in coming.settings.webhooks])
         for each in recalled:
-            term.runtime.tell(each)
+            term.runtime.post(each)
 
     def _report(
         self, found: Difference, settings: Settings, *, dry_run: bool, force: bool, sections: list[str] | None = None

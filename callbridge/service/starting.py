@@ -59,7 +59,7 @@ class _Stamps:
             if self.last.setdefault(one.pbx, one.stamp) != one.stamp:
                 self.last[one.pbx], self.changed_at = one.stamp, now
 
-    def tell_enough(self, now: float) -> bool:
+    def watched_long_enough(self, now: float) -> bool:
         """Have we watched for long enough to see a living owner's stamp change? If no PBX answers, there is nothing to watch."""
         return not self.last or now - self.first_at >= STAMPED
 
@@ -104,7 +104,7 @@ class Start:
             try:
                 return await self._take()
             except _Occupied as occupied:
-                self._tell(str(occupied))
+                self._report(str(occupied))
             except StoreDown as trouble:
                 if isinstance(trouble, Unreadable) and set_aside < MOST_SET_ASIDE and await self._set_aside():
                     set_aside += 1
@@ -150,16 +150,16 @@ class Start:
         await self._look()
         now = time.monotonic()
         if self._stamps.alive(now):
-            self._tell(f"{why}; another instance owns the application")
+            self._report(f"{why}; another instance owns the application")
             return False
-        self._tell(why)
-        return self._waited >= self._wait and self._stamps.tell_enough(now)
+        self._report(why)
+        return self._waited >= self._wait and self._stamps.watched_long_enough(now)
 
     async def _set_aside(self) -> bool:
         try:
             await self._store.set_aside()
         except StoreDown as trouble:
-            self._tell(str(trouble))
+            self._report(str(trouble))
             return False
         return True
 
@@ -167,7 +167,7 @@ class Start:
     def _waited(self) -> float:
         return time.monotonic() - self._began
 
-    def _tell(self, why: str) -> None:
+    def _report(self, why: str) -> None:
         now = time.monotonic()
         if not self._why or now >= self._said_at + (SAID_AGAIN if why == self._why else OTHER_WORDS):
             log.error("waiting to start", why=why, waited=round(self._waited, 1), at_most=self._wait)

@@ -171,13 +171,13 @@ def _build(process: Process, taken: Taken) -> Term:
         zone=ZoneInfo(settings.instance.timezone),
         watcher=readers.publisher,
     )
-    callers = CallerSources(parts, runtime.tell, clock.now, memory, redis=redis)
+    callers = CallerSources(parts, runtime.post, clock.now, memory, redis=redis)
     ledger = _ledger(settings, runtime, process)
     links.open(
         settings,
         world,
         clock,
-        tell=runtime.tell,
+        post=runtime.post,
         tier_of=callers.tier_of,
         accepting=lambda: runtime.accepting,
         holds=process.store.holds,
@@ -262,7 +262,7 @@ def _ledger(settings: Settings, runtime: Runtime, process: Process) -> CampaignL
         return None
     url, zone = settings.ledger.database.get_secret_value(), ZoneInfo(settings.instance.timezone)
     clock, world = runtime.clock, runtime.world
-    ledger = CampaignLedger(url, runtime.tell, clock.now, clock.wall, lambda: world.attempts, zone)
+    ledger = CampaignLedger(url, runtime.post, clock.now, clock.wall, lambda: world.attempts, zone)
     ledger.adopt(ledger_terms(settings), settings.numbers)
     process.metrics.ledger = ledger.figures
     return ledger
@@ -298,7 +298,7 @@ async def _start(term: Term, process: Process, taken: Taken) -> None:
     try:
         await asyncio.sleep(0)  # let it reach the inbox
         for each in recalled:
-            runtime.tell(each)
+            runtime.post(each)
         _run(term)
         await adopted  # from now on requests see the configured queues and agents
     finally:

@@ -7,7 +7,7 @@ import re
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?(?:ms|s|m|h|d))+|\d{1,9}(?:\.\d{1,6})?", re.ASCII)
-_LONGEST = 30 * 86400.0
+_LONGEST_DURATION = 30 * 86400.0
 
 
 def seconds(value: object) -> float:
@@ -17,7 +17,7 @@ def seconds(value: object) -> float:
         raise ValueError(f"expected a duration such as 20s, 10m, 1h30m, 500ms or a number of seconds, not {value!r:.60}")
     parts = _PART.findall(text)
     total = sum(float(number) * _UNITS[unit] for number, unit in parts) if parts else float(text)
-    if total > _LONGEST:
+    if total > _LONGEST_DURATION:
         raise ValueError(f"{text} is longer than 30 days")
     return round(total, 6)
 

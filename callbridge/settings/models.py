@@ -64,7 +64,7 @@ def _described(value: object) -> object:
     return value
 
 
-_NAMES = {"type": "array", "items": {"type": "string"}}
+_NAME_LIST_SCHEMA = {"type": "array", "items": {"type": "string"}}
 _DESCRIBED = {"type": "object", "additionalProperties": {"type": ["string", "number", "null"]}}
 
 
@@ -90,7 +90,7 @@ class Settings(ConfigSection):
     international numbers are recognised in all their spellings. Example: `GB`"""
     tiers: TiersConfig = TiersConfig()
     """Classes of customers, and which phone number belongs to which."""
-    skills: Annotated[dict[Name, str], BeforeValidator(_described), Spelt((_NAMES, _DESCRIBED))] = {}
+    skills: Annotated[dict[Name, str], BeforeValidator(_described), Spelt((_NAME_LIST_SCHEMA, _DESCRIBED))] = {}
     """Names of the skills, as a list, or with a description of each. Example: `{support: Knows the product}`"""
     entries: dict[EntryName, EntryConfig] = {}
     """Where calls enter: the dialplan says `Stasis(callbridge,inbound,ENTRY)`."""

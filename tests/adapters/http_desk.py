@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from callbridge.adapters.http import Asked, EventFeed, HttpSettings, Probes, ReloadResult, make_app
+from callbridge.adapters.http import EventFeed, HttpSettings, Probes, ReloadResult, SubmittedEvent, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.views.board import Board
@@ -40,7 +40,7 @@ class ToyDesk:
         self.coming: Plan | None = None
         self.reloads = 0
         self.looked = 0
-        self.asked: list[Asked] = []
+        self.asked: list[SubmittedEvent] = []
 
     def run(self, times: int) -> None:
         for _ in range(times):
@@ -59,7 +59,7 @@ class ToyDesk:
     def now(self) -> float:
         return self.busy.now
 
-    async def ask(self, event: Asked) -> RequestRefused | None:
+    async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         if self.fault is not None:
             raise self.fault
         self.asked.append(event)

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from callbridge.adapters.http import Asked, EventFeed, HttpSettings, ReloadResult, listening, make_app
+from callbridge.adapters.http import EventFeed, HttpSettings, ReloadResult, SubmittedEvent, listening, make_app
 from callbridge.adapters.http.explain_routes import Explainer
 from callbridge.adapters.ledger import LedgerRequests
 from callbridge.adapters.store import MemoryStore
@@ -86,9 +86,9 @@ class House:
     def now(self) -> float:
         return self.clock.now()
 
-    async def ask(self, event: Asked) -> RequestRefused | None:
+    async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         async with asyncio.timeout(5.0):
-            return await self.runtime.ask(event)
+            return await self.runtime.submit(event)
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:
         found = difference(self.world, plan())
@@ -108,7 +108,7 @@ class House:
         return callbacks(self.world)
 
     def ledger(self) -> LedgerRequests:
-        return toy_ledger(self.world, self.clock.now, self.runtime.tell)
+        return toy_ledger(self.world, self.clock.now, self.runtime.post)
 
     def tier_of(self, number: str) -> str:
         return "diamond" if number.endswith("0001") else ""
@@ -135,11 +135,11 @@ class House:
 
     def begin(self, callers: int) -> None:
         now = self.clock.now()
-        self.runtime.tell(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now, legs=(), bridges=()))
-        self.runtime.tell(DevicesListed(at=now, states={}))
-        self.runtime.tell(PlanChanged(at=now, plan=plan()))
+        self.runtime.post(PbxSnapshot(at=now, pbx=PBX, requested_at=now, last_heard_at=now, legs=(), bridges=()))
+        self.runtime.post(DevicesListed(at=now, states={}))
+        self.runtime.post(PlanChanged(at=now, plan=plan()))
         for number in range(callers):
-            self.runtime.tell(arrival(now, number))
+            self.runtime.post(arrival(now, number))
 
 
 def arrival(now: float, number: int) -> CallerArrived:

@@ -23,7 +23,7 @@ class Rig:
         settings = {"ping_every": 0.05, "answer_limit": 1.0, "retry_first": 0.01, "retry_most": 0.05} | changes
         self.ami = Ami(
             AmiSettings(name="a", user="u", secret="s", port=fake.port, **settings),
-            tell=self.told.append,
+            post=self.told.append,
             now=time.time,
             observer=self.counts,
         )
@@ -125,14 +125,14 @@ async def test_an_action_is_cleaned_and_answered(fake: FakeAmi) -> None:
     rig = Rig(fake)
     async with running(rig.ami.run()):
         await until(lambda: rig.ami.up)
-        (answer,) = await rig.ami.ask("QueueAdd", {"Reply": "Added interface to queue\r\nAction: Evil", "Queue": "q"})
+        (answer,) = await rig.ami.send_action("QueueAdd", {"Reply": "Added interface to queue\r\nAction: Evil", "Queue": "q"})
         assert answer["Message"] == "Added interface to queueAction: Evil"
-        queued = await rig.ami.ask("Originate", {"Reply": "Originate successfully queued"})
+        queued = await rig.ami.send_action("Originate", {"Reply": "Originate successfully queued"})
         assert queued[0]["Response"] == "Success"
         fake.refusals = {"QueuePause": "Interface not found"}
         with pytest.raises(OrderRefused, match="Interface not found"):
-            await rig.ami.ask("QueuePause", {})
-        assert len(await rig.ami.ask("DeviceStateList", many=True)) == 4
+            await rig.ami.send_action("QueuePause", {})
+        assert len(await rig.ami.send_action("DeviceStateList", many=True)) == 4
         await fake.say(CHANGE.format("ONHOLD"))
         await until(lambda: rig.states()[-1] == "ONHOLD")
     assert "Evil" not in fake.names()
@@ -144,9 +144,9 @@ async def test_an_unanswered_action_is_never_sent_again(fake: FakeAmi) -> None:
     async with running(rig.ami.run()):
         await until(lambda: rig.ami.up)
         with pytest.raises(TimedOut):
-            await rig.ami.ask("Originate")
+            await rig.ami.send_action("Originate")
         with pytest.raises(NotSent):
-            await rig.ami.ask("Originate")
+            await rig.ami.send_action("Originate")
         await until(lambda: rig.ami.up)
         await fake.say("Event: FullyBooted\nStatus: Fully Booted\n\n")
         await asyncio.sleep(0.02)

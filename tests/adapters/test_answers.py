@@ -127,17 +127,17 @@ async def test_an_answer_of_the_pbx_that_never_ends_is_refused(
     body = b"1000\r\n" + b"a" * 0x1000 + b"\r\n" if "chunked" in head else b"a" * 300_000
     async with Peer(head, body, endless=endless).serving() as peer, http_to(peer.url) as link:
         with pytest.raises(OrderRefused, match="invalid answer: more than 100000 bytes"):
-            await link.ask(Request("GET", "/channels"))
+            await link.request(Request("GET", "/channels"))
 
 
 @pytest.mark.parametrize("coding", BOMBS)
 async def test_an_answer_of_the_pbx_is_not_unpacked(unpacked: list[bytes], coding: str) -> None:
     async with packed(coding).serving() as peer, http_to(peer.url) as link:
-        assert (await link.ask(Request("GET", "/channels"))).body == BOMBS[coding]
+        assert (await link.request(Request("GET", "/channels"))).body == BOMBS[coding]
     assert unpacked == []
     assert "Accept-Encoding" not in peer.heard[0]
 
 
 async def test_an_answer_of_the_pbx_without_a_length_is_read_to_its_end() -> None:
     async with Peer("Transfer-Encoding: chunked", b"2\r\n[]\r\n0\r\n\r\n").serving() as peer, http_to(peer.url) as link:
-        assert (await link.ask(Request("GET", "/channels"))).body == b"[]"
+        assert (await link.request(Request("GET", "/channels"))).body == b"[]"

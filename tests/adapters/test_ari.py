@@ -58,7 +58,7 @@ class Rig:
         settings = {"echo_every": 0.02, "echo_limit": 0.5, "retry_first": 0.01, "request_timeout": 1.0} | changes
         self.ari = Ari(
             AriSettings(name="a", user="u", password="p", url=fake.url, app="app", **settings),
-            tell=self._tell,
+            post=self._tell,
             now=lambda: time.time() + self.lag,
             on_replaced=self._on_replaced,
             holds=self._holds,

@@ -50,7 +50,7 @@ class Rig:
         self.fake = fake
         self.world = World(PLAN, "t")
         self.serving = True
-        self.ami = Ami(AmiSettings(name="a", user="u", secret="s", port=fake.port), tell=lambda event: None, now=time.time)
+        self.ami = Ami(AmiSettings(name="a", user="u", secret="s", port=fake.port), post=lambda event: None, now=time.time)
         settings = FallbackSettings(pbx="a", queue="fb", look_every=0.05, retry_first=0.01, retry_most=0.02)
         self.queue = FallbackQueue(settings, self.ami, self.world, serving=lambda: self.serving, now=time.time)
         self.happens(DayBegan(at=1.0, day="2026-11-21"))

@@ -32,7 +32,7 @@ from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import in_words
-from callbridge.adapters.views.timelines import Timelines, told
+from callbridge.adapters.views.timelines import Timelines, plain_fact
 from callbridge.adapters.webhooks.body import FACTS, WebhookSettings, body
 from callbridge.core.engine import step
 from callbridge.core.model.events import (
@@ -138,8 +138,8 @@ def test_no_field_that_people_fill_is_declared_plain(kind: type) -> None:
 def test_numbers_of_campaigns_are_masked() -> None:
     made_now = AttemptMade(seq=1, at=1.0, call="c1", campaign="spring", attempt="a", lead=1, number=NUMBER, risk=0.1)
     out = OptedOut(seq=1, at=1.0, campaign="", number=NUMBER, reason=f"asked from {NATIONAL}", by="ops")
-    assert told(made_now)["number"] == told(out)["number"] == "+49*****899"
-    assert told(out)["reason"] == "asked from *****899"
+    assert plain_fact(made_now)["number"] == plain_fact(out)["number"] == "+49*****899"
+    assert plain_fact(out)["reason"] == "asked from *****899"
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_numbers_of_campaigns_are_masked() -> None:
     ids=["a place", "a block", "a short number", "a call", "a leg", "an agent"],
 )
 def test_a_row_that_was_given_up_is_named_without_the_number_in_its_key(key: str, shown: str) -> None:
-    assert told(EntityQuarantined(seq=1, at=1.0, kind="place", id=key))["id"] == shown
+    assert plain_fact(EntityQuarantined(seq=1, at=1.0, kind="place", id=key))["id"] == shown
 
 
 def test_a_fault_about_a_place_and_about_a_block_tells_no_number() -> None:
     world = World(Plan(), "b")
     for kind, key in (("place", f"support|{NUMBER}"), ("block", f"|{NUMBER}")):
         (fact,) = step(world, EntityFaulted(at=1.0, kind=kind, id=key)).facts
-        quiet(json.dumps(told(fact)))
+        quiet(json.dumps(plain_fact(fact)))
 
 
 # -- what is recognised ---------------------------------------------------------------------------------------------
@@ -370,7 +370,7 @@ async def test_redis_tells_no_number_but_in_the_private_world(redis_server: Redi
         assert tells(await content(redis, settings.private("outbox").encode()))  # the test would see it
         assert {b"callbridge:facts", b"callbridge:agent:a0"} <= set(keys)
         assert any(key.startswith(b"callbridge:call:") for key in keys)
-        kept: Any = redis.rpush(settings.private("timeline:old"), json.dumps(told(made(AttemptMade, 0), mask=False)))
+        kept: Any = redis.rpush(settings.private("timeline:old"), json.dumps(plain_fact(made(AttemptMade, 0), mask=False)))
         await kept
         quiet(json.dumps(await archive.timeline("old")))
     for each in (stream, archive, projection, store):
@@ -536,5 +536,5 @@ def test_an_audit_of_a_grant_keeps_the_id_of_the_callback() -> None:
     granted = RequestGranted(
         seq=1, at=1.0, request="callback_make", by="ops", to="queue:support", reason="cb-promise-mi4k2x9z-12345678"
     )
-    assert told(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
+    assert plain_fact(granted)["reason"] == "cb-promise-mi4k2x9z-12345678"
     assert fact_type(granted) == "request_granted"

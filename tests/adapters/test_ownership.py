@@ -9,7 +9,7 @@ import pytest
 
 from callbridge.adapters.ari import ownership
 from callbridge.adapters.ari.http import Reply
-from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipSeen, Replacements, look
+from callbridge.adapters.ari.ownership import OwnershipCheck, OwnershipSeen, Replacements, check_owners
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.wire.ari import Request
 from tests.adapters.fake_ari import FakeAri
@@ -17,7 +17,7 @@ from tests.adapters.fake_ari import FakeAri
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"STAMPED": 0.3, "_LOOK": 0.02, "FIRST_PAUSE": 0.02, "LONGEST_PAUSE": 0.2}.items():
+    for name, seconds in {"STAMPED": 0.3, "_STAMP_CHECK_EVERY": 0.02, "FIRST_PAUSE": 0.02, "LONGEST_PAUSE": 0.2}.items():
         monkeypatch.setattr(ownership, name, seconds)
 
 
@@ -120,23 +120,23 @@ def stamp_line(fake: FakeAri) -> str:
 
 
 async def test_a_pbx_says_whose_it_is_without_being_taken(fake: FakeAri) -> None:
-    await look([door(fake)])
+    await check_owners([door(fake)])
     fake.answers[stamp_line(fake)] = 200, {"value": "a1:44"}
-    assert await look([door(fake)]) == [OwnershipSeen(pbx="pbx1", stamp="a1:44")]
+    assert await check_owners([door(fake)]) == [OwnershipSeen(pbx="pbx1", stamp="a1:44")]
     assert fake.sockets == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 async def test_a_pbx_that_does_not_let_us_in_is_trouble(fake: FakeAri, status: int) -> None:
-    await look([door(fake)])
+    await check_owners([door(fake)])
     fake.answers[stamp_line(fake)] = status, {"message": "no"}
-    (seen,) = await look([door(fake)])
+    (seen,) = await check_owners([door(fake)])
     assert str(status) in seen.trouble
 
 
 async def test_a_pbx_that_is_away_or_odd_is_trouble(fake: FakeAri) -> None:
-    (odd,) = await look([door(fake)])  # answers, and with nothing
+    (odd,) = await check_owners([door(fake)])  # answers, and with nothing
     assert "invalid answer" in odd.trouble
     away = OwnershipCheck(pbx="pbx1", url="http://127.0.0.1:9/ari", app="app", user="u", password="p")
-    assert (await look([away]))[0].trouble
+    assert (await check_owners([away]))[0].trouble
     assert "password" not in repr(away)

@@ -18,7 +18,7 @@ from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchiv
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
-from callbridge.adapters.views.timelines import Timelines, told
+from callbridge.adapters.views.timelines import Timelines, plain_fact
 from callbridge.core.model import facts
 from callbridge.core.model.events import CallRequest, CallRequested
 from callbridge.core.model.facts import AnyFact
@@ -33,7 +33,7 @@ from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 def words(story: Story, name: str = "ann") -> list[str]:
     call = next(fact.call for fact in story.told if isinstance(fact, facts.CallArrived) and fact.leg.endswith(f"/{name}"))
-    return [line.text for line in in_words((told(fact) for fact in story.told if fact.call == call), story.world.plan)]
+    return [line.text for line in in_words((plain_fact(fact) for fact in story.told if fact.call == call), story.world.plan)]
 
 
 def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
@@ -97,7 +97,7 @@ def test_whatever_happens_to_calls_can_be_told(seed: int) -> None:
     busy = Busy(seed)
     for _ in range(60):
         for fact in busy.any().facts:
-            assert len(list(in_words([told(fact)], busy.world.plan))) <= 1
+            assert len(list(in_words([plain_fact(fact)], busy.world.plan))) <= 1
 
 
 # -- kept in Redis --------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def of_calls(all_facts: list[AnyFact]) -> dict[str, list[dict[str, Any]]]:
     stories: dict[str, list[dict[str, Any]]] = {}
     for fact in all_facts:
         if fact.call:
-            stories.setdefault(fact.call, []).append(told(fact))
+            stories.setdefault(fact.call, []).append(plain_fact(fact))
     return stories
 
 

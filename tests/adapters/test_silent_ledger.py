@@ -146,11 +146,11 @@ class Running:
     def desk(self) -> LedgerRequests:
         return LedgerRequests(
             world=self.world,
-            book=self.ledger.book,
+            store=self.ledger.store,
             now=lambda: T0,
             wall=lambda: T0,
             day_began=lambda: 0.0,
-            tell=self.told.append,
+            post=self.told.append,
             readers=self.ledger.readers,
             trouble=self.ledger.trouble,
         )

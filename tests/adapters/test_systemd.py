@@ -116,8 +116,8 @@ def test_a_link_that_is_not_even_tried_any_more_is_no_sign_of_life() -> None:
         return clock[0]
 
     settings = AriSettings(name="pbx1", user="u", password="p")
-    ari = Ari(settings, tell=lambda _: None, now=now, on_replaced=lambda: None, last_heard_at=5.0)
-    ami = Ami(AmiSettings(name="pbx1", user="u", secret="s"), tell=lambda _: None, now=now)
+    ari = Ari(settings, post=lambda _: None, now=now, on_replaced=lambda: None, last_heard_at=5.0)
+    ami = Ami(AmiSettings(name="pbx1", user="u", secret="s"), post=lambda _: None, now=now)
     assert (ari.alive, ami.alive) == (True, True)
     clock[0] += 59.0
     assert (ari.alive, ami.alive) == (True, True)

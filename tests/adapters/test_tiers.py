@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from callbridge.adapters.files.tiers import BadTierFile, TierFile, read_book
+from callbridge.adapters.files.tiers import BadTierFile, TierFile, read_tiers
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.phone_numbers import PhoneNumbers
 
@@ -132,7 +132,7 @@ def test_a_file_too_large_is_refused(tmp_path: pathlib.Path) -> None:
     with path.open("wb") as file:
         file.truncate(200_000_000)
     with pytest.raises(BadTierFile, match="larger than 100 MB"):
-        read_book(path, TIERS, PhoneNumbers())
+        read_tiers(path, TIERS, PhoneNumbers())
 
 
 async def test_loading_many_rows_leaves_the_loop_free(tmp_path: pathlib.Path) -> None:

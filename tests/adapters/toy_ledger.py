@@ -19,4 +19,4 @@ def book() -> LedgerStore:
 
 
 def toy_ledger(world: World, now: Callable[[], float], tell: Callable[[AnyEvent], None]) -> LedgerRequests:
-    return LedgerRequests(world=world, book=book(), now=now, wall=now, day_began=lambda: 0.0, tell=tell)
+    return LedgerRequests(world=world, store=book(), now=now, wall=now, day_began=lambda: 0.0, post=tell)

@@ -1,4 +1,4 @@
-"""The campaigns' ledger for stories: the real book on a database in memory, asked and answered at once."""
+"""The campaigns' ledger for stories: the real store on a database in memory, asked and answered at once."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class ToyLedger:
         self._held: list[OfLedger] = []
 
     @cached_property
-    def book(self) -> LedgerStore:
-        book = LedgerStore("sqlite://")
-        book.open()
-        return book
+    def store(self) -> LedgerStore:
+        store = LedgerStore("sqlite://")
+        store.open()
+        return store
 
     @cached_property
     def _keeper(self) -> LedgerWriter:
-        return LedgerWriter(self.book, lambda event: None, self._now, self._now)
+        return LedgerWriter(self.store, lambda event: None, self._now, self._now)
 
     def adopt(self, terms: dict[str, LedgerTerms]) -> None:
         self._keeper.adopt(terms)

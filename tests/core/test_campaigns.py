@@ -128,7 +128,7 @@ def begin(
     toy.most = 20_000
     toy.ledger.adopt({name: terms(one.limits) for name, one in the_plan.campaigns.items()})
     for name in the_plan.campaigns:
-        toy.ledger.book.load(name, [{"number": number(index), "name": f"Lead {index}"} for index in range(leads)], START)
+        toy.ledger.store.load(name, [{"number": number(index), "name": f"Lead {index}"} for index in range(leads)], START)
     if start:
         for name in the_plan.campaigns:
             toy.tell(CampaignRequested(at=story.now, campaign=name, to=Running.RUNNING, by="sue"))
@@ -144,7 +144,7 @@ def rings(toy: Toy, role: str = "customer") -> list[Ring]:
 
 
 def lead(toy: Toy, index: int = 0, campaign: str = "spring") -> dict[str, Any]:
-    found = toy.ledger.book.lead(campaign, number(index))
+    found = toy.ledger.store.lead(campaign, number(index))
     assert found is not None
     return found
 
@@ -383,7 +383,7 @@ def test_the_key_of_the_message_is_never_again() -> None:
     toy.run(START + 12.0)
     (out,) = toy.story.all_told(OptedOut)
     assert out.reason == "opted_out"
-    assert toy.ledger.book.blocks([out.number], "spring", START + 20.0) == {out.number}
+    assert toy.ledger.store.blocks([out.number], "spring", START + 20.0) == {out.number}
     assert waiting not in toy.channels
 
 
@@ -411,7 +411,7 @@ def test_a_number_blocked_while_it_is_being_written_down_is_not_dialled() -> Non
     toy.ledger.silent = True
     toy.run(START + 1.5)
     toy.tell(NumberBlocked(at=toy.story.now, number=number(0), campaign=""))
-    toy.ledger.book.block([BlockEntry(number(0), "", "complaint", "x", toy.story.now)])
+    toy.ledger.store.block([BlockEntry(number(0), "", "complaint", "x", toy.story.now)])
     toy.ledger.speak(toy.soon)
     toy.run(START + 20.0)
     assert rings(toy) == []
@@ -422,12 +422,12 @@ def test_people_are_called_when_their_own_clock_allows() -> None:
     week = (((9 * 60, 20 * 60),),) * 7
     limits = replace(LIMITS, calendar=Calendar("day", ZoneInfo("UTC"), week))  # START is 13:46 UTC
     toy = begin(house(spring(limits=limits)), start=False)
-    toy.ledger.book.load("spring", [{"number": "+819012345678", "zones": ("Asia/Tokyo",)}], START)
+    toy.ledger.store.load("spring", [{"number": "+819012345678", "zones": ("Asia/Tokyo",)}], START)
     toy.picks_up = {**toy.picks_up, "PJSIP/+819012345678@trunk": 5.0}
     toy.tell(CampaignRequested(at=START, campaign="spring", to=Running.RUNNING))
     toy.run(START + 600.0)
     assert [ring.phone for ring in rings(toy)] == [dialled(0)]
-    asleep = toy.ledger.book.lead("spring", "+819012345678")
+    asleep = toy.ledger.store.lead("spring", "+819012345678")
     assert asleep is not None
     assert asleep["reason"] == "hours"
 
@@ -519,7 +519,7 @@ def test_a_phone_rings_on_when_the_agent_who_waited_is_gone(how: str) -> None:
 def test_a_lead_for_one_agent_who_is_gone_is_for_the_one_who_is_there() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
-    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.ledger.store.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
     while not rings(toy):
         toy.run(toy.story.now + 1.0)
@@ -560,7 +560,7 @@ def test_a_person_who_answers_after_the_agent_is_gone_hears_the_message_when_nob
 def test_a_lead_for_one_agent_who_was_removed_is_for_everybody(when: str) -> None:
     toy = begin(house(agents=dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)), leads=0)
     toy.picks_up = {**toy.picks_up, dialled(1): 13.0}
-    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.ledger.store.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     if when == "before":
         toy.tell(AgentRequested(at=START, agent="bob", request=AgentRequest.NOT_READY))
         toy.run(START + 20.0)
@@ -580,7 +580,7 @@ def test_a_lead_for_one_agent_who_was_removed_is_for_everybody(when: str) -> Non
 def test_a_lead_for_one_agent_waits_for_that_agent() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
-    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.ledger.store.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     toy.picks_up = {**toy.picks_up, dialled(1): 3.0}
     toy.run(START + 30.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["bob"]
@@ -615,7 +615,7 @@ def test_what_the_agent_says_in_wrap_up_is_kept() -> None:
     toy = talked()
     dispose(toy, "1")
     assert toy.story.all_told(LeadDispositioned)[0].code == "sold"
-    assert toy.ledger.book.dispositions("spring", START) == {"sold": 1}
+    assert toy.ledger.store.dispositions("spring", START) == {"sold": 1}
     assert lead(toy)["state"] == "done"
 
 
@@ -647,7 +647,7 @@ def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_oth
     assert (budget.answers, live(toy)) == (1, [1])
     dispose(toy, "nobody")
     assert (budget.answers, live(toy)) == (0, [0])
-    assert toy.ledger.book.outcomes("spring", START) == {"machine": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"machine": 1}
     dispose(toy, "sold")
     assert (budget.answers, live(toy)) == (1, [1])
 
@@ -665,7 +665,7 @@ def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
 
 
 def live(toy: Toy) -> list[int]:
-    return [row["live"] for row in toy.ledger.book.attempts("spring", 0.0, 1e12)]
+    return [row["live"] for row in toy.ledger.store.attempts("spring", 0.0, 1e12)]
 
 
 @pytest.mark.parametrize("code", ["7", "fine", ""])
@@ -733,7 +733,7 @@ def test_a_closed_attempt_is_told_to_a_silent_ledger_once_and_kept_until_it_answ
     assert attempt.stage is AttemptStage.CLOSING
     toy.ledger.speak(toy.soon)
     toy.run(START + 3601.0)
-    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
     assert toy.story.world.attempts.values() == []
 
 
@@ -748,7 +748,7 @@ def test_an_outcome_that_the_ledger_cannot_write_is_told_again_after_a_while(why
     toy.run(START + 34.0)
     assert len(closes(toy)) == 2
     assert toy.story.world.attempts.values() == []
-    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
 
 
 def test_after_a_restart_the_ledger_is_told_again() -> None:
@@ -756,7 +756,7 @@ def test_after_a_restart_the_ledger_is_told_again() -> None:
     toy.ledger.forget()
     toy.restart()
     toy.run(START + 60.0)
-    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
     assert toy.story.world.attempts.values() == []
 
 
@@ -773,7 +773,7 @@ def test_what_is_said_of_a_talk_while_the_ledger_is_silent_goes_when_it_has_answ
     toy.ledger.speak(toy.soon)
     toy.run(START + 101.0)
     assert [order.attempt.disposition for order in closes(toy)] == ["", "sold"]
-    assert toy.ledger.book.dispositions("spring", START) == {"sold": 1}
+    assert toy.ledger.store.dispositions("spring", START) == {"sold": 1}
 
 
 def test_news_about_attempts_that_nobody_knows_harms_nobody() -> None:
@@ -834,8 +834,8 @@ def test_a_talk_that_the_ledger_has_not_written_down_is_not_forgotten() -> None:
     assert (attempt.stage, attempt.outcome) == (AttemptStage.CLOSING, "answered")
     toy.ledger.speak(toy.soon)
     toy.run(START + 61.0)
-    assert toy.ledger.book.outcomes("spring", START) == {"answered": 1}
-    assert toy.ledger.book.window("spring", 0.0)[0][2] == 0, "however late it was written down, the agent came in time"
+    assert toy.ledger.store.outcomes("spring", START) == {"answered": 1}
+    assert toy.ledger.store.window("spring", 0.0)[0][2] == 0, "however late it was written down, the agent came in time"
     assert toy.story.world.attempts.values() == []
 
 
@@ -873,8 +873,8 @@ def test_an_outcome_that_the_ledger_can_never_write_down_is_given_up_and_told(ta
     toy.ledger.broken = False
     toy.run(START + 4 * MOST_REFUSALS * CLOSE_AGAIN)
     assert len(rings(toy)) == 1, "nobody is dialled twice because the ledger does not know what became of the first time"
-    assert toy.ledger.book.outcomes("spring", START) == {"under way": 1}
-    assert toy.ledger.book.sweep((), {}, toy.story.now) == 1
+    assert toy.ledger.store.outcomes("spring", START) == {"under way": 1}
+    assert toy.ledger.store.sweep((), {}, toy.story.now) == 1
 
 
 def test_a_ledger_that_can_write_again_in_time_loses_nothing() -> None:
@@ -885,7 +885,7 @@ def test_a_ledger_that_can_write_again_in_time_loses_nothing() -> None:
     toy.run(START + (MOST_REFUSALS - 2) * CLOSE_AGAIN)
     toy.ledger.broken = False
     toy.run(START + MOST_REFUSALS * CLOSE_AGAIN)
-    assert toy.ledger.book.outcomes("spring", START) == {"busy": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"busy": 1}
     assert toy.story.all_told(OrderGaveUp) == []
 
 
@@ -909,7 +909,7 @@ def test_an_attempt_whose_call_is_lost_ends_all_the_same(until: float, outcome: 
     world = toy.story.world
     (attempt,) = world.attempts.values()
     world.calls.drop(attempt.call)
-    attempts.mend(world)
+    attempts.reconcile(world)
     assert world.attempts[attempt.id].outcome == outcome
 
 
@@ -961,7 +961,7 @@ def test_a_queue_that_is_removed_takes_back_what_waits_for_an_agent() -> None:
 def test_a_lead_for_one_agent_is_for_nobody_else() -> None:
     who = dict.fromkeys(("amy", "bob"), ConnectMode.AUTO_ANSWER)
     toy = begin(house(agents=who), leads=0)
-    toy.ledger.book.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
+    toy.ledger.store.load("spring", [{"number": number(1), "agent": "bob", "priority": 100}], START)
     toy.tell(AgentRequested(at=START, agent="bob", request=AgentRequest.NOT_READY))
     toy.run(START + 60.0)
     assert rings(toy) == []
@@ -998,7 +998,7 @@ def test_a_fault_about_an_attempt_ends_it_and_nobody_is_left_in_silence() -> Non
     toy.run(START + 30.0)
     assert outcomes(toy) == ["unknown"]
     assert toy.channels == {}
-    assert toy.ledger.book.outcomes("spring", START) == {"unknown": 1}
+    assert toy.ledger.store.outcomes("spring", START) == {"unknown": 1}
 
 
 def test_a_fault_of_pacing_stops_the_campaigns_and_nothing_else() -> None:
@@ -1013,7 +1013,7 @@ def test_a_campaign_without_leads_keeps_no_agents() -> None:
     who = {f"a{index}": ConnectMode.AUTO_ANSWER for index in range(4)}
     nobody = dict.fromkeys(range(10), NEVER)
     toy = begin(house(spring(), replace(spring(), name="summer"), agents=who), leads=10, people=nobody, start=False)
-    with toy.ledger.book._engine.begin() as link:
+    with toy.ledger.store._engine.begin() as link:
         link.exec_driver_sql("DELETE FROM leads WHERE campaign = 'summer'")
     for name in ("spring", "summer"):
         toy.tell(CampaignRequested(at=START, campaign=name, to=Running.RUNNING))
@@ -1040,12 +1040,12 @@ def test_a_death_at_any_moment_loses_nobody_and_dials_nobody_twice(after: float,
     toy.run(START + 120.0)
     dialled_numbers = [ring.phone for ring in rings(toy)]
     assert len(dialled_numbers) == len(set(dialled_numbers)) == 2, "each once"
-    recorded = toy.ledger.book.outcomes("spring", START)
+    recorded = toy.ledger.store.outcomes("spring", START)
     assert sum(recorded.values()) == 2
     assert set(recorded) <= {"answered", "abandoned", "unknown"}
     assert toy.story.world.attempts.values() == []
     assert toy.channels == {}
-    ready = toy.ledger.book.count("spring")
+    ready = toy.ledger.store.count("spring")
     assert "dialling" not in ready
 
 
@@ -1064,7 +1064,7 @@ def test_a_person_is_put_through_and_the_clock_runs_from_the_end_of_the_greeting
     (ended,) = toy.story.all_told(AttemptEnded)
     assert (ended.outcome, ended.late) == ("answered", False)
     assert ended.delay == pytest.approx(0.8 + 0.22, abs=0.05)
-    (row,) = toy.ledger.book.attempts("spring", 0.0, 1e12)
+    (row,) = toy.ledger.store.attempts("spring", 0.0, 1e12)
     assert row["heard"] == "HUMAN HUMAN-800-800"
     assert row["spoken_at"] - row["answered_at"] == pytest.approx(0.2, abs=0.05)
 
@@ -1076,7 +1076,7 @@ def test_a_machine_is_hung_up_or_left_a_message(message: bool) -> None:
     assert outcomes(toy) == ["machine"]
     assert toy.story.world.agents["amy"].work is Work.IDLE
     assert (LeaveToDialplan(leg=rings(toy)[0].leg, context=MACHINE_CONTEXT, extension="spring") in toy.obeyed) is message
-    assert toy.ledger.book.window("spring", 0.0) == [], "a machine is no live answer"
+    assert toy.ledger.store.window("spring", 0.0) == [], "a machine is no live answer"
 
 
 def test_a_person_who_may_be_a_person_is_for_an_agent_and_counted_from_the_answer() -> None:

@@ -24,7 +24,7 @@ from callbridge.core.model.flow import CollectNode, Condition, GoodbyeNode, Node
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
 from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, ToFlow, ToQueue
-from callbridge.runtime.blame import culprit
+from callbridge.runtime.fault_entity import entity_of
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
 from tests.core.story import PBX, queue
 from tests.core.toy import NEVER, Toy
@@ -110,7 +110,7 @@ def test_a_fault_about_an_announcement_is_the_call_s() -> None:
     due = toy.story.world.take_due(toy.story.now)
     assert due is not None
     assert due.kind == "announcing"
-    who = culprit(toy.story.world, due)
+    who = entity_of(toy.story.world, due)
     assert who == ("call", the_call(toy).id)
     toy.tell(EntityFaulted(at=toy.story.now, kind=who[0], id=who[1]))
     assert [fact.reason for fact in toy.story.told if isinstance(fact, CallDiverted)] == ["fault"]

@@ -147,7 +147,7 @@ def test_a_caller_set_aside_is_in_line_again_when_the_step_is_undone() -> None:
     story.caller("ann")
     world, before = story.world, portrait(story.world)
     mark = world.mark()
-    world.set_aside(story.call("ann").id)
+    world.quarantine(story.call("ann").id)
     assert portrait(world) != before
     world.undo_to(mark)
     assert portrait(world) == before

@@ -43,7 +43,7 @@ def test_every_function_that_is_named_exists(readme: Path) -> None:
     assert [name for name in names(readme.read_text(encoding="utf-8")) if not is_known(name)] == []
 
 
-@pytest.mark.parametrize("name", ["offers.make", "Runtime.tell", "core.engine.step", "tests.core.traces"])
+@pytest.mark.parametrize("name", ["offers.make", "Runtime.post", "core.engine.step", "tests.core.traces"])
 def test_names_are_found_by_module_or_class(name: str) -> None:
     assert is_known(name)
 

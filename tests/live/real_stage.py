@@ -78,7 +78,7 @@ class RealStage(Stage):
         self._lanes = Lanes(self._perform, self._failed)
         pbx = house.pbx
         settings = AriSettings(name=PBX, url=pbx.ari_url, user=pbx.ari_user, password=pbx.ari_password)
-        self._ari = Ari(settings, tell=self._tell, now=time.time, on_replaced=self._replaced)
+        self._ari = Ari(settings, post=self._tell, now=time.time, on_replaced=self._replaced)
         self._link: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> RealStage:

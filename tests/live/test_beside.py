@@ -130,14 +130,14 @@ async def test_one_right_less_is_one_clear_line_of_the_log(missing: str) -> None
 async def test_the_sample_user_may_do_what_callbridge_does_and_no_more() -> None:
     async with pbx_with(22, {}) as pbx:
         settings = AmiSettings(name="pbx1", user=pbx.ami_user, secret=pbx.ami_secret, host=PBX_HOST, port=pbx.ami_port)
-        async with _linked(Ami(settings, tell=lambda _: None, now=lambda: 0.0)) as ami:
+        async with _linked(Ami(settings, post=lambda _: None, now=lambda: 0.0)) as ami:
             member = {"Queue": "callbridge-fallback", "Interface": "PJSIP/1001"}
             for action in ("QueueAdd", "QueuePause", "QueueRemove"):
-                await ami.ask(action, member | {"Paused": "true"})
-            assert len(await ami.ask("QueueStatus", {"Queue": "callbridge-fallback"}, many=True)) >= 2
+                await ami.send_action(action, member | {"Paused": "true"})
+            assert len(await ami.send_action("QueueStatus", {"Queue": "callbridge-fallback"}, many=True)) >= 2
             for action, fields in DENIED.items():
                 with pytest.raises(OrderRefused, match="Permission denied"):
-                    await ami.ask(action, fields)
+                    await ami.send_action(action, fields)
 
 
 FREEPBX = {

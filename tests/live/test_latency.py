@@ -83,7 +83,7 @@ async def test_thousands_of_orders_at_once_are_all_carried_out_and_a_hang_up_wai
     async with Pbx(22) as pbx, Forwarder(0.05) as wire:
         where = (await wire.to(pbx))["ari"]
         settings = AriSettings(name="pbx1", **where)
-        ari = Ari(settings, tell=tell, now=time.time, on_replaced=lambda: None)
+        ari = Ari(settings, post=tell, now=time.time, on_replaced=lambda: None)
         lanes = Lanes(ari.perform, lambda order, trouble: failed.append(trouble))
         async with running(ari.run()):
             await until(lambda: any(isinstance(event, PbxSnapshot) for event in told), 10.0)

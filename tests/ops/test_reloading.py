@@ -97,7 +97,7 @@ class Rig:
             name=name,
             tier="",
         )
-        self.one.runtime.tell(arrival)
+        self.one.runtime.post(arrival)
         await self.one.until(lambda: len(self.one.seen(CallArrived)) > before)
 
 
@@ -107,7 +107,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     path.write_text(json.dumps(config()))
     async with house() as one:
         made = Rig(one, path)
-        await one.runtime.ask(PlanChanged(at=one.runtime.clock.now(), plan=made.process.settings.plan()))
+        await one.runtime.submit(PlanChanged(at=one.runtime.clock.now(), plan=made.process.settings.plan()))
         yield made
 
 
@@ -199,7 +199,7 @@ async def test_a_fault_of_ours_while_it_is_adopted_is_no_success(rig: Rig, monke
 
 async def test_a_log_in_that_is_refused_is_no_fault_of_the_reload(rig: Rig) -> None:
     """Somebody sits at the phone at which the new agent was to be logged in at once."""
-    await rig.one.runtime.ask(
+    await rig.one.runtime.submit(
         AgentRequested(at=rig.one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN, phone="PJSIP/1002")
     )
     both = config()

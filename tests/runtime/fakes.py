@@ -159,7 +159,7 @@ async def house(*, clock: Clock | None = None, zone: str = "UTC") -> AsyncIterat
         zone=ZoneInfo(zone),
         watcher=memory,
     )
-    runtime.tell(snapshot(clock.now()))
+    runtime.post(snapshot(clock.now()))
     running = asyncio.create_task(runtime.run())
     try:
         yield House(runtime, store, line, memory, resyncs, listened, displaced, running)

@@ -49,7 +49,7 @@ def test_a_day_is_as_long_as_its_zone_says(zone: str, at: str, hours: int) -> No
 
 async def test_a_moved_wall_clock_is_told_and_moves_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house() as one:
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.seen(CallArrived))
         real = time.time
         monkeypatch.setattr(time, "time", lambda: real() + 7200.0)

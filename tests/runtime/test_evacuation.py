@@ -25,7 +25,7 @@ ANN = leg_id(PBX, "ann")
 
 
 async def _ann_waits(one: House) -> str:
-    one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+    one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
     await one.until(lambda: one.seen(CallArrived))
     (call,) = one.world.calls.values()
     return call.id
@@ -88,7 +88,7 @@ async def test_a_pbx_that_does_not_answer_holds_up_nobody_else(monkeypatch: pyte
     monkeypatch.setattr(evacuation, "EVACUATION_TIMEOUT", 0.5)
     async with house() as one:
         for name in ("ann", "eve"):
-            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+            one.runtime.post(_caller(one.runtime.clock.now(), name))
         await one.until(lambda: len(one.seen(CallArrived)) == 2)
         real = one.line.perform
 
@@ -106,7 +106,7 @@ async def test_a_caller_whose_arrival_nobody_has_read_goes_to_the_fallback() -> 
     async with house() as one:
         await _ann_waits(one)
         await end((one.running,))
-        one.runtime.tell(_caller(one.runtime.clock.now(), "eve"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "eve"))
         assert await one.runtime.evacuate() == Evacuated(sent=2, left=0)
         assert set(_sent(one)) == {ANN, leg_id(PBX, "eve")}
 
@@ -118,10 +118,10 @@ async def test_orders_of_the_batch_that_failed_are_not_lost(monkeypatch: pytest.
     async with house() as one:
         names = [f"c{number}" for number in range(7)]
         for name in names:
-            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+            one.runtime.post(_caller(one.runtime.clock.now(), name))
         await one.until(lambda: len(one.seen(CallArrived)) == 7)
         for name in names[:5]:
-            one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
+            one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
         with pytest.raises(Fatal):
             await asyncio.wait_for(asyncio.shield(one.running), 30)
         assert (await one.runtime.evacuate()).left == 0
@@ -134,7 +134,7 @@ async def test_an_order_to_leave_that_still_waits_in_its_lane_goes_out() -> None
         one.line.gate.clear()
         call = await _ann_waits(one)
         await one.until(lambda: one.line.sent)
-        one.runtime.tell(EntityFaulted(at=one.runtime.clock.now(), kind="call", id=call))
+        one.runtime.post(EntityFaulted(at=one.runtime.clock.now(), kind="call", id=call))
         await one.until(lambda: not one.world.calls and one.runtime.lanes.unsent)
         await end((one.running,))
         one.line.gate.set()

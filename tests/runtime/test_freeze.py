@@ -44,7 +44,7 @@ class Wire:
         self.asked: list[str] = []
         one.runtime._listen = self.listen
         one.runtime._caught_up = self.caught_up
-        one.runtime.tell(PbxHeard(at=one.runtime.clock.now(), pbx=PBX, until=one.runtime.clock.now()))
+        one.runtime.post(PbxHeard(at=one.runtime.clock.now(), pbx=PBX, until=one.runtime.clock.now()))
 
     def listen(self, pbx: str) -> None:
         self.asked.append(pbx)
@@ -58,8 +58,8 @@ class Wire:
         now = self.one.runtime.clock.now()
         unread, self.unread = self.unread, []
         for said in unread:
-            self.one.runtime.tell(said(now))
-        self.one.runtime.tell(PbxHeard(at=now, pbx=PBX, until=now))
+            self.one.runtime.post(said(now))
+        self.one.runtime.post(PbxHeard(at=now, pbx=PBX, until=now))
 
 
 def _caller(one: House, name: str) -> CallerArrived:
@@ -76,12 +76,12 @@ def _caller(one: House, name: str) -> CallerArrived:
 
 
 async def _ringing(one: House) -> LegId:
-    one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=PLAN))
+    one.runtime.post(PlanChanged(at=one.runtime.clock.now(), plan=PLAN))
     await one.until(lambda: "bob" in one.world.agents)
-    one.runtime.tell(_caller(one, "ann"))
+    one.runtime.post(_caller(one, "ann"))
     await one.until(lambda: any(isinstance(order, Ring) for order in one.line.sent))
     (ring,) = (order for order in one.line.sent if isinstance(order, Ring))
-    one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=ring.leg))
+    one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=ring.leg))
     await one.until(lambda: one.world.legs[ring.leg].rang)
     return ring.leg
 
@@ -112,7 +112,7 @@ def _plant(place: str, one: House, clock: Jumping, monkeypatch: pytest.MonkeyPat
         "taking": (World, "take_due"),
     }[place]
     monkeypatch.setattr(owner, name, _once(getattr(owner, name), clock))
-    one.runtime.tell(_caller(one, "eve"))  # something to do
+    one.runtime.post(_caller(one, "eve"))  # something to do
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -148,8 +148,8 @@ async def test_what_was_told_just_before_we_stood_still_is_heard_and_no_overload
     async with house(clock=clock) as one:
         Wire(one)
         leg = await _ringing(one)
-        one.runtime.tell(LegAnswered(at=clock.now(), leg=leg))
-        one.runtime.tell(_caller(one, "eve"))
+        one.runtime.post(LegAnswered(at=clock.now(), leg=leg))
+        one.runtime.post(_caller(one, "eve"))
         clock.jump()
         await one.until(lambda: any(isinstance(order, Bridge) for order in one.line.sent))
         await one.until(lambda: len(one.seen(CallArrived)) == 2)
@@ -166,14 +166,14 @@ async def test_nobody_is_blamed_while_the_link_is_behind_and_all_else_goes_on() 
         wire.read = lambda: None  # type: ignore[method-assign]
         for _ in range(12):
             clock.jump(0.4)
-            one.runtime.tell(_caller(one, f"c{clock.lost}"))
+            one.runtime.post(_caller(one, f"c{clock.lost}"))
             await one.until(lambda: one.runtime.waiting == 0)
         await one.until(lambda: wire.asked)
         assert len(one.world.calls) == 13
         assert one.seen(OfferEnded) == []
         now = clock.now()
-        one.runtime.tell(LegAnswered(at=now, leg=leg))
-        one.runtime.tell(PbxHeard(at=now, pbx=PBX, until=now))
+        one.runtime.post(LegAnswered(at=now, leg=leg))
+        one.runtime.post(PbxHeard(at=now, pbx=PBX, until=now))
         await one.until(lambda: any(isinstance(order, Bridge) for order in one.line.sent))
         assert one.seen(OfferEnded) == []
 
@@ -185,7 +185,7 @@ async def test_nobody_is_blamed_when_the_link_breaks_over_it() -> None:
         await _ringing(one)
 
         async def lost() -> None:
-            one.runtime.tell(PbxLost(at=clock.now(), pbx=PBX))
+            one.runtime.post(PbxLost(at=clock.now(), pbx=PBX))
 
         one.runtime._caught_up = lost
         wire.read = lambda: None  # type: ignore[method-assign]
@@ -193,7 +193,7 @@ async def test_nobody_is_blamed_when_the_link_breaks_over_it() -> None:
         await one.until(lambda: PBX in one.world.down)
         for _ in range(5):
             clock.jump(0.4)
-            one.runtime.tell(_caller(one, f"c{clock.lost}"))
+            one.runtime.post(_caller(one, f"c{clock.lost}"))
             await one.until(lambda: one.runtime.waiting == 0)
         assert one.seen(OfferEnded) == []
         assert [fact for fact in one.seen(AgentChanged) if fact.state == "not_ready"] == []

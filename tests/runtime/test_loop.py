@@ -52,7 +52,7 @@ def _caller(at: float, name: str, entry: str = "support") -> CallerArrived:
 
 
 async def _with_bob(one: House) -> None:
-    one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=PLAN))
+    one.runtime.post(PlanChanged(at=one.runtime.clock.now(), plan=PLAN))
     await one.until(lambda: "bob" in one.world.agents)
 
 
@@ -66,7 +66,7 @@ async def test_what_arrives_together_is_saved_together_and_acted_upon_after(monk
         await one.until(lambda: one.store.deltas)
         one.store.deltas.clear()
         for number in range(10):
-            one.runtime.tell(_caller(one.runtime.clock.now(), f"c{number}"))
+            one.runtime.post(_caller(one.runtime.clock.now(), f"c{number}"))
         await one.until(lambda: len(one.seen(CallArrived)) == 10)
         assert 1 <= len([delta for delta in one.store.deltas if delta.facts]) <= 2
 
@@ -76,7 +76,7 @@ async def test_nothing_is_ordered_before_the_save_is_over_or_its_budget_spent() 
         await one.until(lambda: one.store.deltas)
         one.store.open.clear()
         began = time.monotonic()
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.line.sent)
         assert time.monotonic() - began >= 0.045
         one.store.open.set()
@@ -86,7 +86,7 @@ async def test_a_batch_takes_no_more_than_its_share_and_the_rest_follows() -> No
     async with house() as one:
         await one.until(lambda: one.memory.batches)
         for number in range(600):
-            one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, str(number))))
+            one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, str(number))))
         await one.until(lambda: sum(one.memory.batches) >= 601)
         assert max(one.memory.batches) <= loop.MOST_EVENTS
 
@@ -95,12 +95,12 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
     async with house() as one:
         await _with_bob(one)
         assert (
-            await one.runtime.ask(
+            await one.runtime.submit(
                 AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.NOT_READY, reason="lunch")
             )
             is None
         )
-        refused = await one.runtime.ask(AgentRequested(at=one.runtime.clock.now(), agent="nobody", request=AgentRequest.READY))
+        refused = await one.runtime.submit(AgentRequested(at=one.runtime.clock.now(), agent="nobody", request=AgentRequest.READY))
         assert refused is not None
         assert refused.reason == "unknown agent"
 
@@ -109,7 +109,7 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
 async def test_a_deadline_is_met_by_itself() -> None:
     async with house() as one:
         await _with_bob(one)
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
         await one.until(lambda: one.seen(OfferEnded), limit=6)
         assert [fact.result for fact in one.seen(OfferEnded)] == ["offline"]
@@ -119,12 +119,12 @@ async def test_a_deadline_is_met_by_itself() -> None:
 async def test_an_answer_given_while_the_loop_stood_still_beats_the_deadline_that_passed_too() -> None:
     async with house() as one:
         await _with_bob(one)
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
         (ring,) = _rings(one)
 
         async def caught_up() -> None:
-            one.runtime.tell(LegAnswered(at=one.runtime.clock.now(), leg=ring.leg))
+            one.runtime.post(LegAnswered(at=one.runtime.clock.now(), leg=ring.leg))
 
         one.runtime._caught_up = caught_up
         time.sleep(4.5)  # as if the process were stopped
@@ -137,9 +137,9 @@ async def test_what_is_unsent_is_told_as_such_when_the_link_goes() -> None:
     async with house() as one:
         await _with_bob(one)
         one.line.gate.clear()
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
-        one.runtime.tell(PbxLost(at=one.runtime.clock.now(), pbx=PBX))
+        one.runtime.post(PbxLost(at=one.runtime.clock.now(), pbx=PBX))
         await one.until(lambda: one.runtime.lanes.unsent == 0)
         one.line.gate.set()
         assert PBX in one.world.down
@@ -149,7 +149,7 @@ async def test_an_unsent_ring_frees_its_agent_and_keeps_the_caller() -> None:
     async with house() as one:
         one.line.refuse = lambda order: NotSent("down") if isinstance(order, Ring) and len(_rings(one)) == 1 else None
         await _with_bob(one)
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: len(_rings(one)) == 2)
         assert [fact.result for fact in one.seen(OfferEnded)] == ["cancelled"]
 
@@ -158,7 +158,7 @@ async def test_the_displaced_owner_sends_no_order_of_the_refused_batch() -> None
     async with house() as one:
         await one.until(lambda: one.store.deltas)
         one.store.trouble = Displaced("newer")
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.displaced)
         await one.until(lambda: one.seen(CallArrived))
         assert one.line.sent == []
@@ -180,9 +180,9 @@ async def test_a_step_that_raises_costs_its_call_and_no_other(monkeypatch: pytes
     _raise_for(monkeypatch, lambda event: isinstance(event, LegRinging) and event.leg.endswith("ann"))
     async with house() as one:
         for name in ("ann", "eve"):
-            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+            one.runtime.post(_caller(one.runtime.clock.now(), name))
         await one.until(lambda: len(one.seen(CallArrived)) == 2)
-        one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, "ann")))
+        one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, "ann")))
         await one.until(lambda: one.seen(EntityQuarantined))
         assert [call.name for call in one.world.calls.values()] == ["eve"]
         assert [fact.outcome for fact in one.seen(VisitEnded)] == ["failed"]
@@ -195,13 +195,13 @@ async def test_deciding_that_raises_is_logged_with_its_traceback_and_the_event(m
         raise RuntimeError(f"planted for {pair.call}")
 
     async with house() as one:
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.seen(CallArrived))
         (call,) = one.world.calls.values()
         monkeypatch.setattr(offers, "make", decide_wrongly)
         with capture_logs() as logged:
             await _with_bob(one)
-            one.runtime.tell(AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN))
+            one.runtime.post(AgentRequested(at=one.runtime.clock.now(), agent="bob", request=AgentRequest.LOGIN))
             await one.until(lambda: one.seen(EntityQuarantined))
     (line,) = [line for line in logged if line["event"].startswith("a decision raised")]
     assert (line["kind"], line["id"], line["log_level"]) == ("call", call.id, "error")
@@ -225,7 +225,7 @@ async def test_deciding_that_raises_again_in_the_clean_up_is_logged_and_given_up
         one.world.attempts.put("a1", Attempt(id="a1", campaign="spring", lead=Lead(id=1, number="+442079460000")))
         monkeypatch.setattr(dialer, "after_step", pace_wrongly)
         with capture_logs() as logged:
-            one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+            one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
             await one.until(lambda: len(one.seen(EntityQuarantined)) == 2)
     lines = [line for line in logged if line["event"].startswith("a decision raised")]
     assert [(line["kind"], line["about"]) for line in lines] == [("campaign", "CallerArrived"), ("campaign", "EntityFaulted")]
@@ -235,7 +235,7 @@ async def test_deciding_that_raises_again_in_the_clean_up_is_logged_and_given_up
 async def test_an_arrival_that_raises_goes_to_the_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
     _raise_for(monkeypatch, lambda event: isinstance(event, CallerArrived))
     async with house() as one:
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.line.sent)
         assert one.line.sent == [LeaveToDialplan(leg=leg_id(PBX, "ann"), context="callbridge-fallback", extension="support")]
         await one.until(lambda: one.seen(CallDiverted))
@@ -247,7 +247,7 @@ async def test_a_feature_call_that_raises_is_hung_up(monkeypatch: pytest.MonkeyP
     async with house() as one:
         leg = leg_id(PBX, "phone")
         now = one.runtime.clock.now()
-        one.runtime.tell(FeatureDialled(at=now, leg=leg, feature="login", argument="", channel_name="PJSIP/1001-01"))
+        one.runtime.post(FeatureDialled(at=now, leg=leg, feature="login", argument="", channel_name="PJSIP/1001-01"))
         await one.until(lambda: one.line.sent)
         assert one.line.sent == [HangUp(leg=leg)]
 
@@ -257,10 +257,10 @@ async def test_five_faults_in_ten_seconds_are_fatal_and_the_waiting_go_to_the_fa
     async with house() as one:
         names = [f"c{number}" for number in range(7)]
         for name in names:
-            one.runtime.tell(_caller(one.runtime.clock.now(), name))
+            one.runtime.post(_caller(one.runtime.clock.now(), name))
         await one.until(lambda: len(one.seen(CallArrived)) == 7)
         for name in names[:5]:
-            one.runtime.tell(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
+            one.runtime.post(LegRinging(at=one.runtime.clock.now(), leg=leg_id(PBX, name)))
         with pytest.raises(Fatal):
             await asyncio.wait_for(asyncio.shield(one.running), 5)
         await one.runtime.evacuate()
@@ -278,7 +278,7 @@ async def test_a_snapshot_that_raises_is_fatal(monkeypatch: pytest.MonkeyPatch) 
 async def test_who_arrives_when_we_are_a_second_behind_goes_to_the_fallback() -> None:
     async with house() as one:
         await one.until(lambda: one.memory.batches)
-        one.runtime.tell(_caller(one.runtime.clock.now() - 1.5, "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now() - 1.5, "ann"))
         await one.until(lambda: one.seen(CallDiverted))
         assert [fact.reason for fact in one.seen(CallDiverted)] == ["overload"]
 
@@ -286,15 +286,15 @@ async def test_who_arrives_when_we_are_a_second_behind_goes_to_the_fallback() ->
 async def test_three_seconds_behind_the_socket_is_given_up_but_nothing_that_comes_only_once() -> None:
     async with house() as one:
         await _with_bob(one)
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: _rings(one))
         (call,) = one.world.calls.values()
         old = one.runtime.clock.now() - 4.0
         ghost = LegId("pbx/ghost")
-        one.runtime.tell(LegRinging(at=old, leg=ghost))
-        one.runtime.tell(replace(_caller(old, "eve")))
-        one.runtime.tell(DeviceChanged(at=old, phone="PJSIP/bob", state="UNAVAILABLE"))
-        one.runtime.tell(DeadlinePassed(at=old, kind="call", id=call.id))
+        one.runtime.post(LegRinging(at=old, leg=ghost))
+        one.runtime.post(replace(_caller(old, "eve")))
+        one.runtime.post(DeviceChanged(at=old, phone="PJSIP/bob", state="UNAVAILABLE"))
+        one.runtime.post(DeadlinePassed(at=old, kind="call", id=call.id))
         await one.until(lambda: one.resyncs)
         await one.until(lambda: one.seen(OfferEnded))
         assert one.resyncs == [PBX]
@@ -305,7 +305,7 @@ async def test_three_seconds_behind_the_socket_is_given_up_but_nothing_that_come
 async def test_being_behind_with_what_no_snapshot_brings_back_drops_no_socket() -> None:
     async with house() as one:
         await _with_bob(one)
-        one.runtime.tell(DeviceChanged(at=one.runtime.clock.now() - 9.0, phone="PJSIP/bob", state="INUSE"))
+        one.runtime.post(DeviceChanged(at=one.runtime.clock.now() - 9.0, phone="PJSIP/bob", state="INUSE"))
         await one.until(lambda: one.world.phones.get("PJSIP/bob") == "INUSE")
         assert one.resyncs == []
 
@@ -323,7 +323,7 @@ async def test_the_watcher_hears_that_the_store_is_back_without_another_change()
     async with house() as one:
         await one.until(lambda: one.store.deltas)
         one.store.open.clear()
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.memory.behind and one.memory.behind[-1])
         one.store.open.set()
         await one.until(lambda: not one.memory.behind[-1], limit=3)
@@ -332,12 +332,12 @@ async def test_the_watcher_hears_that_the_store_is_back_without_another_change()
 async def test_a_new_day_begins_at_the_zone_s_midnight_with_figures_at_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house() as one:
         await one.until(lambda: one.world.day)
-        one.runtime.tell(_caller(one.runtime.clock.now(), "ann"))
+        one.runtime.post(_caller(one.runtime.clock.now(), "ann"))
         await one.until(lambda: one.seen(CallArrived))
         first = one.world.day
         monkeypatch.setattr(loop, "day_of", lambda _wall, _zone: "2100-01-01")
         one.runtime._midnight = 0.0
-        one.runtime.tell(snapshot(one.runtime.clock.now()))
+        one.runtime.post(snapshot(one.runtime.clock.now()))
         await one.until(lambda: one.world.day == "2100-01-01")
         assert one.world.tally("support", "2100-01-01").offered == 0
         assert one.world.tally("support", first).offered == 1
@@ -361,7 +361,7 @@ async def test_a_loop_that_hangs_shows_though_nothing_waits() -> None:
 
 async def _crowd(one: House, callers: int) -> None:
     for number in range(callers):
-        one.runtime.tell(_caller(one.runtime.clock.now(), f"c{number}"))
+        one.runtime.post(_caller(one.runtime.clock.now(), f"c{number}"))
     await one.until(lambda: len(one.seen(CallArrived)) == callers)
 
 
@@ -397,7 +397,7 @@ async def test_a_long_step_leaves_the_loop_to_others_and_ends_before_the_next_ev
         now = one.runtime.clock.now()
         reload = asyncio.create_task(one.runtime.adopt(PlanChanged(at=now, plan=_slower(), force=True), lambda: None))
         await asyncio.sleep(0)
-        one.runtime.tell(LegEnded(at=now - 0.5, leg=leg_id(PBX, "c7"), cause=16))
+        one.runtime.post(LegEnded(at=now - 0.5, leg=leg_id(PBX, "c7"), cause=16))
         await one.until(lambda: "LegEnded" in told)
         turning.cancel()
         assert await reload is not None
@@ -411,7 +411,7 @@ async def test_the_rest_of_a_reload_that_raises_is_fatal(monkeypatch: pytest.Mon
     async with house() as one:
         await _crowd(one, 3)
         monkeypatch.setattr(campaigns, "adopt", lambda _: 1 / 0)
-        one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
+        one.runtime.post(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
         with pytest.raises(Fatal, match="the rest of a snapshot or a reload could not be stepped"):
             async with asyncio.timeout(5.0):
                 await one.running
@@ -431,7 +431,7 @@ async def test_a_caller_about_whom_a_later_slice_raises_is_given_up_alone(
             assert call != third
 
         monkeypatch.setattr(plan_change, "_place_again", place)
-        one.runtime.tell(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
+        one.runtime.post(PlanChanged(at=one.runtime.clock.now(), plan=_slower(), force=True))
         await one.until(lambda: one.seen(EntityQuarantined) and one.world.unfinished is None)
         assert [fact.id for fact in one.seen(EntityQuarantined)] == [third]
         assert third not in one.world.calls

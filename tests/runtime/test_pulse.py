@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from callbridge.runtime import pulse
-from callbridge.runtime.pulse import EVERY, LATE, TURN, Pulse
+from callbridge.runtime.pulse import BEAT_EVERY, LATE, TURN, Pulse
 
 
 class Time:
@@ -18,8 +18,8 @@ class Time:
         self.pulse = Pulse(lambda: self.at)
 
     def runs(self, seconds: float) -> None:
-        for _ in range(round(seconds / EVERY)):
-            self.at += EVERY
+        for _ in range(round(seconds / BEAT_EVERY)):
+            self.at += BEAT_EVERY
             self.pulse.look()
 
     def stands_still(self, seconds: float) -> None:
@@ -30,7 +30,7 @@ def test_a_process_that_runs_may_judge_at_any_time() -> None:
     time = Time()
     assert time.pulse.has_settled
     time.runs(30.0)
-    time.stands_still(EVERY + LATE)
+    time.stands_still(BEAT_EVERY + LATE)
     assert time.pulse.has_settled
 
 
@@ -38,9 +38,9 @@ def test_after_a_standstill_everybody_has_a_turn_first() -> None:
     time = Time()
     time.stands_still(12.0)
     assert not time.pulse.has_settled, "asked before the beat that was due"
-    time.runs(TURN - EVERY)
+    time.runs(TURN - BEAT_EVERY)
     assert not time.pulse.has_settled
-    time.runs(EVERY)
+    time.runs(BEAT_EVERY)
     assert time.pulse.has_settled
 
 
@@ -55,7 +55,7 @@ def test_who_stands_still_all_the_time_is_judged() -> None:
 
 
 async def test_it_beats_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulse, "EVERY", 0.001)
+    monkeypatch.setattr(pulse, "BEAT_EVERY", 0.001)
     looked = asyncio.Event()
     made = Pulse(lambda: 0.0)
     monkeypatch.setattr(made, "look", looked.set)

@@ -44,25 +44,25 @@ async def test_at_every_moment_the_saved_totals_are_those_of_the_saved_facts(see
     chance = Random(seed)
     async with house() as one:
         now = one.runtime.clock.now
-        one.runtime.tell(PlanChanged(at=now(), plan=PLAN))
+        one.runtime.post(PlanChanged(at=now(), plan=PLAN))
         for ask in (AgentRequest.LOGIN, AgentRequest.READY):
-            one.runtime.tell(AgentRequested(at=now(), agent="bob", request=ask))
+            one.runtime.post(AgentRequested(at=now(), agent="bob", request=ask))
         callers = 0
         for _ in range(150):
             match chance.randrange(6):
                 case 0 | 1:
                     leg = leg_id(PBX, f"c{(callers := callers + 1)}")
-                    one.runtime.tell(
+                    one.runtime.post(
                         CallerArrived(
                             at=now(), leg=leg, entry="support", channel_name="x", number="+44", name="", tier="standard"
                         )
                     )
                 case 2:
-                    one.runtime.tell(LegEnded(at=now(), leg=leg_id(PBX, f"c{chance.randint(1, callers + 1)}"), cause=16))
+                    one.runtime.post(LegEnded(at=now(), leg=leg_id(PBX, f"c{chance.randint(1, callers + 1)}"), cause=16))
                 case 3:
                     for order in one.line.sent:
                         if isinstance(order, Ring):
-                            one.runtime.tell(LegAnswered(at=now(), leg=order.leg))
+                            one.runtime.post(LegAnswered(at=now(), leg=order.leg))
                 case _:
                     one.store.trouble = StoreDown("gone") if one.store.trouble is None else None
             await asyncio.sleep(chance.random() * 0.004)
@@ -76,7 +76,7 @@ async def test_at_every_moment_the_saved_totals_are_those_of_the_saved_facts(see
 async def test_what_is_shown_comes_after_what_is_saved() -> None:
     async with house() as one:
         one.store.open.clear()
-        one.runtime.tell(
+        one.runtime.post(
             CallerArrived(
                 at=one.runtime.clock.now(),
                 leg=leg_id(PBX, "c"),

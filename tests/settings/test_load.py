@@ -367,8 +367,8 @@ def test_names_before_are_in_the_plan(write: Write) -> None:
     entry = ("help: {queue: support}", "help: {queue: support, renamed_from: desk}")
     plan = right(write(queue, entry)).plan()
     assert plan.renamed_queues() == {"all": "general"}
-    assert (plan.entry_named("desk"), plan.way_of("desk")) == ("help", ToQueue("support"))
-    assert (plan.entry_named("nowhere"), plan.way_of("nowhere")) == ("nowhere", None)
+    assert (plan.entry_named("desk"), plan.destination_of("desk")) == ("help", ToQueue("support"))
+    assert (plan.entry_named("nowhere"), plan.destination_of("nowhere")) == ("nowhere", None)
 
 
 @pytest.mark.parametrize(("strict", "code"), [(False, 0), (True, 2)])

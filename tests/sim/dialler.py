@@ -38,7 +38,7 @@ class Dialler:
         self.ledger = ToyLedger(lambda: agenda.now)
         self.terms = {plan.name: LedgerTerms(plan.limits, Frequency(per_day=99, gap=0.0), again={"later": 5.0})}
         self.ledger.adopt(self.terms)
-        self.ledger.book.load(plan.name, [{"number": number(index)} for index in range(leads)], agenda.now)
+        self.ledger.store.load(plan.name, [{"number": number(index)} for index in range(leads)], agenda.now)
         self.rung: Counter[str] = Counter()
         """Leg -> how often its phone was made to ring."""
         self.told: Counter[str] = Counter()
@@ -50,8 +50,8 @@ class Dialler:
     def wake(self, world: World) -> None:
         """What a process does with the ledger before it hears anything."""
         self._life += 1
-        self.ledger.book.sweep(frozenset(world.attempts), self.terms, self.agenda.now)
-        hours = tuple(self.ledger.book.window(self.name, 0.0))
+        self.ledger.store.sweep(frozenset(world.attempts), self.terms, self.agenda.now)
+        hours = tuple(self.ledger.store.window(self.name, 0.0))
         self.hear(CampaignRecalled(at=self.agenda.now, campaign=self.name, hours=hours))
 
     def die(self) -> None:
@@ -89,7 +89,7 @@ class Dialler:
 
     def block(self) -> None:
         who, scope = number(self.rng.randrange(self.leads)), self.rng.choice(["", self.name])
-        self.ledger.book.block([BlockEntry(who, scope, "asked", "sue", self.agenda.now)])
+        self.ledger.store.block([BlockEntry(who, scope, "asked", "sue", self.agenda.now)])
         self.hear(NumberBlocked(at=self.agenda.now, number=who, campaign=scope))
 
     def lose_the_database(self) -> None:
@@ -115,10 +115,10 @@ class Dialler:
         """Every attempt is in the ledger with what became of it, and nobody was called without one."""
         must(not len(world.attempts), "attempts left in the books:", world.attempts.values())
         must(not len(world.blocks), "numbers that nobody wrote down:", world.blocks.values())
-        rows = {row["id"]: row for row in self.ledger.book.attempts(self.name, 0.0, 4e9)}
+        rows = {row["id"]: row for row in self.ledger.store.attempts(self.name, 0.0, 4e9)}
         open_ones = [row for row in rows.values() if not row["outcome"]]
         must(not open_ones, "attempts without an outcome:", open_ones)
         unknown = [made for made in self.told if made not in rows]
         must(not unknown, "called, and not in the ledger:", unknown)
-        states = self.ledger.book.count(self.name)
+        states = self.ledger.store.count(self.name)
         must(sum(states.values()) == self.leads and "dialling" not in states, "leads lost:", states)

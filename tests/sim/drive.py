@@ -336,16 +336,16 @@ class Day:
         """A step that raises leaves the world untouched, wherever it raises."""
         world = deepcopy(self.world)
         before, fuse = _but_for(event, portrait(world)), self.rng.randint(1, 6)
-        tell = world.tell
+        emit = world.emit
 
         def trip(fact: AnyFact) -> None:
             nonlocal fuse
             fuse -= 1
             if fuse == 0:
                 raise Planted
-            tell(fact)
+            emit(fact)
 
-        world.tell = trip  # type: ignore[method-assign]
+        world.emit = trip  # type: ignore[method-assign]
         try:
             faults = step(world, event).faults
         except Planted:

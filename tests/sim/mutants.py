@@ -182,14 +182,14 @@ def wrap_up_halved(patch: Patch) -> None:
 
 @mutant("a log-out asked for while talking is lost")
 def log_out_lost(patch: Patch) -> None:
-    asked = agent_requests.asked
+    requested = agent_requests.requested
 
     def deaf(world: World, event: Any) -> None:
         agent = world.agents.get(event.agent)
         if agent is None or agent.work is not Work.TALKING:
-            asked(world, event)
+            requested(world, event)
 
-    patch.setattr(engine, "agent_requests", Without(agent_requests, asked=deaf))
+    patch.setattr(engine, "agent_requests", Without(agent_requests, requested=deaf))
 
 
 @mutant("an agent asks for a pause and the phone rings on")

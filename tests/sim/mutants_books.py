@@ -163,7 +163,7 @@ def found_callers_ignored(patch: Patch) -> None:
 
 @mutant("half-made offers survive the loss of the link")
 def half_made_kept(patch: Patch) -> None:
-    patch.setattr(snapshots, "_mend", nothing)
+    patch.setattr(snapshots, "_reconcile", nothing)
 
 
 @mutant("a fault in a step leaves half of it behind")

@@ -60,10 +60,10 @@ def feature_call_survives(patch: Patch) -> None:
 
 @mutant("a code acts for anybody who the argument names")
 def anybody_s_pause(patch: Patch) -> None:
-    asked = feature_codes._ask
+    asked = feature_codes._request
 
     def for_another(world: World, talk: Any, ask: Any, argument: str = "") -> None:
         others = [agent.id for agent in world.agents.values() if agent.id != talk.who]
         asked(world, evolve(talk, who=others[0]) if others else talk, ask, argument)
 
-    patch.setattr(feature_codes, "_ask", for_another)
+    patch.setattr(feature_codes, "_request", for_another)

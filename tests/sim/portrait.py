@@ -28,7 +28,7 @@ APART = {
 
 def portrait(world: World) -> Portrait:
     """Two worlds with equal portraits behave alike from now on."""
-    picture = {name: _still(value) for name, value in vars(world).items() if name not in APART and name != "tell"}
+    picture = {name: _still(value) for name, value in vars(world).items() if name not in APART and name != "emit"}
     picture["matcher"] = world.matcher.plan, sorted(world.matcher._closed), world.matcher.know_agents
     return picture | {f"{name} of the indexes": value for name, value in indexes(world).items()}
 

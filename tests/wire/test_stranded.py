@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from callbridge.wire.ari import Malformed, Stranded, ask_stamp, drop, send_on, stamp, stamped, stranded
+from callbridge.wire.ari import Malformed, Stranded, drop, send_on, stamp, stamp_request, stamped, stranded
 
 
 def channel(name: str, data: str = "callbridge,inbound,sales", app: str = "Stasis", at: str = "10:00:00") -> dict[str, object]:
@@ -80,7 +80,7 @@ def test_what_is_no_list_is_malformed(channels: object, bridges: object) -> None
 
 def test_the_stamp_has_a_variable_of_its_own_for_each_application() -> None:
     assert stamp("callbridge", "k7:3").path == "/asterisk/variable?variable=CALLBRIDGE_OWNER&value=k7:3"
-    assert ask_stamp("my.app").path == "/asterisk/variable?variable=CALLBRIDGE_OWNER_my_app"
+    assert stamp_request("my.app").path == "/asterisk/variable?variable=CALLBRIDGE_OWNER_my_app"
     assert stamped(b'{"value": "k7:3"}') == "k7:3"
     assert stamped(b'{"value": ""}') == ""
     with pytest.raises(Malformed):

@@ -41,9 +41,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 AWAY_CHECK = 0.25
 """Seconds between checks whether the AMI link is back."""
 _NO_MIRROR = "agents cannot be added to the fallback queue"
-_NO_WAY_BACK = "waiting callers cannot be taken back from the fallback queue"
+_NO_RETURN = "waiting callers cannot be taken back from the fallback queue"
 _MISSING = "the PBX has no fallback queue"
-_DENIED = "permission denied"
+_DENIED_IN_LOWER_CASE = "permission denied"
 _NO_ACTION = "invalid/unknown command"
 _NO_QUEUE = "no such queue"
 _ADDED_ALREADY = "already there"
@@ -126,7 +126,7 @@ class FallbackQueue:
         """List the queue, correct its members, and take back the callers who may return."""
         settings = self.settings
         try:
-            messages = await self._ami.ask("QueueStatus", {"Queue": settings.queue}, many=True)
+            messages = await self._ami.send_action("QueueStatus", {"Queue": settings.queue}, many=True)
         except OrderRefused as refusal:
             self._explain(refusal, "the fallback queue cannot be read", "load = app_queue.so to modules.conf")
             raise
@@ -137,7 +137,7 @@ class FallbackQueue:
             return
         self._said.discard(_MISSING)
         self._members = dict(seen.members)
-        await self._mend()
+        await self._update_members()
         if settings.pull_back and seen.waiting and self._serving():
             await self._pull_back(seen.waiting)
 
@@ -149,11 +149,11 @@ class FallbackQueue:
                     await self._agents_changed.wait()
             except TimeoutError:
                 return
-            await self._mend()
+            await self._update_members()
 
     # Members
 
-    async def _mend(self) -> None:
+    async def _update_members(self) -> None:
         self._agents_changed.clear()
         if not self.settings.mirror or self._members is None:
             return
@@ -166,7 +166,7 @@ class FallbackQueue:
         """Carry out one change; False when no change can be made at all."""
         action, fields = membership_action(self.settings.queue, change)
         try:
-            await self._ami.ask(action, fields)
+            await self._ami.send_action(action, fields)
         except OrderRefused as refusal:
             if any(words in refusal.detail.lower() for words in (_ADDED_ALREADY, _NOT_THERE, _NOT_FOUND)):
                 raise  # somebody else changed it: list again
@@ -192,25 +192,25 @@ class FallbackQueue:
         callers = [one for one in waiting if may_return(world, self._departures, one, now)]
         try:
             found = [(caller, entry) for caller in callers if (entry := await self._entry(caller))]
-            if not found or not await self._way_back_exists():
+            if not found or not await self._return_context_exists():
                 return
-            rung = being_rung_for(await self._ami.ask("CoreShowChannels", many=True))
+            rung = being_rung_for(await self._ami.send_action("CoreShowChannels", many=True))
             for caller, entry in found:
                 if channel_of(caller.leg) not in rung and self._serving():
                     await self._redirect(caller, entry)
-            self._said.discard(_NO_WAY_BACK)
+            self._said.discard(_NO_RETURN)
         except OrderRefused as refusal:
-            self._explain(refusal, _NO_WAY_BACK, "call and reporting to this AMI user's write= in manager.conf")
+            self._explain(refusal, _NO_RETURN, "call and reporting to this AMI user's write= in manager.conf")
 
-    async def _way_back_exists(self) -> bool:
+    async def _return_context_exists(self) -> bool:
         """Asterisk hangs up a channel that is redirected to a missing context."""
         context = self.settings.return_context
         try:
-            await self._ami.ask("ShowDialPlan", {"Context": context}, many=True)
+            await self._ami.send_action("ShowDialPlan", {"Context": context}, many=True)
         except OrderRefused as refusal:
-            if _DENIED in refusal.detail.lower():
+            if _DENIED_IN_LOWER_CASE in refusal.detail.lower():
                 raise
-            self._say(_NO_WAY_BACK, refusal.detail, f"the context [{context}] of callbridge.conf")
+            self._say(_NO_RETURN, refusal.detail, f"the context [{context}] of callbridge.conf")
             return False
         return True
 
@@ -221,15 +221,15 @@ class FallbackQueue:
         came_by = await self._variable(caller, "CALLBRIDGE_ENTRY")
         if came_by and await self._variable(caller, STAYS):
             return ""
-        entry = plan.entry_named(came_by) if plan.way_of(came_by) is not None else ""
+        entry = plan.entry_named(came_by) if plan.destination_of(came_by) is not None else ""
         returns = await self._variable(caller, "CALLBRIDGE_RETURNS") if entry else ""
         return "" if returns.isascii() and returns.isdigit() and int(returns) >= MOST_RETURNS else entry
 
     async def _variable(self, caller: FallbackCaller, name: str) -> str:
         try:
-            (answer,) = await self._ami.ask("Getvar", {"Channel": caller.channel, "Variable": name})
+            (answer,) = await self._ami.send_action("Getvar", {"Channel": caller.channel, "Variable": name})
         except OrderRefused as refusal:
-            if _DENIED in refusal.detail.lower():
+            if _DENIED_IN_LOWER_CASE in refusal.detail.lower():
                 raise
             return ""  # the channel has ended meanwhile
         return variable(answer)
@@ -237,9 +237,9 @@ class FallbackQueue:
     async def _redirect(self, caller: FallbackCaller, entry: str) -> None:
         fields = {"Channel": caller.channel, "Context": self.settings.return_context, "Exten": entry, "Priority": "1"}
         try:
-            await self._ami.ask("Redirect", fields)
+            await self._ami.send_action("Redirect", fields)
         except OrderRefused as refusal:
-            if _DENIED in refusal.detail.lower():
+            if _DENIED_IN_LOWER_CASE in refusal.detail.lower():
                 raise
             log.info(
                 "a waiting caller could not be taken back from the fallback queue",

@@ -103,18 +103,18 @@ class _Session(Manager):  # type: ignore[misc]
 
 
 class Ami:
-    """One PBX over AMI. ``run`` keeps the link; ``ask`` sends one action."""
+    """One PBX over AMI. ``run`` keeps the link; ``send_action`` sends one action."""
 
     def __init__(
         self,
         settings: AmiSettings,
         *,
-        tell: Callable[[DeviceChanged | DevicesListed], None],
+        post: Callable[[DeviceChanged | DevicesListed], None],
         now: Callable[[], float],
         observer: LinkObserver | None = None,
     ) -> None:
         self.settings = settings
-        self._tell = tell
+        self._post = post
         self._now = now
         self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
@@ -151,7 +151,9 @@ class Ami:
                 log.warning("ami link down", pbx=settings.name, why=str(trouble), retry_in=round(wait, 3))
                 await asyncio.sleep(wait)
 
-    async def ask(self, action: str, fields: Mapping[str, str] | None = None, *, many: bool = False) -> list[dict[str, str]]:
+    async def send_action(
+        self, action: str, fields: Mapping[str, str] | None = None, *, many: bool = False
+    ) -> list[dict[str, str]]:
         """Send one action and return its answer's headers; ``many``: the whole list that follows.
 
         Raises NotSent, TimedOut (it may have worked; it is never sent again) or Refused. Originate is asynchronous
@@ -161,7 +163,7 @@ class Ami:
         if session is None or not self.up:
             raise NotSent("the AMI link is down")
         try:
-            messages = await self._ask(session, action, fields or {}, many=many)
+            messages = await self._send_and_wait(session, action, fields or {}, many=many)
         except LinkLost as lost:
             raise TimedOut(str(lost)) from lost
         return [dict(message) for message in messages]
@@ -175,7 +177,7 @@ class Ami:
             if isinstance(order, StopRecording):
                 await self._until_up(STOP_PATIENCE)
                 self._recordings.pop(order.leg, None)
-            (answer, *_) = await self.ask(action, fields)
+            (answer, *_) = await self.send_action(action, fields)
             if isinstance(order, StartRecording) and answer.get("MixMonitorID"):
                 self._recordings[order.leg] = answer["MixMonitorID"]
                 if len(self._recordings) > MOST_RECORDINGS:
@@ -207,7 +209,7 @@ class Ami:
             self._backoff.reset()
             while True:
                 await asyncio.wait((session.ended,), timeout=self.settings.ping_every)
-                await self._ask(session, "Ping", {})
+                await self._send_and_wait(session, "Ping", {})
         finally:
             self._tried_at = self._now()
             self._set_up(False)
@@ -232,7 +234,7 @@ class Ami:
         settings = self.settings
         fields = {"Username": settings.user, "Secret": settings.secret, "Events": settings.events}
         try:
-            await self._ask(session, "Login", fields)
+            await self._send_and_wait(session, "Login", fields)
         except OrderRefused as refusal:
             raise LinkLost(refusal.detail) if _SHUTDOWN in refusal.detail else _Unwelcome(refusal.detail) from None
 
@@ -247,9 +249,9 @@ class Ami:
             # While booting, Asterisk may accept our login before it has loaded the module.
             raise LinkLost(f"DeviceStateList: {refusal.detail} (is res_manager_devicestate.so loaded?)") from None
         self._listing = None
-        self._tell(devices_listed(messages, self._now()))
+        self._post(devices_listed(messages, self._now()))
         for change in self._later:
-            self._tell(change)
+            self._post(change)
         self._later.clear()
 
     def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
@@ -261,9 +263,9 @@ class Ami:
             # The list is complete but not posted yet: this change is newer and must not be overwritten by it.
             self._later.append(changed)
         else:
-            self._tell(changed)
+            self._post(changed)
 
-    async def _ask(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
+    async def _send_and_wait(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool = False) -> list[Any]:
         return await self._answer(session, action, self._send(session, action, fields, many=many))
 
     def _send(self, session: _Session, action: str, fields: Mapping[str, str], *, many: bool) -> asyncio.Future[Any]:

@@ -98,7 +98,7 @@ class AriHttp:
         """Send a request of an order. Raises NotSent, TimedOut or OrderRefused."""
         return await self._send(self._orders, request)
 
-    async def ask(self, request: Request) -> Reply:
+    async def request(self, request: Request) -> Reply:
         """Send a request of the link itself: listing, filter, echo. Raises NotSent, TimedOut or OrderRefused."""
         return await self._send(self._links, request)
 

@@ -84,7 +84,7 @@ class Ari:
         self,
         settings: AriSettings,
         *,
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         now: Callable[[], float],
         on_replaced: Callable[[], None],
         holds: Holds = nobody_knows,
@@ -94,10 +94,10 @@ class Ari:
         """``now``: epoch seconds that never run backwards. ``on_replaced`` is called when another owner has taken the application
         permanently. ``holds``: see ``ownership``. ``last_heard_at``: from a saved world; default: now."""
         self.settings = settings
-        self._tell = tell
+        self._post = post
         self._now = now
         self._on_replaced = on_replaced
-        self._replacements = Replacements(settings.name, settings.app, now, holds, self._tell_taken)
+        self._replacements = Replacements(settings.name, settings.app, now, holds, self._post_taken)
         self._observer: LinkObserver = observer or UnobservedLink()
         self._backoff = Backoff(settings.retry_first, settings.retry_most)
         self._http: AriHttp | None = None
@@ -118,7 +118,7 @@ class Ari:
             bridge_type=settings.bridge_type,
             request_timeout=settings.request_timeout,
             write=self._write,
-            tell=tell,
+            post=post,
             now=now,
         )
 
@@ -149,7 +149,7 @@ class Ari:
             while True:
                 trouble = await self._connection(self._http)
                 if isinstance(trouble, Replaced):
-                    if await self._replacements.may_return(self._http.ask):
+                    if await self._replacements.may_return(self._http.request):
                         continue
                     self._on_replaced()
                     return
@@ -202,7 +202,7 @@ class Ari:
             if isinstance(event, LegMoved | LegEnded):
                 self._orders.leaving.discard(channel_of(event.leg))
             if self._synced:
-                self._tell(event)
+                self._post(event)
             else:
                 self._held.append(event)
         self._orders.entered(heard.entered)
@@ -213,8 +213,8 @@ class Ari:
             self._lose()
             raise Replaced("another client took the application")
 
-    def _tell_taken(self) -> None:
-        self._tell(ApplicationTaken(at=self._now(), pbx=self.settings.name))
+    def _post_taken(self) -> None:
+        self._post(ApplicationTaken(at=self._now(), pbx=self.settings.name))
 
     async def _beat(self, http: AriHttp) -> NoReturn:
         while True:
@@ -223,7 +223,7 @@ class Ari:
             mark = f"{self._boot}-{self._beats}"
             began = self._sent_at[mark] = self._now()
             try:
-                await http.ask(wire.echo(self.settings.app, mark))
+                await http.request(wire.echo(self.settings.app, mark))
             except OrderTrouble as trouble:
                 # One lost beat is no matter; many show as a late echo.
                 log.info("ari heartbeat failed", pbx=self.settings.name, why=str(trouble))
@@ -248,7 +248,7 @@ class Ari:
         self._proven_at = max(self._proven_at, sent_at)
         self._news.set()
         if self._synced:
-            self._tell(PbxHeard(at=self._now(), pbx=self.settings.name, until=sent_at))
+            self._post(PbxHeard(at=self._now(), pbx=self.settings.name, until=sent_at))
         self._sent_at = {later: at for later, at in self._sent_at.items() if at > sent_at}
 
     async def _watch(self) -> NoReturn:
@@ -261,9 +261,9 @@ class Ari:
     async def _sync(self, http: AriHttp) -> None:
         """Set the filter, list the PBX, post the snapshot, then the events received meanwhile."""
         settings = self.settings
-        await http.ask(wire.set_filter(settings.app))
+        await http.request(wire.set_filter(settings.app))
         requested_at = self._now()
-        answers = [(await http.ask(request)).body for request in wire.ask_lists(settings.app)]
+        answers = [(await http.request(request)).body for request in wire.list_requests(settings.app)]
         at = self._now()
         try:
             seen = wire.snapshot(
@@ -280,11 +280,11 @@ class Ari:
         self._orders.tried_bridges = {bridge.bridge for bridge in seen.bridges}
         self._synced = True
         self._backoff.reset()
-        self._tell(seen)
+        self._post(seen)
         for event in self._held:
-            self._tell(replace(event, at=at))  # time never runs backwards in the core
+            self._post(replace(event, at=at))  # time never runs backwards in the core
         self._held.clear()
-        self._tell(PbxHeard(at=at, pbx=settings.name, until=requested_at))
+        self._post(PbxHeard(at=at, pbx=settings.name, until=requested_at))
         self._observer.link(settings.name, "ari", True)
         log.info("ari link up", pbx=settings.name, legs=len(seen.legs), bridges=len(seen.bridges))
 
@@ -299,7 +299,7 @@ class Ari:
             self._news.set()
             self._last_heard_at = self._proven_at
             self._observer.link(self.settings.name, "ari", False)
-            self._tell(PbxLost(at=self._now(), pbx=self.settings.name))
+            self._post(PbxLost(at=self._now(), pbx=self.settings.name))
 
     def resync(self, why: str) -> None:
         """Drop the connection and start again from a snapshot; the events received meanwhile are useless."""

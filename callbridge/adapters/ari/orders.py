@@ -47,13 +47,13 @@ class AriOrders:
         bridge_type: str,
         request_timeout: float,
         write: Callable[[wire.Request], Awaitable[Reply]],
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         now: Callable[[], float],
     ) -> None:
         self._app, self._prefix, self._bridge_type = app, prefix, bridge_type
         self._request_timeout = request_timeout
         self._write = write
-        self._tell = tell
+        self._post = post
         self._now = now
         self.leaving: set[str] = set()
         """Channels that we have sent to the dialplan."""
@@ -80,7 +80,7 @@ class AriOrders:
             case LeaveToDialplan() | StartAmdDetour():
                 await self._leave(order)
             case Probe() | InspectPhone():
-                await self._ask(order)
+                await self._query(order)
             case _:
                 await self._write_all(order)
 
@@ -125,13 +125,13 @@ class AriOrders:
         reply = await self._write(request)
         if reply.status == 404 and ringing is None:
             # 404 confirms the absence: the leg of a phone that transferred its caller ends without ChannelDestroyed.
-            self._tell(LegEnded(at=self._now(), leg=order.leg, estimated=True))
+            self._post(LegEnded(at=self._now(), leg=order.leg, estimated=True))
 
     async def _bridge(self, order: Bridge) -> None:
         inside = None
         if order.bridge in self.tried_bridges:
             # Asterisk 16 and 18 do not refuse a second bridge with the same ID, so a retry has to check first.
-            reply = await self._write(wire.ask_bridge(order.bridge))
+            reply = await self._write(wire.bridge_request(order.bridge))
             with odd_as_refusal(reply):
                 inside = wire.members(reply.status, reply.body)
         self.tried_bridges.add(order.bridge)
@@ -147,7 +147,7 @@ class AriOrders:
             self.leaving.discard(channel)
             raise
 
-    async def _ask(self, order: Probe | InspectPhone) -> None:
+    async def _query(self, order: Probe | InspectPhone) -> None:
         (request,) = self._requests(order)
         reply = await self._write(request)
         at = self._now()
@@ -157,7 +157,7 @@ class AriOrders:
                 event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
             else:
                 event = wire.inspected(order, reply.body, at=at)
-        self._tell(event)
+        self._post(event)
 
     def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
         return wire.requests(order, app=self._app, bridge_type=self._bridge_type, inside=inside)

@@ -20,7 +20,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 Holds = Callable[[], Awaitable[bool | None]]
 """Is our token in force? None when unknown: no store, or it does not answer."""
-Ask = Callable[[wire.Request], Awaitable[Reply]]
+SendRequest = Callable[[wire.Request], Awaitable[Reply]]
 
 STAMPED = 5.0
 """Seconds within which the stamp of a living owner changes."""
@@ -28,7 +28,7 @@ PEACE = 600.0
 """Seconds after which a replacement is forgotten."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 30.0
 """Seconds before the application is taken back, doubling, so that two clients do not fight over it continuously."""
-_LOOK = 0.5
+_STAMP_CHECK_EVERY = 0.5
 ASKED_WITHIN = 2.0
 """Seconds that a PBX has to answer at start."""
 
@@ -38,10 +38,10 @@ async def nobody_knows() -> bool | None:
     return None
 
 
-async def read_stamp(ask: Ask, app: str) -> str:
+async def read_stamp(send: SendRequest, app: str) -> str:
     """The last stamp of the owner; empty when there has never been one. Raises OrderTrouble."""
     try:
-        return wire.stamped((await ask(wire.ask_stamp(app))).body)
+        return wire.stamped((await send(wire.stamp_request(app))).body)
     except wire.Malformed as error:
         raise OrderTrouble(f"invalid answer: {error}") from error
 
@@ -59,7 +59,7 @@ class Replacements:
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._times: list[float] = []
 
-    async def may_return(self, ask: Ask) -> bool:
+    async def may_return(self, send: SendRequest) -> bool:
         """Another client has taken the application. Returns True, after a delay, if it is not an owner and we may take it
         back."""
         now = self._now()
@@ -72,7 +72,7 @@ class Replacements:
             return False
         # While our token is in force, the first one is assumed to be a debugging client; a second one may be a callbridge
         # with a store of its own.
-        if (holds is None or len(self._times) > 1) and await self._another_stamps(ask):
+        if (holds is None or len(self._times) > 1) and await self._another_stamps(send):
             log.error("another callbridge owns the application; standing down", pbx=self._pbx)
             return False
         self._replaced()
@@ -86,20 +86,20 @@ class Replacements:
         await asyncio.sleep(wait)
         return True
 
-    async def _another_stamps(self, ask: Ask) -> bool:
+    async def _another_stamps(self, send: SendRequest) -> bool:
         """Does the stamp change although we no longer write it?"""
         clock = asyncio.get_running_loop().time
         until, first = clock() + STAMPED, None
         while clock() < until:
             try:
-                stamp = await read_stamp(ask, self._app)
+                stamp = await read_stamp(send, self._app)
             except OrderTrouble as trouble:
                 log.info("the owner's stamp cannot be read", pbx=self._pbx, why=str(trouble))
             else:
                 first = stamp if first is None else first
                 if stamp != first:
                     return True
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_STAMP_CHECK_EVERY)
         return False
 
 
@@ -126,22 +126,22 @@ class OwnershipSeen:
     stamp: str = ""
 
 
-async def look(doors: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
+async def check_owners(checks: Sequence[OwnershipCheck]) -> list[OwnershipSeen]:
     """Read the owner's stamp on every PBX: does it answer, does it accept our login, is an owner alive? Opens no event socket."""
-    return list(await asyncio.gather(*(_look(door) for door in doors)))
+    return list(await asyncio.gather(*(_check_owner(check) for check in checks)))
 
 
-async def _look(door: OwnershipCheck) -> OwnershipSeen:
+async def _check_owner(check: OwnershipCheck) -> OwnershipSeen:
     async with AriHttp(
-        door.url,
-        user=door.user,
-        password=door.password,
+        check.url,
+        user=check.user,
+        password=check.password,
         request_timeout=ASKED_WITHIN,
         connect_timeout=ASKED_WITHIN,
         connections=1,
         may_write=lambda: False,
     ) as http:
         try:
-            return OwnershipSeen(pbx=door.pbx, stamp=await read_stamp(http.ask, door.app))
+            return OwnershipSeen(pbx=check.pbx, stamp=await read_stamp(http.request, check.app))
         except OrderTrouble as trouble:
-            return OwnershipSeen(pbx=door.pbx, trouble=str(trouble))
+            return OwnershipSeen(pbx=check.pbx, trouble=str(trouble))

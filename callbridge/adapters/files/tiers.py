@@ -24,8 +24,8 @@ MAX_ROWS = 5_000_000
 _MAX_LINE = 400
 _BETWEEN = "\x1f"
 _QUOTED = re.compile(r'"[^"]*"')
-_PAUSE_EVERY = 250
-_PAUSE = 0.0002
+_ROWS_BETWEEN_PAUSES = 250
+_READING_PAUSE = 0.0002
 
 
 class BadTierFile(Exception):
@@ -82,7 +82,7 @@ class TierTable:
             yield f"line {line}: {why}" if line else why
 
 
-def read_book(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
+def read_tiers(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
     """Read ``number,tier`` rows (a header is skipped; ``;`` and tab separate too). Raises BadTierFile."""
     try:
         if path.exists() and not path.is_file():
@@ -97,28 +97,28 @@ def read_book(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNumb
             if lines > MAX_ROWS:
                 raise BadTierFile(f"has more than {MAX_ROWS:,} rows")
             file.seek(0)
-            book = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, phone_numbers)
+            table = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, phone_numbers)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadTierFile(f"cannot be read: {(reason or 'unknown error').lower()}") from None
-    if book.left_out.count and not len(book.numbers):
-        line, why = book.left_out.named[0]
-        raise BadTierFile(f"has no usable row: {book.left_out.count} left out, the first in line {line}: {why}")
-    return book
+    if table.left_out.count and not len(table.numbers):
+        line, why = table.left_out.named[0]
+        raise BadTierFile(f"has no usable row: {table.left_out.count} left out, the first in line {line}: {why}")
+    return table
 
 
 def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
     numbers, left_out = Numbers(most), LeftOut()
     indexes = {tier: index for index, tier in enumerate(tiers)}
     for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
-        if count % _PAUSE_EVERY == 0:
-            time.sleep(_PAUSE)
+        if count % _ROWS_BETWEEN_PAUSES == 0:
+            time.sleep(_READING_PAUSE)
         written, tier = (*row.cells, "", "")[:2]
         key, index = phone_numbers.identity_of_row(written), indexes.get(tier.strip(' "'))
         if key and index is not None and len(row.cells) == 2 and numbers.count < most:
             numbers.put(_key(key), index)
         elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
-            left_out.add(row.line, row.fault or _blame(row.cells, phone_numbers))
+            left_out.add(row.line, row.fault or _reject_reason(row.cells, phone_numbers))
     return TierTable(numbers, left_out)
 
 
@@ -146,7 +146,7 @@ def _separator(text: str) -> str:
     return ";" if ";" in text else "\t" if "\t" in text else ","
 
 
-def _blame(cells: Sequence[str], phone_numbers: PhoneNumbers) -> str:
+def _reject_reason(cells: Sequence[str], phone_numbers: PhoneNumbers) -> str:
     tier = cells[-1].strip() if len(cells) > 1 else ""
     if is_separated(cells, surplus=True):
         return SPREADSHEET
@@ -178,12 +178,12 @@ class TierFile:
         self._own = {self._phone_numbers.identity(number): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
-        self._book = TierTable(Numbers(0), LeftOut())
+        self._table = TierTable(Numbers(0), LeftOut())
         self._read: tuple[int, ...] | None = None
 
     def __len__(self) -> int:
         """How many numbers the file gave."""
-        return len(self._book.numbers)
+        return len(self._table.numbers)
 
     def tier_of(self, number: str) -> str:
         """The tier of a caller's number, however it is written."""
@@ -192,11 +192,11 @@ class TierFile:
             return self._default
         if known in self._own:
             return self._own[known]
-        index = self._book.numbers.get(_key(known))
+        index = self._table.numbers.get(_key(known))
         return self._default if index is None else self._tiers[index]
 
     async def load(self) -> bool:
-        """Read the file now. False, with the last good book kept, when it cannot be used."""
+        """Read the file now. False, with the last good table kept, when it cannot be used."""
         if self._path is None:
             return True
         return await self._load(self._path, await asyncio.to_thread(_signature, self._path))
@@ -216,12 +216,12 @@ class TierFile:
     async def _load(self, path: pathlib.Path, signature: tuple[int, ...]) -> bool:
         self._read = signature
         try:
-            book = await asyncio.to_thread(read_book, path, self._tiers, self._phone_numbers)
+            table = await asyncio.to_thread(read_tiers, path, self._tiers, self._phone_numbers)
         except BadTierFile as bad:
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False
-        self._book = book
-        for line in book.report():
+        self._table = table
+        for line in table.report():
             self._report(f"{path}: {line}")
         return True
 

@@ -5,7 +5,7 @@ may use it and the OpenAPI document are made. Every error is ``application/probl
 """
 
 from callbridge.adapters.http.auth import ApiToken, HttpSettings, TokenRole
-from callbridge.adapters.http.backend import Asked, Backend, ReloadResult
+from callbridge.adapters.http.backend import Backend, ReloadResult, SubmittedEvent
 from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
@@ -17,13 +17,13 @@ __all__ = [
     "BODY_LIMIT",
     "REFUSALS",
     "ApiToken",
-    "Asked",
     "Backend",
     "ConnectionLimits",
     "EventFeed",
     "HttpSettings",
     "Probes",
     "ReloadResult",
+    "SubmittedEvent",
     "TokenRole",
     "listening",
     "make_app",

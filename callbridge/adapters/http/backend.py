@@ -19,7 +19,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
-Asked = AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | LeadDisposed | SwitchTurned
+SubmittedEvent = AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | LeadDisposed | SwitchTurned
 """Requests that HTTP may submit to the core."""
 
 
@@ -29,7 +29,7 @@ class Backend(Protocol):
     def now(self) -> float:
         """The present time, as events carry it."""
 
-    async def ask(self, event: Asked) -> RequestRefused | None:
+    async def submit(self, event: SubmittedEvent) -> RequestRefused | None:
         """Submit a request; None when it was carried out."""
 
     async def reload(self, *, dry_run: bool = False, force: bool = False, by: str = "") -> ReloadResult:

@@ -72,7 +72,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
         await response.prepare(request)
         hello = {"id": feed.id_at(place), "missed": not complete}
         await reader.wait_for(response.write(_AGAIN + sse("hello", hello, feed.id_at(place))), READER_TIMEOUT)
-        await _tell(reader, response, feed, wanted)
+        await _send_facts(reader, response, feed, wanted)
     except TimeoutError:
         await _dropped(reader, response, feed)
     except ConnectionError:
@@ -82,7 +82,7 @@ async def stream(request: web.Request, readers: Readers, wanted: Wanted, *, user
     return response
 
 
-async def _tell(reader: EventReader, response: web.StreamResponse, feed: EventFeed, wanted: Wanted) -> None:
+async def _send_facts(reader: EventReader, response: web.StreamResponse, feed: EventFeed, wanted: Wanted) -> None:
     clock = asyncio.get_running_loop().time
     said = clock()
     while not feed.closed:

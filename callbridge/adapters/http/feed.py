@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callbridge.adapters.facts.codec import fact_type
-from callbridge.adapters.views.timelines import told
+from callbridge.adapters.views.timelines import plain_fact
 from callbridge.core.model.facts import AnyFact
 
 FACTS_KEPT = 10_000
@@ -39,7 +39,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class _Told:
+class _KeptFact:
     """A fact and its text, which is made once for all readers, when the first one wants it."""
 
     fact: AnyFact
@@ -56,7 +56,7 @@ class EventFeed:
         self._run = run
         self._masked = masked
         self._kept = kept
-        self._facts: deque[_Told] = deque(maxlen=kept)
+        self._facts: deque[_KeptFact] = deque(maxlen=kept)
         self._forgotten = seq
         """The seq of the last fact that is not kept."""
         self.end = 0
@@ -68,7 +68,7 @@ class EventFeed:
         for fact in facts:
             if len(self._facts) == self._kept:
                 self._forgotten = self._facts[0].fact.seq
-            self._facts.append(_Told(fact))
+            self._facts.append(_KeptFact(fact))
             self.end += 1
         self._wake()
 
@@ -122,10 +122,10 @@ class EventFeed:
     def _seq_before(self, place: int) -> int:
         return self._facts[place - self._start - 1].fact.seq if place > self._start else self._forgotten
 
-    def _event(self, one: _Told) -> bytes:
+    def _event(self, one: _KeptFact) -> bytes:
         if not one.text:
             fact_id = f"{self._run}-{one.fact.seq}"
-            one.text = sse(fact_type(one.fact), {"id": fact_id, **told(one.fact, mask=self._masked)}, fact_id)
+            one.text = sse(fact_type(one.fact), {"id": fact_id, **plain_fact(one.fact, mask=self._masked)}, fact_id)
         return one.text
 
 

@@ -63,14 +63,14 @@ _MOST_CALLS = 1000
 _NOT_YOURS = "this token is for one agent"
 
 
-def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventFeed) -> web.Application:
+def make_app(settings: HttpSettings, backend: Backend, probes: Probes, feed: EventFeed) -> web.Application:
     """The application, ready for a runner. Call it on the loop on which it will run."""
     refusals = Refusals(probes.refused)
     app = web.Application(middlewares=[timed, problems, plain_only(refusals), guard(settings)], client_max_size=BODY_LIMIT)
     readers = Readers(feed, settings.limits, refusals)
-    site = _Handlers(desk, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
+    handlers = _Handlers(backend, probes, readers, RateLimit(settings.logins, now=asyncio.get_running_loop().time))
     for route in ROUTES:
-        handler = _allowed(route, site)
+        handler = _allowed(route, handlers)
         app.router.add_route(route.method, route.path, handler)
         if route.roles is None:
             app.router.add_route(hdrs.METH_HEAD, route.path, handler)  # load balancers probe with HEAD
@@ -82,9 +82,9 @@ def make_app(settings: HttpSettings, desk: Backend, probes: Probes, feed: EventF
     return app
 
 
-def _allowed(route: Route, site: _Handlers) -> Handler:
+def _allowed(route: Route, handlers: _Handlers) -> Handler:
     """The route's handler, after checks that the role may use it and that the body is not a web form."""
-    handler = getattr(site, route.handler)
+    handler = getattr(handlers, route.handler)
 
     async def allowed(request: web.Request) -> web.StreamResponse:
         if route.roles is not None and caller().role not in route.roles:
@@ -93,15 +93,15 @@ def _allowed(route: Route, site: _Handlers) -> Handler:
             _check_query(request, route)
         if route.body is not None and request.content_type != "application/json":
             raise Problem(415, "the body must be application/json")
-        response: web.StreamResponse = await (handler(request) if route.act is None else handler(request, route))
+        response: web.StreamResponse = await (handler(request) if route.request is None else handler(request, route))
         return response
 
     return allowed
 
 
 class _Handlers:
-    def __init__(self, desk: Backend, probes: Probes, readers: Readers, logins: RateLimit) -> None:
-        self._desk = desk
+    def __init__(self, backend: Backend, probes: Probes, readers: Readers, logins: RateLimit) -> None:
+        self._backend = backend
         self._probes = probes
         self._readers = readers
         self._logins = logins
@@ -123,18 +123,18 @@ class _Handlers:
     # -- views -------------------------------------------------------------------------------------------------
 
     async def queues(self, _request: web.Request) -> web.Response:
-        board = self._desk.board()
+        board = self._backend.board()
         return web.json_response([{"name": name, **(board.queue(name) or {})} for name in sorted(board.queues)])
 
     async def queue(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        view = self._desk.board().queue(name)
+        view = self._backend.board().queue(name)
         if view is None:
             raise Problem(404, "no such queue")
         return web.json_response({"name": name, **view})
 
     async def agents(self, request: web.Request) -> web.Response:
-        board, own = self._desk.board(), caller().agent
+        board, own = self._backend.board(), caller().agent
         names = sorted(name for name in board.agents if own in ("", name))
         return web.json_response([{"id": name, **(board.agent(name) or {})} for name in names])
 
@@ -142,7 +142,7 @@ class _Handlers:
         return self._agent(self._known_agent(request))
 
     async def calls(self, request: web.Request) -> web.Response:
-        board, own = self._desk.board(), caller().agent
+        board, own = self._backend.board(), caller().agent
         queue, limit = self._queue_asked(request, board), _limit(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
         in_hand = _current_call(board, own) if own else None
@@ -161,13 +161,13 @@ class _Handlers:
     async def call(self, request: web.Request) -> web.Response:
         name, who = request.match_info["id"], caller()
         self._own_call(who, name)
-        view, timeline = self._desk.board().call(name), self._desk.timeline(name)
+        view, timeline = self._backend.board().call(name), self._backend.timeline(name)
         if view is None and timeline is None:
             raise Problem(404, "no such call")
         return web.json_response({"id": name, **(view or {}), "timeline": _for(who, timeline or [])})
 
     async def waiting(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._desk.waiting())
+        return web.json_response(await self._backend.waiting())
 
     async def explain_agent(self, request: web.Request) -> web.Response:
         return await self._explained("agents", self._known_agent(request))
@@ -179,7 +179,7 @@ class _Handlers:
         return await self._explained("calls", request.match_info["id"])
 
     async def _explained(self, kind: str, name: str) -> web.Response:
-        found = await self._desk.explain(kind, name)
+        found = await self._backend.explain(kind, name)
         if found is None:
             raise Problem(404, f"no such {kind.removesuffix('s')}")
         return web.json_response(found)
@@ -190,7 +190,7 @@ class _Handlers:
         if name is None:
             raise Problem(400, "the parameter call is required: ?call=ID")
         self._own_call(who, name)
-        timeline = self._desk.timeline(name)
+        timeline = self._backend.timeline(name)
         if timeline is None:
             raise Problem(404, "no such call")
         return web.json_response(_for(who, timeline))
@@ -199,7 +199,7 @@ class _Handlers:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
         if not types <= FACT_TYPES:
             raise Problem(400, "unknown fact type", types=sorted(FACT_TYPES))
-        queue = self._queue_asked(request, self._desk.board())
+        queue = self._queue_asked(request, self._backend.board())
         return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
 
     def _queue_asked(self, request: web.Request, board: Board) -> str:
@@ -213,70 +213,70 @@ class _Handlers:
         name, who = request.match_info["id"], caller()
         if who.agent not in ("", name):
             raise Problem(403, _NOT_YOURS)
-        if name not in self._desk.board().agents:
+        if name not in self._backend.board().agents:
             raise Problem(404, "unknown agent")
         return name
 
     def _own_call(self, who: Caller, call: str) -> None:
         """An agent token may access only the agent's current call; it does not even learn whether other calls exist."""
-        if who.agent and _current_call(self._desk.board(), who.agent) != call:
+        if who.agent and _current_call(self._backend.board(), who.agent) != call:
             raise Problem(403, _NOT_YOURS)
 
     def _agent(self, name: str) -> web.Response:
-        view = self._desk.board().agent(name)
+        view = self._backend.board().agent(name)
         if view is None:
             raise Problem(404, "unknown agent")
         return web.json_response({"id": name, **view})
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    async def ask_agent(self, request: web.Request, route: Route) -> web.Response:
-        ask = route.act
-        assert isinstance(ask, AgentRequest)
+    async def agent_request(self, request: web.Request, route: Route) -> web.Response:
+        wanted = route.request
+        assert isinstance(wanted, AgentRequest)
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, route.body or Body)
-        if ask is AgentRequest.LOGIN:
+        if wanted is AgentRequest.LOGIN:
             if wait := self._logins.wait(agent):
                 raise Problem(429, "too many logins of this agent", retry_after=wait)
             self._logins.count(agent)
         reason = body.reason if isinstance(body, ReasonBody) else ""
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = AgentRequested(at=self._desk.now(), agent=agent, request=ask, reason=reason, phone=phone, by=by)
-        _check(await self._desk.ask(event), agent=agent)
+        event = AgentRequested(at=self._backend.now(), agent=agent, request=wanted, reason=reason, phone=phone, by=by)
+        _check(await self._backend.submit(event), agent=agent)
         return self._agent(agent)
 
-    async def ask_call(self, request: web.Request, route: Route) -> web.Response:
-        ask = route.act
-        assert isinstance(ask, CallRequest)
+    async def call_request(self, request: web.Request, route: Route) -> web.Response:
+        wanted = route.request
+        assert isinstance(wanted, CallRequest)
         call, who = request.match_info["id"], caller()
         self._own_call(who, call)
-        if call not in self._desk.board().calls:
+        if call not in self._backend.board().calls:
             raise Problem(404, "no such call, or it has ended")
         body = await body_of(request, route.body or Body)
         to = body.target() if isinstance(body, TargetBody) else None
         seconds = body.seconds if isinstance(body, SecondsBody) else 0.0
         phone = body.phone if isinstance(body, PhoneBody) else ""
-        event = CallRequested(at=self._desk.now(), call=call, request=ask, to=to, seconds=seconds, phone=phone, by=who.by)
-        _check(await self._desk.ask(event), call=call)
-        return web.json_response({"call": call, "request": ask.value})
+        event = CallRequested(at=self._backend.now(), call=call, request=wanted, to=to, seconds=seconds, phone=phone, by=who.by)
+        _check(await self._backend.submit(event), call=call)
+        return web.json_response({"call": call, "request": wanted.value})
 
     async def reload(self, request: web.Request) -> web.Response:
         body = await body_of(request, ReloadBody)
-        done = await self._desk.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
+        done = await self._backend.reload(dry_run=body.dry_run, force=body.force, by=caller().by)
         if done.faults:
             said = "the configuration was refused; the old one stays in force"
             raise Problem(409, said, faults=list(done.faults), report=dict(done.report))
         return web.json_response(dict(done.report))
 
     async def callbacks(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._desk.callbacks())
+        return web.json_response(self._backend.callbacks())
 
     async def make_callback(self, request: web.Request) -> web.Response:
         body = await body_of(request, CallbackBody)
-        asked = CallbackChangeRequested(at=self._desk.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
-        asked = replace(asked, tier=asked.tier or self._desk.tier_of(body.number))
-        _check(await self._desk.ask(asked), queue=body.queue)
-        made = self._desk.callback_to(body.queue, body.number)
+        asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.MAKE, by=caller().by, **body.model_dump())
+        asked = replace(asked, tier=asked.tier or self._backend.tier_of(body.number))
+        _check(await self._backend.submit(asked), queue=body.queue)
+        made = self._backend.callback_to(body.queue, body.number)
         if made is None:
             raise Problem(409, "the callback has already ended", queue=body.queue)
         return web.json_response(made)
@@ -284,16 +284,16 @@ class _Handlers:
     async def cancel_callback(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]
         await body_of(request, Body)
-        asked = CallbackChangeRequested(at=self._desk.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
-        _check(await self._desk.ask(asked), callback=name)
+        asked = CallbackChangeRequested(at=self._backend.now(), change=CallbackChange.CANCEL, callback=name, by=caller().by)
+        _check(await self._backend.submit(asked), callback=name)
         return web.json_response({"id": name, "cancelled": True})
 
     async def campaigns(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._desk.ledger().campaigns())
+        return web.json_response(self._backend.ledger().campaigns())
 
     async def campaign(self, request: web.Request) -> web.Response:
         try:
-            found = await self._desk.ledger().campaign(request.match_info["name"])
+            found = await self._backend.ledger().campaign(request.match_info["name"])
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         if found is None:
@@ -312,14 +312,17 @@ class _Handlers:
     async def _run_campaign(self, request: web.Request, to: Running) -> web.Response:
         name = self._known_campaign(request)
         await body_of(request, Body)
-        _check(await self._desk.ask(CampaignRequested(at=self._desk.now(), campaign=name, to=to, by=caller().by)), campaign=name)
-        return web.json_response(next(row for row in self._desk.ledger().campaigns() if row["name"] == name))
+        _check(
+            await self._backend.submit(CampaignRequested(at=self._backend.now(), campaign=name, to=to, by=caller().by)),
+            campaign=name,
+        )
+        return web.json_response(next(row for row in self._backend.ledger().campaigns() if row["name"] == name))
 
     async def add_leads(self, request: web.Request) -> web.Response:
         name = self._known_campaign(request)
         body = await body_of(request, LeadsBody)
         try:
-            entered, refused = await self._desk.ledger().add_leads(name, body.leads)
+            entered, refused = await self._backend.ledger().add_leads(name, body.leads)
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         rows = [{"number": number, "why": why} for number, why in refused]
@@ -328,59 +331,59 @@ class _Handlers:
     async def dispose(self, request: web.Request) -> web.Response:
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, DispositionBody)
-        asked = LeadDisposed(at=self._desk.now(), agent=agent, by=by, **body.model_dump())
-        _check(await self._desk.ask(asked), agent=agent)
+        asked = LeadDisposed(at=self._backend.now(), agent=agent, by=by, **body.model_dump())
+        _check(await self._backend.submit(asked), agent=agent)
         return web.json_response({"agent": agent, "code": body.code})
 
     async def blocks(self, _request: web.Request) -> web.Response:
         try:
-            return web.json_response(await self._desk.ledger().blocks())
+            return web.json_response(await self._backend.ledger().blocks())
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
 
     async def block(self, request: web.Request) -> web.Response:
         body, by = await body_of(request, BlockBody), caller().by
-        if body.campaign and all(row["name"] != body.campaign for row in self._desk.ledger().campaigns()):
+        if body.campaign and all(row["name"] != body.campaign for row in self._backend.ledger().campaigns()):
             raise Problem(404, "no such campaign")
         try:
-            await self._desk.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
+            await self._backend.ledger().block(body.number, body.campaign, body.reason, by, body.expires_at)
         except ValueError as wrong:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
-        return web.json_response(self._desk.ledger().shown({**body.model_dump(), "by": by, "at": self._desk.now()}))
+        return web.json_response(self._backend.ledger().shown({**body.model_dump(), "by": by, "at": self._backend.now()}))
 
     async def unblock(self, request: web.Request) -> web.Response:
         body = await body_of(request, UnblockBody)
         try:
-            gone = await self._desk.ledger().unblock(body.number, body.campaign, caller().by)
+            gone = await self._backend.ledger().unblock(body.number, body.campaign, caller().by)
         except ValueError as wrong:
             raise Problem(409, str(wrong)) from None
         except NoLedger as trouble:
             raise Problem(503, str(trouble)) from None
         if not gone:
             raise Problem(404, "this number is not on the do-not-call list")
-        return web.json_response(self._desk.ledger().shown(body.model_dump()))
+        return web.json_response(self._backend.ledger().shown(body.model_dump()))
 
     def _known_campaign(self, request: web.Request) -> str:
         name = request.match_info["name"]
-        if all(row["name"] != name for row in self._desk.ledger().campaigns()):
+        if all(row["name"] != name for row in self._backend.ledger().campaigns()):
             raise Problem(404, "no such campaign")
         return name
 
     async def hours(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._desk.hours())
+        return web.json_response(self._backend.hours())
 
     async def close_hours(self, request: web.Request) -> web.Response:
         name, by = request.match_info["name"], caller().by
-        if all(row["name"] != name for row in self._desk.hours()):
+        if all(row["name"] != name for row in self._backend.hours()):
             raise Problem(404, "no such calendar")
         body = await body_of(request, ClosedBody)
-        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=closing(name), on=body.closed, by=by)))
-        return web.json_response(next(row for row in self._desk.hours() if row["name"] == name))
+        _check(await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=closing(name), on=body.closed, by=by)))
+        return web.json_response(next(row for row in self._backend.hours() if row["name"] == name))
 
     async def bypass(self, _request: web.Request) -> web.Response:
-        switch = self._desk.switch(BYPASS)
+        switch = self._backend.switch(BYPASS)
         if switch is None:
             return web.json_response({"on": False, "by": "", "since": ""})
         return web.json_response({"on": switch.on, "by": switch.by, "since": switch.since})
@@ -388,7 +391,7 @@ class _Handlers:
     async def turn_bypass(self, request: web.Request) -> web.Response:
         body = await body_of(request, SwitchBody)
         by = caller().by
-        _check(await self._desk.ask(SwitchTurned(at=self._desk.now(), switch=BYPASS, on=body.on, by=by)))
+        _check(await self._backend.submit(SwitchTurned(at=self._backend.now(), switch=BYPASS, on=body.on, by=by)))
         return await self.bypass(request)
 
 

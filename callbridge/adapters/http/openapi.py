@@ -58,7 +58,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operation_id(route: Route) -> str:
-    return f"{route.handler}_{route.act}" if route.act is not None else route.handler
+    return f"{route.handler}_{route.request}" if route.request is not None else route.handler
 
 
 def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Route:
     query: tuple[Query, ...] = ()
     faults: tuple[int, ...] = ()
     media: str = "application/json"
-    act: AgentRequest | CallRequest | None = None
+    request: AgentRequest | CallRequest | None = None
 
 
 AGENT_ROUTES: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
@@ -90,9 +90,9 @@ _TYPES = Query("types", "return only facts of these types (comma-separated)", {"
 _LAST = Query("Last-Event-ID", "ID of the last fact received; the stream resumes after it", {"type": "string"}, place="header")
 
 
-def segment(ask: AgentRequest | CallRequest) -> str:
+def segment(request: AgentRequest | CallRequest) -> str:
     """A request as the last segment of a path: ``not-ready``."""
-    return ask.value.replace("_", "-")
+    return request.value.replace("_", "-")
 
 
 def _get(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route:
@@ -103,17 +103,19 @@ def _post(path: str, handler: str, what: str, answer: Any, **more: Any) -> Route
     return Route(method="POST", path=path, handler=handler, what=what, answer=answer, **more)
 
 
-def _of_agents(ask: AgentRequest) -> Route:
-    body, what = AGENT_ROUTES[ask]
-    faults = (404, 409, 504) + ((429,) if ask is AgentRequest.LOGIN else ())
-    path = f"/api/agents/{{id}}/{segment(ask)}"
-    return _post(path, "ask_agent", what, schemas.AgentView, roles=STAFF, body=body, faults=faults, act=ask)
+def _of_agents(request: AgentRequest) -> Route:
+    body, what = AGENT_ROUTES[request]
+    faults = (404, 409, 504) + ((429,) if request is AgentRequest.LOGIN else ())
+    path = f"/api/agents/{{id}}/{segment(request)}"
+    return _post(path, "agent_request", what, schemas.AgentView, roles=STAFF, body=body, faults=faults, request=request)
 
 
-def _of_calls(ask: CallRequest) -> Route:
-    body, roles, what = CALL_ROUTES[ask]
-    path = f"/api/calls/{{id}}/{segment(ask)}"
-    return _post(path, "ask_call", what, schemas.Asked, roles=roles, body=body, faults=(404, 409, 504), act=ask)
+def _of_calls(request: CallRequest) -> Route:
+    body, roles, what = CALL_ROUTES[request]
+    path = f"/api/calls/{{id}}/{segment(request)}"
+    return _post(
+        path, "call_request", what, schemas.RequestAccepted, roles=roles, body=body, faults=(404, 409, 504), request=request
+    )
 
 
 def _explain(path: str, handler: str, what: str) -> Route:

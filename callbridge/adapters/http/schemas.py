@@ -22,7 +22,7 @@ _PLAIN_TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 _NAME = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}$"
 _NUMBER = r"^number:\+?[0-9*#]{1,32}$"
 """Characters of a number that can be dialled."""
-_LONGEST = 30 * 86_400.0
+_LONGEST_HEAD_START = 30 * 86_400.0
 
 
 # -- asked ----------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class ToAnyBody(TargetBody):
 class SecondsBody(Body):
     """A head start in the queue, in seconds."""
 
-    seconds: float = Field(ge=0, le=_LONGEST, allow_inf_nan=False, strict=False, examples=[600])
+    seconds: float = Field(ge=0, le=_LONGEST_HEAD_START, allow_inf_nan=False, strict=False, examples=[600])
 
 
 class SwitchBody(Body):
@@ -414,7 +414,7 @@ class CallbackEndedView(ResponseBody):
     cancelled: Literal[True]
 
 
-class Asked(ResponseBody):
+class RequestAccepted(ResponseBody):
     """Accepted; it is being carried out."""
 
     call: str

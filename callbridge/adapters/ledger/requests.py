@@ -40,11 +40,11 @@ class LedgerRequests:
     core."""
 
     world: World
-    book: LedgerStore | None
+    store: LedgerStore | None
     now: Callable[[], float]
     wall: Callable[[], float]
     day_began: Callable[[], float]
-    tell: Callable[[AnyEvent], None]
+    post: Callable[[AnyEvent], None]
     readers: Threads = field(default_factory=lambda: Threads("the ledger's requests"))
     trouble: Callable[[], str] = lambda: ""
     """Why the database cannot be asked now; empty when it can."""
@@ -66,54 +66,54 @@ class LedgerRequests:
         if found is None:
             return None
         found = self._why_held(found)
-        book, since, wall = self._open(), self.day_began(), self.wall()
+        store, since, wall = self._open(), self.day_began(), self.wall()
 
         def figures() -> dict[str, object]:
             return {
-                "leads": book.count(name),
-                "next_due_at": book.next_due(name, wall),
-                "outcomes_today": book.outcomes(name, since),
-                "dispositions_today": book.dispositions(name, since),
+                "leads": store.count(name),
+                "next_due_at": store.next_due(name, wall),
+                "outcomes_today": store.outcomes(name, since),
+                "dispositions_today": store.dispositions(name, since),
             }
 
-        return found | await self._ask(figures)
+        return found | await self._run(figures)
 
     async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
         """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
-        book, plan, wall = self._open(), self.world.plan, self.wall()
+        store, plan, wall = self._open(), self.world.plan, self.wall()
         calendar = plan.campaigns[name].limits.calendar
         reader = LeadReader(numbers=self.numbers_of.get(name, self.numbers), zone=self.zone, calendar=calendar)
         agents, never = frozenset(self.world.agents), plan.do_not_call
 
         def enter() -> Loaded:
             listed = ((line, row, "") for line, row in enumerate(rows, 1))
-            return enter_rows(book, name, listed, reader, now=wall, agents=agents, never=never)
+            return enter_rows(store, name, listed, reader, now=wall, agents=agents, never=never)
 
-        loaded = await self._ask(enter)
+        loaded = await self._run(enter)
         return loaded.entered, [(number, why) for _, number, why in loaded.refused]
 
     async def block(self, number: str, scope: str, reason: str, by: str, expires_at: float | None) -> None:
         """Nobody of us (or of the campaign ``scope``) calls this number again: in force when this returns. Raises NoLedger, and
         ValueError when it is no number, or the end is past."""
-        book, wall = self._open(), self.wall()
+        store, wall = self._open(), self.wall()
         who = self._number(number)
         if expires_at is not None and expires_at <= wall:
             raise ValueError("expires_at is past")
-        await self._ask(lambda: book.block([BlockEntry(who, scope, reason, by, wall, expires_at)]))
-        self.tell(NumberBlocked(at=self.now(), number=who, campaign=scope))
+        await self._run(lambda: store.block([BlockEntry(who, scope, reason, by, wall, expires_at)]))
+        self.post(NumberBlocked(at=self.now(), number=who, campaign=scope))
 
     async def unblock(self, number: str, scope: str, by: str) -> bool:
         """Off the list; its leads are ready again. False when it was not there. Raises NoLedger, and ValueError when it is no
         number. Who did it is logged: the list does not hold it any more."""
-        book, who = self._open(), self._number(number)
-        gone = await self._ask(lambda: book.unblock(who, scope))
+        store, who = self._open(), self._number(number)
+        gone = await self._run(lambda: store.unblock(who, scope))
         if gone:
             log.warning("a number was removed from the do-not-call list", campaign=scope, by=by, **{"pii.number": who})
         return gone
 
     async def blocks(self) -> list[dict[str, object]]:
         """The do-not-call list, the latest first. Raises NoLedger."""
-        return [self.shown(asdict(one)) for one in await self._ask(self._open().list_blocks)]
+        return [self.shown(asdict(one)) for one in await self._run(self._open().list_blocks)]
 
     def shown(self, entry: dict[str, object]) -> dict[str, object]:
         """An entry of the do-not-call list as others may see it."""
@@ -128,19 +128,19 @@ class LedgerRequests:
         return found.e164
 
     def _open(self) -> LedgerStore:
-        if self.book is None:
+        if self.store is None:
             raise NoLedger("no ledger is configured, so there are no campaigns")
         if trouble := self.trouble():
             raise NoLedger(trouble)  # at once: repeated requests must not fill the threads
-        return self.book
+        return self.store
 
     def _why_held(self, row: dict[str, object]) -> dict[str, object]:
         """A campaign that is held by the ledger says so."""
         trouble = self.trouble()
         return row | {"why_not": trouble} if trouble and row["state"] == Running.RUNNING else row
 
-    async def _ask(self, work: Callable[[], Found]) -> Found:
-        cut = self.book.cut if self.book is not None else None
+    async def _run(self, work: Callable[[], Found]) -> Found:
+        cut = self.store.cut if self.store is not None else None
         try:
             async with asyncio.timeout(LEDGER_TIMEOUT):
                 return await self.readers.run(work, cut)

@@ -44,16 +44,16 @@ class CampaignLedger:
     def __init__(
         self,
         url: str,
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         now: Callable[[], float],
         wall: Callable[[], float],
         alive: Callable[[], Collection[str]],
         zone: ZoneInfo,
     ) -> None:
-        self.book = LedgerStore(url, STATEMENT_WITHIN)
-        self.writer = LedgerWriter(self.book, tell, now, wall)
+        self.store = LedgerStore(url, STATEMENT_WITHIN)
+        self.writer = LedgerWriter(self.store, post, now, wall)
         self.readers = Threads("the ledger's requests", READERS, MOST_WAITING)
-        self._tell, self._now, self._wall, self._alive, self._zone = tell, now, wall, alive, zone
+        self._post, self._now, self._wall, self._alive, self._zone = post, now, wall, alive, zone
         self._open = False
 
     def adopt(self, terms: Mapping[str, LedgerTerms], numbers: PhoneNumbers) -> None:
@@ -82,7 +82,7 @@ class CampaignLedger:
                 continue
             self.writer.works()
             for each in recalled:
-                self._tell(each)
+                self._post(each)
         await self.writer.run()
 
     async def recall(self, campaigns: Iterable[str]) -> list[CampaignRecalled]:
@@ -95,7 +95,7 @@ class CampaignLedger:
         since = self._wall() - ANSWERS_KEPT_FOR
         try:
             async with asyncio.timeout(RECALL_WITHIN):
-                hours = await self.readers.run(lambda: [self.book.window(name, since) for name in names], self.book.cut)
+                hours = await self.readers.run(lambda: [self.store.window(name, since) for name in names], self.store.cut)
         except (SQLAlchemyError, *AWAY) as trouble:
             raise NoLedger("the campaigns' database does not answer") from trouble
         return [
@@ -124,13 +124,13 @@ class CampaignLedger:
 
         def work() -> None:
             nonlocal lost, hours
-            self.book.open()
-            lost += self.book.sweep(alive, terms, wall)
-            hours = {name: self.book.window(name, wall - ANSWERS_KEPT_FOR) for name in terms}
+            self.store.open()
+            lost += self.store.sweep(alive, terms, wall)
+            hours = {name: self.store.window(name, wall - ANSWERS_KEPT_FOR) for name in terms}
 
         while not self._open:
             terms, alive = self.writer.terms, frozenset(self._alive())
-            await self.writer.ask(work, within)
+            await self.writer.execute(work, within)
             self._open = self.writer.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
         if lost:
             log.warning("attempts with an unknown outcome", attempts=lost)

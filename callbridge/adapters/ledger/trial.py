@@ -13,15 +13,15 @@ TRIAL_TIMEOUT = 2.0
 
 async def trouble_of(url: str) -> str:
     """Why it cannot be opened now; empty when it can. Raises BadDatabase when it never will be of use."""
-    book, threads = LedgerStore(url), Threads("the ledger at start")
+    store, threads = LedgerStore(url), Threads("the ledger at start")
     try:
         async with asyncio.timeout(TRIAL_TIMEOUT):
-            await threads.run(book.open, book.cut)
+            await threads.run(store.open, store.cut)
     except NotAnswering as trouble:
         return str(trouble)
     except TimeoutError:
         return f"no answer within {TRIAL_TIMEOUT:g} s"
     finally:
         threads.close()
-        book.close()
+        store.close()
     return ""

@@ -36,14 +36,14 @@ class LedgerWriter:
     """``now`` and ``wall``: our clock, and the one on the wall, both epoch seconds."""
 
     def __init__(
-        self, book: LedgerStore, tell: Callable[[AnyEvent], None], now: Callable[[], float], wall: Callable[[], float]
+        self, store: LedgerStore, post: Callable[[AnyEvent], None], now: Callable[[], float], wall: Callable[[], float]
     ) -> None:
-        self.book = book
+        self.store = store
         self.troubled = ""
         """Why the database cannot be written now."""
         self.troubled_since: float | None = None
         """By the clock on the wall."""
-        self._tell, self._now, self._wall = tell, now, wall
+        self._post, self._now, self._wall = post, now, wall
         self._terms: Mapping[str, LedgerTerms] = {}
         self._orders: dict[Hashable, OfLedger] = {}
         """What waits, by what it is about, in its order."""
@@ -70,10 +70,10 @@ class LedgerWriter:
         self._orders[_about(order)] = order
         self._come.set()
 
-    async def ask(self, work: Callable[[], Any], within: float | None = None) -> Any:
+    async def execute(self, work: Callable[[], Any], within: float | None = None) -> Any:
         """Have the database do something in the writer's thread. Raises any of AWAY."""
         async with asyncio.timeout(WRITE_WITHIN if within is None else within):
-            return await self._threads.run(work, self.book.cut)
+            return await self._threads.run(work, self.store.cut)
 
     def fails(self, trouble: Exception) -> None:
         """It is away: told when it begins to be."""
@@ -94,14 +94,14 @@ class LedgerWriter:
         self._orders.clear()
         for order in left:
             try:
-                await self.ask(lambda order=order: self.write(order), LAST_WITHIN)  # type: ignore[misc]
+                await self.execute(lambda order=order: self.write(order), LAST_WITHIN)  # type: ignore[misc]
             except AWAY as trouble:
                 log.error("the campaign database was unavailable at shutdown", why=_why(trouble))
                 break
             except Exception:  # whatever it is, the others are written all the same
                 log.exception("a campaign order cannot be written; skipped", order=type(order).__name__)
         with contextlib.suppress(*AWAY):
-            await self.ask(self.book.close, LAST_WITHIN)
+            await self.execute(self.store.close, LAST_WITHIN)
         self._threads.close()
 
     async def run(self) -> None:
@@ -126,7 +126,7 @@ class LedgerWriter:
 
     async def _ping(self) -> None:
         try:
-            await self.ask(self.book.ping)
+            await self.execute(self.store.ping)
         except (SQLAlchemyError, *AWAY) as trouble:
             self.fails(trouble)
         else:
@@ -136,7 +136,7 @@ class LedgerWriter:
         """False: a question that has had no answer. What must be written is tried until it is."""
         while True:
             try:
-                told = await self.ask(lambda: self.write(order))
+                told = await self.execute(lambda: self.write(order))
             except AWAY as trouble:
                 self.fails(trouble)
                 await asyncio.sleep(WRITE_RETRY)
@@ -147,7 +147,7 @@ class LedgerWriter:
                 log.exception("a campaign order cannot be written; skipped", order=type(order).__name__)
                 told = self._refused(order, fault)
             self.works()
-            self._tell(told)
+            self._post(told)
             return True
 
     def _refused(self, order: OfLedger, fault: Exception) -> AnyEvent:
@@ -167,22 +167,22 @@ class LedgerWriter:
         match order:
             case FindLeads(campaign=campaign):
                 terms = self._terms.get(campaign)
-                found, ready = self.book.find(campaign, terms, order.count, order.known, wall, order.busy) if terms else ((), 0)
+                found, ready = self.store.find(campaign, terms, order.count, order.known, wall, order.busy) if terms else ((), 0)
                 return LeadsFound(at=self._now(), campaign=campaign, leads=found, ready=ready)
             case ReserveAttempts(campaign=campaign):
                 terms = self._terms.get(campaign)
                 if terms is None:
                     refused = {attempt: "no such campaign" for attempt, _ in order.attempts}
                     return AttemptsReserved(at=self._now(), campaign=campaign, reserved=(), refused=refused)
-                reserved, refused = self.book.reserve(campaign, terms, order.attempts, wall)
+                reserved, refused = self.store.reserve(campaign, terms, order.attempts, wall)
                 return AttemptsReserved(at=self._now(), campaign=campaign, reserved=reserved, refused=refused)
             case CloseAttempt(attempt=attempt):
-                self.book.record(attempt, self._terms.get(attempt.campaign), order.at, offset=wall - self._now())
+                self.store.record(attempt, self._terms.get(attempt.campaign), order.at, offset=wall - self._now())
                 said = attempt.disposition, attempt.call_back_at
                 return AttemptClosed(at=self._now(), attempt=attempt.id, disposition=said[0], call_back_at=said[1])
             case BlockNumber():
                 number = self._numbers.identity(order.number) or order.number
-                self.book.block([BlockEntry(number, order.campaign, order.reason, order.by, wall)])
+                self.store.block([BlockEntry(number, order.campaign, order.reason, order.by, wall)])
                 block = f"{order.campaign}|{order.number}"
                 return NumberBlocked(at=self._now(), number=number, campaign=order.campaign, block=block)
             case _:

@@ -27,7 +27,7 @@ MOST_KEPT = 100_000
 """Callers whom we remember without Redis."""
 MOST_OWED = 10_000
 """Talks to be written down while Redis is away; older ones are forgotten."""
-_PAUSE = 1.0
+_SAVE_RETRY = 1.0
 
 
 class LastAgents:
@@ -79,7 +79,7 @@ class LastAgents:
                     await self._redis.set(f"{self._private}:{who}", row, ex=max(1, round(self._lasts)))
                 except TROUBLE as trouble:
                     log.warning("last agents cannot be saved", error=type(trouble).__name__)
-                    await asyncio.sleep(_PAUSE)
+                    await asyncio.sleep(_SAVE_RETRY)
                     continue
                 if self._owed and self._owed[0] == (who, row):
                     self._owed.popleft()

@@ -67,14 +67,14 @@ class Lookups:
 
     def __init__(
         self,
-        tell: Callable[[AnyEvent], None],
+        post: Callable[[AnyEvent], None],
         now: Callable[[], float],
         *,
         redis: RedisSettings | None,
         memory: LastAgents | None = None,
     ) -> None:
         self._memory = memory
-        self._tell = tell
+        self._post = post
         self._now = now
         self._known: dict[str, LookupSettings] = {}
         self._tiers: frozenset[str] = frozenset()
@@ -102,7 +102,7 @@ class Lookups:
                         caller = order.values.get("caller", "")
                         found = {} if await self._first(settings, self._numbers.identity(caller) or caller) else None
                     else:
-                        answer = await self._ask(settings, order.values)
+                        answer = await self._query(settings, order.values)
                         found = dict(answer) if settings.memory else read(answer, self._tiers)
             except TimeoutError:
                 log.warning("a lookup failed", lookup=order.lookup, why=f"no answer within {settings.deadline:g} s")
@@ -112,7 +112,7 @@ class Lookups:
                 # Not its text: the address stands in it, and there the caller's number and perhaps a key.
                 status = f" {trouble.status}" if isinstance(trouble, aiohttp.ClientResponseError) else ""
                 log.warning("a lookup failed", lookup=order.lookup, why=f"{type(trouble).__name__}{status}")
-        self._tell(LookedUp(at=self._now(), call=order.call, question=order.question, found=found))
+        self._post(LookedUp(at=self._now(), call=order.call, question=order.question, found=found))
 
     async def close(self) -> None:
         if self._http is not None:
@@ -137,7 +137,7 @@ class Lookups:
             self._asked.popitem(last=False)
         return True
 
-    async def _ask(self, settings: LookupSettings, values: Mapping[str, str]) -> Mapping[Any, Any]:
+    async def _query(self, settings: LookupSettings, values: Mapping[str, str]) -> Mapping[Any, Any]:
         if settings.memory:
             return await self._memory.recall(values.get("caller", "")) if self._memory is not None else {}
         if settings.rows is not None:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from callbridge.adapters.facts.privacy import label
 from callbridge.adapters.views.campaigns import CampaignFigures
 
-_PREFIX = "callbridge_dialer_"
+_DIALER_PREFIX = "callbridge_dialer_"
 
 
 class DialerGauges(Collector):
@@ -22,7 +22,7 @@ class DialerGauges(Collector):
 
     def collect(self) -> Iterable[Metric]:
         def gauge(name: str, text: str, *more: str) -> GaugeMetricFamily:
-            return GaugeMetricFamily(_PREFIX + name, text, labels=["campaign", *more])
+            return GaugeMetricFamily(_DIALER_PREFIX + name, text, labels=["campaign", *more])
 
         running = gauge("running", "1 while the campaign dials.")
         outstanding = gauge("outstanding", "Numbers being dialled now.")

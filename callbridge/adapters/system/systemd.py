@@ -34,24 +34,24 @@ class Manager:
     def ready(self) -> None:
         """Serving: units that wait for us may start."""
         self._ready = True
-        self._tell("READY=1")
+        self._notify("READY=1")
 
     def status(self, text: str) -> None:
         """What we are about, in words for people."""
-        self._tell(f"STATUS={text}")
+        self._notify(f"STATUS={text}")
 
     def stopping(self) -> None:
-        self._tell("STOPPING=1")
+        self._notify("STOPPING=1")
 
     async def reloading(self, work: Awaitable[object]) -> None:
         """Await a reload, and let the manager wait for its end too."""
         if self._ready:
-            self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            self._notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
         try:
             await work
         finally:
             if self._ready:
-                self._tell("READY=1")
+                self._notify("READY=1")
 
     async def watch(self, alive: Callable[[], bool], missing: Callable[[], Iterable[str]]) -> NoReturn:
         """Give signs of life while ``alive``, with what is missing as status. Silence is for the manager to end."""
@@ -59,13 +59,13 @@ class Manager:
         while True:
             is_alive = alive()
             if is_alive:
-                self._tell("WATCHDOG=1", f"STATUS={', '.join(missing()) or 'serving'}")
+                self._notify("WATCHDOG=1", f"STATUS={', '.join(missing()) or 'serving'}")
             elif was_alive:
                 log.critical("callbridge hangs; the service manager will restart it", missing=list(missing()))
             was_alive = is_alive
             await asyncio.sleep(self._every or STATUS_EVERY)
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if not self._address:
             return
         try:

@@ -93,11 +93,11 @@ def _serve(jobs: _Jobs) -> None:
             with job.lock:
                 job.thread = None
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-            job.answer.get_loop().call_soon_threadsafe(_tell, job, result, fault)
+            job.answer.get_loop().call_soon_threadsafe(_deliver, job, result, fault)
         del job, result, fault  # an idle thread holds nothing
 
 
-def _tell(job: _ThreadJob, result: Any, fault: BaseException | None) -> None:
+def _deliver(job: _ThreadJob, result: Any, fault: BaseException | None) -> None:
     job.over()
     if job.answer.done():
         return

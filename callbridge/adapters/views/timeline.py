@@ -1,4 +1,4 @@
-"""The timeline of a call in plain English, made from its facts (as plain data, see ``timelines.told``). Pure.
+"""The timeline of a call in plain English, made from its facts (as plain data, see ``timelines.plain_fact``). Pure.
 
 What the facts do not hold - how a queue picks agents, the names of agents - is taken from the current plan.
 A fact type without a sentence of its own is shown by its name and fields, never left out.
@@ -18,7 +18,7 @@ _SILENT = frozenset({"agent_alerted", "agent_changed", "wrap_up_ended", "campaig
 """About agents, not about the call."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
-_DIVERTED = {
+_DIVERSION_TEXTS = {
     "bypass": "bypass was on",
     "overflow": "the maximum wait of the queue had passed",
     "unknown_entry": "the entry is not configured",
@@ -50,13 +50,13 @@ _FLOW_ENDED = {
     "moved": "somebody moved the caller elsewhere",
     "failed": "it had no way to continue: sent to the fallback",
 }
-_PROMISE_ENDED = {
+_CALLBACK_TEXTS = {
     "kept": "kept: the customer is talking to an agent",
     "failed": "failed",
     "expired": "expired: it could not be made in time",
     "cancelled": "cancelled",
 }
-_TRIED = {
+_TRY_TEXTS = {
     "answered": "answers",
     "abandoned": "answered, and hung up before an agent was connected",
     "busy": "is busy",
@@ -88,7 +88,7 @@ _ENDED_BY = {
     "lost": "the connection to the agent's phone was lost",
     "short": "the agent's phone hung up at once; not counted as answered",
 }
-_HANDED = {
+_TRANSFER_TEXTS = {
     "completed": "took the call",
     "returned": "released; the agent returned to the caller",
     "no_answer": "did not pick up",
@@ -147,7 +147,7 @@ def _adopted(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _diverted(fact: Fact, plan: Plan, arrived: float) -> str:
     reason = str(fact["reason"])
-    return f"sent to the dialplan: {_DIVERTED.get(reason, reason.replace('_', ' '))}"
+    return f"sent to the dialplan: {_DIVERSION_TEXTS.get(reason, reason.replace('_', ' '))}"
 
 
 def _visit_began(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -251,7 +251,7 @@ def _callback_requested(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _callback_tried(fact: Fact, plan: Plan, arrived: float) -> str:
     result = str(fact["result"])
-    return f"callback, attempt {fact['attempt']}: the customer {_TRIED.get(result, result)}"
+    return f"callback, attempt {fact['attempt']}: the customer {_TRY_TEXTS.get(result, result)}"
 
 
 def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
@@ -261,7 +261,7 @@ def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
 def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome = str(fact["outcome"])
     if outcome != "answered":
-        told = {**_TRIED, "abandoned": "answered, and no agent was connected in time"}
+        told = {**_TRY_TEXTS, "abandoned": "answered, and no agent was connected in time"}
         return f"attempt ended: the customer {told.get(outcome, outcome)}"
     late = ", later than allowed" if fact.get("late") else ""
     return f"attempt ended: connected to an agent after {float(fact['delay']):.2f} s{late}"
@@ -275,7 +275,7 @@ def _callback_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome, reason = str(fact["outcome"]), str(fact.get("reason", "")).replace("_", " ")
     why = f" ({reason})" if reason else ""
     tries = count(int(fact["attempts"]), "attempt")
-    how, since = _PROMISE_ENDED.get(outcome, outcome), span(float(fact["waited"]))
+    how, since = _CALLBACK_TEXTS.get(outcome, outcome), span(float(fact["waited"]))
     return f"callback {how}{why}, {since} after it was scheduled, {tries}"
 
 
@@ -334,7 +334,7 @@ def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _transfer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     result, lasted = str(fact["result"]), span(float(fact["lasted"]))
-    return f"{_target(fact)}: {_HANDED.get(result, result)} after {lasted}"
+    return f"{_target(fact)}: {_TRANSFER_TEXTS.get(result, result)} after {lasted}"
 
 
 def _target(fact: Fact) -> str:

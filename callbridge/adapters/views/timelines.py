@@ -14,7 +14,7 @@ from callbridge.adapters.facts.masking import personal
 from callbridge.core.model.facts import AnyFact, CallEnded
 
 
-def told(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
+def plain_fact(fact: AnyFact, *, mask: bool = True) -> dict[str, Any]:
     """A fact as plain data, ready to be shown or sent; numbers masked unless ``mask`` is off."""
     plain = fact_dict(fact)
     if mask:
@@ -48,7 +48,7 @@ class Timelines:
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first; None when the call is unknown."""
         facts = self._facts.get(call)
-        return None if facts is None else [told(fact, mask=self._mask) for fact in facts]
+        return None if facts is None else [plain_fact(fact, mask=self._mask) for fact in facts]
 
     def _forget(self, now: float) -> None:
         while self._ended:

@@ -37,7 +37,7 @@ _OF_WAITING = frozenset({CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
-def asked(world: World, event: CallRequested) -> None:
+def requested(world: World, event: CallRequested) -> None:
     """Carry out what was asked about a call; what cannot be is refused with a reason."""
     call = world.calls.get(event.call)
     if call is None:
@@ -76,7 +76,7 @@ def asked(world: World, event: CallRequested) -> None:
             case CallRequest.SURVEY:
                 _survey(world, call, event)
             case CallRequest.RECORD | CallRequest.PAUSE_RECORDING | CallRequest.RESUME_RECORDING:
-                _conclude(world, event, recordings.ask(world, call, event.request))
+                _conclude(world, event, recordings.request(world, call, event.request))
             case CallRequest.LISTEN | CallRequest.WHISPER | CallRequest.BARGE | CallRequest.TAKE_OVER:
                 _supervise(world, call, event)
             case CallRequest.RELEASE:
@@ -87,7 +87,7 @@ def asked(world: World, event: CallRequested) -> None:
 
 def _grant(world: World, event: CallRequested) -> None:
     to = targets.target_text(event.to)
-    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, call=event.call, request=event.request, by=event.by, to=to))
+    world.emit(RequestGranted(seq=world.next_seq(), at=world.now, call=event.call, request=event.request, by=event.by, to=to))
 
 
 def _talker(call: Call) -> str:
@@ -130,7 +130,7 @@ def _supervise(world: World, call: Call, event: CallRequested) -> None:
 
 
 def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = False) -> None:
-    world.tell(
+    world.emit(
         RequestRefused(
             seq=world.next_seq(),
             at=world.now,

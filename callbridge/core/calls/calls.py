@@ -24,9 +24,9 @@ from callbridge.core.transfers import supervision, transfers
 
 def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     """A caller comes in: from the dialplan just now, or found waiting after a restart."""
-    way = world.plan.way_of(event.entry)
+    destination = world.plan.destination_of(event.entry)
     bypassed = is_on(world, BYPASS) and not found
-    if event.overloaded or bypassed or way is None:
+    if event.overloaded or bypassed or destination is None:
         divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
         return
     call = Call(
@@ -38,11 +38,11 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
         name=event.name,
         arrived_at=min(event.at if event.since is None else event.since, world.now),
     )
-    queue = way.queue if isinstance(way, ToQueue) else ""
+    queue = destination.queue if isinstance(destination, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
     if event.up:
         world.put_leg(leg, up_at=world.now)
-    world.tell(
+    world.emit(
         CallArrived(
             seq=world.next_seq(),
             at=call.arrived_at,
@@ -64,8 +64,8 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     if world.plan.remembers and call.number and MEMORY + call.entry in world.plan.flows:
         visits.into_flow(world, call, MEMORY + call.entry, "entry")
         return
-    if isinstance(way, ToFlow):
-        visits.into_flow(world, call, way.flow, "entry")
+    if isinstance(destination, ToFlow):
+        visits.into_flow(world, call, destination.flow, "entry")
         return
     world.order(StartMusic(leg=event.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)
@@ -74,7 +74,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
 def divert(world: World, event: CallerArrived, reason: str) -> None:
     """Not ours to serve: on to the fallback, told and counted."""
     world.order(LeaveToDialplan(leg=event.leg, context=world.plan.fallback_context, extension=event.entry or "unknown"))
-    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))
+    world.emit(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))
 
 
 # -- ends -----------------------------------------------------------------------------------------------------------

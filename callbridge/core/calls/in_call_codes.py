@@ -16,7 +16,7 @@ from callbridge.core.transfers import transfers
 CODE_TIMEOUT = 4.0
 """Seconds after a digit in which the next one must come."""
 WITH_TARGET = frozenset({CallRequest.TRANSFER, CallRequest.CONSULT})
-_LONGEST = 30
+_MOST_DIGITS = 30
 
 
 def pressed(world: World, event: DigitPressed) -> None:
@@ -35,7 +35,7 @@ def pressed(world: World, event: DigitPressed) -> None:
     elif code is not None and event.digit == "#" and len(keys) > len(code):
         _act(world, call, code, keys[len(code) : -1])
     else:
-        _remember(world, call, keys[:_LONGEST])
+        _remember(world, call, keys[:_MOST_DIGITS])
 
 
 def timed_out(world: World, call: Call) -> Call:
@@ -71,7 +71,7 @@ def _remember(world: World, call: Call, keys: str) -> None:
 
 def _act(world: World, call: Call, code: str, digits: str) -> None:
     _remember(world, call, "")
-    ask = CallRequest(world.plan.keys[code])
+    request = CallRequest(world.plan.keys[code])
     to = target_of(world.plan, digits) if digits else None
     assert call.segment is not None
-    call_requests.asked(world, CallRequested(at=world.now, call=call.id, request=ask, to=to, by=call.segment.agent))
+    call_requests.requested(world, CallRequested(at=world.now, call=call.id, request=request, to=to, by=call.segment.agent))

@@ -66,8 +66,8 @@ def consult(world: World, event: CallerArrived, agent: Agent) -> None:
     world.put_leg(leg, arrival=event)
     world.order(Subscribe(leg=event.leg))
     world.order(Answer(leg=event.leg))
-    way = world.plan.way_of(event.entry)
-    queue = world.plan.queues.get(way.queue) if isinstance(way, ToQueue) else None
+    destination = world.plan.destination_of(event.entry)
+    queue = world.plan.queues.get(destination.queue) if isinstance(destination, ToQueue) else None
     world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
 
 
@@ -148,7 +148,7 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
     call = recordings.move(world, call, by)
     world.calls.put(call.id, call)
     if call.phase is Phase.FLOW:
-        interpreter.mend(world, call)
+        interpreter.reconcile(world, call)
     elif call.phase in (Phase.WAITING, Phase.OFFERED) and call.visit is not None:
         queue = world.plan.queues.get(call.visit.queue)
         world.order(StartMusic(leg=by, music=queue.music if queue is not None else "default"))
@@ -197,7 +197,7 @@ def transferred(world: World, event: LegTransferred) -> None:
     talk = world.calls.get(leg.call)
     if talk is not None and talk.segment is not None and talk.segment.leg == leg.id and not event.attended:
         leg = world.put_leg(leg, transfers=True)
-    world.tell(
+    world.emit(
         CallTransferred(
             seq=world.next_seq(),
             at=world.now,

@@ -33,7 +33,7 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
     else:
         call = answers.counted(world, call, world.now)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, failures=0))
-    world.tell(
+    world.emit(
         TalkBegan(
             seq=world.next_seq(),
             at=world.now,
@@ -74,7 +74,7 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     assert segment is not None
     assert offer is not None
     call = recordings.end(world, call, segment, world.now)
-    segments.tell_talk_ended(world, call, segment, "short", world.now)
+    segments.emit_talk_ended(world, call, segment, "short", world.now)
     call = evolve(segments.end_supervision(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
     unreachable = offer.nailed or lost_phones.died(leg, event)
     excused = answers.was_in_silence(world, leg, event)

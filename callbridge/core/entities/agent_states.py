@@ -47,7 +47,7 @@ def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
     before, after = published(agent), published(new)
     if before != after:
-        world.tell(
+        world.emit(
             AgentChanged(
                 seq=world.next_seq(),
                 at=world.now,
@@ -114,7 +114,7 @@ def settle(world: World, agent: Agent) -> Agent:
     if agent.work is Work.WRAP_UP and agent.leg is None and world.now >= agent.wrap_until:
         queue, lasted = agent.wrap_queue, world.now - agent.wrap_began
         agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
-        world.tell(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
+        world.emit(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
     if agent.work is Work.IDLE and agent.leg is None:
         unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not ConnectMode.NAILED_UP
         if unwanted and agent.session is not None:
@@ -168,7 +168,7 @@ def cost(world: World, agent: Agent, penalty: Penalty | None) -> AgentChanges:
         return {}
     misses = agent.misses + 1
     if misses % world.plan.alert_after_misses == 0:
-        world.tell(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="offers_missed", count=misses))
+        world.emit(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="offers_missed", count=misses))
     changes: AgentChanges = {"misses": misses}
     if penalty.not_ready is not None and agent.intent is Intent.READY:
         back = penalty.return_after
@@ -218,7 +218,7 @@ def _over_limit(world: World, agent: Agent) -> None:
     reason = world.plan.reasons.get(agent.reason)
     if reason is None or reason.limit is None:
         return  # the plan has changed since
-    world.tell(
+    world.emit(
         AgentAlerted(
             seq=world.next_seq(),
             at=world.now,

@@ -95,7 +95,7 @@ def connected(world: World, call: Call, at: float) -> None:
     late = plan is not None and is_late(attempt, plan)
     _count(world, attempt, abandoned=late)
     attempt = record(world, attempt)
-    _tell(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
+    _emit(world, attempt, delay=delay, late=late, idle=idle, call=call.id)
 
 
 def found_talking(world: World, attempt: Attempt, call: Call) -> None:
@@ -105,7 +105,7 @@ def found_talking(world: World, attempt: Attempt, call: Call) -> None:
     agent = call.segment.agent if call.segment is not None else ""
     attempt = move(world, attempt, AttemptMove.FIND_TALKING, agent=agent, outcome="answered", until=None, connected_at=world.now)
     _count(world, attempt, abandoned=False)
-    _tell(world, record(world, attempt), call=call.id)
+    _emit(world, record(world, attempt), call=call.id)
 
 
 def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
@@ -156,7 +156,7 @@ def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
     attempt = move(world, attempt, AttemptMove.CLOSE, outcome=outcome, cause=cause or attempt.cause, until=None)
     attempt = record(world, attempt)
     if told:
-        _tell(world, attempt, call=attempt.call)
+        _emit(world, attempt, call=attempt.call)
 
 
 def call_over(world: World, call: Call) -> None:
@@ -210,7 +210,7 @@ def tidy(world: World, agent: str) -> None:
             move(world, attempt, AttemptMove.CLOSE)
 
 
-def mend(world: World) -> None:
+def reconcile(world: World) -> None:
     """After a gap: attempts whose call is in no book any more (a row that could not be read) end as what is known of them."""
     for attempt in world.attempts.values():
         if attempt.call in world.calls or attempt.stage is AttemptStage.CLOSING:
@@ -228,7 +228,7 @@ def block(world: World, number: str, campaign: str, reason: str, by: str) -> Non
     if not who:
         return
     write_block(world, PendingBlock(id=f"{campaign}|{who}", number=who, campaign=campaign, reason=reason, by=by))
-    world.tell(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
+    world.emit(OptedOut(seq=world.next_seq(), at=world.now, campaign=campaign, number=who, reason=reason, by=by))
 
 
 def write_block(world: World, block: PendingBlock) -> None:
@@ -264,9 +264,9 @@ def _count(world: World, attempt: Attempt, *, abandoned: bool) -> None:
         campaign_state.pacer.answered(world.now, abandoned=abandoned, risk=attempt.risk)
 
 
-def _tell(world: World, attempt: Attempt, *, call: str, delay: float = 0.0, late: bool = False, idle: float = 0.0) -> None:
+def _emit(world: World, attempt: Attempt, *, call: str, delay: float = 0.0, late: bool = False, idle: float = 0.0) -> None:
     rang = (attempt.answered_at or world.now) - attempt.dialled_at if attempt.dialled_at is not None else 0.0
-    world.tell(
+    world.emit(
         AttemptEnded(
             seq=world.next_seq(),
             at=world.now,

@@ -132,7 +132,7 @@ def enter(world: World, callback: Callback, call: str = "") -> Callback:
         callback = evolve(known, rank=rank, expires_at=callback.expires_at, values=callback.values, recording=recording)
         world.callbacks.put(callback.id, callback)
     else:
-        world.tell(
+        world.emit(
             CallbackRequested(
                 seq=world.next_seq(),
                 at=world.now,
@@ -210,8 +210,8 @@ def home_of(world: World, callback: Callback) -> str:
 
 def home_in(plan: Plan, callback: Callback) -> str:
     """The same by any plan."""
-    way = plan.way_of(callback.entry)
-    return way.queue if isinstance(way, ToQueue) and plan.queues[way.queue].callback is not None else ""
+    destination = plan.destination_of(callback.entry)
+    return destination.queue if isinstance(destination, ToQueue) and plan.queues[destination.queue].callback is not None else ""
 
 
 def move(world: World, callback: Callback, queue: str) -> Callback:
@@ -220,7 +220,7 @@ def move(world: World, callback: Callback, queue: str) -> Callback:
     moved = carry(world, evolve(callback, rank=rank), queue)
     if moved.id == callback.id:
         seq, before = world.next_seq(), callback.queue
-        world.tell(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=callback.id, previous_queue=before))
+        world.emit(CallbackMoved(seq=seq, at=world.now, queue=queue, callback=callback.id, previous_queue=before))
     return moved
 
 
@@ -291,7 +291,7 @@ def kept(world: World, call: Call) -> None:
     """Customer and agent talk."""
     callback = world.callbacks.get(call.callback) if call.is_callback else None
     if callback is not None and callback.call == call.id:
-        tell_tried(world, call, callback, "answered")
+        emit_tried(world, call, callback, "answered")
         end(world, callback, "kept", "")
 
 
@@ -324,7 +324,7 @@ def _tried(world: World, call: Call) -> None:
     if call.dial_result == "unsent":
         callback = evolve(callback, attempts=callback.attempts - 1)
     elif call.dial_result:
-        tell_tried(world, call, callback, call.dial_result)
+        emit_tried(world, call, callback, call.dial_result)
     terms = terms_of(world, callback.queue)
     if callback.call != call.id:  # the customer has called again meanwhile
         world.callbacks.put(callback.id, callback)
@@ -344,8 +344,8 @@ def lost(world: World, callback: Callback) -> None:
     stand(world, callback, rest=terms.retry_after if terms is not None else CLOSED_CHECK)
 
 
-def tell_tried(world: World, call: Call, callback: Callback, result: str) -> None:
-    world.tell(
+def emit_tried(world: World, call: Call, callback: Callback, result: str) -> None:
+    world.emit(
         CallbackTried(
             seq=world.next_seq(),
             at=world.now,
@@ -363,7 +363,7 @@ def end(world: World, callback: Callback, outcome: str, reason: str, by: str = "
     """It ends, exactly once."""
     world.callbacks.drop(callback.id)
     _is_over(world, world.calls.get(callback.call), callback)
-    world.tell(
+    world.emit(
         CallbackEnded(
             seq=world.next_seq(),
             at=world.now,

@@ -34,9 +34,9 @@ def dial(world: World, call: Call) -> bool:
     return True
 
 
-def tell_begun(world: World, call: Call, queue: str) -> None:
+def emit_begun(world: World, call: Call, queue: str) -> None:
     """A call that we make begins, for a promise or a campaign."""
-    world.tell(
+    world.emit(
         CallArrived(
             seq=world.next_seq(),
             at=world.now,
@@ -87,7 +87,7 @@ def _dial_lead(world: World, call: Call) -> bool:
     attempts.move(world, attempt, AttemptMove.DIAL, dialled_at=world.now, until=None)
     legs.open_leg(world, call.leg, LegRole.CUSTOMER, call=call.id)
     ring(world, call, plan.dial, plan.ring_for, plan.number, plan.caller_name)
-    world.tell(
+    world.emit(
         AttemptMade(
             seq=world.next_seq(),
             at=world.now,

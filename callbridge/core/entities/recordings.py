@@ -76,7 +76,7 @@ def end(world: World, call: Call, segment: Segment, when: float) -> Call:
     if call.leg in world.legs:  # else it ended with the channel
         world.order(StopRecording(leg=call.leg, call=call.id, file=recording.file))
     paused = recording.paused + (max(0.0, when - recording.paused_since) if recording.paused_since is not None else 0.0)
-    world.tell(
+    world.emit(
         CallRecorded(
             seq=world.next_seq(),
             at=when,
@@ -106,14 +106,14 @@ def move(world: World, call: Call, to: LegId) -> Call:
     return evolve(call, segment=evolve(segment, recording=recording))
 
 
-def mend(world: World, call: Call) -> None:
+def reconcile(world: World, call: Call) -> None:
     """After a gap nobody knows whether the last pause was carried out: once more."""
     recording = call.segment.recording if call.segment is not None else None
     if recording is not None and recording.paused_since is not None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
 
-def ask(world: World, call: Call, what: CallRequest) -> str:
+def request(world: World, call: Call, what: CallRequest) -> str:
     """Record this talk, pause, or go on. Gives why not; nothing when it is being done."""
     segment = call.segment
     if segment is None:
@@ -152,7 +152,7 @@ def failed(world: World, order: StartRecording | PauseRecording | StopRecording,
     mine = recording is not None and recording.file == order.file
     if isinstance(order, StartRecording) and not mine:
         return  # the talk was over sooner than it began
-    tell_failed(
+    emit_failed(
         world, order.call, segment if mine else None, order.file, f"{_WHAT[type(order)]}: {event.why} {event.detail}".strip()
     )
     if call is None or segment is None or recording is None or not mine:
@@ -171,8 +171,8 @@ _WHAT = {
 }
 
 
-def tell_failed(world: World, call: str, segment: Segment | None, file: str, why: str) -> None:
-    world.tell(
+def emit_failed(world: World, call: str, segment: Segment | None, file: str, why: str) -> None:
+    world.emit(
         RecordingFailed(
             seq=world.next_seq(),
             at=world.now,

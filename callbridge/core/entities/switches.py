@@ -20,12 +20,12 @@ def turned(world: World, event: SwitchTurned) -> None:
     """Turn a switch; turning it where it stands is no news."""
     if event.switch not in known(world):
         reason = f"no such switch: {event.switch}"
-        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request="switch", reason=reason, by=event.by, unknown=True))
+        world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="switch", reason=reason, by=event.by, unknown=True))
         return
     if is_on(world, event.switch) is event.on:
         return
     world.switches.put(event.switch, Switch(id=event.switch, on=event.on, by=event.by, since=world.now))
-    world.tell(SwitchChanged(seq=world.next_seq(), at=world.now, switch=event.switch, on=event.on, by=event.by))
+    world.emit(SwitchChanged(seq=world.next_seq(), at=world.now, switch=event.switch, on=event.on, by=event.by))
 
 
 def is_on(world: World, switch: str) -> bool:

@@ -106,7 +106,7 @@ def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
         return
     if event.failed:
         where = f"flow:{flow_position.flow}/{flow_position.node}"
-        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+        world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
     node = flow.nodes.get(flow_position.node)
     if node is not None:
         hops = flow_position.hops if event.failed else 0
@@ -161,7 +161,7 @@ def recorded(world: World, event: RecordingEnded) -> None:
         _recorded(world, call, flow, event)
 
 
-def mend(world: World, call: Call) -> None:
+def reconcile(world: World, call: Call) -> None:
     """After a gap in the events: the node starts again."""
     flow_position = call.flow_position
     flow = flow_of(world, flow_position) if flow_position is not None else None
@@ -223,7 +223,7 @@ def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> N
         if flow_position.hops >= MOST_NODES:
             break
         if not flow.hidden:
-            world.tell(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
+            world.emit(FlowStepped(seq=world.next_seq(), at=world.now, call=call.id, flow=flow.name, node=name, key=key))
         call, key = evolve(call, flow_position=evolve(flow_position, node=name, hops=flow_position.hops + 1)), ""
         node = flow.nodes.get(name)
         match node:
@@ -300,13 +300,13 @@ def _into_queue(world: World, call: Call, node: QueueNode) -> None:
         call = _end(world, call, "queue", f"queue:{node.queue}")
         visits.wait_on(world, call)
         return
-    way = world.plan.way_of(call.entry) if node.queue not in world.plan.queues else None
-    if isinstance(way, ToFlow):
-        call = visits.overflowed_by_key(world, call, f"flow:{way.flow}")
-        visits.into_flow(world, _end(world, call, "flow", f"flow:{way.flow}"), way.flow, "queue_removed")
+    destination = world.plan.destination_of(call.entry) if node.queue not in world.plan.queues else None
+    if isinstance(destination, ToFlow):
+        call = visits.overflowed_by_key(world, call, f"flow:{destination.flow}")
+        visits.into_flow(world, _end(world, call, "flow", f"flow:{destination.flow}"), destination.flow, "queue_removed")
         return
-    if isinstance(way, ToQueue):
-        node = replace(node, queue=way.queue)
+    if isinstance(destination, ToQueue):
+        node = replace(node, queue=destination.queue)
     call = visits.overflowed_by_key(world, call, f"queue:{node.queue}")
     call = _end(world, call, "queue", f"queue:{node.queue}")
     plan = world.plan.queues.get(node.queue)
@@ -353,7 +353,7 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     surveys.ended(world, call, flow_position, flow)
     if flow_position.flow.startswith(MEMORY):
         return evolve(call, flow_position=None, deadline=None)
-    world.tell(
+    world.emit(
         FlowEnded(
             seq=world.next_seq(),
             at=world.now,
@@ -577,7 +577,7 @@ def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None
         return
     if event is not None and event.failed:
         where = f"flow:{flow_position.flow}/{flow_position.node}"
-        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
+        world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, where=where))
     elif _keep_message(world, call, flow_position, event.lasted if event is not None else node.longest):
         call = evolve(call, outcome="voicemail")
     _go(world, evolve(call, flow_position=evolve(flow_position, playback="", activity=NodeActivity.SAYING)), flow, node.next)
@@ -589,7 +589,7 @@ def _keep_message(world: World, call: Call, flow_position: FlowPosition, lasted:
     node = flow.nodes.get(flow_position.node) if flow is not None else None
     if not isinstance(node, VoicemailNode) or lasted < SHORTEST_MESSAGE:
         return False
-    world.tell(
+    world.emit(
         VoicemailLeft(
             seq=world.next_seq(),
             at=world.now,
@@ -634,12 +634,12 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
     began = (flow_position.due or world.now) - world.plan.lookups.get(node.lookup, 0.0) - LOOKUP_SLACK
     if not node.quiet:
         result, lasted = "failed" if found is None else "found", max(0.0, world.now - began)
-        world.tell(
+        world.emit(
             LookupEnded(seq=world.next_seq(), at=world.now, call=call.id, lookup=node.lookup, result=result, lasted=lasted)
         )
     call = evolve(call, flow_position=evolve(flow_position, playback=""))
     if node.lookup == MEMORY and found is not None and found.get("repeat"):
-        _tell_repeated(world, call, found)
+        _emit_repeated(world, call, found)
     if found is None:
         _go(world, call, flow, node.otherwise)
         return
@@ -648,10 +648,10 @@ def _found(world: World, call: Call, flow: Flow, found: Mapping[str, str] | None
     _go(world, evolve(_knowing(call, known), tier=tier or call.tier, language=language or call.language), flow, node.next)
 
 
-def _tell_repeated(world: World, call: Call, found: Mapping[str, str]) -> None:
+def _emit_repeated(world: World, call: Call, found: Mapping[str, str]) -> None:
     try:
         after = max(0.0, world.now - float(found.get("last_at", "")))
     except ValueError:
         return
     agent, queue = found.get("last_agent", ""), found.get("last_queue", "")
-    world.tell(CallRepeated(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, queue=queue, after=after))
+    world.emit(CallRepeated(seq=world.next_seq(), at=world.now, call=call.id, agent=agent, queue=queue, after=after))

@@ -36,7 +36,7 @@ def hung_up_first(world: World, call: Call) -> None:
     if survey is not None:
         agent, queue = call.served
         about = {"call": call.id, "agent": agent, "queue": queue, "survey": survey.name, "number": call.number}
-        world.tell(SurveyMissed(seq=world.next_seq(), at=world.now, **about))
+        world.emit(SurveyMissed(seq=world.next_seq(), at=world.now, **about))
 
 
 def _for(world: World, call: Call) -> SurveyPlan | None:
@@ -62,7 +62,7 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
     assert flow_position is not None
     agent, queue = call.served
     name = flow.name.removeprefix(SURVEY)
-    world.tell(
+    world.emit(
         SurveyAnswered(
             seq=world.next_seq(),
             at=world.now,
@@ -75,7 +75,7 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
         )
     )
     if key in node.alarming:
-        world.tell(
+        world.emit(
             SurveyAlerted(
                 seq=world.next_seq(),
                 at=world.now,
@@ -99,7 +99,7 @@ def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | No
     result = "skipped" if flow_position.node in ("", SKIPPED) else "refused"
     if flow_position.answers:
         result = "complete" if flow is not None and flow_position.answers >= flow.questions else "partial"
-    world.tell(
+    world.emit(
         SurveyEnded(
             seq=world.next_seq(),
             at=world.now,

@@ -449,7 +449,7 @@ class Plan:
         """The entry of this name, or the one that had it before."""
         return name if name in self.entries else self.renamed_entries.get(name, name)
 
-    def way_of(self, entry: str) -> Entry | None:
+    def destination_of(self, entry: str) -> Entry | None:
         """Where an entry leads; None when there is no such entry, or nothing behind it."""
         match self.entries.get(self.entry_named(entry)):
             case ToQueue(queue) as way if queue in self.queues:

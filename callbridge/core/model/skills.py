@@ -119,7 +119,7 @@ def _skills(node: Node) -> Iterable[str]:
 
 _TOKEN = re.compile(r"(?P<word>[^\W\d][\w-]*)|(?P<number>\d+)|(?P<sign>>=|\(|\))")
 _DEEPEST = 20
-_LONGEST = 500
+_LONGEST_REQUIREMENT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        if len(text) > _LONGEST:
-            raise RequirementError(text[:60] + "...", 59, f"longer than {_LONGEST} characters")
+        if len(text) > _LONGEST_REQUIREMENT:
+            raise RequirementError(text[:60] + "...", 59, f"longer than {_LONGEST_REQUIREMENT} characters")
         self.tokens = list(self._scan())
         self.next = 0
         self.depth = 0

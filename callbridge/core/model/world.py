@@ -156,7 +156,7 @@ class World(SavedTables):
     def order(self, order: Order) -> None:
         self._orders.append(order)
 
-    def tell(self, fact: AnyFact) -> None:
+    def emit(self, fact: AnyFact) -> None:
         self._facts.append(fact)
 
     def answer(self, answer: object) -> None:
@@ -214,7 +214,7 @@ class World(SavedTables):
         """Attempts in which this agent talked, and which may be given a disposition."""
         return [*self._talks_of.get(agent, ())]
 
-    def set_aside(self, waiting: str) -> None:
+    def quarantine(self, waiting: str) -> None:
         """Offer this call or callback to nobody, until its row changes."""
         self.kept.discard(waiting)
         self.matcher.unwait(waiting)
@@ -222,8 +222,8 @@ class World(SavedTables):
         if waiting in table:
             self._journal.append((table, waiting, table[waiting]))  # where this step is undone, it is in line again
 
-    def told(self) -> list[AnyFact]:
-        """What was told since the last commit."""
+    def emitted(self) -> list[AnyFact]:
+        """The facts since the last commit."""
         return self._facts
 
     @property

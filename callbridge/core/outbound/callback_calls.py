@@ -30,10 +30,10 @@ OWN_AGENT = 300.0
 """Seconds after which a customer who is on the line is for everybody, when the only agent who was to call is not there."""
 
 
-def asked(world: World, event: CallbackChangeRequested) -> None:
+def requested(world: World, event: CallbackChangeRequested) -> None:
     """Somebody else than the customer asks for a callback, or cancels one."""
     if event.change is CallbackChange.MAKE:
-        _ask_for(world, event)
+        _request(world, event)
         return
     callback = world.callbacks.get(event.callback)
     call = world.calls.get(callback.call) if callback is not None else None
@@ -46,7 +46,7 @@ def asked(world: World, event: CallbackChangeRequested) -> None:
     _grant(world, event, callback)
     if call is not None and call.is_callback:
         if call.dial_result:
-            callbacks.tell_tried(world, call, callback, callbacks.CANCELLED)
+            callbacks.emit_tried(world, call, callback, callbacks.CANCELLED)
         callbacks.end(world, callback, callbacks.CANCELLED, "", event.by)
         if call.phase is Phase.ENDING:
             world.calls.put(call.id, evolve(call, dial_result=callbacks.CANCELLED))
@@ -56,7 +56,7 @@ def asked(world: World, event: CallbackChangeRequested) -> None:
         callbacks.end(world, callback, "cancelled", "", event.by)
 
 
-def _ask_for(world: World, event: CallbackChangeRequested) -> None:
+def _request(world: World, event: CallbackChangeRequested) -> None:
     reason = callbacks.refusal(world, event.queue, event.number) or _not_now(world, event)
     if reason:
         _refuse(world, event, reason, unknown=reason.startswith("no such"))
@@ -99,13 +99,13 @@ def _not_now(world: World, event: CallbackChangeRequested) -> str:
 
 
 def _grant(world: World, event: CallbackChangeRequested, callback: Callback) -> None:
-    ask, to = f"callback_{event.change}", f"queue:{callback.queue}"
-    world.tell(RequestGranted(seq=world.next_seq(), at=world.now, request=ask, by=event.by, to=to, reason=callback.id))
+    request, to = f"callback_{event.change}", f"queue:{callback.queue}"
+    world.emit(RequestGranted(seq=world.next_seq(), at=world.now, request=request, by=event.by, to=to, reason=callback.id))
 
 
 def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknown: bool = False) -> None:
-    ask = f"callback_{event.change}"
-    world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request=ask, reason=reason, by=event.by, unknown=unknown))
+    request = f"callback_{event.change}"
+    world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request=request, reason=reason, by=event.by, unknown=unknown))
 
 
 def begin(world: World, pair: Pair) -> None:
@@ -163,7 +163,7 @@ def _call(world: World, callback: Callback) -> Call:
         language=callback.language,
     )
     world.callbacks.put(callback.id, evolve(callback, call=call.id, deadline=None))
-    dialling.tell_begun(world, call, callback.queue)
+    dialling.emit_begun(world, call, callback.queue)
     return call
 
 
@@ -247,7 +247,7 @@ def never_was(world: World, call: Call, leg: Leg) -> None:
     segments.finish(world, call, world.now)
 
 
-def mend(world: World, call: Call, customer: Leg | None) -> None:
+def reconcile(world: World, call: Call, customer: Leg | None) -> None:
     """After a gap in the events."""
     if customer is None:
         if call.offer is not None and call.phase is Phase.OFFERED:

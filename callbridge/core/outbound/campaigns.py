@@ -48,7 +48,7 @@ LISTEN_MOST = 10.0
 # -- started and stopped ----------------------------------------------------------------------------------------------
 
 
-def asked(world: World, event: CampaignRequested) -> None:
+def requested(world: World, event: CampaignRequested) -> None:
     plan = world.plan.campaigns.get(event.campaign)
     row = world.campaigns.get(event.campaign) or Campaign(id=event.campaign)
     if plan is None:
@@ -57,7 +57,7 @@ def asked(world: World, event: CampaignRequested) -> None:
     if event.to is Running.PAUSED and row.state is Running.STOPPED:
         _refuse(world, f"campaign_{event.to}", "the campaign is not running", event.by)
         return
-    world.tell(
+    world.emit(
         RequestGranted(
             seq=world.next_seq(), at=world.now, request=f"campaign_{event.to}", by=event.by, to=f"campaign:{event.campaign}"
         )
@@ -65,7 +65,7 @@ def asked(world: World, event: CampaignRequested) -> None:
     if row.state is event.to:
         return
     world.campaigns.put(event.campaign, evolve(row, state=event.to, by=event.by, since=world.now))
-    world.tell(CampaignChanged(seq=world.next_seq(), at=world.now, campaign=event.campaign, state=event.to, by=event.by))
+    world.emit(CampaignChanged(seq=world.next_seq(), at=world.now, campaign=event.campaign, state=event.to, by=event.by))
     campaign_state_of(world, plan).changed = True
 
 
@@ -79,12 +79,12 @@ def stop_all(world: World, reason: str) -> None:
 def _stop(world: World, row: Campaign, reason: str) -> None:
     world.campaigns.put(row.id, evolve(row, state=Running.STOPPED, by="", since=world.now))
     seq = world.next_seq()
-    world.tell(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
+    world.emit(CampaignChanged(seq=seq, at=world.now, campaign=row.id, state=Running.STOPPED, by="", reason=reason))
 
 
-def _refuse(world: World, ask: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
-    world.tell(
-        RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, request=ask, reason=reason, by=by, unknown=unknown)
+def _refuse(world: World, request: str, reason: str, by: str, *, agent: str = "", unknown: bool = False) -> None:
+    world.emit(
+        RequestRefused(seq=world.next_seq(), at=world.now, agent=agent, request=request, reason=reason, by=by, unknown=unknown)
     )
 
 
@@ -166,7 +166,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
     )
     until = world.now + AGENT_WITHIN if attempt.agent_first else None
     attempts.put(world, attempt, call=call.id, until=until, deadline=None)
-    dialling.tell_begun(world, call, plan.queue)
+    dialling.emit_begun(world, call, plan.queue)
     if attempt.agent_first:
         visits.wait(world, call)
     else:
@@ -325,7 +325,7 @@ def disposed(world: World, event: LeadDisposed) -> str:
         call_back_at=event.call_back_at,
         call_back_by=own,
     )
-    world.tell(
+    world.emit(
         LeadDispositioned(
             seq=world.next_seq(),
             at=world.now,

@@ -21,7 +21,7 @@ from callbridge.core.model.world import World
 from callbridge.core.outbound.staffing import Staffing, campaign_state_of, running
 from callbridge.core.pacing.pacer import Decision, PacerInput
 
-SOONEST = 0.25
+LEAST_BETWEEN_DECISIONS = 0.25
 """Seconds between two decisions, at least."""
 AT_LEAST = 1.0
 """Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
@@ -32,9 +32,9 @@ LEADS_RETRY = 5.0
 ASK_PATIENCE = 30.0
 
 
-def learn(world: World, told: int) -> None:
-    """The pacers learn from what was told; ``told``: how many facts they know already."""
-    for fact in world.told()[told:]:
+def learn(world: World, known: int) -> None:
+    """The pacers learn from the facts of this step; ``known``: how many they have learnt from already."""
+    for fact in world.emitted()[known:]:
         match fact:
             case TalkEnded(agent=agent, talked=talked, ended_by=by):
                 attempts.tidy(world, agent)
@@ -52,9 +52,9 @@ def after_step(world: World) -> None:
     staffing = Staffing(world)
     for plan in running(world):
         campaign_state = campaign_state_of(world, plan)
-        if world.now - campaign_state.decided_at >= (SOONEST if campaign_state.changed else AT_LEAST):
+        if world.now - campaign_state.decided_at >= (LEAST_BETWEEN_DECISIONS if campaign_state.changed else AT_LEAST):
             _pace(world, plan, campaign_state, staffing)
-        wakes_at = campaign_state.decided_at + (SOONEST if campaign_state.changed else AT_LEAST)
+        wakes_at = campaign_state.decided_at + (LEAST_BETWEEN_DECISIONS if campaign_state.changed else AT_LEAST)
         if campaign_state.wakes_at is None or campaign_state.wakes_at > wakes_at:
             campaign_state.wakes_at = wakes_at
             world.wake("campaign", plan.name, wakes_at)

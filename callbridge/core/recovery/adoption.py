@@ -109,7 +109,7 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         world.calls.put(call.id, evolve(call, segment=segment, transfer=transfer))
         _talk(world, agent, call, leg)
     call = world.calls[call.id]
-    _tell(world, call, queue, began_at)
+    _emit(world, call, queue, began_at)
     _keep_accounts(world, call)
     return call.id
 
@@ -139,7 +139,7 @@ def _keep_accounts(world: World, call: Call) -> None:
     """Customer and agent talk: what is known of a callback or an attempt that this call was for is true now."""
     for callback in world.callbacks.values():
         if callback.call == call.id:
-            callbacks.tell_tried(world, call, callback, "answered")
+            callbacks.emit_tried(world, call, callback, "answered")
             callbacks.end(world, callback, "kept", "")
     for attempt in world.attempts.values():
         if attempt.call == call.id:
@@ -148,8 +148,8 @@ def _keep_accounts(world: World, call: Call) -> None:
 
 
 def _queue_of(world: World, entry: str) -> str:
-    way = world.plan.way_of(entry)
-    return way.queue if isinstance(way, ToQueue) else ""
+    destination = world.plan.destination_of(entry)
+    return destination.queue if isinstance(destination, ToQueue) else ""
 
 
 def _open(world: World, seen: SeenLeg, role: LegRole, call: Call, *, agent: str = "", bridge: str | None) -> None:
@@ -207,7 +207,7 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
             legs.hang_up(world, agent.session)  # the one that was about to be made
         changes |= {"session": leg.leg, "session_up": True}
     if agent.work is Work.OFFERED:
-        answers.tell_unheard(world, agent, call.id, OfferResult.ANSWERED)
+        answers.emit_unheard(world, agent, call.id, OfferResult.ANSWERED)
     changes["phone"] = phones.phone_of(world, agent, leg)
     agent_states.change(world, agent, **changes)
 
@@ -218,8 +218,8 @@ def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
     return {desk: agent for leg, agent in found if agent is not None and (desk := phones.desk_of(world, agent, leg))}
 
 
-def _tell(world: World, call: Call, queue: str, began_at: float) -> None:
-    world.tell(
+def _emit(world: World, call: Call, queue: str, began_at: float) -> None:
+    world.emit(
         CallAdopted(
             seq=world.next_seq(),
             at=world.now,

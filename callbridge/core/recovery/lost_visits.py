@@ -42,8 +42,8 @@ def end(
                 results[answered.id] = OfferResult.ANSWERED
                 tally = _answered(world, tally, answered)
                 continue
-            ways = {call: world.plan.way_of(_entry(there.get(leg.id))) for call, leg in callers.items()}
-            whose = next((one for one in ways if ways[one] == ToQueue(tally.queue)), next(iter(ways), ""))
+            destinations = {call: world.plan.destination_of(_entry(there.get(leg.id))) for call, leg in callers.items()}
+            whose = next((one for one in destinations if destinations[one] == ToQueue(tally.queue)), next(iter(destinations), ""))
             results[whose] = OfferResult.CANCELLED
             customer = callers.pop(whose) if whose else None
             seen = there.get(customer.id) if customer is not None else None
@@ -83,7 +83,7 @@ def _answered(world: World, tally: Tally, call: Call) -> Tally:
     waited = max(0.0, call.segment.began_at - call.arrived_at)
     ladder = world.matcher.ladder(tally.queue, call.tier)
     within = ladder is not None and waited <= ladder.answer_within
-    _tell_visit_ended(world, tally, call.id, call.tier, VisitOutcome.ANSWERED, waited, within=within)
+    _emit_visit_ended(world, tally, call.id, call.tier, VisitOutcome.ANSWERED, waited, within=within)
     return ended(tally, VisitOutcome.ANSWERED, within)
 
 
@@ -92,14 +92,14 @@ def _entry(seen: SeenLeg | None) -> str:
 
 
 def _failed(world: World, tally: Tally, call: str, leg: Leg | None, tier: str) -> Tally:
-    _tell_visit_ended(world, tally, call, tier or world.plan.default_tier, VisitOutcome.FAILED, lasted(world, leg), within=False)
+    _emit_visit_ended(world, tally, call, tier or world.plan.default_tier, VisitOutcome.FAILED, lasted(world, leg), within=False)
     return ended(tally, VisitOutcome.FAILED, within_target=False)
 
 
-def _tell_visit_ended(
+def _emit_visit_ended(
     world: World, tally: Tally, call: str, tier: str, outcome: VisitOutcome, waited: float, *, within: bool
 ) -> None:
-    world.tell(
+    world.emit(
         VisitEnded(
             seq=world.next_seq(),
             at=world.now,

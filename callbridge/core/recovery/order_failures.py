@@ -92,7 +92,7 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _watch(world, leg)
         case StartAmdDetour(leg=leg):
             if event.why is not Why.TIMEOUT:  # else it may have worked: the leg comes back, or its time is over
-                campaigns.returned(world, AmdDetourEnded(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-LENT"))
+                campaigns.returned(world, AmdDetourEnded(at=world.now, leg=leg, verdict="NOTSURE", cause="NOT-STARTED"))
                 _doubt(world, leg)
         case LeaveToDialplan():
             _cannot_leave(world, order, event)
@@ -146,7 +146,7 @@ def _sent_again(world: World, order: Order) -> bool:
 
 def _gave_up(world: World, call: str, order: Order, event: OrderFailed) -> None:
     detail = f"{event.status} {event.detail}".strip() if event.status else event.detail
-    world.tell(
+    world.emit(
         OrderGaveUp(seq=world.next_seq(), at=world.now, call=call, order=type(order).__name__, why=event.why, detail=detail)
     )
 

@@ -29,7 +29,7 @@ KINDS = tuple(one.kind for one in SAVED_TABLES)
 
 def faulted(world: World, event: EntityFaulted) -> None:
     """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
-    world.tell(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
+    world.emit(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
     if event.kind == "campaign":
         campaigns.stop_all(world, "fault")
         return
@@ -62,10 +62,10 @@ def give_up_call(world: World, call: Call) -> None:
     """A tombstone: the customer to the fallback, all other legs hung up, its agent in wrap-up."""
     call = segments.end_supervision(world, interpreter.leave(world, call, "failed"))
     if call.offer is not None:
-        answers.tell_offer_ended(world, call, call.offer, OfferResult.CANCELLED)
+        answers.emit_offer_ended(world, call, call.offer, OfferResult.CANCELLED)
     if call.segment is not None:
         recordings.end(world, call, call.segment, world.now)
-        segments.tell_talk_ended(world, call, call.segment, "fault", world.now)
+        segments.emit_talk_ended(world, call, call.segment, "fault", world.now)
     if call.visit is not None:
         call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="fault")
     for leg in world.legs.values():
@@ -86,9 +86,9 @@ def give_up_call(world: World, call: Call) -> None:
         ours = bool(call.campaign) and call.placed
         context = HARBOUR_CONTEXT if ours else world.plan.fallback_context
         world.order(LeaveToDialplan(leg=call.leg, context=context, extension=call.campaign if ours else call.entry))
-        world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
+        world.emit(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
     world.calls.drop(call.id)
-    segments.tell_ended(world, call, world.now)
+    segments.emit_ended(world, call, world.now)
 
 
 def _free_agent(world: World, agent: Agent, call: Call) -> None:

@@ -183,7 +183,7 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> Slices:
     heard_at = min(event.last_heard_at, event.requested_at)
     for call, result in lost_visits.end(world, lost, there, adopted, heard_at).items():
         if call in talked and talked[call].since < world.now:  # a talk whose answer was not certain yet: its offer is open, too
-            answers.tell_unheard(world, talked[call], call, result)
+            answers.emit_unheard(world, talked[call], call, result)
     for call, customer in lost.items():
         _end_call(world, call, customer)
         yield 1
@@ -224,15 +224,15 @@ def _free(world: World, agent: Agent) -> None:
         legs.hang_up(world, leg.id)
     call = agent.call
     if agent.work is Work.TALKING:
-        _tell_talk_ended(world, agent, call)
+        _emit_talk_ended(world, agent, call)
         agent_states.release(world, agent, "", 0.0)
     elif agent.work is Work.OFFERED:
-        answers.tell_unheard(world, agent, call, OfferResult.CANCELLED)
+        answers.emit_unheard(world, agent, call, OfferResult.CANCELLED)
         agent_states.settle(world, agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now))
 
 
-def _tell_talk_ended(world: World, agent: Agent, call: str) -> None:
-    world.tell(
+def _emit_talk_ended(world: World, agent: Agent, call: str) -> None:
+    world.emit(
         TalkEnded(
             seq=world.next_seq(),
             at=world.now,
@@ -247,7 +247,7 @@ def _tell_talk_ended(world: World, agent: Agent, call: str) -> None:
 
 
 def _end_call(world: World, call: str, leg: Leg | None) -> None:
-    world.tell(
+    world.emit(
         CallEnded(
             seq=world.next_seq(),
             at=world.now,

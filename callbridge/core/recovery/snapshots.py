@@ -37,10 +37,10 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
     pbx = event.pbx
     yield from references.complete(world, event)
     yield from _compare(world, event)
-    ours = {call.bridge for call in world.calls.values()}  # before the mending, which drops bridges by itself
+    ours = {call.bridge for call in world.calls.values()}  # before the calls are reconciled, which drops bridges, too
     ours |= {one.bridge for call in world.calls.values() for one in call.supervisions}
     yield len(world.calls)
-    yield from each(world, "call", _on(pbx, world.calls.values()), partial(_mend, world))
+    yield from each(world, "call", _on(pbx, world.calls.values()), partial(_reconcile, world))
     adopted: list[str] = []
     yield from adoption.adopt(world, event, adopted)
     for key in adopted:
@@ -49,7 +49,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
     for callback in world.callbacks.values():
         if callback.call and callback.call not in world.calls and callback.pbx == pbx:
             callbacks.lost(world, callback)
-    attempts.mend(world)
+    attempts.reconcile(world)
     for agent in world.agents.values():
         if agent.reserved_for and agent.reserved_for not in world.calls:
             agent_states.change(world, agent, reserved_for="")
@@ -93,7 +93,7 @@ def _compare(world: World, event: PbxSnapshot) -> Slices:
 
 
 def _differs(world: World, pbx: str, kind: str, leg: str) -> None:
-    world.tell(DifferenceFound(seq=world.next_seq(), at=world.now, pbx=pbx, kind=kind, leg=leg))
+    world.emit(DifferenceFound(seq=world.next_seq(), at=world.now, pbx=pbx, kind=kind, leg=leg))
 
 
 def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, heard_at: float) -> None:
@@ -129,11 +129,11 @@ def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
     legs.probe_now(world, world.legs[leg.id])
 
 
-def _mend(world: World, call: Call) -> None:
+def _reconcile(world: World, call: Call) -> None:
     """Half-made things are made again; what went on without us goes on."""
     customer = world.legs.get(call.leg)
     if (customer is None and call.phase is not Phase.WAITING) or call.phase is Phase.DIALLING:
-        callback_calls.mend(world, call, customer)
+        callback_calls.reconcile(world, call, customer)
         return
     if customer is None or customer.missing_since is not None:
         return
@@ -141,24 +141,24 @@ def _mend(world: World, call: Call) -> None:
         call = segments.end_supervision(world, call)
         world.calls.put(call.id, call)
     if call.transfer is not None:
-        transfers.mend(world, call)
+        transfers.reconcile(world, call)
         return
     match call.phase:
         case Phase.WAITING:
-            _entertain(world, call, customer)
+            _restart_media(world, call, customer)
         case Phase.OFFERED | Phase.JOINING:
             agent_leg = world.legs.get(call.offer.leg) if call.offer is not None else None
             known = call.offer is not None and call.offer.agent in world.agents
             if known and agent_leg is not None and agent_leg.bridge == customer.bridge == call.bridge and call.bridge:
                 talks.joined(world, call)
                 return
-            _entertain(world, call, customer)
+            _restart_media(world, call, customer)
             offers.retry(world, world.calls[call.id], OfferResult.CANCELLED)
         case Phase.TALKING:
             agent_leg = world.legs.get(call.segment.leg) if call.segment is not None else None
             if agent_leg is not None and agent_leg.missing_since is None and call.bridge is not None:
                 out = tuple(leg.id for leg in (customer, agent_leg) if leg.bridge != call.bridge)
-                recordings.mend(world, call)
+                recordings.reconcile(world, call)
                 if out:
                     world.order(Bridge(bridge=call.bridge, legs=out, call=call.id))
         case Phase.LEAVING:
@@ -166,12 +166,12 @@ def _mend(world: World, call: Call) -> None:
         case Phase.FLOW:
             if customer.up_at is None:
                 world.order(Answer(leg=call.leg))
-            interpreter.mend(world, call)
+            interpreter.reconcile(world, call)
         case Phase.DIALLING | Phase.TRANSFERRING | Phase.OUTSIDE | Phase.ENDING:
             pass
 
 
-def _entertain(world: World, call: Call, customer: Leg) -> None:
+def _restart_media(world: World, call: Call, customer: Leg) -> None:
     """A waiting caller hears music - and is answered first, if the order to do so never went out."""
     if customer.up_at is None:
         world.order(Answer(leg=call.leg))

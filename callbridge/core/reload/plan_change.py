@@ -37,7 +37,7 @@ def changed(world: World, event: PlanChanged) -> Slices:
     world.answer(found)
     if found.refusals and not event.force:
         reason = "; ".join(found.refusals)
-        world.tell(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
+        world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="reload", reason=reason, by=event.by))
         return
     yield from _adopt(world, event.plan)
 
@@ -93,7 +93,7 @@ def _fit(world: World, wanted: AgentPlan) -> None:
     if known is None:
         known = agent_states.add(world, wanted)
         if wanted.login:
-            agent_requests.asked(world, AgentRequested(at=world.now, agent=wanted.id, request=AgentRequest.LOGIN))
+            agent_requests.requested(world, AgentRequested(at=world.now, agent=wanted.id, request=AgentRequest.LOGIN))
         return
     if (known.name, known.profile, known.connect) == (wanted.name, wanted.skills, wanted.connect):
         return

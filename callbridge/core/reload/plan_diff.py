@@ -169,9 +169,9 @@ def _ladder_settings(old: TierRouting, new: TierRouting) -> set[str]:
 def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
     """What becomes of everybody in a queue that is gone."""
     said = []
-    ways = Counter(_to(_way(new, world.calls[key])) for key in touched.callers(queue))
-    if ways:
-        said.append(f"callers go to {_counted(ways)}")
+    destinations = Counter(_to(_destination(new, world.calls[key])) for key in touched.callers(queue))
+    if destinations:
+        said.append(f"callers go to {_counted(destinations)}")
     owed = _callbacks_to(world, new, touched, queue)
     if owed:
         said.append(owed)
@@ -189,19 +189,19 @@ def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> str
     return f"callbacks go to {_counted(homes)}" if homes else ""
 
 
-def _way(new: Plan, call: Call) -> Entry | None:
+def _destination(new: Plan, call: Call) -> Entry | None:
     campaign = new.campaigns.get(call.campaign) if call.placed else None
-    return ToQueue(campaign.queue) if campaign is not None else new.way_of(call.entry)
+    return ToQueue(campaign.queue) if campaign is not None else new.destination_of(call.entry)
 
 
-def _counted(ways: Counter[str]) -> str:
-    if len(ways) == 1:
-        return next(iter(ways))
-    return ", ".join(f"{to} ({number})" for to, number in sorted(ways.items()))
+def _counted(destinations: Counter[str]) -> str:
+    if len(destinations) == 1:
+        return next(iter(destinations))
+    return ", ".join(f"{to} ({number})" for to, number in sorted(destinations.items()))
 
 
-def _to(way: Entry | None) -> str:
-    match way:
+def _to(destination: Entry | None) -> str:
+    match destination:
         case ToQueue(queue):
             return f"queue {queue}"
         case ToFlow(flow):
@@ -233,13 +233,13 @@ def _change(old: object | None, new: object | None) -> str:
 def _entries(old: Plan, new: Plan, touched: Affected) -> Iterator[ConfigChange]:
     names = {before: now for before, now in new.renamed_entries.items() if before in old.entries and before not in new.entries}
     came_from = {now: before for before, now in names.items()}
-    for name, way in new.entries.items():
+    for name, destination in new.entries.items():
         before = came_from.get(name, "")
         known = old.entries.get(before or name)
-        change = RENAMED if before else _change(known, way)
+        change = RENAMED if before else _change(known, destination)
         if change:
             callers = touched.of_entry(before or name)
-            note = f"leads to {_to(way)}" if change != RENAMED else "everything is carried over"
+            note = f"leads to {_to(destination)}" if change != RENAMED else "everything is carried over"
             yield ConfigChange(kind="entry", name=name, change=change, renamed_from=before, callers=callers, note=note)
     for name in old.entries:
         if name not in new.entries and name not in names:
@@ -358,6 +358,6 @@ def _homes(world: World, new: Plan, touched: Affected, gone: str) -> Iterator[st
     """The queues to which those of a queue that is gone come."""
     if gone in new.renamed_queues():
         return
-    ways = [_way(new, world.calls[key]) for key in touched.callers(gone)]
-    yield from (way.queue for way in ways if isinstance(way, ToQueue))
+    destinations = [_destination(new, world.calls[key]) for key in touched.callers(gone)]
+    yield from (destination.queue for destination in destinations if isinstance(destination, ToQueue))
     yield from (home for key in touched.callbacks(gone) if (home := callbacks.home_in(new, world.callbacks[key])))

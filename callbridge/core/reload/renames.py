@@ -31,7 +31,7 @@ def carry(world: World) -> None:
     if not names and not world.plan.renamed_entries:
         return
     for old, new in names.items():
-        _tell(world, old, new)
+        _emit(world, old, new)
     for call in world.calls.values():
         _put(world, call, _renamed_call(world, call, names))
     for callback in world.callbacks.values():
@@ -64,7 +64,7 @@ def _renamed_node(node: Node, names: Mapping[str, str]) -> Node:
     return node
 
 
-def _tell(world: World, old: str, new: str) -> None:
+def _emit(world: World, old: str, new: str) -> None:
     """What stands under the old name, if anything does."""
     calls = world.calls.values()
     visits = [call for call in calls if call.visit is not None and call.visit.queue == old]
@@ -72,7 +72,7 @@ def _tell(world: World, old: str, new: str) -> None:
     counted = any(tally.queue == old for tally in world.tallies.values())
     owed = world.callbacks_owed(old)
     if visits or talks or owed or counted:
-        world.tell(
+        world.emit(
             QueueRenamed(
                 seq=world.next_seq(),
                 at=world.now,

@@ -14,7 +14,7 @@ from callbridge.core.outbound import callback_calls
 from callbridge.core.routing import offers
 
 
-def asked(world: World, event: AgentRequested) -> str:
+def requested(world: World, event: AgentRequested) -> str:
     """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
     is told and given (empty: it is done)."""
     agent = world.agents.get(event.agent)
@@ -25,7 +25,7 @@ def asked(world: World, event: AgentRequested) -> str:
     if refusal:
         _refuse(world, event, refusal)
     elif event.by and event.by != event.agent:
-        world.tell(
+        world.emit(
             RequestGranted(
                 seq=world.next_seq(), at=world.now, agent=event.agent, request=event.request, by=event.by, reason=event.reason
             )
@@ -122,7 +122,7 @@ def lay_down(world: World, agent: Agent) -> Agent:
 
 
 def _refuse(world: World, event: AgentRequested, reason: str, *, unknown: bool = False) -> None:
-    world.tell(
+    world.emit(
         RequestRefused(
             seq=world.next_seq(),
             at=world.now,

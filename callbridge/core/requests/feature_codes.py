@@ -50,7 +50,7 @@ STATE = "state"
 DISPOSE = "dispose"
 """What a campaign's talk came to: the digit of a disposition stands behind the code."""
 
-_ASKS = {str(ask): ask for ask in AgentRequest}
+_REQUESTS = {str(request): request for request in AgentRequest}
 _MODES = frozenset(map(str, SupervisionMode))
 
 
@@ -77,23 +77,23 @@ def dialled(world: World, event: FeatureDialled) -> None:
 def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
     prompts = world.plan.prompts
     agent = world.agent_at(talk.phone)
-    ask = _ASKS.get(event.feature)
+    request = _REQUESTS.get(event.feature)
     if event.feature in _MODES:
         _supervise(world, talk, SupervisionMode(event.feature), event.argument)
-    elif ask is AgentRequest.LOGIN:
+    elif request is AgentRequest.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
-    elif ask is None and event.feature not in (STATE, DISPOSE):
+    elif request is None and event.feature not in (STATE, DISPOSE):
         _say(world, talk, prompts.unknown)
     elif agent is None:
         _say(world, talk, prompts.refused)
     elif event.feature == DISPOSE:
         said = LeadDisposed(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
         _say(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
-    elif ask is None:
+    elif request is None:
         _say(world, evolve(talk, who=agent.id), _state(world, agent))
     else:
-        _ask(world, evolve(talk, who=agent.id), ask, event.argument)
+        _request(world, evolve(talk, who=agent.id), request, event.argument)
 
 
 def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: str) -> None:
@@ -184,7 +184,7 @@ def _wrong_pin(world: World, who: str) -> bool:
         agent_states.change(world, agent, wrong_pins=wrong)
         return False
     agent_states.change(world, agent, wrong_pins=0, pin_locked_until=world.now + LOCKED)
-    world.tell(
+    world.emit(
         AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind="pin_locked", limit=LOCKED, count=MOST_WRONG_PINS)
     )
     return True
@@ -218,28 +218,32 @@ def _once_more(world: World, talk: FeatureCall) -> None:
 def _log_in(world: World, talk: FeatureCall) -> None:
     agent, talk = world.agents[talk.who], evolve(talk, typed=False)
     if agent_requests.taken_by(world, agent, talk.phone) is not None:
-        agent_requests.asked(world, AgentRequested(at=world.now, agent=agent.id, request=AgentRequest.LOGIN, phone=talk.phone))
+        agent_requests.requested(
+            world, AgentRequested(at=world.now, agent=agent.id, request=AgentRequest.LOGIN, phone=talk.phone)
+        )
         _say(world, talk, world.plan.prompts.in_use)
         return
     if agent.wrong_pins:
         agent_states.change(world, agent, wrong_pins=0)
-    _ask(world, talk, AgentRequest.LOGIN)
+    _request(world, talk, AgentRequest.LOGIN)
 
 
 # -- what is asked --------------------------------------------------------------------------------------------------
 
 
-def _ask(world: World, talk: FeatureCall, ask: AgentRequest, argument: str = "") -> None:
+def _request(world: World, talk: FeatureCall, request: AgentRequest, argument: str = "") -> None:
     """Have it carried out, and say what came of it."""
     prompts, reason = world.plan.prompts, ""
-    if ask is AgentRequest.NOT_READY and argument:
+    if request is AgentRequest.NOT_READY and argument:
         found = next((one.name for one in world.plan.reasons.values() if one.digit == argument), None)
         if found is None:
             _say(world, talk, prompts.unknown)
             return
         reason = found
-    phone = talk.phone if ask is AgentRequest.LOGIN else ""
-    refusal = agent_requests.asked(world, AgentRequested(at=world.now, agent=talk.who, request=ask, reason=reason, phone=phone))
+    phone = talk.phone if request is AgentRequest.LOGIN else ""
+    refusal = agent_requests.requested(
+        world, AgentRequested(at=world.now, agent=talk.who, request=request, reason=reason, phone=phone)
+    )
     done = {
         AgentRequest.LOGIN: prompts.logged_in,
         AgentRequest.READY: prompts.ready,
@@ -248,7 +252,7 @@ def _ask(world: World, talk: FeatureCall, ask: AgentRequest, argument: str = "")
         AgentRequest.END_WRAP_UP: prompts.wrap_up_ended,
         AgentRequest.EXTEND_WRAP_UP: prompts.wrap_up_extended,
     }
-    _say(world, talk, prompts.refused if refusal else done[ask])
+    _say(world, talk, prompts.refused if refusal else done[request])
 
 
 def _state(world: World, agent: Agent) -> str:

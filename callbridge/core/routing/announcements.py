@@ -90,7 +90,7 @@ def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if event.failed and queue is not None:
         where = f"queue:{queue.name}/{announcing.what}"
-        world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, queue=queue.name, where=where))
+        world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, queue=queue.name, where=where))
     if queue is None or call.phase not in _WAITING:
         world.calls.put(call.id, evolve(call, announcing=evolve(announcing, playback="", at=None)))
     else:
@@ -171,7 +171,7 @@ def _say(
     world.order(StartMusic(leg=call.leg, music=queue.music))
     announcing = evolve(announcing, playback=playback, what=what, at=world.now + patience(media))
     world.calls.put(call.id, evolve(call, announcing=announcing))
-    world.tell(
+    world.emit(
         Announced(
             seq=world.next_seq(),
             at=world.now,

@@ -71,20 +71,20 @@ def counted(world: World, call: Call, at: float) -> Call:
     callbacks.kept(world, call)
     attempts.connected(world, call, at)
     rang_until = leg.up_at if leg is not None and not offer.nailed else None
-    tell_offer_ended(world, call, offer, OfferResult.ANSWERED, at=at, rang_until=rang_until)
+    emit_offer_ended(world, call, offer, OfferResult.ANSWERED, at=at, rang_until=rang_until)
     call = visits.end_visit(world, call, VisitOutcome.ANSWERED, at=at)
     return evolve(call, offer=None, segments=call.segments + 1, deadline=call.keys_until)
 
 
-def tell_unheard(world: World, agent: Agent, call: str, result: OfferResult) -> None:
+def emit_unheard(world: World, agent: Agent, call: str, result: OfferResult) -> None:
     """How an offer ended of which the agent's row alone is left."""
     rang_for, leg = max(0.0, world.now - agent.since), agent.leg or ""
-    world.tell(
+    world.emit(
         OfferEnded(seq=world.next_seq(), at=world.now, call=call, agent=agent.id, leg=leg, result=result, rang_for=rang_for)
     )
 
 
-def tell_offer_ended(
+def emit_offer_ended(
     world: World,
     call: Call,
     offer: Offer,
@@ -96,7 +96,7 @@ def tell_offer_ended(
 ) -> None:
     at = world.now if at is None else at
     until = at if rang_until is None else rang_until
-    world.tell(
+    world.emit(
         OfferEnded(
             seq=world.next_seq(),
             at=at,

@@ -24,7 +24,7 @@ HEAD_OF_LINE = 86400.0
 """Seconds of head start for the caller: a day comes before everything that tiers and flows give."""
 PREFER_FOR = 60.0
 """Seconds in which the same agent, when back, gets the caller before anybody else does: from when wrap-up and rest are over."""
-REST = 30.0
+LOST_PHONE_REST = 30.0
 """Seconds for which the phone is left alone where the queue's ``offline`` names no rest: to Asterisk a phone that neither
 registers nor is qualified always looks reachable."""
 
@@ -37,7 +37,7 @@ def died(leg: Leg, event: LegEnded) -> bool:
 def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> None:
     """An alert, and a rest; the intent stays. ``call``: the one that the leg was part of, as it was."""
     queue = _queue_of(call)
-    world.tell(
+    world.emit(
         AgentAlerted(
             seq=world.next_seq(),
             at=world.now,
@@ -53,7 +53,7 @@ def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> Non
 
 def _rest(world: World, queue: str) -> float:
     plan = world.plan.queues.get(queue)
-    return (plan.offline.rest if plan is not None else 0.0) or REST
+    return (plan.offline.rest if plan is not None else 0.0) or LOST_PHONE_REST
 
 
 def _queue_of(call: Call | None) -> str:

@@ -70,7 +70,7 @@ def make(world: World, pair: Pair) -> None:
         evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, lasts)),
     )
     world.order(order)
-    world.tell(
+    world.emit(
         OfferMade(
             seq=world.next_seq(),
             at=world.now,
@@ -129,7 +129,7 @@ def answered(world: World, call: Call) -> None:
         return
     plan = world.plan.agents.get(offer.agent)
     if plan is None or not plan.confirm or offer.nailed:
-        _tell_both(world, call, offer)
+        _introduce(world, call, offer)
         return
     order = Play(
         leg=offer.leg, playback=world.mint("confirm"), media=world.plan.prompts.confirm, language=_language(world, offer.agent)
@@ -150,12 +150,12 @@ def pressed(world: World, event: DigitPressed) -> None:
         return
     if event.digit == TAKE:
         world.order(StopPlaying(leg=offer.leg, playback=offer.playback))
-        _tell_both(world, call, offer)
+        _introduce(world, call, offer)
     elif event.digit == REFUSE:
         retry(world, call, OfferResult.REJECTED)
 
 
-def _tell_both(world: World, call: Call, offer: Offer) -> None:
+def _introduce(world: World, call: Call, offer: Offer) -> None:
     """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured. A person
     whom a campaign has called waits for none of it."""
     if attempts.is_live(world, call):
@@ -225,12 +225,12 @@ def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
     """Tells it; a caller who could not be told of the recording is not recorded."""
     queue = call.visit.queue if call.visit is not None else ""
     where = f"queue:{queue}/{'whisper' if what == OfferStage.TELLING else what}"
-    world.tell(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
+    world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
     plan = world.plan.queues.get(queue)
     record = plan.record if plan is not None else None
     if what != "read_out" or record is None or not record.consent or not recordings.wanted(call, record):
         return call
-    recordings.tell_failed(world, call.id, None, "", "not recorded: the caller could not be told of it")
+    recordings.emit_failed(world, call.id, None, "", "not recorded: the caller could not be told of it")
     values = dict(call.values) | {recordings.RECORD_REQUEST: "no"}
     call = evolve(call, values=tuple(values.items()))
     world.calls.put(call.id, call)
@@ -282,7 +282,7 @@ def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, p
     given back without its offer, for the caller of this to move and put."""
     offer = call.offer
     assert offer is not None
-    answers.tell_offer_ended(world, call, offer, result, cause=cause)
+    answers.emit_offer_ended(world, call, offer, result, cause=cause)
     if call.phase is Phase.DIALLING and offer.leg in world.legs:
         world.order(StopRinging(leg=offer.leg))
     for leg, playback in ((offer.leg, offer.playback if offer.nailed else ""), (call.leg, offer.reading)):
@@ -330,7 +330,7 @@ def too_late(world: World, call: Call) -> Call:
 
 def failed_to_join(world: World, call: Call, detail: str) -> None:
     """Both were there but the bridge was not: nobody's fault, so once more; in the end to the fallback."""
-    world.tell(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
+    world.emit(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
     call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)
     if call.failures < MOST_FAILURES:

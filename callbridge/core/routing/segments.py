@@ -35,7 +35,7 @@ def end_segment(
     segment = call.segment
     assert segment is not None
     call = recordings.end(world, call, segment, when)
-    tell_talk_ended(world, call, segment, by, when, estimated)
+    emit_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
     call = evolve(end_supervision(world, call), segment=None, keys="", keys_until=None, served=served)
     if not (by_phone or keep_bridge):
@@ -60,8 +60,8 @@ def end_segment(
     return call
 
 
-def tell_talk_ended(world: World, call: Call, segment: Segment, by: str, when: float, estimated: bool = False) -> None:
-    world.tell(
+def emit_talk_ended(world: World, call: Call, segment: Segment, by: str, when: float, estimated: bool = False) -> None:
+    world.emit(
         TalkEnded(
             seq=world.next_seq(),
             at=when,
@@ -99,12 +99,12 @@ def finish(world: World, call: Call, when: float, estimated: bool = False) -> No
     if call.visit is not None:  # of a callback: no queue counts it
         call = visits.end_visit(world, call, VisitOutcome.FAILED)
     world.calls.drop(call.id)
-    tell_ended(world, call, when, estimated)
+    emit_ended(world, call, when, estimated)
 
 
-def tell_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
+def emit_ended(world: World, call: Call, when: float, estimated: bool = False) -> None:
     callbacks.call_over(world, call)
-    world.tell(
+    world.emit(
         CallEnded(
             seq=world.next_seq(),
             at=when,
@@ -126,7 +126,7 @@ def queue_again(world: World, call: Call, queue: str) -> None:
 
 def by_entry(world: World, call: Call, reason: str) -> bool:
     """On to where the call's entry leads, if it leads anywhere."""
-    match world.plan.way_of(call.entry):
+    match world.plan.destination_of(call.entry):
         case ToQueue(queue):
             queue_again(world, call, queue)
         case ToFlow(flow):
@@ -160,7 +160,7 @@ def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = Fals
     unhook(world, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
     if not one.up:
         return  # who never picked up took no part
-    world.tell(
+    world.emit(
         SupervisionEnded(
             seq=world.next_seq(),
             at=world.now,

@@ -54,7 +54,7 @@ def begin_visit(
     if world.plan.queues[queue].do_not_call:
         attempts.block(world, call.number, "", "complaint", f"queue:{queue}")
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
-    world.tell(
+    world.emit(
         VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
     )
     return wait(world, call)
@@ -104,7 +104,7 @@ def wait(world: World, call: Call) -> Call:
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
         needs = world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, window, visit.prefers))
-        world.tell(
+        world.emit(
             StepBegan(
                 seq=world.next_seq(),
                 at=world.now,
@@ -127,9 +127,9 @@ def _queue_removed(world: World, call: Call) -> Call:
         world.overtaken.append((call.id, ""))
         world.calls.put(call.id, call)
         return call
-    way = None if call.placed else world.plan.way_of(call.entry)
-    if way is not None:
-        return overflow(world, call, way, "queue_removed")
+    destination = None if call.placed else world.plan.destination_of(call.entry)
+    if destination is not None:
+        return overflow(world, call, destination, "queue_removed")
     call = end_visit(world, call, VisitOutcome.FAILED, reason="queue_removed")
     return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
 
@@ -245,7 +245,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     call = evolve(call, phase=phase, flow_position=flow_position, language=language, ways=ways, deadline=world.now)
     world.calls.put(call.id, call)
     if not flow.hidden:
-        world.tell(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
+        world.emit(FlowBegan(seq=world.next_seq(), at=world.now, call=call.id, flow=name, reason=reason))
     return call
 
 
@@ -309,7 +309,7 @@ def end_visit(
     if call.placed:
         return evolve(call, visit=None, outcome=outcome if outcome is VisitOutcome.ANSWERED else call.outcome)
     world.tallies.put(tally_key(visit.queue, visit.day), ended(world.tally(visit.queue, visit.day), outcome, within))
-    world.tell(
+    world.emit(
         VisitEnded(
             seq=world.next_seq(),
             at=at,
@@ -356,5 +356,5 @@ def leave_for(world: World, call: Call, context: str, extension: str, reason: st
     world.calls.put(call.id, call)
     world.order(StopMusic(leg=call.leg))
     world.order(LeaveToDialplan(leg=call.leg, context=context, extension=extension, stays=reason in ON_PURPOSE))
-    world.tell(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason=reason))
+    world.emit(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason=reason))
     return call

@@ -18,7 +18,7 @@ from callbridge.core.model.world import World
 from callbridge.core.routing import offers, segments
 from callbridge.core.transfers import transfers
 
-RING_FOR = 20.0
+SUPERVISOR_RINGS_FOR = 20.0
 """Seconds for which a supervisor's phone rings."""
 
 
@@ -54,9 +54,9 @@ def join(world: World, call: Call, mode: SupervisionMode, phone: str, by: str) -
             _connect(world, call, known)
         return
     leg = world.mint_leg(pbx_of(call.leg), "supervisor")
-    world.put_leg(legs.open_leg(world, leg, LegRole.SUPERVISOR, call=call.id), deadline=world.now + RING_FOR)
+    world.put_leg(legs.open_leg(world, leg, LegRole.SUPERVISOR, call=call.id), deadline=world.now + SUPERVISOR_RINGS_FOR)
     name = f"{mode} {segment.agent}"
-    give_up = RING_FOR + offers.SAFETY
+    give_up = SUPERVISOR_RINGS_FOR + offers.SAFETY
     world.order(Ring(leg=leg, phone=phone, role="supervisor", agent="", give_up=give_up, call=call.id, name=name))
     one = Supervision(leg=leg, by=by, phone=phone, mode=mode, agent=segment.agent, began_at=world.now)
     _put(world, call, one)
@@ -96,7 +96,7 @@ def answered(world: World, call: Call, leg: Leg) -> None:
 def _connect(world: World, call: Call, one: Supervision) -> None:
     segment = call.segment
     assert segment is not None
-    world.tell(
+    world.emit(
         SupervisionStarted(
             seq=world.next_seq(),
             at=world.now,
@@ -167,7 +167,7 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=one.leg)
     bridge, name = call.bridge or world.mint("bridge"), agent.id if agent is not None else ""
     world.order(Bridge(bridge=bridge, legs=(call.leg, one.leg), call=call.id, queue=segment.queue, agent=name))
-    way_there = Transfer(
+    transfer = Transfer(
         to=f"agent:{agent.id}" if agent is not None else f"phone:{one.phone}",
         leg=one.leg,
         agent=agent.id if agent is not None else "",
@@ -178,8 +178,8 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
         kind=TransferKind.BLIND,
         reached=True,
     )
-    call = evolve(call, bridge=bridge, transfer=way_there, transferred_by=segment.agent, transferred_from=segment.queue)
-    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.TRANSFER), deadline=way_there.until))
+    call = evolve(call, bridge=bridge, transfer=transfer, transferred_by=segment.agent, transferred_from=segment.queue)
+    world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.TRANSFER), deadline=transfer.until))
     transfers.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
 
 

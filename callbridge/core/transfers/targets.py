@@ -16,7 +16,7 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import offers
 
-RING_FOR = 20.0
+TARGET_RINGS_FOR = 20.0
 """Seconds for which a target rings when the queue is no more."""
 
 
@@ -44,7 +44,7 @@ def can_take(agent: Agent) -> bool:
 def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: str, kind: TransferKind) -> Transfer:
     """Ring (or beep) the target."""
     plan = world.plan.queues.get(queue)
-    ring_for = plan.ring_for if plan is not None else RING_FOR
+    ring_for = plan.ring_for if plan is not None else TARGET_RINGS_FOR
     playback, patience = "", ring_for
     if isinstance(to, ToNumber):
         agent = None
@@ -64,7 +64,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
             world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     text = target_text(to)
-    world.tell(
+    world.emit(
         TransferStarted(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, kind=kind, leg=leg)
     )
     return Transfer(

@@ -74,7 +74,7 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
     assert segment is not None, "an agent hands on"
     if isinstance(to, ToQueue):
         call = _leave_talk(world, call, segment)
-        _tell_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
+        _emit_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
         segments.queue_again(world, call, to.queue)
         return
     if kind is TransferKind.BLIND:
@@ -196,9 +196,9 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
 
 def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None) -> None:
     """The target has the call."""
-    _tell_ended(world, call, transfer, "completed")
+    _emit_ended(world, call, transfer, "completed")
     if transfer.kind is not TransferKind.BACK:
-        _tell_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
+        _emit_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
     call = evolve(call, transfer=None, deadline=None, failures=0)
     if not transfer.agent:
         world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=leg))
@@ -210,7 +210,7 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
     segment = recordings.begin(world, call, segment)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
-    world.tell(
+    world.emit(
         TalkBegan(
             seq=world.next_seq(),
             at=world.now,
@@ -234,7 +234,7 @@ def target_gone(world: World, call: Call, result: str) -> None:
     if call.segment is not None:
         _back_to_caller(world, call, "returned" if transfer.reached else result)
         return
-    _tell_ended(world, call, transfer, result)
+    _emit_ended(world, call, transfer, result)
     call = targets.free(world, call)
     if transfer.kind is TransferKind.BACK:
         _to_queue(world, call)
@@ -297,7 +297,7 @@ def cancel(world: World, call: Call) -> Call:
     if call.transfer is None:
         return call
     if call.transfer.leg is not None:
-        _tell_ended(world, call, call.transfer, "cancelled")
+        _emit_ended(world, call, call.transfer, "cancelled")
     _stop_prompt(world, call)
     leg = call.transfer.leg
     call = targets.free(world, call)
@@ -319,7 +319,7 @@ def failed(world: World, call: Call, result: str) -> None:
     target_gone(world, call, result)
 
 
-def mend(world: World, call: Call) -> None:
+def reconcile(world: World, call: Call) -> None:
     """After a gap in the events: what is together goes on, the rest is undone."""
     transfer = call.transfer
     if transfer is None or (transfer.leg is None and transfer.kind is TransferKind.BACK):
@@ -369,7 +369,7 @@ def _part(world: World, call: Call, segment: Segment) -> Call:
 def _back_to_caller(world: World, call: Call, result: str) -> None:
     transfer, segment = call.transfer, call.segment
     assert transfer is not None and segment is not None
-    _tell_ended(world, call, transfer, result)
+    _emit_ended(world, call, transfer, result)
     call = targets.free(world, call)
     if not transfer.reached:
         world.order(StopRinging(leg=segment.leg))
@@ -385,8 +385,8 @@ def put(world: World, call: Call) -> None:
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
 
 
-def _tell_ended(world: World, call: Call, transfer: Transfer, result: str) -> None:
-    world.tell(
+def _emit_ended(world: World, call: Call, transfer: Transfer, result: str) -> None:
+    world.emit(
         TransferEnded(
             seq=world.next_seq(),
             at=world.now,
@@ -401,5 +401,5 @@ def _tell_ended(world: World, call: Call, transfer: Transfer, result: str) -> No
     )
 
 
-def _tell_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
-    world.tell(CallTransferred(seq=world.next_seq(), at=world.now, call=call.id, agent=by, target=target, attended=attended))
+def _emit_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
+    world.emit(CallTransferred(seq=world.next_seq(), at=world.now, call=call.id, agent=by, target=target, attended=attended))

@@ -4,17 +4,17 @@ from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
 from callbridge.wire.ari.listing import Lists, inspected, members, probed, snapshot, trouble_in
 from callbridge.wire.ari.requests import (
     Request,
-    ask_bridge,
-    ask_lists,
-    ask_stamp,
-    ask_stranded,
+    bridge_request,
     drop,
     echo,
     event_socket,
+    list_requests,
     requests,
     send_on,
     set_filter,
     stamp,
+    stamp_request,
+    stranded_requests,
 )
 from callbridge.wire.ari.shapes import Malformed
 from callbridge.wire.ari.stranded import Stranded, stamped, stranded
@@ -27,14 +27,12 @@ __all__ = [
     "Malformed",
     "Request",
     "Stranded",
-    "ask_bridge",
-    "ask_lists",
-    "ask_stamp",
-    "ask_stranded",
+    "bridge_request",
     "drop",
     "echo",
     "event_socket",
     "inspected",
+    "list_requests",
     "members",
     "probed",
     "read",
@@ -43,7 +41,9 @@ __all__ = [
     "set_filter",
     "snapshot",
     "stamp",
+    "stamp_request",
     "stamped",
     "stranded",
+    "stranded_requests",
     "trouble_in",
 ]

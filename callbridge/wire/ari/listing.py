@@ -26,7 +26,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The answers to ``ask_lists``, as they came."""
+    """The answers to ``list_requests``, as they came."""
 
     application: bytes
     channels: bytes
@@ -122,7 +122,7 @@ def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspecte
 
 
 def members(status: int, answer: bytes) -> frozenset[str] | None:
-    """The ids of the channels in a bridge, by the answer to ``ask_bridge``; None when there is no such bridge."""
+    """The ids of the channels in a bridge, by the answer to ``bridge_request``; None when there is no such bridge."""
     if status == 404:
         return None
     bridge = parse(answer)

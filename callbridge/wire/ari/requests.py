@@ -47,7 +47,7 @@ BRIDGE_TYPE = "mixing,dtmf_events"
 
 STAYS = "CALLBRIDGE_STAYS"
 """The channel's variable that keeps a caller in the fallback queue."""
-_GONE = (404,)
+_PARDON_NOT_FOUND = (404,)
 _GONE_OR_OUT = (404, 409)
 _NO_BRIDGE = (404, 409)
 """Version 16 answers 409 for a bridge that it has just destroyed."""
@@ -110,7 +110,7 @@ def requests(
             }
             return (_on_channel("POST", leg, "record", **wanted),)
         case StopPlaying(playback=playback):
-            return (Request("DELETE", _path("playbacks", playback), pardons=_GONE),)
+            return (Request("DELETE", _path("playbacks", playback), pardons=_PARDON_NOT_FOUND),)
         case Ring():
             return _ring(order, app)
         case Bridge():
@@ -119,7 +119,7 @@ def requests(
             return (Request("DELETE", _path("bridges", bridge), pardons=_NO_BRIDGE),)
         case HangUp(leg=leg, reason=reason):
             known = reason if reason in _REASONS else "normal"
-            return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_GONE),)
+            return (Request("DELETE", _path("channels", channel_of(leg), reason=known), pardons=_PARDON_NOT_FOUND),)
         case (
             LeaveToDialplan(leg=leg, context=context, extension=extension, stays=False)
             | StartAmdDetour(leg=leg, context=context, extension=extension)
@@ -129,7 +129,7 @@ def requests(
             away = _on_channel("POST", leg, "continue", context=context, extension=extension, priority="1")
             return _on_channel("POST", leg, "variable", variable=STAYS, value="1"), away
         case Probe(leg=leg):
-            return (Request("GET", _path("channels", channel_of(leg)), pardons=_GONE),)
+            return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); its endpoint ends at the second slash.
@@ -199,9 +199,9 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
     return (stop, join) if missing else (stop,)
 
 
-def ask_bridge(bridge: str) -> Request:
+def bridge_request(bridge: str) -> Request:
     """Is there this bridge, and who is inside: ``members`` reads the answer."""
-    return Request("GET", _path("bridges", bridge), pardons=_GONE)
+    return Request("GET", _path("bridges", bridge), pardons=_PARDON_NOT_FOUND)
 
 
 def event_socket(app: str) -> str:
@@ -214,7 +214,7 @@ def set_filter(app: str) -> Request:
     return Request("PUT", _path("applications", app, "eventFilter"), {"disallowed": [{"type": kind} for kind in SILENCED]})
 
 
-def ask_lists(app: str) -> tuple[Request, Request, Request]:
+def list_requests(app: str) -> tuple[Request, Request, Request]:
     """The application, all channels, all bridges: what ``snapshot`` reads."""
     return Request("GET", _path("applications", app)), Request("GET", "/channels"), Request("GET", "/bridges")
 
@@ -234,15 +234,15 @@ def stamp(app: str, value: str) -> Request:
     return Request("POST", _path("asterisk", "variable", variable=owner_variable(app), value=value))
 
 
-def ask_stamp(app: str) -> Request:
+def stamp_request(app: str) -> Request:
     """What the owner said last: ``stamped`` reads the answer."""
     return Request("GET", _path("asterisk", "variable", variable=owner_variable(app)))
 
 
-def ask_stranded(app: str) -> tuple[Request, Request, Request]:
+def stranded_requests(app: str) -> tuple[Request, Request, Request]:
     """The application, which may be gone with its last channel, all channels and all bridges: what ``stranded`` reads."""
-    application, channels, bridges = ask_lists(app)
-    return replace(application, pardons=_GONE), channels, bridges
+    application, channels, bridges = list_requests(app)
+    return replace(application, pardons=_PARDON_NOT_FOUND), channels, bridges
 
 
 def send_on(channel: str, context: str, extension: str) -> Request:
@@ -253,7 +253,7 @@ def send_on(channel: str, context: str, extension: str) -> Request:
 
 def drop(channel: str) -> Request:
     """A channel that nobody needs any more."""
-    return Request("DELETE", _path("channels", channel, reason="normal"), pardons=_GONE)
+    return Request("DELETE", _path("channels", channel, reason="normal"), pardons=_PARDON_NOT_FOUND)
 
 
 def _on_channel(method: str, leg: Any, *parts: str, **query: str) -> Request:

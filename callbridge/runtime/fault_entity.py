@@ -17,7 +17,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.world import World
 
 
-def culprit(world: World, event: AnyEvent) -> tuple[str, str] | None:
+def entity_of(world: World, event: AnyEvent) -> tuple[str, str] | None:
     """The (kind, id) to quarantine when the step of this event raised; None when the event concerns no entity of ours."""
     match event:
         case DeadlinePassed(kind=kind, id=key):
