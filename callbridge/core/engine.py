@@ -1,4 +1,4 @@
-"""The one door of the core: ``step(world, event) -> Outcome``.
+"""The entry point of the core: ``step(world, event) -> Outcome``.
 
 Three movements: the event is applied, then free agents and waiting callers are paired, then all that came of it is
 handed out at once. A step that raises leaves the world untouched. Every event has one line here. Two are too long for one step,
@@ -78,7 +78,7 @@ from callbridge.core.transfers import supervision, transfers
 
 
 def step(world: World, event: AnyEvent) -> Outcome:
-    """Advance the world by one event; say what must be done, what is to be told and what changed.
+    """Advance the world by one event; return the orders, the facts and the changed rows.
 
     Raises whatever our own bugs raise, with the world as it was before; and SliceFailed, with the world half-way.
     """
@@ -227,11 +227,11 @@ def _apply(world: World, event: AnyEvent) -> None:
 
 
 def _sign_of_life(world: World, key: LegId) -> Leg | None:
-    """The leg, unless it is unknown or should be gone; one that should be gone is told so (again)."""
+    """The leg, unless it is unknown or should have ended; one that should have ended is hung up (again)."""
     leg = world.legs.get(key)
     if leg is None:
         if channel_of(key).startswith(world.plan.prefix + "-"):
-            world.order(HangUp(leg=key))  # a Ring that we gave up on was carried out after all
+            world.order(HangUp(leg=key))  # a Ring that we had given up was carried out after all
         return None
     if leg.hung_at is not None:
         legs.hang_up_again(world, leg)
@@ -286,7 +286,7 @@ def _leg_joined(world: World, event: LegJoined) -> None:
 
 
 def _leg_parted(world: World, event: LegParted) -> None:
-    """Out of the bridge: on the way to its end, or something is wrong and will be asked about."""
+    """A leg left the bridge: either it is about to end, or something is wrong and it will be probed."""
     leg = world.legs.get(event.leg)
     if leg is None or leg.bridge != event.bridge:
         return
@@ -297,7 +297,7 @@ def _leg_parted(world: World, event: LegParted) -> None:
 
 
 def _playback_ended(world: World, event: PlaybackEnded) -> None:
-    """The beep of a nailed-up agent is over: put the call through. Or a prompt of a feature call."""
+    """The beep for a nailed-up agent is over: connect the call. Or a prompt of a feature call has ended."""
     feature_codes.playback_ended(world, event.leg, event.playback)
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
@@ -352,7 +352,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 attempts.write_block(world, block)
         case "campaign":
             if event.id in world.campaign_states:
-                world.campaign_states[event.id].wakes_at = None  # what is due is decided at the end of every step
+                world.campaign_states[event.id].wakes_at = None  # the decision is made at the end of every step
         case "review":
             pass  # the callers still to be looked at are looked at at the end of every step
         case "slice":
@@ -366,7 +366,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
 
 
 def _day_began(world: World, event: DayBegan) -> None:
-    """Figures of today start at zero; those of days without a waiting visit are let go."""
+    """Today's figures start at zero; figures of days without a waiting visit are dropped."""
     if event.day == world.day:
         return
     world.day = event.day

@@ -1,4 +1,4 @@
-"""What agents, supervisors and programs ask about calls; the stories of handing on and of supervision are elsewhere."""
+"""Requests of agents, supervisors and programs about calls; transfers and supervision themselves are in ``core/transfers``."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _OF_THE_AGENT = frozenset(
         CallRequest.RESUME_RECORDING,
     }
 )
-"""What an agent asks about the own talk only, not about the person who is being consulted."""
+"""Requests that an agent may make about the own conversation only, not as the target of a consult."""
 _OF_WAITING = frozenset({CallRequest.HANG_UP, CallRequest.MOVE, CallRequest.HEAD_START, CallRequest.PULL})
 GOING = (Phase.LEAVING, Phase.ENDING)
 
 
 def requested(world: World, event: CallRequested) -> None:
-    """Carry out what was asked about a call; what cannot be is refused with a reason."""
+    """Carry out a request about a call, or refuse it with a reason."""
     call = world.calls.get(event.call)
     if call is None:
         _refuse(world, event, "no such call, or it has ended", unknown=True)
@@ -95,7 +95,7 @@ def _talker(call: Call) -> str:
 
 
 def _conclude(world: World, event: CallRequested, reason: str) -> None:
-    """Tell whether it was done (no reason) or not."""
+    """Emit the result: granted without a reason, refused with one."""
     if reason:
         _refuse(world, event, reason, unknown=reason.startswith("no such"))
     else:
@@ -110,7 +110,7 @@ def _transfer(world: World, call: Call, event: CallRequested, kind: TransferKind
 
 
 def _survey(world: World, call: Call, event: CallRequested) -> None:
-    """The agent says goodbye by a code: the caller stays on the line for the survey."""
+    """The agent leaves by code or API: the caller stays on the line for the survey."""
     if call.segment is None or call.transfer is not None:
         _refuse(world, event, "no agent is talking to the caller, or a consult is in progress")
         return
@@ -144,7 +144,7 @@ def _refuse(world: World, event: CallRequested, reason: str, *, unknown: bool = 
 
 
 def _hang_up(world: World, call: Call) -> None:
-    """End the call as if the caller had: the visit, which nobody answered, failed."""
+    """End the call as if the caller had hung up; an unanswered visit ends as failed."""
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
     if call.visit is not None:

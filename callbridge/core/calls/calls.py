@@ -1,4 +1,4 @@
-"""Calls from arrival to end: who came, who left, and what the end of each leg means for the others."""
+"""Calls from arrival to end, and what the end of each leg means for the others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
 
 
 def divert(world: World, event: CallerArrived, reason: str) -> None:
-    """Not ours to serve: on to the fallback, told and counted."""
+    """Cannot be served: send the caller to the fallback, and count it."""
     world.order(LeaveToDialplan(leg=event.leg, context=world.plan.fallback_context, extension=event.entry or "unknown"))
     world.emit(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))
 
@@ -97,7 +97,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
     if call is not None:
         _other_gone(world, call, leg, event, when, estimated)
     at_phone = world.agent_at(leg.phone) if leg.phone else None
-    if at_phone is not None:  # a supervisor's, who had dialled in
+    if at_phone is not None:  # of a supervisor who had dialled in
         agent_states.feature_gone(world, at_phone, in_use=True)
     agent = world.agents.get(leg.agent)
     if agent is None:
@@ -196,7 +196,7 @@ def held(world: World, leg: LegId, *, held: bool) -> None:
     world.calls.put(call.id, evolve(call, segment=segment))
 
 
-# -- legs that leave, move or are asked about -----------------------------------------------------------------------
+# -- legs that leave, move or are probed ----------------------------------------------------------------------------
 
 
 def leg_left(world: World, leg: Leg) -> None:
@@ -204,7 +204,7 @@ def leg_left(world: World, leg: Leg) -> None:
     for a caller who is no longer here, so an offer is cancelled at once."""
     call = world.calls.get(leg.call)
     if leg.role is LegRole.CUSTOMER and call is not None and call.phase is Phase.DIALLING:
-        # Why it ended comes with ChannelDestroyed: a hang-up of ours would overtake it, and say something else.
+        # The cause comes with ChannelDestroyed: a hang-up of ours would overtake it and change the cause.
         world.put_leg(leg, left=True, deadline=world.now + legs.DIALLED_LEFT_CHECK)
         if call.offer is not None or not call.campaign:
             callback_calls.left(world, call)
@@ -220,7 +220,7 @@ def leg_left(world: World, leg: Leg) -> None:
 
 
 def leg_moved(world: World, leg: Leg) -> None:
-    """The customer went on in the dialplan as we ordered: no longer ours, unless it is on the AMD detour."""
+    """The customer continues in the dialplan as we ordered: no longer ours, unless on the AMD detour."""
     call = world.calls.get(leg.call)
     if call is not None and call.leg == leg.id and campaigns.is_listening(world, call):
         return
@@ -232,7 +232,7 @@ def leg_moved(world: World, leg: Leg) -> None:
 
 
 def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
-    """The channel still exists. Alive outside Stasis without our order: somebody took it away."""
+    """The probe found the channel. If it is outside Stasis without our order, somebody else has taken it (Redirect, Bridge)."""
     call = world.calls.get(leg.call)
     if leg.hung_at is not None:
         if event.up:
@@ -279,7 +279,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
 
 
 def _belongs_inside(call: Call, leg: Leg) -> bool:
-    """Is this a party of the talk: not a caller who hears music during a consult, not a supervisor?"""
+    """Is this leg a party of the conversation: neither a caller on hold during a consult nor a supervisor?"""
     if call.segment is not None and leg.id == call.segment.leg:
         return True
     return leg.id == call.leg and (call.transfer is None or call.transfer.together)
@@ -303,7 +303,7 @@ def _taken_away(world: World, call: Call) -> None:
 
 
 def leave_again(world: World, call: Call) -> None:
-    """The customer was to go on in the dialplan and did not: once more, then no more."""
+    """The customer did not continue in the dialplan as ordered: try once more, then give up."""
     assert call.exit is not None
     if call.failures >= offers.MOST_FAILURES:
         segments.end_call(world, call)
@@ -321,7 +321,7 @@ def deadline_passed(world: World, call: Call) -> None:
         case Phase.FLOW:
             interpreter.deadline_passed(world, call)
         case Phase.OFFERED | Phase.JOINING if pbx_of(call.leg) in world.down:
-            # What the phone did meanwhile is not known: the next snapshot makes the offer again, at nobody's cost.
+            # What the phone did meanwhile is unknown: after the next snapshot the caller is offered again, without a penalty.
             world.calls.put(call.id, evolve(call, deadline=world.now + offers.JOIN_CHECK))
         case Phase.OFFERED | Phase.JOINING:
             offers.deadline_passed(world, call)

@@ -1,6 +1,6 @@
-"""Codes that an agent presses during a talk: ``*2`` and a number to consult, ``*3`` to complete, as the plan says.
+"""Codes that an agent presses during a conversation: by default ``*2`` and a number to consult, ``*3`` to complete.
 
-A code that wants a target is followed by its digits and ends with ``#``, or when nothing more comes for a while.
+A code that needs a target is followed by its digits, and ends with ``#`` or after a time-out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def pressed(world: World, event: DigitPressed) -> None:
 
 
 def timed_out(world: World, call: Call) -> Call:
-    """Nothing more came. Gives the call as it is then."""
+    """The time-out is over. Returns the call as it is then."""
     code = _code(world.plan, call.keys)
     if code is not None and len(call.keys) > len(code):
         _act(world, call, code, call.keys[len(code) :])
@@ -49,7 +49,7 @@ def timed_out(world: World, call: Call) -> Call:
 
 
 def target_of(plan: Plan, digits: str) -> Target:
-    """Whom these digits mean: a queue's extension, an agent, or a number outside."""
+    """The target that these digits name: a queue's extension, an agent, or an outside number."""
     for queue in plan.queues.values():
         if queue.extension == digits:
             return ToQueue(queue.name)

@@ -1,8 +1,8 @@
-"""Transfers made on the phone: the agent's segment ends, the call goes on, and nothing is counted twice.
+"""Transfers made on the phone: the agent's segment ends, the call continues, and nothing is counted twice.
 
-What Asterisk shows of one: a Local channel's first half takes the agent's place in our bridge
+How Asterisk reports one: the first half of a Local channel takes the agent's place in our bridge
 (LegReplaced); its second half runs the dialplan, and when that leads to one of our own entries it arrives like a
-caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the *pair*. Either may be heard first.
+caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the *pair*. Either may be reported first.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def endpoint_of(channel_name: str) -> str:
 
 
 def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
-    """Somebody entered with our arguments: a caller, an agent's consult, or the far end of a transfer.
+    """A channel entered Stasis with our arguments: a caller, an agent's consult, or the far end of a transfer.
 
-    ``found``: not heard arriving, but found in a snapshot."""
+    ``found``: its arrival was not reported; it was found in a snapshot."""
     if event.leg in world.legs:
         return
     pair = pair_of(event.channel_name)
@@ -72,7 +72,7 @@ def consult(world: World, event: CallerArrived, agent: Agent) -> None:
 
 
 def parked_too_long(world: World, leg: Leg) -> None:
-    """No transfer was heard of: the Local half is a caller after all, who arrived when it arrived."""
+    """No transfer was reported: the Local half is a caller after all, with the arrival time of the channel."""
     world.legs.drop(leg.id)
     if leg.arrival is not None:
         calls.arrive(world, leg.arrival)
@@ -106,7 +106,7 @@ def replaced(world: World, event: LegReplaced) -> None:
         case LegRole.FEATURE:
             legs.hang_up(world, leg.id)
             world.order(HangUp(leg=event.by))
-        case _:  # the phone transferred a talk that was over for us in the same moment: nobody is left to hand on
+        case _:  # the phone transferred a conversation that had just ended for us: nobody is left to transfer
             legs.hang_up(world, legs.open_leg(world, event.by, LegRole.AGENT).id)
             return
     if pair:
@@ -126,17 +126,17 @@ def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
     world.put_leg(leg, pair=pair, bridge=call.bridge, up_at=world.now if event.up else None)
     world.order(Subscribe(leg=event.by))
     bridge = call.bridge
-    if bridge is None:  # the agent had just asked for a consult, and we had taken the bridge away
+    if bridge is None:  # the agent had just requested a consult, and we had dropped the bridge
         bridge = world.mint("bridge")
         world.order(Bridge(bridge=bridge, legs=(call.leg, event.by), call=call.id, queue=call.transferred_from))
     elif (customer := world.legs.get(call.leg)) is not None and customer.bridge != bridge:
-        world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # who heard music during a consult
+        world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # a caller on hold during a consult
     call = evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=event.by, bridge=bridge, deadline=None)
     world.calls.put(call.id, call)
 
 
 def _let_go(world: World, leg: Leg) -> None:
-    """A leg whose place was taken: its phone usually hangs up by itself."""
+    """A leg that was replaced: its phone usually hangs up by itself."""
     world.put_leg(leg, call="", role=LegRole.AGENT, deadline=world.now + segments.CLOSE_CHECK)
 
 
@@ -158,7 +158,7 @@ def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
 
 
 def _match_halves(world: World, pair: str) -> None:
-    """When one half stands in for an agent and the other one asks for an entry, the call goes to that entry."""
+    """If one half stands for an agent and the other one has entered an entry, the call goes to that entry."""
     halves = world.legs_of_pair(pair)
     far = next((leg for leg in halves if leg.role is LegRole.OUTSIDE), None)
     near = next((leg for leg in halves if leg.role in (LegRole.PARKED, LegRole.CONSULT) and leg.arrival is not None), None)
@@ -167,7 +167,7 @@ def _match_halves(world: World, pair: str) -> None:
     call = world.calls.get(far.call)
     if call is None:
         return
-    if call.far != far.id:  # somebody led the caller elsewhere while the transfer was under way
+    if call.far != far.id:  # the caller was sent elsewhere while the transfer was in progress
         world.put_leg(near, role=LegRole.AGENT, pair="")
         legs.hang_up(world, near.id)
         return
@@ -189,7 +189,7 @@ def _requeue(world: World, call: Call, entry: str) -> None:
 
 
 def transferred(world: World, event: LegTransferred) -> None:
-    """The phone's own transfer, as Asterisk reports it: told; what it means follows from the legs."""
+    """The phone's own transfer, as Asterisk reports it: only emitted as a fact; its effect follows from the legs."""
     leg = world.legs.get(event.leg)
     call = (leg.call or leg.transferred_call) if leg is not None else ""
     if leg is None or not call or not event.worked:  # the report of an attended one names a consult's leg too

@@ -1,4 +1,5 @@
-"""The beginning of a talk: agent and customer are in the bridge - or the agent's phone hangs up at once, which is no answer."""
+"""The start of a conversation: agent and customer are in the bridge - or the agent's phone hangs up at once, which is not an
+answer."""
 
 from __future__ import annotations
 
@@ -49,7 +50,7 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
 
 
 def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
-    """The agent's leg has ended. Was that too soon for a talk? Then this says True, and the caller goes on waiting or, when the
+    """The agent's leg has ended. If that was too soon for a conversation, returns True, and the caller waits on or, if the
     call was transferred to this agent, goes back to where it came from."""
     segment = call.segment
     if segment is None or segment.leg != leg.id or leg.transfers or event.estimated or call.transfer is not None:
@@ -62,7 +63,7 @@ def too_short(world: World, call: Call, leg: Leg, event: LegEnded) -> bool:
     if transferred and together + answers.lasted(world, segment, event) < answers.short_talk(world, segment.queue):
         call = segments.end_segment(world, call, "short", world.now)
         if segment.agent == call.transferred_by:
-            call = evolve(call, transferred_by="")  # back with the agent already: now it is for anybody
+            call = evolve(call, transferred_by="")  # already back with the agent once: now any agent may get it
         transfers.come_back(world, call)
         return True
     return False

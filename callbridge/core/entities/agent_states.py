@@ -1,4 +1,4 @@
-"""Agents as the stories use them: every change of an agent goes through ``change``, which tells its published state."""
+"""Changes of agents: all of them go through ``change``, which emits the published state when it differs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SESSION_RING = 60.0
 """Seconds that the phone of a nailed-up agent rings at log-in."""
 
 SESSION_CHECK = 5.0
-"""Seconds after which we ask, and go on asking, whether a phone that rings at log-in was answered."""
+"""Seconds after which, and at which interval, we probe whether a phone that rings at login was answered."""
 
 SESSION_REST = 30.0
 """Seconds for which the phone of a nailed-up agent is left alone after its line died; twice as long after each time that it did
 not answer then."""
 SESSION_TRIES = 6
-"""Times that it is rung again: half an hour and more. Then the agent must say ``ready``, or the phone's state that it is back."""
+"""How often it is rung again: over half an hour. Then the agent must request ``ready``, or the phone's state must come back."""
 
 LONGEST_REST = 600.0
 """Seconds beyond which the penalty of an agent whose offers keep failing no longer doubles."""
@@ -38,7 +38,7 @@ IN_USE_STATES = frozenset({"INUSE", "BUSY", "RINGING", "RINGINUSE", "ONHOLD"})
 
 
 def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent:
-    """Put the agent with these changes; tell the world when the published state is another."""
+    """Store the agent with these changes; emit a fact when the published state differs."""
     new = evolve(agent, **changes)
     if new.reserved_for and not can_be_held(new):
         world.overtaken.append((new.reserved_for, "agent_gone"))
@@ -72,7 +72,7 @@ def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent
 
 
 def can_be_held(agent: Agent) -> bool:
-    """Is the agent there for a customer who is being called first?"""
+    """Is the agent available for a customer who is being called first?"""
     return agent.intent is Intent.READY and agent.work is Work.IDLE and agent.device is Device.AVAILABLE
 
 
@@ -94,13 +94,13 @@ def add(world: World, plan: AgentPlan) -> Agent:
 
 
 def leg_gone(world: World, agent: Agent) -> Agent:
-    """The leg of the agent's call is really gone: the agent is free without waiting for the phone to say so."""
+    """The leg of the agent's call has ended: the agent is free without waiting for the phone's device state."""
     agent = change(world, agent, leg=None, leg_gone_at=world.now, inspect_at=world.now + SETTLE)
     return settle(world, agent)
 
 
 def release(world: World, agent: Agent, queue: str, wrap_up: float) -> Agent:
-    """The talk is over: wrap-up, one for all queues; an agent who logged out meanwhile has none."""
+    """The conversation is over: wrap-up begins; an agent who logged out meanwhile has none."""
     if agent.intent is Intent.LOGGED_OUT:
         agent = change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
     else:
@@ -129,12 +129,12 @@ def settle(world: World, agent: Agent) -> Agent:
 
 
 def in_use(agent: Agent) -> bool:
-    """May nobody else take this agent's phone?"""
+    """Is this agent's phone in use, so that no other agent may take it?"""
     return agent.intent is not Intent.LOGGED_OUT or agent.work is not Work.IDLE or agent.leg is not None
 
 
 def _make_room(world: World, agent: Agent) -> bool:
-    """Is the phone that the agent waits for free? Somebody who is logged out gives it up."""
+    """Is the phone that the agent waits for free? An agent who is logged out gives it up."""
     holder = world.agent_at(agent.next_phone)
     if holder is None or holder.id == agent.id:
         return True
@@ -145,7 +145,7 @@ def _make_room(world: World, agent: Agent) -> bool:
 
 
 def _next_at(world: World, phone: str) -> None:
-    """A phone was given up: an agent who waits for it moves there."""
+    """A phone became free: an agent who waits for it moves there."""
     for other in world.waiting_for(phone):
         settle(world, world.agents[other.id])
 
@@ -162,8 +162,8 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
 
 
 def cost(world: World, agent: Agent, penalty: Penalty | None) -> AgentChanges:
-    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
-    it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on."""
+    """What a failed offer costs the agent: a rest, or ``not_ready``. Each further miss in a row doubles the rest, up to
+    LONGEST_REST, so that a phone that fails at once is not rung continuously; repeated misses raise an alert."""
     if penalty is None:
         return {}
     misses = agent.misses + 1
@@ -234,7 +234,7 @@ def _over_limit(world: World, agent: Agent) -> None:
 
 
 def device_changed(world: World, phone: str, state: str) -> None:
-    """AMI told a device's state."""
+    """AMI reported a device state."""
     back = _device(world.phones.get(phone) or "") is Device.OFFLINE and _device(state) is Device.AVAILABLE
     if world.phones.get(phone) != state:
         world.phones.put(phone, state)
@@ -246,11 +246,11 @@ def device_changed(world: World, phone: str, state: str) -> None:
 
 
 def refresh_device(world: World, agent: Agent) -> Agent:
-    """Work out the agent's device from what the phone says, our own legs taken out."""
+    """Derive the agent's device from the phone's state, ignoring our own legs."""
     state = world.phones.get(agent.phone) or ""
     nailed = agent.connect is ConnectMode.NAILED_UP
     if world.features_at(agent.phone) and (nailed or _device(state) is not Device.OFFLINE):
-        # Sooner than AMI says it; and a nailed-up agent on another line would not hear the beep.
+        # Earlier than AMI reports it; and a nailed-up agent on another line would not hear the beep.
         return agent if agent.device is Device.BUSY_ELSEWHERE else change(world, agent, device=Device.BUSY_ELSEWHERE)
     if nailed:
         device = Device.AVAILABLE if agent.session_up else Device.OFFLINE
@@ -265,7 +265,7 @@ def refresh_device(world: World, agent: Agent) -> Agent:
 
 
 def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
-    """The endpoint's channels, ours taken out, say whether the phone is in use elsewhere."""
+    """The endpoint's channels, without ours, show whether the phone is in use elsewhere."""
     agent = world.agent_at(phone)
     if agent is None or agent.connect is ConnectMode.NAILED_UP or agent.device is Device.OFFLINE or world.features_at(phone):
         return
@@ -276,8 +276,8 @@ def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:
 
 
 def feature_gone(world: World, agent: Agent, *, in_use: bool) -> Agent:
-    """The phone has ended its feature call: free at once, though AMI may still call it busy. ``in_use``: it was known to
-    have another call besides, or nobody has looked; that is settled by looking."""
+    """The phone has ended its feature call: it is free at once, although AMI may still report it busy. ``in_use``: it has, or
+    may have, another call; inspecting the endpoint's channels settles that."""
     if world.features_at(agent.phone):
         return agent
     if agent.connect is not ConnectMode.NAILED_UP:
@@ -307,7 +307,7 @@ def _inspect(world: World, agent: Agent) -> None:
 
 
 def open_session(world: World, agent: Agent) -> Agent:
-    """Ring the phone of a nailed-up agent once, for the whole login - when it has no feature call any more."""
+    """Ring the phone of a nailed-up agent once, for the whole login, as soon as its feature call has ended."""
     if agent.connect is not ConnectMode.NAILED_UP or agent.session is not None or agent.intent is not Intent.READY:
         return agent
     if world.features_at(agent.phone) or world.plan.pbxs[0] in world.down:
@@ -333,7 +333,7 @@ def session_gone(world: World, agent: Agent) -> Agent:
 
 
 def session_died(world: World, agent: Agent) -> Agent:
-    """The phone of the line died, or it did not answer when it was rung again: once more later, but not for ever."""
+    """The nailed-up phone was lost, or did not answer when rung again: retry later, a limited number of times."""
     if agent.session_tries >= SESSION_TRIES:
         return change(world, agent, session_tries=0)
     tries = agent.session_tries + 1

@@ -1,4 +1,4 @@
-"""Attempts from dialled to closed: what became of each, told once, and written down by the ledger before it is forgotten."""
+"""Attempts from dialled to closed: each outcome is emitted once, and written by the ledger before the attempt is dropped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
 CLOSE_AGAIN = 30.0
-"""Seconds after which the ledger is told once more of an outcome that it could not write, or of which an earlier run told it."""
+"""Seconds after which an outcome is sent to the ledger again: it could not be written, or an earlier run had sent it."""
 MOST_REFUSALS = 10
-"""How often the ledger, while it answers, may refuse an outcome or a block before that is told."""
+"""How often the ledger may refuse an outcome or a block before the fact ``order_gave_up`` is emitted."""
 BLOCK_AGAIN = 3600.0
-"""Seconds after which it is asked again for a block that it has refused so often."""
+"""Seconds between retries of a block that has been refused that often."""
 
 
 def of(world: World, call: Call) -> Attempt | None:
@@ -44,7 +44,7 @@ def move(world: World, attempt: Attempt, how: AttemptMove, **changes: Unpack[Att
 
 
 def is_live(world: World, call: Call) -> bool:
-    """Is this a person whom a campaign has called, and who hears nobody yet?"""
+    """Is this a person whom a campaign has called, and who is not connected to an agent yet?"""
     attempt = of(world, call)
     return attempt is not None and attempt.stage is AttemptStage.LIVE
 
@@ -56,14 +56,14 @@ def is_overdue(world: World, call: Call) -> bool:
 
 
 def latest(world: World, call: Call, patience: float) -> float:
-    """When it is given up to reach an agent: after ``patience``, or when the customer must not wait any longer."""
+    """Until when an agent may be reached: for ``patience`` seconds, or until the customer must not wait any longer."""
     attempt = of(world, call)
     until = attempt.until if attempt is not None and attempt.stage is AttemptStage.LIVE else None
     return world.now + patience if until is None else min(world.now + patience, until)
 
 
 def answered(world: World, call: Call, attempt: Attempt, within: float) -> Attempt:
-    """A person is on the line, since their leg is up: that may be a while ago when nobody listened."""
+    """A person has been on the line since their leg was answered; after a gap in the events that may be a while ago."""
     at = up_since(world, call)
     _learn(world, attempt, at, person=True)
     return move(world, attempt, AttemptMove.ANSWER, answered_at=at, until=at + within)
@@ -99,7 +99,7 @@ def connected(world: World, call: Call, at: float) -> None:
 
 
 def found_talking(world: World, attempt: Attempt, call: Call) -> None:
-    """The customer was found in a conversation, of whose beginning our books know nothing."""
+    """The customer was found in a conversation whose start we missed."""
     if attempt.stage in (AttemptStage.TALKED, AttemptStage.CLOSING):
         return
     agent = call.segment.agent if call.segment is not None else ""
@@ -109,15 +109,15 @@ def found_talking(world: World, attempt: Attempt, call: Call) -> None:
 
 
 def is_late(attempt: Attempt, plan: CampaignPlan) -> bool:
-    """Did the agent come later than the campaign allows? Where an agent was there first, nobody waited."""
+    """Was the agent connected later than the campaign allows? With the agent first, nobody waited."""
     if attempt.agent_first or attempt.connected_at is None:
         return False
     return attempt.connected_at - (attempt.live_from or attempt.connected_at) > plan.connect_within
 
 
 def record(world: World, attempt: Attempt, **changes: Unpack[AttemptChanges]) -> Attempt:
-    """Have the ledger write it down. It is told once and answers when it can: what changes meanwhile goes when it has answered,
-    and what it cannot write, or what an earlier run had told it, goes again."""
+    """Send the attempt to the ledger. It is sent once, and the ledger answers when it can; later changes are sent after the
+    answer. What it could not write, and what an earlier run had sent, is sent again."""
     attempt = put(world, evolve(attempt, **changes), recorded=False, deadline=world.now + CLOSE_AGAIN)
     if attempt.ordered_by != world.boot:
         attempt = put(world, attempt, ordered_by=world.boot)
@@ -126,9 +126,9 @@ def record(world: World, attempt: Attempt, **changes: Unpack[AttemptChanges]) ->
 
 
 def not_written(world: World, order: CloseAttempt) -> bool:
-    """The ledger cannot write it: it is told again after a while, but not for ever. True when it is given up now.
+    """The ledger could not write it: retry later, a limited number of times. True when it is given up now.
 
-    What is given up stays under way in the ledger, so that the lead is not dialled; the next start closes it as unknown.
+    Such an attempt stays in progress in the ledger, so that the lead is not dialled; the next start closes it as unknown.
     """
     attempt = world.attempts.get(order.attempt.id)
     if attempt is None or attempt.recorded:
@@ -145,7 +145,7 @@ def not_written(world: World, order: CloseAttempt) -> bool:
 
 
 def close(world: World, attempt: Attempt, outcome: str, cause: int = 0) -> None:
-    """It is over, and no agent has talked. ``unsent``: nobody was called."""
+    """The attempt has ended without an agent. ``unsent``: nobody was called."""
     if attempt.stage in (AttemptStage.CLOSING, AttemptStage.TALKED):
         return
     if attempt.stage in (AttemptStage.DIALLING, AttemptStage.LISTENING) and outcome != "unsent":
@@ -180,7 +180,7 @@ def closed(world: World, event: AttemptClosed) -> None:
         return
     attempt = put(world, attempt, ordered_by="", refusals=0)
     if (attempt.disposition, attempt.call_back_at) != (event.disposition, event.call_back_at):
-        record(world, attempt)  # more has been said meanwhile
+        record(world, attempt)  # it has changed again meanwhile
     elif attempt.stage is AttemptStage.CLOSING:
         world.attempts.drop(attempt.id)
     elif attempt.stage is AttemptStage.TALKED:
@@ -198,7 +198,7 @@ def deadline_passed(world: World, attempt: Attempt) -> None:
 
 
 def tidy(world: World, agent: str) -> None:
-    """The agent's wrap-up is over: talks that have ended can be given no disposition any more."""
+    """The agent's wrap-up is over: ended conversations can no longer be given a disposition."""
     known = world.agents.get(agent)
     for key in world.talks_of(agent):
         attempt = world.attempts[key]
@@ -211,7 +211,7 @@ def tidy(world: World, agent: str) -> None:
 
 
 def reconcile(world: World) -> None:
-    """After a gap: attempts whose call is in no book any more (a row that could not be read) end as what is known of them."""
+    """After a gap: attempts whose call no longer exists (its row could not be read) end with what is known of them."""
     for attempt in world.attempts.values():
         if attempt.call in world.calls or attempt.stage is AttemptStage.CLOSING:
             continue
@@ -239,8 +239,8 @@ def write_block(world: World, block: PendingBlock) -> None:
 
 
 def not_blocked(world: World, order: BlockNumber) -> bool:
-    """The ledger cannot write it: it is told again after a while. Meanwhile nobody is dialled at this number, so it is never
-    given up; True when that has become hopeless now, and is tried seldom from here on."""
+    """The ledger could not write the block: retry later. The block is in force meanwhile and is never given up. True when it has
+    now been refused so often that it is retried rarely from now on."""
     block = world.blocks.get(f"{order.campaign}|{order.number}")
     if block is None:
         return False

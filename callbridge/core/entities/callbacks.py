@@ -1,7 +1,7 @@
-"""Promises from made to kept: where each stands, when it rests, and how it ends. The calls that keep them: ``callbacks``.
+"""Callbacks from requested to kept: place in the queue, rests and outcome. The calls themselves: ``outbound/callback_calls``.
 
-An attempt (one dialling of one number) is made at most once: it is counted before it goes out, and what became of it may
-remain ``unknown``. A promise is kept at least once: it stands in line again, at its old place, until somebody talked.
+An attempt (one dialling of one number) is made at most once: it is counted before it is sent, and its result may remain
+``unknown``. A callback is made at least once: it keeps its place in the queue until customer and agent have talked.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
 CLOSED_CHECK = 3600.0
-"""Seconds after which we look again whether customers may be called, when no calendar says when."""
+"""Seconds until the next check whether customers may be called, if no calendar says when."""
 UNSENT_CALLBACK_REST = 5.0
 """Seconds until the next try when the dialling never left us."""
 
 CANCELLED = "cancelled"
-"""Result of an attempt whose callback somebody cancelled: nothing is owed any more, though the call may still be ending."""
+"""Result of an attempt whose callback was cancelled; its call may still be ending."""
 
 _BUSY = frozenset({17})
 _NO_ANSWER = frozenset({18, 19, 16, 127})
@@ -47,12 +47,12 @@ def result_of(cause: int) -> str:
 
 
 def who_of(world: World, number: str) -> str:
-    """The number as promises and places know it; "" when it is none."""
+    """The normalised number, as in callbacks and places; "" when it is not a number."""
     return world.plan.numbers.identity(number)
 
 
 def refusal(world: World, queue: str, number: str) -> str:
-    """Why nobody can be called back for this queue at this number; nothing when somebody can."""
+    """Why a callback to this number for this queue is refused; empty when it is possible."""
     terms = terms_of(world, queue)
     if terms is None:
         return f"queue {queue} offers no callbacks" if queue in world.plan.queues else f"no such queue: {queue}"
@@ -77,13 +77,13 @@ def is_listed(world: World, who: str) -> bool:
 
 
 def may_dial(world: World, number: str) -> bool:
-    """Does what would be dialled have one of the patterns?"""
+    """Does the number that would be dialled match one of the patterns?"""
     digits = plain(number)
     return bool(digits) and any(fits(pattern, digits) for pattern in world.plan.call_back_to)
 
 
 def is_due(world: World, callback: Callback) -> bool:
-    """May the customer be called in this very moment?"""
+    """May the customer be called now?"""
     terms = terms_of(world, callback.queue)
     return (
         terms is not None
@@ -97,8 +97,8 @@ def is_due(world: World, callback: Callback) -> bool:
 
 
 def make(world: World, call: Call, queue: str, number: str, rank: float | None, recording: str = "") -> Callback:
-    """Promise a callback to the customer of this call, at the place held (``rank``) or at the one due to who comes now.
-    Only after ``refusal`` had nothing against it."""
+    """Create a callback for the customer of this call, at the place held (``rank``) or at the place of a new caller.
+    Call ``refusal`` first."""
     since = world.now if call.queued_at is None else call.queued_at
     callback = Callback(
         id=world.mint("callback"),
@@ -121,7 +121,7 @@ def make(world: World, call: Call, queue: str, number: str, rank: float | None, 
 
 
 def enter(world: World, callback: Callback, call: str = "") -> Callback:
-    """A new promise - or, for a number that is owed one in this queue already, the old one at the better place."""
+    """A new callback - or, if the number already has one in this queue, that one at the better place."""
     terms = terms_of(world, callback.queue)
     assert terms is not None, "a queue that calls back"
     callback = evolve(callback, expires_at=max(world.now, callback.waits_since) + terms.keep_for)
@@ -152,7 +152,7 @@ def enter(world: World, callback: Callback, call: str = "") -> Callback:
 
 
 def place(world: World, queue: str, tier: str, since: float, head_start: float | None = None) -> float:
-    """The rank of a customer of this tier who waits since then."""
+    """The rank of a customer of this tier who has waited since then."""
     ladder = world.matcher.ladder(queue, tier)
     if ladder is None:
         return since
@@ -168,7 +168,7 @@ def terms_of(world: World, queue: str) -> CallbackTerms | None:
 
 
 def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
-    """Back in line - after a rest, and not while customers may not be called."""
+    """Back in the queue - after a rest, and only while customers may be called."""
     ladder = world.matcher.ladder(callback.queue, callback.tier)
     callback = evolve(callback, call="")
     if is_listed(world, callback.who):
@@ -192,8 +192,8 @@ def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
 
 
 def _queue_removed(world: World, callback: Callback, rest: float) -> Callback:
-    """Its queue is in no configuration any more, or calls nobody back: owed by the queue of its entry - or by nobody for now,
-    and not forgotten."""
+    """Its queue is no longer configured, or no longer offers callbacks: it moves to the queue of its entry; if that offers none
+    either, it is kept until a queue can take it."""
     home = home_of(world, callback)
     if home:
         moved = move(world, callback, home)
@@ -204,7 +204,7 @@ def _queue_removed(world: World, callback: Callback, rest: float) -> Callback:
 
 
 def home_of(world: World, callback: Callback) -> str:
-    """The queue that calls back those who come by the entry of this callback now; empty when none does."""
+    """The queue to which the callback's entry leads now, if it offers callbacks; else empty."""
     return home_in(world.plan, callback)
 
 
@@ -215,7 +215,7 @@ def home_in(plan: Plan, callback: Callback) -> str:
 
 
 def move(world: World, callback: Callback, queue: str) -> Callback:
-    """Owed by another queue from now on, at the place of who has waited for so long there."""
+    """Move it to another queue, at the place of a caller who has waited there for as long."""
     rank = place(world, queue, callback.tier, callback.waits_since)
     moved = carry(world, evolve(callback, rank=rank), queue)
     if moved.id == callback.id:
@@ -239,8 +239,8 @@ def carry(world: World, callback: Callback, queue: str) -> Callback:
 
 
 def place_again(world: World, callback: Callback, old: Plan) -> None:
-    """A new plan: the rank goes with what the plan gives to everybody of this tier; what cannot be kept any more ends. One that
-    was for an agent who is gone is for everybody."""
+    """A new plan: the rank follows the plan's head start for the tier; a callback that is no longer possible ends. One that was
+    reserved for an agent who has been removed is for all agents."""
     if callback.agent and callback.agent not in world.plan.agents:
         callback = evolve(callback, agent="")
     before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
@@ -275,7 +275,7 @@ def _opens(world: World, terms: CallbackTerms | None) -> float:
 
 
 def deadline_passed(world: World, callback: Callback) -> None:
-    """A rest is over, the next step is due, or the promise has expired."""
+    """A rest is over, the next step is due, or the callback has expired."""
     if callback.call:
         world.callbacks.put(callback.id, evolve(callback, deadline=None))
     elif callback.rests_until is not None and callback.rests_until > world.now and callback.expires_at > world.now:
@@ -288,7 +288,7 @@ def deadline_passed(world: World, callback: Callback) -> None:
 
 
 def kept(world: World, call: Call) -> None:
-    """Customer and agent talk."""
+    """Customer and agent are connected."""
     callback = world.callbacks.get(call.callback) if call.is_callback else None
     if callback is not None and callback.call == call.id:
         emit_tried(world, call, callback, "answered")
@@ -296,7 +296,7 @@ def kept(world: World, call: Call) -> None:
 
 
 def call_over(world: World, call: Call) -> None:
-    """A call is over: the agent held for it is free, and what it was to keep, or is owed, goes on."""
+    """A call has ended: the agent reserved for it is free, and its callback continues."""
     release(world, call)
     attempts.call_over(world, call)
     if call.is_callback:
@@ -310,14 +310,14 @@ def call_over(world: World, call: Call) -> None:
 
 
 def release(world: World, call: Call) -> None:
-    """The agent who was held free for this customer is free for everybody."""
+    """The agent reserved for this customer is available to all callers again."""
     agent = world.agents.get(call.reserved_agent)
     if agent is not None and agent.reserved_for == call.id:
         agent_states.change(world, agent, reserved_for="")
 
 
 def _tried(world: World, call: Call) -> None:
-    """Nobody talked."""
+    """The attempt ended without a conversation."""
     callback = world.callbacks.get(call.callback)
     if callback is None:
         return
@@ -382,7 +382,7 @@ def end(world: World, callback: Callback, outcome: str, reason: str, by: str = "
 
 
 def _is_over(world: World, call: Call | None, callback: Callback) -> None:
-    """The call that was to keep it need not any more: else a start would take a callback that is gone for a lost row."""
+    """Clear the callback of its call: otherwise a start would take an ended callback for a lost row."""
     if call is not None and call.callback == callback.id:
         world.calls.put(call.id, evolve(call, callback_over=True))
 
@@ -391,8 +391,8 @@ def _is_over(world: World, call: Call | None, callback: Callback) -> None:
 
 
 def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call, float]:
-    """A caller joins a queue in which the number is owed a callback, or stood before: back at that place, when it is the
-    better one. Gives the call, and the rank."""
+    """A caller joins a queue in which the number has a callback, or waited before: the caller gets that place, if it is
+    better. Returns the call and the rank."""
     who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call, rank
@@ -415,7 +415,7 @@ def came_again(world: World, call: Call, queue: str, rank: float) -> tuple[Call,
 
 
 def left_again(world: World, call: Call, queue: str, outcome: VisitOutcome) -> Call:
-    """A caller left a queue: a callback owed is kept by the talk; who gave up may come back. Gives the call."""
+    """A caller left a queue: a conversation fulfils an open callback; a caller who gave up may come back. Returns the call."""
     who = who_of(world, call.number) if not call.placed else ""
     if not who:
         return call

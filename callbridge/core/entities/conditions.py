@@ -13,7 +13,7 @@ _ROUNDING = 1e-6
 
 
 def holds(world: World, call: Call, when: Condition) -> bool:
-    """All that is given in the condition is so."""
+    """Do all given parts of the condition hold?"""
     queue = when.queue or (call.visit.queue if call.visit is not None else "")
     return (
         (not when.tiers or call.tier in when.tiers)
@@ -29,7 +29,7 @@ def holds(world: World, call: Call, when: Condition) -> bool:
 
 
 def is_open(world: World, name: str) -> bool:
-    """A calendar, now - unless somebody turned its emergency closure on. One that is no more counts as open."""
+    """Is the calendar open now? Not while its emergency closure is on. A calendar that was removed counts as open."""
     calendar = world.plan.calendars.get(name)
     if is_on(world, closing(name)):
         return False
@@ -54,7 +54,8 @@ def _waited(world: World, call: Call) -> float:
 
 
 def _ahead(world: World, call: Call, queue: str) -> int:
-    """Who would be served before the caller. Not who came later: a queue that grows behind them sends nobody away."""
+    """The callers who would be served before this one. Not those who came later: a queue that grows behind a caller is no reason
+    to leave."""
     if call.visit is not None and call.visit.queue == queue:
         return estimates.position(world, call) - 1
     return estimates.waiting(world, queue)

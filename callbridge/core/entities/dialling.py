@@ -20,8 +20,8 @@ SAFETY = 5.0
 
 
 def dial(world: World, call: Call) -> bool:
-    """Call the customer to whom a promise was made, or who is a campaign's lead; an agent who waits hears it ring. The attempt
-    counts from now, whatever becomes of it. False when that may not be, or no more."""
+    """Call the customer of a callback or a campaign; an agent who waits hears ringing. The attempt counts from now, whatever its
+    result. False when the customer may not be called, or not any more."""
     if call.campaign:
         return _dial_lead(world, call)
     callback = world.callbacks.get(call.callback)
@@ -35,7 +35,7 @@ def dial(world: World, call: Call) -> bool:
 
 
 def emit_begun(world: World, call: Call, queue: str) -> None:
-    """A call that we make begins, for a promise or a campaign."""
+    """An outbound call begins, for a callback or a campaign."""
     world.emit(
         CallArrived(
             seq=world.next_seq(),
@@ -103,7 +103,7 @@ def _dial_lead(world: World, call: Call) -> bool:
 
 
 def held_back(world: World) -> str:
-    """Why nobody at all may be dialled now."""
+    """Why dialling is suspended altogether; empty when it is not."""
     if world.unsaved:
         return "the store is behind"
     if world.now < world.clock_moved_at + CLOCK_REST:
@@ -114,7 +114,7 @@ def held_back(world: World) -> str:
 
 
 def is_blocked(world: World, campaign: str, lead: Lead) -> bool:
-    """Did somebody say so while the ledger was busy writing?"""
+    """Was the number blocked while the ledger was busy?"""
     numbers = spellings(lead.number)
     if not world.plan.do_not_call.isdisjoint(numbers):
         return True

@@ -1,7 +1,7 @@
-"""How long a caller will wait, from how fast the queue has been served lately; nothing when that cannot be told.
+"""Estimated wait of a caller, from how fast the queue has been served recently; None when it cannot be estimated.
 
-The pace is the smoothed time between two answers while others were left waiting: it holds staffing, talk and wrap-up in
-one figure that is measured, not modelled. A caller's wait is the pace times those to be served up to and with the caller.
+The pace is the smoothed time between two answers while others were waiting: it covers staffing, talk and wrap-up in one
+measured figure. A caller's wait is the pace times the number of callers to be served up to and including this one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from callbridge.core.model.world import World
 WEIGHT = 0.2
 """Of the newest interval in the smoothed one."""
 LONGEST_PACE = 900.0
-"""Seconds that one interval counts at most: a queue that nobody served for an hour is not to weigh on all day."""
+"""The most seconds that one interval counts: a queue that was not served for an hour must not distort the whole day."""
 LEAST = 4
 """Intervals that an estimate needs."""
 STALE = 600.0
@@ -37,14 +37,14 @@ def answered(world: World, queue: str, call: str = "") -> None:
 
 
 def left(world: World, queue: str, call: str = "") -> None:
-    """This caller of this queue went unanswered: when nobody is left to wait, the time to the next answer says nothing."""
+    """This caller left unanswered: if nobody is left waiting, the time to the next answer is meaningless."""
     known = world.paces.get(queue)
     if known is not None and known.others and not _others_wait(world, queue, call):
         world.paces.put(queue, evolve(known, others=False))
 
 
 def _others_wait(world: World, queue: str, call: str) -> bool:
-    """Does anybody besides this caller, whose visit is just ending, stand in line?"""
+    """Is anybody waiting besides this caller, whose visit is just ending?"""
     row = world.calls.get(call)
     still_there = row is not None and row.standing is not None and row.standing.queue == queue
     return waiting(world, queue) > still_there
@@ -69,13 +69,13 @@ def waiting(world: World, queue: str) -> int:
 
 
 def position(world: World, call: Call) -> int:
-    """Who is served next is at 1."""
+    """The caller to be served next is at 1."""
     visit = call.visit
     assert visit is not None, "only who waits has a position"
     return 1 + world.line(visit.queue).before(visit.rank, call.id)
 
 
 def staffed(world: World, queue: str) -> int:
-    """Agents logged in who fit some step of the queue."""
+    """Logged-in agents who match a step of the queue."""
     plan = world.plan.queues.get(queue)
     return world.matcher.staffed(plan) if plan is not None else 0

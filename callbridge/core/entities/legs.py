@@ -1,4 +1,4 @@
-"""Legs as the stories use them: opened, hung up, and watched until the PBX says that they are gone."""
+"""Legs: opened, hung up, and watched until the PBX reports that they have ended."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SLOWEST_CHECK = 5.0
 LEFT_CHECK = 0.2
 """Seconds after an unordered StasisEnd within which ChannelDestroyed usually comes."""
 DIALLED_LEFT_CHECK = 2.0
-"""The same for somebody whom we call: how that ended is worth waiting for."""
+"""The same for a leg that we dial: its cause is worth waiting for."""
 MUSIC_RETRY = 1.0
 
 
 def open_leg(world: World, leg: LegId, role: LegRole, *, call: str = "", agent: str = "") -> Leg:
-    """Enter a new leg into the books, before anything about it is ordered."""
+    """Create the row of a new leg, before any order about it."""
     new = Leg(id=leg, role=role, call=call, agent=agent, heard_at=world.now)
     world.legs.put(leg, new)
     return new
@@ -36,8 +36,8 @@ def hang_up(world: World, leg: LegId | None, reason: str = "normal") -> None:
 
 
 def entered(world: World, leg: LegId) -> None:
-    """A leg of ours is there. One that is in no book was given up, asked about, and made all the same: a create that
-    took Asterisk longer than we waited. Nobody would ever end it."""
+    """A leg of ours exists. If it has no row, it was given up and probed, and was created all the same: Asterisk took longer for
+    the create than we waited. Nobody else would ever hang it up."""
     known = world.legs.get(leg)
     if known is None:
         world.order(HangUp(leg=leg))
@@ -51,7 +51,7 @@ def hang_up_again(world: World, leg: Leg) -> None:
 
 
 def probe_soon(world: World, leg: Leg, after: float) -> None:
-    """Ask after a while whether the leg still lives, unless its end is heard before."""
+    """Probe the leg after a while, unless its end is reported before."""
     world.put_leg(leg, deadline=world.now + after)
 
 
@@ -62,7 +62,7 @@ def probe_now(world: World, leg: Leg) -> None:
 
 
 def deadline_passed(world: World, leg: Leg) -> None:
-    """A leg's watch ran out: what was expected of it has not been heard."""
+    """The expected event of this leg has not come in time."""
     wait = min(SLOWEST_CHECK, HANG_UP_CHECK * 2 ** min(leg.tries + 1, 10))
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))

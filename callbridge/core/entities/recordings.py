@@ -1,8 +1,8 @@
-"""Recordings of talks: one file for each segment, begun when both are in the bridge and ended with the segment.
+"""Recordings of conversations: one file per segment, started when both are in the bridge and ended with the segment.
 
-Asterisk's MixMonitor mixes both sides on the customer's channel and follows it through consults. What cannot be recorded is
-told as an alert and changes nothing for the call. While a recording is paused silence is written, also when another agent has
-the call: who paused it for a card's number did not mean this agent only.
+Asterisk's MixMonitor mixes both sides on the customer's channel and follows it through consults. A failed recording raises an
+alert and does not affect the call. While a recording is paused, silence is written, also after a transfer to another agent: a
+pause for a card number does not apply to one agent only.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from callbridge.core.model.world import World
 
 _SHARES = 10_000
 RECORD_REQUEST = "record"
-"""The value by which a flow says that the caller has refused to be recorded: ``record`` is ``no``."""
+"""The value with which a flow notes that the caller refuses to be recorded: ``record`` is ``no``."""
 
 
 def begin(world: World, call: Call, segment: Segment) -> Segment:
-    """A talk begins. Gives the segment, with its recording when there is to be one."""
+    """A conversation starts. Returns the segment, with its recording if it is to be recorded."""
     terms = _terms(world, segment.queue)
     if terms is None or not wanted(call, terms):
         return segment
@@ -47,7 +47,7 @@ def wanted(call: Call, terms: RecordingPlan) -> bool:
 
 
 def declined(call: Call) -> bool:
-    """Did the caller say no?"""
+    """Did the caller refuse to be recorded?"""
     return dict(call.values).get(RECORD_REQUEST, "").casefold() in ("no", "false", "off", "0")
 
 
@@ -57,7 +57,7 @@ def _terms(world: World, queue: str) -> RecordingPlan | None:
 
 
 def _parts(call: Call) -> int:
-    """The talks that the call has had, the present one included once it is counted: the number of the present one's file."""
+    """The number of conversations so far, including the present one once it counts: the number in its file's name."""
     return call.segments + call.short_talks
 
 
@@ -69,7 +69,7 @@ def _start(world: World, call: Call, segment: Segment, terms: RecordingPlan, *, 
 
 
 def end(world: World, call: Call, segment: Segment, when: float) -> Call:
-    """The talk is over: the file is complete. Gives the call, which knows whether the next one is to be paused."""
+    """The conversation is over: the file is complete. Returns the call, which remembers whether the recording was paused."""
     recording = segment.recording
     if recording is None:
         return call
@@ -92,7 +92,7 @@ def end(world: World, call: Call, segment: Segment, when: float) -> Call:
 
 
 def move(world: World, call: Call, to: LegId) -> Call:
-    """Another channel has taken the customer's place: what is recorded goes on there, in a file of its own. Gives the call."""
+    """Another channel has replaced the customer's: recording continues there, in a new file. Returns the call."""
     segment = call.segment
     if segment is None or segment.recording is None:
         return evolve(call, leg=to)
@@ -107,14 +107,14 @@ def move(world: World, call: Call, to: LegId) -> Call:
 
 
 def reconcile(world: World, call: Call) -> None:
-    """After a gap nobody knows whether the last pause was carried out: once more."""
+    """After a gap it is unknown whether the last pause was carried out: repeat it."""
     recording = call.segment.recording if call.segment is not None else None
     if recording is not None and recording.paused_since is not None:
         world.order(PauseRecording(leg=call.leg, call=call.id, file=recording.file, paused=True))
 
 
 def request(world: World, call: Call, what: CallRequest) -> str:
-    """Record this talk, pause, or go on. Gives why not; nothing when it is being done."""
+    """Start, pause or resume the recording of this conversation. Returns why not; empty when it is being done."""
     segment = call.segment
     if segment is None:
         return "no agent is talking to the caller"
@@ -145,13 +145,13 @@ def request(world: World, call: Call, what: CallRequest) -> str:
 
 
 def failed(world: World, order: StartRecording | PauseRecording | StopRecording, event: OrderFailed) -> None:
-    """The PBX does not record, or not as ordered: somebody should hear of it, also when the talk is over meanwhile."""
+    """The PBX does not record as ordered: raise an alert, even if the conversation is over meanwhile."""
     call = world.calls.get(order.call)
     segment = call.segment if call is not None else None
     recording = segment.recording if segment is not None else None
     mine = recording is not None and recording.file == order.file
     if isinstance(order, StartRecording) and not mine:
-        return  # the talk was over sooner than it began
+        return  # the conversation ended before the recording had begun
     emit_failed(
         world, order.call, segment if mine else None, order.file, f"{_WHAT[type(order)]}: {event.why} {event.detail}".strip()
     )
@@ -159,7 +159,7 @@ def failed(world: World, order: StartRecording | PauseRecording | StopRecording,
         return
     if isinstance(order, StartRecording) and event.why is not Why.TIMEOUT:
         recording = None
-    elif isinstance(order, PauseRecording):  # what it was before: it may be asked once more
+    elif isinstance(order, PauseRecording):  # as it was before: it may be requested again
         recording = evolve(recording, paused_since=None if order.paused else world.now)
     world.calls.put(call.id, evolve(call, segment=evolve(segment, recording=recording)))
 

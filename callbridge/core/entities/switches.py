@@ -17,7 +17,7 @@ def known(world: World) -> frozenset[str]:
 
 
 def turned(world: World, event: SwitchTurned) -> None:
-    """Turn a switch; turning it where it stands is no news."""
+    """Set a switch; setting it to its present state changes nothing."""
     if event.switch not in known(world):
         reason = f"no such switch: {event.switch}"
         world.emit(RequestRefused(seq=world.next_seq(), at=world.now, request="switch", reason=reason, by=event.by, unknown=True))

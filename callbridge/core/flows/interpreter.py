@@ -1,10 +1,10 @@
-"""The caller's journey: walks callers through flows - says, listens, asks other systems, decides, and leads on.
+"""The flow interpreter: takes callers through flows - plays prompts, collects input, queries other systems, decides and routes.
 
     visits.into_flow -> (its deadline, which is now) -> node -> node -> ... -> queue, dialplan, goodbye, another flow
 
-While nothing is said there is music, whatever the node waits for: a caller in silence hangs up. A caller can do nothing
-that leads nowhere: every wait has an end, every circle of nodes has a key in it (the configuration is refused
-otherwise), and a fault of ours or of the PBX leads on as silence would.
+While no prompt is played there is music, whatever the node waits for: a caller in silence hangs up. No input leads to a dead
+end: every wait has a time-out, every loop of nodes contains a key press (otherwise the configuration is refused), and an
+error of ours or of the PBX continues as a time-out would.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ from callbridge.core.model.world import World
 from callbridge.core.routing import segments, visits
 
 LOOKUP_SLACK = 1.0
-"""Seconds beyond a lookup's own deadline after which its answer is not waited for any more."""
+"""Seconds beyond a lookup's own deadline after which we stop waiting for its answer."""
 MOST_NODES = 50
-"""Nodes without a word heard, a key pressed or a moment waited, after which a flow goes round for ever."""
+"""Nodes without a prompt, a key or a wait after which a flow counts as an endless loop."""
 MOST_SILENCES = 20
 MOST_AHEAD = 20
 RECORD_SLACK = 5.0
 """Seconds beyond a message's longest time after which its end counts as unheard."""
 SHORTEST_MESSAGE = 1.0
-"""Seconds; what is shorter is a hang-up, no message."""
+"""Seconds; a shorter recording is a hang-up, not a message."""
 DOWN_CHECK = 1.0
 
 
@@ -73,7 +73,7 @@ def deadline_passed(world: World, call: Call) -> None:
         return
     if (
         flow_position.node and pbx_of(call.leg) in world.down
-    ):  # a caller whom nobody hears is not silent; the next snapshot goes on
+    ):  # while the link is down the caller is not silent, only unheard; the next snapshot continues
         _put(world, evolve(call, flow_position=evolve(flow_position, due=world.now + DOWN_CHECK)))
         return
     flow = flow_of(world, flow_position)
@@ -180,7 +180,7 @@ def reconcile(world: World, call: Call) -> None:
 
 
 def hung_up(world: World, call: Call) -> Call:
-    """The caller is gone, or taken elsewhere. Gives the call without its walk."""
+    """The caller has hung up, or was taken elsewhere. Returns the call without its flow position."""
     flow_position = call.flow_position
     if flow_position is None:
         return call
@@ -194,14 +194,14 @@ def hung_up(world: World, call: Call) -> Call:
 
 
 def leave(world: World, call: Call, result: str) -> Call:
-    """Somebody leads the caller elsewhere. Gives the call out of its flow, nothing being said to it."""
+    """The caller is sent elsewhere. Returns the call without its flow; its prompt is stopped."""
     if call.flow_position is None:
         return call
     return _end(world, _stop_prompt(world, call), result)
 
 
 def flow_of(world: World, flow_position: FlowPosition) -> Flow | None:
-    """The flow as it was when the caller came into it, or as it is now when that is not known any more (a restart)."""
+    """The flow as it was when the caller entered it, or the present one if that is unknown (after a restart)."""
     return world.flow(flow_position.flow, flow_position.version)
 
 
@@ -216,7 +216,7 @@ def _go(world: World, call: Call, flow: Flow, node: str, key: str = "") -> None:
 
 
 def _arrive(world: World, call: Call, flow: Flow, name: str, key: str = "") -> None:
-    """At a node; through those where nothing is said or asked."""
+    """Arrive at a node; pass through nodes that decide at once."""
     while True:
         flow_position = call.flow_position
         assert flow_position is not None
@@ -276,7 +276,7 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
 
 
 def _take_ahead(world: World, call_id: str, flow: Flow, node: str) -> None:
-    """What was typed before it was asked for, key by key; what is left when another node is reached is for that one."""
+    """Use keys that were typed ahead, one by one; the rest is for the next node."""
     while True:
         call = world.calls.get(call_id)
         flow_position = call.flow_position if call is not None else None
@@ -316,7 +316,7 @@ def _into_queue(world: World, call: Call, node: QueueNode) -> None:
 
 
 def _call_back(world: World, call: Call, node: CallbackNode) -> tuple[Call, str]:
-    """Promise a callback, at the place in line that the caller has. Gives the call, and where it goes on."""
+    """Create a callback at the caller's place in the queue. Returns the call and the next node."""
     known = {"caller": call.number} | dict(call.values)
     number = filled(node.number, known)
     if callbacks.refusal(world, node.queue, number):
@@ -339,14 +339,14 @@ def _set(call: Call, node: SetNode) -> Call:
 
 
 def _fail(world: World, call: Call) -> None:
-    """The flow is no more, or leads nowhere: the fallback answers."""
+    """The flow has been removed, or leads nowhere: the caller goes to the fallback."""
     call = visits.overflowed_by_key(world, call, "fallback", VisitOutcome.FAILED)
     call = _end(world, _stop_prompt(world, call), "failed")
     visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
 
 
 def _end(world: World, call: Call, result: str, to: str = "") -> Call:
-    """Out of the flow. Gives the call without it, still in its phase."""
+    """Leave the flow. Returns the call without it, still in its phase."""
     flow_position = call.flow_position
     assert flow_position is not None
     flow = flow_of(world, flow_position)
@@ -368,11 +368,11 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     return evolve(call, flow_position=None, deadline=None)
 
 
-# -- saying -----------------------------------------------------------------------------------------------------------
+# -- prompts ----------------------------------------------------------------------------------------------------------
 
 
 def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
-    """Say it, then go on with the node; at once when there is nothing to say."""
+    """Play the prompt, then continue with the node; at once when there is no prompt."""
     flow_position = call.flow_position
     assert flow_position is not None
     media = spoken(media, {"caller": call.number.lstrip("+"), "entry": call.entry, **dict(call.values)})
@@ -385,7 +385,7 @@ def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     world.order(PlayOrder(leg=call.leg, playback=playback, media=media, language=call.language))
     if isinstance(
         node, MenuNode | CollectNode
-    ):  # right behind it: the music is there when the prompt is over or cut, told or not
+    ):  # queued right behind it: the music starts when the prompt ends or is cut, whether that is reported or not
         world.order(StartMusic(leg=call.leg, music=flow.music))
     _put(
         world,
@@ -461,7 +461,7 @@ def _key(world: World, call: Call, flow: Flow, node: Node, key: str) -> None:
 
 
 def _ahead(call: Call, key: str) -> Call:
-    """The key is kept for the next node that asks for one."""
+    """Keep the key for the next node that expects one."""
     assert call.flow_position is not None
     return evolve(call, flow_position=evolve(call.flow_position, ahead=(call.flow_position.ahead + key)[:MOST_AHEAD]))
 
@@ -515,7 +515,7 @@ def _confirmed(world: World, call: Call, flow: Flow, node: CollectNode, key: str
 
 
 def _silence(world: World, call: Call, flow: Flow, node: Node) -> None:
-    """No key came in time. A caller who is asked so often and never presses one is not there, or cannot."""
+    """No key in time. A caller who has been prompted this often and never presses a key is absent, or cannot."""
     flow_position = call.flow_position
     assert flow_position is not None
     if flow_position.silences >= MOST_SILENCES:
@@ -568,7 +568,7 @@ def _record(world: World, call: Call, node: VoicemailNode) -> None:
 
 
 def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None) -> None:
-    """``event`` None: its end was never told."""
+    """``event`` None: its end was never reported."""
     flow_position = call.flow_position
     assert flow_position is not None
     node = flow.nodes.get(flow_position.node)
@@ -584,7 +584,7 @@ def _recorded(world: World, call: Call, flow: Flow, event: RecordingEnded | None
 
 
 def _keep_message(world: World, call: Call, flow_position: FlowPosition, lasted: float) -> bool:
-    """Told, when there is something to hear; is there?"""
+    """Emit the message if there is one; returns whether there is."""
     flow = flow_of(world, flow_position)
     node = flow.nodes.get(flow_position.node) if flow is not None else None
     if not isinstance(node, VoicemailNode) or lasted < SHORTEST_MESSAGE:
@@ -605,7 +605,7 @@ def _keep_message(world: World, call: Call, flow_position: FlowPosition, lasted:
     return True
 
 
-# -- asking other systems ---------------------------------------------------------------------------------------------
+# -- lookups ----------------------------------------------------------------------------------------------------------
 
 
 def _look_up(world: World, call: Call, flow: Flow, node: LookupNode) -> None:

@@ -1,7 +1,8 @@
-"""Surveys after the talk: who is asked, and what becomes of the answers. What is asked is a flow, which ``journey`` walks.
+"""Surveys after the conversation: who is asked, and what becomes of the answers. The questions are a flow, run by
+``interpreter``.
 
-Nobody is asked who hung up first, nobody twice in one call, and (the flow's own first node sees to it) nobody twice within
-the days that the survey says. Whatever was answered before a hang-up counts.
+A caller who hung up first is not asked, nobody is asked twice in one call, and (by the flow's first node) nobody twice within
+the survey's ``again_after``. Answers given before a hang-up count.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _SHARES = 10_000
 
 
 def after_talk(world: World, call: Call) -> None:
-    """The agent is gone, the caller is still there: asked, or hung up."""
+    """The agent has left and the caller is still on the line: start the survey, or hang up."""
     survey = _for(world, call)
     if survey is None:
         segments.end_call(world, call)
@@ -31,7 +32,7 @@ def after_talk(world: World, call: Call) -> None:
 
 
 def hung_up_first(world: World, call: Call) -> None:
-    """The talk ended by the caller: told, if the survey was to be asked."""
+    """The caller ended the conversation: emit ``survey_missed`` if the survey would have been asked."""
     survey = _sampled(world, call)
     if survey is not None:
         agent, queue = call.served
@@ -57,7 +58,7 @@ def _sampled(world: World, call: Call) -> SurveyPlan | None:
 
 
 def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> Call:
-    """A question has its answer. Gives the call with the answer counted."""
+    """A question was answered. Returns the call with the answer counted."""
     flow_position = call.flow_position
     assert flow_position is not None
     agent, queue = call.served

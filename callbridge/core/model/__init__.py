@@ -1,1 +1,1 @@
-"""The rows of the world and the vocabulary of the core: what there is, what can happen, what can be ordered, what is told."""
+"""The rows of the world and the vocabulary of the core: entities, events, orders and facts."""

@@ -1,7 +1,7 @@
 """The agent: intent, work and device, kept apart; the published state is a pure function of the three.
 
 A pause, log-out or new phone asked for while talking changes the intent at once and the state at the end,
-because work outranks intent in ``published``. Trouble of the device never changes the intent.
+because work outranks intent in ``published``. Trouble with the device never changes the intent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Device(StrEnum):
 
 
 class State(StrEnum):
-    """What the world is told."""
+    """The published state."""
 
     LOGGED_OUT = "logged_out"
     READY = "ready"
@@ -77,7 +77,7 @@ class Agent:
     session: LegId | None = None
     session_up: bool = False
     session_at: float | None = None
-    """When the phone of a nailed-up agent, whose line died, is rung again."""
+    """When a nailed-up agent whose session was lost is rung again."""
     session_tries: int = 0
     """How often that was decided since the line died."""
     since: float = 0.0
@@ -88,7 +88,7 @@ class Agent:
     wrap_queue: str = ""
     rest_until: float = 0.0
     reserved_for: str = ""
-    """The call of a customer who is being called first: nobody else's until that is decided."""
+    """The agent is reserved for this call, whose customer is being called first."""
     return_at: float | None = None
     limit_at: float | None = None
     """When the reason for being not ready has lasted its limit."""
@@ -103,7 +103,7 @@ class Agent:
 
 
 def published(agent: Agent) -> tuple[State, str]:
-    """The state and reason that the world is told."""
+    """The published state and reason."""
     if agent.work is Work.TALKING:
         return State.TALKING, ""
     if agent.work is Work.WRAP_UP:

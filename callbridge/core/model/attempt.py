@@ -1,11 +1,11 @@
-"""Campaigns as the world keeps them: which of them run, and each attempt (one dialling of one number) from reserved to closed.
+"""Campaigns: which of them run, and each attempt (one dialling of one number) from reserved to closed.
 
 Everything that may happen to an attempt's stage is in ATTEMPT_TRANSITIONS; ``entities/attempts`` moves attempts with ``after``.
 
     reserving -> dialling -> live -> talked -> closing   a person answers and an agent talks
     dialling -> listening -> live                        the PBX listens first whether it is a machine
-    any of them -> closing                               nobody talked; kept until the ledger has the outcome
-    any before talked -> talked                          a talk that was found in the PBX after a gap
+    any of them -> closing                               no conversation; kept until the ledger has the outcome
+    any before talked -> talked                          a conversation that was found in the PBX after a gap
 
 An attempt is dialled only after the ledger has answered that it is written down, so no restart dials it twice. One that was never
 dialled is taken back (``unsent``) and counts nowhere.
@@ -32,7 +32,7 @@ def campaign_of(channel: str, prefix: str) -> str:
 class Running(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
-    """Nobody is dialled; who is on the phone, or being called, is served."""
+    """Nobody is dialled; calls in progress are served."""
     STOPPED = "stopped"
 
 
@@ -40,9 +40,9 @@ class AttemptStage(StrEnum):
     RESERVING = "reserving"
     DIALLING = "dialling"
     LISTENING = "listening"
-    """Somebody has answered, and the PBX listens whether it is a machine."""
+    """Answered; the PBX is detecting whether it is a machine."""
     LIVE = "live"
-    """A person has answered and no agent talks yet."""
+    """A person has answered, and no agent is connected yet."""
     TALKED = "talked"
     """Kept for the disposition, until the agent's wrap-up is over."""
     CLOSING = "closing"
@@ -52,7 +52,7 @@ class AttemptMove(StrEnum):
     DIAL = "dial"
     LISTEN = "listen"
     ANSWER = "answer"
-    """A person answered, as far as anybody can tell."""
+    """A person answered, as far as we know."""
     CONNECT = "connect"
     """The agent is in the bridge with the customer."""
     FIND_TALKING = "find_talking"
@@ -113,7 +113,7 @@ say any more, so it counts as abandoned. ``unsent`` is no outcome: nobody was ca
 
 @dataclass(frozen=True, kw_only=True)
 class Lead:
-    """One person to reach, as the ledger gives it. ``zones``: where the clock on that person's wall may stand."""
+    """One person to reach, from the ledger. ``zones``: the possible time zones of the person."""
 
     id: int
     number: str
@@ -121,7 +121,7 @@ class Lead:
     name: str = ""
     values: tuple[tuple[str, str], ...] = ()
     agent: str = ""
-    """The only one who is to talk, when it is for one."""
+    """The only agent for this lead; empty: any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +138,11 @@ class Attempt:
     """The end of the greeting, where it was measured: from there the seconds until an agent speaks are counted."""
     connected_at: float | None = None
     until: float | None = None
-    """When it is given up that an agent comes in time."""
+    """When we stop waiting for an agent."""
     risk: float = 0.0
-    """What the pacer expected: the chance that nobody would be free for it."""
+    """The probability that no agent would be free, as expected by the pacer."""
     agent: str = ""
-    """Who talked."""
+    """The agent who was connected."""
     agent_first: bool = False
     outcome: str = ""
     cause: int = 0
@@ -151,13 +151,13 @@ class Attempt:
     disposition: str = ""
     call_back_at: float | None = None
     call_back_by: str = ""
-    """What the agent said: when the customer wants to be called again, and by whom alone."""
+    """From the disposition: when to call the customer again, and by which agent only."""
     recorded: bool = False
     """The ledger has all of this: only then it may be forgotten."""
     ordered_by: str = ""
-    """The run (``World.boot``) that has told the ledger to write it down and has no answer yet."""
+    """The run (``World.boot``) that has sent it to the ledger and has no answer yet."""
     refusals: int = 0
-    """How often the ledger said, one time after the other, that it cannot write it."""
+    """How often in a row the ledger could not write it."""
     deadline: float | None = None
 
     @property

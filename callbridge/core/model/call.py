@@ -1,17 +1,17 @@
 """The call: one customer interaction, and the visits, offers and segments in it.
 
 Everything that may happen to a call's phase is in ALLOWED; nothing outside this file names a new phase.
-The engine's stories move calls with ``after`` and decide what each move means for legs and agents.
+The packages above move calls with ``after`` and decide what each move means for legs and agents.
 
-    waiting -> offered -> joining -> talking -> ending     the ordinary way
-    talking -> waiting                                     the agent's phone hung up at once: nobody has answered
-    talking -> handing -> talking, outside                 handed on: the caller hears music until the target answers
-    talking -> outside                                     transferred on the phone to somebody who is not ours
+    waiting -> offered -> joining -> talking -> ending     the normal case
+    talking -> waiting                                     the agent's phone hung up at once: not answered
+    talking -> transferring -> talking, outside            transferred: the caller hears music until the target answers
+    talking -> outside                                     transferred on the phone to an outside party
     offered -> dialling -> joining                         a callback, the agent first
     dialling -> waiting                                    a callback, the customer first
     talking, outside -> waiting                            transferred to one of our own entries: the next visit
     waiting -> leaving                                     on its way to the dialplan
-    waiting -> flow -> waiting, leaving, ending            a flow says and asks; the visit goes on when a key opened it
+    waiting -> flow -> waiting, leaving, ending            a flow runs; the visit continues if a key opened it
 """
 
 from __future__ import annotations
@@ -148,20 +148,20 @@ class Visit:
     rank: float
     day: str
     estimate: float | None = None
-    """The wait that was expected when it began, in seconds; None when nobody could tell."""
+    """The estimated wait when it began, in seconds; None when there was no estimate."""
     head_start: float | None = None
-    """Seconds, when somebody gave this caller another advantage than the tier's."""
+    """Seconds, if this caller was given another head start than the tier's."""
     prefers: str = ""
-    """The agent who is tried first, alone."""
+    """The agent who is tried first, exclusively."""
     steps_from: float | None = None
     """When the steps' windows begin; None: with the visit."""
     back_to: str = ""
-    """The agent whose phone died in this call, and who gets it first when back before ``back_until``."""
+    """The agent whose phone was lost in this call, and who gets it first if back before ``back_until``."""
     back_until: float = 0.0
 
 
 class OfferStage(StrEnum):
-    """How far an offer is: the phone rings, or beeps; the agent is to press a key; both are told whom they get."""
+    """The stage of an offer: the phone rings or beeps; the agent must press a key; whisper and read-out are playing."""
 
     RINGING = "ringing"
     CONFIRMING = "confirming"
@@ -175,12 +175,12 @@ class Offer:
     at: float
     nailed: bool = False
     playback: str = ""
-    """What the agent hears now: the beep of a nailed-up one, what is to be confirmed, or who is there."""
+    """The prompt that the agent hears now: the beep of a nailed-up agent, the confirmation prompt, or the whisper."""
     reading: str = ""
-    """What the caller is told meanwhile."""
+    """The prompt that the caller hears meanwhile."""
     stage: OfferStage = OfferStage.RINGING
     certain_at: float | None = None
-    """While both talk already: when the answer counts, unless the agent is gone before."""
+    """During a conversation: when the answer counts, unless the agent hangs up before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,19 +215,19 @@ class Segment:
 
 
 class TransferKind(StrEnum):
-    """How a call is handed on."""
+    """How a call is transferred."""
 
     BLIND = "blind"
     """The agent is free at once; the caller hears music until the target answers."""
     CONSULT = "consult"
     """The agent talks to the target first, and then completes, returns to the caller, or joins all three."""
     BACK = "back"
-    """Nobody answered: back to the agent who handed the call on."""
+    """The target did not answer: back to the agent who transferred the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """A call on its way to a target. ``queue`` is whose call it is: its wrap-up, and the way back."""
+    """A transfer in progress. ``queue``: for the wrap-up, and for the return."""
 
     to: str
     """``agent:1001`` or ``number:4420...``"""
@@ -253,7 +253,7 @@ class Transfer:
 
 
 class SupervisionMode(StrEnum):
-    """How a supervisor takes part in a talk."""
+    """How a supervisor takes part in a conversation."""
 
     LISTEN = "listen"
     WHISPER = "whisper"
@@ -266,7 +266,7 @@ class SupervisionMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Supervision:
-    """One supervisor with one talk. ``leg`` is the supervisor's phone, ``snoop`` what it listens through."""
+    """One supervisor of one call. ``leg`` is the supervisor's phone, ``snoop`` the Snoop channel."""
 
     leg: LegId
     by: str
@@ -280,12 +280,12 @@ class Supervision:
 
 
 class NodeActivity(StrEnum):
-    """What goes on at a node of a flow."""
+    """The activity at a node of a flow."""
 
     SAYING = "saying"
     LISTENING = "listening"
     LOOKING = "looking"
-    """Another system is being asked."""
+    """Waiting for a lookup."""
     RECORDING = "recording"
 
 
@@ -299,7 +299,7 @@ class FlowPosition:
     node: str = ""
     activity: NodeActivity = NodeActivity.SAYING
     playback: str = ""
-    """What is being said; while another system is asked: the question's id; while a message is recorded: its name."""
+    """The playback; during a lookup: its ID; while a message is recorded: its name."""
     since: float = 0.0
     """When the recording began."""
     checking: bool = False
@@ -307,38 +307,38 @@ class FlowPosition:
     typed: str = ""
     """For this node, so far."""
     ahead: str = ""
-    """Keys pressed before anybody asked."""
+    """Keys that were typed ahead."""
     tries: int = 0
     full: bool = False
     """A value was complete by its length: the key ``ends`` that people press all the same means nothing then."""
     ends: str = ""
     hops: int = 0
-    """Nodes since something was heard to its end, pressed or waited for."""
+    """Nodes since the last complete prompt, key or wait."""
     answers: int = 0
     """Of a survey, so far."""
     silences: int = 0
-    """Times in a row that the caller was asked and pressed nothing."""
+    """Prompts in a row without a key."""
     due: float | None = None
     """When waiting for the caller, a prompt's end or an answer is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnnouncementState:
-    """What a waiting caller hears besides music: ``at`` is when the next thing is due, or the end of what is said counts
-    as unheard."""
+    """Announcements of a waiting caller: ``at`` is when the next one is due, or when the end of the current playback counts as
+    not reported."""
 
     at: float | None
     playback: str = ""
     what: str = ""
-    """What is said now."""
+    """The current playback."""
     key: str = ""
-    """Pressed while an agent was being reached: looked at when nobody answered."""
+    """A key pressed during an offer: handled if the offer fails."""
     greeted: bool = False
     told_at: float | None = None
-    """When position and wait were told last, and as what."""
+    """When position and wait were last announced, and their values."""
     minutes: int | None = None
     turn: int = 0
-    """Periodic messages said."""
+    """Periodic messages played."""
     turned_at: float | None = None
     sorry: bool = False
 
@@ -364,13 +364,13 @@ class Call:
     flow_position: FlowPosition | None = None
     announcing: AnnouncementState | None = None
     values: tuple[tuple[str, str], ...] = ()
-    """What the caller typed, and what other systems said, by name."""
+    """What the caller typed, and the answers of lookups, by name."""
     language: str = ""
-    """Of the prompts that this caller hears, as Asterisk names it; empty: the channel's own."""
+    """The language of this caller's prompts, as Asterisk names it; empty: the channel's."""
     head_start: float | None = None
     """Seconds of advantage that a flow gave this caller in the queues to come, instead of the tier's."""
     served: tuple[str, str] = ("", "")
-    """Agent and queue of the last talk."""
+    """Agent and queue of the last conversation."""
     surveyed: bool = False
     callback: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""
@@ -382,37 +382,37 @@ class Call:
     dial_result: str = ""
     """What became of calling the customer; empty: not called yet."""
     reserved_agent: str = ""
-    """The agent who is held free while a customer is called first."""
+    """The agent reserved while the customer is called first."""
     owed: str = ""
-    """The callback that this caller, who has called again, is owed: not made while the caller is here."""
+    """The open callback of this caller, who has called again: not made while the caller is on the line."""
     ways: int = 0
     """Queues and flows entered so far."""
     queued_at: float | None = None
     """When it came into its first queue: what waits are counted from (a talk with a machine is no wait)."""
     far: LegId | None = None
     transferred_by: str = ""
-    """The agent who handed the call on last, from ``transferred_from``: to whom it comes back when nobody answers."""
+    """The agent who last transferred the call, from ``transferred_from``: it returns to this agent if nobody answers."""
     transferred_from: str = ""
     supervisions: tuple[Supervision, ...] = ()
     keys: str = ""
     """What the agent has pressed of a code so far."""
     keys_until: float | None = None
     recording_paused: bool = False
-    """The recording was paused when its talk ended: the next one begins paused."""
+    """The recording was paused when its conversation ended: the next one begins paused."""
     bridge: str | None = None
     outcome: str = ""
     segments: int = 0
     short_talks: int = 0
-    """How often an agent's phone hung up too soon for a talk; each may have a recording of its own."""
+    """How often an agent's phone hung up too soon for a conversation; each time may have its own recording."""
     failures: int = 0
-    """Orders that failed for this call in a way that had to be mended."""
+    """Failed orders for this call that needed a correction."""
     exit: tuple[str, str] | None = None
     """While leaving: the context and extension of the dialplan."""
     deadline: float | None = None
 
     @property
     def is_callback(self) -> bool:
-        """Is it a callback, and nobody has talked yet? Then no queue counts it, and it goes its own way."""
+        """Is it a callback without a conversation so far? Then no queue counts it, and special rules apply."""
         return bool(self.callback) and not self.segments
 
     @property
@@ -423,12 +423,12 @@ class Call:
 
     @property
     def is_uncertain(self) -> bool:
-        """Do they talk, and the answer does not count yet? Visit and offer are still open then."""
+        """Are they talking while the answer does not count yet? Then visit and offer are still open."""
         return self.phase is Phase.TALKING and self.offer is not None
 
     @property
     def standing(self) -> Visit | None:
-        """The visit in which the caller stands in line: not once somebody talks to them, though it may not count yet."""
+        """The visit in which the caller is waiting; None during a conversation, even if the answer does not count yet."""
         return None if self.is_uncertain else self.visit
 
     @property

@@ -1,7 +1,7 @@
-"""The promise: a callback owed. It holds a place in its queue by its rank, has no leg and is no visit.
+"""The callback: a call owed to a customer. It holds a place in its queue by its rank, has no leg and is no visit.
 
-    standing --(its turn)--> called --(nobody talked)--> resting --> standing
-    standing --(the caller calls again)--> with the caller --(left once more)--> standing
+    waiting --(its turn)--> called --(no conversation)--> resting --> waiting
+    waiting --(the caller calls again)--> with the caller --(left again)--> waiting
 
 It ends exactly once: ``kept`` when customer and agent talked, ``failed`` after the last attempt, ``expired`` when its
 time is over, ``cancelled`` when somebody said so.
@@ -14,29 +14,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:
-    """``call`` is the call that keeps it now, or that of the caller who called again meanwhile."""
+    """``call`` is the call that fulfils it now, or that of the caller who has called again."""
 
     id: str
     queue: str
     number: str
-    """What is dialled: digits, perhaps a ``+`` before them."""
+    """The number to dial: digits, optionally after a ``+``."""
     who: str
-    """The number normalised: one promise for each in a queue."""
+    """The normalised number: it has at most one callback per queue."""
     tier: str
     name: str
     entry: str
     pbx: str
     made_at: float
     waits_since: float
-    """Since when the customer waits for a person: before the promise was made."""
+    """Since when the customer has been waiting for a person, before the callback was requested."""
     rank: float
     expires_at: float
     by: str = ""
-    """Who asked for it, when it was not the customer."""
+    """Who requested it, if not the customer."""
     recording: str = ""
-    """The message in which the customer asked for it."""
+    """The voicemail in which the customer requested it."""
     agent: str = ""
-    """The only one who is to call, if it is for one."""
+    """The only agent who is to call; empty: any."""
     values: tuple[tuple[str, str], ...] = ()
     language: str = ""
     window: int = 0

@@ -17,19 +17,19 @@ class CampaignState:
     hopper: deque[Lead] = field(default_factory=deque)
     ready: int = 0
     dry: bool = False
-    """The ledger had none to give when it was asked last."""
+    """The ledger had no leads at the last request."""
     asked_at: float | None = None
-    """When leads were asked for that have not come yet."""
+    """When leads were requested that have not come yet."""
     asks_at: float = 0.0
-    """Not before this moment are leads asked for again."""
+    """Leads are not requested again before this time."""
     decision: Decision = field(default_factory=lambda: Decision(0, "nobody"))
     held_back: str = ""
-    """Why nobody is dialled at all, whatever the pacer says."""
+    """Why dialling is suspended, whatever the pacer says."""
     short_of: str = ""
     """What allowed fewer dials than were decided: ``leads``, ``lines`` or ``calls per second``."""
     agents: int = 0
     busy: int = 0
-    """Agents of the campaign who are at work, and those of them who talk or write up."""
+    """Agents of the campaign on duty, and those of them who are talking or in wrap-up."""
     decided_at: float = float("-inf")
     changed: bool = True
     wakes_at: float | None = None

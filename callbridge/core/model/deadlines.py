@@ -1,4 +1,4 @@
-"""Deadlines: what is due next, and which of it must wait until a PBX has been heard.
+"""Deadlines: what is due next, and which deadlines must wait for events of a PBX.
 
 A heap with lazy deletion: an entry counts only while its owner still has that deadline. A deadline that means "this has not
 been heard in time" is not met before everything that the PBX said up to it has been heard; until then it is held.
@@ -13,9 +13,9 @@ from callbridge.core.model.call import Call, NodeActivity, Phase
 from callbridge.core.model.ids import LegId, pbx_of
 
 Entry = tuple[float, str, str]
-"""When, and the kind and id of its owner."""
+"""The time, and the kind and ID of the owner."""
 REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKING, Phase.TRANSFERRING, Phase.LEAVING})
-"""Phases in which a call's deadline says that somebody has not answered, pressed a key, joined or gone in time."""
+"""Phases in which a call's deadline means that somebody has not answered, pressed a key, joined or left in time."""
 
 
 class Deadlines:
@@ -43,7 +43,7 @@ class Deadlines:
         return None
 
     def take(self, now: float) -> Entry | None:
-        """Take out one deadline that is due and need not wait to hear a PBX; call again until None."""
+        """Take out one due deadline that need not wait for a PBX; call again until None."""
         while (due := self.next()) is not None and due <= now:
             entry = heappop(self._heap)
             pbx = self._awaited_from(entry[1], entry[2])
@@ -59,13 +59,13 @@ class Deadlines:
         return [entry for entry in [*self._heap, *held] if self._current(entry[1], entry[2]) == entry[0]]
 
     def heard(self, pbx: str, until: float) -> None:
-        """Everything that this PBX said before ``until`` has been heard."""
+        """All events that this PBX sent before ``until`` have been processed."""
         self._heard[pbx] = max(until, self._heard.get(pbx, until))
         for entry in self._held.pop(pbx, ()):
             heappush(self._heap, entry)
 
     def to_hear(self) -> frozenset[str]:
-        """The PBXs that deadlines have begun to wait for since the last time this was asked."""
+        """The PBXs that deadlines have started to wait for since the last call."""
         asked, self._to_hear = frozenset(self._to_hear), set()
         return asked
 

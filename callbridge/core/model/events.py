@@ -1,4 +1,4 @@
-"""What happened: every input of the core. Past tense, frozen; ``at`` is epoch seconds, never running backwards.
+"""Events: every input of the core. Past tense, frozen; ``at`` is epoch seconds and never runs backwards.
 
 The adapters make them from what Asterisk, people and the clock say. An event about a leg that the core does not
 know is news like any other: it is answered or ignored, never an error.
@@ -28,7 +28,8 @@ class CallerArrived(Event):
     leg: LegId
     entry: str
     channel_name: str
-    """Asterisk's name, ``PJSIP/trunk-00000001`` or ``Local/x@y-00000001;2``: tells endpoint and Local halves."""
+    """Asterisk's name, ``PJSIP/trunk-00000001`` or ``Local/x@y-00000001;2``: it shows the endpoint, or the half of a Local
+    channel."""
     number: str
     name: str
     tier: str
@@ -82,7 +83,7 @@ class LegEnded(Event):
     said_at: float | None = None
     cause: int = 0
     sip: int | None = None
-    """The SIP status, where Asterisk tells it (20.17 / 22.7 and later)."""
+    """The SIP status, if Asterisk reports it (20.17 / 22.7 and later)."""
     estimated: bool = False
 
 
@@ -95,7 +96,7 @@ class LegLeft(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegMoved(Event):
-    """StasisEnd that we ordered: the leg went on in the dialplan and is ours no more."""
+    """StasisEnd that we ordered: the leg continues in the dialplan and is no longer ours."""
 
     leg: LegId
 
@@ -152,7 +153,7 @@ class LegReplaced(Event):
     by: LegId
     by_name: str
     up: bool = True
-    """Somebody is at the other end of ``by`` already; a Local half that still looks for somebody is not."""
+    """``by`` is already connected to somebody; False for a Local half whose dialplan has not reached anybody yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +181,7 @@ class PlaybackEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp(Event):
-    """The answer to LookUp; ``found`` is None when there was none in time, or nobody could read it."""
+    """The answer to LookUp; ``found`` is None when none came in time, or it was unreadable."""
 
     call: str
     question: str
@@ -201,7 +202,7 @@ class Why(StrEnum):
     """Why an order came to nothing."""
 
     REFUSED = "refused"
-    """Asterisk said no (4xx, 5xx)."""
+    """Asterisk refused (4xx, 5xx)."""
     TIMEOUT = "timeout"
     """No answer in time: it may have worked."""
     UNSENT = "unsent"
@@ -218,7 +219,7 @@ class OrderFailed(Event):
 
 
 class AgentRequest(StrEnum):
-    """What an agent (or somebody for the agent) may ask."""
+    """Requests by or for an agent."""
 
     LOGIN = "login"
     READY = "ready"
@@ -237,11 +238,11 @@ class AgentRequested(Event):
     phone: str = ""
     """With LOGIN: the phone to move to; empty keeps the one in force."""
     by: str = ""
-    """Who asks when it is not the agent: a supervisor or a program, by the name of its token. Told as an audit fact."""
+    """The requester if not the agent: a supervisor or a program, by the name of its token. Emitted as an audit fact."""
 
 
 class CallRequest(StrEnum):
-    """What may be asked about a call."""
+    """Requests about a call."""
 
     HANG_UP = "hang_up"
     MOVE = "move"
@@ -251,9 +252,9 @@ class CallRequest(StrEnum):
     PULL = "pull"
     """A waiting call is offered to this agent (``to``) now, even if others fit better; if that fails it waits on."""
     TRANSFER = "transfer"
-    """To a queue, an agent or somebody outside (``to``); the agent is free at once."""
+    """To a queue, an agent or an outside number (``to``); the agent is free at once."""
     CONSULT = "consult"
-    """The agent wants a word with an agent or somebody outside (``to``) while the caller hears music."""
+    """The agent consults an agent or an outside number (``to``) while the caller hears music."""
     COMPLETE = "complete"
     """After a consult, or during it: the agent leaves, caller and target go on."""
     RETURN = "return"
@@ -264,14 +265,14 @@ class CallRequest(StrEnum):
     """Record this talk from now on."""
     PAUSE_RECORDING = "pause_recording"
     RESUME_RECORDING = "resume_recording"
-    """While the caller says a card's number nothing is written."""
+    """Record silence, for example while the caller reads out a card number."""
     SURVEY = "survey"
     """The talk is over for the agent; the caller is led into the queue's survey."""
     LISTEN = "listen"
     WHISPER = "whisper"
     BARGE = "barge"
     TAKE_OVER = "take_over"
-    """A supervisor (``phone``) joins a talk; asked again by the same one with another of these, changes over."""
+    """A supervisor (``phone``) joins the conversation; another of these requests by the same supervisor changes the mode."""
     RELEASE = "release"
     """The supervisor (``by``) leaves the talk."""
 
@@ -285,7 +286,7 @@ class CallRequested(Event):
     phone: str = ""
     """Where to ring the supervisor."""
     by: str = ""
-    """Who asks: the name of a token, or the agent's id."""
+    """The requester: the name of a token, or the agent's ID."""
 
 
 class CallbackChange(StrEnum):
@@ -295,7 +296,7 @@ class CallbackChange(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackChangeRequested(Event):
-    """Somebody asks for a callback for a customer (``queue``, ``number``), or cancels one (``callback``)."""
+    """Request a callback for a customer (``queue``, ``number``), or cancel one (``callback``)."""
 
     change: CallbackChange
     callback: str = ""
@@ -304,14 +305,14 @@ class CallbackChangeRequested(Event):
     name: str = ""
     tier: str = ""
     agent: str = ""
-    """The only agent who is to call; empty: any who fits."""
+    """The only agent who is to call; empty: any matching agent."""
     not_before: float = 0.0
     by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignRequested(Event):
-    """Somebody starts, pauses or stops a campaign: ``to`` is the state wanted."""
+    """Start, pause or stop a campaign: ``to`` is the wanted state."""
 
     campaign: str
     to: Running
@@ -320,7 +321,7 @@ class CampaignRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadDisposed(Event):
-    """An agent (or somebody for the agent) says what the talk with a lead came to, within wrap-up."""
+    """Set the disposition of a lead's call, during the call or in wrap-up, by or for the agent."""
 
     agent: str
     code: str
@@ -350,7 +351,7 @@ class AttemptsReserved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptClosed(Event):
-    """The ledger has the outcome, and what the agent had said by then."""
+    """The ledger has written the outcome, and the disposition so far."""
 
     attempt: str
     disposition: str = ""
@@ -359,7 +360,7 @@ class AttemptClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberBlocked(Event):
-    """A number is on the do-not-call list from now on. ``block``: our own word that it answers."""
+    """A number is on the do-not-call list from now on. ``block``: the pending block that this confirms."""
 
     number: str
     campaign: str
@@ -376,7 +377,7 @@ class CampaignRecalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchTurned(Event):
-    """Somebody turned one of the switches that hold until turned back, restarts included."""
+    """A switch was set. It stays until it is set back, also across restarts."""
 
     switch: str
     on: bool
@@ -388,7 +389,7 @@ BYPASS = "bypass"
 
 
 def closing(calendar: str) -> str:
-    """The switch that closes a calendar at once, whatever its hours say."""
+    """The switch that closes a calendar at once, regardless of its hours."""
     return f"closed:{calendar}"
 
 
@@ -431,9 +432,9 @@ class SeenLeg:
     feature: bool = False
     """It came from the dialplan by a feature code."""
     role: str = ""
-    """What we made it for (see ``Ring.role``); empty when it came from elsewhere."""
+    """Its role if we created it (see ``Ring.role``); empty if it came from elsewhere."""
     agent: str = ""
-    """For whom we rang it; empty when that is not said."""
+    """The agent for whom we rang it; empty if unknown."""
     customer: LegId | None = None
     """With whom the leg was to be connected."""
     call: str = ""
@@ -458,7 +459,7 @@ class PbxSnapshot(Event):
     pbx: str
     requested_at: float
     last_heard_at: float
-    """When the previous connection was last known good: what ended since then ended somewhere in between."""
+    """When the previous connection was last known to be good: what ended since then ended somewhere in between."""
     legs: tuple[SeenLeg, ...]
     bridges: tuple[SeenBridge, ...]
 
@@ -472,14 +473,14 @@ class ApplicationTaken(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxLost(Event):
-    """The event socket of a PBX is gone (or its echo is late): nothing is heard and nothing is sent."""
+    """The event socket of a PBX is lost (or its echo is late): no events come, and nothing is sent."""
 
     pbx: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PbxHeard(Event):
-    """Everything that a PBX said before ``until`` has been told: our echo, sent then, has come back."""
+    """All events that a PBX sent before ``until`` have been posted: our echo, sent then, has come back."""
 
     pbx: str
     until: float
@@ -497,7 +498,7 @@ class DeadlinePassed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreChanged(Event):
-    """Whether what is decided now can be saved before it is done."""
+    """Whether decisions can currently be saved before they are carried out."""
 
     safe: bool
 
@@ -528,7 +529,7 @@ class PlanChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntityFaulted(Event):
-    """Our own bug: a step about this entity raised. The core gives it up as gently as it can (quarantine)."""
+    """A bug of ours: the step of this entity raised. The core quarantines the entity as gently as it can."""
 
     kind: str
     id: str
@@ -557,7 +558,7 @@ Heard = (
     | PbxSnapshot
     | PbxHeard
 )
-"""What is heard of a PBX's channels: a new snapshot makes up for all of it. Everything else comes only once."""
+"""Events about a PBX's channels: a new snapshot replaces all of them. Everything else comes only once."""
 
 AnyEvent = (
     Heard

@@ -1,4 +1,4 @@
-"""What is worth telling: the core's words to Redis, metrics, logs, history and webhooks.
+"""Facts: what the core publishes to Redis, metrics, logs, history and webhooks.
 
 A fact is told once, when it happens, with an id that readers insert by. The type of each text field says whose data it
 holds (``personal``): masking follows from it everywhere. Times are epoch seconds, durations seconds.
@@ -34,7 +34,7 @@ class CallArrived(Fact):
     callback: Plain = ""
     campaign: Plain = ""
     found_waiting: bool = False
-    """Not heard arriving: found in the PBX after a restart without a saved world."""
+    """Its arrival was missed: found in the PBX after a restart without a saved world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class CallAdopted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallDiverted(Fact):
-    """A call went to the fallback or elsewhere in the dialplan; ``reason`` says why."""
+    """A call was sent to the fallback or elsewhere in the dialplan; ``reason`` says why."""
 
     leg: Plain
     entry: FreeText
@@ -86,7 +86,7 @@ class OfferMade(Fact):
     freed_at: float | None = None
     """When a caller was waiting already: the moment that the agent became free (handover)."""
     collected: Answers = ""
-    """A JSON object of what the caller typed and other systems said; empty when there is nothing."""
+    """A JSON object with what the caller typed and the answers of lookups; empty when there is nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class FlowBegan(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStepped(Fact):
-    """The caller came to a node. What a caller types for a value is told nowhere; a menu's key is."""
+    """The caller reached a node. What a caller types for a value is never published; the key of a menu is."""
 
     flow: Plain
     node: Plain
@@ -146,7 +146,7 @@ class FlowEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptFailed(Fact):
-    """Something could not be played: most likely the PBX does not have it. What comes after it came at once."""
+    """A prompt could not be played, most likely because the sound file is missing. The call continued at once."""
 
     where: Plain
     """``flow:welcome/ask``, or ``queue:support/greeting``."""
@@ -164,7 +164,7 @@ class SurveyAnswered(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyAlerted(Fact):
-    """An answer of which somebody should hear at once."""
+    """An answer that needs immediate attention."""
 
     survey: Plain
     question: Plain
@@ -174,7 +174,7 @@ class SurveyAlerted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyMissed(Fact):
-    """The caller would have been asked, and hung up first: somebody may ask by another way."""
+    """The caller would have been asked, but hung up first: the survey may be sent in another way."""
 
     survey: Plain
     number: PhoneNumber
@@ -202,7 +202,7 @@ class VoicemailLeft(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackRequested(Fact):
-    """A customer is owed a callback from now on. ``agent``: the only one who is to call, if any."""
+    """A callback was requested. ``agent``: the only agent who is to call, if any."""
 
     callback: Plain
     number: PhoneNumber
@@ -210,9 +210,9 @@ class CallbackRequested(Fact):
     rank: float
     expires_at: float
     by: Plain = ""
-    """Who asked for it when it was not the customer."""
+    """Who requested it, if not the customer."""
     recording: Plain = ""
-    """The message in which the customer asked for it."""
+    """The voicemail in which the customer requested it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +241,7 @@ class CallbackEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMoved(Fact):
-    """``queue`` owes the callback (``callback`` of other facts) now: ``previous_queue`` is in no configuration any more."""
+    """The callback has moved to ``queue``, because ``previous_queue`` is no longer configured."""
 
     callback: Plain
     previous_queue: Plain
@@ -249,7 +249,7 @@ class CallbackMoved(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRenamed(Fact):
-    """What was told of ``previous_queue`` so far belongs to ``queue``: its visits, callbacks, talks, and figures of today."""
+    """Everything published about ``previous_queue`` so far belongs to ``queue``: visits, callbacks, talks and today's figures."""
 
     previous_queue: Plain
     callers: int
@@ -259,7 +259,7 @@ class QueueRenamed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRepeated(Fact):
-    """The caller talked to ``agent`` in ``queue`` a short time ago: what it was about was not resolved then."""
+    """The caller talked to ``agent`` in ``queue`` a short time ago: the matter was not resolved then."""
 
     after: float
     """Seconds since that talk began."""
@@ -315,7 +315,7 @@ class CallRecorded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingFailed(Fact):
-    """Alert: the talk is not recorded - or, when ``why`` says so, goes on being recorded though it was to pause."""
+    """Alert: the conversation is not recorded - or, if ``why`` says so, is still recorded although it was to be paused."""
 
     file: Plain
     why: FreeText
@@ -401,7 +401,7 @@ class OrderGaveUp(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceFound(Fact):
-    """A snapshot differed from our books; ``kind`` says how."""
+    """A snapshot differed from the world; ``kind`` says how."""
 
     pbx: Plain
     kind: Plain
@@ -413,7 +413,7 @@ AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "pin_locked")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationReplaced(Fact):
-    """Another client opened our application on a PBX: until it was taken back nothing was heard and nothing sent."""
+    """Another client opened our application on a PBX: until we took it back, no events came and no orders were sent."""
 
     pbx: Plain
 
@@ -443,7 +443,7 @@ class RequestRefused(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestGranted(Fact):
-    """Audit: ``by`` somebody other than the agent, or about a call, this was asked and is being done."""
+    """Audit: a request by somebody other than the agent, or about a call, is being carried out."""
 
     request: Plain
     by: Plain
@@ -468,7 +468,7 @@ class EntityQuarantined(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CampaignChanged(Fact):
-    """Started, paused or stopped: ``by`` somebody, or by itself (``reason``)."""
+    """Started, paused or stopped: by ``by``, or automatically (``reason``)."""
 
     campaign: Plain
     state: Plain
@@ -485,7 +485,7 @@ class AttemptMade(Fact):
     lead: int
     number: PhoneNumber
     risk: float
-    """The expected chance that nobody is free for the person who answers."""
+    """The expected probability that no agent is free for the person who answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -517,7 +517,7 @@ class LeadDispositioned(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptedOut(Fact):
-    """Somebody is not to be called again, of one campaign or of all (``campaign`` empty), from now on."""
+    """A number must not be called again, by one campaign or by all (``campaign`` empty)."""
 
     campaign: Plain
     number: PhoneNumber

@@ -1,4 +1,4 @@
-"""The dialogue: what is said and typed in one feature call, from the dialled code to the hang-up.
+"""The feature call: prompts and keys from the dialled code to the hang-up.
 
 Everything that may happen to a dialogue's stage is in ALLOWED; ``features`` moves dialogues with ``after``.
 
@@ -20,10 +20,10 @@ from callbridge.core.model.ids import LegId
 class FeatureCallStage(StrEnum):
     OPENED = "opened"
     NUMBER = "number"
-    """The agent's number is being asked for."""
+    """Asking for the agent's number."""
     PIN = "pin"
     SAYING = "saying"
-    """What came of it is being said; after that we hang up."""
+    """Playing the result; then we hang up."""
     OVER = "over"
 
 
@@ -73,19 +73,19 @@ class FeatureCall:
     phone: str
     stage: FeatureCallStage = FeatureCallStage.OPENED
     who: str = ""
-    """The agent who logs in, as typed or known by the phone."""
+    """The agent who logs in, as typed or known from the phone."""
     typed: bool = False
-    """Whether ``who`` was typed (or dialled behind the code), and may so be mistyped."""
+    """Whether ``who`` was typed (or dialled after the code), and may be mistyped."""
     digits: str = field(default="", repr=False)
     tries: int = 0
     """Log-ins that were wrong."""
     playback: str = ""
-    """What is being said now."""
+    """The current playback."""
     ends_at: float
     """When we hang up at the latest, whatever is going on."""
     deadline: float | None = None
     others: bool | None = None
-    """Whether the phone has another call besides; None while nobody has looked."""
+    """Whether the phone has another call; None while unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)

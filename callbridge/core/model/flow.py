@@ -1,4 +1,4 @@
-"""Flows: what a caller hears and is asked before (or instead of) a queue, as data that the configuration gives.
+"""Flows: IVR scripts before (or instead of) a queue, as data from the configuration.
 
 A flow is a handful of named nodes; each says what happens there and which node comes next. ``journey`` walks callers
 through them. Digits that callers type are known by names, and may be spoken again: ``digits:{customer}``.
@@ -14,12 +14,12 @@ from typing import assert_never
 
 KEYS = "0123456789*#"
 MOST_DIGITS = 40
-"""What a caller may type for one value."""
+"""The digits that a caller may type for one value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayNode:
-    """Say something. ``interrupt``: a key cuts it short; else it is kept for the next node that asks for one."""
+    """Play a prompt. ``interrupt``: a key stops it; otherwise the key is kept for the next node that expects one."""
 
     media: str
     next: str
@@ -38,16 +38,16 @@ class MenuNode:
     tries: int = 3
     wrong: str = ""
     silent: str = ""
-    """What is said after a wrong key, and when none was pressed, before the prompt comes again."""
+    """Prompts after a wrong key, and after no key, before the main prompt is repeated."""
     question: str = ""
     """Of a survey: the key pressed is the answer."""
     alarming: frozenset[str] = frozenset()
-    """Answers of which somebody should hear at once."""
+    """Answers that raise an alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectNode:
-    """Several keys make a value. ``read_back``: says it again, and ``yes`` confirms."""
+    """Collect several keys as a value. ``read_back``: reads the value back, and ``yes`` confirms."""
 
     media: str
     into: str
@@ -87,7 +87,7 @@ class LookupNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetNode:
-    """Change what is known of the call. What is empty or None stays as it is."""
+    """Change properties of the call. What is empty or None stays unchanged."""
 
     next: str
     tier: str = ""
@@ -111,7 +111,7 @@ class Condition:
     wait: float | None = None
     """The estimated wait is at least this; a wait that cannot be estimated is none."""
     agents: int | None = None
-    """At most so many agents who fit the queue are logged in."""
+    """At most so many matching agents are logged in."""
     waited: float | None = None
     """The caller has waited for so long in this queue."""
     value: str = ""
@@ -145,7 +145,7 @@ class VoicemailNode:
     longest: float = 180.0
     silence: float = 6.0
     callback: bool = False
-    """A caller who leaves a message is owed a callback, too."""
+    """A caller who leaves a message also gets a callback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ class DialplanNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodbyeNode:
-    """The end: say something, and hang up."""
+    """The end: play a prompt, and hang up."""
 
     media: str = ""
 
@@ -225,10 +225,10 @@ class Flow:
     questions: int = 0
     """Of a survey: how many there are to answer."""
     music: str = "default"
-    """What callers hear while nothing is said to them, a silence being what makes people hang up."""
+    """Music while no prompt plays: silence makes people hang up."""
     language: str = ""
     hidden: bool = False
-    """One of our own, over in a moment: told nowhere, and no way of the caller's."""
+    """An internal flow that takes no time: not published, and not counted for the caller."""
 
 
 def leads_to(node: Node) -> list[str]:
@@ -281,7 +281,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(text)
 
 
-# -- what is said ------------------------------------------------------------------------------------------------------
+# -- prompts -------------------------------------------------------------------------------------------------------------
 
 _FIELD = re.compile(r"{([^{}]*)}")
 _NUMBER = re.compile("[0-9]{1,9}")

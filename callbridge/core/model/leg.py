@@ -24,11 +24,11 @@ class LegRole(StrEnum):
     OUTSIDE = "outside"
     """The far party of a transfer, not ours to offer or count."""
     SUPERVISOR = "supervisor"
-    """The phone of somebody who listens, whispers or barges."""
+    """The phone of a supervisor."""
     SNOOP = "snoop"
-    """What a supervisor listens through: Asterisk's Snoop channel on the agent's leg."""
+    """Asterisk's Snoop channel on the agent's leg."""
     FEATURE = "feature"
-    """Somebody at a phone who dialled a feature code, and is spoken to."""
+    """A phone that has dialled a feature code."""
     PARKED = "parked"
     """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
 
@@ -41,20 +41,20 @@ class Leg:
     agent: str = ""
     up_at: float | None = None
     up_said_at: float | None = None
-    """The same by the PBX's clock, which may have been long before we heard of it."""
+    """The same by the PBX's clock; it may be long before we learned of it."""
     rang: bool = False
-    """The phone said that it rings."""
+    """The phone has reported ringing."""
     bridge: str | None = None
     heard_at: float = 0.0
-    """When something was last ordered or heard that changed it."""
+    """When an order or an event last changed it."""
     hung_at: float | None = None
     left: bool = False
-    """It is in Stasis no more (StasisEnd); whether it lives is being asked."""
+    """It has left Stasis (StasisEnd); a probe is to show whether it still exists."""
     missing_since: float | None = None
     """A snapshot did not list it; it was last known alive at this time."""
     music_owed: bool = False
     transfers: bool = False
-    """Its phone has transferred its peer, and nobody has been seen in its place: the target was gone at once."""
+    """Its phone has transferred its peer, but no leg has replaced it: the target hung up at once."""
     transferred_call: str = ""
     """The call that this leg's phone transferred away."""
     pair: str = ""

@@ -1,4 +1,4 @@
-"""The line of one queue: who is in it, in the order of service. An index: kept by the world, changed by nobody else."""
+"""The callers of one queue in order of service. An index, changed only by the world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matcher: who waits, who is free, and which pair comes next. Indexes only; it changes no call and no agent.
+"""The matcher: waiting callers, available agents, and the next pair. Indexes only; it changes no call and no agent.
 
 Waiting callers stand in groups: one group for each (PBX, queue, tier, window), because all callers of a group need
 the same. Idle agents stand in pools: one pool for each skill profile. Which requirement is in force for a group
@@ -22,7 +22,7 @@ from callbridge.core.model.skills import Profile, Requirement
 
 
 class GroupKey(NamedTuple):
-    """All who share it need the same. ``agent``: nobody else is to serve them, whatever the agent's skills."""
+    """Callers with the same key have the same requirement. ``agent``: only this agent may serve them, regardless of skills."""
 
     pbx: str
     queue: str
@@ -76,7 +76,7 @@ class Pair:
 
 
 class Matcher:
-    """Kept up to date by the world's tables; asked by the engine after every step."""
+    """Kept up to date by the world's tables; used by the engine after every step."""
 
     def __init__(self, plan: Plan) -> None:
         self._needs: dict[str, int] = {}
@@ -94,13 +94,13 @@ class Matcher:
         self._logged_in: list[int] = []
         """Agents logged in, by profile."""
         self._staffed: dict[str, int] = {}
-        """Agents logged in who fit a queue, where that was asked since it last changed."""
+        """Cache: the number of logged-in agents who match a queue."""
         self._serving: dict[str, tuple[QueuePlan, dict[Profile, bool]]] = {}
         """Queue -> who belongs to it, where that was asked. It depends on nothing but the queue's own plan."""
         self._stirred_agents: set[str] = set()
         self._stirred_groups: set[GroupKey] = set()
         self._closed: set[str] = set()
-        """PBXs whose callers cannot be offered now."""
+        """PBXs that are down: their callers are not offered."""
         self.know_agents = False
         """Whether the phones' states were listed: before that no step counts as unservable."""
         self.plan = plan
@@ -159,7 +159,7 @@ class Matcher:
         if (before == 0) != (before + change == 0):
             self._resolve_all()
 
-    # -- asking -------------------------------------------------------------------------------------------------
+    # -- queries ------------------------------------------------------------------------------------------------
 
     def next_pair(self) -> Pair | None:
         """The next offer to make: lowest rank first, then the agent whom the queue prefers. None when done."""
@@ -199,11 +199,11 @@ class Matcher:
         return found
 
     def strength(self, requirement: Requirement, profile: Profile) -> int | None:
-        """What the requirement says of the profile, remembered."""
+        """The strength of a profile for a requirement, cached."""
         return self._strength[self._need_number(requirement)][self.profile_number(profile)]
 
     def staffed(self, queue: QueuePlan) -> int:
-        """How many agents are logged in who fit some step of the queue."""
+        """The number of logged-in agents who match a step of the queue."""
         found = self._staffed.get(queue.name)
         if found is None:
             numbers = [number for number, count in enumerate(self._logged_in) if count]
@@ -212,7 +212,7 @@ class Matcher:
         return found
 
     def waiting(self) -> Counter[str]:
-        """Who may be offered, by queue: callers, callbacks that are due, and customers whom we call when an agent is there."""
+        """Who may be offered, by queue: callers, due callbacks, and campaign leads that are dialled once an agent is there."""
         found: Counter[str] = Counter()
         for key, group in self._filled.items():
             found[key.queue] += len(group.line.members)
@@ -314,7 +314,7 @@ class Matcher:
                 self._stirred_groups.add(group.key)
 
     def _resolve(self, group: _Group) -> None:
-        """Work out the requirement in force: the window's own, or the next that somebody logged in can serve."""
+        """Determine the requirement in force: that of the window, or the next one that a logged-in agent can serve."""
         queue, tier, window = group.key.queue, group.key.tier, group.key.window
         ladder = self.ladder(queue, tier)
         if ladder is None:

@@ -44,7 +44,7 @@ class StopMusic(_OfLeg):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRinging(_OfLeg):
-    """The leg hears that somebody's phone rings."""
+    """Play ringing to the leg."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class StartRecording(_OfRecording):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PauseRecording(_OfRecording):
-    """Write silence instead, or go on."""
+    """Record silence instead, or resume."""
 
     paused: bool
 
@@ -115,7 +115,7 @@ class StopRecording(_OfRecording):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopPlaying(_OfLeg):
-    """Cut a playback short; one that is over already is no failure."""
+    """Stop a playback; one that has already ended is not a failure."""
 
     playback: str
 
@@ -132,7 +132,7 @@ class Ring(_OfLeg):
     give_up: float
     call: str = ""
     originator: LegId | None = None
-    """The customer's leg: gives linkedid and codecs."""
+    """The customer's leg: determines linkedid and codecs."""
     number: str = ""
     name: str = ""
     auto_answer: bool = False
@@ -229,7 +229,7 @@ class FindLeads(_OfLedger):
     count: int
     known: frozenset[int] = frozenset()
     busy: frozenset[str] = frozenset()
-    """Agents who are not free: leads that are for one of them alone are not found."""
+    """Agents who are not available: leads reserved for one of them are skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +243,7 @@ class ReserveAttempts(_OfLedger):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseAttempt(_OfLedger):
-    """What became of an attempt, and what the agent said of it: AttemptClosed comes back. ``unsent`` takes it back."""
+    """The outcome and disposition of an attempt: AttemptClosed is the answer. ``unsent`` withdraws the attempt."""
 
     attempt: Attempt
     at: float
@@ -286,5 +286,5 @@ Order = OfPbx | OfRecording | LookUp | OfLedger
 
 
 def calls_a_customer(order: Order) -> bool:
-    """Whether somebody is called who did not call us: sent at most once, so only when it has been written down."""
+    """Does this order call a customer? Such an order is sent at most once, so only after it has been saved."""
     return isinstance(order, Ring) and order.role == "customer"

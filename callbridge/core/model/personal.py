@@ -1,4 +1,4 @@
-"""Whose data a text is: declared once, beside the field of the fact that holds it.
+"""Whose data a text is: declared once, as the type of the fact's field.
 
 Every text field of a fact has one of the types below; a plain ``str`` is refused where facts are made public. From the type
 follows what others may see of it, in every output, when numbers are masked.
@@ -12,19 +12,19 @@ from typing import Annotated
 
 class Content(Enum):
     PLAIN = "plain"
-    """Our own words, names from the configuration, and ids of calls, legs and files: nothing about a person outside."""
+    """Our own texts, names from the configuration, and IDs of calls, legs and files: nothing about an outside person."""
     NUMBER = "number"
     """A phone number, or what stands in its place (``anonymous``, an extension)."""
     NAME = "name"
     """What a customer is called."""
     ANSWERS = "answers"
-    """What a customer typed, and what other systems say of them."""
+    """What a customer typed, and what other systems know about them."""
     TARGET = "target"
     """Where a call goes: ``queue:support``, ``agent:1001``, ``number:+493012345``, ``dialplan:context,extension``."""
     KEY = "key"
     """The key of a row of any kind: an id, or ``queue|number`` and ``campaign|number``."""
     TEXT = "text"
-    """Words that people, phones or the PBX choose; a number may be among them (``PJSIP/+493012345@trunk``)."""
+    """Texts chosen by people, phones or the PBX; they may contain a number (``PJSIP/+493012345@trunk``)."""
 
 
 Plain = Annotated[str, Content.PLAIN]

@@ -1,4 +1,4 @@
-"""The plan: what the configuration asks for, in the core's own terms. Frozen; a reload brings a new one.
+"""The plan: the configuration in the core's terms. Frozen; a reload brings a new one.
 
 The settings module builds it; nothing here reads a file. Times are seconds.
 """
@@ -68,7 +68,7 @@ class ToFlow:
 
 
 Then = ToQueue | ToDialplan | ToFlow
-"""Where a caller goes who leaves a queue."""
+"""The destination of a caller who leaves a queue."""
 Entry = ToQueue | ToFlow
 """Where a caller begins."""
 
@@ -84,7 +84,7 @@ class OverflowRule:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementPlan:
-    """What waiting callers hear besides music. Media as in flows; empty: not said. Times in seconds."""
+    """Announcements for waiting callers. Media as in flows; empty: none. Times in seconds."""
 
     greeting: str = ""
     position: str = ""
@@ -93,7 +93,7 @@ class AnnouncementPlan:
     """With ``{minutes}``: the estimated wait, rounded up. Silent when the estimate is not to be trusted."""
     first: float = 15.0
     every: float = 45.0
-    """When position and wait are told first, and then how often."""
+    """When position and wait are first announced, and then how often."""
     periodic: tuple[str, ...] = ()
     """One after the other in turn, every ``periodic_every`` seconds."""
     periodic_every: float = 60.0
@@ -102,9 +102,9 @@ class AnnouncementPlan:
     busy_head_start: float = 0.0
     """An apology after so long, once, with the promise of priority: it adds this head start."""
     busy_tiers: frozenset[str] = frozenset()
-    """To whom; empty: everybody."""
+    """For these tiers; empty: all."""
     connection_lost: str = "sound:im-sorry,sound:one-moment-please"
-    """What a caller hears whose agent's phone has died."""
+    """Played to a caller whose agent's phone was lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +114,18 @@ class ToAgent:
 
 @dataclass(frozen=True, slots=True)
 class ToNumber:
-    """Somebody outside, or any other extension of the PBX."""
+    """An outside number, or any other extension of the PBX."""
 
     number: str
 
 
 Target = ToQueue | ToAgent | ToNumber
-"""Where a call can be handed on to."""
+"""Targets of a transfer."""
 
 
 @dataclass(frozen=True, slots=True)
 class TierRouting:
-    """What one tier of callers gets in one queue: promise, advantage and widening steps."""
+    """The routing of one tier in one queue: target, head start and widening steps."""
 
     answer_within: float
     head_start: float
@@ -155,7 +155,7 @@ SURVEY = "survey:"
 MEMORY = "memory:"
 """Begins the names of the flows that ask, at arrival, whom the caller talked to last; it is that lookup's name, too."""
 REMEMBERED = frozenset({"last_agent", "last_queue", "last_at", "repeat"})
-"""The values that it gives; no other lookup can."""
+"""The values that it returns; no other lookup may set them."""
 SKIPPED = "skip"
 """The node at which a survey ends for callers who are not to be asked."""
 
@@ -170,7 +170,7 @@ class SurveyPlan:
 
 
 class CallFirst(StrEnum):
-    """Who is called first when a promise is kept."""
+    """Who is called first for a callback."""
 
     AGENT = "agent"
     CUSTOMER = "customer"
@@ -185,16 +185,16 @@ class CallbackTerms:
     attempts: int = 3
     retry_after: float = 300.0
     keep_for: float = 86400.0
-    """After which a promise that could not be kept expires."""
+    """Time after which a callback expires."""
     calendar: str = ""
     """When customers may be called; empty: always."""
     number: str = ""
     name: str = ""
     """What the customer's phone shows."""
     greeting: str = ""
-    """What a customer hears who is called first."""
+    """Played to a customer who is called first."""
     most: int = 500
-    """Promises that may be open at a time."""
+    """The maximum number of open callbacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +216,16 @@ class RecordingPlan:
     tiers: frozenset[str] = frozenset()
     on_demand: bool = False
     consent: str = ""
-    """What the caller hears before a talk that is recorded."""
+    """The recording notice, played to the caller before a recorded conversation."""
 
 
 class DialMode(StrEnum):
     """How many numbers a campaign dials."""
 
     PROGRESSIVE = "progressive"
-    """One for each agent who is free."""
+    """One for each available agent."""
     POWER = "power"
-    """A fixed number for each agent who is free."""
+    """A fixed number for each available agent."""
     PREDICTIVE = "predictive"
 
 
@@ -267,7 +267,7 @@ class CampaignPlan:
     """Calls that may be out, or waiting for an agent, at a time."""
     per_second: float = 5.0
     reserve: int = 0
-    """Free agents who are left for the callers of queues."""
+    """Available agents who are kept for inbound callers."""
     weight: float = 1.0
     amd: bool = False
     leave_message: bool = False
@@ -281,7 +281,7 @@ HARBOUR_CONTEXT = "callbridge-safe-harbour"
 AMD_CONTEXT, MACHINE_CONTEXT = "callbridge-amd", "callbridge-machine"
 """Where in the dialplan it is heard whether a machine has answered, and where a machine is left a message."""
 CAMPAIGN = "campaign:"
-"""Begins the names of the flows that people hear for whom no agent is free."""
+"""Prefix of the flows for customers for whom no agent is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class QueuePlan:
     """An agent who hangs up within so many seconds has not answered. 0: every join is an answer."""
     wrap_up: float = 15.0
     wrap_up_most: float = 15.0
-    """How long an agent who asks for more may stay in wrap-up."""
+    """The longest wrap-up when an agent extends it."""
     ring_for: float = 15.0
     music: str = "default"
     announcements: AnnouncementPlan = AnnouncementPlan()
@@ -306,18 +306,18 @@ class QueuePlan:
     keys: Mapping[str, str] = field(default_factory=dict)
     """What a waiting caller may press -> the flow that it opens."""
     survey: str = ""
-    """What a caller is asked when the agent has hung up."""
+    """The survey after the agent has hung up."""
     callback: CallbackTerms | None = None
     reclaim_within: float = 0.0
-    """Seconds in which a caller who gave up and calls again gets the old place."""
+    """Seconds within which a caller who hung up and calls again gets the old place."""
     prefer: PreferredAgent | None = None
     record: RecordingPlan | None = None
     whisper: str = ""
-    """What an agent hears before the caller, who hears music."""
+    """Played to the agent before the conversation."""
     read_out: str = ""
-    """What the caller hears before the agent. Both are said at the same time."""
+    """Played to the caller before the conversation, at the same time."""
     do_not_call: bool = False
-    """Callers who come here are not called again by campaigns: it is where complaints go."""
+    """Callers of this queue are not called again by campaigns: it is for complaints."""
     extension: str = ""
     """The digits by which an agent hands a call on to this queue."""
     no_answer: Penalty = Penalty(not_ready="rona")
@@ -347,7 +347,7 @@ class AgentPlan:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason for being not ready. ``limit``: seconds after which an alert is told; ``digit``: its key on the phone."""
+    """A not-ready reason. ``limit``: seconds after which an alert is raised; ``digit``: its key on the phone."""
 
     name: str
     limit: float | None = None
@@ -363,7 +363,7 @@ class Prompts:
     """Asks for the agent's number."""
     pin: str = "sound:agent-pass"
     wrong_login: str = "sound:agent-incorrect"
-    """Something was wrong; asks for the agent's number again."""
+    """Wrong input; asks for the agent's number again."""
     wrong_pin: str = "sound:auth-incorrect"
     """Asks for the PIN again."""
     logged_in: str = "sound:agent-loginok"
@@ -377,7 +377,7 @@ class Prompts:
     talking: str = "sound:is-in-use"
     """Of the states that may be asked for: there is a call."""
     in_use: str = "sound:extension,sound:is-in-use"
-    """Somebody else is logged in at this phone."""
+    """Another agent is logged in at this phone."""
     locked: str = "sound:im-sorry,sound:please-try-call-later"
     """Too many wrong PINs."""
     refused: str = "sound:im-sorry"
@@ -386,7 +386,7 @@ class Prompts:
     goodbye: str = "sound:vm-goodbye"
     """Nothing was pressed, or the wrong thing too often."""
     disposed: str = "sound:auth-thankyou"
-    """What the talk came to is written down."""
+    """The disposition was saved."""
     confirm: str = "sound:followme/options"
     """A call: 1 takes it, 2 refuses it."""
 
@@ -414,7 +414,7 @@ class Plan:
     """Names of the PBXs; a nailed-up session lives on the first."""
     default_tier: str = "standard"
     prefix: str = "cb"
-    """First part of every id that we give to Asterisk."""
+    """The prefix of every ID that we give to Asterisk."""
     fallback_context: str = "callbridge-fallback"
     numbers: NumberReader = AS_WRITTEN
     """How phone numbers are read."""
@@ -427,9 +427,9 @@ class Plan:
     campaigns: Mapping[str, CampaignPlan] = field(default_factory=dict)
     frequency: Frequency = ALL_CAMPAIGNS
     keys: Mapping[str, str] = field(default_factory=dict)
-    """What an agent presses during a talk -> ``transfer``, ``consult``, ``complete``, ``return`` or ``conference``."""
+    """Codes during a conversation -> ``transfer``, ``consult``, ``complete``, ``return`` or ``conference``."""
     beep: str = "sound:beep"
-    """What a nailed-up agent hears before a call."""
+    """Played to a nailed-up agent before a call."""
     display: str = "{name}"
     """The caller's name as an agent's phone shows it, with ``{tier}``, ``{queue}`` and ``{number}`` where wanted."""
     prompts: Prompts = Prompts()
@@ -450,7 +450,7 @@ class Plan:
         return name if name in self.entries else self.renamed_entries.get(name, name)
 
     def destination_of(self, entry: str) -> Entry | None:
-        """Where an entry leads; None when there is no such entry, or nothing behind it."""
+        """The destination of an entry; None when the entry does not exist or has no destination."""
         match self.entries.get(self.entry_named(entry)):
             case ToQueue(queue) as way if queue in self.queues:
                 return way

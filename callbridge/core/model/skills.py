@@ -1,4 +1,4 @@
-"""Skill requirements: ``support >= 3 and (english >= 1 or expert >= 2)``, parsed once, asked often.
+"""Skill requirements: ``support >= 3 and (english >= 1 or expert >= 2)``, parsed once, evaluated often.
 
 A bare skill name means "at least level 1". Skills may be named in any language. ``not`` is left out on
 purpose: a requirement only ever asks for more, so widening a step can never shut somebody out by surprise.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:
-    """``by`` and ``since`` say who turned it last, and when."""
+    """``by`` and ``since``: who set it last, and when."""
 
     id: str
     on: bool

@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 
 class Table(Generic[Row]):
-    """Rows by key; tells ``watch(key, old, new)`` of every change, also of one that is undone."""
+    """Rows by key; calls ``watch(key, old, new)`` for every change, also when a change is undone."""
 
     def __init__(
         self, name: str, journal: list[tuple[Table[Any], str, Any]], watch: Callable[[str, Row | None, Row | None], None]

@@ -42,7 +42,7 @@ class _HasDeadline(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DecisionFault:
-    """Deciding about an entity raised, so it was set aside: ``error`` is for the runtime's log."""
+    """A decision about an entity raised, so it was quarantined: ``error`` is for the runtime's log."""
 
     kind: str
     id: str
@@ -51,16 +51,16 @@ class DecisionFault:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one step came to."""
+    """The result of one step."""
 
     orders: list[Order] = field(default_factory=list)
     facts: list[AnyFact] = field(default_factory=list)
     changed: dict[tuple[str, str], object | None] = field(default_factory=dict)
     """(table, key) -> the row as it is now, None when dropped."""
     faults: list[DecisionFault] = field(default_factory=list)
-    """The runtime logs each and gives the entity up."""
+    """The runtime logs each of them and quarantines the entity."""
     answer: object | None = None
-    """What the requester is told, where done or refused is not all that there is to say."""
+    """The answer to the requester, where granted or refused is not enough."""
 
 
 class _Mark(NamedTuple):
@@ -102,13 +102,13 @@ class World(SavedTables):
         for saved in SAVED_TABLES:
             setattr(self, saved.name, Table(saved.name, self._journal, self._watcher(saved)))
         self.campaign_states: dict[str, CampaignState] = {}
-        """What each campaign has learned and at hand: estimates, not books. Never saved, and not undone with a step."""
+        """What each campaign has learned, and its leads at hand. Estimates: never saved, and not undone with a step."""
         self.blocked: Mapping[tuple[str, str], float] = {}
         """(campaign or "", number) that went onto the list just now: attempts may have been written down before, until then.
         Replaced, never changed in place: so a step that raises is undone."""
         self.clock_moved_at = float("-inf")
         self.phones: Table[str] = Table("phones", self._journal, _unwatched)
-        """Device states as AMI told them; listed again at every connect, so never saved."""
+        """Device states from AMI; listed again at every connect, so never saved."""
         self.dialogues: Table[FeatureCall] = Table("dialogues", self._journal, partial(self._arm, "feature"))
         """Feature calls under way, by leg. They hold what people type, PINs among it: never saved."""
         self.pin_guards: Table[PinGuard] = Table("pin_guards", self._journal, _unwatched)
@@ -117,7 +117,7 @@ class World(SavedTables):
         """How fast queues are served; measured again after a start, so never saved."""
         self.down: set[str] = set()
         self.staffing_changed = False
-        """Somebody logged in or out, or changed skills, since the engine looked."""
+        """An agent has logged in or out, or changed skills, since the last review."""
         self.reviews: tuple[str, ...] = ()
         self.review_at: float | None = None
         """Calls that wait and are to be looked at again, and when that goes on. Never saved: every connect begins it again."""
@@ -128,7 +128,7 @@ class World(SavedTables):
         self.overtaken: list[tuple[str, str]] = []
         """Calls of callbacks that this step has made needless, or impossible, and why: the engine gives them up."""
         self.unsaved = False
-        """The store is behind: nobody is called whom a restart would call again."""
+        """The store is behind: no customer is called, since after a restart we would not know of the call."""
         self._old_flows: dict[tuple[str, str], Flow] = {}
         self._lines: dict[str, QueueLine] = {}
         self.kept: set[str] = set()
@@ -143,7 +143,7 @@ class World(SavedTables):
         self._leg_by_pair: dict[str, list[LegId]] = {}
         self._features_at: dict[str, set[LegId]] = {}
         self._callbacks_owed: dict[str, dict[str, str]] = {}
-        """Queue -> number -> promise."""
+        """Queue -> number -> callback."""
         self._attempts_of: dict[str, dict[str, None]] = {}
         self._talks_of: dict[str, dict[str, None]] = {}
         """Campaign -> its attempts; agent -> attempts that may still be given a disposition."""
@@ -160,7 +160,7 @@ class World(SavedTables):
         self._facts.append(fact)
 
     def answer(self, answer: object) -> None:
-        """For the one who requested what this step does."""
+        """The answer for the requester of this step."""
         self._answer = answer
 
     def next_seq(self) -> int:
@@ -176,11 +176,11 @@ class World(SavedTables):
         return leg_id(pbx, self.mint(kind))
 
     def agent_at(self, phone: str) -> Agent | None:
-        """The agent whose phone in force this is."""
+        """The agent who currently uses this phone."""
         return self.agents.get(self._agent_by_phone.get(phone))
 
     def waiting_for(self, phone: str) -> list[Agent]:
-        """Agents who will move to this phone when it is free."""
+        """Agents who will move to this phone as soon as it is free."""
         return [self.agents[who] for who in sorted(self._waiting_for_phone.get(phone, ()))]
 
     def features_at(self, phone: str) -> frozenset[LegId]:
@@ -195,7 +195,7 @@ class World(SavedTables):
         return self.tallies.get(tally_key(queue, day)) or Tally(queue=queue, day=day)
 
     def line(self, queue: str) -> QueueLine:
-        """Who stands in line in this queue."""
+        """The callers of this queue in order of service."""
         return self._lines.get(queue) or QueueLine()
 
     def callback_for(self, queue: str, who: str) -> Callback | None:
@@ -211,16 +211,16 @@ class World(SavedTables):
         return [*self._attempts_of.get(campaign, ())]
 
     def talks_of(self, agent: str) -> list[str]:
-        """Attempts in which this agent talked, and which may be given a disposition."""
+        """The agent's attempts that may be given a disposition."""
         return [*self._talks_of.get(agent, ())]
 
     def quarantine(self, waiting: str) -> None:
-        """Offer this call or callback to nobody, until its row changes."""
+        """Do not offer this call or callback until its row changes."""
         self.kept.discard(waiting)
         self.matcher.unwait(waiting)
         table: Table[Any] = self.callbacks if waiting in self.callbacks else self.calls
         if waiting in table:
-            self._journal.append((table, waiting, table[waiting]))  # where this step is undone, it is in line again
+            self._journal.append((table, waiting, table[waiting]))  # if this step is undone, it is offered again
 
     def emitted(self) -> list[AnyFact]:
         """The facts since the last commit."""
@@ -232,7 +232,7 @@ class World(SavedTables):
         return len(self._journal) + len(self._orders) + len(self._facts)
 
     def wake(self, kind: str, key: str, at: float) -> None:
-        """A deadline of something that is no row."""
+        """A deadline of something that is not a row."""
         self._deadlines.add(at, kind, key)
 
     def flow(self, name: str, version: str) -> Flow | None:
@@ -467,7 +467,7 @@ class World(SavedTables):
                 self._waiting_for_phone.setdefault(now_wanted, set()).add(key)
         left = old is not None and old.intent is Intent.READY and (new is None or new.intent is not Intent.READY)
         if left and any(queue.prefer is not None for queue in self.plan.queues.values()):
-            self.staffing_changed = True  # somebody may be waiting for this agent alone
+            self.staffing_changed = True  # a caller may be waiting for this agent only
         was = old is not None and old.intent is not Intent.LOGGED_OUT
         now = new is not None and new.intent is not Intent.LOGGED_OUT
         if was != now or (was and now and old is not None and new is not None and old.profile != new.profile):

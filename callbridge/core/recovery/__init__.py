@@ -1,1 +1,1 @@
-"""What to do when the books and the PBX disagree, an order fails, a step raises, or callbridge was away."""
+"""What to do when the world and the PBX disagree, an order fails, a step raises, or callbridge was down."""

@@ -1,4 +1,4 @@
-"""Conversations that the PBX has and no book of ours: the saved world is lost, or a row of it. They are adopted and go on.
+"""Conversations found in the PBX without a row: the saved world, or a part of it, was lost. They are adopted and continue.
 
 A leg of ours together with a customer in a bridge of ours is a conversation; so is an agent's leg with the target of a
 consult, whose customer hears music meanwhile. Who is who follows from what every leg and bridge says of itself (``Ring``,
@@ -30,7 +30,7 @@ from callbridge.core.routing import answers
 
 _STAFF = ("agent", "session")
 _ASIDE = ("supervisor", "snoop")
-"""Who takes part in somebody else's conversation: let go, as after any gap in the events."""
+"""Legs that take part in a conversation of others: disconnected, as after any gap in the events."""
 
 
 def adopt(world: World, event: PbxSnapshot, adopted: list[str]) -> Slices:
@@ -64,7 +64,7 @@ def _is_free(world: World, leg: LegId) -> bool:
 
 
 def _customer(world: World, inside: list[SeenLeg]) -> SeenLeg | None:
-    """The customer in a bridge: who came by an entry, or was called; else who took such a one's place by a transfer."""
+    """The customer in a bridge: a leg that came by an entry or was dialled; else one that replaced it by a transfer."""
     customers = [leg for leg in inside if _is_customer(world, leg)]
     if customers or not any(leg.role in _STAFF for leg in inside):
         return next(iter(customers), None)
@@ -79,13 +79,13 @@ def _is_customer(world: World, leg: SeenLeg) -> bool:
 
 
 def _who_waits(world: World, inside: Iterable[SeenLeg], elsewhere: dict[LegId, SeenLeg]) -> SeenLeg | None:
-    """The customer who hears music while agent and target have a word."""
+    """The customer on hold during a consult."""
     found = (elsewhere.get(leg.customer) for leg in inside if leg.customer is not None)
     return next((leg for leg in found if leg is not None and _is_customer(world, leg)), None)
 
 
 def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[SeenLeg], *, apart: bool) -> str:
-    """``apart``: the customer is not in the bridge. Gives the call; empty when too little is known to go on."""
+    """``apart``: the customer is not in the bridge. Returns the call; empty when too little is known."""
     staffed = [(leg, agent) for leg in talkers if (agent := _agent_of(world, leg)) is not None]
     if apart and not staffed:
         return ""
@@ -136,7 +136,7 @@ def _call(world: World, bridge: SeenBridge, customer: SeenLeg, ids: Iterable[str
 
 
 def _keep_accounts(world: World, call: Call) -> None:
-    """Customer and agent talk: what is known of a callback or an attempt that this call was for is true now."""
+    """Customer and agent are talking: update the callback or attempt that this call was for."""
     for callback in world.callbacks.values():
         if callback.call == call.id:
             callbacks.emit_tried(world, call, callback, "answered")
@@ -162,7 +162,7 @@ def _open(world: World, seen: SeenLeg, role: LegRole, call: Call, *, agent: str 
 def _target(
     world: World, call: Call, by: Segment, seen: SeenLeg, bridge: SeenBridge, began_at: float, *, apart: bool
 ) -> Transfer:
-    """The third one: whom the agent has a word with, or who has joined the two."""
+    """The third party: the target of a consult, or of a conference."""
     agent = _agent_of(world, seen)
     role = LegRole.OUTSIDE if agent is None else LegRole.SESSION if seen.role == "session" else LegRole.AGENT
     _open(world, seen, role, call, agent=agent.id if agent is not None else "", bridge=bridge.bridge)
@@ -187,7 +187,7 @@ def _target(
 
 
 def _agent_of(world: World, leg: SeenLeg) -> Agent | None:
-    """Whose leg it is, by its own word or by the phone; nobody's when that agent is at work elsewhere."""
+    """The agent of this leg, by its arguments or by the phone; none if that agent is busy with another call."""
     if leg.role not in (*_STAFF, "supervisor"):
         return None
     agent = world.agents.get(leg.agent) or world.agent_at(phone_transfers.endpoint_of(leg.name))

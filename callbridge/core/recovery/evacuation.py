@@ -1,4 +1,4 @@
-"""Evacuation: before a process that cannot go on exits, everybody who talks to nobody is sent where somebody else helps.
+"""Evacuation: before a fatal exit, everybody who is not in a conversation is sent to where they are served without us.
 
 Only decisions, no step: the world stays as it is, for the next start to compare with what it finds.
 """
@@ -16,7 +16,7 @@ from callbridge.core.model.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evacuee:
-    """One customer; ``call`` is empty for somebody of whom there is no call yet."""
+    """One customer; ``call`` is empty if there is no call yet."""
 
     call: str
     order: LeaveToDialplan
@@ -24,15 +24,16 @@ class Evacuee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evacuation:
-    """Who goes where, and which legs end: those that ring or wait for these customers, and phones that ring for nobody now."""
+    """Where each customer goes, and which legs to hang up: those that ring or wait for these customers, and phones that still
+    ring."""
 
     evacuees: tuple[Evacuee, ...]
     hang_ups: tuple[HangUp, ...]
 
 
 def evacuation(world: World) -> Evacuation:
-    """Callers who wait, are in a flow or are being transferred go to the fallback; people whom a campaign has called and who
-    have answered hear its message. Talks are left alone."""
+    """Callers who wait, are in a flow or are being transferred go to the fallback; customers of campaigns who have answered hear
+    the safe-harbour message. Conversations are left alone."""
     evacuees, hang_ups, helpers = list[Evacuee](), list[HangUp](), set[str]()
     for call in world.calls.values():
         customer = world.legs.get(call.leg)
@@ -50,7 +51,7 @@ def evacuation(world: World) -> Evacuation:
 
 
 def _talks(call: Call) -> bool:
-    """Does the customer talk to somebody now? Not while the agent has a word with the target of a transfer."""
+    """Is the customer in a conversation now? Not during a consult."""
     if call.phase is Phase.TALKING:
         return call.transfer is None or call.transfer.together
     return call.phase is Phase.OUTSIDE

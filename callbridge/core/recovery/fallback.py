@@ -1,7 +1,7 @@
-"""When callbridge is away the PBX's own fallback queue answers: who its members are, and which of its callers come back.
+"""While callbridge is down the PBX's fallback queue answers: who its members are, and which of its callers come back.
 
-Only decisions, no acts. A member of ours is a dynamic one whose name begins with our mark; nobody else's is ever touched.
-A caller comes back unless it was us who sent the caller there for a reason that still holds.
+Only decisions. Our members are dynamic ones whose names begin with our mark; other members are never touched.
+A caller comes back unless we sent the caller there for a reason that still holds.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class MembershipAction(StrEnum):
     ADD = "add"
     REMOVE = "remove"
     PAUSE = "pause"
-    """Or unpause, as the member says."""
+    """Pause or unpause, as in ``member``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class FallbackCaller:
 
 
 def membership(agents: Iterable[Agent], mark: str) -> dict[str, QueueMember]:
-    """Who should be in the fallback queue, by phone: everyone who is logged in, paused unless the intent is ``ready``.
+    """The wanted members by phone: all logged-in agents, paused unless the intent is ``ready``.
 
     Work does not count: a phone that rings, talks or holds a nailed-up line is in use, which keeps the queue away by
     itself, and an agent who was talking when callbridge went away is to take the next caller all the same.
@@ -98,7 +98,7 @@ def is_ours(member: SeenMember, mark: str) -> bool:
 
 
 MOST_RETURNS = 3
-"""How often one caller is pulled back: a caller who ends up in the fallback time and again is better served there."""
+"""How often one caller is taken back: a caller who ends up in the fallback repeatedly is better served there."""
 MOST_REMEMBERED = 10_000
 
 _FOR_GOOD = ON_PURPOSE | {"fault"}
@@ -109,7 +109,7 @@ nowhere. A configuration in which it leads somewhere again takes the caller back
 
 
 class Departures:
-    """The callers whom we sent to the dialplan ourselves, and for how long that is to be respected."""
+    """The callers whom we sent to the dialplan ourselves, and for how long they are left alone."""
 
     def __init__(self, leave_alone: float) -> None:
         """``leave_alone``: seconds for which a caller sent away for trouble (overload, an unknown entry) stays there."""
@@ -125,7 +125,7 @@ class Departures:
             del self._left[next(iter(self._left))]
 
     def may_return(self, leg: LegId, now: float) -> bool:
-        """May this caller be pulled back? Yes, when it was not us who sent the caller away."""
+        """May this caller be taken back? Yes, unless we sent the caller away."""
         fact = self._left.get(leg)
         if fact is None or fact.reason in _NO_MATTER:
             return True

@@ -1,4 +1,4 @@
-"""Visits whose calls are in no book any more, and tallies that were lost: brought to add up again.
+"""Visits whose calls no longer exist, and tallies that were lost: corrected so that the figures add up again.
 
 At every instant offered is the sum of what has ended and what waits; what is missing from it was in a row that could not be
 read. Where a conversation was found whose answer may not have counted yet, the visit was answered; else it has failed.
@@ -118,6 +118,6 @@ def _emit_visit_ended(
 
 
 def lasted(world: World, leg: Leg | None) -> float:
-    """Seconds since the leg was answered, or last heard of."""
+    """Seconds since the leg was answered, or last reported."""
     since = (leg.up_at or leg.heard_at) if leg is not None else world.now
     return max(0.0, world.now - since)

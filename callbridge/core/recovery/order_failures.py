@@ -1,4 +1,4 @@
-"""Orders that came to nothing, one answer for each kind: a call ends in exactly one outcome whatever Asterisk refuses."""
+"""Failed orders, one reaction per type: a call ends in exactly one outcome whatever Asterisk refuses."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ from callbridge.core.transfers import supervision, transfers
 
 DROP_TRIES = 3
 UNSENT_ORDER_REST = 0.2
-"""Seconds before an agent whose Ring never left us is offered anything again."""
+"""Seconds before an agent whose Ring could not be sent gets another offer."""
 ORDER_RETRY = 1.0
-"""Seconds until an unanswered question about a leg or a phone is asked again."""
+"""Seconds until an unanswered probe of a leg or a phone is repeated."""
 
 
 def order_failed(world: World, event: OrderFailed) -> None:
-    """What was unsent because the link is down is mended by the next snapshot; the rest here."""
+    """Orders that were unsent because the link is down are left to the next snapshot; all others are handled here."""
     order = event.order
     if event.why is Why.UNSENT and (_left_to_the_snapshot(world, order) or _sent_again(world, order)):
         return
@@ -111,14 +111,14 @@ def order_failed(world: World, event: OrderFailed) -> None:
         case LookUp(call=call, question=question):
             interpreter.looked_up(world, LookedUp(at=world.now, call=call, question=question, found=None))
         case FindLeads() | ReserveAttempts():
-            pass  # leads are asked for again after a while; attempts that are not reserved in time are taken back
+            pass  # leads are requested again after a while; attempts that are not reserved in time are taken back
         case _:
             assert_never(order)
 
 
 def _left_to_the_snapshot(world: World, order: Order) -> bool:
-    """The link is down: the next snapshot looks again at all that could be ordered for what is there. It knows nothing of legs
-    that were to be made, or gone, nor of files."""
+    """The link is down: the next snapshot repeats what is needed for existing legs. It does not know of legs that were to be
+    created or hung up, nor of files."""
     if isinstance(order, Ring | HangUp | Probe | StartAmdDetour | StartRecording | PauseRecording | StopRecording):
         return False
     pbx = order.pbx if isinstance(order, DropBridge | InspectPhone) else pbx_of(order.legs[0]) if order.legs else ""
@@ -126,11 +126,11 @@ def _left_to_the_snapshot(world: World, order: Order) -> bool:
 
 
 def _sent_again(world: World, order: Order) -> bool:
-    """The link is up, and for seconds the order could not be written: nothing was done. What needs nothing else is ordered
-    again; the rest is treated as if it had been refused."""
+    """The link is up, but the order could not be sent for seconds: nothing was done. Orders on which nothing else depends are
+    repeated; the others are treated as refused."""
     match order:
         case LeaveToDialplan(leg=leg) if leg not in world.legs:
-            world.order(order)  # a caller whom we did not take: there is no row that would remember
+            world.order(order)  # a caller whom we did not accept: there is no row that would remember it
             return True
         case Subscribe(leg=leg) | Answer(leg=leg) | StopRinging(leg=leg) | StopPlaying(leg=leg):
             known = world.legs.get(leg)
@@ -195,7 +195,7 @@ def _owe_music(world: World, leg: LegId) -> None:
 
 
 def _beep_failed(world: World, order: Play) -> None:
-    """A nailed-up agent who hears no beep still gets the call."""
+    """A nailed-up agent without a beep still gets the call."""
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
     if call is not None and call.offer is not None and order.playback in (call.offer.playback, call.offer.reading):
@@ -205,7 +205,7 @@ def _beep_failed(world: World, order: Play) -> None:
 
 
 def _prompt_failed(world: World, order: Play) -> None:
-    """What a caller was to hear is not heard: on at once, as after its end."""
+    """A prompt could not be played: continue at once, as after its end."""
     known = world.legs.get(order.leg)
     call = world.calls.get(known.call) if known is not None else None
     if call is None or call.leg != order.leg:
@@ -226,14 +226,14 @@ def _cannot_snoop(world: World, leg: LegId) -> None:
 
 
 def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
-    """The phone could not be called. The channel may exist all the same: it is hung up and asked about."""
+    """The phone could not be called. The channel may exist all the same: hang it up and probe it."""
     leg = world.legs.get(order.leg)
     if leg is None:
         return
     if event.why is Why.TIMEOUT and (leg.rang or leg.up_at is not None):
-        return  # it worked, the phone says so: only the reply was lost
+        return  # the phone's events show that it worked: only the reply was lost
     call = world.calls.get(leg.call)
-    unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link's fault, and no word of the phone
+    unheard = event.why is Why.TIMEOUT and pbx_of(leg.id) in world.down  # the link failed; this says nothing about the phone
     if call is not None and call.offer is not None and call.offer.leg == leg.id:
         _gave_up(world, call.id, order, event)
         unsent = event.why is Why.UNSENT
@@ -261,7 +261,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 
 
 def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:
-    """The customer was not called, or nobody knows."""
+    """The customer was not dialled, or it is unknown."""
     if event.why is Why.UNSENT:
         callback_calls.never_was(world, call, leg)
     elif call.phase is Phase.DIALLING:
@@ -269,7 +269,7 @@ def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None
 
 
 def _never_was(world: World, leg: Leg) -> None:
-    """An unsent Ring: there is no channel, so the books close without asking."""
+    """An unsent Ring: there is no channel, so its leg is removed without a probe."""
     world.legs.drop(leg.id)
     agent = world.agents.get(leg.agent)
     if agent is not None and agent.leg == leg.id:
@@ -283,7 +283,7 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
     if call is not None and supervision.bridge_failed(world, call, order):
         return
     if call is None or call.bridge != order.bridge:
-        # Given up while it was on its way; half of it may have been done behind the order that was to undo it.
+        # Given up while it was in progress; it may have been half done after the order that was to undo it.
         world.order(DropBridge(bridge=order.bridge, pbx=pbx_of(order.legs[0]), legs=()))
         return
     if call.transfer is not None:
@@ -303,9 +303,9 @@ def _bridge_failed(world: World, order: Bridge, event: OrderFailed) -> None:
 def _cannot_leave(world: World, order: LeaveToDialplan, event: OrderFailed) -> None:
     leg = world.legs.get(order.leg)
     if leg is None and event.status == 409 and campaign_of(channel_of(order.leg), world.plan.prefix):
-        return  # in the dialplan already, with the message that it was to hear
+        return  # already in the dialplan, with its message
     if leg is None:
-        if event.status != 404:  # a caller whom we did not take, and who did not get on: watched until nobody is left in silence
+        if event.status != 404:  # a caller whom we did not accept and who is stuck: watched, so that nobody is left in silence
             legs.hang_up(world, legs.open_leg(world, order.leg, LegRole.AGENT).id)
         return
     call = world.calls.get(leg.call)

@@ -1,4 +1,4 @@
-"""Quarantine: an entity about which a step raised is given up in the simplest way that leaves nobody in silence."""
+"""Quarantine: an entity whose step raised an exception is given up in the simplest way that leaves nobody in silence."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from callbridge.core.requests import feature_codes
 from callbridge.core.routing import answers, segments, visits
 
 KINDS = tuple(one.kind for one in SAVED_TABLES)
-"""What can be given up."""
+"""The kinds of entities that can be quarantined."""
 
 
 def faulted(world: World, event: EntityFaulted) -> None:
-    """A step about this entity raised: give it up in the simplest way that leaves nobody in silence."""
+    """The step of this entity raised: give it up in the simplest way that leaves nobody in silence."""
     world.emit(EntityQuarantined(seq=world.next_seq(), at=world.now, kind=event.kind, id=event.id))
     if event.kind == "campaign":
         campaigns.stop_all(world, "fault")
@@ -80,7 +80,7 @@ def give_up_call(world: World, call: Call) -> None:
     customer = world.legs.get(call.leg)
     if customer is not None and call.placed and customer.up_at is None:
         world.put_leg(customer, call="")
-        legs.hang_up(world, customer.id)  # a phone that rings for nobody
+        legs.hang_up(world, customer.id)  # a phone that no longer rings for a caller
     elif customer is not None:
         world.legs.drop(call.leg)
         ours = bool(call.campaign) and call.placed

@@ -6,7 +6,7 @@
     the callback or attempt of a call         made out again from the call; or the customer hears the campaign's message
     the visits of such calls, and the tally   ended as failed; the figures add up again
 
-In a world without gaps nothing of this finds anything to do.
+In a complete world there is nothing to do here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _is_lost(world: World, call: str) -> bool:
     return bool(call) and call not in world.calls
 
 
-# -- before the books are compared with the PBX -----------------------------------------------------------------------
+# -- before the world is compared with the PBX ------------------------------------------------------------------------
 
 
 def complete(world: World, event: PbxSnapshot) -> Slices:
@@ -62,7 +62,7 @@ def _complete_call(world: World, call: Call, seen: Mapping[LegId, SeenLeg]) -> N
     if owed and call.callback not in world.callbacks:
         _owe_again(world, call)
     if call.attempt_id and call.attempt_id not in world.attempts and not call.segments and call.phase is Phase.DIALLING:
-        call = evolve(call, attempt_id="")  # rings on; a person who answers hears the message
+        call = evolve(call, attempt_id="")  # it rings on; a person who answers hears the safe-harbour message
         world.calls.put(call.id, call)
     holder = world.agents.get(call.reserved_agent)
     if call.reserved_agent and (holder is None or holder.reserved_for != call.id):
@@ -82,7 +82,7 @@ def _complete_call(world: World, call: Call, seen: Mapping[LegId, SeenLeg]) -> N
 
 
 def _at_work(world: World, call: Call) -> Iterator[tuple[str, LegId, Work]]:
-    """Agents of the call with their legs; without an agent, the others whom it names."""
+    """The agents of the call with their legs; without an agent, the other legs that it names."""
     if call.segment is not None:
         yield call.segment.agent, call.segment.leg, Work.TALKING
     elif call.offer is not None:
@@ -101,7 +101,7 @@ def _is_session(world: World, leg: LegId, who: str) -> bool:
 
 
 def _open(world: World, leg: LegId, role: LegRole, *, call: str, agent: str = "") -> None:
-    """Enter a leg that is named and not there. Nothing was heard of it: whether it lives is for the snapshot to say."""
+    """Create a leg that is referred to and missing. The snapshot decides whether it still exists."""
     if leg not in world.legs:
         world.put_leg(legs.open_leg(world, leg, role, call=call, agent=agent), heard_at=0.0)
 
@@ -116,7 +116,7 @@ def _at_work_again(world: World, agent: Agent, call: Call, leg: LegId, work: Wor
 
 
 def _keep_session(world: World, leg: Leg) -> None:
-    """The line of a nailed-up agent whose row does not know it: kept when the agent is logged in, else ended."""
+    """The session of a nailed-up agent whose row does not name it: kept if the agent is logged in, else ended."""
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None or (agent is not None and agent.session == leg.id):
         return
@@ -182,7 +182,9 @@ def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> Slices:
     yield len(world.calls)
     heard_at = min(event.last_heard_at, event.requested_at)
     for call, result in lost_visits.end(world, lost, there, adopted, heard_at).items():
-        if call in talked and talked[call].since < world.now:  # a talk whose answer was not certain yet: its offer is open, too
+        if (
+            call in talked and talked[call].since < world.now
+        ):  # a conversation whose answer was not certain yet: its offer is still open, too
             answers.emit_unheard(world, talked[call], call, result)
     for call, customer in lost.items():
         _end_call(world, call, customer)
@@ -205,7 +207,7 @@ def _lost_calls(world: World, pbx: str) -> dict[str, Leg | None]:
 
 
 def give_up(world: World, pbx: str) -> None:
-    """Whom a campaign has called, and of whose attempt nothing is known, hears the message at least."""
+    """A customer of a campaign whose attempt is unknown at least hears the safe-harbour message."""
     for call in world.calls.values():
         lost = call.attempt_id and call.attempt_id not in world.attempts and not call.segments
         if lost and call.dial_result not in ("abandoned", "machine") and pbx_of(call.leg) == pbx:

@@ -1,4 +1,4 @@
-"""After silence: what a snapshot of the PBX means for our books."""
+"""After a gap in the events: compares the world with a snapshot of the PBX."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from callbridge.core.transfers import transfers
 
 
 def lost(world: World, pbx: str) -> None:
-    """Nothing is heard from the PBX: no offers to its callers until a snapshot."""
+    """The link to the PBX is lost: no offers to its callers until the next snapshot."""
     world.down.add(pbx)
     world.matcher.close(pbx)
 
@@ -55,7 +55,7 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
             agent_states.change(world, agent, reserved_for="")
     ours |= {call.bridge for call in world.calls.values()}
     for bridge in event.bridges:
-        if bridge.bridge not in ours:  # before those inside are told to hear music
+        if bridge.bridge not in ours:  # before the legs inside get music
             _differs(world, pbx, "bridge_without_call", "")
             world.order(DropBridge(bridge=bridge.bridge, pbx=pbx, legs=bridge.legs))
     desks = adoption.desks(world, event.legs)
@@ -100,13 +100,13 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, hear
     up_at = leg.up_at if leg.up_at is not None or not seen.up else world.now
     if leg.up_at is None and seen.up and leg.role is LegRole.CUSTOMER:
         campaigns.answered_too_late(world, leg.id)
-        up_at = max(leg.heard_at, heard_at)  # since when, nobody heard: the longest time that it may be
+        up_at = max(leg.heard_at, heard_at)  # the time of the answer was not reported: assume the earliest possible
     world.put_leg(leg, up_at=up_at, bridge=bridge, left=False, missing_since=None)
     agent = world.agents.get(leg.agent)
     if leg.hung_at is not None:
         world.order(HangUp(leg=leg.id))
     elif leg.role is LegRole.FEATURE:
-        feature_codes.give_up(world, world.legs[leg.id])  # what was said and typed meanwhile nobody heard
+        feature_codes.give_up(world, world.legs[leg.id])  # prompts and keys of the gap are lost
     elif agent is not None and agent.session == leg.id and not agent.session_up:
         _half_made_session(world, agent, up=seen.up)
     else:
@@ -114,7 +114,7 @@ def _still_there(world: World, leg: Leg, seen: SeenLeg, bridge: str | None, hear
 
 
 def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
-    """Answered unheard: in use. Else it may have been created and never dialled: ended, and made again."""
+    """If it was answered meanwhile, use it. Otherwise it may have been created and never dialled: hang it up and ring again."""
     if up:
         agent_states.session_answered(world, agent)
     else:
@@ -123,14 +123,14 @@ def _half_made_session(world: World, agent: Agent, *, up: bool) -> None:
 
 
 def _missing(world: World, leg: Leg, event: PbxSnapshot) -> None:
-    """Not listed, nothing heard since: asked about before it is believed."""
+    """Not listed, and no event since: probe it before it counts as ended."""
     since = max(leg.heard_at, min(event.last_heard_at, event.requested_at))
     world.put_leg(leg, heard_at=leg.heard_at, missing_since=since)
     legs.probe_now(world, world.legs[leg.id])
 
 
 def _reconcile(world: World, call: Call) -> None:
-    """Half-made things are made again; what went on without us goes on."""
+    """Repeat what was half done; leave alone what continued without us."""
     customer = world.legs.get(call.leg)
     if (customer is None and call.phase is not Phase.WAITING) or call.phase is Phase.DIALLING:
         callback_calls.reconcile(world, call, customer)
@@ -172,14 +172,14 @@ def _reconcile(world: World, call: Call) -> None:
 
 
 def _restart_media(world: World, call: Call, customer: Leg) -> None:
-    """A waiting caller hears music - and is answered first, if the order to do so never went out."""
+    """Restart music and announcements of a waiting caller, and answer the call first, if that order was never sent."""
     if customer.up_at is None:
         world.order(Answer(leg=call.leg))
-    if call.phase is not Phase.JOINING:  # a join that is given up starts the music by itself
+    if call.phase is not Phase.JOINING:  # giving up a join starts the music anyway
         call = announcements.stop_prompt(world, call)
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
         known = call.announcing is not None or call.visit is None or call.visit.queue not in world.plan.queues
-        # Rows of a version that told waiting callers nothing have no word of it: they were greeted by nobody, and need not be.
+        # Rows of a version without announcements do not know whether the caller was greeted: do not greet again.
         world.calls.put(call.id, announcements.resume(world, call) if known else announcements.begin(world, call, greeted=True))
 
 
@@ -189,11 +189,11 @@ def _music(world: World, call: Call) -> str:
 
 
 def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) -> None:
-    """Ours by its arguments or its id, but not in our books: a caller to serve, or a leftover to clear."""
+    """Ours by its arguments or its ID, but without a row: a caller to serve, or a leftover to clear."""
     if seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
         campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
-        if campaign and seen.up:  # somebody who has answered a campaign's call, of which we know nothing any more
+        if campaign and seen.up:  # the customer has answered a campaign call that we no longer know
             world.order(LeaveToDialplan(leg=seen.leg, context=HARBOUR_CONTEXT, extension=campaign))
         else:
             _clear(world, seen.leg)
@@ -212,7 +212,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) ->
     elif seen.name.startswith("Local/") and seen.entry is not None and world.legs_of_pair(phone_transfers.pair_of(seen.name)):
         phone_transfers.arrived(
             world, _arrival(seen)
-        )  # of a transfer to one of our entries, whose other half the customer is with
+        )  # part of a transfer to one of our entries; the customer is connected to the other half
     elif seen.name.startswith("Local/"):
         _differs(world, pbx, "transfer_leftover", seen.leg)
         _clear(world, seen.leg)
@@ -222,7 +222,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) ->
 
 
 def _clear(world: World, leg: LegId) -> None:
-    """Hung up, and watched until it is gone."""
+    """Hang it up, and watch it until it has ended."""
     legs.hang_up(world, legs.open_leg(world, leg, LegRole.AGENT).id)
 
 
@@ -240,6 +240,6 @@ def _arrival(seen: SeenLeg) -> CallerArrived:
 
 
 def _open_for_business(world: World, agent: Agent) -> None:
-    """Nailed-up agents who are ready and have no session get one."""
+    """Open the session of a nailed-up agent who is ready and has none."""
     if agent.intent is Intent.READY:
         agent_states.open_session(world, agent)

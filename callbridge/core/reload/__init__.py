@@ -1,1 +1,1 @@
-"""A new configuration: what it changes, for whom, and how it is taken over."""
+"""A new configuration: what it changes, who is affected, and how it is adopted."""

@@ -43,7 +43,7 @@ def changed(world: World, event: PlanChanged) -> Slices:
 
 
 def restored(world: World) -> None:
-    """A saved world meets the plan of now. Before the first deadline of its rows, which may have passed long ago."""
+    """Adapt a saved world to the present plan, before the first deadline of its rows, which may have passed long ago."""
     renames.carry(world)
     identities.read_again(world)
 
@@ -110,13 +110,13 @@ def _place_callback(world: World, key: str, old: Plan) -> None:
 
 
 def _under_new_names(plan: Plan, names: Mapping[str, str]) -> Plan:
-    """The old plan, its queues called as they are called now."""
+    """The old plan with the new names of its queues."""
     renamed = {names[name]: queue for name, queue in plan.queues.items() if name in names}
     return replace(plan, queues={**plan.queues, **renamed}) if renamed else plan
 
 
 def _new_homes(world: World, plan: Plan) -> None:
-    """Phones change hands all at once, so that two agents may swap theirs; who is busy moves later."""
+    """All phones are reassigned at the same time, so that two agents may swap theirs; a busy agent moves later."""
     moving: list[str] = []
     for wanted in plan.agents.values():
         known = world.agents.get(wanted.id)  # None: a fault about this one

@@ -1,4 +1,4 @@
-"""What a new plan changes, and for whom: computed from the plan in force, the new one, and the world as it is.
+"""What a new plan changes, and who is affected: computed from the plan in force, the new plan and the world.
 
 Pure, and changes nothing. A reload that is only tried is told this; the one that is carried out is told the same, from
 the step in which the plan is adopted. Ids only: no number and no name of a customer is in it.
@@ -90,7 +90,7 @@ def difference(world: World, new: Plan) -> Difference:
 
 
 def _refusal(old: Plan, new: Plan, change: ConfigChange) -> str:
-    """Why a queue is not taken from those in it unless somebody insists; empty when nothing is taken from anybody."""
+    """Why a queue is not removed without force; empty when nobody is affected."""
     inside = [count(change.callers, "waiting caller"), count(change.callbacks, "callback")]
     held = " and ".join(part for part in inside if part)
     if change.change == GONE and held:
@@ -112,7 +112,7 @@ def _stops_calling_back(old: QueuePlan, new: QueuePlan) -> bool:
 
 
 def count(what: Iterable[object], noun: str) -> str:
-    """``4 waiting callers``; nothing for none."""
+    """``4 waiting callers``; empty for none."""
     number = len(list(what))
     return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
 
@@ -167,7 +167,7 @@ def _ladder_settings(old: TierRouting, new: TierRouting) -> set[str]:
 
 
 def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
-    """What becomes of everybody in a queue that is gone."""
+    """What becomes of everybody in a removed queue."""
     said = []
     destinations = Counter(_to(_destination(new, world.calls[key])) for key in touched.callers(queue))
     if destinations:
@@ -181,7 +181,7 @@ def _where_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
 
 
 def _callbacks_to(world: World, new: Plan, touched: Affected, queue: str) -> str:
-    """What becomes of the callbacks of a queue that calls nobody back any more; empty when none is owed."""
+    """What becomes of the callbacks of a queue that no longer offers them; empty when there are none."""
     homes: Counter[str] = Counter()
     for key in touched.callbacks(queue):
         home = callbacks.home_in(new, world.callbacks[key])
@@ -320,7 +320,7 @@ def _tiers_of(plan: Plan) -> dict[str, bool]:
     return {tier: True for queue in plan.queues.values() for tier in queue.ladders}
 
 
-# -- who serves whom --------------------------------------------------------------------------------------------------
+# -- which queues are served ------------------------------------------------------------------------------------------
 
 
 def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
@@ -342,7 +342,7 @@ def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
 
 
 def _logged_in(world: World, new: Plan) -> Iterator[Profile]:
-    """The skills of those who will be."""
+    """The skill profiles of agents who will be logged in."""
     for agent in new.agents.values():
         row = world.agents.get(agent.id)
         if (row is None and agent.login) or (row is not None and row.intent is not Intent.LOGGED_OUT):
@@ -355,7 +355,7 @@ def _serves(profiles: Iterable[Profile], queue: QueuePlan) -> bool:
 
 
 def _homes(world: World, new: Plan, touched: Affected, gone: str) -> Iterator[str]:
-    """The queues to which those of a queue that is gone come."""
+    """The queues to which callers and callbacks of a removed queue move."""
     if gone in new.renamed_queues():
         return
     destinations = [_destination(new, world.calls[key]) for key in touched.callers(gone)]

@@ -1,4 +1,4 @@
-"""A queue or an entry has another name in the configuration now: everything that stands under the old one is carried over.
+"""A queue or an entry was renamed in the configuration: everything under the old name is carried over.
 
 Rule of this file: whatever row of the world names a queue is here. A name that nothing stands under is no news, so the
 configuration may say for ever how a queue was called before. It holds for a reload and for a saved world alike.
@@ -22,11 +22,11 @@ from callbridge.core.reload.identities import put_place
 Values = tuple[tuple[str, str], ...]
 
 LAST_QUEUE = "last_queue"
-"""The value that says in which queue a caller talked last."""
+"""The value that names the queue of the caller's last conversation."""
 
 
 def carry(world: World) -> None:
-    """Bring the world's rows to the names of its plan."""
+    """Adapt the rows of the world to the names in its plan."""
     names = world.plan.renamed_queues()
     if not names and not world.plan.renamed_entries:
         return
@@ -35,7 +35,7 @@ def carry(world: World) -> None:
     for call in world.calls.values():
         _put(world, call, _renamed_call(world, call, names))
     for callback in world.callbacks.values():
-        if callback.id in world.callbacks:  # not ended meanwhile, as the second one for its number
+        if callback.id in world.callbacks:  # it may have ended meanwhile, as the second one for its number
             _carry_callback(world, world.callbacks[callback.id], names)
     for place in world.places.values():
         _carry_place(world, place, names)
@@ -51,7 +51,7 @@ def carry(world: World) -> None:
 
 
 def renamed_flow(flow: Flow, names: Mapping[str, str]) -> Flow:
-    """A flow of the plan before, for those who are in it: it leads to queues by their names of now."""
+    """A flow of the old plan, for callers who are in it, with the new names of its queues."""
     return replace(flow, nodes={name: _renamed_node(node, names) for name, node in flow.nodes.items()})
 
 
@@ -65,7 +65,7 @@ def _renamed_node(node: Node, names: Mapping[str, str]) -> Node:
 
 
 def _emit(world: World, old: str, new: str) -> None:
-    """What stands under the old name, if anything does."""
+    """Emit the rename, if anything is stored under the old name."""
     calls = world.calls.values()
     visits = [call for call in calls if call.visit is not None and call.visit.queue == old]
     talks = [call for call in calls if call.segment is not None and call.segment.queue == old]

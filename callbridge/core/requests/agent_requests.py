@@ -1,4 +1,4 @@
-"""What agents ask for: log-in, ready, not ready, log-out, the end of wrap-up."""
+"""Requests of agents: login, ready, not ready, logout, wrap-up."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def requested(world: World, event: AgentRequested) -> str:
 
 
 def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
-    """Gives why not, or nothing when it is done."""
+    """Returns why not; empty when it is done."""
     if agent.intent is Intent.LOGGED_OUT and event.request in (AgentRequest.READY, AgentRequest.NOT_READY):
         return "not logged in"
     if agent.work is not Work.WRAP_UP and event.request in (AgentRequest.END_WRAP_UP, AgentRequest.EXTEND_WRAP_UP):
@@ -78,7 +78,7 @@ def _login(world: World, agent: Agent, event: AgentRequested) -> str:
 
 
 def taken_by(world: World, agent: Agent, phone: str) -> Agent | None:
-    """Who else has this phone in use, or will have it next."""
+    """The other agent who uses this phone, or will use it next."""
     holder = world.agent_at(phone)
     others = [*([holder] if holder is not None else []), *world.waiting_for(phone)]
     return next((other for other in others if other.id != agent.id and agent_states.in_use(other)), None)
@@ -97,7 +97,7 @@ def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
 
 
 def _extend_wrap_up(world: World, agent: Agent) -> str:
-    """Until the queue's maximum; there is no second one."""
+    """Extend wrap-up to the queue's maximum; once."""
     queue = world.plan.queues.get(agent.wrap_queue)
     most = agent.wrap_began + (queue.wrap_up_most if queue is not None else 0.0)
     if most <= agent.wrap_until:
@@ -111,7 +111,7 @@ def _end_wrap_up(world: World, agent: Agent) -> Agent:
 
 
 def lay_down(world: World, agent: Agent) -> Agent:
-    """An agent who asks for a pause while the phone rings does not want this call: the next one gets it."""
+    """An agent who requests a pause while the phone rings does not want this call: it is offered to the next agent."""
     call = world.calls.get(agent.call)
     if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:
         if call.phase is Phase.DIALLING:

@@ -1,4 +1,4 @@
-"""Feature codes: agents who log in, pause and go on from their phones, asked and answered by voice.
+"""Feature codes: agents log in, pause and get ready from their phones, with spoken prompts.
 
 Who asks is known by the endpoint that dials and by a PIN, never by a caller's number. What the agent asks for is carried
 out by ``desk`` as if it came from anywhere else; the dialogue only finds out who it is and says what came of it.
@@ -25,37 +25,37 @@ from callbridge.core.requests import agent_requests
 from callbridge.core.transfers import supervision
 
 FIRST_DIGIT = 8.0
-"""Seconds after a prompt within which the first key is to be pressed."""
+"""Seconds after a prompt within which the first key must be pressed."""
 NEXT_DIGIT = 4.0
-"""Seconds after a key without another one (or ``#``) that end what is typed."""
+"""Seconds after the last key after which the input is complete without ``#``."""
 PROMPT_MOST = 20.0
-"""Seconds after which a prompt whose end was not heard counts as over."""
+"""Seconds after which a prompt counts as over if its end was not reported."""
 CALL_MOST = 90.0
-"""Seconds after which a feature call is hung up, whatever is going on."""
+"""Maximum duration of a feature call in seconds."""
 MOST_TRIES = 3
-"""Log-ins that may be wrong in one feature call."""
+"""Failed logins allowed in one feature call."""
 MOST_WRONG_PINS = 5
 LOCKED = 300.0
-"""Seconds for which nobody logs in at a phone as an agent whose PIN was wrong MOST_WRONG_PINS times in a row."""
+"""Seconds for which login by phone is locked for an agent after MOST_WRONG_PINS wrong PINs in a row."""
 MOST_TYPED_DIGITS = 20
 MOST_GUARDED = 1000
-"""Numbers without an agent whose wrong PINs are remembered."""
+"""Unknown agent numbers whose wrong PINs are remembered."""
 
 PHONES = ("PJSIP/", "SIP/", "IAX2/")
-"""Technologies that phones have. A Local channel says nothing about who dialled."""
+"""Channel technologies of phones. A Local channel does not show who dialled."""
 
 STATE = "state"
-"""The code that only asks. All others have the names of what agents ask (Ask)."""
+"""The code that only reports the state. All others have the names of agents' requests (AgentRequest)."""
 
 DISPOSE = "dispose"
-"""What a campaign's talk came to: the digit of a disposition stands behind the code."""
+"""Set the disposition of a campaign call: the code is followed by the digit of the disposition."""
 
 _REQUESTS = {str(request): request for request in AgentRequest}
 _MODES = frozenset(map(str, SupervisionMode))
 
 
 def dialled(world: World, event: FeatureDialled) -> None:
-    """A feature call begins; one from an endpoint that is no phone is hung up."""
+    """A feature call begins; a call from an endpoint that is not a phone is hung up."""
     if event.leg in world.legs:
         return
     leg = legs.open_leg(world, event.leg, LegRole.FEATURE)
@@ -97,7 +97,7 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
 
 
 def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: str) -> None:
-    """A supervisor who is logged in at this phone takes part in an agent's talk: this very call is the way in."""
+    """A supervisor who is logged in at this phone joins an agent's conversation with this call."""
     supervisor, spied = world.agent_at(talk.phone), world.agents.get(agent)
     call = world.calls.get(spied.call) if spied is not None else None
     may = supervisor is not None and _may_supervise(world, supervisor)
@@ -114,7 +114,7 @@ def _may_supervise(world: World, agent: Agent) -> bool:
 
 
 def _owner(world: World, phone: str) -> str:
-    """Who logs in at this phone without saying a number: who is logged in here, else whose phone it is by the plan."""
+    """The agent who logs in here without a number: the one logged in at this phone, else its owner by the plan."""
     agent = world.agent_at(phone)
     if agent is not None and agent.intent is not Intent.LOGGED_OUT:
         return agent.id
@@ -135,7 +135,7 @@ def _identify(world: World, talk: FeatureCall) -> None:
 
 
 def _entered(world: World, talk: FeatureCall) -> None:
-    """What was asked for is typed."""
+    """The input is complete."""
     digits, talk = talk.digits, evolve(talk, digits="")
     if talk.stage is FeatureCallStage.PIN:
         _pin_entered(world, talk, digits)
@@ -146,7 +146,7 @@ def _entered(world: World, talk: FeatureCall) -> None:
 
 
 def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
-    """A number that no agent has is asked for a PIN, and locked after wrong ones, like any other: nobody learns which exist."""
+    """An unknown number is also asked for a PIN, and locked after wrong ones, so that nobody learns which numbers exist."""
     plan = world.plan.agents.get(talk.who)
     if _locked(world, talk.who):
         _say(world, talk, world.plan.prompts.locked)
@@ -159,7 +159,7 @@ def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
 
 
 def _guarded(world: World, who: str) -> Agent | None:
-    """The agent with a PIN whose number this is."""
+    """The agent with this number, if the agent has a PIN."""
     plan = world.plan.agents.get(who)
     return world.agents.get(who) if plan is not None and plan.pin else None
 
@@ -175,7 +175,7 @@ def _right(pin: str, digits: str) -> bool:
 
 
 def _wrong_pin(world: World, who: str) -> bool:
-    """Count it; is the log-in locked now?"""
+    """Count a wrong PIN; returns whether login is locked now."""
     agent = _guarded(world, who)
     if agent is None:
         return _wrong_number(world, who)
@@ -191,11 +191,11 @@ def _wrong_pin(world: World, who: str) -> bool:
 
 
 def _wrong_number(world: World, who: str) -> bool:
-    """As of an agent with a PIN; there is nobody to alert about."""
+    """The same for an unknown number, without an alert."""
     guard = world.pin_guards.get(who) or PinGuard()
     lock = guard.wrong + 1 >= MOST_WRONG_PINS
     guard = PinGuard(locked_until=world.now + LOCKED) if lock else evolve(guard, wrong=guard.wrong + 1)
-    world.pin_guards.drop(who)  # put again, it is the newest
+    world.pin_guards.drop(who)  # stored again, so that it is the newest
     world.pin_guards.put(who, guard)
     if len(world.pin_guards) > MOST_GUARDED:
         world.pin_guards.drop(next(iter(world.pin_guards)))
@@ -203,7 +203,7 @@ def _wrong_number(world: World, who: str) -> bool:
 
 
 def _once_more(world: World, talk: FeatureCall) -> None:
-    """Wrong. A number that was typed may be what is wrong; one that the phone told is not."""
+    """Wrong input. A typed number may itself be wrong; one known from the phone is not."""
     prompts, talk = world.plan.prompts, evolve(talk, tries=talk.tries + 1)
     if talk.tries >= MOST_TRIES:
         _say(world, talk, prompts.goodbye)
@@ -228,11 +228,11 @@ def _log_in(world: World, talk: FeatureCall) -> None:
     _request(world, talk, AgentRequest.LOGIN)
 
 
-# -- what is asked --------------------------------------------------------------------------------------------------
+# -- requests --------------------------------------------------------------------------------------------------------
 
 
 def _request(world: World, talk: FeatureCall, request: AgentRequest, argument: str = "") -> None:
-    """Have it carried out, and say what came of it."""
+    """Carry out the request, and play the result."""
     prompts, reason = world.plan.prompts, ""
     if request is AgentRequest.NOT_READY and argument:
         found = next((one.name for one in world.plan.reasons.values() if one.digit == argument), None)
@@ -256,7 +256,7 @@ def _request(world: World, talk: FeatureCall, request: AgentRequest, argument: s
 
 
 def _state(world: World, agent: Agent) -> str:
-    """In words: what the agent would be without this feature call."""
+    """The prompt for the agent's state, ignoring this feature call."""
     prompts = world.plan.prompts
     if agent.work is Work.TALKING:
         return prompts.talking
@@ -276,7 +276,7 @@ def _with_digit(media: str, digit: str) -> str:
     return f"{media},digits:{digit}" if digit else media
 
 
-# -- speaking and listening -----------------------------------------------------------------------------------------
+# -- prompts and keys ----------------------------------------------------------------------------------------------
 
 
 def _prompt(world: World, talk: FeatureCall, turn: FeatureCallMove, media: str) -> None:
@@ -288,7 +288,9 @@ def _say(world: World, talk: FeatureCall, media: str) -> None:
 
 
 def _play(world: World, talk: FeatureCall, media: str) -> None:
-    proven = talk.who if not talk.typed else _owner(world, talk.phone)  # else the language tells that an agent has the number
+    proven = (
+        talk.who if not talk.typed else _owner(world, talk.phone)
+    )  # otherwise the language would reveal that the number exists
     plan = world.plan.agents.get(proven)
     playback = world.mint("say")
     _until(world, evolve(talk, playback=playback), PROMPT_MOST)
@@ -300,7 +302,7 @@ def _until(world: World, talk: FeatureCall, seconds: float) -> None:
 
 
 def _hang_up(world: World, talk: FeatureCall) -> None:
-    """Kept until the leg is gone: it knows whether the phone has another call."""
+    """Kept until the leg has ended: it knows whether the phone has another call."""
     world.dialogues.put(talk.leg, evolve(talk, stage=after(talk.stage, FeatureCallMove.END), digits="", deadline=None))
     legs.hang_up(world, talk.leg)
 
@@ -312,7 +314,7 @@ def _stop_prompt(world: World, talk: FeatureCall) -> FeatureCall:
 
 
 def pressed(world: World, event: DigitPressed) -> None:
-    """A key: the first one cuts the prompt short, ``#`` ends what is typed, ``*`` starts again."""
+    """A key: the first one stops the prompt, ``#`` ends the input, ``*`` starts again."""
     talk, leg = world.dialogues.get(event.leg), world.legs.get(event.leg)
     if (
         talk is None
@@ -333,7 +335,7 @@ def pressed(world: World, event: DigitPressed) -> None:
 
 
 def playback_ended(world: World, leg: LegId, playback: str) -> None:
-    """A prompt is over, or could not be played."""
+    """A prompt has ended, or could not be played."""
     talk = world.dialogues.get(leg)
     if talk is None or talk.playback != playback or talk.stage is FeatureCallStage.OVER:
         return
@@ -344,7 +346,7 @@ def playback_ended(world: World, leg: LegId, playback: str) -> None:
 
 
 def deadline_passed(world: World, talk: FeatureCall) -> None:
-    """Nobody typed (any more), or the end of a prompt was not heard."""
+    """The input timed out, or the end of a prompt was not reported."""
     if talk.ends_at <= world.now or talk.stage is FeatureCallStage.SAYING:
         _hang_up(world, talk)
     elif talk.playback:
@@ -359,7 +361,7 @@ def deadline_passed(world: World, talk: FeatureCall) -> None:
 
 
 def phone_inspected(world: World, phone: str, there: tuple[LegId, ...]) -> None:
-    """The channels of a phone that makes a feature call: has it other calls besides?"""
+    """The channels of a phone with a feature call: does it have other calls?"""
     others = any(leg not in world.legs for leg in there)
     for leg in sorted(world.features_at(phone)):
         talk = world.dialogues.get(leg)
@@ -368,13 +370,13 @@ def phone_inspected(world: World, phone: str, there: tuple[LegId, ...]) -> None:
 
 
 def give_up(world: World, leg: Leg) -> None:
-    """Nobody speaks on this leg any more (a restart, a lost link, a fault of ours): people dial again."""
+    """The dialogue of this leg is lost (restart, lost link, internal error): hang up; people dial again."""
     world.dialogues.drop(leg.id)
     legs.hang_up(world, leg.id)
 
 
 def leg_gone(world: World, leg: Leg) -> None:
-    """The feature call is over, by its end or because somebody took the channel elsewhere."""
+    """The feature call has ended, or somebody has moved its channel elsewhere."""
     talk = world.dialogues.get(leg.id)
     world.dialogues.drop(leg.id)
     world.legs.drop(leg.id)

@@ -1,1 +1,1 @@
-"""Callers in queues: visits, announcements, offers, talks and their ends."""
+"""Callers in queues: visits, announcements, offers, answers and segments."""

@@ -1,9 +1,9 @@
-"""What waiting callers hear besides music: greeting, position and wait, periodic messages, an apology when it is long.
+"""Announcements for waiting callers: greeting, position and estimated wait, periodic messages, an apology for a long wait.
 
-Nothing here holds back an offer: announcements are played while an agent's phone rings, too, and the agent's answer
-cuts them. A caller who was told a wait is never told a longer one later; when the estimate is not to be trusted, none is told.
-A playback stops the music for good, so music is ordered right behind it: Asterisk carries out what it is told about a channel
-one after the other, and there is no silence even when nobody ever tells us that the announcement is over.
+Nothing here delays an offer: announcements also play while an agent's phone rings, and the agent's answer cuts them. A caller
+who heard an estimate never hears a longer one later; when the estimate is not reliable, none is announced.
+A playback stops the music for good, so music is ordered right after it: Asterisk executes the requests for a channel one after
+the other, and there is no silence even if the end of the announcement is never reported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WAITING = (Phase.WAITING, Phase.OFFERED)
 
 
 def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
-    """A visit begins, or goes on after a flow. Gives the call with what it is to hear."""
+    """A visit begins, or continues after a flow. Returns the call with its announcements."""
     visit = call.visit
     assert visit is not None
     queue = world.plan.queues[visit.queue]
@@ -33,7 +33,7 @@ def begin(world: World, call: Call, *, greeted: bool = False) -> Call:
 
 
 def stop_prompt(world: World, call: Call) -> Call:
-    """Nothing is said to the caller any more for now: an agent answers, or a flow begins."""
+    """Stop the announcement: an agent answers, or a flow begins."""
     announcing = call.announcing
     if announcing is None:
         return call
@@ -43,7 +43,7 @@ def stop_prompt(world: World, call: Call) -> Call:
 
 
 def apologise(world: World, call: Call) -> None:
-    """The call of this caller has just broken off, and it was not the caller who did it: said at once, or nothing is."""
+    """The conversation was interrupted, not by the caller: play the apology at once, or none at all."""
     assert call.announcing is not None
     assert call.visit is not None
     queue = world.plan.queues[call.visit.queue]
@@ -54,7 +54,7 @@ def apologise(world: World, call: Call) -> None:
 
 
 def resume(world: World, call: Call) -> Call:
-    """The caller waits (again): what is due comes in its time."""
+    """The caller waits (again): schedule the next announcement."""
     announcing, visit = call.announcing, call.visit
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if announcing is None or visit is None or queue is None or announcing.playback:
@@ -68,7 +68,7 @@ def end(world: World, call: Call) -> Call:
 
 
 def deadline_passed(world: World, call: Call) -> None:
-    """Something is due to be said, or the end of what was said was not heard."""
+    """An announcement is due, or the end of a playback was not reported."""
     announcing, visit = call.announcing, call.visit
     queue = world.plan.queues.get(visit.queue) if visit is not None else None
     if announcing is None or announcing.at is None or announcing.at > world.now:
@@ -185,7 +185,7 @@ def _say(
 
 
 def _minutes(world: World, queue: QueuePlan, position: int, announcing: AnnouncementState) -> int | None:
-    """What is told: never more than before. An estimate that has doubled shows that the first one was worth nothing."""
+    """The wait to announce: never longer than before. An estimate that has doubled was not reliable: announce none."""
     if not queue.announcements.wait:
         return None
     expected = estimates.expected(world, queue.name, position)
@@ -198,7 +198,7 @@ def _minutes(world: World, queue: QueuePlan, position: int, announcing: Announce
 
 
 def _prefer(world: World, call: Call, visit: Visit, more: float) -> Call:
-    """The promise of priority, kept: the caller moves up by this head start, and stays there when plans change."""
+    """The promised priority: the caller moves up by this head start, and keeps it when plans change."""
     ladder = world.matcher.ladder(visit.queue, call.tier)
     so_far = visit.head_start if visit.head_start is not None else ladder.head_start if ladder is not None else 0.0
     return evolve(call, visit=evolve(visit, rank=visit.rank - more, head_start=so_far + more))

@@ -1,8 +1,8 @@
-"""When an answer counts. Both are in the bridge: they talk, and at once everybody may know; but a phone that hangs up within the
-queue's ``short_talk`` has taken nobody. Such an offer has failed, and the caller keeps the place.
+"""When an answer counts. Once both legs are in the bridge the conversation has started and is published; but a phone that hangs
+up within the queue's ``short_talk`` has not answered. Such an offer has failed, and the caller keeps the place.
 
-Until that time has passed the call talks *and* still has its visit and its offer. Whatever else happens to it makes the answer
-certain: the caller hangs up, the call is transferred, moved, supervised, or anything is asked of it.
+Until then the call is talking *and* still has its visit and its offer. Anything else that happens to the call makes the answer
+certain: the caller hangs up, the call is transferred, moved or supervised, or there is any request about it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from callbridge.core.model.world import World
 from callbridge.core.routing import visits
 
 SILENCE = 1.0
-"""Seconds for which an agent who picked up may hear nothing because we heard of it late."""
+"""Seconds for which an agent who picked up may hear silence because we learned of it late."""
 
 
 def short_talk(world: World, queue: str) -> float:
-    """Seconds within which the agent's hang-up means that nobody has answered; 0: an answer counts at once."""
+    """Seconds within which a hang-up by the agent means that the call was not answered; 0: an answer counts at once."""
     plan = world.plan.queues.get(queue)
     return plan.short_talk if plan is not None else 0.0
 
@@ -44,14 +44,14 @@ def lasted(world: World, segment: Segment, event: LegEnded) -> float:
 
 
 def was_in_silence(world: World, leg: Leg, event: LegEnded) -> bool:
-    """Did the agent pick up long before we heard of it, to hear nothing and to hang up? Then it was not the agent's doing."""
+    """Did the agent pick up long before we learned of it, hear silence and hang up? Then it was not the agent's fault."""
     if leg.up_at is None or leg.up_said_at is None or event.said_at is None:
         return False
     return (event.said_at - leg.up_said_at) - (world.now - leg.up_at) > SILENCE
 
 
 def count(world: World, call: Call) -> Call:
-    """The answer is certain: told and counted with the time when the talk began. Gives the call, in any case."""
+    """The answer is certain: emit and count it with the time when the conversation started. Returns the call in any case."""
     segment = call.segment
     if not call.is_uncertain or segment is None:
         return call
@@ -64,7 +64,7 @@ def count(world: World, call: Call) -> Call:
 
 
 def counted(world: World, call: Call, at: float) -> Call:
-    """Offer and visit end ``answered``, what was to be kept is kept. Gives the call without them."""
+    """Offer and visit end as ``answered``, a callback as kept. Returns the call without them."""
     offer = call.offer
     assert offer is not None
     leg = world.legs.get(offer.leg)

@@ -1,7 +1,7 @@
-"""Phones that die in a call: the power is cut, or the network is gone. Nobody hangs up.
+"""Phones lost during a call: a power cut or a network failure; nobody has hung up.
 
-Asterisk notices when no RTP comes (``rtp_timeout``) or SIP is not answered any more (session timers), and ends the leg. Its cause
-tells that from a hang-up. The caller is not to blame and is kept: an apology, and the head of the line.
+Asterisk notices missing RTP (``rtp_timeout``) or unanswered SIP requests (session timers), and ends the leg. The cause
+distinguishes that from a hang-up. The caller is kept: with an apology, and at the head of the line.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from callbridge.core.routing import announcements, segments, visits
 
 NO_SIP, NO_RTP = 18, 44
 """Q.850 causes with which Asterisk 16 and 22 end an answered leg: a request within the call (that of a session timer) was not
-answered; ``rtp_timeout`` has passed. A phone that hangs up gives 16."""
+answered; ``rtp_timeout`` has passed. A hang-up by the phone has cause 16."""
 HEAD_OF_LINE = 86400.0
-"""Seconds of head start for the caller: a day comes before everything that tiers and flows give."""
+"""Seconds of head start for the caller: a day is more than any tier or flow gives."""
 PREFER_FOR = 60.0
-"""Seconds in which the same agent, when back, gets the caller before anybody else does: from when wrap-up and rest are over."""
+"""Seconds in which the same agent, if back, gets the caller before anybody else; they start after wrap-up and rest."""
 LOST_PHONE_REST = 30.0
 """Seconds for which the phone is left alone where the queue's ``offline`` names no rest: to Asterisk a phone that neither
 registers nor is qualified always looks reachable."""
@@ -66,7 +66,7 @@ def _queue_of(call: Call | None) -> str:
 
 
 def keep_caller(world: World, call: Call, queue: str, agent: str) -> None:
-    """The caller, whose other party is gone, hears an apology and is first in line; ``agent`` was the one who talked."""
+    """The caller whose other party was lost hears an apology and is first in line; ``agent`` was the other party."""
     leg = world.legs.get(call.leg)
     if leg is None or leg.left or leg.hung_at is not None:
         segments.end_call(world, call)  # the caller is going, too
@@ -87,7 +87,7 @@ def _may_be_back(world: World, agent: Agent | None, queue: str) -> float:
 
 
 def next_pair(world: World) -> Pair | None:
-    """A caller who was kept, and the same agent, who is back in time."""
+    """A kept caller and the same agent, if back in time."""
     if not world.kept:
         return None
     for key in sorted(world.kept):

@@ -1,6 +1,6 @@
-"""Offers: ringing (or beeping) one agent for one call, and what comes of it - up to the moment that both are joined.
+"""Offers: ringing (or beeping) one agent for one call, until both legs are joined or the offer ends otherwise.
 
-An offer is cancelled in our books first and on the phone second; the answer of a leg that was cancelled is hung up.
+An offer is cancelled in the world first and on the phone second; if a cancelled leg answers all the same, it is hung up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ JOIN_CHECK = 5.0
 ANSWERS_ITSELF = 1.0
 """Seconds within which a phone that answers by itself has answered."""
 LIVE_JOIN_CHECK = 2.0
-"""The same for people whom a campaign has called: they are in silence meanwhile."""
+"""The same for customers of campaigns, who hear silence meanwhile."""
 BEEP_CHECK = 3.0
 """Seconds within which a nailed-up agent's beep must be over."""
 CONFIRM_WITHIN = 15.0
@@ -42,11 +42,11 @@ MOST_FAILURES = 3
 
 NO_ANSWER_CAUSES = frozenset({18, 19})
 REJECTED_CAUSES = frozenset({16, 17, 21})
-"""Q.850: normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
+"""Q.850: normal clearing while ringing, busy, rejected. All other causes mean that the phone cannot be reached."""
 
 
 def make(world: World, pair: Pair) -> None:
-    """Offer the call to the agent: one offer at a time for either."""
+    """Offer the call to the agent; call and agent have at most one offer at a time."""
     call, agent = world.calls[pair.call], world.agents[pair.agent]
     visit = call.visit
     assert visit is not None and call.offer is None and agent.leg is None, "one offer at a time"
@@ -123,7 +123,7 @@ def _beep(world: World, leg: LegId) -> Play:
 
 
 def answered(world: World, call: Call) -> None:
-    """The agent's leg is up, or has had its beep."""
+    """The agent's leg is up, or its beep is over."""
     offer = call.offer
     if offer is None or offer.stage is not OfferStage.RINGING:
         return
@@ -156,8 +156,8 @@ def pressed(world: World, event: DigitPressed) -> None:
 
 
 def _introduce(world: World, call: Call, offer: Offer) -> None:
-    """The agent hears who is there, and the caller whom they get; at the same time, and only where that is configured. A person
-    whom a campaign has called waits for none of it."""
+    """Play the whisper to the agent and the read-out to the caller, at the same time, where configured. A customer of a campaign
+    is connected without either."""
     if attempts.is_live(world, call):
         join(world, call)
         return
@@ -183,13 +183,13 @@ def _introduce(world: World, call: Call, offer: Offer) -> None:
 
 
 def _about(call: Call, offer: Offer, plan: QueuePlan | None) -> dict[str, str]:
-    """What may be said of the call: our own names, and what the caller typed."""
+    """The values that prompts may use: our own names, and what the caller typed."""
     own = {"queue": plan.name if plan is not None else "", "tier": call.tier, "agent": offer.agent}
     return dict(call.values) | own | {"caller": call.number.lstrip("+")}
 
 
 def _read_out(call: Call, plan: QueuePlan, values: Mapping[str, str]) -> str:
-    """What the caller hears before the talk: that it is recorded, and with whom it is."""
+    """The caller's prompts before the conversation: the recording notice, and the read-out."""
     consent = plan.record.consent if plan.record is not None and recordings.wanted(call, plan.record) else ""
     return spoken(",".join(part for part in (consent, plan.read_out) if part), values, own=OFFER_VALUES)
 
@@ -200,7 +200,7 @@ def _language(world: World, agent: str) -> str:
 
 
 def playback_ended(world: World, call: Call, playback: str, *, failed: bool = False) -> None:
-    """Something that belongs to the offer was said to its end, or could not be said."""
+    """A prompt of the offer has ended, or could not be played."""
     offer = call.offer
     if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
         return
@@ -222,7 +222,7 @@ def playback_ended(world: World, call: Call, playback: str, *, failed: bool = Fa
 
 
 def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
-    """Tells it; a caller who could not be told of the recording is not recorded."""
+    """Emit the failure; without the recording notice the caller is not recorded."""
     queue = call.visit.queue if call.visit is not None else ""
     where = f"queue:{queue}/{'whisper' if what == OfferStage.TELLING else what}"
     world.emit(PromptFailed(seq=world.next_seq(), at=world.now, call=call.id, agent=offer.agent, queue=queue, where=where))
@@ -238,7 +238,7 @@ def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
 
 
 def read_out(world: World, call: Call) -> bool:
-    """A customer whom we called, and for whom an agent waits, hears what callers hear before a talk. False: nothing."""
+    """Play the caller's prompts to a customer whom we called and for whom an agent waits. False: there are none."""
     offer = call.offer
     plan = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     if offer is None or plan is None:
@@ -254,7 +254,7 @@ def read_out(world: World, call: Call) -> bool:
 
 
 def join(world: World, call: Call) -> None:
-    """Put both into a bridge - when there is a customer; who is owed a callback is called now."""
+    """Put both legs into a bridge; the customer of a callback is dialled now instead."""
     offer = call.offer
     assert offer is not None
     if call.leg not in world.legs:
@@ -278,8 +278,8 @@ def join(world: World, call: Call) -> None:
 
 
 def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
-    """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
-    given back without its offer, for the caller of this to move and put."""
+    """End the offer without an answer: the phone stops ringing, the agent is free or gets the penalty. Returns the call without
+    its offer; the calling function must change its phase and store it."""
     offer = call.offer
     assert offer is not None
     answers.emit_offer_ended(world, call, offer, result, cause=cause)
@@ -307,11 +307,11 @@ def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, p
 
 
 def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True) -> None:
-    """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
+    """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: the agent gets the penalty."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
     call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
     if call.leg not in world.legs:
-        segments.finish(world, call, world.now)  # the customer was not called yet: the promise is for the next agent
+        segments.finish(world, call, world.now)  # the customer has not been dialled yet: the callback is for the next agent
         return
     if without_music and call.leg in world.legs:
         world.order(StartMusic(leg=call.leg, music=_music(world, call)))
@@ -319,8 +319,8 @@ def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, cost
 
 
 def too_late(world: World, call: Call) -> Call:
-    """The customer can wait no longer. A phone that has rung for a second, and should have answered by itself, has missed the
-    call: its agent pays for that, else the next customer would be left alone, too. Gives the call without its offer."""
+    """The customer can wait no longer. An auto-answer phone that has rung for a second has missed the call: its agent gets the
+    penalty, otherwise the next customer would be abandoned, too. Returns the call without its offer."""
     offer = call.offer
     assert offer is not None
     missed = offer.stage is OfferStage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
@@ -329,7 +329,8 @@ def too_late(world: World, call: Call) -> Call:
 
 
 def failed_to_join(world: World, call: Call, detail: str) -> None:
-    """Both were there but the bridge was not: nobody's fault, so once more; in the end to the fallback."""
+    """Both legs were up but the bridge failed: offer again without a penalty; after several failures send the caller to the
+    fallback."""
     world.emit(OrderGaveUp(seq=world.next_seq(), at=world.now, call=call.id, order="Bridge", why="failed", detail=detail))
     call = evolve(call, failures=call.failures + 1)
     legs.probe_soon(world, world.legs[call.leg], 0.0)

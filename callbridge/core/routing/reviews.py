@@ -1,7 +1,7 @@
-"""Callers looked at again because the house has changed: who is logged in, a switch, the clock on the wall.
+"""Reviews of waiting callers after a change that affects all of them: log-ins, a switch, the wall clock.
 
-Many callers may wait, and each may have to go elsewhere, so they are looked at a slice at a time. What is left over is continued
-at the end of every step, and a deadline that is due at once sees to it that there is a next step.
+Many callers may be waiting, and each may have to leave the queue, so they are reviewed in slices. The rest is continued at the
+end of every step, and a deadline that is due at once ensures that there is a next step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from callbridge.core.model.world import DecisionFault, World
 from callbridge.core.routing import visits
 
 MOST_LOOKED_AT, MOST_MOVED = 200, 25
-"""Callers of one slice: it ends when so many were looked at, or so many were sent elsewhere, which costs ten times as much."""
+"""Size of a slice: it ends after so many callers reviewed, or so many sent elsewhere, which costs ten times as much."""
 
 
 def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
@@ -21,7 +21,7 @@ def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
     staffing = world.staffing_changed and world.matcher.know_agents
     if staffing or isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
         world.staffing_changed = False
-        # Who is still to be looked at keeps the place, so that nobody is put off for ever by one change after the other.
+        # Callers who are still to be reviewed keep their place, so that successive changes do not put anybody off for ever.
         world.reviews = tuple(dict.fromkeys(chain(world.reviews, *_concerned(world))))
     if not world.reviews:
         return []
@@ -49,7 +49,7 @@ def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
 
 
 def _concerned(world: World) -> list[list[str]]:
-    """Who waits in queues with a preferred agent or with rules about the house. Callbacks in line are in no call yet."""
+    """Callers in queues with a preferred agent or with rules about agents, hours or pace. Waiting callbacks have no call yet."""
     return [
         world.line(queue.name).calls
         for queue in world.plan.queues.values()

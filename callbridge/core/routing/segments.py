@@ -1,4 +1,4 @@
-"""Talks, from the second party's leaving on: an agent's segment, the bridge, the supervisors, the call itself end here."""
+"""The ends of conversations: of a segment, the bridge, the supervision and the call itself."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def end_segment(
     keep_bridge: bool = False,
     by_phone: bool = False,
 ) -> Call:
-    """An agent's share of the call is over: told, and the agent is released into wrap-up. Gives the call without it.
+    """End an agent's segment: emit it, and release the agent into wrap-up. Returns the call without it.
 
-    ``keep_bridge``: the call itself goes on in it. ``by_phone``: the phone transferred the call by itself; so the bridge
-    stays, and the phone hangs up its leg when it has heard the result."""
+    ``keep_bridge``: the call continues in it. ``by_phone``: the phone itself transferred the call; so the bridge stays, and
+    the phone hangs up its leg when it has received the result."""
     call = answers.count(world, call)
     segment = call.segment
     assert segment is not None
@@ -77,24 +77,24 @@ def emit_talk_ended(world: World, call: Call, segment: Segment, by: str, when: f
 
 
 def drop_bridge(world: World, call: Call, inside: tuple[LegId, ...]) -> Call:
-    """Take the call's bridge away, if it has one; gives the call without it."""
+    """Drop the call's bridge, if it has one; returns the call without it."""
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=inside))
     return evolve(call, bridge=None)
 
 
 def end_call(world: World, call: Call) -> None:
-    """Nobody is left to talk to: the customer's leg is hung up."""
+    """No other party is left: hang up the customer's leg."""
     call = drop_bridge(world, call, (call.leg,))
     if call.leg not in world.legs:
-        finish(world, call, world.now)  # a customer whom nobody has called yet
+        finish(world, call, world.now)  # the customer has not been dialled yet
         return
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
     legs.hang_up(world, call.leg)
 
 
 def finish(world: World, call: Call, when: float, estimated: bool = False) -> None:
-    """The end of the call in our books."""
+    """Remove the call from the world and emit its end."""
     call = drop_bridge(world, call, ())
     if call.visit is not None:  # of a callback: no queue counts it
         call = visits.end_visit(world, call, VisitOutcome.FAILED)
@@ -118,14 +118,14 @@ def emit_ended(world: World, call: Call, when: float, estimated: bool = False) -
 
 
 def queue_again(world: World, call: Call, queue: str) -> None:
-    """The same call's next visit, with tier, arrival and story kept."""
+    """The next visit of the same call; tier, arrival time and timeline are kept."""
     call = out_of_bridge(world, call)
     world.order(StartMusic(leg=call.leg, music=world.plan.queues[queue].music))
     visits.begin_visit(world, call, queue)
 
 
 def by_entry(world: World, call: Call, reason: str) -> bool:
-    """On to where the call's entry leads, if it leads anywhere."""
+    """Send the call to the destination of its entry; False when there is none."""
     match world.plan.destination_of(call.entry):
         case ToQueue(queue):
             queue_again(world, call, queue)
@@ -137,7 +137,7 @@ def by_entry(world: World, call: Call, reason: str) -> bool:
 
 
 def out_of_bridge(world: World, call: Call) -> Call:
-    """The caller is alone again, for music; everybody else in the bridge leaves it, too."""
+    """Take the caller out of the bridge, for music; everybody else in the bridge leaves it, too."""
     if call.bridge is not None:
         world.order(DropBridge(bridge=call.bridge, pbx=pbx_of(call.leg), legs=(call.leg,)))
         customer = world.legs.get(call.leg)
@@ -147,19 +147,19 @@ def out_of_bridge(world: World, call: Call) -> Call:
 
 
 def end_supervision(world: World, call: Call) -> Call:
-    """Every supervisor leaves: nobody listens on after the talk. Gives the call without them."""
+    """Disconnect all supervisors: nobody may listen after the conversation. Returns the call without them."""
     for one in call.supervisions:
         release(world, call, one)
     return evolve(call, supervisions=())
 
 
 def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = False) -> None:
-    """One supervisor leaves the talk; ``keep_leg``: the phone stays, for another part in it."""
+    """Disconnect one supervisor; ``keep_leg``: the phone stays connected, for another mode."""
     if not keep_leg:
         legs.hang_up(world, one.leg)
-    unhook(world, one)  # after the hang-up, which would let the bridge's end overtake an order that makes it
+    unhook(world, one)  # after the hang-up: otherwise the end of the bridge could overtake the order that creates it
     if not one.up:
-        return  # who never picked up took no part
+        return  # a supervisor who never picked up did not take part
     world.emit(
         SupervisionEnded(
             seq=world.next_seq(),
@@ -176,7 +176,7 @@ def release(world: World, call: Call, one: Supervision, *, keep_leg: bool = Fals
 
 
 def unhook(world: World, one: Supervision) -> None:
-    """Away with what a supervisor listens through."""
+    """Remove the Snoop channel and its bridge."""
     legs.hang_up(world, one.snoop)
     if one.bridge is not None:
         world.order(DropBridge(bridge=one.bridge, pbx=pbx_of(one.leg), legs=(one.leg,)))

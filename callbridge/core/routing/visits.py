@@ -20,24 +20,24 @@ LEAVE_CHECK = 5.0
 LONGEST_HOLD = 60.0
 """Seconds for which a customer who was called first waits for an agent."""
 MOST_WAYS = 100
-"""Queues and flows that one call may enter: a caller who goes round in circles is for the fallback."""
+"""Queues and flows that one call may enter: a caller in an endless loop goes to the fallback."""
 KEEP_FOR = 60.0
-"""Seconds for which a caller whose agent's phone died stays in the queue, whatever its overflow rules say: the head of the line
-was promised."""
+"""Seconds for which a caller whose agent's phone was lost stays in the queue regardless of its overflow rules: the head of the
+line was promised."""
 _ROUNDING = 1e-6
 
 
 def begin_visit(
     world: World, call: Call, queue: str, *, head_start: float | None = None, back_to: str = "", back_until: float = 0.0
 ) -> Call:
-    """The call joins a queue; the place in line is decided now and never changes by itself. ``head_start``: an advantage
-    for this visit, instead of the tier's. ``back_to``: see ``Visit``."""
+    """The call joins a queue; its place is decided now and never changes by itself. ``head_start``: for this visit, instead of
+    the tier's. ``back_to``: see ``Visit``."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None or call.ways >= MOST_WAYS:
         why = "unknown_queue" if ladder is None else "too_many_ways"
         call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
         return leave(world, call, world.plan.fallback_context, call.entry, why)
-    if call.queued_at is None:  # who came straight here waits since the arrival, wherever in the PBX that was
+    if call.queued_at is None:  # a caller who came straight here has waited since the arrival, wherever in the PBX that was
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
     head_start = call.head_start if head_start is None else head_start
     rank = callbacks.place(world, queue, call.tier, call.waiting_since, head_start)
@@ -61,7 +61,7 @@ def begin_visit(
 
 
 def wait(world: World, call: Call) -> Call:
-    """Stand in line, at the step whose window holds the time waited in this queue; or leave when all are over."""
+    """Wait in the queue, at the step whose window contains the time waited in this queue; leave when all windows are over."""
     visit = call.visit
     assert visit is not None, "only a call in a queue can wait"
     ladder = world.matcher.ladder(visit.queue, call.tier)
@@ -75,7 +75,7 @@ def wait(world: World, call: Call) -> Call:
     if key in queue.keys and not call.placed:
         return _by_key(world, call, queue.keys[key])
     preferred = bool(visit.prefers)
-    # Whom a campaign has called, and who has answered, is for anybody: hearing nobody would be worse.
+    # A campaign's customer who has answered may go to any agent: being abandoned would be worse.
     worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, visit)
     if preferred and not worth:
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
@@ -119,11 +119,11 @@ def wait(world: World, call: Call) -> Call:
 
 
 def _queue_removed(world: World, call: Call) -> Call:
-    """The queue is in no configuration any more: on to where the caller would go who came now, with the arrival kept."""
+    """The queue is no longer configured: send the caller to the present destination of the entry; the arrival time is kept."""
     home = home_of_placed(world, call)
     if home and call.visit is not None:
         return wait(world, evolve(call, visit=evolve(call.visit, queue=home)))
-    if call.leg not in world.legs:  # nobody was called yet
+    if call.leg not in world.legs:  # nobody has been dialled yet
         world.overtaken.append((call.id, ""))
         world.calls.put(call.id, call)
         return call
@@ -147,7 +147,7 @@ def home_of_placed(world: World, call: Call) -> str:
 
 
 def _preferring(world: World, call: Call, visit: Visit) -> Visit:
-    """The visit with the agent who is tried first, if there is one: the caller's own, or whom they talked to last."""
+    """The visit with the agent to be tried first, if any: the caller's preferred agent, or the last one they talked to."""
     prefer = world.plan.queues[visit.queue].prefer
     if prefer is None or call.placed:
         return visit
@@ -160,7 +160,7 @@ def _preferring(world: World, call: Call, visit: Visit) -> Visit:
 
 
 def _age(world: World, moment: str) -> float:
-    """Seconds since a moment that was written down; for ever when it is none."""
+    """Seconds since a saved time; infinite when it is not a number."""
     try:
         return max(0.0, world.now - float(moment))
     except ValueError:
@@ -174,7 +174,7 @@ def _worth_waiting_for(world: World, visit: Visit) -> bool:
 
 
 def _gives_up_at(world: World, call: Call) -> float | None:
-    """When a customer whom we called, and for whom no agent is free, has been held for long enough."""
+    """Until when a customer whom we called is held while no agent is free."""
     attempt = attempts.of(world, call) if call.placed else None
     if attempt is not None:
         return attempt.until
@@ -223,14 +223,14 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
 
 
 def _music(world: World, call: Call) -> str:
-    """What the waiting caller hears now; empty when it is something that is said."""
+    """The music that the waiting caller hears now; empty while a prompt plays."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     speaking = call.flow_position is not None or (call.announcing is not None and call.announcing.playback)
     return queue.music if queue is not None and not speaking else ""
 
 
 def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
-    """The caller is in a flow from now on; ``journey`` takes the first step when the deadline, which is now, is met."""
+    """Put the caller into a flow; ``interpreter`` takes the first step when the deadline, which is now, passes."""
     flow = world.plan.flows.get(name)
     call = evolve(call, phase=after(call.phase, Move.QUEUE))
     if flow is None or call.ways >= MOST_WAYS:
@@ -250,7 +250,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
 
 
 def key_pressed(world: World, call: Call, key: str) -> None:
-    """A key of a caller who waits may open a flow; while an agent is being reached it is kept until that failed."""
+    """A key pressed by a waiting caller may open a flow; during an offer the key is kept until the offer has failed."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     if queue is None or key not in queue.keys or call.announcing is None or call.placed or call.ways >= MOST_WAYS - 1:
         return
@@ -268,7 +268,7 @@ def _by_key(world: World, call: Call, flow: str) -> Call:
 
 
 def wait_on(world: World, call: Call) -> Call:
-    """A flow that a key had opened led back to the same queue: the visit goes on."""
+    """A flow opened by a key led back to the same queue: the visit continues."""
     assert call.visit is not None
     queue = world.plan.queues.get(call.visit.queue)
     if queue is not None:
@@ -277,7 +277,7 @@ def wait_on(world: World, call: Call) -> Call:
 
 
 def overflowed_by_key(world: World, call: Call, to: str, outcome: VisitOutcome = VisitOutcome.OVERFLOWED) -> Call:
-    """A flow that a key had opened led elsewhere: the visit, if it is one, ends. Gives the call without it."""
+    """A flow opened by a key led elsewhere: the visit, if there is one, ends. Returns the call without it."""
     if call.visit is None:
         return call
     return end_visit(world, call, outcome, to=to, reason="key")
@@ -293,7 +293,7 @@ def end_visit(
     reason: str = "",
     estimated: bool = False,
 ) -> Call:
-    """Count the end of the call's visit and give the call without it. ``at``: when it really ended."""
+    """Count the end of the visit and return the call without it. ``at``: when it really ended."""
     visit = call.visit
     assert visit is not None, "a visit ends exactly once"
     at = world.now if at is None else at
@@ -343,8 +343,8 @@ ON_PURPOSE = frozenset({"overflow", "flow"})
 
 
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
-    """Send the customer on in the dialplan. The visit must have ended before."""
-    if call.campaign and call.placed:  # whom we called belongs to no queue of the fallback: the message, and goodbye
+    """Send the customer to the dialplan. The visit must have ended before."""
+    if call.campaign and call.placed:  # whom we called must not enter the fallback queue, but hear the safe-harbour message
         context, extension = HARBOUR_CONTEXT, call.campaign
     return leave_for(world, call, context, extension, reason)
 

@@ -1,1 +1,1 @@
-"""Transfers and supervision of talks."""
+"""Transfers and supervision."""

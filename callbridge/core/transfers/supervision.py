@@ -1,7 +1,7 @@
-"""Supervisors in a talk: listening, whispering to the agent, barging in, taking over. It ends with the talk at the latest.
+"""Supervision: listen, whisper to the agent, barge in, take over. It ends with the conversation at the latest.
 
-Listening and whispering go through a Snoop channel on the agent's leg, which a bridge of its own connects to the
-supervisor's phone; barging in is one more leg in the talk's bridge. Every beginning and end is told.
+Listening and whispering use a Snoop channel on the agent's leg, which a separate bridge connects to the supervisor's phone;
+barging in is one more leg in the call's bridge. Every start and end is emitted as a fact.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SUPERVISOR_RINGS_FOR = 20.0
 
 
 def refusal(world: World, call: Call, phone: str, by: str) -> str:
-    """Why this supervisor cannot take part now; nothing when that is possible."""
+    """Why this supervisor cannot join now; empty when it is possible."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent is talking to the caller"
     if pbx_of(call.leg) in world.down:
@@ -41,7 +41,7 @@ def refusal(world: World, call: Call, phone: str, by: str) -> str:
 
 
 def join(world: World, call: Call, mode: SupervisionMode, phone: str, by: str) -> None:
-    """Ring the supervisor's phone; who is there already changes over."""
+    """Ring the supervisor's phone; a supervisor who is already connected changes the mode."""
     segment = call.segment
     assert segment is not None
     known = _of(call, by)
@@ -63,7 +63,7 @@ def join(world: World, call: Call, mode: SupervisionMode, phone: str, by: str) -
 
 
 def join_from(world: World, call: Call, mode: SupervisionMode, leg: Leg, phone: str, by: str) -> None:
-    """The supervisor has called us: this leg takes part."""
+    """The supervisor has dialled a feature code: this leg joins."""
     segment, known = call.segment, _of(call, by)
     assert segment is not None
     if known is not None:
@@ -123,7 +123,7 @@ def _connect(world: World, call: Call, one: Supervision) -> None:
 
 
 def entered(world: World, call: Call, snoop: LegId) -> None:
-    """The Snoop channel is there: connect it to the supervisor's phone."""
+    """The Snoop channel is up: connect it to the supervisor's phone."""
     one = next((one for one in call.supervisions if one.snoop == snoop), None)
     if one is None or one.bridge is not None:
         return
@@ -133,14 +133,14 @@ def entered(world: World, call: Call, snoop: LegId) -> None:
 
 
 def leg_gone(world: World, call: Call, leg: Leg) -> None:
-    """The supervisor hung up, or can hear no more."""
+    """The supervisor hung up, or the Snoop channel has ended."""
     one = next((one for one in call.supervisions if leg.id in (one.leg, one.snoop)), None)
     if one is not None:
         _end(world, call, one)
 
 
 def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
-    """Was it a supervisor who could not be connected? The talk is none the worse for it."""
+    """Could a supervisor not be connected? That does not affect the conversation."""
     one = next((one for one in call.supervisions if one.bridge == order.bridge or one.leg in order.legs), None)
     if one is not None:
         _end(world, call, one)
@@ -148,7 +148,7 @@ def bridge_failed(world: World, call: Call, order: Bridge) -> bool:
 
 
 def _take_over(world: World, call: Call, one: Supervision) -> None:
-    """The supervisor's leg takes the agent's place: a segment when it is an agent's phone, else somebody outside."""
+    """The supervisor's leg replaces the agent's: with a segment if it is an agent's phone, else as an outside party."""
     segment = call.segment
     assert segment is not None
     call = transfers.cancel(world, _without(call, one))
@@ -180,7 +180,7 @@ def _take_over(world: World, call: Call, one: Supervision) -> None:
     )
     call = evolve(call, bridge=bridge, transfer=transfer, transferred_by=segment.agent, transferred_from=segment.queue)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.TRANSFER), deadline=transfer.until))
-    transfers.joined(world, world.calls[call.id])  # who has barged in before is in the bridge already
+    transfers.joined(world, world.calls[call.id])  # a supervisor who had barged in is already in the bridge
 
 
 def _of(call: Call, by: str) -> Supervision | None:

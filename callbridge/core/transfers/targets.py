@@ -1,4 +1,4 @@
-"""The target of a call that is handed on: who can be one, reached by ringing or a beep, and let go again."""
+"""The target of a transfer: who can be one, how it is reached, and how it is released."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from callbridge.core.model.world import World
 from callbridge.core.routing import offers
 
 TARGET_RINGS_FOR = 20.0
-"""Seconds for which a target rings when the queue is no more."""
+"""Seconds for which a target rings if the queue has been removed."""
 
 
 def target_text(to: Target | None) -> str:
@@ -36,7 +36,7 @@ def target_text(to: Target | None) -> str:
 
 
 def can_take(agent: Agent) -> bool:
-    """Free enough for a call that somebody hands over in person: also in a pause."""
+    """Can the agent take a transferred call? Also while not ready."""
     free = agent.intent is not Intent.LOGGED_OUT and agent.work is Work.IDLE and agent.leg is None
     return free and agent.device is Device.AVAILABLE and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
 
@@ -96,7 +96,7 @@ def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None,
 
 
 def free(world: World, call: Call) -> Call:
-    """Let the target go; gives the call without it."""
+    """Release the target; returns the call without it."""
     transfer = call.transfer
     assert transfer is not None
     leg = world.legs.get(transfer.leg)

@@ -1,12 +1,12 @@
-"""Handing a call on: to an agent, a queue or somebody outside; at once, or after a word with them.
+"""Transfers: to an agent, a queue or an outside number, blind or attended.
 
-    talking -- blind --------------------------> handing -- joined --> talking, or outside
-    talking (consult) -- complete, agent gone -> handing -- joined --> talking, or outside
+talking -- blind -------------------------> transferring -- joined --> talking, or outside
+talking (consult) -- complete, agent gone -> transferring -- joined --> talking, or outside
     talking (consult) -- return, target gone --> talking, as before
-    handing -- nobody answered ----------------> handing (back to the agent) -- nobody again --> waiting
+transferring -- no answer ----------------> transferring (back to the agent) -- no answer --> waiting
 
-While the target rings the caller hears music, and the agent who wants a word with the target hears it ring. Nobody is
-ever left alone in a bridge: what fails brings the caller back to the agent, then to the queue.
+While the target rings, the caller hears music, and during a consult the agent hears ringing. Nobody is ever left alone in a
+bridge: after a failure the caller goes back to the agent, then to the queue.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from callbridge.core.routing import answers, offers, segments, visits
 from callbridge.core.transfers import targets
 
 BACK_RETRY = 0.3
-"""Seconds until the phone of an agent who just hung up is tried again, when a call comes back."""
+"""Seconds until the phone of an agent who has just hung up is tried again, when a call comes back."""
 BACK_PATIENCE = 3.0
 
 
-# -- what agents and supervisors ask ----------------------------------------------------------------------------------
+# -- requests of agents and supervisors -------------------------------------------------------------------------------
 
 
 def refusal(world: World, call: Call, to: Target | None, kind: TransferKind) -> str:
-    """Why the call cannot be handed on to this target now; nothing when it can."""
+    """Why the call cannot be transferred to this target now; empty when it can."""
     if call.phase is not Phase.TALKING or call.segment is None:
         return "no agent is talking to the caller"
     if call.transfer is not None:
@@ -68,10 +68,10 @@ def _agent_refusal(world: World, segment: Segment, name: str) -> str:
 
 
 def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
-    """Hand the call on. Only after ``refusal`` had nothing against it."""
+    """Start the transfer. Call ``refusal`` first."""
     call = answers.count(world, call)
     segment = call.segment
-    assert segment is not None, "an agent hands on"
+    assert segment is not None, "an agent transfers"
     if isinstance(to, ToQueue):
         call = _leave_talk(world, call, segment)
         _emit_transferred(world, call, segment.agent, targets.target_text(to), attended=False)
@@ -88,7 +88,8 @@ def begin(world: World, call: Call, to: Target, kind: TransferKind) -> None:
 
 
 def complete(world: World, call: Call, by: str = "transfer") -> str:
-    """The agent leaves; caller and target go on, or the target goes on ringing for the caller. ``by``: how the talk ended."""
+    """The agent leaves; caller and target continue, or the target goes on ringing for the caller. ``by``: how the segment
+    ended."""
     transfer, segment = call.transfer, call.segment
     if transfer is None or segment is None:
         return "no consult is in progress"
@@ -109,7 +110,7 @@ def complete(world: World, call: Call, by: str = "transfer") -> str:
 
 
 def go_back(world: World, call: Call) -> str:
-    """The target goes; agent and caller go on."""
+    """Cancel the consult: the target leaves; agent and caller continue."""
     if call.transfer is None or call.segment is None:
         return "no consult is in progress"
     _back_to_caller(world, call, "returned")
@@ -117,7 +118,7 @@ def go_back(world: World, call: Call) -> str:
 
 
 def conference(world: World, call: Call) -> str:
-    """The caller comes to agent and target."""
+    """The caller joins agent and target."""
     transfer = call.transfer
     if transfer is None or call.segment is None:
         return "no consult is in progress"
@@ -128,11 +129,11 @@ def conference(world: World, call: Call) -> str:
     return ""
 
 
-# -- what happens on the way ------------------------------------------------------------------------------------------
+# -- progress and failures --------------------------------------------------------------------------------------------
 
 
 def answered(world: World, call: Call) -> None:
-    """The target is there: together with the caller, or with the agent who wants a word."""
+    """The target answered: connect it to the caller, or to the agent during a consult."""
     transfer = call.transfer
     if transfer is None or transfer.reached or transfer.confirming:
         return
@@ -148,7 +149,7 @@ def answered(world: World, call: Call) -> None:
 
 
 def pressed(world: World, event: DigitPressed) -> None:
-    """A target who is an agent at a mobile phone takes the call by a key, or refuses it."""
+    """A target agent with ``confirm`` accepts the call with a key, or rejects it."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     transfer = call.transfer if call is not None else None
@@ -224,7 +225,7 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
 
 
 def target_gone(world: World, call: Call, result: str) -> None:
-    """The target hung up, was never there, or cannot be reached."""
+    """The target hung up, did not answer, or cannot be reached."""
     transfer = call.transfer
     if transfer is None:
         return
@@ -248,7 +249,7 @@ def agent_gone(world: World, call: Call, by: str = "transfer") -> None:
 
 
 def come_back(world: World, call: Call) -> None:
-    """Nobody took the call: back to the agent who handed it on; to the queue when that agent is not there either."""
+    """The target did not take the call: back to the agent who transferred it, or to the queue if that agent is not available."""
     agent = world.agents.get(call.transferred_by)
     call = evolve(call, phase=after(call.phase, Move.TRANSFER), transfer=None)
     world.order(StartMusic(leg=call.leg, music=targets.music(world, call.transferred_from)))
@@ -267,7 +268,7 @@ def _try_back(world: World, call: Call, agent: Agent | None, began_at: float) ->
         put(world, evolve(call, transfer=back))
         return
     held = world.now + 2 * BACK_RETRY
-    agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # nobody else's call comes before this one
+    agent_states.change(world, agent, rest_until=max(agent.rest_until, held))  # this call comes before any other offer
     waiting = Transfer(
         to=f"agent:{agent.id}",
         leg=None,
@@ -293,7 +294,7 @@ def _to_queue(world: World, call: Call) -> None:
 
 
 def cancel(world: World, call: Call) -> Call:
-    """The call goes another way: the target is let go. Gives the call without it."""
+    """The call is sent elsewhere: release the target. Returns the call without it."""
     if call.transfer is None:
         return call
     if call.transfer.leg is not None:
@@ -302,25 +303,25 @@ def cancel(world: World, call: Call) -> Call:
     leg = call.transfer.leg
     call = targets.free(world, call)
     if call.phase is Phase.TRANSFERRING and leg is not None:
-        # After the order that was to bring them together, on the same lanes: else it would create the bridge again.
+        # On the same lanes after the order that was to join them, which would otherwise create the bridge again.
         call = segments.drop_bridge(world, call, (call.leg, leg))
         targets.unbridge(world, call.leg)
     return call
 
 
 def _stop_prompt(world: World, call: Call) -> None:
-    """The agent need not hear it ring any more."""
+    """Stop the ringing that the agent hears."""
     if call.segment is not None and call.transfer is not None and not call.transfer.reached and call.segment.leg in world.legs:
         world.order(StopRinging(leg=call.segment.leg))
 
 
 def failed(world: World, call: Call, result: str) -> None:
-    """An order about the target came to nothing."""
+    """An order about the target failed."""
     target_gone(world, call, result)
 
 
 def reconcile(world: World, call: Call) -> None:
-    """After a gap in the events: what is together goes on, the rest is undone."""
+    """After a gap in the events: a joined transfer continues, anything else is undone."""
     transfer = call.transfer
     if transfer is None or (transfer.leg is None and transfer.kind is TransferKind.BACK):
         return
@@ -355,7 +356,7 @@ def _leave_talk(world: World, call: Call, segment: Segment, by: str = "transfer"
 
 
 def _part(world: World, call: Call, segment: Segment) -> Call:
-    """Caller and agent leave their bridge, each for music of their own; a supervisor who had barged in is released."""
+    """Caller and agent leave their bridge, each with separate music; a supervisor who had barged in is disconnected."""
     for one in call.supervisions:
         if one.mode is SupervisionMode.BARGE:
             segments.release(world, call, one)
