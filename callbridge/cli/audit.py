@@ -1,4 +1,4 @@
-"""The proof of a campaign's abandon rate: every attempt, by day and over the window, by both definitions.
+"""The audit of a campaign's abandon rate: every attempt, by day and over the window, by both definitions.
 
 ``rate``: abandoned / live answers (United States, 16 CFR 310.4(b)(4): 3 % over 30 days); a machine that an agent had is no live
 answer. ``rate_uk``: abandoned / (abandoned + calls passed to an agent) in 24 hours (Ofcom, persistent misuse, annex 3), by what
@@ -143,7 +143,7 @@ def day_of(at: float, zone: ZoneInfo) -> str:
 
 
 def export(attempts: Iterable[dict[str, Any]], path: Path, zone: ZoneInfo) -> int:
-    """Every attempt as a row; gives how many."""
+    """Write every attempt as a row; returns their number."""
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -161,5 +161,5 @@ def _cell(name: str, one: dict[str, Any], zone: ZoneInfo) -> object:
     if value is not None and (name == "at" or name.endswith("_at")):
         return datetime.fromtimestamp(value, zone).isoformat(timespec="milliseconds")
     text = "" if value is None else value
-    # A spreadsheet takes what begins so for a formula.
+    # A spreadsheet would treat such text as a formula.
     return f"'{text}" if isinstance(text, str) and text[:1] in ("=", "@", "+", "-") and name != "number" else text

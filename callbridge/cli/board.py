@@ -1,6 +1,6 @@
 """One frame of the wallboard: what `top` knows, laid out for a width and a height. Pure.
 
-States are words and doubts have signs; colours only repeat them.
+States are words and warnings have signs; colours only repeat them.
 """
 
 from __future__ import annotations

@@ -26,13 +26,13 @@ DONE, FAILED = 0, 1
 WIDE_TABLE = 110
 """Columns that the proof needs to be readable, also in a file."""
 PROGRESS_EVERY = 100_000
-"""Rows after which a log, which has no bar, is told how far it is."""
+"""Rows between two progress lines where there is no progress bar."""
 ROWS_SHOWN = 20
 """Rows that were not entered which are shown; all of them go into the file of ``--rejects``."""
 
 
 class Trouble(Exception):
-    """What went wrong, in one line."""
+    """The error in one line."""
 
 
 def store_of(settings: Settings) -> LedgerStore:

@@ -13,19 +13,19 @@ from typing import Any
 
 REQUEST_TIMEOUT = 10.0
 QUIET = 60.0
-"""Seconds without a word, comments included, after which a stream of events is given up."""
+"""Seconds without data, including comments, after which an event stream is dropped."""
 
 
 class ApiError(Exception):
-    """What went wrong, in one line for a person."""
+    """The error in one line."""
 
 
 class NotThere(ApiError):
-    """There is no such agent, queue or call."""
+    """The agent, queue or call does not exist."""
 
 
 class Unready(ApiError):
-    """The server is up, but says that parts of it are not."""
+    """The server is up but not ready."""
 
     def __init__(self, missing: list[str]) -> None:
         super().__init__(f"not ready: {', '.join(missing)}")

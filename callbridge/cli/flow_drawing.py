@@ -42,7 +42,7 @@ def mermaid(flow: Flow) -> str:
 
 
 def _text(text: str) -> str:
-    """What a caption may hold: quotes and brackets mean something in Mermaid."""
+    """Escape a caption: quotes and brackets are special in Mermaid."""
     return _ODD.sub(lambda odd: f"#{ord(odd[0])};", text)
 
 

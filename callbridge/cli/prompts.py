@@ -1,4 +1,4 @@
-"""Makes sounds of the configuration's texts by the operator's command, only of what changed, and says what is missing.
+"""Generates sound files from the configured texts with the operator's command, where they changed, and reports missing ones.
 
 What the command writes, at any rate and with any number of channels, becomes what every Asterisk plays: 8000 samples a second,
 one channel, 16 bits. Each language's folder has a list of what was made from which words: ``.made.json``.
@@ -23,7 +23,7 @@ from callbridge.settings.speech import OURS, SpeechConfig
 
 RATE = 8000
 COMMAND_TIMEOUT = 60.0
-"""Seconds that one text may take to be spoken."""
+"""Seconds that the command may take for one text."""
 LIST = ".made.json"
 _HEADER = 44
 """Bytes of a WAV file before its first sample."""
@@ -41,7 +41,7 @@ class Prompt:
 
 
 class Unspoken(Exception):
-    """The command made no usable sound; the message says why."""
+    """The command produced no usable sound; the message says why."""
 
 
 def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> Iterator[Prompt]:
@@ -78,7 +78,7 @@ def _is_sound(path: Path) -> bool:
 
 
 def missing(settings: Settings) -> dict[str, str]:
-    """Prompts of ours that are played somewhere and have no words -> where."""
+    """Our prompts that are played somewhere and have no text -> where."""
     known = settings.speech.texts if settings.speech is not None else {}
     used = ((name.removeprefix(OURS), where) for where, name in sounds(settings.plan()) if name.startswith(OURS))
     return {name: where for name, where in used if name not in known}
@@ -118,7 +118,7 @@ def _speak(speech: SpeechConfig, language: str, name: str) -> None:
 def _filled(word: str, about: Mapping[str, str]) -> str:
     for field, value in about.items():
         if field in word:
-            return word.replace(field, value)  # once: what is said may look like a field
+            return word.replace(field, value)  # once: the text may look like a field
     return word
 
 
@@ -156,7 +156,7 @@ def _read(path: Path) -> tuple[array[int], int]:
 
 
 def telephone(samples: array[int], rate: int) -> array[int]:
-    """At 8000 samples a second: what telephones do not carry is averaged away before samples are left out."""
+    """Resample to 8000 samples a second: average first, so that frequencies above the telephone band do not alias."""
     if rate == RATE:
         return samples
     step = rate / RATE
@@ -193,7 +193,7 @@ def _file(speech: SpeechConfig, language: str, name: str) -> Path:
 
 
 def _mark(speech: SpeechConfig, language: str, text: str) -> str:
-    """Changes with the words, the voice and the command."""
+    """A hash of the text, the voice and the command."""
     return hashlib.sha256(json.dumps([*speech.command, speech.voices[language], text]).encode()).hexdigest()[:16]
 
 
@@ -211,7 +211,7 @@ def _write_list(speech: SpeechConfig, language: str, known: Mapping[str, str]) -
 
 
 def _forget(speech: SpeechConfig, language: str, known: dict[str, str]) -> None:
-    """Away with what we made of words that are no more."""
+    """Delete the sounds of removed texts."""
     gone = [name for name in known if language not in speech.texts.get(name, {})]
     for name in gone:
         _file(speech, language, name).unlink(missing_ok=True)

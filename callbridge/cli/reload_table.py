@@ -1,4 +1,4 @@
-"""What a reload changes, or would change, for people: a line for each thing, with how many it touches, and then the doubts."""
+"""What a reload changes, or would change: a line per item with the number of those affected, then the warnings."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""``callbridge rescue``: callers whom a dead callbridge left in Asterisk with music are sent to the fallback.
+"""``callbridge rescue``: sends the callers whom a dead callbridge left in Asterisk to the fallback.
 
-It needs ARI and nothing else of callbridge: no Redis, no lease, no queues. The owner stamps a global variable of the PBX
-every few seconds; one that does not change for PATIENCE seconds of our own clock is dead. The stamp is read again before
-each channel, and when it has changed we stop: the owner is back, and its calls are its own. Two rescues at once do no
-harm: a channel that the other one has sent on is no longer in Stasis, and Asterisk refuses ours.
+It needs only ARI: no Redis, no lease, no queues. The owner writes a new stamp to a global variable of the PBX every few seconds;
+if the stamp does not change for STAMP_TIMEOUT seconds of our own clock, the owner is dead. The stamp is read again before each
+channel; if it has changed, we stop: the owner is back. Two rescues at the same time do no harm: a channel that the other one has
+moved is no longer in Stasis, and Asterisk refuses our request.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DONE, FAILED = 0, 1
 STAMP_TIMEOUT = 15.0
-"""Seconds for which the same stamp must be seen: five stamps of a living owner."""
+"""Seconds without a change of the stamp: a living owner would have written five."""
 LOOK_EVERY = 1.0
 REQUEST_LIMIT = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RescueScope:
-    """What of one PBX is ours, and where its callers go."""
+    """What is ours on one PBX, and where its callers go."""
 
     pbx: str
     app: str
@@ -50,7 +50,7 @@ class Rescue:
         self._http = http
 
     async def once(self) -> bool:
-        """Watch until the owner shows a sign of life or PATIENCE is over; then do what is to be done.
+        """Watch until the stamp changes or STAMP_TIMEOUT has passed; then move the stranded callers.
 
         False when something could not be done. Raises OrderTrouble when the PBX does not answer.
         """
@@ -68,7 +68,7 @@ class Rescue:
         ours = self._ours
         lists = [(await self._http.request(request)).body for request in wire.stranded_requests(ours.app)]
         found = wire.stranded(*lists, app=ours.app, prefix=ours.prefix)
-        if not stamp:  # nobody has ever owned this application here: legs with our prefix may be those of another one
+        if not stamp:  # nobody has ever owned this application here: legs with our prefix may belong to another one
             found = tuple(one for one in found if one.entry is not None)
         failed = 0
         for one in found:
@@ -81,7 +81,7 @@ class Rescue:
         return failed == 0
 
     async def _send(self, one: wire.Stranded) -> bool:
-        """One channel on its way; False when Asterisk does not let it go."""
+        """Move one channel; False when Asterisk refuses."""
         ours = self._ours
         if one.campaign:
             request = wire.send_on(one.channel, HARBOUR_CONTEXT, one.campaign)
@@ -102,7 +102,7 @@ class Rescue:
 
 
 async def rescue(settings: Settings, faults: tuple[Fault, ...] = (), *, watch: bool) -> int:
-    """Look after every PBX once, or ``watch`` until stopped; gives the exit code."""
+    """Check every PBX once, or ``watch`` until stopped; returns the exit code."""
     logs.configure(level=settings.log.level.upper(), mask=settings.log.mask_numbers)
     if faults:
         log.warning("the configuration has errors; rescue ignores those parts", faults=len(faults), first=str(faults[0]))

@@ -162,7 +162,7 @@ def _known(found: Row, what: str) -> Iterable[str]:
 
 
 def bypass_line(switch: Row) -> str:
-    """Whether bypass is on, since when, and who turned it."""
+    """Whether bypass is on, since when, and who set it."""
     on = bool(switch.get("on"))
     since = f" since {clock(switch['since'])}" if switch.get("since") else ""
     by = f", set by {switch['by']}" if switch.get("by") else ""

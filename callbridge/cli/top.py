@@ -1,7 +1,7 @@
-"""`callbridge top`: asks a running callbridge again and again and shows the wallboard. It outlives the server's restarts.
+"""`callbridge top`: polls a running callbridge and shows the wallboard. It survives restarts of the server.
 
-One thread asks, so a server that hangs does not stop the clock on the screen; another listens to events, where the
-server has them, for alerts and for asking at once when something happened.
+One thread polls, so that a server that hangs does not stop the clock on the screen; another listens to the event stream for
+alerts and for changes, which are polled at once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from callbridge.cli.client import ApiError, Client
 
 DONE = 0
 REDRAW_EVERY = 0.5
-"""Seconds between two drawings: times go on, a resized terminal is noticed."""
+"""Seconds between redraws, for running times and a resized terminal."""
 ALERT_SHOWN = 600.0
 LEAST_BETWEEN_POLLS = 0.25
-"""Seconds that lie at least between two questions, however much happens."""
+"""The least time between two polls in seconds."""
 _SHOWN_FACTS = ("call_", "visit_", "step_", "offer_", "talk_", "agent_", "switch_")
 
 
@@ -44,7 +44,7 @@ def live(client: Client, *, every: float, console: Console | None = None, until:
             while not done.wait(REDRAW_EVERY):
                 shown.update(frame(watch.known, time.time(), console.width, console.height), refresh=True)
     except KeyboardInterrupt:
-        pass  # the way to leave it
+        pass  # Ctrl-C ends it
     finally:
         watch.stop()
     return DONE
@@ -69,7 +69,7 @@ def fetch(client: Client) -> Known:
 
 
 class Watch:
-    """``known`` is always what was heard last."""
+    """``known`` is always the latest data."""
 
     def __init__(self, client: Client, every: float) -> None:
         self.known = Known()
@@ -105,7 +105,7 @@ class Watch:
         return lines(self._alerts)
 
     def _listen(self) -> None:
-        """Events make the board quicker and bring alerts; without them it is asked for once in a while."""
+        """Events refresh the board at once and bring alerts; without them it is only polled."""
         last = ""
         while not self._ended.is_set():
             try:
@@ -119,5 +119,5 @@ class Watch:
                     if self._ended.is_set():
                         return
             except ApiError:
-                pass  # the questions tell when the server is away
+                pass  # polling shows that the server is unavailable
             self._ended.wait(max(5.0, self._every))

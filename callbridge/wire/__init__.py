@@ -1,1 +1,1 @@
-"""Pure codecs: what Asterisk writes becomes the core's events, orders become requests; no I/O."""
+"""Pure codecs: Asterisk's messages become events, orders become requests; no I/O."""

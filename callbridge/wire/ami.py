@@ -28,7 +28,7 @@ def clean_value(value: str) -> str:
 
 
 def clean_action(action: str, fields: Mapping[str, str]) -> dict[str, str]:
-    """The headers of one action. ``Async`` is always said: panoramisk fails on some replies where it is missing.
+    """The headers of one action. ``Async`` is always set: panoramisk fails on some replies without it.
 
     Raises ValueError for a line longer than Asterisk reads.
     """
@@ -54,7 +54,7 @@ def phone_of(device: str) -> str | None:
 
 
 def device_changed(message: Mapping[str, str], at: float) -> DeviceChanged | None:
-    """The event of one DeviceStateChange; None for a device that is no phone, and for states unheard of."""
+    """The event of one DeviceStateChange; None for a device that is not a phone, and for unknown states."""
     phone, state = phone_of(message.get("Device", "")), message.get("State", "")
     if phone is None or state not in STATES:
         return None

@@ -11,7 +11,7 @@ from callbridge.wire.ami import phone_of
 from callbridge.wire.text import NAME_LIMIT, clean
 
 RINGING_FOR_QUEUE = "AppQueue"
-"""What the channel of a member who is being rung runs, as its ``Application`` says."""
+"""The ``Application`` of the channel that rings a queue member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class QueueSeen:
 
 
 def queue_seen(messages: Iterable[Mapping[str, str]], *, pbx: str, queue: str) -> QueueSeen | None:
-    """What QueueStatus said about ``queue``; None when the PBX has no such queue."""
+    """Decode QueueStatus for ``queue``; None when the PBX has no such queue."""
     there, members, waiting = False, {}, []
     for message in messages:
         if message.get("Queue") != queue:
@@ -73,7 +73,7 @@ def membership_action(queue: str, change: MembershipChange) -> tuple[str, dict[s
 
 
 def being_rung_for(messages: Iterable[Mapping[str, str]]) -> frozenset[str]:
-    """The channel ids of callers for whom a queue is ringing somebody right now, by the answer to CoreShowChannels."""
+    """The channel IDs of callers for whom a queue is ringing a member now, from the answer to CoreShowChannels."""
     channels = [message for message in messages if message.get("Event") == "CoreShowChannel"]
     rung = {channel.get("Linkedid") for channel in channels if channel.get("Application") == RINGING_FOR_QUEUE}
     return frozenset(channel.get("Uniqueid", "") for channel in channels if channel.get("Linkedid") in rung)

@@ -1,9 +1,9 @@
-"""Who may come in, and as whom.
+"""Authentication and roles.
 
-A bearer token gives its bearer a role. Without any token configured only a loopback address serves ``/api``, and
-only under a loopback name (a web page that rebinds its own name to 127.0.0.1 sends that name as Host); a client that comes
-is an admin then. A POST must say that it is JSON: a web page elsewhere cannot send that without asking first, and
-nobody answers yes. An address that keeps bringing wrong tokens is told nothing but that for a while.
+A bearer token has a role. Without any configured token, only a loopback address serves ``/api``, and only under a loopback
+name (DNS rebinding: a web page that rebinds its own name to 127.0.0.1 sends that name as Host); every client is an admin then.
+A POST must have the content type JSON: a web page of another origin cannot send that without a preflight request, which is
+never granted. An address that keeps sending wrong tokens is blocked for a while.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from callbridge.adapters.http.rate_limit import RateLimit
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 ADMIN, LOCAL = "admin", "local"
-"""Names of who comes with the single ``http.token``, and of who comes where none is needed."""
+"""Names of the client with the single ``http.token``, and of a client where no token is needed."""
 
 
 class TokenRole(StrEnum):
-    """What a token is for. An ``agent``'s sees queues, and sees and acts for its own agent only."""
+    """The role of a token. An ``agent`` token sees queues, and sees and acts for its own agent only."""
 
     VIEWER = "viewer"
     AGENT = "agent"
@@ -62,7 +62,7 @@ class HttpSettings:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. ``agent`` is set for an agent's token, which is for this agent only."""
+    """The client of a request. ``agent`` is set for an agent token, which is for this agent only."""
 
     name: str
     role: TokenRole
@@ -78,12 +78,12 @@ _caller: ContextVar[Caller] = ContextVar("caller")
 
 
 def caller() -> Caller:
-    """Who asks in the request that is being answered; each has a context of its own."""
+    """The client of the current request; each request has its own context."""
     return _caller.get()
 
 
 def guard(settings: HttpSettings) -> Middleware:
-    """Lets in who may come in, and remembers who it is."""
+    """Admits authorized clients, and remembers the client for the request."""
     tokens = list(settings.tokens)
     if settings.token:
         tokens.append(ApiToken(name=ADMIN, role=TokenRole.ADMIN, token=settings.token))
@@ -109,8 +109,8 @@ def _local(loopback: bool) -> Caller:
 
 
 def _recognised(request: web.Request, known: list[tuple[bytes, Caller]], wrong: RateLimit) -> Caller:
-    """Whose token this is. All are compared, each in constant time: how long it takes says nothing. A right one is let in
-    whatever others bring from the same address: nobody on it may keep the operator out."""
+    """The client with this token. All tokens are compared, each in constant time, so that timing reveals nothing. A correct token
+    is always admitted, even from a blocked address: nobody else on that address can lock the operator out."""
     address = address_of(request.remote)
     given = request.headers.get(hdrs.AUTHORIZATION)
     said = given.encode(errors="surrogateescape") if given is not None else b""

@@ -1,7 +1,7 @@
-"""Bodies as they are, or none: nothing that a stranger compressed is unpacked.
+"""No compressed request bodies: nothing from an unauthenticated client is decompressed.
 
-A few kilobytes can unpack to gigabytes, on the loop that routes calls, before anybody has looked at a token. The server is told
-not to unpack (``listening``), and whatever says that it is compressed is refused here, unread.
+A few kilobytes can decompress to gigabytes, on the loop that routes calls, before the token has been checked. The server is
+configured not to decompress (``listening``), and requests with a content coding are refused here, unread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def plain_only(refusals: Refusals) -> Middleware:
             raise Problem(415, "compressed bodies are not accepted: send the body without Content-Encoding")
         response = await handler(request)
         if hdrs.UPGRADE in request.headers and not response.prepared:
-            response.force_close()  # we speak nothing else, and do not wait for what comes in another protocol
+            response.force_close()  # we support no other protocol, and do not wait for one
         return response
 
     return plain

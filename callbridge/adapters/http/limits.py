@@ -1,7 +1,7 @@
-"""How much one caller, and how much everybody together, may have of us at a time; and what is refused beyond it.
+"""Limits per client and in total, and what is refused above them.
 
-Nobody has more than a half of anything unless the configuration says so: one client that goes wrong, or means ill, leaves room
-for the others. Behind a reverse proxy everybody comes from one address.
+By default no client gets more than half of anything, so that a faulty or malicious client leaves room for the others. Behind a
+reverse proxy all clients share one address.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import structlog
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 REFUSALS = ("connections", "connections_each", "unread", "event_readers", "event_readers_each", "content_coding")
-"""Why something is refused or cut off, as it is counted: a limit was reached, more was sent than anybody reads, or compressed."""
+"""Reasons for a refusal, as counted: a limit was reached, too much was sent without reading answers, or the body is
+compressed."""
 _LOG_AGAIN = 60.0
 """Seconds between lines of the log about the same reason."""
 
@@ -39,7 +40,7 @@ class ConnectionLimits:
 
 @dataclass(slots=True)
 class Refusals:
-    """Counts what is refused, and says so in the log now and then."""
+    """Counts refusals, and logs them at intervals."""
 
     count: Callable[[str], None] = lambda reason: None
     _logged_at: dict[str, float] = field(default_factory=dict)

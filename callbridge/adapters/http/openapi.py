@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of routes and the models of what goes in and out."""
+"""The OpenAPI 3.1 document, generated from the table of routes and the models of bodies and responses."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _statuses(route: Route) -> set[int]:
-    """Everything but success that can come."""
+    """All error responses of a route."""
     statuses = {403, 415, 500, *route.faults}
     if route.roles is not None:
         statuses |= {400, 401, 429}

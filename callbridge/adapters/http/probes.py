@@ -1,4 +1,4 @@
-"""What the outside may check: are we alive, can calls be taken, and the figures. While we start there is nothing else."""
+"""Liveness, readiness and metrics. During the start there is nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Probes:
     notes: Callable[[], list[str]] = _nothing
     metrics: Callable[[], Awaitable[bytes]] = _not_yet
     refused: Callable[[str], None] = lambda reason: None
-    """Counts what was refused, by reason."""
+    """Counts refusals by reason."""
 
     async def health(self, _request: web.Request) -> web.Response:
         why = self.ailing()
@@ -49,7 +49,7 @@ class Probes:
 
 
 def make_starting_app(settings: HttpSettings, probes: Probes) -> web.Application:
-    """What is served until there is a world to ask about."""
+    """The application that is served until there is a world."""
 
     async def later(_request: web.Request) -> web.Response:
         waiting = "; ".join(probes.missing())

@@ -1,4 +1,4 @@
-"""Problems (RFC 9457): the one form in which everything that is not a success is said, with nothing about our inside."""
+"""Problem details (RFC 9457): the form of all error responses, without internal details."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class Problem(Exception):
-    """To be answered with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header."""
+    """An error response with ``status``; ``more`` goes into the body. ``retry_after``: seconds, as a header."""
 
     def __init__(self, status: int, detail: str = "", *, retry_after: float | None = None, **more: object) -> None:
         super().__init__(detail)
@@ -34,14 +34,14 @@ class Problem(Exception):
 
 
 _UNREAD = (413, 415)
-"""What is answered while the body is still to come: it is not waited for on this connection."""
+"""Statuses that are sent before the body has arrived: the connection does not wait for it."""
 _DETAILS = {404: "no such path", 405: "not with this method; Allow says which", 413: "the body is too large"}
-"""Of what aiohttp itself refuses."""
+"""For refusals by aiohttp itself."""
 
 
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever is raised becomes a problem; what is our own fault is logged, too."""
+    """Turn every exception into a problem; log internal errors."""
     try:
         response = await handler(request)
     except Problem as problem:
@@ -53,15 +53,15 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except TimeoutError:
         response = Problem(504, "no answer in time; the request may still be carried out").response()
     except ConnectionError:
-        raise  # nobody is there to be told
-    except Exception:  # whatever our own bug is: it is logged, and who asked gets an answer
+        raise  # the client has gone
+    except Exception:  # any bug of ours: it is logged, and the client gets an answer
         log.exception("http request failed", path=request.path, method=request.method)
         response = Problem(500).response()
     return response if response.prepared else hardened(response)
 
 
 def hardened(response: web.StreamResponse) -> web.StreamResponse:
-    """With what every answer of ours says to browsers and proxies."""
+    """Add the headers for browsers and proxies that every response has."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     return response

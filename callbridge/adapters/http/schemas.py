@@ -60,7 +60,7 @@ def _target(to: object) -> object:
 
 
 class TargetBody(Body):
-    """Where to; which kinds of target it may be is the subclass's to say."""
+    """The target; subclasses restrict its kind."""
 
     to: str
 

@@ -1,6 +1,6 @@
-"""The listening socket: how many connections there may be, and how long one may take to say what it wants.
+"""The listening socket: the number of connections, and how long a client may take to send a request.
 
-Somebody who opens connections and says nothing, or one byte at a time, must not take the place of those who ask.
+A client that opens connections and sends nothing, or one byte at a time, must not exhaust them for others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from callbridge.adapters.http.problems import Problem, hardened
 
 
 class _Noise(logging.Filter):
-    """What strangers send is no fault of ours: malformed HTTP and broken connections are no tracebacks in our log."""
+    """Bad input is not a fault of ours: malformed HTTP and broken connections must not produce tracebacks in the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         fault = record.exc_info[1] if record.exc_info else None
@@ -33,14 +33,14 @@ _peers.addFilter(_Noise())
 
 
 class _Speaker(web.RequestHandler):
-    """The web server's own protocol: what it refuses itself, before any of our handlers, is a problem like all others."""
+    """aiohttp's protocol: requests that it refuses itself, before our handlers, are answered with a problem, too."""
 
     __slots__ = ()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
-        super().handle_error(request, status, exc, message)  # logs it; its text quotes what was sent
+        super().handle_error(request, status, exc, message)  # it would log the request's text
         response = Problem(
             status, "this is no HTTP request that can be read" if status == HTTPStatus.BAD_REQUEST else ""
         ).response()
@@ -57,7 +57,7 @@ class Doorkeeper(asyncio.Protocol):
         self._connections = connections
         self._address = ""
         self._unread = 0
-        """Bytes that came since a head was heard, or an answer was given."""
+        """Bytes received since the last request head or answer."""
         self._inner: asyncio.Protocol | None = None
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +129,7 @@ class Doorkeeper(asyncio.Protocol):
 
 @web.middleware
 async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tells the doorkeeper of this connection, when there is one, what goes on."""
+    """Notifies this connection's protocol of the progress of a request."""
     keeper = request.transport.get_protocol() if request.transport is not None else None
     if not isinstance(keeper, Doorkeeper):
         return await handler(request)
@@ -147,7 +147,7 @@ async def listening(
     limits: ConnectionLimits | None = None,
     refused: Callable[[str], None] | None = None,
 ) -> AsyncIterator[None]:
-    """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts by reason what is refused."""
+    """Serve ``app`` on a bound socket, which is closed at the end. ``refused`` counts refusals by reason."""
     limits = limits or ConnectionLimits()
     connections = Connections(limits, Refusals(refused) if refused is not None else Refusals())
     runner, loop = web.AppRunner(app, shutdown_timeout=1.0), asyncio.get_running_loop()

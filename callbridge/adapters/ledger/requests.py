@@ -1,4 +1,4 @@
-"""What may be asked of campaigns and of their ledger from outside: looked at, added to, and the do-not-call list."""
+"""Requests about campaigns and their ledger: figures, new leads, and the do-not-call list."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Found = TypeVar("Found")
 
 
 class NoLedger(RuntimeError):
-    """There are no campaigns, or their database is away; the message says which."""
+    """There are no campaigns, or their database is unavailable; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +47,14 @@ class LedgerRequests:
     post: Callable[[AnyEvent], None]
     readers: Threads = field(default_factory=lambda: Threads("the ledger's requests"))
     trouble: Callable[[], str] = lambda: ""
-    """Why the database cannot be asked now; empty when it can."""
+    """Why the database is unavailable now; empty when it is available."""
     zone: str = "UTC"
     numbers: PhoneNumbers = field(default_factory=PhoneNumbers)
-    """How numbers are read that people give."""
+    """How numbers entered by people are parsed."""
     numbers_of: Mapping[str, PhoneNumbers] = field(default_factory=dict)
     """Campaign -> how those of its leads are read."""
     masked: bool = True
-    """Numbers are shown masked; who acts on one says it in full."""
+    """Numbers are shown masked; to act on one, it must be given in full."""
 
     def campaigns(self) -> list[dict[str, object]]:
         """Every campaign as it is now."""
@@ -79,7 +79,7 @@ class LedgerRequests:
         return found | await self._run(figures)
 
     async def add_leads(self, name: str, rows: Sequence[Mapping[str, str]]) -> tuple[int, list[tuple[str, str]]]:
-        """Enter leads as those of a file; gives how many were, and (number, why) of the others. Raises NoLedger."""
+        """Enter leads like those of a file; returns how many were entered, and (number, why) of the others. Raises NoLedger."""
         store, plan, wall = self._open(), self.world.plan, self.wall()
         calendar = plan.campaigns[name].limits.calendar
         reader = LeadReader(numbers=self.numbers_of.get(name, self.numbers), zone=self.zone, calendar=calendar)
@@ -116,12 +116,12 @@ class LedgerRequests:
         return [self.shown(asdict(one)) for one in await self._run(self._open().list_blocks)]
 
     def shown(self, entry: dict[str, object]) -> dict[str, object]:
-        """An entry of the do-not-call list as others may see it."""
+        """An entry of the do-not-call list, masked if configured."""
         hidden = {"number": mask, "reason": scrub} if self.masked else {}
         return {name: hidden[name](str(value)) if name in hidden else value for name, value in entry.items()}
 
     def _number(self, text: str) -> str:
-        """Raises ValueError when it is no number."""
+        """Raises ValueError when it is not a number."""
         found = self.numbers.read(text)
         if not found.e164:
             raise ValueError(found.fault)
@@ -135,7 +135,7 @@ class LedgerRequests:
         return self.store
 
     def _why_held(self, row: dict[str, object]) -> dict[str, object]:
-        """A campaign that is held by the ledger says so."""
+        """A campaign that the ledger holds up shows why."""
         trouble = self.trouble()
         return row | {"why_not": trouble} if trouble and row["state"] == Running.RUNNING else row
 

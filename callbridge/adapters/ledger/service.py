@@ -1,7 +1,7 @@
-"""The ledger as long as callbridge runs: opened when its database answers, at start or later, and with a word on how it is.
+"""The ledger of a term: opened when its database answers, at start or later, and its state.
 
-A database that is away costs campaigns, never a start and never an inbound call. Until it was open once, nobody is dialled: what
-an earlier run left open is closed first, and the core learns what the windows of the campaigns held.
+An unavailable database affects campaigns only, never a start or an inbound call. Nobody is dialled until it has been opened once:
+first the attempts that an earlier run left open are closed, and the core gets the campaigns' recent answers.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ STATEMENT_WITHIN = 20.0
 START_WITHIN = 5.0
 """Seconds for which a start waits."""
 OPEN_WITHIN = 120.0
-"""Seconds for what an earlier run left and for the windows, later."""
+"""Seconds for closing old attempts and reading the windows, when opened later."""
 OPEN_AGAIN = 5.0
 RECALL_WITHIN = 30.0
 READERS, MOST_WAITING = 3, 6
-"""Requests from outside that the database works on at once, and that may wait; more are refused."""
+"""Requests that the database handles concurrently, and that may wait; more are refused."""
 
 
 class CampaignLedger:
@@ -86,10 +86,10 @@ class CampaignLedger:
         await self.writer.run()
 
     async def recall(self, campaigns: Iterable[str]) -> list[CampaignRecalled]:
-        """What campaigns have behind them that come with a new configuration. Raises NoLedger."""
+        """The recent attempts of campaigns that are new in a configuration. Raises NoLedger."""
         names = sorted(campaigns)
         if not names or not self._open:
-            return []  # else told when it is opened
+            return []  # otherwise posted when it is opened
         if why := self.trouble():
             raise NoLedger(why)
         since = self._wall() - ANSWERS_KEPT_FOR
@@ -103,7 +103,7 @@ class CampaignLedger:
         ]
 
     def trouble(self) -> str:
-        """Why it cannot be asked now, and since when; empty when all is well."""
+        """Why it is unavailable, and since when; empty when it is available."""
         since = self.writer.troubled_since
         if since is None:
             return ""
@@ -131,7 +131,7 @@ class CampaignLedger:
         while not self._open:
             terms, alive = self.writer.terms, frozenset(self._alive())
             await self.writer.execute(work, within)
-            self._open = self.writer.terms.keys() <= terms.keys()  # else campaigns have come meanwhile
+            self._open = self.writer.terms.keys() <= terms.keys()  # otherwise campaigns were added meanwhile
         if lost:
             log.warning("attempts with an unknown outcome", attempts=lost)
         return [CampaignRecalled(at=self._now(), campaign=name, hours=tuple(found)) for name, found in hours.items()]

@@ -10,7 +10,7 @@ from callbridge.core.model.world import World
 
 
 def callbacks(world: World, *, masked: bool = True) -> list[dict[str, object]]:
-    """Every promise, each queue's in the order in which they will be kept."""
+    """Every open callback, per queue in the order in which they will be made."""
     ordered = sorted(world.callbacks.values(), key=lambda callback: (callback.queue, callback.rank, callback.id))
     return [dict(_row(callback, masked)) for callback in ordered]
 

@@ -12,8 +12,8 @@ from callbridge.core.reload.plan_diff import CHANGED, ConfigChange, Difference
 def reload_report(
     found: Difference, *, dry_run: bool, force: bool, sections: Iterable[str] = (), warnings: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The answer to the requester. ``sections``: parts of the configuration beside the plan that are others; ``warnings``: what
-    the configuration itself is doubted for."""
+    """The answer to the requester. ``sections``: changed parts of the configuration outside the plan; ``warnings``: of the
+    configuration itself."""
     refused = () if force else found.refusals
     others = [ConfigChange(kind="section", name=name, change=CHANGED) for name in sections]
     return {

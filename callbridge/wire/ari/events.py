@@ -1,4 +1,4 @@
-"""One frame of the ARI event socket becomes the core's events.
+"""Decodes a frame of the ARI event socket into events of the core.
 
 ``read`` never raises: a frame that is malformed, unknown or not ours comes back as a kind to count, without events.
 The kinds are a closed set (they become a metric's label): ARI's type names plus ``malformed``, ``unknown``,
@@ -64,14 +64,14 @@ SILENCED = (
     "ContactStatusChange",
     "PeerStatusChange",
 )
-"""Event types that tell the core nothing: asked to be left out, and ignored where they come all the same."""
+"""Event types that the core does not need: filtered out by the PBX, and ignored if they come all the same."""
 
 _COUNTED = frozenset({*SILENCED, "ChannelUserevent", "RecordingStarted"})
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a frame meant: its ``kind`` for counting and the events for the core (an attended transfer has two)."""
+    """A decoded frame: its ``kind`` for counting, and the events for the core (an attended transfer has two)."""
 
     kind: str
     events: tuple[AnyEvent, ...] = ()
@@ -114,10 +114,10 @@ def read(
     app: str,
     ordered: Callable[[str], bool] = _never,
 ) -> Heard:
-    """The meaning of one WebSocket frame, heard at ``at`` (epoch seconds). Never raises.
+    """Decode one WebSocket frame, received at ``at`` (epoch seconds). Never raises.
 
-    ``ordered`` says whether we ourselves sent that channel id away with ``/continue``, so that its StasisEnd is LegMoved.
-    Nobody has a tier yet.
+    ``ordered`` says whether we have sent that channel to the dialplan with ``/continue``, so that its StasisEnd is LegMoved.
+    Callers have no tier yet.
     """
     try:
         message = parse(frame)
@@ -167,7 +167,7 @@ def _stasis_start(frame: _Frame) -> Heard:
         up=channel.get("state") == "Up",
         uniqueid=identity(channel.get("id")),
         since=epoch(args[2], frame.at),
-        # ARI tells no linkedid by itself; it comes where ari.conf's channelvars ask for it.
+        # ARI reports no linkedid by default; it comes only if channelvars in ari.conf request it.
         linkedid=clean(optional_part(channel, "channelvars").get("CHANNEL(linkedid)"), NAME_LIMIT),
     )
     return Heard(kind, (arrived,))

@@ -1,6 +1,6 @@
-"""ARI's answers to our questions: lists become one snapshot of what is ours, a channel a probe's answer.
+"""Decodes ARI's answers: lists become a snapshot of what is ours, a channel the answer of a probe.
 
-On a shared PBX most channels are none of our business. Ours are those that our application lists and that are in its
+On a shared PBX most channels are not ours. Ours are those that our application lists and that are in its
 Stasis() now; of those whose ids begin with our prefix also the ones that are in the dialplan for a while. An id alone makes
 nothing ours: another callbridge may have the same prefix. A Local channel's second half carries the first one's id and ``;2``:
 it runs dialplan for the other side and is no leg.
@@ -43,7 +43,7 @@ def snapshot(
     requested_at: float,
     last_heard_at: float,
 ) -> PbxSnapshot:
-    """What is ours of the three lists. Malformed when a list is none; an odd entry within a list is left out."""
+    """What is ours in the three lists. Raises Malformed for an invalid list; an invalid entry within a list is skipped."""
     application = parse(lists.application)
     if not isinstance(application, dict) or not isinstance(application.get("channel_ids"), list):
         raise Malformed("the application lists no channels")
@@ -67,7 +67,7 @@ def snapshot(
 
 
 class OwnedObjects:
-    """What on a PBX belongs to our application. ``listed``: what the PBX says of the application; None: it has none."""
+    """What belongs to our application on a PBX. ``listed``: the PBX's answer about the application; None: it does not exist."""
 
     def __init__(self, app: str, prefix: str, listed: Mapping[str, Any] | None) -> None:
         self.app = app
@@ -83,7 +83,7 @@ class OwnedObjects:
         return (listed or _named(channel) == self.app) if channel_id.startswith(self._mine) else listed and here
 
     def bridge(self, bridge_id: str, bridge: dict[str, Any], members: Container[str]) -> bool:
-        """``members``: channels of ours. What is written on a bridge counts most: an empty one has nothing else."""
+        """``members``: our channels. The bridge's name counts first: an empty bridge has nothing else."""
         app, *_ = about(bridge)
         if app or not bridge_id.startswith(self._mine):
             return app == self.app and bridge_id.startswith(self._mine)
@@ -103,7 +103,7 @@ def _named(channel: dict[str, Any]) -> str:
 
 
 def probed(order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float) -> LegProbed | LegEnded:
-    """What ``GET /channels/{id}`` said: 404 is the confirmed end, at a moment not known."""
+    """Decode ``GET /channels/{id}``: 404 confirms the end of the channel, at an unknown time."""
     if status == 404:
         return LegEnded(at=at, leg=order.leg, estimated=True)
     channel = parse(answer)
@@ -114,7 +114,7 @@ def probed(order: Probe, status: int, answer: bytes, *, app: str, prefix: str, a
 
 
 def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspected:
-    """What ``GET /endpoints/{tech}/{resource}`` said."""
+    """Decode ``GET /endpoints/{tech}/{resource}``."""
     endpoint = parse(answer)
     if not isinstance(endpoint, dict):
         raise Malformed("no endpoint")
@@ -133,9 +133,9 @@ def members(status: int, answer: bytes) -> frozenset[str] | None:
 
 
 def trouble_in(status: int, answer: bytes) -> str:
-    """Why ARI refused: its ``message``, or the ``error`` of a failed allocation; else what the status is called.
+    """Why ARI refused: its ``message``, or the ``error`` of a failed allocation; else the name of the status.
 
-    The HTTP server below ARI speaks HTML when it is overloaded or shutting down.
+    The HTTP server below ARI answers with HTML when it is overloaded or shutting down.
     """
     try:
         said = parse(answer)
@@ -146,7 +146,7 @@ def trouble_in(status: int, answer: bytes) -> str:
 
 
 def in_stasis(channel: dict[str, Any], app: str) -> bool:
-    """Is the channel in our Stasis() application now, as far as its dialplan position tells?"""
+    """Is the channel in our Stasis() application now, judging by its dialplan position?"""
     dialplan = optional_part(channel, "dialplan")
     return dialplan.get("app_name") == "Stasis" and arguments(dialplan)[0] in (app, "")
 
@@ -195,7 +195,7 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: floa
 
 
 def _role_by_id(channel: str, mine: str) -> str:
-    """Of a leg that is elsewhere in the dialplan just now: our ids begin with what we made them for."""
+    """The role of a leg that is elsewhere in the dialplan now: our IDs contain the role."""
     if not channel.startswith(mine):
         return ""
     kind = channel.removeprefix(mine).partition("-")[0].partition(".")[0]

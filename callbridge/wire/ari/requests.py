@@ -57,7 +57,7 @@ _REASONS = frozenset({"normal", "busy", "congestion", "no_answer", "answered_els
 """Hangup reasons that every version from 16 knows; any other one would be a 400 there."""
 
 _PLAIN = re.compile(r"[\w.:@/+ -]*")
-"""What may stand between commas in an application's arguments."""
+"""Characters allowed in an argument of an application."""
 _HARMLESS = str.maketrans({'"': "'", "\\": "/", ",": " ", ";": " ", "<": "(", ">": ")", "$": " ", "{": "(", "}": ")"})
 
 
@@ -75,9 +75,9 @@ class Request:
 def requests(
     order: Order, *, app: str, bridge_type: str = BRIDGE_TYPE, inside: Container[str] | None = None
 ) -> tuple[Request, ...]:
-    """What to send for ``order``, one after the other.
+    """The requests for ``order``, to be sent one after the other.
 
-    ``inside``: the bridge of a Bridge order exists already and has these channels; None: it is to be made.
+    ``inside``: the bridge of a Bridge order already exists and has these channels; None: create it.
     """
     match order:
         case Subscribe(leg=leg):
@@ -132,7 +132,7 @@ def requests(
             return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
-            # A phone may name one contact (PJSIP/1001/sip:...); its endpoint ends at the second slash.
+            # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
             return (Request("GET", _path("endpoints", technology, rest.partition("/")[0])),)
         case LookUp() | StartRecording() | PauseRecording() | StopRecording():
             return ()  # not by ARI
@@ -158,14 +158,14 @@ def _ring(order: Ring, app: str) -> tuple[Request, ...]:
 
 
 def _said_of(order: Ring) -> str:
-    """What the leg says of itself in every list, for a start without the saved world: role, agent, customer."""
+    """The leg's application arguments, which every list shows, for a start without the saved world: role, agent, customer."""
     customer = channel_of(order.originator) if order.originator is not None else ""
     words = (order.role, order.agent, customer)
     return ",".join(word if _PLAIN.fullmatch(word) else "" for word in words).rstrip(",")
 
 
 def _ring_variables(order: Ring) -> dict[str, str]:
-    """Tags for recovery, what the phone shows, and headers for SIP phones."""
+    """Channel variables for recovery, the phone's display, and headers for SIP phones."""
     variables = {"CALLBRIDGE_ROLE": order.role}
     if order.call:
         variables["CALLBRIDGE_CALL"] = order.call
@@ -200,7 +200,7 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
 
 
 def bridge_request(bridge: str) -> Request:
-    """Is there this bridge, and who is inside: ``members`` reads the answer."""
+    """Query a bridge: ``members`` decodes the answer."""
     return Request("GET", _path("bridges", bridge), pardons=_PARDON_NOT_FOUND)
 
 
@@ -210,12 +210,13 @@ def event_socket(app: str) -> str:
 
 
 def set_filter(app: str) -> Request:
-    """Leave out what we do not read. Lives with Asterisk's application object: sent again on every connect."""
+    """Filter out the events that we do not need. The filter belongs to Asterisk's application object: it is sent at every
+    connect."""
     return Request("PUT", _path("applications", app, "eventFilter"), {"disallowed": [{"type": kind} for kind in SILENCED]})
 
 
 def list_requests(app: str) -> tuple[Request, Request, Request]:
-    """The application, all channels, all bridges: what ``snapshot`` reads."""
+    """Query the application, all channels and all bridges: ``snapshot`` decodes the answers."""
     return Request("GET", _path("applications", app)), Request("GET", "/channels"), Request("GET", "/bridges")
 
 
@@ -225,22 +226,22 @@ def echo(app: str, mark: str) -> Request:
 
 
 def owner_variable(app: str) -> str:
-    """The PBX's global variable in which the owner of the application says that it lives."""
+    """The PBX's global variable with the owner's stamp."""
     return "CALLBRIDGE_OWNER" if app == "callbridge" else f"CALLBRIDGE_OWNER_{app.replace('.', '_')}"
 
 
 def stamp(app: str, value: str) -> Request:
-    """Say that the application has an owner: another ``value`` each time."""
+    """Write the owner's stamp: a new ``value`` each time."""
     return Request("POST", _path("asterisk", "variable", variable=owner_variable(app), value=value))
 
 
 def stamp_request(app: str) -> Request:
-    """What the owner said last: ``stamped`` reads the answer."""
+    """Query the owner's last stamp: ``stamped`` decodes the answer."""
     return Request("GET", _path("asterisk", "variable", variable=owner_variable(app)))
 
 
 def stranded_requests(app: str) -> tuple[Request, Request, Request]:
-    """The application, which may be gone with its last channel, all channels and all bridges: what ``stranded`` reads."""
+    """Query the application, which may have ended with its last channel, all channels and all bridges, for ``stranded``."""
     application, channels, bridges = list_requests(app)
     return replace(application, pardons=_PARDON_NOT_FOUND), channels, bridges
 
@@ -252,7 +253,7 @@ def send_on(channel: str, context: str, extension: str) -> Request:
 
 
 def drop(channel: str) -> Request:
-    """A channel that nobody needs any more."""
+    """Hang up an orphaned channel."""
     return Request("DELETE", _path("channels", channel, reason="normal"), pardons=_PARDON_NOT_FOUND)
 
 

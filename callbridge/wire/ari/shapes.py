@@ -50,7 +50,7 @@ def text(value: dict[str, Any], key: str) -> str:
 
 
 def identity(value: Any) -> str:
-    """An id: short printable text, for it goes into URLs, keys and logs."""
+    """An ID: short printable text, because it is used in URLs, keys and logs."""
     if not isinstance(value, str) or not value or len(value) > ID_LIMIT or not value.isprintable():
         raise Malformed("bad id")
     return value
@@ -68,7 +68,7 @@ def whole(value: Any) -> int | None:
 
 
 def epoch(value: Any, now: float) -> float | None:
-    """Epoch seconds that somebody wrote as digits, no later than ``now``; None for anything that cannot be right."""
+    """Epoch seconds written as digits, no later than ``now``; None for anything implausible."""
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
         return None
     return min(float(value), now) if now - OLDEST_TIMESTAMP <= float(value) <= now + SKEW else None

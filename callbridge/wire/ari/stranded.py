@@ -1,4 +1,4 @@
-"""What a callbridge that died left behind in one Asterisk, by the PBX's own lists: callers without anybody, legs without use."""
+"""What a dead callbridge left behind in one Asterisk, from the PBX's lists: stranded callers and orphaned legs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def stranded(application: bytes, channels: bytes, bridges: bytes, *, app: str, p
     """Legs of agents first, whose phones are needed; then customers, who came first first. Malformed when a list is none.
     ``application``: what the PBX says of ours, or that it knows none: then nothing in the dialplan is ours.
 
-    A channel in a bridge, anybody's, talks and is left alone, unless it is alone in a bridge of ours: the other
-    one hung up when nobody was there any more to notice.
+    A channel in any bridge is in a conversation and is left alone, unless it is alone in a bridge of ours: the other
+    party hung up while callbridge was down.
     """
     listed = parse(application)
     ours = OwnedObjects(app, prefix, listed if isinstance(listed, dict) else None)
