@@ -125,6 +125,10 @@ member=Local/201@from-queue/n,0,\"Doe, Jane\",hint:201@ext-local
 [401]
 strategy=rrmemory
 timeout=20
+
+[402]
+joinempty=no
+leavewhenempty=no
 """,
     "extensions.conf": "#include extensions_additional.conf\n#include extensions_gone.conf\n",
     "extensions_additional.conf": """\
@@ -210,8 +214,8 @@ def test_what_the_program_sets_by_variables_is_kept(generated: Import) -> None:
         ("[400]", "joinempty = strict", "logged in"),
         ("[400]", "context = ivr-2", "10"),
         ("[400]", "retry = none"),
-        ("[400]", "ringinuse = yes"),
         ("[400]", "strategy = ringall"),
+        ("[402]", "strategy = ringall"),
         ("[400]", "timeout = 0", "1m was written"),
         ("[401]", "dontcare"),
         ("extensions_gone.conf",),

@@ -33,7 +33,6 @@ STRATEGIES: Mapping[str, str] = {
 WHY: Mapping[str, str] = {
     "weight": "no queue outweighs another: whose target comes due first is served first; see target and head_start",
     "retry": "nothing is retried: an offer that fails is followed by the next at once",
-    "ringinuse": "an agent with a call is never rung",
     "autopause": "see no_answer: {not_ready: rona}",
     "autopausebusy": "see rejected: {not_ready: rona}",
     "autopauseunavail": "see offline: {not_ready: rona}",
@@ -70,7 +69,6 @@ _YES, _NO = frozenset({"yes", "true", "1", "on", "y", "t"}), frozenset({"no", "f
 _SILENT: Mapping[str, frozenset[str]] = {
     "weight": _NO,
     "retry": frozenset("12345") | _NO,
-    "ringinuse": _NO,
     "autopause": _NO,
     "autopausebusy": _NO,
     "autopauseunavail": _NO,
@@ -108,7 +106,7 @@ _ALWAYS_SILENT = frozenset(
     {
         *("autofill", "shared_lastcall", "updatecdr", "eventwhencalled", "eventmemberstatus", "log_membername_as_agent"),
         *("monitor-type", "monitor-join", "skip_joinannounce", "answered_elsewhere", "cwignore", "recording", "queue-lessthan"),
-        *("announce-to-first-user", "realtime_members_unavailable", "keepstats", "queue-hours", "queue-hour"),
+        *("ringinuse", "announce-to-first-user", "realtime_members_unavailable", "keepstats", "queue-hours", "queue-hour"),
     }
 )
 """Callbridge does so always, or the setting was about something that callbridge has not."""

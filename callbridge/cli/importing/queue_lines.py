@@ -14,7 +14,7 @@ from callbridge.cli.importing.penalties import PenaltyChange, PenaltyStep
 from callbridge.cli.importing.queue_calls import Place, QueueCall
 from callbridge.cli.importing.yaml_lines import clean, comment, key, text
 from callbridge.settings.durations import duration_text
-from callbridge.wire.asterisk_conf import ConfSection
+from callbridge.wire.asterisk_conf import ConfEntry, ConfSection
 
 TOP = 5
 """The highest level."""
@@ -85,7 +85,8 @@ def _rest(queue: SourceQueue, looks: Looks) -> Iterator[str]:
 def _pick(queue: SourceQueue, by_level: bool, looks: Looks) -> Iterator[str]:
     """The strategy; between members of different penalties the penalty goes first."""
     yield f"  pick: {'highest_level   # the lowest penalty that is free first, as before' if by_level else 'longest_idle'}"
-    for entry in queue.section.all("strategy")[-1:]:
+    usual = ConfEntry("strategy", "ringall", "", 0)  # app_queue's own
+    for entry in queue.section.all("strategy")[-1:] or [usual]:
         if why := STRATEGIES.get(entry.value.lower(), "an unknown strategy"):
             yield f"  {looks.was(queue.where, entry, why)}"
 
