@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from callbridge.cli.conf_files import read_conf
+from callbridge.cli.importing import issabel, vicidial
 from callbridge.cli.importing.asterisk import Sources, convert
 from callbridge.cli.importing.converted import Converted
 from callbridge.cli.importing.members import Listed, read_members
 from callbridge.settings.faults import printable
 from callbridge.wire.asterisk_conf import Conf, decode
+from callbridge.wire.phone_numbers import is_region
 
 DONE, FAILED = 0, 1
 _REALTIME = ("queues", "queue_members")
@@ -19,24 +21,46 @@ _REALTIME = ("queues", "queue_members")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the configuration, and on stderr each line to look at."""
+    """Print the configuration or write it with its files, and on stderr each line to look at."""
     try:
-        result = _from_asterisk(options)
+        return _tables(options) if options.queues is None else _queues(options)
     except OSError as trouble:
-        print(f"callbridge: {trouble.filename}: {trouble.strerror}", file=sys.stderr)
+        print(printable(f"callbridge: {trouble.filename}: {trouble.strerror}"), file=sys.stderr)
         return FAILED
+
+
+def _queues(options: argparse.Namespace) -> int:
+    result = _from_asterisk(options)
     if not result.queues:
         print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
         return FAILED
     print(result.text, end="")
+    _tell(result, f"{result.queues} queues and {result.agents} agents converted")
+    return DONE
+
+
+def _tables(options: argparse.Namespace) -> int:
+    if not is_region(options.region):
+        print(printable(f"callbridge: --region {options.region}: expected two letters of ISO 3166, such as US"), file=sys.stderr)
+        return FAILED
+    folder: Path = options.vicidial or options.issabel
+    result = (vicidial if options.vicidial else issabel).convert(folder, options.region)
+    if not result.found:
+        why = "; ".join(result.looks.lines) or "there is no .csv, .tsv or .txt"
+        print(printable(f"callbridge: {folder}: contains no table that could be read: {why}"), file=sys.stderr)
+        return FAILED
+    options.out.mkdir(mode=0o700, parents=True)  # it holds people's numbers
+    for name, text in {"callbridge.yaml": result.text, **result.files}.items():
+        (options.out / name).write_text(text, encoding="utf-8")
+    _tell(result, f"{', '.join(['callbridge.yaml', *result.files])} written to {options.out}")
+    return DONE
+
+
+def _tell(result: Converted, done: str) -> None:
     for line in result.looks.lines:
         print(f"look at: {printable(line)}", file=sys.stderr)
-    print(
-        f"{result.queues} queues and {result.agents} agents converted, {len(result.looks.lines)} lines to look at; "
-        "add them to yours, then run `callbridge check`",
-        file=sys.stderr,
-    )
-    return DONE
+    looks = len(result.looks.lines)
+    print(printable(f"{done}, {looks} lines to look at; then run `callbridge check`"), file=sys.stderr)
 
 
 def _from_asterisk(options: argparse.Namespace) -> Converted:

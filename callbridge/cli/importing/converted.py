@@ -46,6 +46,8 @@ class Converted:
     lines: list[str] = field(default_factory=list)
     looks: Looks = field(default_factory=Looks)
     files: dict[str, str] = field(default_factory=dict)
+    found: bool = True
+    """Whether there was anything to convert."""
     queues: int = 0
     agents: int = 0
 
