@@ -37,8 +37,8 @@ def test_the_password_of_our_user_is_compared(text: str, ours: str, level: str, 
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("[cb]\nsecret=fine\n[other]\nsecret = a;b\n", ["manager.conf:4: the secret of [other] ends at a ';'"]),
-        ("[cb]\nsecret=fine;ours\n", ["manager.conf:2: the secret of [cb] ends at a ';'"]),
+        ("[cb]\nsecret=fine\n[other]\nsecret = a;b\n", ["manager.conf:4: this secret ends at a ';'"]),
+        ("[cb]\nsecret=fine;ours\n", ["manager.conf:2: this secret ends at a ';'"]),
         ("[cb]\nsecret=fine ;ours\n[other]\nsecret = a\\;b\nread = call;all\n", []),
         ("[cb]\nsecret=fine;-- a block --; \n", []),
     ],
@@ -47,6 +47,12 @@ def test_other_passwords_that_end_at_a_semicolon_are_doubted(text: str, lines: l
     findings = etc_files.passwords(parse(text, "manager.conf"), "manager.conf", "cb", "fine")
     found = [finding.said for finding in findings if finding.level == "warning"]
     assert [said.partition(", which")[0] for said in found] == lines
+
+
+def test_passwords_of_phones_are_looked_at_once_each() -> None:
+    conf = parse("[auth](!)\npassword=a;b\n[101](auth)\n[102](auth)\n[103]\npassword = fine\n", "pjsip.conf")
+    (finding,) = etc_files.cut_at_semicolons(conf, "pjsip.conf", "password")
+    assert finding.said == "pjsip.conf:2: this password ends at a ';', which begins a comment"
 
 
 def test_an_encrypted_password_cannot_be_compared() -> None:

@@ -20,6 +20,8 @@ def examine(etc: Path, pbx: PbxConfig, settings: Settings) -> Iterator[Finding]:
         if (conf := _read(etc / name)) is not None:
             yield from passwords(conf, name, user, secret.get_secret_value())
     sip, pjsip = _read(etc / "sip.conf"), _read(etc / "pjsip.conf")
+    if pjsip is not None:
+        yield from cut_at_semicolons(pjsip, "pjsip.conf", "password")
     yield from chan_sip({id: agent.phone for id, agent in settings.agents.items()}, sip, pjsip)
 
 
@@ -33,12 +35,9 @@ def _read(path: Path) -> Conf | None:
 def passwords(conf: Conf, name: str, user: str, ours: str) -> Iterator[Finding]:
     """A ``;`` begins a comment, also within a password. The passwords themselves are shown to nobody."""
     key, system = _SECRETS[name], "ARI" if name == "ari.conf" else "AMI"
-    for section in conf.sections:
-        for entry in section.all(key):
-            if entry.cut and not (section.name == user and entry.value != ours):
-                said = f"{_place(entry)}: the {key} of [{section.name}] ends at a ';', which begins a comment"
-                yield warning(name, said, r"if the ; belongs to it, write \;; otherwise put a space before the comment")
     own = conf.section(user)
+    refused = own.all(key)[-1] if own is not None and own.all(key) and own.last(key) != ours else None
+    yield from cut_at_semicolons(conf, name, key, but=refused)
     if own is None or not own.all(key) or (own.last("password_format") or "plain") != "plain":
         return
     entry = own.all(key)[-1]
@@ -50,6 +49,14 @@ def passwords(conf: Conf, name: str, user: str, ours: str) -> Iterator[Finding]:
     else:
         said = f"{_place(entry)}: the {key} of [{user}] is not the one of callbridge's configuration, so {system} refuses it"
         yield fault(name, said, "write the same in both")
+
+
+def cut_at_semicolons(conf: Conf, name: str, key: str, but: ConfEntry | None = None) -> Iterator[Finding]:
+    """Passwords right behind which a comment begins, perhaps in them. ``but``: one that is known to be wrong."""
+    for entry in dict.fromkeys(entry for section in conf.sections for entry in section.all(key)):
+        if entry.cut and entry != but:
+            said = f"{_place(entry)}: this {key} ends at a ';', which begins a comment"
+            yield warning(name, said, r"if the ; belongs to it, write \;; otherwise put a space before the comment")
 
 
 def _place(entry: ConfEntry) -> str:
