@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callbridge.core.model.flow import Condition, DialplanNode, GoodbyeNode, QueueNode
-from callbridge.core.model.plan import OverflowRule, Plan, QueuePlan, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.plan import OverflowRule, Penalty, Plan, QueuePlan, ToDialplan, ToFlow, ToQueue
 from tests.ops.importing import Import, run, tree
 
 CASE = Path(__file__).parents[1] / "cases" / "freepbx"
@@ -252,9 +252,9 @@ def of(plan: Plan, queue: str = "600") -> list[tuple[Condition, object]]:
             [(Condition(waiting=3), "callbridge-after-queue,600")],
             "Goto(in,1,3)",
         ),
-        ("exten => 1,1,Queue(600)\n same => n,Goto(1,1)", [], "where callers went cannot be told"),
+        ("exten => 1,1,Queue(600)\n same => n,Goto(1,1)", [], "where callers went cannot be determined"),
         ("exten => _6XX,1,Queue(${EXTEN})\n same => n,Hangup", [(Condition(waiting=3), "hang-up")], ""),
-        ("exten => 9,1,Queue(601)", [], "where callers went cannot be told"),
+        ("exten => 9,1,Queue(601)", [], "where callers went cannot be determined"),
         (
             "exten => 1,1,Queue(600,,,,20)\nexten => 2,1,Queue(600,,,,40)",
             [(Condition(waiting=3), "hang-up"), (Condition(waited=20.0), "hang-up")],
@@ -313,6 +313,23 @@ def test_the_phone_behind_a_member(
     found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
     assert [agent.phone for agent in found.plan.agents.values()] == ([phone] if phone else [])
     assert look in "\n".join(found.looks)
+
+
+@pytest.mark.parametrize(
+    ("text", "no_answer", "rejected"),
+    [
+        ("", Penalty(rest=5), Penalty(rest=10)),
+        ("autopause=no\nretry=2\n", Penalty(rest=2), Penalty(rest=10)),
+        ("autopause=yes\nautopausebusy=yes\n", Penalty(not_ready="rona"), Penalty(not_ready="rona")),
+        ("autopause=all\nretry=none\n", Penalty(not_ready="rona"), Penalty(rest=10)),
+    ],
+)
+def test_agents_who_miss_a_call_are_paused_only_if_they_were(
+    text: str, no_answer: Penalty, rejected: Penalty, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree(tmp_path, {"queues.conf": f"[600]\n{text}"})
+    queue = run(capsys, tmp_path, tmp_path / "queues.conf").plan.queues["600"]
+    assert (queue.no_answer, queue.rejected) == (no_answer, rejected)
 
 
 @pytest.mark.parametrize(

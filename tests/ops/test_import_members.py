@@ -1,4 +1,4 @@
-"""Members that stand in no file: told by a running Asterisk, or by its database."""
+"""Members that are in no file: listed by a running Asterisk, or kept in its database."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_the_database_is_read() -> None:
     assert read_members("No such command\n0 results found.\n").members == {}
 
 
-@pytest.mark.parametrize("told", [SHOWN, STORED, SHOWN + STORED + ALLOWED])
-def test_members_from_elsewhere_become_agents_once(told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("listing", [SHOWN, STORED, SHOWN + STORED + ALLOWED])
+def test_members_from_elsewhere_become_agents_once(listing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     written = "[general]\npersistentmembers=yes\n[600]\nmember=Local/101@from-queue/n,0,Agent One,hint:101@ext-local\n"
-    tree(tmp_path, {"queues.conf": written, "members.txt": told})
+    tree(tmp_path, {"queues.conf": written, "members.txt": listing})
     found = run(capsys, tmp_path, tmp_path / "queues.conf", "--members", tmp_path / "members.txt")
     agents = found.plan.agents
     assert {"101", "102"} <= agents.keys()
@@ -69,7 +69,7 @@ def test_members_from_elsewhere_become_agents_once(told: str, tmp_path: Path, ca
     assert not any("persistentmembers" in line for line in found.looks)
 
 
-def test_a_queue_of_a_database_comes_from_what_asterisk_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_queue_of_a_database_comes_from_what_asterisk_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     extconfig = "[settings]\nqueues => odbc,asterisk,queues\nqueue_members => odbc,asterisk\nvoicemail => odbc,asterisk\n"
     tree(tmp_path, {"queues.conf": "[general]\n[601]\n", "extconfig.conf": extconfig, "members.txt": SHOWN})
     alone = run(capsys, tmp_path, tmp_path / "queues.conf")

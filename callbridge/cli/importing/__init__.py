@@ -35,7 +35,7 @@ def _queues(options: argparse.Namespace) -> int:
         print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
         return FAILED
     print(result.text, end="")
-    _tell(result, f"{result.queues} queues and {result.agents} agents converted")
+    _report(result, f"{result.queues} queues and {result.agents} agents converted")
     return DONE
 
 
@@ -52,11 +52,11 @@ def _tables(options: argparse.Namespace) -> int:
     options.out.mkdir(mode=0o700, parents=True)  # it holds people's numbers
     for name, text in {"callbridge.yaml": result.text, **result.files}.items():
         (options.out / name).write_text(text, encoding="utf-8")
-    _tell(result, f"{', '.join(['callbridge.yaml', *result.files])} written to {options.out}")
+    _report(result, f"{', '.join(['callbridge.yaml', *result.files])} written to {options.out}")
     return DONE
 
 
-def _tell(result: Converted, done: str) -> None:
+def _report(result: Converted, done: str) -> None:
     for line in result.looks.lines:
         print(f"look at: {printable(line)}", file=sys.stderr)
     looks = len(result.looks.lines)

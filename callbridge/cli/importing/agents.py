@@ -13,7 +13,7 @@ from callbridge.cli.importing.yaml_lines import comment, fresh, key, text
 
 @dataclass(slots=True)
 class Agent:
-    """``skills`` by the queue's skill; ``comments``: what stands above the agent; ``always``: was in a queue for ever."""
+    """``skills`` by the queue's skill; ``comments``: lines above the agent; ``always``: listed as a member in a file."""
 
     id: str
     name: str

@@ -1,9 +1,9 @@
-"""queues.conf, the dialplan and the members that an Asterisk tells, as our configuration.
+"""queues.conf, the dialplan and the members that Asterisk lists, as our configuration.
 
-Penalties become levels: who has the lowest has the highest level of the queue's skill, each next penalty one less.
+Penalties become levels: the lowest penalty is the highest level of the queue's skill, each next one a level less.
 app_queue asks a member with a penalty as soon as nobody with a lower one is free: that is `pick: highest_level` in one
-step. Callers who rather wait for the better ones get a step for each level (``widen``). What has no counterpart is said
-in a comment where it stood.
+step. With ``widen`` callers wait at each level before the next is included. What has no equivalent is a comment at its
+place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MEMBERS_OF = "asterisk -rx 'queue show' > members.txt, and give --members membe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """``extensions``: the dialplan; ``rules``: queuerules.conf; ``listed``: what --members told; ``realtime``: tables of
+    """``extensions``: the dialplan; ``rules``: queuerules.conf; ``listed``: what --members gave; ``realtime``: tables of
     extconfig.conf with queues or members."""
 
     queues: Conf
@@ -84,7 +84,7 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
 
 
 def _sections(conf: Conf, dialplan: Dialplan | None, listed: Listed | None, looks: Looks) -> list[ConfSection]:
-    """The queues. A [default] that nobody fills and nobody calls is what sample files and programs leave behind."""
+    """The queues. A [default] without members that is never called comes from sample files."""
     found: dict[str, ConfSection] = {}
     for each in conf.sections:
         if each.template or each.name.casefold() == "general":
@@ -148,7 +148,7 @@ def _levels(queue: ConfSection, members: Sequence[Member], looks: Looks) -> dict
 
 
 def _general(sources: Sources, looks: Looks) -> list[str]:
-    """Comments on [general], and where members are that stand in no file."""
+    """Comments on [general], and on where members are kept outside the file."""
     listed = sources.listed
     sections = [each for each in sources.queues.sections if each.name.casefold() == "general" and not each.template]
     lines = []

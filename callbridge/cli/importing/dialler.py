@@ -85,7 +85,7 @@ class Dialler:
 
     def converted(self, source: str) -> Converted:
         """The configuration and its files."""
-        self.refused.tell(self.looks)
+        self.refused.report(self.looks)
         result = Converted(looks=self.looks, found=bool(self.campaigns or self.reasons or self.do_not_call or self.refused.lines))
         for campaign in self.campaigns.values():
             if campaign.leads:
@@ -100,7 +100,7 @@ class Dialler:
             "",
             *section("reasons", list(self._reasons())),
             *(self._outbound() if self.campaigns or self.do_not_call else []),
-            *section("skills", [f"{QUEUE}: {text('Can talk to people whom campaigns call')}"]),
+            *section("skills", [f"{QUEUE}: {text('Can take the calls of campaigns')}"]),
             *section("entries", [f"{QUEUE}: {{queue: {QUEUE}}}"]),
             *section("queues", [f"{QUEUE}:", "  steps:", f"    - {{skills: {QUEUE}}}"]),
             *section("agents", []),

@@ -1,4 +1,4 @@
-"""What callbridge does instead of each setting of app_queue and of FreePBX, and which values are no loss at all."""
+"""What callbridge does instead of each setting of app_queue and of FreePBX, and which values need no equivalent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from callbridge.wire.asterisk_conf import ConfEntry
 CARRIED = frozenset(
     {
         *("member", "timeout", "wrapuptime", "musicclass", "musiconhold", "music", "servicelevel", "strategy"),
-        *("maxlen", "joinempty", "leavewhenempty", "context", "announce", "monitor-format", "monitor-type"),
+        *(
+            "autopause",
+            "autopausebusy",
+            "autopauseunavail",
+            "maxlen",
+            "joinempty",
+            "leavewhenempty",
+            "context",
+            "announce",
+            "monitor-format",
+            "monitor-type",
+        ),
         *("announce-frequency", "announce-position", "announce-holdtime", "defaultrule"),
         *("periodic-announce", "periodic-announce-frequency"),
         *("queue-thereare", "queue-callswaiting", "queue-holdtime", "queue-minutes", "queue-thankyou"),
@@ -20,22 +31,19 @@ CARRIED = frozenset(
 STRATEGIES: Mapping[str, str] = {
     "ringall": "all phones rang at once; now one at a time does, the longest idle first",
     "leastrecent": "",
-    "fewestcalls": "fewest calls first has no counterpart; now the longest idle first",
-    "random": "chance has no counterpart; now the longest idle first",
+    "fewestcalls": "fewest calls first has no equivalent; now the longest idle first",
+    "random": "random order has no equivalent; now the longest idle first",
     "rrmemory": "",
     "rrordered": "",
     "roundrobin": "",
-    "linear": "the order of the file has no counterpart; give levels and pick: highest_level",
-    "wrandom": "chance weighed by penalty has no counterpart; the penalties are levels now",
+    "linear": "the order of the file has no equivalent; give levels and pick: highest_level",
+    "wrandom": "random order weighted by penalty has no equivalent; the penalties are levels now",
 }
-"""What is different; a round comes so close to the longest idle that nothing is to be said."""
+"""What is different. Round robin is so close to longest idle that nothing needs to be said."""
 
 WHY: Mapping[str, str] = {
-    "weight": "no queue outweighs another: whose target comes due first is served first; see target and head_start",
-    "retry": "nothing is retried: an offer that fails is followed by the next at once",
-    "autopause": "see no_answer: {not_ready: rona}",
-    "autopausebusy": "see rejected: {not_ready: rona}",
-    "autopauseunavail": "see offline: {not_ready: rona}",
+    "weight": "no queue outweighs another: the caller whose target is due first is served first; see target and head_start",
+    "retry": "an offer that fails is followed by the next at once, to another agent",
     "autopausedelay": "see no_answer: {rest: 10s}",
     "timeoutpriority": "there is one time-out: ring_for",
     "penaltymemberslimit": "see the steps",
@@ -53,12 +61,12 @@ WHY: Mapping[str, str] = {
     "random-periodic-announce": "periodic announcements come in turn",
     "relative-periodic-announce": "periodic_every counts from the last one's beginning",
     "periodic-announce-startdelay": "the first periodic announcement comes after periodic_every",
-    "announce-round-seconds": "the estimated wait is said in minutes, rounded up",
+    "announce-round-seconds": "the estimated wait is announced in minutes, rounded up",
     "announce-position-limit": "everybody hears the position",
     "announce-position-only-up": "the position never gets worse",
     "queue-youarenext": "the first one hears the position, too",
-    "queue-minute": "queue-minutes is said of one, too",
-    "queue-seconds": "the estimated wait is said in minutes",
+    "queue-minute": "queue-minutes is played for one minute, too",
+    "queue-seconds": "the estimated wait is announced in minutes",
     "queue-reporthold": "the agent does not hear how long the caller has waited",
     "log-restricted-caller-id": "who may see numbers is a matter of masking: see Redis and facts",
     "force_longest_waiting_caller": "callers are served by rank: who has waited longest, head starts counted in",
@@ -68,10 +76,7 @@ WHY: Mapping[str, str] = {
 _YES, _NO = frozenset({"yes", "true", "1", "on", "y", "t"}), frozenset({"no", "false", "0", "off", "n", "f"})
 _SILENT: Mapping[str, frozenset[str]] = {
     "weight": _NO,
-    "retry": frozenset("12345") | _NO,
-    "autopause": _NO,
-    "autopausebusy": _NO,
-    "autopauseunavail": _NO,
+    "retry": frozenset(map(str, range(61))),
     "autopausedelay": _NO,
     "timeoutpriority": frozenset({"app"}),
     "penaltymemberslimit": _NO,
@@ -109,11 +114,11 @@ _ALWAYS_SILENT = frozenset(
         *("ringinuse", "announce-to-first-user", "realtime_members_unavailable", "keepstats", "queue-hours", "queue-hour"),
     }
 )
-"""Callbridge does so always, or the setting was about something that callbridge has not."""
+"""callbridge always does so, or the setting concerns something that callbridge does not have."""
 
 
 def is_silent(entry: ConfEntry) -> bool:
-    """Whether a setting is lost without any loss."""
+    """Whether leaving out a setting changes nothing."""
     key, value = entry.key.lower(), entry.value.strip().lower()
     silence = key.startswith("queue-") and (value == "silence/1" or not value)
     return not value or silence or key in _ALWAYS_SILENT or value in _SILENT.get(key, frozenset())

@@ -118,7 +118,7 @@ class Refused:
     def add(self, table: Table, row: Row, number: str, why: str) -> None:
         self.lines.append((table.name, row.line, number, why))
 
-    def tell(self, looks: Looks) -> None:
+    def report(self, looks: Looks) -> None:
         for name, line, number, why in self.lines[:MOST_ROWS_NAMED]:
             looks.add(f"{name}:{line}", f"{number[:40]!r} was left out: {why}")
         if len(self.lines) > MOST_ROWS_NAMED:

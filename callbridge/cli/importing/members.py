@@ -1,7 +1,7 @@
-"""Members of queues: as queues.conf writes them, and as a running Asterisk tells them (``--members FILE``).
+"""Members of queues: as queues.conf has them, and as a running Asterisk lists them (``--members FILE``).
 
-Agents who log in by themselves stand in no file. `queue show` lists them, and with `persistentmembers` so does
-`database show Queue/PersistentMembers`; FreePBX notes in `database show QPENALTY` who may log in.
+Agents who log in by themselves are in no file. `queue show` lists them, and with `persistentmembers` so does
+`database show Queue/PersistentMembers`; FreePBX keeps in `database show QPENALTY` who may log in.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ALLOWED = re.compile(r"/QPENALTY/(?P<queue>[^/]+)/agents/(?P<extension>[^\s:/]+
 
 @dataclass(slots=True)
 class Listed:
-    """Queue -> its members, and what else is told of it."""
+    """Queue -> its members, and what else is listed of it."""
 
     members: dict[str, list[Member]] = field(default_factory=dict)
     strategies: dict[str, str] = field(default_factory=dict)

@@ -18,7 +18,7 @@ _HINT = re.compile(r"hint:(?P<extension>[^@]+)(?:@(?P<context>.+))?", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an app_queue. ``fixed``: written in a file, and so in the queue for ever."""
+    """One member of an app_queue. ``fixed``: listed in a file, and so always in the queue."""
 
     interface: str
     penalty: int = 0

@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(slots=True)
 class QueueCall:
-    """One place of the dialplan that calls `Queue()`. ``after``: where callers go whom nobody answers; None: cannot be told."""
+    """One place of the dialplan that calls `Queue()`. ``after``: where unanswered callers go; None: cannot be determined."""
 
     queue: str
     context: str

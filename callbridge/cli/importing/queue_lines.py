@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -62,6 +63,7 @@ def queue_lines(
     music = music or next((call.music for call in calls if call.music), "")
     if music:
         lines.append(f"  music: {text(music)}")
+    lines += _misses(section)
     lines += _steps(queue, widen, looks)
     lines += _overflow(queue, ways, looks)
     lines += waiting.announcements(section, next((call.greeting for call in calls if call.greeting), []), looks)
@@ -136,9 +138,25 @@ def _ring(queue: SourceQueue, looks: Looks) -> float:
     given = queue.section.last("timeout")
     ring = _seconds(queue, "timeout", LONGEST_RING, looks)
     if given is not None and ring == 0:
-        looks.add(queue.where, f"timeout = 0 let a phone ring for ever; {duration_text(LONGEST_RING)} was written instead")
+        looks.add(queue.where, f"timeout = 0 let a phone ring without limit; {duration_text(LONGEST_RING)} was written instead")
         return LONGEST_RING
     return USUAL_RING if ring is None else ring
+
+
+_MISSES = {"no_answer": "autopause", "rejected": "autopausebusy", "offline": "autopauseunavail"}
+"""What becomes of an agent after a failed offer -> the setting of app_queue that paused the member."""
+_USUAL_RETRY = 5
+
+
+def _misses(section: ConfSection) -> Iterator[str]:
+    """app_queue pauses a member who does not answer only if told so; otherwise it asks again after ``retry`` seconds."""
+    retry = section.last("retry") or ""
+    rest = int(retry) if re.fullmatch("[0-9]{1,2}", retry) and int(retry) else _USUAL_RETRY
+    for ours, theirs in _MISSES.items():
+        if is_yes(section.last(theirs) or "no") or section.last(theirs) == "all":
+            yield f"  {ours}: {{not_ready: rona}}"
+        elif ours == "no_answer":
+            yield f"  {ours}: {{rest: {rest}s}}   # as before: who misses a call is not paused"
 
 
 # -- ways out -------------------------------------------------------------------------------------------------------
@@ -154,7 +172,7 @@ def _overflow(queue: SourceQueue, ways: Destinations, looks: Looks) -> Iterator[
     waits = {call.longest_wait for call in calls}
     if len(waits) > 1:
         places = ", ".join(
-            f"{call.place} {duration_text(call.longest_wait) if call.longest_wait else 'for ever'}" for call in calls
+            f"{call.place} {duration_text(call.longest_wait) if call.longest_wait else 'without limit'}" for call in calls
         )
         yield f"  # was: {looks.add(queue.where, f'callers waited differently, by where they came from: {places}')}"
         rules = {when: why for when, why in rules.items() if not when.startswith("waited")}
@@ -168,7 +186,7 @@ def _overflow(queue: SourceQueue, ways: Destinations, looks: Looks) -> Iterator[
         for when, why in rules.items():
             yield f"    - {{when: {{{when}}}, {out}, reason: {why}}}"
         return
-    how = "--extensions FILE says where callers went" if queue.calls is None else "where callers went cannot be told"
+    how = "--extensions FILE says where callers went" if queue.calls is None else "where callers went cannot be determined"
     for when in rules:
         said = f'{how}; write overflow: [{{when: {{{when}}}, dialplan: "context,extension"}}]'
         yield f"  # was: {looks.add(f'[{section.name}]', said)}"
