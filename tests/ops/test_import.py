@@ -232,7 +232,13 @@ def test_odd_names_never_break_the_result(tmp_path_factory: pytest.TempPathFacto
         f"periodic-announce={name},{agent}\nperiodic-announce-frequency=9\n"
         for queue, agent, name in rows
     )
-    loaded(converted(f"[one]\n{text}"), tmp_path_factory.mktemp("odd"))
+    dialplan = "".join(
+        f"[in-{place}]\nexten => 1,1,Set({queue}={agent})\nsame => n,ExecIf($[{name}]?Set(CALLERID(name)={queue}))\n"
+        f"same => n,Playback({name})\nsame => n,Queue({queue},{agent},,,{name})\nsame => n,Goto({name},{agent},{place})\n"
+        f"[{agent}]\nexten => 1,1,Goto({queue})\nexten => {name},hint,{agent}\nexten => _{name},1,Dial({agent}/${{EXTEN}})\n"
+        for place, (queue, agent, name) in enumerate(rows)
+    )
+    loaded(converted(f"[one]\nmaxlen=3\n{text}", dialplan), tmp_path_factory.mktemp("odd"))
 
 
 def test_a_file_in_latin_letters_is_read_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
