@@ -251,6 +251,8 @@ def alert_of(fact: Row) -> str | None:
             return f"{who}: {fact.get('count')} offers missed in a row"
         case "phone_lost":
             return f"{who}: the phone died" + (" during a call" if fact.get("call") else "")
+        case "phone_silent":
+            return f"{who}: the phone does not reply"
         case kind:
             return f"{who}: {kind}"
 

@@ -73,7 +73,7 @@ from callbridge.core.outbound import callback_calls, campaigns, dialer
 from callbridge.core.recovery import order_failures, quarantine, snapshots
 from callbridge.core.reload import plan_change
 from callbridge.core.requests import agent_requests, feature_codes
-from callbridge.core.routing import announcements, offers
+from callbridge.core.routing import announcements, offers, phone_replies
 from callbridge.core.transfers import supervision, transfers
 
 
@@ -245,12 +245,14 @@ def _leg_entered(world: World, key: LegId) -> None:
     call = world.calls.get(leg.call) if leg is not None else None
     if leg is not None and call is not None and leg.role is LegRole.SNOOP and leg.hung_at is None:
         supervision.entered(world, call, key)
+    elif leg is not None:
+        phone_replies.watch(world, leg)
 
 
 def _leg_ringing(world: World, event: LegRinging) -> None:
     leg = _sign_of_life(world, event.leg)
     if leg is not None and not leg.rang:
-        world.put_leg(leg, rang=True)
+        world.put_leg(phone_replies.heard(world, leg), rang=True)
 
 
 def _leg_answered(world: World, event: LegAnswered) -> None:
@@ -259,8 +261,10 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
     if leg is None:
         return
     up = (leg.up_at, leg.up_said_at) if leg.up_at is not None else (world.now, event.said_at)
-    leg = world.put_leg(leg, up_at=up[0], up_said_at=up[1])
+    leg = world.put_leg(phone_replies.heard(world, leg), up_at=up[0], up_said_at=up[1])
     agent = world.agents.get(leg.agent)
+    if agent is not None:
+        agent = agent_states.phone_works(world, agent)
     call = world.calls.get(leg.call)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and not agent.session_up:
         agent_states.session_answered(world, agent)
@@ -313,6 +317,8 @@ def _playback_ended(world: World, event: PlaybackEnded) -> None:
 def _devices_listed(world: World, event: DevicesListed) -> None:
     for phone, state in event.states.items():
         agent_states.device_changed(world, phone, state)
+    for agent in [one for one in world.agents.values() if one.dnd]:
+        agent_states.refresh_dnd(world, agent)  # the state may be in the list no more
     world.matcher.agents_known(True)
 
 
@@ -330,7 +336,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is LegRole.PARKED and not leg.left:
                 phone_transfers.parked_too_long(world, leg)
-            elif leg is not None:
+            elif leg is not None and not phone_replies.ask(world, leg):
                 legs.deadline_passed(world, leg)
         case "agent":
             agent = world.agents.get(event.id)

@@ -32,7 +32,15 @@ from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.speech import SpeechConfig
 from callbridge.settings.spelling import Spelt, Unit
-from callbridge.settings.staff import AgentConfig, FallbackConfig, OutsideConfig, PromptsConfig, ReasonConfig, TransferKeys
+from callbridge.settings.staff import (
+    AgentConfig,
+    FallbackConfig,
+    OutsideConfig,
+    PhonesConfig,
+    PromptsConfig,
+    ReasonConfig,
+    TransferKeys,
+)
 from callbridge.settings.surveys import SurveyConfig
 from callbridge.settings.values import (
     Display,
@@ -120,6 +128,8 @@ class Settings(ConfigSection):
     """The agents by id, which is what an agent logs in with."""
     reasons: dict[Name, ReasonConfig] = {}
     """Reasons for which an agent may be not ready, by name."""
+    phones: PhonesConfig = PhonesConfig()
+    """What holds for the phones of all agents."""
     alert_after_misses: Annotated[int, Field(ge=1, le=1000), Unit("offers")] = 3
     """An alert is raised when an agent misses this many offers in a row, and at every multiple."""
     fallback: FallbackConfig = FallbackConfig()

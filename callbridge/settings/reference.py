@@ -22,7 +22,7 @@ FILES: dict[str, tuple[str, ...]] = {
     ),
     "queues.yaml": ("skills", "entries", "queue_defaults", "queues"),
     "flows.yaml": ("calendars", "lookups", "surveys", "flows"),
-    "agents.yaml": ("agents", "reasons", "alert_after_misses", "trunks"),
+    "agents.yaml": ("agents", "reasons", "phones", "alert_after_misses", "trunks"),
     "tiers.yaml": ("tiers",),
     "speech.yaml": ("speech",),
     "campaigns.yaml.sample": ("ledger", "campaigns"),

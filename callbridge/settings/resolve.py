@@ -143,6 +143,7 @@ def plan(settings: models.Settings) -> core.Plan:
         | ({core.MEMORY: REMEMBERED_WITHIN} if memory_of(settings) > 0 else {}),
         agents={id: _agent(id, agent) for id, agent in settings.agents.items()},
         reasons={name: core.Reason(name, reason.limit, reason.digit or "") for name, reason in settings.reasons.items()},
+        phones=_phones(settings),
         alert_after_misses=settings.alert_after_misses,
         pbxs=tuple(pbx.name for pbx in settings.pbx),
         default_tier=settings.tiers.default,
@@ -223,6 +224,11 @@ def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:
     version = hashlib.sha256(given.model_dump_json().encode()).hexdigest()[:12]
     name = core.CAMPAIGN + name
     return Flow(name=name, version=version, start="say", nodes=nodes, language=given.language or "")
+
+
+def _phones(settings: models.Settings) -> core.PhoneRules:
+    phones = settings.phones
+    return core.PhoneRules(phones.silent_after, pause_on_dnd=phones.do_not_disturb == "not_ready")
 
 
 def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:

@@ -58,6 +58,17 @@ class AgentConfig(ConfigSection):
         return value if pin else None
 
 
+class PhonesConfig(ConfigSection):
+    """What holds for the phones of all agents."""
+
+    silent_after: Duration = 2.0
+    """A phone that has replied nothing to an INVITE, not even 100 Trying, for this long is silent: its agent is `offline`
+    and the caller goes to the next one; `0` gives phones the whole ring time. Example: `2s`"""
+    do_not_disturb: Literal["busy_elsewhere", "not_ready"] = "busy_elsewhere"
+    """What an agent is whose phone is on do not disturb: `busy_elsewhere` is over with it, or tried again after a while;
+    `not_ready` is a pause with the reason `dnd`."""
+
+
 class ReasonConfig(ConfigSection):
     """A reason for being not ready."""
 

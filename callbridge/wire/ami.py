@@ -5,6 +5,7 @@ A message is any mapping of header names; panoramisk's are case-insensitive and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from callbridge.core.model.events import DeviceChanged, DevicesListed
@@ -18,6 +19,9 @@ STATES = frozenset({"NOT_INUSE", "INUSE", "BUSY", "INVALID", "UNAVAILABLE", "RIN
 
 _PHONES = frozenset({"PJSIP", "SIP", "IAX2", "SCCP", "DAHDI", "UNISTIM"})
 """Technologies with a device at their end; ``Custom:``, ``Queue:``, ``Local/`` and the like are no phones."""
+
+_DND = re.compile(r"Custom:DND[0-9A-Za-z_.-]{1,64}")
+"""The device state that FreePBX keeps for an extension on do not disturb."""
 
 _LINE_BREAKERS = str.maketrans("", "", "\r\n\0")
 
@@ -54,8 +58,9 @@ def phone_of(device: str) -> str | None:
 
 
 def device_changed(message: Mapping[str, str], at: float) -> DeviceChanged | None:
-    """The event of one DeviceStateChange; None for a device that is not a phone, and for unknown states."""
-    phone, state = phone_of(message.get("Device", "")), message.get("State", "")
+    """The event of one DeviceStateChange, of a phone or of its do not disturb; None for other devices and states unheard of."""
+    device, state = message.get("Device", ""), message.get("State", "")
+    phone = device if _DND.fullmatch(device) else phone_of(device)
     if phone is None or state not in STATES:
         return None
     return DeviceChanged(at=at, phone=phone, state=state)

@@ -167,7 +167,7 @@ def test_a_number_outside_takes_the_call() -> None:
     story.over()
 
 
-@pytest.mark.parametrize(("cause", "result"), [(21, "rejected"), (17, "rejected"), (19, "no_answer"), (20, "offline")])
+@pytest.mark.parametrize(("cause", "result"), [(21, "rejected"), (17, "rejected"), (19, "unavailable"), (20, "offline")])
 def test_a_caller_whom_nobody_takes_comes_back_to_the_agent(cause: int, result: str) -> None:
     story = Talk()
     story.act(CallRequest.TRANSFER, ToAgent("cid"))

@@ -182,7 +182,7 @@ def test_a_phone_that_is_found_dead_while_it_rings_was_not_answered() -> None:
     story = one_queue(agent("bob"))
     story.caller()
     story.gone(story.ring().leg, 18)
-    assert story.fact(OfferEnded).result == "no_answer"
+    assert story.fact(OfferEnded).result == "offline"
     assert alerts(story) == []
 
 

@@ -7,6 +7,7 @@ every end is reached in order, so that SIPp itself never has to improvise.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tests.lab.scenario import (
     FAILURES,
@@ -36,11 +37,13 @@ class CallerScript:
 class PhoneScript:
     """What a phone does with every call that it gets."""
 
+    trying: float = 0.0  # seconds of 100 before the 180
     ring: float | tuple[float, float] = 0.2  # seconds of 180 before the reply
     reply: int | None = 200  # None rings for ever
     steps: Sequence[Step] = ()  # what happens after the answer
     hangs_up: bool = False  # after the steps; else the phone waits for the BYE
     audio: str | Path | None = None
+    codec: Literal["ulaw", "g729"] | None = "ulaw"  # None answers without SDP; the PBX has no g729
 
     @classmethod
     def answers(cls, ring: float = 0.2, talk: float | tuple[float, float] | None = None) -> "PhoneScript":
@@ -66,7 +69,10 @@ INVITE_MARK = "--- INVITE "
 _LOG = f'<log message="{INVITE_MARK}[call_id]"/><log message="[last_message]"/>'
 FOREVER_MS = 3_600_000
 SILENCE_MS = 32_000  # after which a request that nobody answers is given up
-REASONS = {403: "Forbidden", 404: "Not Found", 480: "Unavailable", 486: "Busy Here", 503: "Unavailable", 603: "Decline"}
+REASONS = {
+    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout", 480: "Unavailable", 486: "Busy Here",
+    488: "Not Acceptable Here", 503: "Unavailable", 603: "Decline",
+}  # fmt: skip
 
 
 def caller(script: CallerScript, audio: Path | None) -> dict[str, bytes]:
@@ -160,6 +166,9 @@ def phone(script: PhoneScript, audio: Path | None) -> dict[str, bytes]:
     s.do(_LOG)
     s.uses(*kept, "whole", "user")
     way = {"CANCEL": "cancelled"}
+    if script.trying:
+        _respond(s, 100, "Trying")
+        s.wait(round(script.trying * 1000), gone="gone", also=way)
     _respond(s, 180, "Ringing")
     match script.ring:
         case _ if script.reply is None:
@@ -189,7 +198,10 @@ def phone(script: PhoneScript, audio: Path | None) -> dict[str, bytes]:
 def _answer(s: Scenario, script: PhoneScript) -> None:
     """Answer, do the steps, and end the call or wait for its end."""
     timing = {"timeout": "5000", "ontimeout": "bye"}
-    _respond(s, 200, "OK", body=sdp(port=s.media_port), retrans="500")
+    body = sdp(port=s.media_port) if script.codec else []
+    if script.codec == "g729":
+        body = [line.replace("RTP/AVP 0 ", "RTP/AVP 18 ") for line in body if "PCMU" not in line]
+    _respond(s, 200, "OK", body=body, retrans="500")
     s.label("answered")
     s.recv(request="CANCEL", optional="true", next="too-late", **timing)
     s.recv(request="BYE", optional="true", next="gone", **timing)

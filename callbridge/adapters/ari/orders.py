@@ -148,13 +148,18 @@ class AriOrders:
             raise
 
     async def _query(self, order: Probe | InspectPhone) -> None:
-        (request,) = self._requests(order)
+        request, *more = self._requests(order)
         reply = await self._write(request)
+        replied = None
+        if more and reply.status == 200:
+            said = await self._write(more[0])
+            with odd_as_refusal(said):
+                replied = wire.has_replied(said.status, said.body)
         at = self._now()
         with odd_as_refusal(reply):
             if isinstance(order, Probe):
                 app, prefix = self._app, self._prefix
-                event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at)
+                event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at, replied=replied)
             else:
                 event = wire.inspected(order, reply.body, at=at)
         self._post(event)

@@ -15,7 +15,7 @@ from heapq import nsmallest
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, some, span
 from callbridge.core.entities.switches import is_on
-from callbridge.core.model.agent import Agent, Device, Intent, Work, eligible, published
+from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.events import BYPASS
 from callbridge.core.model.ids import pbx_of
@@ -166,8 +166,17 @@ def _phone(world: World, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
         yield ExplainedLine(
             code="offline", text=f"the phone {show(agent.phone) or '-'} cannot be reached (device state: {state})"
         )
+    elif agent.trouble_until or agent.dnd:
+        yield _trouble(agent, show)
     elif agent.device is Device.BUSY_ELSEWHERE:
         yield ExplainedLine(code="busy_elsewhere", text=f"the phone {show(agent.phone)} is busy with a call outside callbridge")
+
+
+def _trouble(agent: Agent, show: Show) -> ExplainedLine:
+    phone = show(agent.phone)
+    if agent.trouble_until and agent.trouble == SILENT:
+        return ExplainedLine(code="silent", text=f"the phone {phone} said nothing to the last INVITE: is it off, or its network?")
+    return ExplainedLine(code="dnd", text=f"the phone {phone} is on do not disturb")
 
 
 def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
@@ -184,6 +193,8 @@ def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="reason_limit", text=text)
     if agent.misses >= world.plan.alert_after_misses:
         yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} missed in a row")
+    if agent.trouble_until and agent.trouble == SILENT:
+        yield ExplainedLine(code="phone_silent", text="the phone does not reply to calls")
     if agent.pin_locked_until > now:
         text = f"login by phone is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
         yield ExplainedLine(code="pin_locked", text=text)

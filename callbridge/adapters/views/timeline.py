@@ -94,6 +94,7 @@ _TRANSFER_TEXTS = {
     "no_answer": "did not pick up",
     "rejected": "rejected the call",
     "offline": "could not be reached",
+    "unavailable": "was on do not disturb",
     "failed": "could not be connected",
     "cancelled": "was cancelled",
 }
@@ -103,9 +104,12 @@ _OFFER_ENDED = {
     "no_answer": "did not answer within {rang}",
     "rejected": "rejected the call after {rang}",
     "offline": "the phone could not be reached",
+    "unavailable": "the phone refused at once: do not disturb",
     "cancelled": "withdrawn after {rang}: the caller left, was moved or was connected elsewhere",
     "answered": "answered after {rang}",
 }
+
+_TROUBLES = {"silent": "the phone said nothing to the INVITE within {rang}"}
 
 
 def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
@@ -180,8 +184,10 @@ def _offer_made(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _offer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     result, cause = str(fact["result"]), int(fact.get("cause") or 0)
-    text = _OFFER_ENDED.get(result, result).format(rang=span(float(fact["rang_for"])))
-    return f"{_who(fact, plan)}: {text}" + (f" (cause {cause})" if cause and result in ("rejected", "offline") else "")
+    said = _TROUBLES.get(str(fact.get("trouble", ""))) or _OFFER_ENDED.get(result, result)
+    text = said.format(rang=span(float(fact["rang_for"])))
+    shown = cause and result in ("rejected", "offline", "unavailable")
+    return f"{_who(fact, plan)}: {text}" + (f" (cause {cause})" if shown else "")
 
 
 def _visit_ended(fact: Fact, plan: Plan, arrived: float) -> str:

@@ -36,6 +36,7 @@ HELPFUL_MODULES: Mapping[str, str] = {
     "app_playback": "the apology while callbridge is away",
     "bridge_native_rtp": "without it all audio passes through the PBX core",
     "bridge_softmix": "recording and three-way calls",
+    "func_hangupcause": "noticing within seconds that a phone does not reply",
     "res_ari_sounds": "checking that prompts exist",
     "res_stasis_snoop": "supervision (listen, whisper)",
     "res_stasis_recording": "recording",

@@ -6,6 +6,7 @@ from callbridge.core.calls import in_call_codes, talks
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
+from callbridge.core.model.agent import SILENT
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
@@ -16,7 +17,7 @@ from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
-from callbridge.core.routing import answers, lost_phones, offers, segments, visits
+from callbridge.core.routing import answers, lost_phones, offers, phone_replies, segments, visits
 from callbridge.core.transfers import supervision, transfers
 
 # -- arrival --------------------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
         agent = agent_states.leg_gone(world, agent)
     if agent.session == leg.id:
         agent = agent_states.session_gone(world, agent)
-        unanswered = leg.up_at is None and offers.result_of(event.cause) is not OfferResult.REJECTED
+        unanswered = leg.up_at is None and phone_replies.result_of(event.cause) is not OfferResult.REJECTED
         if estimated and leg.hung_at is None:
             agent_states.open_session(world, agent)  # the PBX lost it: the agent did not leave
         elif lost_phones.died(leg, event) or (unanswered and agent.session_tries):
@@ -142,15 +143,19 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
         callback_calls.give_up(world, call, "agent_gone")
     elif call.offer is not None and call.offer.leg == leg.id:
         if call.phase is Phase.OFFERED:
-            result = OfferResult.CANCELLED if excused else offers.result_of(event.cause)
+            reply = phone_replies.reply_of(world, leg, event, call.visit.queue if call.visit else "", call.offer.at)
+            result, trouble = (OfferResult.CANCELLED, "") if excused else (reply.result, reply.trouble)
             if call.offer.nailed or died:
-                result = OfferResult.OFFLINE
-            offers.retry(world, call, result, cause=event.cause)
+                result, trouble = OfferResult.OFFLINE, ""
+            offers.retry(world, call, result, cause=event.cause, trouble=trouble)
         else:
             result = OfferResult.OFFLINE if died else OfferResult.CANCELLED if excused else OfferResult.REJECTED
             offers.retry(world, call, result, cause=event.cause)
     elif call.transfer is not None and call.transfer.leg == leg.id:
-        transfers.target_gone(world, call, "cancelled" if estimated else offers.result_of(event.cause))
+        reply = phone_replies.reply_of(world, leg, event, call.transfer.queue, call.transfer.began_at)
+        transfers.target_gone(world, call, "cancelled" if estimated else reply.result)
+        if not estimated:
+            phone_replies.note(world, leg, reply.trouble)
     elif call.transfer is not None and call.segment is not None and call.segment.leg == leg.id:
         if died and not call.transfer.reached:
             _agent_lost(world, transfers.cancel(world, call), when)
@@ -255,6 +260,9 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         call = segments.end_segment(world, call, "agent", world.now)
         surveys.after_talk(world, call)
         return
+    if call is not None and phone_replies.is_silent(world, leg, event):
+        _phone_is_silent(world, call, leg)
+        return
     again = None
     if leg.music_owed:
         again = world.now + legs.MUSIC_RETRY
@@ -276,6 +284,15 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         legs.hang_up(world, leg.id)
     elif call.phase is Phase.OFFERED and call.offer is not None and call.offer.leg == leg.id and event.up:
         offers.answered(world, call)
+
+
+def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
+    """The phone has said nothing at all: on to the next agent at once."""
+    if call.offer is not None and call.offer.leg == leg.id:
+        offers.retry(world, call, OfferResult.OFFLINE, trouble=SILENT)
+    else:
+        transfers.target_gone(world, call, OfferResult.OFFLINE)
+        phone_replies.note(world, leg, SILENT)
 
 
 def _belongs_inside(call: Call, leg: Leg) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from callbridge.core.entities import phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
-from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
+from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
@@ -155,15 +156,16 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
     if agent.session is not None:
         hang_up(world, agent.session)
     old = agent.phone
-    agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False)
-    agent = refresh_device(world, agent)
+    agent = change(world, agent, phone=phone, next_phone="", session=None, session_up=False, trouble="", trouble_until=0.0)
+    agent = refresh_device(world, refresh_dnd(world, agent))
     _next_at(world, old)
     return open_session(world, world.agents[agent.id])
 
 
-def cost(world: World, agent: Agent, penalty: Penalty | None) -> AgentChanges:
-    """What a failed offer costs the agent: a rest, or ``not_ready``. Each further miss in a row doubles the rest, up to
-    LONGEST_REST, so that a phone that fails at once is not rung continuously; repeated misses raise an alert."""
+def cost(world: World, agent: Agent, penalty: Penalty | None, trouble: str = "") -> AgentChanges:
+    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
+    it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on.
+    ``trouble``: what is wrong with the phone, which then is the reason of the state as well."""
     if penalty is None:
         return {}
     misses = agent.misses + 1
@@ -176,7 +178,8 @@ def cost(world: World, agent: Agent, penalty: Penalty | None) -> AgentChanges:
         changes["return_at"] = world.now + _doubled(back, misses) if back is not None else None
     elif penalty.rest > 0:
         changes["rest_until"] = world.now + _doubled(penalty.rest, misses)
-    return changes
+    paused = penalty.not_ready is not None
+    return changes | phone_troubles.found(world, agent, trouble, changes.get("rest_until", 0.0), paused=paused)
 
 
 def _doubled(seconds: float, misses: int) -> float:
@@ -209,6 +212,8 @@ def deadline_passed(world: World, agent: Agent) -> None:
             _inspect(world, agent)
     if 0.0 < agent.rest_until <= world.now:
         agent = change(world, agent, rest_until=0.0)
+    if 0.0 < agent.trouble_until <= world.now:
+        agent = change(world, agent, trouble_until=0.0)
     if agent.session_at is not None and agent.session_at <= world.now:
         agent = _ring_session_again(world, agent)
     agent = settle(world, agent)
@@ -234,15 +239,41 @@ def _over_limit(world: World, agent: Agent) -> None:
 
 
 def device_changed(world: World, phone: str, state: str) -> None:
-    """AMI reported a device state."""
-    back = _device(world.phones.get(phone) or "") is Device.OFFLINE and _device(state) is Device.AVAILABLE
-    if world.phones.get(phone) != state:
+    """AMI told a device's state, or that of a phone's do not disturb."""
+    before = world.phones.get(phone) or ""
+    back = _device(before) is Device.OFFLINE and _device(state) is Device.AVAILABLE
+    if before != state:
         world.phones.put(phone, state)
+    for one in phone_troubles.agents_at(world, phone) if phone.startswith(phone_troubles.DND_STATE) else ():
+        refresh_dnd(world, one)
     agent = world.agent_at(phone)
     if agent is not None:
+        reachable, settled = _device(state) is not Device.OFFLINE, world.now >= agent.leg_gone_at + SETTLE
+        if before != state and phone_troubles.is_ended_by(world, agent, before, reachable=reachable, settled=settled):
+            agent = phone_works(world, agent)
         agent = refresh_device(world, agent)
     if agent is not None and back:
         open_session(world, agent)  # the nailed-up line went down with the phone
+
+
+def phone_works(world: World, agent: Agent) -> Agent:
+    """The agent's phone has just shown that it does."""
+    return change(world, agent, **phone_troubles.over(agent)) if agent.trouble else agent
+
+
+def refresh_dnd(world: World, agent: Agent) -> Agent:
+    """Follow what the PBX says of the phone's do not disturb; where that is a pause, it ends with it."""
+    dnd = phone_troubles.is_dnd(world, agent)
+    if dnd is agent.dnd:
+        return agent
+    changes: AgentChanges = {"dnd": dnd}
+    if not dnd and agent.trouble == DND:
+        changes |= phone_troubles.over(agent)
+    if dnd and agent.intent is Intent.READY and world.plan.phones.pause_on_dnd:
+        changes |= not_ready(world, DND)
+    elif not dnd and agent.intent is Intent.NOT_READY and agent.reason == DND:
+        changes |= READY
+    return change(world, agent, **changes)
 
 
 def refresh_device(world: World, agent: Agent) -> Agent:

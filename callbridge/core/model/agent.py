@@ -46,6 +46,10 @@ class State(StrEnum):
     OFFLINE = "offline"
 
 
+SILENT, DND = "silent", "dnd"
+"""Troubles of a phone, which are the reasons of the state that is published meanwhile: it says nothing at all to an INVITE; it is
+on do not disturb."""
+
 WORK_MOVES: dict[Work, frozenset[Work]] = {
     Work.IDLE: frozenset({Work.OFFERED, Work.TALKING}),
     Work.OFFERED: frozenset({Work.IDLE, Work.TALKING, Work.WRAP_UP}),
@@ -97,6 +101,12 @@ class Agent:
     wrong_pins: int = 0
     """Wrong PINs in a row at phones."""
     pin_locked_until: float = 0.0
+    trouble: str = ""
+    """What calls have shown to be wrong with the phone (``silent``, ``dnd``) since it last worked."""
+    trouble_until: float = 0.0
+    """While that keeps the agent from being offered calls: until when. 0: it does not."""
+    dnd: bool = False
+    """The PBX has a do-not-disturb state for the phone, and it is on."""
     leg_gone_at: float = 0.0
     inspect_at: float | None = None
     deadline: float | None = None
@@ -116,8 +126,12 @@ def published(agent: Agent) -> tuple[State, str]:
         return State.NOT_READY, agent.reason
     if agent.device is Device.OFFLINE:
         return State.OFFLINE, ""
+    if agent.trouble_until > 0 and agent.trouble != DND:
+        return State.OFFLINE, agent.trouble
     if agent.device is Device.BUSY_ELSEWHERE:
         return State.BUSY_ELSEWHERE, ""
+    if agent.dnd or agent.trouble_until > 0:
+        return State.BUSY_ELSEWHERE, DND
     return State.READY, ""
 
 
@@ -129,6 +143,8 @@ def eligible(agent: Agent, now: float) -> bool:
         and agent.device is Device.AVAILABLE
         and agent.leg is None
         and agent.rest_until <= now
+        and not agent.trouble_until
+        and not agent.dnd
         and not agent.reserved_for
         and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
     )
@@ -137,6 +153,7 @@ def eligible(agent: Agent, now: float) -> bool:
 def own_deadline(agent: Agent) -> float | None:
     """The next moment at which something about this agent is due. One that passed stays due until it was met."""
     times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None, agent.session_at]
+    times.append(agent.trouble_until or None)
     if agent.work is Work.WRAP_UP and agent.leg is None:
         times.append(agent.wrap_until)
     return min((time for time in times if time is not None), default=None)

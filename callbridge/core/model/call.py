@@ -135,6 +135,9 @@ class OfferResult(StrEnum):
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
     OFFLINE = "offline"
+    """The phone cannot be reached, or says nothing at all."""
+    UNAVAILABLE = "unavailable"
+    """The phone refused at once without ringing for anybody: do not disturb."""
     CANCELLED = "cancelled"
 
 

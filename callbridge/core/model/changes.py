@@ -46,6 +46,9 @@ class AgentChanges(TypedDict, total=False):
     misses: int
     wrong_pins: int
     pin_locked_until: float
+    trouble: str
+    trouble_until: float
+    dnd: bool
     leg_gone_at: float
     inspect_at: float | None
     deadline: float | None

@@ -118,6 +118,8 @@ class LegProbed(Event):
     leg: LegId
     in_app: bool
     up: bool
+    replied: bool | None = None
+    """Whether its phone has replied anything to our INVITE, be it 100 Trying; None when that was not asked, or is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

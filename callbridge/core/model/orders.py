@@ -189,6 +189,9 @@ class StartAmdDetour(_OfLeg):
 class Probe(_OfLeg):
     """Ask whether the channel still exists: LegEnded(estimated) or LegProbed comes back."""
 
+    replies: bool = False
+    """Ask as well whether its phone has replied anything to our INVITE."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectPhone:

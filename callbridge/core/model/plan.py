@@ -346,6 +346,16 @@ class AgentPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneRules:
+    """What holds for the phones of all agents. Times in seconds."""
+
+    silent_after: float = 2.0
+    """A phone that has replied nothing to an INVITE for so long is silent. 0: phones are given the whole ring time."""
+    pause_on_dnd: bool = False
+    """Do not disturb makes an agent ``not_ready`` until the agent asks to be ready, rather than ``busy_elsewhere``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """A not-ready reason. ``limit``: seconds after which an alert is raised; ``digit``: its key on the phone."""
 
@@ -408,6 +418,7 @@ class Plan:
     """Lookup -> seconds in which it must answer."""
     agents: Mapping[str, AgentPlan] = field(default_factory=dict)
     reasons: Mapping[str, Reason] = field(default_factory=dict)
+    phones: PhoneRules = PhoneRules()
     alert_after_misses: int = 3
     """Offers in a row that an agent may let go before an alert is told, and at every multiple of it."""
     pbxs: tuple[str, ...] = ("pbx",)

@@ -67,7 +67,7 @@ def dialled(world: World, event: FeatureDialled) -> None:
     world.put_leg(leg, phone=phone, up_at=world.now if event.up else None)
     agent = world.agent_at(phone)
     if agent is not None:
-        agent_states.refresh_device(world, agent)
+        agent_states.refresh_device(world, agent_states.phone_works(world, agent))
     world.order(InspectPhone(pbx=pbx_of(leg.id), phone=phone))
     if not event.up:
         world.order(Answer(leg=leg.id))

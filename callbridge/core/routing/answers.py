@@ -93,6 +93,7 @@ def emit_offer_ended(
     at: float | None = None,
     rang_until: float | None = None,
     cause: int = 0,
+    trouble: str = "",
 ) -> None:
     at = world.now if at is None else at
     until = at if rang_until is None else rang_until
@@ -107,5 +108,6 @@ def emit_offer_ended(
             result=result,
             rang_for=max(0.0, until - offer.at),
             cause=cause,
+            trouble=trouble,
         )
     )

@@ -21,7 +21,7 @@ from callbridge.core.model.orders import Bridge, DropBridge, Play, Ring, StartMu
 from callbridge.core.model.plan import REMEMBERED, ConnectMode, Penalty, QueuePlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import announcements, answers, segments, visits
+from callbridge.core.routing import announcements, answers, phone_replies, segments, visits
 
 SAFETY = dialling.SAFETY
 JOIN_CHECK = 5.0
@@ -39,10 +39,6 @@ OFFER_VALUES = frozenset({"queue", "tier", "agent"})
 """What the configuration names, in any language: fit for the name of a sound."""
 MOST_FAILURES = 3
 """Joins that may fail before the caller is sent to the fallback."""
-
-NO_ANSWER_CAUSES = frozenset({18, 19})
-REJECTED_CAUSES = frozenset({16, 17, 21})
-"""Q.850: normal clearing while ringing, busy, rejected. All other causes mean that the phone cannot be reached."""
 
 
 def make(world: World, pair: Pair) -> None:
@@ -277,12 +273,14 @@ def join(world: World, call: Call) -> None:
     world.order(Bridge(bridge=bridge, legs=(call.leg, offer.leg), call=call.id, queue=queue, agent=offer.agent))
 
 
-def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, penalty: Penalty | None = None) -> Call:
-    """End the offer without an answer: the phone stops ringing, the agent is free or gets the penalty. Returns the call without
-    its offer; the calling function must change its phase and store it."""
+def withdraw(
+    world: World, call: Call, result: OfferResult, *, cause: int = 0, penalty: Penalty | None = None, trouble: str = ""
+) -> Call:
+    """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
+    given back without its offer, for the caller of this to move and put. ``trouble``: what is wrong with the phone."""
     offer = call.offer
     assert offer is not None
-    answers.emit_offer_ended(world, call, offer, result, cause=cause)
+    answers.emit_offer_ended(world, call, offer, result, cause=cause, trouble=trouble)
     if call.phase is Phase.DIALLING and offer.leg in world.legs:
         world.order(StopRinging(leg=offer.leg))
     for leg, playback in ((offer.leg, offer.playback if offer.nailed else ""), (call.leg, offer.reading)):
@@ -298,7 +296,7 @@ def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, p
     else:
         legs.hang_up(world, offer.leg, "no_answer" if result is OfferResult.NO_ANSWER else "normal")
     if agent is not None and agent.call == call.id:
-        changes = agent_states.cost(world, agent, penalty)
+        changes = agent_states.cost(world, agent, penalty, trouble)
         changes |= {"work": Work.IDLE, "call": ""}
         agent = agent_states.change(world, agent, **changes)
         if offer.nailed or offer.leg not in world.legs:
@@ -306,10 +304,11 @@ def withdraw(world: World, call: Call, result: OfferResult, *, cause: int = 0, p
     return evolve(call, offer=None, bridge=None)
 
 
-def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True) -> None:
-    """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: the agent gets the penalty."""
+def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True, trouble: str = "") -> None:
+    """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
-    call = withdraw(world, call, result, cause=cause, penalty=_penalty(world, call, result) if costs else None)
+    penalty = phone_replies.penalty(world, call, result) if costs else None
+    call = withdraw(world, call, result, cause=cause, penalty=penalty, trouble=trouble)
     if call.leg not in world.legs:
         segments.finish(world, call, world.now)  # the customer has not been dialled yet: the callback is for the next agent
         return
@@ -325,7 +324,7 @@ def too_late(world: World, call: Call) -> Call:
     assert offer is not None
     missed = offer.stage is OfferStage.RINGING and not offer.nailed and world.now - offer.at >= ANSWERS_ITSELF
     result = OfferResult.NO_ANSWER if missed else OfferResult.CANCELLED
-    return withdraw(world, call, result, penalty=_penalty(world, call, result))
+    return withdraw(world, call, result, penalty=phone_replies.penalty(world, call, result))
 
 
 def failed_to_join(world: World, call: Call, detail: str) -> None:
@@ -359,28 +358,6 @@ def deadline_passed(world: World, call: Call) -> None:
     else:
         leg = world.legs.get(call.offer.leg) if call.offer is not None else None
         retry(world, call, OfferResult.NO_ANSWER if leg is not None and leg.rang else OfferResult.OFFLINE)
-
-
-def result_of(cause: int) -> OfferResult:
-    """What the end of a ringing leg with this Q.850 cause means."""
-    if cause in NO_ANSWER_CAUSES:
-        return OfferResult.NO_ANSWER
-    return OfferResult.REJECTED if cause in REJECTED_CAUSES else OfferResult.OFFLINE
-
-
-def _penalty(world: World, call: Call, result: OfferResult) -> Penalty | None:
-    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
-    if queue is None:
-        return None
-    match result:
-        case OfferResult.NO_ANSWER:
-            return queue.no_answer
-        case OfferResult.REJECTED:
-            return queue.rejected
-        case OfferResult.OFFLINE:
-            return queue.offline
-        case _:
-            return None
 
 
 def _music(world: World, call: Call) -> str:

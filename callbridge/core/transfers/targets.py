@@ -38,6 +38,7 @@ def target_text(to: Target | None) -> str:
 def can_take(agent: Agent) -> bool:
     """Can the agent take a transferred call? Also while not ready."""
     free = agent.intent is not Intent.LOGGED_OUT and agent.work is Work.IDLE and agent.leg is None
+    free = free and not agent.trouble_until and not agent.dnd
     return free and agent.device is Device.AVAILABLE and (agent.connect is not ConnectMode.NAILED_UP or agent.session_up)
 
 

@@ -102,15 +102,29 @@ def _named(channel: dict[str, Any]) -> str:
     return arguments(dialplan)[0] if dialplan.get("app_name") == "Stasis" else ""
 
 
-def probed(order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float) -> LegProbed | LegEnded:
-    """Decode ``GET /channels/{id}``: 404 confirms the end of the channel, at an unknown time."""
+def probed(
+    order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float, replied: bool | None = None
+) -> LegProbed | LegEnded:
+    """What ``GET /channels/{id}`` said: 404 is the confirmed end, at a moment not known. ``replied``: see ``has_replied``."""
     if status == 404:
         return LegEnded(at=at, leg=order.leg, estimated=True)
     channel = parse(answer)
     if not isinstance(channel, dict):
         raise Malformed("no channel")
     minted = channel_of(order.leg).startswith(f"{prefix}-")
-    return LegProbed(at=at, leg=order.leg, in_app=minted or in_stasis(channel, app), up=channel.get("state") == "Up")
+    in_app, up = minted or in_stasis(channel, app), channel.get("state") == "Up"
+    return LegProbed(at=at, leg=order.leg, in_app=in_app, up=up, replied=replied)
+
+
+def has_replied(status: int, answer: bytes) -> bool | None:
+    """What ``replies_request`` was told; None when the PBX cannot say (func_hangupcause.so is not loaded)."""
+    if status != 200:
+        return None
+    said = parse(answer)
+    value = said.get("value") if isinstance(said, dict) else None
+    if not isinstance(value, str):
+        raise Malformed("no value")
+    return bool(value)
 
 
 def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspected:

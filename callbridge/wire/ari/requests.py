@@ -52,7 +52,7 @@ _GONE_OR_OUT = (404, 409)
 _NO_BRIDGE = (404, 409)
 """Version 16 answers 409 for a bridge that it has just destroyed."""
 _ALREADY_THERE = (409,)
-_ANYTHING = range(400, 600)
+_PARDON_ANYTHING = range(400, 600)
 _REASONS = frozenset({"normal", "busy", "congestion", "no_answer", "answered_elsewhere"})
 """Hangup reasons that every version from 16 knows; any other one would be a 400 there."""
 
@@ -128,8 +128,9 @@ def requests(
         case LeaveToDialplan(leg=leg, context=context, extension=extension):
             away = _on_channel("POST", leg, "continue", context=context, extension=extension, priority="1")
             return _on_channel("POST", leg, "variable", variable=STAYS, value="1"), away
-        case Probe(leg=leg):
-            return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
+        case Probe(leg=leg, replies=replies):
+            exists = Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND)
+            return (exists, replies_request(channel_of(leg))) if replies else (exists,)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
@@ -188,7 +189,7 @@ def _shown(value: str, limit: int) -> str:
 def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | None) -> tuple[Request, ...]:
     channels = [channel_of(leg) for leg in order.legs]
     # Joining a bridge does not stop a channel's music; where none plays the answer is an error.
-    stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_ANYTHING)
+    stop = Request("DELETE", _path("channels", channels[0], "moh"), pardons=_PARDON_ANYTHING)
     name = ",".join((app, order.call, order.queue, order.agent)).rstrip(",")
     create = Request("POST", _path("bridges", type=bridge_type, bridgeId=order.bridge, name=name), pardons=_ALREADY_THERE)
     # A channel that is in the bridge already would leave it and enter again if added once more.
@@ -197,6 +198,13 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
     if inside is None:
         return (stop, create, join)
     return (stop, join) if missing else (stop,)
+
+
+def replies_request(channel: str) -> Request:
+    """Of which channels does this one know a cause? Its own is among them as soon as its phone has replied anything to our
+    INVITE, be it 100 Trying, which no event tells: ``has_replied`` reads the answer."""
+    path = _path("channels", channel, "variable", variable="HANGUPCAUSE_KEYS()")
+    return Request("GET", path, pardons=_PARDON_ANYTHING)
 
 
 def bridge_request(bridge: str) -> Request:

@@ -1,0 +1,71 @@
+"""What is wrong with an agent's phone, as calls and the PBX have shown it: what that changes for the agent, and when it is over.
+
+A trouble found in a call keeps the agent from being offered calls for a while. It is over when the phone works: it answers, dials
+a feature code, changes its state in the PBX, or its agent asks to be ready. Its alert is told once, until the phone works again.
+"""
+
+from __future__ import annotations
+
+from callbridge.core.model.agent import DND, SILENT, Agent
+from callbridge.core.model.changes import AgentChanges
+from callbridge.core.model.facts import AgentAlerted
+from callbridge.core.model.plan import ConnectMode
+from callbridge.core.model.world import World
+
+REST = 30.0
+"""Seconds for which such a phone is left alone where nothing else says for how long."""
+DND_STATE = "Custom:DND"
+"""Begins the name of the device state that FreePBX keeps for an extension on do not disturb."""
+_ALERTS = {SILENT: "phone_silent"}
+_ON = frozenset({"INUSE", "BUSY"})
+_TECHNOLOGIES = ("PJSIP/", "SIP/", "IAX2/")
+_NOTHING: AgentChanges = {}
+
+
+def found(world: World, agent: Agent, trouble: str, rest_until: float, *, paused: bool = False) -> AgentChanges:
+    """What a trouble found in a call changes. ``rest_until``: when the phone's penalty for it ends; ``paused``: it is a pause."""
+    if not trouble:
+        return _NOTHING
+    kind = _ALERTS.get(trouble, "")
+    if kind and trouble != agent.trouble:
+        world.emit(AgentAlerted(seq=world.next_seq(), at=world.now, agent=agent.id, kind=kind, reason=trouble))
+    if paused:
+        return {"trouble": trouble, "trouble_until": 0.0}
+    until = rest_until if rest_until > world.now else world.now + REST
+    return {"trouble": trouble, "trouble_until": until, "rest_until": max(agent.rest_until, until)}
+
+
+def over(agent: Agent) -> AgentChanges:
+    """What changes for an agent whose phone works."""
+    if not agent.trouble:
+        return _NOTHING
+    changes: AgentChanges = {"trouble": "", "trouble_until": 0.0}
+    if agent.trouble_until:
+        changes["rest_until"] = 0.0
+    return changes
+
+
+def is_ended_by(world: World, agent: Agent, before: str, *, reachable: bool, settled: bool) -> bool:
+    """Does a change of the phone's state in the PBX show that it works? Not while it may be our own call that changed it, and
+    nothing that the phone does says that it is off do not disturb."""
+    shown = bool(before) and reachable and settled and agent.leg is None
+    return shown and agent.trouble_until > 0 and agent.trouble != DND
+
+
+def dnd_state(phone: str) -> str:
+    """The device state that may say that this phone is on do not disturb: ``Custom:DND1001`` for ``PJSIP/1001``."""
+    extension = phone.partition("/")[2].partition("/")[0].partition("@")[0]
+    return DND_STATE + extension if extension else ""
+
+
+def is_dnd(world: World, agent: Agent) -> bool:
+    """Does the PBX say so? A nailed-up agent's line is up all the same."""
+    state = dnd_state(agent.phone)
+    return agent.connect is not ConnectMode.NAILED_UP and bool(state) and (world.phones.get(state) or "") in _ON
+
+
+def agents_at(world: World, state: str) -> list[Agent]:
+    """Whose phones a do-not-disturb state is about."""
+    extension = state.removeprefix(DND_STATE)
+    found = (world.agent_at(technology + extension) for technology in _TECHNOLOGIES)
+    return [agent for agent in found if agent is not None]

@@ -1,0 +1,132 @@
+"""What a phone says to our INVITE, and what it means that it says nothing.
+
+A phone that works says 100 or 180 within a fraction of a second. One that has said nothing after ``silent_after`` is *silent*:
+dead, or behind a network that is. ARI shows no 100, so that the PBX is asked before a phone that does not ring is given up. A
+phone that refuses at once (480) rings for nobody: that is do not disturb, and no ring on no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from callbridge.core.entities import agent_states, phone_troubles
+from callbridge.core.model.agent import DND
+from callbridge.core.model.call import Call, OfferResult, Phase
+from callbridge.core.model.events import LegEnded, LegProbed
+from callbridge.core.model.leg import Leg, LegRole
+from callbridge.core.model.orders import Probe
+from callbridge.core.model.plan import Penalty
+from callbridge.core.model.world import World
+
+USER_DID_NOT_RESPOND, NO_ANSWER = 18, 19
+"""Q.850 causes that Asterisk makes of 408 and of 480. It gives 19 as well when its own time for dialling is over."""
+REJECTED_CAUSES = frozenset({16, 17, 21})
+"""Normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
+RANG_FOR = 0.5
+"""The share of the ring time for which a phone must have rung before an agent is said not to have answered."""
+ASK_AGAIN = 1.0
+"""Seconds until the PBX is asked once more what the phone has said, when no answer came."""
+SIP_PHONES = ("PJSIP/", "SIP/")
+"""The technologies whose replies the PBX can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """How a ring ended. ``trouble``: what is wrong with the phone, where that is known."""
+
+    result: OfferResult
+    trouble: str = ""
+
+
+def result_of(cause: int) -> OfferResult:
+    """What the end of a ringing leg with this Q.850 cause means, whoever was rung and for however long."""
+    if cause in (USER_DID_NOT_RESPOND, NO_ANSWER):
+        return OfferResult.NO_ANSWER
+    return OfferResult.REJECTED if cause in REJECTED_CAUSES else OfferResult.OFFLINE
+
+
+def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: float) -> Reply:
+    """What the end of an agent's ringing leg says about the phone."""
+    result = result_of(event.cause)
+    if result is not OfferResult.NO_ANSWER or leg.role is not LegRole.AGENT:
+        return Reply(result)
+    plan = world.plan.queues.get(queue)
+    at_least = RANG_FOR * plan.ring_for if plan is not None else 0.0
+    if leg.rang and world.now - began_at >= at_least:
+        return Reply(OfferResult.NO_ANSWER)
+    if event.cause == NO_ANSWER and world.now - began_at < at_least:
+        return Reply(OfferResult.UNAVAILABLE, DND)
+    return Reply(OfferResult.OFFLINE)
+
+
+# -- silence ----------------------------------------------------------------------------------------------------------
+
+
+def watch(world: World, leg: Leg) -> None:
+    """The leg is there and is being dialled: its phone must say something soon."""
+    agent = world.agents.get(leg.agent)
+    after = world.plan.phones.silent_after
+    if after > 0 and _is_ringing(world, leg) and agent is not None and agent.phone.startswith(SIP_PHONES):
+        world.put_leg(leg, deadline=world.now + after)
+
+
+def heard(world: World, leg: Leg) -> Leg:
+    """The phone has said something: the watch is over."""
+    return world.put_leg(leg, deadline=None) if leg.deadline is not None and _is_ringing(world, leg) else leg
+
+
+def ask(world: World, leg: Leg) -> bool:
+    """The phone has not rung in time. Has it said anything? False: that is not in question."""
+    if not _is_ringing(world, leg) or world.plan.phones.silent_after <= 0 or leg.left or leg.missing_since is not None:
+        return False
+    world.order(Probe(leg=leg.id, replies=True))
+    world.put_leg(leg, deadline=world.now + ASK_AGAIN)
+    return True
+
+
+def is_silent(world: World, leg: Leg, event: LegProbed) -> bool:
+    """Does the answer say that the phone has said nothing at all?"""
+    return event.replied is False and not event.up and _is_ringing(world, leg)
+
+
+def _is_ringing(world: World, leg: Leg) -> bool:
+    """An agent's leg that was dialled, and of which nothing has been heard."""
+    if leg.role is not LegRole.AGENT or leg.rang or leg.up_at is not None or leg.hung_at is not None:
+        return False
+    call = world.calls.get(leg.call)
+    return call is not None and _rings_for(call, leg)
+
+
+def _rings_for(call: Call, leg: Leg) -> bool:
+    if call.offer is not None and call.offer.leg == leg.id:
+        return call.phase is Phase.OFFERED
+    return call.transfer is not None and call.transfer.leg == leg.id and not call.transfer.reached
+
+
+# -- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def penalty(world: World, call: Call, result: OfferResult) -> Penalty | None:
+    """What the queue does with an agent whose offer came to nothing in this way."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
+    if queue is None:
+        return None
+    match result:
+        case OfferResult.NO_ANSWER:
+            return queue.no_answer
+        case OfferResult.REJECTED:
+            return queue.rejected
+        case OfferResult.UNAVAILABLE:
+            rest = queue.rejected.rest or phone_troubles.REST
+            return Penalty(not_ready=DND) if world.plan.phones.pause_on_dnd else Penalty(rest=rest)
+        case OfferResult.OFFLINE:
+            return queue.offline
+        case _:
+            return None
+
+
+def note(world: World, leg: Leg, trouble: str) -> None:
+    """What a transfer has shown to be wrong with its target's phone: no penalty, but no offers for a while."""
+    agent = world.agents.get(leg.agent)
+    if agent is not None and trouble:
+        agent_states.change(world, agent, **phone_troubles.found(world, agent, trouble, 0.0))
