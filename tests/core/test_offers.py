@@ -88,7 +88,7 @@ CAUSES = [
     (17, "rejected"),
     (21, "rejected"),
     (16, "rejected"),
-    (1, "offline"),
+    (1, "misconfigured"),
     (34, "offline"),
     (38, "offline"),
     (23, "offline"),

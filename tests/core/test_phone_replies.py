@@ -13,15 +13,16 @@ from callbridge.core.model.events import (
     DeviceChanged,
     DevicesListed,
     LegAnswered,
+    LegEnded,
     LegEntered,
     LegProbed,
     LegRinging,
 )
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, OfferEnded, TransferEnded
-from callbridge.core.model.ids import LegId
+from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.orders import HangUp, Probe
 from callbridge.core.model.plan import AgentPlan, Penalty, PhoneRules, ToAgent
-from tests.core.story import Story, agent, one_queue, plan, queue
+from tests.core.story import PBX, Story, agent, one_queue, plan, queue
 
 RING_FOR = 15.0
 
@@ -297,3 +298,82 @@ def test_a_listing_at_connect_tells_do_not_disturb() -> None:
     assert story.state("bob") == "busy_elsewhere dnd"
     story.happens(DevicesListed(at=story.now, states={"SIP/1001": "NOT_INUSE", DND: "NOT_INUSE"}))
     assert story.state("bob") == "ready"
+
+
+# -- phones that are not set up to be called --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cause", "sip", "trouble"),
+    [
+        (58, 488, "no_common_codec"),
+        (58, None, "no_common_codec"),
+        (127, 415, "no_media"),
+        (127, None, "no_media"),
+        (21, 401, "authentication"),
+        (21, 403, "authentication"),
+        (21, 407, "authentication"),
+        (1, 404, "unknown_endpoint"),
+        (1, None, "unknown_endpoint"),
+    ],
+)
+def test_a_fault_of_the_configuration_is_named_in_offer_state_and_one_alert(cause: int, sip: int | None, trouble: str) -> None:
+    story = one_queue(agent("bob"), agent("cid"), ring_for=RING_FOR)
+    story.caller()
+    ring = story.ring()
+    story.happens(LegEnded(at=story.now, leg=ring.leg, cause=cause, sip=sip))
+    ended = story.fact(OfferEnded)
+    assert (ended.result, ended.cause, ended.trouble) == ("misconfigured", cause, trouble)
+    assert story.state(ring.agent) == f"offline {trouble}"
+    assert len(story.rung()) == 1, "the next agent rings at once"
+    assert [(alert.kind, alert.reason) for alert in story.all_told(AgentAlerted)] == [("phone_misconfigured", trouble)]
+
+
+@pytest.mark.parametrize(("cause", "sip", "result"), [(21, 603, "rejected"), (21, None, "rejected"), (127, 482, "offline")])
+def test_what_is_no_fault_of_the_configuration_is_not_called_one(cause: int, sip: int | None, result: str) -> None:
+    story = one_queue(agent("bob"), ring_for=RING_FOR)
+    story.caller()
+    story.happens(LegEnded(at=story.now, leg=story.ring().leg, cause=cause, sip=sip))
+    assert (story.fact(OfferEnded).result, story.fact(OfferEnded).trouble) == (result, "")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_phone_that_answers_without_media_has_not_answered(joined: bool) -> None:
+    story = one_queue(agent("bob"), agent("cid"), ring_for=RING_FOR, short_talk=1.0)
+    story.caller()
+    leg = story.ring().leg
+    bridge = story.pick_up(leg)
+    if joined:
+        story.join(bridge)
+    story.gone(leg, 127)
+    assert (story.fact(OfferEnded).result, story.fact(OfferEnded).trouble) == ("misconfigured", "no_media")
+    assert len(story.rung()) == 1
+
+
+def test_the_alert_of_a_misconfigured_phone_is_told_again_only_when_it_has_worked_meanwhile() -> None:
+    story = one_queue(agent("bob"), ring_for=RING_FOR)
+    story.caller()
+    story.gone(story.ring().leg, 58)
+    story.wait(30.1)
+    story.gone(story.ring().leg, 58)
+    assert alerts(story) == [("bob", "phone_misconfigured")]
+    story.wait(60.1)
+    story.connect(story.ring().leg)
+    story.gone(leg_id(PBX, "ann"))
+    story.gone(story.world.agents["bob"].leg or leg_id(PBX, ""))
+    story.wait(60.0)
+    story.caller("eve")
+    story.gone(story.ring().leg, 58)
+    assert alerts(story) == [("bob", "phone_misconfigured")] * 2
+
+
+@pytest.mark.parametrize(
+    ("states", "result"),
+    [({"PJSIP/cid": "NOT_INUSE"}, "misconfigured"), ({"PJSIP/bob": "NOT_INUSE"}, "offline"), ({}, "offline")],
+)
+def test_an_endpoint_that_the_pbx_does_not_have_is_named_as_such(states: dict[str, str], result: str) -> None:
+    story = one_queue(agent("bob"), ring_for=RING_FOR)
+    story.happens(DevicesListed(at=story.now, states=states))
+    story.caller()
+    story.fails(story.ring())
+    assert story.fact(OfferEnded).result == result

@@ -17,6 +17,7 @@ ON_16 = {
     "test_a_silent_phone_gives_the_call_to_the_next_agent_after_two_seconds",
     "test_an_instant_480_is_do_not_disturb_and_no_ring_on_no_answer",
     "test_do_not_disturb_in_the_pbx_is_followed",
+    "test_a_phone_that_is_not_set_up_to_be_called_is_named_as_such",
 }
 
 
@@ -103,3 +104,40 @@ async def test_do_not_disturb_in_the_pbx_is_followed(house: House, pbx: Pbx) -> 
         await bridge.ask("bob", "not-ready", reason="lunch")
         await call(pbx, Call(dialled="support"))
         assert len(first.records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "trouble"),
+    [
+        (PhoneScript.rejects(488, 0.0), "no_common_codec"),
+        (PhoneScript(ring=0.0, codec=None), "no_media"),
+        (PhoneScript.rejects(401, 0.0), "authentication"),
+        (PhoneScript.rejects(404, 0.0), "unknown_endpoint"),
+    ],
+    ids=["488", "no_sdp", "401", "404"],
+)
+async def test_a_phone_that_is_not_set_up_to_be_called_is_named_as_such(
+    house: House, pbx: Pbx, script: PhoneScript, trouble: str
+) -> None:
+    house.explains_pbx(r"401|[Aa]uth|No joint capabilities|negotiat|SDP")
+    bridge = await both(house, ring_for=15.0, offline={"rest": 3.0})
+    async with Phone(pbx, "1001", script), Phone(pbx, "1002", PhoneScript.answers(talk=0.4)) as second:
+        await call(pbx, Call(dialled="support"))
+        ended = await bridge.until("offer_ended", agent="ann")
+        assert len(second.records()) == 1
+        if trouble == "authentication" and pbx.version == 16:
+            assert ended["result"] == "rejected", "no SIP status is told there"
+            return
+        assert (ended["result"], ended["trouble"]) == ("misconfigured", trouble)
+        changed = await bridge.until("agent_changed", agent="ann", state="offline")
+        assert changed["reason"] == trouble
+        assert [alert["reason"] for alert in alerts(bridge, "phone_misconfigured")] == [trouble]
+
+
+async def test_an_endpoint_that_the_pbx_does_not_have_is_named_as_such(house: House, pbx: Pbx) -> None:
+    house.explains_pbx(r"9999|Unable to (create|request)|endpoint")
+    bridge = await both(house, first="9999")
+    async with Phone(pbx, "1002", PhoneScript.answers(talk=0.4)):
+        await call(pbx, Call(dialled="support"))
+        ended = await bridge.until("offer_ended", agent="ann")
+    assert (ended["result"], ended["trouble"]) == ("misconfigured", "unknown_endpoint")

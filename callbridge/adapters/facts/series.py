@@ -11,7 +11,7 @@ from itertools import product
 
 from callbridge.adapters.facts import counts as c
 from callbridge.adapters.facts.counts import Family, Series
-from callbridge.core.model.agent import DND, SILENT, State
+from callbridge.core.model.agent import DND, MISCONFIGURED, SILENT, State
 from callbridge.core.model.attempt import OUTCOMES, Running
 from callbridge.core.model.call import OfferResult, VisitOutcome
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
@@ -215,7 +215,8 @@ def _states(plan: Plan) -> Iterator[tuple[str, str]]:
     for state in State:
         if state not in (State.LOGGED_OUT, State.NOT_READY):
             yield state, ""
-    yield State.OFFLINE, SILENT
+    for trouble in (SILENT, *MISCONFIGURED):
+        yield State.OFFLINE, trouble
     yield State.BUSY_ELSEWHERE, DND
     penalties = [one for queue in plan.queues.values() for one in (queue.no_answer, queue.rejected, queue.offline)]
     forced = {one.not_ready for one in penalties if one.not_ready}

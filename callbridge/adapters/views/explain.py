@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.views.phrasing import ExplainedLine, count, lacking, some, span
+from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, lacking, some, span
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
@@ -176,6 +176,8 @@ def _trouble(agent: Agent, show: Show) -> ExplainedLine:
     phone = show(agent.phone)
     if agent.trouble_until and agent.trouble == SILENT:
         return ExplainedLine(code="silent", text=f"the phone {phone} said nothing to the last INVITE: is it off, or its network?")
+    if agent.trouble_until and agent.trouble in FAULTS:
+        return ExplainedLine(code="misconfigured", text=f"the phone {phone} cannot be called: {FAULTS[agent.trouble]}")
     return ExplainedLine(code="dnd", text=f"the phone {phone} is on do not disturb")
 
 
@@ -195,6 +197,8 @@ def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} missed in a row")
     if agent.trouble_until and agent.trouble == SILENT:
         yield ExplainedLine(code="phone_silent", text="the phone does not reply to calls")
+    if agent.trouble_until and agent.trouble in FAULTS:
+        yield ExplainedLine(code="phone_misconfigured", text=f"the phone cannot be called: {agent.trouble.replace('_', ' ')}")
     if agent.pin_locked_until > now:
         text = f"login by phone is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
         yield ExplainedLine(code="pin_locked", text=text)

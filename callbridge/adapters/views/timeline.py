@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from callbridge.adapters.views.phrasing import ExplainedLine, count, span
+from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, span
 from callbridge.core.model.plan import AgentOrder, Plan
 
 Fact = Mapping[str, Any]
@@ -95,6 +95,7 @@ _TRANSFER_TEXTS = {
     "rejected": "rejected the call",
     "offline": "could not be reached",
     "unavailable": "was on do not disturb",
+    "misconfigured": "has a phone that is not set up to be called",
     "failed": "could not be connected",
     "cancelled": "was cancelled",
 }
@@ -109,7 +110,10 @@ _OFFER_ENDED = {
     "answered": "answered after {rang}",
 }
 
-_TROUBLES = {"silent": "the phone said nothing to the INVITE within {rang}"}
+_TROUBLES = {
+    "silent": "the phone said nothing to the INVITE within {rang}",
+    **{trouble: f"the phone cannot be called: {why}" for trouble, why in FAULTS.items()},
+}
 
 
 def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
@@ -186,7 +190,7 @@ def _offer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     result, cause = str(fact["result"]), int(fact.get("cause") or 0)
     said = _TROUBLES.get(str(fact.get("trouble", ""))) or _OFFER_ENDED.get(result, result)
     text = said.format(rang=span(float(fact["rang_for"])))
-    shown = cause and result in ("rejected", "offline", "unavailable")
+    shown = cause and result in ("rejected", "offline", "unavailable", "misconfigured")
     return f"{_who(fact, plan)}: {text}" + (f" (cause {cause})" if shown else "")
 
 

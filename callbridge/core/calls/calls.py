@@ -149,8 +149,9 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
                 result, trouble = OfferResult.OFFLINE, ""
             offers.retry(world, call, result, cause=event.cause, trouble=trouble)
         else:
+            fault = phone_replies.fault_of(leg, event)
             result = OfferResult.OFFLINE if died else OfferResult.CANCELLED if excused else OfferResult.REJECTED
-            offers.retry(world, call, result, cause=event.cause)
+            offers.retry(world, call, OfferResult.MISCONFIGURED if fault else result, cause=event.cause, trouble=fault)
     elif call.transfer is not None and call.transfer.leg == leg.id:
         reply = phone_replies.reply_of(world, leg, event, call.transfer.queue, call.transfer.began_at)
         transfers.target_gone(world, call, "cancelled" if estimated else reply.result)

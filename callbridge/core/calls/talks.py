@@ -11,7 +11,7 @@ from callbridge.core.model.facts import TalkBegan
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
-from callbridge.core.routing import answers, lost_phones, offers, segments
+from callbridge.core.routing import answers, lost_phones, offers, phone_replies, segments
 from callbridge.core.transfers import transfers
 
 
@@ -77,7 +77,8 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     call = recordings.end(world, call, segment, world.now)
     segments.emit_talk_ended(world, call, segment, "short", world.now)
     call = evolve(segments.end_supervision(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
+    fault = phone_replies.fault_of(leg, event)
     unreachable = offer.nailed or lost_phones.died(leg, event)
     excused = answers.was_in_silence(world, leg, event)
     result = OfferResult.OFFLINE if unreachable else OfferResult.CANCELLED if excused else OfferResult.REJECTED
-    offers.retry(world, call, result, cause=event.cause)
+    offers.retry(world, call, OfferResult.MISCONFIGURED if fault else result, cause=event.cause, trouble=fault)

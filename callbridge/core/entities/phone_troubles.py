@@ -6,7 +6,7 @@ a feature code, changes its state in the PBX, or its agent asks to be ready. Its
 
 from __future__ import annotations
 
-from callbridge.core.model.agent import DND, SILENT, Agent
+from callbridge.core.model.agent import DND, MISCONFIGURED, SILENT, Agent
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted
 from callbridge.core.model.plan import ConnectMode
@@ -16,7 +16,7 @@ REST = 30.0
 """Seconds for which such a phone is left alone where nothing else says for how long."""
 DND_STATE = "Custom:DND"
 """Begins the name of the device state that FreePBX keeps for an extension on do not disturb."""
-_ALERTS = {SILENT: "phone_silent"}
+_ALERTS = {SILENT: "phone_silent"} | dict.fromkeys(MISCONFIGURED, "phone_misconfigured")
 _ON = frozenset({"INUSE", "BUSY"})
 _TECHNOLOGIES = ("PJSIP/", "SIP/", "IAX2/")
 _NOTHING: AgentChanges = {}

@@ -49,6 +49,10 @@ class State(StrEnum):
 SILENT, DND = "silent", "dnd"
 """Troubles of a phone, which are the reasons of the state that is published meanwhile: it says nothing at all to an INVITE; it is
 on do not disturb."""
+NO_COMMON_CODEC, NO_MEDIA, AUTHENTICATION, UNKNOWN_ENDPOINT = "no_common_codec", "no_media", "authentication", "unknown_endpoint"
+MISCONFIGURED = (NO_COMMON_CODEC, NO_MEDIA, AUTHENTICATION, UNKNOWN_ENDPOINT)
+"""Troubles that the configuration of the phone or of the PBX must remedy: no codec in common; no usable SDP; the phone wants a
+password, or takes no calls from this PBX; there is no such endpoint, or the phone does not know who is called."""
 
 WORK_MOVES: dict[Work, frozenset[Work]] = {
     Work.IDLE: frozenset({Work.OFFERED, Work.TALKING}),

@@ -138,6 +138,8 @@ class OfferResult(StrEnum):
     """The phone cannot be reached, or says nothing at all."""
     UNAVAILABLE = "unavailable"
     """The phone refused at once without ringing for anybody: do not disturb."""
+    MISCONFIGURED = "misconfigured"
+    """The phone, or its endpoint in the PBX, is not set up so that it can be called."""
     CANCELLED = "cancelled"
 
 

@@ -93,11 +93,12 @@ class OfferMade(Fact):
 class OfferEnded(Fact):
     leg: Plain
     result: Plain
-    """``answered``, ``no_answer``, ``rejected``, ``offline``, ``unavailable`` or ``cancelled``."""
+    """``answered``, ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``misconfigured`` or ``cancelled``."""
     rang_for: float
     cause: int = 0
     trouble: Plain = ""
-    """What is wrong with the phone, where that is known: ``silent`` (no answer of any kind to the INVITE) or ``dnd``."""
+    """What is wrong with the phone, where that is known: ``silent`` (no answer of any kind to the INVITE), ``dnd``,
+    ``no_common_codec``, ``no_media``, ``authentication`` or ``unknown_endpoint``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,8 +341,8 @@ class TransferStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferEnded(Fact):
-    """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``failed`` or
-    ``cancelled``."""
+    """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``misconfigured``,
+    ``failed`` or ``cancelled``."""
 
     to: TargetText
     kind: Plain
@@ -411,7 +412,7 @@ class DifferenceFound(Fact):
     leg: Plain
 
 
-AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "phone_silent", "pin_locked")
+AGENT_ALERTS = ("reason_limit", "offers_missed", "phone_lost", "phone_silent", "phone_misconfigured", "pin_locked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,8 +426,9 @@ class ApplicationReplaced(Fact):
 class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
-    was nailed up), ``phone_silent`` (the phone says nothing to an INVITE) or ``pin_locked`` (after ``count`` wrong PINs in a row
-    nobody logs in at a phone as this agent for ``limit`` seconds)."""
+    was nailed up), ``phone_silent`` (the phone says nothing to an INVITE), ``phone_misconfigured`` (for the ``reason`` the
+    phone cannot be called) or ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for
+    ``limit`` seconds)."""
 
     kind: Plain
     reason: FreeText = ""

@@ -8,6 +8,7 @@ from typing import assert_never
 from callbridge.core.calls import calls
 from callbridge.core.entities import agent_states, attempts, legs, recordings
 from callbridge.core.flows import interpreter
+from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
@@ -240,7 +241,10 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         if unsent and (agent := world.agents.get(leg.agent)) is not None:
             # Nothing of the agent's doing; but offering again at once, and again, would be a busy loop.
             agent_states.change(world, agent, rest_until=world.now + UNSENT_ORDER_REST)
-        offers.retry(world, call, OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE)
+        if not unsent and not unheard and _is_unknown(world, order, event):
+            offers.retry(world, call, OfferResult.MISCONFIGURED, trouble=UNKNOWN_ENDPOINT)
+        else:
+            offers.retry(world, call, OfferResult.CANCELLED if unsent or unheard else OfferResult.OFFLINE)
     elif call is not None and call.leg == leg.id:
         _gave_up(world, call.id, order, event)
         _cannot_dial(world, call, leg, event)
@@ -258,6 +262,13 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
         legs.probe_now(world, leg)
     elif leg is not None:
         _never_was(world, leg)
+
+
+def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
+    """Did the PBX refuse because it has no such endpoint? Of one without a contact, refused alike, it has told the state."""
+    device = "/".join(order.phone.split("/")[:2])
+    named = device.startswith("PJSIP/") and "@" not in device
+    return event.why is Why.REFUSED and event.status == 500 and named and bool(world.phones) and device not in world.phones
 
 
 def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from callbridge.core.entities import agent_states, phone_troubles
-from callbridge.core.model.agent import DND
+from callbridge.core.model.agent import AUTHENTICATION, DND, NO_COMMON_CODEC, NO_MEDIA, UNKNOWN_ENDPOINT
 from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import LegEnded, LegProbed
 from callbridge.core.model.leg import Leg, LegRole
@@ -22,6 +22,14 @@ USER_DID_NOT_RESPOND, NO_ANSWER = 18, 19
 """Q.850 causes that Asterisk makes of 408 and of 480. It gives 19 as well when its own time for dialling is over."""
 REJECTED_CAUSES = frozenset({16, 17, 21})
 """Normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
+REFUSED_STATUSES = frozenset({401, 403, 407})
+"""SIP: the phone asks the PBX who it is, or takes no calls from it. Versions that tell no SIP status give 21 for all of them, as
+for 603, which a person chose: there they count as rejected."""
+UNSUPPORTED_MEDIA = 415
+INTERWORKING = 127
+"""What Asterisk makes of 415, and how it ends a leg whose phone has answered without SDP."""
+FAULTS = {1: UNKNOWN_ENDPOINT, 58: NO_COMMON_CODEC}
+"""What Asterisk makes of 404 and of 488 or 606."""
 RANG_FOR = 0.5
 """The share of the ring time for which a phone must have rung before an agent is said not to have answered."""
 ASK_AGAIN = 1.0
@@ -47,7 +55,9 @@ def result_of(cause: int) -> OfferResult:
 
 def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: float) -> Reply:
     """What the end of an agent's ringing leg says about the phone."""
-    result = result_of(event.cause)
+    result, fault = result_of(event.cause), fault_of(leg, event)
+    if fault:
+        return Reply(OfferResult.MISCONFIGURED, fault)
     if result is not OfferResult.NO_ANSWER or leg.role is not LegRole.AGENT:
         return Reply(result)
     plan = world.plan.queues.get(queue)
@@ -57,6 +67,17 @@ def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: floa
     if event.cause == NO_ANSWER and world.now - began_at < at_least:
         return Reply(OfferResult.UNAVAILABLE, DND)
     return Reply(OfferResult.OFFLINE)
+
+
+def fault_of(leg: Leg, event: LegEnded) -> str:
+    """What must be set up otherwise before this agent's phone can be called; nothing, if that is not why the leg ended."""
+    if leg.role is not LegRole.AGENT:
+        return ""
+    if event.sip in REFUSED_STATUSES:
+        return AUTHENTICATION
+    if event.cause == INTERWORKING and (leg.up_at is not None or event.sip in (None, UNSUPPORTED_MEDIA)):
+        return NO_MEDIA
+    return FAULTS.get(event.cause, "") if leg.up_at is None else ""
 
 
 # -- silence ----------------------------------------------------------------------------------------------------------
@@ -119,7 +140,7 @@ def penalty(world: World, call: Call, result: OfferResult) -> Penalty | None:
         case OfferResult.UNAVAILABLE:
             rest = queue.rejected.rest or phone_troubles.REST
             return Penalty(not_ready=DND) if world.plan.phones.pause_on_dnd else Penalty(rest=rest)
-        case OfferResult.OFFLINE:
+        case OfferResult.OFFLINE | OfferResult.MISCONFIGURED:
             return queue.offline
         case _:
             return None
