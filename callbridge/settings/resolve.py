@@ -228,7 +228,9 @@ def _harbour_flow(name: str, given: campaigns.CampaignConfig) -> Flow:
 
 def _phones(settings: models.Settings) -> core.PhoneRules:
     phones = settings.phones
-    return core.PhoneRules(phones.silent_after, pause_on_dnd=phones.do_not_disturb == "not_ready")
+    pause = phones.do_not_disturb == "not_ready"
+    headers = phones.auto_answer.sent() if phones.auto_answer is not None else core.AUTO_ANSWER
+    return core.PhoneRules(phones.silent_after, pause_on_dnd=pause, auto_answer=headers)
 
 
 def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
@@ -243,6 +245,7 @@ def _agent(id: str, agent: AgentConfig) -> core.AgentPlan:
         language=agent.language or "",
         supervisor=agent.supervisor,
         confirm=agent.confirm,
+        auto_answer=agent.auto_answer.sent() if agent.auto_answer is not None else (),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import (
 )
 
 from callbridge.core.model.plan import ConnectMode
+from callbridge.settings.auto_answer import AutoAnswerConfig
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.values import (
     DialString,
@@ -45,6 +46,8 @@ class AgentConfig(ConfigSection):
     """Language of the prompts that the agent hears."""
     supervisor: bool = False
     """Whether the agent may listen to, whisper into, join and take over calls."""
+    auto_answer: AutoAnswerConfig | None = None
+    """How the phone is asked to answer by itself; by default as `phones` says. Example: `{preset: yealink}`"""
     confirm: bool = False
     """Whether the agent accepts each call with 1 and declines it with 2, so that voicemail never answers a caller."""
 
@@ -67,6 +70,9 @@ class PhonesConfig(ConfigSection):
     do_not_disturb: Literal["busy_elsewhere", "not_ready"] = "busy_elsewhere"
     """What an agent is whose phone is on do not disturb: `busy_elsewhere` is over with it, or tried again after a while;
     `not_ready` is a pause with the reason `dnd`."""
+    auto_answer: AutoAnswerConfig | None = None
+    """How phones are asked to answer by themselves (`connect: auto_answer`); by default by the headers that most
+    understand. Example: `{preset: grandstream}`"""
 
 
 class ReasonConfig(ConfigSection):

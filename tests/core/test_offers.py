@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from callbridge.core.model.events import (
@@ -17,8 +19,8 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.facts import AgentChanged, OfferEnded, OfferMade, OrderGaveUp, TalkBegan, VisitEnded
 from callbridge.core.model.orders import Bridge, DropBridge, HangUp, LeaveToDialplan, Play, Ring, StartMusic
-from callbridge.core.model.plan import ConnectMode, Penalty
-from tests.core.story import Story, agent, one_queue
+from callbridge.core.model.plan import AUTO_ANSWER, ConnectMode, Headers, Penalty, PhoneRules
+from tests.core.story import Story, agent, one_queue, plan, queue
 
 
 def test_a_phone_rings_with_the_callers_number_and_name_and_a_safety_net() -> None:
@@ -34,6 +36,22 @@ def test_a_phone_that_is_asked_to_answer_by_itself_is_told_so() -> None:
     story = one_queue(agent("bob", connect=ConnectMode.AUTO_ANSWER))
     story.caller("ann")
     assert story.ring().auto_answer
+    assert story.ring().headers == AUTO_ANSWER
+
+
+@pytest.mark.parametrize(("own", "sent"), [((), (("Alert-Info", "all"),)), ((("Alert-Info", "own"),), (("Alert-Info", "own"),))])
+def test_the_headers_are_the_agents_own_or_those_of_all_phones(own: Headers, sent: Headers) -> None:
+    bob = replace(agent("bob", connect=ConnectMode.AUTO_ANSWER), auto_answer=own)
+    story = Story(replace(plan([queue("support")], [bob]), phones=PhoneRules(auto_answer=(("Alert-Info", "all"),))))
+    story.caller("ann")
+    assert story.ring().headers == sent
+
+
+def test_a_phone_that_is_to_ring_gets_no_headers() -> None:
+    bob = replace(agent("bob"), auto_answer=(("Alert-Info", "own"),))
+    story = Story(plan([queue("support")], [bob]))
+    story.caller("ann")
+    assert story.ring().headers == ()
 
 
 def test_talk_begins_when_both_are_in_the_bridge_and_not_before() -> None:

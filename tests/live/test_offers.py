@@ -165,6 +165,17 @@ async def test_auto_answer_asks_the_phone_to_answer(house: House, pbx: Pbx) -> N
     assert "auto" in seen.headers["alert-info"]
 
 
+async def test_the_phone_is_asked_to_answer_in_its_vendors_words(house: House, pbx: Pbx) -> None:
+    one = agent("1001", {"support": 1}, "auto_answer") | {"auto_answer": {"preset": "yealink", "headers": {"X-Floor": "two"}}}
+    await house.open(floor({"ann": one}, queue_defaults=NOW))
+    async with Phone(pbx, "1001", PhoneScript.answers(ring=0, talk=0.5)) as phone:
+        await call(pbx, Call(dialled="support"))
+        seen = await phone.until(lambda record: record.headers)
+    assert seen.headers["alert-info"] == "<sip:callbridge>;info=alert-autoanswer;delay=0"
+    assert seen.headers["x-floor"] == "two"
+    assert "call-info" not in seen.headers
+
+
 async def test_an_ordinary_phone_is_not_asked_to_answer_by_itself(house: House, pbx: Pbx) -> None:
     bridge = await house.open(floor({"ann": agent("1001", {"support": 1})}, queue_defaults=NOW))
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)) as phone:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from callbridge.cli.check import check
-from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, Prompts, Reason, ToDialplan, ToQueue
+from callbridge.core.model.plan import AgentOrder, ConnectMode, Penalty, PhoneRules, Prompts, Reason, ToDialplan, ToQueue
+from callbridge.settings.auto_answer import PRESETS, AutoAnswerConfig
 from callbridge.settings.durations import duration_text, seconds
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
@@ -149,6 +150,26 @@ skills: ["""
     assert plan.prompts.logged_out == Prompts().logged_out
     assert (plan.queues["support"].wrap_up_most, plan.queues["general"].wrap_up_most) == (10, 60)
     assert (plan.agents["ann"].language, plan.agents["ann"].supervisor, plan.agents["0101"].supervisor) == ("de", True, False)
+
+
+def test_what_holds_for_phones_is_filled_in(write: Write) -> None:
+    assert right(write()).plan().phones == PhoneRules()
+    phones = "phones: {silent_after: 5s, do_not_disturb: not_ready, auto_answer: {preset: yealink}}\nskills: ["
+    own = "connect: nailed_up, auto_answer: {preset: grandstream, headers: {call-info: mine, X-Answer: now}}"
+    plan = right(write(("skills: [", phones), ("connect: nailed_up", own))).plan()
+    yealink = (("Alert-Info", "<sip:callbridge>;info=alert-autoanswer;delay=0"),)
+    assert plan.phones == PhoneRules(silent_after=5.0, pause_on_dnd=True, auto_answer=yealink)
+    assert plan.agents["ann"].auto_answer == (("call-info", "mine"), ("X-Answer", "now"))
+    assert plan.agents["0101"].auto_answer == ()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_sends_headers_and_stands_in_the_guide(preset: str) -> None:
+    sent = AutoAnswerConfig.model_validate({"preset": preset}).sent()
+    page = (pathlib.Path(__file__).parents[2] / "deploy" / "guide" / "agents-and-phones.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{preset}` |")]
+    assert sent
+    assert all(f"`{name}: {text}`" in row for name, text in sent)
 
 
 def test_a_secret_file_that_cannot_serve_is_a_fault(write: Write, tmp_path: pathlib.Path) -> None:

@@ -117,13 +117,16 @@ def test_a_name_cannot_break_out_of_its_quotes() -> None:
 
 
 def test_auto_answer_asks_the_phone_by_header() -> None:
-    asked = variables(auto_answer=True)
+    asked = variables(auto_answer=True, headers=(("Call-Info", "<sip:callbridge>;answer-after=0"), ("Alert-Info", "a;b")))
     assert asked["PJSIP_HEADER(add,Call-Info)"] == "<sip:callbridge>;answer-after=0"
-    assert asked["PJSIP_HEADER(add,Alert-Info)"] == "info=alert-autoanswer"
+    assert asked["PJSIP_HEADER(add,Alert-Info)"] == "a;b"
 
 
 def test_headers_are_for_sip_phones_only() -> None:
-    assert set(variables(phone="Local/7@x", auto_answer=True)) == {"CALLBRIDGE_ROLE", "CALLBRIDGE_CALL"}
+    assert set(variables(phone="Local/7@x", auto_answer=True, headers=(("Alert-Info", "x"),))) == {
+        "CALLBRIDGE_ROLE",
+        "CALLBRIDGE_CALL",
+    }
 
 
 BRIDGE = o.Bridge(bridge="cb-br-1", legs=(CUSTOMER, LegId("a/cb-leg-1")), call="cb-call-1", queue="sales", agent="ann")

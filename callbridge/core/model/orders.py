@@ -136,6 +136,8 @@ class Ring(_OfLeg):
     number: str = ""
     name: str = ""
     auto_answer: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the INVITE, if the phone speaks SIP: by which it is asked to answer by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

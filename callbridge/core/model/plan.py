@@ -343,6 +343,14 @@ class AgentPlan:
     language: str = ""
     """Of the prompts that this agent hears, as Asterisk names it; empty: the phone's own."""
     supervisor: bool = False
+    auto_answer: tuple[tuple[str, str], ...] = ()
+    """The headers that ask this agent's phone to answer by itself; none: those of all phones."""
+
+
+Headers = tuple[tuple[str, str], ...]
+"""Names and texts of SIP headers."""
+AUTO_ANSWER: Headers = (("Call-Info", "<sip:callbridge>;answer-after=0"), ("Alert-Info", "info=alert-autoanswer"))
+"""What asks most phones to answer by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +361,7 @@ class PhoneRules:
     """A phone that has replied nothing to an INVITE for so long is silent. 0: phones are given the whole ring time."""
     pause_on_dnd: bool = False
     """Do not disturb makes an agent ``not_ready`` until the agent asks to be ready, rather than ``busy_elsewhere``."""
+    auto_answer: Headers = AUTO_ANSWER
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,16 @@ def _ring(world: World, call: Call, agent: Agent, leg: LegId, queue: QueuePlan) 
         number=call.number,
         name=shown(world, call, queue.name),
         auto_answer=agent.connect is ConnectMode.AUTO_ANSWER,
+        headers=asking_to_answer(world, agent),
     )
+
+
+def asking_to_answer(world: World, agent: Agent) -> tuple[tuple[str, str], ...]:
+    """The headers by which the agent's phone is asked to answer by itself; none for one that is to ring."""
+    if agent.connect is not ConnectMode.AUTO_ANSWER:
+        return ()
+    plan = world.plan.agents.get(agent.id)
+    return (plan.auto_answer if plan is not None else ()) or world.plan.phones.auto_answer
 
 
 def shown(world: World, call: Call, queue: str) -> str:

@@ -93,6 +93,7 @@ def _ring(world: World, call: Call, leg: LegId, phone: str, agent: Agent | None,
         number=call.number,
         name=offers.shown(world, call, queue),
         auto_answer=agent is not None and agent.connect is ConnectMode.AUTO_ANSWER,
+        headers=offers.asking_to_answer(world, agent) if agent is not None else (),
     )
 
 

@@ -176,9 +176,7 @@ def _ring_variables(order: Ring) -> dict[str, str]:
     if order.phone.startswith("PJSIP/") and order.role != "customer":  # a carrier need not see our headers
         if order.call:
             variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
-        if order.auto_answer:
-            variables["PJSIP_HEADER(add,Call-Info)"] = "<sip:callbridge>;answer-after=0"
-            variables["PJSIP_HEADER(add,Alert-Info)"] = "info=alert-autoanswer"
+        variables |= {f"PJSIP_HEADER(add,{name})": text for name, text in order.headers}
     return variables
 
 
