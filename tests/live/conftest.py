@@ -52,6 +52,8 @@ exten => spring,1,WaitForSilence(1000,1,25)
  same => n,Hangup()
 
 [from-trunk](+)
+exten => forwarded,1,Dial(Local/support@callbridge-inbound/n)
+ same => n,Hangup()
 exten => longname,1,Set(CALLERID(name)=FOUR_KILOBYTES)
  same => n,Set(CALLERID(num)=FOUR_KILOBYTES)
  same => n,Goto(callbridge-inbound,support,1)

@@ -128,6 +128,8 @@ PBX_SAYS = (
     r"res_stasis_playback.c: .*Playback failed for (sound|number):",
     # The far half of a transfer may be gone before we have asked for its events; a probe finds that out.
     r"res_stasis.c: Event source not found: channel:",
+    # The near half of a transfer, answered as a caller would be, may be hung up in the same moment: the other half was heard of.
+    r"res_stasis_answer.c: .*Failed to answer channel",
 )
 """Warnings of the PBX that mean nothing here, each with its reason."""
 

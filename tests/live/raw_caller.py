@@ -29,6 +29,8 @@ class RawCall:
     name: bytes = b""
     user: bytes = b"4930100"
     ended_by_pbx: bool = False
+    acknowledges: bool = True
+    """Whether the answer is acknowledged: without an ACK there is no call, whatever the PBX thinks."""
 
     async def make(self, patience: float = 6.0) -> int:
         """Call and stay until the PBX hangs up, or hang up after ``patience``; gives the INVITE's final status."""
@@ -63,7 +65,8 @@ class RawCall:
                 while (status := _status(answer := await wire.heard.get())) < 200:
                     pass
             to = _header(answer, b"To").decode(errors="replace")
-            transport.sendto(request("ACK", 1, to), there)
+            if self.acknowledges:
+                transport.sendto(request("ACK", 1, to), there)
             if status != 200:
                 return status
             try:

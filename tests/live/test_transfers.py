@@ -321,3 +321,22 @@ async def test_an_agent_who_only_asks_an_entry_and_comes_back_leaves_nothing_beh
         await bridge.until("call_ended")
     assert len(bridge.facts("call_arrived")) == 1
     assert (await figures(bridge, "sales"))["offered"] == 0
+
+
+async def test_a_caller_by_a_local_channel_is_answered_without_a_wait(house: House, pbx: Pbx) -> None:
+    """A forwarder, a ring group or another PBX's dialplan: ``Dial(Local/...)``."""
+    bridge = await house.open(two_desks("1001", "1002"))
+    async with (
+        Phone(pbx, "1001", PhoneScript.answers(ring=0.0)) as first,
+        Callers(pbx, [Call(dialled="forwarded", hang_up_after=4.0)]) as callers,
+    ):
+        rings = await first.until(lambda record: record.invite_at)
+        await bridge.until("talk_began")
+        # Now somebody talks, and the next Local channel might be a transfer's: it hears music at once all the same.
+        late = await call(pbx, Call(dialled="forwarded", number="49302", hang_up_after=1.0))
+        (made,) = await callers.wait()
+    assert made.answered_at
+    assert late.answered_at
+    assert made.answered_at - made.started_at < 0.2 + house.slack
+    assert late.answered_at - late.started_at < 0.2 + house.slack
+    assert rings.invite_at - made.started_at < 0.25 + house.slack

@@ -7,6 +7,8 @@ caller. The two halves share a name, ``Local/...`` without ``;1`` or ``;2``: the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from callbridge.core.calls import calls
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
@@ -14,7 +16,7 @@ from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred
 from callbridge.core.model.facts import CallTransferred
-from callbridge.core.model.ids import LegId
+from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.model.plan import ToQueue
@@ -24,7 +26,8 @@ from callbridge.core.routing import announcements, segments, visits
 from callbridge.core.transfers import transfers
 
 PARK = 0.3
-"""Seconds that a Local half may wait for news of its other half before it counts as a caller."""
+"""Seconds that a Local half waits for news of its other half before it counts as a caller; with music, and only while a phone has
+a talk that it could transfer."""
 
 
 def pair_of(channel_name: str) -> str:
@@ -56,19 +59,40 @@ def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
 
 def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
     leg = legs.open_leg(world, event.leg, LegRole.PARKED)
-    world.put_leg(leg, pair=pair, arrival=event, deadline=world.now + PARK)
+    leg = world.put_leg(leg, pair=pair, arrival=event, deadline=world.now + PARK)
     _match_halves(world, pair)
+    if world.legs.get(leg.id) is not leg:
+        return  # a transfer led here
+    if not _may_be_transfer(world, leg):
+        parked_too_long(world, leg)
+        return
+    if not event.up:
+        world.put_leg(leg, arrival=replace(event, up=True))
+    _hear_music(world, event)
+
+
+def _may_be_transfer(world: World, leg: Leg) -> bool:
+    """Has some phone of this PBX a talk, or a consult, that it could be transferring just now?"""
+    pbx = pbx_of(leg.id)
+    others = (one for one in world.legs.values() if one.bridge is not None or one.role is LegRole.CONSULT)
+    return any(pbx_of(one.id) == pbx for one in others)
+
+
+def _hear_music(world: World, event: CallerArrived) -> None:
+    """Answered, with the music of the queue where the entry leads."""
+    world.order(Subscribe(leg=event.leg))
+    if not event.up:
+        world.order(Answer(leg=event.leg))
+    way = world.plan.destination_of(event.entry)
+    queue = world.plan.queues.get(way.queue) if isinstance(way, ToQueue) else None
+    world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
 
 
 def consult(world: World, event: CallerArrived, agent: Agent) -> None:
     """An agent calls one of our entries: answered with music, never offered, never counted."""
     leg = legs.open_leg(world, event.leg, LegRole.CONSULT, agent=agent.id)
     world.put_leg(leg, arrival=event)
-    world.order(Subscribe(leg=event.leg))
-    world.order(Answer(leg=event.leg))
-    destination = world.plan.destination_of(event.entry)
-    queue = world.plan.queues.get(destination.queue) if isinstance(destination, ToQueue) else None
-    world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
+    _hear_music(world, event)
 
 
 def parked_too_long(world: World, leg: Leg) -> None:
