@@ -19,7 +19,7 @@ from callbridge.adapters.facts.totals import TABLE, Total
 from callbridge.adapters.outbox import MemoryOutbox, Outbox
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.saved_tables import SAVED_TABLES
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 OWNER_SILENT = 3.0
 """Seconds without a save after which an owner is gone: each saves every second, even when nothing happens."""
@@ -54,7 +54,7 @@ class Meta:
     day: str = ""
 
     @classmethod
-    def of(cls, world: World) -> Meta:
+    def of(cls, world: WorldView) -> Meta:
         return cls(now=world.now, seq=world.seq, day=world.day)
 
 
@@ -81,7 +81,7 @@ class Whole:
     """Facts that no save has surely taken yet; told twice does no harm."""
 
     @classmethod
-    def of(cls, world: World, number: int, facts: Sequence[AnyFact] = (), totals: Mapping[str, Total] | None = None) -> Whole:
+    def of(cls, world: WorldView, number: int, facts: Sequence[AnyFact] = (), totals: Mapping[str, Total] | None = None) -> Whole:
         rows: dict[str, Mapping[str, object]] = {name: dict(table.rows()) for name, table in world.saved_tables().items()}
         rows[TABLE] = totals or {}
         return cls(number=number, rows=rows, meta=Meta.of(world), facts=tuple(facts))

@@ -19,7 +19,7 @@ from callbridge.adapters.pbx_link import Backoff, OrderRefused, OrderTrouble
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.ids import channel_of
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 from callbridge.core.recovery.fallback import (
     MOST_RETURNS,
     Departures,
@@ -74,7 +74,7 @@ class FallbackQueue:
         self,
         settings: FallbackSettings,
         ami: Ami,
-        world: World,
+        world: WorldView,
         *,
         serving: Callable[[], bool],
         now: Callable[[], float],

@@ -30,7 +30,7 @@ from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.events import BYPASS
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 MOST_WAITING_SHOWN = 20
 """Callers listed per queue; the total is in the view of the queue."""
@@ -40,7 +40,12 @@ class Explainer:
     """Reads one world. ``now``: the time of the request, epoch seconds."""
 
     def __init__(
-        self, world: World, board: Board, timelines: Timelines, now: Callable[[], float], archive: TimelineArchive | None = None
+        self,
+        world: WorldView,
+        board: Board,
+        timelines: Timelines,
+        now: Callable[[], float],
+        archive: TimelineArchive | None = None,
     ) -> None:
         self._world = world
         self._board = board

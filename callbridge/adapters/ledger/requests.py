@@ -19,7 +19,7 @@ from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.adapters.views.campaigns import campaign, campaigns
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import AnyEvent, NumberBlocked
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 LEDGER_TIMEOUT = 5.0
@@ -39,7 +39,7 @@ class LedgerRequests:
     """``wall``: epoch seconds by the clock on the wall; ``day_began``: when today began there; ``tell``: an event for the
     core."""
 
-    world: World
+    world: WorldView
     store: LedgerStore | None
     now: Callable[[], float]
     wall: Callable[[], float]

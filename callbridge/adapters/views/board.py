@@ -20,7 +20,7 @@ from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.tally import Tally, tally_key
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 View = dict[str, str | int | float]
 Kind = Literal["queue", "agent", "call"]
@@ -165,14 +165,14 @@ class Board:
         self._stamp = Stamp()
 
     @classmethod
-    def of(cls, world: World, *, masked: bool = True) -> Board:
+    def of(cls, world: WorldView, *, masked: bool = True) -> Board:
         """The board of a world as it is now."""
         board = cls(masked=masked)
         changed = {(name, key): row for name, table in world.saved_tables().items() for key, row in table.rows().items()}
         board.note(world, changed)
         return board
 
-    def note(self, world: World, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
+    def note(self, world: WorldView, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
         """Apply the changes of a batch (Outcome.changed, merged); returns the keys of the views that changed."""
         self._stamp = Stamp(world.now, world.seq)
         touched: set[Key] = set()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from callbridge.core.entities.conditions import is_open
 from callbridge.core.model.events import closing
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 
-def hours(world: World, now: float) -> list[dict[str, object]]:
+def hours(world: WorldView, now: float) -> list[dict[str, object]]:
     """Every calendar as it is now."""
     return [_row(world, name, now) for name in sorted(world.plan.calendars)]
 
 
-def _row(world: World, name: str, now: float) -> dict[str, object]:
+def _row(world: WorldView, name: str, now: float) -> dict[str, object]:
     switch = world.switches.get(closing(name))
     open_now = is_open(world, name)
     opens = None if open_now else world.plan.calendars[name].opens_after(now + world.wall_offset)

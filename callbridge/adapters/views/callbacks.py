@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from callbridge.adapters.facts.privacy import mask
 from callbridge.core.model.callback import Callback
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 
-def callbacks(world: World, *, masked: bool = True) -> list[dict[str, object]]:
+def callbacks(world: WorldView, *, masked: bool = True) -> list[dict[str, object]]:
     """Every open callback, per queue in the order in which they will be made."""
     ordered = sorted(world.callbacks.values(), key=lambda callback: (callback.queue, callback.rank, callback.id))
     return [dict(_row(callback, masked)) for callback in ordered]
 
 
-def callback_to(world: World, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
+def callback_to(world: WorldView, queue: str, number: str, *, masked: bool = True) -> dict[str, object] | None:
     """The one that this number is owed in this queue."""
     callback = world.callback_for(queue, world.plan.numbers.identity(number))
     return None if callback is None else dict(_row(callback, masked))

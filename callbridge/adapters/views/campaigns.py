@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from callbridge.core.model.attempt import AttemptStage, Campaign, Running
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.plan import CampaignPlan, DialMode
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 ANSWERED_WITHIN = 5.0
 """Seconds after which leads that were asked for are missed."""
@@ -31,17 +31,17 @@ class CampaignFigures:
     """Window -> share of the people who answered."""
 
 
-def campaigns(world: World) -> list[dict[str, object]]:
+def campaigns(world: WorldView) -> list[dict[str, object]]:
     """Every campaign of the configuration."""
     return [dict(_row(world, plan)) for plan in world.plan.campaigns.values()]
 
 
-def campaign(world: World, name: str) -> dict[str, object] | None:
+def campaign(world: WorldView, name: str) -> dict[str, object] | None:
     plan = world.plan.campaigns.get(name)
     return None if plan is None else dict(_row(world, plan))
 
 
-def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
+def _row(world: WorldView, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     row, campaign_state = world.campaigns.get(plan.name), world.campaign_states.get(plan.name)
     stages = Counter(world.attempts[key].stage for key in world.attempts_of(plan.name))
     yield "name", plan.name
@@ -75,7 +75,7 @@ def _row(world: World, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "window_seconds", plan.rules.window
 
 
-def _why_not(world: World, plan: CampaignPlan, row: Campaign | None, campaign_state: CampaignState | None) -> str:
+def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaign_state: CampaignState | None) -> str:
     """Why nobody is being dialled, for people; empty when somebody is about to be."""
     if row is None or row.state is not Running.RUNNING:
         return "it is paused" if row is not None and row.state is Running.PAUSED else "it is stopped"
@@ -108,12 +108,12 @@ def _nobody_free(plan: CampaignPlan, campaign_state: CampaignState) -> str:
 DAY = 86400.0
 
 
-def campaign_figures(world: World) -> list[CampaignFigures]:
+def campaign_figures(world: WorldView) -> list[CampaignFigures]:
     """For the metrics."""
     return [_figures(world, plan) for plan in world.plan.campaigns.values()]
 
 
-def _figures(world: World, plan: CampaignPlan) -> CampaignFigures:
+def _figures(world: WorldView, plan: CampaignPlan) -> CampaignFigures:
     row, campaign_state = world.campaigns.get(plan.name), world.campaign_states.get(plan.name)
     stages = [world.attempts[key].stage for key in world.attempts_of(plan.name)]
     budget = campaign_state.pacer.budget if campaign_state is not None else None

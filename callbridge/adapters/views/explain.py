@@ -22,7 +22,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan, TierRouting
 from callbridge.core.model.skills import Profile, Requirement
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 Show = Callable[[str], str]
 """How free text (phones, not-ready reasons) is shown: ``scrub``, or ``str`` where nothing is masked."""
@@ -65,7 +65,7 @@ def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[C
     return found if most is None else {queue: nsmallest(most, inside, key=_rank) for queue, inside in found.items()}
 
 
-def in_order(world: World, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
+def in_order(world: WorldView, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
     """Calls of one queue as they are served: lowest rank first; also those that an agent is just being reached for."""
     ordered = sorted(calls, key=_rank) if most is None else nsmallest(most, calls, key=_rank)
     alike: dict[GroupKey, tuple[TierRouting | None, str]] = {}
@@ -78,7 +78,7 @@ def _rank(call: Call) -> tuple[float, str]:
 
 
 def _waiter(
-    world: World, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
+    world: WorldView, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
 ) -> Waiter:
     """``alike``: ladder and requirement of callers seen before, who all need the same."""
     visit = call.visit
@@ -101,7 +101,7 @@ def _in_force(waiter: Waiter) -> Requirement | None:
 
 
 def explain_agent(
-    world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
 ) -> list[ExplainedLine] | None:
     """Why this agent does or does not get calls; None for an unknown agent. ``calls``: already sorted by queue, if at hand."""
     agent = world.agents.get(name)
@@ -151,7 +151,7 @@ def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="pause_later", text="not ready takes effect when this call ends")
 
 
-def _phone(world: World, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
+def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine]:
     if not agent.phone:
         holder = world.agent_at(agent.next_phone or agent.home)
         whose = f": {show(agent.next_phone or agent.home)} is used by {holder.id}" if holder is not None else ""
@@ -187,7 +187,7 @@ def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="resting", text=f"gets no offers for another {span(agent.rest_until - now)}{missed}")
 
 
-def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
+def alarming(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLine]:
     """Conditions of this agent that need a supervisor's attention, for as long as they last."""
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:
@@ -204,7 +204,7 @@ def alarming(world: World, agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="pin_locked", text=text)
 
 
-def _house(world: World) -> Iterator[ExplainedLine]:
+def _house(world: WorldView) -> Iterator[ExplainedLine]:
     if is_on(world, BYPASS):
         yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
@@ -223,7 +223,7 @@ def _not_of(agent: Agent, queue: QueuePlan) -> ExplainedLine:
 
 
 def _about_queue(
-    world: World, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
+    world: WorldView, agent: Agent, queue: QueuePlan, line: list[Waiter], now: float, free: FreeAgents
 ) -> Iterator[ExplainedLine]:
     """Whether a caller waits there whom the agent could be offered, and which agents come first."""
     waiters = [one for one in line if one.call.phase is Phase.WAITING]
@@ -246,7 +246,7 @@ def _about_queue(
         yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(world, agent, waiters, now)}")
 
 
-def _too_early(world: World, agent: Agent, waiters: list[Waiter], now: float) -> str:
+def _too_early(world: WorldView, agent: Agent, waiters: list[Waiter], now: float) -> str:
     need = _in_force(waiters[0])
     short = lacking(need, agent.profile) if need is not None else "a step that is no longer configured"
     by_visit = sorted(((one.call.visit.began_at, n) for n, one in enumerate(waiters) if one.call.visit is not None), reverse=True)
@@ -260,7 +260,7 @@ def _window(waiter: Waiter) -> int:
     return waiter.call.visit.window if waiter.call.visit is not None else 0
 
 
-def _fits_at(world: World, agent: Agent, waiter: Waiter) -> float | None:
+def _fits_at(world: WorldView, agent: Agent, waiter: Waiter) -> float | None:
     """When a later step of this caller begins that the agent fits."""
     visit, ladder = waiter.call.visit, waiter.ladder
     if visit is None or ladder is None:
@@ -276,7 +276,7 @@ FreeAgents = Mapping[Profile, Sequence[tuple[float, str]]]
 """By skills: since when each of them is idle, and who it is, the longest first. Sorted once for all queues."""
 
 
-def _free_agents(world: World, now: float) -> FreeAgents:
+def _free_agents(world: WorldView, now: float) -> FreeAgents:
     found: dict[Profile, list[tuple[float, str]]] = {}
     for agent in world.agents.rows().values():
         if eligible(agent, now):
@@ -286,7 +286,7 @@ def _free_agents(world: World, now: float) -> FreeAgents:
     return found
 
 
-def _before(world: World, agent: Agent, queue: QueuePlan, free: FreeAgents) -> Iterator[ExplainedLine]:
+def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) -> Iterator[ExplainedLine]:
     """Which available agents would get the next caller before this one; none for an agent who is not available."""
     ladder = world.matcher.ladder(queue.name, world.plan.default_tier)
     steps = ladder.steps if ladder is not None else ()
@@ -317,7 +317,7 @@ def _before(world: World, agent: Agent, queue: QueuePlan, free: FreeAgents) -> I
 
 
 def explain_queue(
-    world: World, name: str, now: float, calls: Lines | None = None, show: Show = scrub
+    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
 ) -> list[ExplainedLine] | None:
     """Who is waiting, which agents match now, and why the first caller is not offered; None for an unknown queue."""
     queue = world.plan.queues.get(name)
@@ -341,7 +341,7 @@ def explain_queue(
     return lines
 
 
-def _staff(world: World, queue: QueuePlan) -> Iterator[ExplainedLine]:
+def _staff(world: WorldView, queue: QueuePlan) -> Iterator[ExplainedLine]:
     serves = {profile: world.matcher.serves(profile, queue) for profile in {agent.profile for agent in world.agents.values()}}
     members = [agent for agent in world.agents.values() if serves[agent.profile]]
     states = Counter(published(agent)[0].value for agent in members)
@@ -352,7 +352,7 @@ def _staff(world: World, queue: QueuePlan) -> Iterator[ExplainedLine]:
 
 
 def explain_waiter(
-    world: World, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub
+    world: WorldView, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub
 ) -> Iterator[ExplainedLine]:
     """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
     call, visit = waiter.call, waiter.call.visit
@@ -397,7 +397,7 @@ def _step(waiter: Waiter, now: float) -> str:
     return text
 
 
-def _whom(world: World, waiter: Waiter, now: float, show: Show) -> Iterator[ExplainedLine]:
+def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[ExplainedLine]:
     need = _in_force(waiter)
     visit = waiter.call.visit
     if visit is not None and visit.prefers:

@@ -8,6 +8,7 @@ from callbridge.core.model.call import Call
 from callbridge.core.model.events import closing
 from callbridge.core.model.flow import Condition, fits
 from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 _ROUNDING = 1e-6
 
@@ -28,7 +29,7 @@ def holds(world: World, call: Call, when: Condition) -> bool:
     )
 
 
-def is_open(world: World, name: str) -> bool:
+def is_open(world: WorldView, name: str) -> bool:
     """Is the calendar open now? Not while its emergency closure is on. A calendar that was removed counts as open."""
     calendar = world.plan.calendars.get(name)
     if is_on(world, closing(name)):

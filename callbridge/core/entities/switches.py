@@ -6,6 +6,7 @@ from callbridge.core.model.events import BYPASS, SwitchTurned, closing
 from callbridge.core.model.facts import RequestRefused, SwitchChanged
 from callbridge.core.model.switch import Switch
 from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 
 KNOWN = frozenset({BYPASS})
 """What there is always; besides, each calendar has one that closes it."""
@@ -28,6 +29,6 @@ def turned(world: World, event: SwitchTurned) -> None:
     world.emit(SwitchChanged(seq=world.next_seq(), at=world.now, switch=event.switch, on=event.on, by=event.by))
 
 
-def is_on(world: World, switch: str) -> bool:
+def is_on(world: WorldView, switch: str) -> bool:
     row = world.switches.get(switch)
     return row is not None and row.on

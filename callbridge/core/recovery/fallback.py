@@ -14,7 +14,7 @@ from callbridge.core.calls.phone_transfers import endpoint_of
 from callbridge.core.model.agent import Agent, Intent
 from callbridge.core.model.facts import AnyFact, CallDiverted
 from callbridge.core.model.ids import LegId
-from callbridge.core.model.world import World
+from callbridge.core.model.world_view import WorldView
 from callbridge.core.routing.visits import ON_PURPOSE
 
 
@@ -132,7 +132,7 @@ class Departures:
         return fact.reason not in _FOR_GOOD and now - fact.at >= self._leave_alone
 
 
-def may_return(world: World, departures: Departures, caller: FallbackCaller, now: float) -> bool:
+def may_return(world: WorldView, departures: Departures, caller: FallbackCaller, now: float) -> bool:
     """Would this caller be served here, as a new arrival?
 
     Not while the leg is in our books: it left Stasis unseen, and its call there must end first. Not from an agent's own
