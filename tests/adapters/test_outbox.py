@@ -302,13 +302,14 @@ class TestOutbox:
             def done(self) -> bool:
                 return bool(self.got)
 
-        once, other = Once("once"), Notebook("other")
-        async with at_work(leader.outbox, once, other) as reading:
+        once, other, books = Once("once"), Notebook("other"), Books()
+        async with at_work(leader.outbox, once, other, books=books) as reading:
             await self.begun(leader, once, other)
+            await until(lambda: books.left.keys() == {"once", "other"})
             assert reading.names() == {"once", "other"}
             await leader.saves(1)
             await until(lambda: once.got and other.got)
-            await until(lambda: reading.names() == {"other"})
+            await until(lambda: reading.names() == books.left.keys() == {"other"})
             await leader.saves(1)
             await until(lambda: len(other.got) == 2)
         assert once.got == leader.ids[:1]

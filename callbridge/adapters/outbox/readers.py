@@ -140,6 +140,7 @@ class _AtWork:
             else:
                 pause = FIRST_PAUSE
         self._outbox.leave(self.reader.name, gone=True)
+        self._observer.reader_gone(self.reader.name)
 
     def _say(self, error: Exception, *, first: bool) -> None:
         now = asyncio.get_running_loop().time()
