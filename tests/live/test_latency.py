@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(240)]
 
 AGENTS = [str(number) for number in range(2001, 2041)]
 CALLERS = 200
-PER_SECOND = 100.0
 TALK = 1.5
+"""Agents hang up then, whatever they have heard: an order that connects them must not wait behind those for new callers."""
 ORDERS = 6000
 
 
@@ -46,8 +46,12 @@ async def _orders(bridge: Callbridge) -> dict[tuple[str, str], float]:
     return {(order, result): float(count) for order, result, count in found if float(count)}
 
 
-@pytest.mark.parametrize("latency", [0.05, 0.1])
-async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(latency: float) -> None:
+@pytest.mark.parametrize(("latency", "per_second"), [(0.05, 400.0), (0.1, 100.0)])
+async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(latency: float, per_second: float) -> None:
+    """At 100 ms the 48 orders that are under way at once are 480 requests a second, and a call takes ten: with 400 callers a
+    second agents of a crowded machine still hang up before they are connected, 27 of 227 at a load of 18 on two cores (with
+    100, 15 of 215 at 17). The ``echo_limit`` is the default: of 1 s a beat every 0.4 s, there and back, leaves 0.4 s at 100 ms,
+    and in 2 of 3 bursts of 400 the link was lost."""
     phones = [PhoneSpec(name=name, line="bank") for name in AGENTS]
     config = floor({name: agent(name, {"support": 1}) for name in AGENTS}, queue_defaults={"wrap_up": 0, "ring_for": 10})
     calls = [Call(dialled="support", number=f"49{n:06}") for n in range(CALLERS)]
@@ -58,7 +62,7 @@ async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(lat
         Phone(pbx, "2001", PhoneScript.answers(ring=0.1, talk=TALK)),
     ):
         async with Callbridge(pbx, config | {"pbx": await wire.to(pbx)}, redis=redis, warm=True) as bridge:
-            async with Callers(pbx, calls, rate=PER_SECOND) as callers:
+            async with Callers(pbx, calls, rate=per_second) as callers:
                 records = await callers.wait(150)
             await bridge.eventually(lambda: len(bridge.facts("call_ended")) == CALLERS)
             orders = await _orders(bridge)
@@ -66,6 +70,7 @@ async def test_every_caller_of_a_burst_is_answered_hears_music_and_is_served(lat
             assert len(bridge.facts("ari link up")) == 1
             assert orders["Answer", "done"] == orders["StartMusic", "done"] == CALLERS
             assert [fact["outcome"] for fact in bridge.facts("visit_ended")] == ["answered"] * CALLERS
+            assert [fact["result"] for fact in bridge.facts("offer_ended")] == ["answered"] * CALLERS
             assert bridge.facts("agent_changed", state="not_ready") == []
             assert bridge.trouble() == []
         assert all(record.ended_by == "pbx" and record.final_code == 200 for record in records)

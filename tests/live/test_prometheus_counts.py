@@ -23,7 +23,10 @@ LONG = True
 ON_16 = ("test_the_counters_are_those_of_the_wire_over_kill_restart_and_take_over",)
 
 TARGET, SHORT = 3.0, 1.5
-"""Seconds; what everybody does is a second away from both, so that a crowded machine changes nothing."""
+"""Seconds; what everybody does is a second away from both. The wire's begin with the INVITE, callbridge's when it hears of the
+caller: with 0.3 s between what people do and these limits, at 2 s and 1 s, all agreed in 4 of 4 runs at a load of 8 on two cores,
+and in 6 of 8 at 12 to 16: one answer was within the target by callbridge's clock only, and one caller was picked up by
+two phones, as happens when an agent hangs up (here after 1.4 s) or is rung off (after 4 s) before the bridge could be made."""
 SCRAPES = 4.0
 """Seconds between two scrapes: calls come and go in between, and callbridge too."""
 TIERS = ("gold", "standard")
@@ -74,7 +77,12 @@ class Wire:
         """What became of them, by the wire alone."""
         rang = [record for phone in self.phones for record in phone.records() if record.outcome == "answered"]
         answered = {record.caller_number: record for record in rang}
-        assert len(answered) == len(rang), "somebody was answered twice"
+        times = Counter(record.caller_number for record in rang)
+        assert set(times.values()) <= {1}, [
+            (record.caller_number, record.phone, record.invite_at, record.answered_at, record.ended_at, record.ended_by)
+            for record in rang
+            if times[record.caller_number] > 1
+        ]
         figures: Figures = Counter()
         for call in self.calls:
             tier = "gold" if call.number.startswith(GOLD) else "standard"
