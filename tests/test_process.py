@@ -54,7 +54,7 @@ async def test_the_probe_that_is_served_says_why_we_are_not_alive(tmp_path: Path
             term.runtime._saved_at -= 60.0
             status, said = await answer(url)
             assert (status, said["healthy"]) == (503, False)
-            assert re.fullmatch(r"the runtime stands still for 6\d s", said["why"][0])
+            assert re.fullmatch(r"the runtime has been stalled for 6\d s", said["why"][0])
 
 
 async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -
         assert process.ailing() == []
         ari, ami = term.links._ari["pbx1"], term.links._ami["pbx1"]
         ari._proven_at = ari._tried_at = ami._tried_at = 0.0
-        assert process.ailing() == [f"pbx pbx1: the {kind} link is not tried any more" for kind in ("ARI", "AMI")]
+        assert process.ailing() == [f"pbx pbx1: the {kind} link is no longer being retried" for kind in ("ARI", "AMI")]
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -
 async def test_a_process_asks_its_pbxs_and_its_ledger_before_it_takes_the_place_of_one_that_serves(
     server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], words: str
 ) -> None:
-    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 0.3)
-    config = process_config(tmp_path, redis={"url": server.settings().url, "wait_at_start": 1}, **more)
+    monkeypatch.setattr("callbridge.service.starting.OWNER_SILENT", 1.0)
+    config = process_config(tmp_path, redis={"url": server.settings().url, "wait_at_start": 30}, **more)
     async with a_living_owner(server, redis_settings(load(config))) as owner, processed(config) as process:
         task = asyncio.create_task(process.begin_term())
         async with asyncio.timeout(10):
             while words not in process.missing()[0]:
                 assert not task.done()
                 await asyncio.sleep(0.01)
-        assert process.missing()[0].count("another instance serves meanwhile") == 1
-        assert await owner.holds()
-        task.cancel()
+        task.cancel()  # while it waits before it looks again, not amid a request to Redis
         await asyncio.gather(task, return_exceptions=True)
+        assert process.missing()[0].count("another instance is serving") == 1
+        assert await owner.holds()
 
 
 async def test_a_client_that_opens_our_application_is_known_by_the_token_that_is_still_ours(
@@ -112,7 +112,7 @@ async def test_a_client_that_opens_our_application_is_known_by_the_token_that_is
 async def test_without_a_store_another_callbridge_is_known_by_its_stamp_and_we_leave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callbridge.adapters.ari.ownership._LOOK", 0.05)
+    monkeypatch.setattr("callbridge.adapters.ari.ownership._STAMP_CHECK_EVERY", 0.05)
     async with FakeAri().serve() as pbx, processed(process_config(tmp_path, pbx.url)) as process:
         pbx.app = "callbridge"
         term = await process.begin_term()
