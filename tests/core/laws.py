@@ -33,83 +33,122 @@ from callbridge.core.model.world import World
 
 
 def check_indexes(world: World) -> None:
-    """Indexes and deadlines against a scan of the rows; one offer, one phone, one call for each agent."""
+    """Indexes and deadlines against a scan of the rows; one offer, one phone, one call for each agent.
+
+    After every step of every story, so it is quick: what is about rows of a kind is looked at where there are such rows, or the
+    index of them is not empty.
+    """
     calls, legs, agents = world.calls.values(), world.legs.values(), world.agents.values()
-    matcher = world.matcher
-    waiting = {
-        call.id: GroupKey(pbx_of(call.leg), call.visit.queue, call.tier, call.visit.window, call.visit.prefers)
-        for call in calls
-        if call.phase is Phase.WAITING and call.visit is not None
-    }
-    assert {call.id for call in calls if call.phase is Phase.WAITING} == set(waiting), "who waits is in a queue"
     callbacks = world.callbacks.values()
-    standing = {p.id: GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent) for p in callbacks if p.stands}
-    assert {call: group.key for call, group in matcher._group_of.items()} == waiting | standing
-    assert {(p.queue, p.who): p.id for p in callbacks} == {
-        (queue, number): key for queue, known in world._callbacks_owed.items() for number, key in known.items()
-    }
-    assert len({(p.queue, p.who) for p in callbacks}) == len(callbacks), "one promise for a number in a queue"
-    assert all(p.deadline is not None for p in callbacks if not p.call), "every promise goes on, or ends"
-    held = {agent.id: agent.reserved_for for agent in agents if agent.reserved_for}
-    assert held == {call.reserved_agent: call.id for call in calls if call.reserved_agent}, (
-        "held for a customer who is being called"
-    )
-    assert all(world.calls[key].phase is Phase.DIALLING for key in held.values())
+    check_lines(world, calls, callbacks)
+    check_deadlines(world, calls, legs, agents)
+    check_work(world, calls, agents)
+    check_phones(world, legs, agents)
+    if callbacks or world._callbacks_owed or any(call.owed for call in calls):
+        check_callbacks(world, calls, callbacks)
+    if world.attempts or world._attempts_of or world._talks_of or any(call.attempt_id for call in calls):
+        check_attempts(world)
     assert not world.overtaken
-    first = {key for key, attempt in world.attempts.rows().items() if attempt.agent_first}
-    there = [call for call in calls if call.phase is Phase.WAITING and call.attempt_id not in first]
-    assert all(call.leg in world.legs for call in there), "who waits is there"
-    check_attempts(world)
-    assert all(p.call in world.calls for p in callbacks if p.call), "who keeps a promise is there"
-    owed = {call.id: call.owed for call in calls if call.owed in world.callbacks}
-    assert all(world.callbacks[owed[key]].call == key for key in owed)
-    assert all(p.call in owed or world.calls[p.call].callback == p.id for p in callbacks if p.call)
-    places = [(v.queue, v.rank, c.id) for c in calls if (v := c.visit) is not None and not c.is_uncertain]
-    places += [(p.queue, p.rank, p.id) for p in callbacks if p.stands]
-    for queue in {queue for queue, _, _ in places} | set(world._lines):
-        in_line = sorted((rank, key) for name, rank, key in places if name == queue)
-        assert world.line(queue).calls == [key for _, key in in_line]
-    due = {agent.id for agent in agents if agent.deadline is not None and agent.deadline <= world.now}
-    assert set(matcher._pool_of) - due == {agent.id for agent in agents if eligible(agent, world.now)} - due
 
-    phones = Counter(agent.phone for agent in agents if agent.phone)
-    assert not [phone for phone, users in phones.items() if users > 1], "one phone, one agent"
-    by_phone = {phone: who for phone, who in world._agent_by_phone.items() if phone}
-    assert by_phone == {agent.phone: agent.id for agent in agents if agent.phone}
-    pairs = Counter((leg.pair, leg.id) for leg in legs if leg.pair)
-    assert Counter((pair, leg) for pair, halves in world._leg_by_pair.items() for leg in halves) == pairs
 
-    at_phones = {(leg.phone, leg.id) for leg in legs if leg.phone}
-    assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
-    assert set(world.dialogues) <= {leg.id for leg in legs if leg.role is LegRole.FEATURE}, "a dialogue has its leg"
+def check_lines(world: World, calls: list[Call], callbacks: list[Callback]) -> None:
+    """Who waits is in a queue, in line, with the matcher, and there."""
+    matcher = world.matcher
+    waiting: dict[str, GroupKey] = {}
+    places: dict[str, list[tuple[float, str]]] = {}
+    for call in calls:
+        visit = call.visit
+        if call.phase is Phase.WAITING:
+            assert visit is not None, "who waits is in a queue"
+            waiting[call.id] = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
+            attempt = world.attempts.get(call.attempt_id)
+            assert call.leg in world.legs or (attempt is not None and attempt.agent_first), "who waits is there"
+        if visit is not None and not call.is_uncertain:
+            places.setdefault(visit.queue, []).append((visit.rank, call.id))
+    for p in callbacks:
+        if p.stands:
+            waiting[p.id] = GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent)
+            places.setdefault(p.queue, []).append((p.rank, p.id))
+    assert {call: group.key for call, group in matcher._group_of.items()} == waiting
+    for queue in places.keys() | world._lines.keys():
+        assert world.line(queue).calls == [key for _, key in sorted(places.get(queue, ()))]
 
-    rows: list[Call | Leg | Agent | FeatureCall | Callback | KeptPlace | Attempt | PendingBlock] = [
-        *calls,
-        *legs,
-        *agents,
-        *world.dialogues.values(),
-    ]
-    rows += [*callbacks, *world.places.values(), *world.attempts.values(), *world.blocks.values()]
+
+def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:
+    """Every deadline of a row will be met."""
+    rows: list[Call | Leg | Agent | FeatureCall | Callback | KeptPlace | Attempt | PendingBlock] = [*calls, *legs, *agents]
+    for table in (world.dialogues, world.callbacks, world.places, world.attempts, world.blocks):
+        rows += table.rows().values()
     deadlines = [row.deadline for row in rows if row.deadline is not None]
     deadlines += [call.announcing.at for call in calls if call.announcing is not None and call.announcing.at is not None]
     deadlines += [state.wakes_at for state in world.campaign_states.values() if state.wakes_at is not None]
     assert world.next_deadline() == min(deadlines, default=None), "every deadline of a row will be met"
 
-    agents_by_id = {agent.id: agent for agent in agents}
-    offered = {call.offer.agent: call.id for call in calls if call.offer is not None and not call.is_uncertain}
-    talking = {call.segment.agent: call.id for call in calls if call.segment is not None}
+
+def check_work(world: World, calls: list[Call], agents: list[Agent]) -> None:
+    """What agents do is what their calls say; who is idle and may be offered a call is with the matcher."""
+    offered: dict[str, str] = {}
+    talking: dict[str, str] = {}
+    reserved: dict[str, str] = {}
+    for call in calls:
+        if call.offer is not None and not call.is_uncertain:
+            offered[call.offer.agent] = call.id
+        if call.segment is not None:
+            talking[call.segment.agent] = call.id
+        if call.reserved_agent:
+            reserved[call.reserved_agent] = call.id
+            assert call.phase is Phase.DIALLING
+        undialled = call.placed and not call.dial_result and call.phase in (Phase.OFFERED, Phase.WAITING)
+        assert undialled or call.leg in world.legs, "a call has its customer's leg"
     for call in calls:
         if call.transfer is not None and call.transfer.agent:
-            joined = agents_by_id[call.transfer.agent].work is Work.TALKING
+            joined = world.agents[call.transfer.agent].work is Work.TALKING
             (talking if joined else offered)[call.transfer.agent] = call.id
-    assert {a.id: a.call for a in agents if a.work is Work.OFFERED} == offered, "one offer for each agent and caller"
-    assert {a.id: a.call for a in agents if a.work is Work.TALKING} == talking
-    assert {agent.leg for agent in agents if agent.leg} <= set(world.legs), "an agent's leg is in the books"
-    assert {agent.session for agent in agents if agent.session} <= set(world.legs)
-    undialled = {
-        call.leg for call in calls if call.placed and not call.dial_result and call.phase in (Phase.OFFERED, Phase.WAITING)
+    works: dict[Work, dict[str, str]] = {work: {} for work in Work}
+    held: dict[str, str] = {}
+    idle = set()
+    due = set()
+    for agent in agents:
+        works[agent.work][agent.id] = agent.call
+        if agent.reserved_for:
+            held[agent.id] = agent.reserved_for
+        assert agent.leg is None or agent.leg in world.legs, "an agent's leg is in the books"
+        assert agent.session is None or agent.session in world.legs
+        if agent.deadline is not None and agent.deadline <= world.now:
+            due.add(agent.id)
+        elif eligible(agent, world.now):
+            idle.add(agent.id)
+    assert works[Work.OFFERED] == offered, "one offer for each agent and caller"
+    assert works[Work.TALKING] == talking
+    assert held == reserved, "held for a customer who is being called"
+    assert world.matcher._pool_of.keys() - due == idle
+
+
+def check_phones(world: World, legs: list[Leg], agents: list[Agent]) -> None:
+    """One phone, one agent; and the indexes by phone and by pair."""
+    by_phone = {agent.phone: agent.id for agent in agents if agent.phone}
+    assert len(by_phone) == sum(bool(agent.phone) for agent in agents), "one phone, one agent"
+    assert {phone: who for phone, who in world._agent_by_phone.items() if phone} == by_phone
+    pairs = Counter((leg.pair, leg.id) for leg in legs if leg.pair) if world._leg_by_pair else Counter[tuple[str, str]]()
+    assert world._leg_by_pair or not any(leg.pair for leg in legs)
+    assert Counter((pair, leg) for pair, halves in world._leg_by_pair.items() for leg in halves) == pairs
+    at_phones = {(leg.phone, leg.id) for leg in legs if leg.phone}
+    assert {(phone, leg) for phone in world._features_at for leg in world.features_at(phone)} == at_phones
+    roles = {key: world.legs[key].role for key in world.dialogues if key in world.legs}
+    assert len(roles) == len(world.dialogues) and set(roles.values()) <= {LegRole.FEATURE}, "a dialogue has its leg"
+
+
+def check_callbacks(world: World, calls: list[Call], callbacks: list[Callback]) -> None:
+    """One callback for a number in a queue, which goes on or ends; and who keeps it is there."""
+    assert {(p.queue, p.who): p.id for p in callbacks} == {
+        (queue, number): key for queue, known in world._callbacks_owed.items() for number, key in known.items()
     }
-    assert {call.leg for call in calls} - undialled <= set(world.legs), "a call has its customer's leg"
+    assert len({(p.queue, p.who) for p in callbacks}) == len(callbacks), "one callback for a number in a queue"
+    assert all(p.deadline is not None for p in callbacks if not p.call), "every callback goes on, or ends"
+    assert all(p.call in world.calls for p in callbacks if p.call), "who keeps a callback is there"
+    owed = {call.id: call.owed for call in calls if call.owed in world.callbacks}
+    assert all(world.callbacks[owed[key]].call == key for key in owed)
+    assert all(p.call in owed or world.calls[p.call].callback == p.id for p in callbacks if p.call)
 
 
 def check_attempts(world: World) -> None:
@@ -212,15 +251,22 @@ class Books:
 
     def check(self, world: World) -> None:
         """The facts told add up to the world as it is."""
-        calls = world.calls.values()
-        assert self.calls == {call.id for call in calls}
-        counted = [call for call in calls if not call.placed]
-        assert self.visits == {call.id: call.visit.queue for call in counted if call.visit is not None}
-        assert self.offers == {call.id: call.offer.agent for call in calls if call.offer is not None}
-        assert self.talks == {call.id: call.segment.agent for call in calls if call.segment is not None}
-        told = {agent.id: self.agents.get(agent.id, ("logged_out", "")) for agent in world.agents.values()}
-        assert told == {agent.id: published(agent) for agent in world.agents.values()}
-        assert self.callbacks == {callback.id for callback in world.callbacks.values()}
-        waiting = Counter((call.visit.queue, call.visit.day) for call in counted if call.visit is not None)
+        visits: dict[str, str] = {}
+        offers: dict[str, str] = {}
+        talks: dict[str, str] = {}
+        waiting: Counter[tuple[str, str]] = Counter()
+        for call in world.calls.values():
+            if call.visit is not None and not call.placed:
+                visits[call.id] = call.visit.queue
+                waiting[call.visit.queue, call.visit.day] += 1
+            if call.offer is not None:
+                offers[call.id] = call.offer.agent
+            if call.segment is not None:
+                talks[call.id] = call.segment.agent
+        assert self.calls == world.calls.rows().keys()
+        assert (self.visits, self.offers, self.talks) == (visits, offers, talks)
+        for agent in world.agents.rows().values():
+            assert self.agents.get(agent.id, ("logged_out", "")) == published(agent)
+        assert self.callbacks == world.callbacks.rows().keys()
         for tally in world.tallies.values():
             assert tally.offered == tally.ended + waiting[tally.queue, tally.day], "offered = ended + waiting"
