@@ -223,9 +223,15 @@ def test_whatever_the_file_holds_the_result_passes_check(text: str, tmp_path: Pa
 WORDS = st.text(alphabet="ab1 ,=>[](){}:#'\"\\$%&*!?|-_/@.\tü客\x00\x1b", max_size=12)
 
 
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all examples: each overwrites the file of the last one."""
+    return tmp_path_factory.mktemp("odd")
+
+
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=6))
 @settings(max_examples=150, deadline=None)
-def test_odd_names_never_break_the_result(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]) -> None:
+def test_odd_names_never_break_the_result(odd: Path, rows: list[tuple[str, str, str]]) -> None:
     text = "".join(
         f"[{queue}]\nmember => PJSIP/{agent},1,{name}\nmember => {name}\nmusicclass={agent}\n"
         f"announce={name}\ncontext={agent}\nmonitor-format={name}\nannounce-frequency=9\nqueue-thereare={queue}\n"
@@ -238,7 +244,7 @@ def test_odd_names_never_break_the_result(tmp_path_factory: pytest.TempPathFacto
         f"[{agent}]\nexten => 1,1,Goto({queue})\nexten => {name},hint,{agent}\nexten => _{name},1,Dial({agent}/${{EXTEN}})\n"
         for place, (queue, agent, name) in enumerate(rows)
     )
-    loaded(converted(f"[one]\nmaxlen=3\n{text}", dialplan), tmp_path_factory.mktemp("odd"))
+    loaded(converted(f"[one]\nmaxlen=3\n{text}", dialplan), odd)
 
 
 def test_a_file_in_latin_letters_is_read_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
