@@ -252,8 +252,8 @@ class Pbx:
             try:
                 if "fully booted" in await self.cli("core waitfullybooted"):
                     return
-            except RuntimeError:
-                await asyncio.sleep(0.05)  # the socket's file is there before anyone listens
+            except (RuntimeError, TimeoutError):  # nobody listens yet, or a crowded machine is slow to boot
+                await asyncio.sleep(0.05)
 
     def _running(self) -> Process:
         if self._process is None or not self._process.running:

@@ -70,6 +70,20 @@ async def test_it_boots_without_a_complaint(pbx: Pbx) -> None:
     assert f"Asterisk {pbx.version}." in await pbx.cli("core show version")
 
 
+async def test_a_console_that_is_slow_to_answer_during_the_boot_is_asked_again(pbx: Pbx, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def slow_at_first(command: str) -> str:
+        asked.append(command)
+        if len(asked) == 1:
+            raise TimeoutError
+        return "Asterisk has fully booted."
+
+    monkeypatch.setattr(pbx, "cli", slow_at_first)
+    await pbx._booted()
+    assert len(asked) == 2
+
+
 async def test_two_labs_of_one_version_live_side_by_side(pbx: Pbx) -> None:
     async with Pbx(pbx.version, phones=[PhoneSpec(name="1001")]) as other, Phone(other, "1001") as phone:
         there, here = await asyncio.gather(
