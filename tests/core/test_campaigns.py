@@ -865,13 +865,13 @@ def test_an_outcome_that_the_ledger_can_never_write_down_is_given_up_and_told(ta
     toy.run(START + 7.0)
     leg = rings(toy)[0].leg
     toy.hangs_up(leg) if talks else toy.hangs_up(leg, 17)
-    toy.run(START + 2 * MOST_REFUSALS * CLOSE_AGAIN)
+    toy.run(START + (MOST_REFUSALS + 3) * CLOSE_AGAIN)
     assert len(closes(toy)) == MOST_REFUSALS
     (told,) = toy.story.all_told(OrderGaveUp)
     assert (told.order, told.why, told.detail) == ("CloseAttempt", "refused", "DataError")
     assert toy.story.world.attempts.values() == []
     toy.ledger.broken = False
-    toy.run(START + 4 * MOST_REFUSALS * CLOSE_AGAIN)
+    toy.run(START + 2 * MOST_REFUSALS * CLOSE_AGAIN)
     assert len(rings(toy)) == 1, "nobody is dialled twice because the ledger does not know what became of the first time"
     assert toy.ledger.store.outcomes("spring", START) == {"under way": 1}
     assert toy.ledger.store.sweep((), {}, toy.story.now) == 1
@@ -895,7 +895,7 @@ def test_a_block_that_the_ledger_can_never_write_down_is_told_once_and_holds() -
     toy.ledger.broken = True
     waiting = next(ring.leg for ring in rings(toy) if toy.channels[ring.leg].bridge is None)
     toy.presses(waiting, "9")
-    toy.run(START + 2 * MOST_REFUSALS * CLOSE_AGAIN)
+    toy.run(START + (MOST_REFUSALS + 3) * CLOSE_AGAIN)
     assert len([order for order in toy.obeyed if isinstance(order, BlockNumber)]) == MOST_REFUSALS
     assert [told.order for told in toy.story.all_told(OrderGaveUp)].count("BlockNumber") == 1
     (block,) = toy.story.world.blocks.values()
