@@ -15,9 +15,14 @@ from callbridge.settings.durations import seconds
 ACTS = ("status", "load", "start", "pause", "stop", "audit", "dispose", "block", "unblock")
 HELP = {
     "campaign": "the campaign; with block and unblock: the number; with dispose: the agent",
-    "file": "load: a CSV file with a header row; dispose: the disposition code",
+    "file": "load: a CSV file or an Excel workbook with a header row; dispose: the disposition code",
     "config": "load, audit, block, unblock: configuration file (default: $CALLBRIDGE_CONFIG)",
     "column": "load: read number, name, timezone, agent, priority or due (OURS) from the column THEIRS",
+    "encoding": "load: the file's encoding, such as gb18030 (default: recognised)",
+    "delimiter": "load: what separates the columns, such as ';' or tab (default: recognised)",
+    "international": "load: numbers without a prefix are international ones without their +",
+    "national": "load: numbers without a prefix are national",
+    "first_number": "load: of several numbers in one value take the first",
     "rejects": "load: write all rejected rows to FILE, with the reason",
     "csv": "audit: write all attempts to FILE",
     "reason": "block: the reason (default: asked)",
@@ -38,6 +43,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     default = os.environ.get("CALLBRIDGE_CONFIG") or None
     parser.add_argument("-c", "--config", type=Path, default=default, metavar="FILE", help=HELP["config"])
     parser.add_argument("--column", action="append", default=[], metavar="OURS=THEIRS", help=HELP["column"])
+    parser.add_argument("--encoding", default="", help=HELP["encoding"])
+    parser.add_argument("--delimiter", type=_delimiter, metavar="CHARACTER", help=HELP["delimiter"])
+    meant = parser.add_mutually_exclusive_group()
+    meant.add_argument("--international", action="store_true", help=HELP["international"])
+    meant.add_argument("--national", action="store_true", help=HELP["national"])
+    parser.add_argument("--first-number", action="store_true", help=HELP["first_number"])
     parser.add_argument("--rejects", type=Path, metavar="FILE", help=HELP["rejects"])
     parser.add_argument("--csv", type=Path, metavar="FILE", help=HELP["csv"])
     parser.add_argument("--reason", default="asked", help=HELP["reason"])
@@ -55,6 +66,13 @@ def _span(text: str) -> float:
         return seconds(text)
     except ValueError as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from None
+
+
+def _delimiter(text: str) -> str:
+    text = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
+    if len(text) != 1 or text.isalnum() or text in '"\r\n':
+        raise argparse.ArgumentTypeError(f"expected one character, such as ; or tab, got {text!r:.20}")
+    return text
 
 
 def _moment(text: str) -> float:

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,11 +16,13 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from callbridge.adapters.ledger import BadDatabase, BlockEntry, LedgerStore, not_roots
-from callbridge.adapters.ledger.leads import BadFile, LeadReader, Loaded, load
+from callbridge.adapters.ledger.lead_files import BadFile
+from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
 from callbridge.cli import audit
 from callbridge.cli.tables import moment
 from callbridge.settings.faults import printable
 from callbridge.settings.models import Settings
+from callbridge.wire.phone_numbers import Written
 
 DONE, FAILED = 0, 1
 WIDE_TABLE = 110
@@ -88,12 +90,19 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
             raise Trouble(f"--column {pair}: expected OURS=THEIRS, such as number=Phone")
         columns[ours] = theirs
     calendar = settings.plan().campaigns[name].limits.calendar
-    reader = LeadReader(numbers=settings.numbers_of(name), zone=settings.instance.timezone, columns=columns, calendar=calendar)
+    digits = Written.INTERNATIONAL if options.international else Written.NATIONAL if options.national else Written.ANY
+    reader = LeadReader(
+        numbers=replace(settings.numbers_of(name), digits=digits),
+        zone=settings.instance.timezone,
+        columns=columns,
+        calendar=calendar,
+        first=options.first_number,
+    )
     store, result = store_of(settings), Loaded()
     if options.rejects is not None:
         options.rejects.touch()  # before anything is entered: it must be possible
     try:
-        _load_all(settings, store, name, file, reader, result)
+        _load_all(settings, store, name, file, reader, result, options)
     except BaseException:
         if result.rows:
             _print_result(result, options)
@@ -104,7 +113,9 @@ def _load(settings: Settings, options: argparse.Namespace) -> int:
     return FAILED if result.failed else DONE
 
 
-def _load_all(settings: Settings, store: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded) -> None:
+def _load_all(
+    settings: Settings, store: LedgerStore, name: str, file: Path, reader: LeadReader, result: Loaded, options: argparse.Namespace
+) -> None:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         total = _lines(file)
@@ -127,6 +138,8 @@ def _load_all(settings: Settings, store: LedgerStore, name: str, file: Path, rea
             never=settings.do_not_call,
             progress=progress,
             result=result,
+            encoding=options.encoding,
+            delimiter=options.delimiter or "",
         )
 
 
@@ -141,13 +154,23 @@ def _lines(path: Path) -> int:
 def _print_result(result: Loaded, options: argparse.Namespace) -> None:
     refused = [{"line": line, "number": number, "why": why} for line, number, why in result.refused]
     if options.json:
-        _json({"campaign": options.campaign, "rows": result.rows, "entered": result.entered, "refused": refused})
+        _json(
+            {
+                "campaign": options.campaign,
+                "rows": result.rows,
+                "entered": result.entered,
+                "refused": refused,
+                "read_as": result.read_as,
+            }
+        )
     else:
         print(f"{result.rows} rows: {result.entered} loaded, {len(result.refused)} rejected")
         for line, number, why in result.refused[:ROWS_SHOWN]:
             print(printable(f"  line {line}: {number}: {why}" if number else f"  line {line}: {why}"))
         if options.rejects is None and len(refused) > ROWS_SHOWN:
             print(f"  and {len(refused) - ROWS_SHOWN} more: use --rejects FILE to write all of them")
+        if result.read_as:
+            print(f"read as {result.read_as}")
     if options.rejects is not None:
         with options.rejects.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\t{printable(number)}\t{why}\n" for line, number, why in result.refused)

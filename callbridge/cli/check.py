@@ -262,7 +262,7 @@ def _tier_file(settings: Settings) -> Iterator[str]:
     if tiers.csv is None:
         return
     try:
-        table = read_tiers(tiers.csv, tiers.order, settings.numbers)
+        table = read_tiers(tiers.csv, tiers.order, settings.numbers_in(tiers))
     except BadTierFile as bad:
         yield f"          warning: {tiers.csv} {bad}"
         return

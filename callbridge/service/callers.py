@@ -29,6 +29,7 @@ def tier_file(settings: Settings) -> TierFile:
         tiers.numbers,
         tiers.csv,
         settings.numbers,
+        in_file=settings.numbers_in(tiers),
         report=lambda line: log.warning("tiers", why=line),
     )
 

@@ -7,13 +7,18 @@ import csv
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from callbridge.core.model.numbers import SPREADSHEET
+from callbridge.wire.csv_layout import UnreadableFile, layout_of, separator_of
 from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, Quotes, in_one_line, is_separated, one_line, rows
+from callbridge.wire.number_column import NumberColumn
 from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
 MOST_ROWS = 1_000_000
 LONGEST_VALUE = 100
+LINES_TRIED = 100
+"""In which the first number is looked for, to see what stands behind it."""
 _HEADING = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
@@ -29,22 +34,27 @@ def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[Rows, LeftOut]
     try:
         if path.exists() and not path.is_file():
             raise BadList("is not a regular file")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            cells = one_line(file.readline())
+        layout = layout_of(lambda: _pieces(path))
+        with path.open(encoding=layout.encoding, newline="") as file:
+            for _ in range(layout.first_line - 1):
+                file.readline()
+            cells = one_line(file.readline(), layout.delimiter)
             if cells is None:
-                raise BadList(f"line 1: {UNCLOSED}")
+                raise BadList(f"line {layout.first_line}: {UNCLOSED}")
             headings = [cell.strip().lower() for cell in cells]
             if len(headings) < 2 or not all(_HEADING.fullmatch(heading) for heading in headings[1:]):
                 raise BadList("expected headings such as number,agent in the first line: a-z, 0-9 and _")
-            return _read(file, headings, numbers)
+            return _read(rows(file, layout.first_line + 1, layout.delimiter), headings, numbers)
+    except UnreadableFile as wrong:
+        raise BadList(str(wrong)) from None
     except (OSError, ValueError, csv.Error) as error:
         reason = (error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)
         raise BadList(f"cannot be read: {reason}") from None
 
 
-def _read(lines: Iterable[str], headings: list[str], numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
-    found, left_out = Rows(), LeftOut()
-    for row in rows(lines, first=2):
+def _read(table: Iterable[CsvRow], headings: list[str], numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
+    found, left_out, column = Rows(), LeftOut(), NumberColumn(numbers)
+    for row in table:
         if len(found) >= MOST_ROWS:
             raise BadList(f"has more than {MOST_ROWS:,} rows")
         number = numbers.identity_of_row(row.cells[0]) if row.cells else ""
@@ -52,8 +62,16 @@ def _read(lines: Iterable[str], headings: list[str], numbers: PhoneNumbers) -> t
         if why := _fault(row, numbers, values, len(headings)):
             left_out.add(row.line, why)
         else:
+            column.add(row.cells[0])
             found[number] = values
+    if column.question:
+        raise BadList(f"{column.question}: set without_plus to international or national")
     return found, left_out
+
+
+def _pieces(path: pathlib.Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from iter(lambda: file.read(65536), b"")
 
 
 def _fault(row: CsvRow, numbers: PhoneNumbers, values: dict[str, str], headings: int) -> str:
@@ -75,23 +93,29 @@ def read_never_called(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[list[s
     try:
         if path.exists() and not path.is_file():
             raise BadList("not a regular file")
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        layout = layout_of(lambda: _pieces(path))
+        with path.open(encoding=layout.encoding, newline="") as file:
             return _never_called(file, numbers)
-    except UnicodeDecodeError:
-        raise BadList("not UTF-8 text") from None
+    except UnreadableFile as wrong:
+        raise BadList(f"it {wrong}") from None
     except (OSError, ValueError) as error:
         raise BadList((error.strerror or "cannot be read").lower() if isinstance(error, OSError) else str(error)) from None
 
 
 def _never_called(lines: Iterable[str], numbers: PhoneNumbers) -> tuple[list[str], LeftOut]:
-    found, odd = list[str](), LeftOut()
-    for row in rows(_without_remarks(lines)):
+    found, odd, column = list[str](), LeftOut(), NumberColumn(numbers)
+    ahead = list(islice(_without_remarks(lines), LINES_TRIED))
+    delimiter = separator_of(next((line for line in ahead if any(char.isdigit() for char in line)), ""))
+    for row in rows(chain(ahead, _without_remarks(lines)), delimiter=delimiter):
         number = row.cells[0].strip() if row.cells else ""
         fault = row.fault or (SPREADSHEET if is_separated(row.cells, surplus=True) else never_fault(number, numbers))
         if fault:
             odd.add(row.line, fault)
         else:
+            column.add(number)
             found.append(numbers.identity_of_row(number))
+    if column.question:
+        raise BadList(f"{column.question}: set callbacks.without_plus to international or national")
     return found, odd
 
 

@@ -23,7 +23,7 @@ def _read_lists(settings: Settings, document: Document) -> list[Fault]:
     for name, lookup in settings.lookups.items():
         if lookup.csv is not None:
             try:
-                settings._lists[name], left_out = read_list(lookup.csv, settings.numbers)
+                settings._lists[name], left_out = read_list(lookup.csv, settings.numbers_in(lookup))
                 at = where(("lookups", name, "csv"))
                 told = left_out.report(len(settings._lists[name]))
                 doubts += [Fault(str(lookup.csv), line, 0, at, why) for line, why in told]
@@ -39,7 +39,7 @@ def _read_never_called(settings: Settings, document: Document) -> list[str]:
         return []
     at = ("callbacks", "do_not_call_file")
     try:
-        found, odd = read_never_called(path, settings.numbers)
+        found, odd = read_never_called(path, settings.numbers_in(settings.callbacks))
     except BadList as wrong:
         document.add(at, f"cannot read {str(path)!r}: {wrong}")
         return []

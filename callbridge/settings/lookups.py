@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, model_validator
 
 from callbridge.settings.section import ConfigSection
-from callbridge.settings.values import Lasting, Text, WholeUrl
+from callbridge.settings.values import Lasting, Text, WholeUrl, WithoutPlus
 
 
 class LookupConfig(ConfigSection):
@@ -24,6 +24,9 @@ class LookupConfig(ConfigSection):
     csv: pathlib.Path | None = None
     """CSV file whose first column is the number and whose other columns are values, named by their headings. Example:
     `managers.csv`"""
+    without_plus: WithoutPlus | None = None
+    """How numbers in the CSV file without a `+` or another prefix are meant, where that is not clear: `international` or
+    `national`. Example: `international`"""
     deadline: Lasting = 0.3
     """How long a caller waits for the answer, at most 10 s; later the flow goes on at `otherwise`. Example: `300ms`"""
     token: SecretStr | None = None

@@ -165,6 +165,12 @@ class Settings(ConfigSection):
 
         return PhoneNumbers(self.region if self.region is not None and is_region(self.region) else "")
 
+    def numbers_in(self, section: TiersConfig | LookupConfig | CallbacksConfig) -> PhoneNumbers:
+        """How those in the file of a section are read."""
+        from callbridge.wire.phone_numbers import Written
+
+        return replace(self.numbers, digits=Written(section.without_plus or ""))
+
     def numbers_of(self, campaign: str) -> PhoneNumbers:
         """How those of a campaign's leads are read."""
         return replace(self.numbers, region=self.campaigns[campaign].region or self.numbers.region)

@@ -25,6 +25,7 @@ from callbridge.settings.values import (
     Name,
     Requirement,
     Text,
+    WithoutPlus,
     Written,
     filled,
     or_off,
@@ -51,6 +52,9 @@ class TiersConfig(ConfigSection):
     csv: pathlib.Path | None = None
     """CSV file with the columns `number` and `tier`, relative to this file and read again whenever it changes.
     Example: `tiers.csv`"""
+    without_plus: WithoutPlus | None = None
+    """How numbers in the file without a `+` or another prefix are meant, where that is not clear: `international` or
+    `national`. Example: `international`"""
 
 
 class EntryConfig(ConfigSection):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf
@@ -286,6 +286,7 @@ DialString = Annotated[
 Extension = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[0-9]{1,10}$"), text("digits", "^[0-9]{1,10}$", "800")]
 Keys = Annotated[str, Field(pattern=r"^[*#][0-9*#]{1,4}$"), text("feature code", "^[*#][0-9*#]{1,4}$", "*1")]
 Region = Annotated[str, AfterValidator(_region), text("region", "^[A-Za-z]{2}$", "GB")]
+WithoutPlus = Literal["international", "national"]
 Zone = Annotated[str, AfterValidator(_zone), text("time zone", example="Europe/London")]
 HttpUrl = Annotated[str, _url("http", "https"), text("URL", "^https?://", "http://127.0.0.1:8088/ari")]
 WholeUrl = Annotated[str, _url("https", "http", whole=True), text("URL", "^https?://", "https://crm.example/callers/{caller}")]

@@ -12,7 +12,18 @@ from callbridge.core.model.plan import CallFirst
 from callbridge.settings.flows import ConditionConfig, Names
 from callbridge.settings.section import ConfigSection
 from callbridge.settings.spelling import Unit
-from callbridge.settings.values import DialplanPlace, Duration, FlowMedia, Lasting, Name, OwnNumber, Pattern, Text, Written
+from callbridge.settings.values import (
+    DialplanPlace,
+    Duration,
+    FlowMedia,
+    Lasting,
+    Name,
+    OwnNumber,
+    Pattern,
+    Text,
+    WithoutPlus,
+    Written,
+)
 
 
 class DestinationConfig(ConfigSection):
@@ -125,6 +136,9 @@ class CallbacksConfig(ConfigSection):
     """Patterns of the numbers that may be dialled; any other number is refused. Example: `["+44[1237].", "0[1237]."]`"""
     do_not_call: tuple[Written, ...] = ()
     """Numbers that are never dialled. Example: `["+442079460099"]`"""
+    without_plus: WithoutPlus | None = None
+    """How numbers in `do_not_call_file` without a `+` or another prefix are meant, where that is not clear:
+    `international` or `national`. Example: `international`"""
 
 
 class RecordingConfig(ConfigSection):

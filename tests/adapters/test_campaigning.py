@@ -136,7 +136,8 @@ def test_what_they_say_is_said_in_json_too(run: Run, tmp_path: Path) -> None:
     rows = leads(tmp_path, "number,name\n+442079460001,Ann\nnone,Bob\n")
     code, out, _ = run("load", "spring", rows, "--json")
     refused = [{"line": 3, "number": "none", "why": "no phone number"}]
-    assert (code, json.loads(out)) == (0, {"campaign": "spring", "rows": 2, "entered": 1, "refused": refused})
+    told = {"campaign": "spring", "rows": 2, "entered": 1, "refused": refused}
+    assert (code, json.loads(out)) == (0, told | {"read_as": "UTF-8, columns separated by commas"})
     code, out, _ = run("block", "+442079460009", "--for", "1d", "--json")
     assert json.loads(out)["expires_at"] == pytest.approx(time.time() + 86400.0, abs=60.0)
     code, out, _ = run("unblock", "+442079460009", "--json")
@@ -186,7 +187,7 @@ def test_what_stands_too_far_to_the_right_is_not_entered(run: Run, tmp_path: Pat
     ("text", "why"),
     [
         ("", "is empty"),
-        ("number;name\n1;2\n", "the columns are not separated by commas"),
+        ("Telefon;name\n1;2\n", "no column 'number' (there are: Telefon, name)"),
         ("number,number\n1,2\n", "two columns are called 'number'"),
     ],
 )
@@ -210,3 +211,26 @@ def test_without_an_estimate_the_british_rate_is_not_known(run: Run, tmp_path: P
     _, out, _ = run("audit", "spring")
     assert "rate (UK): needs the AMD false-positive rate: set false_positives in campaigns.spring" in out
     assert "?" in out.split("2026-01-01")[1].splitlines()[0]
+
+
+def test_how_the_file_was_read_is_told_and_may_be_said(run: Run, tmp_path: Path) -> None:
+    rows = tmp_path / "leads.csv"
+    rows.write_bytes("number;name\n020 7946 0000;Jürgen\n".encode("cp1252"))
+    assert (
+        run("load", "spring", rows)[1] == "1 rows: 1 loaded, 0 rejected\nread as Windows-1252, columns separated by semicolons\n"
+    )
+    _, out, _ = run("load", "spring", rows, "--encoding", "latin-1", "--delimiter", ";", "--json")
+    assert json.loads(out)["read_as"] == "ISO8859-1, columns separated by semicolons"
+    with pytest.raises(SystemExit) as ended:
+        run("load", "spring", rows, "--delimiter", "comma")
+    assert ended.value.code == 2
+
+
+def test_numbers_that_may_be_meant_in_two_ways_are_asked_about(run: Run, tmp_path: Path) -> None:
+    written(tmp_path, {"region": "DE"})
+    rows = leads(tmp_path, "number\n5511987654321\n8613800138000\n")
+    code, out, err = run("load", "spring", rows)
+    assert (code, out) == (1, "")
+    assert "2 of 2 numbers would be valid with a +" in err
+    assert "--international or --national" in err
+    assert run("load", "spring", rows, "--international")[1].startswith("2 rows: 2 loaded")

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callbridge.adapters.ledger import BlockEntry, LedgerStore, LedgerTerms
-from callbridge.adapters.ledger.leads import BadFile, BadLead, LeadReader, Loaded, load
+from callbridge.adapters.ledger.lead_files import BadFile
+from callbridge.adapters.ledger.leads import BadLead, LeadReader, Loaded, load
 from callbridge.cli import audit
 from callbridge.core.model.attempt import Attempt, AttemptStage, Lead
 from callbridge.core.model.calendar import Calendar
@@ -140,12 +141,6 @@ def test_a_file_without_numbers_is_refused_whole(book: LedgerStore, tmp_path: Pa
         loaded(book, write(tmp_path, text))
     with pytest.raises(BadFile, match="No such file"):
         loaded(book, tmp_path / "none.csv")
-
-
-def test_a_file_in_another_encoding_is_refused_in_one_line(book: LedgerStore, tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="line 2 is not UTF-8"):
-        loaded(book, write(tmp_path, "number,name\n02079460001,Jürgen\n", "latin-1"))
-    assert loaded(book, write(tmp_path, "\ufeffnumber\n02079460001\n")).entered == 1
 
 
 def test_decimals_of_a_spreadsheet_are_refused_by_line_and_nobody_is_called(book: LedgerStore) -> None:

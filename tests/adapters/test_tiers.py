@@ -8,12 +8,13 @@ import os
 import pathlib
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
 from callbridge.adapters.files.tiers import BadTierFile, TierFile, read_tiers
 from callbridge.core.model.numbers import SPREADSHEET
-from callbridge.wire.phone_numbers import PhoneNumbers
+from callbridge.wire.phone_numbers import PhoneNumbers, Written
 
 TIERS = ("diamond", "gold", "silver", "standard")
 
@@ -167,3 +168,34 @@ async def test_a_row_with_more_columns_is_named_as_such(tmp_path: pathlib.Path) 
         f"{path}: line 3: 4 columns; expected 2, number and tier",
         f"{path}: line 5: no phone number",
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "gb18030", "cp1252"])
+@pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+async def test_the_file_is_read_as_spreadsheets_write_it(tmp_path: pathlib.Path, encoding: str, first: str) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    name = "é" if encoding == "cp1252" else "王小明"
+    path.write_bytes(f"{first}number;tier\r\n+442079460001;gold\r\n{name};gold\r\n02079460002;silver\r\n".encode(encoding))
+    book = book_of(path, said)
+    assert await book.load()
+    assert [book.tier_of(f"+44207946000{n}") for n in (1, 2)] == ["gold", "silver"]
+    assert said[1:] == [f"{path}: line {3 + bool(first)}: no phone number"]
+
+
+async def test_a_file_that_may_be_meant_in_two_ways_is_asked_about(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("number,tier\n5511987654321,gold\n8613800138000,gold\n030123456,gold\n")
+    german = PhoneNumbers("DE")
+    assert not await TierFile(TIERS, "standard", {}, path, german, said.append).load()
+    assert "2 of 3 numbers would be valid with a +" in said[0]
+    assert "set tiers.without_plus to international or national" in said[0]
+    told = TierFile(TIERS, "standard", {}, path, german, said.append, in_file=replace(german, digits=Written.INTERNATIONAL))
+    assert await told.load()
+    assert [told.tier_of(number) for number in ("+5511987654321", "030123456", "5511987654321")] == ["gold", "gold", "standard"]
+
+
+def test_a_workbook_says_how_to_save_it(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(BadTierFile, match="is an Excel workbook: save it as CSV UTF-8"):
+        read_tiers(path, TIERS, PhoneNumbers())

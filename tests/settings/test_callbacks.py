@@ -215,14 +215,15 @@ def test_a_recording_s_file_is_one_of_its_own_below_the_folder(write: Write, fil
         ("", "expected headings"),
         ("number\n", "expected headings"),
         ("number,Agent Name\n", "expected headings"),
-        ("number,agent\n\udcff", "cannot be read"),
+        ("number,agent\n\udc81", "is neither UTF-8 nor .* save it as CSV UTF-8"),
+        ("number,agent\n5511987654321,ann\n8613800138000,ben\n", r"2 of 2 numbers .* with a \+.*: set without_plus to"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_told(tmp_path: pathlib.Path, text: str, why: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadList, match=why):
-        read_list(path, PhoneNumbers())
+        read_list(path, PhoneNumbers("DE"))
 
 
 def test_a_stray_quote_in_a_list_costs_its_own_line_only(tmp_path: pathlib.Path) -> None:
@@ -349,3 +350,30 @@ def test_an_impossible_number_cannot_be_one_that_is_never_called(write: Write) -
     assert [fault.split(": ", 1)[1] for fault in faults] == [
         "callbacks.do_not_call[0]: '+44 20 7946' is no such phone number can exist"
     ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+@pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+def test_lists_are_read_as_spreadsheets_write_them(write: Write, encoding: str, first: str) -> None:
+    text = first + "number;region\r\n+442079460001;北京\r\n"
+    pathlib.Path("managers.csv").write_bytes(text.encode(encoding))
+    never = "# 不要打\r\n+442079460002;王小明，要求\r\n"
+    pathlib.Path("never.txt").write_bytes(never.encode(encoding))
+    text = WHOLE.replace('do_not_call: ["0123"]', "do_not_call_file: never.txt") + "lookups: {managers: {csv: managers.csv}}\n"
+    settings = right(write(text=text))
+    assert settings.lists["managers"] == {"+442079460001": {"region": "北京"}}
+    assert settings.do_not_call == {"+442079460002"}
+
+
+def test_a_list_that_may_be_meant_in_two_ways_is_asked_about(write: Write) -> None:
+    pathlib.Path("never.txt").write_text("5511987654321\n8613800138000\n")
+    pathlib.Path("managers.csv").write_text("number,agent\n5511987654321,ann\n8613800138000,ben\n")
+    asked = "region: DE\n" + WHOLE.replace('do_not_call: ["0123"]', "do_not_call_file: never.txt")
+    asked += "lookups:\n  managers:\n    csv: managers.csv\n"
+    faults = told(write(text=asked))
+    assert len(faults) == 2
+    assert all("2 of 2 numbers would be valid with a +" in fault for fault in faults)
+    said = asked.replace("never.txt", "never.txt, without_plus: international")
+    settings = right(write(text=said + "    without_plus: international\n"))
+    assert settings.do_not_call == {"+5511987654321", "+8613800138000"}
+    assert set(settings.lists["managers"]) == settings.do_not_call

@@ -14,9 +14,12 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from callbridge.core.model.numbers import SPREADSHEET
+from callbridge.wire.csv_layout import UnreadableFile, layout_of
 from callbridge.wire.csv_rows import LeftOut, Quotes, is_separated, rows
+from callbridge.wire.number_column import NumberColumn
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 LARGEST_TIER_FILE = 100_000_000
@@ -93,11 +96,14 @@ def read_tiers(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNum
                 raise BadTierFile("is empty")
             if size > LARGEST_TIER_FILE:
                 raise BadTierFile(f"is larger than {LARGEST_TIER_FILE // 1_000_000} MB")
-            lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(65536), b""))
+            lines = sum(piece.count(b"\n") for piece in _pieces(file))
             if lines > MAX_ROWS:
                 raise BadTierFile(f"has more than {MAX_ROWS:,} rows")
-            file.seek(0)
-            table = _fill(iter(lambda: file.readline(_MAX_LINE), b""), lines + 1, tiers, phone_numbers)
+            layout = layout_of(lambda: _pieces(file))
+        with path.open(encoding=layout.encoding, errors="replace", newline="\n") as text:
+            table = _fill(iter(lambda: text.readline(_MAX_LINE), ""), lines + 1, tiers, phone_numbers)
+    except UnreadableFile as error:
+        raise BadTierFile(str(error)) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadTierFile(f"cannot be read: {(reason or 'unknown error').lower()}") from None
@@ -107,29 +113,39 @@ def read_tiers(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNum
     return table
 
 
-def _fill(pieces: Iterable[bytes], most: int, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
-    numbers, left_out = Numbers(most), LeftOut()
+def _fill(pieces: Iterable[str], most: int, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
+    numbers, left_out, column = Numbers(most), LeftOut(), NumberColumn(phone_numbers)
     indexes = {tier: index for index, tier in enumerate(tiers)}
     for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
         if count % _ROWS_BETWEEN_PAUSES == 0:
             time.sleep(_READING_PAUSE)
         written, tier = (*row.cells, "", "")[:2]
         key, index = phone_numbers.identity_of_row(written), indexes.get(tier.strip(' "'))
+        column.add(written)
         if key and index is not None and len(row.cells) == 2 and numbers.count < most:
             numbers.put(_key(key), index)
         elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
             left_out.add(row.line, row.fault or _reject_reason(row.cells, phone_numbers))
+    if column.question:
+        raise BadTierFile(f"{column.question}: set tiers.without_plus to international or national")
     return TierTable(numbers, left_out)
 
 
-def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
+    return iter(lambda: file.read(65536), b"")
+
+
+def _lines(pieces: Iterable[str]) -> Iterator[str]:
     """The lines, with one mark between their cells; of an overlong line its beginning."""
-    encoding, whole, quotes = "utf-8-sig", True, Quotes()
-    for piece in pieces:
+    whole, quotes = True, Quotes()
+    for count, piece in enumerate(pieces):
         if whole:
-            text = piece.decode(encoding, "replace").strip()
+            text = piece.strip()
+            if count == 0 and text.lower().startswith("sep="):
+                text = ""  # Excel's word about the separator, which is found in each line
             yield text.replace(_separator(text), _BETWEEN) if '"' not in text else _marked(text, quotes) + "\n"
-        encoding, whole = "utf-8", piece.endswith(b"\n")
+        whole = piece.endswith("\n")
 
 
 def _marked(text: str, quotes: Quotes) -> str:
@@ -170,11 +186,14 @@ class TierFile:
         path: pathlib.Path | None = None,
         phone_numbers: PhoneNumbers | None = None,
         report: Callable[[str], None] = lambda line: None,
+        in_file: PhoneNumbers | None = None,
     ) -> None:
-        """``report`` gets a line for each row that is not used, as far as they are named. At most 256 tiers."""
+        """``in_file``: how the file's numbers are read, if not as all others. ``report`` gets a line for each row that is not
+        used, as far as they are named. At most 256 tiers."""
         self._tiers = tuple(tiers)
         self._default = default
         self._phone_numbers = phone_numbers or PhoneNumbers()
+        self._in_file = in_file or self._phone_numbers
         self._own = {self._phone_numbers.identity(number): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
@@ -216,7 +235,7 @@ class TierFile:
     async def _load(self, path: pathlib.Path, signature: tuple[int, ...]) -> bool:
         self._read = signature
         try:
-            table = await asyncio.to_thread(read_tiers, path, self._tiers, self._phone_numbers)
+            table = await asyncio.to_thread(read_tiers, path, self._tiers, self._in_file)
         except BadTierFile as bad:
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from callbridge.adapters.ledger.lead_files import LEAD_FIELDS, FileRow, lead_file
 from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
-from callbridge.core.model.numbers import SPREADSHEET
-from callbridge.wire.csv_rows import SURPLUS, UNCLOSED, in_one_line, is_separated, one_line, rows
-from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
+from callbridge.wire.csv_rows import in_one_line
+from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers, first_of
 
-LEAD_FIELDS = ("number", "name", "timezone", "agent", "priority", "due")
-"""Columns with a meaning; all others are told to the agent with the call."""
 BATCH = 1000
 LONGEST_VALUE_OF_A_LEAD = 200
 A_MONDAY = 1_780_272_000.0
 """In June 2026."""
-
-
-class BadFile(Exception):
-    """The file as a whole cannot be used; the message says why."""
 
 
 class BadLead(ValueError):
@@ -43,6 +37,8 @@ class Loaded:
     rows: int = 0
     entered: int = 0
     refused: list[tuple[int, str, str]] = field(default_factory=list)
+    read_as: str = ""
+    """How the file is written: its encoding, and what separates its columns."""
 
     @property
     def failed(self) -> bool:
@@ -59,6 +55,8 @@ class LeadReader:
     columns: Mapping[str, str] = field(default_factory=dict)
     calendar: Calendar | None = None
     """When the campaign may call; a number whose places have no hour of it in common is refused."""
+    first: bool = False
+    """Of several numbers in one value the first is taken."""
 
     def lead(self, row: Mapping[str, str]) -> dict[str, Any]:
         """One row as the ledger enters it. Raises BadRow."""
@@ -87,7 +85,7 @@ class LeadReader:
     def _number(self, text: str) -> tuple[str, tuple[str, ...]]:
         if not text:
             raise BadLead("no number")
-        found = self.numbers.read(text)
+        found = self.numbers.read(first_of(text) if self.first else text)
         if found.refusal or not found.e164:
             raise BadLead(found.refusal or found.fault)
         if not found.exists:
@@ -132,10 +130,6 @@ def _due(text: str, zone: str) -> float:
     return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(zone))).timestamp()
 
 
-FileRow = tuple[int, Mapping[str, str], str]
-"""Line, values by their headings, and why they cannot be used, if that is known already."""
-
-
 def load(
     book: LedgerStore,
     campaign: str,
@@ -147,10 +141,16 @@ def load(
     never: frozenset[str] = frozenset(),
     progress: Callable[[int], None] = lambda rows: None,
     result: Loaded | None = None,
+    encoding: str = "",
+    delimiter: str = "",
 ) -> Loaded:
     """Enter the rows of a file. Whatever is not entered is told, row by row; what was entered stays, whatever comes after it.
-    Raises BadFile, before anything was entered."""
-    found = _rows(path, reader.columns)
+    ``encoding`` and ``delimiter`` are recognised when they are empty. Raises BadFile, before anything was entered."""
+    file = lead_file(path, reader.columns, encoding, delimiter)
+    file.ask(reader.numbers)
+    result = Loaded() if result is None else result
+    result.read_as = str(file)
+    found = file.rows()
     return enter_rows(book, campaign, found, reader, now=now, agents=agents, never=never, progress=progress, result=result)
 
 
@@ -211,57 +211,3 @@ def _enter(
         else:
             result.entered += 1
     batch.clear()
-
-
-def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[FileRow]:
-    """Rows by the headings of the first line."""
-    _check_text(path)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        headings = _headings(path, file.readline(), columns)
-        number_at = headings.index(columns.get("number", "number"))
-        for row in rows(file, 2, number_at=number_at):
-            fault = row.fault or _misplaced(row.cells, len(headings), number_at)
-            yield row.line, dict(zip(headings, row.cells, strict=False)), fault
-
-
-def _headings(path: Path, line: str, columns: Mapping[str, str]) -> list[str]:
-    cells = one_line(line)
-    if cells is None:
-        raise BadFile(f"{path}: line 1: {UNCLOSED}")
-    headings = [heading.strip() for heading in cells]
-    for ours, theirs in ({"number": "number"} | dict(columns)).items():
-        if ours not in LEAD_FIELDS:
-            raise BadFile(f"--column {ours}={theirs}: there is no {ours!r}; there are {', '.join(LEAD_FIELDS)}")
-        if theirs not in headings:
-            if not any(headings):
-                raise BadFile(f"{path}: is empty")
-            if any(";" in heading or "\t" in heading for heading in headings):
-                raise BadFile(f"{path}: the columns are not separated by commas: save the file as CSV with commas")
-            known = ", ".join(heading for heading in headings if heading) or "none"
-            raise BadFile(f"{path}: no column {theirs!r} (there are: {known}); map yours with --column {ours}=YOURS")
-    twice = sorted({heading for heading in headings if heading and headings.count(heading) > 1})
-    if twice:
-        raise BadFile(f"{path}: two columns are called {twice[0]!r}")
-    return headings
-
-
-def _misplaced(cells: Sequence[str], headings: int, number_at: int) -> str:
-    """Why values do not stand below their headings; empty when they do."""
-    surplus = any(cell.strip() for cell in cells[headings:])
-    if is_separated(cells[number_at:], surplus=surplus):
-        return SPREADSHEET
-    return SURPLUS if surplus else ""
-
-
-def _check_text(path: Path) -> None:
-    """Raises BadFile, before anything is entered: it must be text in UTF-8 to its end."""
-    line = 0
-    try:
-        with path.open("rb") as file:
-            for text in file:
-                line += 1
-                text.decode()
-    except OSError as trouble:
-        raise BadFile(f"{path}: cannot be read: {trouble.strerror}") from None
-    except UnicodeDecodeError:
-        raise BadFile(f"{path}: line {line} is not UTF-8: save the file as CSV in UTF-8") from None
