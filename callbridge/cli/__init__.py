@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
 
     import_command.add(commands)
 
+    read = commands.add_parser("number", help="how a phone number is read, and what is known of it")
+    read.add_argument("number", metavar="NUMBER", help="the number, however it is written")
+    _config(read)
+    read.add_argument("--json", action="store_true", help="print JSON")
+    read.set_defaults(run=_number)
+
     flows = commands.add_parser("flows", help="list the flows of a configuration, or draw one")
     flows.add_argument("act", nargs="?", default="list", choices=("list", "draw"), metavar="list|draw")
     flows.add_argument("flow", nargs="?", help="the flow to draw, as Mermaid text")
@@ -174,6 +180,12 @@ def _doctor(options: argparse.Namespace) -> int:
         print(printable(f"callbridge: --etc {options.etc}: no such folder"), file=sys.stderr)
         return FAILED
     return doctor(_load(options), options.etc, as_json=options.json)
+
+
+def _number(options: argparse.Namespace) -> int:
+    from callbridge.cli.number import number
+
+    return number(_load(options), options.number, as_json=options.json)
 
 
 def _flows(options: argparse.Namespace) -> int:

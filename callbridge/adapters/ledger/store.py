@@ -341,6 +341,28 @@ class LedgerStore:
             rows = link.execute(select(blocked).order_by(blocked.c.at.desc()).limit(limit)).all()
         return [BlockEntry(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
 
+    def blocks_of(self, number: str, wall: float) -> list[BlockEntry]:
+        """What is on the list now for one number."""
+        alive = or_(blocked.c.expires_at.is_(None), blocked.c.expires_at > wall)
+        with self._engine.begin() as link:
+            rows = link.execute(select(blocked).where(blocked.c.number.in_(spellings(number)), alive)).all()
+        return [BlockEntry(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
+
+    def history_of(self, number: str) -> dict[str, list[dict[str, Any]]]:
+        """The ``leads`` and ``attempts`` of one number, in all campaigns, the latest first."""
+        of_leads = ("campaign", "state", "reason", "due_at", "attempts", "outcome", "disposition", "changed_at")
+        of_attempts = ("campaign", "at", "outcome", "agent", "call", "disposition")
+        wanted = {
+            "leads": select(*(leads.c[name] for name in of_leads))
+            .where(leads.c.number == number)
+            .order_by(leads.c.changed_at.desc()),
+            "attempts": select(*(attempts.c[name] for name in of_attempts))
+            .where(attempts.c.number == number)
+            .order_by(attempts.c.at.desc()),
+        }
+        with self._engine.begin() as link:
+            return {name: [dict(row) for row in link.execute(query).mappings()] for name, query in wanted.items()}
+
     # -- figures ------------------------------------------------------------------------------------------------
 
     def window(self, campaign: str, since: float) -> list[tuple[float, int, int]]:

@@ -21,6 +21,11 @@ def callback_to(world: WorldView, queue: str, number: str, *, masked: bool = Tru
     return None if callback is None else dict(_row(callback, masked))
 
 
+def shown(callback: Callback, *, masked: bool = True) -> dict[str, object]:
+    """One of them."""
+    return dict(_row(callback, masked))
+
+
 def _row(callback: Callback, masked: bool) -> Iterator[tuple[str, object]]:
     yield "id", callback.id
     yield "queue", callback.queue
