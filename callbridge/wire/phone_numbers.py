@@ -37,6 +37,7 @@ UNKNOWN_ZONE = "Etc/Unknown"
 _FIRST_DIGIT = re.compile(r"\+?[0-9]")
 _PLAIN = re.compile(r"\+?[0-9]+")
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,14}")
+_NATIONAL = re.compile(r"(?:0[1-9]|[1-9][0-9])[0-9]{5,13}")
 _SEPARATORS = str.maketrans("", "", " \t\u00a0\u2009\u202f-\u2010\u2011\u2012\u2013\u2014\u2212.()[]/\u2044~'\"_")
 _QUOTES = " \t\r\n'\"="
 _EXTENSION = re.compile(
@@ -135,22 +136,20 @@ class PhoneNumbers:
 
     def canonical(self, text: str) -> str:
         """``+442079460000`` for all spellings of it; empty for what is no number."""
-        if _INTERNATIONAL.fullmatch(text) and _is_canonical(text):
-            return text
-        return _read(text, self.region, self.digits).e164
+        return _at_once(text, self.region, self.digits) or _read(text, self.region, self.digits).e164
 
     def identity(self, text: str) -> str:
         """What is compared: the canonical number; of what is none but has digits only, such as an extension, those. Empty for
         what could be anything (``anonymous``, two numbers)."""
-        if _INTERNATIONAL.fullmatch(text) and _is_canonical(text):
-            return text
+        if at_once := _at_once(text, self.region, self.digits):
+            return at_once
         found = _read(text, self.region, self.digits)
         return found.e164 or _as_written(found)
 
     def identity_of_row(self, text: str) -> str:
         """The same for the rows of large files, which would push everything else out of the cache."""
-        if _INTERNATIONAL.fullmatch(text) and _is_canonical(text):
-            return text
+        if at_once := _at_once(text, self.region, self.digits):
+            return at_once
         found = _read.__wrapped__(text, self.region, self.digits)
         return found.e164 or _as_written(found)
 
@@ -345,8 +344,37 @@ def _country(code: str) -> tuple[frozenset[int], re.Pattern[str] | None] | None:
     return frozenset(metadata.general_desc.possible_length), re.compile(prefix) if prefix else None
 
 
+def _at_once(text: str, region: str, digits: Written) -> str:
+    """What parsing would make of the most usual spellings; empty for others. Half a million rows cannot be parsed one by one."""
+    if _INTERNATIONAL.fullmatch(text):
+        return text if _is_canonical(text) else ""
+    if not region or not _NATIONAL.fullmatch(text) or _prefix(region).match(text):
+        return ""
+    code, surely, perhaps, prefix, nought = _home_plan(region)
+    trunk = prefix.match(text) if prefix is not None else None
+    if text[0] == "0":
+        only_nought = nought and trunk is not None and trunk.end() == 1 and not any(trunk.groups())
+        return code + text[1:] if only_nought and len(text) - 1 in surely else ""
+    no_other = trunk is None and len(text) not in perhaps and digits is not Written.NATIONAL
+    return "+" + text if no_other and _is_canonical("+" + text) else ""
+
+
+@functools.cache
+def _home_plan(region: str) -> tuple[str, frozenset[int], frozenset[int], re.Pattern[str] | None, bool]:
+    """The country code; how long numbers are, of the region and of the country that its code stands for first: by both, and by
+    either; what parsing takes away before them; and whether that is a 0, with which no number begins."""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    country = _country(str(metadata.country_code)) if metadata is not None else None
+    if metadata is None or metadata.general_desc is None or country is None:
+        return "", frozenset(), frozenset(), None, False
+    own, prefix = frozenset(metadata.general_desc.possible_length), metadata.national_prefix_for_parsing
+    begins_with_nought = re.match(r"[(?:\[]*0", metadata.general_desc.national_number_pattern or "0")
+    nought = metadata.national_prefix == "0" and not begins_with_nought
+    return f"+{metadata.country_code}", own & country[0], own | country[0], re.compile(prefix) if prefix else None, nought
+
+
 def _is_canonical(number: str) -> bool:
-    """Is this international number as parsing would leave it? Half a million rows cannot be parsed one by one."""
+    """Is this international number as parsing would leave it?"""
     for end in (2, 3, 4):
         country = _country(number[1:end])
         if country is not None:
