@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from callbridge.core.model.events import AgentRequest, AgentRequested, DeviceChanged, DevicesListed, PhoneInspected
+from callbridge.core.model.facts import AgentChanged, OfferEnded
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.orders import InspectPhone
+from callbridge.core.model.orders import InspectPhone, Ring
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, Story, agent, one_queue
 
 
@@ -139,3 +141,79 @@ def test_who_logs_in_at_a_phone_in_use_is_busy_elsewhere() -> None:
     says(story, "INUSE", "PJSIP/desk")
     story.happens(AgentRequested(at=story.now, agent="bob", request=AgentRequest.LOGIN, phone="PJSIP/desk"))
     assert story.state("bob") == "busy_elsewhere"
+
+
+# -- phones that come and go --------------------------------------------------------------------------------------------
+
+
+def flaps(story: Story, times: int, every: float = 0.1) -> None:
+    for _ in range(times):
+        for state in ("UNAVAILABLE", "NOT_INUSE"):
+            says(story, state)
+            story.wait(every / 2)
+
+
+def test_fifty_flaps_of_a_phone_are_told_as_four_changes() -> None:
+    story = one_queue(agent("bob"))
+    says(story, "NOT_INUSE")
+    before = len(story.told)
+    flaps(story, 50)
+    story.wait(60.0)
+    told = [fact.state for fact in story.told[before:] if isinstance(fact, AgentChanged)]
+    assert told == ["offline", "ready", "offline", "ready"]
+
+
+def test_a_phone_that_comes_and_goes_is_rung_when_it_has_stayed() -> None:
+    story = one_queue(agent("bob"))
+    flaps(story, 3)
+    story.caller()
+    assert story.rung() == []
+    story.wait(2.8)
+    assert story.rung() == []
+    story.wait(0.2)
+    assert story.rung() == ["bob"]
+
+
+def test_a_phone_that_is_gone_before_it_has_stayed_is_not_rung() -> None:
+    story = one_queue(agent("bob"))
+    flaps(story, 3)
+    story.caller()
+    story.wait(1.0)
+    says(story, "UNAVAILABLE")
+    story.wait(60.0)
+    assert (story.state("bob"), [order for order in story.sent if isinstance(order, Ring)]) == ("offline", [])
+
+
+def test_the_next_absence_after_a_quiet_while_ends_at_once_again() -> None:
+    story = one_queue(agent("bob"))
+    flaps(story, 3)
+    story.wait(60.0)
+    flaps(story, 1)
+    assert story.state("bob") == "ready"
+
+
+def test_flaps_while_the_phone_rings_or_talks_change_nothing_for_the_call() -> None:
+    story = one_queue(agent("bob"), ring_for=15.0)
+    story.caller()
+    leg = story.ring().leg
+    flaps(story, 20)
+    story.connect(leg)
+    flaps(story, 20)
+    assert (story.state("bob"), [fact.result for fact in story.all_told(OfferEnded)]) == ("talking", ["answered"])
+
+
+def test_the_line_of_a_nailed_up_agent_whose_phone_flaps_is_not_rung_each_time() -> None:
+    story = one_queue(agent("bob", connect=ConnectMode.NAILED_UP))
+    session = story.ring().leg
+    says(story, "NOT_INUSE")
+    story.gone(session, 20)
+    rung = 0
+    for _ in range(25):
+        says(story, "UNAVAILABLE")
+        says(story, "NOT_INUSE")
+        for order in [order for order in story.orders if isinstance(order, Ring)]:
+            rung += 1
+            story.gone(order.leg, 20)
+        story.wait(0.1)
+    assert rung == 1
+    assert [order.role for order in story.wait(4.0) if isinstance(order, Ring)] == ["session"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from callbridge.core.entities import phone_troubles
+from callbridge.core.entities import flapping, phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
 from callbridge.core.model.call import IllegalMove
@@ -214,6 +214,8 @@ def deadline_passed(world: World, agent: Agent) -> None:
         agent = change(world, agent, rest_until=0.0)
     if 0.0 < agent.trouble_until <= world.now:
         agent = change(world, agent, trouble_until=0.0)
+    if agent.steady_at is not None and agent.steady_at <= world.now:
+        agent = refresh_device(world, change(world, agent, **flapping.FORGIVEN))
     if agent.session_at is not None and agent.session_at <= world.now:
         agent = _ring_session_again(world, agent)
     agent = settle(world, agent)
@@ -253,7 +255,17 @@ def device_changed(world: World, phone: str, state: str) -> None:
             agent = phone_works(world, agent)
         agent = refresh_device(world, agent)
     if agent is not None and back:
-        open_session(world, agent)  # the nailed-up line went down with the phone
+        _line_again(world, agent)
+
+
+def _line_again(world: World, agent: Agent) -> None:
+    """The line of a nailed-up agent went down with the phone, which is back."""
+    if agent.connect is not ConnectMode.NAILED_UP:
+        return
+    if not flapping.is_flapping(world, agent):
+        open_session(world, change(world, agent, back_at=world.now))
+    elif agent.session is None and agent.session_at is None:
+        change(world, agent, session_at=world.now + flapping.STEADY)
 
 
 def phone_works(world: World, agent: Agent) -> Agent:
@@ -292,7 +304,8 @@ def refresh_device(world: World, agent: Agent) -> Agent:
             device = agent.device
         elif world.now < agent.leg_gone_at + SETTLE:
             return change(world, agent, inspect_at=agent.leg_gone_at + SETTLE)
-    return agent if agent.device is device else change(world, agent, device=device)
+    changes = flapping.moved(world, agent, device)
+    return change(world, agent, **changes) if changes else agent
 
 
 def phone_inspected(world: World, phone: str, legs: tuple[LegId, ...]) -> None:

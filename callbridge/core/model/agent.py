@@ -111,6 +111,10 @@ class Agent:
     """While that keeps the agent from being offered calls: until when. 0: it does not."""
     dnd: bool = False
     """The PBX has a do-not-disturb state for the phone, and it is on."""
+    back_at: float = 0.0
+    """When the phone was last reachable again."""
+    steady_at: float | None = None
+    """When a phone that comes and goes counts as reachable, if it stays until then."""
     leg_gone_at: float = 0.0
     inspect_at: float | None = None
     deadline: float | None = None
@@ -157,7 +161,7 @@ def eligible(agent: Agent, now: float) -> bool:
 def own_deadline(agent: Agent) -> float | None:
     """The next moment at which something about this agent is due. One that passed stays due until it was met."""
     times = [agent.return_at, agent.inspect_at, agent.limit_at, agent.rest_until or None, agent.session_at]
-    times.append(agent.trouble_until or None)
+    times += [agent.trouble_until or None, agent.steady_at]
     if agent.work is Work.WRAP_UP and agent.leg is None:
         times.append(agent.wrap_until)
     return min((time for time in times if time is not None), default=None)

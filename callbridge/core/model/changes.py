@@ -49,6 +49,8 @@ class AgentChanges(TypedDict, total=False):
     trouble: str
     trouble_until: float
     dnd: bool
+    back_at: float
+    steady_at: float | None
     leg_gone_at: float
     inspect_at: float | None
     deadline: float | None
