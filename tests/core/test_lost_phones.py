@@ -186,6 +186,17 @@ def test_a_phone_that_is_found_dead_while_it_rings_was_not_answered() -> None:
     assert alerts(story) == []
 
 
+def test_a_caller_who_never_acknowledges_the_answer_is_lost_and_the_agent_is_free() -> None:
+    story = one_queue(agent("bob"), wrap_up=5.0)
+    customer, _ = story.talk()
+    story.happens(LegAnswered(at=story.now, leg=customer))
+    story.wait(32.0)
+    story.gone(customer, 18)
+    assert story.fact(TalkEnded).ended_by == "caller_lost"
+    assert story.state("bob") == "wrap_up"
+    assert alerts(story) == []
+
+
 def test_a_callers_phone_that_dies_is_a_hang_up() -> None:
     story = one_queue(agent("bob"))
     customer, bob = story.talk()

@@ -78,6 +78,7 @@ _SAID = {
 }
 _ENDED_BY = {
     "customer": "the caller hung up",
+    "caller_lost": "the connection to the caller was lost: it answers no more, or never acknowledged the answer",
     "agent": "the agent hung up",
     "transfer": "transferred",
     "moved": "moved to another queue by somebody",

@@ -93,7 +93,7 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
         if call is not None and call.leg == leg.id:
             if call.placed:
                 call = callback_calls.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
-            customer_gone(world, call, when, estimated)
+            customer_gone(world, call, when, estimated, unreachable=lost_phones.said_nothing(leg, event))
         return
     if call is not None:
         _other_gone(world, call, leg, event, when, estimated)
@@ -117,14 +117,15 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
             agent_states.session_died(world, agent)
 
 
-def customer_gone(world: World, call: Call, when: float, estimated: bool) -> None:
-    """The customer's leg is gone: whatever else belongs to the call ends now."""
+def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unreachable: bool = False) -> None:
+    """The customer's leg is gone: whatever else belongs to the call ends now. ``unreachable``: the PBX gave it up."""
     call = answers.count(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
     call = transfers.cancel(world, interpreter.hung_up(world, call))
     if call.segment is not None:
-        call = segments.end_segment(world, call, "lost" if estimated else "customer", when, estimated)
+        by = "lost" if estimated else "caller_lost" if unreachable else "customer"
+        call = segments.end_segment(world, call, by, when, estimated)
         surveys.hung_up_first(world, call)
     if call.visit is not None:
         outcome = visits.abandoned(world, call, when)

@@ -301,6 +301,7 @@ class TalkEnded(Fact):
     hold_seconds: float
     ended_by: Plain
     """``customer``, ``agent``, ``transfer``; ``short`` (the agent's phone hung up at once: no answer, and no talk);
+    ``caller_lost`` (the caller's side never acknowledged the answer, or answers no request any more);
     ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken`` (somebody took the call away in the PBX),
     ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
     estimated: bool = False

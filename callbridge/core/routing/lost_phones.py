@@ -34,6 +34,12 @@ def died(leg: Leg, event: LegEnded) -> bool:
     return leg.up_at is not None and leg.hung_at is None and event.cause in (NO_SIP, NO_RTP)
 
 
+def said_nothing(leg: Leg, event: LegEnded) -> bool:
+    """Did the PBX give up this caller's leg because a request was not answered, or our 200 never acknowledged? That takes 32 s,
+    in which nothing but the missing sound tells that nobody is there."""
+    return leg.role is LegRole.CUSTOMER and died(leg, event) and event.cause == NO_SIP
+
+
 def agents_phone(world: World, agent: Agent, leg: Leg, call: Call | None) -> None:
     """An alert, and a rest; the intent stays. ``call``: the one that the leg was part of, as it was."""
     queue = _queue_of(call)
