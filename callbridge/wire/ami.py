@@ -58,7 +58,7 @@ def phone_of(device: str) -> str | None:
 
 
 def device_changed(message: Mapping[str, str], at: float) -> DeviceChanged | None:
-    """The event of one DeviceStateChange, of a phone or of its do not disturb; None for other devices and states unheard of."""
+    """The event of one DeviceStateChange, of a phone or of its do not disturb; None for other devices and unknown states."""
     device, state = message.get("Device", ""), message.get("State", "")
     phone = device if _DND.fullmatch(device) else phone_of(device)
     if phone is None or state not in STATES:

@@ -175,7 +175,9 @@ def _phone(world: WorldView, agent: Agent, show: Show) -> Iterator[ExplainedLine
 def _trouble(agent: Agent, show: Show) -> ExplainedLine:
     phone = show(agent.phone)
     if agent.trouble_until and agent.trouble == SILENT:
-        return ExplainedLine(code="silent", text=f"the phone {phone} said nothing to the last INVITE: is it off, or its network?")
+        return ExplainedLine(
+            code="silent", text=f"the phone {phone} did not reply to the last INVITE: check its power and network"
+        )
     if agent.trouble_until and agent.trouble in FAULTS:
         return ExplainedLine(code="misconfigured", text=f"the phone {phone} cannot be called: {FAULTS[agent.trouble]}")
     return ExplainedLine(code="dnd", text=f"the phone {phone} is on do not disturb")

@@ -78,7 +78,7 @@ _SAID = {
 }
 _ENDED_BY = {
     "customer": "the caller hung up",
-    "caller_lost": "the connection to the caller was lost: it answers no more, or never acknowledged the answer",
+    "caller_lost": "the connection to the caller was lost: no reply to a request, or no ACK for the answer",
     "agent": "the agent hung up",
     "transfer": "transferred",
     "moved": "moved to another queue by somebody",
@@ -112,7 +112,7 @@ _OFFER_ENDED = {
 }
 
 _TROUBLES = {
-    "silent": "the phone said nothing to the INVITE within {rang}",
+    "silent": "the phone did not reply to the INVITE within {rang}",
     **{trouble: f"the phone cannot be called: {why}" for trouble, why in FAULTS.items()},
 }
 

@@ -289,7 +289,7 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
 
 
 def _phone_is_silent(world: World, call: Call, leg: Leg) -> None:
-    """The phone has said nothing at all: on to the next agent at once."""
+    """The phone has not replied at all: offer the caller to the next agent at once."""
     if call.offer is not None and call.offer.leg == leg.id:
         offers.retry(world, call, OfferResult.OFFLINE, trouble=SILENT)
     else:

@@ -83,8 +83,8 @@ def _hear_music(world: World, event: CallerArrived) -> None:
     world.order(Subscribe(leg=event.leg))
     if not event.up:
         world.order(Answer(leg=event.leg))
-    way = world.plan.destination_of(event.entry)
-    queue = world.plan.queues.get(way.queue) if isinstance(way, ToQueue) else None
+    destination = world.plan.destination_of(event.entry)
+    queue = world.plan.queues.get(destination.queue) if isinstance(destination, ToQueue) else None
     world.order(StartMusic(leg=event.leg, music=queue.music if queue is not None else "default"))
 
 

@@ -163,9 +163,9 @@ def move_phone(world: World, agent: Agent, phone: str) -> Agent:
 
 
 def cost(world: World, agent: Agent, penalty: Penalty | None, trouble: str = "") -> AgentChanges:
-    """What an offer that came to nothing changes for the agent: a rest, or ``not_ready``. Each miss in a row doubles
-    it, up to LONGEST_REST, so that a phone that fails at once is not hammered; an alert says when it goes on.
-    ``trouble``: what is wrong with the phone, which then is the reason of the state as well."""
+    """What a failed offer costs the agent: a rest, or ``not_ready``. Each further miss in a row doubles the rest, up to
+    LONGEST_REST, so that a phone that fails at once is not rung continuously; repeated misses raise an alert. ``trouble``: what
+    is wrong with the phone, which then is the reason of the state as well."""
     if penalty is None:
         return {}
     misses = agent.misses + 1
@@ -241,7 +241,7 @@ def _over_limit(world: World, agent: Agent) -> None:
 
 
 def device_changed(world: World, phone: str, state: str) -> None:
-    """AMI told a device's state, or that of a phone's do not disturb."""
+    """AMI reported the state of a device, or of a phone's do not disturb."""
     before = world.phones.get(phone) or ""
     back = _device(before) is Device.OFFLINE and _device(state) is Device.AVAILABLE
     if before != state:

@@ -1,7 +1,7 @@
 """What is wrong with an agent's phone, as calls and the PBX have shown it: what that changes for the agent, and when it is over.
 
 A trouble found in a call keeps the agent from being offered calls for a while. It is over when the phone works: it answers, dials
-a feature code, changes its state in the PBX, or its agent asks to be ready. Its alert is told once, until the phone works again.
+a feature code, changes its state in the PBX, or its agent asks to be ready. Its alert is raised once, until it works again.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class State(StrEnum):
 
 
 SILENT, DND = "silent", "dnd"
-"""Troubles of a phone, which are the reasons of the state that is published meanwhile: it says nothing at all to an INVITE; it is
-on do not disturb."""
+"""Troubles of a phone, each of them the reason of the state that is published meanwhile: it does not reply to an INVITE at all;
+it is on do not disturb."""
 NO_COMMON_CODEC, NO_MEDIA, AUTHENTICATION, UNKNOWN_ENDPOINT = "no_common_codec", "no_media", "authentication", "unknown_endpoint"
 MISCONFIGURED = (NO_COMMON_CODEC, NO_MEDIA, AUTHENTICATION, UNKNOWN_ENDPOINT)
 """Troubles that the configuration of the phone or of the PBX must remedy: no codec in common; no usable SDP; the phone wants a

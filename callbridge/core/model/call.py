@@ -135,7 +135,7 @@ class OfferResult(StrEnum):
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
     OFFLINE = "offline"
-    """The phone cannot be reached, or says nothing at all."""
+    """The phone cannot be reached, or does not reply at all."""
     UNAVAILABLE = "unavailable"
     """The phone refused at once without ringing for anybody: do not disturb."""
     MISCONFIGURED = "misconfigured"

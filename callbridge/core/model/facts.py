@@ -427,7 +427,7 @@ class ApplicationReplaced(Fact):
 class AgentAlerted(Fact):
     """Somebody should look after this agent: ``kind`` is ``reason_limit`` (``reason`` has lasted its limit),
     ``offers_missed`` (``count`` offers in a row came to nothing), ``phone_lost`` (the phone died in a call, or while its line
-    was nailed up), ``phone_silent`` (the phone says nothing to an INVITE), ``phone_misconfigured`` (for the ``reason`` the
+    was nailed up), ``phone_silent`` (the phone does not reply to an INVITE), ``phone_misconfigured`` (for the ``reason`` the
     phone cannot be called) or ``pin_locked`` (after ``count`` wrong PINs in a row nobody logs in at a phone as this agent for
     ``limit`` seconds)."""
 

@@ -265,7 +265,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 
 
 def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
-    """Did the PBX refuse because it has no such endpoint? Of one without a contact, refused alike, it has told the state."""
+    """Did the PBX refuse because it has no such endpoint? An endpoint without a contact is refused alike, but has a state."""
     device = "/".join(order.phone.split("/")[:2])
     named = device.startswith("PJSIP/") and "@" not in device
     return event.why is Why.REFUSED and event.status == 500 and named and bool(world.phones) and device not in world.phones

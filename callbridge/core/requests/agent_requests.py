@@ -89,7 +89,7 @@ def _ready(world: World, agent: Agent, *, logged_in: bool = False) -> str:
         return "no phone: log in with a phone"
     if agent.intent is not Intent.READY and agent.work is Work.IDLE:
         agent = agent_states.change(world, agent, idle_since=world.now)
-    agent = agent_states.phone_works(world, agent)  # says the agent, who sits there
+    agent = agent_states.phone_works(world, agent)  # says the agent, who is there
     agent = agent_states.change(world, agent, **(agent_states.READY | {"rest_until": 0.0}))
     if agent.work is Work.WRAP_UP and not logged_in:
         agent = _end_wrap_up(world, agent)

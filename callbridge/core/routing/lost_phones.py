@@ -36,7 +36,7 @@ def died(leg: Leg, event: LegEnded) -> bool:
 
 def said_nothing(leg: Leg, event: LegEnded) -> bool:
     """Did the PBX give up this caller's leg because a request was not answered, or our 200 never acknowledged? That takes 32 s,
-    in which nothing but the missing sound tells that nobody is there."""
+    during which only the missing sound gives it away."""
     return leg.role is LegRole.CUSTOMER and died(leg, event) and event.cause == NO_SIP
 
 

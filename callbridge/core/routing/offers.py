@@ -285,8 +285,8 @@ def join(world: World, call: Call) -> None:
 def withdraw(
     world: World, call: Call, result: OfferResult, *, cause: int = 0, penalty: Penalty | None = None, trouble: str = ""
 ) -> Call:
-    """End the call's offer without an answer: the phone stops, the agent is free or pays the penalty. The call is
-    given back without its offer, for the caller of this to move and put. ``trouble``: what is wrong with the phone."""
+    """End the offer without an answer: the phone stops ringing, the agent is free or gets the penalty. Returns the call without
+    its offer; the calling function must change its phase and store it. ``trouble``: what is wrong with the phone."""
     offer = call.offer
     assert offer is not None
     answers.emit_offer_ended(world, call, offer, result, cause=cause, trouble=trouble)
@@ -314,7 +314,7 @@ def withdraw(
 
 
 def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True, trouble: str = "") -> None:
-    """The offer came to nothing: the caller keeps the place and goes on at once. ``costs``: the agent pays the penalty."""
+    """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: the agent gets the penalty."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
     penalty = phone_replies.penalty(world, call, result) if costs else None
     call = withdraw(world, call, result, cause=cause, penalty=penalty, trouble=trouble)

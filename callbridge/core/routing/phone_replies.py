@@ -1,8 +1,8 @@
-"""What a phone says to our INVITE, and what it means that it says nothing.
+"""What a phone's reply to our INVITE means, and what it means when it does not reply.
 
-A phone that works says 100 or 180 within a fraction of a second. One that has said nothing after ``silent_after`` is *silent*:
-dead, or behind a network that is. ARI shows no 100, so that the PBX is asked before a phone that does not ring is given up. A
-phone that refuses at once (480) rings for nobody: that is do not disturb, and no ring on no answer.
+A working phone replies with 100 or 180 within a fraction of a second. One that has not after ``silent_after`` is *silent*: it is
+off, or its network is down. ARI reports no 100, so the PBX is queried before a phone that does not ring is given up. A phone that
+refuses at once (480) has not rung: that is do not disturb, not ring on no answer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ USER_DID_NOT_RESPOND, NO_ANSWER = 18, 19
 REJECTED_CAUSES = frozenset({16, 17, 21})
 """Normal clearing while ringing, busy, rejected. Everything else says that the phone cannot be reached."""
 REFUSED_STATUSES = frozenset({401, 403, 407})
-"""SIP: the phone asks the PBX who it is, or takes no calls from it. Versions that tell no SIP status give 21 for all of them, as
-for 603, which a person chose: there they count as rejected."""
+"""SIP: the phone asks the PBX who it is, or takes no calls from it. Versions that do not report the SIP status give 21 for all of
+them, as for 603, which a person chose: there they count as rejected."""
 UNSUPPORTED_MEDIA = 415
 INTERWORKING = 127
 """What Asterisk makes of 415, and how it ends a leg whose phone has answered without SDP."""
@@ -33,9 +33,9 @@ FAULTS = {1: UNKNOWN_ENDPOINT, 58: NO_COMMON_CODEC}
 RANG_FOR = 0.5
 """The share of the ring time for which a phone must have rung before an agent is said not to have answered."""
 ASK_AGAIN = 1.0
-"""Seconds until the PBX is asked once more what the phone has said, when no answer came."""
+"""Seconds until the PBX is queried again when it did not answer."""
 SIP_PHONES = ("PJSIP/", "SIP/")
-"""The technologies whose replies the PBX can tell."""
+"""The technologies whose replies the PBX can report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Reply:
 
 
 def result_of(cause: int) -> OfferResult:
-    """What the end of a ringing leg with this Q.850 cause means, whoever was rung and for however long."""
+    """What the end of a ringing leg with this Q.850 cause means, without regard to the phone and the ring time."""
     if cause in (USER_DID_NOT_RESPOND, NO_ANSWER):
         return OfferResult.NO_ANSWER
     return OfferResult.REJECTED if cause in REJECTED_CAUSES else OfferResult.OFFLINE
@@ -84,7 +84,7 @@ def fault_of(leg: Leg, event: LegEnded) -> str:
 
 
 def watch(world: World, leg: Leg) -> None:
-    """The leg is there and is being dialled: its phone must say something soon."""
+    """The leg is there and is being dialled: its phone must reply soon."""
     agent = world.agents.get(leg.agent)
     after = world.plan.phones.silent_after
     if after > 0 and _is_ringing(world, leg) and agent is not None and agent.phone.startswith(SIP_PHONES):
@@ -92,12 +92,12 @@ def watch(world: World, leg: Leg) -> None:
 
 
 def heard(world: World, leg: Leg) -> Leg:
-    """The phone has said something: the watch is over."""
+    """The phone has replied: the watch is over."""
     return world.put_leg(leg, deadline=None) if leg.deadline is not None and _is_ringing(world, leg) else leg
 
 
 def ask(world: World, leg: Leg) -> bool:
-    """The phone has not rung in time. Has it said anything? False: that is not in question."""
+    """The phone has not rung in time. Query whether it has replied. False: that is not in question."""
     if not _is_ringing(world, leg) or world.plan.phones.silent_after <= 0 or leg.left or leg.missing_since is not None:
         return False
     world.order(Probe(leg=leg.id, replies=True))
@@ -106,7 +106,7 @@ def ask(world: World, leg: Leg) -> bool:
 
 
 def is_silent(world: World, leg: Leg, event: LegProbed) -> bool:
-    """Does the answer say that the phone has said nothing at all?"""
+    """Does the answer confirm that the phone has not replied at all?"""
     return event.replied is False and not event.up and _is_ringing(world, leg)
 
 

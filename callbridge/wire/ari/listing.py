@@ -105,7 +105,7 @@ def _named(channel: dict[str, Any]) -> str:
 def probed(
     order: Probe, status: int, answer: bytes, *, app: str, prefix: str, at: float, replied: bool | None = None
 ) -> LegProbed | LegEnded:
-    """What ``GET /channels/{id}`` said: 404 is the confirmed end, at a moment not known. ``replied``: see ``has_replied``."""
+    """Decode ``GET /channels/{id}``: 404 confirms its end, at an unknown time. ``replied``: see ``has_replied``."""
     if status == 404:
         return LegEnded(at=at, leg=order.leg, estimated=True)
     channel = parse(answer)
@@ -117,7 +117,7 @@ def probed(
 
 
 def has_replied(status: int, answer: bytes) -> bool | None:
-    """What ``replies_request`` was told; None when the PBX cannot say (func_hangupcause.so is not loaded)."""
+    """Decode the answer to ``replies_request``; None when the PBX cannot say (func_hangupcause.so is not loaded)."""
     if status != 200:
         return None
     said = parse(answer)

@@ -199,8 +199,8 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
 
 
 def replies_request(channel: str) -> Request:
-    """Of which channels does this one know a cause? Its own is among them as soon as its phone has replied anything to our
-    INVITE, be it 100 Trying, which no event tells: ``has_replied`` reads the answer."""
+    """Query of which channels this one knows a cause. Its own is among them as soon as its phone has sent any reply to our
+    INVITE, be it 100 Trying, which no event reports: ``has_replied`` decodes the answer."""
     path = _path("channels", channel, "variable", variable="HANGUPCAUSE_KEYS()")
     return Request("GET", path, pardons=_PARDON_ANYTHING)
 
