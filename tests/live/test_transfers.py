@@ -337,6 +337,8 @@ async def test_a_caller_by_a_local_channel_is_answered_without_a_wait(house: Hou
         (made,) = await callers.wait()
     assert made.answered_at
     assert late.answered_at
-    assert made.answered_at - made.started_at < 0.2 + house.slack
-    assert late.answered_at - late.started_at < 0.2 + house.slack
-    assert rings.invite_at - made.started_at < 0.25 + house.slack
+    # Version 16 itself takes 0.2 s for Dial(Local/...); waiting for a possible transfer's other half would be 0.3 s more.
+    within = (0.2 if pbx.version == 22 else 0.4) + house.slack
+    assert made.answered_at - made.started_at < within
+    assert late.answered_at - late.started_at < within
+    assert rings.invite_at - made.started_at < within
