@@ -61,10 +61,10 @@ async def test_an_ari_link_that_nobody_tries_any_more_is_named(tmp_path: Path) -
     async with processed(process_config(tmp_path)) as process:
         term = await process.begin_term()
         await begun(term)
-        assert process.ailing() == []
+        assert process.unhealthy() == []
         ari, ami = term.links._ari["pbx1"], term.links._ami["pbx1"]
         ari._proven_at = ari._tried_at = ami._tried_at = 0.0
-        assert process.ailing() == [f"pbx pbx1: the {kind} link is no longer being retried" for kind in ("ARI", "AMI")]
+        assert process.unhealthy() == [f"pbx pbx1: the {kind} link is no longer being retried" for kind in ("ARI", "AMI")]
 
 
 @pytest.mark.parametrize(

@@ -272,18 +272,18 @@ async def test_a_start_that_is_half_done_is_not_ready(tmp_path: Path, monkeypatc
         async with asyncio.timeout(5):
             while not term.runtime.silent:
                 await asyncio.sleep(0.01)
-        assert process.ailing() == []
+        assert process.unhealthy() == []
         term.runtime._saved_at -= 60.0
-        assert process.ailing() == ["the runtime has been stalled for 60 s"]
+        assert process.unhealthy() == ["the runtime has been stalled for 60 s"]
         term.pulse._beat_at -= 60.0  # so did we
-        assert process.ailing() == []
+        assert process.unhealthy() == []
         term.pulse._back_at -= TURN
-        assert process.ailing() == ["the runtime has been stalled for 60 s"]
+        assert process.unhealthy() == ["the runtime has been stalled for 60 s"]
     finally:
         await process.close()
         drain.close()
     assert process.term is None
-    assert process.ailing() == []
+    assert process.unhealthy() == []
 
 
 async def test_a_process_may_lead_again_after_a_term(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ async def test_a_process_may_lead_again_after_a_term(tmp_path: Path) -> None:
     first = await process.begin_term()
     assert b"callbridge_leader 1.0" in await process.metrics.render()
     await process.end_term()
-    assert (process.missing(), process.ailing()) == (["loading what was saved"], [])
+    assert (process.missing(), process.unhealthy()) == (["loading what was saved"], [])
     assert b"callbridge_leader 0.0" in await process.metrics.render()
     second = await process.begin_term()
     try:

@@ -45,7 +45,7 @@ class LinkObserver(Protocol):
     def link(self, pbx: str, link: str, up: bool) -> None:
         """The link ``ari`` or ``ami`` came up (listed and fresh) or went down."""
 
-    def heard(self, pbx: str, kind: str) -> None:
+    def received(self, pbx: str, kind: str) -> None:
         """One event of this type was received (a closed set of types)."""
 
     def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:
@@ -58,7 +58,7 @@ class UnobservedLink:
     def link(self, pbx: str, link: str, up: bool) -> None:
         pass
 
-    def heard(self, pbx: str, kind: str) -> None:
+    def received(self, pbx: str, kind: str) -> None:
         pass
 
     def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:

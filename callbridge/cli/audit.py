@@ -41,7 +41,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class MachineEstimate:
     """What is believed of machines. ``listens``: answering machine detection decides; ``false_positives``: the share of its
     machines that were people, nobody having heard them (None: nobody has estimated it)."""
 
@@ -75,15 +75,15 @@ class Day:
     def rate(self) -> float:
         return self.abandoned / self.live if self.live else 0.0
 
-    def rate_uk(self, belief: Belief) -> float | None:
+    def rate_uk(self, estimate: MachineEstimate) -> float | None:
         """People whom detection took for machines are abandoned, too; without detection, as many of the abandoned calls were
         machines' as of those that agents had. None when nobody has estimated how often detection is wrong, or when all that
         agents had were machines."""
         abandoned, people = float(self.abandoned), self.connected + self.late
-        if belief.listens or self.taken_for_machines:
-            if belief.false_positives is None:
+        if estimate.listens or self.taken_for_machines:
+            if estimate.false_positives is None:
                 return None
-            abandoned += self.taken_for_machines * belief.false_positives
+            abandoned += self.taken_for_machines * estimate.false_positives
         elif self.told_as_machines:
             if not people:
                 return None

@@ -186,7 +186,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         _known(settings, name)  # the proof outlives the campaign
     zone = ZoneInfo(settings.instance.timezone)
     campaign = settings.campaigns.get(name)
-    belief = audit.Belief(campaign.amd, campaign.false_positives) if campaign is not None else audit.Belief()
+    estimate = audit.MachineEstimate(campaign.amd, campaign.false_positives) if campaign is not None else audit.MachineEstimate()
     found = audit.days(store.attempts(name, 0.0, time.time() + audit.REPORT_DAYS * 86400.0), zone)
     cap = campaign.cap if campaign is not None else 0.03
     outcomes, codes = store.outcomes(name, 0.0), store.dispositions(name, 0.0)
@@ -195,7 +195,7 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         written = audit.export(store.attempts(name, 0.0, time.time() + 1e6), options.csv, zone)
     store.close()
     if options.json:
-        days = [asdict(day) | _rates_of(day, belief) for day in found]
+        days = [asdict(day) | _rates_of(day, estimate) for day in found]
         proof = {
             "campaign": name,
             "cap": cap,
@@ -208,9 +208,9 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
         return DONE
     console = Console(highlight=False)
     console.width = max(console.width, WIDE_TABLE)
-    console.print(_proof(name, cap, found, belief) if found else f"{name}: no attempts yet")
-    listened = belief.listens or any(day.taken_for_machines for day in found)
-    if found and listened and belief.false_positives is None:
+    console.print(_proof(name, cap, found, estimate) if found else f"{name}: no attempts yet")
+    listened = estimate.listens or any(day.taken_for_machines for day in found)
+    if found and listened and estimate.false_positives is None:
         console.print(f"rate (UK): needs the AMD false-positive rate: set false_positives in campaigns.{name}")
     if outcomes:
         console.print("outcomes: " + ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())))
@@ -221,11 +221,11 @@ def _audit(settings: Settings, options: argparse.Namespace) -> int:
     return DONE
 
 
-def _rates_of(day: audit.Day, belief: audit.Belief) -> dict[str, float | None]:
-    return {"rate": day.rate, "rate_uk": day.rate_uk(belief), "window_rate": day.window_rate}
+def _rates_of(day: audit.Day, estimate: audit.MachineEstimate) -> dict[str, float | None]:
+    return {"rate": day.rate, "rate_uk": day.rate_uk(estimate), "window_rate": day.window_rate}
 
 
-def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) -> Table:
+def _proof(name: str, cap: float, found: list[audit.Day], estimate: audit.MachineEstimate) -> Table:
     table = Table(title=f"{name}: abandoned calls: answered, but no agent in time (cap {cap:.1%})")
     for column in (
         "day",
@@ -241,7 +241,7 @@ def _proof(name: str, cap: float, found: list[audit.Day], belief: audit.Belief) 
         table.add_column(column, justify="left" if column == "day" else "right")
     for day in found:
         over = "red" if day.window_rate > cap else None
-        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(belief))]
+        cells = [day.day, str(day.attempts), str(day.live), str(day.abandoned), f"{day.rate:.2%}", _share(day.rate_uk(estimate))]
         table.add_row(*cells, str(day.window_live), str(day.window_abandoned), f"{day.window_rate:.2%}", style=over)
     return table
 

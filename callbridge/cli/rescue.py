@@ -18,7 +18,7 @@ import structlog
 from callbridge.adapters.ari.http import AriHttp
 from callbridge.adapters.logs import log as logs
 from callbridge.adapters.pbx_link import OrderTrouble
-from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.settings.faults import Fault
 from callbridge.settings.models import Settings
 from callbridge.wire import ari as wire
@@ -28,7 +28,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 DONE, FAILED = 0, 1
 STAMP_TIMEOUT = 15.0
 """Seconds without a change of the stamp: a living owner would have written five."""
-LOOK_EVERY = 1.0
+CHECK_EVERY = 1.0
 REQUEST_LIMIT = 5.0
 
 
@@ -56,7 +56,7 @@ class Rescue:
         """
         stamp, since = await self._stamp(), time.monotonic()
         while time.monotonic() - since < STAMP_TIMEOUT:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CHECK_EVERY)
             if await self._stamp() != stamp:
                 return True
         return await self._send_all(stamp)
@@ -84,7 +84,7 @@ class Rescue:
         """Move one channel; False when Asterisk refuses."""
         ours = self._ours
         if one.campaign:
-            request = wire.send_on(one.channel, HARBOUR_CONTEXT, one.campaign)
+            request = wire.send_on(one.channel, SAFE_HARBOUR_CONTEXT, one.campaign)
         else:
             request = wire.drop(one.channel) if one.entry is None else wire.send_on(one.channel, ours.context, one.entry)
         try:
@@ -138,7 +138,7 @@ async def _look_after(settings: Settings, index: int, *, watch: bool) -> bool:
             good = await _once(one, pbx.name)
             if not watch:
                 return good
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CHECK_EVERY)
 
 
 async def _once(one: Rescue, pbx: str) -> bool:

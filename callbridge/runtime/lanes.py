@@ -71,7 +71,7 @@ class _PbxOrders:
     others: deque[_QueuedOrder] = field(default_factory=deque)
 
     def ready(self) -> Iterator[_QueuedOrder]:
-        """All that wait for room alone; some may have been dropped."""
+        """All that wait for orders alone; some may have been dropped."""
         return chain(self.urgent, self.awaited, self.others)
 
     def next(self) -> _QueuedOrder | None:
@@ -90,7 +90,7 @@ class Lanes:
     perform: Callable[[Order], Awaitable[None]]
     failed: Callable[[Order, OrderTrouble], None]
     _lanes: dict[LegId, deque[_QueuedOrder]] = field(default_factory=dict)
-    _rooms: dict[str, _PbxOrders] = field(default_factory=dict)
+    _by_pbx: dict[str, _PbxOrders] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def put(self, order: Order) -> None:
@@ -111,15 +111,15 @@ class Lanes:
     def unsent(self) -> int:
         """Orders that wait for other orders, or for capacity."""
         queued = {id(job) for lane in self._lanes.values() for job in lane if not job.started}
-        ready = {id(job) for room in self._rooms.values() for job in room.ready() if not job.started}
+        ready = {id(job) for orders in self._by_pbx.values() for job in orders.ready() if not job.started}
         return len(queued | ready)
 
     def freeze(self, pbx: str) -> None:
         """The link is down: unsent orders for this PBX fail; the core decides again after the next snapshot."""
         mine = pbx + "/"
         jobs = {id(job): job for leg, lane in self._lanes.items() if leg.startswith(mine) for job in lane if not job.started}
-        room = self._rooms.get(pbx, _PbxOrders())
-        jobs |= {id(job): job for job in room.ready() if not job.started}
+        orders = self._by_pbx.get(pbx, _PbxOrders())
+        jobs |= {id(job): job for job in orders.ready() if not job.started}
         self._remove(list(jobs.values()))
         for job in jobs.values():
             self.failed(job.order, NotSent("frozen"))
@@ -127,9 +127,9 @@ class Lanes:
     async def close(self) -> None:
         """Let orders in progress finish and send hang-ups; nothing else is sent."""
         self._lanes.clear()
-        for room in self._rooms.values():
-            room.awaited.clear()
-            room.others.clear()
+        for orders in self._by_pbx.values():
+            orders.awaited.clear()
+            orders.others.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(LANES_CLOSE_TIMEOUT):
                 while self._tasks:
@@ -173,13 +173,13 @@ class Lanes:
         if not job.pbx:
             self._send(job)
             return
-        room = self._rooms.setdefault(job.pbx, _PbxOrders())
-        (room.urgent if job.urgent else room.awaited if job.awaited else room.others).append(job)
-        self._fill(room)
+        orders = self._by_pbx.setdefault(job.pbx, _PbxOrders())
+        (orders.urgent if job.urgent else orders.awaited if job.awaited else orders.others).append(job)
+        self._fill(orders)
 
-    def _fill(self, room: _PbxOrders) -> None:
-        while (job := room.next()) is not None:
-            room.busy += 1
+    def _fill(self, orders: _PbxOrders) -> None:
+        while (job := orders.next()) is not None:
+            orders.busy += 1
             self._send(job)
 
     def _send(self, job: _QueuedOrder) -> None:
@@ -201,9 +201,9 @@ class Lanes:
                 if leg in self._lanes:
                     self._leave(job, leg)
             if job.pbx:
-                room = self._rooms[job.pbx]
-                room.busy -= 1
-                self._fill(room)
+                orders = self._by_pbx[job.pbx]
+                orders.busy -= 1
+                self._fill(orders)
 
 
 def _limited_by(order: Order) -> str:

@@ -25,7 +25,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 BUDGET = 0.05
 """Seconds that a batch waits for its save before its orders are sent unsaved."""
 SAVE_RETRY = 0.5
-SAID_AGAIN = 60.0
+LOG_AGAIN_AFTER = 60.0
 """Seconds after which the same problem of the store is logged again."""
 LAST_TRY = 1.0
 """Seconds that the last save may take at an orderly shutdown."""
@@ -140,7 +140,7 @@ class Saver:
                 else:
                     await self.store.save(Delta(number=self._next(), changed=since, meta=Meta.of(self.world), facts=facts))
             except StoreDown as trouble:
-                if str(trouble) != self.why or time.monotonic() > said_at + SAID_AGAIN:
+                if str(trouble) != self.why or time.monotonic() > said_at + LOG_AGAIN_AFTER:
                     log.warning("store still degraded", why=str(trouble))
                     said_at = time.monotonic()
                 self.why = str(trouble)

@@ -113,7 +113,7 @@ class Links:
         missing = [f"pbx {name}: no ARI link" for name, link in self._ari.items() if not link.fresh]
         return missing + [f"pbx {name}: no AMI link" for name, link in self._ami.items() if not link.up]
 
-    def ailing(self) -> list[str]:
+    def unhealthy(self) -> list[str]:
         """Links that are no longer being retried. An unavailable PBX is not a fault of ours."""
         links = [("ARI", name, link.alive) for name, link in self._ari.items()]
         links += [("AMI", name, link.alive) for name, link in self._ami.items()]

@@ -134,9 +134,9 @@ class Process:
         set_aside = list(self.store.aside.notes) if isinstance(self.store, RedisStore) else []
         return set_aside + (self.term.notes() if self.term is not None else [])
 
-    def ailing(self) -> list[str]:
+    def unhealthy(self) -> list[str]:
         """Why we are not alive. Waiting to lead is not a reason."""
-        return self.term.ailing() if self.term is not None else []
+        return self.term.unhealthy() if self.term is not None else []
 
     def alive(self) -> bool:
-        return not self.ailing()
+        return not self.unhealthy()

@@ -33,7 +33,9 @@ async def _with_term(process: Process, term: Term, address: socket.socket) -> As
     """HTTP while we lead."""
     http, metrics = http_settings(process.settings.http), process.metrics
     refused = metrics.http_refusals(REFUSALS)
-    probes = Probes(ailing=process.ailing, missing=process.missing, notes=process.notes, metrics=metrics.render, refused=refused)
+    probes = Probes(
+        unhealthy=process.unhealthy, missing=process.missing, notes=process.notes, metrics=metrics.render, refused=refused
+    )
     site = make_app(http, HttpBackend(process, term), probes, term.readers.feed)
     async with listening(site, address, http.limits, refused):
         yield

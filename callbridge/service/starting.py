@@ -20,9 +20,9 @@ from callbridge.adapters.store import OWNER_SILENT, Saved, Store, StoreDown, Unr
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-STAMP_LOOK_EVERY = 0.5
+STAMP_CHECK_EVERY = 0.5
 """Seconds between attempts."""
-SAID_AGAIN, OTHER_WORDS = 60.0, 5.0
+LOG_AGAIN_AFTER, LOG_CHANGE_AFTER = 60.0, 5.0
 """Seconds after which the same reason to wait, or a different one, is logged again."""
 OLDER_WORLD = "the saved world is of an older version: all of it is saved again first"
 MOST_SET_ASIDE = 5
@@ -114,7 +114,7 @@ class Start:
                     self._why = ""
                     return Taken(token=int(time.time() * 1000), saved=None, behind=str(trouble))
             left = self._wait - self._waited
-            await asyncio.sleep(min(STAMP_LOOK_EVERY, left) if left > 0.0 else STAMP_LOOK_EVERY)
+            await asyncio.sleep(min(STAMP_CHECK_EVERY, left) if left > 0.0 else STAMP_CHECK_EVERY)
 
     async def _take(self) -> Taken:
         found = await self._store.look()
@@ -169,7 +169,7 @@ class Start:
 
     def _report(self, why: str) -> None:
         now = time.monotonic()
-        if not self._why or now >= self._said_at + (SAID_AGAIN if why == self._why else OTHER_WORDS):
+        if not self._why or now >= self._said_at + (LOG_AGAIN_AFTER if why == self._why else LOG_CHANGE_AFTER):
             log.error("waiting to start", why=why, waited=round(self._waited, 1), at_most=self._wait)
             self._said_at = now
         self._why = why

@@ -112,13 +112,13 @@ class Term:
         silent = self.ledger.trouble() if self.ledger is not None else ""
         return [f"ledger: {silent}; campaigns are on hold"] if silent else []
 
-    def ailing(self) -> list[str]:
+    def unhealthy(self) -> list[str]:
         """Why we are not alive: events are not being processed, or a link is no longer being retried. Nothing counts right after
         the process itself was stalled."""
         if not self.pulse.has_settled:
             return []
         late = max(self.runtime.behind, self.runtime.silent)
-        return ([f"the runtime has been stalled for {late:.0f} s"] if late >= STUCK else []) + self.links.ailing()
+        return ([f"the runtime has been stalled for {late:.0f} s"] if late >= STUCK else []) + self.links.unhealthy()
 
 
 async def begin(process: Process, taken: Taken) -> Term:

@@ -118,7 +118,7 @@ async def render() -> bytes:
 
 
 def probes(*, healthy: bool = True, missing: tuple[str, ...] = ()) -> Probes:
-    return Probes(ailing=lambda: [] if healthy else ["stuck"], missing=lambda: list(missing), metrics=render)
+    return Probes(unhealthy=lambda: [] if healthy else ["stuck"], missing=lambda: list(missing), metrics=render)
 
 
 def client_of(desk: ToyDesk, settings: HttpSettings, asked: Probes | None = None) -> Client:

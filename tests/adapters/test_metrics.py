@@ -354,7 +354,7 @@ def test_our_own_health_is_shown() -> None:
     made.on_redis(True)
     made.on_leader(True)
     made.link("p", "ari", True)
-    made.heard("p", "StasisStart")
+    made.received("p", "StasisStart")
     assert value(made, "inbox_depth") == 17
     assert value(made, "event_age_seconds_count") == 2
     assert value(made, "store_degraded") == 1

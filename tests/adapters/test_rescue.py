@@ -45,7 +45,7 @@ class Rig:
 @pytest.fixture
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     monkeypatch.setattr(module, "STAMP_TIMEOUT", 0.1)
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(module, "CHECK_EVERY", 0.02)
     async with FakeAri().serve() as fake:
         http = AriHttp(
             fake.url, user="u", password="p", request_timeout=1.0, connect_timeout=1.0, connections=1, may_write=lambda: True

@@ -103,7 +103,7 @@ def test_every_prompt_of_a_queue_that_can_fail_is_there() -> None:
     sure = replace(agent("bob"), confirm=True)
     at_first = at_zero(Plan(queues={"q": every}, agents={"bob": sure}))["prompts_failed"]
     there = {where.removeprefix("queue:q/") for (where,) in at_first}
-    spoken = given("what", "AnnouncementState", "_say", "_unsaid") | due_to_be_said()
+    spoken = given("what", "AnnouncementState", "_play", "_prompt_failed") | due_to_be_said()
     assert spoken >= {"callback", "connection_lost", "read_out", "periodic"}
     assert there == spoken | {"whisper", "confirming"}
 

@@ -297,6 +297,6 @@ def test_every_kind_of_difference_and_every_reason_to_divert_is_there_from_the_s
     assert kinds >= {"leg_without_owner", "bridge_without_call"}
     assert {key[2] for key in at_first if key[0] == "audit_differences"} == kinds
     of_flows = {"hung_up", "moved", "failed"}
-    reasons = last_words("leave", "leave_for", "divert", "_to_the_harbour") - of_flows
+    reasons = last_words("leave", "leave_for", "divert", "_to_safe_harbour") - of_flows
     assert reasons >= {"overflow", "queue_removed"}
     assert reasons <= {key[2] for key in at_first if key[0] == "calls_diverted"}

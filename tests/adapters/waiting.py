@@ -36,7 +36,7 @@ class Counts:
     def link(self, pbx: str, link: str, up: bool) -> None:
         self.links.append((link, up))
 
-    def heard(self, pbx: str, kind: str) -> None:
+    def received(self, pbx: str, kind: str) -> None:
         self.kinds.append(kind)
 
     def performed(self, pbx: str, order: str, result: str, seconds: float) -> None:

@@ -65,8 +65,8 @@ from callbridge.core.model.orders import (
 )
 from callbridge.core.model.plan import (
     CAMPAIGN,
-    HARBOUR_CONTEXT,
     MACHINE_CONTEXT,
+    SAFE_HARBOUR_CONTEXT,
     CampaignPlan,
     ConnectMode,
     DialMode,
@@ -929,14 +929,14 @@ def test_an_answered_channel_of_a_campaign_that_nobody_knows_goes_to_the_message
     legs = (leg_id(PBX, f"cb-attempt.my-spring-x1-{n}") for n in (1, 2))
     up, ringing = (SeenLeg(leg=leg, name="PJSIP/t-1", up=leg.endswith("1"), created_at=START) for leg in legs)
     story.happens(PbxSnapshot(at=START, pbx=PBX, requested_at=START, last_heard_at=START, legs=(up, ringing), bridges=()))
-    assert LeaveToDialplan(leg=up.leg, context=HARBOUR_CONTEXT, extension="my-spring") in story.orders
+    assert LeaveToDialplan(leg=up.leg, context=SAFE_HARBOUR_CONTEXT, extension="my-spring") in story.orders
     assert HangUp(leg=ringing.leg) in story.orders
 
 
 def test_somebody_who_hears_the_message_of_the_dialplan_already_is_left_to_it() -> None:
     story = Story(house())
     leg = leg_id(PBX, "cb-attempt.spring-x1-1")
-    order = LeaveToDialplan(leg=leg, context=HARBOUR_CONTEXT, extension="spring")
+    order = LeaveToDialplan(leg=leg, context=SAFE_HARBOUR_CONTEXT, extension="spring")
     story.happens(OrderFailed(at=START, order=order, why=Why.REFUSED, status=409))
     assert story.orders == []
     story.happens(OrderFailed(at=START, order=order, why=Why.REFUSED, status=500))
@@ -1112,7 +1112,7 @@ def test_a_person_who_comes_back_to_nobody_hears_the_message_of_the_dialplan() -
     story = Story(house())
     leg = leg_id(PBX, "cb-attempt.spring-x1-7")
     story.happens(AmdDetourEnded(at=START, leg=leg, verdict="HUMAN", cause=""))
-    assert LeaveToDialplan(leg=leg, context=HARBOUR_CONTEXT, extension="spring") in story.orders
+    assert LeaveToDialplan(leg=leg, context=SAFE_HARBOUR_CONTEXT, extension="spring") in story.orders
 
 
 @pytest.mark.parametrize("after", [5.3, 5.6, 6.2])
@@ -1155,7 +1155,7 @@ def test_a_gap_while_the_pbx_listens_leads_to_the_message(status: int) -> None:
     toy.always = None
     toy.run(START + 30.0)
     assert outcomes(toy) == ["abandoned"]
-    assert any(isinstance(order, LeaveToDialplan) and order.context == HARBOUR_CONTEXT for order in toy.obeyed)
+    assert any(isinstance(order, LeaveToDialplan) and order.context == SAFE_HARBOUR_CONTEXT for order in toy.obeyed)
     assert toy.story.world.calls.values() == []
 
 

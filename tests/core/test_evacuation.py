@@ -8,7 +8,7 @@ from callbridge.core.model.call import Phase
 from callbridge.core.model.events import AgentRequest, CallRequest, LegAnswered
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import HangUp, LeaveToDialplan
-from callbridge.core.model.plan import HARBOUR_CONTEXT, ConnectMode, ToAgent, ToDialplan, ToNumber
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, ConnectMode, ToAgent, ToDialplan, ToNumber
 from callbridge.core.model.world import World
 from callbridge.core.recovery.evacuation import Evacuee, evacuation
 from tests.core.flows import floor, flow, menu, stage, the_call
@@ -127,7 +127,7 @@ def test_a_person_whom_a_campaign_called_and_who_has_answered_hears_the_message(
     (call,) = toy.story.world.calls.values()
     assert toy.story.world.legs[customer].up_at is not None
     assert call.segment is None
-    order = LeaveToDialplan(leg=customer, context=HARBOUR_CONTEXT, extension="spring")
+    order = LeaveToDialplan(leg=customer, context=SAFE_HARBOUR_CONTEXT, extension="spring")
     assert sent(toy.story.world) == [Evacuee(call=call.id, order=order)]
     assert HangUp(leg=customer) not in evacuation(toy.story.world).hang_ups
 

@@ -235,7 +235,8 @@ def broken_for(monkeypatch: pytest.MonkeyPatch, where: object, what: str, call: 
 
 
 @pytest.mark.parametrize(
-    ("event", "where", "what"), [("snapshot", snapshots, "_mend"), ("reload with another promise", plan_change, "_place_again")]
+    ("event", "where", "what"),
+    [("snapshot", snapshots, "_reconcile"), ("reload with another promise", plan_change, "_place_again")],
 )
 def test_a_fault_about_one_caller_in_a_later_slice_holds_up_nobody_else(
     event: str, where: object, what: str, monkeypatch: pytest.MonkeyPatch, tiny: Callable[[int], None]

@@ -256,7 +256,7 @@ class Ami:
 
     def _on_device(self, _session: _Session, message: Mapping[str, str]) -> None:
         changed = device_changed(message, self._now())
-        self._observer.heard(self.settings.name, "DeviceStateChange" if changed is not None else "malformed")
+        self._observer.received(self.settings.name, "DeviceStateChange" if changed is not None else "malformed")
         if changed is None:
             return
         if self._listing is not None and self._listing.done():

@@ -185,10 +185,10 @@ class Ari:
         async for message in socket:
             if message.type is aiohttp.WSMsgType.ERROR:
                 raise LinkLost(f"socket broken: {socket.exception()}")
-            self._hear(message.data)
+            self._receive(message.data)
         raise LinkLost(f"socket closed: {socket.close_code}")
 
-    def _hear(self, frame: str | bytes) -> None:
+    def _receive(self, frame: str | bytes) -> None:
         settings = self.settings
         heard = wire.read(
             frame,
@@ -197,7 +197,7 @@ class Ari:
             app=settings.app,
             ordered=self._orders.leaving.__contains__,
         )
-        self._observer.heard(settings.name, heard.kind)
+        self._observer.received(settings.name, heard.kind)
         for event in heard.events:
             if isinstance(event, LegMoved | LegEnded):
                 self._orders.leaving.discard(channel_of(event.leg))

@@ -29,7 +29,7 @@ PEACE = 600.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 30.0
 """Seconds before the application is taken back, doubling, so that two clients do not fight over it continuously."""
 _STAMP_CHECK_EVERY = 0.5
-ASKED_WITHIN = 2.0
+CHECK_TIMEOUT = 2.0
 """Seconds that a PBX has to answer at start."""
 
 
@@ -136,8 +136,8 @@ async def _check_owner(check: OwnershipCheck) -> OwnershipSeen:
         check.url,
         user=check.user,
         password=check.password,
-        request_timeout=ASKED_WITHIN,
-        connect_timeout=ASKED_WITHIN,
+        request_timeout=CHECK_TIMEOUT,
+        connect_timeout=CHECK_TIMEOUT,
         connections=1,
         may_write=lambda: False,
     ) as http:

@@ -143,7 +143,7 @@ class _Handlers:
 
     async def calls(self, request: web.Request) -> web.Response:
         board, own = self._backend.board(), caller().agent
-        queue, limit = self._queue_asked(request, board), _limit(request.query.get("limit"))
+        queue, limit = self._queue_filter(request, board), _limit(request.query.get("limit"))
         rows, masked = board.live_calls(), board.masked
         in_hand = _current_call(board, own) if own else None
 
@@ -199,10 +199,10 @@ class _Handlers:
         types = frozenset(filter(None, request.query.get("types", "").split(",")))
         if not types <= FACT_TYPES:
             raise Problem(400, "unknown fact type", types=sorted(FACT_TYPES))
-        queue = self._queue_asked(request, self._backend.board())
+        queue = self._queue_filter(request, self._backend.board())
         return await stream(request, self._readers, Wanted(types, queue, caller().agent), user=caller().name)
 
-    def _queue_asked(self, request: web.Request, board: Board) -> str:
+    def _queue_filter(self, request: web.Request, board: Board) -> str:
         queue = request.query.get("queue")
         if queue is not None and board.queue(queue) is None:
             raise Problem(404, "no such queue")

@@ -25,10 +25,10 @@ async def _not_yet() -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """``ailing``: why we are not alive; ``missing``: what is not up that should be; both are empty when all is well.
+    """``unhealthy``: why we are not alive; ``missing``: what is not up that should be; both are empty when all is well.
     ``notes``: what somebody should know though calls are taken."""
 
-    ailing: Callable[[], list[str]] = _nothing
+    unhealthy: Callable[[], list[str]] = _nothing
     missing: Callable[[], list[str]]
     notes: Callable[[], list[str]] = _nothing
     metrics: Callable[[], Awaitable[bytes]] = _not_yet
@@ -36,7 +36,7 @@ class Probes:
     """Counts refusals by reason."""
 
     async def health(self, _request: web.Request) -> web.Response:
-        why = self.ailing()
+        why = self.unhealthy()
         return web.json_response({"healthy": not why, "why": why}, status=503 if why else 200)
 
     async def readiness(self, _request: web.Request) -> web.Response:

@@ -105,7 +105,7 @@ class Doorkeeper(asyncio.Protocol):
             self._inner.connection_lost(fault)
         self._inner = self._transport = None
 
-    def heard(self) -> None:
+    def head_received(self) -> None:
         """A whole head of a request is here: from now on it is ours to be quick."""
         self._idle = False
         self._unread = 0
@@ -130,14 +130,14 @@ class Doorkeeper(asyncio.Protocol):
 @web.middleware
 async def timed(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Notifies this connection's protocol of the progress of a request."""
-    keeper = request.transport.get_protocol() if request.transport is not None else None
-    if not isinstance(keeper, Doorkeeper):
+    protocol = request.transport.get_protocol() if request.transport is not None else None
+    if not isinstance(protocol, Doorkeeper):
         return await handler(request)
-    keeper.heard()
+    protocol.head_received()
     try:
         return await handler(request)
     finally:
-        keeper.answered()
+        protocol.answered()
 
 
 @contextlib.asynccontextmanager

@@ -87,7 +87,7 @@ class Metrics:
 
     ``totals`` counts what facts say; what ``note`` was given of it is shown.
     ``recordings``: the folder whose disk's free space is told.
-    ``link``, ``heard`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog`` and
+    ``link``, ``received`` and ``performed`` are what an observer of the PBX links is told, ``delivered``, ``backlog`` and
     ``hook_gone`` one of the webhooks, ``behind``, ``facts_lost`` and ``reader_gone`` one of the readers of the outbox.
     """
 
@@ -238,7 +238,7 @@ class Metrics:
     def link(self, pbx: str, link: str, up: bool) -> None:
         self._pbx_up.labels(label(pbx), label(link)).set(up)
 
-    def heard(self, pbx: str, kind: str) -> None:
+    def received(self, pbx: str, kind: str) -> None:
         heard = self._heard.get((pbx, kind))
         if heard is None:
             heard = self._heard[pbx, kind] = self._pbx_events.labels(label(pbx), label(kind))

@@ -88,7 +88,7 @@ def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaig
     if campaign_state.decision.dials <= 0:
         return _nobody_free(plan, campaign_state)
     match campaign_state.short_of:
-        case "leads" if campaign_state.asked_at is not None and world.now - campaign_state.asked_at > ANSWERED_WITHIN:
+        case "leads" if campaign_state.requested_at is not None and world.now - campaign_state.requested_at > ANSWERED_WITHIN:
             return "the ledger does not answer"
         case "leads":
             return "no lead may be dialled now" if campaign_state.dry else "leads are being fetched"

@@ -112,7 +112,7 @@ def explain_agent(
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     )
-    lines += _house(world)
+    lines += _system_state(world)
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
         lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
@@ -206,7 +206,7 @@ def alarming(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
         yield ExplainedLine(code="pin_locked", text=text)
 
 
-def _house(world: WorldView) -> Iterator[ExplainedLine]:
+def _system_state(world: WorldView) -> Iterator[ExplainedLine]:
     if is_on(world, BYPASS):
         yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
     for pbx in sorted(world.down):
@@ -325,7 +325,7 @@ def explain_queue(
     queue = world.plan.queues.get(name)
     if queue is None:
         return None
-    lines = [*_house(world), *_staff(world, queue)]
+    lines = [*_system_state(world), *_staff(world, queue)]
     calls = by_queue(world.calls.rows().values()) if calls is None else calls
     inside = calls.get(name, ())
     if not inside:

@@ -15,7 +15,7 @@ from callbridge.cli.doctor import dead_phones, rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
-from callbridge.core.model.plan import AMD_CONTEXT, HARBOUR_CONTEXT, MACHINE_CONTEXT
+from callbridge.core.model.plan import AMD_CONTEXT, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT
 from callbridge.settings.instance import PbxConfig
 from callbridge.settings.media import sounds
 from callbridge.settings.models import Settings
@@ -266,7 +266,7 @@ def _of_campaigns(settings: Settings) -> Iterator[str]:
     """The contexts in which the dialplan does something for campaigns."""
     campaigns = settings.campaigns.values()
     if campaigns:
-        yield HARBOUR_CONTEXT
+        yield SAFE_HARBOUR_CONTEXT
     if any(one.amd for one in campaigns):
         yield AMD_CONTEXT
     if any(one.leave_message for one in campaigns):

@@ -252,13 +252,13 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
     assert flow_position is not None
     match node:
         case PlayNode() | GoodbyeNode() | VoicemailNode():
-            _say(world, call, flow, node, node.media)
+            _play_prompt(world, call, flow, node, node.media)
         case MenuNode() | CollectNode() if flow_position.ahead:
             world.order(StartMusic(leg=call.leg, music=flow.music))
             _listen(world, call, node)
             _take_ahead(world, call.id, flow, flow_position.node)
         case MenuNode() | CollectNode():
-            _say(world, call, flow, node, node.media)
+            _play_prompt(world, call, flow, node, node.media)
         case LookupNode():
             _look_up(world, call, flow, node)
         case QueueNode():
@@ -371,7 +371,7 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
 # -- prompts ----------------------------------------------------------------------------------------------------------
 
 
-def _say(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
+def _play_prompt(world: World, call: Call, flow: Flow, node: Node, media: str) -> None:
     """Play the prompt, then continue with the node; at once when there is no prompt."""
     flow_position = call.flow_position
     assert flow_position is not None
@@ -502,7 +502,7 @@ def _entered(world: World, call: Call, flow: Flow, node: CollectNode) -> None:
         return
     call = _knowing(call, {node.into: flow_position.typed})
     if node.read_back:
-        _say(world, evolve(call, flow_position=evolve(flow_position, checking=True)), flow, node, node.read_back)
+        _play_prompt(world, evolve(call, flow_position=evolve(flow_position, checking=True)), flow, node, node.read_back)
     else:
         _go(world, call, flow, node.next)
 
@@ -541,7 +541,7 @@ def _again(world: World, call: Call, flow: Flow, node: MenuNode | CollectNode, f
         _go(world, call, flow, node.otherwise)
         return
     call = evolve(call, flow_position=evolve(flow_position, tries=flow_position.tries + 1, typed="", ahead="", checking=False))
-    _say(world, call, flow, node, ",".join(part for part in (first, node.media) if part))
+    _play_prompt(world, call, flow, node, ",".join(part for part in (first, node.media) if part))
 
 
 def _knowing(call: Call, news: Mapping[str, str]) -> Call:

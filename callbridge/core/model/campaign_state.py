@@ -18,9 +18,9 @@ class CampaignState:
     ready: int = 0
     dry: bool = False
     """The ledger had no leads at the last request."""
-    asked_at: float | None = None
+    requested_at: float | None = None
     """When leads were requested that have not come yet."""
-    asks_at: float = 0.0
+    request_after: float = 0.0
     """Leads are not requested again before this time."""
     decision: Decision = field(default_factory=lambda: Decision(0, "nobody"))
     held_back: str = ""

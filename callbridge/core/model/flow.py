@@ -121,7 +121,7 @@ class Condition:
     languages: frozenset[str] = frozenset()
 
     @property
-    def of_the_house(self) -> bool:
+    def depends_on_others(self) -> bool:
         """Whether something besides the caller and the time waited decides: who is logged in, hours, the pace."""
         return bool(self.open or self.closed) or self.agents is not None or self.wait is not None
 

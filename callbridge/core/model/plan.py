@@ -276,7 +276,7 @@ class CampaignPlan:
 
 
 ALL_CAMPAIGNS = Frequency()
-HARBOUR_CONTEXT = "callbridge-safe-harbour"
+SAFE_HARBOUR_CONTEXT = "callbridge-safe-harbour"
 """Where in the dialplan people are sent whom a campaign has called and whom we cannot serve: the extension is its name."""
 AMD_CONTEXT, MACHINE_CONTEXT = "callbridge-amd", "callbridge-machine"
 """Where in the dialplan it is heard whether a machine has answered, and where a machine is left a message."""

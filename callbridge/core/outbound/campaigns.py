@@ -25,7 +25,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import CampaignChanged, LeadDispositioned, RequestGranted, RequestRefused
 from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
-from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, HARBOUR_CONTEXT, MACHINE_CONTEXT, CampaignPlan
+from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT, CampaignPlan
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound.staffing import campaign_state_of
@@ -180,11 +180,11 @@ def answered(world: World, call: Call) -> None:
     """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
     attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
     if attempt is None:  # a fault of ours took it: at least the message, and goodbye
-        _to_the_harbour(world, call, "fault")
+        _to_safe_harbour(world, call, "fault")
         return
     if attempt.stage is AttemptStage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
         attempts.close(world, attempt, "abandoned")
-        _to_the_harbour(world, call, "abandoned")
+        _to_safe_harbour(world, call, "abandoned")
         return
     if attempt.stage is not AttemptStage.DIALLING:
         return
@@ -216,10 +216,10 @@ def ring_on(world: World, call: Call) -> None:
     world.calls.put(call.id, evolve(call, reserved_agent="", deadline=min(until, call.deadline or until)))
 
 
-def _to_the_harbour(world: World, call: Call, reason: str) -> None:
+def _to_safe_harbour(world: World, call: Call, reason: str) -> None:
     """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
     call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), VisitOutcome.ABANDONED)
-    visits.leave(world, call, HARBOUR_CONTEXT, call.campaign, reason)
+    visits.leave(world, call, SAFE_HARBOUR_CONTEXT, call.campaign, reason)
 
 
 def is_listening(world: World, call: Call) -> bool:
@@ -236,7 +236,7 @@ def returned(world: World, event: AmdDetourEnded) -> None:
         return
     if leg is None or call is None or attempt is None or attempt.stage is not AttemptStage.LISTENING or leg.hung_at is not None:
         name = campaign_of(channel_of(event.leg), world.plan.prefix)
-        world.order(LeaveToDialplan(leg=event.leg, context=HARBOUR_CONTEXT, extension=name or "unknown"))
+        world.order(LeaveToDialplan(leg=event.leg, context=SAFE_HARBOUR_CONTEXT, extension=name or "unknown"))
         return
     world.put_leg(leg, left=False, missing_since=None, deadline=None)
     heard = f"{event.verdict} {event.cause}".strip()

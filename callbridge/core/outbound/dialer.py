@@ -29,7 +29,7 @@ RESERVE_WITHIN = 10.0
 """Seconds after which an attempt that the ledger has not written down is given up."""
 LEADS_RETRY = 5.0
 """Seconds until leads are asked for again when there were none."""
-ASK_PATIENCE = 30.0
+LEADS_TIMEOUT = 30.0
 
 
 def learn(world: World, known: int) -> None:
@@ -173,10 +173,10 @@ def _attempts(world: World, campaign: str) -> list[Attempt]:
 def _refill(world: World, plan: CampaignPlan, campaign_state: CampaignState) -> None:
     """Ask for leads in time."""
     enough = max(5, plan.lines)
-    waiting = campaign_state.asked_at is not None and world.now - campaign_state.asked_at < ASK_PATIENCE
-    if len(campaign_state.hopper) > enough // 2 or waiting or world.now < campaign_state.asks_at:
+    waiting = campaign_state.requested_at is not None and world.now - campaign_state.requested_at < LEADS_TIMEOUT
+    if len(campaign_state.hopper) > enough // 2 or waiting or world.now < campaign_state.request_after:
         return
-    campaign_state.asked_at = world.now
+    campaign_state.requested_at = world.now
     at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
     busy = frozenset(key for key in (*world.agents, *world.plan.agents) if not _is_free(world, key))
     world.order(FindLeads(campaign=plan.name, count=enough, known=frozenset(at_hand), busy=busy))
@@ -187,9 +187,9 @@ def found(world: World, event: LeadsFound) -> None:
     if plan is None:
         return
     campaign_state = campaign_state_of(world, plan)
-    campaign_state.asked_at, campaign_state.ready, campaign_state.dry = None, event.ready, not event.leads
+    campaign_state.requested_at, campaign_state.ready, campaign_state.dry = None, event.ready, not event.leads
     if len(event.leads) < plan.lines:
-        campaign_state.asks_at = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
+        campaign_state.request_after = world.now + (LEADS_RETRY if not event.leads else AT_LEAST)
     at_hand = {lead.id for lead in campaign_state.hopper} | {attempt.lead.id for attempt in _attempts(world, plan.name)}
     campaign_state.hopper.extend(_for_somebody(world, lead) for lead in event.leads if lead.id not in at_hand)
     campaign_state.changed = True

@@ -29,7 +29,7 @@ from callbridge.core.recovery import phones, references
 from callbridge.core.routing import answers
 
 _STAFF = ("agent", "session")
-_ASIDE = ("supervisor", "snoop")
+_NOT_PARTIES = ("supervisor", "snoop")
 """Legs that take part in a conversation of others: disconnected, as after any gap in the events."""
 
 
@@ -49,7 +49,7 @@ def adopt(world: World, event: PbxSnapshot, adopted: list[str]) -> Slices:
         apart = customer is None
         if customer is None:
             customer = _who_waits(world, inside, elsewhere)
-        talkers = [leg for leg in inside if leg is not customer and leg.role not in _ASIDE]
+        talkers = [leg for leg in inside if leg is not customer and leg.role not in _NOT_PARTIES]
         if not talkers and not apart:  # a supervisor has taken over
             talkers = [leg for leg in inside if leg.role == "supervisor"]
         if customer is None or not talkers or bridge.bridge in known or (apart and len(talkers) < 2):
@@ -212,10 +212,10 @@ def _talk(world: World, agent: Agent, call: Call, leg: SeenLeg) -> None:
     agent_states.change(world, agent, **changes)
 
 
-def desks(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
+def agents_by_phone(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
     """Phones at which agents were rung, also for other agents: a call from one of them is not from a customer."""
     found = ((leg, world.agents.get(leg.agent)) for leg in seen if leg.role in _STAFF)
-    return {desk: agent for leg, agent in found if agent is not None and (desk := phones.desk_of(world, agent, leg))}
+    return {phone: agent for leg, agent in found if agent is not None and (phone := phones.hot_desk_phone(world, agent, leg))}
 
 
 def _emit(world: World, call: Call, queue: str, began_at: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import HangUp, LeaveToDialplan
-from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.world import World
 
 
@@ -65,7 +65,7 @@ def _way_out(world: World, call: Call, customer: Leg) -> LeaveToDialplan:
     if call.exit is not None:  # on the way already, perhaps
         context, extension = call.exit
     elif call.campaign and call.placed:
-        context, extension = HARBOUR_CONTEXT, call.campaign
+        context, extension = SAFE_HARBOUR_CONTEXT, call.campaign
     else:
         context, extension = world.plan.fallback_context, call.entry or "unknown"
     return LeaveToDialplan(leg=customer.id, context=context, extension=extension)

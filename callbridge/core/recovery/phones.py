@@ -10,11 +10,11 @@ from callbridge.core.model.world import World
 
 def phone_of(world: World, agent: Agent, leg: SeenLeg) -> str:
     """Another desk than the plan's, where the agent had logged in."""
-    desk = desk_of(world, agent, leg)
-    return desk if desk and world.agent_at(desk) is None else agent.phone
+    phone = hot_desk_phone(world, agent, leg)
+    return phone if phone and world.agent_at(phone) is None else agent.phone
 
 
-def desk_of(world: World, agent: Agent, leg: SeenLeg) -> str:
+def hot_desk_phone(world: World, agent: Agent, leg: SeenLeg) -> str:
     """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
     endpoint = phone_transfers.endpoint_of(leg.name)
     return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""

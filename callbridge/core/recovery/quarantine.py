@@ -16,7 +16,7 @@ from callbridge.core.model.facts import CallDiverted, EntityQuarantined
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import DropBridge, HangUp, LeaveToDialplan
-from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world import World
 from callbridge.core.outbound import campaigns
@@ -84,7 +84,7 @@ def give_up_call(world: World, call: Call) -> None:
     elif customer is not None:
         world.legs.drop(call.leg)
         ours = bool(call.campaign) and call.placed
-        context = HARBOUR_CONTEXT if ours else world.plan.fallback_context
+        context = SAFE_HARBOUR_CONTEXT if ours else world.plan.fallback_context
         world.order(LeaveToDialplan(leg=call.leg, context=context, extension=call.campaign if ours else call.entry))
         world.emit(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
     world.calls.drop(call.id)

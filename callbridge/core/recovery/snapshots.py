@@ -16,7 +16,7 @@ from callbridge.core.model.facts import DifferenceFound
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
-from callbridge.core.model.plan import HARBOUR_CONTEXT
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
@@ -58,11 +58,11 @@ def snapshot(world: World, event: PbxSnapshot) -> Slices:
         if bridge.bridge not in ours:  # before the legs inside get music
             _differs(world, pbx, "bridge_without_call", "")
             world.order(DropBridge(bridge=bridge.bridge, pbx=pbx, legs=bridge.legs))
-    desks = adoption.desks(world, event.legs)
+    agents_by_phone = adoption.agents_by_phone(world, event.legs)
     yield len(world.calls) + len(event.legs)
     for found in event.legs:
         if found.leg not in world.legs:
-            _found(world, found, pbx, desks)
+            _found(world, found, pbx, agents_by_phone)
         yield 1
     references.give_up(world, pbx)
     yield len(world.calls)
@@ -188,13 +188,13 @@ def _music(world: World, call: Call) -> str:
     return queue.music if queue is not None else "default"
 
 
-def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) -> None:
+def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, Agent]) -> None:
     """Ours by its arguments or its ID, but without a row: a caller to serve, or a leftover to clear."""
     if seen.role or channel_of(seen.leg).startswith(world.plan.prefix + "-"):
         _differs(world, pbx, "leg_without_owner", seen.leg)
         campaign = campaign_of(channel_of(seen.leg), world.plan.prefix)
         if campaign and seen.up:  # the customer has answered a campaign call that we no longer know
-            world.order(LeaveToDialplan(leg=seen.leg, context=HARBOUR_CONTEXT, extension=campaign))
+            world.order(LeaveToDialplan(leg=seen.leg, context=SAFE_HARBOUR_CONTEXT, extension=campaign))
         else:
             _clear(world, seen.leg)
     elif seen.feature:
@@ -204,9 +204,9 @@ def _found(world: World, seen: SeenLeg, pbx: str, desks: Mapping[str, Agent]) ->
         legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
-        at_desk = desks.get(phone_transfers.endpoint_of(seen.name))
-        if at_desk is not None:
-            phone_transfers.consult(world, _arrival(seen), at_desk)
+        at_phone = agents_by_phone.get(phone_transfers.endpoint_of(seen.name))
+        if at_phone is not None:
+            phone_transfers.consult(world, _arrival(seen), at_phone)
         else:
             phone_transfers.arrived(world, _arrival(seen), found=True)
     elif seen.name.startswith("Local/") and seen.entry is not None and world.legs_of_pair(phone_transfers.pair_of(seen.name)):

@@ -84,14 +84,14 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
     elif request is None and event.feature not in (STATE, DISPOSE):
-        _say(world, talk, prompts.unknown)
+        _play_prompt(world, talk, prompts.unknown)
     elif agent is None:
-        _say(world, talk, prompts.refused)
+        _play_prompt(world, talk, prompts.refused)
     elif event.feature == DISPOSE:
         said = LeadDisposed(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
-        _say(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
+        _play_prompt(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
     elif request is None:
-        _say(world, evolve(talk, who=agent.id), _state(world, agent))
+        _play_prompt(world, evolve(talk, who=agent.id), _state(world, agent))
     else:
         _request(world, evolve(talk, who=agent.id), request, event.argument)
 
@@ -102,7 +102,7 @@ def _supervise(world: World, talk: FeatureCall, mode: SupervisionMode, agent: st
     call = world.calls.get(spied.call) if spied is not None else None
     may = supervisor is not None and _may_supervise(world, supervisor)
     if not may or supervisor is None or call is None or supervision.refusal(world, call, talk.phone, supervisor.id):
-        _say(world, talk, world.plan.prompts.refused)
+        _play_prompt(world, talk, world.plan.prompts.refused)
     else:
         world.dialogues.drop(talk.leg)
         supervision.join_from(world, call, mode, world.legs[talk.leg], talk.phone, supervisor.id)
@@ -149,11 +149,11 @@ def _pin_entered(world: World, talk: FeatureCall, digits: str) -> None:
     """An unknown number is also asked for a PIN, and locked after wrong ones, so that nobody learns which numbers exist."""
     plan = world.plan.agents.get(talk.who)
     if _locked(world, talk.who):
-        _say(world, talk, world.plan.prompts.locked)
+        _play_prompt(world, talk, world.plan.prompts.locked)
     elif _right(plan.pin if plan is not None else "", digits):
         _log_in(world, talk)
     elif digits and _wrong_pin(world, talk.who):
-        _say(world, talk, world.plan.prompts.locked)
+        _play_prompt(world, talk, world.plan.prompts.locked)
     else:
         _once_more(world, talk)
 
@@ -206,13 +206,13 @@ def _once_more(world: World, talk: FeatureCall) -> None:
     """Wrong input. A typed number may itself be wrong; one known from the phone is not."""
     prompts, talk = world.plan.prompts, evolve(talk, tries=talk.tries + 1)
     if talk.tries >= MOST_TRIES:
-        _say(world, talk, prompts.goodbye)
+        _play_prompt(world, talk, prompts.goodbye)
     elif talk.stage is FeatureCallStage.PIN and not talk.typed:
         _prompt(world, talk, FeatureCallMove.ASK_PIN, prompts.wrong_pin)
     elif talk.stage is FeatureCallStage.PIN:
         _prompt(world, talk, FeatureCallMove.ASK_NUMBER, prompts.wrong_login)
     else:
-        _say(world, talk, prompts.goodbye)
+        _play_prompt(world, talk, prompts.goodbye)
 
 
 def _log_in(world: World, talk: FeatureCall) -> None:
@@ -221,7 +221,7 @@ def _log_in(world: World, talk: FeatureCall) -> None:
         agent_requests.requested(
             world, AgentRequested(at=world.now, agent=agent.id, request=AgentRequest.LOGIN, phone=talk.phone)
         )
-        _say(world, talk, world.plan.prompts.in_use)
+        _play_prompt(world, talk, world.plan.prompts.in_use)
         return
     if agent.wrong_pins:
         agent_states.change(world, agent, wrong_pins=0)
@@ -237,7 +237,7 @@ def _request(world: World, talk: FeatureCall, request: AgentRequest, argument: s
     if request is AgentRequest.NOT_READY and argument:
         found = next((one.name for one in world.plan.reasons.values() if one.digit == argument), None)
         if found is None:
-            _say(world, talk, prompts.unknown)
+            _play_prompt(world, talk, prompts.unknown)
             return
         reason = found
     phone = talk.phone if request is AgentRequest.LOGIN else ""
@@ -252,7 +252,7 @@ def _request(world: World, talk: FeatureCall, request: AgentRequest, argument: s
         AgentRequest.END_WRAP_UP: prompts.wrap_up_ended,
         AgentRequest.EXTEND_WRAP_UP: prompts.wrap_up_extended,
     }
-    _say(world, talk, prompts.refused if refusal else done[request])
+    _play_prompt(world, talk, prompts.refused if refusal else done[request])
 
 
 def _state(world: World, agent: Agent) -> str:
@@ -283,7 +283,7 @@ def _prompt(world: World, talk: FeatureCall, turn: FeatureCallMove, media: str) 
     _play(world, evolve(talk, stage=after(talk.stage, turn), digits=""), media)
 
 
-def _say(world: World, talk: FeatureCall, media: str) -> None:
+def _play_prompt(world: World, talk: FeatureCall, media: str) -> None:
     _play(world, evolve(talk, stage=after(talk.stage, FeatureCallMove.SAY), digits=""), media)
 
 
@@ -354,7 +354,7 @@ def deadline_passed(world: World, talk: FeatureCall) -> None:
     elif talk.digits:
         _entered(world, talk)
     else:
-        _say(world, talk, world.plan.prompts.goodbye)
+        _play_prompt(world, talk, world.plan.prompts.goodbye)
 
 
 # -- the leg --------------------------------------------------------------------------------------------------------

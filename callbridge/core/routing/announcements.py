@@ -50,7 +50,7 @@ def apologise(world: World, call: Call) -> None:
     world.order(StartMusic(leg=call.leg, music=queue.music))
     media = spoken(queue.announcements.connection_lost, dict(call.values))
     if media:
-        _say(world, call, queue, call.announcing, "connection_lost", media)
+        _play(world, call, queue, call.announcing, "connection_lost", media)
 
 
 def resume(world: World, call: Call) -> Call:
@@ -79,7 +79,7 @@ def deadline_passed(world: World, call: Call) -> None:
         world.order(StopPlaying(leg=call.leg, playback=announcing.playback))
         _go_on(world, call, queue, announcing)
     else:
-        _say_next(world, call, queue, visit, announcing)
+        _play_next(world, call, queue, visit, announcing)
 
 
 def playback_ended(world: World, call: Call, event: PlaybackEnded) -> None:
@@ -124,7 +124,7 @@ def _due(plan: AnnouncementPlan, visit: Visit, announcing: AnnouncementState) ->
     return due
 
 
-def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, announcing: AnnouncementState) -> None:
+def _play_next(world: World, call: Call, queue: QueuePlan, visit: Visit, announcing: AnnouncementState) -> None:
     plan = queue.announcements
     due = [what for at, what in sorted(_due(plan, visit, announcing)) if at <= world.now]
     if not due:
@@ -153,10 +153,10 @@ def _say_next(world: World, call: Call, queue: QueuePlan, visit: Visit, announci
     if not media:
         world.calls.put(call.id, evolve(call, announcing=_scheduled(world, queue, visit, announcing)))
         return
-    _say(world, call, queue, announcing, what, media, position, minutes)
+    _play(world, call, queue, announcing, what, media, position, minutes)
 
 
-def _say(
+def _play(
     world: World,
     call: Call,
     queue: QueuePlan,

@@ -210,7 +210,7 @@ def playback_ended(world: World, call: Call, playback: str, *, failed: bool = Fa
     if offer is None or call.phase not in (Phase.OFFERED, Phase.DIALLING) or not playback:
         return
     if failed and offer.stage is not OfferStage.RINGING:
-        call = _unsaid(world, call, offer, "read_out" if playback == offer.reading else offer.stage.value)
+        call = _prompt_failed(world, call, offer, "read_out" if playback == offer.reading else offer.stage.value)
         offer = call.offer or offer
     if offer.stage is OfferStage.RINGING:
         answered(world, call)
@@ -226,7 +226,7 @@ def playback_ended(world: World, call: Call, playback: str, *, failed: bool = Fa
             join(world, call)
 
 
-def _unsaid(world: World, call: Call, offer: Offer, what: str) -> Call:
+def _prompt_failed(world: World, call: Call, offer: Offer, what: str) -> Call:
     """Emit the failure; without the recording notice the caller is not recorded."""
     queue = call.visit.queue if call.visit is not None else ""
     where = f"queue:{queue}/{'whisper' if what == OfferStage.TELLING else what}"

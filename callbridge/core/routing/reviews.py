@@ -53,5 +53,5 @@ def _concerned(world: World) -> list[list[str]]:
     return [
         world.line(queue.name).calls
         for queue in world.plan.queues.values()
-        if queue.prefer is not None or any(rule.when.of_the_house for rule in queue.overflow)
+        if queue.prefer is not None or any(rule.when.depends_on_others for rule in queue.overflow)
     ]

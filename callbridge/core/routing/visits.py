@@ -9,7 +9,7 @@ from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, Visi
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
-from callbridge.core.model.plan import HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import ended, offered, tally_key
 from callbridge.core.model.world import World
@@ -345,7 +345,7 @@ ON_PURPOSE = frozenset({"overflow", "flow"})
 def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
     """Send the customer to the dialplan. The visit must have ended before."""
     if call.campaign and call.placed:  # whom we called must not enter the fallback queue, but hear the safe-harbour message
-        context, extension = HARBOUR_CONTEXT, call.campaign
+        context, extension = SAFE_HARBOUR_CONTEXT, call.campaign
     return leave_for(world, call, context, extension, reason)
 
 
