@@ -34,7 +34,7 @@ def _match(world: World) -> list[DecisionFault]:
                 callback_calls.begin(world, pair)
             else:
                 offers.make(world, pair)
-        except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and quarantines the call
+        except Exception as error:  # noqa: BLE001 - any bug of ours: the runtime logs it and quarantines the call
             world.undo_to(mark)
             world.quarantine(pair.call)
             faults.append(DecisionFault("callback" if is_callback else "call", pair.call, error))
@@ -50,7 +50,7 @@ def _campaigns(world: World, known: int, *, dialling: bool) -> list[DecisionFaul
         dialer.learn(world, known)
         if dialling:
             dialer.after_step(world)
-    except Exception as error:  # noqa: BLE001 - our own bug, whatever it is: the runtime logs it and stops the campaigns
+    except Exception as error:  # noqa: BLE001 - any bug of ours: the runtime logs it and stops the campaigns
         world.undo_to(mark)
         return [DecisionFault("campaign", "", error)]
     return []

@@ -1,7 +1,7 @@
 """The entry point of the core: ``step(world, event) -> Outcome``.
 
-Three movements: the event is applied, then free agents and waiting callers are paired, then all that came of it is
-handed out at once. A step that raises leaves the world untouched. Every event has one line here. Two are too long for one step,
+A step has three parts: it applies the event, pairs available agents with waiting callers, and returns the resulting orders,
+facts and changes. A step that raises leaves the world untouched. Every event has one line here. Two are too long for one step,
 and are taken in ``slices``.
 """
 
@@ -101,8 +101,8 @@ def step(world: World, event: AnyEvent) -> Outcome:
 
 
 def _finish(world: World) -> None:
-    """An event comes before the last slice of the step before it: what is left is done at once. It goes out with the event's
-    outcome, or with the next one when that raises."""
+    """An event has come before the last slice of the previous step: finish the remaining slices at once. Their orders and facts
+    go out with the event's outcome, or with the next one if the event's step raises."""
     emitted = len(world.emitted())
     try:
         slices.finish(world)
@@ -360,7 +360,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             if event.id in world.campaign_states:
                 world.campaign_states[event.id].wakes_at = None  # the decision is made at the end of every step
         case "review":
-            pass  # the callers still to be looked at are looked at at the end of every step
+            pass  # the remaining callers are reviewed at the end of every step
         case "slice":
             slices.go_on(world)
         case "feature":

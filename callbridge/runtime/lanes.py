@@ -57,7 +57,7 @@ class _QueuedOrder:
 
     @property
     def awaited(self) -> bool:
-        """Does somebody hear nothing until it is done?"""
+        """Does a party hear silence until the order is done?"""
         return isinstance(self.order, Bridge)
 
 
@@ -193,7 +193,7 @@ class Lanes:
             await self.perform(job.order)
         except OrderTrouble as trouble:
             self.failed(job.order, trouble)
-        except Exception as fault:  # our own bug, whatever it is: the core must hear of its order all the same
+        except Exception as fault:  # any bug of ours: the core must learn that its order failed
             log.error("an order raised an exception", order=type(job.order).__name__, fault=repr(fault), exc_info=fault)
             self.failed(job.order, TimedOut("internal error; see the log of callbridge"))  # it may have been written
         finally:
@@ -207,7 +207,7 @@ class Lanes:
 
 
 def _limited_by(order: Order) -> str:
-    """The PBX whose ARI carries the order; empty when something else does, which has limits of its own."""
+    """The PBX whose ARI carries the order; empty when another adapter does, which has its own limits."""
     if isinstance(order, StartRecording | PauseRecording | StopRecording):
         return ""
     if isinstance(order, DropBridge | InspectPhone):

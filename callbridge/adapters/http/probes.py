@@ -25,8 +25,8 @@ async def _not_yet() -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probes:
-    """``unhealthy``: why we are not alive; ``missing``: what is not up that should be; both are empty when all is well.
-    ``notes``: what somebody should know though calls are taken."""
+    """``unhealthy``: why we are not alive; ``missing``: what should be up and is not; both are empty when all is well.
+    ``notes``: what an operator should know although calls are accepted."""
 
     unhealthy: Callable[[], list[str]] = _nothing
     missing: Callable[[], list[str]]

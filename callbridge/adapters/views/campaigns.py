@@ -12,7 +12,7 @@ from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.world_view import WorldView
 
 ANSWERED_WITHIN = 5.0
-"""Seconds after which leads that were asked for are missed."""
+"""Seconds after which requested leads count as late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,8 @@ from callbridge.core.transfers import transfers
 
 
 def joined(world: World, call: Call, said_at: float | None = None) -> None:
-    """A leg entered the bridge, at ``said_at`` by the PBX's clock; with the second one they talk. The answer counts now, or when
-    it is certain."""
+    """A leg entered the bridge, at ``said_at`` by the PBX's clock; with the second one the conversation starts. The answer counts
+    now, or once it is certain."""
     offer = call.offer
     if call.phase is not Phase.JOINING or offer is None or call.visit is None:
         return

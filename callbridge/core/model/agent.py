@@ -1,6 +1,6 @@
 """The agent: intent, work and device, kept apart; the published state is a pure function of the three.
 
-A pause, log-out or new phone asked for while talking changes the intent at once and the state at the end,
+A pause, log-out or new phone requested while talking changes the intent at once and the state at the end,
 because work outranks intent in ``published``. Trouble with the device never changes the intent.
 """
 
@@ -60,8 +60,8 @@ WORK_MOVES: dict[Work, frozenset[Work]] = {
     Work.TALKING: frozenset({Work.WRAP_UP, Work.IDLE}),
     Work.WRAP_UP: frozenset({Work.IDLE}),
 }
-"""offered -> wrap_up only when a fault of ours ends the offer (quarantine); talking -> idle only on log-out; idle -> talking only
-when a conversation is found in the PBX that our books do not have."""
+"""offered -> wrap_up only when an internal error ends the offer (quarantine); talking -> idle only on log-out; idle -> talking
+only when a conversation without a row is found in the PBX."""
 
 
 @dataclass(frozen=True, kw_only=True)

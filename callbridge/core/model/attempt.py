@@ -107,8 +107,8 @@ OUTCOMES = (
     "congestion",
     "unknown",
 )
-"""How attempts end. ``answered``: an agent talked. ``abandoned``: a person answered and heard no agent. ``unknown``: nobody can
-say any more, so it counts as abandoned. ``unsent`` is no outcome: nobody was called."""
+"""How attempts end. ``answered``: connected to an agent. ``abandoned``: a person answered and no agent was connected.
+``unknown``: cannot be determined, so it counts as abandoned. ``unsent`` is not an outcome: nobody was called."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Calendars: when somebody is there, by weekday in a time zone, with holidays. Pure: the moment is given."""
+"""Calendars: opening hours by weekday in a time zone, with holidays. Pure: the time is an argument."""
 
 from __future__ import annotations
 

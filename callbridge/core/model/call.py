@@ -350,9 +350,9 @@ class AnnouncementState:
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One customer interaction. ``visit`` is set while in a queue, ``offer`` while an agent is being reached (both also until the
-    answer is certain), ``segment`` while an agent talks, ``transfer`` while it is being handed on, ``far`` while with
-    somebody who is not ours, ``flow_position`` while in a flow."""
+    """One customer interaction. ``visit`` is set while in a queue, ``offer`` during an offer (both also until the answer is
+    certain), ``segment`` during a conversation with an agent, ``transfer`` during a transfer, ``far`` while connected to an
+    outside party, ``flow_position`` while in a flow."""
 
     id: str
     leg: LegId
@@ -422,8 +422,8 @@ class Call:
 
     @property
     def placed(self) -> bool:
-        """Did we call the customer, for a promise or a campaign, and has nobody talked yet? Then no queue counts it, and it goes
-        its own way."""
+        """Is it an outbound call, for a callback or a campaign, without a conversation so far? Then no queue counts it, and
+        special rules apply."""
         return bool(self.callback or self.campaign) and not self.segments
 
     @property

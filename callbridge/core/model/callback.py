@@ -4,7 +4,7 @@
     waiting --(the caller calls again)--> with the caller --(left again)--> waiting
 
 It ends exactly once: ``kept`` when customer and agent talked, ``failed`` after the last attempt, ``expired`` when its
-time is over, ``cancelled`` when somebody said so.
+time is over, ``cancelled`` on request.
 """
 
 from __future__ import annotations

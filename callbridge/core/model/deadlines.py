@@ -1,7 +1,7 @@
 """Deadlines: what is due next, and which deadlines must wait for events of a PBX.
 
-A heap with lazy deletion: an entry counts only while its owner still has that deadline. A deadline that means "this has not
-been heard in time" is not met before everything that the PBX said up to it has been heard; until then it is held.
+A heap with lazy deletion: an entry counts only while its owner still has that deadline. A deadline that means "this event did
+not come in time" is held until all events that the PBX sent before it have been processed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REACHING = frozenset({Phase.OFFERED, Phase.DIALLING, Phase.JOINING, Phase.TALKIN
 
 
 class Deadlines:
-    """``current`` gives the deadline that an owner has now; ``awaited_from`` the PBX that a deadline depends on, or ""."""
+    """``current`` returns the present deadline of an owner; ``awaited_from`` the PBX that a deadline depends on, or ""."""
 
     def __init__(self, current: Callable[[str, str], float | None], awaited_from: Callable[[str, str], str]) -> None:
         self._current = current
@@ -27,7 +27,7 @@ class Deadlines:
         self._heap: list[Entry] = []
         self._held: dict[str, list[Entry]] = {}
         self._heard: dict[str, float] = {}
-        """PBX -> everything that it said before this time has been heard. One that nobody watches holds nothing up."""
+        """PBX -> its events before this time have been processed. A PBX without a link holds up nothing."""
         self._to_hear: set[str] = set()
 
     def add(self, at: float, kind: str, key: str) -> None:
@@ -71,8 +71,8 @@ class Deadlines:
 
 
 def awaited_from(kind: str, key: str, call: Call | None) -> str:
-    """The PBX of which this deadline says that something was not heard in time; empty when it is about time alone (a step of
-    the queue, the end of wrap-up, a callback). ``call`` is the owner where the kind is a call's."""
+    """The PBX whose event this deadline waits for; empty when it is about time alone (a step of the queue, the end of wrap-up, a
+    callback). ``call`` is the owner, for the kinds that belong to a call."""
     if kind in ("leg", "feature"):
         return pbx_of(LegId(key))
     if call is None:

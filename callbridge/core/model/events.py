@@ -103,8 +103,8 @@ class LegMoved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AmdDetourEnded(Event):
-    """A leg is back from the dialplan, where AMD listened whether a machine had answered: ``verdict`` and ``cause`` as AMD()
-    gives them (AMDSTATUS, AMDCAUSE)."""
+    """A leg has returned from answering machine detection in the dialplan: ``verdict`` and ``cause`` are AMD()'s AMDSTATUS and
+    AMDCAUSE."""
 
     leg: LegId
     verdict: str
@@ -521,8 +521,8 @@ class DayBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChanged(Event):
-    """A configuration is to be in force. One that takes a queue from callers or callbacks in it is refused unless ``force``
-    says that somebody knows; ``by`` whom it was asked for."""
+    """Adopt a configuration. One that removes a queue with callers or callbacks is refused without ``force``; ``by``: the
+    requester."""
 
     plan: Plan
     force: bool = False

@@ -1,6 +1,6 @@
 """Facts: what the core publishes to Redis, metrics, logs, history and webhooks.
 
-A fact is told once, when it happens, with an id that readers insert by. The type of each text field says whose data it
+A fact is emitted once, when it happens, with an ID by which readers insert it. The type of each text field says whose data it
 holds (``personal``): masking follows from it everywhere. Times are epoch seconds, durations seconds.
 """
 
@@ -39,8 +39,8 @@ class CallArrived(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallAdopted(Fact):
-    """A conversation was found in the PBX that no book of ours has: it goes on, and is neither offered nor answered again.
-    ``leg`` is the customer's; ``agent`` is empty when the other party is somebody outside, or not known."""
+    """A conversation without a row was found in the PBX: it continues, and is neither offered nor answered again.
+    ``leg`` is the customer's; ``agent`` is empty when the other party is outside or unknown."""
 
     leg: Plain
     entry: Plain
@@ -279,7 +279,7 @@ class LookupEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced(Fact):
-    """A waiting caller was told something: ``what`` is ``greeting``, ``position``, ``periodic``, ``busy`` or
+    """An announcement was played to a waiting caller: ``what`` is ``greeting``, ``position``, ``periodic``, ``busy`` or
     ``connection_lost``."""
 
     what: Plain

@@ -90,8 +90,8 @@ class FeatureCall:
 
 @dataclass(frozen=True, kw_only=True)
 class PinGuard:
-    """Wrong PINs at phones for a number that is no agent with a PIN: counted and locked alike, so that nobody learns which
-    numbers are. Not saved; an agent's own count is in the agent's row."""
+    """Wrong PINs for a number without an agent: counted and locked in the same way, so that nobody learns which numbers
+    exist. Not saved; an agent's count is in the agent's row."""
 
     wrong: int = 0
     locked_until: float = 0.0

@@ -337,7 +337,7 @@ _A_CHARACTER = 2.0
 
 
 def patience(media: str) -> float:
-    """Seconds after which the end of a playback counts as unheard: Asterisk never tells it for some media."""
+    """Seconds after which the end of a playback counts as missed: for some media Asterisk never reports it."""
     total = 3.0
     for part in media.split(","):
         scheme, _, rest = part.partition(":")

@@ -1,7 +1,7 @@
 """The leg: one Asterisk channel that we own. It belongs to a call or to an agent's session.
 
-A leg that we hung up stays in the books until the PBX says that it is gone: ``hung_at`` marks it, and any sign of
-life of a hung leg is answered by another HangUp. A leg is never believed gone without ChannelDestroyed or a 404.
+A leg that we hung up is kept until the PBX reports its end: ``hung_at`` marks it, and any further event of it is answered
+with another HangUp. A leg never counts as ended without ChannelDestroyed or a 404.
 """
 
 from __future__ import annotations

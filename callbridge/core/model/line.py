@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class QueueLine:
-    """Everybody with a visit in the queue to whom nobody talks yet, including callers who are being offered or are in a flow."""
+    """All callers with a visit in the queue and without a conversation, including those being offered or in a flow."""
 
     _places: list[tuple[float, str]] = field(default_factory=list)
 

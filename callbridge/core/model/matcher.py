@@ -96,7 +96,7 @@ class Matcher:
         self._staffed: dict[str, int] = {}
         """Cache: the number of logged-in agents who match a queue."""
         self._serving: dict[str, tuple[QueuePlan, dict[Profile, bool]]] = {}
-        """Queue -> who belongs to it, where that was asked. It depends on nothing but the queue's own plan."""
+        """Cache: queue -> the profiles that belong to it. It depends only on the queue's plan."""
         self._stirred_agents: set[str] = set()
         self._stirred_groups: set[GroupKey] = set()
         self._closed: set[str] = set()

@@ -54,7 +54,7 @@ class StopRinging(_OfLeg):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snoop(_OfLeg):
-    """Hear what the leg ``of`` hears and says, through a new leg; with ``whisper``, speak to it alone."""
+    """Listen to both directions of the leg ``of`` through a new leg; with ``whisper``, speak to that leg only."""
 
     of: LegId
     whisper: bool

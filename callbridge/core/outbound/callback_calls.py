@@ -1,10 +1,10 @@
-"""Callbacks: the calls that keep promises. The agent first, or the customer first, as the queue says.
+"""Callback calls: the agent first, or the customer first, as the queue says.
 
-    agent first:     offered -> dialling (the agent hears it ring) -> joining -> talking
-    customer first:  dialling (an agent is held free) -> waiting, first in line -> offered -> joining -> talking
+    agent first:     offered -> dialling (the agent hears ringing) -> joining -> talking
+    customer first:  dialling (an agent is reserved) -> waiting, first in line -> offered -> joining -> talking
 
-Until the customer was dialled such a call has no customer's leg in the books. What comes to nothing ends the call; the
-promise goes on (``callbacks``).
+Until the customer is dialled, such a call has no customer leg. A failed attempt ends the call; the callback itself continues
+(``entities/callbacks``).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from callbridge.core.outbound import campaigns
 from callbridge.core.routing import announcements, offers, segments, visits
 
 OWN_AGENT = 300.0
-"""Seconds after which a customer who is on the line is for everybody, when the only agent who was to call is not there."""
+"""Seconds after which a customer on the line may go to any agent, if the only agent who was to call is not available."""
 
 
 def requested(world: World, event: CallbackChangeRequested) -> None:
-    """Somebody else than the customer asks for a callback, or cancels one."""
+    """A request by somebody other than the customer to add or cancel a callback."""
     if event.change is CallbackChange.MAKE:
         _request(world, event)
         return
@@ -109,7 +109,7 @@ def _refuse(world: World, event: CallbackChangeRequested, reason: str, *, unknow
 
 
 def begin(world: World, pair: Pair) -> None:
-    """It is this promise's turn, and an agent is free."""
+    """It is this callback's turn, and an agent is available."""
     callback = world.callbacks[pair.call]
     terms = callbacks.terms_of(world, callback.queue)
     if terms is None or not callbacks.is_due(world, callback):
@@ -125,7 +125,7 @@ def begin(world: World, pair: Pair) -> None:
 
 
 def give_up_overtaken(world: World) -> None:
-    """What this step has made needless or impossible: the customer called by another way, the agent is gone, nobody came."""
+    """End the calls of callbacks that this step has made needless or impossible."""
     while world.overtaken:
         key, why = world.overtaken.pop()
         call = world.calls.get(key)
@@ -138,7 +138,7 @@ def give_up_overtaken(world: World) -> None:
 
 
 def _call(world: World, callback: Callback) -> Call:
-    """The call that keeps the promise, from here on its own."""
+    """Create the call of a callback."""
     visit = Visit(
         queue=callback.queue,
         began_at=callback.waits_since,
@@ -168,11 +168,11 @@ def _call(world: World, callback: Callback) -> Call:
 
 
 def answered(world: World, call: Call) -> None:
-    """The customer is there: to the agent who waits, or to the head of the line."""
+    """The customer answered: connect the waiting agent, or queue first in line."""
     if call.campaign:
         campaigns.answered(world, call)
         return
-    call = evolve(call, dial_result="abandoned")  # unless they talk
+    call = evolve(call, dial_result="abandoned")  # unless an agent is connected
     if call.offer is not None:
         world.calls.put(call.id, call)
         if not offers.read_out(world, call):
@@ -196,8 +196,8 @@ def answered(world: World, call: Call) -> None:
 
 
 def give_up(world: World, call: Call, attempt: str) -> None:
-    """The attempt came to nothing: the agent is free at once, the customer's phone stops ringing. ``attempt``: what is
-    known of it. Whom a campaign has called is not let go: their phone rings on."""
+    """The attempt failed: the agent is free at once, and the customer's phone stops ringing. ``attempt``: its result. A
+    customer of a campaign is not given up: the phone rings on."""
     if attempt == "agent_gone" and call.campaign and call.phase is Phase.DIALLING:
         campaigns.ring_on(world, call)
         return
@@ -210,13 +210,13 @@ def give_up(world: World, call: Call, attempt: str) -> None:
 
 
 def left(world: World, call: Call) -> None:
-    """The customer's leg is about to end, and its end will say why: the agent is free at once, and nothing is hung up."""
+    """The customer's leg is about to end, and its cause is still to come: the agent is free at once, and nothing is hung up."""
     call = _let_go(world, call)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.HANG_UP), deadline=None))
 
 
 def _let_go(world: World, call: Call) -> Call:
-    """The agent is free for others. Gives the call without them."""
+    """Release the agent. Returns the call without the offer."""
     callbacks.release(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
@@ -224,7 +224,7 @@ def _let_go(world: World, call: Call) -> Call:
 
 
 def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool) -> Call:
-    """The customer's leg is gone. Gives the call with what that says of the attempt."""
+    """The customer's leg has ended. Returns the call with the result of the attempt."""
     if call.segments or leg.up_at is not None or call.dial_result not in ("unknown", ""):
         return call
     attempt = attempts.of(world, call)
@@ -234,7 +234,7 @@ def leg_ended(world: World, call: Call, leg: Leg, cause: int, *, estimated: bool
 
 
 def never_was(world: World, call: Call, leg: Leg) -> None:
-    """The customer's leg was never made: nobody was called."""
+    """The customer's leg was never created: nobody was dialled."""
     world.legs.drop(leg.id)
     callbacks.release(world, call)
     if call.offer is not None:

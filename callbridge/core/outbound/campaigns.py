@@ -1,7 +1,7 @@
-"""Campaigns at work: started and stopped, and each call from dialled to an agent - or to nobody.
+"""Campaign calls: starting and stopping campaigns, and each call from dialling to an agent, or to the safe-harbour message.
 
     reserved -> dialling -> live -> (an agent in time) talking
-                              +---> (no agent in time) the message, and goodbye
+                              +---> (no agent in time) the message, then a hang-up
 
 A live person waits first in line of the campaign's queue, for as long as the campaign allows. `dialer` says how many and when.
 """
@@ -34,15 +34,15 @@ from callbridge.core.routing import offers, segments, visits
 LEAST_RING = 15.0
 """Seconds that an unanswered phone rings at least: a call that ends sooner is an abandoned one (16 CFR 310.4(b)(4)(ii))."""
 AGENT_WITHIN = 10.0
-"""Seconds for which an agent is sought who is to be there before the customer is called."""
+"""Seconds for which an agent is sought before the customer is dialled (agent first)."""
 CONNECT_WITHIN = 2.0
-"""Of people who answer when their campaign is in no configuration any more."""
+"""For customers who answer after their campaign has been removed."""
 BEHIND = 3600.0
-"""Seconds that a lead who is not called before an agent is there stands behind the callers of queues."""
+"""Seconds by which an agent-first lead ranks behind inbound callers."""
 BLOCKED_FOR = 60.0
-"""Seconds for which we remember who went onto the do-not-call list: attempts may have been written down the moment before."""
+"""Seconds for which we remember new entries of the do-not-call list: attempts may have been reserved just before."""
 LISTEN_MOST = 10.0
-"""Seconds in which the PBX must have heard whether a machine has answered."""
+"""Seconds that answering machine detection may take."""
 
 
 # -- started and stopped ----------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def requested(world: World, event: CampaignRequested) -> None:
 
 
 def stop_all(world: World, reason: str) -> None:
-    """Nobody is dialled any more until somebody starts them again."""
+    """Stop all campaigns until they are started again."""
     for row in world.campaigns.values():
         if row.state is Running.RUNNING:
             _stop(world, row, reason)
@@ -111,7 +111,7 @@ def recalled(world: World, event: CampaignRecalled) -> None:
 
 
 def reserved(world: World, event: AttemptsReserved) -> None:
-    """Written down: from here on nobody dials them a second time, so now they are dialled."""
+    """The ledger has reserved the attempts: they cannot be dialled twice, so dial them now."""
     for key in event.refused:
         if key in world.attempts and world.attempts[key].stage is AttemptStage.RESERVING:
             world.attempts.drop(key)
@@ -120,7 +120,7 @@ def reserved(world: World, event: AttemptsReserved) -> None:
     for key in event.reserved:
         attempt = world.attempts.get(key)
         if attempt is None or attempt.stage is not AttemptStage.RESERVING:
-            continue  # given up meanwhile, and taken back
+            continue  # given up meanwhile, and withdrawn
         allowed = plan is not None and row is not None and row.state is Running.RUNNING and not dialling.held_back(world)
         if plan is None or not allowed or dialling.is_blocked(world, attempt.campaign, attempt.lead):
             attempts.close(world, attempt, "unsent")
@@ -149,7 +149,9 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
     values = dict(lead.values) | {"campaign": plan.name, "lead": str(lead.id)}
     queue = world.plan.queues[plan.queue]
     if queue.record is not None and queue.record.consent:
-        values[RECORD_REQUEST] = "no"  # who must be told of the recording first cannot be: an agent has to be there at once
+        values[RECORD_REQUEST] = (
+            "no"  # no recording: there is no time for the recording notice, since an agent must be connected at once
+        )
     call = Call(
         id=world.mint("call"),
         leg=leg_id(world.plan.pbxs[0], attempt.id),
@@ -177,12 +179,12 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
 
 
 def answered(world: World, call: Call) -> None:
-    """Somebody answered: to the agent who waits, or first in line for as long as the campaign allows."""
+    """The customer answered: connect the waiting agent, or queue first in line for as long as the campaign allows."""
     attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
     if attempt is None:  # a fault of ours took it: at least the message, and goodbye
         _to_safe_harbour(world, call, "fault")
         return
-    if attempt.stage is AttemptStage.LISTENING:  # after a gap: nobody knows what was heard, or whether the dialplan still listens
+    if attempt.stage is AttemptStage.LISTENING:  # after a gap: the result of AMD is unknown, and whether it is still running
         attempts.close(world, attempt, "abandoned")
         _to_safe_harbour(world, call, "abandoned")
         return
@@ -204,8 +206,8 @@ def answered(world: World, call: Call) -> None:
 
 
 def ring_on(world: World, call: Call) -> None:
-    """The agent who waited is gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on
-    until then: a person who answers is for the next agent, as if nobody had been there first."""
+    """The waiting agent has gone. A phone that stops before it has rung for long enough is an abandoned call, so it rings on
+    until then: a customer who answers goes to the next agent, as without agent first."""
     attempt = attempts.of(world, call)
     if call.offer is not None:
         call = offers.withdraw(world, call, OfferResult.CANCELLED)
@@ -217,7 +219,7 @@ def ring_on(world: World, call: Call) -> None:
 
 
 def _to_safe_harbour(world: World, call: Call, reason: str) -> None:
-    """Somebody who has answered, and of whom we do not know enough to do better: the dialplan's message, and goodbye."""
+    """The customer has answered, but we know too little to connect an agent: play the safe-harbour message in the dialplan."""
     call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), VisitOutcome.ABANDONED)
     visits.leave(world, call, SAFE_HARBOUR_CONTEXT, call.campaign, reason)
 
@@ -228,7 +230,7 @@ def is_listening(world: World, call: Call) -> bool:
 
 
 def returned(world: World, event: AmdDetourEnded) -> None:
-    """The PBX has heard the greeting: what is, or may be, a person is for an agent; a machine is not."""
+    """AMD has ended: connect an agent if it is, or may be, a person; not for a machine."""
     leg = world.legs.get(event.leg)
     call = world.calls.get(leg.call) if leg is not None else None
     attempt = attempts.of(world, call) if call is not None else None
@@ -259,12 +261,12 @@ def returned(world: World, event: AmdDetourEnded) -> None:
 
 
 def not_returned(world: World, call: Call) -> None:
-    """The dialplan has kept somebody for too long: nothing of ours can be heard there."""
+    """The AMD detour has taken too long: hang up, since the customer hears nothing there."""
     segments.end_call(world, call)
 
 
 def answered_too_late(world: World, key: LegId) -> None:
-    """We had given up, and then somebody answered: a person who hears nobody."""
+    """The customer answered after we had given up: an abandoned call."""
     leg = world.legs.get(key)
     call = world.calls.get(leg.call) if leg is not None and leg.hung_at is not None and leg.up_at is None else None
     if leg is None or call is None or call.leg != key or not call.campaign or call.segments:
@@ -273,7 +275,7 @@ def answered_too_late(world: World, key: LegId) -> None:
 
 
 def out_of_time(world: World, call: Call) -> None:
-    """No agent in time: who is on the line hears why there was a call, and may say never again; the others are called later."""
+    """No agent in time: a customer on the line hears the campaign's message and may opt out; the others are called later."""
     leg = world.legs.get(call.leg)
     if call.phase not in (Phase.WAITING, Phase.OFFERED):
         return
@@ -293,11 +295,11 @@ def out_of_time(world: World, call: Call) -> None:
         segments.end_call(world, call)
 
 
-# -- what the agent says ----------------------------------------------------------------------------------------------
+# -- dispositions -----------------------------------------------------------------------------------------------------
 
 
 def disposed(world: World, event: LeadDisposed) -> str:
-    """A code for the talk that the agent has, or had just now. Gives why not; empty: it is being written down."""
+    """Set the disposition of the agent's current or last call. Returns why not; empty when it is being saved."""
     talks = [world.attempts[key] for key in world.talks_of(event.agent)]
     attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _current_call(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
@@ -344,7 +346,7 @@ def disposed(world: World, event: LeadDisposed) -> str:
 
 
 def _current_call(world: World, agent: str) -> Attempt | None:
-    """The attempt whose call was handed on to this agent."""
+    """The attempt whose call was transferred to this agent."""
     known = world.agents.get(agent)
     call = world.calls.get(known.call) if known is not None else None
     attempt = attempts.of(world, call) if call is not None and call.segment is not None else None

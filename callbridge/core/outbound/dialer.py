@@ -24,11 +24,11 @@ from callbridge.core.pacing.pacer import Decision, PacerInput
 LEAST_BETWEEN_DECISIONS = 0.25
 """Seconds between two decisions, at least."""
 AT_LEAST = 1.0
-"""Seconds after which a decision is due although nothing happened: dials and talks have grown older."""
+"""Seconds after which a decision is due although nothing happened: dials and conversations have become older."""
 RESERVE_WITHIN = 10.0
-"""Seconds after which an attempt that the ledger has not written down is given up."""
+"""Seconds after which an attempt that the ledger has not reserved is given up."""
 LEADS_RETRY = 5.0
-"""Seconds until leads are asked for again when there were none."""
+"""Seconds until leads are requested again when there were none."""
 LEADS_TIMEOUT = 30.0
 
 
@@ -133,7 +133,7 @@ def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, see
 
 
 def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, staffing: Staffing) -> PacerInput:
-    """The campaign's share of the agents, as the pacer sees it. An agent who is away after this talk will not be free."""
+    """The campaign's share of the agents, for the pacer. An agent who will be away after this conversation will not be free."""
     free, talking, wrapping = 0, [], []
     mine = staffing.agents_of(plan)
     for agent in mine:
@@ -155,7 +155,7 @@ def _seen(world: World, plan: CampaignPlan, campaign_state: CampaignState, staff
 
 
 def _wants_an_agent(world: World, plan: CampaignPlan, attempt: Attempt) -> bool:
-    """Does it lay claim to an agent who is free? One whose agent rings, or waits, has its own already."""
+    """Does this attempt need an available agent? One whose agent is ringing or waiting already has one."""
     call = world.calls.get(attempt.call)
     return (plan.agent_first or not attempt.agent_first) and (call is None or call.offer is None)
 
@@ -196,5 +196,5 @@ def found(world: World, event: LeadsFound) -> None:
 
 
 def _for_somebody(world: World, lead: Lead) -> Lead:
-    """A lead that was for an agent who is in no configuration any more is for everybody."""
+    """A lead reserved for an agent who has been removed may go to any agent."""
     return lead if lead.agent in world.plan.agents else evolve(lead, agent="")

@@ -1,9 +1,9 @@
 """Conversations found in the PBX without a row: the saved world, or a part of it, was lost. They are adopted and continue.
 
 A leg of ours together with a customer in a bridge of ours is a conversation; so is an agent's leg with the target of a
-consult, whose customer hears music meanwhile. Who is who follows from what every leg and bridge says of itself (``Ring``,
-``Bridge``), from the leg's id and from its channel's name. An adopted conversation is not offered and not answered again:
-it has a segment and no visit. Whose agent is not known is left alone until one side hangs up; then the other one ends, too.
+consult, whose customer hears music meanwhile. The roles follow from the arguments of every leg and bridge (``Ring``,
+``Bridge``), from the leg's ID and from the channel's name. An adopted conversation is not offered and not answered again:
+it has a segment and no visit. If its agent is unknown, it is left alone until one side hangs up; then the other one ends, too.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NOT_PARTIES = ("supervisor", "snoop")
 
 
 def adopt(world: World, event: PbxSnapshot, adopted: list[str]) -> Slices:
-    """Enter into the books whatever goes on between people. ``adopted`` gets the calls."""
+    """Create calls for all conversations that were found. They are added to ``adopted``."""
     known = {call.bridge for call in world.calls.values()}
     yield len(world.calls)
     seen = {leg.leg: leg for leg in event.legs if _is_free(world, leg.leg)}

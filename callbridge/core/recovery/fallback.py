@@ -104,8 +104,8 @@ MOST_REMEMBERED = 10_000
 _FOR_GOOD = ON_PURPOSE | {"fault"}
 """Sent there on purpose, or quarantined."""
 _NO_MATTER = frozenset({"bypass", "queue_removed", "unknown_queue", "unknown_flow", "unknown_entry"})
-"""What is over when anybody may be pulled back at all: nobody is while the switch is on, or while the caller's entry leads
-nowhere. A configuration in which it leads somewhere again takes the caller back at once."""
+"""Reasons that no longer hold once callers may be taken back at all: nobody is taken back while bypass is on, or while the
+caller's entry has no destination. A configuration that gives it one takes the caller back at once."""
 
 
 class Departures:
@@ -135,8 +135,8 @@ class Departures:
 def may_return(world: WorldView, departures: Departures, caller: FallbackCaller, now: float) -> bool:
     """Would this caller be served here, as a new arrival?
 
-    Not while the leg is in our books: it left Stasis unseen, and its call there must end first. Not from an agent's own
-    phone: to us that is a consult, which nobody serves.
+    Not while the leg has a row: it left Stasis unnoticed, and its call must end first. Not from an agent's own phone: for us
+    that is a consult, which is not queued.
     """
     if caller.leg in world.legs or world.agent_at(endpoint_of(caller.channel)) is not None:
         return False

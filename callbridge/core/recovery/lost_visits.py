@@ -24,11 +24,11 @@ from callbridge.core.routing import answers, offers
 def end(
     world: World, lost: Mapping[str, Leg | None], there: Mapping[LegId, SeenLeg], adopted: Sequence[str], heard_at: float
 ) -> dict[str, OfferResult]:
-    """End the missing visits. Whose one was is told as well as can be: of a caller who came by an entry of its queue, else of
-    anybody. Gives the calls, with what that means for an offer that may have been open.
+    """End the missing visits. Each is assigned to a call as well as possible: to a caller whose entry leads to the queue, else to
+    any. Returns the calls, with the result of an offer that may have been open.
 
-    ``lost``: the calls in no book, with their customers' legs; ``there``: the legs in the PBX; ``adopted``: the calls of
-    conversations that were found; ``heard_at``: until when the books were kept."""
+    ``lost``: the calls without a row, with their customers' legs; ``there``: the legs in the PBX; ``adopted``: the calls of
+    conversations that were found; ``heard_at``: until when the world was saved."""
     found = [call for key in adopted if (call := world.calls.get(key)) is not None]
     talking = [call for call in found if _may_be_open(world, call, heard_at)]
     callers = {call: leg for call, leg in lost.items() if leg is not None}
@@ -53,12 +53,13 @@ def end(
 
 
 def _may_be_open(world: World, call: Call, heard_at: float) -> bool:
-    """Can the answer of this conversation, as far as the books go, not have counted yet? Else its visit has ended in them."""
+    """Can it be that the answer of this conversation had not counted yet when the world was saved? Otherwise its visit has
+    ended."""
     segment = call.segment
     if segment is None:
         return False
     agent, short = world.agents[segment.agent], answers.short_talk(world, segment.queue)
-    if agent.since < world.now:  # talking in the books
+    if agent.since < world.now:  # talking in the saved world
         return agent.since + short > heard_at
     return segment.began_at + short + offers.JOIN_CHECK > heard_at
 

@@ -1,9 +1,9 @@
-"""Rows that name rows which are not there: one could not be read when the world was restored. Settled with the first snapshot.
+"""References to missing rows, which could not be read when the world was restored. Resolved with the first snapshot.
 
-    a leg that a call or an agent names       entered again; the PBX says whether it lives
-    the agent of a call                       at work for it again
+    a leg that a call or an agent names       recreated; the PBX shows whether it still exists
+    the agent of a call                       assigned to it again
     the call of a leg or an agent             found again (``adoption``, or as a caller); else the agent is free
-    the callback or attempt of a call         made out again from the call; or the customer hears the campaign's message
+    the callback or attempt of a call         recreated from the call; or the customer hears the safe-harbour message
     the visits of such calls, and the tally   ended as failed; the figures add up again
 
 In a complete world there is nothing to do here.
@@ -44,7 +44,7 @@ def _is_lost(world: World, call: str) -> bool:
 
 
 def complete(world: World, event: PbxSnapshot) -> Slices:
-    """What rows say of missing ones is entered again, so that the snapshot is compared with all that should be there."""
+    """Recreate missing rows from the rows that refer to them, so that the snapshot is compared with all that should exist."""
     seen = {leg.leg: leg for leg in event.legs}
     calls = (call for call in world.calls.values() if pbx_of(call.leg) == event.pbx)
     yield from each(world, "call", calls, lambda call: _complete_call(world, call, seen))
@@ -160,7 +160,7 @@ def _owe_again(world: World, call: Call) -> None:
 
 
 def settle(world: World, event: PbxSnapshot, adopted: Sequence[str]) -> Slices:
-    """What still belongs to a call that nobody knows goes on without it: callers as found ones, agents free for others.
+    """What still refers to an unknown call continues without it: callers as newly found ones, agents as available.
     ``adopted``: the calls of conversations that were found in this snapshot."""
     there = {leg.leg: leg for leg in event.legs}
     lost = _lost_calls(world, event.pbx)

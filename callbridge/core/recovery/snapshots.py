@@ -33,7 +33,7 @@ def lost(world: World, pbx: str) -> None:
 
 
 def snapshot(world: World, event: PbxSnapshot) -> Slices:
-    """Bring our books and the PBX together again after a gap in the events."""
+    """Reconcile the world with the PBX after a gap in the events."""
     pbx = event.pbx
     yield from references.complete(world, event)
     yield from _compare(world, event)
@@ -76,7 +76,7 @@ def _on(pbx: str, calls: Iterable[Call]) -> Iterator[Call]:
 
 
 def _compare(world: World, event: PbxSnapshot) -> Slices:
-    """Every leg in our books with what the PBX shows."""
+    """Compare every leg with what the PBX shows."""
     seen = {leg.leg: leg for leg in event.legs}
     inside = {leg: bridge.bridge for bridge in event.bridges for leg in bridge.legs}
     heard_at = min(event.last_heard_at, event.requested_at)

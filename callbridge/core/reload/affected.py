@@ -46,7 +46,7 @@ class Affected:
 
     @cached_property
     def _reserved(self) -> Ids:
-        """By agent: callbacks that nobody else is to make."""
+        """By agent: callbacks reserved for this agent."""
         return _by((callback.agent, callback.id) for callback in self._world.callbacks.values() if callback.agent)
 
     @cached_property

@@ -1,7 +1,7 @@
-"""A new plan: refused when it would take a queue from those in it and nobody insists, else adopted by all that lives.
+"""A new plan: refused if it would remove a queue with callers or callbacks without force, else adopted by all entities.
 
-    PlanChanged --(a queue with callers or callbacks is gone)--> refused: nothing is changed
-                +--> agents, phones, renamed queues, campaigns, callbacks, callers are brought to the new plan
+    PlanChanged --(a queue with callers or callbacks is removed)--> refused: nothing is changed
+                +--> agents, phones, renamed queues, campaigns, callbacks and callers adopt the new plan
 
 The difference that it made, or would have made, is the step's answer to the requester.
 """
@@ -32,7 +32,7 @@ PLACING = 10
 
 
 def changed(world: World, event: PlanChanged) -> Slices:
-    """Adopt the plan, or say why not."""
+    """Adopt the plan, or refuse it with reasons."""
     found = difference(world, event.plan)
     world.answer(found)
     if found.refusals and not event.force:
@@ -49,8 +49,8 @@ def restored(world: World) -> None:
 
 
 def _adopt(world: World, plan: Plan) -> Slices:
-    """Agents are added, changed or removed; callers get their place by the new plan, and their time waited goes on."""
-    # At a start this plan is in force already, and rows were saved under one that nobody knows: everybody's place is new.
+    """Agents are added, changed or removed; callers get their place by the new plan, and their waiting time continues."""
+    # At a start this plan is already in force, and the rows were saved under an unknown one: every place is recomputed.
     placed = _in_place(world.plan, plan) if plan is not world.plan else frozenset[str]()
     names, before = plan.renamed_queues(), world.plan.numbers
     old = _under_new_names(world.plan, names)
@@ -75,7 +75,7 @@ def _adopt(world: World, plan: Plan) -> Slices:
 
 
 def _in_place(old: Plan, new: Plan) -> frozenset[str]:
-    """The queues in which nobody's place can be another. What rules say of who is logged in is looked at when that changes."""
+    """The queues in which no caller's place can change. Rules about logged-in agents are reviewed when log-ins change."""
     if new.default_tier != old.default_tier:
         return frozenset()
     same = {name for name, queue in new.queues.items() if queue == old.queues.get(name)}
@@ -105,7 +105,7 @@ def _fit(world: World, wanted: AgentPlan) -> None:
 
 def _place_callback(world: World, key: str, old: Plan) -> None:
     callback = world.callbacks.get(key)
-    if callback is not None:  # else it was the second one for its number
+    if callback is not None:  # otherwise it was the second one for its number
         callbacks.place_again(world, callback, old)
 
 

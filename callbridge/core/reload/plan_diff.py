@@ -1,7 +1,7 @@
 """What a new plan changes, and who is affected: computed from the plan in force, the new plan and the world.
 
-Pure, and changes nothing. A reload that is only tried is told this; the one that is carried out is told the same, from
-the step in which the plan is adopted. Ids only: no number and no name of a customer is in it.
+Pure, and changes nothing. A dry run returns this difference; a reload returns the same, computed in the step in which the
+plan is adopted. IDs only: no number and no name of a customer is in it.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class ConfigChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """``refusals``: why the plan is not adopted unless somebody insists, a sentence each. ``stopped``: campaigns that ran or
-    were paused, and are gone."""
+    """``refusals``: why the plan is not adopted without force, one sentence each. ``stopped``: running or paused campaigns that
+    were removed."""
 
     changes: tuple[ConfigChange, ...] = ()
     refusals: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Difference:
 
 
 def difference(world: World, new: Plan) -> Difference:
-    """What adopting this plan now would do."""
+    """What adopting this plan now would change."""
     touched = Affected(world)
     changes = [
         *_queues(world, new, touched),
@@ -324,7 +324,7 @@ def _tiers_of(plan: Plan) -> dict[str, bool]:
 
 
 def _warnings(world: World, new: Plan, touched: Affected) -> Iterator[str]:
-    """Queues that nobody who is logged in can serve then, if somebody waits there or it was not so before."""
+    """Queues that no logged-in agent could serve, if callers are waiting there or an agent can serve them now."""
     before = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
     after = set(_logged_in(world, new))
     names = {now: old for old, now in new.renamed_queues().items()}

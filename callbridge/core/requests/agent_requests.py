@@ -15,8 +15,8 @@ from callbridge.core.routing import offers
 
 
 def requested(world: World, event: AgentRequested) -> str:
-    """Carry out what was asked, now or when the work in hand is over; what cannot be is refused with a reason, which
-    is told and given (empty: it is done)."""
+    """Carry out a request, now or after the present call; or refuse it with a reason, which is emitted and returned (empty: it
+    was granted)."""
     agent = world.agents.get(event.agent)
     if agent is None or (agent.id not in world.plan.agents and event.request is AgentRequest.LOGIN):
         _refuse(world, event, "unknown agent", unknown=True)

@@ -1,7 +1,7 @@
 """Feature codes: agents log in, pause and get ready from their phones, with spoken prompts.
 
-Who asks is known by the endpoint that dials and by a PIN, never by a caller's number. What the agent asks for is carried
-out by ``desk`` as if it came from anywhere else; the dialogue only finds out who it is and says what came of it.
+The agent is identified by the endpoint that dials and by a PIN, never by a caller's number. The request is carried out by
+``agent_requests`` like any other; the dialogue only identifies the agent and plays the result.
 """
 
 from __future__ import annotations

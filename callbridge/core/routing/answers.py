@@ -36,8 +36,8 @@ def is_short(world: World, call: Call, event: LegEnded) -> bool:
 
 
 def lasted(world: World, segment: Segment, event: LegEnded) -> float:
-    """Seconds from the beginning of the talk to the end of this leg. By the PBX's clock where it tells both: we may have heard of
-    them in one moment, after standing still, or late."""
+    """Seconds from the start of the conversation to the end of this leg, by the PBX's clock if it reports both: after a stall we
+    may receive both events at the same moment, or late."""
     if segment.began_said_at is not None and event.said_at is not None and event.said_at >= segment.began_said_at:
         return event.said_at - segment.began_said_at
     return world.now - segment.began_at

@@ -17,7 +17,7 @@ MOST_LOOKED_AT, MOST_MOVED = 200, 25
 
 
 def after_event(world: World, event: AnyEvent | None) -> list[DecisionFault]:
-    """Look at the next callers whom a change of the house may concern. Gives the calls about which deciding raised."""
+    """Review the next callers who may be affected by a change. Returns the calls for which this raised."""
     staffing = world.staffing_changed and world.matcher.know_agents
     if staffing or isinstance(event, SwitchTurned | ClockMoved | DevicesListed):
         world.staffing_changed = False

@@ -1,9 +1,9 @@
 """Transfers: to an agent, a queue or an outside number, blind or attended.
 
-talking -- blind -------------------------> transferring -- joined --> talking, or outside
-talking (consult) -- complete, agent gone -> transferring -- joined --> talking, or outside
+    talking -- blind -------------------------> transferring -- joined --> talking, or outside
+    talking (consult) -- complete, agent gone -> transferring -- joined --> talking, or outside
     talking (consult) -- return, target gone --> talking, as before
-transferring -- no answer ----------------> transferring (back to the agent) -- no answer --> waiting
+    transferring -- no answer ----------------> transferring (back to the agent) -- no answer --> waiting
 
 While the target rings, the caller hears music, and during a consult the agent hears ringing. Nobody is ever left alone in a
 bridge: after a failure the caller goes back to the agent, then to the queue.
@@ -178,7 +178,7 @@ def _join(world: World, call: Call, transfer: Transfer) -> None:
 
 
 def joined(world: World, call: Call, said_at: float | None = None) -> None:
-    """A leg entered the bridge, at ``said_at`` by the PBX's clock. Two who belong together now are."""
+    """A leg entered the bridge, at ``said_at`` by the PBX's clock: are both parties there now?"""
     transfer = call.transfer
     if transfer is None or not transfer.reached or call.bridge is None:
         return
