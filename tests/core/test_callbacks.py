@@ -774,7 +774,7 @@ def test_premium_and_impossible_numbers_are_refused_by_name(number: str, why: st
     story.happens(asks(story, number=number))
     assert not story.world.callbacks.rows()
     (refused,) = story.all_told(RequestRefused)
-    assert refused.reason.startswith(f"nobody can be called back there: {why}")
+    assert refused.reason.startswith(f"cannot be called back: {why}")
 
 
 def test_an_extension_may_be_called_back_where_the_patterns_say_so() -> None:

@@ -66,7 +66,7 @@ def refusal(world: World, queue: str, number: str) -> str:
     if not may_dial(world, number):
         return "callbacks to this number are not allowed"
     if fault := world.plan.numbers.refusal(number):
-        return f"nobody can be called back there: {fault}"
+        return f"cannot be called back: {fault}"
     full = world.callbacks_owed(queue) >= terms.most
     return "too many callbacks are open" if full and world.callback_for(queue, who) is None else ""
 

@@ -158,7 +158,7 @@ class _Parser:
             found = _TOKEN.match(self.text, at)
             if found is None:
                 if self.text.startswith(("=>", "=", "<", ">"), at):
-                    raise RequirementError(self.text, at, "a level is asked for with >=")
+                    raise RequirementError(self.text, at, "a level is compared with >=")
                 raise RequirementError(self.text, at, f"{self.text[at]!r} has no meaning here")
             word = found.group()
             kind = word if word in ("and", "or", ">=", "(", ")") else found.lastgroup or ""
