@@ -26,8 +26,8 @@ from tests.guide.pages import PAGES, README, ROOT, RUNBOOK, TOPICS, Page, page, 
 
 TITLES = [each.name for each in PAGES]
 ROLES = ("viewer", "agent", "supervisor", "admin")
-ASTERISK = {"app_queue", "res_pjsip", "total_analysis_time"}
-"""Names that are the PBX's."""
+ASTERISK = {"app_queue", "res_pjsip", "total_analysis_time", "answer_after_policy"}
+"""Names that are the PBX's, or a phone's."""
 
 
 # -- metrics
