@@ -50,10 +50,12 @@ from callbridge.core.model.facts import (
     AnyFact,
     AttemptMade,
     CallArrived,
+    CallTransferred,
     EntityQuarantined,
     Fact,
     OptedOut,
     RequestGranted,
+    TransferStarted,
 )
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.personal import Content
@@ -156,6 +158,29 @@ def test_numbers_of_campaigns_are_masked() -> None:
 )
 def test_a_row_that_was_given_up_is_named_without_the_number_in_its_key(key: str, shown: str) -> None:
     assert plain_fact(EntityQuarantined(seq=1, at=1.0, kind="place", id=key))["id"] == shown
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("queue:technik", "queue:technik"),
+        ("agent:1202", "agent:1202"),
+        ("agent:4930123456", "agent:4930123456"),
+        ("1202@from-internal", "1202@from-internal"),
+        ("technik@from-phones", "technik@from-phones"),
+        (f"number:{NUMBER}", "number:+49*****899"),
+        ("number:110", "number:*****"),
+        (f"{NATIONAL}@from-internal", "*****899@from-internal"),
+        (NUMBER, "+49*****899"),
+    ],
+)
+def test_a_transfer_shows_which_queue_or_agent_it_led_to_but_no_number_outside(target: str, shown: str) -> None:
+    made_now = CallTransferred(seq=1, at=1.0, call="c1", agent="ann", target=target, attended=False)
+    assert plain_fact(made_now)["target"] == shown
+    started = TransferStarted(seq=1, at=1.0, call="c1", agent="ann", to=target, kind="blind", leg="l1")
+    assert plain_fact(started)["to"] == shown
+    (line,) = in_words([plain_fact(made_now)], Plan())
+    assert line.text == f"transferred blind to {shown} by ann"
 
 
 def test_a_fault_about_a_place_and_about_a_block_tells_no_number() -> None:

@@ -327,7 +327,9 @@ class RecordingFailed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTransferred(Fact):
-    target: PhoneNumber
+    target: TargetText
+    """``agent:1001``, ``queue:sales``, ``number:+4420...``; of a transfer made on the phone what it dialled:
+    ``extension@context``."""
     attended: bool
 
 
