@@ -12,6 +12,7 @@ from callbridge.core.model.events import (
     CallRequest,
     CallRequested,
     DeviceChanged,
+    DevicesListed,
     DigitPressed,
     FeatureDialled,
     LegAnswered,
@@ -632,6 +633,34 @@ def test_a_supervision_that_cannot_be_is_refused(phone: str, reason: str) -> Non
     story = Talk()
     story.act(CallRequest.LISTEN, by="eva", phone=phone)
     assert (story.fact(RequestRefused).reason, story.orders) == (reason, [])
+
+
+@pytest.mark.parametrize("ask", [CallRequest.LISTEN, CallRequest.WHISPER, CallRequest.BARGE, CallRequest.TAKE_OVER], ids=str)
+@pytest.mark.parametrize(
+    ("phone", "reason", "unknown"),
+    [
+        ("PJSIP/999", "no such phone: PJSIP/999 is no endpoint of the PBX", True),
+        ("PJSIP/999/sip:999@198.51.100.7", "no such phone: PJSIP/999/sip:999@198.51.100.7 is no endpoint of the PBX", True),
+        ("PJSIP/eva", "phone PJSIP/eva cannot be reached: it is not registered", False),
+        ("PJSIP/eva/sip:eva@198.51.100.7", "phone PJSIP/eva/sip:eva@198.51.100.7 cannot be reached: it is not registered", False),
+    ],
+)
+def test_supervision_with_a_phone_that_does_not_exist_or_is_away_is_refused(
+    ask: CallRequest, phone: str, reason: str, unknown: bool
+) -> None:
+    story = Talk()
+    story.happens(DevicesListed(at=story.now, states={"PJSIP/bob": "INUSE", "PJSIP/eva": "UNAVAILABLE"}))
+    story.act(ask, by="boss", phone=phone)
+    refused = story.fact(RequestRefused)
+    assert (refused.reason, refused.unknown, story.orders) == (reason, unknown, [])
+
+
+@pytest.mark.parametrize("phone", ["PJSIP/eva", "PJSIP/+4930@carrier", "SIP/9", "Local/9@phones/n"])
+def test_supervision_with_a_phone_that_may_exist_rings_it(phone: str) -> None:
+    story = Talk()
+    story.happens(DevicesListed(at=story.now, states={"PJSIP/bob": "INUSE", "PJSIP/eva": "NOT_INUSE"}))
+    story.act(CallRequest.LISTEN, by="boss", phone=phone)
+    assert story.ring().phone == phone
 
 
 def test_who_takes_no_part_cannot_leave() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from callbridge.cli.client import ApiError
 from tests.lab import sounds
 from tests.lab.audio import Softphone
 from tests.lab.bridge import Callbridge, agent, floor
@@ -227,6 +228,20 @@ async def test_a_supervisor_listens_whispers_barges_in_and_leaves(house: House, 
     assert told == [
         (kind, mode) for mode in ("listen", "whisper", "barge") for kind in ("supervision_started", "supervision_ended")
     ]
+
+
+async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with Softphone(pbx, "1008", tone=REPLY) as ann, Softphone(pbx, "1", trunk=True, tone=VOICE) as caller:
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
+            await act(bridge, "listen", phone="PJSIP/9999")
+        with pytest.raises(ApiError, match=r"phone PJSIP/2002 cannot be reached: it is not registered"):
+            await act(bridge, "barge", phone="PJSIP/2002")
+        caller.hang_up()
+        await bridge.until("call_ended")
+    assert not bridge.facts("order_gave_up")
 
 
 async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:

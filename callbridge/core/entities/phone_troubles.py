@@ -35,6 +35,18 @@ def found(world: World, agent: Agent, trouble: str, rest_until: float, *, paused
     return {"trouble": trouble, "trouble_until": until, "rest_until": max(agent.rest_until, until)}
 
 
+def is_unknown(world: World, phone: str) -> bool:
+    """Has the PBX no such endpoint? Of each PJSIP endpoint it tells the state, of one without a contact, too."""
+    device = device_of(phone)
+    named = device.startswith("PJSIP/") and "@" not in device
+    return named and bool(world.phones) and device not in world.phones
+
+
+def device_of(phone: str) -> str:
+    """The device whose state the PBX tells: a phone may name one contact (``PJSIP/1001/sip:...``)."""
+    return "/".join(phone.split("/")[:2])
+
+
 def over(agent: Agent) -> AgentChanges:
     """What changes for an agent whose phone works."""
     if not agent.trouble:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from callbridge.core.calls import calls
-from callbridge.core.entities import agent_states, attempts, legs, recordings
+from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
@@ -266,9 +266,7 @@ def _ring_failed(world: World, order: Ring, event: OrderFailed) -> None:
 
 def _is_unknown(world: World, order: Ring, event: OrderFailed) -> bool:
     """Did the PBX refuse because it has no such endpoint? An endpoint without a contact is refused alike, but has a state."""
-    device = "/".join(order.phone.split("/")[:2])
-    named = device.startswith("PJSIP/") and "@" not in device
-    return event.why is Why.REFUSED and event.status == 500 and named and bool(world.phones) and device not in world.phones
+    return event.why is Why.REFUSED and event.status == 500 and phone_troubles.is_unknown(world, order.phone)
 
 
 def _cannot_dial(world: World, call: Call, leg: Leg, event: OrderFailed) -> None:
