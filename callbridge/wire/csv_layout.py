@@ -1,6 +1,6 @@
 """How a CSV file is written: its encoding, and what separates its columns. Spreadsheets write neither of it down.
 
-Bytes in, a ``CsvLayout`` out; whoever has the file opens it by that. What cannot be told is refused with the way out.
+Bytes in, a ``CsvLayout`` out, by which the caller opens the file. What cannot be recognised is refused with the way out.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _checked(pieces: Pieces, encoding: str) -> str:
 
 
 def _recognised(pieces: Pieces, head: bytes) -> str:
-    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "") or _by_noughts(head)
+    encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "") or _by_zero_bytes(head)
     if encoding:
         if not _decodes(pieces, encoding):
             raise UnreadableFile(f"begins as {encoding.upper().removesuffix('-SIG')} and does not go on so: save it as CSV UTF-8")
@@ -99,8 +99,8 @@ def _recognised(pieces: Pieces, head: bytes) -> str:
     raise UnreadableFile(UNKNOWN_ENCODING)
 
 
-def _by_noughts(head: bytes) -> str:
-    """UTF-16 or UTF-32 without its mark: numbers and separators have noughts beside them."""
+def _by_zero_bytes(head: bytes) -> str:
+    """UTF-16 or UTF-32 without its mark: numbers and separators have zero bytes beside them."""
     start = bytes(b"."[0] if byte else 0 for byte in head[:4])
     return next((name for pattern, name in _WITHOUT_MARK if start == pattern), "")
 

@@ -153,6 +153,11 @@ class PhoneNumbers:
         found = _read.__wrapped__(text, self.region, self.digits)
         return found.e164 or _as_written(found)
 
+    def ambiguity(self, text: str) -> str:
+        """Why it is not clear what should be dialled, whatever the region; empty for one number, and for what is none."""
+        fault = self.read(text).fault
+        return "" if fault in (NO_NUMBER, NO_REGION, ONLY_AN_EXTENSION, IMPOSSIBLE) else fault
+
     def refusal(self, text: str) -> str:
         """Why nobody is called at what is written so; empty when somebody may be."""
         return self.read(text).refusal
@@ -291,8 +296,10 @@ def _home(number: str, region: str, code: str) -> phonenumbers.PhoneNumber | Non
 
 
 def _is_home(number: str, region: str) -> bool:
-    """Is it a number of the region, though it begins as international ones are dialled there?"""
-    return _valid(_home(number, region, str(phonenumbers.country_code_for_region(region))))
+    """Is it a number of the region, though it begins as international ones are dialled there? Russia's free numbers, which begin
+    like calls to Japan (8 10 81), are rarer than those."""
+    home = _home(number, region, str(phonenumbers.country_code_for_region(region)))
+    return home is not None and _valid(home) and phonenumbers.number_type(home) != PhoneNumberType.TOLL_FREE
 
 
 def _likelier(
@@ -350,11 +357,11 @@ def _at_once(text: str, region: str, digits: Written) -> str:
         return text if _is_canonical(text) else ""
     if not region or not _NATIONAL.fullmatch(text) or _prefix(region).match(text):
         return ""
-    code, surely, perhaps, prefix, nought = _home_plan(region)
+    code, surely, perhaps, prefix, zero_first = _home_plan(region)
     trunk = prefix.match(text) if prefix is not None else None
     if text[0] == "0":
-        only_nought = nought and trunk is not None and trunk.end() == 1 and not any(trunk.groups())
-        return code + text[1:] if only_nought and len(text) - 1 in surely else ""
+        only_zero = zero_first and trunk is not None and trunk.end() == 1 and not any(trunk.groups())
+        return code + text[1:] if only_zero and len(text) - 1 in surely else ""
     no_other = trunk is None and len(text) not in perhaps and digits is not Written.NATIONAL
     return "+" + text if no_other and _is_canonical("+" + text) else ""
 
@@ -368,9 +375,9 @@ def _home_plan(region: str) -> tuple[str, frozenset[int], frozenset[int], re.Pat
     if metadata is None or metadata.general_desc is None or country is None:
         return "", frozenset(), frozenset(), None, False
     own, prefix = frozenset(metadata.general_desc.possible_length), metadata.national_prefix_for_parsing
-    begins_with_nought = re.match(r"[(?:\[]*0", metadata.general_desc.national_number_pattern or "0")
-    nought = metadata.national_prefix == "0" and not begins_with_nought
-    return f"+{metadata.country_code}", own & country[0], own | country[0], re.compile(prefix) if prefix else None, nought
+    begins_with_zero = re.match(r"[(?:\[]*0", metadata.general_desc.national_number_pattern or "0")
+    zero_first = metadata.national_prefix == "0" and not begins_with_zero
+    return f"+{metadata.country_code}", own & country[0], own | country[0], re.compile(prefix) if prefix else None, zero_first
 
 
 def _is_canonical(number: str) -> bool:

@@ -13,10 +13,12 @@ import pytest_asyncio
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.openapi import document
 from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES, Route
+from callbridge.adapters.http.schemas import ToAnyBody
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.core.model.plan import ToAgent, ToQueue
+from callbridge.wire.phone_numbers import ONE_OR_TWO, TWO_NUMBERS, WITH_EXTENSION
 from tests.adapters.http_desk import Client, ToyDesk, client_of
 from tests.adapters.worlds import PBX
 
@@ -373,6 +375,32 @@ async def test_a_number_of_a_spreadsheet_is_refused_by_name(desk: ToyDesk, clien
     loaded = await client.post("/api/campaigns/spring/leads", json={"leads": leads}, headers=bearer(TokenRole.ADMIN))
     assert (await loaded.json())["refused"] == [{"number": str(number), "why": SPREADSHEET}]
     assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [
+        ("020 7946 0001 / 07700 900123", TWO_NUMBERS),
+        ("030 1234567/68", ONE_OR_TWO),
+        ("020 7946 0003 ext 12", WITH_EXTENSION.format(extension="12")),
+        ("O2079460001", "a number with letters in it"),
+    ],
+)
+async def test_a_number_that_is_not_one_number_is_refused_by_name(desk: ToyDesk, client: Client, number: str, why: str) -> None:
+    call = next(iter(desk.made.calls))
+    for path, body in (
+        ("callbacks", {"queue": "q1", "number": number}),
+        ("do-not-call", {"number": number}),
+        (f"calls/{call}/transfer", {"to": f"number:{number}"}),
+    ):
+        answer = await client.post(f"/api/{path}", json=body, headers=bearer(TokenRole.ADMIN))
+        assert [fault["problem"] for fault in (await answer.json())["faults"]] == [why], path
+    assert desk.asked == []
+
+
+def test_a_target_outside_may_be_written_as_people_write_it() -> None:
+    written = {"number:+44 (0)20 7946-0001": "number:+442079460001", "number:12345#12": "number:12345#12"}
+    assert {text: ToAnyBody(to=text).to for text in written} == written
 
 
 async def test_a_callback_is_promised_shown_and_cancelled(desk: ToyDesk, client: Client) -> None:

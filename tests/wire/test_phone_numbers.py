@@ -38,6 +38,11 @@ ABROAD = {"US": "011", "CA": "011", "RU": "8~10", "AU": "0011", "JP": "010", "KR
 TYPES = (PhoneNumberType.FIXED_LINE, PhoneNumberType.MOBILE)
 
 
+def zeros(region: str) -> str:
+    """``00``, which trunks send everywhere; but it may be the beginning of what people dial there before a country code."""
+    return ABROAD[region] if ABROAD.get(region, "").startswith("00") else "00"
+
+
 def cases() -> list[tuple[str, str, str]]:
     with CASES.open(encoding="utf-8", newline="") as file:
         return [(row["written"], row["region"], row["e164"]) for row in csv.DictReader(file)]
@@ -163,7 +168,7 @@ def spellings(region: str, known: phonenumbers.PhoneNumber) -> dict[str, str]:
         "E.164": e164,
         "international": shown,
         "without +": e164[1:],
-        "00": "00" + e164[1:],
+        "00": zeros(region) + e164[1:],
         "as dialled abroad": ABROAD.get(region, "00") + shown[1:],
         "national": national,
         "digits of national": "".join(filter(str.isdigit, national)),
@@ -196,7 +201,10 @@ def test_a_number_of_another_country_is_the_same_everywhere(known: tuple[str, ph
     e164 = phonenumbers.format_number(known[1], PhoneNumberFormat.E164)
     shown = phonenumbers.format_number(known[1], PhoneNumberFormat.INTERNATIONAL)
     numbers = PhoneNumbers(here)
-    found = {numbers.identity(text) for text in (e164, shown, "00" + e164[1:], ABROAD.get(here, "00") + shown[1:], f"tel:{e164}")}
+    found = {
+        numbers.identity(text)
+        for text in (e164, shown, zeros(here) + e164[1:], ABROAD.get(here, "00") + shown[1:], f"tel:{e164}")
+    }
     assert found == {e164}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from aiohttp import web
@@ -11,8 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from callbridge.adapters.http.problems import Problem
-from callbridge.core.model.numbers import SPREADSHEET, is_of_spreadsheet, plain
+from callbridge.core.model.numbers import SPREADSHEET, plain
 from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
+from callbridge.wire.phone_numbers import PhoneNumbers
 
 BODY_LIMIT = 16 * 1024
 """Maximum size of a request body, in bytes."""
@@ -47,15 +49,20 @@ class ReasonBody(Body):
 
 
 def _dialled(number: object) -> object:
-    """As it is dialled: people write numbers with spaces, but a program that took one from a spreadsheet is refused by name."""
-    if isinstance(number, float) or (isinstance(number, str) and is_of_spreadsheet(number)):
+    """As it is dialled: people write numbers with spaces. One from a spreadsheet, two in one value, or one with an extension is
+    refused by name: nothing is guessed."""
+    if isinstance(number, float):
         raise PydanticCustomError("spreadsheet", SPREADSHEET)
-    return plain(number) or number if isinstance(number, str) else number
+    if not isinstance(number, str):
+        return number
+    if ambiguity := PhoneNumbers().ambiguity(number):
+        raise PydanticCustomError("phone_number", ambiguity)
+    return plain(number) or number
 
 
 def _target(to: object) -> object:
-    if isinstance(to, str) and to.startswith("number:"):
-        _dialled(to.removeprefix("number:"))
+    if isinstance(to, str) and to.startswith("number:") and not re.fullmatch(_NUMBER, to):
+        return f"number:{_dialled(to.removeprefix('number:'))}"
     return to
 
 

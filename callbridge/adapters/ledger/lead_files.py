@@ -1,7 +1,7 @@
 """Files of leads: rows by their headings, from CSV as spreadsheets write it, or from an Excel workbook.
 
-How the file is written is recognised, and told to who loads it; a column of numbers that may be meant in two ways is asked
-about before anything is entered.
+How the file is written is recognised and reported; a column of numbers that may be meant in two ways stops the load before
+anything is entered.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from callbridge.wire.number_column import NumberColumn
 from callbridge.wire.phone_numbers import PhoneNumbers
 
 LEAD_FIELDS = ("number", "name", "timezone", "agent", "priority", "due")
-"""Columns with a meaning; all others are told to the agent with the call."""
+"""Columns with a meaning; all others are shown to the agent with the call."""
 LARGEST_WORKBOOK = 500_000_000
 """Bytes of its unpacked text: a small file may unpack to anything."""
 ROWS_ASKED_ABOUT = 20_000
@@ -113,7 +113,7 @@ def _csv(path: Path, layout: CsvLayout, number: str) -> Iterator[CsvRow]:
 
 def _workbook(path: Path) -> Iterator[CsvRow]:
     """The rows of its first sheet."""
-    from openpyxl import load_workbook  # only who has such a file needs it
+    from openpyxl import load_workbook  # only needed for such a file
 
     try:
         with zipfile.ZipFile(path) as parts:
