@@ -348,9 +348,9 @@ class CallbackView(ResponseBody):
 
 
 class CampaignView(ResponseBody):
-    """A campaign as it is. ``decided`` dials of late, and ``why``; ``why_not``: for people, why nobody is dialled now, if nobody
-    is; ``risk``: the chance that the last one finds nobody free, of which ``risk_allowed`` may be; ``abandon_rate``: of the
-    ``answers`` in the window; ``leads_ready``: how many may be dialled now."""
+    """The present state of a campaign. ``decided``: dials of the last decision, and ``why``; ``why_not``: why nobody is dialled
+    now, as text; ``risk``: the probability that the last dial finds no free agent, at most ``risk_allowed``; ``abandon_rate``:
+    of the ``answers`` in the window; ``leads_ready``: leads that may be dialled now."""
 
     name: str
     state: Literal["running", "paused", "stopped"]
@@ -378,8 +378,8 @@ class CampaignView(ResponseBody):
 
 
 class CampaignDetailsView(CampaignView):
-    """With the ledger's figures: leads by state, attempts and dispositions of today; ``next_due_at``: when the next of those
-    leads may be dialled that may not be now, if there is one."""
+    """With the ledger's figures: leads by state, today's attempts and dispositions; ``next_due_at``: when the next lead that is
+    not ready yet may be dialled, if there is one."""
 
     leads: dict[str, Count]
     next_due_at: float | None
