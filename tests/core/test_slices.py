@@ -138,7 +138,7 @@ def renamed(story: Story) -> AnyEvent:
 LONG: dict[str, Callable[[Story], AnyEvent]] = {
     "snapshot": lambda story: shown(story, without=("c3", "c7"), more=("new1", "new2", "new3")),
     "reload of the same": lambda story: PlanChanged(at=story.now, plan=house()),
-    "reload with another promise": lambda story: PlanChanged(at=story.now, plan=house(within=40.0)),
+    "reload with another target": lambda story: PlanChanged(at=story.now, plan=house(within=40.0)),
     "reload with other agents": lambda story: PlanChanged(at=story.now, plan=house(agents=2, skill=4)),
     "reload without a queue": removed,
     "reload with a queue renamed": renamed,
@@ -179,7 +179,7 @@ def test_sliced_or_not_the_same_comes_of_it(what: str, rows: int, tiny: Callable
 
 @pytest.mark.parametrize("slices_between", [0, 1, 7, 30])
 @pytest.mark.parametrize("after", NEXT)
-@pytest.mark.parametrize("what", ["snapshot", "reload with another promise", "reload without a queue"])
+@pytest.mark.parametrize("what", ["snapshot", "reload with another target", "reload without a queue"])
 def test_an_event_between_two_slices_finds_the_step_done(
     what: str, after: str, slices_between: int, tiny: Callable[[int], None]
 ) -> None:
@@ -236,7 +236,7 @@ def broken_for(monkeypatch: pytest.MonkeyPatch, where: object, what: str, call: 
 
 @pytest.mark.parametrize(
     ("event", "where", "what"),
-    [("snapshot", snapshots, "_reconcile"), ("reload with another promise", plan_change, "_place_again")],
+    [("snapshot", snapshots, "_reconcile"), ("reload with another target", plan_change, "_place_again")],
 )
 def test_a_fault_about_one_caller_in_a_later_slice_holds_up_nobody_else(
     event: str, where: object, what: str, monkeypatch: pytest.MonkeyPatch, tiny: Callable[[int], None]
@@ -261,7 +261,7 @@ def test_a_fault_in_the_first_slice_takes_all_of_it_back(monkeypatch: pytest.Mon
     before = portrait(story.world)
     broken_for(monkeypatch, plan_change, "_place_again", story.call("c9").id)
     with pytest.raises(ValueError, match="a bug"):
-        step(story.world, LONG["reload with another promise"](story))
+        step(story.world, LONG["reload with another target"](story))
     assert portrait(story.world) == before
     assert story.world.unfinished is None
 
