@@ -59,7 +59,7 @@ async def test_a_reload_that_raises_is_no_success_and_changes_nothing(house: Hou
         house.explains(event)
     bridge.write_config(floor({"ann": agent("1001", {"support": 1}, login=False), "bob": agent("1002", {"support": 1})}))
     flag.touch()
-    with pytest.raises(ApiError, match="a fault of callbridge while it was adopted"):
+    with pytest.raises(ApiError, match="internal error while the configuration was applied"):
         await asyncio.to_thread(bridge.client.reload)
     assert [row["id"] for row in await asyncio.to_thread(bridge.client.agents)] == ["ann"]
     flag.unlink()
