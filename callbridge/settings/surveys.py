@@ -67,7 +67,7 @@ class SurveyConfig(ConfigSection):
     questions: Annotated[tuple[QuestionConfig, ...], AfterValidator(filled)]
     """The questions in order, at most ten. Example: `[{ask: callbridge/survey-friendly, name: friendly}]`"""
     opt_in: FlowMedia | None = None
-    """Sound that asks whether the caller will take part (1 is yes); without it the first question comes at once."""
+    """Sound that asks whether the caller will take part (1 is yes, 2 is no); without it the first question comes at once."""
     thanks: FlowMedia | None = None
     """Sound after the last question."""
     wrong: FlowMedia | None = None
@@ -104,7 +104,7 @@ class SurveyConfig(ConfigSection):
         begin = "opt in" if self.opt_in else first
         nodes["once"] = core.LookupNode(lookup=f"{SURVEY}{name}", next=begin, otherwise=SKIPPED, quiet=True)
         if self.opt_in:
-            nodes["opt in"] = core.MenuNode(media=self.opt_in, keys={YES: first}, otherwise="bye", **patience)  # type: ignore[arg-type]
+            nodes["opt in"] = core.MenuNode(media=self.opt_in, keys={YES: first, NO: "bye"}, otherwise="bye", **patience)  # type: ignore[arg-type]
         nodes["bye"] = core.GoodbyeNode()
         following = [question.name for question in self.questions[1:]] + ["thanks"]
         for question, after in zip(self.questions, following, strict=True):

@@ -88,7 +88,15 @@ def test_a_survey_is_answered_to_its_end_and_tied_to_the_agent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "result"), [((), ("refused", 0)), (("1",), ("refused", 0)), (("1", "3"), ("partial", 1)), (("9",), ("refused", 0))]
+    ("keys", "result"),
+    [
+        ((), ("no_answer", 0)),
+        (("1",), ("no_answer", 0)),
+        (("1", "3"), ("partial", 1)),
+        (("2",), ("refused", 0)),
+        (("9",), ("refused", 0)),
+        (("1", "9", "9", "9", "9"), ("refused", 0)),
+    ],
 )
 def test_silence_and_partial_answers_are_told_as_such(keys: tuple[str, ...], result: tuple[str, int]) -> None:
     toy, leg = surveyed()

@@ -1,4 +1,4 @@
-"""Surveys after the talk on the real PBX: complete, partial, refused, hung up at each question, and never too often."""
+"""Surveys after the talk on the real PBX: complete, partial, refused, no answer, hung up at each question, never too often."""
 
 import asyncio
 from typing import Any
@@ -56,7 +56,7 @@ async def test_a_caller_answers_every_question(house: House, pbx: Pbx) -> None:
     assert longest_silence(caller.recording()) < 2.0
 
 
-@pytest.mark.parametrize(("keys", "result"), [((), "refused"), (("2",), "refused"), (("1", "1"), "partial")])
+@pytest.mark.parametrize(("keys", "result"), [((), "no_answer"), (("2",), "refused"), (("1", "1"), "partial")])
 async def test_silence_and_refusal_come_to_an_end(house: House, pbx: Pbx, keys: tuple[str, ...], result: str) -> None:
     async with Phone(pbx, "1001", PhoneScript.answers(talk=0.5)), Softphone(pbx, "4930100", trunk=True) as caller:
         bridge = await house.open(surveyed())

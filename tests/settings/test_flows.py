@@ -117,7 +117,9 @@ def test_a_survey_becomes_a_flow(write: Write) -> None:
         "service",
         0.5,
     )
-    friendly = flow.nodes["friendly"]
+    opt_in, friendly = flow.nodes["opt in"], flow.nodes["friendly"]
+    assert isinstance(opt_in, MenuNode)
+    assert opt_in.keys == {"1": "friendly", "2": "bye"}
     assert isinstance(friendly, MenuNode)
     assert friendly.keys == {"1": "to general", "2": "solved", "3": "solved", "4": "solved", "5": "solved"}
     assert friendly.alarming == {"1", "2"}

@@ -43,7 +43,7 @@ _DIVERSION_REASONS = (
 )
 _DIVERTED_MORE = ("unknown_queue", "too_many_ways", "bridge", "answer", "machine", "abandoned")
 _FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
-_SURVEY_RESULTS = ("complete", "partial", "refused", "skipped", "hung_up_first")
+_SURVEY_RESULTS = ("complete", "partial", "refused", "no_answer", "skipped", "hung_up_first")
 _CALLBACKS = ("made", "kept", "failed", "expired", "cancelled")
 _TRY_RESULTS = ("answered", "abandoned", "busy", "no_answer", "rejected", "invalid", "congestion", "agent_gone", "called_again")
 _TRIED_MORE = ("cancelled", "unknown")

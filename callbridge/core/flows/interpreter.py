@@ -350,7 +350,7 @@ def _end(world: World, call: Call, result: str, to: str = "") -> Call:
     flow_position = call.flow_position
     assert flow_position is not None
     flow = flow_of(world, flow_position)
-    surveys.ended(world, call, flow_position, flow)
+    surveys.ended(world, call, flow_position, flow, hung_up=result == "hung_up")
     if flow_position.flow.startswith(MEMORY):
         return evolve(call, flow_position=None, deadline=None)
     world.emit(

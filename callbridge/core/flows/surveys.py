@@ -92,14 +92,20 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
     return evolve(call, flow_position=evolve(flow_position, answers=flow_position.answers + 1))
 
 
-def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | None) -> None:
+def _result(flow_position: FlowPosition, flow: Flow | None, *, hung_up: bool) -> str:
+    """A key that is no yes, or hanging up, refuses; a caller who was silent to the last question has said neither yes nor no."""
+    if flow_position.node in ("", SKIPPED):
+        return "skipped"
+    if flow_position.answers:
+        return "complete" if flow is not None and flow_position.answers >= flow.questions else "partial"
+    return "no_answer" if flow_position.silences and not hung_up else "refused"
+
+
+def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | None, *, hung_up: bool) -> None:
     """The caller leaves the survey, one way or another."""
     if not flow_position.flow.startswith(SURVEY):
         return
     agent, queue = call.served
-    result = "skipped" if flow_position.node in ("", SKIPPED) else "refused"
-    if flow_position.answers:
-        result = "complete" if flow is not None and flow_position.answers >= flow.questions else "partial"
     world.emit(
         SurveyEnded(
             seq=world.next_seq(),
@@ -108,7 +114,7 @@ def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | No
             agent=agent,
             queue=queue,
             survey=flow_position.flow.removeprefix(SURVEY),
-            result=result,
+            result=_result(flow_position, flow, hung_up=hung_up),
             answers=flow_position.answers,
         )
     )

@@ -185,8 +185,8 @@ class SurveyMissed(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyEnded(Fact):
-    """``result``: ``complete``, ``partial``, ``refused`` (nothing was answered) or ``skipped`` (nothing was asked: this
-    number was asked a short time ago)."""
+    """``result``: ``complete``, ``partial``, ``refused`` (declined, or hung up before the first answer), ``no_answer`` (silent to
+    the end) or ``skipped`` (nothing was asked: this number was asked a short time ago)."""
 
     survey: Plain
     result: Plain
