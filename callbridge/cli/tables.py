@@ -28,25 +28,26 @@ STATE_COLOURS = {
 }
 
 
+_AWAY = ("agents_not_ready", "agents_busy_elsewhere", "agents_offline")
+_OUTCOMES = ("answered", "abandoned", "short_abandoned", "overflowed", "failed")
+_COUNTS = ("waiting", "agents_ready", "agents_ringing", "agents_talking", "agents_wrap_up", "away", "offered", *_OUTCOMES)
+
+
 def queues_table(rows: Iterable[Row], *, colour: bool | None = None) -> str:
-    """Queues: current state and today's figures."""
-    table = table_of(
-        "queue", "waiting", "ready", "ringing", "talking", "wrap-up", "offered", "answered", "abandoned", "SL", right=1
-    )
-    for row in rows:
+    """Queues: who is there now, and today's visits, of which offered = waiting + all that follows it."""
+    now, today = ("waiting", "ready", "ringing", "talking", "wrap-up", "away"), ("offered", "answered", "abandoned")
+    table = table_of("queue", *now, *today, "short", "overflowed", "failed", "SL", right=1)
+    counted = [{**row, "away": sum(int(row.get(state) or 0) for state in _AWAY)} for row in rows]
+    for row in counted:
         sl = row.get("sl")
         share = f"{float(sl):.0%}" if sl not in (None, "") else "-"
-        keys = (
-            "waiting",
-            "agents_ready",
-            "agents_ringing",
-            "agents_talking",
-            "agents_wrap_up",
-            "offered",
-            "answered",
-            "abandoned",
-        )
-        table.add_row(cell(row.get("name")), *(cell(row.get(key, 0)) for key in keys), share)
+        table.add_row(cell(row.get("name")), *(cell(row.get(key, 0)) for key in _COUNTS), share)
+    if len(counted) > 1:  # visits add up; an agent counts in every queue that the skills fit
+        sums = [
+            "" if key.startswith("agents_") or key == "away" else str(sum(int(row.get(key) or 0) for row in counted))
+            for key in _COUNTS
+        ]
+        table.add_row("total", *sums, "")
     return render(table, colour=colour)
 
 
