@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 WIDE_SCREEN = 120
 """Columns from which agents stand beside the queues instead of below them."""
-_ORDER = ("ringing", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
+_ORDER = ("ringing", "connecting", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
 _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
 
 
@@ -148,7 +148,8 @@ def _queue(row: Row, now: float) -> list[Text]:
         Text(_span(now - float(oldest)) if oldest not in (None, "") else "-"),
         share,
         Text(str(ready), style=_GOOD if ready else _BAD if waiting else ""),
-        *(_number(row, f"agents_{state}") for state in ("ringing", "talking", "wrap_up")),
+        _number({"busy": int(row.get("agents_ringing", 0)) + int(row.get("agents_connecting", 0))}, "busy"),
+        *(_number(row, f"agents_{state}") for state in ("talking", "wrap_up")),
         Text(str(away) if away else "-"),
         _number(row, "answered"),
         Text(str(int(row.get("abandoned", 0))) if row.get("abandoned") else "-"),

@@ -18,6 +18,7 @@ STATE_COLOURS = {
     "ready": "green",
     "talking": "cyan",
     "ringing": "yellow",
+    "connecting": "yellow",
     "wrap_up": "blue",
     "not_ready": "magenta",
     "offline": "red",

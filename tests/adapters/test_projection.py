@@ -27,7 +27,7 @@ from tests.adapters.conftest import RedisServer
 from tests.adapters.reading import at_work, drained
 from tests.adapters.worlds import Busy, plan
 
-STATES = ("ready", "ringing", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
+STATES = ("ready", "ringing", "connecting", "talking", "wrap_up", "not_ready", "busy_elsewhere", "offline")
 OUTCOMES = {"offered", "answered", "abandoned", "short_abandoned", "overflowed", "failed"}
 QUEUE_FIELDS = {"waiting", "oldest_arrived_at", "callbacks_waiting", "ewt_seconds", "sl", "updated_at", "seq", "agents_logged_in"}
 QUEUE_FIELDS |= OUTCOMES | {f"agents_{state}" for state in STATES}

@@ -47,6 +47,11 @@ def test_the_published_state_follows_from_intent_work_and_device(intent: Intent,
     assert reason == ("lunch" if state is State.NOT_READY else "")
 
 
+@pytest.mark.parametrize("intent", [Intent.READY, Intent.NOT_READY])
+def test_an_agent_who_has_picked_up_for_a_callback_is_connecting(intent: Intent) -> None:
+    assert published(someone(intent=intent, work=Work.OFFERED, connecting=True)) == (State.CONNECTING, "")
+
+
 @pytest.mark.parametrize(("intent", "work", "device"), ALL, ids=["-".join(each) for each in ALL])
 def test_only_who_is_published_ready_is_offered_a_call(intent: Intent, work: Work, device: Device) -> None:
     one = someone(intent=intent, work=work, device=device)

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from callbridge.adapters.views.timeline import in_words
+from callbridge.adapters.views.timelines import plain_fact
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
@@ -28,6 +30,7 @@ from callbridge.core.model.events import (
     Why,
 )
 from callbridge.core.model.facts import (
+    AgentChanged,
     CallArrived,
     CallbackEnded,
     CallbackRequested,
@@ -400,6 +403,42 @@ def keeping(first: CallFirst = CallFirst.AGENT) -> Story:
         story.happens(LegAnswered(at=story.now, leg=story.ring().leg))
     assert story.ring().role == "customer"
     return story
+
+
+def states(story: Story, agent: str) -> list[str]:
+    return [fact.state for fact in story.all_told(AgentChanged) if fact.agent == agent]
+
+
+def test_an_agent_who_has_picked_up_is_connecting_until_the_customer_is_there() -> None:
+    story = keeping()
+    assert story.state("amy") == "connecting"
+    (call,) = story.world.calls
+    assert story.fact(AgentChanged).call == call
+    story.wait(8.0)
+    assert story.state("amy") == "connecting"
+    story.happens(LegAnswered(at=story.now, leg=story.all_sent(Ring)[-1].leg))
+    story.join(story.only(Bridge))
+    assert states(story, "amy")[-3:] == ["ringing", "connecting", "talking"]
+
+
+def test_an_agent_whose_customer_did_not_pick_up_is_no_longer_connecting() -> None:
+    story = keeping()
+    story.gone(story.ring().leg, 17)
+    story.gone(story.all_sent(Ring)[-2].leg)
+    assert states(story, "amy")[-2:] == ["connecting", "ready"]
+    assert not story.world.agents["amy"].connecting
+
+
+def test_an_agent_reserved_for_a_customer_who_is_called_first_is_not_connecting() -> None:
+    story = keeping(CallFirst.CUSTOMER)
+    assert story.state("amy") == "ready"
+
+
+def test_the_timeline_says_that_the_customer_is_being_called() -> None:
+    story = keeping()
+    (call,) = story.world.calls
+    said = [line.text for line in in_words([plain_fact(fact) for fact in story.told if fact.call == call], story.world.plan)]
+    assert said[-1] == "amy (Amy) has picked up; the customer is being called"
 
 
 def asks(story: Story, ask: CallbackChange = CallbackChange.MAKE, **more: object) -> CallbackChangeRequested:

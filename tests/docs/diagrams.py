@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -43,11 +44,14 @@ def from_table(table: Mapping[State_, Mapping[Move_, State_]], first: State_) ->
 def agent_states() -> str:
     """Between published states: everything that one change of intent, work or device can lead to."""
     edges = []
-    for intent, work, device in itertools.product(Intent, Work, Device):
-        now = _agent(intent, work, device)
-        changed = [("intent", _agent(other, work, device)) for other in Intent]
+    for intent, work, device, picked_up in itertools.product(Intent, Work, Device, (False, True)):
+        if picked_up and work is not Work.OFFERED:
+            continue
+        now = replace(_agent(intent, work, device), connecting=picked_up)
+        changed = [("intent", replace(now, intent=other)) for other in Intent]
         changed += [("work", _agent(intent, other, device)) for other in Work if other in WORK_MOVES[work]]
-        changed += [("device", _agent(intent, work, other)) for other in Device]
+        changed += [("work", replace(now, connecting=True))] if work is Work.OFFERED and not picked_up else []
+        changed += [("device", replace(now, device=other)) for other in Device]
         for what, then in changed:
             if then.work is Work.OFFERED and work is Work.IDLE and not eligible(now, 0.0):
                 continue

@@ -88,6 +88,8 @@ async def test_a_typed_number_is_called_back_agent_first(house: House, pbx: Pbx,
         await bridge.ask("1001", "login")
         began = await bridge.until("talk_began")
         assert began["waited"] < 3.0, "the customer is called as soon as the agent is there"
+        await bridge.until("agent_changed", state="connecting", previous="ringing", call=began["call"])
+        await bridge.until("agent_changed", state="talking", previous="connecting")
         await ann.until_hears(VOICE)
         await customer.until_hears(REPLY)
         customer.hang_up()

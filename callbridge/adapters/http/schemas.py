@@ -224,6 +224,7 @@ class QueueView(ResponseBody):
     agents_logged_in: Count
     agents_ready: Count
     agents_ringing: Count
+    agents_connecting: Count
     agents_talking: Count
     agents_wrap_up: Count
     agents_not_ready: Count

@@ -137,6 +137,8 @@ def _intent(agent: Agent, now: float, show: Show) -> Iterator[ExplainedLine]:
 
 def _work(agent: Agent, now: float) -> Iterator[ExplainedLine]:
     match agent.work:
+        case Work.OFFERED if agent.connecting:
+            yield ExplainedLine(code="connecting", text=f"has picked up for call {agent.call}; the customer is being called")
         case Work.OFFERED:
             yield ExplainedLine(code="ringing", text=f"ringing for call {agent.call}")
         case Work.TALKING:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, span
+from callbridge.core.model.agent import State
 from callbridge.core.model.plan import AgentOrder, Plan
 
 Fact = Mapping[str, Any]
 
 _SILENT = frozenset({"agent_alerted", "agent_changed", "wrap_up_ended", "campaign_changed", "opted_out"})
-"""About agents, not about the call."""
+"""About agents, not about the call; but for one who has picked up and waits for the customer."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
 _DIVERSION_TEXTS = {
@@ -125,9 +126,10 @@ def in_words(facts: Iterable[Fact], plan: Plan) -> list[ExplainedLine]:
         kind = str(fact.get("type", ""))
         if kind in ("call_arrived", "call_adopted"):
             arrived = float(fact.get("arrived_at", fact["at"]))
-        if kind in _SILENT:
+        connecting = kind == "agent_changed" and fact.get("state") == State.CONNECTING
+        if kind in _SILENT and not connecting:
             continue
-        tell = _WORDS.get(kind, _unknown)
+        tell = _connecting if connecting else _WORDS.get(kind, _unknown)
         timeline.append(ExplainedLine(code=kind, text=tell(fact, plan, arrived), at=float(fact.get("at", 0.0))))
     return timeline
 
@@ -359,6 +361,10 @@ def _supervision_started(fact: Fact, plan: Plan, arrived: float) -> str:
 def _supervision_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     mode, lasted = str(fact["mode"]), span(float(fact["lasted"]))
     return f"{fact['by'] or 'somebody'} at {fact['phone']}: stopped {_SUPERVISED.get(mode, mode)} after {lasted}"
+
+
+def _connecting(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"{_who(fact, plan)} has picked up; the customer is being called"
 
 
 def _ended(fact: Fact, plan: Plan, arrived: float) -> str:

@@ -44,6 +44,8 @@ def change(world: World, agent: Agent, **changes: Unpack[AgentChanges]) -> Agent
     if new.reserved_for and not can_be_held(new):
         world.overtaken.append((new.reserved_for, "agent_gone"))
         new = evolve(new, reserved_for="")
+    if new.connecting and new.work is not Work.OFFERED:
+        new = evolve(new, connecting=False)
     if new.work is not agent.work and new.work not in WORK_MOVES[agent.work]:
         raise IllegalMove(f"agent {agent.id}: work {agent.work} cannot become {new.work}")
     before, after = published(agent), published(new)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.entities import attempts, callbacks, legs
+from callbridge.core.entities import agent_states, attempts, callbacks, legs
 from callbridge.core.model.attempt import AttemptMove, Lead, Running
 from callbridge.core.model.call import Call, Move, after
 from callbridge.core.model.dial_rules import is_open
@@ -60,6 +60,7 @@ def ring(world: World, call: Call, dial: str, ring_for: float, number: str, name
     """Have the customer's phone ring; ``number`` and ``name`` are what it shows."""
     if call.offer is not None:
         world.order(StartRinging(leg=call.offer.leg))
+        agent_states.change(world, world.agents[call.offer.agent], connecting=True)
     phase = after(call.phase, Move.DIAL)
     world.calls.put(call.id, evolve(call, phase=phase, dial_result="unknown", deadline=world.now + ring_for))
     world.order(

@@ -39,6 +39,8 @@ class State(StrEnum):
     LOGGED_OUT = "logged_out"
     READY = "ready"
     RINGING = "ringing"
+    CONNECTING = "connecting"
+    """The agent has picked up, and the customer is being called."""
     TALKING = "talking"
     WRAP_UP = "wrap_up"
     NOT_READY = "not_ready"
@@ -81,6 +83,8 @@ class Agent:
     device: Device = Device.AVAILABLE
     next_phone: str = ""
     call: str = ""
+    connecting: bool = False
+    """During an offer: the agent has picked up, and the customer is being called."""
     leg: LegId | None = None
     session: LegId | None = None
     session_up: bool = False
@@ -129,7 +133,7 @@ def published(agent: Agent) -> tuple[State, str]:
     if agent.intent is Intent.LOGGED_OUT:
         return State.LOGGED_OUT, ""
     if agent.work is Work.OFFERED:
-        return State.RINGING, ""
+        return State.CONNECTING if agent.connecting else State.RINGING, ""
     if agent.intent is Intent.NOT_READY:
         return State.NOT_READY, agent.reason
     if agent.device is Device.OFFLINE:

@@ -29,6 +29,7 @@ class AgentChanges(TypedDict, total=False):
     device: Device
     next_phone: str
     call: str
+    connecting: bool
     leg: LegId | None
     session: LegId | None
     session_up: bool
