@@ -55,6 +55,22 @@ def test_the_ordinary_story_reads_from_arrival_to_end() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("party", "said"),
+    [
+        ("agent", "transferred blind to 4711@out by bob (Bob)"),
+        ("customer", "transferred blind to 4711@out by the caller's own phone; from here on the call is with that party"),
+        ("outside", "transferred blind to 4711@out by the party that it had been transferred to"),
+    ],
+)
+def test_who_transferred_a_call_is_told(party: str, said: str) -> None:
+    story = one_queue(agent("bob"))
+    who = "bob" if party == "agent" else ""
+    fact = facts.CallTransferred(seq=1, at=1.0, call="c1", agent=who, target="4711@out", attended=False, party=party)
+    (line,) = in_words([plain_fact(fact)], story.world.plan)
+    assert line.text == said
+
+
 def test_widening_a_rejection_and_the_next_agent_are_told() -> None:
     story = Story(plan([queue("support", ladder(("support >= 4", 5.0), ("support >= 1", None)))], [agent("ann"), agent("bob")]))
     story.caller("vip", tier="diamond")

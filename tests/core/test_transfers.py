@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.core.model.events import AnyEvent, LegHeld, LegJoined, LegParted, LegReplaced, LegTransferred, LegUnheld
+from callbridge.core.model.events import (
+    AnyEvent,
+    LegHeld,
+    LegJoined,
+    LegParted,
+    LegReplaced,
+    LegTransferred,
+    LegUnheld,
+)
 from callbridge.core.model.facts import (
     CallArrived,
     CallEnded,
@@ -263,16 +271,23 @@ def test_a_transferred_call_can_be_transferred_again() -> None:
         story.happens(event)
     further = leg_id(PBX, "further")
     story.happens(LegReplaced(at=story.now, leg=FAR, by=further, by_name="PJSIP/x-00000010"))
+    story.happens(LegTransferred(at=story.now, leg=FAR, target="4711@out", attended=False, worked=True))
     story.gone(FAR)
+    assert [told.party for told in story.all_told(CallTransferred)] == ["agent", "outside"]
     assert customer not in story.hung_up()
     story.gone(further)
     assert story.hung_up() == {customer}
 
 
-def test_a_customer_who_transfers_is_replaced_and_the_talk_goes_on() -> None:
+@pytest.mark.parametrize("attended", [False, True])
+def test_a_customer_who_transfers_is_replaced_and_the_talk_goes_on(attended: bool) -> None:
     story, customer, leg, _ = talking()
+    call = story.call().id
     other = leg_id(PBX, "other")
     story.happens(LegReplaced(at=story.now, leg=customer, by=other, by_name="PJSIP/trunk-00000011"))
+    story.happens(LegTransferred(at=story.now, leg=customer, target="4711@out", attended=attended, worked=True))
+    (told,) = story.all_told(CallTransferred)
+    assert (told.call, told.agent, told.party, told.target) == (call, "", "customer", "4711@out")
     story.gone(customer)
     assert story.state("bob") == "talking"
     story.gone(other)

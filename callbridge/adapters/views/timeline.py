@@ -331,7 +331,11 @@ def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
 
 def _transferred(fact: Fact, plan: Plan, arrived: float) -> str:
     how = "after a consult" if fact.get("attended") else "blind"
-    return f"transferred {how} to {fact['target'] or 'somebody'} by {_who(fact, plan)}"
+    to, party = fact["target"] or "somebody", fact.get("party", "agent")
+    if party == "customer":
+        return f"transferred {how} to {to} by the caller's own phone; from here on the call is with that party"
+    by = _who(fact, plan) if party == "agent" else "the party that it had been transferred to"
+    return f"transferred {how} to {to} by {by}"
 
 
 def _transfer_started(fact: Fact, plan: Plan, arrived: float) -> str:

@@ -160,8 +160,23 @@ def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
 
 
 def _let_go(world: World, leg: Leg) -> None:
-    """A leg that was replaced: its phone usually hangs up by itself."""
-    world.put_leg(leg, call="", role=LegRole.AGENT, deadline=world.now + segments.CLOSE_CHECK)
+    """A leg that was replaced: its phone usually hangs up by itself. Its report, which is to come, names the call that it had."""
+    had, party = leg.transferred_call or leg.call, _party(leg)
+    closed = world.now + segments.CLOSE_CHECK
+    world.put_leg(
+        leg, call="", role=LegRole.AGENT, deadline=closed, transferred_call=had, gave_away="" if party == "agent" else party
+    )
+
+
+def _party(leg: Leg) -> str:
+    """Who gives the call away when this leg's phone does."""
+    match leg.role:
+        case LegRole.CUSTOMER:
+            return "customer"
+        case LegRole.OUTSIDE:
+            return "outside"
+        case _:
+            return leg.gave_away or "agent"
 
 
 def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:
@@ -229,5 +244,6 @@ def transferred(world: World, event: LegTransferred) -> None:
             agent=leg.agent,
             target=event.target,
             attended=event.attended,
+            party=_party(leg),
         )
     )

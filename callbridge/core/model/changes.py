@@ -73,6 +73,7 @@ class LegChanges(TypedDict, total=False):
     music_owed: bool
     transfers: bool
     transferred_call: str
+    gave_away: str
     pair: str
     arrival: CallerArrived | None
     phone: str

@@ -331,6 +331,9 @@ class CallTransferred(Fact):
     """``agent:1001``, ``queue:sales``, ``number:+4420...``; of a transfer made on the phone what it dialled:
     ``extension@context``."""
     attended: bool
+    party: Plain = "agent"
+    """Who gave it away: ``agent``, ``customer`` (the caller's phone: the agent talks to the target from then on), or ``outside``
+    (somebody to whom it had been transferred before)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

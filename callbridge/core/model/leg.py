@@ -57,6 +57,8 @@ class Leg:
     """Its phone has transferred its peer, but no leg has replaced it: the target hung up at once."""
     transferred_call: str = ""
     """The call that this leg's phone transferred away."""
+    gave_away: str = ""
+    """Whose phone that was, if not an agent's: ``customer`` or ``outside``."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None

@@ -1,0 +1,45 @@
+"""The transfer button of a phone: who has the call then, in the books as on the line."""
+
+import asyncio
+
+import pytest
+
+from tests.lab import sounds
+from tests.lab.audio import Softphone
+from tests.lab.bridge import agent, floor
+from tests.lab.pbx import Pbx
+from tests.live.house import House
+
+pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+
+ON_16 = {
+    "test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call",
+}
+
+VOICE, REPLY, THIRD = sounds.TONES["caller"], sounds.TONES["agent"], sounds.TONES["third"]
+CONFIG = floor(
+    {"ann": agent("1008", {"support": 1}), "bob": agent("1007", {"sales": 1})},
+    {"support": {"steps": [{"skills": "support"}], "wrap_up": 1}, "sales": {"steps": [{"skills": "sales"}]}},
+)
+
+
+async def test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG)
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1009", tone=THIRD) as third,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        caller.transfer("try-1009")
+        await ann.until_hears(THIRD)
+        await caller.until_state("DISCONNECTED")
+        told = await bridge.until("call_transferred")
+        third.hang_up()
+        await ann.until_state("DISCONNECTED")
+        ended = await bridge.until("call_ended")
+    assert (told.get("agent", ""), told["call"], told["party"]) == ("", ended["call"], "customer")
+    assert [(talk["agent"], talk["ended_by"]) for talk in bridge.facts("talk_ended")] == [("ann", "customer")]
+    shown = await asyncio.to_thread(bridge.client.explain, "calls", ended["call"])
+    assert "transferred blind to try-1009@" in str(shown) and "by the caller's own phone" in str(shown)
