@@ -69,9 +69,9 @@ class Client:
             seen = ", live or ended within the last day" if kind == "calls" else ""
             raise NotThere(f"no such {kind.removesuffix('s')}: {name}{seen}") from None
 
-    def waiting(self) -> dict[str, Any]:
-        """Waiting callers, in the order in which they will be served."""
-        return self._dict(self._request("GET", "/api/waiting"))
+    def waiting(self, limit: int) -> dict[str, Any]:
+        """The first ``limit`` callers of each queue, in the order in which they will be served, and how many there are."""
+        return self._dict(self._request("GET", f"/api/waiting?limit={limit}"))
 
     def missing(self) -> list[str]:
         """What is not ready, according to the server."""

@@ -20,6 +20,8 @@ DONE = 0
 REDRAW_EVERY = 0.5
 """Seconds between redraws, for running times and a resized terminal."""
 ALERT_SHOWN = 600.0
+MOST_WAITING = 200
+"""Callers of each queue that are listed; the totals count all."""
 LEAST_BETWEEN_POLLS = 0.25
 """The least time between two polls in seconds."""
 _SHOWN_FACTS = ("call_", "visit_", "step_", "offer_", "talk_", "agent_", "switch_")
@@ -53,7 +55,7 @@ def live(client: Client, *, every: float, console: Console | None = None, until:
 def fetch(client: Client) -> Known:
     """Everything that the board shows, as it is now. Raises ApiError."""
     missing = client.missing()
-    waiting = client.waiting()
+    waiting = client.waiting(MOST_WAITING)
     at = time.time()
     rows = waiting.get("waiting", [])
     return Known(

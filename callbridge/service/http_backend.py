@@ -85,8 +85,8 @@ class HttpBackend:
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._term.explainer.explain(kind, name)
 
-    async def waiting(self) -> dict[str, Any]:
-        return await self._term.explainer.waiting()
+    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
+        return await self._term.explainer.waiting(limit)
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         return self._process.timelines.timeline(call)

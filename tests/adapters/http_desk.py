@@ -103,8 +103,8 @@ class ToyDesk:
     async def explain(self, kind: str, name: str) -> dict[str, Any] | None:
         return await self._explainer().explain(kind, name)
 
-    async def waiting(self) -> dict[str, Any]:
-        return await self._explainer().waiting()
+    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
+        return await self._explainer().waiting(limit)
 
     def _explainer(self) -> Explainer:
         return Explainer(self.busy.world, self.made, self.stories, self.now)

@@ -50,6 +50,7 @@ CONTRACT = {
     "dialer_opt_outs": ("counter", {"reason"}),
     "queue_calls_waiting": ("gauge", {"queue"}),
     "queue_oldest_wait_seconds": ("gauge", {"queue"}),
+    "queue_calls_without_agent": ("gauge", {"queue"}),
     "queue_agents": ("gauge", {"queue", "state"}),
     "queue_today_offered": ("gauge", {"queue"}),
     "queue_today_ended": ("gauge", {"queue", "outcome"}),

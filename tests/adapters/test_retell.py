@@ -238,6 +238,12 @@ async def test_explanations_and_the_line_of_callers_come_over_http() -> None:
     async with client_of(desk, HttpSettings()) as client:
         waiting = await (await client.get("/api/waiting")).json()
         assert waiting["bypass"] is False
+        assert waiting["total"] == sum(waiting["totals"].values()) == len(waiting["waiting"]) > 0
+        for limit, most in (("0", 0), ("1", 1), ("999", 999)):
+            asked = await (await client.get("/api/waiting", params={"limit": limit})).json()
+            assert asked["totals"] == waiting["totals"]
+            assert len(asked["waiting"]) == sum(min(most, number) for number in asked["totals"].values())
+        assert (await client.get("/api/waiting", params={"limit": "all"})).status == 400
         first = waiting["waiting"][0]
         assert {"id", "queue", "tier", "number", "position", "waited", "needs", "step", "steps"} <= first.keys()
         for path in ("agents/a1", "queues/q1", f"calls/{first['id']}"):

@@ -48,7 +48,8 @@ def serving(port: int = 0) -> Iterator[Toy]:
                 status = 200
             else:
                 missing = (404, {"title": "Not Found", "detail": "", "status": 404})
-                status, plain = toy.answers.get((method, self.path), missing)
+                bare = toy.answers.get((method, self.path.partition("?")[0]), missing)
+                status, plain = toy.answers.get((method, self.path), bare)
                 data = json.dumps(plain).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

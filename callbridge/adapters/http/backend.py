@@ -60,8 +60,8 @@ class Backend(Protocol):
         """Why an agent gets no calls, a queue does not move, or what happened to a call. ``kind``: ``agents``, ``queues`` or
         ``calls``. None when it does not exist."""
 
-    async def waiting(self) -> dict[str, Any]:
-        """The first callers of every queue, in the order in which they will be served."""
+    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
+        """The first ``limit`` callers of every queue, in the order in which they will be served, and how many there are."""
 
     def timeline(self, call: str) -> list[dict[str, Any]] | None:
         """The facts of a call, oldest first, as plain data; None when the call is unknown."""

@@ -7,7 +7,7 @@ A live call is explained from memory, an ended one from memory or, after a resta
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from callbridge.adapters.facts.privacy import scrub
@@ -23,17 +23,20 @@ from callbridge.adapters.views.explain import (
     explain_agent,
     explain_queue,
     explain_waiter,
+    first_of,
     in_order,
 )
-from callbridge.adapters.views.phrasing import ExplainedLine, span
+from callbridge.adapters.views.phrasing import ExplainedLine, count, span
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
+from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.switches import is_on
+from callbridge.core.model.call import Call
 from callbridge.core.model.events import BYPASS
 from callbridge.core.model.world_view import WorldView
 
 MOST_WAITING_SHOWN = 20
-"""Callers listed per queue; the total is in the view of the queue."""
+"""Callers listed per queue unless more or fewer are asked for."""
 
 
 class Explainer:
@@ -92,14 +95,21 @@ class Explainer:
     async def _lines(self, most: int | None = None) -> Lines:
         return await asyncio.to_thread(by_queue, list(self._world.calls.rows().values()), most)
 
-    async def waiting(self) -> dict[str, Any]:
-        """The first callers of every queue, in the order in which they are served, and whether bypass is on."""
-        calls = await self._lines(MOST_WAITING_SHOWN)
+    async def waiting(self, limit: int | None = None) -> dict[str, Any]:
+        """The first ``limit`` callers of every queue, in the order in which they are served; how many there are in all; and
+        what needs a supervisor's attention."""
+        calls = list(self._world.calls.rows().values())
+        heads, totals = await asyncio.to_thread(_heads, calls, MOST_WAITING_SHOWN if limit is None else limit)
         now, world = self._now(), self._world
-        lines = (in_order(world, line) for line in calls.values())
+        lines = (in_order(world, line) for line in heads.values())
         rows = [self._row(one, now) for line in lines for one in line]
-        alerts = [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alarming(world, agent, now)]
-        return {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
+        alerts = [
+            f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready"
+            for queue, number in without_agent(world, calls).items()
+        ]
+        alerts += [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alarming(world, agent, now)]
+        found = {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
+        return found | {"total": sum(totals.values()), "totals": totals}
 
     def _row(self, one: Waiter, now: float) -> dict[str, Any]:
         view = self._board.call(one.call.id) or {}
@@ -133,6 +143,12 @@ class Explainer:
             talked = span(now - call.segment.began_at)
             return (ExplainedLine(code="talking", text=f"now talking with {call.segment.agent} for {talked}", at=now),)
         return (ExplainedLine(code=call.phase.value, text=f"now {call.phase.value}", at=now),)
+
+
+def _heads(calls: Iterable[Call], most: int) -> tuple[Lines, dict[str, int]]:
+    """Of each queue the callers who are served first, and how many there are."""
+    inside = by_queue(calls)
+    return first_of(inside, most), {queue: len(line) for queue, line in inside.items()}
 
 
 def _plain(lines: Sequence[ExplainedLine]) -> list[dict[str, object]]:

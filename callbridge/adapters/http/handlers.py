@@ -16,6 +16,7 @@ from callbridge.adapters.http.auth import Caller, HttpSettings, caller, guard
 from callbridge.adapters.http.backend import Backend
 from callbridge.adapters.http.encodings import plain_only
 from callbridge.adapters.http.events import Readers, stream
+from callbridge.adapters.http.explain_routes import MOST_WAITING_SHOWN
 from callbridge.adapters.http.feed import EventFeed, Wanted
 from callbridge.adapters.http.limits import Refusals
 from callbridge.adapters.http.openapi import document
@@ -166,8 +167,9 @@ class _Handlers:
             raise Problem(404, "no such call")
         return web.json_response({"id": name, **(view or {}), "timeline": _for(who, timeline or [])})
 
-    async def waiting(self, _request: web.Request) -> web.Response:
-        return web.json_response(await self._backend.waiting())
+    async def waiting(self, request: web.Request) -> web.Response:
+        limit = _limit(request.query.get("limit"), MOST_WAITING_SHOWN)
+        return web.json_response(await self._backend.waiting(limit))
 
     async def explain_agent(self, request: web.Request) -> web.Response:
         return await self._explained("agents", self._known_agent(request))
@@ -422,9 +424,9 @@ def _for(who: Caller, timeline: Sequence[dict[str, Any]]) -> list[dict[str, Any]
     return [fact for fact in timeline if not who.agent or fact["agent"] in ("", who.agent)]
 
 
-def _limit(text: str | None) -> int:
+def _limit(text: str | None, default: int = _MOST_CALLS) -> int:
     if text is None:
-        return _MOST_CALLS
+        return default
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise Problem(400, "limit must be a number")
     return int(text)

@@ -321,13 +321,17 @@ class Explanation(BaseModel):
 
 
 class WaitingView(ResponseBody):
-    """The first callers of every queue in the order in which they are served."""
+    """The first ``limit`` callers of every queue in the order in which they are served; ``total`` and ``totals`` (by queue)
+    count all of them."""
 
     now: float
     bypass: bool
     waiting: list[dict[str, Any]]
+    total: int
+    totals: dict[str, int]
     alerts: list[str]
-    """Active agent alerts: a not-ready reason over its limit, offers missed in a row, a locked PIN."""
+    """What needs attention now: queues whose callers fit nobody who is ready; agents with a not-ready reason over its limit,
+    offers missed in a row, or a locked PIN."""
 
 
 class CallbackView(ResponseBody):

@@ -62,6 +62,7 @@ class _QueueGauges(Collector):
 
         waiting = gauge("calls_waiting", "Callers in the queue now.")
         oldest = gauge("oldest_wait_seconds", "Wait of who waits longest.")
+        alone = gauge("calls_without_agent", "Of the callers in the queue, those for whom no agent who fits is on duty.")
         callbacks = gauge("callbacks_waiting", "Callbacks owed now.")
         agents = gauge("agents", "Agents that fit the queue.", "state")
         offered = gauge("today_offered", "Visits that arrived today.")
@@ -71,6 +72,7 @@ class _QueueGauges(Collector):
             queue = label(name)
             since = figures.oldest_arrived_at
             waiting.add_metric([queue], figures.waiting)
+            alone.add_metric([queue], figures.without_agent)
             callbacks.add_metric([queue], figures.callbacks)
             oldest.add_metric([queue], 0.0 if since is None else max(0.0, self.now - since))
             for state in State:
@@ -79,7 +81,7 @@ class _QueueGauges(Collector):
             within.add_metric([queue], figures.today.within_target)
             for outcome in VisitOutcome:
                 ended.add_metric([queue, outcome.value], getattr(figures.today, outcome.value))
-        return (waiting, oldest, callbacks, agents, offered, ended, within)
+        return (waiting, oldest, alone, callbacks, agents, offered, ended, within)
 
 
 class Metrics:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.estimates import at_pace
 from callbridge.core.model.agent import Agent, State, Work, published
 from callbridge.core.model.call import Call
@@ -135,6 +136,8 @@ class QueueFigures:
     today: Tally
     callbacks: int = 0
     """Open callbacks."""
+    without_agent: int = 0
+    """Of the waiting callers, those for whom no agent who fits is on duty."""
 
 
 @dataclass(slots=True)
@@ -155,6 +158,7 @@ class Board:
         self.agents: dict[str, Agent] = {}
         self.ended: OrderedDict[str, tuple[Call, Stamp]] = OrderedDict()
         self._plan = Plan()
+        self._world: WorldView | None = None
         self._day = ""
         self._tallies: dict[str, Tally] = {}
         self._callbacks: dict[str, Callback] = {}
@@ -174,6 +178,7 @@ class Board:
 
     def note(self, world: WorldView, changed: Mapping[tuple[str, str], object | None]) -> set[Key]:
         """Apply the changes of a batch (Outcome.changed, merged); returns the keys of the views that changed."""
+        self._world = world
         self._stamp = Stamp(world.now, world.seq)
         touched: set[Key] = set()
         if world.plan is not self._plan:
@@ -263,6 +268,8 @@ class Board:
 
     def figures(self) -> dict[str, QueueFigures]:
         """A copy of the figures shown by the metric gauges."""
+        waiting = (self.calls[key] for queue in self._queues.values() for key in queue.waiting)
+        unserved = without_agent(self._world, waiting) if self._world is not None else {}
         return {
             name: QueueFigures(
                 len(queue.waiting),
@@ -270,6 +277,7 @@ class Board:
                 dict(queue.states),
                 self._today(name),
                 len(queue.callbacks),
+                unserved.get(name, 0),
             )
             for name, queue in self._queues.items()
         }

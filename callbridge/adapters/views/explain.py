@@ -62,7 +62,12 @@ def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[C
     for call in calls:
         if call.visit is not None and call.segment is None:
             found.setdefault(call.visit.queue, []).append(call)
-    return found if most is None else {queue: nsmallest(most, inside, key=_rank) for queue, inside in found.items()}
+    return found if most is None else first_of(found, most)
+
+
+def first_of(lines: Lines, most: int) -> dict[str, list[Call]]:
+    """Of each queue the ``most`` calls that are served first."""
+    return {queue: nsmallest(most, inside, key=_rank) for queue, inside in lines.items()}
 
 
 def in_order(world: WorldView, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:

@@ -1,0 +1,41 @@
+"""Waiting callers for whom no agent who fits is on duty: nobody will ever answer them unless an agent's state or a step changes.
+
+Pure: the world is only read. In an ordinary rush agents who fit are talking, and callers wait for them: those are not meant.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from callbridge.core.model.agent import State, published
+from callbridge.core.model.call import Call, Phase
+from callbridge.core.model.ids import pbx_of
+from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.skills import Profile
+from callbridge.core.model.world_view import MatcherView, WorldView
+
+ON_DUTY = frozenset({State.READY, State.RINGING, State.TALKING, State.WRAP_UP})
+
+
+def without_agent(world: WorldView, calls: Iterable[Call]) -> Counter[str]:
+    """Queue -> how many of these calls wait there without an agent who fits their present step."""
+    groups = Counter(
+        GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, "")
+        for call in calls
+        if call.phase is Phase.WAITING and (visit := call.standing) is not None and not visit.prefers
+    )
+    if not groups:
+        return Counter()
+    on_duty = {agent.profile for agent in world.agents.values() if published(agent)[0] in ON_DUTY}
+    found = Counter[str]()
+    for key, number in groups.items():
+        if not _served(world.matcher, key, on_duty):
+            found[key.queue] += number
+    return found
+
+
+def _served(matcher: MatcherView, key: GroupKey, on_duty: Iterable[Profile]) -> bool:
+    ladder, text = matcher.ladder(key.queue, key.tier), matcher.needs_of(key)
+    needs = [step.needs for step in ladder.steps if step.needs.text == text][:1] if ladder is not None else []
+    return any(matcher.strength(need, profile) is not None for need in needs for profile in on_duty)
