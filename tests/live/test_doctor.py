@@ -218,3 +218,71 @@ async def test_the_command_ends_with_1_on_a_fault_and_0_without(pbx: Pbx, tmp_pa
         assert b" faults" in said or b" fault," in said
         codes.append(process.returncode)
     assert codes == [0, 1]
+
+
+async def test_agents_codes_open_to_the_trunk_or_unknown_to_phones_are_named(pbx: Pbx, tmp_path: Path) -> None:
+    settings = config(pbx, trunks=["PJSIP/trunk"])
+    assert of(await found(tmp_path, settings), "feature codes") == ["ok: agents' phones can dial them, trunks cannot"]
+    async with added(pbx, "extensions.conf", "[from-trunk](+)\ninclude => callbridge-features", "dialplan reload"):
+        (said,) = of(await found(tmp_path, settings), "feature codes")
+        assert said.startswith("fault: callbridge-features can be reached from [from-trunk], the context of PJSIP/trunk:")
+    path = pbx.folder / "etc" / "extensions.conf"
+    before = path.read_text()
+    path.write_text(before.replace("[from-phones]\ninclude => callbridge-features\n", "[from-phones]\n"))
+    try:
+        await pbx.cli("dialplan reload")
+        (said,) = of(await found(tmp_path, settings), "feature codes")
+    finally:
+        path.write_text(before)
+        await pbx.cli("dialplan reload")
+    assert said.startswith("warning: callbridge-features is not in [from-phones], the context of PJSIP/1001, PJSIP/1002")
+
+
+async def test_entries_that_only_one_side_knows_are_named(pbx: Pbx, tmp_path: Path) -> None:
+    planted = "[planted]\nexten => 100,1,Goto(callbridge-inbound,suport,1)\n"
+    async with added(pbx, "extensions.conf", planted, "dialplan reload"):
+        assert of(await found(tmp_path, config(pbx)), "entries")[0] == (
+            "fault: the dialplan (planted,100) sends calls to the entry suport, which is not configured: they go to the fallback "
+            "(did you mean support?)"
+        )
+
+
+async def test_trunks_dial_strings_and_shared_accounts_are_compared_with_pjsip(pbx: Pbx, tmp_path: Path) -> None:
+    settings = config(pbx, trunks=["PJSIP/trunk", "PJSIP/trnk"], outside={"dial": "PJSIP/{number}@carrier"})
+    findings = await found(tmp_path, settings)
+    assert faults(findings) == [
+        "trunks: PJSIP/trnk of trunks is not an endpoint of the PBX",
+        "trunks: PJSIP/carrier of outside.dial is not an endpoint of the PBX",
+    ]
+    assert not any("max_contacts" in text for text in of(findings, "phones"))
+    path = pbx.folder / "etc" / "pjsip.conf"
+    before = path.read_text()
+    path.write_text(before.replace("[1001]\ntype=aor\n", "[1001]\ntype=aor\nmax_contacts=3\n"))
+    assert path.read_text() != before
+    try:
+        await pbx.cli("module reload res_pjsip.so")
+        findings = await found(tmp_path, config(pbx))
+    finally:
+        path.write_text(before)
+        await pbx.cli("module reload res_pjsip.so")
+    (said,) = [text for text in of(findings, "phones") if "max_contacts" in text]
+    assert said.startswith("warning: PJSIP/1001: max_contacts is above 1")
+
+
+async def test_a_sound_that_is_transcoded_for_every_caller_is_named(pbx: Pbx, tmp_path: Path) -> None:
+    """The lab's core sounds are 8 kHz .wav files: nothing to speak of for ulaw, resampled for g722."""
+    settings = config(pbx, trunks=["PJSIP/trunk"])
+    settings["queues"]["support"]["announce"] = {"greeting": "sound:im-sorry"}
+    assert of(await found(tmp_path, settings), "sounds") == ["ok: all configured sounds exist"]
+    path = pbx.folder / "etc" / "pjsip.conf"
+    before = path.read_text()
+    path.write_text(before.replace("allow=ulaw", "allow=g722"))
+    try:
+        await pbx.cli("module reload res_pjsip.so")
+        said = of(await found(tmp_path, settings), "sounds")
+    finally:
+        path.write_text(before)
+        await pbx.cli("module reload res_pjsip.so")
+    (said_of_codecs,) = said[1:]
+    assert said_of_codecs.startswith("warning: transcoded for every caller (to g722), because there is only slin of:")
+    assert "im-sorry" in said_of_codecs

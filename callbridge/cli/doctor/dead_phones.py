@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping, Sequence
 
-from callbridge.cli.doctor.ari import AriSession
+from callbridge.cli.doctor.endpoints import Endpoints
 from callbridge.cli.doctor.findings import Finding, ok, unseen, warning
 
 ABOUT = "dead phones"
 MOST_PHONES_NAMED = 6
 
 
-async def examine(ari: AriSession, endpoints: Collection[str]) -> AsyncIterator[Finding]:
-    """``endpoints``: the agents' phones and the trunks, as ``PJSIP/1001``."""
-    known: dict[str, Mapping[str, str]] = {}
-    hidden = []
-    for endpoint in dict.fromkeys(endpoints):
-        technology, _, name = endpoint.partition("/")
-        if technology.upper() != "PJSIP":
-            hidden.append(endpoint)
-            continue
-        status, listed = await ari.get(f"/asterisk/config/dynamic/res_pjsip/endpoint/{quote(name, safe='')}")
-        if status == 200 and isinstance(listed, list):
-            known[endpoint] = _settings(listed)
-        elif status != 404:  # a missing endpoint is reported by the check of the phones
-            hidden.append(endpoint)
-    if hidden:
-        yield unseen(
-            ABOUT, f"cannot see whether lost media ends calls at {_some(hidden)}", "check rtp_timeout, or rtptimeout in sip.conf"
-        )
-    for finding in judge(known):
-        yield finding
-
-
-def _settings(listed: Sequence[Any]) -> dict[str, str]:
-    return {str(each.get("attribute")): str(each.get("value")) for each in listed if isinstance(each, dict)}
+def examine(endpoints: Endpoints) -> Iterator[Finding]:
+    """``endpoints``: the agents' phones and the trunks. A missing one is reported by the check of the phones."""
+    if endpoints.hidden:
+        said = f"cannot see whether lost media ends calls at {_some(endpoints.hidden)}"
+        yield unseen(ABOUT, said, "check rtp_timeout, or rtptimeout in sip.conf")
+    yield from judge(endpoints.settings)
 
 
 def judge(endpoints: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:

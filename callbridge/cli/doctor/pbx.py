@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import dead_phones, rules
+from callbridge.cli.doctor import dead_phones, dialplan, endpoints, rules
 from callbridge.cli.doctor.ami import AmiRefused, AmiSession, AmiTrouble, Message
 from callbridge.cli.doctor.ari import AriSession, AriTrouble
 from callbridge.cli.doctor.findings import Finding, fault, ok, unseen, warning
@@ -36,6 +36,12 @@ class Patient:
     etc: Path | None = None
     owned: bool | None = None
     """Whether a callbridge that answers on our own HTTP address is connected to this PBX."""
+    endpoints: endpoints.Endpoints = field(default_factory=endpoints.Endpoints)
+    """The phones of agents and the trunks, once ARI has told of them."""
+
+    @property
+    def phones(self) -> list[str]:
+        return [agent.phone for agent in self.settings.agents.values()]
 
 
 async def examine(patient: Patient) -> AsyncIterator[Finding]:
@@ -96,10 +102,12 @@ async def _ari(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield finding
     async for finding in _phones(ari, patient):
         yield finding
-    settings = patient.settings
-    async for finding in dead_phones.examine(ari, [*(agent.phone for agent in settings.agents.values()), *settings.trunks]):
+    patient.endpoints = await endpoints.read(ari, [*patient.phones, *patient.settings.trunks])
+    for finding in dead_phones.examine(patient.endpoints):
         yield finding
-    async for finding in _sounds(ari, patient.settings):
+    for finding in endpoints.several_contacts({phone: patient.endpoints.contacts.get(phone, 0) for phone in patient.phones}):
+        yield finding
+    async for finding in _sounds(ari, patient):
         yield finding
 
 
@@ -169,18 +177,25 @@ async def _phones(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
         yield unseen("phones", f"ARI does not list endpoints ({status})", "modules.conf: load = res_ari_endpoints.so")
         return
     known = {f"{each.get('technology')}/{each.get('resource')}": str(each.get("state", "")) for each in listed}
-    for finding in rules.phones(wanted, known):
+    for finding in (*rules.phones(wanted, known), *endpoints.missing([*endpoints.lines_out(patient.settings)], known)):
         yield finding
 
 
-async def _sounds(ari: AriSession, settings: Settings) -> AsyncIterator[Finding]:
-    """Is every sound that the configuration plays in the PBX? Files with a whole path are not listed by it."""
+async def _sounds(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
+    """Is every sound that the configuration plays in the PBX, as callers' lines can be sent it? Files with a whole path are not
+    listed by it."""
     status, listed = await ari.get("/sounds")
     if status != 200 or not isinstance(listed, list):
         yield unseen("sounds", f"ARI does not list them ({status})", "modules.conf: load = res_ari_sounds.so")
         return
-    known = {str(each.get("id")) for each in listed if isinstance(each, dict)}
-    for finding in rules.sounds(sounds(settings.plan()), known):
+    known = {
+        str(each.get("id")): frozenset(str(one.get("format")) for one in each.get("formats") or ())
+        for each in listed
+        if isinstance(each, dict)
+    }
+    used, trunks = [*sounds(patient.settings.plan())], patient.settings.trunks
+    lines = {name: values for name, values in patient.endpoints.settings.items() if name in trunks or not trunks}
+    for finding in (*rules.sounds(used, known), *endpoints.transcoded(used, known, lines)):
         yield finding
 
 
@@ -201,7 +216,7 @@ async def _ami(ami: AmiSession, patient: Patient, confs: dict[str, Conf]) -> Asy
     unknown = [unseen("ami rights", "AMI does not list the user's permissions")]
     for finding in rules.actions(allowed, records=records) if allowed is not None else unknown:
         yield finding
-    for each in (_states, _clock, _contexts, _fallback_queue):
+    for each in (_states, _clock, _contexts, _dialplan, _fallback_queue):
         async for finding in each(ami, patient):
             yield finding
     for name in CONFS:
@@ -260,6 +275,23 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
                 yield fault("dialplan", f"context {context} does not exist", todo)
         else:
             yield _context(context, lines, patient.settings.instance.app)
+
+
+async def _dialplan(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:
+    """Who can dial the agents' codes, and whether its entries are ours."""
+    settings = patient.settings
+    try:
+        plan = dialplan.read(await ami.ask("ShowDialPlan"), settings.instance.app)
+    except AmiRefused:
+        return  # said with the contexts
+    contexts = {name: values.get("context", "") for name, values in patient.endpoints.settings.items()}
+    trunks = {name: context for name, context in contexts.items() if name in settings.trunks}
+    phones = {name: context for name, context in contexts.items() if name in patient.phones and name not in trunks}
+    for finding in dialplan.features(plan, trunks, phones):
+        yield finding
+    made = settings.plan()
+    for finding in dialplan.entries(plan, [*settings.entries], {*made.entries, *made.renamed_entries}):
+        yield finding
 
 
 def _of_campaigns(settings: Settings) -> Iterator[str]:

@@ -186,6 +186,10 @@ def phones(wanted: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Find
     for phone in missing:
         near = " (no endpoints are listed at all)" if not known else ""
         todo = "correct the agent's phone, or create the endpoint"
+        technology, _, name = phone.partition("/")
+        if technology.upper() == "PJSIP" and f"SIP/{name}".upper() in states:
+            near = f", but SIP/{name} is: a phone of chan_sip, which Asterisk 21 and newer do not have"
+            todo = f"convert the phone to PJSIP, or write phone: SIP/{name}"
         yield fault("phones", f"{phone} of agent {wanted[phone]} is not an endpoint of the PBX{near}", todo)
     offline = [phone for phone in wanted if states.get(phone.upper()) == "offline"]
     if offline:
