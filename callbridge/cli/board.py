@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from callbridge.cli.fitting import fit, fit_columns, fit_list
 from callbridge.cli.tables import STATE_COLOURS, printable
 
 Row = Mapping[str, Any]
@@ -32,6 +33,9 @@ class Known:
     queues: Sequence[Row] = ()
     agents: Sequence[Row] = ()
     waiting: Sequence[Row] = ()
+    """The first callers of each queue."""
+    totals: Mapping[str, int] = field(default_factory=dict)
+    """Queue -> all callers who wait there."""
     missing: Sequence[str] = ()
     bypass: bool = False
     alerts: Sequence[str] = ()
@@ -49,22 +53,39 @@ class _ScreenLines:
     """Lines that are left on the screen; None: no end."""
 
     left: int | None
+    width: int
     shown: list[RenderableType] = field(default_factory=list)
 
     def line(self, text: Text) -> None:
         self.shown.append(text)
         self._take(1)
 
-    def table(self, table: Table, rows: Sequence[Sequence[Text]], most: int | None, more: str) -> None:
-        """At most ``most`` lines, heading and the word about what is left out included."""
+    def table(
+        self,
+        columns: Sequence[str | tuple[str, int]],
+        rows: Sequence[list[Text]],
+        most: int | None,
+        more: str,
+        *,
+        shrink: Sequence[tuple[int, int]],
+        unlisted: int = 0,
+    ) -> None:
+        """At most ``most`` lines, heading and the word about what is left out included. ``unlisted``: rows that there are besides
+        ``rows``; ``shrink``: see ``fit_columns``."""
+        names = [column if isinstance(column, str) else column[0] for column in columns]
+        stay = fit_columns(names, rows, self.width, shrink)
+        table = _table(*(columns[at] for at in stay))
+        rows = [[row[at] for at in stay] for row in rows]
         most = self.left if most is None or self.left is None else min(most, self.left)
-        cut = len(rows) if most is None or len(rows) + 1 <= most else max(0, most - 2)
+        whole = most is None or len(rows) + 1 + bool(unlisted) <= most
+        cut = len(rows) if whole else max(0, (most or 0) - 2)
         for row in rows[:cut]:
             table.add_row(*row)
         self.shown.append(table)
         self._take(cut + 1)
-        if cut < len(rows):
-            self.line(Text(f"... and {len(rows) - cut} more {more}", style="dim", no_wrap=True, overflow="ellipsis"))
+        if cut < len(rows) + unlisted:
+            text = fit(f"... and {len(rows) + unlisted - cut} more {more}", self.width)
+            self.line(Text(text, style="dim", no_wrap=True, overflow="ellipsis"))
 
     def _take(self, lines: int) -> None:
         if self.left is not None:
@@ -74,11 +95,12 @@ class _ScreenLines:
 def frame(known: Known, at: float, width: int, height: int | None) -> RenderableType:
     """The board as it is at ``at`` (our clock, epoch seconds). ``height`` None: as long as it takes."""
     now = at + known.offset
-    room = _ScreenLines(height)
-    room.line(_head(known, at))
-    room.line(_alerts(known, now))
+    room = _ScreenLines(height, width)
+    room.line(_head(known, at, width))
+    room.line(_alerts(known, now, width))
     if width >= WIDE_SCREEN:
-        side = _ScreenLines(room.left), _ScreenLines(room.left)
+        left = (width - 4) * 11 // 21
+        side = _ScreenLines(room.left, left), _ScreenLines(room.left, width - 4 - left)
         _left(side[0], known, now, share=None)
         _agents(side[1], known, now)
         both = Table.grid(expand=True, padding=(0, 2, 0, 0))
@@ -99,7 +121,7 @@ def _left(room: _ScreenLines, known: Known, now: float, share: int | None) -> No
     _waiting(room, known, now, room.left if share is None else parts)
 
 
-def _head(known: Known, at: float) -> Text:
+def _head(known: Known, at: float, width: int) -> Text:
     text = Text("callbridge ", style="bold", no_wrap=True, overflow="ellipsis")
     text.append(_time(at + known.offset), style="bold")
     if known.heard_at is None:
@@ -113,10 +135,15 @@ def _head(known: Known, at: float) -> Text:
         text.append("  links up", style=_GOOD)
     if known.bypass:
         text.append("  BYPASS ON", style=_BAD)
+    if text.cell_len > width:
+        bypass = "BYPASS ON  " if known.bypass else ""  # what must not be cut comes first
+        return Text(
+            fit(f"{bypass}{text.plain.removesuffix('  BYPASS ON')}", width), style=_BAD, no_wrap=True, overflow="ellipsis"
+        )
     return text
 
 
-def _alerts(known: Known, now: float) -> Text:
+def _alerts(known: Known, now: float, width: int) -> Text:
     late = Counter(str(row.get("queue")) for row in known.waiting if _late(row, now))
     told = Counter(str(row.get("queue")) for row in known.waiting)
     more = {str(row.get("name")) for row in known.queues if int(row.get("waiting", 0)) > told[str(row.get("name"))]}
@@ -127,14 +154,15 @@ def _alerts(known: Known, now: float) -> Text:
         said.append(f"offline: {', '.join(offline[:4])}{', ...' if len(offline) > 4 else ''}")
     if known.heard_at is None:
         return Text("no data yet", style="dim")
-    text = printable("; ".join(said))
+    text = fit_list([printable(each) for each in said], width - 2)
     return Text(f"! {text}" if said else "no alerts", style=_BAD if said else "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _queues(room: _ScreenLines, known: Known, now: float, most: int | None) -> None:
-    table = _table(("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
+    columns = (("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
     rows = [_queue(row, now) for row in known.queues]
-    room.table(table, rows, most, f"queues, {sum(int(row.get('waiting', 0)) for row in known.queues)} callers waiting in total")
+    in_all = sum(int(row.get("waiting", 0)) for row in known.queues)
+    room.table(columns, rows, most, f"queues, {in_all} callers waiting in total", shrink=[(0, 8)])
 
 
 def _queue(row: Row, now: float) -> list[Text]:
@@ -158,7 +186,7 @@ def _queue(row: Row, now: float) -> list[Text]:
 
 def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> None:
     waiting = sorted(known.waiting, key=lambda row: (int(row.get("position", 0)), -_waited(row, now)))  # every queue's head first
-    table = _table(("#", 2), ("waiting in", 8), ("tier", 6), ("number", 8), ("for", 5), ("step", 4), ("now", 6))
+    columns = (("#", 2), ("waiting in", 8), ("tier", 6), ("number", 8), ("for", 5), ("step", 4), ("now", 6))
     rows = [
         [
             _cell(row.get("position")),
@@ -171,8 +199,9 @@ def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> 
         ]
         for row in waiting
     ]
-    if rows:
-        room.table(table, rows, most, "callers")
+    unlisted = max(0, sum(known.totals.values()) - len(rows))
+    if rows or unlisted:
+        room.table(columns, rows, most, "callers", shrink=[(1, 10), (2, 6), (6, 6), (5, 0)], unlisted=unlisted)
     else:
         room.line(Text("nobody is waiting", style="dim"))
 
@@ -180,11 +209,12 @@ def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> 
 def _agents(room: _ScreenLines, known: Known, now: float) -> None:
     order = {state: place for place, state in enumerate(_ORDER)}
     agents = sorted(known.agents, key=lambda row: (order.get(str(row.get("state")), 9), str(row.get("id"))))
-    table = _table(("agent", 5), ("name", 10), ("state", 12), ("since", 6), ("queue", 6), ("call", 4))
+    columns = (("agent", 5), ("name", 10), ("state", 12), ("since", 6), ("queue", 6), ("call", 4))
     counted = Counter(str(row.get("state")) for row in agents)
     rows = [_agent(row, now) for row in agents]
     in_all = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counted.items())
-    room.table(table, rows, room.left, f"agents; total {in_all}")
+    shrink = [(1, 16), (4, 10), (5, 0), (2, 14), (1, 10), (4, 6)]
+    room.table(columns, rows, room.left, f"agents; total {in_all}", shrink=shrink)
 
 
 def _agent(row: Row, now: float) -> list[Text]:

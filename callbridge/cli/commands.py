@@ -96,10 +96,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     reload.add_argument("--force", action="store_true", help="reload even if it removes a queue that has callers or callbacks")
     reload.set_defaults(run=_reload)
 
-    top = commands.add_parser("top", help="a live wallboard in the terminal")
+    top = commands.add_parser("top", help="a live wallboard in the terminal: PgDn, PgUp, Home, l (logged-out agents), q")
     server(top, as_json=False)
     top.add_argument("--every", type=_interval, default=1.0, metavar="SECONDS", help="refresh interval (default: 1)")
     top.add_argument("--once", action="store_true", help="print one frame and exit")
+    top.add_argument("--logged-in", action="store_true", help="hide agents who are logged out (key l)")
     top.set_defaults(run=_top)
 
 
@@ -264,4 +265,5 @@ def _top(options: argparse.Namespace) -> int:
     if not options.once and not sys.stdout.isatty():
         print("callbridge: not a terminal: use `callbridge top --once` to print one frame", file=sys.stderr)
         return FAILED
-    return once(client) if options.once else live(client, every=options.every)
+    shown = not options.logged_in
+    return once(client, logged_out=shown) if options.once else live(client, every=options.every, logged_out=shown)

@@ -1,4 +1,5 @@
-"""`callbridge top`: polls a running callbridge and shows the wallboard. It survives restarts of the server.
+"""`callbridge top`: polls a running callbridge and shows the wallboard. It survives restarts of the server. PgDn and PgUp show
+everything page by page, Home the board again, l hides and shows agents who are logged out, q ends it.
 
 One thread polls, so that a server that hangs does not stop the clock on the screen; another listens to the event stream for
 alerts and for changes, which are polled at once.
@@ -13,8 +14,10 @@ from dataclasses import replace
 from rich.console import Console
 from rich.live import Live
 
-from callbridge.cli.board import Known, alert_of, frame, lines
+from callbridge.cli.board import Known, alert_of, lines
 from callbridge.cli.client import ApiError, Client
+from callbridge.cli.keyboard import Keyboard
+from callbridge.cli.scrolling import Scroll
 
 DONE = 0
 REDRAW_EVERY = 0.5
@@ -27,24 +30,36 @@ LEAST_BETWEEN_POLLS = 0.25
 _SHOWN_FACTS = ("call_", "visit_", "step_", "offer_", "talk_", "agent_", "switch_")
 
 
-def once(client: Client, console: Console | None = None) -> int:
+def once(client: Client, console: Console | None = None, *, logged_out: bool = True) -> int:
     """Print one frame. Raises ApiError."""
     known = fetch(client)
     console = console or Console(highlight=False)
-    console.print(frame(known, time.time(), console.width, None))
+    console.print(Scroll(logged_out=logged_out).shown(console, known, time.time(), None))
     return DONE
 
 
-def live(client: Client, *, every: float, console: Console | None = None, until: threading.Event | None = None) -> int:
-    """Show the board until Ctrl-C (or ``until``)."""
+def live(
+    client: Client,
+    *,
+    every: float,
+    console: Console | None = None,
+    until: threading.Event | None = None,
+    logged_out: bool = True,
+) -> int:
+    """Show the board until q or Ctrl-C (or ``until``)."""
     console = console or Console(highlight=False)
     watch = Watch(client, every)
     done = until or threading.Event()
     try:
         watch.start()
-        with Live(console=console, screen=console.is_terminal, auto_refresh=False) as shown:
-            while not done.wait(REDRAW_EVERY):
-                shown.update(frame(watch.known, time.time(), console.width, console.height), refresh=True)
+        scroll = Scroll(logged_out=logged_out)
+        with Keyboard() as keys, Live(console=console, screen=console.is_terminal, auto_refresh=False) as shown:
+            while not done.wait(0.0 if keys.there else REDRAW_EVERY):
+                shown.update(scroll.shown(console, watch.known, time.time(), console.height), refresh=True)
+                key = keys.pressed(REDRAW_EVERY)
+                if key == "q":
+                    break
+                scroll.press(key)
     except KeyboardInterrupt:
         pass  # Ctrl-C ends it
     finally:
@@ -62,6 +77,7 @@ def fetch(client: Client) -> Known:
         queues=client.queues(),
         agents=client.agents(),
         waiting=[row for row in rows if isinstance(row, dict)],
+        totals={str(name): int(number) for name, number in dict(waiting.get("totals", {})).items()},
         missing=missing,
         bypass=bool(waiting.get("bypass")),
         standing=[str(text) for text in waiting.get("alerts", ())],

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -14,6 +20,9 @@ from rich.console import Console
 from callbridge.cli import main
 from callbridge.cli.board import Known, alert_of, frame
 from callbridge.cli.client import Client
+from callbridge.cli.fitting import fit, fit_list
+from callbridge.cli.keyboard import HOME, PAGE_DOWN, PAGE_UP
+from callbridge.cli.scrolling import Scroll
 from callbridge.cli.top import Watch, live
 from tests.ops.server import Toy, serving
 
@@ -97,6 +106,95 @@ def test_what_is_left_out_is_counted() -> None:
     assert "more agents; total" in lines[-1]
 
 
+def test_thirty_waiting_are_counted_and_listed_whatever_the_screen() -> None:
+    waiting = [caller(position, "support") for position in range(1, 31)]
+    small = shown(Known(waiting=waiting, totals={"support": 30}, heard_at=NOW), 80, 24)
+    rows = [line for line in small if "+44*****123" in line]
+    assert f"... and {30 - len(rows)} more callers" in small
+    large = shown(Known(waiting=waiting, totals={"support": 30}, heard_at=NOW), 200, 50)
+    assert len([line for line in large if "+44*****123" in line]) == 30
+    listed = shown(Known(waiting=waiting, totals={"support": 500, "sales": 7}, heard_at=NOW), 200, 50)
+    assert any(line.startswith("... and 477 more callers") for line in listed), "there are more than the server listed"
+
+
+LONG = {"name": "Bartholomew Featherstonehaugh-Cholmondeley", "queue": "customer-support", "call": "cb-call-abc-12345678"}
+
+
+def busy_house() -> Known:
+    """Names, states, queues and alerts that are longer than 80 columns hold."""
+    agents = [agent(number) | LONG | {"since": NOW - 40_000} for number in range(8)]
+    agents[4] |= {"reason": "team meeting"}
+    waiting = [caller(1, "customer-support", 4000) | {"agent": "1002"}, caller(2, "customer-support", 3900)]
+    standing = ["customer-support: 30 callers waiting, nobody who fits is ready", "1003: lunch for 50 min, 5 min over its limit"]
+    queues = [queue("customer-support", 30) | {"answered": 12345, "abandoned": 4567}]
+    missing = ["pbx pbx1: no ARI link", "pbx pbx1: no AMI link", "pbx pbx2: no ARI link"]
+    return Known(queues=queues, agents=agents, waiting=waiting, standing=standing, missing=missing, bypass=True, heard_at=NOW)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_nothing_is_cut_within_a_word(width: int) -> None:
+    house = busy_house()
+    words = {word for line in shown(house, 400) for word in re.findall(r"[^\W\d]+", line)}
+    lines = shown(house, width, 24)
+    assert all(cell_len(line) <= width for line in lines)
+    assert {word for line in lines for word in re.findall(r"[^\W\d]+", line)} <= words | {"and", "more"}
+    assert {"12345", "4567"} <= set(" ".join(lines).split())
+    assert "BYPASS ON" in lines[0]
+    assert "nobody who fits is ready" in lines[1]
+
+
+def test_what_does_not_fit_ends_behind_a_word() -> None:
+    assert fit("Alice Morgan", 12) == "Alice Morgan"
+    assert fit("Alice Morgan", 11) == "Alice…"
+    assert fit("not ready (team meeting)", 16) == "not ready (team…"
+    assert fit("customer-support", 12) == "customer…"
+    assert fit("王小明 王小明", 8) == "王小明…"
+    assert fit("Featherstonehaugh", 6) == "Feath…"
+    assert fit_list(["one", "two", "three too"], 15) == "one; and 2 more"
+
+
+def test_pages_show_everything_and_lead_back_to_the_board() -> None:
+    house, scroll = known(agents=60, callers=40), Scroll()
+    console = Console(width=80, height=24, file=io.StringIO(), highlight=False)
+
+    def screen() -> list[str]:
+        with console.capture() as caught:
+            console.print(scroll.shown(console, house, NOW, 24))
+        return caught.get().rstrip("\n").split("\n")
+
+    board, pages = screen(), list[list[str]]()
+    for _ in range(20):
+        scroll.press(PAGE_DOWN)
+        pages.append(screen())
+    assert all(len(page) <= 24 for page in [board, *pages])
+    assert pages[-1] == pages[-2], "there is nothing behind the last page"
+    told = {line.rstrip() for page in pages for line in page}
+    whole = {line.rstrip() for line in shown(house, 80)}
+    assert whole <= told
+    for _ in range(20):
+        scroll.press(PAGE_UP)
+    assert screen() == board
+    scroll.press(PAGE_DOWN)
+    scroll.press(HOME)
+    assert screen() == board
+
+
+def test_agents_who_are_logged_out_can_be_hidden() -> None:
+    scroll, console = Scroll(), Console(width=100, file=io.StringIO(), highlight=False)
+
+    def text() -> str:
+        with console.capture() as caught:
+            console.print(scroll.shown(console, known(), NOW, None))
+        return caught.get()
+
+    assert "logged out" in text()
+    scroll.press("l")
+    assert "logged out" not in text()
+    assert "talking" in text()
+    scroll.press("l")
+    assert "logged out" in text()
+
+
 def test_no_answer_is_said_with_its_age_and_the_last_figures_stay() -> None:
     lines = shown(Known(queues=[queue("sales")], heard_at=NOW - 75, trouble="no callbridge answers"), 100)
     assert "NO ANSWER for 1:15" in lines[0]
@@ -178,3 +276,40 @@ def test_the_live_board_draws_until_it_is_ended() -> None:
         threading.Timer(2.0, done.set).start()
         assert live(Client(toy.url), every=0.2, console=console, until=done) == 0
     assert "王小明" in out.getvalue()
+
+
+@pytest.mark.slow
+def test_keys_at_a_real_terminal_page_hide_and_end_it() -> None:
+    with serving() as toy:
+        fill(toy)
+        toy.knows("/api/agents", [agent(number) for number in range(60)])
+        master, slave = pty.openpty()
+        command = [sys.executable, "-m", "callbridge", "top", "--url", toy.url]
+        size = {"COLUMNS": "80", "LINES": "24", "TERM": "xterm"}
+        process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, **size})
+        os.close(slave)
+        heard = b""
+
+        def until(sign: bytes) -> None:
+            nonlocal heard
+            deadline = time.monotonic() + 20
+            while sign not in heard:
+                assert time.monotonic() < deadline, heard[-2000:]
+                if select.select([master], [], [], 0.1)[0]:
+                    heard += os.read(master, 65536)
+            heard = b""
+
+        try:
+            until(b"more agents")
+            os.write(master, b"\x1b[6~")
+            until(b"lines 1 to 21 of")
+            os.write(master, b" ")
+            until(b"lines 22 to 42 of")
+            os.write(master, b"\x1b[H")
+            until(b"more agents")
+            os.write(master, b"q")
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()
+            os.close(master)
