@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from callbridge.core import decisions
-from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks
+from callbridge.core.calls import call_requests, calls, in_call_codes, phone_transfers, talks, transferred_parties
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, switches
 from callbridge.core.flows import interpreter
 from callbridge.core.model import slices
@@ -53,6 +53,7 @@ from callbridge.core.model.events import (
     LookedUp,
     NumberBlocked,
     OrderFailed,
+    PartyFound,
     PbxHeard,
     PbxLost,
     PbxSnapshot,
@@ -192,8 +193,11 @@ def _apply(world: World, event: AnyEvent) -> None:
             switches.turned(world, event)
         case DeviceChanged():
             agent_states.device_changed(world, event.phone, event.state)
+            transferred_parties.phone_changed(world, event.phone)
         case DevicesListed():
             _devices_listed(world, event)
+        case PartyFound():
+            transferred_parties.found(world, event)
         case PhoneInspected():
             feature_codes.phone_inspected(world, event.phone, event.legs)
             agent_states.phone_inspected(world, event.phone, event.legs)
@@ -274,6 +278,8 @@ def _leg_answered(world: World, event: LegAnswered) -> None:
         callback_calls.answered(world, call)
     elif call is not None and call.transfer is not None and call.transfer.leg == leg.id:
         transfers.answered(world, call)
+    elif call is not None and call.far == leg.id:
+        transferred_parties.look(world, leg)
     elif call is not None and leg.role is LegRole.SUPERVISOR:
         supervision.answered(world, call, leg)
 
@@ -336,7 +342,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is LegRole.PARKED and not leg.left:
                 phone_transfers.parked_too_long(world, leg)
-            elif leg is not None and not phone_replies.ask(world, leg):
+            elif leg is not None and not (transferred_parties.look_again(world, leg) or phone_replies.ask(world, leg)):
                 legs.deadline_passed(world, leg)
         case "agent":
             agent = world.agents.get(event.id)

@@ -8,12 +8,15 @@ import pytest
 
 from callbridge.core.model.events import (
     AnyEvent,
+    DeviceChanged,
+    LegAnswered,
     LegHeld,
     LegJoined,
     LegParted,
     LegReplaced,
     LegTransferred,
     LegUnheld,
+    PartyFound,
 )
 from callbridge.core.model.facts import (
     CallArrived,
@@ -26,7 +29,7 @@ from callbridge.core.model.facts import (
     WrapUpEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.orders import Answer, DropBridge, HangUp, LeaveToDialplan, StartMusic
+from callbridge.core.model.orders import Answer, DropBridge, FindParty, HangUp, LeaveToDialplan, StartMusic
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 FAR = leg_id(PBX, "local-1")
@@ -38,7 +41,7 @@ def talking() -> tuple[Story, LegId, LegId, str]:
     story = Story(
         plan(
             [queue("support", wrap_up=10.0), queue("sales", ladder(("sales", None)), wrap_up=10.0)],
-            [agent("bob"), agent("cid", {"sales": 1})],
+            [agent("bob"), agent("cid", {"sales": 1}), agent("gus", {}, login=False)],
         )
     )
     customer = story.caller()
@@ -250,6 +253,108 @@ def test_an_attended_transfer_through_a_consult_is_the_same_calls_next_visit(fir
         story.gone(gone)
     offer = story.call().offer
     assert offer is not None and set(story.world.legs) == {customer, offer.leg}
+
+
+# -- to an agent's phone ------------------------------------------------------------------------------------------------
+
+
+def at_an_agents_phone(*, up: bool = False) -> tuple[Story, LegId, LegId]:
+    """Bob's phone has transferred his caller, and cid's has answered."""
+    story, customer, leg, bridge = talking()
+    story.wait(30.0)
+    for event in blind(story, leg, bridge):
+        story.happens(replace(event, up=up) if isinstance(event, LegReplaced) else event)
+    story.gone(leg)
+    if not up:
+        story.wait(3.0)
+        story.happens(LegAnswered(at=story.now, leg=FAR))
+        assert story.only(FindParty) == FindParty(leg=FAR, pair=NAME)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/cid", state="INUSE"))
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
+    return story, customer, leg
+
+
+@pytest.mark.parametrize("up", [False, True], ids=["blind", "attended"])
+def test_a_phones_transfer_to_an_agents_phone_is_that_agents_segment(up: bool) -> None:
+    story, customer, _ = at_an_agents_phone(up=up)
+    assert (story.state("cid"), story.call().phase) == ("talking", "talking")
+    assert [(fact.agent, fact.queue) for fact in story.all_told(TalkBegan)] == [("bob", "support"), ("cid", "support")]
+    story.wait(40.0)
+    story.gone(FAR)
+    assert story.hung_up() == {customer}
+    assert story.state("cid") == "wrap_up"
+    story.gone(customer)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/cid", state="NOT_INUSE"))
+    talks = [(fact.agent, fact.talked, fact.ended_by) for fact in story.all_told(TalkEnded)]
+    assert talks == [("bob", 30.0, "transfer"), ("cid", 40.0, "agent")]
+    assert [fact.segments for fact in story.all_told(CallEnded)] == [2]
+    assert (story.tally().offered, story.tally().answered) == (1, 1)
+    story.wait(20.0)
+    assert (story.state("bob"), story.state("cid")) == ("ready", "ready")
+    assert not story.world.legs and not story.world.calls
+
+
+def test_the_callers_hang_up_ends_the_talk_that_a_phone_transferred_to_an_agent() -> None:
+    story, customer, _ = at_an_agents_phone()
+    story.gone(customer)
+    assert story.hung_up() == {FAR}
+    assert (story.state("cid"), story.all_told(TalkEnded)[-1].ended_by) == ("wrap_up", "customer")
+
+
+def test_an_agents_phone_that_takes_the_place_itself_is_that_agents_segment() -> None:
+    story, _, leg, _ = talking()
+    story.happens(LegReplaced(at=story.now, leg=leg, by=leg_id(PBX, "c"), by_name="PJSIP/cid-00000009"))
+    assert (story.state("cid"), story.call().phase, story.all_sent(FindParty)) == ("talking", "talking", [])
+
+
+@pytest.mark.parametrize("phone", ["PJSIP/stranger", "PJSIP/gus"], ids=["nobody's phone", "logged out"])
+def test_a_phones_transfer_to_somebody_who_is_no_agent_at_work_stays_outside(phone: str) -> None:
+    story, _, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    story.happens(PartyFound(at=story.now, leg=FAR, phone=phone))
+    assert (story.call().phase, story.call().segment) == ("outside", None)
+    story.wait(60.0)
+    assert len(story.all_sent(FindParty)) == 1
+
+
+def test_the_pbx_is_asked_again_for_a_while_who_has_a_transferred_call() -> None:
+    story, _, leg, bridge = talking()
+    for event in blind(story, leg, bridge):
+        story.happens(event)
+    asked = []
+    for _ in range(12):
+        asked.append(len(story.all_sent(FindParty)))
+        story.happens(PartyFound(at=story.now, leg=FAR, phone=""))
+        story.wait(5.0)
+    assert asked[-1] == 9
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
+    assert story.state("cid") == "talking"
+
+
+def test_an_agent_whose_phone_transfers_the_call_on_is_in_wrap_up_and_the_next_one_talks() -> None:
+    story, customer, _ = at_an_agents_phone()
+    story.wait(20.0)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/cid", state="NOT_INUSE"))
+    assert story.only(FindParty).leg == FAR
+    story.happens(PartyFound(at=story.now, leg=FAR, phone=""))
+    assert (story.state("cid"), story.call().phase, story.call().far) == ("wrap_up", "outside", FAR)
+    assert customer not in story.hung_up() and FAR not in story.hung_up()
+    story.wait(0.5)
+    assert story.only(FindParty).leg == FAR
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/bob"))
+    story.wait(11.0)
+    assert (story.state("bob"), story.state("cid")) == ("talking", "ready")
+    story.gone(customer)
+    talks = [(fact.agent, fact.ended_by) for fact in story.all_told(TalkEnded)]
+    assert talks == [("bob", "transfer"), ("cid", "transfer"), ("bob", "customer")]
+
+
+def test_an_agent_whose_phone_is_still_in_the_call_keeps_it() -> None:
+    story, _, _ = at_an_agents_phone()
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/cid", state="NOT_INUSE"))
+    story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
+    assert (story.state("cid"), story.call().phase) == ("talking", "talking")
 
 
 def test_an_attended_transfer_to_a_colleague_ends_the_segment_and_the_call_goes_on() -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 import pytest
 
 from callbridge.core.model import orders as o
-from callbridge.core.model.events import CallRequest, DeviceChanged, LegAnswered, PbxLost, SeenLeg, Why
+from callbridge.core.model.events import CallRequest, DeviceChanged, LegAnswered, LegReplaced, PbxLost, SeenLeg, Why
 from callbridge.core.model.facts import OfferEnded, RecordingFailed
 from callbridge.core.model.flow import LookupNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
@@ -108,6 +108,14 @@ def _inspected() -> Built:
     return _last(story, o.InspectPhone)
 
 
+def _transferred() -> Built:
+    story = one_queue(agent("bob"))
+    _, leg = story.talk()
+    half = leg_id(PBX, "half")
+    story.happens(LegReplaced(at=story.now, leg=leg, by=half, by_name="Local/1@phones-1;1"))
+    return _last(story, o.FindParty)
+
+
 def _recorded(kind: type[Order]) -> Built:
     story = one_queue(agent("bob"), record=RecordingPlan())
     _, leg = story.talk()
@@ -134,6 +142,7 @@ AGAIN: dict[type[Order], tuple[Callable[[], Built], float]] = {
     o.LeaveToDialplan: (lambda: _leaving(o.LeaveToDialplan), 0.0),
     o.Probe: (_asked_about, 1.0),
     o.InspectPhone: (_inspected, 1.0),
+    o.FindParty: (_transferred, 0.5),
     o.Ring: (_ringing, 0.2),
 }
 """Ordered again, and after how many seconds at the latest. A Ring is another leg's, so that the first can never come late."""

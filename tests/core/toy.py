@@ -26,6 +26,7 @@ from callbridge.core.model.events import (
     LegRinging,
     LookedUp,
     OrderFailed,
+    PartyFound,
     PbxLost,
     PbxSnapshot,
     PhoneInspected,
@@ -44,6 +45,7 @@ from callbridge.core.model.orders import (
     CloseAttempt,
     DropBridge,
     FindLeads,
+    FindParty,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -261,6 +263,8 @@ class Toy:
             case InspectPhone(phone=phone):
                 there = tuple(channel.leg for channel in self.channels.values() if channel.phone == phone)
                 self.soon(lambda at: PhoneInspected(at=at, phone=phone, legs=there))
+            case FindParty(leg=leg):
+                self.soon(lambda at: PartyFound(at=at, leg=leg, phone=""))
             case LookUp(call=call, question=question):
                 if not self.knows_nothing:
                     self.soon(lambda at: LookedUp(at=at, call=call, question=question, found=self.knows))

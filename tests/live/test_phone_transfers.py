@@ -13,6 +13,7 @@ from tests.live.house import House
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 ON_16 = {
+    "test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk",
     "test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call",
 }
 
@@ -21,6 +22,78 @@ CONFIG = floor(
     {"ann": agent("1008", {"support": 1}), "bob": agent("1007", {"sales": 1})},
     {"support": {"steps": [{"skills": "support"}], "wrap_up": 1}, "sales": {"steps": [{"skills": "sales"}]}},
 )
+
+
+async def test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG)
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        ann.transfer("1007")
+        await bridge.until("talk_began", agent="bob")
+        assert await bridge.state("bob") == "talking"
+        await caller.until_hears(THIRD)
+        await bob.until_hears(VOICE)
+        bob.hang_up()
+        await caller.until_state("DISCONNECTED")
+        await bridge.until("agent_changed", agent="bob", state="wrap_up")
+        await bridge.until("agent_changed", agent="bob", state="ready", previous="wrap_up")
+        ended = await bridge.until("call_ended")
+    assert [(talk["agent"], talk["ended_by"]) for talk in bridge.facts("talk_ended")] == [("ann", "transfer"), ("bob", "agent")]
+    assert ended["segments"] == 2
+    assert [told["target"].partition("@")[0] for told in bridge.facts("call_transferred")] == ["1007"]
+
+
+async def test_an_attended_transfer_to_an_agents_phone_is_that_agents_talk(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG)
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        consult = await ann.call("1007")
+        await ann.until_state("CONFIRMED", consult)
+        ann.transfer_to(consult)
+        await bridge.until("talk_began", agent="bob")
+        await bob.until_hears(VOICE)
+        caller.hang_up()
+        await bob.until_state("DISCONNECTED")
+        await bridge.until("agent_changed", agent="bob", state="wrap_up")
+        ended = await bridge.until("call_ended")
+    assert [(talk["agent"], talk["ended_by"]) for talk in bridge.facts("talk_ended")] == [
+        ("ann", "transfer"),
+        ("bob", "customer"),
+    ]
+    assert ended["segments"] == 2
+
+
+async def test_an_agent_who_was_given_a_call_by_a_phone_may_transfer_it_on(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG)
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=REPLY) as bob,
+        Softphone(pbx, "1009", tone=THIRD) as colleague,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        ann.transfer("1007")
+        await bridge.until("talk_began", agent="bob")
+        await bob.until_hears(VOICE)
+        bob.transfer("1009")
+        await colleague.until_hears(VOICE)
+        await bridge.until("talk_ended", agent="bob", ended_by="transfer")
+        await bridge.until("agent_changed", agent="bob", state="ready", previous="wrap_up")
+        caller.hang_up()
+        await colleague.until_state("DISCONNECTED")
+        ended = await bridge.until("call_ended")
+    assert ended["segments"] == 2
 
 
 async def test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call(house: House, pbx: Pbx) -> None:

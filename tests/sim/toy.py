@@ -27,6 +27,7 @@ from callbridge.core.model.events import (
     LegProbed,
     LegRinging,
     LookedUp,
+    PartyFound,
     PbxSnapshot,
     PhoneInspected,
     PlaybackEnded,
@@ -42,6 +43,7 @@ from callbridge.core.model.orders import (
     CloseAttempt,
     DropBridge,
     FindLeads,
+    FindParty,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -346,6 +348,8 @@ class ToyPbx:
             case InspectPhone(phone=phone):
                 legs = tuple(channel.id for channel in self.on_phone(phone))
                 return Reply(200, PhoneInspected(at=0.0, phone=phone, legs=legs))
+            case FindParty(leg=leg):
+                return Reply(200, PartyFound(at=0.0, leg=leg, phone=""))
             case StartRecording() | PauseRecording() | StopRecording():
                 return Reply(200)
             case LookUp(call=call, question=question):

@@ -17,6 +17,7 @@ from callbridge.core.model.ids import channel_of
 from callbridge.core.model.orders import (
     Bridge,
     DropBridge,
+    FindParty,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -81,6 +82,8 @@ class AriOrders:
                 await self._leave(order)
             case Probe() | InspectPhone():
                 await self._query(order)
+            case FindParty():
+                await self._find_party(order)
             case _:
                 await self._write_all(order)
 
@@ -162,6 +165,13 @@ class AriOrders:
                 event: AnyEvent = wire.probed(order, reply.status, reply.body, app=app, prefix=prefix, at=at, replied=replied)
             else:
                 event = wire.inspected(order, reply.body, at=at)
+        self._post(event)
+
+    async def _find_party(self, order: FindParty) -> None:
+        channels, bridges = self._requests(order)
+        listed, joined = await self._write(channels), await self._write(bridges)
+        with odd_as_refusal(listed):
+            event = wire.party_found(order, listed.body, joined.body, at=self._now())
         self._post(event)
 
     def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:

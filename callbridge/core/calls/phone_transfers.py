@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from callbridge.core.calls import calls
+from callbridge.core.calls import calls, transferred_parties
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.call import Call, Move, Phase, after
-from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred
+from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
 from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
@@ -157,6 +157,10 @@ def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
         world.order(Bridge(bridge=bridge, legs=(call.leg,), call=call.id))  # a caller on hold during a consult
     call = evolve(call, phase=after(call.phase, Move.GO_OUTSIDE), far=event.by, bridge=bridge, deadline=None)
     world.calls.put(call.id, call)
+    if event.up and pair:
+        transferred_parties.look(world, world.legs[event.by])
+    elif event.up:
+        transferred_parties.found(world, PartyFound(at=world.now, leg=event.by, phone=endpoint_of(event.by_name)))
 
 
 def _let_go(world: World, leg: Leg) -> None:

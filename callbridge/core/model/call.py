@@ -7,6 +7,7 @@ The packages above move calls with ``after`` and decide what each move means for
     talking -> waiting                                     the agent's phone hung up at once: not answered
     talking -> transferring -> talking, outside            transferred: the caller hears music until the target answers
     talking -> outside                                     transferred on the phone to an outside party
+    outside -> talking                                     that party's phone is an agent's
     offered -> dialling -> joining                         a callback, the agent first
     dialling -> waiting                                    a callback, the customer first
     talking, outside -> waiting                            transferred to one of our own entries: the next visit
@@ -96,6 +97,7 @@ CALL_TRANSITIONS: dict[Phase, dict[Move, Phase]] = {
         Move.HANG_UP: Phase.ENDING,
     },
     Phase.OUTSIDE: {
+        Move.JOIN: Phase.TALKING,
         Move.TRANSFER: Phase.TRANSFERRING,
         Move.GO_OUTSIDE: Phase.OUTSIDE,
         Move.QUEUE: Phase.WAITING,

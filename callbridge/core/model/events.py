@@ -411,6 +411,14 @@ class DevicesListed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartyFound(Event):
+    """The answer to FindParty: the endpoint at the other half of the Local channel ``leg``; empty while nobody is there."""
+
+    leg: LegId
+    phone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneInspected(Event):
     """The answer to InspectPhone: the channels that the endpoint has now."""
 
@@ -578,6 +586,7 @@ AnyEvent = (
     | SwitchTurned
     | DeviceChanged
     | DevicesListed
+    | PartyFound
     | PhoneInspected
     | LookedUp
     | PbxLost

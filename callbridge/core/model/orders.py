@@ -196,6 +196,14 @@ class Probe(_OfLeg):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindParty(_OfLeg):
+    """Ask which phone is at the other half of this Local channel: PartyFound comes back."""
+
+    pair: str
+    """The name of both halves, without ``;1`` or ``;2``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectPhone:
     """Ask which channels an endpoint has: PhoneInspected comes back."""
 
@@ -284,6 +292,7 @@ OfPbx = (
     | LeaveToDialplan
     | StartAmdDetour
     | Probe
+    | FindParty
     | InspectPhone
 )
 """Everything else that is done to channels, bridges and phones."""

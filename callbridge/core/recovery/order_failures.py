@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from callbridge.core.calls import calls
+from callbridge.core.calls import calls, transferred_parties
 from callbridge.core.entities import agent_states, attempts, legs, phone_troubles, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
@@ -22,6 +22,7 @@ from callbridge.core.model.orders import (
     CloseAttempt,
     DropBridge,
     FindLeads,
+    FindParty,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -99,6 +100,9 @@ def order_failed(world: World, event: OrderFailed) -> None:
             _cannot_leave(world, order, event)
         case Probe(leg=leg):
             _watch(world, leg)
+        case FindParty(leg=leg):
+            if (known := world.legs.get(leg)) is not None:
+                transferred_parties.not_found(world, known)
         case InspectPhone(phone=phone):
             agent = world.agent_at(phone)
             if agent is not None:

@@ -1,7 +1,7 @@
 """ARI as messages: WebSocket frames to events, orders to HTTP requests, lists to snapshots; nothing here does I/O."""
 
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
-from callbridge.wire.ari.listing import Lists, has_replied, inspected, members, probed, snapshot, trouble_in
+from callbridge.wire.ari.listing import Lists, has_replied, inspected, members, party_found, probed, snapshot, trouble_in
 from callbridge.wire.ari.requests import (
     Request,
     bridge_request,
@@ -35,6 +35,7 @@ __all__ = [
     "inspected",
     "list_requests",
     "members",
+    "party_found",
     "probed",
     "read",
     "requests",

@@ -18,6 +18,7 @@ from callbridge.core.model.orders import (
     CloseAttempt,
     DropBridge,
     FindLeads,
+    FindParty,
     HangUp,
     InspectPhone,
     LeaveToDialplan,
@@ -131,6 +132,8 @@ def requests(
         case Probe(leg=leg, replies=replies):
             exists = Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND)
             return (exists, replies_request(channel_of(leg))) if replies else (exists,)
+        case FindParty():
+            return Request("GET", "/channels"), Request("GET", "/bridges")
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
