@@ -28,6 +28,8 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import (
     CallEnded,
     CallTransferred,
+    ConferenceBegan,
+    ConferenceEnded,
     RequestRefused,
     SupervisionEnded,
     SupervisionStarted,
@@ -368,6 +370,72 @@ def test_three_talk_and_the_one_who_leaves_the_others_go_on() -> None:
     assert customer_stays(story)
     story.gone(leg)
     story.over()
+
+
+def three(to: Target | None = None) -> tuple[Talk, LegId]:
+    """Ann, bob and cid, or somebody else, talk for 20 s after a consult of 5 s. Gives the third one's leg."""
+    story = Talk()
+    leg = story.consult(to)
+    story.wait(5.0)
+    story.act(CallRequest.CONFERENCE)
+    joined = story.only(Bridge)
+    story.happens(LegJoined(at=story.now, leg=story.customer, bridge=joined.bridge))
+    story.wait(20.0)
+    return story, leg
+
+
+@pytest.mark.parametrize("how", ["third hangs up", "agent returns", "customer hangs up", "moved"])
+def test_a_conference_is_in_the_calls_record_and_each_agent_in_it_has_a_segment(how: str) -> None:
+    story, leg = three()
+    (began,) = story.all_told(ConferenceBegan)
+    assert (began.by, began.agent, began.to) == ("bob", "cid", "agent:cid")
+    call = began.call
+    match how:
+        case "third hangs up":
+            story.gone(leg)
+        case "agent returns":
+            story.act(CallRequest.RETURN)
+        case "customer hangs up":
+            story.gone(story.customer)
+        case _:
+            story.act(CallRequest.MOVE, ToQueue("sales"), by="eva")
+    (ended,) = story.all_told(ConferenceEnded)
+    assert (ended.call, ended.by, ended.agent, ended.talked) == (call, "bob", "cid", 20.0)
+    assert story.results() == ["conference"]
+    assert story.state("cid") == "wrap_up"
+    story.over()
+    assert [fact.segments for fact in story.all_told(CallEnded)] == [2]
+
+
+def test_the_third_one_of_a_conference_who_has_the_call_then_has_one_segment() -> None:
+    story, leg = three()
+    story.act(CallRequest.COMPLETE)
+    (ended,) = story.all_told(ConferenceEnded)
+    assert (ended.agent, ended.talked, story.results()) == ("cid", 20.0, ["completed"])
+    story.wait(10.0)
+    story.gone(story.customer)
+    story.gone(leg)
+    talks = [(fact.agent, fact.talked) for fact in story.all_told(TalkEnded)]
+    assert talks == [("bob", 55.0), ("cid", 10.0)]
+    assert [fact.segments for fact in story.all_told(CallEnded)] == [2]
+
+
+def test_somebody_outside_in_a_conference_is_recorded_and_no_segment() -> None:
+    story, leg = three(ToNumber("4711"))
+    story.gone(leg)
+    (ended,) = story.all_told(ConferenceEnded)
+    assert (ended.agent, ended.to, ended.talked) == ("", "number:4711", 20.0)
+    story.over()
+    assert [fact.segments for fact in story.all_told(CallEnded)] == [1]
+
+
+def test_a_consult_without_the_caller_is_no_conference() -> None:
+    story = Talk()
+    leg = story.consult()
+    story.wait(5.0)
+    story.gone(leg)
+    assert not story.all_told(ConferenceBegan) and not story.all_told(ConferenceEnded)
+    assert (story.results(), story.state("cid"), story.call().segments) == (["returned"], "ready", 1)
 
 
 def customer_stays(story: Talk) -> bool:

@@ -16,6 +16,7 @@ from tests.live.house import House
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 ON_16 = {
+    "test_a_colleague_who_leaves_a_conference_is_in_the_calls_record",
     "test_a_consult_that_is_completed",
     "test_a_caller_whom_nobody_takes_is_back_with_the_agent",
     "test_a_supervisor_listens_whispers_barges_in_and_leaves",
@@ -111,6 +112,38 @@ async def test_three_talk_and_the_caller_stays_with_the_colleague(house: House, 
         await caller.until_hears(THIRD)
         bob.hang_up()
         await caller.until_state("DISCONNECTED")
+        ended = await bridge.until("call_ended")
+    (told,) = bridge.facts("conference_ended")
+    assert (told["agent"], told["by"], told["talked"] > 0.5, ended["segments"]) == ("1007", "ann", True, 2)
+
+
+async def test_a_colleague_who_leaves_a_conference_is_in_the_calls_record(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1007", tone=THIRD) as bob,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await caller.call("support")
+        await ann.until_hears(VOICE)
+        ann.press("*21007#")
+        await ann.until_hears(THIRD)
+        ann.press("*5")
+        await caller.until_hears(THIRD)
+        began = await bridge.until("conference_began")
+        await asyncio.sleep(0.5)
+        bob.hang_up()
+        over = await bridge.until("conference_ended")
+        await bridge.until("agent_changed", agent="1007", state="wrap_up")
+        await caller.until_hears(REPLY)
+        await ann.until_hears(VOICE)
+        caller.hang_up()
+        ended = await bridge.until("call_ended")
+        await bridge.until("agent_changed", agent="1007", state="ready", previous="wrap_up")
+    assert (over["agent"], over["talked"]) == ("1007", pytest.approx(over["at"] - began["at"], abs=0.01))
+    assert ([fact["result"] for fact in bridge.facts("transfer_ended")], ended["segments"]) == (["conference"], 2)
+    shown = str(await asyncio.to_thread(bridge.client.explain, "calls", ended["call"]))
+    assert "conference: the caller, ann" in shown and "conference over: agent 1007 talked with the caller for" in shown
 
 
 async def test_a_caller_whom_nobody_takes_is_back_with_the_agent(house: House, pbx: Pbx) -> None:

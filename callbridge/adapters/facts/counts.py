@@ -25,6 +25,7 @@ from callbridge.core.model.facts import (
     CallDiverted,
     CallRecorded,
     CallRepeated,
+    ConferenceEnded,
     DifferenceFound,
     EntityQuarantined,
     FlowEnded,
@@ -71,7 +72,7 @@ Count = tuple[Family, tuple[str, ...], float]
 """By how much a series grows; of a histogram: what was observed."""
 
 _OfVisits = VisitBegan | VisitEnded | CallDiverted
-_OfTalks = OfferEnded | TalkEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
+_OfTalks = OfferEnded | TalkEnded | ConferenceEnded | WrapUpEnded | CallRecorded | RecordingFailed | CallRepeated
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
 _OfCallbacks = CallbackRequested | CallbackEnded | CallbackTried
 _OfAgents = AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
@@ -179,6 +180,10 @@ def _of_talks(fact: _OfTalks) -> Iterator[Count]:
         case TalkEnded():
             yield TALK, (fact.queue,), max(0.0, fact.talked - fact.hold_seconds)
             yield HOLD, (fact.queue,), fact.hold_seconds
+        case ConferenceEnded(agent=""):
+            pass  # somebody outside
+        case ConferenceEnded():
+            yield TALK, (fact.queue,), fact.talked
         case WrapUpEnded():
             yield WRAP_UP, (fact.queue,), fact.lasted
         case CallRecorded():

@@ -93,6 +93,7 @@ _ENDED_BY = {
 _TRANSFER_TEXTS = {
     "completed": "took the call",
     "returned": "released; the agent returned to the caller",
+    "conference": "left after the conference",
     "no_answer": "did not pick up",
     "rejected": "rejected the call",
     "offline": "could not be reached",
@@ -354,6 +355,14 @@ def _transfer_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"{_target(fact)}: {_TRANSFER_TEXTS.get(result, result)} after {lasted}"
 
 
+def _conference_began(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"conference: the caller, {_who({'agent': fact['by']}, plan)} and {_target(fact)} talk"
+
+
+def _conference_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"conference over: {_target(fact)} talked with the caller for {span(float(fact['talked']))}"
+
+
 def _target(fact: Fact) -> str:
     return str(fact["to"]).replace(":", " ", 1)
 
@@ -433,6 +442,8 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "call_transferred": _transferred,
     "transfer_started": _transfer_started,
     "transfer_ended": _transfer_ended,
+    "conference_began": _conference_began,
+    "conference_ended": _conference_ended,
     "supervision_started": _supervision_started,
     "supervision_ended": _supervision_ended,
     "call_ended": _ended,

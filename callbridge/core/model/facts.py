@@ -347,13 +347,31 @@ class TransferStarted(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferEnded(Fact):
-    """``result``: ``completed``, ``returned``, ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``misconfigured``,
-    ``failed`` or ``cancelled``."""
+    """``result``: ``completed``, ``returned``, ``conference`` (left after all three had talked), ``no_answer``, ``rejected``,
+    ``offline``, ``unavailable``, ``misconfigured``, ``failed`` or ``cancelled``."""
 
     to: TargetText
     kind: Plain
     result: Plain
     lasted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceBegan(Fact):
+    """The caller joins ``by``, whose call it is, and the target of the consult: ``agent``, if it is one."""
+
+    to: TargetText
+    by: Plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConferenceEnded(Fact):
+    """``talked``: the seconds for which the third one, ``agent`` if it is one, talked with the caller in it. An agent's share is
+    a segment of the call. Talk that goes on without ``by`` is told by TalkBegan and TalkEnded and not part of it."""
+
+    to: TargetText
+    by: Plain
+    talked: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -569,6 +587,8 @@ AnyFact = (
     | CallTransferred
     | TransferStarted
     | TransferEnded
+    | ConferenceBegan
+    | ConferenceEnded
     | SupervisionStarted
     | SupervisionEnded
     | WrapUpEnded

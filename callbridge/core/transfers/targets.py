@@ -15,6 +15,7 @@ from callbridge.core.model.plan import ConnectMode, Target, ToAgent, ToNumber, T
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import offers
+from callbridge.core.transfers import conferences
 
 TARGET_RINGS_FOR = 20.0
 """Seconds for which a target rings if the queue has been removed."""
@@ -113,7 +114,10 @@ def free(world: World, call: Call) -> Call:
         legs.hang_up(world, transfer.leg)
     agent = world.agents.get(transfer.agent)
     if agent is not None and agent.call == call.id:
-        agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
+        if transfer.together and agent.work is Work.TALKING:
+            agent = conferences.release(world, agent, transfer)
+        else:
+            agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
         if leg is None or leg.role is LegRole.SESSION:
             agent_states.leg_gone(world, agent)
     return evolve(call, transfer=None)

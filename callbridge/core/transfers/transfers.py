@@ -25,7 +25,7 @@ from callbridge.core.model.plan import Target, ToAgent, ToNumber, ToQueue
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
-from callbridge.core.transfers import targets
+from callbridge.core.transfers import conferences, targets
 
 BACK_RETRY = 0.3
 """Seconds until the phone of an agent who has just hung up is tried again, when a call comes back."""
@@ -125,7 +125,9 @@ def conference(world: World, call: Call) -> str:
     if not transfer.reached or transfer.until is not None or call.bridge is None:
         return "the target has not answered yet"
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
-    put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now)))
+    if not transfer.together:
+        conferences.emit_began(world, call, transfer)
+        put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now)))
     return ""
 
 
@@ -197,7 +199,7 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
 
 def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: float | None) -> None:
     """The target has the call."""
-    _emit_ended(world, call, transfer, "completed")
+    call = _end(world, call, transfer, "completed")
     if transfer.kind is not TransferKind.BACK:
         _emit_transferred(world, call, transfer.by, transfer.to, attended=transfer.kind is TransferKind.CONSULT)
     call = evolve(call, transfer=None, deadline=None, failures=0)
@@ -235,8 +237,7 @@ def target_gone(world: World, call: Call, result: str) -> None:
     if call.segment is not None:
         _back_to_caller(world, call, "returned" if transfer.reached else result)
         return
-    _emit_ended(world, call, transfer, result)
-    call = targets.free(world, call)
+    call = targets.free(world, _end(world, call, transfer, result))
     if transfer.kind is TransferKind.BACK:
         _to_queue(world, call)
     else:
@@ -297,10 +298,10 @@ def cancel(world: World, call: Call) -> Call:
     """The call is sent elsewhere: release the target. Returns the call without it."""
     if call.transfer is None:
         return call
-    if call.transfer.leg is not None:
-        _emit_ended(world, call, call.transfer, "cancelled")
-    _stop_prompt(world, call)
     leg = call.transfer.leg
+    if leg is not None:
+        call = _end(world, call, call.transfer, "cancelled")
+    _stop_prompt(world, call)
     call = targets.free(world, call)
     if call.phase is Phase.TRANSFERRING and leg is not None:
         # On the same lanes after the order that was to join them, which would otherwise create the bridge again.
@@ -370,8 +371,7 @@ def _part(world: World, call: Call, segment: Segment) -> Call:
 def _back_to_caller(world: World, call: Call, result: str) -> None:
     transfer, segment = call.transfer, call.segment
     assert transfer is not None and segment is not None
-    _emit_ended(world, call, transfer, result)
-    call = targets.free(world, call)
+    call = targets.free(world, _end(world, call, transfer, result))
     if not transfer.reached:
         world.order(StopRinging(leg=segment.leg))
     bridge = call.bridge or world.mint("bridge")
@@ -386,7 +386,11 @@ def put(world: World, call: Call) -> None:
     world.calls.put(call.id, evolve(call, deadline=min((at for at in due if at is not None), default=None)))
 
 
-def _emit_ended(world: World, call: Call, transfer: Transfer, result: str) -> None:
+def _end(world: World, call: Call, transfer: Transfer, result: str) -> Call:
+    """Emit the end of a transfer, and of its conference. Returns the call, which may have one segment more."""
+    call = conferences.ended(world, call, transfer, goes_on=result == "completed")
+    if transfer.together and result != "completed":
+        result = "conference"
     world.emit(
         TransferEnded(
             seq=world.next_seq(),
@@ -400,6 +404,7 @@ def _emit_ended(world: World, call: Call, transfer: Transfer, result: str) -> No
             lasted=world.now - transfer.began_at,
         )
     )
+    return call
 
 
 def _emit_transferred(world: World, call: Call, by: str, target: str, *, attended: bool) -> None:
