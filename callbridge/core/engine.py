@@ -342,7 +342,7 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
             leg = world.legs.get(event.id)
             if leg is not None and leg.role is LegRole.PARKED and not leg.left:
                 phone_transfers.parked_too_long(world, leg)
-            elif leg is not None and not (transferred_parties.look_again(world, leg) or phone_replies.ask(world, leg)):
+            elif leg is not None and not _own_deadline(world, leg):
                 legs.deadline_passed(world, leg)
         case "agent":
             agent = world.agents.get(event.id)
@@ -375,6 +375,13 @@ def _deadline_passed(world: World, event: DeadlinePassed) -> None:
                 feature_codes.deadline_passed(world, talk)
         case _:
             raise ValueError(f"a deadline of an unknown kind: {event.kind}")
+
+
+def _own_deadline(world: World, leg: Leg) -> bool:
+    """Is it a deadline that means more than a doubt whether the leg lives?"""
+    if transferred_parties.look_again(world, leg) or phone_transfers.consults_nobody(world, leg):
+        return True
+    return phone_replies.ask(world, leg)
 
 
 def _day_began(world: World, event: DayBegan) -> None:

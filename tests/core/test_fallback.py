@@ -148,12 +148,13 @@ def test_the_last_departure_counts_and_memory_has_an_end() -> None:
     assert not departures.may_return(leg_id(PBX, "n0"), 101.0)
 
 
-def test_a_person_who_is_still_in_the_books_or_calls_from_an_agents_phone_stays() -> None:
+def test_a_person_who_is_still_in_the_books_or_is_an_agent_with_a_caller_stays() -> None:
     story = one_queue(agent("ann"))
-    leg = story.caller("known")
-    departures = Departures(600.0)
+    departures, ann = Departures(600.0), FallbackCaller(leg_id(PBX, "x"), "PJSIP/ann-00000007")
+    assert may_return(story.world, departures, ann, story.now), "an agent without a caller is served like one"
+    leg, _ = story.talk()
     assert not may_return(story.world, departures, FallbackCaller(leg, "PJSIP/trunk-1"), story.now)
-    assert not may_return(story.world, departures, FallbackCaller(leg_id(PBX, "x"), "PJSIP/ann-00000007"), story.now)
+    assert not may_return(story.world, departures, ann, story.now)
     assert may_return(story.world, departures, FallbackCaller(leg_id(PBX, "x"), "PJSIP/trunk-00000007"), story.now)
 
 

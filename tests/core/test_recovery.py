@@ -273,10 +273,19 @@ def test_a_caller_nobody_knew_is_queued_by_the_age_of_the_channel() -> None:
 
 
 def test_an_agents_own_consult_found_after_a_restart_is_no_customer() -> None:
-    story = one_queue(agent("bob"))
-    story.snapshot(seen(leg_id(PBX, "consult"), name="PJSIP/bob-0000002a", entry="support"))
-    assert story.tally().offered == 0
-    assert story.rung() == []
+    story = one_queue(agent("bob"), agent("cid"))
+    customer, leg = story.talk()
+    listed = (seen(customer), seen(leg), seen(leg_id(PBX, "consult"), name="PJSIP/bob-0000002a", entry="support"))
+    bridge = story.call().bridge
+    assert bridge is not None
+    story.snapshot(*listed, bridges={bridge: (customer, leg)})
+    assert (story.tally().offered, story.rung()) == (1, [])
+
+
+def test_an_agents_own_call_found_after_a_restart_is_served() -> None:
+    story = one_queue(agent("bob"), agent("cid"))
+    story.snapshot(seen(leg_id(PBX, "help"), name="PJSIP/bob-0000002a", entry="support"))
+    assert (story.rung(), story.state("bob")) == (["cid"], "busy_elsewhere")
 
 
 def test_a_leg_of_ours_without_an_owner_is_hung_up() -> None:

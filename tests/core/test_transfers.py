@@ -13,10 +13,12 @@ from callbridge.core.model.events import (
     LegHeld,
     LegJoined,
     LegParted,
+    LegProbed,
     LegReplaced,
     LegTransferred,
     LegUnheld,
     PartyFound,
+    PhoneInspected,
 )
 from callbridge.core.model.facts import (
     CallArrived,
@@ -29,7 +31,8 @@ from callbridge.core.model.facts import (
     WrapUpEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
-from callbridge.core.model.orders import Answer, DropBridge, FindParty, HangUp, LeaveToDialplan, StartMusic
+from callbridge.core.model.orders import Answer, DropBridge, FindParty, HangUp, LeaveToDialplan, Ring, StartMusic
+from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
 FAR = leg_id(PBX, "local-1")
@@ -253,6 +256,65 @@ def test_an_attended_transfer_through_a_consult_is_the_same_calls_next_visit(fir
         story.gone(gone)
     offer = story.call().offer
     assert offer is not None and set(story.world.legs) == {customer, offer.leg}
+
+
+# -- an agent who calls a queue -----------------------------------------------------------------------------------------
+
+HELP = leg_id(PBX, "help")
+
+
+def asking_for_help(*, connect: ConnectMode = ConnectMode.RING) -> Story:
+    """Bob, who has no caller, calls the queue that he serves himself."""
+    story = Story(plan([queue("support", wrap_up=0.0)], [agent("bob", connect=connect), agent("cid")]))
+    if connect is ConnectMode.NAILED_UP:
+        story.happens(LegAnswered(at=story.now, leg=story.all_sent(Ring)[-1].leg))
+    story.happens(replace(story.arrival("help", entry="support"), channel_name="PJSIP/bob-0000002a"))
+    return story
+
+
+@pytest.mark.parametrize("connect", [ConnectMode.RING, ConnectMode.NAILED_UP])
+def test_an_agent_without_a_caller_who_calls_a_queue_is_served_and_busy_meanwhile(connect: ConnectMode) -> None:
+    story = asking_for_help(connect=connect)
+    assert (story.rung(), story.state("bob"), story.tally().offered) == (["cid"], "busy_elsewhere", 1)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="NOT_INUSE"))
+    assert story.state("bob") == "busy_elsewhere", "AMI reports the call later than ARI"
+    leg = story.call("help").offer
+    assert leg is not None
+    story.connect(leg.leg)
+    story.happens(DeviceChanged(at=story.now, phone="PJSIP/bob", state="INUSE"))
+    story.wait(10.0)
+    assert (story.state("bob"), story.state("cid")) == ("busy_elsewhere", "talking")
+    story.gone(HELP)
+    assert (story.state("bob"), story.tally().answered) == ("ready", 1)
+
+
+def test_an_agent_is_never_offered_the_own_call() -> None:
+    story = Story(plan([queue("support")], [agent("bob")]))
+    story.happens(replace(story.arrival("help", entry="support"), channel_name="PJSIP/bob-0000002a"))
+    story.happens(PhoneInspected(at=story.now, phone="PJSIP/bob", legs=(HELP,)))
+    story.wait(30.0)
+    assert (story.all_sent(Ring), story.state("bob")) == ([], "busy_elsewhere")
+    story.gone(HELP)
+    assert [fact.outcome for fact in story.all_told(VisitEnded)] == ["abandoned"]
+    assert story.state("bob") == "ready"
+
+
+def test_an_agent_whose_caller_hangs_up_during_a_consult_is_served_then() -> None:
+    story, customer, leg, _ = consulting()
+    story.gone(customer)
+    story.gone(leg)
+    story.wait(10.0)
+    assert story.state("bob") == "busy_elsewhere"
+    assert (story.tally("sales").offered, story.call("consult").phase) == (1, "offered")
+    assert [order.leg for order in story.all_sent(Answer)].count(CONSULT) == 1
+
+
+def test_an_agent_who_consults_for_long_stays_a_consult() -> None:
+    story, _, _, _ = consulting()
+    for _ in range(10):
+        story.wait(6.0)
+        story.happens(LegProbed(at=story.now, leg=CONSULT, in_app=True, up=True))
+    assert story.tally("sales").offered == 0
 
 
 # -- to an agent's phone ------------------------------------------------------------------------------------------------

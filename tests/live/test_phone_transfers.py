@@ -13,6 +13,7 @@ from tests.live.house import House
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 ON_16 = {
+    "test_an_agent_who_calls_a_queue_is_served_and_busy_meanwhile",
     "test_a_blind_transfer_to_an_agents_phone_is_that_agents_talk",
     "test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_call",
 }
@@ -116,3 +117,19 @@ async def test_a_caller_who_transfers_is_reported_and_the_third_party_has_the_ca
     assert [(talk["agent"], talk["ended_by"]) for talk in bridge.facts("talk_ended")] == [("ann", "customer")]
     shown = await asyncio.to_thread(bridge.client.explain, "calls", ended["call"])
     assert "transferred blind to try-1009@" in str(shown) and "by the caller's own phone" in str(shown)
+
+
+async def test_an_agent_who_calls_a_queue_is_served_and_busy_meanwhile(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(CONFIG)
+    async with Softphone(pbx, "1008", tone=REPLY) as ann, Softphone(pbx, "1007", tone=THIRD) as bob:
+        asks = await ann.call("sales")
+        await bridge.until("talk_began", agent="bob", queue="sales")
+        await ann.until_hears(THIRD, asks)
+        await bob.until_hears(REPLY)
+        assert (await bridge.state("ann"), await bridge.state("bob")) == ("busy_elsewhere", "talking")
+        ann.hang_up(asks)
+        await bridge.until("agent_changed", agent="ann", state="ready", previous="busy_elsewhere")
+        ended = await bridge.until("call_ended")
+    assert (ended["segments"], ended["outcome"]) == (1, "answered")
+    row = await bridge.queue("sales")
+    assert (int(row["offered"]), int(row["answered"])) == (1, 1)

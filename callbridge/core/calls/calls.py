@@ -23,8 +23,9 @@ from callbridge.core.transfers import supervision, transfers
 # -- arrival --------------------------------------------------------------------------------------------------------
 
 
-def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
-    """A caller comes in: from the dialplan just now, or found waiting after a restart."""
+def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: str = "") -> None:
+    """A caller comes in: from the dialplan just now, or found waiting after a restart. ``phone``: an agent's, which is in use
+    with this call until it ends."""
     destination = world.plan.destination_of(event.entry)
     bypassed = is_on(world, BYPASS) and not found
     if event.overloaded or bypassed or destination is None:
@@ -42,7 +43,11 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False) -> None:
     queue = destination.queue if isinstance(destination, ToQueue) else ""
     leg = legs.open_leg(world, event.leg, LegRole.CUSTOMER, call=call.id)
     if event.up:
-        world.put_leg(leg, up_at=world.now)
+        leg = world.put_leg(leg, up_at=world.now)
+    at_phone = world.agent_at(phone) if phone else None
+    if at_phone is not None:
+        world.put_leg(leg, phone=phone)
+        agent_states.refresh_device(world, at_phone)
     world.emit(
         CallArrived(
             seq=world.next_seq(),
@@ -94,12 +99,11 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
             if call.placed:
                 call = callback_calls.leg_ended(world, call, leg, event.cause, estimated=event.estimated)
             customer_gone(world, call, when, estimated, unreachable=lost_phones.said_nothing(leg, event))
+        _phone_free(world, leg, in_use=False)
         return
     if call is not None:
         _other_gone(world, call, leg, event, when, estimated)
-    at_phone = world.agent_at(leg.phone) if leg.phone else None
-    if at_phone is not None:  # of a supervisor who had dialled in
-        agent_states.feature_gone(world, at_phone, in_use=True)
+    _phone_free(world, leg, in_use=True)  # of a supervisor who had dialled in
     agent = world.agents.get(leg.agent)
     if agent is None:
         return
@@ -115,6 +119,13 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
             agent_states.open_session(world, agent)  # the PBX lost it: the agent did not leave
         elif lost_phones.died(leg, event) or (unanswered and agent.session_tries):
             agent_states.session_died(world, agent)
+
+
+def _phone_free(world: World, leg: Leg, *, in_use: bool) -> None:
+    """A call that an agent's phone had made to us has ended."""
+    agent = world.agent_at(leg.phone) if leg.phone else None
+    if agent is not None:
+        agent_states.feature_gone(world, agent, in_use=in_use)
 
 
 def customer_gone(world: World, call: Call, when: float, estimated: bool, *, unreachable: bool = False) -> None:
@@ -270,6 +281,8 @@ def leg_probed(world: World, leg: Leg, event: LegProbed) -> None:
         again = world.now + legs.MUSIC_RETRY
     elif leg.role is LegRole.SESSION and not event.up:
         again = world.now + agent_states.SESSION_CHECK
+    elif leg.role is LegRole.CONSULT:
+        again = world.now + legs.CONSULT_CHECK
     leg = world.put_leg(leg, left=False, missing_since=None, tries=0, deadline=again, up_at=leg.up_at or _up(world, event))
     agent = world.agents.get(leg.agent)
     if leg.role is LegRole.SESSION and agent is not None and agent.session == leg.id and event.up and not agent.session_up:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from callbridge.core.calls import calls, transferred_parties
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
-from callbridge.core.model.agent import Agent
+from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
 from callbridge.core.model.facts import CallTransferred
@@ -50,11 +50,12 @@ def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:
     if pair:
         _half_arrived(world, event, pair)
         return
-    agent = world.agent_at(endpoint_of(event.channel_name))
-    if agent is not None:
+    phone = endpoint_of(event.channel_name)
+    agent = world.agent_at(phone)
+    if agent is not None and agent.work is Work.TALKING:
         consult(world, event, agent)
         return
-    calls.arrive(world, event, found=found)
+    calls.arrive(world, event, found=found, phone=phone if agent is not None else "")
 
 
 def _half_arrived(world: World, event: CallerArrived, pair: str) -> None:
@@ -89,10 +90,23 @@ def _hear_music(world: World, event: CallerArrived) -> None:
 
 
 def consult(world: World, event: CallerArrived, agent: Agent) -> None:
-    """An agent calls one of our entries: answered with music, never offered, never counted."""
+    """An agent who has a caller calls one of our entries: answered with music, never offered, never counted."""
     leg = legs.open_leg(world, event.leg, LegRole.CONSULT, agent=agent.id)
-    world.put_leg(leg, arrival=event)
+    world.put_leg(leg, arrival=event, deadline=world.now + legs.CONSULT_CHECK)
     _hear_music(world, event)
+
+
+def consults_nobody(world: World, leg: Leg) -> bool:
+    """Has the agent of this consult no caller any more? Then the agent is served like a caller."""
+    agent = world.agents.get(leg.agent)
+    if leg.role is not LegRole.CONSULT or leg.arrival is None or agent is None or agent.work is Work.TALKING:
+        return False
+    gone = leg.pair or leg.hung_at is not None or leg.left or leg.missing_since is not None
+    if gone or world.now - agent.since < legs.CONSULT_CHECK:
+        return False  # the other half of the transfer may be reported in a moment
+    world.legs.drop(leg.id)
+    calls.arrive(world, replace(leg.arrival, up=True), phone=agent.phone)
+    return True
 
 
 def parked_too_long(world: World, leg: Leg) -> None:

@@ -17,6 +17,8 @@ LEFT_CHECK = 0.2
 DIALLED_LEFT_CHECK = 2.0
 """The same for a leg that we dial: its cause is worth waiting for."""
 MUSIC_RETRY = 1.0
+CONSULT_CHECK = 2.0
+"""Seconds after which, and at which interval, we look whether an agent who consults an entry still has a caller."""
 
 
 def open_leg(world: World, leg: LegId, role: LegRole, *, call: str = "", agent: str = "") -> Leg:

@@ -20,7 +20,7 @@ class LegRole(StrEnum):
     SESSION = "session"
     """An agent's leg, nailed up for the login."""
     CONSULT = "consult"
-    """An agent calling one of our entries, perhaps to transfer a caller there."""
+    """An agent who has a caller and calls one of our entries, perhaps to transfer the caller there."""
     OUTSIDE = "outside"
     """The far party of a transfer, not ours to offer or count."""
     SUPERVISOR = "supervisor"
@@ -63,6 +63,6 @@ class Leg:
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None
     phone: str = ""
-    """Of a feature call: the endpoint that dialled it."""
+    """Of a feature call, and of an agent's own call to an entry: the endpoint that dialled it."""
     tries: int = 0
     deadline: float | None = None

@@ -184,7 +184,7 @@ class World(SavedTables):
         return [self.agents[who] for who in sorted(self._waiting_for_phone.get(phone, ()))]
 
     def features_at(self, phone: str) -> frozenset[LegId]:
-        """The feature calls that this phone makes now."""
+        """The calls that this agent's phone makes to us now: feature calls, and calls to entries."""
         return frozenset(self._features_at.get(phone, ()))
 
     def legs_of_pair(self, pair: str) -> list[Leg]:

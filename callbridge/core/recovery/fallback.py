@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callbridge.core.calls.phone_transfers import endpoint_of
-from callbridge.core.model.agent import Agent, Intent
+from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.facts import AnyFact, CallDiverted
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.world_view import WorldView
@@ -135,9 +135,10 @@ class Departures:
 def may_return(world: WorldView, departures: Departures, caller: FallbackCaller, now: float) -> bool:
     """Would this caller be served here, as a new arrival?
 
-    Not while the leg has a row: it left Stasis unnoticed, and its call must end first. Not from an agent's own phone: for us
-    that is a consult, which is not queued.
+    Not while the leg has a row: it left Stasis unnoticed, and its call must end first. Not from the phone of an agent who has
+    a caller: for us that is a consult, which is not queued.
     """
-    if caller.leg in world.legs or world.agent_at(endpoint_of(caller.channel)) is not None:
+    agent = world.agent_at(endpoint_of(caller.channel))
+    if caller.leg in world.legs or (agent is not None and agent.work is Work.TALKING):
         return False
     return departures.may_return(caller.leg, now)

@@ -8,7 +8,7 @@ from functools import partial
 from callbridge.core.calls import calls, phone_transfers, talks
 from callbridge.core.entities import agent_states, attempts, callbacks, legs, recordings
 from callbridge.core.flows import interpreter
-from callbridge.core.model.agent import Agent, Intent
+from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import CallerArrived, PbxSnapshot, SeenLeg
@@ -205,7 +205,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, 
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
         at_phone = agents_by_phone.get(phone_transfers.endpoint_of(seen.name))
-        if at_phone is not None:
+        if at_phone is not None and at_phone.work is Work.TALKING:
             phone_transfers.consult(world, _arrival(seen), at_phone)
         else:
             phone_transfers.arrived(world, _arrival(seen), found=True)
