@@ -159,7 +159,7 @@ async def test_a_pbx_link_that_raises_ends_it_and_its_callers_are_left_to_rescue
 ) -> None:
     async with rig(tmp_path) as one:
         await a_caller_waits(one)
-        monkeypatch.setattr(Ari, "_hear", _fails)
+        monkeypatch.setattr(Ari, "_receive", _fails)
         assert await asyncio.wait_for(one.exit_code(), 6) == 1  # nothing is waited for that cannot come
         assert [line for line in one.fake.asked if line.startswith("DELETE /channels")] == []
 
