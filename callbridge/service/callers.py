@@ -13,7 +13,9 @@ from callbridge.adapters.lookups.lookup import Lookups
 from callbridge.adapters.redis.connection import RedisSettings
 from callbridge.core.model.events import AnyEvent
 from callbridge.service.adapter_settings import lookup_settings
+from callbridge.service.caller_tiers import received
 from callbridge.service.parts import Parts
+from callbridge.settings.instance import WithheldNumbersConfig
 from callbridge.settings.models import Settings
 from callbridge.settings.resolve import memory_of
 
@@ -50,17 +52,23 @@ class CallerSources:
         self.memory = memory
         self.lookups = Lookups(post, now, redis=redis, memory=memory)
         self._tiers: TierFile | None = None
+        self._withheld = WithheldNumbersConfig()
         self._watch: asyncio.Task[None] | None = None
 
     def tier_of(self, number: str) -> str:
         """According to the file in force; a reload replaces it."""
         return self._tiers.tier_of(number) if self._tiers is not None else ""
 
+    def received(self, event: AnyEvent) -> AnyEvent:
+        """What a PBX reports, with the tiers of its callers and without what they withhold."""
+        return received(event, self.tier_of, self._withheld)
+
     def adopt(self, settings: Settings, tiers: TierFile) -> None:
         """Use this configuration from now on; ``tiers`` has been loaded."""
         if self._watch is not None:
             self._watch.cancel()
         self._tiers = tiers
+        self._withheld = settings.withheld_numbers
         self._watch = self._parts.run("tiers", tiers.watch())
         repeat = settings.repeat_calls.within if settings.repeat_calls is not None else 0.0
         renamed = {queue.renamed_from: name for name, queue in settings.queues.items() if queue.renamed_from is not None}

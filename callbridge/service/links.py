@@ -18,7 +18,6 @@ from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfReco
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock
 from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings
-from callbridge.service.caller_tiers import with_tiers
 from callbridge.service.parts import Parts
 from callbridge.settings.models import Settings
 
@@ -40,18 +39,19 @@ class Links:
         clock: Clock,
         *,
         post: Callable[[AnyEvent], None],
-        tier_of: Callable[[str], str],
+        received: Callable[[AnyEvent], AnyEvent],
         accepting: Callable[[], bool],
         holds: Holds,
         on_replaced: Callable[[], None],
         last_heard_at: float | None,
     ) -> None:
-        """Create the links of every configured PBX; they connect when started. ``accepting``: do we accept new callers?"""
+        """Create the links of every configured PBX; they connect when started. ``received``: what a PBX
+        reports, as the core may know it. ``accepting``: do we accept new callers?"""
         for pbx in settings.pbx:
             self._metrics.expect(pbx.name)
             self._ari[pbx.name] = Ari(
                 ari_settings(settings.instance, pbx),
-                post=lambda event: post(with_tiers(event, tier_of)),
+                post=lambda event: post(received(event)),
                 now=clock.now,
                 on_replaced=on_replaced,
                 holds=holds,

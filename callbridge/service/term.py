@@ -178,7 +178,7 @@ def _build(process: Process, taken: Taken) -> Term:
         world,
         clock,
         post=runtime.post,
-        tier_of=callers.tier_of,
+        received=callers.received,
         accepting=lambda: runtime.accepting,
         holds=process.store.holds,
         on_replaced=process.replaced,

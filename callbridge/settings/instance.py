@@ -183,6 +183,16 @@ class LogConfig(ConfigSection):
         return value.lower() if isinstance(value, str) else value
 
 
+class WithheldNumbersConfig(ConfigSection):
+    """Callers who withhold their number, which the trunk knows all the same."""
+
+    route: bool = True
+    """Whether a withheld number decides the caller's tier; nothing else is done with it."""
+    show: bool = False
+    """Whether withheld numbers are treated like all others: shown to agents with the offer, stored, and sent to other systems;
+    only for those who are entitled to it, such as emergency services."""
+
+
 class MetricsConfig(ConfigSection):
     """``label_agents``: seconds by agent, too; for at most 500 agents. ``recordings``: the folder in which the PBX records, to
     tell how much of its disk is free."""

@@ -26,6 +26,7 @@ from callbridge.settings.instance import (
     PbxConfig,
     RedisConfig,
     WebhookConfig,
+    WithheldNumbersConfig,
 )
 from callbridge.settings.lookups import LookupConfig
 from callbridge.settings.queues import EntryConfig, QueueConfig, TiersConfig
@@ -96,6 +97,8 @@ class Settings(ConfigSection):
     region: Region | None = None
     """Country whose national numbers are written without a country code, two letters of ISO 3166; without it only
     international numbers are recognised in all their spellings. Example: `GB`"""
+    withheld_numbers: WithheldNumbersConfig = WithheldNumbersConfig()
+    """What is done with a number that the caller withholds; agents, logs and other systems see the word `withheld`."""
     tiers: TiersConfig = TiersConfig()
     """Classes of customers, and which phone number belongs to which."""
     skills: Annotated[dict[Name, str], BeforeValidator(_described), Spelt((_NAME_LIST_SCHEMA, _DESCRIBED))] = {}

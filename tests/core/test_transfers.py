@@ -31,6 +31,7 @@ from callbridge.core.model.facts import (
     WrapUpEnded,
 )
 from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import Answer, DropBridge, FindParty, HangUp, LeaveToDialplan, Ring, StartMusic
 from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
@@ -235,6 +236,15 @@ def test_a_consult_that_ends_leaves_nothing() -> None:
     story, customer, leg, _ = consulting()
     story.gone(CONSULT)
     assert set(story.world.legs) == {customer, leg}
+
+
+def test_a_transfer_to_a_customer_names_the_number_that_the_call_has_which_may_be_withheld() -> None:
+    story, customer, leg, _ = talking()
+    other = leg_id(PBX, "other")
+    story.happens(replace(story.arrival("other"), number=WITHHELD))
+    story.happens(LegTransferred(at=story.now, leg=leg, target="4915773218899", attended=True, worked=True, target_leg=other))
+    (fact,) = story.all_told(CallTransferred)
+    assert (fact.call, fact.target) == (story.world.legs[customer].call, WITHHELD)
 
 
 @pytest.mark.parametrize("first", ["talk", "consult"])

@@ -41,6 +41,10 @@ class Capture:
             self._process.signal(signal.SIGINT)
             await self._process.wait(10)
 
+    def of_port(self, port: int) -> list[bytes]:
+        """What was sent to or from a port of the address, in order."""
+        return [text for _, source, _, target, text in _packets(self.path) if port in (source, target)]
+
     def echoed(self, tone: Path, least: int = 5) -> set[str]:
         """The Call-IDs of calls whose own sound came back to the caller, in at least so many packets."""
         frames = _frames(tone)
@@ -78,7 +82,13 @@ def _frames(tone: Path) -> set[bytes]:
 
 
 def _datagrams(path: Path) -> Iterator[tuple[str, int, str, bytes]]:
-    """(source, source port, target, payload) of each UDP packet in a capture of loopback's Ethernet frames."""
+    """(source, source port, target, payload) of each UDP packet."""
+    for source, source_port, target, _, payload in _packets(path):
+        yield source, source_port, target, payload
+
+
+def _packets(path: Path) -> Iterator[tuple[str, int, str, int, bytes]]:
+    """(source, source port, target, target port, payload) of each UDP packet in a capture of loopback's Ethernet frames."""
     data = path.read_bytes()
     at = 24
     while at + 16 <= len(data):
@@ -88,5 +98,5 @@ def _datagrams(path: Path) -> Iterator[tuple[str, int, str, bytes]]:
         if len(packet) < 42 or packet[12:14] != b"\x08\x00" or packet[23] != 17:
             continue
         begin = 14 + (packet[14] & 0x0F) * 4
-        (port,) = struct.unpack_from("!H", packet, begin)
-        yield ".".join(map(str, packet[26:30])), port, ".".join(map(str, packet[30:34])), packet[begin + 8 :]
+        port, target = struct.unpack_from("!HH", packet, begin)
+        yield ".".join(map(str, packet[26:30])), port, ".".join(map(str, packet[30:34])), target, packet[begin + 8 :]

@@ -229,6 +229,7 @@ rtp_timeout_hold={2 * plan.rtp_timeout}
 [trunk](lab-endpoint)
 context=from-trunk
 aors=trunk
+trust_id_inbound=yes
 
 [trunk]
 type=aor

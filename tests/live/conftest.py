@@ -71,6 +71,7 @@ async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
     extra = {"extensions.conf": DIALPLAN, "amd.conf": "[general](+)\ntotal_analysis_time=2000\n"}
     if getattr(request.module, "RECORDS", False):
         extra["manager.conf"] = "[callbridge](+)\nwrite=reporting,agent,call,system\n"
+    extra["pjsip.conf"] = getattr(request.module, "PJSIP", "")
     silence = getattr(request.module, "RTP_TIMEOUT", 0)
     async with Pbx(version, phones=PHONES, extra=extra, verbose=3, rtp_timeout=silence) as running:
         yield running

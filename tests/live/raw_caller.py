@@ -28,6 +28,8 @@ class RawCall:
     dialled: str
     name: bytes = b""
     user: bytes = b"4930100"
+    headers: tuple[str, ...] = ()
+    """Further headers of the INVITE."""
     ended_by_pbx: bool = False
     acknowledges: bool = True
     """Whether the answer is acknowledged: without an ACK there is no call, whatever the PBX thinks."""
@@ -53,6 +55,7 @@ class RawCall:
                 f"CSeq: {cseq} {method}",
                 f"Contact: <sip:raw@{here}>",
                 "Max-Forwards: 70",
+                *(self.headers if method == "INVITE" else ()),
                 *(["Content-Type: application/sdp"] if body else []),
                 f"Content-Length: {len(body)}",
             ]

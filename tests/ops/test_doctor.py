@@ -54,6 +54,13 @@ def test_every_missing_module_is_named_with_its_use() -> None:
     assert "load = res_stasis.so" in findings[0].todo
 
 
+def test_a_dialplan_that_does_not_tell_what_is_withheld_is_named() -> None:
+    old = ["callbridge,inbound,${EXTEN}", "callbridge,inbound,${EXTEN},,${CALLERID(num-pres)},${CALLBRIDGE_WITHHELD}"]
+    (finding,) = rules.withheld_numbers("callbridge-inbound", old)
+    assert (finding.level, "callbridge-inbound" in finding.said) == ("fault", True)
+    assert [*rules.withheld_numbers("callbridge-inbound", [old[1], "callbridge,feature,${EXTEN}", "other", ""])] == []
+
+
 def test_rights_too_few_and_too_many_are_told() -> None:
     enough = {"QueueStatus", "QueueAdd", "QueueRemove", "QueuePause"}
     assert levels([*rules.actions(enough)]) == ["ok"]

@@ -27,6 +27,7 @@ from callbridge.core.model.events import (
     PlaybackEnded,
 )
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.numbers import WITHHELD, Withheld
 from callbridge.wire.ari import ECHO, Heard, read
 from callbridge.wire.ari.events import OWN_ROLES
 
@@ -53,6 +54,24 @@ def test_an_arrival_names_entry_and_caller() -> None:
     assert event == CallerArrived(
         at=7.0, leg=LEG, entry="sales", channel_name="PJSIP/trunk-1", number="4930", name="Ada", tier="", uniqueid="c1"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "withheld"),
+    [
+        (["", "allowed_not_screened", ""], "4930", None),
+        (["", "unavailable"], "4930", None),
+        ([], "4930", None),
+        ([7, None, {}], "4930", None),
+        (["", "prohib_passed_screen", "49157"], WITHHELD, Withheld("49157")),
+        (["1795292000", "prohib"], WITHHELD, Withheld("4930")),
+    ],
+)
+def test_a_number_is_withheld_when_the_dialplan_says_so(said: list[Any], number: str, withheld: Withheld | None) -> None:
+    event = heard("StasisStart", args=["inbound", "sales", *said]).event
+    assert isinstance(event, CallerArrived)
+    assert (event.number, event.name, event.withheld) == (number, WITHHELD if withheld else "Ada", withheld)
+    assert "49157" not in repr(event)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +175,8 @@ def test_an_attended_transfer_tells_both_legs_of_the_transferer() -> None:
         transfer_target={"id": "z", "caller": {"number": "55"}},
     ).events
     assert events == tuple(
-        LegTransferred(at=7.0, leg=LegId(leg), target="55", attended=True, worked=False) for leg in ("a/x", "a/y")
+        LegTransferred(at=7.0, leg=LegId(leg), target="55", attended=True, worked=False, target_leg=LegId("a/z"))
+        for leg in ("a/x", "a/y")
     )
 
 

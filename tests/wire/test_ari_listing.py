@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from callbridge.core.model.events import LegEnded, LegProbed, PartyFound, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.numbers import WITHHELD, Withheld
 from callbridge.core.model.orders import FindParty, InspectPhone, Probe
 from callbridge.wire.ari import Lists, Malformed, inspected, members, party_found, probed, snapshot, trouble_in
 
@@ -118,6 +119,13 @@ def test_a_feature_call_is_no_arrival() -> None:
 def test_a_caller_who_was_pulled_back_is_as_old_as_the_dialplan_says() -> None:
     (caller,) = seen(lists([channel("in", app_data="app,inbound,sales,1795292000")]), at=1795292900.0).legs
     assert (caller.entry, caller.created_at) == ("sales", 1795292000.0)
+
+
+def test_a_withheld_number_is_withheld_in_a_list_too() -> None:
+    (leg,) = seen(lists([channel("in", app_data="app,inbound,sales,,prohib_not_screened,4915773")])).legs
+    assert (leg.number, leg.caller_name, leg.withheld) == (WITHHELD, WITHHELD, Withheld("4915773"))
+    (leg,) = seen(lists([channel("in", app_data="app,inbound,sales,,allowed_not_screened,")])).legs
+    assert (leg.number, leg.withheld) == ("4930", None)
 
 
 @pytest.mark.parametrize("written", [None, "yesterday", 7, "9999-12-31T23:59:59.000+0000"])

@@ -104,6 +104,15 @@ def test_the_phone_shows_the_caller_and_the_call_is_linked_to_him() -> None:
     assert variables(number="4930")["CONNECTEDLINE(all)"] == '"4930" <4930>'
 
 
+def test_a_withheld_number_is_anonymous_outside_and_a_word_on_our_own_phones() -> None:
+    outside = variables(role="outside", agent="", number="withheld", name="gold support withheld")
+    assert (outside["CONNECTEDLINE(num-pres)"], outside["CONNECTEDLINE(name-pres)"]) == ("prohib", "prohib")
+    assert list(outside).index("CONNECTEDLINE(all)") < list(outside).index("CONNECTEDLINE(num-pres)")
+    inside = variables(number="withheld", name="gold support withheld")
+    assert inside["CONNECTEDLINE(all)"] == '"gold support withheld" <withheld>'
+    assert "CONNECTEDLINE(num-pres)" not in inside
+
+
 def test_a_leg_says_what_it_is_for_and_nothing_that_could_be_misread() -> None:
     assert ring_body(originator=CUSTOMER)["appArgs"] == "agent,ann,cust"
     assert ring_body(agent="", role="outside", originator=CUSTOMER)["appArgs"] == "outside,,cust"

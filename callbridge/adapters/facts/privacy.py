@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from callbridge.core.model.numbers import WITHHELD
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -44,6 +46,8 @@ def label(text: str, longest: int = 100) -> str:
 
 def mask(number: str) -> str:
     """A phone number as others may see it: ``+44*****123``. How long it is stays hidden, too."""
+    if number == WITHHELD:
+        return number
     if len(number) < 8:
         return "*****" if number else ""
     head = number[:3] if number.startswith("+") else ""
@@ -80,4 +84,6 @@ def mask_key(key: str) -> str:
 
 def hide(text: str) -> str:
     """Nothing of it, only that there is something."""
+    if text == WITHHELD:
+        return text
     return "*****" if text else ""

@@ -275,6 +275,9 @@ async def _contexts(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]
                 yield fault("dialplan", f"context {context} does not exist", todo)
         else:
             yield _context(context, lines, patient.settings.instance.app)
+            said = [line.get("AppData", "") for line in lines if line.get("Application", "").lower() == "stasis"]
+            for finding in rules.withheld_numbers(context, said):
+                yield finding
 
 
 async def _dialplan(ami: AmiSession, patient: Patient) -> AsyncIterator[Finding]:

@@ -206,6 +206,16 @@ def phones(wanted: Mapping[str, str], known: Mapping[str, str]) -> Iterator[Find
         yield ok("phones", there)
 
 
+# -- the dialplan ---------------------------------------------------------------------------------------------------
+
+
+def withheld_numbers(context: str, said: Iterable[str]) -> Iterator[Finding]:
+    """``said``: the arguments of each Stasis() in the context."""
+    if any(args.split(",")[1:2] == ["inbound"] and "CALLERID(num-pres)" not in args for args in said):
+        problem = f"context {context} does not tell which numbers are withheld: agents and other systems would be shown them"
+        yield fault("dialplan", problem, "copy dialplan/callbridge.conf again: Stasis() gets ${CALLERID(num-pres)}")
+
+
 # -- what only configuration files show -----------------------------------------------------------------------------
 
 

@@ -254,13 +254,15 @@ def transferred(world: World, event: LegTransferred) -> None:
     talk = world.calls.get(leg.call)
     if talk is not None and talk.segment is not None and talk.segment.leg == leg.id and not event.attended:
         leg = world.put_leg(leg, transfers=True)
+    to = world.legs.get(event.target_leg)
+    customer = world.calls.get(to.call) if to is not None and to.role is LegRole.CUSTOMER else None
     world.emit(
         CallTransferred(
             seq=world.next_seq(),
             at=world.now,
             call=call,
             agent=leg.agent,
-            target=event.target,
+            target=customer.number if customer is not None else event.target,  # which may be withheld
             attended=event.attended,
             party=_party(leg),
         )

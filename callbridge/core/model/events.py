@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from callbridge.core.model.attempt import Lead, Running
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.numbers import Withheld
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import Plan, Target
 
@@ -38,6 +39,8 @@ class CallerArrived(Event):
     linkedid: str = ""
     since: float | None = None
     """When the caller, who was elsewhere in the PBX meanwhile (the fallback), first came; None: now."""
+    withheld: Withheld | None = None
+    """What the caller withholds; ``number`` and ``name`` are without it. None from the inbox on."""
     overloaded: bool = False
     """The runtime is too far behind to take new calls."""
 
@@ -166,6 +169,8 @@ class LegTransferred(Event):
     target: str
     attended: bool
     worked: bool
+    target_leg: LegId | None = None
+    """The channel that an attended transfer connected the peer to, if there is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,6 +444,8 @@ class SeenLeg:
     entry: str | None = None
     """Set when it came from the dialplan with our arguments."""
     tier: str = ""
+    withheld: Withheld | None = None
+    """See ``CallerArrived``."""
     feature: bool = False
     """It came from the dialplan by a feature code."""
     role: str = ""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 NO_NUMBER = "no phone number"
+WITHHELD = "withheld"
+"""Stands for a number or name that the caller withholds, wherever it would be shown, stored or sent."""
 SPREADSHEET = "a number written by a spreadsheet (decimal, exponent or thousands separators): import the column as text"
 
 _PLAIN = re.compile(r"\+?[0-9]{1,15}")
@@ -54,6 +56,13 @@ def plain(number: str) -> str:
             number = number.replace("(0)", "")
         number = number.translate(_NOISE)
     return number if _PLAIN.fullmatch(number) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """The number that a caller withholds. It may choose the tier, before the core sees the call, and goes no further."""
+
+    number: str = field(repr=False)
 
 
 class NumberReader(Protocol):

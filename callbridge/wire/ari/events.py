@@ -33,6 +33,7 @@ from callbridge.core.model.events import (
     RecordingEnded,
 )
 from callbridge.core.model.ids import LegId, channel_of, leg_id
+from callbridge.wire.ari.caller_id import caller_id
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse, part, text, whole
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
@@ -154,16 +155,16 @@ def _stasis_start(frame: _Frame) -> Heard:
         made = ours and args[0] != "resync"
         events = (LegEntered(at=frame.at, leg=leg),) if made else ()
         return Heard(kind, events, entered=channel_of(leg)) if ours else Heard("foreign")
-    caller = optional_part(channel, "caller")
-    number = clean(caller.get("number"), NUMBER_LIMIT)
+    caller = caller_id(channel, args[3:5])
     arrived = CallerArrived(
         at=frame.at,
         leg=leg,
         entry=clean(args[1], NUMBER_LIMIT),
         channel_name=name,
-        number=number,
-        name=clean(caller.get("name"), NAME_LIMIT),
+        number=caller.number,
+        name=caller.name,
         tier="",
+        withheld=caller.withheld,
         up=channel.get("state") == "Up",
         uniqueid=identity(channel.get("id")),
         since=epoch(args[2], frame.at),
@@ -273,13 +274,16 @@ def _blind_transfer(frame: _Frame) -> Heard:
 def _attended_transfer(frame: _Frame) -> Heard:
     to = optional_part(frame.message, "transfer_target")
     target = clean(optional_part(to, "caller").get("number"), NUMBER_LIMIT) or clean(to.get("name"), NAME_LIMIT)
+    target_leg = leg_id(frame.pbx, identity(to.get("id"))) if to else None
     legs = ("transferer_first_leg", "transferer_second_leg")
-    return Heard("BridgeAttendedTransfer", tuple(_transferred(frame, leg, target, attended=True) for leg in legs))
+    told = tuple(_transferred(frame, leg, target, attended=True, target_leg=target_leg) for leg in legs)
+    return Heard("BridgeAttendedTransfer", told)
 
 
-def _transferred(frame: _Frame, key: str, target: str, *, attended: bool) -> LegTransferred:
+def _transferred(frame: _Frame, key: str, target: str, *, attended: bool, target_leg: LegId | None = None) -> LegTransferred:
     worked = frame.message.get("result") == "Success"
-    return LegTransferred(at=frame.at, leg=frame.leg(key), target=target, attended=attended, worked=worked)
+    leg = frame.leg(key)
+    return LegTransferred(at=frame.at, leg=leg, target=target, attended=attended, worked=worked, target_leg=target_leg)
 
 
 def _user_event(frame: _Frame) -> Heard:

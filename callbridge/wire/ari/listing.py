@@ -17,6 +17,7 @@ from callbridge.core.model.attempt import ATTEMPT
 from callbridge.core.model.events import LegEnded, LegProbed, PartyFound, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
 from callbridge.core.model.orders import FindParty, InspectPhone, Probe
+from callbridge.wire.ari.caller_id import caller_id
 from callbridge.wire.ari.events import OWN_ROLES
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
@@ -210,10 +211,9 @@ def entries(listing: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: float) -> SeenLeg:
-    caller = optional_part(channel, "caller")
-    number = clean(caller.get("number"), NUMBER_LIMIT)
     application, first, *rest = arguments(optional_part(channel, "dialplan")) + [""] * 3
     arrived = application == app and first == "inbound"
+    caller = caller_id(channel, rest[2:4] if arrived else ())
     since = epoch(rest[1], at) if arrived else None
     told = application == app and first in OWN_ROLES
     tags = optional_part(channel, "channelvars")
@@ -222,8 +222,9 @@ def _seen_leg(leg: LegId, channel: dict[str, Any], app: str, mine: str, at: floa
         name=clean(channel.get("name"), NAME_LIMIT),
         up=channel.get("state") == "Up",
         created_at=min(_moment(channel.get("creationtime"), at), at) if since is None else since,
-        number=number,
-        caller_name=clean(caller.get("name"), NAME_LIMIT),
+        number=caller.number,
+        caller_name=caller.name,
+        withheld=caller.withheld,
         entry=clean(rest[0], NUMBER_LIMIT) if arrived else None,
         feature=application == app and first == "feature",
         role=first if told else _role_by_id(channel_of(leg), mine),

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from urllib.parse import quote, urlencode
 
 from callbridge.core.model.ids import channel_of
+from callbridge.core.model.numbers import WITHHELD
 from callbridge.core.model.orders import (
     Answer,
     BlockNumber,
@@ -176,6 +177,8 @@ def _ring_variables(order: Ring) -> dict[str, str]:
     number, name = _shown(order.number, NUMBER_LIMIT), _shown(order.name, NAME_LIMIT)
     if number or name:
         variables["CONNECTEDLINE(all)"] = f'"{name or number}" <{number}>'
+    if number == WITHHELD and order.role == "outside":  # the carrier is to see an anonymous caller, not a word of ours
+        variables |= {"CONNECTEDLINE(num-pres)": "prohib", "CONNECTEDLINE(name-pres)": "prohib"}
     if order.phone.startswith("PJSIP/") and order.role != "customer":  # a carrier need not see our headers
         if order.call:
             variables["PJSIP_HEADER(add,X-Callbridge-Call)"] = order.call
