@@ -19,6 +19,7 @@ from callbridge.core.model.events import (
     LegUnheld,
     PartyFound,
     PhoneInspected,
+    PlaybackEnded,
 )
 from callbridge.core.model.facts import (
     CallArrived,
@@ -32,7 +33,7 @@ from callbridge.core.model.facts import (
 )
 from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.numbers import WITHHELD
-from callbridge.core.model.orders import Answer, DropBridge, FindParty, HangUp, LeaveToDialplan, Ring, StartMusic
+from callbridge.core.model.orders import Answer, Bridge, DropBridge, FindParty, HangUp, LeaveToDialplan, Play, Ring, StartMusic
 from callbridge.core.model.plan import ConnectMode
 from tests.core.story import PBX, Story, agent, ladder, plan, queue
 
@@ -325,6 +326,28 @@ def test_an_agent_who_consults_for_long_stays_a_consult() -> None:
         story.wait(6.0)
         story.happens(LegProbed(at=story.now, leg=CONSULT, in_app=True, up=True))
     assert story.tally("sales").offered == 0
+
+
+def test_a_nailed_up_agent_whose_phone_transfers_gets_the_line_back() -> None:
+    story = Story(plan([queue("support", wrap_up=5.0)], [agent("nan", connect=ConnectMode.NAILED_UP)]))
+    session = story.all_sent(Ring)[-1].leg
+    story.happens(LegAnswered(at=story.now, leg=session))
+    story.caller()
+    beep = story.only(Play)
+    story.happens(PlaybackEnded(at=story.now, leg=session, playback=beep.playback, failed=False))
+    bridge = story.only(Bridge)
+    story.join(bridge)
+    story.wait(10.0)
+    for event in blind(story, session, bridge.bridge):
+        story.happens(event)
+    assert not [ring for ring in story.all_sent(Ring) if ring.leg != session], "while the phone still ends its call"
+    story.gone(session)
+    line = story.ring()
+    assert (line.role, line.agent) == ("session", "nan")
+    story.happens(LegAnswered(at=story.now, leg=line.leg))
+    story.wait(6.0)
+    assert story.state("nan") == "ready"
+    assert [told.party for told in story.all_told(CallTransferred)] == ["agent"]
 
 
 # -- to an agent's phone ------------------------------------------------------------------------------------------------

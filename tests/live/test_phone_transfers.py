@@ -133,3 +133,31 @@ async def test_an_agent_who_calls_a_queue_is_served_and_busy_meanwhile(house: Ho
     assert (ended["segments"], ended["outcome"]) == (1, "answered")
     row = await bridge.queue("sales")
     assert (int(row["offered"]), int(row["answered"])) == (1, 1)
+
+
+async def test_a_nailed_up_agent_whose_phone_transfers_gets_the_line_back(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(
+        floor(
+            {"ann": agent("1008", {"support": 1}, "nailed_up")},
+            {"support": {"steps": [{"skills": "support"}], "wrap_up": 1}},
+        )
+    )
+    async with (
+        Softphone(pbx, "1008", tone=REPLY) as ann,
+        Softphone(pbx, "1009", tone=THIRD) as colleague,
+        Softphone(pbx, "1", trunk=True, tone=VOICE) as caller,
+    ):
+        await bridge.until("agent_changed", agent="ann", state="ready")
+        first = await caller.call("support")
+        await bridge.until("talk_began", agent="ann")
+        ann.transfer("1009")
+        await colleague.until_hears(VOICE)
+        await ann.until("media", call=2)
+        await bridge.until_state("ann", "ready")
+        caller.hang_up(first)
+        await colleague.until_state("DISCONNECTED")
+        second = await caller.call("support")
+        await bridge.until("talk_began", count=2, agent="ann")
+        await ann.until_hears(VOICE, 2)
+        caller.hang_up(second)
+        await bridge.until("call_ended", count=2)

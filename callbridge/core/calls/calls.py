@@ -11,7 +11,7 @@ from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutc
 from callbridge.core.model.events import BYPASS, CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, LegRole
+from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
@@ -112,6 +112,8 @@ def leg_ended(world: World, leg: Leg, event: LegEnded) -> None:
         agent = world.agents[agent.id]
     if agent.leg == leg.id:
         agent = agent_states.leg_gone(world, agent)
+    if agent.session is None and leg.gave_away == SESSION_LINE:
+        agent_states.open_session(world, agent)  # the phone gave away its line with the caller
     if agent.session == leg.id:
         agent = agent_states.session_gone(world, agent)
         unanswered = leg.up_at is None and phone_replies.result_of(event.cause) is not OfferResult.REJECTED

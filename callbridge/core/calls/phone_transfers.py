@@ -17,7 +17,7 @@ from callbridge.core.model.call import Call, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
 from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import LegId, pbx_of
-from callbridge.core.model.leg import Leg, LegRole
+from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.model.plan import ToQueue
 from callbridge.core.model.rows import evolve
@@ -152,11 +152,12 @@ def replaced(world: World, event: LegReplaced) -> None:
 
 
 def _session_given_away(world: World, leg: Leg) -> None:
-    """A nailed-up phone ends the line that it transferred: nothing more is offered on it."""
+    """A nailed-up phone ends the line that it transferred: nothing more is offered on it, and it is rung again afterwards."""
     agent = world.agents.get(leg.agent)
     if agent is not None and agent.session == leg.id:
         agent_states.session_gone(world, agent)
     _let_go(world, world.legs[leg.id])
+    world.put_leg(world.legs[leg.id], gave_away=SESSION_LINE)
 
 
 def _transfer(world: World, call: Call, event: LegReplaced, pair: str) -> None:
@@ -194,7 +195,7 @@ def _party(leg: Leg) -> str:
         case LegRole.OUTSIDE:
             return "outside"
         case _:
-            return leg.gave_away or "agent"
+            return leg.gave_away if leg.gave_away in ("customer", "outside") else "agent"
 
 
 def _customer_replaced(world: World, call: Call, old: Leg, by: LegId) -> None:

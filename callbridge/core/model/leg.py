@@ -33,6 +33,9 @@ class LegRole(StrEnum):
     """A Local half that just arrived: a caller, or a transfer whose other half is not known yet."""
 
 
+SESSION_LINE = "session"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Leg:
     id: LegId
@@ -58,7 +61,7 @@ class Leg:
     transferred_call: str = ""
     """The call that this leg's phone transferred away."""
     gave_away: str = ""
-    """Whose phone that was, if not an agent's: ``customer`` or ``outside``."""
+    """Whose phone that was: ``customer`` or ``outside``; or SESSION_LINE, a nailed-up agent's. Empty: another agent's."""
     pair: str = ""
     """A Local channel's name without its ``;1`` or ``;2``."""
     arrival: CallerArrived | None = None
