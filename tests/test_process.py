@@ -168,3 +168,17 @@ async def test_what_is_counted_is_there_at_zero_is_saved_and_goes_on_in_the_next
         await second.end_term()
         await first.begin_term()
         assert visits(await first.metrics.render()) == ["2.0"], "of the saved world, not of our former term"
+
+
+async def test_a_queue_that_a_reload_has_added_is_shown_at_once(tmp_path: Path) -> None:
+    """It changes no row of the world: nobody waits, and the agents are the same."""
+    config = process_config(tmp_path)
+    async with processed(config) as process:
+        term = await process.begin_term()
+        async with _with_term(process, term, socket.create_server(("127.0.0.1", 0))):
+            await begun(term)
+            both = {name: {"steps": [{"skills": "support"}]} for name in ("support", "new")}
+            process_config(tmp_path, queues=both)
+            done = await process.reload(dry_run=False, force=False, by="ops")
+            assert done.faults == ()
+            assert set(term.board.queues) == {"support", "new"}

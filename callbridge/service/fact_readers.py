@@ -49,6 +49,11 @@ class _InRedis:
             self._readers.add(reader)
         parts.run("outbox", self._trimmer.run())
 
+    async def close(self) -> None:
+        """When nothing of it runs any more: a connection that is only dropped is closed by Redis' time-out, not by us."""
+        for each in (self.projection, self._stream, self.archive, self._trimmer):
+            await each.close()
+
 
 class FactReaders:
     """``publisher`` tells those that show the present. ``fallbacks`` may be filled later."""
@@ -91,3 +96,5 @@ class FactReaders:
     async def close(self) -> None:
         await self.hooks.close()
         await self._readers.close()
+        if self._in_redis is not None:
+            await self._in_redis.close()

@@ -42,6 +42,7 @@ class Publisher:
     ) -> None:
         """``fallbacks`` may be filled later."""
         self._world = world
+        self._plan = world.plan
         self._board = board
         self._metrics = metrics
         self._timelines = timelines
@@ -56,8 +57,9 @@ class Publisher:
     ) -> None:
         self._metrics.on_batch(ages, waiting)
         self._metrics.note(changed, self._world.now)
-        if not facts and not changed:
+        if not facts and not changed and self._world.plan is self._plan:
             return
+        self._plan = self._world.plan  # a reload may change no row, and yet there are other queues to show
         self._metrics.on_facts(facts)
         self._timelines.on_facts(facts)
         for fallback in self._fallbacks:

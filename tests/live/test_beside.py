@@ -103,7 +103,7 @@ LESS: dict[str, tuple[str, tuple[str, str], str, str]] = {
         "manager.conf",
         ("write = reporting,agent,call", "write = agent"),
         "ami login refused",
-        r"DeviceStateList: Permission denied: manager\.conf must give us 'write = reporting'",
+        r"DeviceStateList: Permission denied: manager\.conf must grant 'write = reporting'",
     ),
     "ami-secret": ("manager.conf", ("secret = ", "secret = not-"), "ami login refused", "Authentication failed"),
     "ami-address": ("manager.conf", ("permit = 127.0.0.1", "permit = 192.0.2.1"), "ami login refused", "Authentication failed"),

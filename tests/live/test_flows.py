@@ -141,7 +141,7 @@ async def test_every_kind_of_node_leads_on_by_keys_of_either_kind(house: House, 
         assert steps_of(bridge) == ["hello", "office", "who", "split", "greet", "ask", "number", "wait"]
         (offer,) = bridge.facts("offer_made")
         assert offer["tier"] == "gold"
-        assert crm.asked == ["4930100"]
+        assert crm.asked == ["+4930100"]
         assert [line["result"] for line in bridge.facts("lookup_ended")] == ["found"]
         story = await asyncio.to_thread(bridge.client.call, offer["call"])
     assert "23456" not in str(story), "what a caller typed is in no story"

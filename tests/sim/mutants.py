@@ -16,7 +16,7 @@ from callbridge.core.model.orders import Bridge, DropBridge, Probe
 from callbridge.core.model.world import World
 from callbridge.core.recovery import order_failures
 from callbridge.core.requests import agent_requests
-from callbridge.core.routing import offers, segments
+from callbridge.core.routing import offers, phone_replies, segments
 from tests.sim.planting import (
     Patch,
     Without,
@@ -133,7 +133,7 @@ def offer_resurrected(patch: Patch) -> None:
 
 @mutant("an agent who did not answer, or rejected, pays no penalty")
 def penalty_forgotten(patch: Patch) -> None:
-    patch.setattr(offers, "_penalty", nothing)
+    patch.setattr(phone_replies, "penalty", nothing)
 
 
 @mutant("the phone of a cancelled offer counts as free before it stopped ringing")
