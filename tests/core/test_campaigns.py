@@ -74,7 +74,7 @@ from callbridge.core.model.plan import (
     Plan,
     ToQueue,
 )
-from callbridge.core.pacing.budget import Rules
+from callbridge.core.pacing.budget import Counts, Rules
 from tests.core.flows import flow
 from tests.core.story import PBX, START, Story, agent, plan, queue
 from tests.core.toy import NEVER, REJECTS, Toy
@@ -463,7 +463,7 @@ def test_power_goes_back_to_one_line_for_each_agent_while_too_many_are_left_alon
     toy.run(START + 60.0)
     out = [fact.at for fact in toy.story.all_told(AttemptEnded) if fact.outcome == "abandoned"]
     assert out, "four lines for one agent"
-    assert toy.story.world.campaign_states["spring"].pacer.budget.is_over()
+    assert toy.story.world.campaign_states["spring"].pacer.budget.is_over(toy.story.now)
     after = [fact for fact in toy.story.all_told(AttemptMade) if fact.at > out[2]]
     assert len({fact.at for fact in after}) == len(after), "one at a time"
 
@@ -644,12 +644,12 @@ def test_a_disposition_may_block() -> None:
 def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_otherwise() -> None:
     toy = talked()
     budget = toy.story.world.campaign_states["spring"].pacer.budget
-    assert (budget.answers, live(toy)) == (1, [1])
+    assert (budget.counts(toy.story.now).answers, live(toy)) == (1, [1])
     dispose(toy, "nobody")
-    assert (budget.answers, live(toy)) == (0, [0])
+    assert (budget.counts(toy.story.now).answers, live(toy)) == (0, [0])
     assert toy.ledger.store.outcomes("spring", START) == {"machine": 1}
     dispose(toy, "sold")
-    assert (budget.answers, live(toy)) == (1, [1])
+    assert (budget.counts(toy.story.now).answers, live(toy)) == (1, [1])
 
 
 def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
@@ -658,10 +658,10 @@ def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
     toy.heard, toy.listens = ("NOTSURE", "TOOLONG-5000"), 5.0
     toy.run(START + 14.0)
     budget = toy.story.world.campaign_states["spring"].pacer.budget
-    assert (budget.answers, budget.abandoned, live(toy)) == (1, 1, [1])
+    assert (budget.counts(toy.story.now), live(toy)) == (Counts(1, 1), [1])
     for code, found in (("nobody", 0), ("sold", 1), ("nobody", 0)):
         dispose(toy, code)
-        assert (budget.answers, budget.abandoned, live(toy)) == (found, found, [found])
+        assert (budget.counts(toy.story.now), live(toy)) == (Counts(found, found), [found])
 
 
 def live(toy: Toy) -> list[int]:
@@ -790,8 +790,8 @@ def test_the_window_of_before_a_start_counts() -> None:
     toy = begin(house(spring(rules=Rules(window=86400.0, hard=True))), start=False)
     toy.tell(CampaignRecalled(at=START, campaign="spring", hours=((START - 7200.0, 100, 3), (START - 3600.0, 50, 2))))
     budget = toy.story.world.campaign_states["spring"].pacer.budget
-    assert (budget.answers, budget.abandoned) == (150, 5)
-    assert not budget.bears_one_more()
+    assert budget.counts(START) == Counts(150, 5)
+    assert not budget.bears_one_more(START)
 
 
 def test_a_new_plan_without_the_campaign_ends_it_gently() -> None:

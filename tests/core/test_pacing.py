@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.pacing.budget import Budget, Rules
+from callbridge.core.pacing.budget import ANSWERS_KEPT_FOR, Budget, Counts, Rules
 from callbridge.core.pacing.learned import Answers, Lifetimes
 from callbridge.core.pacing.pacer import Pacer, PacerInput
 from tests.sim.pacers import Adaptive, Ours, Power, Progressive, Ratio
@@ -83,15 +83,93 @@ def test_the_budget_brings_the_rate_back_to_the_aim() -> None:
     for each in range(1000):
         under.answered(float(each), abandoned=each % 100 == 0, risk=0.01)
         over.answered(float(each), abandoned=each % 25 == 0, risk=0.04)
-    assert under.theta() > 0.028 > over.theta()
-    assert (under.rate, over.rate) == (0.01, 0.04)
+    assert under.theta(1000.0) > 0.028 > over.theta(1000.0)
+    assert (under.counts(1000.0).rate, over.counts(1000.0).rate) == (0.01, 0.04)
 
 
 def test_the_budget_forgets_what_is_older_than_its_window() -> None:
     budget = Budget(Rules(window=3600.0))
     budget.answered(0.0, abandoned=True, risk=0.0)
     budget.answered(8000.0, abandoned=False, risk=0.0)
-    assert (budget.answers, budget.abandoned) == (1, 0)
+    assert budget.counts(8000.0) == Counts(1, 0)
+
+
+def test_silence_empties_the_window() -> None:
+    """Nobody answers for three days: the next person is the only one in the window, and none may be abandoned."""
+    budget = Budget(Rules(window=86400.0, hard=True))
+    for second in range(1000):
+        budget.answered(float(second), abandoned=second < 5, risk=0.0)
+    assert budget.bears_one_more(1000.0)
+    assert budget.theta(1000.0, 10) > 0.1
+    later = 1000.0 + 3 * 86400.0
+    assert budget.counts(later) == Counts(0, 0)
+    assert not budget.bears_one_more(later)
+    assert budget.theta(later, 10) < 0.001
+    assert not budget.is_over(later)
+
+
+def test_what_the_ledger_recalls_leaves_the_window_as_time_passes() -> None:
+    budget = Budget(Rules(window=86400.0, hard=True))
+    budget.recall([(0.0, 1000, 4)])
+    assert (budget.counts(86400.0), budget.bears_one_more(86400.0)) == (Counts(1000, 4), True)
+    assert (budget.counts(86401.0), budget.bears_one_more(86401.0)) == (Counts(4, 4), False), (
+        "of a part of an hour only the worst"
+    )
+    assert budget.is_over(86401.0)
+    assert budget.counts(2 * 86400.0) == Counts(0, 0)
+
+
+def test_a_machine_that_counted_as_a_person_is_taken_out_where_it_was_counted() -> None:
+    budget = Budget(Rules(window=3600.0))
+    budget.answered(0.0, abandoned=False, risk=0.0)
+    budget.answered(100.0, abandoned=True, risk=0.0)
+    budget.correct(110.0, -1, 0)
+    assert budget.counts(120.0) == Counts(1, 1), "the abandoned call was another one's"
+    budget.correct(50.0, 1, 1)
+    assert (budget.counts(3650.0), budget.counts(3651.0)) == (Counts(2, 2), Counts(2, 2))
+
+
+@pytest.mark.parametrize("window", [3600.0, 86400.0, ANSWERS_KEPT_FOR])
+def test_the_buckets_stay_few(window: float) -> None:
+    budget = Budget(Rules(window=window))
+    for quarter in range(35 * 96):
+        for second in range(0, 900, 61 if quarter > 34 * 96 else 300):
+            budget.answered(quarter * 900.0 + second, abandoned=False, risk=0.0)
+    assert len(budget.buckets) < 1600
+    assert budget.buckets[0].begin >= (35 * 86400.0 - ANSWERS_KEPT_FOR) - 7200.0
+
+
+@given(
+    st.sampled_from([3600.0, 86400.0, ANSWERS_KEPT_FOR]),
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.0002, 0.01, 0.017, 0.3, 0.99, 1.0, 3.0]), st.integers(1, 200), st.integers(0, 3)),
+        max_size=30,
+    ),
+)
+def test_an_abandoned_call_that_the_guard_bears_never_breaks_the_cap(window: float, bursts: list[tuple[float, int, int]]) -> None:
+    """Against a list of every answer: bursts of people after silences, who are abandoned whenever the guard allows it."""
+    rules = Rules(window=window, hard=True)
+    budget, now, answers = Budget(rules), 0.0, list[tuple[float, bool]]()
+
+    def truth() -> tuple[int, int]:
+        within = [gone for at, gone in answers if at >= now - window]
+        return len(within), sum(within)
+
+    for silence, people, greed in bursts:
+        now += silence * window
+        for person in range(people):
+            now += 0.25
+            if greed and person % greed == 0 and budget.bears_one_more(now):
+                answers.append((now, True))
+                count, gone = truth()
+                assert gone <= rules.cap * count, "whenever somebody is abandoned, the exact share keeps the cap"
+            else:
+                answers.append((now, False))
+            budget.answered(now, abandoned=answers[-1][1], risk=0.0)
+        count, gone = truth()
+        counts = budget.counts(now)
+        assert counts.abandoned >= gone
+        assert counts.answers - counts.abandoned <= count - gone, "at any time the share is never taken for lower than it is"
 
 
 def test_durations_are_learned() -> None:

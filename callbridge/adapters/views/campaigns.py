@@ -10,6 +10,7 @@ from callbridge.core.model.attempt import AttemptStage, Campaign, Running
 from callbridge.core.model.campaign_state import CampaignState
 from callbridge.core.model.plan import CampaignPlan, DialMode
 from callbridge.core.model.world_view import WorldView
+from callbridge.core.pacing.budget import Counts
 
 ANSWERED_WITHIN = 5.0
 """Seconds after which requested leads count as late."""
@@ -67,10 +68,10 @@ def _row(world: WorldView, plan: CampaignPlan) -> Iterator[tuple[str, object]]:
     yield "risk", round(decision.risk, 4) if decision is not None else 0.0
     yield "risk_allowed", round(decision.theta, 4) if decision is not None else 0.0
     yield "answer_chance", round(decision.answer_chance, 4) if decision is not None else 0.0
-    budget = campaign_state.pacer.budget if campaign_state is not None else None
-    yield "answers", int(budget.answers) if budget is not None else 0
-    yield "abandoned", int(budget.abandoned) if budget is not None else 0
-    yield "abandon_rate", round(budget.rate, 5) if budget is not None else 0.0
+    counts = campaign_state.pacer.budget.counts(world.now) if campaign_state is not None else Counts()
+    yield "answers", counts.answers
+    yield "abandoned", counts.abandoned
+    yield "abandon_rate", round(counts.rate, 5)
     yield "cap", plan.rules.cap
     yield "window_seconds", plan.rules.window
 
@@ -86,7 +87,7 @@ def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaig
     if not campaign_state.agents:
         return f"no agent who serves {plan.queue} is ready for it"
     if campaign_state.decision.dials <= 0:
-        return _nobody_free(plan, campaign_state)
+        return _nobody_free(world, plan, campaign_state)
     match campaign_state.short_of:
         case "leads" if campaign_state.requested_at is not None and world.now - campaign_state.requested_at > ANSWERED_WITHIN:
             return "the ledger does not answer"
@@ -97,10 +98,10 @@ def _why_not(world: WorldView, plan: CampaignPlan, row: Campaign | None, campaig
     return ""
 
 
-def _nobody_free(plan: CampaignPlan, campaign_state: CampaignState) -> str:
+def _nobody_free(world: WorldView, plan: CampaignPlan, campaign_state: CampaignState) -> str:
     if campaign_state.agents > campaign_state.busy:
         return "every free agent is kept for callers, or has a lead already"
-    if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more():
+    if plan.rules.hard and plan.mode is DialMode.PREDICTIVE and not campaign_state.pacer.budget.bears_one_more(world.now):
         return "no agent is free, and the abandon rate allows no dialling ahead"
     return "no agent is free"
 

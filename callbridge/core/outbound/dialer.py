@@ -123,7 +123,7 @@ def _decide(world: World, plan: CampaignPlan, campaign_state: CampaignState, see
     match plan.mode:
         case DialMode.PREDICTIVE if not plan.agent_first:
             return campaign_state.pacer.decide(world.now, seen)
-        case DialMode.POWER if not campaign_state.pacer.budget.is_over():
+        case DialMode.POWER if not campaign_state.pacer.budget.is_over(world.now):
             wanted = int(plan.factor * seen.free + 0.5)
         case _:
             wanted = seen.free

@@ -104,9 +104,9 @@ class Pacer:
             return Decision(0, "nobody")
         self._learn(now, seen)
         progressive = max(0, seen.free - len(seen.dials))
-        if self.rules.hard and not self.budget.bears_one_more():
+        if self.rules.hard and not self.budget.bears_one_more(now):
             return Decision(progressive, "progressive")
-        theta = self.budget.theta(agents)
+        theta = self.budget.theta(now, agents)
         fresh, weights = self._fresh, self._weights
         whole = fresh[-1]
         if whole <= 0.0:
