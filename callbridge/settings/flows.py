@@ -113,7 +113,7 @@ class SetConfig(ConfigSection):
     language: Language | None = None
     """Language that the call gets."""
     head_start: Duration | None = None
-    """The caller is ranked as if having waited this much longer. Example: `5m`"""
+    """The caller is ranked as if having waited this much longer, on top of the tier's head start. Example: `5m`"""
     values: dict[ValueName, Text] = {}
     """Values that the call gets, by name. Example: `{topic: invoice}`"""
 
@@ -208,7 +208,8 @@ class NodeConfig(ConfigSection):
     closed: Name | None = None
     """Node that comes next when the calendar is closed. Example: `closed`"""
     head_start: Duration | None = None
-    """The caller joins the queue as if having waited this long. Example: `5m`"""
+    """The caller joins the queue as if having waited this long, on top of the tier's head start; it replaces that of `set`.
+    Example: `5m`"""
     greeting: FlowMedia | None = None
     """Sound before the recording begins. Example: `vm-intro`"""
     longest: Lasting = 180.0

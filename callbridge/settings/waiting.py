@@ -60,7 +60,7 @@ class LongWaitConfig(ConfigSection):
     after: Lasting = 120.0
     """Wait after which it is played, once. Example: `3m`"""
     head_start: Duration = 0.0
-    """The caller is then ranked as if having waited this much longer. Example: `5m`"""
+    """The caller is then ranked as if having waited this much longer, on top of any other head start. Example: `5m`"""
     tiers: Names | None = None
     """Tiers to which it applies; by default all. Example: `[diamond, gold]`"""
 

@@ -221,6 +221,23 @@ def test_set_and_branch_know_tier_language_and_values() -> None:
     assert call.visit.rank == call.arrived_at + 20.0 - 60.0
 
 
+def test_a_head_start_of_a_flow_is_on_top_of_the_tiers() -> None:
+    """It never puts a caller behind others of the same tier. That of the queue's node replaces the one set before."""
+    tiers = {"standard": ladder(("support", None)), "diamond": ladder(("support", None), head_start=600.0)}
+    for node, more in ((QUEUED, 60.0), (replace(QUEUED, head_start=30.0), 30.0)):
+        nodes: dict[str, Node] = {"set": SetNode(next="wait", tier="diamond", head_start=60.0), "wait": node}
+        toy = stage(floor(flow(nodes)))
+        queues = {name: replace(plan, ladders=tiers) for name, plan in toy.story.world.plan.queues.items()}
+        toy.tell(PlanChanged(at=toy.story.now, plan=replace(toy.story.world.plan, queues=queues)))
+        toy.calls("ann", entry="welcome")
+        toy.run(toy.story.now + 0.5)
+        call = the_call(toy)
+        assert call.visit is not None
+        assert call.visit.rank == call.arrived_at + 20.0 - 600.0 - more
+        toy.tell(PlanChanged(at=toy.story.now, plan=toy.story.world.plan))
+        assert the_call(toy).visit == call.visit, "and a reload keeps it"
+
+
 def test_hours_follow_the_calendar_and_its_emergency_closure(office: Calendar) -> None:
     nodes: dict[str, Node] = {"hours": HoursNode(calendar="office", open="wait", closed="bye"), "wait": QUEUED}
     the_plan = floor(flow(nodes), calendars={"office": office})

@@ -14,6 +14,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import Pair
 from callbridge.core.model.orders import StartMusic
 from callbridge.core.model.plan import ToAgent, ToQueue
+from callbridge.core.model.rank import rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.routing import answers, offers, segments, visits
@@ -202,7 +203,7 @@ def _head_start(world: World, call: Call, event: CallRequested) -> None:
         _refuse(world, event, f"no such queue: {call.visit.queue}", unknown=True)
         return
     _grant(world, event)
-    rank = call.waiting_since + ladder.answer_within - event.seconds
+    rank = rank_of(ladder, call.waiting_since, event.seconds)
     world.calls.put(call.id, evolve(call, visit=evolve(call.visit, rank=rank, head_start=event.seconds)))
 
 

@@ -14,6 +14,7 @@ from callbridge.core.model.flow import fits
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.numbers import plain, spellings
 from callbridge.core.model.plan import CallbackTerms, Plan, ToQueue
+from callbridge.core.model.rank import head_start_with, rank_of, rank_shift
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -151,12 +152,10 @@ def enter(world: World, callback: Callback, call: str = "") -> Callback:
     return callback if callback.call else stand(world, callback, rest=callback.waits_since - world.now)
 
 
-def place(world: World, queue: str, tier: str, since: float, head_start: float | None = None) -> float:
-    """The rank of a customer of this tier who has waited since then."""
+def place(world: World, queue: str, tier: str, since: float, more: float | None = None) -> float:
+    """The rank of a customer of this tier who has waited since then. ``more``: seconds on top of the tier's head start."""
     ladder = world.matcher.ladder(queue, tier)
-    if ladder is None:
-        return since
-    return since + ladder.answer_within - (ladder.head_start if head_start is None else head_start)
+    return rank_of(ladder, since, None if more is None else head_start_with(ladder, None, more))
 
 
 def terms_of(world: World, queue: str) -> CallbackTerms | None:
@@ -246,8 +245,7 @@ def place_again(world: World, callback: Callback, old: Plan) -> None:
     before = old.queues[callback.queue].ladders.get(callback.tier) if callback.queue in old.queues else None
     now = world.matcher.ladder(callback.queue, callback.tier)
     if before is not None and now is not None:
-        shift = (now.answer_within - now.head_start) - (before.answer_within - before.head_start)
-        callback = evolve(callback, rank=callback.rank + shift)
+        callback = evolve(callback, rank=callback.rank + rank_shift(before, now))
     home = home_of(world, callback) if terms_of(world, callback.queue) is None else ""
     if callback.call and home:
         move(world, callback, home)

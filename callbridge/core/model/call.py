@@ -375,7 +375,7 @@ class Call:
     language: str = ""
     """The language of this caller's prompts, as Asterisk names it; empty: the channel's."""
     head_start: float | None = None
-    """Seconds of advantage that a flow gave this caller in the queues to come, instead of the tier's."""
+    """Seconds of advantage that a flow gave this caller in the queues to come, on top of the tier's."""
     served: tuple[str, str] = ("", "")
     """Agent and queue of the last conversation."""
     surveyed: bool = False

@@ -26,6 +26,7 @@ from callbridge.core.model.facts import CampaignChanged, LeadDispositioned, Requ
 from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT, CampaignPlan
+from callbridge.core.model.rank import rank_within
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 from callbridge.core.outbound.staffing import campaign_state_of
@@ -141,7 +142,7 @@ def _begin(world: World, plan: CampaignPlan, attempt: Attempt) -> None:
         queue=plan.queue,
         began_at=world.now,
         window=0,
-        rank=world.now + (BEHIND if attempt.agent_first else plan.connect_within),
+        rank=rank_within(world.now, BEHIND if attempt.agent_first else plan.connect_within),
         day=world.day,
         prefers=lead.agent,
         steps_from=world.now + AGENT_WITHIN if lead.agent else None,

@@ -18,6 +18,7 @@ from callbridge.core.model.call import Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.plan import AgentPlan, OverflowRule, Plan
+from callbridge.core.model.rank import rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.slices import Slices, each
 from callbridge.core.model.world import World
@@ -149,8 +150,7 @@ def _place_again(world: World, call_id: str) -> None:
         call = evolve(call, visit=visit)
     ladder = world.matcher.ladder(visit.queue, call.tier)
     if ladder is not None and not call.placed:
-        head_start = ladder.head_start if visit.head_start is None else visit.head_start
-        rank = call.waiting_since + ladder.answer_within - head_start
+        rank = rank_of(ladder, call.waiting_since, visit.head_start)
         call = evolve(call, visit=evolve(visit, rank=rank))
     if call.phase is Phase.WAITING:
         visits.wait(world, call)

@@ -18,6 +18,7 @@ from callbridge.core.model.flow import patience, spoken
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import Play, StartMusic, StopPlaying
 from callbridge.core.model.plan import AnnouncementPlan, QueuePlan
+from callbridge.core.model.rank import head_start_with
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
@@ -200,5 +201,5 @@ def _minutes(world: World, queue: QueuePlan, position: int, announcing: Announce
 def _prefer(world: World, call: Call, visit: Visit, more: float) -> Call:
     """The promised priority: the caller moves up by this head start, and keeps it when plans change."""
     ladder = world.matcher.ladder(visit.queue, call.tier)
-    so_far = visit.head_start if visit.head_start is not None else ladder.head_start if ladder is not None else 0.0
-    return evolve(call, visit=evolve(visit, rank=visit.rank - more, head_start=so_far + more))
+    own = head_start_with(ladder, visit.head_start, more)
+    return evolve(call, visit=evolve(visit, rank=visit.rank - more, head_start=own))

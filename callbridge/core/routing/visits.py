@@ -10,6 +10,7 @@ from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
+from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
 from callbridge.core.model.rows import evolve
 from callbridge.core.model.tally import ended, offered, tally_key
 from callbridge.core.model.world import World
@@ -30,8 +31,8 @@ _ROUNDING = 1e-6
 def begin_visit(
     world: World, call: Call, queue: str, *, head_start: float | None = None, back_to: str = "", back_until: float = 0.0
 ) -> Call:
-    """The call joins a queue; its place is decided now and never changes by itself. ``head_start``: for this visit, instead of
-    the tier's. ``back_to``: see ``Visit``."""
+    """The call joins a queue; its place is decided now and never changes by itself. ``head_start``: for this visit, instead
+    of what a flow gave the call; either is on top of the tier's. ``back_to``: see ``Visit``."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None or call.ways >= MOST_WAYS:
         why = "unknown_queue" if ladder is None else "too_many_ways"
@@ -39,13 +40,14 @@ def begin_visit(
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     if call.queued_at is None:  # a caller who came straight here has waited since the arrival, wherever in the PBX that was
         call = evolve(call, queued_at=world.now if call.ways else call.arrived_at)
-    head_start = call.head_start if head_start is None else head_start
-    rank = callbacks.place(world, queue, call.tier, call.waiting_since, head_start)
+    more = call.head_start if head_start is None else head_start
+    own = None if more is None else head_start_with(ladder, None, more)
+    rank = rank_of(ladder, call.waiting_since, own)
     call, kept = callbacks.came_again(world, call, queue, rank)
     if kept < rank:  # as an advantage, it outlives a new plan
-        rank, head_start = kept, call.waiting_since + ladder.answer_within - kept
+        rank, own = kept, head_start_for(ladder, call.waiting_since, kept)
     expected = estimates.expected(world, queue, estimates.waiting(world, queue) + 1)
-    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=head_start, estimate=expected)
+    visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, estimate=expected)
     visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = announcements.begin(world, call, greeted=bool(back_to))
