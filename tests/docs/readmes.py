@@ -1,13 +1,16 @@
-"""The READMEs for developers: their generated blocks, and the files and functions that they name.
+"""The READMEs for developers and the docstrings of modules: generated blocks, and the files and functions that they name.
 
 In backquotes, what ends in a known suffix or in ``/`` is a path (from the repository, from the README's folder or from
-``callbridge/``), and ``module.function`` is a name in one of our modules.
+``callbridge/``), and ``module.function`` is a name in one of our modules. In the docstring of a
+module so is every dotted name and every ``CamelCase`` one.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +24,8 @@ _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 _PATH = re.compile(r"[\w.*{},-]+(?:/[\w.*{},-]*)*")
 _SUFFIX = re.compile(r"\.(?:py|md|ya?ml|conf|txt|toml|csv|jsonl?|sample|service|timer)$")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_QUOTED = re.compile(r"``([^`\n]+)``")
+_CAMEL_CASE = re.compile(r"(?:[A-Z][a-z0-9]+){2,}")
 
 
 def rewritten(text: str) -> str:
@@ -45,6 +50,18 @@ def names(text: str) -> list[str]:
     """``module.function`` and what else is dotted and no file."""
     codes = [code.removesuffix("()") for code in _CODE.findall(prose(text))]
     return [code for code in codes if _NAME.fullmatch(code) and not _SUFFIX.search(code)]
+
+
+def names_in_docstring(source: str) -> list[str]:
+    """Dotted names and names of classes in the docstring of a module."""
+    quoted = [code.removesuffix("()") for code in _QUOTED.findall(ast.get_docstring(ast.parse(source)) or "")]
+    return [code for code in quoted if _CAMEL_CASE.fullmatch(code) or (_NAME.fullmatch(code) and not _SUFFIX.search(code))]
+
+
+def is_of_python(name: str) -> bool:
+    """Is it in Python's own library, such as ``asyncio.wait_for``?"""
+    module, _, inside = name.rpartition(".")
+    return module in sys.stdlib_module_names and hasattr(importlib.import_module(module), inside)
 
 
 def exists(path: str, readme: Path) -> bool:
@@ -96,6 +113,8 @@ def _defined(tree: ast.Module | ast.ClassDef) -> set[str]:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 found.add(name)
+                if name == "__init__":
+                    found |= _set_on_self(node)
             case ast.ClassDef(name=name):
                 found |= {name} | {f"{name}.{inner}" for inner in _defined(node)}
             case ast.AnnAssign(target=ast.Name(id=name)):
@@ -103,3 +122,14 @@ def _defined(tree: ast.Module | ast.ClassDef) -> set[str]:
             case ast.Assign(targets=targets):
                 found |= {target.id for target in targets if isinstance(target, ast.Name)}
     return found
+
+
+def _set_on_self(method: ast.AST) -> set[str]:
+    return {
+        part.attr
+        for part in ast.walk(method)
+        if isinstance(part, ast.Attribute)
+        and isinstance(part.ctx, ast.Store)
+        and isinstance(part.value, ast.Name)
+        and part.value.id == "self"
+    }

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.docs.diagrams import BLOCKS, ROOT
-from tests.docs.readmes import READMES, exists, is_known, names, paths, prose, rewritten
+from tests.docs.readmes import (
+    READMES,
+    exists,
+    is_known,
+    is_of_python,
+    names,
+    names_in_docstring,
+    paths,
+    prose,
+    rewritten,
+)
 
 BY_FOLDER = pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
 
@@ -51,6 +61,24 @@ def test_names_are_found_by_module_or_class(name: str) -> None:
 @pytest.mark.parametrize("name", ["offers.made_up", "nowhere.make", "Runtime.made_up"])
 def test_a_name_that_is_nowhere_is_noticed(name: str) -> None:
     assert not is_known(name)
+
+
+def test_every_name_in_the_docstring_of_a_module_exists() -> None:
+    named = [
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in sorted((ROOT / "callbridge").rglob("*.py"))
+        for name in names_in_docstring(path.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 10
+    assert [(path, name) for path, name in named if not is_known(name) and not is_of_python(name)] == []
+
+
+def test_names_in_docstrings_are_dotted_or_of_classes() -> None:
+    docstring = "The ``world.gone`` of ``BadRow``: ``after``, ``asyncio.wait_for``, ``World``, ``call.py``, as ``{x.y}``."
+    found = names_in_docstring(f'"""{docstring}"""')
+    assert found == ["world.gone", "BadRow", "asyncio.wait_for"]
+    assert [is_of_python(name) for name in found] == [False, False, True]
+    assert [is_known(name) for name in (*found, "World.unfinished")] == [False, False, False, True]
 
 
 def test_every_folder_of_tests_is_on_their_map() -> None:

@@ -1,4 +1,4 @@
-"""What others may see of a fact: which of its fields are masked follows from the types of the fields (``core.personal``).
+"""What others may see of a fact: which of its fields are masked follows from the types of the fields (``core.model.personal``).
 
 A text field whose type does not say whose data it holds is refused here, when this module is loaded.
 """

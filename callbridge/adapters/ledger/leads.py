@@ -59,7 +59,7 @@ class LeadReader:
     """Of several numbers in one value the first is taken."""
 
     def lead(self, row: Mapping[str, str]) -> dict[str, Any]:
-        """One row as the ledger enters it. Raises BadRow."""
+        """One row as the ledger enters it. Raises BadLead."""
         given = {name: (row.get(self.columns.get(name, name)) or "").strip() for name in LEAD_FIELDS}
         number, zones = self._number(given["number"])
         theirs = {self.columns.get(name, name) for name in LEAD_FIELDS}

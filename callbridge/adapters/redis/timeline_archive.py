@@ -115,7 +115,7 @@ class TimelineArchive(OutboxReader):
         return read if _ID.fullmatch(read) else b"0-0"
 
     async def timeline(self, call: str) -> list[dict[str, Any]] | None:
-        """The facts of a call, oldest first, as ``stories.told`` gives them; None when nothing is known or Redis is away."""
+        """The facts of a call, oldest first, as ``timelines.plain_fact`` gives them; None if none are known or Redis is away."""
         try:
             async with asyncio.timeout(self._settings.timeout):
                 kept: Any = await self._redis.lrange(self._key(call), 0, -1)

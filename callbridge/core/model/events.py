@@ -507,7 +507,7 @@ class PbxHeard(Event):
 class DeadlinePassed(Event):
     """The runtime took a due deadline out of the world: kind (``call``, ``leg``, ``agent``, ``feature``,
     ``announcing``, ``callback``, ``place``, ``attempt``, ``block``,
-    ``campaign``) and id of its owner."""
+    ``campaign``, ``review``, ``slice``) and id of its owner."""
 
     kind: str
     id: str

@@ -1,6 +1,6 @@
 """The feature call: prompts and keys from the dialled code to the hang-up.
 
-Everything that may happen to a dialogue's stage is in ALLOWED; ``features`` moves dialogues with ``after``.
+Every move of a feature call is in FEATURE_CALL_TRANSITIONS; ``feature_codes`` makes them with ``after``.
 
     opened -> number -> pin -> saying -> over      log-in at a strange phone
     opened -> pin -> saying -> over                log-in at one's own phone, or with the number behind the code
@@ -57,12 +57,12 @@ FEATURE_CALL_TRANSITIONS: dict[FeatureCallStage, dict[FeatureCallMove, FeatureCa
 }
 
 
-def after(stage: FeatureCallStage, turn: FeatureCallMove) -> FeatureCallStage:
-    """The stage that this turn leads to. Raises IllegalMove."""
+def after(stage: FeatureCallStage, move: FeatureCallMove) -> FeatureCallStage:
+    """The stage that ``move`` leads to. Raises IllegalMove."""
     try:
-        return FEATURE_CALL_TRANSITIONS[stage][turn]
+        return FEATURE_CALL_TRANSITIONS[stage][move]
     except KeyError:
-        raise IllegalMove(f"a dialogue that is {stage} cannot {turn}") from None
+        raise IllegalMove(f"a feature call that is {stage} cannot {move}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

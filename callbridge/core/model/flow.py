@@ -1,7 +1,7 @@
 """Flows: IVR scripts before (or instead of) a queue, as data from the configuration.
 
-A flow is a handful of named nodes; each says what happens there and which node comes next. ``journey`` walks callers
-through them. Digits that callers type are known by names, and may be spoken again: ``digits:{customer}``.
+A flow is a handful of named nodes; each says what happens there and which node comes next. ``interpreter`` takes
+callers through them. Digits that callers type are known by names, and may be spoken again: ``digits:{customer}``.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ class LeaveToDialplan(_OfLeg):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartAmdDetour(_OfLeg):
-    """Let the dialplan do something with the leg and give it back: LegMoved when it is gone, LegReturned when it is back."""
+    """Let the dialplan do something with the leg and give it back: LegMoved when it is gone, AmdDetourEnded when it is back."""
 
     context: str
     extension: str

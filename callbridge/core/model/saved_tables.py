@@ -1,7 +1,7 @@
 """The registry of saved tables: each is declared here, once, with all that others need to know of it.
 
 From it are derived the world's tables and their deadlines, what a restart reads back, how rows are stored, and what becomes of
-a row about which a step raised. A new table is one line here, an index function in ``World._watchers`` where something is
+a row about which a step raised. A new table is one line here, an index function in ``World._watcher`` where something is
 looked up by anything but the key, and a line in ``recovery.quarantine`` where giving up a row is more than to drop it. What is
 to be done when a row's deadline passes is a case of the engine.
 """

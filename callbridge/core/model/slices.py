@@ -1,7 +1,7 @@
 """Steps in slices: a snapshot or a reload concerns every leg and every caller, and no step may hold the loop for long.
 
 Such a step is written as a generator that yields after each row, or after a scan of many. It is taken until that makes a
-slice; the rest is left in ``world.unfinished``. It goes on with the deadline ``slice``, which is due before everything else.
+slice; the rest is left in ``World.unfinished``. It goes on with the deadline ``slice``, which is due before everything else.
 Until it is over nobody is matched and no campaign dials, and an event that comes first all the same finds the rest done at
 once. So the outcome is the same, sliced or not.
 

@@ -132,7 +132,7 @@ class World(SavedTables):
         self._old_flows: dict[tuple[str, str], Flow] = {}
         self._lines: dict[str, QueueLine] = {}
         self.kept: set[str] = set()
-        """Calls that wait because an agent's phone died (``lost``)."""
+        """Calls that wait because an agent's phone died (``lost_phones``)."""
         self._rows_due = {saved.kind: self.saved(saved) for saved in SAVED_TABLES if saved.has_deadline}
         self._rows_due["feature"] = self.dialogues
         """The tables whose rows have a deadline, by the kind of it."""
