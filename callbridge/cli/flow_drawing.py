@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import assert_never
 
 from callbridge.cli.check import condition_text
 from callbridge.core.model.flow import (
@@ -127,3 +128,7 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
             for when, to in node.cases:
                 yield condition_text(when), to
             yield "else", node.otherwise
+        case QueueNode() | FlowNode() | DialplanNode() | GoodbyeNode():
+            return
+        case _:
+            assert_never(node)

@@ -267,7 +267,6 @@ def _circle_from(
     return []
 
 
-_SILENT = (core.SetNode, core.HoursNode, core.BranchNode, core.LookupNode, core.CallbackNode)
 MOST_SILENT = 40
 """Nodes in a row at which nothing is said or asked: the walk gives a caller up some nodes later."""
 
@@ -290,7 +289,7 @@ def _silent_from(start: str, nodes: Mapping[str, core.Node], lengths: dict[str, 
     while stack:
         name = stack[-1]
         node = nodes.get(name)
-        if name in lengths or not isinstance(node, _SILENT):
+        if name in lengths or node is None or not core.is_silent(node):
             lengths.setdefault(name, 0)
             stack.pop()
             continue

@@ -141,7 +141,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 class NodeConfig(ConfigSection):
-    """One node of a flow: exactly one of the first fourteen, and what belongs to it."""
+    """One node of a flow: exactly one of the keys that name its kind, and what belongs to that."""
 
     play: FlowMedia | None = None
     """Plays this sound."""

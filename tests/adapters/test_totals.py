@@ -10,21 +10,24 @@ import pytest
 
 from callbridge.adapters.facts.codec import decode_row, encode_row
 from callbridge.adapters.facts.counts import EACH_AGENTS_SECONDS, counts, families
-from callbridge.adapters.facts.series import series
+from callbridge.adapters.facts.series import names, series
 from callbridge.adapters.facts.totals import MOST_AGENTS, MOST_LABEL_VALUES, TABLE, Total, Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import State
 from callbridge.core.model.call import OfferResult, VisitOutcome
 from callbridge.core.model.facts import AgentChanged, AnyFact, RequestRefused, TalkEnded, VisitBegan, VisitEnded
-from callbridge.core.model.flow import Condition
+from callbridge.core.model.flow import Condition, Flow, GoodbyeNode, MenuNode, Node, VoicemailNode
 from callbridge.core.model.plan import (
+    SURVEY,
     AnnouncementPlan,
     CallbackTerms,
+    Disposition,
     OverflowRule,
     Plan,
     QueuePlan,
     Reason,
+    SurveyPlan,
     TierRouting,
     ToDialplan,
     ToQueue,
@@ -97,6 +100,36 @@ def test_every_series_of_every_queue_and_tier_is_there_at_zero() -> None:
     assert ("agent_state_seconds", "not_ready", "rona") in at_first
     assert {key[1] for key in at_first if key[0] == "agent_state_seconds"} == set(State) - {State.LOGGED_OUT}
     assert ("prompts_failed", "queue:a/greeting") in at_first
+
+
+def everything() -> Plan:
+    """A configuration in which every metric has something to count."""
+    base = plan()
+    late = OverflowRule(Condition(waited=60.0), ToQueue("q1"), "late")
+    asked = MenuNode(media="friendly", keys={"1": "bye"}, otherwise="bye", question="friendly")
+    message = VoicemailNode(queue="q0", media="leave-a-message", next="bye")
+    firsts: dict[str, Node] = {"closed": message, f"{SURVEY}service": asked}
+    flows = {
+        name: Flow(name=name, version="1", start="a", nodes={"a": first, "bye": GoodbyeNode()}) for name, first in firsts.items()
+    }
+    return replace(
+        base,
+        queues={**base.queues, "q0": replace(base.queues["q0"], survey="service", overflow=(late,))},
+        flows=flows,
+        surveys={"service": SurveyPlan("service")},
+        lookups={"crm": 2.0},
+        campaigns={"spring": replace(base.campaigns["spring"], dispositions={"sold": Disposition("sold")})},
+        reasons={"lunch": Reason("lunch")},
+    )
+
+
+def test_every_metric_of_what_is_configured_has_a_series_at_zero() -> None:
+    """Every family with a label whose values the configuration knows (``names``)."""
+    configuration = everything()
+    assert all(names(configuration).values())
+    wanted = {family.name for family in families(label_agents=True) if names(configuration).keys() & set(family.labels)}
+    assert len(wanted) > 20
+    assert wanted - {family.name for family, _ in series(configuration)} == set()
 
 
 def test_only_what_is_configured_is_there() -> None:

@@ -250,6 +250,19 @@ def leads_to(node: Node) -> list[str]:
             assert_never(node)
 
 
+def is_silent(node: Node) -> bool:
+    """Does a caller pass through it without hearing, pressing or saying anything?"""
+    match node:
+        case SetNode() | HoursNode() | BranchNode() | LookupNode() | CallbackNode() | DoNotCallNode():
+            return True
+        case PlayNode() | MenuNode() | CollectNode() | VoicemailNode():
+            return False
+        case QueueNode() | FlowNode() | DialplanNode() | GoodbyeNode():
+            return False
+        case _:
+            assert_never(node)
+
+
 # -- patterns of digits, as dialplans write them ----------------------------------------------------------------------
 
 _PATTERN = re.compile(r"[+]?(?:[0-9XZN*#]|\[(?:[0-9]-[0-9]|[0-9*#])+\])+[.]?")

@@ -2,6 +2,10 @@
 
 Every text field of a fact has one of the types below; a plain ``str`` is refused where facts are made public. From the type
 follows what others may see of it, in every output, when numbers are masked.
+
+A text from the configuration is ``Plain`` when it is a name or a code that the configuration defines (a queue, a campaign, a
+reason of its list). It is ``FreeText`` when people may fill it in with anything (the phone of an agent, a reason that is
+typed), and ``TargetText`` when it may be a number to call.
 """
 
 from __future__ import annotations
