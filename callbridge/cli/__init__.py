@@ -168,7 +168,7 @@ def _check(options: argparse.Namespace) -> int:
 
 def _rescue(options: argparse.Namespace) -> int:
     from callbridge.cli.rescue import rescue
-    from callbridge.settings.links import load_links
+    from callbridge.settings.rescue_settings import load_links
 
     return asyncio.run(rescue(*load_links(options.config), watch=options.watch))
 

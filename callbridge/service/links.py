@@ -12,9 +12,10 @@ from callbridge.adapters.ari.ownership import Holds
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.pbx_link import LinkEnded, NotSent
 from callbridge.core.entities.switches import is_on
-from callbridge.core.model.events import BYPASS, AnyEvent
+from callbridge.core.model.events import AnyEvent
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.orders import DropBridge, InspectPhone, OfPbx, OfRecording, Ring
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.runtime import Clock
 from callbridge.service.adapter_settings import ami_settings, ari_settings, fallback_settings

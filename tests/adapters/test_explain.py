@@ -9,7 +9,6 @@ import pytest
 from callbridge.adapters.views.explain import MOST_SHOWN, explain_agent, explain_queue
 from callbridge.adapters.views.phrasing import lacking, some, span
 from callbridge.core.model.events import (
-    BYPASS,
     AgentRequest,
     CallRequest,
     CallRequested,
@@ -21,6 +20,7 @@ from callbridge.core.model.events import (
 )
 from callbridge.core.model.plan import AgentOrder, AgentPlan, ConnectMode, Penalty, QueuePlan, Reason, ToQueue
 from callbridge.core.model.skills import Requirement, parse, profile
+from callbridge.core.model.switch import BYPASS
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
 
 WIDENING = ladder(("support >= 4", 20.0), ("support >= 1", None))

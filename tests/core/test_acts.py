@@ -8,7 +8,6 @@ import pytest
 
 from callbridge.core.model.agent import Work
 from callbridge.core.model.events import (
-    BYPASS,
     AgentRequest,
     AgentRequested,
     CallRequest,
@@ -31,6 +30,7 @@ from callbridge.core.model.facts import (
 )
 from callbridge.core.model.orders import DropBridge, LeaveToDialplan, Ring, StartMusic
 from callbridge.core.model.plan import Penalty, Plan, Reason, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from tests.core.story import PBX, START, Story, agent, ladder, one_queue, plan, queue
 

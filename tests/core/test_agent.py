@@ -11,9 +11,9 @@ import pytest
 from callbridge.core.engine import step
 from callbridge.core.entities.agent_states import change
 from callbridge.core.model.agent import WORK_MOVES, Agent, Device, Intent, State, Work, eligible, published
-from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.events import DeviceChanged
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import ConnectMode
 from tests.core.story import START, one_queue

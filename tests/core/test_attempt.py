@@ -8,7 +8,7 @@ import pytest
 
 from callbridge.core.entities import attempts
 from callbridge.core.model.attempt import ATTEMPT_TRANSITIONS, Attempt, AttemptMove, AttemptStage, Lead, after
-from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.illegal_move import IllegalMove
 from tests.core.story import one_queue
 
 PAIRS = list(itertools.product(AttemptStage, AttemptMove))

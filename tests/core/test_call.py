@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 
-from callbridge.core.model.call import CALL_TRANSITIONS, IllegalMove, Move, Phase, Segment, after
+from callbridge.core.model.call import CALL_TRANSITIONS, Move, Phase, Segment, after
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.illegal_move import IllegalMove
 
 PAIRS = list(itertools.product(Phase, Move))
 

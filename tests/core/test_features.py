@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from callbridge.core.model.agent import Device
-from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.events import (
     AgentRequest,
     DeviceChanged,
@@ -27,6 +26,7 @@ from callbridge.core.model.events import (
 from callbridge.core.model.facts import AgentAlerted, DifferenceFound, RequestRefused
 from callbridge.core.model.feature_call import FEATURE_CALL_TRANSITIONS, FeatureCallMove, FeatureCallStage, after
 from callbridge.core.model.ids import LegId, leg_id
+from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import Answer, HangUp, InspectPhone, Play, Ring, StopPlaying, Subscribe
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Prompts, Reason
 from callbridge.core.model.world import World

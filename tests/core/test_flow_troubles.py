@@ -10,20 +10,13 @@ import pytest
 from callbridge.core.entities import estimates
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import (
-    CallerArrived,
-    CallRequest,
-    CallRequested,
-    EntityFaulted,
-    LegReplaced,
-    PlanChanged,
-    closing,
-)
+from callbridge.core.model.events import CallerArrived, CallRequest, CallRequested, EntityFaulted, LegReplaced, PlanChanged
 from callbridge.core.model.facts import CallDiverted, CallEnded, OfferMade, PromptFailed, VisitBegan, VisitEnded, VoicemailLeft
 from callbridge.core.model.flow import CollectNode, Condition, GoodbyeNode, Node, QueueNode, VoicemailNode
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.orders import Answer, HangUp, Play, Record, StartMusic, Subscribe
 from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, ToFlow, ToQueue
+from callbridge.core.model.switch import closing
 from callbridge.runtime.fault_entity import entity_of
 from tests.core.flows import floor, flow, menu, play, said, stage, the_call
 from tests.core.story import PBX, queue

@@ -8,7 +8,7 @@ import pytest
 
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import PlanChanged, closing
+from callbridge.core.model.events import PlanChanged
 from callbridge.core.model.facts import CallEnded, FlowBegan, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VisitEnded
 from callbridge.core.model.flow import (
     BranchNode,
@@ -25,6 +25,7 @@ from callbridge.core.model.flow import (
 from callbridge.core.model.orders import LeaveToDialplan, Ring, StartMusic, StopPlaying
 from callbridge.core.model.orders import Play as PlayOrder
 from callbridge.core.model.plan import ToFlow
+from callbridge.core.model.switch import closing
 from tests.core.flows import BYE, collect, floor, flow, menu, play, said, stage, the_call
 from tests.core.story import ladder, queue
 from tests.core.toy import Toy

@@ -18,12 +18,12 @@ from callbridge.core.model.events import (
     LegAnswered,
     PlanChanged,
     PlaybackEnded,
-    closing,
 )
 from callbridge.core.model.facts import AgentAlerted, Announced, OfferEnded, TalkEnded, TransferEnded, VisitBegan, VisitEnded
 from callbridge.core.model.flow import Condition
 from callbridge.core.model.orders import Bridge, Play, Ring, StartMusic
 from callbridge.core.model.plan import AnnouncementPlan, ConnectMode, OverflowRule, Penalty, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.switch import closing
 from tests.core.story import Story, agent, ladder, one_queue, plan, queue
 
 CAUSES = pytest.mark.parametrize("cause", [44, 18])

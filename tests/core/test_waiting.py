@@ -11,12 +11,13 @@ import pytest
 from callbridge.core.entities import estimates
 from callbridge.core.model.calendar import Calendar
 from callbridge.core.model.call import Phase
-from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged, closing
+from callbridge.core.model.events import AgentRequest, AgentRequested, PlanChanged
 from callbridge.core.model.facts import Announced, PromptFailed, VisitEnded
 from callbridge.core.model.flow import Condition, GoodbyeNode
 from callbridge.core.model.orders import Bridge, StartMusic, StopPlaying
 from callbridge.core.model.plan import AnnouncementPlan, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.switch import closing
 from tests.core.flows import floor, flow, said, stage, the_call
 from tests.core.story import START, agent, one_queue, queue
 from tests.core.toy import NEVER, Toy

@@ -16,7 +16,6 @@ from callbridge.core.engine import step
 from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
-    BYPASS,
     AgentRequest,
     AgentRequested,
     AnyEvent,
@@ -35,6 +34,7 @@ from callbridge.core.model.facts import AnyFact, CallArrived
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.orders import Order
 from callbridge.core.model.plan import Plan, Target, ToAgent, ToNumber, ToQueue
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from tests.sim.agenda import Agenda
 from tests.sim.dialler import Dialler

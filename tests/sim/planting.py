@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from callbridge.core.entities import legs
-from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import Order
 from callbridge.core.model.world import Outcome, World

@@ -32,7 +32,7 @@ from callbridge.adapters.views.timelines import Timelines
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.call import Call
-from callbridge.core.model.events import BYPASS
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
 MOST_WAITING_SHOWN = 20

@@ -46,7 +46,6 @@ from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of
 from callbridge.core.model.attempt import Running
 from callbridge.core.model.events import (
-    BYPASS,
     AgentRequest,
     AgentRequested,
     CallbackChange,
@@ -56,9 +55,9 @@ from callbridge.core.model.events import (
     CampaignRequested,
     LeadDisposed,
     SwitchTurned,
-    closing,
 )
 from callbridge.core.model.facts import RequestRefused
+from callbridge.core.model.switch import BYPASS, closing
 
 _MOST_CALLS = 1000
 _NOT_YOURS = "this token is for one agent"

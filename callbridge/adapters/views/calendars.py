@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.entities.conditions import is_open
-from callbridge.core.model.events import closing
+from callbridge.core.model.switch import closing
 from callbridge.core.model.world_view import WorldView
 
 

@@ -17,11 +17,11 @@ from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, lac
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
-from callbridge.core.model.events import BYPASS
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan, TierRouting
 from callbridge.core.model.skills import Profile, Requirement
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world_view import WorldView
 
 Show = Callable[[str], str]

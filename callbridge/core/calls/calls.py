@@ -8,13 +8,14 @@ from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
 from callbridge.core.model.agent import SILENT
 from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
-from callbridge.core.model.events import BYPASS, CallerArrived, LegEnded, LegProbed
+from callbridge.core.model.events import CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
 from callbridge.core.model.ids import LegId, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, LeaveToDialplan, Probe, StartMusic, Subscribe
 from callbridge.core.model.plan import MEMORY, ToFlow, ToQueue
 from callbridge.core.model.rows import evolve
+from callbridge.core.model.switch import BYPASS
 from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.routing import answers, lost_phones, offers, phone_replies, segments, visits

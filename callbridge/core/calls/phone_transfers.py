@@ -16,7 +16,7 @@ from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
 from callbridge.core.model.facts import CallTransferred
-from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import SESSION_LINE, Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, HangUp, StartMusic, Subscribe
 from callbridge.core.model.plan import ToQueue
@@ -33,11 +33,6 @@ a talk that it could transfer."""
 def pair_of(channel_name: str) -> str:
     """The name that both halves of a Local channel share; empty for any other channel."""
     return channel_name.rpartition(";")[0] if channel_name.startswith("Local/") else ""
-
-
-def endpoint_of(channel_name: str) -> str:
-    """``PJSIP/1001`` of ``PJSIP/1001-0000002a``."""
-    return channel_name.rpartition("-")[0]
 
 
 def arrived(world: World, event: CallerArrived, *, found: bool = False) -> None:

@@ -7,10 +7,10 @@ from typing import Unpack
 from callbridge.core.entities import flapping, phone_troubles
 from callbridge.core.entities.legs import hang_up, open_leg
 from callbridge.core.model.agent import DND, WORK_MOVES, Agent, Device, Intent, Work, own_deadline, published
-from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.changes import AgentChanges
 from callbridge.core.model.facts import AgentAlerted, AgentChanged, WrapUpEnded
 from callbridge.core.model.ids import LegId, channel_of
+from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.leg import LegRole
 from callbridge.core.model.orders import InspectPhone, Ring
 from callbridge.core.model.plan import AgentPlan, ConnectMode, Penalty

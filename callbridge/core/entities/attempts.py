@@ -6,10 +6,11 @@ from typing import Unpack
 
 from callbridge.core.model.agent import Work
 from callbridge.core.model.attempt import OUTCOMES, Attempt, AttemptMove, AttemptStage, PendingBlock, after
-from callbridge.core.model.call import Call, IllegalMove
+from callbridge.core.model.call import Call
 from callbridge.core.model.changes import AttemptChanges
 from callbridge.core.model.events import AttemptClosed
 from callbridge.core.model.facts import AttemptEnded, OptedOut
+from callbridge.core.model.illegal_move import IllegalMove
 from callbridge.core.model.orders import BlockNumber, CloseAttempt
 from callbridge.core.model.plan import CampaignPlan
 from callbridge.core.model.rows import evolve

@@ -5,8 +5,8 @@ from __future__ import annotations
 from callbridge.core.entities import estimates
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.call import Call
-from callbridge.core.model.events import closing
 from callbridge.core.model.flow import Condition, fits
+from callbridge.core.model.switch import closing
 from callbridge.core.model.world import World
 from callbridge.core.model.world_view import WorldView
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callbridge.core.model.events import BYPASS, SwitchTurned, closing
+from callbridge.core.model.events import SwitchTurned
 from callbridge.core.model.facts import RequestRefused, SwitchChanged
-from callbridge.core.model.switch import Switch
+from callbridge.core.model.switch import BYPASS, Switch, closing
 from callbridge.core.model.world import World
 from callbridge.core.model.world_view import WorldView
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callbridge.core.model.call import IllegalMove
+from callbridge.core.model.illegal_move import IllegalMove
 
 ATTEMPT = "attempt"
 """Begins the ids of attempts, which are those of the channels, too: ``cb-attempt.<campaign>-<boot>-<n>``, so that one who finds

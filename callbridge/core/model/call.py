@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.illegal_move import IllegalMove
 
 
 class Phase(StrEnum):
@@ -106,10 +107,6 @@ CALL_TRANSITIONS: dict[Phase, dict[Move, Phase]] = {
     Phase.LEAVING: {Move.HANG_UP: Phase.ENDING},
     Phase.ENDING: {},
 }
-
-
-class IllegalMove(RuntimeError):
-    """Our own bug: a move that the table does not allow."""
 
 
 def after(phase: Phase, move: Move) -> Phase:

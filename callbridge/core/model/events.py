@@ -391,15 +391,6 @@ class SwitchTurned(Event):
     by: str = ""
 
 
-BYPASS = "bypass"
-"""The switch that sends every new call to the fallback at once."""
-
-
-def closing(calendar: str) -> str:
-    """The switch that closes a calendar at once, regardless of its hours."""
-    return f"closed:{calendar}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceChanged(Event):
     """AMI DeviceStateChange; ``state`` as Asterisk spells it (NOT_INUSE, INUSE, UNAVAILABLE, ...)."""

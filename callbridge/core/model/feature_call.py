@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from callbridge.core.model.call import IllegalMove
 from callbridge.core.model.ids import LegId
+from callbridge.core.model.illegal_move import IllegalMove
 
 
 class FeatureCallStage(StrEnum):

@@ -21,3 +21,8 @@ def pbx_of(leg: LegId) -> str:
 
 def channel_of(leg: LegId) -> str:
     return leg.partition("/")[2]
+
+
+def endpoint_of(channel_name: str) -> str:
+    """``PJSIP/1001`` of ``PJSIP/1001-0000002a``."""
+    return channel_name.rpartition("-")[0]

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+BYPASS = "bypass"
+"""The switch that sends every new call to the fallback at once."""
+
+
+def closing(calendar: str) -> str:
+    """The switch that closes a calendar at once, regardless of its hours."""
+    return f"closed:{calendar}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Switch:

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callbridge.core.calls.phone_transfers import endpoint_of
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.facts import AnyFact, CallDiverted
-from callbridge.core.model.ids import LegId
+from callbridge.core.model.ids import LegId, endpoint_of
 from callbridge.core.model.world_view import WorldView
 from callbridge.core.routing.visits import ON_PURPOSE
 

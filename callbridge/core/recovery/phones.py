@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from callbridge.core.calls import phone_transfers
 from callbridge.core.model.agent import Agent
 from callbridge.core.model.events import SeenLeg
+from callbridge.core.model.ids import endpoint_of
 from callbridge.core.model.world import World
 
 
@@ -16,5 +16,5 @@ def phone_of(world: World, agent: Agent, leg: SeenLeg) -> str:
 
 def hot_desk_phone(world: World, agent: Agent, leg: SeenLeg) -> str:
     """The phone that the leg rang; none when it was reached by a trunk, as a mobile phone is."""
-    endpoint = phone_transfers.endpoint_of(leg.name)
+    endpoint = endpoint_of(leg.name)
     return endpoint if endpoint.startswith("PJSIP/") and "@" not in agent.phone and endpoint not in world.plan.trunks else ""

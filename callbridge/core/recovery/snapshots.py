@@ -13,7 +13,7 @@ from callbridge.core.model.attempt import campaign_of
 from callbridge.core.model.call import Call, OfferResult, Phase
 from callbridge.core.model.events import CallerArrived, PbxSnapshot, SeenLeg
 from callbridge.core.model.facts import DifferenceFound
-from callbridge.core.model.ids import LegId, channel_of, pbx_of
+from callbridge.core.model.ids import LegId, channel_of, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, Bridge, DropBridge, HangUp, LeaveToDialplan, StartMusic, Subscribe
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT
@@ -204,7 +204,7 @@ def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, 
         legs.hang_up(world, seen.leg)
     elif seen.entry is not None and not seen.name.startswith("Local/"):
         _differs(world, pbx, "caller_not_known", seen.leg)
-        at_phone = agents_by_phone.get(phone_transfers.endpoint_of(seen.name))
+        at_phone = agents_by_phone.get(endpoint_of(seen.name))
         if at_phone is not None and at_phone.work is Work.TALKING:
             phone_transfers.consult(world, _arrival(seen), at_phone)
         else:

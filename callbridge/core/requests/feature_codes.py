@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hmac
 
-from callbridge.core.calls.phone_transfers import endpoint_of
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
 from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, FeatureDialled, LeadDisposed
 from callbridge.core.model.facts import AgentAlerted
 from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, PinGuard, after
-from callbridge.core.model.ids import LegId, pbx_of
+from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
 from callbridge.core.model.leg import Leg, LegRole
 from callbridge.core.model.orders import Answer, InspectPhone, Play, StopPlaying, Subscribe
 from callbridge.core.model.rows import evolve

@@ -7,8 +7,8 @@ import pathlib
 import pytest
 
 from callbridge.settings.faults import ConfigFaults
-from callbridge.settings.links import load_links
 from callbridge.settings.loading import load
+from callbridge.settings.rescue_settings import load_links
 from tests.settings.conftest import RIGHT, Write
 
 
