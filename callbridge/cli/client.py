@@ -49,7 +49,7 @@ class Client:
         return self._list("/api/calls", "calls")
 
     def call(self, call: str) -> dict[str, Any]:
-        """One call with its story."""
+        """One call with its timeline."""
         return self._dict(self._request("GET", f"/api/calls/{_quoted(call)}"))
 
     def act(self, agent: str, act: str, *, reason: str = "", phone: str = "") -> dict[str, Any]:

@@ -32,7 +32,7 @@ def tier_file(settings: Settings) -> TierFile:
         tiers.csv,
         settings.numbers,
         in_file=settings.numbers_in(tiers),
-        report=lambda line: log.warning("tiers", why=line),
+        report=lambda line: log.warning("the tier file cannot be used in full", why=line),
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is told: one place that hands every batch on to metrics, log, stories and projections.
+"""Who is told: one place that hands every batch on to metrics, log, timelines and projections.
 
 All of it is derived from facts and changed rows after the orders went out; nothing here can slow or stop a call. What must
 hear of everything that was saved, and of nothing else, reads the outbox instead (``adapters.outbox``).

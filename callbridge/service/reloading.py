@@ -164,7 +164,7 @@ def _log_refused(faults: Sequence[str], by: str, **more: str) -> None:
 
 def _log_done(settings: Settings, report: dict[str, Any], by: str) -> None:
     for warning in report["warnings"]:
-        log.warning("configuration", why=warning)
+        log.warning("the configuration is probably not what was intended", why=warning)
     touched = {kind: sum(len(row[kind]) for row in report["changes"] if row["kind"] == "queue") for kind in _TOUCHED}
     counts = {"queues": len(settings.queues), "agents": len(settings.agents), "campaigns": len(settings.campaigns)}
     log.info("reloaded", **counts, changes=len(report["changes"]), forced=report["forced"], by=by, **touched)

@@ -84,7 +84,7 @@ async def serve(settings: Settings, config: Path) -> int:
 async def _serve(process: Process) -> int:
     _raise_limits()
     for warning in process.settings.warnings:
-        log.warning("configuration", why=str(warning))
+        log.warning("the configuration is probably not what was intended", why=str(warning))
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, process.stop, DONE)

@@ -186,7 +186,7 @@ class CampaignConfig(ConfigSection):
         return value
 
     @model_validator(mode="after")
-    def _of_one_mind(self) -> Self:
+    def _consistent(self) -> Self:
         if self.mode is not DialMode.POWER and self.factor is not None:
             raise ValueError(f"factor requires mode: power, not {self.mode}")
         if self.mode is not DialMode.PROGRESSIVE and self.first is CallFirst.AGENT:

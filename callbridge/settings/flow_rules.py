@@ -39,7 +39,7 @@ def faults(settings: models.Settings, document: Document) -> Iterator[Fault]:
             if to not in written:
                 yield document.at(node_at, f"no such node: {to!r}", did_you_mean(to, list(written)))
     circles = list(_circles(settings, document))
-    yield from circles or _marathons(settings, document)
+    yield from circles or _long_silences(settings, document)
     yield from _own_overflow(settings, document)
     yield from _lookups(settings, document)
     yield from _callbacks(settings, document)
@@ -240,7 +240,7 @@ def _circles(settings: models.Settings, document: Document) -> Iterator[Fault]:
         if circle:
             path = " -> ".join(f"{flow}/{node}" for flow, node in [*circle, circle[0]])
             yield document.at(
-                ("flows", circle[0][0], "nodes", circle[0][1]), f"callers would go round in circles: {path}", key=True
+                ("flows", circle[0][0], "nodes", circle[0][1]), f"callers would be in a loop without exit: {path}", key=True
             )
 
 
@@ -271,7 +271,7 @@ MOST_SILENT = 40
 """Nodes in a row at which nothing is said or asked: the walk gives a caller up some nodes later."""
 
 
-def _marathons(settings: models.Settings, document: Document) -> Iterator[Fault]:
+def _long_silences(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """A way through a flow on which nothing is said for too many nodes. Only of flows without circles."""
     for name, flow in settings.flows.items():
         nodes = _made(flow.nodes)

@@ -377,7 +377,7 @@ def _cycles(settings: models.Settings, document: Document) -> Iterator[Fault]:
                 told.add(frozenset(path))
                 circle = " -> ".join([*path, path[0]])
                 yield document.at(
-                    (*ways[start].then_at, "queue"), f"callers of tier {tier!r} would go round in circles: {circle}"
+                    (*ways[start].then_at, "queue"), f"callers of tier {tier!r} would be in a loop without exit: {circle}"
                 )
 
 

@@ -121,7 +121,7 @@ class SurveyConfig(ConfigSection):
             keys=to,
             otherwise=after,
             question=question.name,
-            alarming=frozenset(question.alert),
+            alerting=frozenset(question.alert),
             **patience,
         )
         return made

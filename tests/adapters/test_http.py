@@ -121,7 +121,7 @@ async def test_a_refusal_says_why(client: Client) -> None:
     body = await problem(await client.post("/api/agents/a0/end-wrap-up", json={}, headers=BEARER), 409)
     assert (body["detail"], body["request"]) == ("not in wrap-up", "end_wrap_up")
     body = await problem(await client.post("/api/agents/nobody/ready", json={}, headers=BEARER), 404)
-    assert body["detail"] == "unknown agent"
+    assert body["detail"] == "no such agent: nobody"
     await problem(await client.post("/api/agents/a0/fly", json={}, headers=BEARER), 404)
 
 

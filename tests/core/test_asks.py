@@ -112,7 +112,7 @@ def test_who_is_not_logged_in_is_refused(ask: AgentRequest) -> None:
 def test_an_agent_whom_nobody_knows_is_refused() -> None:
     story = one_queue()
     story.ask("nobody", AgentRequest.LOGIN)
-    assert (story.fact(RequestRefused).agent, story.fact(RequestRefused).reason) == ("nobody", "unknown agent")
+    assert (story.fact(RequestRefused).agent, story.fact(RequestRefused).reason) == ("nobody", "no such agent: nobody")
 
 
 def test_the_reason_of_a_pause_can_change() -> None:

@@ -163,7 +163,7 @@ def test_a_talking_agent_who_was_removed_may_finish_and_is_then_unknown() -> Non
     story.gone(leg)
     story.wait(60.0)
     story.ask("bob", AgentRequest.LOGIN)
-    assert story.fact(RequestRefused).reason == "unknown agent"
+    assert story.fact(RequestRefused).reason == "no such agent: bob"
 
 
 def test_a_reload_that_changes_nothing_says_nothing() -> None:

@@ -33,7 +33,7 @@ def question(name: str, to: str, **more: object) -> MenuNode:
 NODES: dict[str, Node] = {
     "once": LookupNode(lookup=SURVEY + "service", next="opt", otherwise=SKIPPED, quiet=True),
     "opt": MenuNode(media="will-you", keys={"1": "friendly"}, otherwise="bye", tries=1, wait=3.0),
-    "friendly": question("friendly", "solved", alarming=frozenset({"1"}), keys={"1": "to other"}),
+    "friendly": question("friendly", "solved", alerting=frozenset({"1"}), keys={"1": "to other"}),
     "solved": question("solved", "thanks"),
     "to other": QueueNode(queue="other"),
     "thanks": GoodbyeNode(media="thanks"),

@@ -3,7 +3,7 @@
     queue support wrap_up=10 keys=1:ask callback=agent survey=service : support >= 3 for 8 | support >= 1
     queue support/diamond ...                        steps of a tier only
     agent bob support=3 [auto_answer|nailed_up] [out]
-    node welcome/choose menu choose 1>sales else>bye question=q alarming=1
+    node welcome/choose menu choose 1>sales else>bye question=q alerting=1
     node welcome/say play hello >choose              also: collect, queue, callback, voicemail, do_not_call, goodbye
     survey service                                   asked by the flow survey:service
     campaign spring support connect_within=2 [amd]   its message is the flow campaign:spring
@@ -173,8 +173,8 @@ def _node(kind: str, rest: list[str]) -> Node:
         case "play":
             return PlayNode(media=plain[0], next=onward, interrupt="interrupt" in plain)
         case "menu":
-            if "alarming" in more:
-                more["alarming"] = frozenset(more["alarming"])
+            if "alerting" in more:
+                more["alerting"] = frozenset(more["alerting"])
             return MenuNode(media=plain[0], keys=ways, otherwise=otherwise, **more)
         case "collect":
             return CollectNode(media=plain[0], next=onward, otherwise=otherwise, **more)

@@ -102,7 +102,7 @@ async def test_an_ask_is_answered_when_it_is_saved_and_a_refusal_says_why() -> N
         )
         refused = await one.runtime.submit(AgentRequested(at=one.runtime.clock.now(), agent="nobody", request=AgentRequest.READY))
         assert refused is not None
-        assert refused.reason == "unknown agent"
+        assert refused.reason == "no such agent: nobody"
 
 
 @pytest.mark.slow

@@ -115,8 +115,8 @@ WRONG = [
     ("then unreached", (", for: 90s", ""), "cb.yaml:13: queues.support.then: is never reached: the last step never ends (hint: add 'for' to the last step, or remove 'then')"),
     ("no then", ("    then: {queue: general}\n", ""), "cb.yaml:12: queues.support.steps[1]: ends, but queue 'support' has no 'then' that says where callers go next (hint: add 'then', or remove this last 'for')"),
     ("no steps", ('    steps: [{skills: "english or 中文"}]', "    wrap_up: 3s"), 'cb.yaml:14: queues.general: has no steps (hint: add steps: [{skills: "support >= 1"}])'),
-    ("circle", ('中文"}]', '中文", for: 5s}]\n    then: {queue: support}'), "cb.yaml:16: queues.general.then.queue: callers of tier 'diamond' would go round in circles: general -> support -> general"),
-    ("itself", ("{queue: general}", "{queue: support}"), "cb.yaml:13: queues.support.then.queue: callers of tier 'diamond' would go round in circles: support -> support"),
+    ("circle", ('中文"}]', '中文", for: 5s}]\n    then: {queue: support}'), "cb.yaml:16: queues.general.then.queue: callers of tier 'diamond' would be in a loop without exit: general -> support -> general"),
+    ("itself", ("{queue: general}", "{queue: support}"), "cb.yaml:13: queues.support.then.queue: callers of tier 'diamond' would be in a loop without exit: support -> support"),
     # YAML and the environment
     ("twice", ("  general:\n", "  support: {}\n  general:\n"), "cb.yaml:14: queues.support: is given twice (first in line 9)"),
     ("syntax", ("{queue: general}", "{queue: general"), "cb.yaml:14: a quote, bracket or brace is opened and not closed (hint: or a comma is missing)"),

@@ -122,7 +122,7 @@ def test_a_survey_becomes_a_flow(write: Write) -> None:
     assert opt_in.keys == {"1": "friendly", "2": "bye"}
     assert isinstance(friendly, MenuNode)
     assert friendly.keys == {"1": "to general", "2": "solved", "3": "solved", "4": "solved", "5": "solved"}
-    assert friendly.alarming == {"1", "2"}
+    assert friendly.alerting == {"1", "2"}
     assert isinstance(flow.nodes["comment"], VoicemailNode)
     assert plan.lookups["survey:service"] > 0
 
@@ -202,13 +202,13 @@ def test_a_circle_without_a_key_is_refused(write: Write, nodes: str, path: str) 
     text = WHOLE.replace('out: {dialplan: "ctx,1"}', "out: {flow: door}" if "second" in nodes else 'out: {dialplan: "ctx,1"}')
     begin, end = text.index("    nodes:\n      欢迎"), text.index("  second:\n")
     faults = told(write(text=f"{text[:begin]}    nodes: {nodes}\n{text[end:]}"))
-    assert [fault for fault in faults if f"callers would go round in circles: {path}" in fault]
+    assert [fault for fault in faults if f"callers would be in a loop without exit: {path}" in fault]
 
 
 def test_a_circle_that_only_a_key_leaves_is_refused_too(write: Write) -> None:
     faults = told(write(("otherwise: wait\n      number", "otherwise: ask\n      number"), text=WHOLE))
     assert [fault.split(": ", 1)[1] for fault in faults] == [
-        "flows.door.nodes.ask: callers would go round in circles: door/ask -> door/ask"
+        "flows.door.nodes.ask: callers would be in a loop without exit: door/ask -> door/ask"
     ]
 
 

@@ -212,7 +212,7 @@ def test_a_circle_of_one_tier_only_is_found(write: Write) -> None:
     tier = "    tiers: {gold: {steps: [{skills: english, for: 5s}], then: {queue: support}}}\n"
     assert told(write(("  general:\n", f"  general:\n{tier}"))) == [
         "cb.yaml:15: queues.general.tiers.gold.then.queue: "
-        "callers of tier 'gold' would go round in circles: general -> support -> general"
+        "callers of tier 'gold' would be in a loop without exit: general -> support -> general"
     ]
 
 

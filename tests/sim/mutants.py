@@ -194,7 +194,7 @@ def log_out_lost(patch: Patch) -> None:
 
 @mutant("an agent asks for a pause and the phone rings on")
 def pause_while_ringing_ignored(patch: Patch) -> None:
-    patch.setattr(agent_requests, "lay_down", lambda world, agent: agent)
+    patch.setattr(agent_requests, "decline_offer", lambda world, agent: agent)
 
 
 @mutant("a phone in use for something else counts as free")

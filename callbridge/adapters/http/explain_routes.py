@@ -18,7 +18,7 @@ from callbridge.adapters.views.explain import (
     Lines,
     Show,
     Waiter,
-    alarming,
+    alerting,
     by_queue,
     explain_agent,
     explain_queue,
@@ -107,7 +107,7 @@ class Explainer:
             f"{queue}: {count(number, 'caller')} waiting, nobody who fits is ready"
             for queue, number in without_agent(world, calls).items()
         ]
-        alerts += [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alarming(world, agent, now)]
+        alerts += [f"{agent.id}: {line.text}" for agent in world.agents.values() for line in alerting(world, agent, now)]
         found = {"now": now, "bypass": is_on(world, BYPASS), "waiting": rows, "alerts": alerts}
         return found | {"total": sum(totals.values()), "totals": totals}
 

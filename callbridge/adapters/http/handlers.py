@@ -215,7 +215,7 @@ class _Handlers:
         if who.agent not in ("", name):
             raise Problem(403, _NOT_YOURS)
         if name not in self._backend.board().agents:
-            raise Problem(404, "unknown agent")
+            raise Problem(404, f"no such agent: {name}")
         return name
 
     def _own_call(self, who: Caller, call: str) -> None:
@@ -226,7 +226,7 @@ class _Handlers:
     def _agent(self, name: str) -> web.Response:
         view = self._backend.board().agent(name)
         if view is None:
-            raise Problem(404, "unknown agent")
+            raise Problem(404, f"no such agent: {name}")
         return web.json_response({"id": name, **view})
 
     # -- requests -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Stories of calls, kept in Redis beside the saved world for a day: what `calls show` tells after a restart.
+"""Timelines of calls, kept in Redis beside the saved world for a day: what `calls show` tells after a restart.
 
 Every fact of a call is in the outbox before anything is done about it, in the same script as the world itself. One
 reader copies each call's facts, masked, to a list of the call's own that lives a day after its last fact. The copies
@@ -31,7 +31,7 @@ TIMELINES_READER = "timelines"
 FORMER_READER = "stories"
 """The name under which older versions kept it, and the place reached."""
 TIMELINES_KEPT_FOR = 86_400
-"""Seconds for which a story is kept after its last fact."""
+"""Seconds for which a timeline is kept after its last fact."""
 MOST_FACTS_OF_A_CALL = 200
 """Facts kept of one call: its last ones."""
 _ID = re.compile(rb"\d{1,20}-\d{1,20}")
@@ -120,7 +120,7 @@ class TimelineArchive(OutboxReader):
             async with asyncio.timeout(self._settings.timeout):
                 kept: Any = await self._redis.lrange(self._key(call), 0, -1)
         except TROUBLE as error:
-            log.warning("a story cannot be read", error=type(error).__name__)
+            log.warning("a timeline cannot be read", error=type(error).__name__)
             return None
         facts = [json.loads(fact) for fact in kept]
         if self._masked:  # also what was kept before masking was turned on, or by a version that masked less

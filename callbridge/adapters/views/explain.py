@@ -113,7 +113,7 @@ def explain_agent(
     if agent is None:
         return None
     reasons = [*_intent(agent, now, show), *_work(agent, now), *_phone(world, agent, show), *_pauses(agent, now)]
-    reasons += alarming(world, agent, now)
+    reasons += alerting(world, agent, now)
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     )
@@ -196,7 +196,7 @@ def _pauses(agent: Agent, now: float) -> Iterator[ExplainedLine]:
         yield ExplainedLine(code="resting", text=f"gets no offers for another {span(agent.rest_until - now)}{missed}")
 
 
-def alarming(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLine]:
+def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLine]:
     """Conditions of this agent that need a supervisor's attention, for as long as they last."""
     reason = world.plan.reasons.get(agent.reason) if agent.intent is Intent.NOT_READY else None
     if reason is not None and reason.limit is not None and now - agent.since > reason.limit:

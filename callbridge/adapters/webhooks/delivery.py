@@ -230,7 +230,7 @@ class Webhook:
 
     def _well(self) -> None:
         if self._failures >= PARALLEL:
-            log.info("webhook is well again", hook=self.settings.name, backlog=len(self._owed))
+            log.info("webhook recovered", hook=self.settings.name, backlog=len(self._owed))
             self._due = sorted((0.0, turn, lane) for lane, turn in self._turns.items())
         self._failures = 0
 

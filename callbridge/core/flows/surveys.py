@@ -75,7 +75,7 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
             answer=key,
         )
     )
-    if key in node.alarming:
+    if key in node.alerting:
         world.emit(
             SurveyAlerted(
                 seq=world.next_seq(),

@@ -41,7 +41,7 @@ class MenuNode:
     """Prompts after a wrong key, and after no key, before the main prompt is repeated."""
     question: str = ""
     """Of a survey: the key pressed is the answer."""
-    alarming: frozenset[str] = frozenset()
+    alerting: frozenset[str] = frozenset()
     """Answers that raise an alert."""
 
 

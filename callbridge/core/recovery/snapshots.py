@@ -22,7 +22,7 @@ from callbridge.core.model.world import World
 from callbridge.core.outbound import callback_calls, campaigns
 from callbridge.core.recovery import adoption, references
 from callbridge.core.requests import feature_codes
-from callbridge.core.routing import announcements, offers, segments
+from callbridge.core.routing import announcements, offers, segments, visits
 from callbridge.core.transfers import transfers
 
 
@@ -177,15 +177,10 @@ def _restart_media(world: World, call: Call, customer: Leg) -> None:
         world.order(Answer(leg=call.leg))
     if call.phase is not Phase.JOINING:  # giving up a join starts the music anyway
         call = announcements.stop_prompt(world, call)
-        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        world.order(StartMusic(leg=call.leg, music=visits.queue_music(world, call)))
         known = call.announcing is not None or call.visit is None or call.visit.queue not in world.plan.queues
         # Rows of a version without announcements do not know whether the caller was greeted: do not greet again.
         world.calls.put(call.id, announcements.resume(world, call) if known else announcements.begin(world, call, greeted=True))
-
-
-def _music(world: World, call: Call) -> str:
-    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
-    return queue.music if queue is not None else "default"
 
 
 def _found(world: World, seen: SeenLeg, pbx: str, agents_by_phone: Mapping[str, Agent]) -> None:

@@ -133,7 +133,7 @@ def _new_homes(world: World, plan: Plan) -> None:
 
 
 def _remove(world: World, agent: Agent) -> None:
-    agent = agent_requests.lay_down(world, agent)
+    agent = agent_requests.decline_offer(world, agent)
     agent = agent_states.settle(world, agent_states.change(world, agent, **agent_states.LOGGED_OUT))
     if agent.work is Work.IDLE and agent.leg is None:
         world.agents.drop(agent.id)

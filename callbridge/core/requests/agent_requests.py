@@ -19,8 +19,9 @@ def requested(world: World, event: AgentRequested) -> str:
     was granted)."""
     agent = world.agents.get(event.agent)
     if agent is None or (agent.id not in world.plan.agents and event.request is AgentRequest.LOGIN):
-        _refuse(world, event, "unknown agent", unknown=True)
-        return "unknown agent"
+        refusal = f"no such agent: {event.agent}"
+        _refuse(world, event, refusal, unknown=True)
+        return refusal
     refusal = _carry_out(world, agent, event)
     if refusal:
         _refuse(world, event, refusal)
@@ -48,10 +49,10 @@ def _carry_out(world: World, agent: Agent, event: AgentRequested) -> str:
             known = world.plan.reasons
             if event.reason and known and event.reason not in known:
                 return f"unknown reason {event.reason!r}; the reasons are {', '.join(known)}"
-            agent = lay_down(world, agent)
+            agent = decline_offer(world, agent)
             agent_states.change(world, agent, **agent_states.not_ready(world, event.reason))
         case AgentRequest.LOGOUT:
-            agent_states.settle(world, agent_states.change(world, lay_down(world, agent), **agent_states.LOGGED_OUT))
+            agent_states.settle(world, agent_states.change(world, decline_offer(world, agent), **agent_states.LOGGED_OUT))
         case AgentRequest.END_WRAP_UP:
             _end_wrap_up(world, agent)
         case AgentRequest.EXTEND_WRAP_UP:
@@ -111,7 +112,7 @@ def _end_wrap_up(world: World, agent: Agent) -> Agent:
     return agent_states.settle(world, agent_states.change(world, agent, wrap_until=world.now))
 
 
-def lay_down(world: World, agent: Agent) -> Agent:
+def decline_offer(world: World, agent: Agent) -> Agent:
     """An agent who requests a pause while the phone rings does not want this call: it is offered to the next agent."""
     call = world.calls.get(agent.call)
     if agent.work is Work.OFFERED and call is not None and call.offer is not None and call.bridge is None:

@@ -181,7 +181,7 @@ def _introduce(world: World, call: Call, offer: Offer) -> None:
         reading = world.mint("say")
         call = announcements.stop_prompt(world, call)
         world.order(Play(leg=call.leg, playback=reading, media=read_out, language=call.language))
-        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        world.order(StartMusic(leg=call.leg, music=visits.queue_music(world, call)))
     offer = evolve(offer, stage=OfferStage.TELLING, playback=playback, reading=reading)
     until = world.now + max(patience(media) for media in (whisper, read_out) if media)
     world.calls.put(call.id, evolve(call, offer=offer, deadline=until))
@@ -322,7 +322,7 @@ def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, cost
         segments.finish(world, call, world.now)  # the customer has not been dialled yet: the callback is for the next agent
         return
     if without_music and call.leg in world.legs:
-        world.order(StartMusic(leg=call.leg, music=_music(world, call)))
+        world.order(StartMusic(leg=call.leg, music=visits.queue_music(world, call)))
     visits.wait(world, evolve(call, phase=after(call.phase, Move.RETRY)))
 
 
@@ -367,8 +367,3 @@ def deadline_passed(world: World, call: Call) -> None:
     else:
         leg = world.legs.get(call.offer.leg) if call.offer is not None else None
         retry(world, call, OfferResult.NO_ANSWER if leg is not None and leg.rang else OfferResult.OFFLINE)
-
-
-def _music(world: World, call: Call) -> str:
-    queue = world.plan.queues.get(call.visit.queue) if call.visit else None
-    return queue.music if queue is not None else "default"

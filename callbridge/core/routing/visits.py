@@ -210,7 +210,7 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
     """Out of the queue: on to the next one with the arrival time kept, into a flow, or out to the dialplan."""
     match then:
         case ToQueue(queue):
-            before = _music(world, call)
+            before = _heard_music(world, call)
             call = end_visit(world, call, VisitOutcome.OVERFLOWED, to=f"queue:{queue}", reason=reason)
             plan = world.plan.queues.get(queue)
             if plan is not None and plan.music != before:
@@ -224,7 +224,13 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
             return leave(world, call, context, extension, "overflow")
 
 
-def _music(world: World, call: Call) -> str:
+def queue_music(world: World, call: Call) -> str:
+    """The music of the queue in which the call waits; the default where there is none (any more)."""
+    queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
+    return queue.music if queue is not None else "default"
+
+
+def _heard_music(world: World, call: Call) -> str:
     """The music that the waiting caller hears now; empty while a prompt plays."""
     queue = world.plan.queues.get(call.visit.queue) if call.visit is not None else None
     speaking = call.flow_position is not None or (call.announcing is not None and call.announcing.playback)
