@@ -49,7 +49,10 @@ class NotAsked(Exception):
 def number(settings: Settings, text: str, *, as_json: bool) -> int:
     """Print what is known of a number."""
     structlog.configure(processors=[_quiet])
-    known = asyncio.run(found(settings, text))
+    try:
+        known = asyncio.run(found(settings, text))
+    finally:
+        structlog.reset_defaults()
     print(json.dumps(known, ensure_ascii=False) if as_json else printable_text(known))
     return DONE
 

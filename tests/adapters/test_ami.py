@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from callbridge.adapters.ami.link import Ami, AmiSettings, WholeCharacters
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
@@ -100,15 +101,15 @@ async def test_a_pbx_that_is_shutting_down_or_booting_is_asked_again_soon(fake: 
         await until(lambda: rig.ami.up)
 
 
-async def test_a_right_that_is_missing_is_named_and_not_asked_for_again_at_once(
-    fake: FakeAmi, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_right_that_is_missing_is_named_and_not_asked_for_again_at_once(fake: FakeAmi) -> None:
     fake.refusals = {"DeviceStateList": "Permission denied"}
-    async with running(Rig(fake).ami.run()):
-        await until(lambda: "DeviceStateList" in fake.names())
-        await asyncio.sleep(0.3)
-        assert fake.connections == 1
-    assert "DeviceStateList: Permission denied: manager.conf must grant 'write = reporting'" in capsys.readouterr().out
+    with capture_logs() as lines:
+        async with running(Rig(fake).ami.run()):
+            await until(lambda: "DeviceStateList" in fake.names())
+            await asyncio.sleep(0.3)
+            assert fake.connections == 1
+    why = "DeviceStateList: Permission denied: manager.conf must grant 'write = reporting'"
+    assert [line["why"] for line in lines if line["event"] == "ami login refused"] == [why]
 
 
 async def test_closing_leaves_no_zombie(fake: FakeAmi) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from callbridge.core.model.agent import published
+from callbridge.core.model.call import Phase
 from callbridge.core.model.events import (
     LegAnswered,
     LegEnded,
@@ -178,12 +179,13 @@ def test_a_bridge_of_a_half_made_offer_is_dropped_once_and_is_no_difference() ->
     assert not [fact for fact in story.facts if isinstance(fact, DifferenceFound)]
 
 
-def test_an_agent_s_consult_found_without_a_saved_world_is_no_customer() -> None:
+def test_an_agent_without_a_caller_whose_call_is_found_is_served_like_any_caller() -> None:
     story = _story()
     found = _seen(LegId("pbx/consult"), entry="support", name="PJSIP/bob-00000007")
     _lost(story)
     _back(story, found)
-    assert not story.world.calls
+    (call,) = story.world.calls.values()
+    assert (call.leg, call.phase, story.state("bob")) == (LegId("pbx/consult"), Phase.WAITING, "busy_elsewhere")
 
 
 def test_a_caller_who_left_while_nothing_was_heard_left_in_the_middle_of_the_gap() -> None:
