@@ -199,3 +199,12 @@ def test_a_workbook_says_how_to_save_it(tmp_path: pathlib.Path) -> None:
     path.write_bytes(b"PK\x03\x04rest")
     with pytest.raises(BadTierFile, match="is an Excel workbook: save it as CSV UTF-8"):
         read_tiers(path, TIERS, PhoneNumbers())
+
+
+async def test_a_number_with_two_tiers_keeps_the_first_and_is_named(tmp_path: pathlib.Path) -> None:
+    path, said = tmp_path / "t.csv", list[str]()
+    path.write_text("number,tier\n+442079460001,gold\n+442079460002,gold\n+44 20 7946 0001,silver\n+442079460002,gold\n")
+    book = book_of(path, said)
+    assert await book.load()
+    assert (book.tier_of("+442079460001"), len(book)) == ("gold", 2)
+    assert said[1:] == [f"{path}: line 4: the number has the tier 'gold' in an earlier row, which is used"]

@@ -123,7 +123,11 @@ def _fill(pieces: Iterable[str], most: int, tiers: Sequence[str], phone_numbers:
         key, index = phone_numbers.identity_of_row(written), indexes.get(tier.strip(' "'))
         column.add(written)
         if key and index is not None and len(row.cells) == 2 and numbers.count < most:
-            numbers.put(_key(key), index)
+            known = numbers.get(_key(key))
+            if known is None:
+                numbers.put(_key(key), index)
+            elif known != index:
+                left_out.add(row.line, f"the number has the tier {tiers[known]!r} in an earlier row, which is used")
         elif count or len(row.cells) < 2 or any(char.isdigit() for char in written):
             left_out.add(row.line, row.fault or _reject_reason(row.cells, phone_numbers))
     if column.question:
