@@ -192,7 +192,8 @@ def test_an_address_that_does_not_answer_is_one_line(url: str, capsys: pytest.Ca
 
 
 def process(toy: Toy, *words: str, stdout: int | TextIO) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "callbridge", *words, "--url", toy.url]
+    # A shell's background jobs ignore SIGINT, and so would we: Python leaves a signal alone that was ignored when it began.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "callbridge", *words, "--url", toy.url]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, stdout=stdout)
 
 
