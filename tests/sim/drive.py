@@ -308,7 +308,7 @@ class Day:
                 self.saved[key] = row
         for fact in outcome.facts:
             if isinstance(fact, CallArrived) and fact.direction == "in" and not self._from_a_forgotten_desk(fact):
-                must(fact.leg in self.toy.customers, "no customer, and counted as one:", fact)
+                must(fact.leg in self.toy.customers or self._of_an_idle_agent(fact), "no customer, and counted as one:", fact)
         if isinstance(event, PbxLost | PbxSnapshot):
             self.closed = isinstance(event, PbxLost)
         self.watch.after_step(life.world, before, event, outcome, self.toy.codes, closed=self.closed)
@@ -321,6 +321,12 @@ class Day:
             self.lanes.put(self.dialler.sort(outcome.orders))
         else:
             self.lanes.put(outcome.orders)
+
+    def _of_an_idle_agent(self, fact: CallArrived) -> bool:
+        """An agent who has no caller is one who calls a queue; who has one consults."""
+        channel = self.toy.channels.get(LegId(fact.leg))
+        agent = self.lives[-1].world.agent_at(channel.phone) if channel is not None else None
+        return agent is not None and agent.work is not Work.TALKING
 
     def _from_a_forgotten_desk(self, fact: CallArrived) -> bool:
         """Without the saved world, an agent who had logged in at a phone that is not the plan's looks like a caller there."""

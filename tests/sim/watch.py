@@ -27,6 +27,7 @@ from callbridge.core.model.facts import (
     CallbackRequested,
     CallbackTried,
     CallEnded,
+    ConferenceEnded,
     OfferEnded,
     OfferMade,
     RequestRefused,
@@ -172,6 +173,8 @@ class Watch:
                 must(began_talk is not None and began_talk.agent == fact.agent, "a talk ended that was not on:", fact)
                 must(0 <= fact.hold_seconds <= fact.talked + 1e-6, "held longer than talked:", fact)
                 self._talked(world, fact)
+            case ConferenceEnded(agent=agent) if agent in world.agents and world.agents[agent].work is not Work.TALKING:
+                self._wrap_up_begins(world, fact)
             case WrapUpEnded():
                 self._rightly_wrapped(world, fact)
             case AgentChanged():
@@ -201,7 +204,7 @@ class Watch:
             kept = (Phase.WAITING, Phase.OFFERED, Phase.TRANSFERRING, Phase.LEAVING)
             must(call is not None and call.phase in kept, "not kept:", fact)
 
-    def _wrap_up_begins(self, world: World, fact: TalkEnded) -> None:
+    def _wrap_up_begins(self, world: World, fact: TalkEnded | ConferenceEnded) -> None:
         agent = world.agents.get(fact.agent)
         if agent is None or agent.intent is Intent.LOGGED_OUT:
             return
