@@ -1,6 +1,6 @@
 """Who has a call that a phone transferred by itself: a phone of an agent means that this agent talks.
 
-The PBX puts a Local channel in our bridge; whoever its dialplan reached is at the other half, in a bridge that is not ours. When
+The PBX puts a Local channel in our bridge; the party it reached is at the other half, in a bridge that is not ours. When
 the half in our bridge is answered, the PBX is asked who that is (``FindParty``). The half is the agent's leg from then on: it
 ends when the phone hangs up. It does not end when the phone transfers the call on, so the PBX is asked again when the phone is
 free.

@@ -29,7 +29,7 @@ from callbridge.core.requests import agent_requests
 from callbridge.core.routing import visits
 
 PLACING = 10
-"""How many rows of a slice one that gets its place anew counts as: every rule of its queue is looked at."""
+"""How many rows of a slice one whose place is recomputed counts as: every rule of its queue is evaluated."""
 
 
 def changed(world: World, event: PlanChanged) -> Slices:

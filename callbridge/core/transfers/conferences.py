@@ -1,7 +1,7 @@
 """Conferences in the call's record: from when to when the caller, the agent and the target of the agent's consult all talked.
 
 The agent who has the call keeps the segment. The third one's share is told by ConferenceEnded with its talk time; it counts as a
-segment of the call when it is an agent's, and that agent has wrap-up. Whoever gets the call from there has a segment of the usual
+segment of the call when it is an agent's, and that agent has wrap-up. The next agent has a segment of the usual
 kind from then on, which adds to the time in the conference.
 """
 
