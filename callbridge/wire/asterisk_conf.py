@@ -83,12 +83,12 @@ def decode(data: bytes) -> tuple[str, str]:
 
 def parse(text: str, name: str, read: Read | None = None) -> Conf:
     """Read one file. ``read`` gives included files; without it, includes are noted only."""
-    reader = _Reader(read)
+    reader = _ConfReader(read)
     reader.file(text, name, 0)
     return reader.conf
 
 
-class _Reader:
+class _ConfReader:
     def __init__(self, read: Read | None) -> None:
         self.conf = Conf()
         self._read = read

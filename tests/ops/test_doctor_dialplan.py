@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from callbridge.cli.doctor import dialplan, endpoints, rules
-from callbridge.cli.doctor.dialplan import Dialplan
+from callbridge.cli.doctor.dialplan import LoadedDialplan
 from callbridge.cli.doctor.findings import Finding
 
 
@@ -13,7 +13,7 @@ def shown(*found: Finding) -> list[str]:
     return [f"{one.level}: {one.said}" for one in found]
 
 
-def plan_of(text: str) -> Dialplan:
+def plan_of(text: str) -> LoadedDialplan:
     """``context: include other`` or ``context: extension Application(data)``, as ShowDialPlan would list them."""
     lines = []
     for line in text.strip().splitlines():

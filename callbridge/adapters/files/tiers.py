@@ -40,7 +40,7 @@ def _key(number: str) -> int:
     return int("2" + number[1:]) if number[0] == "+" else int("1" + number)
 
 
-class Numbers:
+class NumberMap:
     """Number -> small integer in a table of fixed size: 18 to 36 bytes a row, nothing for the garbage collector."""
 
     def __init__(self, rows: int) -> None:
@@ -76,7 +76,7 @@ class Numbers:
 class TierTable:
     """One reading of the CSV file, and the rows that are not used."""
 
-    numbers: Numbers
+    numbers: NumberMap
     left_out: LeftOut
 
     def report(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ def read_tiers(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNum
 
 
 def _fill(pieces: Iterable[str], most: int, tiers: Sequence[str], phone_numbers: PhoneNumbers) -> TierTable:
-    numbers, left_out, column = Numbers(most), LeftOut(), NumberColumn(phone_numbers)
+    numbers, left_out, column = NumberMap(most), LeftOut(), NumberColumn(phone_numbers)
     indexes = {tier: index for index, tier in enumerate(tiers)}
     for count, row in enumerate(rows(_lines(pieces), delimiter=_BETWEEN)):
         if count % _ROWS_BETWEEN_PAUSES == 0:
@@ -201,7 +201,7 @@ class TierFile:
         self._own = {self._phone_numbers.identity(number): tier for tier, listed in numbers.items() for number in listed}
         self._path = path
         self._report = report
-        self._table = TierTable(Numbers(0), LeftOut())
+        self._table = TierTable(NumberMap(0), LeftOut())
         self._read: tuple[int, ...] | None = None
 
     def __len__(self) -> int:

@@ -18,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 @dataclass(slots=True)
-class Dialplan:
+class LoadedDialplan:
     """What ShowDialPlan lists. ``goes``: context -> contexts that it includes, or to which it passes on what was dialled."""
 
     contexts: set[str] = field(default_factory=set)
@@ -39,9 +39,9 @@ class Dialplan:
         return found
 
 
-def read(lines: Iterable[Mapping[str, str]], app: str) -> Dialplan:
+def read(lines: Iterable[Mapping[str, str]], app: str) -> LoadedDialplan:
     """``lines``: the events of AMI's ShowDialPlan for all contexts; ``app``: our Stasis application."""
-    plan = Dialplan()
+    plan = LoadedDialplan()
     for line in lines:
         context = line.get("Context", "")
         if not context:
@@ -73,7 +73,7 @@ def _targets(application: str, data: str, app: str) -> Iterator[tuple[str, str]]
     yield from ((found[2], found[1]) for found in _LOCAL.finditer(data))
 
 
-def features(plan: Dialplan, trunks: Mapping[str, str], phones: Mapping[str, str]) -> Iterator[Finding]:
+def features(plan: LoadedDialplan, trunks: Mapping[str, str], phones: Mapping[str, str]) -> Iterator[Finding]:
     """``trunks``, ``phones``: endpoint -> the context of its calls."""
     if FEATURES not in plan.contexts:
         said = f"context {FEATURES} does not exist: agents cannot log in or pause by codes at their phones"
@@ -95,7 +95,7 @@ def features(plan: Dialplan, trunks: Mapping[str, str], phones: Mapping[str, str
         yield ok("feature codes", "agents' phones can dial them" + (", trunks cannot" if trunks else ""))
 
 
-def entries(plan: Dialplan, configured: Collection[str], usable: Collection[str]) -> Iterator[Finding]:
+def entries(plan: LoadedDialplan, configured: Collection[str], usable: Collection[str]) -> Iterator[Finding]:
     """``configured``: the entries of the configuration; ``usable``: all names by which a call may enter, former ones, too."""
     strangers = {name: place for name, place in plan.entries.items() if name not in usable}
     for name, place in strangers.items():

@@ -12,7 +12,7 @@ from callbridge.cli.importing.yaml_lines import comment, fresh, key, text
 
 
 @dataclass(slots=True)
-class Agent:
+class ImportedAgent:
     """``skills`` by the queue's skill; ``comments``: lines above the agent; ``always``: listed as a member in a file."""
 
     id: str
@@ -28,7 +28,7 @@ def enlist(
     members: Sequence[Member],
     skill: str,
     levels: Mapping[int, int],
-    agents: dict[str, Agent],
+    agents: dict[str, ImportedAgent],
     dialplan: Dialplan,
     looks: Looks,
 ) -> None:
@@ -42,7 +42,7 @@ def enlist(
         agent = agents.get(phone.endpoint.upper())
         if agent is None:
             id = fresh(phone.endpoint.partition("/")[2], [one.id for one in agents.values()], "agent")
-            agent = agents[phone.endpoint.upper()] = Agent(id, member.name or id, phone.endpoint)
+            agent = agents[phone.endpoint.upper()] = ImportedAgent(id, member.name or id, phone.endpoint)
             agent.comments = [looks.add(f"agent {id}", said) for said in phone.looks]
         elif member.name and member.name not in (agent.name, agent.id):
             if agent.name == agent.id:
@@ -57,7 +57,7 @@ def enlist(
             )
 
 
-def agent_lines(agent: Agent) -> list[str]:
+def agent_lines(agent: ImportedAgent) -> list[str]:
     skills = ", ".join(f"{key(skill)}: {level}" for skill, level in agent.skills.items())
     login = ", login: true" if agent.always else ""
     settings = f"name: {text(agent.name)}, phone: {text(agent.phone)}{login}, skills: {{{skills}}}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from callbridge.cli.importing.agents import Agent, agent_lines, enlist
+from callbridge.cli.importing.agents import ImportedAgent, agent_lines, enlist
 from callbridge.cli.importing.converted import PBX, Converted, Looks
 from callbridge.cli.importing.destinations import Destinations
 from callbridge.cli.importing.dialplan import Dialplan, read_dialplan
@@ -53,7 +53,7 @@ def convert(sources: Sources, widen: float | None = None) -> Converted:
         names[each.name] = fresh(each.name, names.values(), "queue")
         skills[each.name] = fresh_skill(names[each.name], skills.values())
     calls = list(queue_calls(dialplan, names)) if dialplan is not None else []
-    ways, agents, lines = Destinations(names, calls, looks), dict[str, Agent](), list[str]()
+    ways, agents, lines = Destinations(names, calls, looks), dict[str, ImportedAgent](), list[str]()
     rules = read_rules(sources.rules) if sources.rules is not None else {}
     monitor_type = conf.value("general", "monitor-type") or ""
     for each in sections:

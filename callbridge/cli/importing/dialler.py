@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from callbridge.cli.importing.converted import PBX, Converted, Looks
-from callbridge.cli.importing.exports import LONGEST_VALUE, Numbers, Refused, Row, Table, csv_text
+from callbridge.cli.importing.exports import LONGEST_VALUE, ExportTable, ImportedNumbers, Refused, Row, csv_text
 from callbridge.cli.importing.yaml_lines import clean, fresh, fresh_entry, key, section, text
 from callbridge.settings.durations import duration_text
 
@@ -18,7 +18,7 @@ _USUAL_HOURS = 'people: {week: {mon-fri: "09:00-20:00", sat: "10:00-16:00"}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Disposition:
+class ImportedDisposition:
     reached: bool = True
     success: bool = False
     do_not_call: bool = False
@@ -38,11 +38,11 @@ class Disposition:
 
 
 @dataclass(slots=True)
-class Campaign:
+class ImportedCampaign:
     """``leads``: number -> values by heading."""
 
     name: str
-    dispositions: dict[str, Disposition] = field(default_factory=dict)
+    dispositions: dict[str, ImportedDisposition] = field(default_factory=dict)
     leads: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -50,21 +50,23 @@ class Campaign:
 class Dialler:
     """Collects what the tables say, under the other system's names."""
 
-    numbers: Numbers
+    numbers: ImportedNumbers
     looks: Looks = field(default_factory=Looks)
-    campaigns: dict[str, Campaign] = field(default_factory=dict)
+    campaigns: dict[str, ImportedCampaign] = field(default_factory=dict)
     reasons: dict[str, float | None] = field(default_factory=dict)
     """Reason -> the limit after which an alert is raised."""
     do_not_call: dict[str, None] = field(default_factory=dict)
     refused: Refused = field(default_factory=Refused)
 
-    def campaign(self, name: str) -> Campaign:
+    def campaign(self, name: str) -> ImportedCampaign:
         if name not in self.campaigns:
             taken = [one.name for one in self.campaigns.values()]
-            self.campaigns[name] = Campaign(fresh_entry(name, taken, "campaign"))
+            self.campaigns[name] = ImportedCampaign(fresh_entry(name, taken, "campaign"))
         return self.campaigns[name]
 
-    def lead(self, campaign: Campaign, table: Table, row: Row, number: str, country_code: str, values: Mapping[str, str]) -> None:
+    def lead(
+        self, campaign: ImportedCampaign, table: ExportTable, row: Row, number: str, country_code: str, values: Mapping[str, str]
+    ) -> None:
         found, why = self.numbers.read(number, country_code, dialled=True)
         if not why and found in campaign.leads:
             why = "the campaign has this number already"
@@ -76,7 +78,7 @@ class Dialler:
         if longer:
             self.looks.add(f"{table.name}:{row.line}", f"{longer[0]} was cut to {LONGEST_VALUE} characters")
 
-    def never(self, table: Table, row: Row, number: str, country_code: str = "") -> None:
+    def never(self, table: ExportTable, row: Row, number: str, country_code: str = "") -> None:
         found, why = self.numbers.read(number, country_code)
         if why:
             self.refused.add(table, row, number, f"{why}; it is on no do-not-call list now")
@@ -129,7 +131,7 @@ class Dialler:
         yield from section("calendars", [_USUAL_HOURS])
         yield from section("campaigns", [line for campaign in self.campaigns.values() for line in self._campaign(campaign)])
 
-    def _campaign(self, campaign: Campaign) -> Iterator[str]:
+    def _campaign(self, campaign: ImportedCampaign) -> Iterator[str]:
         yield f"{key(campaign.name)}:"
         yield f"  queue: {QUEUE}"
         yield "  mode: progressive"
@@ -147,7 +149,7 @@ class Dialler:
             yield f"    {key(taken[-1])}: {disposition.settings(digit)}"
 
 
-def _leads(campaign: Campaign) -> str:
+def _leads(campaign: ImportedCampaign) -> str:
     used = {name for values in campaign.leads.values() for name in values}
     details = sorted(used - set(LEAD_COLUMNS))
     headings = [name for name in LEAD_COLUMNS if name == "number" or name in used] + details

@@ -15,7 +15,7 @@ _OPENING, _CLOSING = "([{", ")]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DialplanPriority:
     """One priority of an extension."""
 
     priority: int
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(slots=True)
 class Context:
-    extensions: dict[str, list[Step]] = field(default_factory=dict)
+    extensions: dict[str, list[DialplanPriority]] = field(default_factory=dict)
     includes: list[str] = field(default_factory=list)
     hints: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Dialplan:
     def extensions(self, context: str) -> list[str]:
         return [*self.contexts[context].extensions] if context in self.contexts else []
 
-    def steps(self, context: str, extension: str, depth: int = 0) -> list[Step]:
+    def steps(self, context: str, extension: str, depth: int = 0) -> list[DialplanPriority]:
         """What happens to a call to this extension: the exact one, else a pattern, else what the context includes."""
         place = self.contexts.get(context)
         if place is None or depth > DEEPEST_INCLUDE:
@@ -99,7 +99,7 @@ def _add(context: Context, extension: str, text: str) -> None:
     last = steps[-1].priority if steps else 0
     priority = int(given) if given.isdigit() else last + (int(given[2:]) if given.startswith("n+") else given == "n")
     application, data = application_of(what)
-    steps.append(Step(priority, found["label"] or "", application, data))
+    steps.append(DialplanPriority(priority, found["label"] or "", application, data))
 
 
 def application_of(text: str) -> tuple[str, str]:

@@ -45,7 +45,7 @@ class Kind:
 
 
 @dataclass(slots=True)
-class Table:
+class ExportTable:
     """One file. ``kind``: what it was recognised as."""
 
     name: str
@@ -53,7 +53,7 @@ class Table:
     rows: list[Row]
 
 
-def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[Table]:
+def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[ExportTable]:
     """A table is of the first kind that fits. Files that are of none are named."""
     tables = []
     for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in (".csv", ".txt", ".tsv") and path.is_file()):
@@ -63,7 +63,7 @@ def read_tables(folder: Path, kinds: Mapping[str, Kind], looks: Looks) -> list[T
         headings, rows = _rows(text)
         kind = next((name for name, kind in kinds.items() if kind.fits(headings)), "")
         if kind:
-            tables.append(Table(path.name, kind, rows))
+            tables.append(ExportTable(path.name, kind, rows))
         else:
             looks.add(path.name, f"none of the tables that are read here, by its headings: {', '.join(headings)[:120] or 'none'}")
     return tables
@@ -93,7 +93,7 @@ def _value(cell: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
+class ImportedNumbers:
     """Numbers as E.164. ``region``: whose numbers they are that have no country code of their own, such as US."""
 
     region: str
@@ -115,7 +115,7 @@ class Refused:
 
     lines: list[tuple[str, int, str, str]] = field(default_factory=list)
 
-    def add(self, table: Table, row: Row, number: str, why: str) -> None:
+    def add(self, table: ExportTable, row: Row, number: str, why: str) -> None:
         self.lines.append((table.name, row.line, number, why))
 
     def report(self, looks: Looks) -> None:

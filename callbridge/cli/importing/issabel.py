@@ -7,7 +7,7 @@ from pathlib import Path
 
 from callbridge.cli.importing.converted import Converted, Looks
 from callbridge.cli.importing.dialler import Dialler
-from callbridge.cli.importing.exports import Kind, Numbers, Row, Table, read_tables
+from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
 
 TABLES = {
     "attributes": Kind(("id_call", "columna", "value")),
@@ -26,7 +26,7 @@ _HOLD = "H"
 def convert(folder: Path, region: str) -> Converted:
     looks = Looks()
     tables = read_tables(folder, TABLES, looks)
-    dialler = Dialler(Numbers(region), looks)
+    dialler = Dialler(ImportedNumbers(region), looks)
     for table, row in _of(tables, "breaks"):
         if row["status"].upper() == "I" or row["tipo"].upper() == _HOLD:
             looks.add(f"{table.name}:{row.line}", f"break {row['name']!r:.60} was switched off, or stands for hold: left out")
@@ -48,11 +48,11 @@ def convert(folder: Path, region: str) -> Converted:
     return dialler.converted("Issabel's tables")
 
 
-def _of(tables: Iterable[Table], kind: str) -> Iterable[tuple[Table, Row]]:
+def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, Row]]:
     return ((table, row) for table in tables if table.kind == kind for row in table.rows)
 
 
-def _leads(dialler: Dialler, tables: list[Table], names: dict[str, str]) -> None:
+def _leads(dialler: Dialler, tables: list[ExportTable], names: dict[str, str]) -> None:
     attributes: dict[str, dict[str, str]] = {}
     for _, row in _of(tables, "attributes"):
         attributes.setdefault(row["id_call"], {})[row["columna"]] = row["value"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from callbridge.cli.importing.dialplan import Dialplan, Step, application_of, arguments, fits
+from callbridge.cli.importing.dialplan import Dialplan, DialplanPriority, application_of, arguments, fits
 from callbridge.cli.importing.variables import UNKNOWN, is_true, resolved
 
 _SOUND = re.compile(r"[A-Za-z0-9/][\w./-]*", re.ASCII)
@@ -82,10 +82,10 @@ def queue_calls(dialplan: Dialplan, queues: Collection[str]) -> Iterator[QueueCa
             for at, step in enumerate(steps):
                 if step.application == "queue":
                     for name, dialled in _named(step, extension, queues, dialplan):
-                        yield _Reader(dialplan, context, extension, dialled).read(name, steps, at)
+                        yield _ExtensionReader(dialplan, context, extension, dialled).read(name, steps, at)
 
 
-def _named(step: Step, extension: str, queues: Collection[str], dialplan: Dialplan) -> Iterator[tuple[str, str]]:
+def _named(step: DialplanPriority, extension: str, queues: Collection[str], dialplan: Dialplan) -> Iterator[tuple[str, str]]:
     """The queue that is called, and the extension that was dialled; several where an extension is a pattern."""
     first = arguments(step.data)[0].strip('"')
     if extension.startswith("_") and "${EXTEN}" in first:
@@ -96,14 +96,14 @@ def _named(step: Step, extension: str, queues: Collection[str], dialplan: Dialpl
         yield name, extension
 
 
-class _Reader:
+class _ExtensionReader:
     """Goes through the steps of one extension as a call would."""
 
     def __init__(self, dialplan: Dialplan, context: str, extension: str, dialled: str) -> None:
         self._dialplan, self._context, self._extension = dialplan, context, extension
         self._known = {**dialplan.variables, "EXTEN": dialled}
 
-    def read(self, queue: str, steps: Sequence[Step], at: int) -> QueueCall:
+    def read(self, queue: str, steps: Sequence[DialplanPriority], at: int) -> QueueCall:
         call = QueueCall(queue, self._context, self._extension)
         for step in steps[:at]:
             self._before(step.application, step.data, call)
@@ -183,7 +183,7 @@ class _Reader:
 
     # -- the queue itself -------------------------------------------------------------------------------------------
 
-    def _queue(self, step: Step, call: QueueCall) -> None:
+    def _queue(self, step: DialplanPriority, call: QueueCall) -> None:
         given = [resolved(each, self._known) for each in arguments(step.data)]
         options = given[1] if len(given) > 1 else ""
         for option in dict.fromkeys(re.sub(r"\([^)]*\)", "", options)):
@@ -204,7 +204,7 @@ class _Reader:
 
     # -- after ------------------------------------------------------------------------------------------------------
 
-    def _after(self, steps: Sequence[Step], at: int) -> Place | None:
+    def _after(self, steps: Sequence[DialplanPriority], at: int) -> Place | None:
         for step in steps[at + 1 :]:
             hangs_up = step.application == "macro" and step.data.startswith("hangupcall")
             if step.application in ("hangup", "congestion", "busy") or hangs_up:
@@ -215,10 +215,10 @@ class _Reader:
                 return self._here(step)
         return Place()
 
-    def _here(self, step: Step) -> Place | None:
+    def _here(self, step: DialplanPriority) -> Place | None:
         return None if self._extension.startswith("_") else Place(self._context, self._extension, str(step.priority))
 
-    def _goto(self, step: Step, steps: Sequence[Step]) -> Place | None:
+    def _goto(self, step: DialplanPriority, steps: Sequence[DialplanPriority]) -> Place | None:
         given = [resolved(each, self._known) for each in arguments(step.data)]
         if any(UNKNOWN in each for each in given):
             return self._here(step)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from callbridge.cli.importing.converted import Converted, Looks
-from callbridge.cli.importing.dialler import Dialler, Disposition
-from callbridge.cli.importing.exports import Kind, Numbers, Row, Table, read_tables
+from callbridge.cli.importing.dialler import Dialler, ImportedDisposition
+from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
 
 TABLES = {
     "callbacks": Kind(("lead_id", "callback_time")),
@@ -31,7 +31,7 @@ _DETAILS = (
 def convert(folder: Path, region: str) -> Converted:
     looks = Looks()
     tables = read_tables(folder, TABLES, looks)
-    dialler = Dialler(Numbers(region), looks)
+    dialler = Dialler(ImportedNumbers(region), looks)
     for table, row in _of(tables, "pause_codes"):
         _pause_code(dialler, table, row)
     ended = _statuses(dialler, tables)
@@ -44,11 +44,11 @@ def convert(folder: Path, region: str) -> Converted:
     return dialler.converted("VICIdial's tables")
 
 
-def _of(tables: Iterable[Table], kind: str) -> Iterable[tuple[Table, Row]]:
+def _of(tables: Iterable[ExportTable], kind: str) -> Iterable[tuple[ExportTable, Row]]:
     return ((table, row) for table in tables if table.kind == kind for row in table.rows)
 
 
-def _pause_code(dialler: Dialler, table: Table, row: Row) -> None:
+def _pause_code(dialler: Dialler, table: ExportTable, row: Row) -> None:
     limit, code = row["time_limit"], row["pause_code"]
     seconds = float(limit) if limit.isascii() and limit.isdigit() and 0 < int(limit) < NO_LIMIT else None
     if code in dialler.reasons and dialler.reasons[code] != seconds:
@@ -62,7 +62,7 @@ def _pause_code(dialler: Dialler, table: Table, row: Row) -> None:
 # -- statuses -------------------------------------------------------------------------------------------------------
 
 
-def _statuses(dialler: Dialler, tables: list[Table]) -> dict[str, str]:
+def _statuses(dialler: Dialler, tables: list[ExportTable]) -> dict[str, str]:
     """Dispositions of every campaign; and the statuses of leads that are not to be dialled again, with the reason."""
     again = {(row["campaign_id"], row["status"]): row["attempt_delay"] for _, row in _of(tables, "recycle")}
     names = {row["campaign_id"] for kind in ("lists", "statuses", "recycle") for _, row in _of(tables, kind)} - {""}
@@ -88,7 +88,7 @@ def _statuses(dialler: Dialler, tables: list[Table]) -> dict[str, str]:
     return ended
 
 
-def _disposition(dialler: Dialler, table: Table, row: Row, delay: str) -> Disposition:
+def _disposition(dialler: Dialler, table: ExportTable, row: Row, delay: str) -> ImportedDisposition:
     machine = row.is_yes("answering_machine")
     refused = machine and (row.is_yes("sale") or row.is_yes("dnc"))
     if refused:
@@ -98,7 +98,7 @@ def _disposition(dialler: Dialler, table: Table, row: Row, delay: str) -> Dispos
         again = again or 86_400.0
         said = "the agent gives the time with `campaign dispose ... --at TIME`; without one, it is a day later"
         dialler.looks.add(f"{table.name}:{row.line}", f"status {row['status']}: {said}")
-    return Disposition(
+    return ImportedDisposition(
         reached=not machine and (row.is_yes("human_answered") or row.is_yes("customer_contact")),
         success=row.is_yes("sale") and not machine,
         do_not_call=row.is_yes("dnc") and not machine,
@@ -110,7 +110,7 @@ def _disposition(dialler: Dialler, table: Table, row: Row, delay: str) -> Dispos
 # -- leads ----------------------------------------------------------------------------------------------------------
 
 
-def _leads(dialler: Dialler, tables: list[Table], ended: dict[str, str]) -> None:
+def _leads(dialler: Dialler, tables: list[ExportTable], ended: dict[str, str]) -> None:
     lists = {row["list_id"]: row["campaign_id"] for _, row in _of(tables, "lists")}
     due = {row["lead_id"]: row["callback_time"].replace(" ", "T") for _, row in _of(tables, "callbacks")}
     left: dict[str, int] = {}

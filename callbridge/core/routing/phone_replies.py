@@ -39,7 +39,7 @@ SIP_PHONES = ("PJSIP/", "SIP/")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PhoneReply:
     """How a ring ended. ``trouble``: what is wrong with the phone, where that is known."""
 
     result: OfferResult
@@ -53,20 +53,20 @@ def result_of(cause: int) -> OfferResult:
     return OfferResult.REJECTED if cause in REJECTED_CAUSES else OfferResult.OFFLINE
 
 
-def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: float) -> Reply:
+def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: float) -> PhoneReply:
     """What the end of an agent's ringing leg says about the phone."""
     result, fault = result_of(event.cause), fault_of(leg, event)
     if fault:
-        return Reply(OfferResult.MISCONFIGURED, fault)
+        return PhoneReply(OfferResult.MISCONFIGURED, fault)
     if result is not OfferResult.NO_ANSWER or leg.role is not LegRole.AGENT:
-        return Reply(result)
+        return PhoneReply(result)
     plan = world.plan.queues.get(queue)
     at_least = RANG_FOR * plan.ring_for if plan is not None else 0.0
     if leg.rang and world.now - began_at >= at_least:
-        return Reply(OfferResult.NO_ANSWER)
+        return PhoneReply(OfferResult.NO_ANSWER)
     if event.cause == NO_ANSWER and world.now - began_at < at_least:
-        return Reply(OfferResult.UNAVAILABLE, DND)
-    return Reply(OfferResult.OFFLINE)
+        return PhoneReply(OfferResult.UNAVAILABLE, DND)
+    return PhoneReply(OfferResult.OFFLINE)
 
 
 def fault_of(leg: Leg, event: LegEnded) -> str:
