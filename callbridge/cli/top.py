@@ -23,7 +23,7 @@ DONE = 0
 REDRAW_EVERY = 0.5
 """Seconds between redraws, for running times and a resized terminal."""
 ALERT_SHOWN = 600.0
-MOST_WAITING = 200
+MAX_CALLERS_LISTED = 200
 """Callers of each queue that are listed; the totals count all."""
 LEAST_BETWEEN_POLLS = 0.25
 """The least time between two polls in seconds."""
@@ -70,7 +70,7 @@ def live(
 def fetch(client: Client) -> Known:
     """Everything that the board shows, as it is now. Raises ApiError."""
     missing = client.missing()
-    waiting = client.waiting(MOST_WAITING)
+    waiting = client.waiting(MAX_CALLERS_LISTED)
     at = time.time()
     rows = waiting.get("waiting", [])
     return Known(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 BEAT_EVERY = 1.0
-LATE = 3.0
+BEAT_LATE = 3.0
 """Seconds by which a beat may be late before the process counts as stalled. A shorter delay makes nothing look stuck."""
 TURN = 10.0
 """Seconds of running within which every task has had a turn. Only after that may the next stall excuse anything; otherwise a
@@ -39,6 +39,6 @@ class Pulse:
 
     def look(self) -> None:
         now = self._now()
-        if now - self._beat_at > BEAT_EVERY + LATE and self._beat_at - self._back_at >= TURN:
+        if now - self._beat_at > BEAT_EVERY + BEAT_LATE and self._beat_at - self._back_at >= TURN:
             self._back_at = now
         self._beat_at = now

@@ -26,7 +26,7 @@ from pydantic_core import PydanticUndefined, core_schema
 from callbridge.core.model import plan as core
 from callbridge.settings.campaigns import RETRIES, RetryConfig
 from callbridge.settings.durations import duration_text
-from callbridge.settings.flows import KINDS, NodeConfig
+from callbridge.settings.flows import NODE_KINDS, NodeConfig
 from callbridge.settings.models import Settings
 from callbridge.settings.queues import QueueConfig, TargetConfig
 from callbridge.settings.resolve import ANSWER_WITHIN, SHARE
@@ -224,8 +224,8 @@ class _Generator(GenerateJsonSchema):
         found |= {"required": required} if required else {}
         found |= {"allOf": either} if either else {}
         if model is NodeConfig:
-            found |= {"type": "object", "oneOf": [{"required": [kind]} for kind in KINDS]}
-            found["dependentRequired"] = {kind: list(needs) for kind, (needs, _) in KINDS.items() if needs}
+            found |= {"type": "object", "oneOf": [{"required": [kind]} for kind in NODE_KINDS]}
+            found["dependentRequired"] = {kind: list(needs) for kind, (needs, _) in NODE_KINDS.items() if needs}
         return found
 
 

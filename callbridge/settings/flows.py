@@ -118,7 +118,7 @@ class SetConfig(ConfigSection):
     """Values that the call gets, by name. Example: `{topic: invoice}`"""
 
 
-KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+NODE_KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "play": (("next",), ("interrupt",)),
     "menu": (("keys", "otherwise"), ("wait", "tries", "wrong", "silent")),
     "collect": (
@@ -240,13 +240,15 @@ class NodeConfig(ConfigSection):
             raise ValueError("the node that hangs up is called goodbye: {goodbye: SOUND}, or {goodbye: } in silence")
         if not isinstance(value, Mapping):
             raise ValueError("expected a node such as {play: welcome, next: menu}")
-        kinds = [kind for kind in KINDS if kind in value]
+        kinds = [kind for kind in NODE_KINDS if kind in value]
         for word in (str(name) for name in value if not kinds and name not in cls.model_fields):
-            if near := difflib.get_close_matches(word, KINDS, n=1):
+            if near := difflib.get_close_matches(word, NODE_KINDS, n=1):
                 raise ValueError(f"no such node: {word!r:.40}, did you mean {near[0]!r}?")
         if len(kinds) != 1:
-            raise ValueError(f"expected exactly one of {', '.join(KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else ""))
-        needs, may = KINDS[kinds[0]]
+            raise ValueError(
+                f"expected exactly one of {', '.join(NODE_KINDS)}" + (f", not {' and '.join(kinds)}" if kinds else "")
+            )
+        needs, may = NODE_KINDS[kinds[0]]
         missing = [name for name in needs if value.get(name) is None]
         if missing:
             raise ValueError(f"a node with '{kinds[0]}' needs {' and '.join(repr(name) for name in missing)} as well")
@@ -257,7 +259,7 @@ class NodeConfig(ConfigSection):
 
     @property
     def kind(self) -> str:
-        return next(kind for kind in KINDS if kind in self.model_fields_set)
+        return next(kind for kind in NODE_KINDS if kind in self.model_fields_set)
 
     def node(self) -> core.Node:
         """The core's node. Only of one whose names are all there."""

@@ -15,7 +15,7 @@ from callbridge.wire.csv_rows import UNCLOSED, CsvRow, LeftOut, Quotes, in_one_l
 from callbridge.wire.number_column import NumberColumn
 from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
-MOST_ROWS = 1_000_000
+MAX_LIST_ROWS = 1_000_000
 LONGEST_VALUE = 100
 LINES_TRIED = 100
 """In which the first number is looked for, to see what stands behind it."""
@@ -55,8 +55,8 @@ def read_list(path: pathlib.Path, numbers: PhoneNumbers) -> tuple[Rows, LeftOut]
 def _read(table: Iterable[CsvRow], headings: list[str], numbers: PhoneNumbers) -> tuple[Rows, LeftOut]:
     found, left_out, column = Rows(), LeftOut(), NumberColumn(numbers)
     for row in table:
-        if len(found) >= MOST_ROWS:
-            raise BadList(f"has more than {MOST_ROWS:,} rows")
+        if len(found) >= MAX_LIST_ROWS:
+            raise BadList(f"has more than {MAX_LIST_ROWS:,} rows")
         number = numbers.identity_of_row(row.cells[0]) if row.cells else ""
         values = {name: text for name, cell in zip(headings[1:], row.cells[1:], strict=False) if (text := in_one_line(cell))}
         if why := _fault(row, numbers, values, len(headings)):

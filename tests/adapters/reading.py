@@ -10,7 +10,7 @@ from typing import Any
 
 from callbridge.adapters.facts.outbox import BEGINNING, Place
 from callbridge.adapters.outbox import Outbox, OutboxReader, OutboxReaders
-from callbridge.adapters.outbox.readers import AT_A_TIME
+from callbridge.adapters.outbox.readers import FACTS_PER_READ
 from callbridge.adapters.system.tasks import end
 
 
@@ -80,7 +80,7 @@ async def drained(outbox: Outbox, reader: OutboxReader, *, since: Place | None =
     feed.seek(since or await reader.place() or BEGINNING)
     while True:
         await outbox.fill(feed)
-        facts, place = feed.peek(AT_A_TIME)
+        facts, place = feed.peek(FACTS_PER_READ)
         if place == feed.place:
             break
         if facts:

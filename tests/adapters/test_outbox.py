@@ -29,8 +29,8 @@ OUTBOX = f"{WORLD}outbox"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "SAVED_EVERY", 0.02)
-    monkeypatch.setattr(readers, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(readers, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(readers, "FIRST_READER_PAUSE", 0.01)
+    monkeypatch.setattr(readers, "MAX_READER_PAUSE", 0.1)
     monkeypatch.setattr(readers, "NO_ROOM", 0.01)
 
 
@@ -229,7 +229,7 @@ class TestOutbox:
             full.room = True
             await until(lambda: len(full.got) == 400)
         assert full.got == leader.ids
-        assert max(full.batches) <= readers.AT_A_TIME
+        assert max(full.batches) <= readers.FACTS_PER_READ
 
     async def test_after_an_end_in_order_the_next_run_goes_on_exactly_there(self, leader: Leader) -> None:
         before, after = Notebook(), Notebook()

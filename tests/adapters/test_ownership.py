@@ -17,7 +17,12 @@ from tests.adapters.fake_ari import FakeAri
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"STAMPED": 0.3, "_STAMP_CHECK_EVERY": 0.02, "FIRST_PAUSE": 0.02, "LONGEST_PAUSE": 0.2}.items():
+    for name, seconds in {
+        "STAMPED": 0.3,
+        "_STAMP_CHECK_EVERY": 0.02,
+        "FIRST_TAKEOVER_PAUSE": 0.02,
+        "MAX_TAKEOVER_PAUSE": 0.2,
+    }.items():
         monkeypatch.setattr(ownership, name, seconds)
 
 

@@ -83,7 +83,7 @@ def test_every_kind_that_can_be_given_up_is_there() -> None:
 
 def test_whatever_has_a_deadline_can_be_given_up_by_its_kind() -> None:
     kinds = set(World(Plan(), "t")._rows_due)
-    assert kinds - {"feature"} <= set(quarantine.KINDS), "that one is a leg's"
+    assert kinds - {"feature"} <= set(quarantine.QUARANTINE_KINDS), "that one is a leg's"
     assert kinds >= {"call", "place"}
 
 

@@ -191,7 +191,7 @@ async def test_requests_about_campaigns_keep_nothing_else_waiting_and_those_too_
         stuck.can_be_cut = False
         began = time.monotonic()
         waiting = [asyncio.create_task(running.desk().campaign("spring")) for _ in range(20)]
-        await running.until(lambda: sum(task.done() for task in waiting) == 20 - service.READERS - service.MOST_WAITING)
+        await running.until(lambda: sum(task.done() for task in waiting) == 20 - service.READERS - service.MAX_WAITING_REQUESTS)
         assert {str(task.exception()) for task in waiting if task.done()} == {
             "the campaigns' database is busy with other requests: try again later"
         }
@@ -215,7 +215,7 @@ async def test_a_request_that_is_given_up_frees_its_thread(stuck: Stuck) -> None
     async with Running() as running:
         await running.until(lambda: "open" in stuck.asked)
         stuck.answers.clear()
-        for _ in range(service.READERS + service.MOST_WAITING + 1):
+        for _ in range(service.READERS + service.MAX_WAITING_REQUESTS + 1):
             running.ledger.writer.works()  # as if nobody knew yet
             with pytest.raises(NoLedger, match="does not answer"):
                 await running.desk().campaign("spring")

@@ -73,12 +73,12 @@ def stories(count: int) -> list[Envelope]:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(delivery, "LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(delivery, "FIRST_DELIVERY_PAUSE", 0.02)
+    monkeypatch.setattr(delivery, "MAX_DELIVERY_PAUSE", 0.2)
     monkeypatch.setattr(delivery, "DELIVERY_TIMEOUT", 0.3)
     monkeypatch.setattr(readers, "SAVED_EVERY", 0.05)
     monkeypatch.setattr(readers, "NO_ROOM", 0.05)
-    monkeypatch.setattr(readers, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(readers, "FIRST_READER_PAUSE", 0.05)
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ NEXT: dict[str, Callable[[Story], AnyEvent]] = {
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """So many rows in a slice."""
-    return lambda rows: monkeypatch.setattr(slices, "MOST_ROWS", rows)
+    return lambda rows: monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", rows)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
@@ -209,7 +209,7 @@ def test_nobody_is_offered_before_the_last_slice(tiny: Callable[[int], None]) ->
 
 def test_a_slice_ends_when_enough_has_come_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     story = full()
-    monkeypatch.setattr(slices, "MOST_CHANGES", 10)
+    monkeypatch.setattr(slices, "MAX_CHANGES_PER_SLICE", 10)
     world, sizes = story.world, []
     event: AnyEvent = LONG["snapshot"](story)
     while True:

@@ -1,8 +1,9 @@
-"""A name means one thing: no class name is defined twice in the package."""
+"""A name means one thing: no class name is defined twice in the package, and no public constant has two values."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,6 +21,28 @@ def classes(source: str) -> Iterator[str]:
     return (node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef))
 
 
+def constants(source: str) -> Iterator[tuple[str, str]]:
+    """Each public constant of a module with its value as written. ``NAME = module.NAME`` is no second value."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from _constants(target, node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            yield from _constants(node.target, node.value)
+
+
+def _constants(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for each, part in zip(target.elts, value.elts, strict=True):
+            yield from _constants(each, part)
+    elif isinstance(target, ast.Name) and re.fullmatch("[A-Z][A-Z0-9_]*", target.id) and not _passed_on(target.id, value):
+        yield target.id, ast.unparse(value)
+
+
+def _passed_on(name: str, value: ast.expr) -> bool:
+    return isinstance(value, ast.Attribute) and value.attr == name
+
+
 def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
     """Class name -> the files that define it, where there are several definitions."""
     found = defaultdict(list)
@@ -29,10 +52,33 @@ def defined_twice(sources: Mapping[str, str]) -> dict[str, list[str]]:
     return {name: places for name, places in found.items() if len(places) > 1}
 
 
+def different_values(sources: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Constant -> its value in each file, where the values differ."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for place, source in sources.items():
+        for name, value in constants(source):
+            found[name][place] = value
+    return {name: values for name, values in found.items() if len(set(values.values())) > 1}
+
+
 def test_no_class_name_has_two_meanings() -> None:
     assert defined_twice(SOURCES) == {}
+
+
+def test_no_public_constant_has_two_values() -> None:
+    assert different_values(SOURCES) == {}
 
 
 @pytest.mark.parametrize("second", ["class Agent: ...", "def make():\n    class Agent(Protocol): ..."])
 def test_a_class_that_is_defined_twice_is_found(second: str) -> None:
     assert defined_twice({"a.py": "class Agent: ...", "b.py": second}) == {"Agent": ["a.py", "b.py"]}
+
+
+@pytest.mark.parametrize("second", ["LATE = 2.0", "LATE: float = 2.0", "EARLY, LATE = 1.0, 2.0", "A = LATE = 2.0"])
+def test_a_constant_with_a_second_value_is_found(second: str) -> None:
+    assert different_values({"a.py": "LATE = 1.0", "b.py": second}) == {"LATE": {"a.py": "1.0", "b.py": "2.0"}}
+
+
+@pytest.mark.parametrize("second", ["LATE = 1.0", "LATE = a.LATE", "_LATE = 2.0"])
+def test_a_constant_with_one_value_is_fine(second: str) -> None:
+    assert different_values({"a.py": "LATE = 1.0", "b.py": second}) == {}

@@ -20,7 +20,7 @@ from callbridge.adapters.views.board import ENDED, Board
 from callbridge.adapters.webhooks.body import FACTS
 from callbridge.core.model.agent import State
 from callbridge.core.model.call import Phase
-from callbridge.settings.flows import KINDS
+from callbridge.settings.flows import NODE_KINDS
 from callbridge.wire.webhooks import EVENTS
 from tests.guide.pages import PAGES, README, ROOT, RUNBOOK, TOPICS, Page, page, spans_of
 
@@ -152,8 +152,8 @@ def test_the_states_of_the_page_are_those_of_calls_and_agents() -> None:
 
 def test_the_nodes_of_the_page_are_those_of_flows() -> None:
     table = {re.split(r"[: ]", spans_of(row[0])[0])[0]: row for row in page("flows.md").rows("node")}
-    assert table.keys() == KINDS.keys()
-    for kind, (needs, may) in KINDS.items():
+    assert table.keys() == NODE_KINDS.keys()
+    for kind, (needs, may) in NODE_KINDS.items():
         assert set(spans_of(table[kind][2])) == set(needs), kind
         said = {word.partition(":")[0] for word in spans_of(table[kind][3])} - {"#"}
         assert said == set(may), kind

@@ -374,7 +374,7 @@ def _slower() -> Plan:
 async def test_a_long_step_leaves_the_loop_to_others_and_ends_before_the_next_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", 1)
     monkeypatch.setattr(loop, "MOST_STEPPING", 0.0)
     turns = 0
     told: list[str] = []
@@ -407,7 +407,7 @@ async def test_a_long_step_leaves_the_loop_to_others_and_ends_before_the_next_ev
 
 
 async def test_the_rest_of_a_reload_that_raises_is_fatal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", 1)
     async with house() as one:
         await _crowd(one, 3)
         monkeypatch.setattr(campaigns, "adopt", lambda _: 1 / 0)
@@ -420,7 +420,7 @@ async def test_the_rest_of_a_reload_that_raises_is_fatal(monkeypatch: pytest.Mon
 async def test_a_caller_about_whom_a_later_slice_raises_is_given_up_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", 1)
     async with house() as one:
         await _crowd(one, 4)
         third = [call.id for call in one.world.calls.values()][2]

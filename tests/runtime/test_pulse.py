@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from callbridge.runtime import pulse
-from callbridge.runtime.pulse import BEAT_EVERY, LATE, TURN, Pulse
+from callbridge.runtime.pulse import BEAT_EVERY, BEAT_LATE, TURN, Pulse
 
 
 class Time:
@@ -30,7 +30,7 @@ def test_a_process_that_runs_may_judge_at_any_time() -> None:
     time = Time()
     assert time.pulse.has_settled
     time.runs(30.0)
-    time.stands_still(BEAT_EVERY + LATE)
+    time.stands_still(BEAT_EVERY + BEAT_LATE)
     assert time.pulse.has_settled
 
 

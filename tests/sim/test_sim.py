@@ -61,7 +61,7 @@ def test_every_rule_holds_on_days_that_forget(first: int) -> None:
 def test_every_day_is_the_same_in_slices(monkeypatch: pytest.MonkeyPatch, forgets: bool) -> None:
     """Snapshots and reloads, a row at a time, with other events between the slices."""
     days = [Day(seed, forgets=forgets).run() for seed in (*range(5), *range(200, 206))]
-    monkeypatch.setattr(slices, "MOST_ROWS", 1)
+    monkeypatch.setattr(slices, "MAX_ROWS_PER_SLICE", 1)
     taken = sum(replay_in_slices(life, Random(seed)) for seed, day in enumerate(days) for life in day.lives)
     assert taken > 100
 

@@ -26,7 +26,7 @@ STAMPED = 5.0
 """Seconds within which the stamp of a living owner changes."""
 PEACE = 600.0
 """Seconds after which a replacement is forgotten."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.4, 30.0
+FIRST_TAKEOVER_PAUSE, MAX_TAKEOVER_PAUSE = 0.4, 30.0
 """Seconds before the application is taken back, doubling, so that two clients do not fight over it continuously."""
 _STAMP_CHECK_EVERY = 0.5
 CHECK_TIMEOUT = 2.0
@@ -56,7 +56,7 @@ class Replacements:
         self._now = now
         self._holds = holds
         self._replaced = replaced
-        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        self._backoff = Backoff(FIRST_TAKEOVER_PAUSE, MAX_TAKEOVER_PAUSE)
         self._times: list[float] = []
 
     async def may_return(self, send: SendRequest) -> bool:

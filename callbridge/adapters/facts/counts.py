@@ -121,12 +121,12 @@ EACH_AGENTS_SECONDS = _counter(
 ALERTS = _counter("agent_alerts", "Agent alerts raised, by kind.", "kind")
 REQUESTS_REFUSED = _counter("requests_refused", "Requests refused, by request.", "request", free="request")
 DIFFERENCES = _counter("audit_differences", "Differences found between callbridge's state and the PBX.", "pbx", "kind")
-REPLACED = _counter("application_replaced", "Times that another client opened callbridge's ARI application.", "pbx")
+APPLICATION_REPLACED = _counter("application_replaced", "Times that another client opened callbridge's ARI application.", "pbx")
 QUARANTINES = _counter("quarantines", "Calls, agents and others quarantined after an internal error.", "kind")
 ESTIMATED = _counter("estimated_times", "Facts with an estimated time, because the event was missed.")
 ATTEMPTS = _counter("dialer_attempts", "Dialling attempts ended, by outcome.", "campaign", "outcome")
 DIALS = _counter("dialer_dials", "Numbers dialled.", "campaign")
-LATE = _counter("dialer_late", "Conversations that started later than allowed; they count as abandoned.", "campaign")
+DIALER_LATE = _counter("dialer_late", "Conversations that started later than allowed; they count as abandoned.", "campaign")
 IDLE = _histogram("dialer_idle_seconds", "Idle time of agents before a campaign call.", _IDLE, "campaign")
 DELAY = _histogram("dialer_connect_delay_seconds", "Time from the customer's answer to the agent's.", _DELAY, "campaign")
 DISPOSITIONS = _counter("dialer_dispositions", "Dispositions set, by code.", "campaign", "code")
@@ -244,7 +244,7 @@ def _of_agents(fact: _OfAgents) -> Iterator[Count]:
         case EntityQuarantined():
             yield QUARANTINES, (fact.kind,), 1.0
         case ApplicationReplaced():
-            yield REPLACED, (fact.pbx,), 1.0
+            yield APPLICATION_REPLACED, (fact.pbx,), 1.0
         case _:
             assert_never(fact)
 
@@ -258,7 +258,7 @@ def _of_campaigns(fact: _OfCampaigns) -> Iterator[Count]:
             if fact.outcome == "answered":
                 yield DELAY, (fact.campaign,), fact.delay
                 yield IDLE, (fact.campaign,), fact.idle
-                yield LATE, (fact.campaign,), float(fact.late)
+                yield DIALER_LATE, (fact.campaign,), float(fact.late)
         case LeadDispositioned():
             yield DISPOSITIONS, (fact.campaign, fact.code), 1.0
         case OptedOut():

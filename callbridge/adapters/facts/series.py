@@ -86,10 +86,10 @@ def series(plan: Plan) -> Iterator[Series]:
     for pbx in plan.pbxs:
         yield from _each(c.DIVERTED, (pbx,), (*_DIVERSION_REASONS, *_DIVERTED_MORE))
         yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
-        yield c.REPLACED, (pbx,)
+        yield c.APPLICATION_REPLACED, (pbx,)
     yield from _of_agents(plan)
     yield from _of_campaigns(plan)
-    yield from _each(c.QUARANTINES, (), quarantine.KINDS)
+    yield from _each(c.QUARANTINES, (), quarantine.QUARANTINE_KINDS)
     yield c.ESTIMATED, ()
 
 
@@ -229,7 +229,7 @@ def _states(plan: Plan) -> Iterator[tuple[str, str]]:
 def _of_campaigns(plan: Plan) -> Iterator[Series]:
     for campaign in plan.campaigns.values():
         yield from _each(c.ATTEMPTS, (campaign.name,), OUTCOMES)
-        for family in (c.DIALS, c.LATE, c.IDLE, c.DELAY):
+        for family in (c.DIALS, c.DIALER_LATE, c.IDLE, c.DELAY):
             yield family, (campaign.name,)
         yield from _each(c.DISPOSITIONS, (campaign.name,), tuple(campaign.dispositions))
         yield from _each(c.OPT_OUTS, (), tuple(one.code for one in campaign.dispositions.values() if one.block))

@@ -18,7 +18,7 @@ from callbridge.core.model.facts import AnyFact
 
 FACTS_KEPT = 10_000
 """Facts in memory: a connected reader may be this far behind. A reader that reconnects gets at most half of them again."""
-AT_A_TIME = 200
+FACTS_PER_TURN = 200
 """Facts that are serialized before the loop gets a turn."""
 
 
@@ -107,7 +107,7 @@ class EventFeed:
 
     def since(self, place: int, wanted: Wanted) -> tuple[list[bytes], int]:
         """The next facts from ``place`` on that match the filter, as server-sent events, and the position after them."""
-        after = min(place + AT_A_TIME, self.end)
+        after = min(place + FACTS_PER_TURN, self.end)
         facts = [self._facts[index - self._start] for index in range(place, after)]
         return [self._event(one) for one in facts if wanted.takes(one.fact)], after
 

@@ -27,7 +27,7 @@ class BadLead(ValueError):
     """One row cannot be used; the message says why."""
 
 
-KNOWN = "the campaign has this number already"
+ALREADY_LOADED = "the campaign has this number already"
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Loaded:
     @property
     def failed(self) -> bool:
         """Was there something to enter, and nothing of it could be? A file whose numbers are there already has done its work."""
-        return not self.entered and any(why != KNOWN for _, _, why in self.refused)
+        return not self.entered and any(why != ALREADY_LOADED for _, _, why in self.refused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +207,7 @@ def _enter(
         if number in blocked:
             result.refused.append((line, written, "on the do-not-call list"))
         elif number in there:
-            result.refused.append((line, written, KNOWN))
+            result.refused.append((line, written, ALREADY_LOADED))
         else:
             result.entered += 1
     batch.clear()

@@ -34,7 +34,7 @@ OPEN_WITHIN = 120.0
 """Seconds for closing old attempts and reading the windows, when opened later."""
 OPEN_AGAIN = 5.0
 RECALL_WITHIN = 30.0
-READERS, MOST_WAITING = 3, 6
+READERS, MAX_WAITING_REQUESTS = 3, 6
 """Requests that the database handles concurrently, and that may wait; more are refused."""
 
 
@@ -52,7 +52,7 @@ class CampaignLedger:
     ) -> None:
         self.store = LedgerStore(url, STATEMENT_WITHIN)
         self.writer = LedgerWriter(self.store, post, now, wall)
-        self.readers = Threads("the ledger's requests", READERS, MOST_WAITING)
+        self.readers = Threads("the ledger's requests", READERS, MAX_WAITING_REQUESTS)
         self._post, self._now, self._wall, self._alive, self._zone = post, now, wall, alive, zone
         self._open = False
 

@@ -23,7 +23,7 @@ from callbridge.wire.phone_numbers import PhoneNumbers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-MOST_KEPT = 100_000
+MAX_CALLERS_REMEMBERED = 100_000
 """Callers whom we remember without Redis."""
 MOST_OWED = 10_000
 """Talks to be written down while Redis is away; older ones are forgotten."""
@@ -65,7 +65,7 @@ class LastAgents:
             return
         self._kept[who] = (self._now() + self._lasts, row)
         self._kept.move_to_end(who)
-        if len(self._kept) > MOST_KEPT:
+        if len(self._kept) > MAX_CALLERS_REMEMBERED:
             self._kept.popitem(last=False)
 
     async def run(self) -> None:

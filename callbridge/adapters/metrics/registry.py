@@ -28,7 +28,7 @@ from callbridge.adapters.system.threads import Threads
 from callbridge.adapters.views.board import Board, QueueFigures
 from callbridge.adapters.views.campaigns import CampaignFigures
 from callbridge.adapters.webhooks.delivery import reader_of
-from callbridge.core.entities.switches import KNOWN
+from callbridge.core.entities.switches import FIXED_SWITCHES
 from callbridge.core.model.agent import State, published
 from callbridge.core.model.call import VisitOutcome
 from callbridge.core.model.facts import AnyFact, OfferEnded, OfferMade, SwitchChanged
@@ -153,7 +153,7 @@ class Metrics:
         self._disk_free = self._gauge("recording_disk_free_bytes", "Free disk space for recordings; NaN if it cannot be read.")
         self._disk_free.set(math.nan)
         self._switch = self._gauge("switch_on", "1 while the switch is on.", "switch")
-        for switch in KNOWN:
+        for switch in FIXED_SWITCHES:
             self._switch.labels(switch).set(0)
         self._handover = self._histogram(
             "handover_seconds", "Time from an agent becoming free to the next INVITE, with callers waiting.", _HANDOVER, "queue"

@@ -11,7 +11,7 @@ from callbridge.adapters.facts.outbox import BEGINNING, Envelope, Place, place_o
 from callbridge.adapters.outbox.feed import Cursor, Feed, Feeds
 from callbridge.core.model.facts import AnyFact
 
-MOST_KEPT = 20_000
+MAX_FACTS_IN_MEMORY = 20_000
 """Facts kept for a reader; beyond them the oldest is lost to it."""
 
 
@@ -50,7 +50,7 @@ class MemoryOutbox(Feeds):
 
     trouble: tuple[type[Exception], ...] = ()
 
-    def __init__(self, *, most: int = MOST_KEPT) -> None:
+    def __init__(self, *, most: int = MAX_FACTS_IN_MEMORY) -> None:
         super().__init__()
         self._most = most
         self._kept: dict[str, _KeptFeed] = {}

@@ -15,9 +15,9 @@ from callbridge.adapters.system.tasks import end
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-AT_A_TIME = 250
+FACTS_PER_READ = 250
 """Facts handed to a reader at once."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0
+FIRST_READER_PAUSE, MAX_READER_PAUSE = 0.25, 2.0
 """Seconds before a reader that failed tries again, doubling up to the longest."""
 SAVED_EVERY, SAVED_ANYWAY = 0.4, 5.0
 """Seconds between saves of a place: when it changed, and when it did not (a store that forgot it must know)."""
@@ -128,17 +128,17 @@ class _AtWork:
 
     async def run(self) -> None:
         """Hand over what comes until cancelled, or until the reader is done."""
-        pause = FIRST_PAUSE
+        pause = FIRST_READER_PAUSE
         while not self.reader.done:
             try:
                 await self._turn()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this reader's trouble only
-                self._say(error, first=pause == FIRST_PAUSE)
+                self._say(error, first=pause == FIRST_READER_PAUSE)
                 self._begun, self._saved = False, None
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                pause = min(pause * 2, MAX_READER_PAUSE)
             else:
-                pause = FIRST_PAUSE
+                pause = FIRST_READER_PAUSE
         self._outbox.leave(self.reader.name, gone=True)
         self._observer.reader_gone(self.reader.name)
 
@@ -175,14 +175,14 @@ class _AtWork:
             await asyncio.sleep(NO_ROOM)
             return
         await self._outbox.fill(self._feed)
-        facts, place = self._feed.peek(AT_A_TIME)
+        facts, place = self._feed.peek(FACTS_PER_READ)
         if place == self._feed.place:
             await self._feed.wait(SAVED_EVERY)
             return
         if facts:
             await self.reader.handle(facts)
         self._feed.advance(len(facts), place)
-        await asyncio.sleep(self.reader.gather if len(facts) < AT_A_TIME else 0.0)
+        await asyncio.sleep(self.reader.gather if len(facts) < FACTS_PER_READ else 0.0)
 
     async def _begin(self) -> None:
         own = await self.reader.place()
@@ -199,8 +199,8 @@ class _AtWork:
         if cursor is None:
             self._feed.seek(await self._outbox.last())
             return
-        for start in range(0, len(cursor.owed), AT_A_TIME):
-            ids = cursor.owed[start : start + AT_A_TIME]
+        for start in range(0, len(cursor.owed), FACTS_PER_READ):
+            ids = cursor.owed[start : start + FACTS_PER_READ]
             found = await self._outbox.facts(name, ids)
             await self.reader.handle(found)
             if len(found) < len(ids):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, lacking, some, span
+from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, some, span
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
@@ -29,7 +29,7 @@ Show = Callable[[str], str]
 
 MOST_SHOWN = 10
 """Callers per queue that are explained individually."""
-MOST_NAMED = 5
+MAX_AGENTS_NAMED = 5
 """Agents who are named individually where there are more."""
 MOST_LOOKED_AT = 200
 """Callers per queue, from the head of the line, that are considered when one agent is explained."""
@@ -185,8 +185,8 @@ def _trouble(agent: Agent, show: Show) -> ExplainedLine:
         return ExplainedLine(
             code="silent", text=f"the phone {phone} did not reply to the last INVITE: check its power and network"
         )
-    if agent.trouble_until and agent.trouble in FAULTS:
-        return ExplainedLine(code="misconfigured", text=f"the phone {phone} cannot be called: {FAULTS[agent.trouble]}")
+    if agent.trouble_until and agent.trouble in PHONE_FAULTS:
+        return ExplainedLine(code="misconfigured", text=f"the phone {phone} cannot be called: {PHONE_FAULTS[agent.trouble]}")
     return ExplainedLine(code="dnd", text=f"the phone {phone} is on do not disturb")
 
 
@@ -206,7 +206,7 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
         yield ExplainedLine(code="offers_missed", text=f"{count(agent.misses, 'offer')} missed in a row")
     if agent.trouble_until and agent.trouble == SILENT:
         yield ExplainedLine(code="phone_silent", text="the phone does not reply to calls")
-    if agent.trouble_until and agent.trouble in FAULTS:
+    if agent.trouble_until and agent.trouble in PHONE_FAULTS:
         yield ExplainedLine(code="phone_misconfigured", text=f"the phone cannot be called: {agent.trouble.replace('_', ' ')}")
     if agent.pin_locked_until > now:
         text = f"login by phone is locked for another {span(agent.pin_locked_until - now)}: too many wrong PINs"
@@ -312,11 +312,11 @@ def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) 
             continue
         ahead = len(alike) if by_level and theirs > mine else bisect_left(alike, (agent.idle_since, agent.id))
         earlier += ahead
-        first += [(-theirs if by_level else 0, *one) for one in alike[: min(ahead, MOST_NAMED)]]
+        first += [(-theirs if by_level else 0, *one) for one in alike[: min(ahead, MAX_AGENTS_NAMED)]]
     if earlier:
         why = "idle longer" if not by_level else "higher level, or idle longer"
-        named = [who for *_, who in nsmallest(MOST_NAMED, first)]
-        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {some(named, MOST_NAMED, earlier)}"
+        named = some([who for *_, who in nsmallest(MAX_AGENTS_NAMED, first)], MAX_AGENTS_NAMED, earlier)
+        text = f"queue {queue.name}: behind {count(earlier, 'other matching agent')} ({why}): {named}"
         yield ExplainedLine(code="others_first", text=text)
     else:
         yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")
@@ -430,8 +430,8 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)
-        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here[:MOST_NAMED]]
-        told = [*([some(states, MOST_NAMED, len(here))] if states else []), *([f"{away} logged out"] if away else [])]
+        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here[:MAX_AGENTS_NAMED]]
+        told = [*([some(states, MAX_AGENTS_NAMED, len(here))] if states else []), *([f"{away} logged out"] if away else [])]
         yield ExplainedLine(code="none_free", text=f"   not offered: no matching agent is available: {'; '.join(told)}")
     others = [agent for agent in agents if eligible(agent, now) and strength(need, agent.profile) is None]
     if others and not free:

@@ -69,7 +69,7 @@ def _lacking(node: Node, levels: Mapping[str, int]) -> str:
             return " or ".join(missing) if all(missing) else ""
 
 
-FAULTS = {
+PHONE_FAULTS = {
     "no_common_codec": "it has no codec in common with the PBX (488): compare allow= of the endpoint with the phone's codecs",
     "no_media": "it answers without a usable media description (no SDP, or 415): check the media settings of both",
     "authentication": "it wants a password or takes no calls from this PBX (401, 403, 407): check its SIP security settings",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from callbridge.adapters.views.phrasing import FAULTS, ExplainedLine, count, span
+from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, span
 from callbridge.core.model.agent import State
 from callbridge.core.model.plan import AgentOrder, Plan
 
@@ -115,7 +115,7 @@ _OFFER_ENDED = {
 
 _TROUBLES = {
     "silent": "the phone did not reply to the INVITE within {rang}",
-    **{trouble: f"the phone cannot be called: {why}" for trouble, why in FAULTS.items()},
+    **{trouble: f"the phone cannot be called: {why}" for trouble, why in PHONE_FAULTS.items()},
 }
 
 

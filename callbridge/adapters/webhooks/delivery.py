@@ -28,7 +28,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 DELIVERY_TIMEOUT = 5.0
 """Seconds that a receiver has for its answer."""
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+FIRST_DELIVERY_PAUSE, MAX_DELIVERY_PAUSE = 1.0, 300.0
 """Seconds before the first repetition, doubling up to the longest."""
 DELIVERIES_KEPT_FOR = 86_400.0
 """Seconds after an event for which delivering it is tried."""
@@ -298,4 +298,4 @@ def _now() -> float:
 
 def _pause(repetition: int) -> float:
     """Seconds before a repetition, with jitter: receivers that come back are not hit by all at once."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(repetition, 30) * random.uniform(1.0, 1.5))
+    return min(MAX_DELIVERY_PAUSE, FIRST_DELIVERY_PAUSE * 2.0 ** min(repetition, 30) * random.uniform(1.0, 1.5))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from callbridge.cli.importing.converted import PBX, Converted, Looks
-from callbridge.cli.importing.exports import LONGEST_VALUE, ExportTable, ImportedNumbers, Refused, Row, csv_text
+from callbridge.cli.importing.exports import LONGEST_VALUE_OF_A_LEAD, ExportTable, ImportedNumbers, Refused, Row, csv_text
 from callbridge.cli.importing.yaml_lines import clean, fresh, fresh_entry, key, section, text
 from callbridge.settings.durations import duration_text
 
@@ -73,10 +73,10 @@ class Dialler:
         if why:
             self.refused.add(table, row, number, why)
             return
-        campaign.leads[found] = {name: value[:LONGEST_VALUE] for name, value in values.items() if value}
-        longer = [name for name, value in values.items() if len(value) > LONGEST_VALUE]
+        campaign.leads[found] = {name: value[:LONGEST_VALUE_OF_A_LEAD] for name, value in values.items() if value}
+        longer = [name for name, value in values.items() if len(value) > LONGEST_VALUE_OF_A_LEAD]
         if longer:
-            self.looks.add(f"{table.name}:{row.line}", f"{longer[0]} was cut to {LONGEST_VALUE} characters")
+            self.looks.add(f"{table.name}:{row.line}", f"{longer[0]} was cut to {LONGEST_VALUE_OF_A_LEAD} characters")
 
     def never(self, table: ExportTable, row: Row, number: str, country_code: str = "") -> None:
         found, why = self.numbers.read(number, country_code)

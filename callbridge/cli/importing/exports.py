@@ -14,7 +14,7 @@ from callbridge.cli.importing.converted import Looks
 from callbridge.wire.asterisk_conf import decode
 from callbridge.wire.phone_numbers import IMPOSSIBLE, PhoneNumbers
 
-LONGEST_VALUE = 200
+LONGEST_VALUE_OF_A_LEAD = 200
 """Characters of a lead's value; longer ones are cut."""
 MOST_ROWS_NAMED = 20
 _NULLS = frozenset({"NULL", "\\N", "null"})

@@ -9,7 +9,7 @@ from callbridge.cli.importing.converted import Converted, Looks
 from callbridge.cli.importing.dialler import Dialler
 from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
 
-TABLES = {
+ISSABEL_TABLES = {
     "attributes": Kind(("id_call", "columna", "value")),
     "calls": Kind(("id_campaign", "phone")),
     "campaigns": Kind(("id", "name", "trunk", "retries")),
@@ -25,7 +25,7 @@ _HOLD = "H"
 
 def convert(folder: Path, region: str) -> Converted:
     looks = Looks()
-    tables = read_tables(folder, TABLES, looks)
+    tables = read_tables(folder, ISSABEL_TABLES, looks)
     dialler = Dialler(ImportedNumbers(region), looks)
     for table, row in _of(tables, "breaks"):
         if row["status"].upper() == "I" or row["tipo"].upper() == _HOLD:

@@ -9,7 +9,7 @@ from callbridge.cli.importing.converted import Converted, Looks
 from callbridge.cli.importing.dialler import Dialler, ImportedDisposition
 from callbridge.cli.importing.exports import ExportTable, ImportedNumbers, Kind, Row, read_tables
 
-TABLES = {
+VICIDIAL_TABLES = {
     "callbacks": Kind(("lead_id", "callback_time")),
     "leads": Kind(("lead_id", "list_id", "phone_number", "status", "last_name")),
     "lists": Kind(("list_id", "list_name", "campaign_id")),
@@ -30,7 +30,7 @@ _DETAILS = (
 
 def convert(folder: Path, region: str) -> Converted:
     looks = Looks()
-    tables = read_tables(folder, TABLES, looks)
+    tables = read_tables(folder, VICIDIAL_TABLES, looks)
     dialler = Dialler(ImportedNumbers(region), looks)
     for table, row in _of(tables, "pause_codes"):
         _pause_code(dialler, table, row)

@@ -24,7 +24,7 @@ from callbridge.core.routing import segments
 FIRST_RETRY = 0.5
 """Seconds until the PBX is asked again when nobody is at the other half yet; doubles each time, up to LONGEST_RETRY."""
 LONGEST_RETRY = 5.0
-MOST_TRIES = 8
+MAX_RETRIES = 8
 
 
 def look(world: World, leg: Leg) -> None:
@@ -78,7 +78,7 @@ def found(world: World, event: PartyFound) -> None:
 
 def not_found(world: World, leg: Leg) -> None:
     """Nobody is at the other half yet, or the PBX did not say: ask again after a while."""
-    if leg.role is LegRole.OUTSIDE and leg.tries < MOST_TRIES:
+    if leg.role is LegRole.OUTSIDE and leg.tries < MAX_RETRIES:
         wait = min(LONGEST_RETRY, FIRST_RETRY * 2.0**leg.tries)
         world.put_leg(leg, tries=leg.tries + 1, deadline=world.now + wait)
 

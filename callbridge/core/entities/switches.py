@@ -8,13 +8,13 @@ from callbridge.core.model.switch import BYPASS, Switch, closing
 from callbridge.core.model.world import World
 from callbridge.core.model.world_view import WorldView
 
-KNOWN = frozenset({BYPASS})
+FIXED_SWITCHES = frozenset({BYPASS})
 """What there is always; besides, each calendar has one that closes it."""
 
 
 def known(world: World) -> frozenset[str]:
     """Every switch that can be turned."""
-    return KNOWN | {closing(name) for name in world.plan.calendars}
+    return FIXED_SWITCHES | {closing(name) for name in world.plan.calendars}
 
 
 def turned(world: World, event: SwitchTurned) -> None:

@@ -19,7 +19,7 @@ from callbridge.core.model.world import DecisionFault, World
 
 Slices = Iterator[DecisionFault | int]
 """How many rows were looked at since it yielded last; or the fault about one that is to be given up."""
-MOST_ROWS, MOST_CHANGES = 2000, 400
+MAX_ROWS_PER_SLICE, MAX_CHANGES_PER_SLICE = 2000, 400
 """A slice ends when so many rows were looked at, or so many rows, orders and facts came of it, which cost more."""
 
 
@@ -78,12 +78,12 @@ def finish(world: World) -> None:
 
 
 def _is_over(world: World, rest: Slices) -> bool:
-    rows, most = 0, world.changes + MOST_CHANGES
+    rows, most = 0, world.changes + MAX_CHANGES_PER_SLICE
     for found in rest:
         if isinstance(found, DecisionFault):
             world.faults.append(found)
         else:
             rows += found
-        if rows >= MOST_ROWS or world.changes >= most:
+        if rows >= MAX_ROWS_PER_SLICE or world.changes >= most:
             return False
     return True

@@ -24,7 +24,7 @@ SURE, SURER, MANY = 2.0, 4.0, 200.0
 more after so many people."""
 SHAPELESS, FEW = 0.15, 30.0
 """The doubt about when people answer at all: this much, and half of it after so many people."""
-LATE, LATEST = 125.0, 20.0
+LATE_DIALS, LATEST_DIALS = 125.0, 20.0
 """Dials that ended for which the level is remembered, by the longer memory and by the shorter one; but never fewer than
 LATE_OUT and LATEST_OUT times those that are out: those who answered are then remembered as long as those who have not yet."""
 LATE_OUT, LATEST_OUT = 2.0, 1.0
@@ -137,8 +137,8 @@ class Answers:
     """The chance that a dial is still out after so many seconds, in the long run."""
     expected: list[float] = field(default_factory=list)
     """People that a dial has brought in its first seconds, in the long run."""
-    _late: Learned = field(default_factory=lambda: Learned(LATE))
-    _latest: Learned = field(default_factory=lambda: Learned(LATEST))
+    _late: Learned = field(default_factory=lambda: Learned(LATE_DIALS))
+    _latest: Learned = field(default_factory=lambda: Learned(LATEST_DIALS))
     count: int = 0
     """People who answered since the start."""
     _weight: float = 1.0
@@ -192,7 +192,7 @@ class Answers:
         failures end first, and would flatter or damn a fresh start."""
         expected, last = self.expected, HORIZON + 1
         out_awaited = sum(count * expected[min(last, second)] for second, count in Counter(map(int, out)).items())
-        self._late.dials, self._latest.dials = max(LATE, LATE_OUT * len(out)), max(LATEST, LATEST_OUT * len(out))
+        self._late.dials, self._latest.dials = max(LATE_DIALS, LATE_OUT * len(out)), max(LATEST_DIALS, LATEST_OUT * len(out))
         level = self._level(self._late, out_awaited)
         latest = self._latest
         awaited = (latest.awaited + out_awaited) * level

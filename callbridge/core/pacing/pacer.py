@@ -28,7 +28,7 @@ from callbridge.core.pacing.learned import HORIZON, MOMENTS, MOST_SECONDS, Answe
 
 GRACE = 2
 """Seconds within which a person who answers must hear an agent."""
-REBUILD, REBUILD_LATER, KNOWN = 10.0, 20.0, 300
+REBUILD, REBUILD_LATER, MANY_ANSWERS = 10.0, 20.0, 300
 """Seconds after which the dials' tables are rebuilt from what was learned meanwhile; the longer ones after so many people."""
 NOTCH = 0.03
 """Tables are made for levels that differ by this share."""
@@ -138,7 +138,7 @@ class Pacer:
     def _learn(self, now: float, seen: PacerInput) -> None:
         if self.talks.count >= self._next_talks:
             self._rebuild_talks(seen)
-        if now - self._built_at >= (REBUILD_LATER if self.answers.count > KNOWN else REBUILD):
+        if now - self._built_at >= (REBUILD_LATER if self.answers.count > MANY_ANSWERS else REBUILD):
             self._built_at = now
             self.answers.rebuild(seen.dials)
             self._tables.clear()

@@ -23,7 +23,7 @@ from callbridge.core.outbound import campaigns
 from callbridge.core.requests import feature_codes
 from callbridge.core.routing import answers, segments, visits
 
-KINDS = tuple(one.kind for one in SAVED_TABLES)
+QUARANTINE_KINDS = tuple(one.kind for one in SAVED_TABLES)
 """The kinds of entities that can be quarantined."""
 
 

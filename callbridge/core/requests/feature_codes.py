@@ -31,7 +31,7 @@ PROMPT_MOST = 20.0
 """Seconds after which a prompt counts as over if its end was not reported."""
 CALL_MOST = 90.0
 """Maximum duration of a feature call in seconds."""
-MOST_TRIES = 3
+MAX_LOGIN_TRIES = 3
 """Failed logins allowed in one feature call."""
 MOST_WRONG_PINS = 5
 LOCKED = 300.0
@@ -204,7 +204,7 @@ def _wrong_number(world: World, who: str) -> bool:
 def _once_more(world: World, talk: FeatureCall) -> None:
     """Wrong input. A typed number may itself be wrong; one known from the phone is not."""
     prompts, talk = world.plan.prompts, evolve(talk, tries=talk.tries + 1)
-    if talk.tries >= MOST_TRIES:
+    if talk.tries >= MAX_LOGIN_TRIES:
         _play_prompt(world, talk, prompts.goodbye)
     elif talk.stage is FeatureCallStage.PIN and not talk.typed:
         _prompt(world, talk, FeatureCallMove.ASK_PIN, prompts.wrong_pin)

@@ -28,7 +28,7 @@ them, as for 603, which a person chose: there they count as rejected."""
 UNSUPPORTED_MEDIA = 415
 INTERWORKING = 127
 """What Asterisk makes of 415, and how it ends a leg whose phone has answered without SDP."""
-FAULTS = {1: UNKNOWN_ENDPOINT, 58: NO_COMMON_CODEC}
+FAULTS_BY_CAUSE = {1: UNKNOWN_ENDPOINT, 58: NO_COMMON_CODEC}
 """What Asterisk makes of 404 and of 488 or 606."""
 RANG_FOR = 0.5
 """The share of the ring time for which a phone must have rung before an agent is said not to have answered."""
@@ -77,7 +77,7 @@ def fault_of(leg: Leg, event: LegEnded) -> str:
         return AUTHENTICATION
     if event.cause == INTERWORKING and (leg.up_at is not None or event.sip in (None, UNSUPPORTED_MEDIA)):
         return NO_MEDIA
-    return FAULTS.get(event.cause, "") if leg.up_at is None else ""
+    return FAULTS_BY_CAUSE.get(event.cause, "") if leg.up_at is None else ""
 
 
 # -- silence ----------------------------------------------------------------------------------------------------------
