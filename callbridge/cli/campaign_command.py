@@ -12,10 +12,10 @@ from callbridge.cli.commands import client_of, server, show
 from callbridge.cli.tables import campaign_text, campaigns_table
 from callbridge.settings.durations import seconds
 
-ACTS = ("status", "load", "start", "pause", "stop", "audit", "dispose", "block", "unblock")
+ACTS = ("status", "load", "start", "pause", "stop", "audit", "disposition", "block", "unblock")
 HELP = {
-    "campaign": "the campaign; with block and unblock: the number; with dispose: the agent",
-    "file": "load: a CSV file or an Excel workbook with a header row; dispose: the disposition code",
+    "campaign": "the campaign; with block and unblock: the number; with disposition: the agent",
+    "file": "load: a CSV file or an Excel workbook with a header row; disposition: the disposition code",
     "config": "load, audit, block, unblock: configuration file (default: $CALLBRIDGE_CONFIG)",
     "column": "load: read number, name, timezone, agent, priority or due (OURS) from the column THEIRS",
     "encoding": "load: the file's encoding, such as gb18030 (default: recognised)",
@@ -28,8 +28,8 @@ HELP = {
     "reason": "block: the reason (default: asked)",
     "only": "block, unblock: only for this campaign",
     "for": "block: expire after this time (default: never)",
-    "at": "dispose: when to call the customer again, such as 2026-11-30T14:00",
-    "own": "dispose: only this agent calls again",
+    "at": "disposition: when to call the customer again, such as 2026-11-30T14:00",
+    "own": "disposition: only this agent calls again",
 }
 
 
@@ -93,12 +93,12 @@ def _run(options: argparse.Namespace) -> int:
             options.parser.error(f"{options.act} needs an argument: see {options.parser.prog} --help")
         case "start" | "pause" | "stop":
             return show(options, [client_of(options).run_campaign(name, options.act)], campaigns_table)
-        case "dispose" if options.file:
+        case "disposition" if options.file:
             more: dict[str, object] = {"own": options.own} | ({"call_back_at": options.at} if options.at is not None else {})
-            said = client_of(options).dispose(name, options.file, **more)
+            said = client_of(options).set_disposition(name, options.file, **more)
             return show(options, said, lambda row: f"{row.get('agent')}: {row.get('code')}")
-        case "dispose":
-            options.parser.error("dispose needs a code: dispose AGENT CODE")
+        case "disposition":
+            options.parser.error("disposition needs a code: disposition AGENT CODE")
         case "load" if not options.file:
             options.parser.error("load needs a file: load CAMPAIGN FILE")
     if options.config is None:

@@ -108,7 +108,7 @@ class Client:
         """``start``, ``pause`` or ``stop`` it."""
         return self._dict(self._request("POST", f"/api/campaigns/{_quoted(name)}/{act}", {}))
 
-    def dispose(self, agent: str, code: str, **more: object) -> dict[str, Any]:
+    def set_disposition(self, agent: str, code: str, **more: object) -> dict[str, Any]:
         """Set the disposition of an agent's call."""
         return self._dict(self._request("POST", f"/api/agents/{_quoted(agent)}/disposition", {"code": code, **more}))
 

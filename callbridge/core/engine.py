@@ -33,9 +33,9 @@ from callbridge.core.model.events import (
     DeviceChanged,
     DevicesListed,
     DigitPressed,
+    DispositionRequested,
     EntityFaulted,
     FeatureDialled,
-    LeadDisposed,
     LeadsFound,
     LegAnswered,
     LegEnded,
@@ -177,8 +177,8 @@ def _apply(world: World, event: AnyEvent) -> None:
             callback_calls.requested(world, event)
         case CampaignRequested():
             campaigns.requested(world, event)
-        case LeadDisposed():
-            campaigns.disposed(world, event)
+        case DispositionRequested():
+            campaigns.set_disposition(world, event)
         case LeadsFound():
             dialer.found(world, event)
         case AttemptsReserved():

@@ -26,10 +26,10 @@ from callbridge.core.model.events import (
     CampaignRequested,
     ClockMoved,
     DayBegan,
+    DispositionRequested,
     EntityFaulted,
     FeatureDialled,
     Heard,
-    LeadDisposed,
     OrderFailed,
     PbxLost,
     PbxSnapshot,
@@ -147,7 +147,7 @@ class Runtime:
         | CallRequested
         | CallbackChangeRequested
         | CampaignRequested
-        | LeadDisposed
+        | DispositionRequested
         | SwitchTurned
         | PlanChanged,
     ) -> RequestRefused | None:

@@ -121,7 +121,7 @@ class PromptsConfig(ConfigSection):
     """Says that no such feature code or reason exists."""
     goodbye: Media | None = None
     """Ends the call when nothing was pressed, or something wrong too often."""
-    disposed: Media | None = None
+    disposition_saved: Media | None = None
     """Confirms that the disposition was saved."""
     confirm: Media | None = None
     """Announces a call that 1 accepts and 2 declines."""

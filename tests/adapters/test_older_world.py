@@ -122,6 +122,11 @@ def test_counters_go_on_under_their_new_names() -> None:
     }
 
 
+def test_refused_dispositions_go_on_under_their_new_name() -> None:
+    row = decode_row("totals", json.dumps([2, {"id": '["asks_refused","dispose"]', "values": [1.0]}]).encode())
+    assert isinstance(row, Total) and row.id == '["requests_refused","set_disposition"]'
+
+
 @pytest.mark.parametrize("key", ["", "[", "{}", "[]", "[1]", '["asks_refused"'])
 def test_a_counter_of_no_known_form_is_left_as_it_is(key: str) -> None:
     row = decode_row("totals", json.dumps([2, {"id": key, "values": [1.0]}]).encode())

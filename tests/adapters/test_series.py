@@ -91,7 +91,7 @@ def test_every_request_that_can_be_refused_is_there() -> None:
     """A new one with a value in its name needs a line here: nobody can see in the source what the values are."""
     ends = {"callback_": tuple(CallbackChange), "campaign_": tuple(Running)}
     said = given("request", "RequestRefused") | given("request", "_refuse")
-    assert said >= {"reload", "switch", "dispose", "callback_", "campaign_"}
+    assert said >= {"reload", "switch", "set_disposition", "callback_", "campaign_"}
     asks = {ask + end for ask in said for end in ends.get(ask, ("",))}
     assert {ask for (ask,) in at_zero(Plan())["requests_refused"]} == asks | {*AgentRequest, *CallRequest}
 

@@ -26,8 +26,8 @@ from callbridge.core.model.events import (
     CampaignRecalled,
     CampaignRequested,
     ClockMoved,
+    DispositionRequested,
     EntityFaulted,
-    LeadDisposed,
     LegAnswered,
     NumberBlocked,
     OrderFailed,
@@ -42,7 +42,7 @@ from callbridge.core.model.facts import (
     AttemptMade,
     CallArrived,
     CampaignChanged,
-    LeadDispositioned,
+    DispositionSet,
     OfferEnded,
     OptedOut,
     OrderGaveUp,
@@ -606,22 +606,22 @@ def talked() -> Toy:
     return toy
 
 
-def dispose(toy: Toy, code: str, **more: Any) -> None:
-    toy.tell(LeadDisposed(at=toy.story.now, agent="amy", code=code, **more))
+def set_disposition(toy: Toy, code: str, **more: Any) -> None:
+    toy.tell(DispositionRequested(at=toy.story.now, agent="amy", code=code, **more))
     toy.run(toy.story.now + 0.5)
 
 
 def test_what_the_agent_says_in_wrap_up_is_kept() -> None:
     toy = talked()
-    dispose(toy, "1")
-    assert toy.story.all_told(LeadDispositioned)[0].code == "sold"
+    set_disposition(toy, "1")
+    assert toy.story.all_told(DispositionSet)[0].code == "sold"
     assert toy.ledger.store.dispositions("spring", START) == {"sold": 1}
     assert lead(toy)["state"] == "done"
 
 
 def test_a_callback_at_a_time_makes_the_lead_ready_then() -> None:
     toy = talked()
-    dispose(toy, "later", call_back_at=START + 500.0, own=True)
+    set_disposition(toy, "later", call_back_at=START + 500.0, own=True)
     assert (lead(toy)["state"], lead(toy)["due_at"], lead(toy)["agent"]) == ("ready", START + 500.0, "amy")
     toy.run(START + 600.0)
     assert [fact.agent for fact in toy.story.all_told(TalkBegan)] == ["amy", "amy"]
@@ -629,7 +629,7 @@ def test_a_callback_at_a_time_makes_the_lead_ready_then() -> None:
 
 def test_a_disposition_may_dial_again_and_may_block() -> None:
     toy = talked()
-    dispose(toy, "later")
+    set_disposition(toy, "later")
     assert lead(toy)["due_at"] == pytest.approx(START + 720.0, abs=10.0)
     toy.run(START + 820.0)
     assert len(rings(toy)) == 2, "and it is"
@@ -637,7 +637,7 @@ def test_a_disposition_may_dial_again_and_may_block() -> None:
 
 def test_a_disposition_may_block() -> None:
     toy = talked()
-    dispose(toy, "never")
+    set_disposition(toy, "never")
     assert toy.story.all_told(OptedOut)[0].number == number(0)
 
 
@@ -645,10 +645,10 @@ def test_a_machine_that_an_agent_had_is_no_live_answer_unless_the_agent_says_oth
     toy = talked()
     budget = toy.story.world.campaign_states["spring"].pacer.budget
     assert (budget.counts(toy.story.now).answers, live(toy)) == (1, [1])
-    dispose(toy, "nobody")
+    set_disposition(toy, "nobody")
     assert (budget.counts(toy.story.now).answers, live(toy)) == (0, [0])
     assert toy.ledger.store.outcomes("spring", START) == {"machine": 1}
-    dispose(toy, "sold")
+    set_disposition(toy, "sold")
     assert (budget.counts(toy.story.now).answers, live(toy)) == (1, [1])
 
 
@@ -660,7 +660,7 @@ def test_a_late_talk_that_was_a_machine_is_no_abandoned_call() -> None:
     budget = toy.story.world.campaign_states["spring"].pacer.budget
     assert (budget.counts(toy.story.now), live(toy)) == (Counts(1, 1), [1])
     for code, found in (("nobody", 0), ("sold", 1), ("nobody", 0)):
-        dispose(toy, code)
+        set_disposition(toy, code)
         assert (budget.counts(toy.story.now), live(toy)) == (Counts(found, found), [found])
 
 
@@ -671,13 +671,13 @@ def live(toy: Toy) -> list[int]:
 @pytest.mark.parametrize("code", ["7", "fine", ""])
 def test_an_unknown_code_is_refused(code: str) -> None:
     toy = talked()
-    dispose(toy, code)
+    set_disposition(toy, code)
     assert "no such disposition" in toy.story.all_told(RequestRefused)[0].reason
 
 
 def test_a_time_that_is_past_is_no_promise() -> None:
     toy = talked()
-    dispose(toy, "later", call_back_at=START - 5.0)
+    set_disposition(toy, "later", call_back_at=START - 5.0)
     assert toy.story.all_told(RequestRefused)[0].reason == "call_back_at is in the past"
 
 
@@ -685,7 +685,7 @@ def test_after_wrap_up_it_is_too_late() -> None:
     toy = talked()
     toy.run(START + 60.0)
     assert toy.story.all_told(WrapUpEnded) != []
-    dispose(toy, "1")
+    set_disposition(toy, "1")
     assert "no campaign call" in toy.story.all_told(RequestRefused)[0].reason
 
 
@@ -767,7 +767,7 @@ def test_what_is_said_of_a_talk_while_the_ledger_is_silent_goes_when_it_has_answ
     toy.run(START + 7.0)
     toy.hangs_up(rings(toy)[0].leg)
     toy.run(START + 8.0)
-    dispose(toy, "sold")
+    set_disposition(toy, "sold")
     toy.run(START + 100.0)
     assert [order.attempt.disposition for order in closes(toy)] == [""]
     toy.ledger.speak(toy.soon)
@@ -1162,7 +1162,7 @@ def test_a_gap_while_the_pbx_listens_leads_to_the_message(status: int) -> None:
 def test_an_older_answer_of_the_ledger_forgets_nothing_that_was_said_since() -> None:
     toy = talked()
     toy.ledger.silent = True
-    dispose(toy, "later", call_back_at=START + 5000.0)
+    set_disposition(toy, "later", call_back_at=START + 5000.0)
     (attempt,) = toy.story.world.attempts.values()
     toy.tell(AttemptClosed(at=toy.story.now, attempt=attempt.id))
     toy.run(START + 60.0)

@@ -83,7 +83,7 @@ async def a_campaign(pbx: Pbx, bridge: Callbridge, folder: Path) -> None:
         await command(bridge, "start", "spring")
         for count in (1, 2, 3):
             await bridge.until("talk_ended", agent="fay", count=count)
-            await asyncio.to_thread(bridge.client.dispose, "fay", "sold")
+            await asyncio.to_thread(bridge.client.set_disposition, "fay", "sold")
 
 
 def _calls(dialled: str, *numbers: str, after: float | None = None) -> list[Call]:

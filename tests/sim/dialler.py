@@ -12,7 +12,7 @@ from random import Random
 from callbridge.adapters.ledger import BlockEntry, LedgerTerms
 from callbridge.core.model.attempt import OUTCOMES, Running
 from callbridge.core.model.dial_rules import Frequency
-from callbridge.core.model.events import AnyEvent, CampaignRecalled, CampaignRequested, LeadDisposed, NumberBlocked
+from callbridge.core.model.events import AnyEvent, CampaignRecalled, CampaignRequested, DispositionRequested, NumberBlocked
 from callbridge.core.model.facts import AnyFact, AttemptEnded, AttemptMade
 from callbridge.core.model.orders import OfLedger, Order, Ring
 from callbridge.core.model.plan import CampaignPlan
@@ -82,10 +82,10 @@ class Dialler:
     def ask(self, to: Running) -> None:
         self.hear(CampaignRequested(at=self.agenda.now, campaign=self.name, to=to, by="sue"))
 
-    def dispose(self, agent: str) -> None:
+    def set_disposition(self, agent: str) -> None:
         at = self.rng.choice([None, None, self.agenda.now + 3.0])
         code = self.rng.choice(CODES)
-        self.hear(LeadDisposed(at=self.agenda.now, agent=agent, code=code, call_back_at=at, own=self.rng.random() < 0.5))
+        self.hear(DispositionRequested(at=self.agenda.now, agent=agent, code=code, call_back_at=at, own=self.rng.random() < 0.5))
 
     def block(self) -> None:
         who, scope = number(self.rng.randrange(self.leads)), self.rng.choice(["", self.name])

@@ -209,7 +209,7 @@ class Day:
         for _ in range(rng.choice([0, 2, 5])):
             self._sometime(length, partial(dialler.ask, rng.choice([*Running, Running.RUNNING, Running.RUNNING])))
         for _ in range(rng.choice([0, 10, 40])):
-            self._sometime(length, partial(dialler.dispose, rng.choice(list(self.scene.plan.agents))))
+            self._sometime(length, partial(dialler.set_disposition, rng.choice(list(self.scene.plan.agents))))
         for _ in range(rng.choice([0, 3])):
             self._sometime(length, dialler.block)
         for _ in range(rng.choice([0, 0, 2])):

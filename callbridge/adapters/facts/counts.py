@@ -27,9 +27,9 @@ from callbridge.core.model.facts import (
     CallRepeated,
     ConferenceEnded,
     DifferenceFound,
+    DispositionSet,
     EntityQuarantined,
     FlowEnded,
-    LeadDispositioned,
     LookupEnded,
     OfferEnded,
     OptedOut,
@@ -76,7 +76,7 @@ _OfTalks = OfferEnded | TalkEnded | ConferenceEnded | WrapUpEnded | CallRecorded
 _OfSelfService = FlowEnded | PromptFailed | LookupEnded | SurveyAnswered | SurveyEnded | SurveyMissed | VoicemailLeft
 _OfCallbacks = CallbackRequested | CallbackEnded | CallbackTried
 _OfAgents = AgentChanged | AgentAlerted | RequestRefused | DifferenceFound | EntityQuarantined | ApplicationReplaced
-_OfCampaigns = AttemptMade | AttemptEnded | LeadDispositioned | OptedOut
+_OfCampaigns = AttemptMade | AttemptEnded | DispositionSet | OptedOut
 
 
 def _counter(name: str, text: str, *labels: str, free: str = "") -> Family:
@@ -259,7 +259,7 @@ def _of_campaigns(fact: _OfCampaigns) -> Iterator[Count]:
                 yield DELAY, (fact.campaign,), fact.delay
                 yield IDLE, (fact.campaign,), fact.idle
                 yield DIALER_LATE, (fact.campaign,), float(fact.late)
-        case LeadDispositioned():
+        case DispositionSet():
             yield DISPOSITIONS, (fact.campaign, fact.code), 1.0
         case OptedOut():
             yield OPT_OUTS, (fact.reason,), 1.0

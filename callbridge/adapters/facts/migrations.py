@@ -39,7 +39,11 @@ _CALL = {
     "hushed": "recording_paused",
 }
 _COUNTERS = {"asks_refused": "requests_refused"}
-_LABELS = {("requests_refused", "hand_on"): "transfer", ("quarantines", "promise"): "callback"}
+_LABELS = {
+    ("requests_refused", "hand_on"): "transfer",
+    ("requests_refused", "dispose"): "set_disposition",
+    ("quarantines", "promise"): "callback",
+}
 """(metric, value of its label) -> the value today."""
 
 

@@ -60,7 +60,7 @@ _OPT_OUTS = ("complaint", "asked", "opted_out")
 _REQUESTED = (
     "reload",
     "switch",
-    "dispose",
+    "set_disposition",
     *(f"callback_{change}" for change in CallbackChange),
     *(f"campaign_{to}" for to in Running),
 )

@@ -13,13 +13,15 @@ from callbridge.core.model.events import (
     CallbackChangeRequested,
     CallRequested,
     CampaignRequested,
-    LeadDisposed,
+    DispositionRequested,
     SwitchTurned,
 )
 from callbridge.core.model.facts import RequestRefused
 from callbridge.core.model.switch import Switch
 
-SubmittedEvent = AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | LeadDisposed | SwitchTurned
+SubmittedEvent = (
+    AgentRequested | CallRequested | CallbackChangeRequested | CampaignRequested | DispositionRequested | SwitchTurned
+)
 """Requests that HTTP may submit to the core."""
 
 

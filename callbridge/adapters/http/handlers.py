@@ -53,7 +53,7 @@ from callbridge.core.model.events import (
     CallRequest,
     CallRequested,
     CampaignRequested,
-    LeadDisposed,
+    DispositionRequested,
     SwitchTurned,
 )
 from callbridge.core.model.facts import RequestRefused
@@ -329,10 +329,10 @@ class _Handlers:
         rows = [{"number": number, "why": why} for number, why in refused]
         return web.json_response({"entered": entered, "refused": rows})
 
-    async def dispose(self, request: web.Request) -> web.Response:
+    async def set_disposition(self, request: web.Request) -> web.Response:
         agent, by = self._known_agent(request), caller().by
         body = await body_of(request, DispositionBody)
-        asked = LeadDisposed(at=self._backend.now(), agent=agent, by=by, **body.model_dump())
+        asked = DispositionRequested(at=self._backend.now(), agent=agent, by=by, **body.model_dump())
         _check(await self._backend.submit(asked), agent=agent)
         return web.json_response({"agent": agent, "code": body.code})
 

@@ -265,9 +265,9 @@ ROUTES: tuple[Route, ...] = (
     ),
     _post(
         "/api/agents/{id}/disposition",
-        "dispose",
+        "set_disposition",
         "set the disposition of the agent's campaign call, during the call or in wrap-up",
-        schemas.Disposed,
+        schemas.DispositionView,
         roles=STAFF,
         body=schemas.DispositionBody,
         faults=(404, 409, 504),

@@ -416,7 +416,7 @@ class Unblocked(ResponseBody):
     campaign: str
 
 
-class Disposed(ResponseBody):
+class DispositionView(ResponseBody):
     agent: str
     code: str
 

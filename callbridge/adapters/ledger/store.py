@@ -253,7 +253,7 @@ class LedgerStore:
             if not row.outcome:
                 self._after(link, row.lead, attempt.outcome, terms, at + offset)
             if attempt.disposition:
-                self._dispose(link, attempt, terms, at + offset)
+                self._set_disposition(link, attempt, terms, at + offset)
 
     def _after(self, link: Connection, lead: int, outcome: str, terms: LedgerTerms | None, wall: float) -> None:
         """Where a lead stands after an attempt."""
@@ -289,7 +289,7 @@ class LedgerStore:
                 self._ready_again(link, lead, wall, counted=True)
         return len(lost)
 
-    def _dispose(self, link: Connection, attempt: Attempt, terms: LedgerTerms | None, wall: float) -> None:
+    def _set_disposition(self, link: Connection, attempt: Attempt, terms: LedgerTerms | None, wall: float) -> None:
         """What the agent said. The lead is done, or dialled again: when the customer wants, or after a while. Told again when the
         lead has gone on meanwhile, it changes nothing."""
         link.execute(update(attempts).where(attempts.c.id == attempt.id).values(disposition=attempt.disposition))

@@ -281,7 +281,7 @@ def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"attempt ended: connected to an agent after {float(fact['delay']):.2f} s{late}"
 
 
-def _dispositioned(fact: Fact, plan: Plan, arrived: float) -> str:
+def _disposition_set(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"disposition set by {fact['by']}: {fact['code']}"
 
 
@@ -429,7 +429,7 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "callback_requested": _callback_requested,
     "attempt_made": _attempt_made,
     "attempt_ended": _attempt_ended,
-    "lead_dispositioned": _dispositioned,
+    "disposition_set": _disposition_set,
     "callback_tried": _callback_tried,
     "callback_ended": _callback_ended,
     "call_recorded": _recorded,

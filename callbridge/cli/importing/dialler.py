@@ -145,7 +145,7 @@ class Dialler:
             taken.append(fresh(name, taken, "disposition"))
             digit = f'"{DIGITS[len(taken) - 1]}"' if len(taken) <= len(DIGITS) else ""
             if not digit:
-                self.looks.add(f"disposition {taken[-1]}", "no key is left for it: `callbridge campaign dispose` gives it")
+                self.looks.add(f"disposition {taken[-1]}", "no key is left for it: `callbridge campaign disposition` gives it")
             yield f"    {key(taken[-1])}: {disposition.settings(digit)}"
 
 

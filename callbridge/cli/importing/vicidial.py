@@ -96,7 +96,7 @@ def _disposition(dialler: Dialler, table: ExportTable, row: Row, delay: str) -> 
     again = float(delay) if delay.isascii() and delay.isdigit() and int(delay) else None
     if row.is_yes("scheduled_callback"):
         again = again or 86_400.0
-        said = "the agent gives the time with `campaign dispose ... --at TIME`; without one, it is a day later"
+        said = "the agent gives the time with `campaign disposition ... --at TIME`; without one, it is a day later"
         dialler.looks.add(f"{table.name}:{row.line}", f"status {row['status']}: {said}")
     return ImportedDisposition(
         reached=not machine and (row.is_yes("human_answered") or row.is_yes("customer_contact")),

@@ -327,7 +327,7 @@ class CampaignRequested(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeadDisposed(Event):
+class DispositionRequested(Event):
     """Set the disposition of a lead's call, during the call or in wrap-up, by or for the agent."""
 
     agent: str
@@ -575,7 +575,7 @@ AnyEvent = (
     | CallRequested
     | CallbackChangeRequested
     | CampaignRequested
-    | LeadDisposed
+    | DispositionRequested
     | LeadsFound
     | AttemptsReserved
     | AttemptClosed

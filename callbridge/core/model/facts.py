@@ -538,7 +538,7 @@ class AttemptEnded(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeadDispositioned(Fact):
+class DispositionSet(Fact):
     campaign: Plain
     attempt: Plain
     lead: int
@@ -606,7 +606,7 @@ AnyFact = (
     | CampaignChanged
     | AttemptMade
     | AttemptEnded
-    | LeadDispositioned
+    | DispositionSet
     | OptedOut
     | EntityQuarantined
 )

@@ -404,7 +404,7 @@ class Prompts:
     """No such code, or no such reason."""
     goodbye: str = "sound:vm-goodbye"
     """Nothing was pressed, or the wrong thing too often."""
-    disposed: str = "sound:auth-thankyou"
+    disposition_saved: str = "sound:auth-thankyou"
     """The disposition was saved."""
     confirm: str = "sound:followme/options"
     """A call: 1 takes it, 2 refuses it."""

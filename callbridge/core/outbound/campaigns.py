@@ -19,10 +19,10 @@ from callbridge.core.model.events import (
     AttemptsReserved,
     CampaignRecalled,
     CampaignRequested,
-    LeadDisposed,
+    DispositionRequested,
     NumberBlocked,
 )
-from callbridge.core.model.facts import CampaignChanged, LeadDispositioned, RequestGranted, RequestRefused
+from callbridge.core.model.facts import CampaignChanged, DispositionSet, RequestGranted, RequestRefused
 from callbridge.core.model.ids import LegId, channel_of, leg_id
 from callbridge.core.model.orders import LeaveToDialplan, StartAmdDetour, Subscribe
 from callbridge.core.model.plan import AMD_CONTEXT, CAMPAIGN, MACHINE_CONTEXT, SAFE_HARBOUR_CONTEXT, CampaignPlan
@@ -299,22 +299,22 @@ def out_of_time(world: World, call: Call) -> None:
 # -- dispositions -----------------------------------------------------------------------------------------------------
 
 
-def disposed(world: World, event: LeadDisposed) -> str:
+def set_disposition(world: World, event: DispositionRequested) -> str:
     """Set the disposition of the agent's current or last call. Returns why not; empty when it is being saved."""
     talks = [world.attempts[key] for key in world.talks_of(event.agent)]
     attempt = max(talks, key=lambda one: one.answered_at or 0.0, default=None) or _current_call(world, event.agent)
     plan = world.plan.campaigns.get(attempt.campaign) if attempt is not None else None
     if event.agent not in world.agents:
-        return _not_disposed(world, event, f"no such agent: {event.agent}", unknown=True)
+        return _disposition_refused(world, event, f"no such agent: {event.agent}", unknown=True)
     if attempt is None or plan is None:
-        return _not_disposed(world, event, "the agent has no campaign call")
+        return _disposition_refused(world, event, "the agent has no campaign call")
     by_digit = next((one for one in plan.dispositions.values() if one.digit and one.digit == event.code), None)
     code = plan.dispositions.get(event.code) or by_digit
     if code is None:
         known = ", ".join(plan.dispositions) or "none"
-        return _not_disposed(world, event, f"no such disposition: {event.code} (known: {known})")
+        return _disposition_refused(world, event, f"no such disposition: {event.code} (known: {known})")
     if event.call_back_at is not None and event.call_back_at <= world.now + world.wall_offset:
-        return _not_disposed(world, event, "call_back_at is in the past")
+        return _disposition_refused(world, event, "call_back_at is in the past")
     own = event.agent if event.own else ""
     outcome = "machine" if code.machine else "answered"
     if outcome != attempt.outcome and not attempt.agent_first:
@@ -329,7 +329,7 @@ def disposed(world: World, event: LeadDisposed) -> str:
         call_back_by=own,
     )
     world.emit(
-        LeadDispositioned(
+        DispositionSet(
             seq=world.next_seq(),
             at=world.now,
             call=attempt.call,
@@ -354,6 +354,6 @@ def _current_call(world: World, agent: str) -> Attempt | None:
     return attempt if attempt is not None and attempt.stage is AttemptStage.TALKED else None
 
 
-def _not_disposed(world: World, event: LeadDisposed, reason: str, *, unknown: bool = False) -> str:
-    _refuse(world, "dispose", reason, event.by, agent=event.agent, unknown=unknown)
+def _disposition_refused(world: World, event: DispositionRequested, reason: str, *, unknown: bool = False) -> str:
+    _refuse(world, "set_disposition", reason, event.by, agent=event.agent, unknown=unknown)
     return reason

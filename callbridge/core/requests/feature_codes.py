@@ -11,7 +11,7 @@ import hmac
 from callbridge.core.entities import agent_states, legs
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import SupervisionMode
-from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, FeatureDialled, LeadDisposed
+from callbridge.core.model.events import AgentRequest, AgentRequested, DigitPressed, DispositionRequested, FeatureDialled
 from callbridge.core.model.facts import AgentAlerted
 from callbridge.core.model.feature_call import FeatureCall, FeatureCallMove, FeatureCallStage, PinGuard, after
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
@@ -46,7 +46,7 @@ PHONES = ("PJSIP/", "SIP/", "IAX2/")
 STATE = "state"
 """The code that only reports the state. All others have the names of agents' requests (AgentRequest)."""
 
-DISPOSE = "dispose"
+DISPOSITION = "disposition"
 """Set the disposition of a campaign call: the code is followed by the digit of the disposition."""
 
 _REQUESTS = {str(request): request for request in AgentRequest}
@@ -82,13 +82,17 @@ def _begin(world: World, talk: FeatureCall, event: FeatureDialled) -> None:
     elif request is AgentRequest.LOGIN:
         who = event.argument or _owner(world, talk.phone)
         _identify(world, evolve(talk, who=who, typed=bool(event.argument)))
-    elif request is None and event.feature not in (STATE, DISPOSE):
+    elif request is None and event.feature not in (STATE, DISPOSITION):
         _play_prompt(world, talk, prompts.unknown)
     elif agent is None:
         _play_prompt(world, talk, prompts.refused)
-    elif event.feature == DISPOSE:
-        said = LeadDisposed(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
-        _play_prompt(world, evolve(talk, who=agent.id), prompts.refused if campaigns.disposed(world, said) else prompts.disposed)
+    elif event.feature == DISPOSITION:
+        said = DispositionRequested(at=world.now, agent=agent.id, code=event.argument, by=agent.id)
+        _play_prompt(
+            world,
+            evolve(talk, who=agent.id),
+            prompts.refused if campaigns.set_disposition(world, said) else prompts.disposition_saved,
+        )
     elif request is None:
         _play_prompt(world, evolve(talk, who=agent.id), _state(world, agent))
     else:
