@@ -17,6 +17,7 @@ import structlog
 
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, OrderTrouble
 from callbridge.core.engine import step
+from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.events import (
     AgentRequested,
     AnyEvent,
@@ -363,7 +364,7 @@ class Runtime:
 
     def _diverted(self, event: CallerArrived) -> CallDiverted:
         seq, at = self.world.next_seq(), self.clock.now()
-        return CallDiverted(seq=seq, at=at, leg=event.leg, entry=event.entry, reason="fault")
+        return CallDiverted(seq=seq, at=at, leg=event.leg, entry=event.entry, reason=DiversionReason.FAULT)
 
     def _count_fault(self) -> None:
         now = self.clock.now()

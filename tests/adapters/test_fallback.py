@@ -12,6 +12,7 @@ import structlog
 from callbridge.adapters.ami.fallback_queue import FallbackQueue, FallbackSettings
 from callbridge.adapters.ami.link import Ami, AmiSettings
 from callbridge.core.engine import step
+from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.events import (
     AgentRequest,
     AgentRequested,
@@ -159,10 +160,10 @@ async def test_nobody_comes_back_to_somebody_who_does_not_serve(rig: Rig) -> Non
 
 
 async def test_whom_we_sent_away_stays(rig: Rig) -> None:
-    sent = CallDiverted(seq=1, at=time.time(), leg=leg_id("a", "1.1"), entry="support", reason="fault")
+    sent = CallDiverted(seq=1, at=time.time(), leg=leg_id("a", "1.1"), entry="support", reason=DiversionReason.FAULT)
     rig.queue.note([sent], {})
     assert await _stays(rig)
-    rig.queue.note([replace(sent, leg=leg_id("a", "2.2"), reason="bypass")], {})
+    rig.queue.note([replace(sent, leg=leg_id("a", "2.2"), reason=DiversionReason.BYPASS)], {})
     rig.fake.lists["QueueStatus"] = [PARAMS, ANN, ENTRY | {"Uniqueid": "2.2"}]
     await until(lambda: rig.asked("Redirect"))
 
@@ -208,7 +209,7 @@ async def test_after_a_loss_of_the_link_the_queue_is_listed_before_anything_is_c
 
 async def test_whom_a_configuration_without_the_queue_sent_away_comes_back_with_the_next_that_has_the_entry(rig: Rig) -> None:
     """Also under another name, and after a restart, which forgets who was sent away and why."""
-    sent = CallDiverted(seq=1, at=time.time(), leg=leg_id("a", "1.1"), entry="support", reason="queue_removed")
+    sent = CallDiverted(seq=1, at=time.time(), leg=leg_id("a", "1.1"), entry="support", reason=DiversionReason.QUEUE_REMOVED)
     rig.queue.note([sent], {})
     rig.happens(PlanChanged(at=2.0, plan=replace(PLAN, entries={})))
     assert await _stays(rig)

@@ -50,6 +50,7 @@ from callbridge.core.model.facts import (
     AnyFact,
     AttemptMade,
     CallArrived,
+    CallDiverted,
     CallTransferred,
     EntityQuarantined,
     Fact,
@@ -81,8 +82,8 @@ _SAMPLES: dict[Content, tuple[str, ...]] = {
 _FITTING = {"state": "ready", "previous": "talking", "agent": "1001", "outcome": "overflowed"}
 _NEEDS_A_LOOK = {"number", "phone", "to", "target", "name", "reason", "why", "detail", "text", "collected", "caller"}
 """Names of fields that hold, or may come to hold, what people and phones choose."""
-_LOOKED_AT = {(AgentChanged, "name")}
-"""Agents are called by their names."""
+_LOOKED_AT = {(AgentChanged, "name"), (CallDiverted, "reason")}
+"""Agents are called by their names; the reason is one of an enumeration."""
 
 
 def made(kind: type, turn: int) -> AnyFact:

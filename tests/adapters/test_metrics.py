@@ -13,7 +13,7 @@ from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.views.board import Board
 from callbridge.core.model.agent import Intent, published
-from callbridge.core.model.call import VisitOutcome
+from callbridge.core.model.call import DiversionReason, VisitOutcome
 from callbridge.core.model.facts import (
     AgentAlerted,
     AgentChanged,
@@ -272,7 +272,7 @@ async def test_labels_are_clean_and_hold_no_phone_numbers() -> None:
     made = metrics()
     tell(made, [changed("ann", "call +442079460123"), changed("bob", "a\nb\ud800\x1b"), changed("cy", "", "logged_out")])
     tell(made, [visit_ended("overflowed", to="dialplan:out,+442079460123", reason="waited")])
-    tell(made, [CallDiverted(seq=1, at=1.0, leg="p/1", entry="+442079460123", reason="unknown_entry")])
+    tell(made, [CallDiverted(seq=1, at=1.0, leg="p/1", entry="+442079460123", reason=DiversionReason.UNKNOWN_ENTRY)])
     text = (await made.render()).decode()
     assert "2079460" not in text
     assert "\x1b" not in text

@@ -17,9 +17,12 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
+from callbridge.adapters.views.timeline import _SILENT, _TRY_TEXTS, _WORDS, in_words
 from callbridge.adapters.views.timelines import Timelines, plain_fact
 from callbridge.core.model import facts
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.call import DiversionReason
+from callbridge.core.model.callback import TRY_RESULTS
 from callbridge.core.model.events import CallRequest, CallRequested
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.plan import ToAgent
@@ -88,6 +91,28 @@ def test_a_pulled_call_says_who_pulled_it() -> None:
     text = "\n".join(words(story))
     assert "ops requested: pull" in text
     assert "pulled by ops" in text
+
+
+@pytest.mark.parametrize("reason", DiversionReason)
+def test_every_reason_to_send_a_call_to_the_dialplan_has_words(reason: DiversionReason) -> None:
+    (line,) = in_words([{"type": "call_diverted", "at": 1.0, "call": "c", "reason": reason}], one_queue().world.plan)
+    said = line.text.removeprefix("sent to the dialplan: ")
+    assert " " in said and said != reason.replace("_", " ")
+
+
+@pytest.mark.parametrize("result", TRY_RESULTS)
+def test_every_result_of_calling_a_customer_back_has_words(result: str) -> None:
+    (line,) = in_words(
+        [{"type": "callback_tried", "at": 1.0, "call": "c", "attempt": 1, "result": result}], one_queue().world.plan
+    )
+    assert line.text.removeprefix("callback, attempt 1: the customer ") in _TRY_TEXTS.values()
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_of_a_campaigns_attempt_has_words(outcome: str) -> None:
+    fact = {"type": "attempt_ended", "at": 1.0, "call": "c", "outcome": outcome, "delay": 0.5}
+    (line,) = in_words([fact], one_queue().world.plan)
+    assert line.text.removeprefix("attempt ended: the customer ") != outcome
 
 
 def test_every_kind_of_fact_about_calls_has_words() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from callbridge.adapters.facts.totals import Totals
 from callbridge.core.model.attempt import Running
+from callbridge.core.model.call import DiversionReason
+from callbridge.core.model.callback import TRY_RESULTS
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
 from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, Plan, QueuePlan
 from callbridge.core.model.saved_tables import SAVED_TABLES
@@ -110,9 +112,15 @@ def test_every_prompt_of_a_queue_that_can_fail_is_there() -> None:
 
 def test_every_reason_to_send_a_call_to_the_dialplan_is_there() -> None:
     at_first = {reason for _, reason in at_zero(Plan(pbxs=("p",)))["calls_diverted"]}
-    said = given("reason", "leave", "leave_for", "divert", "CallDiverted")
-    assert said >= {"unknown_queue", "too_many_ways", "fault"}
-    assert said <= at_first
+    assert at_first == {*DiversionReason}
+    assert given("reason", "leave_for", "divert", "CallDiverted") == set(), "written out beside the enumeration"
+
+
+def test_every_result_of_calling_a_customer_back_is_there() -> None:
+    """A new one is listed beside the callback, where the timeline's words are looked for, too."""
+    plan = Plan(queues={"q": QueuePlan(name="q", ladders={}, callback=CallbackTerms())})
+    assert {values[-1] for values in at_zero(plan)["callback_attempts"]} == {*TRY_RESULTS}
+    assert given("result", "emit_tried") <= {*TRY_RESULTS}
 
 
 @pytest.mark.parametrize("queue", [QueuePlan(name="q", ladders={}), QueuePlan(name="q", ladders={}, callback=CallbackTerms())])

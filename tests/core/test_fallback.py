@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.events import AgentRequest, AgentRequested
 from callbridge.core.model.facts import CallArrived, CallDiverted, VisitBegan, VisitEnded
 from callbridge.core.model.ids import LegId, leg_id
@@ -114,24 +115,24 @@ def test_changes_bring_about_what_is_wanted_touch_nothing_else_and_are_then_none
     }
 
 
-def diverted(leg: LegId, reason: str, at: float = 100.0) -> CallDiverted:
+def diverted(leg: LegId, reason: DiversionReason, at: float = 100.0) -> CallDiverted:
     return CallDiverted(seq=1, at=at, leg=leg, entry="support", reason=reason)
 
 
 @pytest.mark.parametrize(
     ("reason", "soon", "later"),
     [
-        ("fault", False, False),
-        ("overflow", False, False),
-        ("flow", False, False),
-        ("overload", False, True),
-        ("flow_failed", False, True),
-        ("unknown_entry", True, True),
-        ("queue_removed", True, True),
-        ("bypass", True, True),
+        (DiversionReason.FAULT, False, False),
+        (DiversionReason.OVERFLOW, False, False),
+        (DiversionReason.FLOW, False, False),
+        (DiversionReason.OVERLOAD, False, True),
+        (DiversionReason.FLOW_FAILED, False, True),
+        (DiversionReason.UNKNOWN_ENTRY, True, True),
+        (DiversionReason.QUEUE_REMOVED, True, True),
+        (DiversionReason.BYPASS, True, True),
     ],
 )
-def test_whom_we_sent_away_comes_back_as_the_reason_says(reason: str, soon: bool, later: bool) -> None:
+def test_whom_we_sent_away_comes_back_as_the_reason_says(reason: DiversionReason, soon: bool, later: bool) -> None:
     departures = Departures(600.0)
     departures.note([diverted(leg_id(PBX, "x"), reason)])
     assert departures.may_return(leg_id(PBX, "x"), 101.0) is soon
@@ -141,9 +142,9 @@ def test_whom_we_sent_away_comes_back_as_the_reason_says(reason: str, soon: bool
 
 def test_the_last_departure_counts_and_memory_has_an_end() -> None:
     departures = Departures(600.0)
-    departures.note([diverted(leg_id(PBX, "x"), "bypass"), diverted(leg_id(PBX, "x"), "fault")])
+    departures.note([diverted(leg_id(PBX, "x"), DiversionReason.BYPASS), diverted(leg_id(PBX, "x"), DiversionReason.FAULT)])
     assert not departures.may_return(leg_id(PBX, "x"), 101.0)
-    departures.note(diverted(leg_id(PBX, f"n{number}"), "fault") for number in range(MOST_REMEMBERED))
+    departures.note(diverted(leg_id(PBX, f"n{number}"), DiversionReason.FAULT) for number in range(MOST_REMEMBERED))
     assert departures.may_return(leg_id(PBX, "x"), 101.0)
     assert not departures.may_return(leg_id(PBX, "n0"), 101.0)
 

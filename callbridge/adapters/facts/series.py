@@ -13,7 +13,8 @@ from callbridge.adapters.facts import counts as c
 from callbridge.adapters.facts.counts import Family, Series
 from callbridge.core.model.agent import DND, MISCONFIGURED, SILENT, State
 from callbridge.core.model.attempt import OUTCOMES, Running
-from callbridge.core.model.call import OfferResult, VisitOutcome
+from callbridge.core.model.call import DiversionReason, OfferResult, VisitOutcome
+from callbridge.core.model.callback import TRY_RESULTS
 from callbridge.core.model.events import AgentRequest, CallbackChange, CallRequest
 from callbridge.core.model.facts import AGENT_ALERTS
 from callbridge.core.model.flow import (
@@ -30,23 +31,9 @@ from callbridge.core.model.flow import (
 from callbridge.core.model.plan import MEMORY, SURVEY, Plan, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.recovery import quarantine
 
-_DIVERSION_REASONS = (
-    "bypass",
-    "overload",
-    "unknown_entry",
-    "fault",
-    "overflow",
-    "queue_removed",
-    "flow",
-    "flow_failed",
-    "unknown_flow",
-)
-_DIVERTED_MORE = ("unknown_queue", "too_many_ways", "bridge", "answer", "machine", "abandoned")
 _FLOW_RESULTS = ("queue", "flow", "dialplan", "goodbye", "hung_up", "moved", "failed")
 _SURVEY_RESULTS = ("complete", "partial", "refused", "no_answer", "skipped", "hung_up_first")
 _CALLBACKS = ("made", "kept", "failed", "expired", "cancelled")
-_TRY_RESULTS = ("answered", "abandoned", "busy", "no_answer", "rejected", "invalid", "congestion", "agent_gone", "called_again")
-_TRIED_MORE = ("cancelled", "unknown")
 _DIFFERENCES = (
     "bridge_without_call",
     "conversation_without_call",
@@ -84,7 +71,7 @@ def series(plan: Plan) -> Iterator[Series]:
             yield from _each(c.LOOKUPS, (lookup,), ("found", "failed"))
             yield c.LOOKUP_SECONDS, (lookup,)
     for pbx in plan.pbxs:
-        yield from _each(c.DIVERTED, (pbx,), (*_DIVERSION_REASONS, *_DIVERTED_MORE))
+        yield from _each(c.DIVERTED, (pbx,), tuple(DiversionReason))
         yield from _each(c.DIFFERENCES, (pbx,), _DIFFERENCES)
         yield c.APPLICATION_REPLACED, (pbx,)
     yield from _of_agents(plan)
@@ -119,7 +106,7 @@ def _of_queue(plan: Plan, queue: QueuePlan) -> Iterator[Series]:
     yield from _each(c.RECORDINGS, name, ("recorded", "failed"))
     if queue.callback is not None:
         yield from _each(c.CALLBACKS, name, _CALLBACKS)
-        yield from _each(c.CALLBACK_ATTEMPTS, name, (*_TRY_RESULTS, *_TRIED_MORE))
+        yield from _each(c.CALLBACK_ATTEMPTS, name, TRY_RESULTS)
         yield c.CALLBACK_WAIT, name
     said, confirms = queue.announcements, any(agent.confirm for agent in plan.agents.values())
     for what, media in {

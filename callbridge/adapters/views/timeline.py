@@ -11,6 +11,8 @@ from typing import Any
 
 from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, span
 from callbridge.core.model.agent import State
+from callbridge.core.model.attempt import OUTCOMES
+from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.plan import AgentOrder, Plan
 
 Fact = Mapping[str, Any]
@@ -19,18 +21,22 @@ _SILENT = frozenset({"agent_alerted", "agent_changed", "wrap_up_ended", "campaig
 """About agents, not about the call; but for one who has picked up and waits for the customer."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
-_DIVERSION_TEXTS = {
-    "bypass": "bypass was on",
-    "overflow": "the maximum wait of the queue had passed",
-    "unknown_entry": "the entry is not configured",
-    "unknown_flow": "the flow is not configured",
-    "flow": "the flow says so",
-    "flow_failed": "the flow has no way to continue",
-    "too_many_ways": "it was sent around too many times (a loop in the routing)",
-    "unknown_queue": "the queue is not configured",
-    "queue_removed": "the queue was removed from the configuration",
-    "answer": "the PBX could not answer the call",
-    "fault": "an internal error in callbridge",
+_DIVERSION_TEXTS: dict[str, str] = {
+    DiversionReason.BYPASS: "bypass was on",
+    DiversionReason.OVERFLOW: "the maximum wait of the queue had passed",
+    DiversionReason.UNKNOWN_ENTRY: "the entry is not configured",
+    DiversionReason.UNKNOWN_FLOW: "the flow is not configured",
+    DiversionReason.FLOW: "the flow says so",
+    DiversionReason.FLOW_FAILED: "the flow has no way to continue",
+    DiversionReason.TOO_MANY_WAYS: "it was sent around too many times (a loop in the routing)",
+    DiversionReason.UNKNOWN_QUEUE: "the queue is not configured",
+    DiversionReason.QUEUE_REMOVED: "the queue was removed from the configuration",
+    DiversionReason.ANSWER: "the PBX could not answer the call",
+    DiversionReason.BRIDGE: "the PBX could not connect it to an agent",
+    DiversionReason.OVERLOAD: "callbridge was overloaded",
+    DiversionReason.MACHINE: "an answering machine answered",
+    DiversionReason.ABANDONED: "no agent was connected in time",
+    DiversionReason.FAULT: "an internal error in callbridge",
 }
 _LEFT = {
     "waited": "the last step ended",
@@ -69,6 +75,12 @@ _TRY_TEXTS = {
     "called_again": "was being rung when the customer called in",
     "cancelled": "was being rung when the callback was cancelled",
     "unknown": "may have been called; the result is unknown",
+}
+_ATTEMPT_TEXTS = {
+    **{result: _TRY_TEXTS[result] for result in OUTCOMES if result in _TRY_TEXTS},
+    "abandoned": "answered, and no agent was connected in time",
+    "machine": "has an answering machine",
+    "fax": "has a fax machine",
 }
 _SAID = {
     "callback": "hears the callback confirmation",
@@ -275,8 +287,7 @@ def _attempt_made(fact: Fact, plan: Plan, arrived: float) -> str:
 def _attempt_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     outcome = str(fact["outcome"])
     if outcome != "answered":
-        told = {**_TRY_TEXTS, "abandoned": "answered, and no agent was connected in time"}
-        return f"attempt ended: the customer {told.get(outcome, outcome)}"
+        return f"attempt ended: the customer {_ATTEMPT_TEXTS.get(outcome, outcome)}"
     late = ", later than allowed" if fact.get("late") else ""
     return f"attempt ended: connected to an agent after {float(fact['delay']):.2f} s{late}"
 

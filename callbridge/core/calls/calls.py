@@ -7,7 +7,7 @@ from callbridge.core.entities import agent_states, legs
 from callbridge.core.entities.switches import is_on
 from callbridge.core.flows import interpreter, surveys
 from callbridge.core.model.agent import SILENT
-from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
+from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import CallerArrived, LegEnded, LegProbed
 from callbridge.core.model.facts import CallArrived, CallDiverted
 from callbridge.core.model.ids import LegId, pbx_of
@@ -30,7 +30,8 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
     destination = world.plan.destination_of(event.entry)
     bypassed = is_on(world, BYPASS) and not found
     if event.overloaded or bypassed or destination is None:
-        divert(world, event, "bypass" if bypassed else "overload" if event.overloaded else "unknown_entry")
+        reason = DiversionReason.OVERLOAD if event.overloaded else DiversionReason.UNKNOWN_ENTRY
+        divert(world, event, DiversionReason.BYPASS if bypassed else reason)
         return
     call = Call(
         id=world.mint("call"),
@@ -78,7 +79,7 @@ def arrive(world: World, event: CallerArrived, *, found: bool = False, phone: st
     visits.begin_visit(world, call, queue)
 
 
-def divert(world: World, event: CallerArrived, reason: str) -> None:
+def divert(world: World, event: CallerArrived, reason: DiversionReason) -> None:
     """Cannot be served: send the caller to the fallback, and count it."""
     world.order(LeaveToDialplan(leg=event.leg, context=world.plan.fallback_context, extension=event.entry or "unknown"))
     world.emit(CallDiverted(seq=world.next_seq(), at=world.now, leg=event.leg, entry=event.entry, reason=reason))

@@ -13,7 +13,7 @@ from callbridge.core.calls import calls, transferred_parties
 from callbridge.core.entities import agent_states, legs, recordings
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.call import Call, Move, Phase, after
+from callbridge.core.model.call import Call, DiversionReason, Move, Phase, after
 from callbridge.core.model.events import CallerArrived, LegReplaced, LegTransferred, PartyFound
 from callbridge.core.model.facts import CallTransferred
 from callbridge.core.model.ids import LegId, endpoint_of, pbx_of
@@ -238,7 +238,7 @@ def _requeue(world: World, call: Call, entry: str) -> None:
     if not segments.by_entry(world, call, "entry"):
         call = segments.out_of_bridge(world, call)
         call = evolve(call, phase=after(call.phase, Move.QUEUE))
-        visits.leave(world, call, world.plan.fallback_context, entry, "unknown_entry")
+        visits.leave(world, call, world.plan.fallback_context, entry, DiversionReason.UNKNOWN_ENTRY)
 
 
 def transferred(world: World, event: LegTransferred) -> None:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from callbridge.core.entities import attempts, callbacks, conditions
 from callbridge.core.flows import surveys
-from callbridge.core.model.call import Call, FlowPosition, NodeActivity, Phase, VisitOutcome
+from callbridge.core.model.call import Call, DiversionReason, FlowPosition, NodeActivity, Phase, VisitOutcome
 from callbridge.core.model.events import DigitPressed, LookedUp, PlaybackEnded, RecordingEnded
 from callbridge.core.model.facts import CallRepeated, FlowEnded, FlowStepped, LookupEnded, PromptFailed, VoicemailLeft
 from callbridge.core.model.flow import (
@@ -270,7 +270,7 @@ def _begin(world: World, call: Call, flow: Flow, node: Node) -> None:
         case DialplanNode():
             to = f"dialplan:{node.context},{node.extension}"
             call = visits.overflowed_by_key(world, call, to)
-            visits.leave(world, _end(world, call, "dialplan", to), node.context, node.extension, "flow")
+            visits.leave(world, _end(world, call, "dialplan", to), node.context, node.extension, DiversionReason.FLOW)
         case _:
             raise AssertionError(f"nothing happens at a {type(node).__name__}")
 
@@ -342,7 +342,7 @@ def _fail(world: World, call: Call) -> None:
     """The flow has been removed, or leads nowhere: the caller goes to the fallback."""
     call = visits.overflowed_by_key(world, call, "fallback", VisitOutcome.FAILED)
     call = _end(world, _stop_prompt(world, call), "failed")
-    visits.leave(world, call, world.plan.fallback_context, call.entry, "flow_failed")
+    visits.leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.FLOW_FAILED)
 
 
 def _end(world: World, call: Call, result: str, to: str = "") -> Call:

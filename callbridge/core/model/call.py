@@ -127,6 +127,32 @@ class VisitOutcome(StrEnum):
     FAILED = "failed"
 
 
+class DiversionReason(StrEnum):
+    """Why a call was sent to the fallback, or elsewhere in the dialplan."""
+
+    BYPASS = "bypass"
+    OVERLOAD = "overload"
+    UNKNOWN_ENTRY = "unknown_entry"
+    UNKNOWN_QUEUE = "unknown_queue"
+    UNKNOWN_FLOW = "unknown_flow"
+    QUEUE_REMOVED = "queue_removed"
+    OVERFLOW = "overflow"
+    FLOW = "flow"
+    """A dialplan node of a flow."""
+    FLOW_FAILED = "flow_failed"
+    TOO_MANY_WAYS = "too_many_ways"
+    """A loop in the routing."""
+    ANSWER = "answer"
+    """The PBX could not answer the call."""
+    BRIDGE = "bridge"
+    """The PBX could not connect it to an agent."""
+    FAULT = "fault"
+    MACHINE = "machine"
+    """A campaign's call that was answered by a machine, which gets the message for machines."""
+    ABANDONED = "abandoned"
+    """A campaign's call for which no agent was free in time: the safe-harbour message."""
+
+
 class OfferResult(StrEnum):
     """How an offer ended."""
 

@@ -11,6 +11,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRY_RESULTS = (
+    "answered",
+    "abandoned",
+    "busy",
+    "no_answer",
+    "rejected",
+    "invalid",
+    "congestion",
+    "agent_gone",
+    "called_again",
+    "cancelled",
+    "unknown",
+)
+"""How one attempt to call the customer ends. ``abandoned``: the customer answered, and hung up before an agent was connected.
+``called_again``: the customer called in meanwhile. ``unknown``: cannot be determined."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Callback:

@@ -7,8 +7,10 @@ holds (``personal``): masking follows from it everywhere. Times are epoch second
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from callbridge.core.model.personal import Answers, FreeText, PersonName, PhoneNumber, Plain, RowKey, TargetText
+from callbridge.core.model.call import DiversionReason
+from callbridge.core.model.personal import Answers, Content, FreeText, PersonName, PhoneNumber, Plain, RowKey, TargetText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class CallDiverted(Fact):
 
     leg: Plain
     entry: FreeText
-    reason: FreeText
+    reason: Annotated[DiversionReason, Content.PLAIN]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

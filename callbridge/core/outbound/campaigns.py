@@ -13,7 +13,7 @@ import re
 from callbridge.core.entities import attempts, dialling
 from callbridge.core.entities.recordings import RECORD_REQUEST
 from callbridge.core.model.attempt import Attempt, AttemptMove, AttemptStage, Campaign, Running, campaign_of
-from callbridge.core.model.call import Call, Move, OfferResult, Phase, Visit, VisitOutcome, after
+from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.events import (
     AmdDetourEnded,
     AttemptsReserved,
@@ -183,11 +183,11 @@ def answered(world: World, call: Call) -> None:
     """The customer answered: connect the waiting agent, or queue first in line for as long as the campaign allows."""
     attempt, plan = attempts.of(world, call), world.plan.campaigns.get(call.campaign)
     if attempt is None:  # a fault of ours took it: at least the message, and goodbye
-        _to_safe_harbour(world, call, "fault")
+        _to_safe_harbour(world, call, DiversionReason.FAULT)
         return
     if attempt.stage is AttemptStage.LISTENING:  # after a gap: the result of AMD is unknown, and whether it is still running
         attempts.close(world, attempt, "abandoned")
-        _to_safe_harbour(world, call, "abandoned")
+        _to_safe_harbour(world, call, DiversionReason.ABANDONED)
         return
     if attempt.stage is not AttemptStage.DIALLING:
         return
@@ -219,7 +219,7 @@ def ring_on(world: World, call: Call) -> None:
     world.calls.put(call.id, evolve(call, reserved_agent="", deadline=min(until, call.deadline or until)))
 
 
-def _to_safe_harbour(world: World, call: Call, reason: str) -> None:
+def _to_safe_harbour(world: World, call: Call, reason: DiversionReason) -> None:
     """The customer has answered, but we know too little to connect an agent: play the safe-harbour message in the dialplan."""
     call = visits.end_visit(world, evolve(call, phase=after(call.phase, Move.QUEUE)), VisitOutcome.ABANDONED)
     visits.leave(world, call, SAFE_HARBOUR_CONTEXT, call.campaign, reason)
@@ -250,7 +250,7 @@ def returned(world: World, event: AmdDetourEnded) -> None:
             call = visits.end_visit(
                 world, evolve(call, phase=after(call.phase, Move.QUEUE), dial_result="machine"), VisitOutcome.FAILED
             )
-            visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, "machine")
+            visits.leave_for(world, call, MACHINE_CONTEXT, call.campaign, DiversionReason.MACHINE)
         else:
             segments.end_call(world, evolve(call, dial_result="machine"))
         return

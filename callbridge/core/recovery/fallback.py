@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callbridge.core.model.agent import Agent, Intent, Work
+from callbridge.core.model.call import DiversionReason
 from callbridge.core.model.facts import AnyFact, CallDiverted
 from callbridge.core.model.ids import LegId, endpoint_of
 from callbridge.core.model.world_view import WorldView
@@ -100,9 +101,17 @@ MOST_RETURNS = 3
 """How often one caller is taken back: a caller who ends up in the fallback repeatedly is better served there."""
 MOST_REMEMBERED = 10_000
 
-_FOR_GOOD = ON_PURPOSE | {"fault"}
+_FOR_GOOD = ON_PURPOSE | {DiversionReason.FAULT}
 """Sent there on purpose, or quarantined."""
-_NO_MATTER = frozenset({"bypass", "queue_removed", "unknown_queue", "unknown_flow", "unknown_entry"})
+_NO_MATTER = frozenset(
+    {
+        DiversionReason.BYPASS,
+        DiversionReason.QUEUE_REMOVED,
+        DiversionReason.UNKNOWN_QUEUE,
+        DiversionReason.UNKNOWN_FLOW,
+        DiversionReason.UNKNOWN_ENTRY,
+    }
+)
 """Reasons that no longer hold once callers may be taken back at all: nobody is taken back while bypass is on, or while the
 caller's entry has no destination. A configuration that gives it one takes the caller back at once."""
 

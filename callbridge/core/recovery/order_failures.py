@@ -10,7 +10,7 @@ from callbridge.core.entities import agent_states, attempts, legs, phone_trouble
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import UNKNOWN_ENDPOINT
 from callbridge.core.model.attempt import campaign_of
-from callbridge.core.model.call import Call, Move, OfferResult, Phase, VisitOutcome, after
+from callbridge.core.model.call import Call, DiversionReason, Move, OfferResult, Phase, VisitOutcome, after
 from callbridge.core.model.events import AmdDetourEnded, LookedUp, OrderFailed, PlaybackEnded, RecordingEnded, Why
 from callbridge.core.model.facts import OrderGaveUp
 from callbridge.core.model.ids import LegId, channel_of, pbx_of
@@ -189,7 +189,7 @@ def _cannot_answer(world: World, leg: LegId, event: OrderFailed) -> None:
     if call.phase is Phase.WAITING:
         if call.visit is not None:
             call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="answer")
-        visits.leave(world, call, world.plan.fallback_context, call.entry, "answer")
+        visits.leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.ANSWER)
 
 
 def _owe_music(world: World, leg: LegId) -> None:

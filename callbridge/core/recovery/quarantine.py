@@ -9,7 +9,7 @@ from callbridge.core.entities import agent_states, attempts, callbacks, legs, re
 from callbridge.core.flows import interpreter
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.attempt import Attempt
-from callbridge.core.model.call import Call, OfferResult, VisitOutcome
+from callbridge.core.model.call import Call, DiversionReason, OfferResult, VisitOutcome
 from callbridge.core.model.callback import Callback
 from callbridge.core.model.events import EntityFaulted
 from callbridge.core.model.facts import CallDiverted, EntityQuarantined
@@ -86,7 +86,8 @@ def give_up_call(world: World, call: Call) -> None:
         ours = bool(call.campaign) and call.placed
         context = SAFE_HARBOUR_CONTEXT if ours else world.plan.fallback_context
         world.order(LeaveToDialplan(leg=call.leg, context=context, extension=call.campaign if ours else call.entry))
-        world.emit(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason="fault"))
+        why = DiversionReason.FAULT
+        world.emit(CallDiverted(seq=world.next_seq(), at=world.now, call=call.id, leg=call.leg, entry=call.entry, reason=why))
     world.calls.drop(call.id)
     segments.emit_ended(world, call, world.now)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from callbridge.core.entities import agent_states, attempts, dialling, legs, recordings
 from callbridge.core.model.agent import Agent, Work
-from callbridge.core.model.call import Call, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
+from callbridge.core.model.call import Call, DiversionReason, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
 from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import OfferMade, OrderGaveUp, PromptFailed
 from callbridge.core.model.flow import patience, spoken
@@ -348,7 +348,7 @@ def failed_to_join(world: World, call: Call, detail: str) -> None:
     call = withdraw(world, call, OfferResult.CANCELLED)
     call = visits.end_visit(world, call, VisitOutcome.FAILED, reason="bridge")
     call = evolve(call, phase=after(call.phase, Move.RETRY))
-    visits.leave(world, call, world.plan.fallback_context, call.entry, "bridge")
+    visits.leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.BRIDGE)
 
 
 def deadline_passed(world: World, call: Call) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from callbridge.core.entities import attempts, callbacks, conditions, estimates
 from callbridge.core.model.agent import Intent
-from callbridge.core.model.call import Call, FlowPosition, Move, Phase, Visit, VisitOutcome, after
+from callbridge.core.model.call import Call, DiversionReason, FlowPosition, Move, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
 from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
@@ -35,7 +35,7 @@ def begin_visit(
     of what a flow gave the call; either is on top of the tier's. ``back_to``: see ``Visit``."""
     ladder = world.matcher.ladder(queue, call.tier)
     if ladder is None or call.ways >= MOST_WAYS:
-        why = "unknown_queue" if ladder is None else "too_many_ways"
+        why = DiversionReason.UNKNOWN_QUEUE if ladder is None else DiversionReason.TOO_MANY_WAYS
         call = evolve(call, visit=None, phase=after(call.phase, Move.QUEUE))
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     if call.queued_at is None:  # a caller who came straight here has waited since the arrival, wherever in the PBX that was
@@ -133,7 +133,7 @@ def _queue_removed(world: World, call: Call) -> Call:
     if destination is not None:
         return overflow(world, call, destination, "queue_removed")
     call = end_visit(world, call, VisitOutcome.FAILED, reason="queue_removed")
-    return leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+    return leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.QUEUE_REMOVED)
 
 
 def home_of_placed(world: World, call: Call) -> str:
@@ -221,7 +221,7 @@ def overflow(world: World, call: Call, then: Then, reason: str) -> Call:
             return into_flow(world, call, flow, reason)
         case ToDialplan(context, extension):
             call = end_visit(world, call, VisitOutcome.OVERFLOWED, to=f"dialplan:{context},{extension}", reason=reason)
-            return leave(world, call, context, extension, "overflow")
+            return leave(world, call, context, extension, DiversionReason.OVERFLOW)
 
 
 def queue_music(world: World, call: Call) -> str:
@@ -244,7 +244,7 @@ def into_flow(world: World, call: Call, name: str, reason: str) -> Call:
     if flow is None or call.ways >= MOST_WAYS:
         if call.visit is not None:
             call = end_visit(world, call, VisitOutcome.FAILED, reason="flow_removed")
-        why = "unknown_flow" if flow is None else "too_many_ways"
+        why = DiversionReason.UNKNOWN_FLOW if flow is None else DiversionReason.TOO_MANY_WAYS
         return leave(world, call, world.plan.fallback_context, call.entry, why)
     call = announcements.stop_prompt(world, call)
     flow_position = FlowPosition(flow=name, version=flow.version, began_at=world.now)
@@ -346,18 +346,18 @@ def abandoned(world: World, call: Call, at: float) -> VisitOutcome:
     return VisitOutcome.SHORT_ABANDONED if short else VisitOutcome.ABANDONED
 
 
-ON_PURPOSE = frozenset({"overflow", "flow"})
+ON_PURPOSE = frozenset({DiversionReason.OVERFLOW, DiversionReason.FLOW})
 """Reasons for which the configuration itself sends a caller to the dialplan."""
 
 
-def leave(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
+def leave(world: World, call: Call, context: str, extension: str, reason: DiversionReason) -> Call:
     """Send the customer to the dialplan. The visit must have ended before."""
     if call.campaign and call.placed:  # whom we called must not enter the fallback queue, but hear the safe-harbour message
         context, extension = SAFE_HARBOUR_CONTEXT, call.campaign
     return leave_for(world, call, context, extension, reason)
 
 
-def leave_for(world: World, call: Call, context: str, extension: str, reason: str) -> Call:
+def leave_for(world: World, call: Call, context: str, extension: str, reason: DiversionReason) -> Call:
     """Exactly there."""
     assert call.visit is None, "a call leaves without a visit"
     call = evolve(call, phase=after(call.phase, Move.LEAVE), exit=(context, extension), deadline=world.now + LEAVE_CHECK)

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from callbridge.core.entities import agent_states, recordings
 from callbridge.core.model.agent import Agent, Intent, Work, published
-from callbridge.core.model.call import Call, Move, Phase, Segment, SupervisionMode, Transfer, TransferKind, after
+from callbridge.core.model.call import Call, DiversionReason, Move, Phase, Segment, SupervisionMode, Transfer, TransferKind, after
 from callbridge.core.model.events import DigitPressed
 from callbridge.core.model.facts import CallTransferred, TalkBegan, TransferEnded
 from callbridge.core.model.ids import LegId, pbx_of
@@ -291,7 +291,7 @@ def _to_queue(world: World, call: Call) -> None:
     if segments.by_entry(world, call, "queue_removed"):
         return
     call = evolve(segments.out_of_bridge(world, call), phase=after(call.phase, Move.QUEUE))
-    visits.leave(world, call, world.plan.fallback_context, call.entry, "queue_removed")
+    visits.leave(world, call, world.plan.fallback_context, call.entry, DiversionReason.QUEUE_REMOVED)
 
 
 def cancel(world: World, call: Call) -> Call:
