@@ -397,6 +397,17 @@ def test_a_session_that_ends_during_the_beep_gives_the_caller_back() -> None:
     assert story.state("bob") == "offline"
 
 
+def test_a_session_that_ends_between_the_beep_and_the_bridge_gives_the_caller_back() -> None:
+    """The line is gone, as during the beep: the agent has rejected nobody."""
+    story, session = nailed()
+    story.caller("ann")
+    story.wait(3.0)
+    assert session.leg in story.only(Bridge).legs
+    story.gone(session.leg)
+    assert story.fact(OfferEnded).result == "offline"
+    assert story.state("bob") == "offline"
+
+
 def test_the_end_of_an_older_beep_is_not_the_end_of_this_one() -> None:
     story, session = nailed()
     customer = story.caller("ann")

@@ -165,9 +165,8 @@ def _other_gone(world: World, call: Call, leg: Leg, event: LegEnded, when: float
                 result, trouble = OfferResult.OFFLINE, ""
             offers.retry(world, call, result, cause=event.cause, trouble=trouble)
         else:
-            fault = phone_replies.fault_of(leg, event)
-            result = OfferResult.OFFLINE if died else OfferResult.CANCELLED if excused else OfferResult.REJECTED
-            offers.retry(world, call, OfferResult.MISCONFIGURED if fault else result, cause=event.cause, trouble=fault)
+            reply = phone_replies.reply_after_answer(leg, event, lost=call.offer.nailed or died, excused=excused)
+            offers.retry(world, call, reply.result, cause=event.cause, trouble=reply.trouble)
     elif call.transfer is not None and call.transfer.leg == leg.id:
         reply = phone_replies.reply_of(world, leg, event, call.transfer.queue, call.transfer.began_at)
         transfers.target_gone(world, call, "cancelled" if estimated else reply.result)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from callbridge.core.entities import agent_states, recordings
 from callbridge.core.model.agent import Work
-from callbridge.core.model.call import Call, Move, OfferResult, Phase, Segment, after
+from callbridge.core.model.call import Call, Move, Phase, Segment, after
 from callbridge.core.model.events import LegEnded
 from callbridge.core.model.facts import TalkBegan
 from callbridge.core.model.leg import Leg
@@ -77,8 +77,6 @@ def _no_answer(world: World, call: Call, leg: Leg, event: LegEnded) -> None:
     call = recordings.end(world, call, segment, world.now)
     segments.emit_talk_ended(world, call, segment, "short", world.now)
     call = evolve(segments.end_supervision(world, call), segment=None, keys="", keys_until=None, short_talks=call.short_talks + 1)
-    fault = phone_replies.fault_of(leg, event)
-    unreachable = offer.nailed or lost_phones.died(leg, event)
-    excused = answers.was_in_silence(world, leg, event)
-    result = OfferResult.OFFLINE if unreachable else OfferResult.CANCELLED if excused else OfferResult.REJECTED
-    offers.retry(world, call, OfferResult.MISCONFIGURED if fault else result, cause=event.cause, trouble=fault)
+    lost, excused = offer.nailed or lost_phones.died(leg, event), answers.was_in_silence(world, leg, event)
+    reply = phone_replies.reply_after_answer(leg, event, lost=lost, excused=excused)
+    offers.retry(world, call, reply.result, cause=event.cause, trouble=reply.trouble)

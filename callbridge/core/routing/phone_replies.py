@@ -69,6 +69,18 @@ def reply_of(world: World, leg: Leg, event: LegEnded, queue: str, began_at: floa
     return PhoneReply(OfferResult.OFFLINE)
 
 
+def reply_after_answer(leg: Leg, event: LegEnded, *, lost: bool, excused: bool) -> PhoneReply:
+    """What the end of a leg says about the phone, when the agent had picked up and no conversation came of it.
+
+    ``lost``: the phone or its line is gone, rather than put down. ``excused``: the end is not the agent's doing.
+    """
+    if fault := fault_of(leg, event):
+        return PhoneReply(OfferResult.MISCONFIGURED, fault)
+    if lost:
+        return PhoneReply(OfferResult.OFFLINE)
+    return PhoneReply(OfferResult.CANCELLED if excused else OfferResult.REJECTED)
+
+
 def fault_of(leg: Leg, event: LegEnded) -> str:
     """What must be set up otherwise before this agent's phone can be called; nothing, if that is not why the leg ended."""
     if leg.role is not LegRole.AGENT:
