@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from callbridge.adapters.facts.codec import TABLES
-from callbridge.adapters.facts.outbox import Stamper
 from callbridge.adapters.facts.totals import TABLE, Total
 from callbridge.adapters.outbox import MemoryOutbox, Outbox
+from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.saved_tables import SAVED_TABLES
 from callbridge.core.model.world_view import WorldView

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from callbridge.adapters.facts.outbox import BEGINNING, Place
 from callbridge.adapters.outbox import Outbox, OutboxReader, OutboxReaders
+from callbridge.adapters.outbox.envelope import BEGINNING, Place
 from callbridge.adapters.outbox.readers import FACTS_PER_READ
 from callbridge.adapters.system.tasks import end
 

@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FACT_KINDS, fact_type
 from callbridge.adapters.facts.masking import masked, masks_of
-from callbridge.adapters.facts.outbox import Stamper, masked_data
 from callbridge.adapters.facts.privacy import mask, mask_target, scrub
 from callbridge.adapters.facts.totals import Totals
 from callbridge.adapters.http import EventFeed, HttpSettings
@@ -25,6 +24,7 @@ from callbridge.adapters.http.routes import ROUTES
 from callbridge.adapters.ledger import BlockEntry, LedgerRequests
 from callbridge.adapters.logs.log import FactLog, configure
 from callbridge.adapters.metrics.registry import Metrics
+from callbridge.adapters.outbox.envelope import Stamper, masked_data
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection
 from callbridge.adapters.redis.store import RedisStore

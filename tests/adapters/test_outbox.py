@@ -11,8 +11,8 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from callbridge.adapters.facts.outbox import Envelope, Place, place_of, read_back
 from callbridge.adapters.outbox import MemoryOutbox, OutboxReader, readers
+from callbridge.adapters.outbox.envelope import Envelope, Place, place_of, read_back
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.redis.store import RedisStore

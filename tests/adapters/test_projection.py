@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.outbox import BEGINNING
+from callbridge.adapters.outbox.envelope import BEGINNING
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.projection import RedisProjection

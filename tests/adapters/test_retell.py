@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callbridge.adapters.facts.codec import fact_type
-from callbridge.adapters.facts.outbox import BEGINNING, Envelope
 from callbridge.adapters.http import HttpSettings
 from callbridge.adapters.http.explain_routes import Explainer
+from callbridge.adapters.outbox.envelope import BEGINNING, Envelope
 from callbridge.adapters.redis.outbox import RedisOutbox
 from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchive

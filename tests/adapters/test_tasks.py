@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from callbridge.adapters.facts.outbox import FIELDS
+from callbridge.adapters.outbox.envelope import FIELDS
 from callbridge.adapters.redis.connection import connect
 from callbridge.adapters.redis.fact_stream import FactStream
 from callbridge.adapters.redis.outbox import RedisOutbox

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.outbox import Envelope, Stamper
 from callbridge.adapters.outbox import Outbox, OutboxReaders, readers
+from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.cursors import Trimmer
 from callbridge.adapters.redis.fact_stream import FactStream

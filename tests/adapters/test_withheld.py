@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from callbridge.adapters.facts.codec import encode_row
-from callbridge.adapters.facts.outbox import Stamper
 from callbridge.adapters.facts.privacy import hide, mask
 from callbridge.adapters.logs.log import FactLog
+from callbridge.adapters.outbox.envelope import Stamper
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.timelines import plain_fact
 from callbridge.adapters.webhooks.body import WebhookSettings, body

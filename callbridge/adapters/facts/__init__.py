@@ -1,1 +1,1 @@
-"""Facts and rows as data: encoding, envelopes, masking, and what facts count."""
+"""Facts and rows as data: encoding, masking, and what facts count."""

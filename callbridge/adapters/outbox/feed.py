@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
 
-from callbridge.adapters.facts.outbox import BEGINNING, Envelope, Place, place_of
+from callbridge.adapters.outbox.envelope import BEGINNING, Envelope, Place, place_of
 
 WINDOW = 2_000
 """Facts that wait in a feed beyond which the store is read instead."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from itertools import islice
 
 from callbridge.adapters.facts.codec import FACT_KINDS
-from callbridge.adapters.facts.outbox import BEGINNING, Envelope, Place, place_of
+from callbridge.adapters.outbox.envelope import BEGINNING, Envelope, Place, place_of
 from callbridge.adapters.outbox.feed import Cursor, Feed, Feeds
 from callbridge.core.model.facts import AnyFact
 

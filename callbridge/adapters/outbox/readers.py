@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from callbridge.adapters.facts.outbox import Envelope, Place
+from callbridge.adapters.outbox.envelope import Envelope, Place
 from callbridge.adapters.outbox.feed import Cursor, Outbox
 from callbridge.adapters.system.tasks import end
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.outbox import BEGINNING, FIELDS, Envelope, Place, masked_data, no_token, place_of
 from callbridge.adapters.outbox import OutboxReader
+from callbridge.adapters.outbox.envelope import BEGINNING, FIELDS, Envelope, Place, masked_data, no_token, place_of
 from callbridge.adapters.redis.connection import RedisSettings, connect
 
 FACTS_READER = "facts"

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from redis.asyncio import Redis
 
-from callbridge.adapters.facts.outbox import BEGINNING, Envelope, Place, id_of, place_of, read_back
+from callbridge.adapters.outbox.envelope import BEGINNING, Envelope, Place, id_of, place_of, read_back
 from callbridge.adapters.outbox.feed import WINDOW, Cursor, Feed, Feeds
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.cursors import cursors_key, owed_key

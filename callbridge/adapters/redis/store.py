@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 
 from callbridge.adapters.facts.codec import FORMER_TABLES, TABLES, FutureSchema, UnreadableRow, decode_row, encode_row
 from callbridge.adapters.facts.migrations import SCHEMA
-from callbridge.adapters.facts.outbox import Envelope, Stamper
+from callbridge.adapters.outbox.envelope import Envelope, Stamper
 from callbridge.adapters.redis.connection import RedisSettings, connect
 from callbridge.adapters.redis.errors import translated
 from callbridge.adapters.redis.outbox import RedisOutbox

@@ -19,8 +19,8 @@ import structlog
 from redis.asyncio import Redis
 
 from callbridge.adapters.facts.masking import masked
-from callbridge.adapters.facts.outbox import Envelope, Place, masked_data, no_token, place_of
 from callbridge.adapters.outbox import OutboxReader
+from callbridge.adapters.outbox.envelope import Envelope, Place, masked_data, no_token, place_of
 from callbridge.adapters.redis.connection import TROUBLE, RedisSettings, connect
 from callbridge.adapters.redis.cursors import cursors_key
 

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from callbridge.adapters.facts.codec import FACT_KINDS
 from callbridge.adapters.facts.masking import masked
-from callbridge.adapters.facts.outbox import Envelope
 from callbridge.adapters.facts.privacy import hide, mask, storable
+from callbridge.adapters.outbox.envelope import Envelope
 from callbridge.wire.webhooks import EVENTS, PLACEHOLDERS, TOLD
 
 _BY_NAME = {name: TOLD[kind] for name, kind in FACT_KINDS.items() if kind in TOLD}

@@ -20,7 +20,7 @@ import aiohttp
 import structlog
 
 from callbridge import __version__
-from callbridge.adapters.facts.outbox import Envelope
+from callbridge.adapters.outbox.envelope import Envelope
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks.body import WebhookSettings, body, sign
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from callbridge.adapters.facts.outbox import Envelope
 from callbridge.adapters.outbox import OutboxReader, OutboxReaders
+from callbridge.adapters.outbox.envelope import Envelope
 from callbridge.adapters.outbox.readers import Start
 from callbridge.adapters.system.tasks import end
 from callbridge.adapters.webhooks.body import FACTS, WebhookSettings
