@@ -35,7 +35,8 @@ DIALPLAN = """
 exten => 600,1,Answer()
  same => n,Set(QMAXWAIT=${IF($[${LEN(${VQ_MAXWAIT})}>0]?${VQ_MAXWAIT}:2)})
  same => n,Queue(600,t,,,${QMAXWAIT})
- same => n(gotodest),Goto(ext-local,vmu1001,1)
+ same => n,Set(QDEST=${VQ_DEST})
+ same => n(gotodest),GotoIf($["${QDEST}"=""]?ext-local,vmu1001,1:${CUT(QDEST,^,1)},${CUT(QDEST,^,2)},${CUT(QDEST,^,3)})
 
 [ext-local]
 exten => 1001,hint,PJSIP/1001&Custom:DND1001,CustomPresence:1001

@@ -153,6 +153,7 @@ exten => 400,n,Set(QGOSUB=${IF($[${LEN(${VQ_GOSUB})}>0]?${VQ_GOSUB}:)})
 exten => 400,n,Gosub(sub-record-check,s,1(q,400,force))
 exten => 400,n,Set(QMAXWAIT=${IF($[${LEN(${VQ_MAXWAIT})}>0]?${VQ_MAXWAIT}:300)})
 exten => 400,n,Set(VQ_MAXWAIT=)
+exten => 400,n,Set(QAANNOUNCE=${IF($[${LEN(${VQ_AANNOUNCE})}>0]?${VQ_AANNOUNCE}:custom/whisper)})
 exten => 400,n(qcall),Queue(400,${QOPTIONS},,${QAANNOUNCE},${QMAXWAIT},${QAGI},,${QGOSUB},${QRULE},${QPOSITION})
 exten => 400,n,Macro(blkvm-clr)
 exten => 400,n,Gosub(sub-record-cancel,s,1())
@@ -209,7 +210,7 @@ def test_what_the_program_sets_by_variables_is_kept(generated: Import) -> None:
     [
         ("[400]", "'Sales'", "display:"),
         ("[400]", "option R"),
-        ("[400]", "argument 4", "announcement"),
+        ("[400]", "argument 4", "announcement", "custom/whisper"),
         ("[400]", "joinempty = strict", "leave as well"),
         ("[400]", "joinempty = strict", "logged in"),
         ("[400]", "context = ivr-2", "10"),
@@ -233,6 +234,68 @@ QUEUES = "[600]\nstrategy=leastrecent\nmaxlen=3\nmember=PJSIP/101\n[601]\nstrate
 
 def of(plan: Plan, queue: str = "600") -> list[tuple[Condition, object]]:
     return [(rule.when, rule.to) for rule in plan.queues[queue].overflow]
+
+
+MODULE = """\
+[ext-queues]
+exten => 600,1,Gosub(macro-user-callerid,s,1())
+exten => 600,n,Answer
+exten => 600,n,Set(QCIDPP=${IF($[${LEN(${VQ_CIDPP})}>0]?"${VQ_CIDPP}":Sales: )})
+exten => 600,n,ExecIf($["${QCIDPP}"!=""]?Gosub(macro-prepend-cid,s,1(${QCIDPP})))
+exten => 600,n,Set(QRETRY=${IF($[${LEN(${VQ_RETRY})}>0]?${VQ_RETRY}: )})
+exten => 600,n(qoptions),Set(QOPTIONS=${IF($[${LEN(${VQ_OPTIONS})}>0]?${VQ_OPTIONS}:t)}${QCANCELMISSED}${QRINGOPTS}${QRETRY})
+exten => 600,n(qgosub),Set(QGOSUB=${IF($[${LEN(${VQ_GOSUB})}>0]?${VQ_GOSUB}:${QGOSUB})})
+exten => 600,n(qagi),Set(QAGI=${IF($[${LEN(${VQ_AGI})}>0]?${VQ_AGI}:${QAGI})})
+exten => 600,n(qrule),Set(QRULE=${IF($[${LEN(${VQ_RULE})}>0]?${IF($["${VQ_RULE}"!="0"]?${VQ_RULE}: )}:${QRULE})})
+exten => 600,n(qposition),Set(QPOSITION=${IF($[${LEN(${VQ_POSITION})}>0]?${VQ_POSITION}:${QPOSITION})})
+exten => 600,n,Set(QMAXWAIT=${IF($[${LEN(${VQ_MAXWAIT})}>0]?${VQ_MAXWAIT}:30)})
+exten => 600,n(qcall),Queue(600,${QOPTIONS},,${QAANNOUNCE},${QMAXWAIT},${QAGI},,${QGOSUB},${QRULE},${QPOSITION})
+exten => 600,n,Gosub(macro-blkvm-clr,s,1())
+exten => 600,n,Set(QDEST=${VQ_DEST})
+exten => 600,n,Set(VQ_DEST=)
+exten => 600,n(gotodest),GotoIf($["${QDEST}"=""]?GOTODEST:${CUT(QDEST,^,1)},${CUT(QDEST,^,2)},${CUT(QDEST,^,3)})
+"""
+"""As the module for queues writes it since 2014: the fail-over destination is the first branch, variables name themselves."""
+
+
+@pytest.mark.parametrize(
+    ("destination", "to"),
+    [("ext-local,vmu101,1", ToDialplan("ext-local", "vmu101")), ("ext-queues,601,1", ToQueue("601"))],
+)
+def test_the_destination_before_the_colon_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], destination: str, to: object
+) -> None:
+    more = "exten => 601,1,Queue(601,t)\n"
+    tree(tmp_path, {"queues.conf": QUEUES, "extensions.conf": MODULE.replace("GOTODEST", destination) + more})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
+    assert of(found.plan) == [(Condition(waiting=3), to), (Condition(waited=30.0), to)]
+    assert found.looks == [
+        "[600] ext-queues,600: 'Sales:' stood before the caller's name: display: says what phones show ({queue}, {tier})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "to"),
+    [
+        ("Set(X=1)\n same => n,GotoIf($[${X}=1]?2,1:3,1)", "in,2"),
+        ("Set(X=1)\n same => n,GotoIf($[${X}!=1]?2,1:3,1)", "in,3"),
+        ("Set(X=1)\n same => n,GotoIf($[${X}!=1]?2,1)\n same => n,Goto(3,1)", "in,3"),
+        ("Set(X=1)\n same => n,GotoIf($[${X}=1]?:2,1)\n same => n,Hangup", "hang-up"),
+        ("Set(X=1)\n same => n,GotoIf($[${X}=2]?${EXTEN:1},1:3,1)", "in,3"),
+        ("Gosub(macro-hangupcall,s,1())", "hang-up"),
+        ("GotoIf($[${CALLERID(num)}=1]?2,1:3,1)", "callbridge-after-queue,600"),
+    ],
+)
+def test_a_choice_behind_the_queue_is_followed_where_it_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lines: str, to: str
+) -> None:
+    dialplan = f"[in]\nexten => 1,1,Queue(600)\n same => n,{lines}\nexten => 2,1,Playback(a)\nexten => 3,1,Playback(b)\n"
+    tree(tmp_path, {"queues.conf": QUEUES, "extensions.conf": dialplan})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
+    ((when, way),) = of(found.plan)
+    assert when == Condition(waiting=3)
+    expected = ToFlow(to) if to == "hang-up" else ToDialplan(*to.split(","))
+    assert way == expected
 
 
 @pytest.mark.parametrize(

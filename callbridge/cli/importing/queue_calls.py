@@ -14,6 +14,9 @@ from callbridge.cli.importing.dialplan import Dialplan, DialplanPriority, applic
 from callbridge.cli.importing.variables import UNKNOWN, is_true, resolved
 
 _SOUND = re.compile(r"[A-Za-z0-9/][\w./-]*", re.ASCII)
+_PREFIX = re.compile(r"prepend-cid,(?P<macro>.*)|macro-prepend-cid,s,1\((?P<gosub>.*)\)", re.DOTALL)
+"""FreePBX's macro; where Asterisk has no macros any more (21 and newer), a subroutine of that name."""
+_HANGS_UP = re.compile(r"hangupcall\b|macro-hangupcall\b")
 _HOUSEKEEPING = frozenset({"noop", "set", "verbose", "log", "gosub", "macro", "gosubif", "resetcdr", "return"})
 """What may stand between `Queue()` and the destination without a meaning of its own here."""
 _SPEAKING_OPTIONS = {
@@ -149,8 +152,9 @@ class _ExtensionReader:
 
     def _subroutine(self, data: str, call: QueueCall) -> None:
         """FreePBX: `sub-record-check,s,1(q,600,yes)` is about recording, `prepend-cid,Sales` about the caller's name."""
-        if data.startswith("prepend-cid,"):
-            self._set(f"CALLERID(name)={data.partition(',')[2]}", call)
+        prefix = _PREFIX.fullmatch(data)
+        if prefix is not None:
+            self._set(f"CALLERID(name)={prefix['macro'] or prefix['gosub'] or ''}", call)
         found = re.search(r"record-check\b.*?[(,]q,[^,)]*,\s*\"?(\w+)", data)
         how = found[1].lower() if found is not None else ""
         if how in ("yes", "force", "always"):
@@ -206,20 +210,36 @@ class _ExtensionReader:
 
     def _after(self, steps: Sequence[DialplanPriority], at: int) -> Place | None:
         for step in steps[at + 1 :]:
-            hangs_up = step.application == "macro" and step.data.startswith("hangupcall")
+            hangs_up = step.application in ("macro", "gosub") and _HANGS_UP.match(step.data)
             if step.application in ("hangup", "congestion", "busy") or hangs_up:
                 return Place()
             if step.application == "goto":
-                return self._goto(step, steps)
-            if step.application not in _HOUSEKEEPING:
+                return self._goto(step, step.data, steps)
+            if step.application == "gotoif" and (chosen := self._chosen(step.data)) is not None:
+                if chosen:
+                    return self._goto(step, chosen, steps)
+            elif step.application in ("set", "setvar"):
+                name, _, value = step.data.partition("=")
+                self._known[name.strip().lstrip("_")] = resolved(value, self._known)
+            elif step.application not in _HOUSEKEEPING:
                 return self._here(step)
         return Place()
 
     def _here(self, step: DialplanPriority) -> Place | None:
         return None if self._extension.startswith("_") else Place(self._context, self._extension, str(step.priority))
 
-    def _goto(self, step: DialplanPriority, steps: Sequence[DialplanPriority]) -> Place | None:
-        given = [resolved(each, self._known) for each in arguments(step.data)]
+    def _chosen(self, data: str) -> str | None:
+        """Where a GotoIf leads: empty for the next step, None where that depends on the call. FreePBX's way to the fail-over
+        destination: `$["${QDEST}"=""]?ext-local,vmu101,1:...`, which a virtual queue may replace."""
+        condition, _, places = data.partition("?")
+        holds = is_true(resolved(condition, self._known))
+        if holds is None:
+            return None
+        then, otherwise = _branches(places)
+        return then if holds else otherwise
+
+    def _goto(self, step: DialplanPriority, where: str, steps: Sequence[DialplanPriority]) -> Place | None:
+        given = [resolved(each, self._known) for each in arguments(where)]
         if any(UNKNOWN in each for each in given):
             return self._here(step)
         priority, extension, context = [*reversed(given), "", ""][:3]
@@ -229,3 +249,16 @@ class _ExtensionReader:
         if not priority.isdigit() and extension == self._extension and context == self._context:
             priority = next((str(each.priority) for each in steps if each.label == priority), priority)
         return Place(context, extension, priority)
+
+
+def _branches(places: str) -> tuple[str, str]:
+    """``then:otherwise`` of a GotoIf, at the first colon that is in no variable."""
+    depth = 0
+    for at, char in enumerate(places):
+        if char in "({":
+            depth += 1
+        elif char in ")}":
+            depth -= 1
+        elif char == ":" and not depth:
+            return places[:at].strip(), places[at + 1 :].strip()
+    return places.strip(), ""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 UNKNOWN = "\ufffd"
 """Stands for what only a live call knows."""
 _MOST_ROUNDS = 200
-_UNSET = "VQ_"
-"""FreePBX's virtual queues set these; a plain call has none of them."""
+_UNSET = re.compile(r"VQ_\w*|Q(?:GOSUB|AGI|RULE|POSITION|AANNOUNCE|RINGOPTS|RETRY)")
+"""FreePBX's virtual queues and modules set these; a plain call has none of them, unless the dialplan sets one first."""
 _IF = re.compile(r"IF\(\$\[(?P<condition>.*?)\]\?(?P<then>.*?):(?P<otherwise>.*)\)", re.DOTALL)
 _COMPARISON = re.compile(r'\s*"?(?P<left>[^"]*?)"?\s*(?P<operator>!=|>=|<=|=|>|<)\s*"?(?P<right>[^"]*?)"?\s*')
 
@@ -32,7 +32,7 @@ def _value(inside: str, known: Mapping[str, str]) -> str:
     name = inside.lstrip("_")
     if name in known:
         return known[name]
-    if name.startswith(_UNSET):
+    if _UNSET.fullmatch(name):
         return ""
     if inside.startswith("LEN(") and inside.endswith(")"):
         return UNKNOWN if UNKNOWN in inside else str(len(inside[4:-1]))
