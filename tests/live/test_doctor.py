@@ -160,6 +160,18 @@ async def test_missing_contexts_are_named(pbx: Pbx, tmp_path: Path) -> None:
     assert missing == "dialplan: context nowhere does not exist"
 
 
+async def test_a_context_that_hands_no_call_over_is_found_out(pbx: Pbx, tmp_path: Path) -> None:
+    try:
+        await pbx.cli("dialplan remove extension _[A-Za-z0-9][A-Za-z0-9]!@callbridge-inbound")
+        said = faults(await found(tmp_path, config(pbx)))
+    finally:
+        path = pbx.folder / "etc" / "extensions.conf"
+        path.write_text(path.read_text())
+        await pbx.cli("dialplan reload")
+    assert said == ["dialplan: context callbridge-inbound exists, but does not call Stasis(callbridge,...): no call arrives"]
+    assert faults(await found(tmp_path, config(pbx))) == []
+
+
 async def test_what_campaigns_need_of_the_pbx_is_looked_for(pbx: Pbx, tmp_path: Path) -> None:
     spring = {"queue": "support", "message": "sound:beep", "amd": True, "false_positives": 0.02, "leave_message": True}
     people = {who: values | {"connect": "auto_answer"} for who, values in AGENTS.items()}

@@ -70,6 +70,30 @@ def test_who_can_dial_the_agents_codes(more: str, wanted: list[str]) -> None:
     assert shown(*dialplan.features(plan_of(OURS + more), TRUNK, PHONES)) == wanted
 
 
+def test_codes_belong_in_the_custom_context_of_the_phones_where_there_is_one() -> None:
+    """FreePBX's [from-internal] includes [from-internal-custom], which is the administrator's."""
+    plan = plan_of(OURS + "from-phones: include inside\ninside: include from-phones-custom\nfrom-phones: include bad-number")
+    (finding,) = dialplan.features(plan, TRUNK, PHONES)
+    assert finding.todo.startswith("extensions.conf: [from-phones-custom] include => callbridge-features")
+    (finding,) = dialplan.features(plan_of(OURS + "from-phones: include bad-number"), TRUNK, PHONES)
+    assert finding.todo.startswith("extensions.conf: [from-phones] include => callbridge-features")
+
+
+def test_sounds_beside_the_folders_of_languages_are_known_by_their_folder() -> None:
+    """As ARI of Asterisk 22 lists sounds/custom/hello.wav and sounds/en/beep.gsm."""
+    listed = [
+        {"id": "hello", "formats": [{"language": "custom", "format": "slin"}]},
+        {"id": "beep", "formats": [{"language": "en", "format": "gsm"}, {"language": "en", "format": "slin"}]},
+        {"id": "no-formats"},
+    ]
+    known = endpoints.formats_of(listed)
+    used = [("queues.a.greeting", "custom/hello"), ("queues.a.beep", "beep"), ("queues.a.gone", "custom/gone")]
+    assert shown(*rules.sounds(used, known)) == [
+        "warning: the PBX has no sound 'custom/gone', which queues.a.gone plays: callers hear nothing"
+    ]
+    assert known["beep"] == {"gsm", "slin"}
+
+
 def test_codes_that_nobody_has_are_told_once() -> None:
     (finding,) = dialplan.features(plan_of("from-phones: 100 Answer()"), TRUNK, PHONES)
     assert finding.said.startswith("context callbridge-features does not exist")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callbridge.cli.conf_files import read_conf
-from callbridge.cli.doctor import etc_files, examine, rules
+from callbridge.cli.doctor import endpoints, etc_files, examine, rules
 from callbridge.cli.doctor.findings import Finding, fault, ok, warning
 from callbridge.cli.doctor.freepbx import Tree, tree_of
 from callbridge.settings.loading import load
@@ -135,6 +135,14 @@ def advised(etc: Path, finding: Finding) -> str:
 def test_advice_names_the_file_that_the_program_leaves_alone(etc: Path, finding: Finding, file: str) -> None:
     assert advised(etc, finding).startswith(f"{finding.todo} - FreePBX ")
     assert file in advised(etc, finding)
+
+
+def test_advice_about_a_single_phone_names_the_page(etc: Path) -> None:
+    tree(etc, {"pjsip.conf": "#include pjsip.endpoint_custom_post.conf\n", "pjsip.endpoint_custom_post.conf": ""})
+    (finding,) = endpoints.several_contacts({"PJSIP/1001": 3})
+    assert advised(etc, finding).endswith("set it on the extension's page, tab Advanced, Max Contacts")
+    other = warning("phones", "x", "pjsip.conf: rtp_timeout = 30")
+    assert advised(etc, other).endswith("so put it into pjsip.endpoint_custom_post.conf")
 
 
 def test_advice_about_other_things_stays_as_it_is(etc: Path) -> None:

@@ -90,7 +90,8 @@ def features(plan: LoadedDialplan, trunks: Mapping[str, str], phones: Mapping[st
             without.setdefault(context, []).append(phone)
     for context, those in without.items():
         said = f"{FEATURES} is not in [{context}], the context of {_some(those)}: agents' codes are not known there"
-        yield warning("feature codes", said, f"extensions.conf: [{context}] include => {FEATURES}, then `dialplan reload`")
+        own = f"{context}-custom" if f"{context}-custom" in plan.reach(context) else context
+        yield warning("feature codes", said, f"extensions.conf: [{own}] include => {FEATURES}, then `dialplan reload`")
     if phones and not exposed and not without:
         yield ok("feature codes", "agents' phones can dial them" + (", trunks cannot" if trunks else ""))
 

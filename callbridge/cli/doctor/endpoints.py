@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
 from callbridge.cli.doctor.ari import AriSession
@@ -97,6 +98,17 @@ def several_contacts(contacts: Mapping[str, int]) -> Iterator[Finding]:
 # -- sounds -----------------------------------------------------------------------------------------------------------
 
 _NARROW = frozenset({"ulaw", "alaw"})
+
+
+def formats_of(listed: Sequence[Any]) -> dict[str, frozenset[str]]:
+    """ARI's list of sounds -> what there is of each. ARI takes every folder beside the languages' for a language, too: it calls
+    ``custom/welcome`` ``welcome`` in the language ``custom``, while Asterisk plays it by either name."""
+    found: dict[str, set[str]] = {}
+    for each in listed:
+        for one in (each.get("formats") or ()) if isinstance(each, dict) else ():
+            for name in (f"{each.get('id')}", f"{one.get('language')}/{each.get('id')}"):
+                found.setdefault(name, set()).add(str(one.get("format")))
+    return {name: frozenset(formats) for name, formats in found.items()}
 
 
 def transcoded(

@@ -22,6 +22,8 @@ _CUSTOM: Mapping[str, tuple[str, str]] = {
 """File that the program writes -> what is one's own: the lines of [general], and whole sections."""
 _BY_HAND: Mapping[str, str] = {"http.conf": "Settings > Advanced Settings > Asterisk Builtin mini-HTTP server"}
 """What is set on the program's pages where no file of one's own is included."""
+_ON_PAGES: Mapping[str, str] = {"max_contacts": "the extension's page, tab Advanced, Max Contacts"}
+"""Settings of single phones, which the program has a field for."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,9 @@ class Tree:
         """The finding with the file in which its advice stays, instead of the one that the program writes again."""
         if finding.level in (Level.OK, Level.UNSEEN) or not finding.todo:
             return finding
+        page = next((page for setting, page in _ON_PAGES.items() if setting in finding.todo and "pjsip.conf" in self.confs), "")
+        if page:
+            return replace(finding, todo=f"{finding.todo} - FreePBX writes pjsip.conf again: set it on {page}")
         for name in self.confs:
             if name in finding.todo or finding.about == name:
                 return replace(finding, todo=f"{finding.todo} - {self._where(name, general='[general]' in finding.todo)}")

@@ -188,11 +188,7 @@ async def _sounds(ari: AriSession, patient: Patient) -> AsyncIterator[Finding]:
     if status != 200 or not isinstance(listed, list):
         yield unseen("sounds", f"ARI does not list them ({status})", "modules.conf: load = res_ari_sounds.so")
         return
-    known = {
-        str(each.get("id")): frozenset(str(one.get("format")) for one in each.get("formats") or ())
-        for each in listed
-        if isinstance(each, dict)
-    }
+    known = endpoints.formats_of(listed)
     used, trunks = [*sounds(patient.settings.plan())], patient.settings.trunks
     lines = {name: values for name, values in patient.endpoints.settings.items() if name in trunks or not trunks}
     for finding in (*rules.sounds(used, known), *endpoints.transcoded(used, known, lines)):
@@ -314,6 +310,9 @@ def _context(context: str, lines: list[Message], app: str) -> Finding:
     if context in (*CONTEXTS, AMD_CONTEXT) and named and app not in named:
         said = f"context {context} sends calls to the application {', '.join(sorted(named))}, but instance.app is {app}"
         return fault("dialplan", said, "use the same name in both")
+    if context == dialplan.INBOUND and not named:
+        said = f"context {context} exists, but does not call Stasis({app},...): no call arrives"
+        return fault("dialplan", said, "copy callbridge.conf again: the file is incomplete; then `dialplan reload`")
     return ok("dialplan", f"context {context} exists")
 
 
