@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from callbridge.adapters.files.tiers import BadTierFile, read_tiers
+from callbridge.adapters.files.tiers import BadTierFile, TierTable, read_tiers
 from callbridge.adapters.ledger import BadDatabase, LedgerStore
 from callbridge.core.model.calendar import Calendar, Span
 from callbridge.core.model.flow import Condition
@@ -57,6 +57,7 @@ def check(
     try:
         settings = load(path, env)
         _try_ledger(settings, path)
+        table = _tier_table(settings, path)
     except ConfigFaults as wrong:
         for fault in wrong.faults:
             print(fault, file=err)
@@ -64,11 +65,13 @@ def check(
             f"{len(wrong.faults)} {'fault' if len(wrong.faults) == 1 else 'faults'}: the configuration cannot be used", file=err
         )
         return BAD
-    for warning in settings.warnings:
-        print(f"warning: {warning}", file=err)
-    for line in summary(settings):
+    rows = [f"{settings.tiers.csv}: {line}" for line in table.report()] if table is not None else []
+    warnings = [*map(str, settings.warnings), *rows]
+    for warning in warnings:
+        print(f"warning: {printable(warning)}", file=err)
+    for line in summary(settings, table):
         print(printable(line), file=out)
-    return BAD if strict and settings.warnings else GOOD
+    return BAD if strict and warnings else GOOD
 
 
 def _try_ledger(settings: Settings, path: str | os.PathLike[str]) -> None:
@@ -81,8 +84,21 @@ def _try_ledger(settings: Settings, path: str | os.PathLike[str]) -> None:
         raise ConfigFaults([Fault(os.fspath(path), 0, 0, "ledger.database", str(wrong))]) from None
 
 
-def summary(settings: Settings) -> Iterator[str]:
-    """What the configuration means: queues by tier with their steps and agents, then everything else."""
+def _tier_table(settings: Settings, path: str | os.PathLike[str]) -> TierTable | None:
+    """The file of tiers, if there is one. Raises ConfigFaults where no row of it can be used: every caller would have the default
+    tier."""
+    tiers = settings.tiers
+    if tiers.csv is None:
+        return None
+    try:
+        return read_tiers(tiers.csv, tiers.order, settings.numbers_in(tiers))
+    except BadTierFile as bad:
+        raise ConfigFaults([Fault(os.fspath(path), 0, 0, "tiers.csv", f"{tiers.csv} {bad}")]) from None
+
+
+def summary(settings: Settings, table: TierTable | None) -> Iterator[str]:
+    """What the configuration means: queues by tier with their steps and agents, then everything else. ``table``: the file of
+    tiers."""
     plan = settings.plan()
     yield from _queues(settings, plan)
     yield f"agents    {len(plan.agents)}: " + ", ".join(
@@ -101,7 +117,8 @@ def summary(settings: Settings) -> Iterator[str]:
     for calendar in plan.calendars.values():
         yield f"calendar  {calendar.name}: {_week(calendar)}, {calendar.zone.key}, {len(calendar.holidays)} holidays"
     yield f"tiers     {' > '.join(settings.tiers.order)}; everybody else is {settings.tiers.default}"
-    yield from _tier_file(settings)
+    if table is not None:
+        yield f"          {len(table.numbers)} {'number' if len(table.numbers) == 1 else 'numbers'} in {settings.tiers.csv}"
     yield f"pbx       {settings.pbx[0].name}, application {settings.instance.app}, ids begin with {settings.instance.prefix}"
     for hook in settings.webhooks:
         numbers = "numbers as they are" if hook.unmasked else "numbers masked"
@@ -255,17 +272,3 @@ def _who(needs: Requirement, agents: Mapping[str, AgentPlan]) -> str:
     ids = [id for id, agent in agents.items() if needs.strength(agent.skills) is not None]
     more = ", ..." if len(ids) > _IDS_SHOWN else ""
     return f"{len(ids)} {'agent' if len(ids) == 1 else 'agents'}" + (f": {', '.join(ids[:_IDS_SHOWN])}{more}" if ids else "")
-
-
-def _tier_file(settings: Settings) -> Iterator[str]:
-    tiers = settings.tiers
-    if tiers.csv is None:
-        return
-    try:
-        table = read_tiers(tiers.csv, tiers.order, settings.numbers_in(tiers))
-    except BadTierFile as bad:
-        yield f"          warning: {tiers.csv} {bad}"
-        return
-    yield f"          {len(table.numbers)} numbers in {tiers.csv}"
-    for line in table.report():
-        yield f"          warning: {tiers.csv}: {line}"

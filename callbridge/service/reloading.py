@@ -94,7 +94,7 @@ class Reloads:
         coming = await self._read()
         tiers = tier_file(coming.settings)
         if not await tiers.load():
-            raise ReloadRefused(f"{coming.settings.tiers.csv}: cannot be used")
+            raise ReloadRefused(f"tiers.csv: {coming.settings.tiers.csv} {tiers.fault}")
         if dry_run:
             found = difference(term.world, coming.plan)
             return ReloadResult(report=self._report(found, coming.settings, dry_run=True, force=force))

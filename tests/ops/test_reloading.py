@@ -249,6 +249,16 @@ async def test_a_configuration_that_cannot_be_had_is_refused_with_its_faults(
     assert (fault in done.faults[0], done.report, rig.process.done) == (True, {}, [])
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_file_of_tiers_without_a_usable_row_is_refused_with_the_reason(rig: Rig, tmp_path: Path, dry_run: bool) -> None:
+    book = tmp_path / "tiers.csv"
+    book.write_text("number,tier\nxx,gold\n")
+    rig.write(config(tiers={"csv": str(book)}))
+    done = await rig.reload(dry_run=dry_run)
+    reason = "has no usable row: 1 left out, the first in line 2: no phone number"
+    assert (done.faults, done.report, rig.process.done) == ((f"tiers.csv: {book} {reason}",), {}, [])
+
+
 async def test_sections_beside_the_plan_are_told_by_name(rig: Rig) -> None:
     rig.write(config(webhooks=[{"name": "crm", "url": "http://127.0.0.1:9/", "secret": "0123456789abcdef-secret"}]))
     done = await rig.reload()

@@ -398,3 +398,37 @@ def test_strict_makes_a_warning_count(write: Write, strict: bool, code: int) -> 
     assert check(write(("8088/ari", "8088")), {}, out, err, strict=strict) == code
     assert err.getvalue().startswith("warning: cb.yaml:3: pbx[0].ari.url: ")
     assert check(write(), {}, out, err, strict=True) == 0
+
+
+TIER_FILE = ("skills: [", "region: GB\ntiers: {csv: tiers.csv}\nskills: [")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("number,tier\nxx,gold\nyy,silver\n", "has no usable row: 2 left out, the first in line 2: no phone number"),
+        ("number,tier\n020 7946 0001,platinum\n", "has no usable row: 1 left out, the first in line 2: unknown tier 'platinum'"),
+        ("number,tier\n", "has no usable row: expected number,tier in each line"),
+        ("", "is empty"),
+    ],
+)
+def test_a_file_of_tiers_without_a_usable_row_is_a_fault(write: Write, text: str, said: str) -> None:
+    path = write(TIER_FILE)
+    (path.parent / "tiers.csv").write_text(text)
+    out, err = io.StringIO(), io.StringIO()
+    assert check(path, {}, out, err) == 2
+    assert err.getvalue().splitlines() == [f"cb.yaml: tiers.csv: tiers.csv {said}", "1 fault: the configuration cannot be used"]
+    assert not out.getvalue()
+
+
+def test_rows_that_a_file_of_tiers_leaves_out_are_warnings(write: Write) -> None:
+    path = write(TIER_FILE)
+    (path.parent / "tiers.csv").write_text("020 7946 0001,gold\n+442079460001,silver\n020 7946 0002,gold\n")
+    for strict, code in ((False, 0), (True, 2)):
+        out, err = io.StringIO(), io.StringIO()
+        assert check(path, {}, out, err, strict=strict) == code
+        assert err.getvalue().splitlines() == [
+            "warning: tiers.csv: 1 row left out, 2 used",
+            "warning: tiers.csv: line 2: the number has the tier 'gold' in an earlier row, which is used",
+        ]
+        assert "          2 numbers in tiers.csv" in out.getvalue().splitlines()

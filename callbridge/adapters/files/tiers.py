@@ -107,9 +107,10 @@ def read_tiers(path: pathlib.Path, tiers: Sequence[str], phone_numbers: PhoneNum
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise BadTierFile(f"cannot be read: {(reason or 'unknown error').lower()}") from None
-    if table.left_out.count and not len(table.numbers):
-        line, why = table.left_out.named[0]
-        raise BadTierFile(f"has no usable row: {table.left_out.count} left out, the first in line {line}: {why}")
+    if not len(table.numbers):
+        line, why = next(iter(table.left_out.named), (0, ""))
+        more = f"{table.left_out.count} left out, the first in line {line}: {why}" if why else "expected number,tier in each line"
+        raise BadTierFile(f"has no usable row: {more}")
     return table
 
 
@@ -203,6 +204,8 @@ class TierFile:
         self._report = report
         self._table = TierTable(NumberMap(0), LeftOut())
         self._read: tuple[int, ...] | None = None
+        self.fault = ""
+        """Why the last reading failed."""
 
     def __len__(self) -> int:
         """How many numbers the file gave."""
@@ -241,9 +244,10 @@ class TierFile:
         try:
             table = await asyncio.to_thread(read_tiers, path, self._tiers, self._in_file)
         except BadTierFile as bad:
+            self.fault = str(bad)
             self._report(f"{path}: {bad}; keeping the {len(self)} numbers known before")
             return False
-        self._table = table
+        self._table, self.fault = table, ""
         for line in table.report():
             self._report(f"{path}: {line}")
         return True
