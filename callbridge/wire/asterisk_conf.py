@@ -5,6 +5,7 @@ Pure: who calls says how a file is read. What cannot be understood is noted with
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -73,8 +74,21 @@ _HEADING = re.compile(r"\[(?P<name>[^\]]+)\]\s*(?:\((?P<how>[^)]*)\))?\s*(?P<res
 _INCLUDE = re.compile(r"#\s*(?P<kind>include|tryinclude|exec)\s+(?P<name>.+)", re.IGNORECASE)
 
 
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
 def decode(data: bytes) -> tuple[str, str]:
     """Text of a file of unknown encoding, and a word about it when it was not UTF-8."""
+    wide = next((name for mark, name in _MARKS if data.startswith(mark)), "")
+    if not wide and b"\0" in data[:4]:
+        wide = "utf-16-be" if data[0] == 0 else "utf-16-le"
+    if wide:
+        return data.decode(wide, errors="replace"), f"{wide.upper()}, which Asterisk itself cannot read"
     try:
         return data.decode("utf-8-sig"), ""
     except UnicodeDecodeError:
@@ -184,7 +198,8 @@ class _ConfReader:
         if found["kind"].lower() == "exec":
             self._note(file, number, f"#exec was not run: {name:.60}")
         elif self._read is None or depth >= DEEPEST:
-            self._note(file, number, f"not followed: #include {name:.60}")
+            why = f"; includes are nested more than {DEEPEST} deep, as where files include each other" if self._read else ""
+            self._note(file, number, f"not followed: #include {name:.60}{why}")
         else:
             text = self._read(name)
             if text is not None:

@@ -257,6 +257,62 @@ def test_a_file_in_latin_letters_is_read_and_told(tmp_path: Path, capsys: pytest
     assert "1 queues and 1 agents" in said.err
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_that_an_editor_saved_as_utf_16_is_read_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    path = tmp_path / "queues.conf"
+    path.write_bytes("[600]\r\nmember => PJSIP/1,0,王小明\r\n".encode(encoding))
+    assert main(["import", str(path)]) == 0
+    said = capsys.readouterr()
+    assert 'name: "王小明"' in said.out
+    assert f"{encoding.upper()}, which Asterisk itself cannot read" in said.err
+    assert "1 queues and 1 agents" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "[ext-queues]\nexten => 600,1,Queue(600)\n",
+            "[ext-queues] has extensions, so it is a dialplan, which --extensions takes",
+        ),
+        ("[101]\ntype = endpoint\n", "[101] has type = endpoint"),
+    ],
+)
+def test_another_file_than_queues_conf_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, why: str
+) -> None:
+    path = tmp_path / "other.conf"
+    path.write_text(text)
+    assert main(["import", str(path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"callbridge: {path} is no queues.conf: {why}")
+    assert said.err.count("\n") == 1
+
+
+def test_files_in_which_nothing_is_found_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "queues.conf"
+    path.write_text("[600]\nmember => PJSIP/1\n")
+    assert main(["import", str(path), "--extensions", str(path), "--members", str(path)]) == 0
+    said = capsys.readouterr().err
+    assert f"look at: {path} has no extension: is it the dialplan, with the files that it includes?\n" in said
+    assert f"look at: {path} lists no queue: it takes what `queue show` prints, or `database show`\n" in said
+
+
+def test_our_own_fallback_queue_is_not_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An import after the installation, as when a queue was added meanwhile."""
+    shown = "{} has 0 calls (max unlimited) in 'rrmemory' strategy (0s holdtime, 0s talktime), W:0, C:0, A:0, SL:0.0% within 0s\n"
+    member = "      Ann (PJSIP/1) (ringinuse disabled) (dynamic) (Not in use) has taken no calls yet\n"
+    (tmp_path / "queues.conf").write_text("[600]\nmember => PJSIP/1\n[callbridge-fallback]\njoinempty=yes\n")
+    (tmp_path / "members.txt").write_text(shown.format("callbridge-fallback") + member + shown.format("600") + member)
+    assert main(["import", str(tmp_path / "queues.conf"), "--members", str(tmp_path / "members.txt")]) == 0
+    said = capsys.readouterr()
+    assert "callbridge-fallback" not in said.out + said.err
+    assert "1 queues and 1 agents" in said.err
+
+
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(tmp_path / "none.conf")]) == 1
     assert capsys.readouterr().err == f"callbridge: {tmp_path / 'none.conf'}: No such file or directory\n"

@@ -455,3 +455,12 @@ def test_penalties_that_change_while_a_caller_waits_are_steps(
     ladder = found.plan.queues["600"].ladders["standard"]
     assert [(step.needs.text, step.lasts) for step in ladder.steps] == steps
     assert look in "\n".join(found.looks)
+
+
+def test_an_outside_number_is_no_phone_though_a_pattern_would_dial_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dialplan = "[from-queue]\nexten => _X.,1,Dial(PJSIP/${EXTEN},15)\n[ext-local]\nexten => 101,hint,PJSIP/101\n"
+    members = "member=Local/5551234567@from-queue/n,0,Night\nmember=Local/102@from-queue/n,0,Two\n"
+    tree(tmp_path, {"queues.conf": "[600]\n" + members, "extensions.conf": dialplan})
+    found = run(capsys, tmp_path, tmp_path / "queues.conf", "--extensions", tmp_path / "extensions.conf")
+    assert [agent.phone for agent in found.plan.agents.values()] == ["PJSIP/102"]
+    found.look("Local/5551234567@from-queue/n is an outside number", "overflow:")

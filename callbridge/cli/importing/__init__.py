@@ -16,6 +16,7 @@ from callbridge.wire.asterisk_conf import Conf, decode
 from callbridge.wire.phone_numbers import is_region
 
 DONE, FAILED = 0, 1
+_DIALPLAN = frozenset({"exten", "same"})
 _REALTIME = ("queues", "queue_members")
 """What extconfig.conf may keep in a database."""
 
@@ -30,7 +31,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _queues(options: argparse.Namespace) -> int:
-    result = _from_asterisk(options)
+    queues = read_conf(options.queues)
+    if mistaken := _mistaken(queues):
+        print(printable(f"callbridge: {options.queues} is no queues.conf: {mistaken}"), file=sys.stderr)
+        return FAILED
+    result = _from_asterisk(options, queues)
     if not result.queues:
         print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
         return FAILED
@@ -63,16 +68,31 @@ def _report(result: Converted, done: str) -> None:
     print(printable(f"{done}, {looks} lines to look at; then run `callbridge check`"), file=sys.stderr)
 
 
-def _from_asterisk(options: argparse.Namespace) -> Converted:
+def _mistaken(conf: Conf) -> str:
+    """What kind of file was given instead, for people who name the wrong one; empty for a file of queues."""
+    for section in conf.sections:
+        if any(entry.key.lower() in _DIALPLAN for entry in section.entries):
+            return f"[{section.name}] has extensions, so it is a dialplan, which --extensions takes"
+        if section.last("type") is not None and not section.all("strategy"):
+            return f"[{section.name}] has type = {section.last('type')}"
+    return ""
+
+
+def _from_asterisk(options: argparse.Namespace, queues: Conf) -> Converted:
     beside: Path = options.queues.parent
     sources = Sources(
-        queues=read_conf(options.queues),
+        queues=queues,
         extensions=read_conf(options.extensions) if options.extensions else None,
         rules=_beside(beside / "queuerules.conf"),
         listed=_listed(options.members) if options.members else None,
         realtime=_realtime(_beside(beside / "extconfig.conf")),
     )
-    return convert(sources, options.widen)
+    result = convert(sources, options.widen)
+    if sources.extensions is not None and not any(each.all("exten") for each in sources.extensions.sections):
+        result.looks.add("", f"{options.extensions} has no extension: is it the dialplan, with the files that it includes?")
+    if sources.listed is not None and not sources.listed.members:
+        result.looks.add("", f"{options.members} lists no queue: it takes what `queue show` prints, or `database show`")
+    return result
 
 
 def _beside(path: Path) -> Conf | None:

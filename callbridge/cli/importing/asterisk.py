@@ -24,6 +24,8 @@ from callbridge.cli.importing.queue_lines import TOP, SourceQueue, queue_lines
 from callbridge.cli.importing.yaml_lines import comment, fresh, fresh_entry, fresh_skill, key, section, text
 from callbridge.wire.asterisk_conf import Conf, ConfEntry, ConfSection
 
+_OURS = "callbridge-fallback"
+"""The queue that takes calls while callbridge is away: there on a second import, and never to be imported."""
 _MEMBERS_OF = "asterisk -rx 'queue show' > members.txt, and give --members members.txt"
 
 
@@ -87,7 +89,7 @@ def _sections(conf: Conf, dialplan: Dialplan | None, listed: Listed | None, look
     """The queues. A [default] without members that is never called comes from sample files."""
     found: dict[str, ConfSection] = {}
     for each in conf.sections:
-        if each.template or each.name.casefold() == "general":
+        if each.template or each.name.casefold() in ("general", _OURS):
             continue
         if each.name in found:
             looks.add(f"[{each.name}]", "occurs twice; the sections were merged")
@@ -95,7 +97,7 @@ def _sections(conf: Conf, dialplan: Dialplan | None, listed: Listed | None, look
         else:
             found[each.name] = ConfSection(each.name, False, list(each.entries))
     for name in listed.members if listed is not None else ():
-        if name not in found and listed is not None and listed.members[name]:
+        if name not in (*found, _OURS) and listed is not None and listed.members[name]:
             found[name] = _of_database(name, listed)
             looks.add(
                 f"[{name}]", "is not in the file, only in --members: its settings are in a database or were made by a program"

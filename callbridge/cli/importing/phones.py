@@ -48,7 +48,8 @@ def phone_of(member: Member, dialplan: Dialplan) -> Phone:
         return Phone(looks=[_no_phone(member.interface)])
     number, context = local["number"], local["context"]
     dialled = [device for device in _dialled(dialplan, context, number) if _PHONE.fullmatch(device)]
-    if dialled:
+    outside = number.isdigit() and len(number) > LONGEST_EXTENSION and dialplan.has_hints
+    if dialled and not outside:
         return _found(member, dialled)
     guess = re.fullmatch(rf"[0-9]{{2,{LONGEST_EXTENSION}}}", number)
     if guess and not dialplan.has_hints:
