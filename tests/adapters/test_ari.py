@@ -21,7 +21,6 @@ from callbridge.core.model.events import (
     LegLeft,
     LegMoved,
     LegProbed,
-    PartyFound,
     PbxHeard,
     PbxLost,
     PbxSnapshot,
@@ -531,17 +530,6 @@ async def test_a_probe_and_an_inspection_tell_their_answers(rig: Rig) -> None:
     assert probed == LegProbed(at=probed.at, leg=CALLER, in_app=True, up=True)
     assert ended == LegEnded(at=ended.at, leg=LEG, estimated=True)
     assert phone == PhoneInspected(at=phone.at, phone="PJSIP/1001", legs=(LegId("a/c9"),))
-
-
-async def test_the_phone_at_the_other_half_of_a_local_channel_is_told(rig: Rig) -> None:
-    names = {"half": "Local/7@x-1;1", "other": "Local/7@x-1;2", "bob": "PJSIP/1007-00000002"}
-    rig.fake.answers |= {
-        "GET /channels": (200, [{"id": one, "name": name} for one, name in names.items()]),
-        "GET /bridges": (200, [{"id": "basic", "channels": ["other", "bob"]}]),
-    }
-    await rig.ari.perform(o.FindParty(leg=LegId("a/half"), pair="Local/7@x-1"))
-    found = rig.told[-1]
-    assert found == PartyFound(at=found.at, leg=LegId("a/half"), phone="PJSIP/1007")
 
 
 async def test_an_unreadable_answer_is_a_refusal(rig: Rig) -> None:

@@ -363,7 +363,7 @@ def at_an_agents_phone(*, up: bool = False) -> tuple[Story, LegId, LegId]:
     if not up:
         story.wait(3.0)
         story.happens(LegAnswered(at=story.now, leg=FAR))
-        assert story.only(FindParty) == FindParty(leg=FAR, pair=NAME)
+        assert story.only(FindParty) == FindParty(leg=FAR)
     story.happens(DeviceChanged(at=story.now, phone="PJSIP/cid", state="INUSE"))
     story.happens(PartyFound(at=story.now, leg=FAR, phone="PJSIP/cid"))
     return story, customer, leg

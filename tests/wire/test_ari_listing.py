@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callbridge.core.model.events import LegEnded, LegProbed, PartyFound, PhoneInspected, SeenBridge, SeenLeg
+from callbridge.core.model.events import LegEnded, LegProbed, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.model.ids import LegId
 from callbridge.core.model.numbers import WITHHELD, Withheld
-from callbridge.core.model.orders import FindParty, InspectPhone, Probe
-from callbridge.wire.ari import Lists, Malformed, inspected, members, party_found, probed, snapshot, trouble_in
+from callbridge.core.model.orders import InspectPhone, Probe
+from callbridge.wire.ari import Lists, Malformed, inspected, members, probed, snapshot, trouble_in
 
 
 def channel(name: str, app_name: str = "Stasis", app_data: str = "app,inbound,sales", **more: object) -> dict[str, object]:
@@ -159,30 +159,6 @@ def test_an_inspection_tells_the_phones_channels() -> None:
     order = InspectPhone(pbx="a", phone="PJSIP/1001")
     answer = b'{"state": "online", "channel_ids": ["x", 7, "y"]}'
     assert inspected(order, answer, at=3.0) == PhoneInspected(at=3.0, phone="PJSIP/1001", legs=(LegId("a/x"), LegId("a/y")))
-
-
-ONE, TWO = "Local/1007@phones-00000001", "Local/1009@phones-00000002"
-
-
-@pytest.mark.parametrize(
-    ("bridges", "phone"),
-    [
-        ([("ours", "caller", "one-1"), ("basic", "one-2", "bob")], "PJSIP/1007"),
-        ([("ours", "caller", "one-1"), ("basic", "one-2", "two-1"), ("next", "two-2", "cid")], "PJSIP/1009"),
-        ([("ours", "caller", "one-1")], ""),
-        ([("ours", "caller", "one-1"), ("basic", "one-2")], ""),
-        ([("ours", "caller", "one-1"), ("room", "one-2", "bob", "cid")], ""),
-        ([("ours", "caller", "one-1"), ("loop", "one-2", "one-1")], ""),
-    ],
-    ids=["a phone", "transferred again", "rings", "alone", "in a conference", "with itself"],
-)
-def test_the_party_at_the_other_half_of_a_local_channel(bridges: list[tuple[str, ...]], phone: str) -> None:
-    names = {"caller": "PJSIP/trunk-00000001", "one-1": f"{ONE};1", "one-2": f"{ONE};2", "two-1": f"{TWO};1", "two-2": f"{TWO};2"}
-    names |= {"bob": "PJSIP/1007-00000002", "cid": "PJSIP/1009-00000003"}
-    channels = json.dumps([{"id": one, "name": name} for one, name in names.items()]).encode()
-    listed = json.dumps([{"id": name, "channels": inside} for name, *inside in bridges]).encode()
-    order = FindParty(leg=LegId("a/one-1"), pair=ONE)
-    assert party_found(order, channels, listed, at=3.0) == PartyFound(at=3.0, leg=order.leg, phone=phone)
 
 
 def test_members_of_a_bridge() -> None:

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from callbridge.adapters.ari.http import Reply, odd_as_refusal
+from callbridge.adapters.ari.parties import Parties
 from callbridge.adapters.pbx_link import NotSent, OrderRefused, TimedOut
-from callbridge.core.model.events import AnyEvent, LegEnded
+from callbridge.core.model.events import AnyEvent, LegEnded, PartyFound
 from callbridge.core.model.ids import channel_of
 from callbridge.core.model.orders import (
     Bridge,
@@ -54,6 +55,7 @@ class AriOrders:
         self._app, self._prefix, self._bridge_type = app, prefix, bridge_type
         self._request_timeout = request_timeout
         self._write = write
+        self._parties = Parties(write)
         self._post = post
         self._now = now
         self.leaving: set[str] = set()
@@ -168,11 +170,12 @@ class AriOrders:
         self._post(event)
 
     async def _find_party(self, order: FindParty) -> None:
-        channels, bridges = self._requests(order)
-        listed, joined = await self._write(channels), await self._write(bridges)
-        with odd_as_refusal(listed):
-            event = wire.party_found(order, listed.body, joined.body, at=self._now())
-        self._post(event)
+        (request,) = self._requests(order)
+        reply = await self._write(request)
+        with odd_as_refusal(reply):
+            name = wire.channel_name(reply.status, reply.body)
+        party = await self._parties.behind(name)
+        self._post(PartyFound(at=self._now(), leg=order.leg, phone=wire.phone_of(party)))
 
     def _requests(self, order: Order, *, inside: Container[str] | None = None) -> tuple[wire.Request, ...]:
         return wire.requests(order, app=self._app, bridge_type=self._bridge_type, inside=inside)

@@ -31,7 +31,7 @@ def look(world: World, leg: Leg) -> None:
     """Ask who is at the other half of a Local channel that stands in our bridge."""
     if leg.pair and leg.hung_at is None:
         world.put_leg(leg, tries=0, deadline=None)
-        world.order(FindParty(leg=leg.id, pair=leg.pair))
+        world.order(FindParty(leg=leg.id))
 
 
 def look_again(world: World, leg: Leg) -> bool:
@@ -42,7 +42,7 @@ def look_again(world: World, leg: Leg) -> bool:
     if leg.hung_at is not None or leg.left or leg.missing_since is not None:
         return False
     world.put_leg(leg, deadline=None)
-    world.order(FindParty(leg=leg.id, pair=leg.pair))
+    world.order(FindParty(leg=leg.id))
     return True
 
 

@@ -199,9 +199,6 @@ class Probe(_OfLeg):
 class FindParty(_OfLeg):
     """Ask which phone is at the other half of this Local channel: PartyFound comes back."""
 
-    pair: str
-    """The name of both halves, without ``;1`` or ``;2``."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectPhone:

@@ -1,7 +1,8 @@
 """ARI as messages: WebSocket frames to events, orders to HTTP requests, lists to snapshots; nothing here does I/O."""
 
 from callbridge.wire.ari.events import ECHO, SILENCED, Heard, read
-from callbridge.wire.ari.listing import Lists, has_replied, inspected, members, party_found, probed, snapshot, trouble_in
+from callbridge.wire.ari.listing import Lists, channel_name, has_replied, inspected, members, probed, snapshot, trouble_in
+from callbridge.wire.ari.parties import PEER, other_half, phone_of, variable_of
 from callbridge.wire.ari.requests import (
     Request,
     bridge_request,
@@ -15,12 +16,14 @@ from callbridge.wire.ari.requests import (
     stamp,
     stamp_request,
     stranded_requests,
+    variable_request,
 )
 from callbridge.wire.ari.shapes import Malformed
 from callbridge.wire.ari.stranded import Stranded, stamped, stranded
 
 __all__ = [
     "ECHO",
+    "PEER",
     "SILENCED",
     "Heard",
     "Lists",
@@ -28,6 +31,7 @@ __all__ = [
     "Request",
     "Stranded",
     "bridge_request",
+    "channel_name",
     "drop",
     "echo",
     "event_socket",
@@ -35,7 +39,8 @@ __all__ = [
     "inspected",
     "list_requests",
     "members",
-    "party_found",
+    "other_half",
+    "phone_of",
     "probed",
     "read",
     "requests",
@@ -48,4 +53,6 @@ __all__ = [
     "stranded",
     "stranded_requests",
     "trouble_in",
+    "variable_of",
+    "variable_request",
 ]

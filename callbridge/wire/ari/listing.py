@@ -14,16 +14,14 @@ from http import HTTPStatus
 from typing import Any
 
 from callbridge.core.model.attempt import ATTEMPT
-from callbridge.core.model.events import LegEnded, LegProbed, PartyFound, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
+from callbridge.core.model.events import LegEnded, LegProbed, PbxSnapshot, PhoneInspected, SeenBridge, SeenLeg
 from callbridge.core.model.ids import LegId, channel_of, leg_id, pbx_of
-from callbridge.core.model.orders import FindParty, InspectPhone, Probe
+from callbridge.core.model.orders import InspectPhone, Probe
 from callbridge.wire.ari.caller_id import caller_id
 from callbridge.wire.ari.events import OWN_ROLES
 from callbridge.wire.ari.shapes import Malformed, epoch, identity, moment, optional_part, parse
 from callbridge.wire.text import NAME_LIMIT, NUMBER_LIMIT, clean
 
-_LONGEST_CHAIN = 5
-"""Local channels in a row that are followed to find who is at the end."""
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -121,13 +119,16 @@ def probed(
 
 def has_replied(status: int, answer: bytes) -> bool | None:
     """Decode the answer to ``replies_request``; None when the PBX cannot say (func_hangupcause.so is not loaded)."""
-    if status != 200:
-        return None
+    return bool(variable_value(answer)) if status == 200 else None
+
+
+def variable_value(answer: bytes) -> str:
+    """Decode the value of a channel's variable."""
     said = parse(answer)
     value = said.get("value") if isinstance(said, dict) else None
     if not isinstance(value, str):
         raise Malformed("no value")
-    return bool(value)
+    return value
 
 
 def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspected:
@@ -138,27 +139,14 @@ def inspected(order: InspectPhone, answer: bytes, *, at: float) -> PhoneInspecte
     return PhoneInspected(at=at, phone=order.phone, legs=_legs(order.pbx, endpoint.get("channel_ids")))
 
 
-def party_found(order: FindParty, channels: bytes, bridges: bytes, *, at: float) -> PartyFound:
-    """Whose phone is bridged with the other half of a Local channel, by the lists of all channels and bridges. A Local channel
-    there is followed to its own other half: a call may have been transferred more than once."""
-    names = {channel_id: clean(channel.get("name"), NAME_LIMIT) for channel_id, channel in entries(channels)}
-    together = [[one for one in inside if isinstance(one, str)] for _, bridge in entries(bridges) if (inside := _inside(bridge))]
-    half, pair = channel_of(order.leg), order.pair
-    for _ in range(_LONGEST_CHAIN):
-        other = next((one for one, name in names.items() if name.rpartition(";")[0] == pair and one != half), "")
-        met = next(([one for one in inside if one != other] for inside in together if other in inside), [])
-        if len(met) != 1:
-            break
-        half, name = met[0], names.get(met[0], "")
-        pair = name.rpartition(";")[0]
-        if not name.startswith("Local/"):
-            return PartyFound(at=at, leg=order.leg, phone=name.rpartition("-")[0])
-    return PartyFound(at=at, leg=order.leg, phone="")
-
-
-def _inside(bridge: dict[str, Any]) -> list[Any]:
-    listed = bridge.get("channels")
-    return listed if isinstance(listed, list) else []
+def channel_name(status: int, answer: bytes) -> str:
+    """Decode the name in ``GET /channels/{id}``; empty when the channel is gone."""
+    if status == 404:
+        return ""
+    channel = parse(answer)
+    if not isinstance(channel, dict):
+        raise Malformed("no channel")
+    return clean(channel.get("name"), NAME_LIMIT)
 
 
 def members(status: int, answer: bytes) -> frozenset[str] | None:

@@ -133,8 +133,8 @@ def requests(
         case Probe(leg=leg, replies=replies):
             exists = Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND)
             return (exists, replies_request(channel_of(leg))) if replies else (exists,)
-        case FindParty():
-            return Request("GET", "/channels"), Request("GET", "/bridges")
+        case FindParty(leg=leg):
+            return (Request("GET", _path("channels", channel_of(leg)), pardons=_PARDON_NOT_FOUND),)
         case InspectPhone(phone=phone):
             technology, _, rest = phone.partition("/")
             # A phone may name one contact (PJSIP/1001/sip:...); the endpoint ends at the second slash.
@@ -207,8 +207,12 @@ def _bridge(order: Bridge, app: str, bridge_type: str, inside: Container[str] | 
 def replies_request(channel: str) -> Request:
     """Query of which channels this one knows a cause. Its own is among them as soon as its phone has sent any reply to our
     INVITE, be it 100 Trying, which no event reports: ``has_replied`` decodes the answer."""
-    path = _path("channels", channel, "variable", variable="HANGUPCAUSE_KEYS()")
-    return Request("GET", path, pardons=_PARDON_ANYTHING)
+    return variable_request(channel, "HANGUPCAUSE_KEYS()")
+
+
+def variable_request(channel: str, variable: str) -> Request:
+    """Query a variable, or a function, of the channel with this id or name; one that it has not is no failure."""
+    return Request("GET", _path("channels", channel, "variable", variable=variable), pardons=_PARDON_ANYTHING)
 
 
 def bridge_request(bridge: str) -> Request:
