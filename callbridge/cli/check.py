@@ -203,6 +203,9 @@ def _besides(queue: QueuePlan) -> Iterator[str]:
     if prefer is not None:
         last = f", or the one who talked to them within {duration_text(prefer.last_agent)}" if prefer.last_agent else ""
         yield f"  for the first {duration_text(prefer.lasts)} only the caller's own agent{last}"
+    if queue.avoid is not None:
+        until = f" until {duration_text(queue.avoid.lasts)} have passed" if queue.avoid.lasts is not None else ""
+        yield f"  not to the agents whom the value {queue.avoid.value} names{until}"
     if record is not None:
         share = "on demand" if record.on_demand else f"{record.share:.0%}"
         tiers = f" of {', '.join(sorted(record.tiers))}" if record.tiers else ""

@@ -13,6 +13,7 @@ from callbridge.settings.document import Document, Path
 from callbridge.settings.durations import duration_text
 from callbridge.settings.faults import Fault
 from callbridge.settings.queues import QueueConfig
+from callbridge.settings.resolve import queue_plan
 from callbridge.settings.rules import SHORTEST_TOKEN
 from callbridge.settings.schema import allows_nothing, kind_of
 
@@ -27,7 +28,7 @@ _LONGEST_TARGET = 1800.0
 
 def doubts(settings: models.Settings, document: Document) -> Iterator[Fault]:
     """Warnings about a configuration without faults."""
-    for rule in (_empty, _durations, _phones, _links, _tokens, _calendars, _folders):
+    for rule in (_empty, _durations, _no_way_out, _phones, _links, _tokens, _calendars, _folders):
         yield from rule(settings, document)
 
 
@@ -60,6 +61,19 @@ def _durations(settings: models.Settings, document: Document) -> Iterator[Fault]
         target = queue.target.answer_within if queue.target is not None else None
         if target is not None and target > _LONGEST_TARGET:
             yield document.at((*at, "target", "answer_within"), f"{duration_text(target)} is very long for a target")
+
+
+def _no_way_out(settings: models.Settings, document: Document) -> Iterator[Fault]:
+    """Where only agents are on duty who are to be avoided, somebody or something else must take the caller."""
+    for name in settings.queues:
+        queue = queue_plan(settings, name)
+        if queue.avoid is None or queue.avoid.lasts is not None or queue.overflow:
+            continue
+        if any(ladder.then is None for ladder in queue.ladders.values()):
+            at: Path = ("queues" if settings.queues[name].avoid is not None else "queue_defaults",)
+            at = (*at, name, "avoid") if at == ("queues",) else (*at, "avoid")
+            problem = f"callers of queue {name} wait for ever while nobody is on duty but agents to be avoided"
+            yield document.at(at, problem, "add for: 5m, or an overflow rule such as {when: {agents: 0}, queue: general}")
 
 
 def _phones(settings: models.Settings, document: Document) -> Iterator[Fault]:

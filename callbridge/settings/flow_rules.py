@@ -363,6 +363,8 @@ def _unknown_in_queues(settings: models.Settings, document: Document) -> Iterato
         if queue.announce is not None:
             said.append(((*at, "announce", "position"), queue.announce.position, {"position"}))
             said.append(((*at, "announce", "wait"), queue.announce.wait, {"position", "minutes"}))
+        if queue.avoid is not None and not settings.campaigns and queue.avoid.value not in known:
+            yield document.at((*at, "avoid", "value"), f"nothing sets {queue.avoid.value}: nobody is avoided")
         for path, media, ours in said:
             for value in core.fields_of(media or ""):
                 if value not in ours | known:

@@ -32,6 +32,7 @@ from callbridge.settings.values import (
 )
 from callbridge.settings.waiting import (
     AnnouncementsConfig,
+    AvoidedAgentsConfig,
     CallbackConfig,
     DestinationConfig,
     OverflowConfig,
@@ -169,6 +170,12 @@ class QueueConfig(TierRoutingConfig):
     prefer: Annotated[PreferredAgentConfig | None, BeforeValidator(or_off), OFF] = None
     """Offer callers to an agent of their own first; `no` switches off what `queue_defaults` says. Example: `{for: 20s,
     last_agent: 30d}`"""
+    avoid: Annotated[AvoidedAgentsConfig | None, BeforeValidator(or_off), OFF] = None
+    """Do not offer callers to the agents whom a value names; `no` switches off what `queue_defaults` says. Example: `{value:
+    avoid, for: 5m}`"""
+    skip_rejecters: bool | None = None
+    """Whether an agent who has rejected a call is not offered it again while another ready agent fits; by default `yes`.
+    Example: `yes`"""
     record: Annotated[RecordingConfig | None, BeforeValidator(or_off), OFF] = None
     """Record the conversations of this queue; `no` switches off what `queue_defaults` says. Example: `{share: 0.1,
     tiers: [gold]}`"""

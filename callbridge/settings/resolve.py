@@ -40,6 +40,7 @@ _OF_QUEUE = (
     "music",
     "extension",
     "reclaim_within",
+    "skip_rejecters",
     "whisper",
     "read_out",
     "do_not_call",
@@ -110,6 +111,8 @@ def queue_plan(settings: models.Settings, name: str) -> core.QueuePlan:
             given["prefer"] = (
                 core.PreferredAgent(level.prefer.lasts, level.prefer.last_agent) if level.prefer is not None else None
             )
+        if "avoid" in level.model_fields_set:
+            given["avoid"] = core.AvoidedAgents(level.avoid.value, level.avoid.lasts) if level.avoid is not None else None
     announced = {}
     for level in (settings.queue_defaults, settings.queues[name]):
         if level.announce is not None:

@@ -21,6 +21,7 @@ from callbridge.settings.values import (
     OwnNumber,
     Pattern,
     Text,
+    ValueName,
     WithoutPlus,
     Written,
 )
@@ -192,3 +193,12 @@ class PreferredAgentConfig(ConfigSection):
     last_agent: Duration = 0.0
     """An agent who talked to the caller this recently counts as the caller's own; `0`: only the one named by the value
     `agent`. Example: `30d`"""
+
+
+class AvoidedAgentsConfig(ConfigSection):
+    """The agents to whom a caller is not offered: those whom a value names, such as a column of a lookup or what a flow sets."""
+
+    value: ValueName
+    """Value that names the agents by their ids, several separated by commas or spaces. Example: `avoid`"""
+    lasts: Lasting | None = Field(default=None, alias="for")
+    """Time in the queue after which the caller may be offered to these agents, too; without it never. Example: `5m`"""

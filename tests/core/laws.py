@@ -60,18 +60,22 @@ def check_lines(world: World, calls: list[Call], callbacks: list[Callback]) -> N
         visit = call.visit
         if call.phase is Phase.WAITING:
             assert visit is not None, "who waits is in a queue"
-            waiting[call.id] = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
+            waiting[call.id] = _group(call, pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, visit.avoids)
             attempt = world.attempts.get(call.attempt_id)
             assert call.leg in world.legs or (attempt is not None and attempt.agent_first), "who waits is there"
         if visit is not None and not call.is_uncertain:
             places.setdefault(visit.queue, []).append((visit.rank, call.id))
     for p in callbacks:
         if p.stands:
-            waiting[p.id] = GroupKey(p.pbx, p.queue, p.tier, p.window, p.agent)
+            waiting[p.id] = _group(p, p.pbx, p.queue, p.tier, p.window, p.agent, p.avoids)
             places.setdefault(p.queue, []).append((p.rank, p.id))
     assert {call: group.key for call, group in matcher._group_of.items()} == waiting
     for queue in places.keys() | world._lines.keys():
         assert world.line(queue).calls == [key for _, key in sorted(places.get(queue, ()))]
+
+
+def _group(row: Call | Callback, pbx: str, queue: str, tier: str, window: int, own: str, avoids: tuple[str, ...]) -> GroupKey:
+    return GroupKey(pbx, queue, tier, window, own, tuple(sorted(avoids)), tuple(sorted(row.rejected_by)))
 
 
 def check_deadlines(world: World, calls: list[Call], legs: list[Leg], agents: list[Agent]) -> None:

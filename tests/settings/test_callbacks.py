@@ -37,6 +37,8 @@ flows:
         "    then: {queue: general}\n"
         "    callback: {first: customer, ring_for: 25s, attempts: 4, retry_after: 10m, keep_for: 2d, calendar: day, number: '+4420', greeting: hello}\n"
         "    prefer: {for: 20s, last_agent: 30d}\n"
+        "    avoid: {value: customer, for: 90s}\n"
+        "    skip_rejecters: no\n"
         "    reclaim_within: 5m\n"
         '    whisper: "queue-{queue}"\n'
         '    read_out: "agent,digits:{agent}"\n',
@@ -60,6 +62,8 @@ def test_what_callbacks_mean(write: Write) -> None:
         greeting="sound:hello",
     )
     assert (support.prefer, support.reclaim_within) == (core.PreferredAgent(20.0, 2_592_000.0), 300.0)
+    assert (support.avoid, support.skip_rejecters) == (core.AvoidedAgents("customer", 90.0), False)
+    assert (plan.queues["general"].avoid, plan.queues["general"].skip_rejecters) == (None, True)
     assert (support.whisper, support.read_out) == ("sound:queue-{queue}", "sound:agent,digits:{agent}")
     assert (plan.call_back_to, plan.do_not_call) == (("0Z.",), frozenset({"0123"}))
     door = plan.flows["door"].nodes

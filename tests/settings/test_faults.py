@@ -159,6 +159,7 @@ def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
 DOUBTFUL = [
     ("nothing", ("  general:\n", "  general:\n    wrap_up:\n"), "cb.yaml:15: queues.general.wrap_up: has no value: the default is used (hint: give a value, or remove the line)"),
     ("long", ("  general:\n", "  general:\n    wrap_up: 12000\n"), "cb.yaml:15: queues.general.wrap_up: 3h20m is very long: the agent gets no call during it"),
+    ("avoid", ("  general:\n", "  general:\n    avoid: {value: avoid}\n"), "cb.yaml:15: queues.general.avoid: callers of queue general wait for ever while nobody is on duty but agents to be avoided (hint: add for: 5m, or an overflow rule such as {when: {agents: 0}, queue: general})"),
     ("target", ("  general:\n", "  general:\n    target: {answer_within: 1h}\n"), "cb.yaml:15: queues.general.target.answer_within: 1h is very long for a target"),
     ("chan_sip", ("PJSIP/1002", "SIP/1002"), "cb.yaml:18: agents.ann.phone: SIP/1002 is a phone of chan_sip, which Asterisk 21 no longer has (hint: a phone of pjsip.conf is PJSIP/1002)"),
     ("ari", ("8088/ari", "8088"), "cb.yaml:3: pbx[0].ari.url: does not end with /ari, as the address of Asterisk's REST interface does"),

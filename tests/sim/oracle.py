@@ -6,7 +6,7 @@ Nothing here asks the core's matcher, ladders or requirements to decide; require
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from callbridge.core.model.agent import Agent, Device, Intent, Work
@@ -82,17 +82,56 @@ def needs(world: World, call: Call) -> str:
     if call.visit.prefers:
         return f"agent {call.visit.prefers}"
     since = call.visit.began_at if call.visit.steps_from is None else call.visit.steps_from
-    return _in_force(world, call.visit.queue, call.tier, max(0.0, world.now - since))
+    out = frozenset(call.visit.avoids), _rejecters(world, call.visit.queue, call.rejected_by)
+    return _in_force(world, call.visit.queue, call.tier, max(0.0, world.now - since), *out)
 
 
-def _in_force(world: World, queue: str, tier: str, waited: float) -> str:
+def _rejecters(world: World, queue: str, names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names) if world.plan.queues[queue].skip_rejecters else frozenset()
+
+
+def barred(world: World, call: Call) -> frozenset[str]:
+    """Who is not offered this waiting caller now."""
+    assert call.visit is not None
+    if call.visit.prefers:
+        return frozenset()
+    return _barred(world, needs(world, call), call.visit.avoids, _rejecters(world, call.visit.queue, call.rejected_by))
+
+
+def promise_barred(world: World, callback: Callback) -> frozenset[str]:
+    if callback.agent:
+        return frozenset()
+    rejecters = _rejecters(world, callback.queue, callback.rejected_by)
+    return _barred(world, promise_needs(world, callback), callback.avoids, rejecters)
+
+
+def _barred(world: World, text: str, avoids: tuple[str, ...], rejecters: frozenset[str]) -> frozenset[str]:
+    """Who rejected the call is left out while somebody else wants calls and fits."""
+    out = frozenset(avoids) | rejecters
+    others = [agent for agent in world.agents.values() if agent.intent is Intent.READY and agent.id not in out]
+    return out if any(fits(text, agent.profile) for agent in others) else frozenset(avoids)
+
+
+def _in_force(
+    world: World,
+    queue: str,
+    tier: str,
+    waited: float,
+    avoids: frozenset[str] = frozenset(),
+    rejecters: frozenset[str] = frozenset(),
+) -> str:
     steps = ladder(world.plan, queue, tier)
     now = window(steps, waited + 1e-6)
     left = [str(step.needs) for step in steps.steps[now:]]
     if not world.matcher.know_agents:
         return left[0]
-    logged_in = {agent.profile for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT}
-    return next((text for text in left if any(fits(text, levels) for levels in logged_in)), left[0])
+    for out in (avoids | rejecters, avoids):
+        there = [agent for agent in world.agents.values() if agent.intent is not Intent.LOGGED_OUT and agent.id not in out]
+        profiles = {agent.profile for agent in there}
+        for text in left:
+            if any(fits(text, levels) for levels in profiles):
+                return text
+    return left[0]
 
 
 def may_be_offered(agent: Agent, now: float) -> bool:
@@ -121,13 +160,13 @@ def missed(world: World) -> str:
     for call in waiting(world):
         text = needs(world, call)
         for agent in agents:
-            if serves(text, agent):
+            if serves(text, agent) and agent.id not in barred(world, call):
                 return f"{agent.id} is free and {call.id} waits for {text}"
     for callback in world.callbacks.values():
         text = promise_needs(world, callback)
         due = callback.stands and not world.unsaved and callback.expires_at > world.now
         for agent in agents if due and callback.pbx not in world.down else ():
-            if serves(text, agent):
+            if serves(text, agent) and agent.id not in promise_barred(world, callback):
                 return f"{agent.id} is free and {callback.id} stands in line for {text}"
     return ""
 
@@ -139,7 +178,8 @@ def serves(text: str, agent: Agent) -> bool:
 def promise_needs(world: World, callback: Callback) -> str:
     if callback.agent:
         return f"agent {callback.agent}"
-    return _in_force(world, callback.queue, callback.tier, max(0.0, world.now - callback.waits_since))
+    out = frozenset(callback.avoids), _rejecters(world, callback.queue, callback.rejected_by)
+    return _in_force(world, callback.queue, callback.tier, max(0.0, world.now - callback.waits_since), *out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +188,8 @@ class Standing:
 
     calls: dict[str, tuple[float, str, AgentOrder]]
     agents: dict[str, tuple[float, Profile]]
+    barred: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By call: who is not offered it."""
 
     def pairs(self) -> list[tuple[str, str]]:
         """All offers, in the order of the rules."""
@@ -157,7 +199,7 @@ class Standing:
             able = [
                 (-strength(text, levels) if by_level else 0, since, agent)
                 for agent, (since, levels) in agents.items()
-                if fits(text, levels)
+                if fits(text, levels) and agent not in self.barred.get(call, ())
             ]
             if able:
                 agent = min(able)[2]

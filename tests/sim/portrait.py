@@ -58,7 +58,10 @@ def indexes(world: World) -> Portrait:
     matcher = world.matcher
     pools = [profile for profile in matcher._profile_list if matcher._pools[matcher._profiles[profile]].members]
     return {
-        "groups": {key: (dict(group.line.members), matcher.needs_of(key)) for key, group in matcher._groups.items()},
+        "groups": {
+            key: (dict(group.line.members), matcher.needs_of(key), matcher.barred_from(key))
+            for key, group in matcher._groups.items()
+        },
         "pools": {profile: dict(matcher._pools[matcher._profiles[profile]].members) for profile in pools},
         "logged_in": {profile: count for profile, count in zip(matcher._profile_list, matcher._logged_in, strict=True) if count},
         "phones": dict(world._agent_by_phone),
@@ -70,16 +73,19 @@ def indexes(world: World) -> Portrait:
 
 def scanned(world: World) -> Portrait:
     """The same from the tables alone (but for what is due: a deadline taken out stays in its row)."""
-    groups: dict[Any, tuple[dict[str, float], str]] = {}
+    groups: dict[Any, tuple[dict[str, float], str, frozenset[str]]] = {}
     for call in world.calls.values():
         if call.phase is Phase.WAITING and call.visit is not None:
             visit = call.visit
-            key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
-            groups.setdefault(key, ({}, oracle.needs(world, call)))[0][call.id] = visit.rank
+            out = tuple(sorted(visit.avoids)), tuple(sorted(call.rejected_by))
+            key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers, *out)
+            groups.setdefault(key, ({}, oracle.needs(world, call), oracle.barred(world, call)))[0][call.id] = visit.rank
     for callback in world.callbacks.values():
         if callback.stands:
-            place = GroupKey(callback.pbx, callback.queue, callback.tier, callback.window, callback.agent)
-            groups.setdefault(place, ({}, oracle.promise_needs(world, callback)))[0][callback.id] = callback.rank
+            out = tuple(sorted(callback.avoids)), tuple(sorted(callback.rejected_by))
+            place = GroupKey(callback.pbx, callback.queue, callback.tier, callback.window, callback.agent, *out)
+            needs, barred = oracle.promise_needs(world, callback), oracle.promise_barred(world, callback)
+            groups.setdefault(place, ({}, needs, barred))[0][callback.id] = callback.rank
     pools: dict[Any, dict[str, float]] = {}
     logged_in: dict[Any, int] = {}
     for agent in world.agents.values():

@@ -396,6 +396,7 @@ class Watch:
                 if call.visit is not None
             },
             {agent.id: (agent.idle_since, agent.profile) for agent in agents.values()},
+            {call.id: oracle.barred(world, call) for call in calls.values() if call.visit is not None},
         )
         rule = standing.pairs()
         must([(fact.call, fact.agent) for fact in made] == rule, "offers", [(f.call, f.agent) for f in made], "rule", rule)

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import scrub
+from callbridge.adapters.views import barred
 from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, some, span
 from callbridge.core.entities.switches import is_on
+from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
 from callbridge.core.model.call import Call, Phase
 from callbridge.core.model.ids import pbx_of
@@ -89,7 +91,7 @@ def _waiter(
     visit = call.visit
     assert visit is not None
     alike = {} if alike is None else alike
-    key = GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, visit.prefers)
+    key = waiting_groups.of_call(call, visit)
     if key not in alike:
         alike[key] = world.matcher.ladder(visit.queue, call.tier), world.matcher.needs_of(key)
     ladder, needs = alike[key]
@@ -241,7 +243,9 @@ def _about_queue(
     kinds = {(one.call.tier, one.needs): one for one in waiters}
     needs = {kind: need for kind, one in kinds.items() if (need := _in_force(one)) is not None}
     able = {kind for kind, need in needs.items() if world.matcher.strength(need, agent.profile) is not None}
-    fitting = [one for one in waiters if (one.call.tier, one.needs) in able]
+    matching = [one for one in waiters if (one.call.tier, one.needs) in able]
+    without = [one.call for one in matching if agent.id in barred.barred_from(world, one.call)]
+    fitting = [one for one in matching if one.call not in without]
     if not waiters:
         yield ExplainedLine(code="nobody_waits", text=f"queue {queue.name}: matches, nobody is waiting{ringing}")
         yield from _before(world, agent, queue, free)
@@ -251,8 +255,9 @@ def _about_queue(
             text=f"queue {queue.name}: matches {len(fitting)} of {count(len(waiters), 'caller')} waiting; "
             f"the first is {fitting[0].call.id}, waiting for {span(fitting[0].waited(now))}",
         )
-    else:
+    elif not without:
         yield ExplainedLine(code="waiters_need_more", text=f"queue {queue.name}: {_too_early(world, agent, waiters, now)}")
+    yield from barred.explain_agent(world, agent.id, queue.name, without)
 
 
 def _too_early(world: WorldView, agent: Agent, waiters: list[Waiter], now: float) -> str:
@@ -372,10 +377,10 @@ def explain_waiter(
         yield ExplainedLine(code="offered", text=f"   being offered to {call.offer.agent} for {span(now - call.offer.at)}")
     elif pbx_of(call.leg) in world.down:
         yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
-    elif told is not None and waiter.needs in told:
+    elif told is not None and waiter.needs in told and not barred.barred_from(world, call):
         yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as a caller above")
     else:
-        if told is not None:
+        if told is not None and not barred.barred_from(world, call):
             told.add(waiter.needs)
         yield from _whom(world, waiter, now, show)
 
@@ -421,12 +426,15 @@ def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[
         yield ExplainedLine(code="no_step", text="   not offered: its step is no longer configured")
         return
     agents, strength = world.agents.values(), world.matcher.strength
-    fitting = [agent for agent in agents if strength(need, agent.profile) is not None]
+    yield from barred.explain_caller(world, waiter.call)
+    without = barred.barred_from(world, waiter.call)
+    fitting = [agent for agent in agents if agent.id not in without and strength(need, agent.profile) is not None]
     free = [agent for agent in fitting if eligible(agent, now)]
     if free:
         yield ExplainedLine(code="due", text=f"   available now: {some(agent.id for agent in free)}; an offer is imminent")
     elif not fitting:
-        yield ExplainedLine(code="nobody_fits", text="   not offered: no agent has the required skills")
+        nobody = "no other agent" if without else "no agent"
+        yield ExplainedLine(code="nobody_fits", text=f"   not offered: {nobody} has the required skills")
     else:
         here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
         away = len(fitting) - len(here)

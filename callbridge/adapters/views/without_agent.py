@@ -5,12 +5,12 @@ Pure: the world is only read. In an ordinary rush agents who fit are talking, an
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import State, published
 from callbridge.core.model.call import Call, Phase
-from callbridge.core.model.ids import pbx_of
 from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.skills import Profile
 from callbridge.core.model.world_view import MatcherView, WorldView
@@ -21,16 +21,20 @@ ON_DUTY = frozenset({State.READY, State.RINGING, State.TALKING, State.WRAP_UP})
 def without_agent(world: WorldView, calls: Iterable[Call]) -> Counter[str]:
     """Queue -> how many of these calls wait there without an agent who fits their present step."""
     groups = Counter(
-        GroupKey(pbx_of(call.leg), visit.queue, call.tier, visit.window, "")
+        waiting_groups.of_call(call, visit)
         for call in calls
         if call.phase is Phase.WAITING and (visit := call.standing) is not None and not visit.prefers
     )
     if not groups:
         return Counter()
-    on_duty = {agent.profile for agent in world.agents.values() if published(agent)[0] in ON_DUTY}
+    on_duty = defaultdict[Profile, set[str]](set)
+    for agent in world.agents.values():
+        if published(agent)[0] in ON_DUTY:
+            on_duty[agent.profile].add(agent.id)
     found = Counter[str]()
     for key, number in groups.items():
-        if not _served(world.matcher, key, on_duty):
+        without = world.matcher.barred_from(key) if key.is_picky else frozenset()
+        if not _served(world.matcher, key, (profile for profile, agents in on_duty.items() if agents - without)):
             found[key.queue] += number
     return found
 

@@ -6,7 +6,7 @@ An attempt (one dialling of one number) is made at most once: it is counted befo
 
 from __future__ import annotations
 
-from callbridge.core.entities import agent_states, attempts, conditions
+from callbridge.core.entities import agent_states, attempts, avoided, conditions
 from callbridge.core.model.call import Call, VisitOutcome
 from callbridge.core.model.callback import Callback, KeptPlace, place_key
 from callbridge.core.model.facts import CallbackEnded, CallbackMoved, CallbackRequested, CallbackTried
@@ -169,7 +169,7 @@ def terms_of(world: World, queue: str) -> CallbackTerms | None:
 def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
     """Back in the queue - after a rest, and only while customers may be called."""
     ladder = world.matcher.ladder(callback.queue, callback.tier)
-    callback = evolve(callback, call="")
+    callback = avoided.of_callback(world, evolve(callback, call=""))
     if is_listed(world, callback.who):
         return end(world, callback, "failed", "do_not_call")
     if world.now >= callback.expires_at:
@@ -184,6 +184,8 @@ def stand(world: World, callback: Callback, *, rest: float = 0.0) -> Callback:
     due = [callback.expires_at, until]
     if ends is not None and callback.waits_since + ends > world.now:
         due.append(callback.waits_since + ends)
+    if callback.avoids:
+        due.append(avoided.lifted_at(world, callback.queue, callback.waits_since))
     deadline = min(at for at in due if at is not None)
     callback = evolve(callback, window=window, rests_until=until, deadline=deadline)
     world.callbacks.put(callback.id, callback)
@@ -319,6 +321,7 @@ def _tried(world: World, call: Call) -> None:
     callback = world.callbacks.get(call.callback)
     if callback is None:
         return
+    callback = evolve(callback, rejected_by=call.rejected_by)
     if call.dial_result == "unsent":
         callback = evolve(callback, attempts=callback.attempts - 1)
     elif call.dial_result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from callbridge.core.entities import estimates
+from callbridge.core.entities import avoided, estimates
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.call import Call
 from callbridge.core.model.flow import Condition, fits
@@ -23,7 +23,7 @@ def holds(world: World, call: Call, when: Condition) -> bool:
         and (not when.closed or not is_open(world, when.closed))
         and (when.waited is None or _waited(world, call) >= when.waited - _ROUNDING)
         and (not when.value or _value_fits(call, when))
-        and (when.agents is None or estimates.staffed(world, queue) <= when.agents)
+        and (when.agents is None or _staffed(world, call, queue) <= when.agents)
         and (when.waiting is None or _ahead(world, call, queue) >= when.waiting)
         and (when.wait is None or _wait_at_least(world, call, queue, when.wait))
     )
@@ -48,6 +48,12 @@ def next_look(world: World, call: Call, when: Condition) -> float | None:
         if change is not None:
             moments.append(change - world.wall_offset)
     return min((moment for moment in moments if moment > world.now), default=None)
+
+
+def _staffed(world: World, call: Call, queue: str) -> int:
+    """The logged-in agents of the queue, without those who are not offered this caller."""
+    own = call.visit is not None and call.visit.queue == queue
+    return estimates.staffed(world, queue) - (avoided.on_duty(world, call) if own else 0)
 
 
 def _waited(world: World, call: Call) -> float:

@@ -188,6 +188,8 @@ class Visit:
     back_to: str = ""
     """The agent whose phone was lost in this call, and who gets it first if back before ``back_until``."""
     back_until: float = 0.0
+    avoids: tuple[str, ...] = ()
+    """The agents to whom this caller is not offered, by a value of the call."""
 
 
 class OfferStage(StrEnum):
@@ -434,6 +436,8 @@ class Call:
     segments: int = 0
     short_talks: int = 0
     """How often an agent's phone hung up too soon for a conversation; each time may have its own recording."""
+    rejected_by: tuple[str, ...] = ()
+    """The agents who have rejected this call, the last ones only."""
     failures: int = 0
     """Failed orders for this call that needed a correction."""
     exit: tuple[str, str] | None = None

@@ -55,6 +55,10 @@ class Callback:
     """The only agent who is to call; empty: any."""
     values: tuple[tuple[str, str], ...] = ()
     language: str = ""
+    avoids: tuple[str, ...] = ()
+    """The agents who are not to call, by a value of the call in which it was requested."""
+    rejected_by: tuple[str, ...] = ()
+    """The agents who have rejected calls for it, the last ones only."""
     window: int = 0
     attempts: int = 0
     """Times that the customer's number was dialled."""

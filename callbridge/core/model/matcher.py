@@ -13,59 +13,43 @@ come about by such a change.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from callbridge.core.model.plan import AgentOrder, Plan, QueuePlan, TierRouting
 from callbridge.core.model.skills import Profile, Requirement
+from callbridge.core.model.waiting_line import WaitingLine
 
 
 class GroupKey(NamedTuple):
-    """Callers with the same key have the same requirement. ``agent``: only this agent may serve them, regardless of skills."""
+    """Callers with the same key have the same requirement. ``agent``: only this agent may serve them, regardless of skills and of
+    the other two. ``avoids``: agents who may not serve them. ``rejected_by``: agents who are skipped while another ready agent
+    fits, where the queue says so."""
 
     pbx: str
     queue: str
     tier: str
     window: int
     agent: str = ""
+    avoids: tuple[str, ...] = ()
+    rejected_by: tuple[str, ...] = ()
 
-
-@dataclass(slots=True)
-class _WaitingLine:
-    """Members in order of a fixed key, as a heap with lazy deletion."""
-
-    members: dict[str, float] = field(default_factory=dict)
-    heap: list[tuple[float, str]] = field(default_factory=list)
-
-    def add(self, member: str, key: float) -> None:
-        self.members[member] = key
-        if len(self.heap) > 64 + 4 * len(self.members):
-            self.heap = [(key, member) for member, key in self.members.items()]
-            heapify(self.heap)
-        else:
-            heappush(self.heap, (key, member))
-
-    def remove(self, member: str) -> None:
-        self.members.pop(member, None)
-
-    def first(self) -> tuple[float, str] | None:
-        heap = self.heap
-        while heap:
-            key, member = heap[0]
-            if self.members.get(member) == key:
-                return heap[0]
-            heappop(heap)
-        return None
+    @property
+    def is_picky(self) -> bool:
+        """Are some agents out of the question, whatever their skills?"""
+        return bool(self.avoids or self.rejected_by) and not self.agent
 
 
 @dataclass(slots=True)
 class _Group:
     key: GroupKey
-    line: _WaitingLine = field(default_factory=_WaitingLine)
+    line: WaitingLine = field(default_factory=WaitingLine)
     need: int = -1
     """The requirement in force; -1 while its queue or step is not in the plan."""
     pick: AgentOrder = AgentOrder.LONGEST_IDLE
+    barred: frozenset[str] = frozenset()
+    """Agents who are not offered its callers at present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +71,18 @@ class Matcher:
         """By requirement, then by profile."""
         self._groups: dict[GroupKey, _Group] = {}
         self._filled: dict[GroupKey, _Group] = {}
-        self._pools: list[_WaitingLine] = []
+        self._picky: dict[GroupKey, _Group] = {}
+        """Groups for whom some agents are out of the question: who is on duty matters to them, not only which profiles are."""
+        self._pools: list[WaitingLine] = []
         self._filled_pools: set[int] = set()
         self._pool_of: dict[str, int] = {}
         self._group_of: dict[str, _Group] = {}
         self._logged_in: list[int] = []
         """Agents logged in, by profile."""
+        self._ready: list[int] = []
+        """Those of them who want calls, by profile."""
+        self._on_duty: dict[str, tuple[int, bool]] = {}
+        """Agents logged in: profile, and whether they want calls."""
         self._staffed: dict[str, int] = {}
         """Cache: the number of logged-in agents who match a queue."""
         self._serving: dict[str, tuple[QueuePlan, dict[Profile, bool]]] = {}
@@ -117,6 +107,8 @@ class Matcher:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(key)
+            if key.is_picky:
+                self._picky[key] = group
             self._resolve(group)
         group.line.add(call, rank)
         self._filled[key] = group
@@ -130,6 +122,7 @@ class Matcher:
             if not group.line.members:
                 self._filled.pop(group.key, None)
                 self._groups.pop(group.key, None)
+                self._picky.pop(group.key, None)
 
     def idle(self, agent: str, profile: Profile, since: float) -> None:
         """The agent may be offered a call from now on."""
@@ -159,6 +152,27 @@ class Matcher:
         if (before == 0) != (before + change == 0):
             self._resolve_all()
 
+    def duty(self, agent: str, profile: Profile | None, *, ready: bool = False) -> None:
+        """The agent is logged in with this profile, and wants calls or not; None: is logged out. Comes after ``log``."""
+        before = self._on_duty.get(agent)
+        now = (self.profile_number(profile), ready) if profile is not None else None
+        if before == now:
+            return
+        fewest = []
+        for state, change in ((before, -1), (now, +1)):
+            if state is not None:
+                pool, wants = state
+                self._ready[pool] += change if wants else 0
+                fewest += [self._logged_in[pool] - 1, self._ready[pool] - 1]
+        if now is not None:
+            self._on_duty[agent] = now
+        else:
+            del self._on_duty[agent]
+        for group in self._picky.values():
+            # With more agents of the profile than it bars, somebody else is there before and after.
+            if min(fewest) <= len(group.key.avoids) + len(group.key.rejected_by):
+                self._resolve_again(group)
+
     # -- queries ------------------------------------------------------------------------------------------------
 
     def next_pair(self) -> Pair | None:
@@ -184,6 +198,14 @@ class Matcher:
             group = _Group(key)
             self._resolve(group)
         return self._requirements[group.need].text if group.need >= 0 else ""
+
+    def barred_from(self, key: GroupKey) -> frozenset[str]:
+        """The agents who are not offered the callers of this group at present, whatever their skills."""
+        group = self._groups.get(key)
+        if group is None:
+            group = _Group(key)
+            self._resolve(group)
+        return group.barred
 
     def serves(self, profile: Profile, queue: QueuePlan) -> bool:
         """Does an agent with this profile belong to the queue: does any step of any tier fit?"""
@@ -250,8 +272,9 @@ class Matcher:
         if number is None:
             number = self._profiles[profile] = len(self._profile_list)
             self._profile_list.append(profile)
-            self._pools.append(_WaitingLine())
+            self._pools.append(WaitingLine())
             self._logged_in.append(0)
+            self._ready.append(0)
             for need, row in enumerate(self._strength):
                 row.append(self._requirements[need].strength(profile))
         return number
@@ -263,15 +286,20 @@ class Matcher:
         pools worth asking (None: all)."""
         best: tuple[float, str] | None = None
         found: _Group | None = None
+        idle = {pool: len(self._pools[pool].members) for pool in self._filled_pools}
         for key in [*self._stirred_groups]:
             group = self._filled.get(key)
             if group is None or group.need < 0 or key.pbx in self._closed:
                 self._stirred_groups.discard(key)
                 continue
             first = group.line.first()
-            if first is not None and (best is None or first < best):
+            if first is None or (best is not None and first >= best):
+                continue
+            if self._reaches(group, idle, self._pool_of):
                 best, found = first, group
-        pools = {self._pool_of[agent] for agent in self._stirred_agents}
+            else:
+                self._stirred_groups.discard(key)
+        pools = Counter(self._pool_of[agent] for agent in self._stirred_agents)
         if pools:
             for key, group in self._filled.items():
                 if group.need < 0 or key in self._stirred_groups or key.pbx in self._closed:
@@ -281,12 +309,23 @@ class Matcher:
                 first = group.line.first()
                 if first is None or (best is not None and first >= best):
                     continue
-                row = self._strength[group.need]
-                if key.agent or any(row[pool] is not None for pool in pools):
+                if key.agent or self._reaches(group, pools, self._stirred_agents):
                     best, found = first, group
         if best is None or found is None:
             return None
-        return best[1], found, None if found.key in self._stirred_groups else pools
+        return best[1], found, None if found.key in self._stirred_groups else set(pools)
+
+    def _reaches(self, group: _Group, pools: Mapping[int, int], among: Container[str]) -> bool:
+        """May one of these agents, counted by pool, serve the group?"""
+        if group.key.agent:
+            return group.key.agent in among
+        row = self._strength[group.need]
+        for pool, number in pools.items():
+            if row[pool] is not None:
+                barred = sum(agent in among and self._pool_of[agent] == pool for agent in group.barred)
+                if number > barred:
+                    return True
+        return False
 
     def _best_agent(self, group: _Group, pools: set[int] | None) -> str | None:
         if group.key.agent:
@@ -298,7 +337,7 @@ class Matcher:
             strength = row[pool]
             if strength is None:
                 continue
-            first = self._pools[pool].first()
+            first = self._pools[pool].first_but(group.barred) if group.barred else self._pools[pool].first()
             if first is None:
                 continue
             candidate = (-strength if by_level else 0, *first)
@@ -308,10 +347,13 @@ class Matcher:
 
     def _resolve_all(self) -> None:
         for group in self._groups.values():
-            before = group.need
-            self._resolve(group)
-            if group.need != before:
-                self._stirred_groups.add(group.key)
+            self._resolve_again(group)
+
+    def _resolve_again(self, group: _Group) -> None:
+        before = group.need, group.barred
+        self._resolve(group)
+        if before != (group.need, group.barred):
+            self._stirred_groups.add(group.key)
 
     def _resolve(self, group: _Group) -> None:
         """Determine the requirement in force: that of the window, or the next one that a logged-in agent can serve."""
@@ -324,12 +366,30 @@ class Matcher:
         window = min(window, len(ladder.steps) - 1)
         needs = [self._need_number(step.needs) for step in ladder.steps[window:]]
         group.need = needs[0]
-        if self.know_agents:
-            group.need = next((need for need in needs if self._servable(need)), needs[0])
+        if group.key.is_picky:
+            self._resolve_picky(group, needs)
+        elif self.know_agents:
+            group.need = next((need for need in needs if self._any_fits(need, self._logged_in)), needs[0])
 
-    def _servable(self, need: int) -> bool:
+    def _resolve_picky(self, group: _Group, needs: list[int]) -> None:
+        """The same where some agents do not count. Those who have rejected the caller count after all when nobody else is ready:
+        nobody waits because of one rejection."""
+        avoids = frozenset(group.key.avoids)
+        skips = self.plan.queues[group.key.queue].skip_rejecters
+        barred = avoids | frozenset(group.key.rejected_by) if skips else avoids
+        if self.know_agents:
+            tries = [(need, without) for without in (barred, avoids) for need in needs]
+            in_force = (need for need, without in tries if self._any_fits(need, self._logged_in, without))
+            group.need = next(in_force, needs[0])
+        group.barred = barred if self._any_fits(group.need, self._ready, barred, ready=True) else avoids
+
+    def _any_fits(self, need: int, counts: list[int], without: frozenset[str] = frozenset(), *, ready: bool = False) -> bool:
+        """Does one of these agents, counted by profile, fit? ``without``: who is not meant, though counted."""
         row = self._strength[need]
-        return any(count and row[profile] is not None for profile, count in enumerate(self._logged_in))
+        absent = Counter(
+            pool for agent in without if agent in self._on_duty for pool, wants in [self._on_duty[agent]] if wants or not ready
+        )
+        return any(count > absent[pool] and row[pool] is not None for pool, count in enumerate(counts))
 
     def _need_number(self, requirement: Requirement) -> int:
         text = requirement.text

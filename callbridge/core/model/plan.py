@@ -207,6 +207,15 @@ class PreferredAgent:
 
 
 @dataclass(frozen=True, slots=True)
+class AvoidedAgents:
+    """To whom a caller is not offered: the agents whom this value of the call names. ``lasts``: for so many seconds in the queue;
+    None: never."""
+
+    value: str
+    lasts: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingPlan:
     """What a queue records: this share of the talks of these tiers (none named: all), or only what somebody asks for."""
 
@@ -311,6 +320,9 @@ class QueuePlan:
     reclaim_within: float = 0.0
     """Seconds within which a caller who hung up and calls again gets the old place."""
     prefer: PreferredAgent | None = None
+    avoid: AvoidedAgents | None = None
+    skip_rejecters: bool = True
+    """Who has rejected a call is not offered it again while another ready agent fits."""
     record: RecordingPlan | None = None
     whisper: str = ""
     """Played to the agent before the conversation."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol, Unpack
 
+from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import Agent, Intent, eligible
 from callbridge.core.model.attempt import Attempt, AttemptStage
 from callbridge.core.model.call import Call, Phase, Visit
@@ -22,10 +23,10 @@ from callbridge.core.model.events import DeadlinePassed
 from callbridge.core.model.facts import AnyFact
 from callbridge.core.model.feature_call import FeatureCall, PinGuard
 from callbridge.core.model.flow import Flow
-from callbridge.core.model.ids import LegId, leg_id, pbx_of
+from callbridge.core.model.ids import LegId, leg_id
 from callbridge.core.model.leg import Leg
 from callbridge.core.model.line import QueueLine
-from callbridge.core.model.matcher import GroupKey, Matcher
+from callbridge.core.model.matcher import Matcher
 from callbridge.core.model.orders import Order
 from callbridge.core.model.pace import Pace
 from callbridge.core.model.plan import Plan
@@ -395,7 +396,7 @@ class World(SavedTables):
         if new is not None and new.phase is Phase.WAITING and new.visit is not None:
             visit = new.visit
             (self.kept.add if visit.back_to else self.kept.discard)(key)
-            self.matcher.wait(key, GroupKey(pbx_of(new.leg), visit.queue, new.tier, visit.window, visit.prefers), visit.rank)
+            self.matcher.wait(key, waiting_groups.of_call(new, visit), visit.rank)
         elif old is not None and old.phase is Phase.WAITING:
             self.kept.discard(key)
             self.matcher.unwait(key)
@@ -427,8 +428,7 @@ class World(SavedTables):
         stood, stands = old if old is not None and old.stands else None, new if new is not None and new.stands else None
         self._stand_in_line(key, stood, stands)
         if stands is not None:
-            group = GroupKey(stands.pbx, stands.queue, stands.tier, stands.window, stands.agent)
-            self.matcher.wait(key, group, stands.rank)
+            self.matcher.wait(key, waiting_groups.of_callback(stands), stands.rank)
         elif stood is not None:
             self.matcher.unwait(key)
         owed = [(row.queue, row.who) if row is not None else None for row in (old, new)]
@@ -476,6 +476,8 @@ class World(SavedTables):
                 self.matcher.log(old.profile, -1)
             if now and new is not None:
                 self.matcher.log(new.profile, +1)
+        profile = new.profile if now and new is not None else None
+        self.matcher.duty(key, profile, ready=new is not None and new.intent is Intent.READY)
         for campaign_state in self.campaign_states.values():
             campaign_state.changed = True
         if new is not None and eligible(new, self.now):

@@ -147,6 +147,7 @@ def _call(world: World, callback: Callback) -> Call:
         day=world.day,
         prefers=callback.agent,
         steps_from=world.now + OWN_AGENT if callback.agent else None,
+        avoids=callback.avoids,
     )
     call = Call(
         id=world.mint("call"),
@@ -160,6 +161,7 @@ def _call(world: World, callback: Callback) -> Call:
         visit=visit,
         callback=callback.id,
         values=callback.values,
+        rejected_by=callback.rejected_by,
         language=callback.language,
     )
     world.callbacks.put(callback.id, evolve(callback, call=call.id, deadline=None))

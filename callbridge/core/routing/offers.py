@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from callbridge.core.entities import agent_states, attempts, dialling, legs, recordings
+from callbridge.core.entities import agent_states, attempts, avoided, dialling, legs, recordings
 from callbridge.core.model.agent import Agent, Work
 from callbridge.core.model.call import Call, DiversionReason, Move, Offer, OfferResult, OfferStage, Phase, VisitOutcome, after
 from callbridge.core.model.events import DigitPressed
@@ -316,6 +316,8 @@ def withdraw(
 def retry(world: World, call: Call, result: OfferResult, *, cause: int = 0, costs: bool = True, trouble: str = "") -> None:
     """The offer failed: the caller keeps the place and is offered elsewhere at once. ``costs``: the agent gets the penalty."""
     without_music = call.phase in (Phase.JOINING, Phase.TALKING)
+    if result is OfferResult.REJECTED and call.offer is not None and not call.campaign:  # being abandoned would be worse
+        call = evolve(call, rejected_by=avoided.with_rejection(call.rejected_by, call.offer.agent))
     penalty = phone_replies.penalty(world, call, result) if costs else None
     call = withdraw(world, call, result, cause=cause, penalty=penalty, trouble=trouble)
     if call.leg not in world.legs:

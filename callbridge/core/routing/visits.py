@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from callbridge.core.entities import attempts, callbacks, conditions, estimates
+from callbridge.core.entities import attempts, avoided, callbacks, conditions, estimates
+from callbridge.core.model import waiting_groups
 from callbridge.core.model.agent import Intent
 from callbridge.core.model.call import Call, DiversionReason, FlowPosition, Move, Phase, Visit, VisitOutcome, after
 from callbridge.core.model.facts import CallDiverted, FlowBegan, StepBegan, VisitBegan, VisitEnded
-from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.matcher import GroupKey
 from callbridge.core.model.orders import LeaveToDialplan, StartMusic, StopMusic
 from callbridge.core.model.plan import SAFE_HARBOUR_CONTEXT, OverflowRule, QueuePlan, Then, ToDialplan, ToFlow, ToQueue
 from callbridge.core.model.rank import head_start_for, head_start_with, rank_of
@@ -48,6 +47,7 @@ def begin_visit(
         rank, own = kept, head_start_for(ladder, call.waiting_since, kept)
     expected = estimates.expected(world, queue, estimates.waiting(world, queue) + 1)
     visit = Visit(queue=queue, began_at=world.now, window=0, rank=rank, day=world.day, head_start=own, estimate=expected)
+    visit = avoided.of_visit(world, call, visit)
     visit = evolve(visit, back_to=back_to, back_until=back_until) if back_to else _preferring(world, call, visit)
     call = evolve(call, phase=after(call.phase, Move.QUEUE), visit=visit, ways=call.ways + 1)
     call = announcements.begin(world, call, greeted=bool(back_to))
@@ -76,9 +76,10 @@ def wait(world: World, call: Call) -> Call:
     key = call.announcing.key if call.announcing is not None else ""
     if key in queue.keys and not call.placed:
         return _by_key(world, call, queue.keys[key])
+    visit = avoided.of_visit(world, call, visit)
     preferred = bool(visit.prefers)
     # A campaign's customer who has answered may go to any agent: being abandoned would be worse.
-    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, visit)
+    worth = not attempts.is_live(world, call) if call.campaign else preferred and _worth_waiting_for(world, call, visit)
     if preferred and not worth:
         visit = evolve(visit, prefers="", steps_from=min(world.now, visit.steps_from or world.now))
     since = visit.began_at if visit.steps_from is None else visit.steps_from
@@ -95,6 +96,8 @@ def wait(world: World, call: Call) -> Call:
         looks.append(since)
     elif not visit.prefers and ends is not None and since + ends > world.now:
         looks.append(since + ends)
+    if visit.avoids and (lifted := avoided.lifted_at(world, visit.queue, visit.began_at)) is not None:
+        looks.append(lifted)
     gives_up = _gives_up_at(world, call)
     if gives_up is not None and world.now >= gives_up:
         world.overtaken.append((call.id, "abandoned"))
@@ -105,7 +108,7 @@ def wait(world: World, call: Call) -> Call:
     call = announcements.resume(world, call)
     world.calls.put(call.id, call)
     if window != visit.window or visit.began_at == world.now or preferred is not bool(visit.prefers):
-        needs = world.matcher.needs_of(GroupKey(pbx_of(call.leg), visit.queue, call.tier, window, visit.prefers))
+        needs = world.matcher.needs_of(waiting_groups.of_call(call, evolve(visit, window=window)))
         world.emit(
             StepBegan(
                 seq=world.next_seq(),
@@ -158,7 +161,7 @@ def _preferring(world: World, call: Call, visit: Visit) -> Visit:
     if not agent and prefer.last_agent > 0 and _age(world, known.get("last_at", "")) <= prefer.last_agent:
         agent = known.get("last_agent", "")
     trying = evolve(visit, prefers=agent, steps_from=world.now + prefer.lasts)
-    return trying if agent and _worth_waiting_for(world, trying) else visit
+    return trying if agent and _worth_waiting_for(world, call, trying) else visit
 
 
 def _age(world: World, moment: str) -> float:
@@ -169,9 +172,12 @@ def _age(world: World, moment: str) -> float:
         return float("inf")
 
 
-def _worth_waiting_for(world: World, visit: Visit) -> bool:
-    """Is it still the preferred agent's time, and is the agent at work?"""
+def _worth_waiting_for(world: World, call: Call, visit: Visit) -> bool:
+    """Is it still the preferred agent's time, is the agent at work, and may the caller be offered there? Whoever asked for a call
+    by this agent knows what the call's values say."""
     agent = world.agents.get(visit.prefers)
+    if not call.placed and (visit.prefers in visit.avoids or avoided.skipped(world, evolve(call, visit=visit), visit.prefers)):
+        return False
     return agent is not None and agent.intent is Intent.READY and world.now < (visit.steps_from or 0.0)
 
 
@@ -202,7 +208,7 @@ def look_again(world: World, call: Call) -> None:
     rule = _rule(world, call, queue)
     if rule is not None:
         overflow(world, call, rule.to, rule.reason)
-    elif call.visit.prefers and not _worth_waiting_for(world, call.visit):
+    elif call.visit.prefers and not _worth_waiting_for(world, call, call.visit):
         wait(world, call)
 
 

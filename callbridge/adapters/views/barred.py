@@ -1,0 +1,45 @@
+"""Which agents are not offered a caller whatever their skills, and why, in words.
+
+Pure: the world is only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+
+from callbridge.adapters.views.phrasing import ExplainedLine, count, some
+from callbridge.core.model import waiting_groups
+from callbridge.core.model.call import Call
+from callbridge.core.model.world_view import WorldView
+
+MOST_NAMED = 3
+
+
+def barred_from(world: WorldView, call: Call) -> AbstractSet[str]:
+    """The agents who are not offered this waiting caller now."""
+    visit = call.visit
+    return world.matcher.barred_from(waiting_groups.of_call(call, visit)) if visit is not None else frozenset()
+
+
+def explain_caller(world: WorldView, call: Call) -> Iterator[ExplainedLine]:
+    """Of a waiting caller: who is left out."""
+    names = sorted(barred_from(world, call))
+    if names:
+        told = some((f"{name} ({_why(world, call, name)})" for name in names[:MOST_NAMED]), MOST_NAMED, len(names))
+        yield ExplainedLine(code="barred", text=f"   not offered to {told}")
+
+
+def explain_agent(world: WorldView, agent: str, queue: str, calls: Sequence[Call]) -> Iterator[ExplainedLine]:
+    """Of an agent: callers of the queue whom this agent would be offered otherwise."""
+    if calls:
+        text = f"queue {queue}: is not offered {count(len(calls), 'caller')}; {calls[0].id}: {_why(world, calls[0], agent)}"
+        yield ExplainedLine(code="barred", text=text)
+
+
+def _why(world: WorldView, call: Call, agent: str) -> str:
+    visit = call.visit
+    plan = world.plan.queues.get(visit.queue) if visit is not None else None
+    if visit is not None and agent in visit.avoids and plan is not None and plan.avoid is not None:
+        return f"named by the caller's value {plan.avoid.value}"
+    return "rejected this call, and another ready agent fits"
