@@ -94,7 +94,7 @@ def test_the_message_is_a_flow_with_a_way_out(write: Write) -> None:
 
 
 def test_check_says_what_it_means(write: Write) -> None:
-    text = "\n".join(summary(right(write(text=WHOLE))))
+    text = "\n".join(summary(right(write(text=WHOLE)), None))
     assert (
         "campaign  spring: predictive, for queue support; at most 3.0% of those who answered left without an agent in 1 days (never over it)"
         in text
