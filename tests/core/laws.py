@@ -17,13 +17,19 @@ from callbridge.core.model.facts import (
     CallbackEnded,
     CallbackRequested,
     CallEnded,
+    CallRecorded,
+    ConferenceBegan,
+    ConferenceEnded,
     OfferEnded,
     OfferMade,
     QueueRenamed,
     TalkBegan,
     TalkEnded,
+    TransferEnded,
+    TransferStarted,
     VisitBegan,
     VisitEnded,
+    WrapUpEnded,
 )
 from callbridge.core.model.feature_call import FeatureCall
 from callbridge.core.model.ids import pbx_of
@@ -192,12 +198,15 @@ class Books:
         """Seconds in all states since the log-in."""
         self.outcomes: list[tuple[str, str]] = []
         """(queue, outcome) of every visit that ended."""
+        self.numbers: dict[tuple[str, str], int] = {}
+        """The number of the open visit, offer, segment and transfer of a call, and of the segment that a wrap-up follows."""
 
     def enter(self, facts: Iterable[AnyFact]) -> None:
         for fact in facts:
             assert fact.seq > self.seq, "ids of facts go up"
             self.seq = fact.seq
             self._enter(fact)
+            self._number(fact)
 
     def _enter(self, fact: AnyFact) -> None:
         match fact:
@@ -240,6 +249,45 @@ class Books:
                 assert (fact.previous, fact.previous_reason) == before, "states follow one upon the other"
                 self.agents[fact.agent] = (fact.state, fact.reason)
                 self._clock_in(fact)
+            case _:
+                pass
+
+    def _number(self, fact: AnyFact) -> None:
+        """What is told of a visit, an offer, a segment or a transfer names the fact with which it began. An end that was
+        not heard is told without a number."""
+        numbers, call = self.numbers, fact.call
+        match fact:
+            case VisitBegan():
+                numbers["visit", call] = fact.seq
+            case VisitEnded():
+                assert fact.visit == numbers.pop(("visit", call)) or (fact.estimated and not fact.visit), fact
+            case OfferMade():
+                assert fact.visit == numbers.get(("visit", call), 0), fact
+                numbers["offer", call] = fact.seq
+            case OfferEnded():
+                assert fact.offer in (numbers["offer", call], 0), fact
+                numbers["offered", call] = numbers.pop(("offer", call))
+            case TalkBegan():
+                assert fact.offer in (0, numbers.get(("offer", call)), numbers.get(("offered", call))), fact
+                numbers["segment", call] = fact.seq
+            case CallAdopted() if fact.agent:
+                numbers["segment", call] = fact.seq
+            case ConferenceBegan() if fact.agent:
+                numbers["share", call] = fact.seq
+            case ConferenceEnded() if fact.agent:
+                assert fact.segment == numbers.get(("share", call), 0), fact
+                numbers["wrap_up", fact.agent] = fact.segment
+            case CallRecorded():
+                assert fact.segment == numbers["segment", call], fact
+            case TalkEnded():
+                assert fact.segment == numbers.pop(("segment", call)) or (fact.estimated and not fact.segment), fact
+                numbers["wrap_up", fact.agent] = fact.segment
+            case WrapUpEnded():
+                assert fact.segment == numbers.get(("wrap_up", fact.agent), 0), fact
+            case TransferStarted():
+                numbers["transfer", call] = fact.seq
+            case TransferEnded():
+                assert fact.transfer in (0, numbers.get(("transfer", call))), fact
             case _:
                 pass
 

@@ -166,7 +166,7 @@ def music_not_owed(patch: Patch) -> None:
 @mutant("after talking the agent is free at once")
 def wrap_up_forgotten(patch: Patch) -> None:
     release = agent_states.release
-    patch.setattr(agent_states, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, 0.0))
+    patch.setattr(agent_states, "release", lambda world, agent, queue, _, **of: release(world, agent, queue, 0.0, **of))
 
 
 @mutant("wrap-up has no end")
@@ -177,7 +177,9 @@ def wrap_up_never_ends(patch: Patch) -> None:
 @mutant("wrap-up lasts half as long")
 def wrap_up_halved(patch: Patch) -> None:
     release = agent_states.release
-    patch.setattr(agent_states, "release", lambda world, agent, queue, wrap_up: release(world, agent, queue, wrap_up / 2))
+    patch.setattr(
+        agent_states, "release", lambda world, agent, queue, wrap_up, **of: release(world, agent, queue, wrap_up / 2, **of)
+    )
 
 
 @mutant("a log-out asked for while talking is lost")

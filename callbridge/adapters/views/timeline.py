@@ -17,7 +17,7 @@ from callbridge.core.model.plan import AgentOrder, Plan
 
 Fact = Mapping[str, Any]
 
-_SILENT = frozenset({"agent_alerted", "agent_changed", "wrap_up_ended", "campaign_changed", "opted_out"})
+_SILENT = frozenset({"agent_alerted", "agent_changed", "campaign_changed", "opted_out"})
 """About agents, not about the call; but for one who has picked up and waits for the customer."""
 _ENVELOPE = frozenset({"id", "seq", "at", "type", "call", "v", "leg", "day"})
 
@@ -334,6 +334,10 @@ def _talk_began(fact: Fact, plan: Plan, arrived: float) -> str:
     return f"connected to {_who(fact, plan)}"
 
 
+def _wrap_up_ended(fact: Fact, plan: Plan, arrived: float) -> str:
+    return f"{_who(fact, plan)} finished the wrap-up after {span(float(fact['lasted']))}"
+
+
 def _talk_ended(fact: Fact, plan: Plan, arrived: float) -> str:
     by = str(fact["ended_by"])
     held = f", {span(float(fact['hold_seconds']))} of it on hold" if fact.get("hold_seconds") else ""
@@ -450,6 +454,7 @@ _WORDS: Mapping[str, Callable[[Fact, Plan, float], str]] = {
     "announced": _announced,
     "talk_began": _talk_began,
     "talk_ended": _talk_ended,
+    "wrap_up_ended": _wrap_up_ended,
     "call_transferred": _transferred,
     "transfer_started": _transfer_started,
     "transfer_ended": _transfer_ended,

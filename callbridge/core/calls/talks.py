@@ -24,7 +24,7 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
     customer, agents = world.legs.get(call.leg), world.legs.get(offer.leg)
     if customer is None or agents is None or customer.bridge != call.bridge or agents.bridge != call.bridge:
         return
-    queue, waited = call.visit.queue, world.now - call.waiting_since
+    queue, visit, waited = call.visit.queue, call.visit.id, world.now - call.waiting_since
     segment = Segment(agent=offer.agent, leg=offer.leg, queue=queue, began_at=world.now, began_said_at=said_at)
     segment = recordings.begin(world, call, segment)
     short = answers.short_talk(world, queue)
@@ -33,16 +33,20 @@ def joined(world: World, call: Call, said_at: float | None = None) -> None:
         call = evolve(call, offer=evolve(offer, certain_at=certain_at), deadline=certain_at)
     else:
         call = answers.counted(world, call, world.now)
+    seq = world.next_seq()
+    segment = evolve(segment, id=seq)
     world.calls.put(call.id, evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, failures=0))
     world.emit(
         TalkBegan(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=offer.agent,
             queue=queue,
             leg=offer.leg,
             waited=waited,
+            visit=visit,
+            offer=offer.id,
         )
     )
     agent = world.agents[offer.agent]

@@ -92,11 +92,13 @@ def _talks(world: World, call: Call, leg: Leg, agent: Agent) -> None:
     world.put_leg(leg, role=LegRole.AGENT, agent=agent.id, tries=0, deadline=None)
     segment = Segment(agent=agent.id, leg=leg.id, queue=call.transferred_from, began_at=world.now, began_said_at=leg.up_said_at)
     segment = recordings.begin(world, call, segment)
+    seq = world.next_seq()
+    segment = evolve(segment, id=seq)
     call = evolve(call, phase=after(call.phase, Move.JOIN), far=None, segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
     world.emit(
         TalkBegan(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=agent.id,

@@ -102,22 +102,41 @@ def leg_gone(world: World, agent: Agent) -> Agent:
     return settle(world, agent)
 
 
-def release(world: World, agent: Agent, queue: str, wrap_up: float) -> Agent:
-    """The conversation is over: wrap-up begins; an agent who logged out meanwhile has none."""
+def release(world: World, agent: Agent, queue: str, wrap_up: float, *, call: str = "", segment: int = 0) -> Agent:
+    """The conversation, ``segment`` of ``call``, is over: wrap-up begins; an agent who logged out meanwhile has none."""
     if agent.intent is Intent.LOGGED_OUT:
         agent = change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
     else:
-        until = world.now + wrap_up
-        agent = change(world, agent, work=Work.WRAP_UP, call="", wrap_began=world.now, wrap_until=until, wrap_queue=queue)
+        agent = change(
+            world,
+            agent,
+            work=Work.WRAP_UP,
+            call="",
+            wrap_began=world.now,
+            wrap_until=world.now + wrap_up,
+            wrap_queue=queue,
+            wrap_call=call,
+            wrap_segment=segment,
+        )
     return settle(world, agent)
 
 
 def settle(world: World, agent: Agent) -> Agent:
     """Let take effect what was waiting for the agent's work, or its leg, to be over."""
     if agent.work is Work.WRAP_UP and agent.leg is None and world.now >= agent.wrap_until:
-        queue, lasted = agent.wrap_queue, world.now - agent.wrap_began
-        agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="")
-        world.emit(WrapUpEnded(seq=world.next_seq(), at=world.now, agent=agent.id, queue=queue, lasted=lasted))
+        after = agent
+        agent = change(world, agent, work=Work.IDLE, idle_since=world.now, wrap_queue="", wrap_call="", wrap_segment=0)
+        world.emit(
+            WrapUpEnded(
+                seq=world.next_seq(),
+                at=world.now,
+                call=after.wrap_call,
+                agent=agent.id,
+                queue=after.wrap_queue,
+                lasted=world.now - after.wrap_began,
+                segment=after.wrap_segment,
+            )
+        )
     if agent.work is Work.IDLE and agent.leg is None:
         unwanted = agent.intent is Intent.LOGGED_OUT or agent.connect is not ConnectMode.NAILED_UP
         if unwanted and agent.session is not None:

@@ -86,6 +86,7 @@ def end(world: World, call: Call, segment: Segment, when: float) -> Call:
             file=recording.file,
             lasted=max(0.0, when - recording.began_at),
             paused=paused,
+            segment=segment.id,
         )
     )
     return evolve(call, recording_paused=recording.paused_since is not None)
@@ -181,5 +182,6 @@ def emit_failed(world: World, call: str, segment: Segment | None, file: str, why
             queue=segment.queue if segment is not None else "",
             file=file,
             why=why,
+            segment=segment.id if segment is not None else 0,
         )
     )

@@ -73,6 +73,7 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
             survey=name,
             question=node.question,
             answer=key,
+            segment=call.served_segment,
         )
     )
     if key in node.alerting:
@@ -87,6 +88,7 @@ def answered(world: World, call: Call, flow: Flow, node: MenuNode, key: str) -> 
                 question=node.question,
                 answer=key,
                 number=call.number,
+                segment=call.served_segment,
             )
         )
     return evolve(call, flow_position=evolve(flow_position, answers=flow_position.answers + 1))
@@ -116,5 +118,6 @@ def ended(world: World, call: Call, flow_position: FlowPosition, flow: Flow | No
             survey=flow_position.flow.removeprefix(SURVEY),
             result=_result(flow_position, flow, hung_up=hung_up),
             answers=flow_position.answers,
+            segment=call.served_segment,
         )
     )

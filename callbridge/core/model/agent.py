@@ -98,6 +98,9 @@ class Agent:
     wrap_began: float = 0.0
     wrap_until: float = 0.0
     wrap_queue: str = ""
+    wrap_call: str = ""
+    wrap_segment: int = 0
+    """The segment of that call which the wrap-up follows."""
     rest_until: float = 0.0
     reserved_for: str = ""
     """The agent is reserved for this call, whose customer is being called first."""

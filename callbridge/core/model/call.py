@@ -190,6 +190,8 @@ class Visit:
     back_until: float = 0.0
     avoids: tuple[str, ...] = ()
     """The agents to whom this caller is not offered, by a value of the call."""
+    id: int = 0
+    """The ``seq`` of its VisitBegan; 0 for a call that we made."""
 
 
 class OfferStage(StrEnum):
@@ -211,6 +213,8 @@ class Offer:
     reading: str = ""
     """The prompt that the caller hears meanwhile."""
     stage: OfferStage = OfferStage.RINGING
+    id: int = 0
+    """The ``seq`` of its OfferMade."""
     certain_at: float | None = None
     """During a conversation: when the answer counts, unless the agent hangs up before."""
 
@@ -240,6 +244,8 @@ class Segment:
     recording: Recording | None = None
     met_at: float | None = None
     """When agent and customer met in a conference, before the share began."""
+    id: int = 0
+    """The ``seq`` of the fact with which it began."""
 
     def held_until(self, at: float) -> float:
         """Seconds on hold up to ``at``."""
@@ -282,6 +288,10 @@ class Transfer:
     together: bool = False
     """Caller, agent and target are in one bridge."""
     together_at: float | None = None
+    id: int = 0
+    """The ``seq`` of its TransferStarted."""
+    conference: int = 0
+    """The ``seq`` of its ConferenceBegan: the number of the target's segment."""
 
 
 class SupervisionMode(StrEnum):
@@ -403,6 +413,8 @@ class Call:
     """Seconds of advantage that a flow gave this caller in the queues to come, on top of the tier's."""
     served: tuple[str, str] = ("", "")
     """Agent and queue of the last conversation."""
+    served_segment: int = 0
+    """The number of that conversation."""
     surveyed: bool = False
     callback: str = ""
     """The callback that it keeps: then we called the customer, and it is in no queue's figures."""

@@ -40,6 +40,8 @@ class AgentChanges(TypedDict, total=False):
     wrap_began: float
     wrap_until: float
     wrap_queue: str
+    wrap_call: str
+    wrap_segment: int
     rest_until: float
     reserved_for: str
     return_at: float | None

@@ -1,6 +1,8 @@
 """Facts: what the core publishes to Redis, metrics, logs, history and webhooks.
 
-A fact is emitted once, when it happens, with an ID by which readers insert it. The type of each text field says whose data it
+A fact is emitted once, when it happens, with an ID by which readers insert it. A visit, an offer, a segment and a transfer have
+as their number the ``seq`` of the fact with which they began (``VisitBegan``, ``OfferMade``, ``TalkBegan``, ``TransferStarted``);
+what is told of them later carries it, 0 where it is not known. The type of each text field says whose data it
 holds (``personal``): masking follows from it everywhere. Times are epoch seconds, durations seconds.
 """
 
@@ -85,6 +87,8 @@ class OfferMade(Fact):
     tier: Plain
     needs: Plain
     waited: float
+    visit: int = 0
+    """0 for a call that we made: no queue counts it."""
     freed_at: float | None = None
     """When a caller was waiting already: the moment that the agent became free (handover)."""
     collected: Answers = ""
@@ -97,6 +101,8 @@ class OfferEnded(Fact):
     result: Plain
     """``answered``, ``no_answer``, ``rejected``, ``offline``, ``unavailable``, ``misconfigured`` or ``cancelled``."""
     rang_for: float
+    offer: int = 0
+    visit: int = 0
     cause: int = 0
     trouble: Plain = ""
     """What is wrong with the phone, where that is known: ``silent`` (no answer of any kind to the INVITE), ``dnd``,
@@ -119,6 +125,7 @@ class VisitEnded(Fact):
     """The wait in this queue that was estimated when the visit began, in seconds."""
     lasted: float = 0.0
     """Seconds in this queue."""
+    visit: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +172,7 @@ class SurveyAnswered(Fact):
     question: Plain
     answer: Plain
     """The key that was pressed."""
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +183,7 @@ class SurveyAlerted(Fact):
     question: Plain
     answer: Plain
     number: PhoneNumber
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +202,7 @@ class SurveyEnded(Fact):
     survey: Plain
     result: Plain
     answers: int
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +305,11 @@ class TalkBegan(Fact):
 
     leg: Plain
     waited: float
+    visit: int = 0
+    """The visit in which the caller waited for it; 0 after a transfer, and of a call that we made."""
+    offer: int = 0
+    transfer: int = 0
+    """The transfer by which the call came to this agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +321,7 @@ class TalkEnded(Fact):
     ``caller_lost`` (the caller's side never acknowledged the answer, or answers no request any more);
     ``moved``, ``taken_over`` or ``supervisor`` (somebody asked for it); ``taken`` (somebody took the call away in the PBX),
     ``fault`` or ``lost`` (the phone died, or was found gone after a reconnect)."""
+    segment: int = 0
     estimated: bool = False
 
 
@@ -317,6 +333,7 @@ class CallRecorded(Fact):
     file: Plain
     lasted: float
     paused: float
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +342,7 @@ class RecordingFailed(Fact):
 
     file: Plain
     why: FreeText
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,11 +374,13 @@ class TransferEnded(Fact):
     kind: Plain
     result: Plain
     lasted: float
+    transfer: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConferenceBegan(Fact):
-    """The caller joins ``by``, whose call it is, and the target of the consult: ``agent``, if it is one."""
+    """The caller joins ``by``, whose call it is, and the target of the consult: ``agent``, if it is one, whose segment has this
+    fact's ``seq`` as its number."""
 
     to: TargetText
     by: Plain
@@ -374,6 +394,7 @@ class ConferenceEnded(Fact):
     to: TargetText
     by: Plain
     talked: float
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -395,7 +416,10 @@ class SupervisionEnded(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrapUpEnded(Fact):
+    """The wrap-up after ``segment`` of ``call``."""
+
     lasted: float
+    segment: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,7 @@ def _enter(world: World, bridge: SeenBridge, customer: SeenLeg, talkers: list[Se
         _talk(world, agent, call, leg)
     call = world.calls[call.id]
     _emit(world, call, queue, began_at)
-    _keep_accounts(world, call)
+    _keep_accounts(world, world.calls[call.id])
     return call.id
 
 
@@ -219,9 +219,13 @@ def agents_by_phone(world: World, seen: Iterable[SeenLeg]) -> dict[str, Agent]:
 
 
 def _emit(world: World, call: Call, queue: str, began_at: float) -> None:
+    """With an agent it is the beginning of a segment."""
+    seq = world.next_seq()
+    if call.segment is not None:
+        world.calls.put(call.id, evolve(call, segment=evolve(call.segment, id=seq)))
     world.emit(
         CallAdopted(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=call.segment.agent if call.segment is not None else "",

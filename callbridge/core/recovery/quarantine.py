@@ -99,7 +99,9 @@ def _free_agent(world: World, agent: Agent, call: Call) -> None:
         agent = agent_states.change(world, agent, leg=None)
     queue = call.segment.queue if call.segment is not None else ""
     plan = world.plan.queues.get(queue)
-    agent_states.release(world, agent, queue, plan.wrap_up if plan is not None else 0.0)
+    segment = call.segment.id if call.segment is not None else 0
+    wrap_up = plan.wrap_up if plan is not None else 0.0
+    agent_states.release(world, agent, queue, wrap_up, call=call.id, segment=segment)
 
 
 def _give_up_agent(world: World, agent: Agent) -> None:

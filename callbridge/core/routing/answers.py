@@ -107,6 +107,8 @@ def emit_offer_ended(
             leg=offer.leg,
             result=result,
             rang_for=max(0.0, until - offer.at),
+            offer=offer.id,
+            visit=call.visit.id if call.visit else 0,
             cause=cause,
             trouble=trouble,
         )

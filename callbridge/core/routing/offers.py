@@ -60,7 +60,8 @@ def make(world: World, pair: Pair) -> None:
     lasts = BEEP_CHECK if nailed else queue.ring_for
     order = _beep(world, leg) if nailed else _ring(world, call, agent, leg, queue)
     playback = order.playback if isinstance(order, Play) else ""
-    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback)
+    seq = world.next_seq()
+    offer = Offer(agent=agent.id, leg=leg, at=world.now, nailed=nailed, playback=playback, id=seq)
     world.calls.put(
         call.id,
         evolve(call, phase=after(call.phase, Move.OFFER), offer=offer, deadline=attempts.latest(world, call, lasts)),
@@ -68,7 +69,7 @@ def make(world: World, pair: Pair) -> None:
     world.order(order)
     world.emit(
         OfferMade(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=agent.id,
@@ -77,6 +78,7 @@ def make(world: World, pair: Pair) -> None:
             tier=call.tier,
             needs=pair.needs,
             waited=world.now - call.waiting_since,
+            visit=visit.id,
             freed_at=freed_at,
             collected=_collected(call),
         )

@@ -37,7 +37,7 @@ def end_segment(
     call = recordings.end(world, call, segment, when)
     emit_talk_ended(world, call, segment, by, when, estimated)
     served = segment.agent, segment.queue
-    call = evolve(end_supervision(world, call), segment=None, keys="", keys_until=None, served=served)
+    call = evolve(end_supervision(world, call), segment=None, keys="", keys_until=None, served=served, served_segment=segment.id)
     if not (by_phone or keep_bridge):
         call = drop_bridge(world, call, (call.leg, segment.leg))
     leg = world.legs.get(segment.leg)
@@ -56,7 +56,8 @@ def end_segment(
         elif leg.role is LegRole.SESSION:
             agent = agent_states.change(world, agent, leg=None)
         queue = world.plan.queues.get(segment.queue)
-        agent_states.release(world, agent, segment.queue, queue.wrap_up if queue is not None else 0.0)
+        wrap_up = queue.wrap_up if queue is not None else 0.0
+        agent_states.release(world, agent, segment.queue, wrap_up, call=call.id, segment=segment.id)
     return call
 
 
@@ -71,6 +72,7 @@ def emit_talk_ended(world: World, call: Call, segment: Segment, by: str, when: f
             talked=max(0.0, when - segment.began_at),
             hold_seconds=min(max(0.0, segment.held_until(when)), max(0.0, when - segment.began_at)),
             ended_by=by,
+            segment=segment.id,
             estimated=estimated,
         )
     )

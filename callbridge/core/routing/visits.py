@@ -56,10 +56,9 @@ def begin_visit(
     if world.plan.queues[queue].do_not_call:
         attempts.block(world, call.number, "", "complaint", f"queue:{queue}")
     world.tallies.put(tally_key(queue, visit.day), offered(world.tally(queue, visit.day)))
-    world.emit(
-        VisitBegan(seq=world.next_seq(), at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day)
-    )
-    return wait(world, call)
+    seq = world.next_seq()
+    world.emit(VisitBegan(seq=seq, at=world.now, call=call.id, queue=queue, tier=call.tier, rank=rank, day=visit.day))
+    return wait(world, evolve(call, visit=evolve(visit, id=seq)))
 
 
 def wait(world: World, call: Call) -> Call:
@@ -339,6 +338,7 @@ def end_visit(
             estimated=estimated,
             expected=visit.estimate,
             lasted=max(0.0, at - visit.began_at),
+            visit=visit.id,
         )
     )
     return evolve(call, visit=None, outcome=outcome)

@@ -15,10 +15,12 @@ from callbridge.core.model.rows import evolve
 from callbridge.core.model.world import World
 
 
-def emit_began(world: World, call: Call, transfer: Transfer) -> None:
+def emit_began(world: World, call: Call, transfer: Transfer) -> int:
+    """Returns the number of the target's segment."""
+    seq = world.next_seq()
     world.emit(
         ConferenceBegan(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=transfer.agent,
@@ -27,6 +29,7 @@ def emit_began(world: World, call: Call, transfer: Transfer) -> None:
             by=transfer.by,
         )
     )
+    return seq
 
 
 def ended(world: World, call: Call, transfer: Transfer, *, goes_on: bool) -> Call:
@@ -43,12 +46,14 @@ def ended(world: World, call: Call, transfer: Transfer, *, goes_on: bool) -> Cal
             to=transfer.to,
             by=transfer.by,
             talked=max(0.0, world.now - (world.now if transfer.together_at is None else transfer.together_at)),
+            segment=transfer.conference,
         )
     )
     return evolve(call, segments=call.segments + 1) if transfer.agent and not goes_on else call
 
 
-def release(world: World, agent: Agent, transfer: Transfer) -> Agent:
+def release(world: World, agent: Agent, call: str, transfer: Transfer) -> Agent:
     """The third one, an agent, has left: wrap-up as after any talk with a caller."""
     plan = world.plan.queues.get(transfer.queue)
-    return agent_states.release(world, agent, transfer.queue, plan.wrap_up if plan is not None else 0.0)
+    wrap_up = plan.wrap_up if plan is not None else 0.0
+    return agent_states.release(world, agent, transfer.queue, wrap_up, call=call, segment=transfer.conference)

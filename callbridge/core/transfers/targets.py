@@ -66,9 +66,8 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
             world.order(_ring(world, call, leg, agent.phone, agent, queue, ring_for))
         agent_states.change(world, agent, work=Work.OFFERED, call=call.id, leg=leg)
     text = target_text(to)
-    world.emit(
-        TransferStarted(seq=world.next_seq(), at=world.now, call=call.id, agent=by, queue=queue, to=text, kind=kind, leg=leg)
-    )
+    seq = world.next_seq()
+    world.emit(TransferStarted(seq=seq, at=world.now, call=call.id, agent=by, queue=queue, to=text, kind=kind, leg=leg))
     return Transfer(
         to=text,
         leg=leg,
@@ -79,6 +78,7 @@ def reach(world: World, call: Call, to: ToAgent | ToNumber, *, by: str, queue: s
         until=world.now + patience,
         kind=kind,
         playback=playback,
+        id=seq,
     )
 
 
@@ -115,7 +115,7 @@ def free(world: World, call: Call) -> Call:
     agent = world.agents.get(transfer.agent)
     if agent is not None and agent.call == call.id:
         if transfer.together and agent.work is Work.TALKING:
-            agent = conferences.release(world, agent, transfer)
+            agent = conferences.release(world, agent, call.id, transfer)
         else:
             agent = agent_states.change(world, agent, work=Work.IDLE, call="", idle_since=world.now)
         if leg is None or leg.role is LegRole.SESSION:

@@ -126,8 +126,8 @@ def conference(world: World, call: Call) -> str:
         return "the target has not answered yet"
     world.order(Bridge(bridge=call.bridge, legs=(call.leg,), call=call.id))
     if not transfer.together:
-        conferences.emit_began(world, call, transfer)
-        put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now)))
+        share = conferences.emit_began(world, call, transfer)
+        put(world, evolve(call, transfer=evolve(transfer, together=True, together_at=world.now, conference=share)))
     return ""
 
 
@@ -211,17 +211,20 @@ def _arrived(world: World, call: Call, transfer: Transfer, leg: LegId, said_at: 
         agent=transfer.agent, leg=leg, queue=transfer.queue, began_at=world.now, began_said_at=said_at, met_at=met_at
     )
     segment = recordings.begin(world, call, segment)
+    seq = world.next_seq()
+    segment = evolve(segment, id=seq)
     call = evolve(call, phase=after(call.phase, Move.JOIN), segment=segment, segments=call.segments + 1)
     world.calls.put(call.id, call)
     world.emit(
         TalkBegan(
-            seq=world.next_seq(),
+            seq=seq,
             at=world.now,
             call=call.id,
             agent=transfer.agent,
             queue=transfer.queue,
             leg=leg,
             waited=world.now - call.waiting_since,
+            transfer=transfer.id,
         )
     )
 
@@ -402,6 +405,7 @@ def _end(world: World, call: Call, transfer: Transfer, result: str) -> Call:
             kind=transfer.kind,
             result=result,
             lasted=world.now - transfer.began_at,
+            transfer=transfer.id,
         )
     )
     return call
