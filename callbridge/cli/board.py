@@ -22,6 +22,8 @@ Row = Mapping[str, Any]
 
 WIDE_SCREEN = 120
 """Columns from which agents stand beside the queues instead of below them."""
+FEWEST_LINES = 4
+"""Lines of the queues, and of who waits, on a low screen: the heading, two rows, and how many are left out."""
 _ORDER = ("ringing", "connecting", "talking", "wrap_up", "ready", "busy_elsewhere", "offline", "not_ready", "logged_out")
 _GOOD, _DOUBT, _BAD = "green", "yellow", "bold red"
 
@@ -57,8 +59,9 @@ class _ScreenLines:
     shown: list[RenderableType] = field(default_factory=list)
 
     def line(self, text: Text) -> None:
-        self.shown.append(text)
-        self._take(1)
+        if self.left != 0:
+            self.shown.append(text)
+            self._take(1)
 
     def table(
         self,
@@ -73,7 +76,8 @@ class _ScreenLines:
         """At most ``most`` lines, heading and the word about what is left out included. ``unlisted``: rows that there are besides
         ``rows``; ``shrink``: see ``fit_columns``."""
         names = [column if isinstance(column, str) else column[0] for column in columns]
-        stay = fit_columns(names, rows, self.width, shrink)
+        floors = [0 if isinstance(column, str) else column[1] for column in columns]
+        stay = fit_columns(names, rows, self.width, shrink, floors)
         table = _table(*(columns[at] for at in stay))
         rows = [[row[at] for at in stay] for row in rows]
         most = self.left if most is None or self.left is None else min(most, self.left)
@@ -81,8 +85,9 @@ class _ScreenLines:
         cut = len(rows) if whole else max(0, (most or 0) - 2)
         for row in rows[:cut]:
             table.add_row(*row)
-        self.shown.append(table)
-        self._take(cut + 1)
+        if most is None or most > 1:
+            self.shown.append(table)
+            self._take(cut + 1)
         if cut < len(rows) + unlisted:
             text = fit(f"... and {len(rows) + unlisted - cut} more {more}", self.width)
             self.line(Text(text, style="dim", no_wrap=True, overflow="ellipsis"))
@@ -116,7 +121,7 @@ def frame(known: Known, at: float, width: int, height: int | None) -> Renderable
 
 def _left(room: _ScreenLines, known: Known, now: float, share: int | None) -> None:
     """Queues and who waits; ``share``: each may take one such part of what is left."""
-    parts = None if room.left is None else room.left // (share or 2)
+    parts = None if room.left is None else max(FEWEST_LINES, room.left // (share or 2))
     _queues(room, known, now, parts)
     _waiting(room, known, now, room.left if share is None else parts)
 
@@ -162,7 +167,8 @@ def _queues(room: _ScreenLines, known: Known, now: float, most: int | None) -> N
     columns = (("queue", 8), "wait", "oldest", "SL", "rdy", "ring", "talk", "wrap", "away", "ans", "lost")
     rows = [_queue(row, now) for row in known.queues]
     in_all = sum(int(row.get("waiting", 0)) for row in known.queues)
-    room.table(columns, rows, most, f"queues, {in_all} callers waiting in total", shrink=[(0, 8)])
+    shrink = [(0, 8), *((columns.index(name), 0) for name in ("wrap", "away", "ring", "SL", "ans"))]
+    room.table(columns, rows, most, f"queues, {in_all} callers waiting in total", shrink=shrink)
 
 
 def _queue(row: Row, now: float) -> list[Text]:
@@ -201,7 +207,7 @@ def _waiting(room: _ScreenLines, known: Known, now: float, most: int | None) -> 
     ]
     unlisted = max(0, sum(known.totals.values()) - len(rows))
     if rows or unlisted:
-        room.table(columns, rows, most, "callers", shrink=[(1, 10), (2, 6), (6, 6), (5, 0)], unlisted=unlisted)
+        room.table(columns, rows, most, "callers", shrink=[(1, 10), (2, 6), (6, 6), (5, 0), (2, 0)], unlisted=unlisted)
     else:
         room.line(Text("nobody is waiting", style="dim"))
 
@@ -213,7 +219,7 @@ def _agents(room: _ScreenLines, known: Known, now: float) -> None:
     counted = Counter(str(row.get("state")) for row in agents)
     rows = [_agent(row, now) for row in agents]
     in_all = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counted.items())
-    shrink = [(1, 16), (4, 10), (5, 0), (2, 14), (1, 10), (4, 6)]
+    shrink = [(1, 16), (4, 10), (5, 0), (2, 14), (1, 10), (4, 6), (4, 0)]
     room.table(columns, rows, room.left, f"agents; total {in_all}", shrink=shrink)
 
 

@@ -31,10 +31,13 @@ def fit_list(items: Sequence[str], width: int) -> str:
     return fit(items[0], width - len(rest)) + rest if items and cell_len(rest) < width else fit("; ".join(items), width)
 
 
-def fit_columns(head: Sequence[str], rows: Sequence[list[Text]], width: int, shrink: Sequence[tuple[int, int]]) -> list[int]:
+def fit_columns(
+    head: Sequence[str], rows: Sequence[list[Text]], width: int, shrink: Sequence[tuple[int, int]], floors: Sequence[int]
+) -> list[int]:
     """Shorten the cells of a table, one column between the others, until its rows fit. ``shrink``: column and least width, in the
-    order in which room is taken; with the least width 0 a column goes altogether. Returns the columns that stay."""
-    widths = [max([cell_len(name), *(row[at].cell_len for row in rows)]) for at, name in enumerate(head)]
+    order in which room is taken; with the least width 0 a column goes altogether. ``floors``: the width that each takes in any
+    case. Returns the columns that stay."""
+    widths = [max([cell_len(name), floors[at], *(row[at].cell_len for row in rows)]) for at, name in enumerate(head)]
     gone: set[int] = set()
     for at, least in shrink:
         over = sum(widths[at] + 1 for at in range(len(widths)) if at not in gone) - 1 - width
@@ -43,7 +46,7 @@ def fit_columns(head: Sequence[str], rows: Sequence[list[Text]], width: int, shr
         if least == 0:
             gone.add(at)
             continue
-        widths[at] = max(min(least, widths[at]), cell_len(head[at]), widths[at] - over)
+        widths[at] = max(min(least, widths[at]), cell_len(head[at]), floors[at], widths[at] - over)
         for row in rows:
             row[at].plain = fit(row[at].plain, widths[at])
     return [at for at in range(len(head)) if at not in gone]

@@ -68,7 +68,7 @@ def known(agents: int = 10, callers: int = 3, queues: int = 2, **more: Any) -> K
 def test_a_frame_never_grows_beyond_its_screen(size: tuple[int, int], amount: int) -> None:
     width, height = size
     lines = shown(known(amount, amount, amount), width, height)
-    assert len(lines) <= max(height, 8)
+    assert len(lines) <= height
     assert all(cell_len(line) <= width for line in lines)
 
 
@@ -141,6 +141,18 @@ def test_nothing_is_cut_within_a_word(width: int) -> None:
     assert {"12345", "4567"} <= set(" ".join(lines).split())
     assert "BYPASS ON" in lines[0]
     assert "nobody who fits is ready" in lines[1]
+
+
+def test_a_small_screen_shows_queues_and_callers_before_agents() -> None:
+    """40x10, a window beside others: three queues had no line, four agents who were logged out had one each."""
+    lines = shown(known(8, 0, 3), 40, 10)
+    assert lines[2].split() == ["queue", "wait", "oldest", "rdy", "talk", "ans", "lost"]
+    assert [line.split()[0] for line in lines[3:6]] == ["q0", "q1", "q2"]
+    assert lines[7].split() == ["agent", "name", "state", "since"]
+    lines = shown(known(8, 5, 4), 40, 10)
+    assert [line.split()[0] for line in lines[3:6]] == ["q0", "q1", "..."]
+    assert lines[6].split() == ["#", "waiting", "in", "number", "for", "now"]
+    assert [line.split()[0] for line in lines[7:10]] == ["1", "2", "..."]
 
 
 def test_what_does_not_fit_ends_behind_a_word() -> None:
