@@ -210,9 +210,6 @@ def _prompts(options: argparse.Namespace) -> int:
     from callbridge.cli.prompts import prompts
 
     settings = _load(options)
-    if settings.speech is None:
-        print("callbridge: the configuration has no section 'speech:'", file=sys.stderr)
-        return FAILED
     counts: Counter[str] = Counter()
     for prompt in prompts(settings, make=not options.check, again=options.all):
         counts[prompt.state] += 1

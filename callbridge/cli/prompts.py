@@ -45,9 +45,14 @@ class Unspoken(Exception):
 
 
 def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> Iterator[Prompt]:
-    """Every prompt, made where needed (``again``: all of them), one after the other as it is done. Needs ``speech``."""
-    speech = settings.speech
-    assert speech is not None, "asked for by the caller"
+    """Every prompt, made where needed (``again``: all of them), one after the other as it is done; last, those without a text."""
+    if settings.speech is not None:
+        yield from _spoken(settings.speech, make=make, again=again)
+    for name, where in missing(settings).items():
+        yield Prompt(name, "", "missing", f"{where} plays it, but speech.texts does not contain it")
+
+
+def _spoken(speech: SpeechConfig, *, make: bool, again: bool) -> Iterator[Prompt]:
     for language in speech.voices:
         known = _read_list(speech, language)
         for name, said in speech.texts.items():
@@ -63,8 +68,6 @@ def prompts(settings: Settings, *, make: bool = True, again: bool = False) -> It
                 yield _make(speech, language, name, known, mark)
         if make:
             _forget(speech, language, known)
-    for name, where in missing(settings).items():
-        yield Prompt(name, "", "missing", f"{where} plays it, but speech.texts does not contain it")
 
 
 def _is_sound(path: Path) -> bool:

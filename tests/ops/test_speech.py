@@ -153,9 +153,17 @@ def test_what_is_said_may_look_like_a_field(house: Path) -> None:
 
 
 def test_without_the_section_there_is_nothing_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after an import: queues play only sounds that the PBX has."""
     (tmp_path / "cb.yaml").write_text(RIGHT, encoding="utf-8")
+    for options in ((), ("--check",)):
+        assert run(tmp_path, *options) == 0
+        assert capsys.readouterr() == ("no prompt texts are configured\n", "")
+
+
+def test_without_the_section_what_is_played_and_has_no_text_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cb.yaml").write_text(RIGHT + "beep: sound:callbridge/ding\n", encoding="utf-8")
     assert run(tmp_path) == 1
-    assert capsys.readouterr().err == "callbridge: the configuration has no section 'speech:'\n"
+    assert capsys.readouterr().out == "missing: ding: beep plays it, but speech.texts does not contain it\n1 missing\n"
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 44100])
