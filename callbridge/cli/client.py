@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -163,6 +164,8 @@ class Client:
         timeout: float = REQUEST_TIMEOUT,
         more: Mapping[str, str] | None = None,
     ) -> Any:
+        if urllib.parse.urlsplit(self.url).scheme not in ("http", "https"):
+            raise ApiError(f"{self.url} is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090")
         headers = {"Accept": accept, **(more or {})}
         if self.token:
             if not (self.token.isascii() and self.token.isprintable()):
@@ -186,6 +189,8 @@ class Client:
                     f"{self.url} closed the connection without an answer; is it callbridge? It does so when too many "
                     "are open: see 'http refused' in its log, and http.limits"
                 )
+            if isinstance(reason, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(reason):
+                return ApiError(f"{self.url} does not speak TLS: write http://, unless a proxy serves https there")
             return ApiError(
                 f"cannot reach callbridge at {self.url} ({reason}); check that it is running and that --url is correct"
             )
@@ -208,7 +213,8 @@ def _problem(refusal: urllib.error.HTTPError, token: str) -> ApiError:
         text = str(problem.get("detail") or unknown or problem.get("title") or refusal)
         faults = [_fault(each) for each in problem.get("faults") or ()]
     except (OSError, ValueError, AttributeError, TypeError):
-        text, faults = f"the server said {refusal.code} {refusal.reason}", []
+        doubt = "; is it callbridge? Check --url" if refusal.code == 404 else ""
+        text, faults = f"the server said {refusal.code} {refusal.reason}{doubt}", []
     kind = NotThere if refusal.code == 404 else ApiError
     return kind(": ".join([text, "; ".join(faults)]) if faults else text)
 

@@ -149,6 +149,8 @@ def _worded(problem: str, lines: list[str], line: int, column: int) -> tuple[str
     """The parser stops where it is lost, which may be a line after the mistake: of a variable in braces, for one."""
     at = lines[line - 1] if 0 < line <= len(lines) else ""
     before = lines[line - 2] if 1 < line <= len(lines) + 1 else ""
+    if "node content" in problem and not "".join([at[column - 1 :], *lines[line:]]).strip():
+        problem = "unexpected end of stream"  # a bracket is open, and nothing follows
     wrong, hint = in_words(problem, at if at.strip() else before, column, before)
     return wrong, line, column, hint
 

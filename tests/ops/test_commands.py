@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
@@ -241,3 +242,43 @@ def test_a_command_that_only_asks_a_server_does_not_load_the_engine() -> None:
     ).stdout.split()
     assert "callbridge.cli.client" in said
     assert {"pydantic", "sqlalchemy", "aiohttp", "callbridge.core.engine", "callbridge.settings.models"}.isdisjoint(said)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "127.0.0.1:{port}",
+            "127.0.0.1:{port} is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090",
+        ),
+        ("localhost", "localhost is no address of HTTP; write --url http://HOST:PORT, such as http://127.0.0.1:8090"),
+        (
+            "https://127.0.0.1:{port}",
+            "https://127.0.0.1:{port} does not speak TLS: write http://",
+        ),
+    ],
+)
+def test_a_wrong_address_is_one_line_with_the_way_out(capsys: pytest.CaptureFixture[str], url: str, said: str) -> None:
+    with serving() as toy:
+        port = toy.url.rpartition(":")[2]
+        assert main(["agents", "--url", url.format(port=port)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith(f"callbridge: {said.format(port=port)}")
+    assert told.err.count("\n") == 1
+
+
+def test_another_server_is_doubted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Asterisk's own, for one: 8088 for 8090."""
+    with socketserver.TCPServer(("127.0.0.1", 0), NotFound) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert main(["agents", "--url", f"http://127.0.0.1:{server.server_address[1]}"]) == 1
+    assert capsys.readouterr() == ("", "callbridge: the server said 404 Not Found; is it callbridge? Check --url\n")
+
+
+class NotFound(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        body = b"<html><body><h1>Not Found</h1></body></html>"
+        self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))

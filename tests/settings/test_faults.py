@@ -152,6 +152,15 @@ def test_a_mistake_is_told_with_its_place_and_nothing_else_is(write: Write, chan
     assert told(write(change), {"ARI_USER": "x"}) == [message]
 
 
+@pytest.mark.parametrize("end", ["beep: [", "beep: [\n", "beep: [sound:beep,\n\n", "phones: {\n"])
+def test_a_file_that_ends_within_a_bracket_says_so(write: Write, end: str) -> None:
+    """As after half a copy."""
+    path = write()
+    path.write_text(path.read_text() + end)
+    (said,) = told(path)
+    assert "a quote, bracket or brace is opened and not closed" in said
+
+
 def test_the_configuration_that_the_others_spoil_is_right(write: Write) -> None:
     assert right(write()).warnings == ()
 
