@@ -155,8 +155,8 @@ class Story:
         self.happens(self.arrival(name, entry=entry, tier=tier, channel=channel))
         return leg_id(PBX, name)
 
-    def ask(self, who: str, ask: AgentRequest, reason: str = "", phone: str = "") -> list[Order]:
-        return self.happens(AgentRequested(at=self.now, agent=who, request=ask, reason=reason, phone=phone))
+    def ask(self, who: str, ask: AgentRequest, reason: str = "", phone: str = "", by: str = "") -> list[Order]:
+        return self.happens(AgentRequested(at=self.now, agent=who, request=ask, reason=reason, phone=phone, by=by))
 
     def turn(self, switch: str, on: bool) -> list[Order]:
         return self.happens(SwitchTurned(at=self.now, switch=switch, on=on))

@@ -902,6 +902,27 @@ def test_who_is_only_consulted_does_not_steer_the_call(ask: CallRequest) -> None
     assert (story.fact(RequestRefused).reason, story.orders) == ("the call is not with agent cid", [])
 
 
+@pytest.mark.parametrize("by", ["local", "bob"])
+def test_nobody_is_logged_in_at_a_phone_that_does_not_exist(by: str) -> None:
+    """A wrong digit: the agent was ready until the first offer failed."""
+    story = Talk()
+    story.happens(DevicesListed(at=story.now, states={"PJSIP/cid": "NOT_INUSE", "PJSIP/desk": "UNAVAILABLE"}))
+    phone = story.world.agents["cid"].phone
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/dekc", by=by)
+    assert story.fact(RequestRefused).reason == "no such phone: PJSIP/dekc is no endpoint of the PBX"
+    assert (story.world.agents["cid"].phone, story.world.agents["cid"].next_phone) == (phone, "")
+    for known in ("PJSIP/desk", "PJSIP/+4930@carrier", "SIP/9"):
+        story.ask("cid", AgentRequest.LOGIN, phone=known, by=by)
+        assert story.world.agents["cid"].phone == known
+
+
+def test_a_phone_that_dials_a_code_exists_although_the_pbx_has_not_listed_it() -> None:
+    story = Talk()
+    story.happens(DevicesListed(at=story.now, states={"PJSIP/cid": "NOT_INUSE"}))
+    story.ask("cid", AgentRequest.LOGIN, phone="PJSIP/new")
+    assert story.world.agents["cid"].phone == "PJSIP/new"
+
+
 def test_nobody_logs_in_or_listens_at_a_trunk() -> None:
     story = Talk()
     story.world.plan = replace(story.world.plan, trunks=frozenset({"PJSIP/trunk"}))

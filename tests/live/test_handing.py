@@ -277,6 +277,13 @@ async def test_supervision_by_a_phone_that_cannot_be_rung_is_refused(house: Hous
     assert not bridge.facts("order_gave_up")
 
 
+async def test_a_log_in_at_a_phone_that_does_not_exist_is_refused(house: House, pbx: Pbx) -> None:
+    bridge = await house.open(three_desks())
+    with pytest.raises(ApiError, match=r"no such phone: PJSIP/9999 is no endpoint of the PBX"):
+        await bridge.ask("1007", "login", phone="PJSIP/9999")
+    assert (await bridge.ask("1007", "login", phone="PJSIP/2002"))["phone"] == "PJSIP/2002", "it exists, and is away"
+
+
 async def test_supervision_ends_with_the_talk_and_taking_over_goes_on(house: House, pbx: Pbx) -> None:
     bridge = await house.open(three_desks())
     async with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from callbridge.core.entities import agent_states
+from callbridge.core.entities import agent_states, phone_troubles
 from callbridge.core.model.agent import Agent, Intent, Work
 from callbridge.core.model.call import OfferResult, Phase
 from callbridge.core.model.events import AgentRequest, AgentRequested
@@ -66,6 +66,8 @@ def _login(world: World, agent: Agent, event: AgentRequested) -> str:
     phone = event.phone or agent.next_phone or agent.phone or agent.home
     if phone in world.plan.trunks:
         return f"{phone} is a trunk, not a phone"
+    if event.by and event.phone and phone_troubles.is_unknown(world, phone):  # a phone that dials a code exists
+        return f"no such phone: {phone} is no endpoint of the PBX"
     if phone != agent.phone:
         other = taken_by(world, agent, phone)
         if other is not None:
