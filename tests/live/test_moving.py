@@ -4,16 +4,19 @@ import asyncio
 import base64
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
 from callbridge.cli.conf_files import read_conf
+from callbridge.cli.doctor import examine
+from callbridge.cli.doctor.findings import Level
 from callbridge.cli.importing.asterisk import Sources, convert
 from callbridge.cli.importing.members import read_members
 from callbridge.cli.importing.phones import Member
+from callbridge.settings.loading import load
 from tests.lab.pbx import Pbx, PhoneSpec
 from tests.lab.sip import Call, Phone, PhoneScript, call
 from tests.live.house import House
@@ -49,6 +52,20 @@ exten => _X.,1,Dial(PJSIP/${EXTEN})
 exten => old-600,1,Goto(ext-queues,600,1)
 exten => new-600,1,Goto(callbridge-inbound,600,1)
 """
+THREE_QUEUES = """
+[general]
+persistentmembers=yes
+[600]
+servicelevel=60
+timeout=15
+member=Local/1001@from-queue/n,0,"Agent One",hint:1001@ext-local
+member=Local/5551234567@from-queue/n,5,"Night Service"
+[601]
+context=ivr-601
+member=Local/1002@from-queue/n,0,"Agent Two",hint:1002@ext-local
+[602]
+strategy=leastrecent
+"""
 CUT = """
 [cut]
 type = user
@@ -60,14 +77,66 @@ password = first\\;second
 """
 
 
+def module_lines(queue: str, record: str, wait: str, destination: str) -> str:
+    """A queue as FreePBX's module writes it into ext-queues."""
+    return f"""
+exten => {queue},1,Answer
+exten => {queue},n,Set(QAGI=${{IF($[${{LEN(${{VQ_AGI}})}}>0]?${{VQ_AGI}}:${{QAGI}})}})
+exten => {queue},n,Gosub(sub-record-check,s,1(q,{queue},{record}))
+exten => {queue},n,Set(QMAXWAIT=${{IF($[${{LEN(${{VQ_MAXWAIT}})}}>0]?${{VQ_MAXWAIT}}:{wait})}})
+exten => {queue},n(qcall),Queue({queue},t,,${{QAANNOUNCE}},${{QMAXWAIT}},${{QAGI}},,${{QGOSUB}},${{QRULE}},${{QPOSITION}})
+exten => {queue},n,Set(QDEST=${{VQ_DEST}})
+exten => {queue},n(gotodest),GotoIf($["${{QDEST}}"=""]?{destination}:${{CUT(QDEST,^,1)}},${{CUT(QDEST,^,2)}},${{CUT(QDEST,^,3)}})
+"""
+
+
+THREE_IN_THE_DIALPLAN = f"""
+[ext-queues]
+{module_lines("600", "yes", "30", "ext-local,vmu1001,1")}
+{module_lines("601", "dontcare", " ", "app-blackhole,hangup,1")}
+{module_lines("602", "no", "2", "ext-queues,600,1")}
+
+[sub-record-check]
+exten => s,1,Return()
+
+[ivr-601]
+exten => 1,1,Goto(ext-queues,600,1)
+
+[app-blackhole]
+exten => hangup,1,Hangup()
+
+[ext-local]
+exten => 1001,hint,PJSIP/1001&Custom:DND1001,CustomPresence:1001
+exten => 1002,hint,PJSIP/1002&Custom:DND1002,CustomPresence:1002
+exten => vmu1001,1,Answer()
+
+[from-trunk](+)
+exten => 5551000,1,Goto(callbridge-inbound,600,1)
+exten => 5551001,1,Goto(callbridge-inbound,601,1)
+exten => 5551002,1,Goto(callbridge-inbound,602,1)
+"""
+
+
 @pytest.fixture(params=[22, 16])
 async def moving(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
-    pbx = Pbx(request.param, phones=[PhoneSpec(name="1001"), PhoneSpec(name="1002")])
-    for name, text in (("queues.conf", QUEUES), ("extensions.conf", DIALPLAN), ("ari.conf", CUT)):
+    async with pbx_with(request.param, {"queues.conf": QUEUES, "extensions.conf": DIALPLAN, "ari.conf": CUT}) as pbx:
+        yield pbx
+
+
+@pytest.fixture(params=[22, 16])
+async def three(request: pytest.FixtureRequest) -> AsyncIterator[Pbx]:
+    async with pbx_with(request.param, {"queues.conf": THREE_QUEUES, "extensions.conf": THREE_IN_THE_DIALPLAN}) as pbx:
+        yield pbx
+
+
+def pbx_with(version: int, files: Mapping[str, str]) -> Pbx:
+    pbx = Pbx(version, phones=[PhoneSpec(name="1001"), PhoneSpec(name="1002")])
+    manager = pbx.folder / "etc" / "manager.conf"
+    manager.write_text(manager.read_text().replace("write=reporting", "write=system,reporting"))  # to record
+    for name, text in files.items():
         path = pbx.folder / "etc" / name
         path.write_text((path.read_text() if path.exists() and name != "queues.conf" else "") + text)
-    async with pbx:
-        yield pbx
+    return pbx
 
 
 async def test_what_the_pbx_tells_of_its_members_is_read(moving: Pbx) -> None:
@@ -104,6 +173,30 @@ async def test_a_caller_whom_nobody_serves_goes_where_the_old_queue_sent_him(mov
         (ended,) = bridge.facts("visit_ended")
         assert (ended["outcome"], ended["reason"]) == ("overflowed", "waited_too_long")
         assert 1.9 < ended["waited"] < 3.0 + house.slack
+        await house.at_the_end()
+
+
+async def test_three_queues_come_over_as_they_are_printed(three: Pbx) -> None:
+    """What the page about moving promises: import, no fault for check and doctor, and each queue serves its callers."""
+    etc = three.folder / "etc"
+    result = convert(Sources(queues=read_conf(etc / "queues.conf"), extensions=read_conf(etc / "extensions.conf")))
+    config: dict[str, Any] = yaml.safe_load(result.text)
+    del config["pbx"]
+    script = PhoneScript.answers(ring=0.2, talk=1.5)  # longer than short_talk
+    async with House(three) as house, Phone(three, "1001", script) as one, Phone(three, "1002", script) as two:
+        bridge = await house.open(config | {"fallback": {"mirror": False, "pull_back": False}})
+        found = [finding async for finding in examine(load(bridge.path))]
+        assert [finding.said for finding in found if finding.level is Level.FAULT] == []
+        for number in ("5551000", "5551001", "5551002"):
+            await call(three, Call(dialled=number, number="4930123456"))
+        assert (len(one.records()), len(two.records())) == (2, 1)
+        assert [(fact["queue"], fact["outcome"]) for fact in bridge.facts("visit_ended")] == [
+            ("600", "answered"),
+            ("601", "answered"),
+            ("602", "overflowed"),
+            ("600", "answered"),
+        ]
+        assert {fact["queue"] for fact in bridge.facts("call_recorded")} == {"600"}
         await house.at_the_end()
 
 
