@@ -254,7 +254,7 @@ def test_a_file_in_latin_letters_is_read_and_told(tmp_path: Path, capsys: pytest
     said = capsys.readouterr()
     assert 'name: "Zoë"' in said.out
     assert "read as Windows-1252" in said.err
-    assert "1 queues and 1 agents" in said.err
+    assert "1 queue and 1 agent converted" in said.err
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -267,7 +267,7 @@ def test_a_file_that_an_editor_saved_as_utf_16_is_read_and_told(
     said = capsys.readouterr()
     assert 'name: "王小明"' in said.out
     assert f"{encoding.upper()}, which Asterisk itself cannot read" in said.err
-    assert "1 queues and 1 agents" in said.err
+    assert "1 queue and 1 agent converted" in said.err
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_our_own_fallback_queue_is_not_imported(tmp_path: Path, capsys: pytest.C
     assert main(["import", str(tmp_path / "queues.conf"), "--members", str(tmp_path / "members.txt")]) == 0
     said = capsys.readouterr()
     assert "callbridge-fallback" not in said.out + said.err
-    assert "1 queues and 1 agents" in said.err
+    assert "1 queue and 1 agent converted" in said.err
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

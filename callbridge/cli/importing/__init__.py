@@ -40,7 +40,7 @@ def _queues(options: argparse.Namespace) -> int:
         print(f"callbridge: {options.queues}: contains no queue", file=sys.stderr)
         return FAILED
     print(result.text, end="")
-    _report(result, f"{result.queues} queues and {result.agents} agents converted")
+    _report(result, f"{_counted(result.queues, 'queue')} and {_counted(result.agents, 'agent')} converted")
     return DONE
 
 
@@ -64,8 +64,12 @@ def _tables(options: argparse.Namespace) -> int:
 def _report(result: Converted, done: str) -> None:
     for line in result.looks.lines:
         print(f"look at: {printable(line)}", file=sys.stderr)
-    looks = len(result.looks.lines)
-    print(printable(f"{done}, {looks} lines to look at; then run `callbridge check`"), file=sys.stderr)
+    looks = _counted(len(result.looks.lines), "line")
+    print(printable(f"{done}, {looks} to look at; then run `callbridge check`"), file=sys.stderr)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _mistaken(conf: Conf) -> str:
