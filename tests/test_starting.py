@@ -31,6 +31,7 @@ from callbridge.runtime.pulse import TURN
 from callbridge.service.callers import CallerSources
 from callbridge.service.links import Links
 from callbridge.service.process import Process
+from callbridge.service.serving import bound_socket, why_not
 from callbridge.service.starting import OLDER_WORLD, Start, Taken
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
@@ -447,3 +448,14 @@ async def test_the_stamp_is_watched_before_the_store_is_done_without(server: Red
         await asyncio.sleep(0.3)
         assert not task.done()
         assert (await asyncio.wait_for(task, 5)).behind
+
+
+async def test_a_port_that_is_taken_is_named_with_what_to_do() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(OSError, match="in use") as refused:
+            await bound_socket("127.0.0.1", port)
+    address = f"127.0.0.1:{port}"
+    said = f"{address} is in use, perhaps by a callbridge that is already running: stop it, or change http.port"
+    assert why_not(refused.value, address) == said
+    assert why_not(OSError("no such device"), address) == "no such device"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import resource
 import signal
 import socket
@@ -50,7 +51,7 @@ async def _without_term(process: Process, address: socket.socket) -> AsyncIterat
         yield
 
 
-async def _bind(host: str, port: int) -> socket.socket:
+async def bound_socket(host: str, port: int) -> socket.socket:
     """Bind our HTTP address before anything is taken over: a second process started by mistake must fail without harm."""
     (family, kind, protocol, _, address), *_ = await asyncio.get_running_loop().getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -63,6 +64,13 @@ async def _bind(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def why_not(trouble: BaseException, address: str) -> str:
+    """Why nothing is served; ``address`` is where HTTP would be."""
+    if isinstance(trouble, OSError) and trouble.errno == errno.EADDRINUSE:
+        return f"{address} is in use, perhaps by a callbridge that is already running: stop it, or change http.port"
+    return str(trouble)
 
 
 def _raise_limits() -> None:
@@ -98,7 +106,8 @@ async def _serve(process: Process) -> int:
         if not isinstance(trouble, OSError | BadDatabase | FutureSchema | PlanNotAdopted):
             raise trouble
         http = process.settings.http
-        log.critical("cannot start", why=str(trouble), http=f"{http.host}:{http.port}")
+        address = f"{http.host}:{http.port}"
+        log.critical("cannot start", why=why_not(trouble, address), http=address)
         return FAILED
     return process.exit_code.result() if process.exit_code.done() else DONE
 
@@ -107,7 +116,7 @@ async def _until_stopped(process: Process) -> None:
     """Wait to lead, lead, and shut down in order. The end of a term ends the process: there is no standby."""
     try:
         http = process.settings.http
-        with await _bind(http.host, http.port) as address:
+        with await bound_socket(http.host, http.port) as address:
             async with _without_term(process, address):
                 term = await process.begin_term()
             async with _with_term(process, term, address):
