@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -299,6 +301,15 @@ def test_files_in_which_nothing_is_found_are_named(tmp_path: Path, capsys: pytes
     said = capsys.readouterr().err
     assert f"look at: {path} has no extension: is it the dialplan, with the files that it includes?\n" in said
     assert f"look at: {path} lists no queue: it takes what `queue show` prints, or `database show`\n" in said
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    members = "".join(f"member => PJSIP/{number}\n" for number in range(1000, 1400))  # more than a buffer holds
+    (tmp_path / "queues.conf").write_text(f"[600]\nstrategy=leastrecent\n{members}")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "callbridge", "import", str(tmp_path / "queues.conf")]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30)
+    assert (done.returncode, done.stderr) == (1, "callbridge: cannot write the output: No space left on device\n")
 
 
 def test_our_own_fallback_queue_is_not_imported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

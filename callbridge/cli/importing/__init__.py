@@ -26,6 +26,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         return _tables(options) if options.queues is None else _queues(options)
     except OSError as trouble:
+        if trouble.filename is None:
+            raise  # the output cannot be written
         print(printable(f"callbridge: {trouble.filename}: {trouble.strerror}"), file=sys.stderr)
         return FAILED
 
