@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from callbridge.adapters.system import garbage
 from callbridge.core.model.events import CallerArrived
 from callbridge.core.model.ids import leg_id
 from callbridge.service.adapter_settings import redis_settings
@@ -23,6 +25,7 @@ from callbridge.settings.loading import load
 from tests.adapters.conftest import RedisServer
 from tests.adapters.fake_ari import FakeAri
 from tests.adapters.waiting import until
+from tests.test_ending import a_caller_waits, rig
 from tests.test_starting import a_living_owner, own_redis, process_config, processed
 
 
@@ -182,3 +185,13 @@ async def test_a_queue_that_a_reload_has_added_is_shown_at_once(tmp_path: Path) 
             done = await process.reload(dry_run=False, force=False, by="ops")
             assert done.faults == ()
             assert set(term.board.queues) == {"support", "new"}
+
+
+async def test_garbage_is_collected_in_portions_and_a_full_collection_waits_while_there_are_calls(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    async with rig(tmp_path) as one:
+        await until(lambda: gc.get_threshold() == garbage.THRESHOLDS)
+        await until(one.process.quiet)
+        await a_caller_waits(one)
+        assert not one.process.quiet()
+    assert gc.get_threshold() == before

@@ -138,5 +138,9 @@ class Process:
         """Why we are not alive. Waiting to lead is not a reason."""
         return self.term.unhealthy() if self.term is not None else []
 
+    def quiet(self) -> bool:
+        """Would nobody notice if we did nothing for a tenth of a second?"""
+        return self.term is None or self.term.quiet()
+
     def alive(self) -> bool:
         return not self.unhealthy()

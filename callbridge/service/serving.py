@@ -19,6 +19,7 @@ from callbridge.adapters.facts.codec import FutureSchema
 from callbridge.adapters.http import REFUSALS, Probes, listening, make_app, make_starting_app
 from callbridge.adapters.ledger import BadDatabase
 from callbridge.adapters.logs import log as logs
+from callbridge.adapters.system.garbage import Collector
 from callbridge.adapters.system.tasks import end
 from callbridge.service.adapter_settings import http_settings
 from callbridge.service.http_backend import HttpBackend
@@ -123,6 +124,7 @@ async def _until_stopped(process: Process) -> None:
                 log.info("serving", http=f"http://{http.host}:{http.port}")
                 process.manager.ready()
                 process.parts.run("watchdog", process.manager.watch(process.alive, process.missing))
+                process.parts.run("garbage", Collector(process.quiet, process.metrics.on_collection).run())
                 await asyncio.shield(process.exit_code)
     finally:
         process.manager.stopping()

@@ -8,7 +8,6 @@ unavailable, we wait for it and then start without it; nothing in it is deleted.
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import structlog
 
 from callbridge.adapters.ari.ownership import STAMPED, OwnershipSeen
 from callbridge.adapters.store import OWNER_SILENT, Saved, Store, StoreDown, Unreadable
+from callbridge.adapters.system.garbage import postponed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -122,12 +122,9 @@ class Start:
             raise _Occupied(f"{'; '.join(faults)}; another instance is serving")
         self._why, self._what = "", "loading what was saved"
         token = await self._store.take_over()
-        gc.disable()  # loading creates many objects and no garbage: collection took most of the time
-        try:
+        with postponed():  # loading creates many objects and no garbage: collection took most of the time
             saved = await self._store.load()
-            return Taken(token=token, saved=saved, behind=OLDER_WORLD if self._store.snapshot_owed else "")
-        finally:
-            gc.enable()
+        return Taken(token=token, saved=saved, behind=OLDER_WORLD if self._store.snapshot_owed else "")
 
     async def _faults(self) -> list[str]:
         """Why we could not serve in place of the present owner."""

@@ -7,9 +7,7 @@ term - settings, HTTP, log, metrics, timelines, the connection to the store - be
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
@@ -23,6 +21,7 @@ from callbridge.adapters.ledger import CampaignLedger, LedgerTerms
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.pbx_link import NotSent
 from callbridge.adapters.store import Saved
+from callbridge.adapters.system.garbage import postponed
 from callbridge.adapters.views.board import Board
 from callbridge.adapters.views.campaigns import campaign_figures
 from callbridge.core.model.events import PlanChanged
@@ -103,6 +102,10 @@ class Term:
 
     # -- how it is ----------------------------------------------------------------------------------------------
 
+    def quiet(self) -> bool:
+        """Is nobody on the line, and nothing to decide?"""
+        return not self.world.calls and not self.runtime.waiting
+
     def missing(self) -> list[str]:
         """What should be up and is not."""
         return self.links.missing() + ([f"the store is behind: {self.saver.why}"] if self.saver.degraded else [])
@@ -123,26 +126,15 @@ class Term:
 
 async def begin(process: Process, taken: Taken) -> Term:
     """Build and start a term on what was taken over. Raises BadDatabase and PlanNotAdopted."""
-    with _without_collecting():
+    with postponed():  # garbage collection took most of the time of a start
         term = _build(process, taken)
         try:
             await _start(term, process, taken)
         except BaseException:
             await term.end()
             raise
+        gc.freeze()  # what lives as long as the term need not be examined again
     return term
-
-
-@contextlib.contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Garbage collection took most of the time of a start. Objects that live as long as the term need not be scanned again, so
-    they are frozen."""
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        gc.enable()
 
 
 # -- building: nothing runs yet ---------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ CONTRACT = {
     "event_age_seconds": ("histogram", set[str]()),
     "inbox_depth": ("gauge", set[str]()),
     "loop_lag_seconds": ("histogram", set[str]()),
+    "gc_pause_seconds": ("histogram", {"generation"}),
     "save_seconds": ("histogram", set[str]()),
     "store_degraded": ("gauge", set[str]()),
     "redis_up": ("gauge", set[str]()),
@@ -352,12 +353,14 @@ def test_our_own_health_is_shown() -> None:
     made.on_batch([0.001, 2.0], 17)
     made.on_save(0.004, degraded=True)
     made.on_loop_lag(0.003)
+    made.on_collection(1, 0.004)
     made.on_redis(True)
     made.on_leader(True)
     made.link("p", "ari", True)
     made.received("p", "StasisStart")
     assert value(made, "inbox_depth") == 17
     assert value(made, "event_age_seconds_count") == 2
+    assert value(made, "gc_pause_seconds_count", generation="1") == 1
     assert value(made, "store_degraded") == 1
     assert value(made, "redis_up") == value(made, "leader") == 1
     assert value(made, "pbx_up", pbx="p", link="ari") == 1

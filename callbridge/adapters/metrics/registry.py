@@ -165,6 +165,11 @@ class Metrics:
         self._event_age = self._histogram("event_age_seconds", "Age of events when they are processed.", QUICK)
         self._inbox = self._gauge("inbox_depth", "Events waiting to be processed.")
         self._lag = self._histogram("loop_lag_seconds", "Delay of the event loop.", QUICK)
+        self._collection = self._histogram(
+            "gc_pause_seconds", "Duration of Python's garbage collections, during which nothing else runs.", QUICK, "generation"
+        )
+        for generation in range(3):
+            self._collection.labels(str(generation))
         self._save_seconds = self._histogram("save_seconds", "Duration of saves.", QUICK)
         self._degraded = self._gauge("store_degraded", "1 while the saved state is behind.")
         self._redis_up = self._gauge("redis_up", "1 while Redis answers; NaN if it is not used.")
@@ -289,6 +294,9 @@ class Metrics:
 
     def on_loop_lag(self, seconds: float) -> None:
         self._lag.observe(max(0.0, seconds))
+
+    def on_collection(self, generation: int, seconds: float) -> None:
+        self._collection.labels(str(generation)).observe(seconds)
 
     def on_redis(self, up: bool) -> None:
         self._redis_up.set(up)

@@ -1,1 +1,1 @@
-"""The operating system: threads, tasks, the service manager."""
+"""The operating system: threads, tasks, garbage collection, the service manager."""
