@@ -18,7 +18,8 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.facts.privacy import scrub
-from callbridge.adapters.ledger.store import LedgerStore, file_of
+from callbridge.adapters.ledger import LedgerStore
+from callbridge.adapters.ledger.database_file import file_of
 from callbridge.adapters.lookups.last_agents import LastAgents
 from callbridge.adapters.lookups.lookup import Lookups
 from callbridge.adapters.redis.store import RedisStore

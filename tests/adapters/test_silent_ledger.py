@@ -31,7 +31,7 @@ from callbridge.adapters.ledger import (
     trouble_of,
     writer,
 )
-from callbridge.adapters.ledger.store import NotAnswering
+from callbridge.adapters.ledger.database import NotAnswering
 from callbridge.adapters.ledger.tables import LEDGER_SCHEMA
 from callbridge.adapters.metrics.registry import Metrics
 from callbridge.adapters.system.tasks import end

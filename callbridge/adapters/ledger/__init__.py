@@ -1,9 +1,12 @@
 """The campaigns' ledger: leads, attempts and the do-not-call list, in a database of their own."""
 
+from callbridge.adapters.ledger.block_list import BlockEntry
 from callbridge.adapters.ledger.database import BadDatabase
+from callbridge.adapters.ledger.database_file import not_roots
 from callbridge.adapters.ledger.requests import LedgerRequests, NoLedger, day_began
+from callbridge.adapters.ledger.rules import LedgerTerms
 from callbridge.adapters.ledger.service import CampaignLedger
-from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms, not_roots
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.ledger.trial import trouble_of
 from callbridge.adapters.ledger.writer import LedgerWriter
 

@@ -36,6 +36,10 @@ class BadDatabase(RuntimeError):
     """The database cannot be used; the message says why, in one line and without its password."""
 
 
+class NotAnswering(BadDatabase):
+    """It may be usable, but is away, or cannot be opened now."""
+
+
 class Database:
     """``statement_within``: seconds that one statement may take on the server (PostgreSQL); None: as long as it takes. Raises
     BadDatabase when there is no such kind of database here."""

@@ -13,8 +13,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from callbridge.adapters.facts.privacy import mask, scrub
+from callbridge.adapters.ledger.block_list import BlockEntry
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, enter_rows
-from callbridge.adapters.ledger.store import BlockEntry, LedgerStore
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.adapters.views.campaigns import campaign, campaigns
 from callbridge.core.model.attempt import Running

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from callbridge.adapters.ledger.database import BadDatabase
+from callbridge.adapters.ledger.database import BadDatabase, NotAnswering
 from callbridge.adapters.ledger.requests import NoLedger
-from callbridge.adapters.ledger.store import LedgerStore, LedgerTerms, NotAnswering
+from callbridge.adapters.ledger.rules import LedgerTerms
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.ledger.writer import AWAY, LedgerWriter
 from callbridge.adapters.system.threads import Threads
 from callbridge.core.model.events import AnyEvent, CampaignRecalled

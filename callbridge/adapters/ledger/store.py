@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, make_url, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select, true, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 
-from callbridge.adapters.ledger.database import BadDatabase, Database
-from callbridge.adapters.ledger.tables import LEDGER_SCHEMA, about, attempts, blocked, leads, metadata
+from callbridge.adapters.ledger.block_list import BlockList
+from callbridge.adapters.ledger.database import BadDatabase, Database, NotAnswering
+from callbridge.adapters.ledger.figures import LedgerFigures
+from callbridge.adapters.ledger.rules import LedgerTerms, allowed, put_off, verdict_on, zones_of
+from callbridge.adapters.ledger.tables import LEDGER_SCHEMA, about, attempts, leads, metadata
 from callbridge.core.model.attempt import Attempt, Lead
-from callbridge.core.model.dial_rules import DAY, NEVER, DialLimits, Frequency, Past, Verdict, verdict
-from callbridge.core.model.numbers import spellings
 
-HISTORY = 400 * DAY
-"""How far back attempts matter for what a number may be dialled."""
-ALL_CAMPAIGNS = Frequency()
-FAR = 4e9
-"""A moment that stands for never, in the databases that know no infinity."""
 UNSENT_LEAD_REST = 10.0
 """Seconds until a lead is found again whose attempt was taken back: else it would be tried at once, again and again."""
 ROUNDS = 5
@@ -33,34 +25,7 @@ LOOK_AT = 400
 """Leads that are looked at for one request, when rules forbid the first ones."""
 
 
-class NotAnswering(BadDatabase):
-    """It may be usable, but is away, or cannot be opened now."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerTerms:
-    """One campaign's rules, as far as the ledger needs them. ``again``: dispositions after which a lead is dialled again, and
-    after how many seconds; ``connect_within``: for what counts as late."""
-
-    limits: DialLimits
-    frequency: Frequency = ALL_CAMPAIGNS
-    never: frozenset[str] = frozenset()
-    """Normalised numbers of the configuration's own do-not-call list."""
-    again: Mapping[str, float] = field(default_factory=dict)
-    connect_within: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class BlockEntry:
-    number: str
-    campaign: str
-    reason: str
-    by: str
-    at: float
-    expires_at: float | None = None
-
-
-class LedgerStore:
+class LedgerStore(BlockList, LedgerFigures):
     """``url`` as SQLAlchemy has it: ``sqlite:////var/lib/callbridge/campaigns.db``, ``postgresql+psycopg://...``.
     ``statement_within``: seconds that a statement may take, where somebody waits for it."""
 
@@ -145,24 +110,24 @@ class LedgerStore:
         with self._engine.begin() as link:
             for _ in range(ROUNDS):
                 wanted = select(leads).where(due, for_them).order_by(leads.c.priority.desc(), leads.c.due_at, leads.c.id)
-                put_off = False
+                some_put_off = False
                 closed: set[str] = set()
                 for row in link.execute(wanted.limit(count + len(known) + LOOK_AT)).all():
                     if len(found) >= count:
                         break
                     if row.id in known or row.id in found or row.zones in closed:
                         continue
-                    said = self._verdict(link, campaign, terms, row, wall)
+                    said = verdict_on(link, campaign, terms, row, wall)
                     if not said.reason:
                         found[row.id] = _lead(row)
                         continue
-                    put_off = True
+                    some_put_off = True
                     alike = leads.c.id == row.id
                     if said.reason == "hours":  # all of them that have the same clocks
                         closed.add(row.zones)
                         alike = and_(due, leads.c.zones == row.zones)
-                    _put_off(link, alike, said, wall)
-                if not put_off or len(found) >= count:
+                    put_off(link, alike, said, wall)
+                if not some_put_off or len(found) >= count:
                     break
             ready = self._ready(link, campaign, and_(due, for_them), wall, few=len(found) < count)
         return tuple(found.values()), ready
@@ -175,27 +140,6 @@ class LedgerStore:
             count = link.scalar(select(func.count()).select_from(leads).where(due)) or 0
             self._counted[campaign] = wall, count
         return count
-
-    def _verdict(self, link: Connection, campaign: str, terms: LedgerTerms, row: Any, wall: float) -> Verdict:
-        try:
-            return verdict(
-                campaign,
-                terms.limits,
-                terms.frequency,
-                zones=_zones(row.zones),
-                past=_past(link, row.number, wall),
-                blocked_until=_blocked_until(link, row.number, campaign, terms.never, wall),
-                wall=wall,
-            )
-        except (KeyError, ValueError):  # ZoneInfo does not know where it is
-            return Verdict("unknown_zone", NEVER)
-
-    def _allowed(self, link: Connection, campaign: str, terms: LedgerTerms, row: Any, wall: float) -> bool:
-        """May this lead be dialled? If not, it is put off, or done."""
-        said = self._verdict(link, campaign, terms, row, wall)
-        if said.reason:
-            _put_off(link, leads.c.id == row.id, said, wall)
-        return not said.reason
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
@@ -213,7 +157,7 @@ class LedgerStore:
                 row = link.execute(select(leads).where(leads.c.id == lead)).one_or_none()
                 if row is None or row.state != "ready" or row.due_at > wall or row.campaign != campaign:
                     refused[attempt] = "no longer ready"
-                elif not self._allowed(link, campaign, terms, row, wall):
+                elif not allowed(link, campaign, terms, row, wall):
                     refused[attempt] = "a rule forbids the attempt"
                 else:
                     link.execute(insert(attempts).values(id=attempt, campaign=campaign, lead=lead, number=row.number, at=wall))
@@ -307,175 +251,10 @@ class LedgerStore:
         changes |= {"outcome": attempt.outcome, "disposition": attempt.disposition, "changed_at": wall}
         link.execute(update(leads).where(leads.c.id == lead).values(**changes))
 
-    # -- do not call --------------------------------------------------------------------------------------------
-
-    def block(self, blocks: Iterable[BlockEntry]) -> None:
-        """On the list; the later word about a number holds."""
-        with self._engine.begin() as link:
-            for one in blocks:
-                same = and_(blocked.c.number == one.number, blocked.c.campaign == one.campaign)
-                values = {"reason": one.reason, "by": one.by, "at": one.at, "expires_at": one.expires_at}
-                if not link.execute(update(blocked).where(same).values(**values)).rowcount:
-                    link.execute(insert(blocked).values(number=one.number, campaign=one.campaign, **values))
-
-    def unblock(self, number: str, campaign: str) -> bool:
-        """Off the list, and its leads are ready again; False when it was not there."""
-        with self._engine.begin() as link:
-            same = and_(blocked.c.number.in_(spellings(number)), blocked.c.campaign == campaign)
-            gone = link.execute(blocked.delete().where(same)).rowcount > 0
-            held = and_(leads.c.number.in_(spellings(number)), leads.c.reason == "do_not_call")
-            scope = leads.c.campaign == campaign if campaign else true()
-            link.execute(update(leads).where(held, scope).values(state="ready", due_at=0.0, reason=""))
-            return gone
-
-    def blocks(self, numbers: Collection[str], campaign: str, wall: float) -> set[str]:
-        """Which of these are on the list now."""
-        alive = or_(blocked.c.expires_at.is_(None), blocked.c.expires_at > wall)
-        with self._engine.begin() as link:
-            asked = {name: number for number in numbers for name in spellings(number)}
-            listed = and_(blocked.c.number.in_(list(asked)), blocked.c.campaign.in_(("", campaign)), alive)
-            return {asked[name] for name in link.scalars(select(blocked.c.number).where(listed))}
-
-    def list_blocks(self, limit: int = 1000) -> list[BlockEntry]:
-        with self._engine.begin() as link:
-            rows = link.execute(select(blocked).order_by(blocked.c.at.desc()).limit(limit)).all()
-        return [BlockEntry(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
-
-    def blocks_of(self, number: str, wall: float) -> list[BlockEntry]:
-        """What is on the list now for one number."""
-        alive = or_(blocked.c.expires_at.is_(None), blocked.c.expires_at > wall)
-        with self._engine.begin() as link:
-            rows = link.execute(select(blocked).where(blocked.c.number.in_(spellings(number)), alive)).all()
-        return [BlockEntry(row.number, row.campaign, row.reason, row.by, row.at, row.expires_at) for row in rows]
-
-    def history_of(self, number: str) -> dict[str, list[dict[str, Any]]]:
-        """The ``leads`` and ``attempts`` of one number, in all campaigns, the latest first."""
-        of_leads = ("campaign", "state", "reason", "due_at", "attempts", "outcome", "disposition", "changed_at")
-        of_attempts = ("campaign", "at", "outcome", "agent", "call", "disposition")
-        wanted = {
-            "leads": select(*(leads.c[name] for name in of_leads))
-            .where(leads.c.number == number)
-            .order_by(leads.c.changed_at.desc()),
-            "attempts": select(*(attempts.c[name] for name in of_attempts))
-            .where(attempts.c.number == number)
-            .order_by(attempts.c.at.desc()),
-        }
-        with self._engine.begin() as link:
-            return {name: [dict(row) for row in link.execute(query).mappings()] for name, query in wanted.items()}
-
-    # -- figures ------------------------------------------------------------------------------------------------
-
-    def window(self, campaign: str, since: float) -> list[tuple[float, int, int]]:
-        """(Begin of an hour, live answers, abandoned) since then, oldest first. What nobody knows counts as abandoned."""
-        hours: dict[float, list[int]] = {}
-        for row in self.attempts(campaign, since, NEVER):
-            if row["live"]:
-                hour = hours.setdefault(row["at"] // 3600 * 3600, [0, 0])
-                hour[0] += 1
-                hour[1] += row["abandoned"]
-        return [(at, *counts) for at, counts in sorted(hours.items())]  # type: ignore[misc]
-
-    def attempts(self, campaign: str, since: float, until: float) -> Iterator[dict[str, Any]]:
-        """Every attempt of that time, with what it counts as: ``live`` (a person answered, or may have), ``abandoned``."""
-        with self._engine.connect() as link:
-            wanted = select(attempts).where(
-                attempts.c.campaign == campaign, attempts.c.at >= since, attempts.c.at < min(until, FAR)
-            )
-            for row in link.execute(wanted.order_by(attempts.c.at)):
-                known = dict(row._mapping)
-                lost = row.outcome in ("abandoned", "unknown") or bool(row.late)
-                known["live"] = int(lost or (row.outcome == "answered" and not row.manual))
-                known["abandoned"] = int(lost)
-                yield known
-
-    def count(self, campaign: str) -> dict[str, int]:
-        """Leads by state, and by the reason why they are done."""
-        with self._engine.begin() as link:
-            rows = link.execute(
-                select(leads.c.state, leads.c.reason, func.count())
-                .where(leads.c.campaign == campaign)
-                .group_by(leads.c.state, leads.c.reason)
-            ).all()
-        counts: dict[str, int] = {}
-        for state, reason, number in rows:
-            name = f"done: {reason}" if state == "done" else state
-            counts[name] = counts.get(name, 0) + number
-        return counts
-
-    def next_due(self, campaign: str, wall: float) -> float | None:
-        """From when on the first of those leads may be dialled that may not be now, as far as is known; None: there is none."""
-        later = and_(leads.c.state == "ready", leads.c.due_at > wall, leads.c.due_at < FAR)
-        due = select(func.min(leads.c.due_at)).where(leads.c.campaign == campaign, later)
-        with self._engine.begin() as link:
-            first: float | None = link.scalar(due)
-        return first
-
-    def outcomes(self, campaign: str, since: float) -> dict[str, int]:
-        with self._engine.begin() as link:
-            rows = link.execute(
-                select(attempts.c.outcome, func.count())
-                .where(attempts.c.campaign == campaign, attempts.c.at >= since)
-                .group_by(attempts.c.outcome)
-            ).all()
-        return {outcome or "under way": number for outcome, number in rows}
-
-    def dispositions(self, campaign: str, since: float) -> dict[str, int]:
-        with self._engine.begin() as link:
-            rows = link.execute(
-                select(attempts.c.disposition, func.count())
-                .where(attempts.c.campaign == campaign, attempts.c.at >= since)
-                .where(or_(attempts.c.outcome == "answered", attempts.c.disposition != ""))
-                .group_by(attempts.c.disposition)
-            ).all()
-        return {code or "none": number for code, number in rows}
-
-    def lead(self, campaign: str, number: str) -> dict[str, Any] | None:
-        """One lead as it stands."""
-        with self._engine.begin() as link:
-            row = link.execute(select(leads).where(leads.c.campaign == campaign, leads.c.number == number)).one_or_none()
-        return dict(row._mapping) if row is not None else None
-
-
-def file_of(url: str) -> Path | None:
-    """The file of such a database, if it has one."""
-    path = make_url(url).database
-    return Path(path) if url.startswith("sqlite") and path and not path.startswith((":", "file:")) else None
-
-
-def no_folder(url: str) -> str:
-    """The folder that such a database's file needs and that is not there, or cannot be looked at; empty when all is well."""
-    file = file_of(url)
-    if file is None:
-        return ""
-    try:
-        return "" if file.absolute().parent.is_dir() else str(file.absolute().parent)
-    except OSError:
-        return str(file.absolute().parent)
-
-
-def not_roots(url: str) -> str:
-    """Who is to make the database, when we are root, it is not there, and its folder is not root's: nobody else could write what
-    root makes. Empty when all is well; in a database that is there SQLite gives new files to its owner."""
-    file = file_of(url)
-    if os.geteuid() != 0 or file is None or file.exists() or no_folder(url):
-        return ""
-    owner = file.absolute().parent.stat().st_uid
-    try:
-        return pwd.getpwuid(owner).pw_name if owner else ""
-    except KeyError:
-        return f"#{owner}"
-
 
 def _why(trouble: SQLAlchemyError) -> str:
     cause = trouble.orig if isinstance(trouble, DBAPIError) else trouble
     return " ".join(str(cause).split())[:300]
-
-
-def _put_off(link: Connection, which: ColumnElement[bool], said: Verdict, wall: float) -> None:
-    """Leads that a rule forbids: not before it allows them, or never."""
-    changes: dict[str, Any] = {"reason": said.reason, "changed_at": wall}
-    changes |= {"state": "done"} if said.again_at == NEVER else {"due_at": min(said.again_at, FAR)}
-    link.execute(update(leads).where(which).values(**changes))
 
 
 def _entered(link: Connection, row: dict[str, Any]) -> bool:
@@ -487,32 +266,7 @@ def _entered(link: Connection, row: dict[str, Any]) -> bool:
     return True
 
 
-def _zones(text: str) -> tuple[str, ...]:
-    return tuple(zone for zone in text.split(",") if zone)
-
-
 def _lead(row: Any) -> Lead:
     details = json.loads(row.details)
     values = tuple((str(name), str(value)) for name, value in details.items())
-    return Lead(id=row.id, number=row.number, zones=_zones(row.zones), name=row.name, values=values, agent=row.agent)
-
-
-def _past(link: Connection, number: str, wall: float) -> list[Past]:
-    rows = link.execute(
-        select(attempts.c.at, attempts.c.campaign, attempts.c.outcome, attempts.c.ended_at, attempts.c.disposition).where(
-            attempts.c.number == number, attempts.c.at > wall - HISTORY
-        )
-    )
-    # When an agent has said what it was, it is the agent who says when to call again.
-    return [Past(row.at, row.campaign, "answered" if row.disposition else row.outcome, row.ended_at) for row in rows]
-
-
-def _blocked_until(link: Connection, number: str, campaign: str, never: Collection[str], wall: float) -> float | None:
-    names = spellings(number)
-    if any(name in never for name in names):
-        return NEVER
-    rows = link.execute(
-        select(blocked.c.expires_at).where(blocked.c.number.in_(names), blocked.c.campaign.in_(("", campaign)))
-    ).all()
-    ends = [NEVER if row.expires_at is None else row.expires_at for row in rows]
-    return max((end for end in ends if end > wall), default=None)
+    return Lead(id=row.id, number=row.number, zones=zones_of(row.zones), name=row.name, values=values, agent=row.agent)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from callbridge.adapters.ledger.store import LedgerStore, NotAnswering
+from callbridge.adapters.ledger.database import NotAnswering
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.system.threads import Threads
 
 TRIAL_TIMEOUT = 2.0

@@ -14,7 +14,9 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from callbridge.adapters.ledger.store import BlockEntry, LedgerStore, LedgerTerms
+from callbridge.adapters.ledger.block_list import BlockEntry
+from callbridge.adapters.ledger.rules import LedgerTerms
+from callbridge.adapters.ledger.store import LedgerStore
 from callbridge.adapters.system.threads import Threads, ThreadsBusy
 from callbridge.core.model.events import AnyEvent, AttemptClosed, AttemptsReserved, LeadsFound, NumberBlocked, OrderFailed, Why
 from callbridge.core.model.orders import BlockNumber, CloseAttempt, FindLeads, OfLedger, ReserveAttempts
