@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from callbridge.adapters.http import BODY_LIMIT, ConnectionLimits, HttpSettings, listening, make_app, schemas
+from callbridge.adapters.http import BODY_LIMIT, ConnectionLimits, HttpSettings, listening, make_app, request_bodies
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.cli.client import ApiError, Client
 from tests.adapters.http_desk import ToyDesk, probes
@@ -160,7 +160,7 @@ async def test_who_leaves_in_the_middle_of_a_body_leaves_no_trace(desk: ToyDesk)
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(desk: ToyDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schemas, "BODY_PATIENCE", 0.05)
+    monkeypatch.setattr(request_bodies, "BODY_PATIENCE", 0.05)
     async with open_to(desk) as port:
         assert status(await send(port, f"{READY}Content-Length: 100\r\n\r\n".encode(), b"{")) == 408
     assert desk.asked == []

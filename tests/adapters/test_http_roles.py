@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from callbridge.adapters.http import ApiToken, HttpSettings, TokenRole
 from callbridge.adapters.http.openapi import document
+from callbridge.adapters.http.request_bodies import ToAnyBody
 from callbridge.adapters.http.routes import AGENT_ROUTES, CALL_ROUTES, ROUTES, Route
-from callbridge.adapters.http.schemas import ToAnyBody
 from callbridge.core.model.events import AgentRequest, AgentRequested, CallerArrived, CallRequest, SwitchTurned
 from callbridge.core.model.ids import leg_id
 from callbridge.core.model.numbers import SPREADSHEET

@@ -10,7 +10,7 @@ from callbridge.adapters.http.feed import EventFeed
 from callbridge.adapters.http.handlers import make_app
 from callbridge.adapters.http.limits import REFUSALS, ConnectionLimits
 from callbridge.adapters.http.probes import Probes, make_starting_app
-from callbridge.adapters.http.schemas import BODY_LIMIT
+from callbridge.adapters.http.request_bodies import BODY_LIMIT
 from callbridge.adapters.http.server import listening
 
 __all__ = [

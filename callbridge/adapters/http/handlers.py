@@ -24,8 +24,7 @@ from callbridge.adapters.http.probes import Probes
 from callbridge.adapters.http.problems import Problem, problems
 from callbridge.adapters.http.rate_limit import RateLimit
 from callbridge.adapters.http.reload_schemas import ReloadBody
-from callbridge.adapters.http.routes import ROUTES, Route
-from callbridge.adapters.http.schemas import (
+from callbridge.adapters.http.request_bodies import (
     BODY_LIMIT,
     BlockBody,
     Body,
@@ -41,6 +40,7 @@ from callbridge.adapters.http.schemas import (
     UnblockBody,
     body_of,
 )
+from callbridge.adapters.http.routes import ROUTES, Route
 from callbridge.adapters.http.server import timed
 from callbridge.adapters.ledger import NoLedger
 from callbridge.adapters.views.board import Board, call_view, queue_of

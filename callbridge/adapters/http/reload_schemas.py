@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from callbridge.adapters.http.schemas import Body, ResponseBody
+from callbridge.adapters.http.request_bodies import Body
+from callbridge.adapters.http.response_bodies import ResponseBody
 
 
 class ReloadBody(Body):

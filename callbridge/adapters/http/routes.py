@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from callbridge.adapters.http import reload_schemas, schemas
+from callbridge.adapters.http import reload_schemas, request_bodies, response_bodies
 from callbridge.adapters.http.auth import TokenRole
 from callbridge.adapters.http.explain_routes import MOST_WAITING_SHOWN
 from callbridge.core.model.events import AgentRequest, CallRequest
@@ -43,45 +43,49 @@ class Route:
     what: str
     answer: Any
     roles: frozenset[TokenRole] | None = EVERYBODY
-    body: type[schemas.Body] | None = None
+    body: type[request_bodies.Body] | None = None
     query: tuple[Query, ...] = ()
     faults: tuple[int, ...] = ()
     media: str = "application/json"
     request: AgentRequest | CallRequest | None = None
 
 
-AGENT_ROUTES: dict[AgentRequest, tuple[type[schemas.Body], str]] = {
-    AgentRequest.LOGIN: (schemas.PhoneBody, "log in and become ready, optionally at another phone"),
-    AgentRequest.READY: (schemas.Body, "become ready for calls"),
-    AgentRequest.NOT_READY: (schemas.ReasonBody, "become not ready, now or after the current call"),
-    AgentRequest.LOGOUT: (schemas.Body, "log out"),
-    AgentRequest.END_WRAP_UP: (schemas.Body, "end wrap-up"),
-    AgentRequest.EXTEND_WRAP_UP: (schemas.Body, "extend wrap-up, up to the queue's maximum"),
+AGENT_ROUTES: dict[AgentRequest, tuple[type[request_bodies.Body], str]] = {
+    AgentRequest.LOGIN: (request_bodies.PhoneBody, "log in and become ready, optionally at another phone"),
+    AgentRequest.READY: (request_bodies.Body, "become ready for calls"),
+    AgentRequest.NOT_READY: (request_bodies.ReasonBody, "become not ready, now or after the current call"),
+    AgentRequest.LOGOUT: (request_bodies.Body, "log out"),
+    AgentRequest.END_WRAP_UP: (request_bodies.Body, "end wrap-up"),
+    AgentRequest.EXTEND_WRAP_UP: (request_bodies.Body, "extend wrap-up, up to the queue's maximum"),
 }
 
-CALL_ROUTES: dict[CallRequest, tuple[type[schemas.Body], frozenset[TokenRole], str]] = {
-    CallRequest.HANG_UP: (schemas.Body, SUPERVISORS, "end the call"),
-    CallRequest.MOVE: (schemas.ToQueueBody, SUPERVISORS, "move the call to another queue; its arrival time is kept"),
-    CallRequest.HEAD_START: (schemas.SecondsBody, SUPERVISORS, "give a waiting call this head start instead of its tier's"),
-    CallRequest.PULL: (schemas.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent immediately"),
-    CallRequest.TRANSFER: (schemas.ToAnyBody, STAFF, "blind transfer; the agent is released immediately"),
+CALL_ROUTES: dict[CallRequest, tuple[type[request_bodies.Body], frozenset[TokenRole], str]] = {
+    CallRequest.HANG_UP: (request_bodies.Body, SUPERVISORS, "end the call"),
+    CallRequest.MOVE: (request_bodies.ToQueueBody, SUPERVISORS, "move the call to another queue; its arrival time is kept"),
+    CallRequest.HEAD_START: (
+        request_bodies.SecondsBody,
+        SUPERVISORS,
+        "give a waiting call this head start instead of its tier's",
+    ),
+    CallRequest.PULL: (request_bodies.ToAgentBody, SUPERVISORS, "offer a waiting call to this agent immediately"),
+    CallRequest.TRANSFER: (request_bodies.ToAnyBody, STAFF, "blind transfer; the agent is released immediately"),
     CallRequest.CONSULT: (
-        schemas.ToPersonBody,
+        request_bodies.ToPersonBody,
         STAFF,
         "start an attended transfer: consult the target while the caller hears music",
     ),
-    CallRequest.COMPLETE: (schemas.Body, STAFF, "after a consult: complete the transfer; the agent leaves the call"),
-    CallRequest.RETURN: (schemas.Body, STAFF, "after a consult: cancel the transfer and return to the caller"),
-    CallRequest.CONFERENCE: (schemas.Body, STAFF, "after a consult: connect all three parties"),
-    CallRequest.RECORD: (schemas.Body, STAFF, "start recording this conversation"),
-    CallRequest.PAUSE_RECORDING: (schemas.Body, STAFF, "pause the recording"),
-    CallRequest.RESUME_RECORDING: (schemas.Body, STAFF, "resume the recording"),
-    CallRequest.SURVEY: (schemas.Body, STAFF, "release the agent and send the caller to the queue's survey"),
-    CallRequest.LISTEN: (schemas.PhoneBody, SUPERVISORS, "listen to the conversation at this phone"),
-    CallRequest.WHISPER: (schemas.PhoneBody, SUPERVISORS, "listen, and speak to the agent only"),
-    CallRequest.BARGE: (schemas.PhoneBody, SUPERVISORS, "barge in: join the conversation"),
-    CallRequest.TAKE_OVER: (schemas.PhoneBody, SUPERVISORS, "take over the call from the agent"),
-    CallRequest.RELEASE: (schemas.Body, SUPERVISORS, "end supervision"),
+    CallRequest.COMPLETE: (request_bodies.Body, STAFF, "after a consult: complete the transfer; the agent leaves the call"),
+    CallRequest.RETURN: (request_bodies.Body, STAFF, "after a consult: cancel the transfer and return to the caller"),
+    CallRequest.CONFERENCE: (request_bodies.Body, STAFF, "after a consult: connect all three parties"),
+    CallRequest.RECORD: (request_bodies.Body, STAFF, "start recording this conversation"),
+    CallRequest.PAUSE_RECORDING: (request_bodies.Body, STAFF, "pause the recording"),
+    CallRequest.RESUME_RECORDING: (request_bodies.Body, STAFF, "resume the recording"),
+    CallRequest.SURVEY: (request_bodies.Body, STAFF, "release the agent and send the caller to the queue's survey"),
+    CallRequest.LISTEN: (request_bodies.PhoneBody, SUPERVISORS, "listen to the conversation at this phone"),
+    CallRequest.WHISPER: (request_bodies.PhoneBody, SUPERVISORS, "listen, and speak to the agent only"),
+    CallRequest.BARGE: (request_bodies.PhoneBody, SUPERVISORS, "barge in: join the conversation"),
+    CallRequest.TAKE_OVER: (request_bodies.PhoneBody, SUPERVISORS, "take over the call from the agent"),
+    CallRequest.RELEASE: (request_bodies.Body, SUPERVISORS, "end supervision"),
 }
 
 _QUEUE = Query("queue", "return only items of this queue", {"type": "string", "minLength": 1})
@@ -109,52 +113,59 @@ def _of_agents(request: AgentRequest) -> Route:
     body, what = AGENT_ROUTES[request]
     faults = (404, 409, 504) + ((429,) if request is AgentRequest.LOGIN else ())
     path = f"/api/agents/{{id}}/{segment(request)}"
-    return _post(path, "agent_request", what, schemas.AgentView, roles=STAFF, body=body, faults=faults, request=request)
+    return _post(path, "agent_request", what, response_bodies.AgentView, roles=STAFF, body=body, faults=faults, request=request)
 
 
 def _of_calls(request: CallRequest) -> Route:
     body, roles, what = CALL_ROUTES[request]
     path = f"/api/calls/{{id}}/{segment(request)}"
     return _post(
-        path, "call_request", what, schemas.RequestAccepted, roles=roles, body=body, faults=(404, 409, 504), request=request
+        path,
+        "call_request",
+        what,
+        response_bodies.RequestAccepted,
+        roles=roles,
+        body=body,
+        faults=(404, 409, 504),
+        request=request,
     )
 
 
 def _explain(path: str, handler: str, what: str) -> Route:
     """Explanations name everybody involved: not for agent tokens."""
-    return _get(path, handler, what, schemas.Explanation, roles=WATCHERS, faults=(404,))
+    return _get(path, handler, what, response_bodies.Explanation, roles=WATCHERS, faults=(404,))
 
 
 ROUTES: tuple[Route, ...] = (
-    _get("/healthz", "health", "liveness: is the process healthy", schemas.Health, roles=None, faults=(503,)),
+    _get("/healthz", "health", "liveness: is the process healthy", response_bodies.Health, roles=None, faults=(503,)),
     _get(
         "/readyz",
         "ready",
         "readiness: can calls be accepted, and if not, what is missing",
-        schemas.Readiness,
+        response_bodies.Readiness,
         roles=None,
         faults=(503,),
     ),
     _get("/metrics", "metrics", "metrics in the Prometheus text format", str, roles=None, media="text/plain"),
     _get("/api/openapi.json", "openapi", "this OpenAPI document", dict[str, Any]),
-    _get("/api/queues", "queues", "list queues", list[schemas.QueueView]),
-    _get("/api/queues/{name}", "queue", "get a queue", schemas.QueueView, faults=(404,)),
-    _get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[schemas.AgentView]),
-    _get("/api/agents/{id}", "agent", "get an agent", schemas.AgentView, faults=(404,)),
+    _get("/api/queues", "queues", "list queues", list[response_bodies.QueueView]),
+    _get("/api/queues/{name}", "queue", "get a queue", response_bodies.QueueView, faults=(404,)),
+    _get("/api/agents", "agents", "list agents; an agent token returns only that agent", list[response_bodies.AgentView]),
+    _get("/api/agents/{id}", "agent", "get an agent", response_bodies.AgentView, faults=(404,)),
     _get(
         "/api/calls",
         "calls",
         "list live calls, oldest first; an agent token returns only the agent's current call",
-        list[schemas.CallView],
+        list[response_bodies.CallView],
         query=(_QUEUE, _LIMIT),
         faults=(404,),
     ),
-    _get("/api/calls/{id}", "call", "get a call with its timeline", schemas.CallTimeline, faults=(404,)),
+    _get("/api/calls/{id}", "call", "get a call with its timeline", response_bodies.CallTimeline, faults=(404,)),
     _get(
         "/api/waiting",
         "waiting",
         "list waiting callers in the order in which they will be served, how many there are, and what needs attention",
-        schemas.WaitingView,
+        response_bodies.WaitingView,
         roles=WATCHERS,
         query=(_EACH,),
     ),
@@ -162,14 +173,14 @@ ROUTES: tuple[Route, ...] = (
         "/api/explain/agents/{id}",
         "explain_agent",
         "explain why an agent does or does not get calls",
-        schemas.Explanation,
+        response_bodies.Explanation,
         faults=(404,),
     ),
     _get(
         "/api/explain/queues/{name}",
         "explain_queue",
         "explain who is waiting in a queue, and for which agents",
-        schemas.Explanation,
+        response_bodies.Explanation,
         roles=WATCHERS,
         faults=(404,),
     ),
@@ -177,7 +188,7 @@ ROUTES: tuple[Route, ...] = (
         "/api/explain/calls/{id}",
         "explain_call",
         "explain what happened to a call, and why",
-        schemas.Explanation,
+        response_bodies.Explanation,
         roles=WATCHERS,
         faults=(404,),
     ),
@@ -185,7 +196,7 @@ ROUTES: tuple[Route, ...] = (
         "/api/facts",
         "facts",
         "list the recent facts of a call, oldest first",
-        list[schemas.FactView],
+        list[response_bodies.FactView],
         query=(_CALL,),
         faults=(404,),
     ),
@@ -210,31 +221,31 @@ ROUTES: tuple[Route, ...] = (
         body=reload_schemas.ReloadBody,
         faults=(409, 504),
     ),
-    _get("/api/callbacks", "callbacks", "list open callbacks", list[schemas.CallbackView], roles=WATCHERS),
+    _get("/api/callbacks", "callbacks", "list open callbacks", list[response_bodies.CallbackView], roles=WATCHERS),
     _post(
         "/api/callbacks",
         "make_callback",
         "schedule a callback; a number can have only one callback per queue",
-        schemas.CallbackView,
+        response_bodies.CallbackView,
         roles=SUPERVISORS,
-        body=schemas.CallbackBody,
+        body=request_bodies.CallbackBody,
         faults=(404, 409, 504),
     ),
     _post(
         "/api/callbacks/{id}/cancel",
         "cancel_callback",
         "cancel a callback; a phone that is ringing for it stops",
-        schemas.CallbackEndedView,
+        response_bodies.CallbackEndedView,
         roles=SUPERVISORS,
-        body=schemas.Body,
+        body=request_bodies.Body,
         faults=(404, 409, 504),
     ),
-    _get("/api/campaigns", "campaigns", "list campaigns", list[schemas.CampaignView], roles=WATCHERS),
+    _get("/api/campaigns", "campaigns", "list campaigns", list[response_bodies.CampaignView], roles=WATCHERS),
     _get(
         "/api/campaigns/{name}",
         "campaign",
         "get a campaign with the figures of its database",
-        schemas.CampaignDetailsView,
+        response_bodies.CampaignDetailsView,
         roles=WATCHERS,
         faults=(404, 503),
     ),
@@ -243,9 +254,9 @@ ROUTES: tuple[Route, ...] = (
             f"/api/campaigns/{{name}}/{verb}",
             f"{verb}_campaign",
             what,
-            schemas.CampaignView,
+            response_bodies.CampaignView,
             roles=SUPERVISORS,
-            body=schemas.Body,
+            body=request_bodies.Body,
             faults=(404, 409, 504),
         )
         for verb, what in (
@@ -258,25 +269,25 @@ ROUTES: tuple[Route, ...] = (
         "/api/campaigns/{name}/leads",
         "add_leads",
         "add leads; rejected leads are returned with the reason",
-        schemas.LeadsEntered,
+        response_bodies.LeadsEntered,
         roles=SUPERVISORS,
-        body=schemas.LeadsBody,
+        body=request_bodies.LeadsBody,
         faults=(404, 503),
     ),
     _post(
         "/api/agents/{id}/disposition",
         "set_disposition",
         "set the disposition of the agent's campaign call, during the call or in wrap-up",
-        schemas.DispositionView,
+        response_bodies.DispositionView,
         roles=STAFF,
-        body=schemas.DispositionBody,
+        body=request_bodies.DispositionBody,
         faults=(404, 409, 504),
     ),
     _get(
         "/api/do-not-call",
         "blocks",
         "get the do-not-call list, newest first",
-        list[schemas.Blocked],
+        list[response_bodies.Blocked],
         roles=SUPERVISORS,
         faults=(503,),
     ),
@@ -284,38 +295,38 @@ ROUTES: tuple[Route, ...] = (
         "/api/do-not-call",
         "block",
         "add a number to the do-not-call list, for all campaigns or one",
-        schemas.Blocked,
+        response_bodies.Blocked,
         roles=SUPERVISORS,
-        body=schemas.BlockBody,
+        body=request_bodies.BlockBody,
         faults=(404, 409, 503),
     ),
     _post(
         "/api/do-not-call/remove",
         "unblock",
         "remove a number from the do-not-call list, for all campaigns or one",
-        schemas.Unblocked,
+        response_bodies.Unblocked,
         roles=SUPERVISORS,
-        body=schemas.UnblockBody,
+        body=request_bodies.UnblockBody,
         faults=(404, 409, 503),
     ),
-    _get("/api/hours", "hours", "list calendars and whether each is open", list[schemas.CalendarView], roles=WATCHERS),
+    _get("/api/hours", "hours", "list calendars and whether each is open", list[response_bodies.CalendarView], roles=WATCHERS),
     _post(
         "/api/hours/{name}",
         "close_hours",
         "close a calendar immediately, or return it to its opening hours",
-        schemas.CalendarView,
+        response_bodies.CalendarView,
         roles=SUPERVISORS,
-        body=schemas.ClosedBody,
+        body=request_bodies.ClosedBody,
         faults=(404, 409, 504),
     ),
-    _get("/api/bypass", "bypass", "get the bypass state", schemas.SwitchView, roles=WATCHERS),
+    _get("/api/bypass", "bypass", "get the bypass state", response_bodies.SwitchView, roles=WATCHERS),
     _post(
         "/api/bypass",
         "turn_bypass",
         "turn bypass on (new calls go straight to the fallback) or off",
-        schemas.SwitchView,
+        response_bodies.SwitchView,
         roles=ADMINS,
-        body=schemas.SwitchBody,
+        body=request_bodies.SwitchBody,
         faults=(409, 504),
     ),
 )

@@ -1,0 +1,280 @@
+"""Response bodies, as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+Absent = Literal[""]
+
+
+class ResponseBody(BaseModel):
+    """Absent values are the empty string; times are epoch seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class QueueView(ResponseBody):
+    """A queue's current state, and the results of today's visits. ``sl``: service level, 0 to 1."""
+
+    name: str
+    waiting: Count
+    oldest_arrived_at: float | Absent
+    agents_logged_in: Count
+    agents_ready: Count
+    agents_ringing: Count
+    agents_connecting: Count
+    agents_talking: Count
+    agents_wrap_up: Count
+    agents_not_ready: Count
+    agents_busy_elsewhere: Count
+    agents_offline: Count
+    callbacks_waiting: Count
+    ewt_seconds: float | Absent
+    offered: Count
+    answered: Count
+    abandoned: Count
+    short_abandoned: Count
+    overflowed: Count
+    failed: Count
+    sl: float | Absent
+    updated_at: float
+    seq: int
+
+
+class AgentView(ResponseBody):
+    """An agent's current state. ``queue`` and ``call``: those of the current call; in wrap-up, the queue of the last call."""
+
+    id: str
+    name: str
+    state: str
+    reason: str
+    since: float
+    queue: str
+    call: str
+    phone: str
+    device: str
+    updated_at: float
+    seq: int
+
+
+class CallView(ResponseBody):
+    """A call. ``queue`` and ``agent`` are the ones handling it now; ``step``: the current step of its queue, from 0."""
+
+    id: str
+    state: str
+    queue: str
+    tier: str
+    number: str
+    arrived_at: float
+    step: int | Absent
+    agent: str
+    updated_at: float
+    seq: int
+
+
+class FactView(BaseModel):
+    """A fact; its further fields depend on its ``type``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    seq: int
+    at: float
+    type: str
+    call: str
+    agent: str
+    queue: str
+
+
+class CallTimeline(ResponseBody):
+    """A call with its timeline, oldest first. For a call that ended some time ago only ``id`` and ``timeline`` are available."""
+
+    id: str
+    state: str | None = None
+    queue: str | None = None
+    tier: str | None = None
+    number: str | None = None
+    arrived_at: float | None = None
+    step: int | Absent | None = None
+    agent: str | None = None
+    updated_at: float | None = None
+    seq: int | None = None
+    timeline: list[FactView]
+
+
+class ExplanationLine(BaseModel):
+    """One sentence of an explanation. ``code`` names its kind; ``at`` is when it happened."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    text: str
+
+
+class Explanation(BaseModel):
+    """The view's fields, and ``lines`` that explain them; for a call also its ``timeline``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    lines: list[ExplanationLine]
+
+
+class WaitingView(ResponseBody):
+    """The first ``limit`` callers of every queue in the order in which they are served; ``total`` and ``totals`` (by queue)
+    count all of them."""
+
+    now: float
+    bypass: bool
+    waiting: list[dict[str, Any]]
+    total: int
+    totals: dict[str, int]
+    alerts: list[str]
+    """What needs attention now: queues whose callers fit nobody who is ready; agents with a not-ready reason over its limit,
+    offers missed in a row, or a locked PIN."""
+
+
+class CallbackView(ResponseBody):
+    """An open callback. ``state``: ``standing`` in line, ``resting`` until ``due``, or ``active``."""
+
+    id: str
+    queue: str
+    number: str
+    tier: str
+    state: Literal["standing", "resting", "active"]
+    made_at: float
+    due: float | Absent
+    expires_at: float
+    attempts: Count
+    agent: str
+    call: str
+    by: str
+    recording: str
+
+
+class CampaignView(ResponseBody):
+    """The present state of a campaign. ``decided``: dials of the last decision, and ``why``; ``why_not``: why nobody is dialled
+    now, as text; ``risk``: the probability that the last dial finds no free agent, at most ``risk_allowed``; ``abandon_rate``:
+    of the ``answers`` in the window; ``leads_ready``: leads that may be dialled now."""
+
+    name: str
+    state: Literal["running", "paused", "stopped"]
+    by: str
+    since: float | Absent
+    mode: Literal["progressive", "power", "predictive"]
+    queue: str
+    outstanding: Count
+    live: Count
+    talking: Count
+    agents: int
+    busy: int
+    leads_ready: Count
+    decided: Count
+    why: str
+    why_not: str
+    risk: float
+    risk_allowed: float
+    answer_chance: float
+    answers: Count
+    abandoned: Count
+    abandon_rate: float
+    cap: float
+    window_seconds: float
+
+
+class CampaignDetailsView(CampaignView):
+    """With the ledger's figures: leads by state, today's attempts and dispositions; ``next_due_at``: when the next lead that is
+    not ready yet may be dialled, if there is one."""
+
+    leads: dict[str, Count]
+    next_due_at: float | None
+    outcomes_today: dict[str, Count]
+    dispositions_today: dict[str, Count]
+
+
+class LeadRefused(ResponseBody):
+    number: str
+    why: str
+
+
+class LeadsEntered(ResponseBody):
+    entered: Count
+    refused: list[LeadRefused]
+
+
+class Blocked(ResponseBody):
+    number: str
+    campaign: str
+    reason: str
+    by: str
+    at: float
+    expires_at: float | None
+
+
+class Unblocked(ResponseBody):
+    number: str
+    campaign: str
+
+
+class DispositionView(ResponseBody):
+    agent: str
+    code: str
+
+
+class CallbackEndedView(ResponseBody):
+    id: str
+    cancelled: Literal[True]
+
+
+class RequestAccepted(ResponseBody):
+    """Accepted; it is being carried out."""
+
+    call: str
+    request: str
+
+
+class SwitchView(ResponseBody):
+    """``by`` and ``since``: who set it last, and when; absent if it was never set."""
+
+    on: bool
+    by: str
+    since: float | Absent
+
+
+class CalendarView(ResponseBody):
+    """A calendar. ``open``: whether it is open; ``closed``: whether it was closed manually, ``by`` whom and ``since`` when."""
+
+    name: str
+    open: bool
+    closed: bool
+    by: str
+    since: float | Absent
+    opens: float | Absent
+    """The next opening time; absent while it is open, or if that is weeks away."""
+
+
+class Health(ResponseBody):
+    """``why``: the problem, when the process is not healthy."""
+
+    healthy: bool
+    why: list[str]
+
+
+class Readiness(ResponseBody):
+    """``missing``: what is not ready; ``notes``: conditions to be aware of even though calls are accepted."""
+
+    ready: bool
+    missing: list[str]
+    notes: list[str]
+
+
+class ProblemBody(BaseModel):
+    """A problem according to RFC 9457. ``faults`` lists the errors of a body or a configuration."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
