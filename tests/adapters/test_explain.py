@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from callbridge.adapters.views.explain import MOST_SHOWN, explain_agent, explain_queue
+from callbridge.adapters.views.explain_agent import explain_agent
+from callbridge.adapters.views.explain_queue import MOST_SHOWN, explain_queue
 from callbridge.adapters.views.phrasing import lacking, some, span
 from callbridge.core.model.events import (
     AgentRequest,

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, replace
 from itertools import count, zip_longest
 from typing import Any
 
-from callbridge.adapters.views.explain import MOST_LOOKED_AT, by_queue, explain_agent, explain_queue
+from callbridge.adapters.views.explain_agent import MOST_LOOKED_AT, explain_agent
+from callbridge.adapters.views.explain_queue import explain_queue
+from callbridge.adapters.views.waiters import by_queue
 from callbridge.core.engine import step
 from callbridge.core.model.attempt import Lead, Running
 from callbridge.core.model.call import Phase

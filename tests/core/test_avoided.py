@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callbridge.adapters.views.explain import explain_agent, explain_queue
+from callbridge.adapters.views.explain_agent import explain_agent
+from callbridge.adapters.views.explain_queue import explain_queue
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.model.events import AgentRequest, PlanChanged
 from callbridge.core.model.facts import OfferMade, VisitEnded

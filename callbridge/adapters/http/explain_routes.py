@@ -13,22 +13,12 @@ from typing import Any
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.redis.timeline_archive import TimelineArchive
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.explain import (
-    MOST_LOOKED_AT,
-    Lines,
-    Show,
-    Waiter,
-    alerting,
-    by_queue,
-    explain_agent,
-    explain_queue,
-    explain_waiter,
-    first_of,
-    in_order,
-)
+from callbridge.adapters.views.explain_agent import MOST_LOOKED_AT, alerting, explain_agent
+from callbridge.adapters.views.explain_queue import explain_queue, explain_waiter
 from callbridge.adapters.views.phrasing import ExplainedLine, count, span
 from callbridge.adapters.views.timeline import in_words
 from callbridge.adapters.views.timelines import Timelines
+from callbridge.adapters.views.waiters import Lines, Show, Waiter, by_queue, first_of, in_order
 from callbridge.adapters.views.without_agent import without_agent
 from callbridge.core.entities.switches import is_on
 from callbridge.core.model.call import Call

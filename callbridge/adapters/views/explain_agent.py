@@ -1,4 +1,4 @@
-"""Explains the current state of agents and queues: why an agent gets no calls, why a caller is not offered.
+"""Explains why an agent gets no calls, or which ones.
 
 Pure: the world is only read. The decisions are made in the core; each of its conditions has a sentence here. ``now`` is
 the time of the request, in epoch seconds.
@@ -7,104 +7,21 @@ the time of the request, in epoch seconds.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import nsmallest
 
 from callbridge.adapters.facts.privacy import scrub
 from callbridge.adapters.views import barred
 from callbridge.adapters.views.phrasing import PHONE_FAULTS, ExplainedLine, count, lacking, some, span
-from callbridge.core.entities.switches import is_on
-from callbridge.core.model import waiting_groups
+from callbridge.adapters.views.waiters import MAX_AGENTS_NAMED, Lines, Show, Waiter, by_queue, in_force, in_order, system_state
 from callbridge.core.model.agent import SILENT, Agent, Device, Intent, Work, eligible, published
-from callbridge.core.model.call import Call, Phase
-from callbridge.core.model.ids import pbx_of
-from callbridge.core.model.matcher import GroupKey
-from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan, TierRouting
-from callbridge.core.model.skills import Profile, Requirement
-from callbridge.core.model.switch import BYPASS
+from callbridge.core.model.call import Phase
+from callbridge.core.model.plan import AgentOrder, ConnectMode, QueuePlan
+from callbridge.core.model.skills import Profile
 from callbridge.core.model.world_view import WorldView
 
-Show = Callable[[str], str]
-"""How free text (phones, not-ready reasons) is shown: ``scrub``, or ``str`` where nothing is masked."""
-
-MOST_SHOWN = 10
-"""Callers per queue that are explained individually."""
-MAX_AGENTS_NAMED = 5
-"""Agents who are named individually where there are more."""
 MOST_LOOKED_AT = 200
 """Callers per queue, from the head of the line, that are considered when one agent is explained."""
-
-
-# -- who waits ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiter:
-    """A caller in a queue; ``position`` counts from 1 in the order in which callers are served."""
-
-    call: Call
-    position: int
-    ladder: TierRouting | None
-    needs: str
-    """The requirement in force."""
-
-    def waited(self, now: float) -> float:
-        return max(0.0, now - self.call.waiting_since)
-
-
-Lines = Mapping[str, Sequence[Call]]
-"""Calls that have a place in a queue, by queue."""
-
-
-def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[Call]]:
-    """Calls by the queue that they are in, of each the ``most`` that are served first. Rows are frozen: any thread may do it."""
-    found: dict[str, list[Call]] = {}
-    for call in calls:
-        if call.visit is not None and call.segment is None:
-            found.setdefault(call.visit.queue, []).append(call)
-    return found if most is None else first_of(found, most)
-
-
-def first_of(lines: Lines, most: int) -> dict[str, list[Call]]:
-    """Of each queue the ``most`` calls that are served first."""
-    return {queue: nsmallest(most, inside, key=_rank) for queue, inside in lines.items()}
-
-
-def in_order(world: WorldView, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
-    """Calls of one queue as they are served: lowest rank first; also those that an agent is just being reached for."""
-    ordered = sorted(calls, key=_rank) if most is None else nsmallest(most, calls, key=_rank)
-    alike: dict[GroupKey, tuple[TierRouting | None, str]] = {}
-    return [_waiter(world, call, position, alike) for position, call in enumerate(ordered, 1)]
-
-
-def _rank(call: Call) -> tuple[float, str]:
-    assert call.visit is not None
-    return call.visit.rank, call.id
-
-
-def _waiter(
-    world: WorldView, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
-) -> Waiter:
-    """``alike``: ladder and requirement of callers seen before, who all need the same."""
-    visit = call.visit
-    assert visit is not None
-    alike = {} if alike is None else alike
-    key = waiting_groups.of_call(call, visit)
-    if key not in alike:
-        alike[key] = world.matcher.ladder(visit.queue, call.tier), world.matcher.needs_of(key)
-    ladder, needs = alike[key]
-    return Waiter(call=call, position=position, ladder=ladder, needs=needs)
-
-
-def _in_force(waiter: Waiter) -> Requirement | None:
-    """The requirement that the caller's offer must meet now."""
-    steps = waiter.ladder.steps if waiter.ladder is not None else ()
-    return next((step.needs for step in steps if step.needs.text == waiter.needs), None)
-
-
-# -- an agent: why do I get no calls? -------------------------------------------------------------------------------
 
 
 def explain_agent(
@@ -119,7 +36,7 @@ def explain_agent(
     lines = (
         [*reasons] if reasons else [ExplainedLine(code="free", text=f"free for a call, idle for {span(now - agent.idle_since)}")]
     )
-    lines += _system_state(world)
+    lines += system_state(world)
     names = [queue.name for queue in world.plan.queues.values() if world.matcher.serves(agent.profile, queue)]
     if not names:
         lines.append(ExplainedLine(code="no_queue", text=f"no step of any queue matches the agent's skills: {_skills(agent)}"))
@@ -215,13 +132,6 @@ def alerting(world: WorldView, agent: Agent, now: float) -> Iterator[ExplainedLi
         yield ExplainedLine(code="pin_locked", text=text)
 
 
-def _system_state(world: WorldView) -> Iterator[ExplainedLine]:
-    if is_on(world, BYPASS):
-        yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
-    for pbx in sorted(world.down):
-        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: its callers cannot be offered to anybody")
-
-
 def _skills(agent: Agent) -> str:
     return ", ".join(f"{skill} {level}" for skill, level in agent.profile) or "none"
 
@@ -241,7 +151,7 @@ def _about_queue(
     rung = len(line) - len(waiters)
     ringing = f" ({count(rung, 'caller')} being connected)" if rung else ""
     kinds = {(one.call.tier, one.needs): one for one in waiters}
-    needs = {kind: need for kind, one in kinds.items() if (need := _in_force(one)) is not None}
+    needs = {kind: need for kind, one in kinds.items() if (need := in_force(one)) is not None}
     able = {kind for kind, need in needs.items() if world.matcher.strength(need, agent.profile) is not None}
     matching = [one for one in waiters if (one.call.tier, one.needs) in able]
     without = [one.call for one in matching if agent.id in barred.barred_from(world, one.call)]
@@ -261,7 +171,7 @@ def _about_queue(
 
 
 def _too_early(world: WorldView, agent: Agent, waiters: list[Waiter], now: float) -> str:
-    need = _in_force(waiters[0])
+    need = in_force(waiters[0])
     short = lacking(need, agent.profile) if need is not None else "a step that is no longer configured"
     by_visit = sorted(((one.call.visit.began_at, n) for n, one in enumerate(waiters) if one.call.visit is not None), reverse=True)
     first = {(waiters[n].call.tier, waiters[n].needs, _window(waiters[n])): waiters[n] for _, n in by_visit}
@@ -325,139 +235,3 @@ def _before(world: WorldView, agent: Agent, queue: QueuePlan, free: FreeAgents) 
         yield ExplainedLine(code="others_first", text=text)
     else:
         yield ExplainedLine(code="next", text=f"queue {queue.name}: is next for a caller who needs {need.text}")
-
-
-# -- a queue: who waits, and why is nobody offered? -----------------------------------------------------------------
-
-
-def explain_queue(
-    world: WorldView, name: str, now: float, calls: Lines | None = None, show: Show = scrub
-) -> list[ExplainedLine] | None:
-    """Who is waiting, which agents match now, and why the first caller is not offered; None for an unknown queue."""
-    queue = world.plan.queues.get(name)
-    if queue is None:
-        return None
-    lines = [*_system_state(world), *_staff(world, queue)]
-    calls = by_queue(world.calls.rows().values()) if calls is None else calls
-    inside = calls.get(name, ())
-    if not inside:
-        lines.append(ExplainedLine(code="nobody_waits", text="nobody is waiting"))
-    told: set[str] = set()
-    for waiter in in_order(world, inside, MOST_SHOWN):
-        lines += explain_waiter(world, waiter, now, told, show)
-    owed = [callback for callback in world.callbacks.rows().values() if callback.queue == name]
-    if owed:
-        standing = sum(callback.stands for callback in owed)
-        text = f"{count(len(owed), 'open callback')}: {standing} in line, {len(owed) - standing} deferred or in progress"
-        lines.append(ExplainedLine(code="callbacks", text=text))
-    if len(inside) > MOST_SHOWN:
-        lines.append(ExplainedLine(code="more", text=f"{len(inside) - MOST_SHOWN} more waiting behind them"))
-    return lines
-
-
-def _staff(world: WorldView, queue: QueuePlan) -> Iterator[ExplainedLine]:
-    serves = {profile: world.matcher.serves(profile, queue) for profile in {agent.profile for agent in world.agents.values()}}
-    members = [agent for agent in world.agents.values() if serves[agent.profile]]
-    states = Counter(published(agent)[0].value for agent in members)
-    told = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in sorted(states.items()))
-    how = "longest idle first" if queue.pick is AgentOrder.LONGEST_IDLE else "highest level first"
-    text = f"{count(len(members), 'agent')} can serve this queue, {how}" + (f": {told}" if told else "")
-    yield ExplainedLine(code="staff" if members else "no_staff", text=text)
-
-
-def explain_waiter(
-    world: WorldView, waiter: Waiter, now: float, told: set[str] | None = None, show: Show = scrub
-) -> Iterator[ExplainedLine]:
-    """One caller: place, step, and whom the caller may be offered to now. ``told``: requirements explained above."""
-    call, visit = waiter.call, waiter.call.visit
-    assert visit is not None
-    head = f"{waiter.position}. {call.id}, {call.tier}, waiting for {span(waiter.waited(now))}{_advantage(waiter)}"
-    yield ExplainedLine(code="waiter", text=f"{head}; {_step(waiter, now)}")
-    if call.offer is not None:
-        yield ExplainedLine(code="offered", text=f"   being offered to {call.offer.agent} for {span(now - call.offer.at)}")
-    elif pbx_of(call.leg) in world.down:
-        yield ExplainedLine(code="pbx_down", text=f"   not offered: there is no link to {pbx_of(call.leg)}")
-    elif told is not None and waiter.needs in told and not barred.barred_from(world, call):
-        yield ExplainedLine(code="as_above", text="   not offered: needs the same agents as a caller above")
-    else:
-        if told is not None and not barred.barred_from(world, call):
-            told.add(waiter.needs)
-        yield from _whom(world, waiter, now, show)
-
-
-def _advantage(waiter: Waiter) -> str:
-    if waiter.ladder is None or waiter.call.visit is None:
-        return ""
-    given = waiter.call.visit.head_start
-    ahead = given if given is not None else waiter.ladder.head_start
-    by = ", set manually" if given is not None else ""
-    return f" (head start {span(ahead)}{by})" if ahead else ""
-
-
-def _step(waiter: Waiter, now: float) -> str:
-    visit, ladder = waiter.call.visit, waiter.ladder
-    if visit is None or ladder is None:
-        return "its queue is no longer configured"
-    window = min(visit.window, len(ladder.steps) - 1)
-    own = ladder.steps[window].needs
-    text = f"step {window + 1} of {len(ladder.steps)}, needs {waiter.needs or own.text}"
-    if waiter.needs and waiter.needs != own.text:
-        text += f" (step {own.text} is skipped: no logged-in agent could serve it)"
-    ends = ladder.window_ends(window)
-    if ends is not None:
-        last = window == len(ladder.steps) - 1
-        text += f"; {'leaves the queue' if last and ladder.then is not None else 'widens' if not last else 'no further change'}"
-        text += f" in {span(visit.began_at + ends - now)}" if not last or ladder.then is not None else ""
-    return text
-
-
-def _whom(world: WorldView, waiter: Waiter, now: float, show: Show) -> Iterator[ExplainedLine]:
-    need = _in_force(waiter)
-    visit = waiter.call.visit
-    if visit is not None and visit.prefers:
-        left = span(max(0.0, (visit.steps_from or now) - now))
-        own = world.agents.get(visit.prefers)
-        busy = _busy_with(own, now, show) if own is not None else "unknown"
-        yield ExplainedLine(
-            code="prefers", text=f"   waits for {visit.prefers} ({busy}) for another {left}, then for any matching agent"
-        )
-        return
-    if need is None:
-        yield ExplainedLine(code="no_step", text="   not offered: its step is no longer configured")
-        return
-    agents, strength = world.agents.values(), world.matcher.strength
-    yield from barred.explain_caller(world, waiter.call)
-    without = barred.barred_from(world, waiter.call)
-    fitting = [agent for agent in agents if agent.id not in without and strength(need, agent.profile) is not None]
-    free = [agent for agent in fitting if eligible(agent, now)]
-    if free:
-        yield ExplainedLine(code="due", text=f"   available now: {some(agent.id for agent in free)}; an offer is imminent")
-    elif not fitting:
-        nobody = "no other agent" if without else "no agent"
-        yield ExplainedLine(code="nobody_fits", text=f"   not offered: {nobody} has the required skills")
-    else:
-        here = [agent for agent in fitting if agent.intent is not Intent.LOGGED_OUT]
-        away = len(fitting) - len(here)
-        states = [f"{agent.id} {_busy_with(agent, now, show)}" for agent in here[:MAX_AGENTS_NAMED]]
-        told = [*([some(states, MAX_AGENTS_NAMED, len(here))] if states else []), *([f"{away} logged out"] if away else [])]
-        yield ExplainedLine(code="none_free", text=f"   not offered: no matching agent is available: {'; '.join(told)}")
-    others = [agent for agent in agents if eligible(agent, now) and strength(need, agent.profile) is None]
-    if others and not free:
-        yield ExplainedLine(
-            code="free_but_unfit", text=f"   available but not matching: {some(_unfit(others[:3], need), 3, len(others))}"
-        )
-
-
-def _unfit(agents: Iterable[Agent], need: Requirement) -> Iterator[str]:
-    return (f"{agent.id} lacks {lacking(need, agent.profile)}" for agent in agents)
-
-
-def _busy_with(agent: Agent, now: float, show: Show) -> str:
-    state, reason = published(agent)
-    if state == "ready":
-        if agent.rest_until > now:
-            return f"gets no offers for another {span(agent.rest_until - now)}"
-        return "being released by the phone"
-    if state == "wrap_up" and agent.wrap_until > now:
-        return f"in wrap-up, {span(agent.wrap_until - now)} left"
-    return f"{state.value.replace('_', ' ')}{f' ({show(reason)})' if reason else ''} for {span(now - agent.since)}"

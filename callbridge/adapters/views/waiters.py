@@ -1,0 +1,94 @@
+"""Who waits in a queue, in the order in which callers are served: for the explanations of agents and queues. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+
+from callbridge.adapters.views.phrasing import ExplainedLine
+from callbridge.core.entities.switches import is_on
+from callbridge.core.model import waiting_groups
+from callbridge.core.model.call import Call
+from callbridge.core.model.matcher import GroupKey
+from callbridge.core.model.plan import TierRouting
+from callbridge.core.model.skills import Requirement
+from callbridge.core.model.switch import BYPASS
+from callbridge.core.model.world_view import WorldView
+
+Show = Callable[[str], str]
+"""How free text (phones, not-ready reasons) is shown: ``scrub``, or ``str`` where nothing is masked."""
+
+MAX_AGENTS_NAMED = 5
+"""Agents who are named individually where there are more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiter:
+    """A caller in a queue; ``position`` counts from 1 in the order in which callers are served."""
+
+    call: Call
+    position: int
+    ladder: TierRouting | None
+    needs: str
+    """The requirement in force."""
+
+    def waited(self, now: float) -> float:
+        return max(0.0, now - self.call.waiting_since)
+
+
+Lines = Mapping[str, Sequence[Call]]
+"""Calls that have a place in a queue, by queue."""
+
+
+def by_queue(calls: Iterable[Call], most: int | None = None) -> dict[str, list[Call]]:
+    """Calls by the queue that they are in, of each the ``most`` that are served first. Rows are frozen: any thread may do it."""
+    found: dict[str, list[Call]] = {}
+    for call in calls:
+        if call.visit is not None and call.segment is None:
+            found.setdefault(call.visit.queue, []).append(call)
+    return found if most is None else first_of(found, most)
+
+
+def first_of(lines: Lines, most: int) -> dict[str, list[Call]]:
+    """Of each queue the ``most`` calls that are served first."""
+    return {queue: nsmallest(most, inside, key=_rank) for queue, inside in lines.items()}
+
+
+def in_order(world: WorldView, calls: Iterable[Call], most: int | None = None) -> list[Waiter]:
+    """Calls of one queue as they are served: lowest rank first; also those that an agent is just being reached for."""
+    ordered = sorted(calls, key=_rank) if most is None else nsmallest(most, calls, key=_rank)
+    alike: dict[GroupKey, tuple[TierRouting | None, str]] = {}
+    return [_waiter(world, call, position, alike) for position, call in enumerate(ordered, 1)]
+
+
+def _rank(call: Call) -> tuple[float, str]:
+    assert call.visit is not None
+    return call.visit.rank, call.id
+
+
+def _waiter(
+    world: WorldView, call: Call, position: int, alike: dict[GroupKey, tuple[TierRouting | None, str]] | None = None
+) -> Waiter:
+    """``alike``: ladder and requirement of callers seen before, who all need the same."""
+    visit = call.visit
+    assert visit is not None
+    alike = {} if alike is None else alike
+    key = waiting_groups.of_call(call, visit)
+    if key not in alike:
+        alike[key] = world.matcher.ladder(visit.queue, call.tier), world.matcher.needs_of(key)
+    ladder, needs = alike[key]
+    return Waiter(call=call, position=position, ladder=ladder, needs=needs)
+
+
+def in_force(waiter: Waiter) -> Requirement | None:
+    """The requirement that the caller's offer must meet now."""
+    steps = waiter.ladder.steps if waiter.ladder is not None else ()
+    return next((step.needs for step in steps if step.needs.text == waiter.needs), None)
+
+
+def system_state(world: WorldView) -> Iterator[ExplainedLine]:
+    if is_on(world, BYPASS):
+        yield ExplainedLine(code="bypass", text="bypass is on: new calls go to the fallback")
+    for pbx in sorted(world.down):
+        yield ExplainedLine(code="pbx_down", text=f"no link to {pbx}: its callers cannot be offered to anybody")
