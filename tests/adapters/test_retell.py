@@ -17,7 +17,8 @@ from callbridge.adapters.redis.store import RedisStore
 from callbridge.adapters.redis.timeline_archive import Overtaken, TimelineArchive
 from callbridge.adapters.store import Delta, Meta
 from callbridge.adapters.views.board import Board
-from callbridge.adapters.views.timeline import _SILENT, _TRY_TEXTS, _WORDS, in_words
+from callbridge.adapters.views.timeline import _SILENT, _WORDS, in_words
+from callbridge.adapters.views.timeline_services import _TRY_TEXTS
 from callbridge.adapters.views.timelines import Timelines, plain_fact
 from callbridge.core.model import facts
 from callbridge.core.model.attempt import OUTCOMES

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from callbridge.core.model.plan import Plan
 from callbridge.core.model.skills import AllOf, AnyOf, AtLeast, Node, Profile, Requirement
+
+Fact = Mapping[str, Any]
+"""A fact as plain data, see ``timelines.plain_fact``."""
+Sentences = Mapping[str, Callable[[Fact, Plan, float], str]]
+"""For a type of fact: its sentence, from the fact, the present plan and the time at which the call arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +83,10 @@ PHONE_FAULTS = {
     "unknown_endpoint": "the PBX has no such endpoint, or the phone does not know who is called (404): compare both",
 }
 """What is wrong with a phone that cannot be called, and where to look."""
+
+
+def agent_in(fact: Fact, plan: Plan) -> str:
+    """The agent of a fact, with the name."""
+    agent = str(fact.get("agent", ""))
+    known = plan.agents.get(agent)
+    return f"{agent} ({known.name})" if known is not None and known.name != agent else agent or "somebody"
