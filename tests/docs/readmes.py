@@ -25,6 +25,7 @@ _PATH = re.compile(r"[\w.*{},-]+(?:/[\w.*{},-]*)*")
 _SUFFIX = re.compile(r"\.(?:py|md|ya?ml|conf|txt|toml|csv|jsonl?|sample|service|timer)$")
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _QUOTED = re.compile(r"``([^`\n]+)``")
+_DOCSTRING = re.compile(r'"""(.*?)"""', re.DOTALL)
 _CAMEL_CASE = re.compile(r"(?:[A-Z][a-z0-9]+){2,}")
 
 
@@ -54,7 +55,8 @@ def names(text: str) -> list[str]:
 
 def names_in_docstring(source: str) -> list[str]:
     """Dotted names and names of classes in the docstring of a module."""
-    quoted = [code.removesuffix("()") for code in _QUOTED.findall(ast.get_docstring(ast.parse(source)) or "")]
+    docstring = _DOCSTRING.match(source)
+    quoted = [code.removesuffix("()") for code in _QUOTED.findall(docstring[1])] if docstring else []
     return [code for code in quoted if _CAMEL_CASE.fullmatch(code) or (_NAME.fullmatch(code) and not _SUFFIX.search(code))]
 
 
