@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 NOT_FAST := --ignore=tests/live --ignore=tests/lab --ignore=tests/adapters/test_http_schema.py -p no:schemathesis
 # The fast tests run in two processes that know nothing of each other. Under pytest-xdist each would read all modules, and what the
 # processes report to each other took 3 ms for each of thousands of tests.
-FAST := $(BIN)/python -m pytest -q -m "not live and not slow" -p no:xdist -p no:rerunfailures -p no:anyio
+FAST := $(BIN)/python -m pytest -q -m "not live and not slow" --hypothesis-profile few -p no:xdist -p no:rerunfailures -p no:anyio
 ONE_HALF := tests/adapters tests/docs tests/guide tests/settings tests/wire
 OTHER_HALF := tests $(ONE_HALF:%=--ignore=%)
 
@@ -61,7 +61,7 @@ fast-other-half: $(INSTALLED)
 	$(FAST) $(NOT_FAST) $(OTHER_HALF)
 
 test: setup check
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow" --durations 15 --reruns 1 -rR
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "live or slow or hypothesis" --durations 15 --reruns 1 -rR
 
 bench: setup
 	@for name in core handover publish throughput pacing; do $(BIN)/python -m tests.bench $$name || exit 1; done

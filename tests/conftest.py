@@ -11,13 +11,16 @@ import pytest
 import structlog
 from hypothesis import settings
 
-settings.register_profile("callbridge", deadline=None)
+from tests.examples import ALL, FEW
+
+settings.register_profile("callbridge", deadline=None, max_examples=ALL)
+settings.register_profile("few", settings.get_profile("callbridge"), max_examples=FEW)  # make check
 settings.load_profile("callbridge")
 
 pytest.register_assert_rewrite("tests.core.laws", "tests.core.story", "tests.core.toy")
 
-# Drawing a traceback with rich took 0.2 s of each test in which something raises. It is the renderer of structlog's defaults, so it
-# is still plain after reset_defaults().
+# Drawing a traceback with rich took 0.2 s of each test in which something raises. This is the renderer of structlog's defaults
+# (so it is still plain after reset_defaults).
 structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
 
 RERUNS = Path(__file__).parent.parent / "build" / "reruns.txt"

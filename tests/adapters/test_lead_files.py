@@ -19,6 +19,7 @@ from callbridge.adapters.ledger.lead_files import BadFile, lead_file
 from callbridge.adapters.ledger.leads import LeadReader, Loaded, load
 from callbridge.core.model.numbers import SPREADSHEET
 from callbridge.wire.phone_numbers import LETTERS, PREMIUM, TWO_NUMBERS, WITH_EXTENSION, PhoneNumbers, Written
+from tests.examples import examples
 
 CASES = Path(__file__).parents[1] / "cases" / "leads"
 BRITISH = LeadReader(numbers=PhoneNumbers("GB"), zone="Europe/London")
@@ -185,7 +186,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(150))
 @given(
     st.lists(st.lists(CELLS, max_size=4), max_size=12),
     st.sampled_from([",", ";", "\t"]),
@@ -209,7 +210,7 @@ def test_each_row_of_any_file_is_entered_or_refused_by_its_line(
     assert all(reason for _, _, reason in result.refused)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(100))
 @given(st.binary(max_size=200), st.sampled_from([b"", b"number,name\n", b"PK\x03\x04", b"\xff\xfe"]))
 def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, raw: bytes, start: bytes) -> None:
     path = tmp_path / "any.csv"
@@ -223,7 +224,7 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, raw: bytes, s
 
 
 @given(st.integers(0, 2000), st.integers(0, 255))
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_broken_workbook_is_refused_in_one_line(tmp_path: Path, at: int, value: int) -> None:
     made, stored = Workbook(), io.BytesIO()
     sheet = made.active

@@ -35,6 +35,7 @@ from callbridge.core.model.plan import AnnouncementPlan, CallbackTerms, CallFirs
 from tests.core.flows import floor, stage
 from tests.core.story import ladder, queue
 from tests.core.toy import NEVER, REJECTS
+from tests.examples import examples
 
 NAMES = ("a", "b", "c", "d", "e")
 FLOWS = ("one", "two")
@@ -116,7 +117,7 @@ deeds = st.lists(
 )
 
 
-@settings(max_examples=int(os.environ.get("EXAMPLES", "60")), suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(int(os.environ.get("EXAMPLES", "60"))), suppress_health_check=[HealthCheck.too_slow])
 @given(
     old=_flows("1"),
     new=_flows("2"),

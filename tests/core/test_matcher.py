@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from callbridge.core.model.orders import Ring
 from callbridge.core.model.plan import AgentOrder, AgentPlan, Plan, ToQueue
 from callbridge.core.model.skills import Profile, profile
 from tests.core.story import PBX, Story, agent, ladder, one_queue, plan, queue
+from tests.examples import examples
 
 EXPERTS_FIRST = ladder(("support >= 4", 8.0), ("support >= 1", 120.0))
 
@@ -287,24 +287,9 @@ moves = st.one_of(
 )
 
 
-ten_people = st.lists(profiles, min_size=10, max_size=10)
-stories = st.lists(moves, max_size=60)
-
-
-@settings(max_examples=60)
-@given(ten_people, stories)
+@settings(max_examples=examples(400))
+@given(st.lists(profiles, min_size=10, max_size=10), st.lists(moves, max_size=60))
 def test_decisions_are_those_of_an_oracle_that_looks_at_everybody(people: list[Profile], story: list[tuple[object, ...]]) -> None:
-    _decide_alike(people, story)
-
-
-@pytest.mark.slow
-@settings(max_examples=400)
-@given(ten_people, stories)
-def test_many_more_decisions_are_those_of_the_oracle(people: list[Profile], story: list[tuple[object, ...]]) -> None:
-    _decide_alike(people, story)
-
-
-def _decide_alike(people: list[Profile], story: list[tuple[object, ...]]) -> None:
     matcher, oracle = Matcher(ORACLE_PLAN), Oracle()
     matcher.agents_known(True)
     for move in [*story, ("decide",)]:
@@ -345,7 +330,7 @@ def _both(matcher: Matcher, oracle: Oracle, people: list[Profile], move: tuple[o
 skills = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 5), max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(skills, min_size=1, max_size=5), st.data())
 def test_no_caller_waits_beside_a_free_agent_who_fits(people: list[dict[str, int]], data: st.DataObject) -> None:
     agents: list[AgentPlan] = [agent(f"a{n}", each, login=False) for n, each in enumerate(people)]

@@ -10,7 +10,8 @@ import pytest
 
 from tests.docs.diagrams import ROOT
 
-NOT_READ = [ROOT / path for path in re.findall(r"--ignore=([\w/.]+)", (ROOT / "Makefile").read_text(encoding="utf-8"))]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+NOT_READ = [ROOT / path for path in re.findall(r"--ignore=([\w/.]+)", MAKEFILE)]
 
 
 def _modules() -> list[Path]:
@@ -33,6 +34,14 @@ def test_a_module_that_is_not_read_is_live_or_slow_as_a_whole(module: Path) -> N
 def test_the_live_suite_is_not_read() -> None:
     assert ROOT / "tests" / "live" in NOT_READ
     assert all(path.exists() for path in NOT_READ)
+
+
+def test_random_tests_try_all_their_examples_in_make_test() -> None:
+    (fast,) = re.findall(r"^FAST := .*", MAKEFILE, re.MULTILINE)
+    (full,) = re.findall(r"^test: .*\n(.*)", MAKEFILE, re.MULTILINE)
+    assert "--hypothesis-profile few" in fast
+    assert "--hypothesis-profile" not in full
+    assert "or hypothesis" in full
 
 
 def test_a_fast_module_would_be_noticed() -> None:

@@ -19,6 +19,7 @@ from callbridge.cli.importing import vicidial as vicidial_tables
 from callbridge.settings.loading import load as load_settings
 from callbridge.settings.models import Settings
 from callbridge.wire.phone_numbers import PhoneNumbers
+from tests.examples import examples
 from tests.ops.importing import tree
 
 VICIDIAL = {
@@ -163,7 +164,7 @@ WORDS = st.text(alphabet="Ab1 +,;:#'\"\\$%&*!?|-_/@.\tü客\x00{}", max_size=10)
 
 
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=14))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_odd_names_never_break_the_configuration(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:

@@ -17,6 +17,7 @@ from callbridge.settings.durations import duration_text, seconds
 from callbridge.settings.faults import ConfigFaults
 from callbridge.settings.loading import load
 from callbridge.settings.models import Settings
+from tests.examples import examples
 from tests.settings.conftest import RIGHT, Write, right, told
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -288,50 +289,28 @@ def _never_surprises(path: pathlib.Path) -> None:
         str(wrong).encode()
 
 
-def _structure(path: pathlib.Path, tree: dict[str, object]) -> None:
+_ANY = settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@_ANY
+@given(tree=st.dictionaries(_names, _trees, max_size=6))
+def test_whatever_the_structure_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
+    path = tmp_path / "any.yaml"
     path.write_text("\n".join(f"{key}: {_yaml(value)}" for key, value in tree.items()), encoding="utf-8", errors="replace")
     _never_surprises(path)
 
 
-def _replaced_part(path: pathlib.Path, data: st.DataObject) -> None:
+@_ANY
+@given(data=st.data())
+def test_whatever_replaces_a_part_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(RIGHT)))
     end = data.draw(st.integers(start, min(len(RIGHT), start + 30)))
+    path = tmp_path / "any.yaml"
     path.write_text(RIGHT[:start] + _yaml(data.draw(_trees)) + RIGHT[end:], encoding="utf-8", errors="replace")
     _never_surprises(path)
 
 
-_FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-_MANY = settings(_FEW, max_examples=250)
-_structures = st.dictionaries(_names, _trees, max_size=6)
-
-
-@_FEW
-@given(tree=_structures)
-def test_whatever_the_structure_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
-    _structure(tmp_path / "any.yaml", tree)
-
-
-@pytest.mark.slow
-@_MANY
-@given(tree=_structures)
-def test_whatever_the_structure_of_many_only_faults_are_raised(tmp_path: pathlib.Path, tree: dict[str, object]) -> None:
-    _structure(tmp_path / "any.yaml", tree)
-
-
-@_FEW
-@given(data=st.data())
-def test_whatever_replaces_a_part_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
-    _replaced_part(tmp_path / "any.yaml", data)
-
-
-@pytest.mark.slow
-@_MANY
-@given(data=st.data())
-def test_whatever_replaces_many_parts_only_faults_are_raised(tmp_path: pathlib.Path, data: st.DataObject) -> None:
-    _replaced_part(tmp_path / "any.yaml", data)
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(_ANY, max_examples=examples(100))
 @given(raw=st.binary(max_size=200))
 def test_whatever_the_bytes_only_faults_are_raised(tmp_path: pathlib.Path, raw: bytes) -> None:
     path = tmp_path / "any.yaml"
