@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
@@ -77,11 +78,18 @@ def shape(document: Document) -> Settings:
     for name, info in Settings.model_fields.items():
         raw = document.values.get(name)
         if raw is not None:
-            kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-            _section(document, name, TypeAdapter(kind), raw, values)
+            _section(document, name, _adapter(name), raw, values)
         elif info.is_required() and document.complete:
             document.add((name,), "is missing", f"add a section '{name}:'")
     return Settings.model_construct(**values)
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    """Made at the first use of a section: it takes longer than most sections take to validate."""
+    info = Settings.model_fields[name]
+    kind: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+    return TypeAdapter(kind)
 
 
 def _section(document: Document, name: str, adapter: TypeAdapter[Any], raw: object, values: dict[str, Any]) -> None:
