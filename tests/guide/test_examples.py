@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,9 +66,16 @@ def arguments(line: str) -> list[str]:
     return shlex.split(line.partition(" > ")[0], comments=True)[1:]
 
 
+@cache
+def parser(config: str) -> argparse.ArgumentParser:
+    """Made once, and once more where ``CALLBRIDGE_CONFIG`` says what ``--config`` need not."""
+    assert config == os.environ.get("CALLBRIDGE_CONFIG", "")
+    return _parser()
+
+
 def parsed(words: Sequence[str]) -> bool:
     try:
-        _parser().parse_args(words)
+        parser(os.environ.get("CALLBRIDGE_CONFIG", "")).parse_args(words)
     except SystemExit as ended:
         return ended.code == 0  # --help, --version
     return True

@@ -175,15 +175,15 @@ def test_pages_show_everything_and_lead_back_to_the_board() -> None:
         return caught.get().rstrip("\n").split("\n")
 
     board, pages = screen(), list[list[str]]()
-    for _ in range(20):
+    while len(pages) < 2 or pages[-1] != pages[-2]:
         scroll.press(PAGE_DOWN)
         pages.append(screen())
     assert all(len(page) <= 24 for page in [board, *pages])
-    assert pages[-1] == pages[-2], "there is nothing behind the last page"
+    assert 4 < len(pages) < 20, "there is nothing behind the last page"
     told = {line.rstrip() for page in pages for line in page}
     whole = {line.rstrip() for line in shown(house, 80)}
     assert whole <= told
-    for _ in range(20):
+    for _ in pages:
         scroll.press(PAGE_UP)
     assert screen() == board
     scroll.press(PAGE_DOWN)
