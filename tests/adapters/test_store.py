@@ -315,12 +315,13 @@ async def test_hostile_text_is_saved_and_loaded(pair: Pair) -> None:
     assert saved.rows["calls"] == [call(1, name="安\x00\r\n😀\ufffd", number="'; FLUSHALL")]
 
 
-async def test_ten_thousand_calls_are_loaded_in_time(pair: Pair) -> None:
+@pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_thousands_of_calls_are_loaded_in_time(pair: Pair, count: int) -> None:
     ours, _ = pair
     await ours.take_over()
     rows: dict[str, dict[str, object]] = {
-        "calls": {call(n).id: call(n) for n in range(10_000)},
-        "legs": {customer_leg(n).id: customer_leg(n) for n in range(10_000)},
+        "calls": {call(n).id: call(n) for n in range(count)},
+        "legs": {customer_leg(n).id: customer_leg(n) for n in range(count)},
         "agents": {f"a{n}": agent(f"a{n}") for n in range(1000)},
     }
     await ours.save_all(Whole(number=1, rows=rows, meta=META))
@@ -328,5 +329,5 @@ async def test_ten_thousand_calls_are_loaded_in_time(pair: Pair) -> None:
     saved = await ours.load()
     took = time.process_time() - began
     assert saved is not None
-    assert (len(saved.rows["calls"]), len(saved.rows["legs"]), len(saved.rows["agents"])) == (10_000, 10_000, 1000)
-    assert took < 2.0  # 0.36 s on two cores of 2026; the goal of 0.5 s is the benchmark's to hold, not a busy machine's
+    assert (len(saved.rows["calls"]), len(saved.rows["legs"]), len(saved.rows["agents"])) == (count, count, 1000)
+    assert took < 2.0  # 10,000: 0.36 s on two cores of 2026; the goal of 0.5 s is the benchmark's to hold, not a busy machine's

@@ -163,7 +163,7 @@ def test_every_series_has_a_value_for_each_of_its_labels() -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 6))])
 def test_a_restart_takes_nothing_back_and_adds_nothing(seed: int) -> None:
     """Counters, histograms and agents' seconds: of a run that is cut now and then, and of one that never is."""
     busy = Busy(seed)

@@ -55,6 +55,7 @@ def test_what_may_change_is_every_field_of_the_row(row: type, changes: type) -> 
     assert get_type_hints(changes) == hints, "core/model/changes.py repeats the fields of the row"
 
 
+@pytest.mark.slow
 def test_mypy_finds_every_wrong_change_and_no_right_one(tmp_path: Path) -> None:
     snippet = tmp_path / "snippet.py"
     snippet.write_text(SNIPPET, encoding="utf-8")

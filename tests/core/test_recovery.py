@@ -84,7 +84,12 @@ def interrupted(scenario: Callable[[Toy], None], moment: float, silence: str, ho
     return toy
 
 
-SCENARIOS = [ordinary, agent_first, gives_up, nobody_answers, transferred, nailed]
+SLOW = pytest.mark.slow
+SCENARIOS = [
+    ordinary,
+    transferred,
+    *(pytest.param(each, marks=SLOW) for each in (agent_first, gives_up, nobody_answers, nailed)),
+]
 
 
 @pytest.mark.parametrize("how", ["the link", "the core"])

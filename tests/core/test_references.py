@@ -79,7 +79,12 @@ def lose(toy: Toy, table: str, key: str) -> None:
     toy.restart(unreadable=(table, key))
 
 
-SCENARIOS = [ordinary, slow_to_count, agent_first, gives_up, nobody_answers, transferred, nailed]
+SLOW = pytest.mark.slow
+SCENARIOS = [
+    ordinary,
+    transferred,
+    *(pytest.param(each, marks=SLOW) for each in (slow_to_count, agent_first, gives_up, nobody_answers, nailed)),
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.__name__)

@@ -177,7 +177,7 @@ def test_sliced_or_not_the_same_comes_of_it(what: str, rows: int, tiny: Callable
     check_indexes(sliced)
 
 
-@pytest.mark.parametrize("slices_between", [0, 1, 7, 30])
+@pytest.mark.parametrize("slices_between", [0, 7, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 30))])
 @pytest.mark.parametrize("after", NEXT)
 @pytest.mark.parametrize("what", ["snapshot", "reload with another target", "reload without a queue"])
 def test_an_event_between_two_slices_finds_the_step_done(
